@@ -1,0 +1,42 @@
+# Each target is one line into what does the work; `make help` lists them.
+
+PYTHON ?= python3
+# Where `make run` answers.
+PORT ?= 4566
+# RESET=1 forgets the data of the last `make run`.
+RESET ?=
+
+LOCAL = $(PYTHON) -m infra.local
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build deploy openapi fmt lint clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its data)
+	@$(LOCAL) up --port $(PORT) $(if $(filter-out 0,$(RESET)),--reset)
+
+test: ## run all tests, the last ones against a stack of their own
+	cargo test --workspace
+	$(LOCAL) up --port 0 --temporary -- cargo test --workspace --test stores --test e2e
+
+build: ## build the functions for AWS, into target/lambda/
+	$(LOCAL) build
+
+deploy: build ## build, then deploy to the AWS account you are signed in to
+	$(LOCAL) sam deploy --guided
+
+openapi: ## write infra/openapi.json anew, from the routers
+	UPDATE_OPENAPI=1 cargo test --workspace --test invariants openapi
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## check formatting, clippy, the template and the scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(LOCAL) lint
+
+clean: ## remove what was built, and the local stack with its data
+	rm -rf target .local .aws-sam

@@ -1,0 +1,56 @@
+use aws_config::BehaviorVersion;
+use clap::Args;
+use serde_json::json;
+use shared::{
+    account::{Account, ApiKey, KeyRecord, Scope, WebhookSecret},
+    aws::{AccountStore, Clients, Table, Trust, http_client},
+    clock::Clock,
+    id,
+};
+
+/// What to make.
+#[derive(Debug, Args)]
+pub struct Bootstrap {
+    /// The stack's table, its output `TableName`.
+    #[arg(long, env = "TABLE_NAME")]
+    table: String,
+    /// What to call the account.
+    #[arg(long, default_value = "operator")]
+    account: String,
+    /// What the key may be used for, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "admin")]
+    scopes: Vec<Scope>,
+}
+
+impl Bootstrap {
+    /// Makes both and prints `{"account": "acc_…", "key": "tg_…"}`: the only time that the key is shown.
+    pub async fn run(self) -> Result<(), Box<dyn std::error::Error>> {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client(Trust::Machine))
+            .load()
+            .await;
+        let accounts = AccountStore::new(Table::new(Clients::of(&config).dynamodb, self.table));
+        let now = Clock::system().now();
+        let account = Account {
+            id: id::mint(now, rand::random()),
+            name: self.account,
+            is_active: true,
+            webhook_secret: WebhookSecret::mint(rand::random()),
+            created_at: now,
+        };
+        let key = ApiKey::mint(account.id, id::mint(now, rand::random()), rand::random());
+        let record = KeyRecord {
+            account: account.id,
+            id: key.id,
+            name: "bootstrap".to_owned(),
+            digest: key.digest(),
+            scopes: self.scopes.into_iter().collect(),
+            valid_until: None,
+            created_at: now,
+        };
+        accounts.put_account(&account).await?;
+        accounts.put_key(&record).await?;
+        println!("{}", json!({"account": account.id, "key": key.reveal()}));
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! `GET /v1/jobs/{id}/attempts`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use shared::{
+    api::{AnyProblem, Attempts},
+    gate::{Caller, Failure, Named, Query},
+    id::JobId,
+};
+
+use crate::App;
+
+/// What each attempt at a job did, oldest first.
+#[utoipa::path(
+    get, path = "/v1/jobs/{id}/attempts", tag = "jobs", operation_id = "listAttempts",
+    security(("key" = ["jobs:read"])),
+    params(
+        ("id" = String, Path, description = "The token"),
+        ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+    ),
+    responses((status = 200, description = "The attempts", body = Attempts), AnyProblem),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Named(id): Named<JobId>,
+    mut query: Query,
+) -> Result<Json<Attempts>, Failure> {
+    let account = caller.acting_for(query.account()?)?;
+    query.end()?;
+    let job = app.read(account, id).await?;
+    Ok(Json(Attempts { items: job.attempts_made() }))
+}

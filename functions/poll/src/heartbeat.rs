@@ -1,0 +1,24 @@
+//! `GET /heartbeat`.
+
+use axum::Json;
+use serde::Serialize;
+
+/// That the service is up, and which version of it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Heartbeat {
+    /// Always `ok`.
+    #[schema(examples("ok"))]
+    status: &'static str,
+    /// The version that answers.
+    #[schema(examples("0.1.0"))]
+    version: &'static str,
+}
+
+/// Whether the service is up. Needs no key.
+#[utoipa::path(
+    get, path = "/heartbeat", tag = "service", operation_id = "heartbeat",
+    responses((status = 200, description = "It is", body = Heartbeat)),
+)]
+pub async fn heartbeat() -> Json<Heartbeat> {
+    Json(Heartbeat { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}

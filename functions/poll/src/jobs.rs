@@ -1,0 +1,60 @@
+//! `GET /v1/jobs`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use shared::{
+    api::{AnyProblem, Cursor, JobBody, Page, Problem},
+    aws::Filter,
+    gate::{Caller, Failure, Query},
+    id::{AccountId, JobId},
+};
+
+use crate::App;
+
+/// List jobs, newest first.
+///
+/// A large result is left out of a list; ask for the job to get it.
+#[utoipa::path(
+    get, path = "/v1/jobs", tag = "jobs", operation_id = "listJobs",
+    security(("key" = ["jobs:read"])),
+    params(
+        ("status" = Option<shared::job::Status>, Query, description = "Only those that stand there"),
+        ("kind" = Option<shared::name::Name>, Query, description = "Only those of this kind"),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("account" = Option<String>, Query, description = "Whose jobs, if not the key's account's. Only for `admin`."),
+    ),
+    responses((status = 200, description = "A page", body = Page<JobBody>), AnyProblem),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut query: Query,
+) -> Result<Json<Page<JobBody>>, Failure> {
+    let account = caller.acting_for(query.account()?)?;
+    let filter = Filter { status: query.take("status")?, kind: query.take("kind")? };
+    let limit = query.limit()?;
+    let cursor = query.take::<String>("cursor")?;
+    query.end()?;
+    let list = describe(account, &filter);
+    let before = cursor.map(|text| position(&text, &list)).transpose()?;
+    let page = app.jobs.page(account, &filter, before, limit, app.clock.now()).await?;
+    Ok(Json(Page {
+        items: page.jobs.into_iter().map(JobBody::from).collect(),
+        next_cursor: page.ended_at.map(|id| Cursor { after: id.to_string() }.encode(&list)),
+    }))
+}
+
+/// What makes a list another one than its like, for its cursors.
+fn describe(account: AccountId, filter: &Filter) -> String {
+    let status = filter.status.map_or("", |status| status.as_str());
+    let kind = filter.kind.as_ref().map_or("", |kind| kind.as_str());
+    format!("jobs {account} {status} {kind}")
+}
+
+fn position(cursor: &str, list: &str) -> Result<JobId, Problem> {
+    let invalid = |detail: String| Problem::InvalidParameter { name: "cursor", detail };
+    let cursor = Cursor::decode(cursor, list).map_err(|error| invalid(error.to_string()))?;
+    cursor.after.parse().map_err(|_| invalid("names no job".into()))
+}

@@ -1,0 +1,57 @@
+//! `GET /v1/kinds` and `GET /v1/kinds/{name}`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use shared::{
+    api::{AnyProblem, Cursor, KindBody, Page, Problem},
+    gate::{Failure, Named, Query},
+    name::Name,
+};
+
+use crate::App;
+
+/// What makes a cursor one of this list.
+const LIST: &str = "kinds";
+
+/// List the kinds by name. Any key may.
+#[utoipa::path(
+    get, path = "/v1/kinds", tag = "kinds", operation_id = "listKinds",
+    security(("key" = [])),
+    params(
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page", body = Page<KindBody>), AnyProblem),
+)]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Result<Json<Page<KindBody>>, Failure> {
+    let limit = query.limit()?;
+    let cursor = query.take::<String>("cursor")?;
+    query.end()?;
+    let after = cursor.map(|text| Cursor::decode(&text, LIST)).transpose();
+    let after =
+        after.map_err(|error| Problem::InvalidParameter { name: "cursor", detail: error.to_string() })?;
+    let (kinds, more) = app.kinds.page(after.as_ref().map(|cursor| cursor.after.as_str()), limit).await?;
+    let last = kinds.last().filter(|_| more).map(|kind| kind.name.to_string());
+    Ok(Json(Page {
+        items: kinds.into_iter().map(KindBody::from).collect(),
+        next_cursor: last.map(|after| Cursor { after }.encode(LIST)),
+    }))
+}
+
+/// Ask for a kind. Any key may; the values of its target's headers are masked.
+#[utoipa::path(
+    get, path = "/v1/kinds/{name}", tag = "kinds", operation_id = "getKind",
+    security(("key" = [])),
+    params(("name" = Name, Path, description = "The kind's name")),
+    responses((status = 200, description = "The kind", body = KindBody), AnyProblem),
+)]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Named(name): Named<Name>,
+    query: Query,
+) -> Result<Json<KindBody>, Failure> {
+    query.end()?;
+    let kind = app.kinds.find(&name).await?.ok_or(Problem::NotFound)?;
+    Ok(Json(KindBody::from(kind)))
+}

@@ -1,0 +1,78 @@
+//! Queries: jobs and kinds as they stand. It may only read.
+
+mod attempts;
+mod heartbeat;
+mod job;
+mod jobs;
+mod kinds;
+mod wait;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use shared::{
+    aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, Table},
+    clock::Clock,
+    config::PollConfig,
+    gate::Gate,
+    telemetry::Metrics,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The function's time-out in the template is 28 seconds, so that a long poll of twenty fits in.
+const PATIENCE: Duration = Duration::from_secs(26);
+
+/// What the handlers need.
+#[derive(Debug)]
+pub struct App {
+    accounts: Arc<AccountStore>,
+    kinds: KindStore,
+    jobs: JobStore,
+    paces: PaceStore,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+impl App {
+    /// Over these clients.
+    #[must_use]
+    pub fn new(clients: Clients, config: PollConfig, clock: Clock, metrics: Metrics) -> Self {
+        let table = Table::new(clients.dynamodb, config.table);
+        Self {
+            accounts: Arc::new(AccountStore::new(table.clone())),
+            kinds: KindStore::new(table.clone()),
+            jobs: JobStore::new(table.clone()),
+            paces: PaceStore::new(table),
+            clock,
+            metrics,
+        }
+    }
+
+    /// Opens the connection that the first request would otherwise wait for. What comes of it doesn't matter.
+    pub async fn prime(&self) {
+        let _ = self.kinds.touch().await;
+    }
+}
+
+/// The routes and their description.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(heartbeat::heartbeat))
+        .routes(routes!(jobs::list))
+        .routes(routes!(job::get))
+        .routes(routes!(attempts::list))
+        .routes(routes!(kinds::list))
+        .routes(routes!(kinds::get))
+}
+
+/// The whole service.
+pub fn router(app: App) -> Router {
+    let gate = Gate {
+        accounts: app.accounts.clone(),
+        clock: app.clock.clone(),
+        metrics: app.metrics.clone(),
+        patience: PATIENCE,
+    };
+    let (router, _) = routes().split_for_parts();
+    gate.before(router.with_state(Arc::new(app)))
+}

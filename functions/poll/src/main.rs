@@ -1,0 +1,18 @@
+//! The Lambda function `poll`.
+
+use poll::App;
+use shared::{
+    aws::connect,
+    clock::Clock,
+    config::{PollConfig, environment},
+    telemetry::{self, Metrics},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let config = PollConfig::read(&environment)?;
+    let app = App::new(connect(&environment)?, config, Clock::system(), Metrics::stdout());
+    app.prime().await;
+    lambda_http::run(poll::router(app)).await
+}

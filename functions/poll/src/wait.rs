@@ -1,0 +1,113 @@
+//! Waiting for news of a job.
+
+use std::{fmt, time::Duration};
+
+use http::HeaderMap;
+use shared::{
+    gate::Failure,
+    id::{AccountId, JobId},
+    job::Job,
+};
+
+use crate::App;
+
+/// The longest wait. An HTTP API gives up after thirty seconds.
+const LONGEST: Duration = Duration::from_secs(20);
+/// The first look comes this long after the request, each further one a half later than the one before, up to [`SLOWEST`].
+const FIRST: Duration = Duration::from_millis(100);
+const SLOWEST: Duration = Duration::from_secs(1);
+
+/// A job's state in a word (RFC 9110, section 8.8.3); weak, since the answer's bytes may differ between versions of Tollgate.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ETag(String);
+
+impl ETag {
+    /// Everything that can change in a job's answer changes at least one of these.
+    pub fn of(job: &Job) -> Self {
+        let cancel = if job.cancel_requested { "c" } else { "" };
+        let moment =
+            job.finished_at.or(job.next_attempt_at).or(job.attempt_started_at).map_or(0, |at| at.millis());
+        Self(format!("W/\"{}-{}-{moment:x}{cancel}\"", job.status, job.attempts))
+    }
+
+    /// Whether an `If-None-Match` names it, by the weak comparison (RFC 9110, section 13.1.2).
+    pub fn is_among(&self, known: &str) -> bool {
+        let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        known.trim() == "*" || known.split(',').any(|tag| strong(tag) == strong(&self.0))
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The `wait` of `Prefer` (RFC 7240, section 4.3), at most [`LONGEST`]; what can't be read is ignored, as a preference may be.
+pub fn wanted_wait(headers: &HeaderMap) -> Option<Duration> {
+    let given = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let wait = given.flat_map(|value| value.split(',')).find_map(|preference| {
+        let (name, value) = preference.split(';').next()?.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("wait")
+            .then(|| value.trim().trim_matches('"').parse::<u64>().ok())?
+    })?;
+    Some(Duration::from_secs(wait).min(LONGEST)).filter(|wait| !wait.is_zero())
+}
+
+impl App {
+    /// Reads the job until there is news, or the wait is over: with a known state, until it differs; without, until it is terminal.
+    pub(crate) async fn await_news(
+        &self,
+        account: AccountId,
+        id: JobId,
+        known: Option<&str>,
+        wait: Duration,
+    ) -> Result<Job, Failure> {
+        let deadline = self.clock.now() + wait;
+        let mut pause = FIRST;
+        loop {
+            let job = self.read(account, id).await?;
+            let news = known.is_none_or(|known| !ETag::of(&job).is_among(known));
+            let enough = job.status.is_terminal() || (known.is_some() && news);
+            let left = deadline.since(self.clock.now());
+            if enough || left.is_zero() {
+                return Ok(job);
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause + pause / 2).min(SLOWEST);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(preferences: &[&str]) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        for preference in preferences {
+            headers.append("prefer", preference.parse().unwrap());
+        }
+        wanted_wait(&headers).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn a_wait_is_read_and_bounded() {
+        assert_eq!(wait(&["wait=5"]), Some(5));
+        assert_eq!(wait(&["return=minimal, WAIT = \"7\"; x=1"]), Some(7));
+        assert_eq!(wait(&["respond-async", "wait=100"]), Some(20));
+        for none in ["wait", "wait=", "wait=x", "wait=-1", "wait=0", "waiting=3"] {
+            assert_eq!(wait(&[none]), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn etags_compare_weakly() {
+        let tag = ETag("W/\"queued-0-0\"".into());
+        assert!(
+            tag.is_among("\"x\", \"queued-0-0\"") && tag.is_among("W/\"queued-0-0\"") && tag.is_among("*")
+        );
+        assert!(!tag.is_among("\"queued-0-1\""));
+    }
+}

@@ -1,0 +1,62 @@
+//! Jobs whose worker will not come back: the last attempt is over without an outcome, or the message ended among the dead letters.
+
+use std::time::Duration;
+
+use shared::{
+    aws::{self, CachedKind},
+    job::{ErrorCode, Job, JobError, Lease, Message, Status},
+    time::Time,
+};
+
+use crate::{Invocation, Worker, report::Report};
+
+const AGAIN: Duration = Duration::from_secs(1);
+const OUTAGE: Duration = Duration::from_secs(30);
+
+impl Worker {
+    /// A dead letter's job is finished as failed, unless it has its outcome, or a worker that may still finish it.
+    pub(crate) async fn bury(&self, message: &Message, invocation: Invocation<'_>) -> Report {
+        match self.try_bury(message).await {
+            Ok(report) => report,
+            Err(error) => {
+                tracing::error!(request.id = invocation.request, account = %message.account, job = %message.id, cause = %error, "dead letter could not be handled");
+                Report::back_in(OUTAGE)
+            }
+        }
+    }
+
+    async fn try_bury(&self, message: &Message) -> Result<Report, aws::Error> {
+        let now = self.clock.now();
+        let kind = self.kinds.cached(&message.kind, now).await?;
+        let Some((job, lease)) = self.jobs.inspect(message.account, message.id).await? else {
+            return Ok(Report::dropped());
+        };
+        let held_until = lease.lease_until.filter(|until| lease.status == Status::Running && *until > now);
+        match held_until {
+            _ if lease.status.is_terminal() => Ok(Report::done()),
+            Some(until) => Ok(Report::back_in(until.since(now))),
+            None => self.give_up(&job, &lease, kind.as_deref(), now).await,
+        }
+    }
+
+    /// Fails a job that was last seen as `lease` says.
+    pub(crate) async fn give_up(
+        &self,
+        job: &Job,
+        lease: &Lease,
+        kind: Option<&CachedKind>,
+        now: Time,
+    ) -> Result<Report, aws::Error> {
+        let error = JobError::new(
+            ErrorCode::WorkerCrashed,
+            format!(
+                "no worker brought an attempt to its end; {} of {} were begun",
+                lease.attempts, lease.max_attempts
+            ),
+        );
+        let retention = kind.map_or(Duration::from_secs(24 * 3600), |kind| kind.kind.spec.retention());
+        tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, "job given up");
+        let given_up = self.jobs.give_up(job, lease, error, now + retention, now).await?;
+        Ok(if given_up { Report::given_up(job, now) } else { Report::back_in(AGAIN) })
+    }
+}

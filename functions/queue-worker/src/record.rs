@@ -1,0 +1,40 @@
+use aws_lambda_events::sqs::SqsMessage;
+use shared::{
+    aws::JobQueue,
+    job::{Message, NotAMessage},
+    telemetry::Traceparent,
+};
+
+/// A message as it was delivered this time.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The queue's id for it.
+    pub message_id: String,
+    /// By which its visibility is set.
+    pub receipt: String,
+    /// How often it was delivered, this time included.
+    pub count: u32,
+    /// Whether it comes from the dead-letter queue.
+    pub dead: bool,
+    /// What it says.
+    pub message: Result<Message, NotAMessage>,
+    /// The trace that its client began.
+    pub trace: Option<Traceparent>,
+}
+
+impl Delivery {
+    /// Of a record of Lambda's event.
+    pub fn of(record: SqsMessage, dead_letters: &JobQueue) -> Self {
+        let source = record.event_source_arn.unwrap_or_default();
+        let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        let trace = record.message_attributes.get("traceparent");
+        Self {
+            message_id: record.message_id.unwrap_or_default(),
+            receipt: record.receipt_handle.unwrap_or_default(),
+            count: count.unwrap_or(1),
+            dead: source.rsplit(':').next() == Some(dead_letters.name()),
+            message: Message::decode(&record.body.unwrap_or_default()),
+            trace: trace.and_then(|value| value.string_value.as_deref()?.parse().ok()),
+        }
+    }
+}

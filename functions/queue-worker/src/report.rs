@@ -1,0 +1,149 @@
+//! What came of a message, and what metrics tell of a batch.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use shared::{
+    id::AccountId,
+    job::{AttemptOutcome, Job, Pace},
+    name::Name,
+    telemetry::{Record, Unit},
+    time::Time,
+};
+
+use crate::Worker;
+
+/// What came of a message.
+#[derive(Debug)]
+pub struct Report {
+    fate: Fate,
+    run: Option<Run>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    /// Nothing is left to do.
+    Done,
+    /// It was of no use.
+    Dropped,
+    /// It comes back, after this time or when its visibility ends.
+    Back(Option<Duration>),
+}
+
+/// What an attempt was.
+#[derive(Debug)]
+pub struct Run {
+    /// Whose job it was.
+    pub account: AccountId,
+    /// Of which kind.
+    pub kind: Name,
+    /// What became of it.
+    pub outcome: AttemptOutcome,
+    /// How long the job had been due when it began.
+    pub waited: Duration,
+    /// How long the attempt took.
+    pub ran: Duration,
+    /// How long the job took since it was due.
+    pub took: Duration,
+    /// Its number.
+    pub attempt: u32,
+}
+
+impl Report {
+    /// Nothing was left to do.
+    pub const fn done() -> Self {
+        Self { fate: Fate::Done, run: None }
+    }
+
+    /// The message was of no use.
+    pub const fn dropped() -> Self {
+        Self { fate: Fate::Dropped, run: None }
+    }
+
+    /// The message comes back when its visibility ends.
+    pub const fn back() -> Self {
+        Self { fate: Fate::Back(None), run: None }
+    }
+
+    /// The message comes back after `pause`.
+    pub const fn back_in(pause: Duration) -> Self {
+        Self { fate: Fate::Back(Some(pause)), run: None }
+    }
+
+    /// An attempt ended, and the job is tried again after `back_after` if there is one.
+    pub const fn ran(run: Run, back_after: Option<Duration>) -> Self {
+        let fate = match back_after {
+            Some(pause) => Fate::Back(Some(pause)),
+            None => Fate::Done,
+        };
+        Self { fate, run: Some(run) }
+    }
+
+    /// The job failed without an attempt that ended.
+    pub fn given_up(job: &Job, now: Time) -> Self {
+        let took = now.since(job.run_at);
+        let run = Run {
+            account: job.account,
+            kind: job.kind.clone(),
+            outcome: AttemptOutcome::Failed,
+            waited: took,
+            ran: Duration::ZERO,
+            took,
+            attempt: job.attempts,
+        };
+        Self { fate: Fate::Done, run: Some(run) }
+    }
+
+    /// Whether the message has to come back.
+    pub const fn comes_back(&self) -> bool {
+        matches!(self.fate, Fate::Back(_))
+    }
+
+    /// After how long, if not when its visibility ends. Rounded up to SQS's whole seconds, so that it isn't early.
+    pub fn back_after(&self) -> Option<Duration> {
+        let Fate::Back(Some(pause)) = self.fate else { return None };
+        Some(Duration::from_secs(pause.as_secs() + u64::from(pause.subsec_nanos() > 0)))
+    }
+}
+
+impl Worker {
+    /// Tells metrics, and the paces behind `Retry-After`, of a batch: a line for each kind, a write for each account.
+    pub(crate) async fn tell(&self, reports: &[Report]) {
+        let now = self.clock.now();
+        let dropped = reports.iter().filter(|report| report.fate == Fate::Dropped).count();
+        if dropped > 0 {
+            self.metrics.emit(Record::new().count("MessagesDropped", dropped), now);
+        }
+        let mut by_kind = BTreeMap::<&Name, Vec<&Run>>::new();
+        let mut paces = BTreeMap::<AccountId, BTreeMap<Name, Pace>>::new();
+        for run in reports.iter().filter_map(|report| report.run.as_ref()) {
+            by_kind.entry(&run.kind).or_default().push(run);
+            if run.outcome != AttemptOutcome::Retried {
+                let took_ms = u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX);
+                let pace = paces.entry(run.account).or_default().entry(run.kind.clone()).or_default();
+                *pace = pace.and(Pace { jobs: 1, took_ms });
+            }
+        }
+        for (kind, runs) in by_kind {
+            self.metrics.emit(record(kind, &runs), now);
+        }
+        for (account, paces) in paces {
+            if let Err(error) = self.paces.add(account, &paces, now).await {
+                tracing::warn!(%account, cause = %error, "how long jobs took could not be recorded");
+            }
+        }
+    }
+}
+
+fn record(kind: &Name, runs: &[&Run]) -> Record {
+    let count = |outcome| runs.iter().filter(|run| run.outcome == outcome).count();
+    let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    // A retry didn't wait in the queue: it was told to.
+    let firsts = runs.iter().filter(|run| run.attempt == 1);
+    Record::new()
+        .dimension("kind", kind.as_str())
+        .count("Completed", count(AttemptOutcome::Completed))
+        .count("Failed", count(AttemptOutcome::Failed))
+        .count("Retried", count(AttemptOutcome::Retried))
+        .metric("QueueWait", Unit::Milliseconds, firsts.map(|run| millis(run.waited)))
+        .metric("RunTime", Unit::Milliseconds, runs.iter().map(|run| millis(run.ran)))
+}

@@ -1,0 +1,114 @@
+//! The only place where an attempt's outcome becomes writes and a message's fate.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use shared::{
+    aws::{CachedKind, Ending},
+    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
+    time::Time,
+};
+
+use crate::{
+    Invocation, Worker,
+    attempt::Held,
+    report::{Report, Run},
+};
+
+/// For how long a job is shown whose kind isn't there to say.
+const DEFAULT_RETENTION: Duration = Duration::from_secs(24 * 3600);
+
+impl Worker {
+    pub(crate) async fn settle(&self, held: Held, outcome: Outcome, invocation: Invocation<'_>) -> Report {
+        let now = self.clock.now();
+        let job = &held.claimed.job;
+        let decided = decide(job, held.kind.as_deref(), outcome, now, rand::random());
+        let run = Run {
+            account: job.account,
+            kind: job.kind.clone(),
+            outcome: decided.outcome,
+            waited: held.since.since(job.run_at),
+            ran: now.since(held.since),
+            took: now.since(job.run_at),
+            attempt: job.attempts,
+        };
+        tracing::info!(
+            request.id = invocation.request, account = %job.account, job = %job.id, kind = %job.kind, attempt = job.attempts,
+            outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str), ran_ms = run.ran.as_millis(), "attempt ended"
+        );
+        match self.jobs.end(job, &held.owner, decided.ending, now).await {
+            Ok(true) => Report::ran(run, decided.back_after),
+            Ok(false) => {
+                // A later claim has the job, and its message is another delivery of this one: not to be deleted from under it.
+                tracing::warn!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, "attempt came too late");
+                Report::back()
+            }
+            Err(error) => {
+                tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "attempt could not be recorded");
+                Report::back_in(held.lease_until.since(now))
+            }
+        }
+    }
+}
+
+/// What an outcome comes to.
+#[derive(Debug)]
+struct Decided {
+    ending: Ending,
+    outcome: AttemptOutcome,
+    code: Option<ErrorCode>,
+    back_after: Option<Duration>,
+}
+
+/// Pure: what an attempt's outcome means for its job at `now`. `random` in `[0, 1)` spreads retries.
+fn decide(job: &Job, kind: Option<&CachedKind>, outcome: Outcome, now: Time, random: f64) -> Decided {
+    let spec = kind.map(|kind| &kind.kind.spec);
+    let expires_at = now + spec.map_or(DEFAULT_RETENTION, |spec| spec.retention());
+    let policy = spec.map_or_else(RetryPolicy::default, |spec| spec.retry);
+    let attempt = |outcome, http_status, error| Attempt {
+        number: job.attempts,
+        started_at: job.attempt_started_at.unwrap_or(now),
+        ended_at: Some(now),
+        outcome,
+        http_status,
+        error: Some(error),
+    };
+    let failed = |http_status, error: JobError| Decided {
+        outcome: AttemptOutcome::Failed,
+        code: Some(error.code),
+        back_after: None,
+        ending: Ending::Failed { attempt: attempt(AttemptOutcome::Failed, http_status, error), expires_at },
+    };
+    match outcome {
+        Outcome::Complete(result) if too_large(&result) => failed(
+            None,
+            JobError::new(ErrorCode::ResultTooLarge, format!("the result is over {MAX_RESULT_BYTES} bytes")),
+        ),
+        Outcome::Complete(result) => Decided {
+            outcome: AttemptOutcome::Completed,
+            code: None,
+            back_after: None,
+            ending: Ending::Completed { result, expires_at },
+        },
+        Outcome::Fail { error, http_status } => failed(http_status, error),
+        Outcome::Retry { error, http_status, .. } if job.attempts >= job.max_attempts => {
+            failed(http_status, error)
+        }
+        Outcome::Retry { after, error, http_status } => {
+            let delay = after.map_or_else(|| policy.delay(job.attempts, random), |asked| policy.obey(asked));
+            Decided {
+                outcome: AttemptOutcome::Retried,
+                code: Some(error.code),
+                back_after: Some(delay),
+                ending: Ending::Queued {
+                    attempt: attempt(AttemptOutcome::Retried, http_status, error),
+                    due_at: now + delay,
+                },
+            }
+        }
+    }
+}
+
+fn too_large(result: &RawValue) -> bool {
+    result.get().len() > MAX_RESULT_BYTES
+}

@@ -1,0 +1,110 @@
+//! What a target's answer means.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::{Response, StatusCode, header::HeaderMap};
+use serde_json::value::{RawValue, to_raw_value};
+use shared::job::{ErrorCode, JobError, MAX_RESULT_BYTES, Outcome};
+
+/// The outcome that an answer's status tells; the body matters only with 2xx.
+pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwest::Error> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(match body(response).await? {
+            Some(body) => Outcome::Complete(result(&body)),
+            None => Outcome::Fail {
+                error: JobError::new(
+                    ErrorCode::ResultTooLarge,
+                    format!("the target's answer is over {MAX_RESULT_BYTES} bytes"),
+                ),
+                http_status: Some(status.as_u16()),
+            },
+        });
+    }
+    let http_status = Some(status.as_u16());
+    let error = |why: &str| {
+        JobError::new(ErrorCode::TargetStatus, format!("the target answered {}{why}", status.as_u16()))
+    };
+    Ok(match status.as_u16() {
+        408 | 425 | 429 | 500..=599 => {
+            let after = asked_pause(status, response.headers(), now);
+            Outcome::Retry { after, error: error(""), http_status }
+        }
+        300..=399 => Outcome::Fail { error: error(", a redirect, which is not followed"), http_status },
+        410 => Outcome::Fail { error: error(", so its kind is disabled"), http_status },
+        _ => Outcome::Fail { error: error(""), http_status },
+    })
+}
+
+/// The body, unless it is too large; no more of it is read than could be kept.
+async fn body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_RESULT_BYTES {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// JSON as it came; nothing is null, and anything else becomes a JSON string.
+fn result(body: &[u8]) -> Box<RawValue> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return RawValue::NULL.to_owned();
+    }
+    let parsed =
+        std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Box<RawValue>>(text).ok());
+    // RawValue only looks at the shape; a full parse also refuses numbers and nesting that no client could read back.
+    let sound = parsed.filter(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).is_ok());
+    sound.unwrap_or_else(|| {
+        to_raw_value(&String::from_utf8_lossy(body)).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    })
+}
+
+/// `Retry-After` of a 429 or 503, in seconds or as a date (RFC 9110, section 10.2.3).
+fn asked_pause(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    if status != StatusCode::TOO_MANY_REQUESTS && status != StatusCode::SERVICE_UNAVAILABLE {
+        return None;
+    }
+    let text = headers.get("retry-after")?.to_str().ok()?.trim();
+    match text.parse::<u32>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds.into())),
+        Err(_) => httpdate::parse_http_date(text).ok().map(|at| at.duration_since(now).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_become_json() {
+        for (body, json) in [
+            (&b""[..], "null"),
+            (b" \n", "null"),
+            (b"{\"a\":1.50}", "{\"a\":1.50}"),
+            (b" [1] ", "[1]"),
+            (b"OK", "\"OK\""),
+            (b"<p>\"x\"</p>", "\"<p>\\\"x\\\"</p>\""),
+            (b"\xff", "\"\u{fffd}\""),
+            (b"{\"a\":1}{", "\"{\\\"a\\\":1}{\""),
+        ] {
+            assert_eq!(result(body).get(), json);
+        }
+    }
+
+    #[test]
+    fn a_wish_to_be_left_alone_is_read() {
+        let now = httpdate::parse_http_date("Fri, 20 Nov 2026 16:00:00 GMT").unwrap();
+        let pause = |status: u16, text: &str| {
+            let headers = [("retry-after".parse().unwrap(), text.parse().unwrap())].into_iter().collect();
+            asked_pause(StatusCode::from_u16(status).unwrap(), &headers, now).map(|pause| pause.as_secs())
+        };
+        assert_eq!(pause(503, "7"), Some(7));
+        assert_eq!(pause(429, "Fri, 20 Nov 2026 16:01:00 GMT"), Some(60));
+        assert_eq!(pause(429, "Fri, 20 Nov 2026 15:00:00 GMT"), Some(0));
+        assert_eq!(pause(500, "7"), None);
+        assert_eq!(pause(503, "soon"), None);
+    }
+}

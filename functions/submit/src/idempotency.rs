@@ -1,0 +1,51 @@
+use http::HeaderMap;
+use shared::{api::Problem, aws::IdempotencyKey};
+
+const NAME: &str = "Idempotency-Key";
+
+/// The `Idempotency-Key`, if the client sent one: 1 to 255 visible ASCII characters, quoted (as
+/// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/> has it) or bare, which is the same key.
+pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let invalid = |detail: &str| Problem::InvalidParameter { name: NAME, detail: detail.to_owned() };
+    let mut given = headers.get_all(NAME).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(invalid("is given more than once"));
+    }
+    let text = value.to_str().unwrap_or_default().trim();
+    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    let fits = (1..=255).contains(&bare.len()) && bare.bytes().all(|c| c.is_ascii_graphic());
+    if fits {
+        Ok(Some(IdempotencyKey::of(bare)))
+    } else {
+        Err(invalid("is not 1 to 255 visible ASCII characters"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[&str]) -> Result<Option<IdempotencyKey>, Problem> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(NAME, value.parse().unwrap());
+        }
+        key(&headers)
+    }
+
+    #[test]
+    fn quoted_and_bare_are_the_same_key() {
+        assert_eq!(of(&[]).unwrap(), None);
+        assert_eq!(of(&["a-1"]).unwrap(), of(&["\"a-1\""]).unwrap());
+        assert_ne!(of(&["a-1"]).unwrap(), of(&["a-2"]).unwrap());
+        assert!(of(&[&"k".repeat(255)]).is_ok());
+    }
+
+    #[test]
+    fn others_are_refused() {
+        for bad in [&[""][..], &["\"\""], &["a b"], &[&"k".repeat(256)], &["a", "a"]] {
+            assert!(of(bad).is_err(), "{bad:?}");
+        }
+    }
+}

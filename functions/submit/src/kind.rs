@@ -1,0 +1,90 @@
+//! `PUT` and `DELETE /v1/kinds/{name}`.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use shared::{
+    api::{AnyProblem, BodyProblem, KindBody, Problem},
+    gate::{Failure, JsonBody, Named},
+    kind::KindSpec,
+    name::Name,
+};
+
+use crate::App;
+
+/// How long to look for jobs that a kind's deletion would strand.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Define a kind, or define it anew.
+///
+/// Jobs that wait already go to the new target. Elsewhere than at the instance that answers, the change counts within five seconds.
+#[utoipa::path(
+    put, path = "/v1/kinds/{name}", tag = "kinds", operation_id = "putKind",
+    security(("key" = ["admin"])),
+    params(("name" = Name, Path, description = "The kind's name")),
+    request_body = KindSpec,
+    responses(
+        (status = 200, description = "The kind was defined anew", body = KindBody),
+        (status = 201, description = "The kind is new", body = KindBody, headers(("Location" = String, description = "The kind"))),
+        AnyProblem, BodyProblem,
+    ),
+)]
+pub async fn put(
+    State(app): State<Arc<App>>,
+    Named(name): Named<Name>,
+    JsonBody { value: spec, .. }: JsonBody<KindSpec>,
+) -> Result<Response, Failure> {
+    let violations = spec.violations(app.timing);
+    if !violations.is_empty() {
+        return Err(Problem::InvalidBody(violations).into());
+    }
+    let version = uuid::Uuid::new_v4().simple().to_string();
+    let (kind, new) = app.kinds.put(&name, &spec, &version, app.clock.now()).await?;
+    let body = Json(KindBody::from(kind));
+    Ok(if new {
+        (StatusCode::CREATED, [(header::LOCATION, format!("/v1/kinds/{name}"))], body).into_response()
+    } else {
+        body.into_response()
+    })
+}
+
+/// Delete a kind.
+///
+/// Refused while jobs of it wait or run, or while there are too many jobs to rule that out within five seconds.
+#[utoipa::path(
+    delete, path = "/v1/kinds/{name}", tag = "kinds", operation_id = "deleteKind",
+    security(("key" = ["admin"])),
+    params(("name" = Name, Path, description = "The kind's name")),
+    responses(
+        (status = 204, description = "The kind is gone"),
+        (status = 409, description = "Jobs of this kind still wait", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        AnyProblem,
+    ),
+)]
+pub async fn delete(State(app): State<Arc<App>>, Named(name): Named<Name>) -> Result<StatusCode, Failure> {
+    if app.kinds.find(&name).await?.is_none() {
+        return Err(Problem::NotFound.into());
+    }
+    match tokio::time::timeout(LOOK, app.any_waiting(&name)).await {
+        Ok(Ok(false)) => {}
+        Ok(Ok(true)) | Err(_) => return Err(Problem::KindInUse.into()),
+        Ok(Err(failure)) => return Err(failure),
+    }
+    if app.kinds.delete(&name).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::NotFound.into()) }
+}
+
+impl App {
+    async fn any_waiting(&self, kind: &Name) -> Result<bool, Failure> {
+        for account in self.accounts.all().await? {
+            if self.jobs.any_waiting(account, kind).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

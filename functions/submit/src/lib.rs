@@ -1,0 +1,76 @@
+//! Commands: what changes jobs and kinds. It may write the table and send to the queue.
+
+mod idempotency;
+mod job;
+mod kind;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use shared::{
+    aws::{AccountStore, Clients, IdempotencyStore, JobQueue, JobStore, KindStore, Table},
+    clock::Clock,
+    config::SubmitConfig,
+    gate::Gate,
+    job::Timing,
+    telemetry::Metrics,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The function's time-out in the template is ten seconds.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+/// What the handlers need.
+#[derive(Debug)]
+pub struct App {
+    accounts: Arc<AccountStore>,
+    kinds: KindStore,
+    jobs: JobStore,
+    idempotency: IdempotencyStore,
+    queue: JobQueue,
+    timing: Timing,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+impl App {
+    /// Over these clients.
+    #[must_use]
+    pub fn new(clients: Clients, config: SubmitConfig, clock: Clock, metrics: Metrics) -> Self {
+        let table = Table::new(clients.dynamodb, config.table);
+        Self {
+            accounts: Arc::new(AccountStore::new(table.clone())),
+            kinds: KindStore::new(table.clone()),
+            jobs: JobStore::new(table.clone()),
+            idempotency: IdempotencyStore::new(table),
+            queue: JobQueue::new(clients.sqs, config.queue_url),
+            timing: config.timing,
+            clock,
+            metrics,
+        }
+    }
+
+    /// Opens the connections that the first request would otherwise wait for, and compiles the bodies' schemas: the function starts at
+    /// full CPU, and that costs nothing. What comes of it doesn't matter.
+    pub async fn prime(&self) {
+        job::compile_contract();
+        let _ = tokio::join!(self.kinds.touch(), self.queue.touch());
+    }
+}
+
+/// The routes and their description.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(job::submit)).routes(routes!(kind::put, kind::delete))
+}
+
+/// The whole service.
+pub fn router(app: App) -> Router {
+    let gate = Gate {
+        accounts: app.accounts.clone(),
+        clock: app.clock.clone(),
+        metrics: app.metrics.clone(),
+        patience: PATIENCE,
+    };
+    let (router, _) = routes().split_for_parts();
+    gate.before(router.with_state(Arc::new(app)))
+}

@@ -1,0 +1,18 @@
+//! The Lambda function `submit`.
+
+use shared::{
+    aws::connect,
+    clock::Clock,
+    config::{SubmitConfig, environment},
+    telemetry::{self, Metrics},
+};
+use submit::App;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let config = SubmitConfig::read(&environment)?;
+    let app = App::new(connect(&environment)?, config, Clock::system(), Metrics::stdout());
+    app.prime().await;
+    lambda_http::run(submit::router(app)).await
+}

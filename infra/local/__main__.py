@@ -1,0 +1,13 @@
+"""Checks the interpreter before anything is imported that an old one couldn't even parse."""
+
+import sys
+
+if sys.version_info < (3, 10):
+    sys.exit(
+        "Tollgate's local stack needs Python 3.10 or newer; this is %d.%d.\n"
+        "Name a newer one: make PYTHON=python3.12 …" % sys.version_info[:2]
+    )
+
+from infra.local.cli import main
+
+sys.exit(main())

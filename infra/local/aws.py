@@ -1,0 +1,52 @@
+"""The few calls of AWS's APIs that bring-up itself makes, to an emulator, which doesn't check signatures."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+import urllib.request
+from typing import Any
+from xml.etree import ElementTree
+
+REGION = "us-east-1"
+
+# For the tools that sign their calls; none of these mean anything outside of the emulator.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION,
+               "AWS_DEFAULT_REGION": REGION}
+
+_TIMEOUT_SECONDS = 30
+
+
+def create_bucket(endpoint: str, name: str) -> None:
+    """Makes an S3 bucket; one that exists is as good."""
+    _call(endpoint, "s3", f"/{name}", method="PUT")
+
+
+def stack_outputs(endpoint: str, name: str) -> dict[str, str]:
+    """The outputs of a CloudFormation stack."""
+    query = {"Action": "DescribeStacks", "Version": "2010-05-15", "StackName": name}
+    answer = _call(endpoint, "cloudformation", "/", urllib.parse.urlencode(query).encode(),
+                   {"Content-Type": "application/x-www-form-urlencoded"})
+    members = ElementTree.fromstring(answer).findall(".//{*}Outputs/{*}member")
+    return {member.findtext("{*}OutputKey", ""): member.findtext("{*}OutputValue", "") for member in members}
+
+
+def log_events(endpoint: str, group: str, since_ms: int) -> list[dict[str, Any]]:
+    """What was written to a log group since a time, oldest first."""
+    body = json.dumps({"logGroupName": group, "startTime": since_ms}).encode()
+    answer = _call(endpoint, "logs", "/", body, {"Content-Type": "application/x-amz-json-1.1",
+                                                 "X-Amz-Target": "Logs_20140328.FilterLogEvents"})
+    events: list[dict[str, Any]] = json.loads(answer)["events"]
+    return events
+
+
+def _call(endpoint: str, service: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None,
+          method: str | None = None) -> bytes:
+    # The emulator reads the service and the region off the credential, as AWS does.
+    credential = f"test/20250101/{REGION}/{service}/aws4_request"
+    authorization = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
+    request = urllib.request.Request(endpoint + path, body, {"Authorization": authorization, **(headers or {})},
+                                     method=method)
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
+        content: bytes = answer.read()
+        return content

@@ -1,0 +1,50 @@
+"""Building the functions and the command-line client: quickly for this machine, or for AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from infra.local import processes
+from infra.local.failure import Failure
+from infra.local.places import ROOT
+from infra.local.venvs import venv
+
+FUNCTIONS = ("submit", "poll", "queue-worker")
+COMMAND = "tollgate"
+
+_PACKAGES = [argument for package in (*FUNCTIONS, "cli") for argument in ("--package", package)]
+
+
+def for_this_machine() -> dict[str, Path]:
+    """Builds everything with one run of plain cargo, so that nothing is compiled twice; returns the programs by name."""
+    command = ["cargo", "build", "--profile", "local", *_PACKAGES, "--message-format", "json-render-diagnostics"]
+    try:
+        process = processes.start(command, cwd=ROOT, output=subprocess.PIPE)
+    except Failure as failure:
+        raise Failure("cargo was not found. Tollgate is built with Rust: https://rustup.rs") from failure
+    try:
+        assert process.stdout is not None
+        programs = {message["target"]["name"]: Path(message["executable"])
+                    for message in map(json.loads, process.stdout) if message.get("executable")}
+        status = process.wait()
+    finally:
+        processes.end(process)
+    if status != 0:
+        raise Failure("The build failed, see above.")
+    missing = {*FUNCTIONS, COMMAND} - programs.keys()
+    if missing:
+        raise Failure(f"The build made no program called {', '.join(sorted(missing))}.")
+    return programs
+
+
+def for_aws() -> int:
+    """Builds the functions as template.yaml deploys them: for Amazon Linux on arm64, into target/lambda/."""
+    tools = venv("cargo-lambda")
+    # First in the path: cargo-lambda asks `python3` for the Zig that came with it.
+    path = os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)])
+    functions = [argument for name in FUNCTIONS for argument in ("--package", name)]
+    return processes.run([tools / "cargo-lambda", "lambda", "build", "--release", "--arm64", *functions],
+                         env={**os.environ, "PATH": path}, cwd=ROOT)

@@ -1,0 +1,65 @@
+"""The commands of `python3 -m infra.local`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from infra.local import build, lint
+from infra.local.failure import Failure
+from infra.local.places import LOCAL
+from infra.local.processes import run
+from infra.local.steps import say
+from infra.local.up import up
+from infra.local.venvs import venv
+
+_DEFAULT_PORT = 4566
+
+
+def main() -> int:
+    """Runs what the command line asks for and returns the exit status."""
+    arguments = _parser().parse_args()
+    # A closed terminal and `kill` get the same orderly end as Ctrl-C, which a shell's background job would ignore.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _exit_on_signal)
+    try:
+        status: int = arguments.run(arguments)
+        return status
+    except Failure as failure:
+        say(f"\n✗ {failure}")
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m infra.local", description="Tollgate on this machine.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    start = commands.add_parser("up", help="build, start and deploy the stack; end it with Ctrl-C or after a command")
+    start.add_argument("--port", type=int, default=_DEFAULT_PORT, help="of the emulator; 0: any (default: %(default)s)")
+    start.add_argument("--state", type=Path, default=LOCAL, help="folder for data, keys and logs (default: .local)")
+    start.add_argument("--temporary", dest="state", action="store_const", const=None, help="keep no state at all")
+    start.add_argument("--reset", action="store_true", help="forget the data that an earlier run left")
+    start.add_argument("command", nargs="*", help="after --: what to run in the stack, with TOLLGATE_STACK set to the "
+                                                  "path of its stack.json; without it, logs are followed")
+    start.set_defaults(run=lambda given: up(given.port, given.state, given.reset, given.command))
+
+    commands.add_parser("build", help="build the functions for AWS").set_defaults(run=lambda _: build.for_aws())
+    commands.add_parser("lint", help="check the template and these scripts").set_defaults(run=lambda _: lint.check())
+
+    sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
+    sam.add_argument("rest", nargs=argparse.REMAINDER)
+    sam.set_defaults(run=lambda given: run([venv("sam") / "sam", *given.rest],
+                                           env={**os.environ, "SAM_CLI_TELEMETRY": "0"}))
+    return parser
+
+
+def _exit_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)

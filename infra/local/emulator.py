@@ -1,0 +1,111 @@
+"""MiniStack: the AWS that the stack is deployed to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.local import processes
+from infra.local.aws import REGION
+from infra.local.failure import Failure
+from infra.local.steps import say
+
+_HOST = "127.0.0.1"
+_START_SECONDS = 60.0
+_END_SECONDS = 15.0
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def check_port(port: int) -> None:
+    """Fails early, before a long build, if the port is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise Failure(f"Port {port} can't be used: {error.strerror}. Is the stack running already?\n"
+                          "Stop what uses it, or choose another one: make run PORT=4567") from error
+
+
+@contextmanager
+def running(bin_folder: Path, port: int, folder: Path) -> Iterator[str]:
+    """Runs MiniStack and yields its endpoint; whatever it started ends with it, and its data stays in `folder`."""
+    endpoint = f"http://{_HOST}:{port}"
+    log = folder / "emulator.log"
+    scratch = folder / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    with log.open("wb") as output:
+        process = processes.start([bin_folder / "python", Path(__file__).with_name("emulator_main.py")],
+                                  env=_environment(endpoint, port, folder, scratch), cwd=scratch,
+                                  stdin=subprocess.PIPE, output=output, errors=subprocess.STDOUT)
+    try:
+        _wait(process, endpoint, log)
+        yield endpoint
+    finally:
+        _end(process)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Has MiniStack save its state and end, and sees to it that it does."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        say("MiniStack did not end by itself: what was written in this run is lost.")
+    processes.end(process)
+
+
+def _environment(endpoint: str, port: int, folder: Path, scratch: Path) -> dict[str, str]:
+    """MiniStack's environment. The functions inherit it, so it holds nothing by chance: no profile, no proxy."""
+    inherited = {name: os.environ[name]
+                 for name in ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+    return {
+        **inherited,
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "BIND_HOST": _HOST,
+        "MINISTACK_HOST": _HOST,
+        "GATEWAY_PORT": str(port),
+        # What functions call. MiniStack sets it over the template's own, empty one.
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "MINISTACK_REGION": REGION,
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "data"),
+        "LOG_LEVEL": "WARNING",
+        # Both would listen on fixed ports of their own.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+
+
+def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Failure(f"MiniStack ended at once; the end of {log}:\n{processes.tail(log)}")
+        try:
+            with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise Failure(f"MiniStack did not answer within {_START_SECONDS:.0f} s; see {log}")

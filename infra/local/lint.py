@@ -1,0 +1,24 @@
+"""Checks of the template and of these scripts that leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from infra.local.aws import CREDENTIALS
+from infra.local.failure import Failure
+from infra.local.places import ROOT
+from infra.local.processes import run
+from infra.local.venvs import venv
+
+
+def check() -> int:
+    """Compiles every script, without writing bytecode, and has SAM validate the template."""
+    for script in sorted(Path(__file__).parent.glob("*.py")):
+        try:
+            compile(script.read_text(), str(script), "exec")
+        except SyntaxError as error:
+            raise Failure(f"{script.relative_to(ROOT)}:{error.lineno}: {error.msg}") from error
+    environment = {**os.environ, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0"}
+    return run([venv("sam") / "sam", "validate", "--lint", "--template-file", "template.yaml"],
+               env=environment, cwd=ROOT)

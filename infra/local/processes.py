@@ -1,0 +1,73 @@
+"""Programs that are started, watched and ended as a whole.
+
+Each is started in a session of its own. So Ctrl-C reaches bring-up alone, which then ends things in the right
+order, and ending a program ends everything it has started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from infra.local.failure import Failure
+
+_GRACE_SECONDS = 10.0
+_LINES_SHOWN = 30
+
+
+def start(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None,
+          stdin: int | None = None, output: int | IO[bytes] | None = None,
+          errors: int | IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    """Starts a program as the leader of its own process group."""
+    try:
+        return subprocess.Popen([str(part) for part in command], env=env, cwd=cwd, stdin=stdin, stdout=output,
+                                stderr=errors, start_new_session=True)
+    except FileNotFoundError as error:
+        raise Failure(f"{command[0]}: not found") from error
+
+
+def end(process: subprocess.Popen[bytes], grace_seconds: float = _GRACE_SECONDS) -> None:
+    """Ends a program, which may tidy up first, and then whatever it has left running."""
+    process.terminate()
+    try:
+        process.wait(grace_seconds)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass  # all gone; macOS says it with EPERM
+    process.wait()
+
+
+def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
+    """Runs a program on this terminal and returns its status."""
+    process = start(command, env=env, cwd=cwd)
+    try:
+        return process.wait()
+    finally:
+        end(process)
+
+
+def run_quietly(command: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | None = None,
+                cwd: Path | None = None) -> None:
+    """Runs a program whose output is only of interest if it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = start(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, output=output, errors=subprocess.STDOUT)
+        try:
+            status = process.wait()
+        finally:
+            end(process)
+    if status != 0:
+        raise Failure(f"{Path(command[0]).name} failed with status {status}; the end of {log}:\n{tail(log)}")
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log."""
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in lines[-_LINES_SHOWN:])

@@ -1,0 +1,127 @@
+"""Bringing the stack up, and taking it down again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from infra.local import build, emulator, keys, kinds, logs, processes, stack
+from infra.local.deploy import deploy
+from infra.local.places import ROOT
+from infra.local.stack import Stack
+from infra.local.steps import say, step
+from infra.local.venvs import venv
+
+
+def up(port: int, state: Path | None, reset: bool, command: Sequence[str]) -> int:
+    """Starts the stack, runs a command in it or follows its logs, and ends all that was started.
+
+    Without a `state` folder the stack lives in a temporary one, and nothing of it is kept.
+    """
+    port = port or emulator.free_port()
+    emulator.check_port(port)
+    with step("Tools: MiniStack and SAM"):
+        ministack, sam = venv("ministack"), venv("sam")
+    with step("Build"):
+        programs = build.for_this_machine()
+
+    with ExitStack() as ending:
+        folder = ending.enter_context(_folder(state))
+        # Queues are known by their URLs, so a stack can't move to another port: each has data of its own.
+        own = folder / f"port-{port}"
+        if reset:
+            shutil.rmtree(own, ignore_errors=True)
+        with step(f"MiniStack on port {port}"):
+            endpoint = ending.enter_context(emulator.running(ministack, port, own))
+        # From here on the end is orderly, and not to be interrupted by a second Ctrl-C.
+        ending.callback(_ignore_signals)
+        with step("Deployment of template.yaml"):
+            outputs = deploy(sam, endpoint, programs, own)
+        with step("Keys and kinds"):
+            described = _furnish(endpoint, outputs, programs[build.COMMAND], folder)
+        if command:
+            return _run(command, folder, endpoint)
+        _greet(described, programs[build.COMMAND], folder)
+        return _follow(endpoint)
+
+
+@contextmanager
+def _folder(state: Path | None) -> Iterator[Path]:
+    if state is None:
+        with tempfile.TemporaryDirectory(prefix="tollgate-") as temporary:
+            yield Path(temporary)
+        return
+    folder = state.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+
+
+def _furnish(endpoint: str, outputs: dict[str, str], tollgate: Path, folder: Path) -> Stack:
+    """Gives the stack its keys and kinds; keys of an earlier run are kept if they still work."""
+    url = f"{endpoint}/_aws/execute-api/{outputs['ApiId']}"
+    table = outputs["TableName"]
+    old = stack.read(folder)
+    if old and keys.works(url, old.operator_key) and keys.works(url, old.tenant_key):
+        operator_key, tenant_account, tenant_key = old.operator_key, old.tenant_account, old.tenant_key
+    else:
+        _, operator_key = keys.make(tollgate, endpoint, table, "operator", keys.OPERATOR_SCOPES)
+        tenant_account, tenant_key = keys.make(tollgate, endpoint, table, "tenant", keys.TENANT_SCOPES)
+    described = Stack(url=url, operator_key=operator_key, tenant_key=tenant_key, tenant_account=tenant_account,
+                      endpoint=endpoint, table=table, queue_url=outputs["QueueUrl"],
+                      dead_letter_queue_url=outputs["DeadLetterQueueUrl"])
+    # Written before anything else can fail, or the keys would be lost: the table only knows their hashes.
+    stack.write(described, folder)
+    kinds.apply(url, operator_key)
+    return described
+
+
+def _run(command: Sequence[str], folder: Path, endpoint: str) -> int:
+    status = processes.run(command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder))})
+    if status != 0:
+        say(f"\n✗ The command ended with status {status}. What the functions said last:")
+        logs.show_last(endpoint)
+    # A negative status is a signal's; a shell would say it like this.
+    return status if status >= 0 else 128 - status
+
+
+def _follow(endpoint: str) -> int:
+    try:
+        logs.follow(endpoint)
+    except KeyboardInterrupt:
+        say("\nStopping …")
+    return 0
+
+
+def _greet(described: Stack, tollgate: Path, folder: Path) -> None:
+    say(f"""
+Tollgate is up.
+  API           {described.url}
+  operator key  {described.operator_key}
+  tenant key    {described.tenant_key}
+  tenant        {described.tenant_account}
+  (all of it in {_short(stack.path(folder))})
+
+Try:
+  export TOLLGATE_URL={described.url} TOLLGATE_KEY={described.tenant_key}
+  curl $TOLLGATE_URL/heartbeat
+  curl $TOLLGATE_URL/v1/jobs -H "Authorization: Bearer $TOLLGATE_KEY" \\
+       -H 'Content-Type: application/json' -d '{{"kind":"echo","payload":{{"hello":"world"}}}}'
+  curl $TOLLGATE_URL/v1/jobs -H "Authorization: Bearer $TOLLGATE_KEY"
+  {_short(tollgate)} --help
+
+The functions' logs follow; Ctrl-C stops everything.
+""")
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _ignore_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,41 @@
+"""Virtual environments made from the pinned requirements, once.
+
+MiniStack and SAM pin different versions of boto3, so each tool has its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+from infra.local.failure import Failure
+from infra.local.places import LOCAL
+from infra.local.processes import run_quietly
+
+_REQUIREMENTS = Path(__file__).parent / "requirements"
+
+
+def venv(name: str) -> Path:
+    """The `bin` folder of a tool's environment, which is (re)made if its requirements or the interpreter changed."""
+    requirements = _REQUIREMENTS / f"{name}.txt"
+    folder = LOCAL / "venvs" / name
+    # Written last, so that an environment whose making was interrupted is made again.
+    stamp = folder / "made-from.txt"
+    wanted = f"{sys.version}\n{sys.executable}\n{folder}\n{requirements.read_text()}"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        _make(folder, requirements, LOCAL / "venvs" / f"{name}.log")
+        stamp.write_text(wanted)
+    return folder / "bin"
+
+
+def _make(folder: Path, requirements: Path, log: Path) -> None:
+    if importlib.util.find_spec("ensurepip") is None:
+        raise Failure("This Python can't make virtual environments: its module `ensurepip` is missing.\n"
+                      "On Debian and Ubuntu: apt install python3-venv")
+    shutil.rmtree(folder, ignore_errors=True)
+    run_quietly([sys.executable, "-m", "venv", folder], log)
+    # The requirements name everything, so there is nothing to resolve; bytecode is made when it is needed.
+    run_quietly([folder / "bin" / "python", "-m", "pip", "install", "--no-deps", "--no-compile", "--no-input",
+                 "--disable-pip-version-check", "--requirement", requirements], log)

@@ -1,0 +1,135 @@
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// What a key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Scope {
+    /// Read jobs and kinds.
+    JobsRead,
+    /// Submit and control jobs.
+    JobsWrite,
+    /// Read events.
+    EventsRead,
+    /// Publish events.
+    EventsWrite,
+    /// Read usage.
+    UsageRead,
+    /// Report usage.
+    UsageWrite,
+    /// Read metrics.
+    MetricsRead,
+    /// The operator: everything, of every account.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 8] = [
+        Self::JobsRead,
+        Self::JobsWrite,
+        Self::EventsRead,
+        Self::EventsWrite,
+        Self::UsageRead,
+        Self::UsageWrite,
+        Self::MetricsRead,
+        Self::Admin,
+    ];
+
+    /// As it stands on the wire and in the table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::JobsRead => "jobs:read",
+            Self::JobsWrite => "jobs:write",
+            Self::EventsRead => "events:read",
+            Self::EventsWrite => "events:write",
+            Self::UsageRead => "usage:read",
+            Self::UsageWrite => "usage:write",
+            Self::MetricsRead => "metrics:read",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is no scope.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0:?} is not a scope; scopes are jobs:read, jobs:write, events:read, events:write, usage:read, usage:write, metrics:read and admin"
+)]
+pub struct NotAScope(String);
+
+impl FromStr for Scope {
+    type Err = NotAScope;
+
+    fn from_str(text: &str) -> Result<Self, NotAScope> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| NotAScope(text.to_owned()))
+    }
+}
+
+/// A set of scopes; on the wire a list of their names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<String>", try_from = "Vec<String>")]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Whether these allow what needs `scope`; `admin` allows everything.
+    #[must_use]
+    pub const fn allow(self, scope: Scope) -> bool {
+        self.has(scope) || self.has(Scope::Admin)
+    }
+
+    const fn has(self, scope: Scope) -> bool {
+        self.0 & (1 << scope as u8) != 0
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().fold(0, |bits, scope| bits | 1 << scope as u8))
+    }
+}
+
+impl From<Scopes> for Vec<String> {
+    fn from(scopes: Scopes) -> Self {
+        Scope::ALL.into_iter().filter(|scope| scopes.has(*scope)).map(|scope| scope.to_string()).collect()
+    }
+}
+
+impl TryFrom<Vec<String>> for Scopes {
+    type Error = NotAScope;
+
+    fn try_from(names: Vec<String>) -> Result<Self, NotAScope> {
+        names.iter().map(|name| name.parse()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_allows_itself_alone_and_admin_everything() {
+        for held in Scope::ALL {
+            for asked in Scope::ALL {
+                let allowed = Scopes::from_iter([held]).allow(asked);
+                assert_eq!(allowed, held == asked || held == Scope::Admin, "{held} for {asked}");
+            }
+        }
+        assert!(Scope::ALL.into_iter().all(|scope| !Scopes::default().allow(scope)));
+    }
+
+    #[test]
+    fn survive_their_names() {
+        let scopes = Scopes::from_iter([Scope::JobsWrite, Scope::MetricsRead]);
+        assert_eq!(Scopes::try_from(Vec::from(scopes)).unwrap(), scopes);
+        assert!(Scopes::try_from(vec!["jobs".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! The HTTP contract's types: what bodies look like, and what is answered when something is wrong.
+
+mod cursor;
+mod description;
+mod job;
+mod kind;
+mod problem;
+mod responses;
+
+pub use cursor::{BadCursor, Cursor};
+pub use description::openapi;
+pub use job::{Attempts, JobBody, JobRequest, Links};
+pub use kind::KindBody;
+pub use problem::{Problem, ProblemBody};
+pub use responses::{AnyProblem, BodyProblem};
+
+use serde::{Deserialize, Serialize};
+
+/// The largest body of a request, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// How many things a page of a list has when nothing is said.
+pub const DEFAULT_LIMIT: usize = 20;
+/// How many things a page of a list has at most.
+pub const MAX_LIMIT: usize = 100;
+
+/// A page of a list.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Page<T> {
+    /// The things. A page may hold fewer than were asked for, even none, while there are more.
+    pub items: Vec<T>,
+    /// Give it as `cursor` to read on; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// Everything of a short list.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct All<T> {
+    /// The things.
+    pub items: Vec<T>,
+}

@@ -1,0 +1,76 @@
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+/// Where a page of a list ended, so that the next begins there.
+///
+/// It is bound to the list that it was made for, that is its route, account and filters: a digest of those and of the position goes
+/// with it, so that a damaged cursor, or one of another list, is told from a good one. The digest has no key because there is
+/// nothing to protect: the account comes from the caller's key, never from the cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last thing that was shown.
+    pub after: String,
+}
+
+/// A text that is no cursor of this list.
+#[derive(Debug, thiserror::Error)]
+#[error("is not a cursor of this list; give back `next_cursor` as it came, with the same filters")]
+pub struct BadCursor;
+
+const DIGEST_BYTES: usize = 8;
+const MAX_BYTES: usize = 200;
+
+impl Cursor {
+    /// The cursor's text, for the list that `list` describes.
+    #[must_use]
+    pub fn encode(&self, list: &str) -> String {
+        let mut bytes = digest(&self.after, list).to_vec();
+        bytes.extend(self.after.as_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads a cursor's text.
+    ///
+    /// # Errors
+    /// When it was damaged, or belongs to another list.
+    pub fn decode(text: &str, list: &str) -> Result<Self, BadCursor> {
+        if text.len() > MAX_BYTES {
+            return Err(BadCursor);
+        }
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
+        let (check, after) = bytes.split_first_chunk::<DIGEST_BYTES>().ok_or(BadCursor)?;
+        let after = std::str::from_utf8(after).map_err(|_| BadCursor)?.to_owned();
+        if *check == digest(&after, list) { Ok(Self { after }) } else { Err(BadCursor) }
+    }
+}
+
+fn digest(after: &str, list: &str) -> [u8; DIGEST_BYTES] {
+    let sum = Sha256::new_with_prefix(after).chain_update([0]).chain_update(list).finalize();
+    let mut short = [0; DIGEST_BYTES];
+    short.copy_from_slice(&sum[..DIGEST_BYTES]);
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn survives_its_own_text_and_nothing_else(after in "[a-z0-9_]{1,40}", at in 0usize..12, to in "[A-Za-z0-9_-]") {
+            let cursor = Cursor { after };
+            let text = cursor.encode("jobs of a");
+            prop_assert_eq!(&Cursor::decode(&text, "jobs of a").unwrap(), &cursor);
+            prop_assert!(Cursor::decode(&text, "jobs of b").is_err());
+            let mut damaged = text.clone();
+            damaged.replace_range(at..=at, &to);
+            prop_assert!(damaged == text || Cursor::decode(&damaged, "jobs of a").is_err());
+        }
+
+        #[test]
+        fn no_text_upsets_it(text: String) {
+            prop_assert!(Cursor::decode(&text, "").is_err());
+        }
+    }
+}

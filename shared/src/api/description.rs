@@ -1,0 +1,27 @@
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
+    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+/// The frame of the API's description; the functions' routers fill it.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("tg_…")
+        .description(Some("An API key of an account. Each operation names the scope that the key needs; `admin` may do everything."))
+        .build();
+    let about = "An asynchronous job gateway: hand in a request, get a token at once, ask for the outcome. \
+                 Whatever goes wrong is an `application/problem+json` document (RFC 9457).";
+    let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Tollgate")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(about))
+                .license(Some(license)),
+        )
+        .components(Some(ComponentsBuilder::new().security_scheme("key", SecurityScheme::Http(key)).build()))
+        .build()
+}

@@ -1,0 +1,124 @@
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    id::{AccountId, JobId},
+    job::{Attempt, Job, JobError, Metadata, Payload, Status},
+    name::Name,
+    time::Time,
+};
+
+/// The body of `POST /v1/jobs`.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobRequest {
+    /// What the job is: the name of a kind.
+    pub kind: Name,
+    /// What the target is to get, any JSON that the kind's schema allows. It arrives byte for byte as it was sent.
+    #[schema(value_type = Value)]
+    pub payload: Payload,
+    /// 0 to 9; 9 goes first, where the kind's discipline is `priority`.
+    #[serde(default)]
+    #[schema(maximum = 9, default = 0)]
+    pub priority: u8,
+    /// Notes of your own.
+    #[serde(default)]
+    #[schema(schema_with = metadata_schema)]
+    pub metadata: Metadata,
+    /// For whom, if not for the key's own account. Only for `admin`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+    pub account: Option<AccountId>,
+}
+
+fn metadata_schema() -> utoipa::openapi::Schema {
+    use utoipa::openapi::schema::{ObjectBuilder, Type};
+    let about = "Notes of your own, given back with the job: at most 16, names of at most 40 characters, values of at most 256.";
+    ObjectBuilder::new()
+        .description(Some(about))
+        .max_properties(Some(16))
+        .property_names(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(40))))
+        .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(256))))
+        .into()
+}
+
+/// A job.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct JobBody {
+    /// The token to ask for it with.
+    #[schema(value_type = String, examples("job_01kadz9p00e8zsf5wk2c1a2b3c"))]
+    pub id: JobId,
+    /// What it is.
+    pub kind: Name,
+    /// Where it stands.
+    pub status: Status,
+    /// 0 to 9.
+    pub priority: u8,
+    /// How many attempts have begun.
+    pub attempts: u32,
+    /// After how many attempts it fails.
+    pub max_attempts: u32,
+    /// When it was accepted.
+    pub created_at: Time,
+    /// When it is due for the first time.
+    pub run_at: Time,
+    /// When its first attempt began.
+    pub started_at: Option<Time>,
+    /// When it reached a terminal status.
+    pub finished_at: Option<Time>,
+    /// When it is tried again, while it waits for that.
+    pub next_attempt_at: Option<Time>,
+    /// From when on it is no longer shown; the kind's retention counts from its finish.
+    pub expires_at: Time,
+    /// Whether its cancellation was asked for while it ran.
+    pub cancel_requested: bool,
+    /// Your own notes.
+    #[schema(schema_with = metadata_schema)]
+    pub metadata: Metadata,
+    /// What the target answered, once it is completed.
+    #[schema(value_type = Option<Value>)]
+    pub result: Option<Box<RawValue>>,
+    /// Why it failed, or why its latest attempt did.
+    pub error: Option<JobError>,
+    /// Where to look next.
+    pub links: Links,
+}
+
+/// Where to look next.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Links {
+    /// The job itself.
+    #[serde(rename = "self")]
+    pub this: String,
+}
+
+impl From<Job> for JobBody {
+    fn from(job: Job) -> Self {
+        Self {
+            id: job.id,
+            created_at: job.created_at(),
+            kind: job.kind,
+            status: job.status,
+            priority: job.priority,
+            attempts: job.attempts,
+            max_attempts: job.max_attempts,
+            run_at: job.run_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            next_attempt_at: job.next_attempt_at,
+            expires_at: job.expires_at,
+            cancel_requested: job.cancel_requested,
+            metadata: job.metadata,
+            result: job.result,
+            error: job.error,
+            links: Links { this: format!("/v1/jobs/{}", job.id) },
+        }
+    }
+}
+
+/// What each attempt at a job did, oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Attempts {
+    /// The attempts; of a job that was tried very often, the last twenty that failed.
+    pub items: Vec<Attempt>,
+}

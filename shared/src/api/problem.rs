@@ -1,0 +1,216 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{account::Scope, schema::Violation};
+
+/// Everything that can be wrong with a request, or with Tollgate: one variant for each slug in RFC 9457's `type`, each with a section in
+/// `docs/problems.md`.
+///
+/// Two messages leave this type: the title and the detail, for the client. What happened inside is logged where it is handled and
+/// never gets here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// There is no such route, or no such thing that the caller may know of.
+    NotFound,
+    /// The route exists, but not with this method.
+    MethodNotAllowed {
+        /// The methods that it has.
+        allow: String,
+    },
+    /// No key, or none that opens anything.
+    Unauthenticated,
+    /// The key is good, but not for this.
+    MissingScope(Scope),
+    /// The key's account is deactivated.
+    AccountInactive,
+    /// The body is over 256 KiB.
+    PayloadTooLarge,
+    /// The body isn't declared to be JSON.
+    UnsupportedMediaType,
+    /// The body isn't JSON.
+    MalformedJson {
+        /// Where it stops being JSON, and why.
+        detail: String,
+    },
+    /// A query parameter, header or cursor breaks a rule.
+    InvalidParameter {
+        /// Which one.
+        name: &'static str,
+        /// Which rule.
+        detail: String,
+    },
+    /// The body is JSON but breaks the contract.
+    InvalidBody(Vec<Violation>),
+    /// The `Idempotency-Key` was used for another request within 24 hours.
+    IdempotencyKeyReused,
+    /// The first request with this `Idempotency-Key` is still under way.
+    IdempotencyInProgress,
+    /// Jobs of this kind still wait, or it can't be ruled out.
+    KindInUse,
+    /// Something that Tollgate needs doesn't answer.
+    Unavailable,
+    /// A fault of Tollgate's own.
+    Internal,
+}
+
+impl Problem {
+    /// What stands behind `urn:tollgate:problem:`.
+    #[must_use]
+    pub const fn slug(&self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.row().1
+    }
+
+    const fn row(&self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::NotFound => ("not-found", 404, "Not found"),
+            Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "Method not allowed"),
+            Self::Unauthenticated => ("unauthenticated", 401, "No valid key"),
+            Self::MissingScope(_) => ("missing-scope", 403, "The key's scopes don't allow this"),
+            Self::AccountInactive => ("account-inactive", 403, "The account is deactivated"),
+            Self::PayloadTooLarge => ("payload-too-large", 413, "The body is too large"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", 415, "The body is not declared to be JSON")
+            }
+            Self::MalformedJson { .. } => ("malformed-json", 400, "The body is not JSON"),
+            Self::InvalidParameter { .. } => ("invalid-parameter", 400, "A parameter is invalid"),
+            Self::InvalidBody(_) => ("invalid-body", 422, "The body breaks the contract"),
+            Self::IdempotencyKeyReused => {
+                ("idempotency-key-reused", 422, "The idempotency key was used for another request")
+            }
+            Self::IdempotencyInProgress => {
+                ("idempotency-in-progress", 409, "The first request is still under way")
+            }
+            Self::KindInUse => ("kind-in-use", 409, "Jobs of this kind still wait"),
+            Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
+            Self::Internal => ("internal", 500, "Internal error"),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::NotFound => "There is nothing here, or nothing that this key may see.".to_owned(),
+            Self::MethodNotAllowed { allow } => format!("This address takes {allow}."),
+            Self::Unauthenticated => {
+                "Send an API key as `Authorization: Bearer tg_…`; this request had none, or one that is not valid.".to_owned()
+            }
+            Self::MissingScope(scope) => format!("This needs a key with the scope {scope}."),
+            Self::AccountInactive => "The account of this key is deactivated; its operator can activate it.".to_owned(),
+            Self::PayloadTooLarge => "A body has at most 262144 bytes.".to_owned(),
+            Self::UnsupportedMediaType => {
+                "Send the body as application/json, or as another application/*+json.".to_owned()
+            }
+            Self::MalformedJson { detail } => detail.clone(),
+            Self::InvalidParameter { name, detail } => format!("{name} {detail}."),
+            Self::InvalidBody(violations) => match violations.len() {
+                1 => "One rule is broken; see errors.".to_owned(),
+                n => format!("{n} rules are broken; see errors."),
+            },
+            Self::IdempotencyKeyReused => {
+                "A request with this Idempotency-Key and another body was made within 24 hours; use a new key for a new request.".to_owned()
+            }
+            Self::IdempotencyInProgress => "Repeat this request in a second to get its answer.".to_owned(),
+            Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
+            Self::Unavailable => "Nothing was lost and nothing was accepted; repeat the request.".to_owned(),
+            Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
+        }
+    }
+
+    /// The document that tells the client, with the id under which operators find the request.
+    #[must_use]
+    pub fn body(&self, request_id: &str) -> ProblemBody {
+        let (slug, status, title) = self.row();
+        ProblemBody {
+            r#type: format!("urn:tollgate:problem:{slug}"),
+            title: title.to_owned(),
+            status,
+            detail: self.detail(),
+            request_id: request_id.to_owned(),
+            errors: match self {
+                Self::InvalidBody(violations) => Some(violations.clone()),
+                _ => None,
+            },
+        }
+    }
+
+    /// The header fields that go with it.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Unauthenticated => vec![("www-authenticate", "Bearer".to_owned())],
+            Self::MissingScope(scope) => {
+                // RFC 6750, section 3.1
+                vec![("www-authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))]
+            }
+            Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
+            Self::IdempotencyInProgress | Self::Unavailable => vec![("retry-after", "1".to_owned())],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A problem document as RFC 9457 has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProblemBody {
+    /// Which problem: `urn:tollgate:problem:` and its slug.
+    #[schema(examples("urn:tollgate:problem:invalid-body"))]
+    pub r#type: String,
+    /// What kind of problem it is, in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What to do about it.
+    pub detail: String,
+    /// Under which the operator finds the request.
+    pub request_id: String,
+    /// With `invalid-body`: every rule that is broken, at most 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<Violation>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each.
+    fn every() -> Vec<Problem> {
+        vec![
+            Problem::NotFound,
+            Problem::MethodNotAllowed { allow: "GET, POST".into() },
+            Problem::Unauthenticated,
+            Problem::MissingScope(Scope::JobsWrite),
+            Problem::AccountInactive,
+            Problem::PayloadTooLarge,
+            Problem::UnsupportedMediaType,
+            Problem::MalformedJson { detail: "expected value at line 1 column 2".into() },
+            Problem::InvalidParameter { name: "limit", detail: "is not a number from 1 to 100".into() },
+            Problem::InvalidBody(vec![Violation::new("/kind", "is required")]),
+            Problem::IdempotencyKeyReused,
+            Problem::IdempotencyInProgress,
+            Problem::KindInUse,
+            Problem::Unavailable,
+            Problem::Internal,
+        ]
+    }
+
+    #[test]
+    fn each_reads_well() {
+        let shown: Vec<_> =
+            every().iter().map(|problem| (problem.body("req-1"), problem.headers())).collect();
+        insta::assert_json_snapshot!(shown);
+    }
+
+    #[test]
+    fn each_is_documented() {
+        let documentation = include_str!("../../../docs/problems.md");
+        for problem in every() {
+            let heading = format!("\n## `{}` ({})\n", problem.slug(), problem.status());
+            assert!(documentation.contains(&heading), "docs/problems.md has no section {heading:?}");
+        }
+        assert_eq!(documentation.matches("\n## `").count(), every().len(), "a section without a problem");
+    }
+}

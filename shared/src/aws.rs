@@ -1,0 +1,27 @@
+//! The only place that names the AWS SDK: the table and its keys, one small store for each noun, and the queue.
+//!
+//! A function takes the stores that it needs, and its policy in `template.yaml` lists the same. Every store hides what
+//! `DynamoDB` answers behind a value of the domain; calls that may have been repeated by the SDK because an answer was lost are
+//! recognised by their owner's token, id or fingerprint, and count as the success that they were.
+
+mod accounts;
+mod cache;
+mod connect;
+mod error;
+mod idempotency;
+mod jobs;
+mod key;
+mod kinds;
+mod paces;
+mod queue;
+mod table;
+
+pub use accounts::AccountStore;
+pub use connect::{Clients, Trust, connect, http_client};
+pub use error::Error;
+pub use idempotency::{Begun, IdempotencyKey, IdempotencyStore};
+pub use jobs::{Claim, Claimed, Ending, Filter, JobPage, JobStore};
+pub use kinds::{CachedKind, KindStore};
+pub use paces::PaceStore;
+pub use queue::{JobQueue, Visibility};
+pub use table::Table;

@@ -1,0 +1,71 @@
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::time::Time;
+
+/// Remembers what was read, for a short time and within bounds. What isn't there is not remembered, so that a new thing is found at
+/// once.
+#[derive(Debug)]
+pub(super) struct Cache<K, V> {
+    keep: Duration,
+    entries: Mutex<HashMap<K, (Time, V)>>,
+}
+
+const MOST: usize = 1000;
+
+impl<K: Eq + Hash, V: Clone> Cache<K, V> {
+    pub fn new(keep: Duration) -> Self {
+        Self { keep, entries: Mutex::default() }
+    }
+
+    pub fn get(&self, key: &K, now: Time) -> Option<V> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .get(key)
+            .filter(|(read_at, _)| now.since(*read_at) < self.keep)
+            .map(|(_, value)| value.clone())
+    }
+
+    /// What was read last, however long ago.
+    pub fn stale(&self, key: &K) -> Option<V> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(key).map(|(_, value)| value.clone())
+    }
+
+    pub fn put(&self, key: K, value: V, now: Time) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MOST {
+            entries.retain(|_, (read_at, _)| now.since(*read_at) < self.keep);
+        }
+        if entries.len() >= MOST {
+            entries.clear();
+        }
+        entries.insert(key, (now, value));
+    }
+
+    pub fn forget(&self, key: &K) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgets_in_time_and_stays_bounded() {
+        let cache = Cache::new(Duration::from_secs(5));
+        let at = Time::from_seconds;
+        cache.put(0, "a", at(0));
+        assert_eq!(cache.get(&0, at(4)), Some("a"));
+        assert_eq!(cache.get(&0, at(5)), None);
+        for key in 0..3 * MOST {
+            cache.put(key, "b", at(1));
+        }
+        assert!(cache.entries.lock().unwrap().len() <= MOST);
+    }
+}

@@ -1,0 +1,94 @@
+use std::time::Duration;
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+
+use crate::config::{ConfigError, Vars};
+
+/// Amazon's own roots (<https://www.amazontrust.com/repository/>): all that its end points need, and no file to read at the start.
+const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
+
+/// The clients of AWS's services, over one HTTP client.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// `DynamoDB`.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+}
+
+/// Clients as the environment of a Lambda function says: region, credentials, and for an emulator `AWS_ENDPOINT_URL`.
+///
+/// The TLS provider is *ring*: the first handshake with AWS-LC gathers entropy for 22 ms of CPU. There is no chain of
+/// credentials: Lambda sets them, and they don't change in a function's lifetime.
+///
+/// # Errors
+/// When the region or the credentials are not set.
+pub fn connect(vars: Vars) -> Result<Clients, ConfigError> {
+    let required = |name| vars(name).ok_or(ConfigError::Missing(name));
+    let endpoint = vars("AWS_ENDPOINT_URL");
+    let credentials = Credentials::new(
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        vars("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    );
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(required("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client(if endpoint.is_some() { Trust::Machine } else { Trust::Amazon }))
+        .sleep_impl(TokioSleep::new());
+    config.set_endpoint_url(endpoint);
+    Ok(Clients::of(&config.build()))
+}
+
+impl Clients {
+    /// Clients that share a configuration, and with it its HTTP client; with time-outs, which the SDK has none of by itself.
+    #[must_use]
+    pub fn of(config: &SdkConfig) -> Self {
+        let config = config.to_builder().timeout_config(timeouts()).build();
+        Self { dynamodb: aws_sdk_dynamodb::Client::new(&config), sqs: aws_sdk_sqs::Client::new(&config) }
+    }
+}
+
+/// Whose certificates an HTTP client trusts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Amazon's, for AWS's own end points.
+    Amazon,
+    /// Those of the machine, for emulators and people's computers.
+    Machine,
+}
+
+/// An HTTP client for the SDK.
+#[must_use]
+pub fn http_client(trust: Trust) -> SharedHttpClient {
+    let store = match trust {
+        Trust::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
+        Trust::Machine => TrustStore::empty().with_native_roots(true),
+    };
+    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    match TlsContext::builder().with_trust_store(store).build() {
+        Ok(context) => builder.tls_context(context).build_https(),
+        Err(_) => builder.build_https(),
+    }
+}
+
+/// An outage has to be told while the client still listens, so all tries together stay well below `submit`'s time-out.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_millis(1500))
+        .operation_timeout(Duration::from_secs(4))
+        .build()
+}

@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Error, Table,
+    key::Key,
+    table::{Conditional, content},
+};
+use crate::{
+    id::{AccountId, JobId},
+    time::Time,
+};
+
+/// A client's `Idempotency-Key`, hashed: what comes from outside never becomes a key of the table as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// For how long a key is remembered.
+    pub const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+    /// Of the header's text, without quotes.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text)))
+    }
+}
+
+/// What requests were made with which `Idempotency-Key`.
+#[derive(Clone, Debug)]
+pub struct IdempotencyStore {
+    table: Table,
+}
+
+/// What the record says about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It is the first with this key.
+    First,
+    /// The same request came before; this is its job, and when it came.
+    Repeated {
+        /// The job's id.
+        job: JobId,
+        /// When the first request came.
+        since: Time,
+    },
+    /// Another request came with this key.
+    Other,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RecordItem {
+    job: JobId,
+    fingerprint: String,
+    created_at: i64,
+    /// TTL, in seconds; a record that outlived it counts no more.
+    expires_at: i64,
+}
+
+impl IdempotencyStore {
+    /// The records of a table.
+    #[must_use]
+    pub const fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// Records that a request with this fingerprint is about to make `job`, unless the key was used before.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn begin(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+        fingerprint: &str,
+        job: JobId,
+        now: Time,
+    ) -> Result<Begun, Error> {
+        let key = Key::idempotency(account, &key.0);
+        let record = RecordItem {
+            job,
+            fingerprint: fingerprint.to_owned(),
+            created_at: now.millis(),
+            expires_at: (now + IdempotencyKey::KEPT).seconds_up(),
+        };
+        let Conditional::Refused(Some(item)) = self.table.put_new(&key, &record).await? else {
+            return Ok(Begun::First);
+        };
+        let earlier: RecordItem = content("an idempotency record", item)?;
+        if earlier.job == job {
+            return Ok(Begun::First);
+        }
+        if Time::from_seconds(earlier.expires_at) <= now {
+            // TTL deletes late.
+            self.table.put(&key, &record).await?;
+            return Ok(Begun::First);
+        }
+        if earlier.fingerprint != fingerprint {
+            return Ok(Begun::Other);
+        }
+        Ok(Begun::Repeated { job: earlier.job, since: Time::from_millis(earlier.created_at) })
+    }
+}

@@ -1,0 +1,103 @@
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use serde_json::value::RawValue;
+
+use super::{Bulk, JobItem, JobStore, conditional};
+use crate::{
+    aws::{
+        Error,
+        key::Key,
+        table::{Update, millis, number, text},
+    },
+    id::{AccountId, JobId},
+    job::{self, Job, Lease, Payload, Refusal, Status},
+    time::Time,
+};
+
+/// How much earlier than due a job may be claimed: the clocks of the queue, the table's writer and this worker differ a little, and
+/// a claim that is refused costs as much as one that isn't.
+const EARLY_MS: i64 = 500;
+
+/// What came of asking for a job.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is the caller's, until its lease ends.
+    Claimed(Box<Claimed>),
+    /// It isn't, and this is why.
+    Refused(Refusal, Box<Job>, Lease),
+    /// There is no such job, or not yet.
+    Unknown,
+}
+
+/// A job that a worker holds.
+#[derive(Debug)]
+pub struct Claimed {
+    /// As it stands, running.
+    pub job: Job,
+    /// What the target is to get.
+    pub payload: Payload,
+}
+
+impl JobStore {
+    /// Takes a job for one attempt, if it is due and nobody holds it: counts the attempt, and holds it for `me` until `lease_until`. One
+    /// call, which also brings the job; only a large payload takes another.
+    ///
+    /// # Errors
+    /// When the table can't be written or read; the job may be claimed all the same, and is free again when its lease ends.
+    pub async fn claim(
+        &self,
+        account: AccountId,
+        id: JobId,
+        me: &str,
+        now: Time,
+        lease_until: Time,
+    ) -> Result<Claim, Error> {
+        let update = Update {
+            expression: "SET #status = :running, #owner = :me, lease_until = :lease, attempt_started_at = :now, \
+                         started_at = if_not_exists(started_at, :now), attempts = attempts + :one REMOVE due_at"
+                .into(),
+            condition: Some(
+                "attempts < max_attempts AND \
+                 ((#status = :queued AND (attribute_not_exists(due_at) OR due_at <= :early)) \
+                 OR (#status = :running AND lease_until <= :now))",
+            ),
+            names: vec![("#status", "status"), ("#owner", "owner")],
+            values: vec![
+                (":running", text(Status::Running.as_str())),
+                (":queued", text(Status::Queued.as_str())),
+                (":me", text(me)),
+                (":lease", millis(lease_until)),
+                (":now", millis(now)),
+                (":early", number(now.millis() + EARLY_MS)),
+                (":one", AttributeValue::N("1".into())),
+            ],
+            returns: Some(ReturnValue::AllNew),
+        };
+        let answer = self.table.update(&Key::job(account, id), update).await?;
+        let item = match conditional(answer) {
+            Ok(item) => {
+                item.ok_or_else(|| Error::Corrupt("a job", "the claimed item did not come back".into()))?
+            }
+            Err(None) => return Ok(Claim::Unknown),
+            Err(Some(item)) => {
+                let item = JobItem::read(item)?;
+                let lease = item.lease();
+                match job::refusal(&lease, me, now) {
+                    Refusal::Mine => item,
+                    refusal => return Ok(Claim::Refused(refusal, Box::new(item.job()?), lease)),
+                }
+            }
+        };
+        let payload = self.payload(account, id, item.payload.as_deref()).await?;
+        Ok(Claim::Claimed(Box::new(Claimed { job: item.job()?, payload })))
+    }
+
+    async fn payload(&self, account: AccountId, id: JobId, inline: Option<&str>) -> Result<Payload, Error> {
+        if let Some(json) = inline {
+            let json = RawValue::from_string(json.to_owned());
+            return json.map(Payload).map_err(|e| Error::Corrupt("a job", e.to_string()));
+        }
+        let item = self.table.get(&Key::payload(account, id), true).await?;
+        let item = item.ok_or_else(|| Error::Corrupt("a job", "its payload is missing".into()))?;
+        Bulk::read(item).map(Payload)
+    }
+}

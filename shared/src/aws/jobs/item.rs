@@ -1,0 +1,212 @@
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    aws::{
+        Error,
+        table::{Item, content},
+    },
+    id::{AccountId, JobId},
+    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Lease, Status},
+    name::Name,
+    time::Time,
+};
+
+/// A job's item, except for its key. Times are milliseconds since the epoch, but for TTL's `expires_at`, which is in seconds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct JobItem {
+    #[serde(default, skip_serializing)]
+    pk: String,
+    #[serde(default, skip_serializing)]
+    sk: String,
+    pub kind: Name,
+    pub status: Status,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: u8,
+    pub attempts: u32,
+    pub max_attempts: u32,
+    /// Only where it isn't the time of the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<i64>,
+    /// While queued, and not to be claimed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_started_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<i64>,
+    pub expires_at: i64,
+    /// Only where the item is kept for longer than it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_requested: Option<bool>,
+    /// JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
+    /// JSON, or in an item of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+    /// JSON, or in an item of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    #[serde(default, skip_serializing)]
+    pub result_apart: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+    /// The token of the latest claim; it stays, so that a repeated call is recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<AttemptItem>,
+}
+
+fn is_zero(priority: &u8) -> bool {
+    *priority == 0
+}
+
+/// An attempt that didn't complete its job, with short names: they are billed with the item.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AttemptItem {
+    n: u32,
+    from: i64,
+    to: i64,
+    outcome: AttemptOutcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http: Option<u16>,
+    code: ErrorCode,
+    message: String,
+}
+
+impl AttemptItem {
+    pub fn of(attempt: &Attempt) -> Option<Self> {
+        let error = attempt.error.clone()?;
+        Some(Self {
+            n: attempt.number,
+            from: attempt.started_at.millis(),
+            to: attempt.ended_at?.millis(),
+            outcome: attempt.outcome,
+            http: attempt.http_status,
+            code: error.code,
+            message: error.message,
+        })
+    }
+
+    fn attempt(self) -> Attempt {
+        Attempt {
+            number: self.n,
+            started_at: Time::from_millis(self.from),
+            ended_at: Some(Time::from_millis(self.to)),
+            outcome: self.outcome,
+            http_status: self.http,
+            error: Some(JobError { code: self.code, message: self.message }),
+        }
+    }
+}
+
+impl JobItem {
+    /// Of a job that was not yet claimed.
+    pub fn of(job: &Job) -> Self {
+        let run_at = Some(job.run_at.millis()).filter(|_| job.run_at != job.created_at());
+        let kept = job.kept_until.filter(|kept| *kept > job.expires_at);
+        Self {
+            pk: String::new(),
+            sk: String::new(),
+            kind: job.kind.clone(),
+            status: job.status,
+            priority: job.priority,
+            attempts: job.attempts,
+            max_attempts: job.max_attempts,
+            run_at,
+            due_at: run_at,
+            started_at: None,
+            attempt_started_at: None,
+            finished_at: None,
+            expires_at: kept.unwrap_or(job.expires_at).seconds_up(),
+            shown_until: kept.map(|_| job.expires_at.millis()),
+            kept_until: job.kept_until.map(Time::millis),
+            cancel_requested: None,
+            metadata: Some(&job.metadata)
+                .filter(|m| !m.is_empty())
+                .and_then(|m| serde_json::to_string(m).ok()),
+            payload: None,
+            result: None,
+            result_apart: false,
+            error: None,
+            owner: None,
+            lease_until: None,
+            history: Vec::new(),
+        }
+    }
+
+    pub fn read(item: Item) -> Result<Self, Error> {
+        content("a job", item)
+    }
+
+    pub fn lease(&self) -> Lease {
+        Lease {
+            status: self.status,
+            attempts: self.attempts,
+            max_attempts: self.max_attempts,
+            due_at: self.due_at.map(Time::from_millis),
+            lease_until: self.lease_until.map(Time::from_millis),
+            owner: self.owner.clone(),
+        }
+    }
+
+    /// The job; a result that is in an item of its own isn't in it.
+    pub fn job(self) -> Result<Job, Error> {
+        let corrupt = |why: &str| Error::Corrupt("a job", why.to_owned());
+        let id: JobId = self.sk.parse().map_err(|_| corrupt("its key names no job"))?;
+        let account: AccountId = self
+            .pk
+            .split('#')
+            .nth(1)
+            .and_then(|account| account.parse().ok())
+            .ok_or_else(|| corrupt("its key names no account"))?;
+        let time = |millis: Option<i64>| millis.map(Time::from_millis);
+        let metadata = self.metadata.as_deref().map(serde_json::from_str).transpose();
+        let result = self.result.map(RawValue::from_string).transpose();
+        Ok(Job {
+            id,
+            account,
+            kind: self.kind,
+            status: self.status,
+            priority: self.priority,
+            attempts: self.attempts,
+            max_attempts: self.max_attempts,
+            run_at: time(self.run_at).unwrap_or_else(|| crate::id::time_of(&id)),
+            started_at: time(self.started_at),
+            attempt_started_at: time(self.attempt_started_at),
+            finished_at: time(self.finished_at),
+            next_attempt_at: time(self.due_at).filter(|_| self.attempts > 0),
+            expires_at: time(self.shown_until).unwrap_or(Time::from_seconds(self.expires_at)),
+            kept_until: time(self.kept_until),
+            cancel_requested: self.cancel_requested.unwrap_or(false),
+            metadata: metadata.map_err(|_| corrupt("its metadata is not JSON"))?.unwrap_or_default(),
+            result: result.map_err(|_| corrupt("its result is not JSON"))?,
+            error: self.error,
+            history: self.history.into_iter().map(AttemptItem::attempt).collect(),
+        })
+    }
+}
+
+/// A payload or a result in an item of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Bulk {
+    pub json: String,
+    pub expires_at: i64,
+}
+
+impl Bulk {
+    pub fn read(item: Item) -> Result<Box<RawValue>, Error> {
+        let Self { json, .. } = content("a payload or result", item)?;
+        RawValue::from_string(json).map_err(|e| Error::Corrupt("a payload or result", e.to_string()))
+    }
+}

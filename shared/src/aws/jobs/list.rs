@@ -1,0 +1,114 @@
+use std::collections::VecDeque;
+
+use futures::future::try_join_all;
+
+use super::{JobItem, JobStore};
+use crate::{
+    aws::{
+        Error,
+        key::{Key, SHARDS},
+        table::text,
+    },
+    id::{AccountId, JobId},
+    job::{Job, Status},
+    name::Name,
+    time::Time,
+};
+
+/// Which jobs a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only those that stand there.
+    pub status: Option<Status>,
+    /// Only those of this kind.
+    pub kind: Option<Name>,
+}
+
+impl Filter {
+    fn admits(&self, job: &Job) -> bool {
+        self.status.is_none_or(|status| status == job.status)
+            && self.kind.as_ref().is_none_or(|kind| *kind == job.kind)
+    }
+}
+
+/// A part of a list, newest first.
+#[derive(Debug)]
+pub struct JobPage {
+    /// The jobs, without results that have an item of their own.
+    pub jobs: Vec<Job>,
+    /// Where it ended, if there may be more.
+    pub ended_at: Option<JobId>,
+}
+
+/// After how many jobs a page ends, though it isn't full: a filter that admits almost none must not read a whole account.
+const MOST_LOOKED_AT: usize = 1000;
+
+/// One partition's jobs, newest first, as far as they were read.
+struct Shard {
+    number: u8,
+    read: VecDeque<Job>,
+    before: Option<JobId>,
+    more: bool,
+}
+
+impl JobStore {
+    /// The account's jobs that the filter admits and that are shown at `now`, newest first, from before `before` on.
+    ///
+    /// The partitions are read side by side, a little of each, and merged by id; a partition is read on when what was read of it
+    /// is used up. So a page costs what it shows and at most a few jobs of each partition more.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn page(
+        &self,
+        account: AccountId,
+        filter: &Filter,
+        before: Option<JobId>,
+        limit: usize,
+        now: Time,
+    ) -> Result<JobPage, Error> {
+        let mut shards: Vec<_> =
+            (0..SHARDS).map(|number| Shard { number, read: VecDeque::new(), before, more: true }).collect();
+        let portion = limit / usize::from(SHARDS) + 2;
+        let (mut jobs, mut looked_at, mut ended_at) = (Vec::new(), 0, None);
+        loop {
+            if jobs.len() == limit || looked_at == MOST_LOOKED_AT {
+                let more = shards.iter().any(|shard| shard.more || !shard.read.is_empty());
+                return Ok(JobPage { jobs, ended_at: ended_at.filter(|_| more) });
+            }
+            let dry = shards.iter_mut().filter(|shard| shard.more && shard.read.is_empty());
+            try_join_all(dry.map(|shard| self.read_on(account, shard, portion))).await?;
+            let Some(newest) = shards.iter_mut().filter(|s| !s.read.is_empty()).max_by_key(|s| s.read[0].id)
+            else {
+                return Ok(JobPage { jobs, ended_at: None });
+            };
+            let Some(job) = newest.read.pop_front() else { continue };
+            looked_at += 1;
+            ended_at = Some(job.id);
+            if filter.admits(&job) && now < job.expires_at {
+                jobs.push(job);
+            }
+        }
+    }
+
+    async fn read_on(&self, account: AccountId, shard: &mut Shard, portion: usize) -> Result<(), Error> {
+        let call = self.table.client.query().table_name(&self.table.name);
+        // "~" sorts behind every id.
+        let before = shard.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
+        let answer = call
+            .key_condition_expression("pk = :jobs AND sk < :before")
+            .expression_attribute_values(":jobs", text(Key::jobs(account, shard.number)))
+            .expression_attribute_values(":before", text(before))
+            .scan_index_forward(false)
+            .limit(i32::try_from(portion).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|e| Error::of("Query", &e))?;
+        shard.more = answer.last_evaluated_key.is_some();
+        for item in answer.items.unwrap_or_default() {
+            shard.read.push_back(JobItem::read(item)?.job()?);
+        }
+        shard.before = shard.read.back().map(|job| job.id).or(shard.before);
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! Every key of the table, built here and nowhere else, so that two things can't share one.
+//!
+//! Parts are joined by `#`. Ids and names never hold one; whatever else comes from outside is hashed before it becomes a part.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::{
+    id::{AccountId, JobId, KeyId},
+    name::Name,
+    time::Time,
+};
+
+/// A primary key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub pk: String,
+    pub sk: String,
+}
+
+/// Over how many partitions an account's jobs are spread, so that a busy account isn't one hot partition.
+pub(super) const SHARDS: u8 = 16;
+
+/// All kinds.
+pub(super) const KINDS: &str = "KINDS";
+/// All accounts, for listing them.
+pub(super) const ACCOUNTS: &str = "ACCOUNTS";
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    pub fn account(account: AccountId) -> Self {
+        Self::new(format!("ACCOUNT#{account}"), "PROFILE")
+    }
+
+    pub fn account_in_directory(account: AccountId) -> Self {
+        Self::new(ACCOUNTS, account.to_string())
+    }
+
+    pub fn api_key(account: AccountId, key: KeyId) -> Self {
+        Self::new(format!("ACCOUNT#{account}"), format!("KEY#{key}"))
+    }
+
+    pub fn kind(name: &Name) -> Self {
+        Self::new(KINDS, name.as_str())
+    }
+
+    pub fn job(account: AccountId, job: JobId) -> Self {
+        Self::new(Self::jobs(account, shard(job)), job.to_string())
+    }
+
+    /// One of an account's partitions of jobs.
+    pub fn jobs(account: AccountId, shard: u8) -> String {
+        format!("JOBS#{account}#{shard:x}")
+    }
+
+    /// A payload that is too large for its job's item. Not beside the job: a list of jobs would read, and pay for, all of them.
+    pub fn payload(account: AccountId, job: JobId) -> Self {
+        Self::new(format!("BULK#{account}#{job}"), "PAYLOAD")
+    }
+
+    /// A result that is too large for its job's item.
+    pub fn result(account: AccountId, job: JobId) -> Self {
+        Self::new(format!("BULK#{account}#{job}"), "RESULT")
+    }
+
+    pub fn idempotency(account: AccountId, hash: &str) -> Self {
+        Self::new(format!("IDEMPOTENCY#{account}#{hash}"), "-")
+    }
+
+    /// How long an account's jobs took in the hour of `time`.
+    pub fn pace(account: AccountId, time: Time) -> Self {
+        let hour = time.to_string();
+        Self::new(format!("COUNTERS#{account}"), format!("PACE#{}", &hour[..hour.len().min(13)]))
+    }
+
+    /// As the SDK takes it.
+    pub fn attributes(&self) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("sk".to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+}
+
+/// The last of an id's random bits.
+fn shard(job: JobId) -> u8 {
+    job.uuid().as_bytes()[15] % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::mint;
+
+    #[test]
+    fn no_two_things_share_a_key() {
+        let now = Time::from_millis(1_763_654_400_000);
+        let (account, job, key) = (mint(now, [1; 10]), mint(now, [2; 10]), mint(now, [3; 10]));
+        let keys = [
+            Key::account(account),
+            Key::account_in_directory(account),
+            Key::api_key(account, key),
+            Key::kind(&"echo".parse().unwrap()),
+            Key::job(account, job),
+            Key::payload(account, job),
+            Key::result(account, job),
+            Key::idempotency(account, "abc"),
+            Key::pace(account, now),
+        ];
+        let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
+        insta::assert_snapshot!(shown.join("\n"), @"
+        ACCOUNT#acc_01kagzwy00e40r2081040g2081 | PROFILE
+        ACCOUNTS | acc_01kagzwy00e40r2081040g2081
+        ACCOUNT#acc_01kagzwy00e40r2081040g2081 | KEY#key_01kagzwy00ec1r60r30c1g60r3
+        KINDS | echo
+        JOBS#acc_01kagzwy00e40r2081040g2081#2 | job_01kagzwy00e81840g2081040g2
+        BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | PAYLOAD
+        BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | RESULT
+        IDEMPOTENCY#acc_01kagzwy00e40r2081040g2081#abc | -
+        COUNTERS#acc_01kagzwy00e40r2081040g2081 | PACE#2025-11-20T16
+        ");
+    }
+}

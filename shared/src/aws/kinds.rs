@@ -1,0 +1,206 @@
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::ReturnValue;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Error, Table,
+    cache::Cache,
+    key::{KINDS, Key},
+    table::{Conditional, Item, Update, content, millis, text},
+};
+use crate::{
+    kind::{Kind, KindSpec},
+    name::Name,
+    schema::{Schema, Violation},
+    time::Time,
+};
+
+/// For how long a kind that was read counts: long enough to cost nothing, short enough to wait for after a change.
+const KEEP: Duration = Duration::from_secs(5);
+
+/// The kinds, and their compiled schemas.
+#[derive(Debug)]
+pub struct KindStore {
+    table: Table,
+    known: Cache<Name, Arc<CachedKind>>,
+}
+
+/// A kind with its schema, compiled when it is first needed.
+#[derive(Debug)]
+pub struct CachedKind {
+    /// The kind.
+    pub kind: Kind,
+    schema: OnceLock<Result<Schema, Violation>>,
+}
+
+impl CachedKind {
+    /// The compiled schema.
+    ///
+    /// # Errors
+    /// When it doesn't compile, though it did when it was put: the validator's rules have changed since.
+    pub fn schema(&self) -> Result<&Schema, &Violation> {
+        self.schema.get_or_init(|| Schema::compile(&self.kind.spec.schema)).as_ref()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct KindItem {
+    version: String,
+    spec: String,
+    #[serde(default)]
+    disabled: bool,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl KindStore {
+    /// The kinds of a table.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self { table, known: Cache::new(KEEP) }
+    }
+
+    /// Opens a connection to the table with the cheapest call that every function may make.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn touch(&self) -> Result<(), Error> {
+        self.table.get(&Key { pk: KINDS.to_owned(), sk: "-".to_owned() }, false).await.map(drop)
+    }
+
+    /// A kind, at most 5 s old. One that was never there is looked for each time, so that a new kind can be used at once.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn cached(&self, name: &Name, now: Time) -> Result<Option<Arc<CachedKind>>, Error> {
+        if let Some(known) = self.known.get(name, now) {
+            return Ok(Some(known));
+        }
+        let Some(kind) = self.find(name).await? else { return Ok(None) };
+        let stale = self.known.stale(name);
+        let fresh = match stale {
+            // Unchanged: its schema is compiled already.
+            Some(stale) if stale.kind.version == kind.version && stale.kind.disabled == kind.disabled => {
+                stale
+            }
+            _ => Arc::new(CachedKind { kind, schema: OnceLock::new() }),
+        };
+        self.known.put(name.clone(), fresh.clone(), now);
+        Ok(Some(fresh))
+    }
+
+    /// A kind as it is now.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn find(&self, name: &Name) -> Result<Option<Kind>, Error> {
+        self.table.get(&Key::kind(name), true).await?.map(read).transpose()
+    }
+
+    /// Defines a kind, and enables it; `true` if it is a new one.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn put(
+        &self,
+        name: &Name,
+        spec: &KindSpec,
+        version: &str,
+        now: Time,
+    ) -> Result<(Kind, bool), Error> {
+        let text_of_spec =
+            serde_json::to_string(spec).map_err(|e| Error::Corrupt("this version", e.to_string()))?;
+        let update = Update {
+            expression: "SET version = :version, spec = :spec, updated_at = :now, \
+                         created_at = if_not_exists(created_at, :now) REMOVE disabled"
+                .into(),
+            values: vec![(":version", text(version)), (":spec", text(text_of_spec)), (":now", millis(now))],
+            returns: Some(ReturnValue::AllNew),
+            ..Update::default()
+        };
+        let written = match self.table.update(&Key::kind(name), update).await? {
+            Conditional::Done(item) | Conditional::Refused(item) => item,
+        };
+        self.known.forget(name);
+        let kind = read(written.ok_or_else(|| Error::Corrupt("a kind", "it did not come back".into()))?)?;
+        // Made now: also when an answer was lost and the SDK wrote twice.
+        let new = kind.created_at == now;
+        Ok((kind, new))
+    }
+
+    /// Lets a kind take no more jobs, unless it was defined anew since `version`.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn disable(&self, name: &Name, version: &str) -> Result<(), Error> {
+        let update = Update {
+            expression: "SET disabled = :true".into(),
+            condition: Some("version = :version"),
+            values: vec![
+                (":true", aws_sdk_dynamodb::types::AttributeValue::Bool(true)),
+                (":version", text(version)),
+            ],
+            ..Update::default()
+        };
+        self.known.forget(name);
+        self.table.update(&Key::kind(name), update).await.map(drop)
+    }
+
+    /// Removes a kind; `false` if there is none.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn delete(&self, name: &Name) -> Result<bool, Error> {
+        self.known.forget(name);
+        match self.table.delete(&Key::kind(name), None, Vec::new()).await? {
+            Conditional::Done(before) | Conditional::Refused(before) => Ok(before.is_some()),
+        }
+    }
+
+    /// Up to `limit` kinds by name, those after `after`, and whether there are more.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Kind>, bool), Error> {
+        let mut kinds = Vec::new();
+        let mut after = after.map(str::to_owned);
+        loop {
+            let wanted = limit - kinds.len();
+            let call = self.table.client.query().table_name(&self.table.name);
+            let answer = call
+                .key_condition_expression("pk = :kinds AND sk > :after")
+                .expression_attribute_values(":kinds", text(KINDS))
+                .expression_attribute_values(":after", text(after.as_deref().unwrap_or(" ")))
+                .limit(i32::try_from(wanted).unwrap_or(i32::MAX))
+                .send()
+                .await
+                .map_err(|e| Error::of("Query", &e))?;
+            let more = answer.last_evaluated_key.is_some();
+            for item in answer.items.unwrap_or_default() {
+                kinds.push(read(item)?);
+            }
+            if !more || kinds.len() >= limit {
+                return Ok((kinds, more));
+            }
+            after = kinds.last().map(|kind| kind.name.to_string());
+        }
+    }
+}
+
+fn read(item: Item) -> Result<Kind, Error> {
+    let corrupt = |why: String| Error::Corrupt("a kind", why);
+    let name = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+    let KindItem { version, spec, disabled, created_at, updated_at } = content("a kind", item)?;
+    Ok(Kind {
+        name: name.parse().map_err(|_| corrupt("its key is no name".into()))?,
+        version,
+        spec: serde_json::from_str(&spec).map_err(|e| corrupt(e.to_string()))?,
+        disabled,
+        created_at: Time::from_millis(created_at),
+        updated_at: Time::from_millis(updated_at),
+    })
+}

@@ -1,0 +1,166 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    operation::{delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Error, key::Key};
+use crate::time::Time;
+
+/// An item as the SDK has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The one table, and the few calls that the stores make to it.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(super) client: Client,
+    pub(super) name: String,
+}
+
+/// A write with a condition: done, or refused by an item, shown as it stood.
+#[derive(Debug)]
+pub(super) enum Conditional<T> {
+    Done(T),
+    /// `None`: there was no item.
+    Refused(Option<Item>),
+}
+
+/// An update and its condition.
+#[derive(Debug, Default)]
+pub(super) struct Update {
+    pub expression: String,
+    pub condition: Option<&'static str>,
+    pub names: Vec<(&'static str, &'static str)>,
+    pub values: Vec<(&'static str, AttributeValue)>,
+    pub returns: Option<ReturnValue>,
+}
+
+impl Table {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    pub(super) async fn get(&self, key: &Key, consistent: bool) -> Result<Option<Item>, Error> {
+        let call = self.client.get_item().table_name(&self.name).set_key(Some(key.attributes()));
+        let answer = call.consistent_read(consistent).send().await.map_err(|e| Error::of("GetItem", &e))?;
+        Ok(answer.item)
+    }
+
+    pub(super) async fn put(&self, key: &Key, content: &impl Serialize) -> Result<(), Error> {
+        let call = self.client.put_item().table_name(&self.name).set_item(Some(item(key, content)?));
+        call.send().await.map(drop).map_err(|e| Error::of("PutItem", &e))
+    }
+
+    /// Puts an item where there is none.
+    pub(super) async fn put_new(
+        &self,
+        key: &Key,
+        content: &impl Serialize,
+    ) -> Result<Conditional<()>, Error> {
+        let call = self.client.put_item().table_name(&self.name).set_item(Some(item(key, content)?));
+        let answer = call
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Conditional::Done(())),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(Conditional::Refused(refused.item.clone()))
+                }
+                _ => Err(Error::of("PutItem", &error)),
+            },
+        }
+    }
+
+    pub(super) async fn update(&self, key: &Key, update: Update) -> Result<Conditional<Option<Item>>, Error> {
+        let own = |(name, value): (&str, AttributeValue)| (name.to_owned(), value);
+        let names: HashMap<_, _> =
+            update.names.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .update_expression(update.expression)
+            .set_condition_expression(update.condition.map(str::to_owned))
+            .set_expression_attribute_names(Some(names).filter(|names| !names.is_empty()))
+            .set_expression_attribute_values(Some(update.values.into_iter().map(own).collect()))
+            .set_return_values(update.returns)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(done) => Ok(Conditional::Done(done.attributes)),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(Conditional::Refused(refused.item.clone()))
+                }
+                _ => Err(Error::of("UpdateItem", &error)),
+            },
+        }
+    }
+
+    /// Deletes an item, if it meets the condition; tells what was there.
+    pub(super) async fn delete(
+        &self,
+        key: &Key,
+        condition: Option<&str>,
+        values: Vec<(&'static str, AttributeValue)>,
+    ) -> Result<Conditional<Option<Item>>, Error> {
+        let values: HashMap<_, _> = values.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .set_condition_expression(condition.map(str::to_owned))
+            .set_expression_attribute_values(Some(values).filter(|values| !values.is_empty()))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(done) => Ok(Conditional::Done(done.attributes)),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(Conditional::Refused(None)),
+                _ => Err(Error::of("DeleteItem", &error)),
+            },
+        }
+    }
+}
+
+/// A key and the content beside it as an item.
+pub(super) fn item(key: &Key, content: &impl Serialize) -> Result<Item, Error> {
+    let mut item: Item =
+        serde_dynamo::to_item(content).map_err(|e| Error::Corrupt("this version", e.to_string()))?;
+    item.extend(key.attributes());
+    Ok(item)
+}
+
+/// The content of an item.
+pub(super) fn content<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, Error> {
+    serde_dynamo::from_item(item).map_err(|error| Error::Corrupt(what, error.to_string()))
+}
+
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(super) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(super) fn millis(time: Time) -> AttributeValue {
+    number(time.millis())
+}
+
+/// TTL's unit.
+pub(super) fn seconds(time: Time) -> AttributeValue {
+    number(time.seconds_up())
+}

@@ -1,0 +1,145 @@
+//! What each function is told by its environment. An error names the variable and the rule.
+
+use std::time::Duration;
+
+use crate::job::Timing;
+
+/// Where variables come from: the process's environment, or a test's table. An empty variable counts as unset, since a template
+/// can't leave one out.
+pub type Vars<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A variable that is missing or unfit.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is not set, or empty.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// It is set to something else than it may be.
+    #[error("the environment variable {0} {1}")]
+    Unfit(&'static str, &'static str),
+}
+
+/// Reads the process's environment.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What `submit` is told.
+#[derive(Debug)]
+pub struct SubmitConfig {
+    /// `TABLE_NAME`
+    pub table: String,
+    /// `QUEUE_URL`: where jobs wait.
+    pub queue_url: String,
+    /// From `TARGET_SECONDS_MAX`.
+    pub timing: Timing,
+}
+
+impl SubmitConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When a variable is missing or unfit.
+    pub fn read(vars: Vars) -> Result<Self, ConfigError> {
+        Ok(Self {
+            table: required(vars, "TABLE_NAME")?,
+            queue_url: required(vars, "QUEUE_URL")?,
+            timing: timing(vars)?,
+        })
+    }
+}
+
+/// What `poll` is told.
+#[derive(Debug)]
+pub struct PollConfig {
+    /// `TABLE_NAME`
+    pub table: String,
+}
+
+impl PollConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When a variable is missing or unfit.
+    pub fn read(vars: Vars) -> Result<Self, ConfigError> {
+        Ok(Self { table: required(vars, "TABLE_NAME")? })
+    }
+}
+
+/// What `queue-worker` is told.
+#[derive(Debug)]
+pub struct WorkerConfig {
+    /// `TABLE_NAME`
+    pub table: String,
+    /// `QUEUE_URL`: where jobs wait.
+    pub queue_url: String,
+    /// `DEAD_LETTER_QUEUE_URL`: where messages end that no claim could handle.
+    pub dead_letter_queue_url: String,
+    /// From `TARGET_SECONDS_MAX`.
+    pub timing: Timing,
+    /// `ALLOW_PRIVATE_TARGETS`: whether targets may be at private, loopback and link-local addresses. `false` unless it says `true`.
+    pub allow_private_targets: bool,
+}
+
+impl WorkerConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When a variable is missing or unfit.
+    pub fn read(vars: Vars) -> Result<Self, ConfigError> {
+        Ok(Self {
+            table: required(vars, "TABLE_NAME")?,
+            queue_url: required(vars, "QUEUE_URL")?,
+            dead_letter_queue_url: required(vars, "DEAD_LETTER_QUEUE_URL")?,
+            timing: timing(vars)?,
+            allow_private_targets: match vars("ALLOW_PRIVATE_TARGETS").as_deref() {
+                Some("true") => true,
+                Some("false") | None => false,
+                Some(_) => {
+                    return Err(ConfigError::Unfit("ALLOW_PRIVATE_TARGETS", "is neither true nor false"));
+                }
+            },
+        })
+    }
+}
+
+fn required(vars: Vars, name: &'static str) -> Result<String, ConfigError> {
+    vars(name).ok_or(ConfigError::Missing(name))
+}
+
+fn timing(vars: Vars) -> Result<Timing, ConfigError> {
+    const NAME: &str = "TARGET_SECONDS_MAX";
+    match required(vars, NAME)?.parse() {
+        Ok(seconds @ 1..=885) => Ok(Timing::for_target(Duration::from_secs(seconds))),
+        _ => Err(ConfigError::Unfit(NAME, "is not a whole number from 1 to 885")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPLETE: [(&str, &str); 4] = [
+        ("TABLE_NAME", "t"),
+        ("QUEUE_URL", "q"),
+        ("DEAD_LETTER_QUEUE_URL", "d"),
+        ("TARGET_SECONDS_MAX", "60"),
+    ];
+
+    fn read(extra: (&str, &str)) -> Result<WorkerConfig, String> {
+        let vars = |name: &str| {
+            let set = [extra].into_iter().chain(COMPLETE).find(|(key, _)| *key == name)?;
+            Some(set.1.to_owned()).filter(|value| !value.is_empty())
+        };
+        WorkerConfig::read(&vars).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn errors_name_the_variable_and_the_rule() {
+        assert!(!read(("", "")).unwrap().allow_private_targets);
+        insta::assert_snapshot!(read(("QUEUE_URL", "")).unwrap_err(), @"the environment variable QUEUE_URL is not set");
+        insta::assert_snapshot!(read(("TARGET_SECONDS_MAX", "1h")).unwrap_err(), @"the environment variable TARGET_SECONDS_MAX is not a whole number from 1 to 885");
+        insta::assert_snapshot!(read(("ALLOW_PRIVATE_TARGETS", "1")).unwrap_err(), @"the environment variable ALLOW_PRIVATE_TARGETS is neither true nor false");
+    }
+}

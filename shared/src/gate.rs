@@ -1,0 +1,46 @@
+//! What stands before every handler, in the order in which 2-api's users may rely on it: route (404, 405), key (401), scope (403), size
+//! (413), content type (415), JSON (400), contract (422); and behind it, the one place where a [`Problem`](crate::api::Problem) becomes an
+//! answer.
+
+mod answer;
+mod auth;
+mod body;
+mod query;
+mod route;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, middleware};
+
+pub use answer::{Failure, RequestId};
+pub use auth::Caller;
+pub use body::{Contract, JsonBody, fingerprint};
+pub use query::{Named, Query};
+pub use route::{Access, ROUTES, Route};
+
+use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};
+
+/// What the gate itself needs.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Knows keys.
+    pub accounts: Arc<AccountStore>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Takes a record of every request that was turned away.
+    pub metrics: Metrics,
+    /// After how long a request is answered as unavailable: before its function's time-out, which would answer nothing of use.
+    pub patience: Duration,
+}
+
+impl Gate {
+    /// Puts the gate before a router's handlers.
+    #[must_use]
+    pub fn before(self, router: Router) -> Router {
+        router
+            .layer(middleware::from_fn_with_state(self.clone(), auth::authorize))
+            .method_not_allowed_fallback(route::unrouted)
+            .fallback(route::unrouted)
+            .layer(middleware::from_fn_with_state(self, answer::answer))
+    }
+}

@@ -1,0 +1,103 @@
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use lambda_http::Context;
+
+use super::Gate;
+use crate::{
+    api::Problem,
+    aws,
+    telemetry::{Record, Unit},
+};
+
+/// Under which operators find a request; every answer carries it as `x-request-id`.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// How a handler fails: a problem for the client, and for the log what was behind it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    problem: Problem,
+    cause: Option<String>,
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem, cause: None }
+    }
+}
+
+impl From<aws::Error> for Failure {
+    fn from(error: aws::Error) -> Self {
+        let problem = match error {
+            aws::Error::Unavailable(_) => Problem::Unavailable,
+            aws::Error::Refused(_) | aws::Error::Corrupt(..) => Problem::Internal,
+        };
+        Self { problem, cause: Some(error.to_string()) }
+    }
+}
+
+/// Bare, for `answer` to complete: only that knows the request's id.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives the request its id, and turns a failure into an answer, a metric and, if it is Tollgate's own, a line in the log.
+pub(super) async fn answer(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let id = match request.extensions().get::<Context>() {
+        Some(context) => context.request_id.clone(),
+        None => uuid::Uuid::new_v4().to_string(),
+    };
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = match tokio::time::timeout(gate.patience, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            Failure { problem: Problem::Unavailable, cause: Some("out of time".into()) }.into_response()
+        }
+    };
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        gate.report(&failure, &id, &method, &path);
+        response = complete(&failure.problem, &id);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+impl Gate {
+    fn report(&self, failure: &Failure, id: &str, method: &Method, path: &str) {
+        let (reason, status) = (failure.problem.slug(), failure.problem.status());
+        self.metrics.emit(
+            Record::new().dimension("reason", reason).metric("Rejected", Unit::Count, [1.0]),
+            self.clock.now(),
+        );
+        if status >= 500 {
+            let cause = failure.cause.as_deref().unwrap_or("no cause was given");
+            tracing::error!(request.id = id, http.method = %method, http.path = path, http.status = status, reason, cause, "request failed");
+        } else {
+            tracing::debug!(request.id = id, http.method = %method, http.path = path, http.status = status, reason, "request refused");
+        }
+    }
+}
+
+fn complete(problem: &Problem, id: &str) -> Response {
+    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_string(&problem.body(id)).unwrap_or_default();
+    let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+    for (name, value) in problem.headers() {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

@@ -1,0 +1,141 @@
+use std::{fmt::Display, str::FromStr};
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+
+use super::Failure;
+use crate::{
+    api::{DEFAULT_LIMIT, MAX_LIMIT, Problem},
+    id::{AccountId, JobId},
+    name::Name,
+};
+
+/// The parameters of a request's query, taken out one by one; what is left at the end is unknown, and a mistake worth telling.
+#[derive(Debug)]
+pub struct Query(Vec<(String, String)>);
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    }
+}
+
+impl Query {
+    /// The parameter of this name, if it was given.
+    ///
+    /// # Errors
+    /// When it was given twice, or isn't what it should be.
+    pub fn take<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Result<Option<T>, Problem> {
+        let invalid = |detail: String| Problem::InvalidParameter { name, detail };
+        let mut given = self.0.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
+        let (first, second) = (given.next(), given.next());
+        if second.is_some() {
+            return Err(invalid("is given more than once".into()));
+        }
+        first.map(|text| text.parse().map_err(|error: T::Err| invalid(error.to_string()))).transpose()
+    }
+
+    /// `account`: for whom the request is, if not for the key's own account.
+    ///
+    /// # Errors
+    /// When it isn't an account's id.
+    pub fn account(&mut self) -> Result<Option<AccountId>, Problem> {
+        self.take::<String>("account")?.map(|text| text.parse()).transpose().map_err(|_| {
+            Problem::InvalidParameter {
+                name: "account",
+                detail: "is not an account's id, such as acc_01kagzwy00e40r2081040g2081".to_owned(),
+            }
+        })
+    }
+
+    /// `limit`: how many things a page is to have.
+    ///
+    /// # Errors
+    /// When it isn't a number from 1 to 100.
+    pub fn limit(&mut self) -> Result<usize, Problem> {
+        match self.take::<usize>("limit") {
+            Ok(None) => Ok(DEFAULT_LIMIT),
+            Ok(Some(limit)) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+            _ => Err(Problem::InvalidParameter {
+                name: "limit",
+                detail: format!("is not a whole number from 1 to {MAX_LIMIT}"),
+            }),
+        }
+    }
+
+    /// Nothing else may be left.
+    ///
+    /// # Errors
+    /// When there is a parameter that nobody took.
+    pub fn end(self) -> Result<(), Problem> {
+        match self.0.first() {
+            None => Ok(()),
+            Some((unknown, _)) => {
+                let shown: String = unknown.chars().take(40).collect();
+                Err(Problem::InvalidParameter {
+                    name: "query",
+                    detail: format!("has an unknown parameter {shown:?}"),
+                })
+            }
+        }
+    }
+}
+
+/// The part of a request's path that names a thing.
+#[derive(Debug)]
+pub struct Named<T>(pub T);
+
+/// What a path can name.
+pub trait PathPart: FromStr {
+    /// What the part is called, in errors.
+    const NAME: &'static str;
+    /// How a text breaks its rule.
+    const RULE: &'static str;
+}
+
+impl PathPart for JobId {
+    const NAME: &'static str = "id";
+    const RULE: &'static str = "is not a job's id, such as job_01kagzwy00e81840g2081040g2";
+}
+
+impl PathPart for Name {
+    const NAME: &'static str = "name";
+    const RULE: &'static str =
+        "is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit";
+}
+
+impl<S: Send + Sync, T: PathPart> FromRequestParts<S> for Named<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Failure::from(Problem::NotFound))?;
+        Ok(Self(
+            text.parse()
+                .map_err(|_| Problem::InvalidParameter { name: T::NAME, detail: T::RULE.to_owned() })?,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        let detail = |problem: Problem| problem.body("").detail;
+        insta::assert_snapshot!(detail(query("kind=%20").take::<Name>("kind").unwrap_err()), @"kind is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit.");
+        insta::assert_snapshot!(detail(query("kind=a&kind=b").take::<Name>("kind").unwrap_err()), @"kind is given more than once.");
+        insta::assert_snapshot!(detail(query("limit=0").limit().unwrap_err()), @"limit is not a whole number from 1 to 100.");
+        insta::assert_snapshot!(detail(query("stauts=failed").end().unwrap_err()), @r#"query has an unknown parameter "stauts"."#);
+        assert_eq!(query("").limit().unwrap(), DEFAULT_LIMIT);
+    }
+}

@@ -1,0 +1,95 @@
+use axum::extract::Request;
+use http::Method;
+
+use super::Failure;
+use crate::{account::Scope, api::Problem};
+
+/// One route of the API, whichever function answers it.
+///
+/// The functions share this table because a client sees one API: `submit` has to name `poll`'s methods in an `Allow`. A test holds the table
+/// to the `OpenAPI` description, which comes from the functions' routers.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path, as the router has it.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Open,
+    /// Whoever holds a valid key.
+    AnyKey,
+    /// Whose key has the scope.
+    Scope(Scope),
+}
+
+const fn route(method: Method, path: &'static str, access: Access) -> Route {
+    Route { method, path, access }
+}
+
+/// Every route.
+pub const ROUTES: &[Route] = &[
+    route(Method::GET, "/heartbeat", Access::Open),
+    route(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
+    route(Method::GET, "/v1/jobs", Access::Scope(Scope::JobsRead)),
+    route(Method::GET, "/v1/jobs/{id}", Access::Scope(Scope::JobsRead)),
+    route(Method::GET, "/v1/jobs/{id}/attempts", Access::Scope(Scope::JobsRead)),
+    route(Method::GET, "/v1/kinds", Access::AnyKey),
+    route(Method::GET, "/v1/kinds/{name}", Access::AnyKey),
+    route(Method::PUT, "/v1/kinds/{name}", Access::Scope(Scope::Admin)),
+    route(Method::DELETE, "/v1/kinds/{name}", Access::Scope(Scope::Admin)),
+];
+
+/// The route that a request takes.
+pub(super) fn of(method: &Method, path: &str) -> Option<&'static Route> {
+    // A HEAD is answered as the GET without its body (RFC 9110, section 9.3.2).
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    ROUTES.iter().find(|route| route.method == *method && leads_to(route.path, path))
+}
+
+fn leads_to(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(part), Some(value)) if part == value || (part.starts_with('{') && !value.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// No handler of this function takes the request: either nobody does, or another method does.
+pub(super) async fn unrouted(request: Request) -> Failure {
+    let path = request.uri().path();
+    let mut allow: Vec<_> =
+        ROUTES.iter().filter(|route| leads_to(route.path, path)).map(|route| route.method.as_str()).collect();
+    if allow.is_empty() {
+        return Problem::NotFound.into();
+    }
+    if allow.contains(&"GET") {
+        allow.push("HEAD");
+    }
+    allow.sort_unstable();
+    Problem::MethodNotAllowed { allow: allow.join(", ") }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_take_whole_paths() {
+        assert!(leads_to("/v1/jobs/{id}", "/v1/jobs/x"));
+        for path in ["/v1/jobs/", "/v1/jobs", "/v1/jobs/x/", "/v1/jobs/x/y", "v1/jobs/x", "/V1/jobs/x"] {
+            assert!(!leads_to("/v1/jobs/{id}", path), "{path}");
+        }
+        assert_eq!(of(&Method::HEAD, "/v1/jobs/x").unwrap().path, "/v1/jobs/{id}");
+        assert!(of(&Method::PATCH, "/v1/jobs").is_none());
+    }
+}

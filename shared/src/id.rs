@@ -1,0 +1,81 @@
+//! Ids: `TypeID`s, a prefix that says what it names and a `UUIDv7` in base32 (<https://github.com/jetify-com/typeid>).
+//!
+//! The time comes first in them (RFC 9562, section 5.7), so ids sort by the time at which they were made.
+
+use type_safe_id::{StaticType, TypeSafeId};
+use uuid::Builder;
+
+use crate::time::Time;
+
+macro_rules! prefixes {
+    ($($(#[$doc:meta])* $alias:ident = $tag:ident($prefix:literal)),* $(,)?) => { $(
+        /// The prefix of the id of the same name.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $tag;
+
+        impl StaticType for $tag {
+            const TYPE: &'static str = $prefix;
+        }
+
+        $(#[$doc])*
+        pub type $alias = TypeSafeId<$tag>;
+    )* };
+}
+
+prefixes! {
+    /// A job's id, the token that its client holds: `job_…`.
+    JobId = JobPrefix("job"),
+    /// An account's id: `acc_…`.
+    AccountId = AccountPrefix("acc"),
+    /// An API key's id: `key_…`. It is no secret.
+    KeyId = KeyPrefix("key"),
+}
+
+/// Ten random bytes, from which an id takes the part that isn't time.
+pub type Entropy = [u8; 10];
+
+/// Makes an id for something that begins at `now`.
+#[must_use]
+pub fn mint<T: StaticType>(now: Time, entropy: Entropy) -> TypeSafeId<T> {
+    let millis = u64::try_from(now.millis()).unwrap_or(0);
+    TypeSafeId::from_uuid(Builder::from_unix_timestamp_millis(millis, &entropy).into_uuid())
+}
+
+/// When the thing with this id began: the id's first 48 bits are milliseconds since the epoch.
+#[must_use]
+pub fn time_of<T: StaticType>(id: &TypeSafeId<T>) -> Time {
+    let uuid = id.uuid();
+    let millis = uuid.as_bytes()[..6].iter().fold(0i64, |sum, byte| (sum << 8) | i64::from(*byte));
+    Time::from_millis(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ids_sort_by_time_and_tell_it(a in 0i64..1 << 47, b in 0i64..1 << 47, x: Entropy, y: Entropy) {
+            let (first, second): (JobId, JobId) = (mint(Time::from_millis(a), x), mint(Time::from_millis(b), y));
+            prop_assert_eq!(time_of(&first).millis(), a);
+            if a != b {
+                prop_assert_eq!(first.to_string().cmp(&second.to_string()), a.cmp(&b));
+            }
+        }
+
+        #[test]
+        fn only_its_own_text_is_an_id(text in ".{0,64}") {
+            if let Ok(id) = text.parse::<JobId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_prefix_must_match() {
+        let account: AccountId = mint(Time::from_millis(1), [7; 10]);
+        assert!(account.to_string().parse::<JobId>().is_err());
+        assert!(account.to_string().to_uppercase().parse::<AccountId>().is_err());
+    }
+}

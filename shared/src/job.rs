@@ -1,0 +1,149 @@
+//! Jobs: one request of a kind, from its acceptance to its outcome.
+//!
+//! ```text
+//!            claim                    Complete
+//!  queued ──────────▶ running ─────────────────▶ completed
+//!    ▲  │                │ │   Fail, or attempts
+//!    │  │     Retry      │ │   used up
+//!    │  └────◀───────────┘ └───────────────────▶ failed
+//!    │  │                │
+//!    │  │ cancel         │ cancel, seen by the worker
+//!    │  └───────────────▶┴─────────────────────▶ cancelled
+//!    └── retry (of failed and cancelled jobs)
+//! ```
+
+mod attempt;
+mod claim;
+mod message;
+mod pace;
+mod policy;
+mod status;
+mod timing;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+pub use attempt::{Attempt, AttemptOutcome, ErrorCode, JobError, Outcome};
+pub use claim::{Lease, Refusal, refusal};
+pub use message::{Message, NotAMessage};
+pub use pace::{Pace, retry_after};
+pub use policy::RetryPolicy;
+pub use status::Status;
+pub use timing::{QUEUE_RETENTION, Timing};
+
+use crate::{
+    id::{self, AccountId, JobId},
+    name::Name,
+    time::Time,
+};
+
+/// The largest result of a target that is kept, in bytes of JSON; a larger one fails the job.
+pub const MAX_RESULT_BYTES: usize = 64 * 1024;
+
+/// What a client may attach to a job: names and values of its own, given back as they were.
+pub type Metadata = BTreeMap<String, String>;
+
+/// A job as it stands, without its payload.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The client's token; its time is when the job was accepted.
+    pub id: JobId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What it is.
+    pub kind: Name,
+    /// Where it stands.
+    pub status: Status,
+    /// 0 to 9; 9 goes first, where the kind's discipline is `priority`.
+    pub priority: u8,
+    /// How many attempts have begun.
+    pub attempts: u32,
+    /// After how many attempts it fails.
+    pub max_attempts: u32,
+    /// When it is due for the first time.
+    pub run_at: Time,
+    /// When its first attempt began.
+    pub started_at: Option<Time>,
+    /// When its latest attempt began.
+    pub attempt_started_at: Option<Time>,
+    /// When it reached a terminal status.
+    pub finished_at: Option<Time>,
+    /// When it is tried again, while it waits for that.
+    pub next_attempt_at: Option<Time>,
+    /// From when on it is no longer shown.
+    pub expires_at: Time,
+    /// Until when its item is kept, though no longer shown, because an idempotency record names it: a repeated request has to find
+    /// that the job was made.
+    pub kept_until: Option<Time>,
+    /// Whether its cancellation was asked for while it ran.
+    pub cancel_requested: bool,
+    /// The client's own notes.
+    pub metadata: Metadata,
+    /// What the target answered, if it completed. JSON, as it came.
+    pub result: Option<Box<RawValue>>,
+    /// Why it failed, or why its latest attempt did.
+    pub error: Option<JobError>,
+    /// What became of its attempts that didn't complete it, oldest first, the last [`Attempt::KEPT`] of them.
+    pub history: Vec<Attempt>,
+}
+
+impl Job {
+    /// When the job was accepted.
+    #[must_use]
+    pub fn created_at(&self) -> Time {
+        id::time_of(&self.id)
+    }
+
+    /// The job as it stood when it was accepted, for answering a repeated request as the first was answered.
+    #[must_use]
+    pub fn as_accepted(self) -> Self {
+        Self {
+            status: Status::Queued,
+            attempts: 0,
+            started_at: None,
+            attempt_started_at: None,
+            finished_at: None,
+            next_attempt_at: None,
+            expires_at: Timing::unfinished_expiry(self.run_at),
+            cancel_requested: false,
+            result: None,
+            error: None,
+            history: Vec::new(),
+            ..self
+        }
+    }
+
+    /// Every attempt that is known, oldest first: those kept in the history, and the one that completed the job or runs.
+    #[must_use]
+    pub fn attempts_made(&self) -> Vec<Attempt> {
+        let mut made = self.history.clone();
+        let outcome = match self.status {
+            Status::Running => AttemptOutcome::Running,
+            Status::Completed => AttemptOutcome::Completed,
+            Status::Queued | Status::Failed | Status::Cancelled => return made,
+        };
+        made.push(Attempt {
+            number: self.attempts,
+            started_at: self.attempt_started_at.unwrap_or_else(|| self.created_at()),
+            ended_at: self.finished_at,
+            outcome,
+            http_status: None,
+            error: None,
+        });
+        made
+    }
+}
+
+/// What a target gets of a job: the payload, byte for byte as the client sent it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Payload(pub Box<RawValue>);
+
+impl Payload {
+    /// The payload's JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+}

@@ -1,0 +1,135 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Job;
+use crate::time::Time;
+
+/// What an attempt comes to. Only the worker's `settle` turns it into calls.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The target took the job; this is its answer.
+    Complete(Box<RawValue>),
+    /// It may work later: after `after`, or when the retry policy says if the target didn't.
+    Retry {
+        /// The wait that the target asked for.
+        after: Option<Duration>,
+        /// What went wrong.
+        error: JobError,
+        /// The target's HTTP status, if it answered.
+        http_status: Option<u16>,
+    },
+    /// It will never work.
+    Fail {
+        /// What is wrong.
+        error: JobError,
+        /// The target's HTTP status, if it answered.
+        http_status: Option<u16>,
+    },
+}
+
+/// Why an attempt, or with it the job, failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct JobError {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people.
+    #[schema(examples("the target answered 503"))]
+    pub message: String,
+}
+
+impl JobError {
+    /// An error with its message.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// The kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorCode {
+    /// The target answered with a status that isn't 2xx.
+    TargetStatus,
+    /// The target didn't answer in the kind's `timeout_seconds`.
+    TargetTimeout,
+    /// The target couldn't be reached, or broke off its answer.
+    TargetUnreachable,
+    /// The target's address is private, loopback or link-local, and this stack doesn't allow those.
+    TargetForbidden,
+    /// The target's answer is over 64 KiB.
+    ResultTooLarge,
+    /// The job's kind is no longer defined.
+    KindUnknown,
+    /// The job's kind is disabled, since its target answered 410.
+    KindDisabled,
+    /// Every worker that took the job on died or ran out of time.
+    WorkerCrashed,
+}
+
+impl ErrorCode {
+    /// As it stands on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TargetStatus => "target-status",
+            Self::TargetTimeout => "target-timeout",
+            Self::TargetUnreachable => "target-unreachable",
+            Self::TargetForbidden => "target-forbidden",
+            Self::ResultTooLarge => "result-too-large",
+            Self::KindUnknown => "kind-unknown",
+            Self::KindDisabled => "kind-disabled",
+            Self::WorkerCrashed => "worker-crashed",
+        }
+    }
+}
+
+/// One run of a job at its target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// When a worker claimed the job.
+    pub started_at: Time,
+    /// When it ended; null while it runs.
+    pub ended_at: Option<Time>,
+    /// What became of it.
+    pub outcome: AttemptOutcome,
+    /// The target's HTTP status, if there was an answer and the attempt didn't complete the job.
+    pub http_status: Option<u16>,
+    /// What went wrong.
+    pub error: Option<JobError>,
+}
+
+impl Attempt {
+    /// How many a job remembers: enough for the default policy twice, and bounded, since they live in the job's item.
+    pub const KEPT: usize = 20;
+
+    /// The attempt that a job's worker died in, as far as it is known when that comes to light at `now`.
+    #[must_use]
+    pub fn crashed(job: &Job, error: JobError, now: Time) -> Self {
+        Self {
+            number: job.attempts,
+            started_at: job.attempt_started_at.unwrap_or_else(|| job.created_at()),
+            ended_at: Some(now),
+            outcome: AttemptOutcome::Failed,
+            http_status: None,
+            error: Some(error),
+        }
+    }
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// It is under way.
+    Running,
+    /// It completed the job.
+    Completed,
+    /// The job is tried again.
+    Retried,
+    /// The job failed with it.
+    Failed,
+}

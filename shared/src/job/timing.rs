@@ -1,0 +1,85 @@
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// How long the queue keeps a message (the template's `MessageRetentionPeriod`): no waiting job can be older than this past its
+/// start time.
+pub const QUEUE_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
+
+/// What the worker needs beside the target's time: to claim before it, and to record after it.
+const WORKER_MARGIN: Duration = Duration::from_secs(15);
+/// What is left of that for recording, once the target had its time.
+const SETTLE_MARGIN: Duration = Duration::from_secs(5);
+/// How much longer than the function's time-out a message stays hidden, as AWS asks of a queue that feeds a function:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
+const VISIBILITY_FACTOR: u32 = 6;
+/// How far the clocks of two of Amazon's machines may be apart.
+const CLOCK_SKEW: Duration = Duration::from_secs(2);
+
+/// The worker's times, all derived from the longest that a kind may give its target. The template holds the same numbers (its
+/// mapping `Timing`), and a test holds the two together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    target: Duration,
+}
+
+impl Timing {
+    /// Times for a stack whose kinds may set `timeout_seconds` up to `target`.
+    #[must_use]
+    pub const fn for_target(target: Duration) -> Self {
+        Self { target }
+    }
+
+    /// The longest `timeout_seconds` of a kind.
+    #[must_use]
+    pub const fn target(self) -> Duration {
+        self.target
+    }
+
+    /// The worker function's time-out.
+    #[must_use]
+    pub fn function(self) -> Duration {
+        self.target + WORKER_MARGIN
+    }
+
+    /// The queue's visibility time-out.
+    #[must_use]
+    pub fn visibility(self) -> Duration {
+        self.function() * VISIBILITY_FACTOR
+    }
+
+    /// Until when a claim holds that is made in an invocation which ends at `deadline`: no worker outlives its invocation.
+    #[must_use]
+    pub fn lease_until(deadline: Time) -> Time {
+        deadline + CLOCK_SKEW
+    }
+
+    /// Whether an attempt that may take `timeout` can still begin and be recorded before `deadline`.
+    #[must_use]
+    pub fn may_start(now: Time, timeout: Duration, deadline: Time) -> bool {
+        now + timeout + SETTLE_MARGIN <= deadline
+    }
+
+    /// When the item of an unfinished job that was due at `run_at` may be deleted: its message is gone before that.
+    #[must_use]
+    pub fn unfinished_expiry(run_at: Time) -> Time {
+        run_at + QUEUE_RETENTION + Duration::from_secs(24 * 3600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_fits_into_its_invocation_and_a_lease_into_the_visibility() {
+        for seconds in [1, 10, 60, 600, 885] {
+            let timing = Timing::for_target(Duration::from_secs(seconds));
+            let start = Time::from_millis(0);
+            let deadline = start + timing.function();
+            assert!(Timing::may_start(start + Duration::from_secs(5), timing.target(), deadline));
+            assert!(!Timing::may_start(start + Duration::from_secs(11), timing.target(), deadline));
+            assert!(Timing::lease_until(deadline) < start + timing.visibility());
+        }
+    }
+}

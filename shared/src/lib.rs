@@ -1,0 +1,26 @@
+//! Tollgate's models, in two rings.
+//!
+//! The **domain** is pure: no I/O, no clock and no randomness of its own (both are parameters).
+//! [`id`], [`time`], [`name`], [`schema`], [`job`], [`account`], [`kind`].
+//!
+//! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
+//! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler).
+//!
+//! The domain never imports the outer ring; `tests/invariants` holds that.
+
+pub mod account;
+pub mod id;
+pub mod job;
+pub mod kind;
+pub mod name;
+pub mod schema;
+pub mod time;
+
+pub mod api;
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod clock;
+pub mod config;
+#[cfg(feature = "aws")]
+pub mod gate;
+pub mod telemetry;

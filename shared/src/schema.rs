@@ -1,0 +1,261 @@
+//! JSON Schema 2020-12: compiling one, and listing everything in a value that breaks it.
+//!
+//! Schemas come from outside. Remote references are refused (the validator is built without a retriever), patterns run on a
+//! linear-time engine (a look-around or a back-reference is refused when the schema is compiled), and compiling is bounded.
+
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The most violations that one answer lists.
+pub const MAX_VIOLATIONS: usize = 100;
+/// The longest schema, in bytes of JSON: it is one item of the table, and compiled at the first job after a cold start.
+pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
+/// The most characters of a violation's text.
+const MAX_DETAIL_CHARS: usize = 300;
+/// The most memory that one compiled pattern may take, in bytes.
+const MAX_PATTERN_BYTES: usize = 1024 * 1024;
+
+/// One thing in a body that breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Violation {
+    /// Where: a JSON Pointer (RFC 6901) into the body.
+    #[schema(examples("/payload/id"))]
+    pub pointer: String,
+    /// Which rule, in words.
+    #[schema(examples("value is not of type \"integer\""))]
+    pub detail: String,
+}
+
+impl Violation {
+    /// A violation at `pointer`.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+/// A compiled schema; compiling takes about a millisecond, checking about a microsecond, so keep it.
+#[derive(Debug)]
+pub struct Schema(Validator);
+
+impl Schema {
+    /// Compiles a schema of dialect 2020-12. The error says where in the schema, relative to it, and what is wrong.
+    ///
+    /// # Errors
+    /// When the value isn't a valid schema, refers to a remote one, is too large, or holds a pattern without a bound.
+    pub fn compile(schema: &Value) -> Result<Self, Violation> {
+        if schema.to_string().len() > MAX_SCHEMA_BYTES {
+            return Err(Violation::new("", format!("the schema is over {MAX_SCHEMA_BYTES} bytes")));
+        }
+        jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .should_validate_formats(true)
+            .with_pattern_options(
+                PatternOptions::regex().size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES),
+            )
+            .build(schema)
+            .map(Self)
+            .map_err(|error| refusal(&error))
+    }
+
+    /// Everything in `value` that breaks the schema, at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
+    #[must_use]
+    pub fn violations(&self, value: &Value, prefix: &str) -> Vec<Violation> {
+        let mut found: Vec<_> = self
+            .0
+            .iter_errors(value)
+            .flat_map(|error| describe(&error, prefix))
+            .take(MAX_VIOLATIONS)
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+fn refusal(error: &ValidationError<'_>) -> Violation {
+    let detail = match error.kind() {
+        ValidationErrorKind::Referencing(_) => {
+            "a reference in the schema can't be resolved; only references within it are allowed".to_owned()
+        }
+        _ => bounded(&error.to_string()),
+    };
+    Violation::new(error.instance_path().as_str(), detail)
+}
+
+/// Values are masked: they can be large, and they are the client's own. Missing and unknown properties are shown where they belong.
+fn describe(error: &ValidationError<'_>, prefix: &str) -> Vec<Violation> {
+    let at = format!("{prefix}{}", error.instance_path().as_str());
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            vec![Violation::new(format!("{at}/{}", escape(name)), "is required")]
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
+            .iter()
+            .map(|name| {
+                Violation::new(format!("{at}/{}", escape(name)), "is not a property that is known here")
+            })
+            .collect(),
+        ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
+            of_branches(context, &at, prefix)
+                .unwrap_or_else(|| vec![Violation::new(at, bounded(&error.masked().to_string()))])
+        }
+        _ => vec![Violation::new(at, bounded(&error.masked().to_string()))],
+    }
+}
+
+/// What helps most of a choice at `at` of which no branch fits: what is wrong with the branch whose `type` the value bears, or which
+/// types there are, or what is wrong with all of them alike.
+fn of_branches(branches: &[Vec<ValidationError<'_>>], at: &str, prefix: &str) -> Option<Vec<Violation>> {
+    let tag = format!("{at}/type");
+    let told: Vec<Vec<_>> = branches
+        .iter()
+        .map(|errors| errors.iter().flat_map(|error| describe(error, prefix)).collect())
+        .collect();
+    let shared: Vec<_> =
+        told.first()?.iter().filter(|v| told.iter().all(|other| other.contains(v))).cloned().collect();
+    if !shared.is_empty() {
+        return Some(shared);
+    }
+    let mut meant =
+        told.iter().filter(|violations| violations.iter().all(|violation| violation.pointer != tag));
+    if let (Some(branch), None) = (meant.next(), meant.next()) {
+        return Some(branch.clone());
+    }
+    let tags: Vec<_> =
+        branches.iter().flatten().filter_map(|error| tag_wanted(error, &tag, prefix)).collect();
+    let known = (tags.len() == branches.len()).then(|| tags.join(", "))?;
+    Some(vec![Violation::new(tag, format!("is not one of {known}"))])
+}
+
+/// The tag that a branch asks for, where the value bears another.
+fn tag_wanted(error: &ValidationError<'_>, tag: &str, prefix: &str) -> Option<String> {
+    match error.kind() {
+        ValidationErrorKind::Enum { options }
+            if format!("{prefix}{}", error.instance_path().as_str()) == tag =>
+        {
+            Some(options.as_array()?.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
+        }
+        _ => None,
+    }
+}
+
+/// A property's name as one step of a JSON Pointer (RFC 6901, section 3).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(MAX_DETAIL_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn found(schema: Value, value: Value) -> Vec<(String, String)> {
+        let violations = Schema::compile(&schema).unwrap().violations(&value, "/payload");
+        violations.into_iter().map(|v| (v.pointer, v.detail)).collect()
+    }
+
+    #[test]
+    fn every_violation_is_listed_where_it_is() {
+        let schema = json!({
+            "type": "object", "additionalProperties": false, "required": ["id", "a/b"],
+            "properties": {"id": {"type": "integer", "minimum": 1}, "mail": {"type": "string", "format": "email"}, "a/b": {}},
+        });
+        insta::assert_json_snapshot!(found(schema, json!({"id": "x", "mail": "nobody", "more": 1})), @r#"
+        [
+          [
+            "/payload/a~1b",
+            "is required"
+          ],
+          [
+            "/payload/id",
+            "value is not of type \"integer\""
+          ],
+          [
+            "/payload/mail",
+            "value is not a \"email\""
+          ],
+          [
+            "/payload/more",
+            "is not a property that is known here"
+          ]
+        ]
+        "#);
+    }
+
+    #[test]
+    fn of_tagged_variants_the_one_that_was_meant_speaks() {
+        let variant = |tag: &str, extra: &str| {
+            json!({
+                "type": "object", "required": ["type", extra], "properties": {"type": {"type": "string", "enum": [tag]}, extra: {"type": "string"}},
+            })
+        };
+        let schema = json!({"properties": {"target": {"oneOf": [variant("http", "url"), variant("records", "table")]}}});
+        insta::assert_json_snapshot!(found(schema.clone(), json!({"target": {"type": "http", "url": 7}})), @r#"
+        [
+          [
+            "/payload/target/url",
+            "value is not of type \"string\""
+          ]
+        ]
+        "#);
+        insta::assert_json_snapshot!(found(schema, json!({"target": {"type": "ftp"}})), @r#"
+        [
+          [
+            "/payload/target/type",
+            "is not one of \"http\", \"records\""
+          ]
+        ]
+        "#);
+    }
+
+    #[test]
+    fn values_are_not_repeated() {
+        let long = "secret ".repeat(1000);
+        let details = found(json!({"type": "integer"}), json!(long));
+        assert!(details.iter().all(|(_, detail)| !detail.contains("secret")), "{details:?}");
+    }
+
+    #[test]
+    fn hostile_schemas_are_refused() {
+        for (schema, why) in [
+            (json!({"$ref": "https://example.com/x.json"}), "a reference"),
+            (json!({"$ref": "file:///etc/passwd"}), "a reference"),
+            (json!({"pattern": "(a+)+\\1$"}), "pattern"),
+            (json!({"pattern": "(?=a)b"}), "pattern"),
+            (json!({"pattern": "(((a{99}){99}){99}){99}"}), "pattern"),
+            (json!({"type": "no-such-type"}), "type"),
+            (json!({"description": "x".repeat(MAX_SCHEMA_BYTES)}), "bytes"),
+            (json!(7), ""),
+        ] {
+            let violation =
+                Schema::compile(&schema).expect_err(&schema.to_string()[..20.min(schema.to_string().len())]);
+            assert!(violation.detail.contains(why) || violation.pointer.contains(why), "{violation:?}");
+        }
+    }
+
+    #[test]
+    fn a_greedy_pattern_is_checked_in_linear_time() {
+        let schema = Schema::compile(&json!({"pattern": "^(a+)+$"})).unwrap();
+        assert_eq!(schema.violations(&json!(format!("{}b", "a".repeat(100_000))), "").len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn pointers_lead_back_to_the_property(name in ".{0,12}") {
+            let schema = Schema::compile(&json!({"additionalProperties": {"type": "null"}})).unwrap();
+            let value = json!({name: 1});
+            let pointer = schema.violations(&value, "")[0].pointer.clone();
+            prop_assert_eq!(value.pointer(&pointer), Some(&json!(1)));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Points in time, to the millisecond.
+//!
+//! Domain code takes a [`Time`] as a parameter; only `clock::Clock`, in the outer ring, reads the real one.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A point in time: RFC 3339 in UTC, with milliseconds.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(into = "String", try_from = "String")]
+#[schema(value_type = String, format = DateTime, examples("2026-11-20T16:00:00.000Z"))]
+pub struct Time(
+    // Milliseconds since the Unix epoch.
+    i64,
+);
+
+impl Time {
+    /// From milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// From whole seconds since the Unix epoch, as `DynamoDB`'s TTL has them.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded up, so that nothing expires early.
+    #[must_use]
+    pub const fn seconds_up(self) -> i64 {
+        self.0.div_euclid(1000) + (self.0.rem_euclid(1000) != 0) as i64
+    }
+
+    /// How long it is from `earlier` until this; zero when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl std::ops::Add<Duration> for Time {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clamped = Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        });
+        write!(f, "{clamped:.3}")
+    }
+}
+
+impl From<Time> for String {
+    fn from(time: Time) -> Self {
+        time.to_string()
+    }
+}
+
+/// A text that is not a point in time.
+#[derive(Debug, thiserror::Error)]
+#[error("is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z")]
+pub struct NotATime;
+
+impl FromStr for Time {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        text.parse::<Timestamp>().map(|t| Self(t.as_millisecond())).map_err(|_| NotATime)
+    }
+}
+
+impl TryFrom<String> for Time {
+    type Error = NotATime;
+
+    fn try_from(text: String) -> Result<Self, NotATime> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn is_shown_in_utc_with_milliseconds() {
+        assert_eq!(Time::from_millis(1_763_654_400_007).to_string(), "2025-11-20T16:00:00.007Z");
+        assert_eq!(Time::from_seconds(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn survives_its_own_text(millis in 0i64..253_402_300_799_000) {
+            let time = Time::from_millis(millis);
+            prop_assert_eq!(time.to_string().parse::<Time>().unwrap(), time);
+        }
+
+        #[test]
+        fn any_value_can_be_shown(millis: i64) {
+            let _ = Time::from_millis(millis).to_string();
+        }
+
+        #[test]
+        fn seconds_never_expire_early(millis in 0i64..253_402_300_799_000) {
+            let time = Time::from_millis(millis);
+            prop_assert!(Time::from_seconds(time.seconds_up()) >= time);
+            prop_assert!(Time::from_seconds(time.seconds_up() - 1) < time);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `infra/openapi.json` is what the functions' routers say, and the gate's table of routes is the same.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde_json::Value;
+use shared::gate::{Access, ROUTES};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
+
+fn described() -> Value {
+    let mut document = shared::api::openapi();
+    document.merge(submit::routes().into_openapi());
+    document.merge(poll::routes().into_openapi());
+    serde_json::to_value(document).unwrap()
+}
+
+/// `make openapi` writes it.
+#[test]
+fn the_file_is_current() {
+    let current = serde_json::to_string_pretty(&described()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        fs::write(FILE, &current).unwrap();
+    }
+    let kept = fs::read_to_string(Path::new(FILE)).unwrap_or_default();
+    assert!(kept == current, "infra/openapi.json is not what the routers say: run `make openapi`");
+}
+
+#[test]
+fn routes_and_scopes_are_those_of_the_gate() {
+    let document = described();
+    let mut described = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let scopes = operation.pointer("/security/0/key").map_or_else(
+                || "open".to_owned(),
+                |scopes| {
+                    scopes
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|scope| scope.as_str().unwrap())
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                },
+            );
+            described.insert(format!("{} {path}: {scopes}", method.to_uppercase()));
+        }
+    }
+    let table: BTreeSet<_> = ROUTES
+        .iter()
+        .map(|route| {
+            let scope = match route.access {
+                Access::Open => "open",
+                Access::AnyKey => "",
+                Access::Scope(scope) => scope.as_str(),
+            };
+            format!("{} {}: {scope}", route.method, route.path)
+        })
+        .collect();
+    assert_eq!(described, table);
+}
+
+#[test]
+fn every_operation_is_described() {
+    let document = described();
+    assert_eq!(document["openapi"], "3.1.0");
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            for part in ["operationId", "summary", "responses", "tags"] {
+                assert!(operation.get(part).is_some(), "{method} {path} has no {part}");
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The domain never imports the outer ring, and the SDK is named in `shared::aws` alone.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const DOMAIN: [&str; 7] = ["account", "id", "job", "kind", "name", "schema", "time"];
+const OUTER: [&str; 6] = ["api", "aws", "clock", "config", "gate", "telemetry"];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            found.extend(sources(&entry));
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            found.push(entry);
+        }
+    }
+    found
+}
+
+/// The module directly below `shared` that a file belongs to.
+fn module(file: &Path) -> String {
+    let inside = file.strip_prefix(Path::new(ROOT).join("shared/src")).unwrap();
+    inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn every_module_is_in_a_ring() {
+    for file in sources(&Path::new(ROOT).join("shared/src")) {
+        let module = module(&file);
+        assert!(
+            module == "lib" || DOMAIN.contains(&module.as_str()) || OUTER.contains(&module.as_str()),
+            "{module} is in neither ring"
+        );
+    }
+}
+
+#[test]
+fn the_domain_knows_nothing_of_the_outer_ring() {
+    let files = sources(&Path::new(ROOT).join("shared/src"));
+    for file in files.iter().filter(|file| DOMAIN.contains(&module(file).as_str())) {
+        let text = fs::read_to_string(file).unwrap();
+        // A list of imports from the crate's root, or a path in the code.
+        let imports = text.split("use crate::{").skip(1).map(|rest| rest.split("};").next().unwrap());
+        for outer in OUTER {
+            assert!(!text.contains(&format!("crate::{outer}")), "{} uses {outer}", file.display());
+            for list in imports.clone() {
+                let names = list.split([',', '{', '}']).map(|part| part.trim().split("::").next().unwrap());
+                assert!(names.into_iter().all(|name| name != outer), "{} imports {outer}", file.display());
+            }
+        }
+        for forbidden in
+            ["SystemTime::now", "Timestamp::now", "rand::random", "std::env", "tokio::", "axum::", "aws_"]
+        {
+            assert!(!text.contains(forbidden), "{} uses {forbidden}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_sdk_is_named_in_one_place() {
+    for folder in ["shared/src", "functions", "cli/src"] {
+        for file in sources(&Path::new(ROOT).join(folder)) {
+            if file.strip_prefix(Path::new(ROOT).join("shared/src")).is_ok() && module(&file) == "aws" {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(!text.contains("aws_sdk_"), "{} names the SDK", file.display());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! One AWS account for one test.
+
+mod door;
+
+use crate::{
+    clock::{START_MS, SimClock},
+    faults::Plan,
+    ledger::Ledger,
+    queue::{Message, Queue, Queues},
+};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_types::{SdkConfig, region::Region};
+use door::Door;
+pub(crate) use door::Service;
+use serde_json::Value;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// The table's name.
+pub const TABLE: &str = "tollgate";
+
+/// The jobs queue's name.
+pub const JOBS: &str = "jobs";
+
+/// The name of the jobs queue's dead-letter queue.
+pub const DEAD_LETTERS: &str = "jobs-dead-letters";
+
+/// What a test may want otherwise.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The time of day at the start, in milliseconds since 1970.
+    pub start_ms: i64,
+    /// How long a received message stays hidden, in both queues.
+    pub visibility: Duration,
+    /// How often a job's message is received before it goes to the dead letters.
+    pub max_receives: u32,
+    /// What the SDK's own chances (the jitter of its retries, its tokens) follow from.
+    pub sdk_seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { start_ms: START_MS, visibility: Duration::from_secs(180), max_receives: 1_000, sdk_seed: 0 }
+    }
+}
+
+/// An AWS account that lives and dies with its test; clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    door: Door,
+    clock: SimClock,
+}
+
+impl Aws {
+    /// An account with an empty table and two empty queues.
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    /// The same, with other settings.
+    pub fn with(settings: Settings) -> Self {
+        // The SDK rolls its dice on a generator that belongs to the thread, as does a test's
+        // runtime. Two accounts in one test should therefore be made before either is used.
+        fastrand::seed(settings.sdk_seed);
+        let clock = SimClock::new(settings.start_ms);
+        let dead_letters = Queue::new(DEAD_LETTERS, settings.visibility);
+        let jobs = Queue::new(JOBS, settings.visibility).redriven(DEAD_LETTERS, settings.max_receives);
+        Self { door: Door::open(clock, Queues::new(clock, [jobs, dead_letters])), clock }
+    }
+
+    /// The time of day by which tables expire and queues stamp their messages.
+    pub fn clock(&self) -> SimClock {
+        self.clock
+    }
+
+    /// What a function finds at its start. Each call stands for a process of its own: a retry quota
+    /// that no other process, and no other test, can drain.
+    ///
+    /// The SDK keeps those quotas in a static, by service and region, and an [`SdkConfig`] has no
+    /// place for another partition; so each process gets a region of its own.
+    pub fn sdk_config(&self) -> SdkConfig {
+        static PROCESSES: AtomicU64 = AtomicU64::new(1);
+        let region = format!("eu-sim-{}", PROCESSES.fetch_add(1, Ordering::Relaxed));
+        let credentials = Credentials::new("AKIDSIM", "secret", None, None, "sim");
+        SdkConfig::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(self.door.clone())
+            .sleep_impl(TokioSleep::new())
+            .time_source(self.clock)
+            .build()
+    }
+
+    /// A client for the table, as a process of its own.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.sdk_config())
+    }
+
+    /// A client for the queues, as a process of its own.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.sdk_config())
+    }
+
+    /// The address of a queue, such as [`JOBS`].
+    pub fn queue_url(&self, queue: &str) -> String {
+        url_of(queue)
+    }
+
+    /// Puts a plan of faults into force, in place of any other.
+    pub fn inject(&self, plan: Plan) {
+        self.door.faults.inject(plan);
+    }
+
+    /// Ends all faults, and says how many there were since the plan came into force: a test of
+    /// faults that never struck has shown nothing.
+    pub fn heal(&self) -> u64 {
+        self.door.faults.heal()
+    }
+
+    /// What has been called since the last reset.
+    pub fn ledger(&self) -> Ledger {
+        self.door.ledger.lock().unwrap().clone()
+    }
+
+    /// Starts the ledger again, and hands over what was in it.
+    pub fn reset_ledger(&self) -> Ledger {
+        std::mem::take(&mut *self.door.ledger.lock().unwrap())
+    }
+
+    /// Deletes what has expired, as DynamoDB does sooner or later, and says how many items it was.
+    pub fn sweep_ttl(&self) -> usize {
+        self.door.database.sweep_ttl()
+    }
+
+    /// Every item in the table, in DynamoDB's JSON; neither billed nor subject to faults.
+    pub fn items(&self) -> Vec<Value> {
+        self.door.database.items()
+    }
+
+    /// Every message in a queue, hidden ones too, oldest first.
+    pub fn messages(&self, queue: &str) -> Vec<Message> {
+        self.door.queues.messages(queue)
+    }
+
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
+    }
+}
+
+impl Default for Aws {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A queue's address. Its region is not the one that any process runs in, and need not be: the
+/// SDK sends the address along without looking at it.
+pub(crate) fn url_of(queue: &str) -> String {
+    format!("https://sqs.eu-west-1.amazonaws.com/000000000000/{queue}")
+}
+
+/// A queue's name in the wider world.
+pub(crate) fn arn_of(queue: &str) -> String {
+    format!("arn:aws:sqs:eu-west-1:000000000000:{queue}")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,121 @@
+//! The one way in: every request passes here, on its way to either service.
+
+use crate::{
+    answer::Answer,
+    clock::SimClock,
+    database::Database,
+    faults::{Fault, Faults},
+    kill_switch::KillSwitch,
+    ledger::Ledger,
+    queue::Queues,
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+    orchestrator::HttpRequest,
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::byte_stream::ByteStream;
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+
+/// What stands behind the door, and what watches over it. Clones lead to the same place.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) database: Database,
+    pub(crate) queues: Arc<Queues>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) ledger: Arc<Mutex<Ledger>>,
+}
+
+/// The service that a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    DynamoDb,
+    Sqs,
+}
+
+impl Door {
+    pub(super) fn open(clock: SimClock, queues: Queues) -> Self {
+        let (queues, faults, ledger) = (Arc::new(queues), Arc::default(), Arc::default());
+        Self { database: Database::open(clock), queues, faults, ledger }
+    }
+
+    /// Makes one call, with whatever is to befall it.
+    pub(crate) async fn call(
+        &self,
+        service: Service,
+        operation: &str,
+        request: Value,
+    ) -> Result<Answer, ConnectorError> {
+        let call = KillSwitch::enter().await;
+        let fault = self.faults.next(operation);
+        match fault {
+            Fault::Before => return Err(ConnectorError::io("injected: the request was lost".into())),
+            Fault::Throttle => return Ok(service.throttle()),
+            Fault::Delay(delay) => tokio::time::sleep(delay).await,
+            Fault::Twice => drop(self.serve(service, operation, request.clone()).await),
+            Fault::None | Fault::After => {}
+        }
+        let answer = self.serve(service, operation, request).await;
+        call.leave().await;
+        match fault {
+            Fault::After => Err(ConnectorError::timeout("injected: the answer was lost".into())),
+            _ => Ok(answer),
+        }
+    }
+
+    async fn serve(&self, service: Service, operation: &str, request: Value) -> Answer {
+        let (answer, line) = match service {
+            Service::DynamoDb => self.database.call(operation, request),
+            Service::Sqs => self.queues.call(operation, request).await,
+        };
+        self.ledger.lock().unwrap().record(operation, line);
+        answer
+    }
+}
+
+impl Service {
+    /// From the prefix of the target that a request names.
+    fn of(prefix: &str) -> Self {
+        match prefix {
+            "DynamoDB_20120810" => Self::DynamoDb,
+            "AmazonSQS" => Self::Sqs,
+            other => panic!("the sim has no service {other}"),
+        }
+    }
+
+    fn throttle(self) -> Answer {
+        match self {
+            Self::DynamoDb => Answer::refused(
+                "com.amazonaws.dynamodb.v20120810#ThrottlingException",
+                "Throughput exceeds the current capacity of your table or index.",
+            ),
+            Self::Sqs => Answer {
+                query_error: Some("RequestThrottled"),
+                ..Answer::refused("com.amazonaws.sqs#RequestThrottled", "Request is throttled.")
+            },
+        }
+    }
+}
+
+impl HttpConnector for Door {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").expect("an AWS JSON request names its target");
+        let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
+        let (service, operation) = (Service::of(prefix), operation.to_owned());
+        let door = self.clone();
+        HttpConnectorFuture::new(async move {
+            // Read to its end, as a socket would: the SDK watches, and gives up on one that stalls.
+            let body = ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
+            let request = serde_json::from_slice(&body.into_bytes()).unwrap();
+            Ok(Door::call(&door, service, &operation, request).await?.into_http())
+        })
+    }
+}
+
+impl HttpClient for Door {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

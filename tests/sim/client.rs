@@ -1,0 +1,111 @@
+//! A client of the stack in the process: HTTP without sockets.
+
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, header};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::stack::Service;
+
+/// One client with its key.
+#[derive(Clone, Debug)]
+pub struct Client {
+    service: Service,
+    key: String,
+    headers: HeaderMap,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body, null if there was none; a string if it wasn't JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// A header field's value, or an empty text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body's `id`.
+    pub fn id(&self) -> &str {
+        self.body["id"].as_str().unwrap()
+    }
+
+    /// The problem's slug.
+    pub fn slug(&self) -> &str {
+        self.body["type"].as_str().unwrap_or_default().rsplit(':').next().unwrap()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(service: Service, key: &str) -> Self {
+        Self { service, key: key.to_owned(), headers: HeaderMap::new() }
+    }
+
+    /// The same client, sending one more header field.
+    pub fn with(&self, name: &'static str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.append(name, value.parse().unwrap());
+        client
+    }
+
+    /// Sends a request, with a JSON body if there is one.
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let declared = body.as_ref().map(|_| "application/json");
+        self.send_raw(method, path, declared, body.map_or_else(Vec::new, |body| body.to_string().into()))
+            .await
+    }
+
+    /// Sends a request with any body.
+    pub async fn send_raw(
+        &self,
+        method: Method,
+        path: &str,
+        declared: Option<&str>,
+        body: Vec<u8>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method.clone()).uri(path);
+        if !self.key.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.key));
+        }
+        if let Some(declared) = declared {
+            request = request.header(header::CONTENT_TYPE, declared);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        let response = self.service.function(&method).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let body = if text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        };
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Gets something.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// Submits a job of a kind.
+    pub async fn submit(&self, kind: &str, payload: Value) -> Answer {
+        self.send(Method::POST, "/v1/jobs", Some(json!({"kind": kind, "payload": payload}))).await
+    }
+
+    /// Asks for a job.
+    pub async fn job(&self, id: &str) -> Answer {
+        self.get(&format!("/v1/jobs/{id}")).await
+    }
+}

@@ -1,0 +1,188 @@
+//! SQS: a queue and its dead letters, on tokio's clock.
+
+mod batch;
+mod error;
+mod message;
+mod protocol;
+mod turns;
+
+use crate::clock::SimClock;
+use error::QueueError;
+pub use message::Message;
+use message::Receipt;
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, futures::Notified},
+    time::Instant,
+};
+use turns::Turns;
+
+/// SQS keeps a message hidden for twelve hours at most.
+const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3_600);
+
+/// One queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    name: &'static str,
+    visibility: Duration,
+    redrive: Option<Redrive>,
+    messages: Vec<Message>,
+    turns: Turns,
+}
+
+/// Where a message goes that was received too often.
+#[derive(Clone, Copy, Debug)]
+struct Redrive {
+    to: &'static str,
+    max_receives: u32,
+}
+
+impl Queue {
+    pub(crate) fn new(name: &'static str, visibility: Duration) -> Self {
+        Self { name, visibility, redrive: None, messages: Vec::new(), turns: Turns::default() }
+    }
+
+    pub(crate) fn redriven(self, to: &'static str, max_receives: u32) -> Self {
+        Self { redrive: Some(Redrive { to, max_receives }), ..self }
+    }
+
+    /// Hands out up to `max` messages, each to the group whose turn it is, and sorts out the ones
+    /// that had their chances: those come second.
+    fn receive(&mut self, max: usize, visibility: Duration, now_ms: i64) -> (Vec<Message>, Vec<Message>) {
+        let now = Instant::now();
+        let (mut received, mut dead) = (Vec::new(), Vec::new());
+        while received.len() < max {
+            let Some(next) = self.turns.next(&self.messages, now) else { break };
+            let message = &mut self.messages[next];
+            if self.redrive.is_some_and(|redrive| message.receives >= redrive.max_receives) {
+                dead.push(self.messages.remove(next));
+                continue;
+            }
+            message.hand_out(now + visibility, now_ms);
+            received.push(message.clone());
+        }
+        (received, dead)
+    }
+
+    /// Deletes a message, given its latest receipt; an older one has no effect and is no error.
+    fn delete(&mut self, receipt: &Receipt) {
+        self.messages.retain(|message| !receipt.is_of(message));
+    }
+
+    fn change_visibility(&mut self, receipt: &Receipt, visibility: Duration) -> Result<(), QueueError> {
+        let now = Instant::now();
+        let message = self.messages.iter_mut().find(|message| receipt.is_of(message));
+        let message = message.ok_or(QueueError::Gone)?;
+        if message.visible_at <= now {
+            return Err(QueueError::NotInFlight);
+        }
+        message.visible_at = now + visibility;
+        Ok(())
+    }
+}
+
+/// All queues of an account.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    clock: SimClock,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    queues: BTreeMap<&'static str, Queue>,
+    sent: u64,
+}
+
+impl Queues {
+    pub(crate) fn new(clock: SimClock, queues: impl IntoIterator<Item = Queue>) -> Self {
+        let queues = queues.into_iter().map(|queue| (queue.name, queue)).collect();
+        Self { clock, state: Mutex::new(State { queues, sent: 0 }), changed: Notify::new() }
+    }
+
+    /// Every message of a queue, hidden ones too, oldest first.
+    pub(crate) fn messages(&self, queue: &str) -> Vec<Message> {
+        self.lock().queue(queue).expect("a queue of this account").messages.clone()
+    }
+
+    /// When the next message of a queue is there to be received; past if one is. None if it is empty.
+    pub(crate) fn next_visible_at(&self, queue: &str) -> Option<Instant> {
+        self.messages(queue).iter().map(|message| message.visible_at).min()
+    }
+
+    /// Resolves at the next change to any queue from now on, from before it is first polled.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn send(&self, queue: &str, entry: &Value) -> Result<String, QueueError> {
+        let mut state = self.lock();
+        let message = Message::read(entry, state.sent + 1, self.clock.now_ms())?;
+        let id = message.id.clone();
+        state.queue(queue)?.messages.push(message);
+        state.sent += 1;
+        self.changed.notify_waiters();
+        Ok(id)
+    }
+
+    fn receive(
+        &self,
+        queue: &str,
+        max: usize,
+        visibility: Option<Duration>,
+    ) -> Result<Vec<Message>, QueueError> {
+        let mut state = self.lock();
+        let source = state.queue(queue)?;
+        let (name, redrive, visibility) =
+            (source.name, source.redrive, visibility.unwrap_or(source.visibility));
+        let (received, dead) = source.receive(max, visibility, self.clock.now_ms());
+        if received.is_empty() && dead.is_empty() {
+            // Nothing has changed, and saying so would wake the one who asks, to ask again at once.
+            return Ok(received);
+        }
+        if let Some(redrive) = redrive {
+            let dead = dead.into_iter().map(|message| message.buried_from(name));
+            state.queue(redrive.to)?.messages.extend(dead);
+        }
+        self.changed.notify_waiters();
+        Ok(received)
+    }
+
+    fn delete(&self, queue: &str, receipt: &str) -> Result<(), QueueError> {
+        let mut state = self.lock();
+        let queue = state.queue(queue)?;
+        queue.delete(&receipt.parse()?);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    fn change_visibility(&self, queue: &str, receipt: &str, visibility: Duration) -> Result<(), QueueError> {
+        let mut state = self.lock();
+        let queue = state.queue(queue)?;
+        if visibility > LONGEST_VISIBILITY {
+            return Err(QueueError::Invalid("VisibilityTimeout is from 0 to 43200"));
+        }
+        queue.change_visibility(&receipt.parse()?, visibility)?;
+        self.changed.notify_waiters();
+        Ok(())
+    }
+}
+
+impl State {
+    fn queue(&mut self, name: &str) -> Result<&mut Queue, QueueError> {
+        self.queues.get_mut(name).ok_or(QueueError::NoSuchQueue)
+    }
+}
+
+#[cfg(test)]
+mod tests;

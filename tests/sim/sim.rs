@@ -1,0 +1,51 @@
+//! An AWS that lives inside a test.
+//!
+//! The real stores and the real handlers run against it with the real SDK, without a socket and
+//! without waiting: time is tokio's paused clock, which jumps to the next timer as soon as nothing
+//! else can run. A day of retries takes milliseconds, and the same seed takes the same path.
+//!
+//! ```text
+//!   store, handler ── SDK ──▶ Door ──▶ faults, kill switch ──┬─▶ Database (dynoxide)
+//!   EventSource ──────────────▲                              └─▶ Queues (jobs, dead letters)
+//!                                                                  └─▶ both write the Ledger
+//! ```
+//!
+//! | noun | is |
+//! | --- | --- |
+//! | [`Aws`] | one account for one test: its table, its queues, and what can be seen of them |
+//! | [`EventSource`] | the mapping between a queue and a function: batches in, failures back |
+//! | [`Plan`] of [`Fault`]s | which call fails, and whether before or after it had its effect |
+//! | [`KillSwitch`] | a function that dies at its n-th call |
+//! | [`Ledger`] | every call that reached a service, and what it would have been billed |
+//! | [`SimClock`] | the time of day on the paused clock |
+//! | [`Seed`] | the same dice for the same number, in every release |
+//!
+//! | [`Stack`], [`Client`] | all of Tollgate on top of it, and who uses it |
+//!
+//! Nothing but the last two knows what a job is. It needs `#[tokio::test(start_paused = true)]`, except where a target is reached over a
+//! real socket.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where its world breaks")]
+
+mod answer;
+mod aws;
+mod client;
+mod clock;
+mod database;
+mod event_source;
+mod faults;
+mod kill_switch;
+mod ledger;
+mod queue;
+mod seed;
+mod stack;
+
+pub use aws::{Aws, DEAD_LETTERS, JOBS, Settings, TABLE};
+pub use client::{Answer, Client};
+pub use clock::{START_MS, SimClock};
+pub use event_source::{Delivery, EventSource, Run};
+pub use faults::{Fault, Plan};
+pub use kill_switch::{KillSwitch, Killed, run_until_killed};
+pub use ledger::{Ledger, Line};
+pub use queue::Message;
+pub use seed::Seed;
+pub use stack::{Options, Service, Stack, Worker};

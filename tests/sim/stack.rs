@@ -1,0 +1,222 @@
+//! The whole of Tollgate in one process: both routers, the queue, the worker.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::Router;
+use http::Method;
+use serde_json::{Value, json};
+use shared::{
+    account::{Account, ApiKey, KeyRecord, Scope, WebhookSecret},
+    aws::{AccountStore, Clients, Table},
+    clock::Clock,
+    config::{PollConfig, SubmitConfig, WorkerConfig},
+    id::{self, AccountId},
+    job::Timing,
+    telemetry::Metrics,
+    time::Time,
+};
+
+use crate::{Aws, DEAD_LETTERS, EventSource, JOBS, Run, Settings, TABLE, client::Client};
+
+/// What a stack can be started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The longest that a target may take.
+    pub target: Duration,
+    /// Whether targets may be at loopback addresses.
+    pub allow_private_targets: bool,
+    /// How often a message is received before it goes to the dead letters.
+    pub max_receives: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { target: Duration::from_secs(10), allow_private_targets: true, max_receives: 1000 }
+    }
+}
+
+/// A stack with an operator, a tenant and the kind `echo`.
+#[derive(Debug)]
+pub struct Stack {
+    /// What it runs on.
+    pub aws: Aws,
+    /// The times of its worker.
+    pub timing: Timing,
+    operator: ApiKey,
+    tenant: ApiKey,
+    lines: Arc<Mutex<Vec<String>>>,
+    options: Options,
+}
+
+/// A worker process: it has caches and a retry quota of its own.
+pub type Worker = queue_worker::Worker;
+
+impl Stack {
+    /// A stack as most tests want it.
+    pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    /// A stack with other settings.
+    pub async fn with(options: Options) -> Self {
+        // What the functions log shows with a test that fails.
+        let _ = tracing_subscriber::fmt().with_test_writer().with_ansi(false).try_init();
+        let timing = Timing::for_target(options.target);
+        let settings = Settings {
+            visibility: timing.visibility(),
+            max_receives: options.max_receives,
+            ..Settings::default()
+        };
+        let aws = Aws::with(settings);
+        let accounts = AccountStore::new(Table::new(aws.dynamodb(), TABLE));
+        let now = Time::from_millis(aws.clock().now_ms());
+        let operator = make_key(&accounts, "operator", &[Scope::Admin], now).await;
+        let tenant = make_key(&accounts, "tenant", &[Scope::JobsRead, Scope::JobsWrite], now).await;
+        let stack = Self { aws, timing, operator, tenant, lines: Arc::default(), options };
+        stack.define("echo", json!({"schema": {}, "target": {"type": "echo"}})).await;
+        stack.aws.reset_ledger();
+        stack
+    }
+
+    /// A client with the operator's key.
+    pub fn operator(&self) -> Client {
+        self.client(&self.operator.reveal())
+    }
+
+    /// A client with the tenant's key, of all functions in fresh processes.
+    pub fn tenant(&self) -> Client {
+        self.client(&self.tenant.reveal())
+    }
+
+    /// The tenant's account.
+    pub fn tenant_account(&self) -> AccountId {
+        self.tenant.account
+    }
+
+    /// A client with any key, or none.
+    pub fn client(&self, key: &str) -> Client {
+        Client::new(self.service(), key)
+    }
+
+    /// A key of a new account.
+    pub async fn another_key(&self, scopes: &[Scope]) -> String {
+        make_key(&self.accounts(), "another", scopes, self.now()).await.reveal()
+    }
+
+    /// The accounts, as an operator's tool sees them.
+    pub fn accounts(&self) -> AccountStore {
+        AccountStore::new(Table::new(self.aws.dynamodb(), TABLE))
+    }
+
+    /// Defines a kind, which has to be a good one.
+    pub async fn define(&self, name: &str, spec: Value) {
+        let answer = self.operator().send(Method::PUT, &format!("/v1/kinds/{name}"), Some(spec)).await;
+        assert!(answer.status == 200 || answer.status == 201, "{answer:?}");
+    }
+
+    /// Both HTTP functions in fresh processes, behind routes as the template has them.
+    pub fn service(&self) -> Service {
+        let submit =
+            SubmitConfig { table: TABLE.into(), queue_url: self.aws.queue_url(JOBS), timing: self.timing };
+        let poll = PollConfig { table: TABLE.into() };
+        Service {
+            submit: submit::router(submit::App::new(self.clients(), submit, self.clock(), self.metrics())),
+            poll: poll::router(poll::App::new(self.clients(), poll, self.clock(), self.metrics())),
+        }
+    }
+
+    /// A worker in a fresh process.
+    pub fn worker(&self) -> Worker {
+        let config = WorkerConfig {
+            table: TABLE.into(),
+            queue_url: self.aws.queue_url(JOBS),
+            dead_letter_queue_url: self.aws.queue_url(DEAD_LETTERS),
+            timing: self.timing,
+            allow_private_targets: self.options.allow_private_targets,
+        };
+        Worker::new(self.clients(), config, self.clock(), self.metrics())
+    }
+
+    /// Lets one worker work, in batches of ten, until the queue is empty or `patience` ends.
+    pub async fn work(&self, patience: Duration) -> Run {
+        let worker = self.worker();
+        let source = EventSource::new(&self.aws, JOBS, 10).function_timeout(self.timing.function());
+        source
+            .run_until_idle(patience, async |event| {
+                Ok::<_, String>(worker.handle(event, "run", self.deadline()).await)
+            })
+            .await
+    }
+
+    /// When an invocation that begins now ends.
+    pub fn deadline(&self) -> Time {
+        self.now() + self.timing.function()
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Time {
+        Time::from_millis(self.aws.clock().now_ms())
+    }
+
+    /// The metrics that were emitted so far.
+    pub fn metrics_lines(&self) -> Vec<Value> {
+        self.lines.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn clients(&self) -> Clients {
+        Clients::of(&self.aws.sdk_config())
+    }
+
+    fn clock(&self) -> Clock {
+        let clock = self.aws.clock();
+        Clock::new(move || Time::from_millis(clock.now_ms()))
+    }
+
+    fn metrics(&self) -> Metrics {
+        let lines = self.lines.clone();
+        Metrics::new(move |line| lines.lock().unwrap().push(line))
+    }
+}
+
+/// The HTTP functions behind the API's routes.
+#[derive(Clone, Debug)]
+pub struct Service {
+    submit: Router,
+    poll: Router,
+}
+
+impl Service {
+    /// The function that the template's routes send a method to.
+    pub fn function(&self, method: &Method) -> Router {
+        match *method {
+            Method::POST | Method::PUT | Method::PATCH | Method::DELETE => self.submit.clone(),
+            _ => self.poll.clone(),
+        }
+    }
+}
+
+async fn make_key(accounts: &AccountStore, name: &str, scopes: &[Scope], now: Time) -> ApiKey {
+    let account = Account {
+        id: id::mint(now, rand::random()),
+        name: name.into(),
+        is_active: true,
+        webhook_secret: WebhookSecret::mint(rand::random()),
+        created_at: now,
+    };
+    let key = ApiKey::mint(account.id, id::mint(now, rand::random()), rand::random());
+    let record = KeyRecord {
+        account: account.id,
+        id: key.id,
+        name: name.into(),
+        digest: key.digest(),
+        scopes: scopes.iter().copied().collect(),
+        valid_until: None,
+        created_at: now,
+    };
+    accounts.put_account(&account).await.unwrap();
+    accounts.put_key(&record).await.unwrap();
+    key
+}

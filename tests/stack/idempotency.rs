@@ -1,0 +1,91 @@
+//! A repeated request makes no second job, whatever failed the first time.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use sim::{Client, Fault, JOBS, Plan, Stack};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn submit(client: &Client, key: &str, payload: Value) -> sim::Answer {
+    client.with("idempotency-key", key).submit("echo", payload).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_request_gets_the_same_answer() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let first = submit(&tenant, "a", json!({"x": 1, "y": 2})).await;
+    assert_eq!((first.status, first.header("idempotency-replayed")), (202, ""));
+    stack.work(MINUTE).await;
+
+    let body = json!({"payload": {"y": 2, "x": 1}, "kind": "echo"});
+    let again = tenant.with("idempotency-key", "\"a\"").send(Method::POST, "/v1/jobs", Some(body)).await;
+    assert_eq!((again.status, again.header("idempotency-replayed")), (202, "true"));
+    assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
+
+    let other = submit(&tenant, "a", json!({"x": 1, "y": 3})).await;
+    assert_eq!((other.status, other.slug()), (422, "idempotency-key-reused"));
+    let stranger = stack.client(&stack.another_key(&[shared::account::Scope::JobsWrite]).await);
+    assert_ne!(submit(&stranger, "a", json!(1)).await.id(), first.id());
+    assert_ne!(submit(&tenant, "b", json!({"x": 1, "y": 2})).await.id(), first.id());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_good_for_a_day_even_if_the_job_is_shown_for_a_minute() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant().with("idempotency-key", "a");
+    stack.define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60})).await;
+    let first = tenant.submit("brief", json!(1)).await;
+    stack.work(MINUTE).await;
+    tokio::time::sleep(Duration::from_secs(23 * 3600)).await;
+    stack.aws.sweep_ttl();
+    assert_eq!(tenant.job(first.id()).await.status, 404);
+    let again = tenant.submit("brief", json!(1)).await;
+    assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &first.body));
+    assert!(stack.aws.messages(JOBS).is_empty(), "a job that ran must not run again");
+
+    tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+    assert_ne!(tenant.submit("brief", json!(1)).await.id(), first.id());
+}
+
+/// Each call of a submission in turn fails before or after its effect, so often that the SDK gives up; the client tries on.
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_repeats_lead_to_one_job() {
+    for operation in ["PutItem", "SendMessage"] {
+        for nth in [1, 2] {
+            for fault in [Fault::Before, Fault::After, Fault::Throttle] {
+                let stack = Stack::new().await;
+                let tenant = stack.tenant();
+                // The SDK tries three times: an outage takes three in a row.
+                stack.aws.inject(outage(operation, nth, fault));
+                let mut answer = submit(&tenant, "a", json!(1)).await;
+                stack.aws.heal();
+                let mut tries = 1;
+                while answer.status != 202 {
+                    assert!([503, 409].contains(&answer.status), "{operation} {nth} {fault:?}: {answer:?}");
+                    assert_eq!(answer.header("retry-after"), "1");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    answer = submit(&tenant, "a", json!(1)).await;
+                    tries += 1;
+                    assert!(tries < 20, "{operation} {nth} {fault:?}: {answer:?}");
+                }
+                stack.work(10 * MINUTE).await;
+                let list = tenant.get("/v1/jobs").await.body;
+                assert_eq!(list["items"].as_array().unwrap().len(), 1, "{operation} {nth} {fault:?}");
+                assert_eq!(
+                    (&list["items"][0]["id"], &list["items"][0]["status"]),
+                    (&answer.body["id"], &json!("completed"))
+                );
+                assert_eq!(list["items"][0]["attempts"], 1, "{operation} {nth} {fault:?}");
+            }
+        }
+    }
+}
+
+fn outage(operation: &'static str, nth: u64, fault: Fault) -> Plan {
+    Plan::new(
+        move |called, n| if called == operation && (nth..nth + 3).contains(&n) { fault } else { Fault::None },
+    )
+}

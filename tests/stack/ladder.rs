@@ -1,0 +1,117 @@
+//! The order of the checks in front of every handler, and what they say.
+
+use http::Method;
+use serde_json::json;
+use sim::Stack;
+
+const JSON: Option<&str> = Some("application/json");
+
+/// A request that breaks every rule at once is told of them one rung after the other.
+#[tokio::test(start_paused = true)]
+async fn each_rung_comes_before_the_next() {
+    let stack = Stack::new().await;
+    let large = vec![b'{'; 256 * 1024 + 1];
+    let (nobody, reader) = (stack.client(""), stack.client(&stack.another_key(&[]).await));
+    let tenant = stack.tenant();
+
+    let rungs = [
+        nobody.send_raw(Method::POST, "/v1/nothing", None, large.clone()).await,
+        nobody.send_raw(Method::PUT, "/v1/jobs", None, large.clone()).await,
+        nobody.send_raw(Method::POST, "/v1/jobs", None, large.clone()).await,
+        reader.send_raw(Method::POST, "/v1/jobs", None, large.clone()).await,
+        tenant.send_raw(Method::POST, "/v1/jobs", None, large).await,
+        tenant.send_raw(Method::POST, "/v1/jobs", None, b"{".to_vec()).await,
+        tenant.send_raw(Method::POST, "/v1/jobs", JSON, b"{\"kind\": 1,\n oops".to_vec()).await,
+        tenant.send_raw(Method::POST, "/v1/jobs", JSON, b"{\"kind\": 1}".to_vec()).await,
+    ];
+    let shown: Vec<_> = rungs.iter().map(|answer| format!("{} {}", answer.status, answer.slug())).collect();
+    insta::assert_snapshot!(shown.join("\n"), @"
+    404 not-found
+    405 method-not-allowed
+    401 unauthenticated
+    403 missing-scope
+    413 payload-too-large
+    415 unsupported-media-type
+    400 malformed-json
+    422 invalid-body
+    ");
+    for answer in &rungs {
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(answer.body["request_id"], answer.header("x-request-id"));
+    }
+    assert_eq!(rungs[1].header("allow"), "GET, HEAD, POST");
+    assert_eq!(rungs[2].header("www-authenticate"), "Bearer");
+    assert_eq!(rungs[6].body["detail"], "Line 2, column 2: key must be a string.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_violation_is_listed_with_its_pointer() {
+    let stack = Stack::new().await;
+    let schema = json!({"type": "object", "required": ["id"], "additionalProperties": false,
+        "properties": {"id": {"type": "integer", "minimum": 1}, "tags": {"type": "array", "items": {"type": "string"}}}});
+    stack.define("strict", json!({"schema": schema, "target": {"type": "echo"}})).await;
+    let tenant = stack.tenant();
+
+    let envelope = json!({"kind": "No Name", "priority": 10, "metadata": {"a": 1}, "delay": 3});
+    let answer = tenant.send(Method::POST, "/v1/jobs", Some(envelope)).await;
+    assert_eq!(answer.status, 422);
+    insta::assert_json_snapshot!("envelope", answer.body["errors"]);
+
+    let answer = tenant.submit("strict", json!({"id": 0, "tags": ["a", 2, null], "x/y": 1})).await;
+    assert_eq!(answer.status, 422);
+    insta::assert_json_snapshot!("payload", answer.body["errors"]);
+
+    let answer = tenant.submit("nothing-like-it", json!({})).await;
+    assert_eq!((answer.status, &answer.body["errors"][0]["pointer"]), (422, &json!("/kind")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_taken_with_and_without_bearer() {
+    let stack = Stack::new().await;
+    let key = stack.another_key(&[shared::account::Scope::JobsRead]).await;
+    let plain = stack.client("");
+    for authorization in [format!("Bearer {key}"), format!("bearer  {key}"), key.clone()] {
+        let answer = plain.with("authorization", &authorization).get("/v1/jobs").await;
+        assert_eq!(answer.status, 200, "{authorization}");
+    }
+    let last = if key.ends_with('0') { '1' } else { '0' };
+    let other = format!("{}{last}", &key[..key.len() - 1]);
+    for authorization in
+        [format!("Basic {key}"), other, "tg_".into(), "Bearer".into(), format!("{key} {key}")]
+    {
+        let answer = plain.with("authorization", &authorization).get("/v1/jobs").await;
+        assert_eq!((answer.status, answer.slug()), (401, "unauthenticated"), "{authorization}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_and_ids_are_named_when_they_are_wrong() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let mut shown = Vec::new();
+    for path in [
+        "/v1/jobs?limit=0",
+        "/v1/jobs?limit=101",
+        "/v1/jobs?status=done",
+        "/v1/jobs?kind=%20",
+        "/v1/jobs?stauts=failed",
+        "/v1/jobs?status=failed&status=queued",
+        "/v1/jobs?cursor=AAAA",
+        "/v1/jobs/job_123",
+        "/v1/kinds/NO",
+        "/v1/jobs?account=x",
+    ] {
+        let answer = tenant.get(path).await;
+        shown.push(format!("{path}: {} {}", answer.status, answer.body["detail"]));
+    }
+    insta::assert_snapshot!(shown.join("\n"));
+    let answer = tenant.with("idempotency-key", "a b").submit("echo", json!(1)).await;
+    assert_eq!((answer.status, answer.slug()), (400, "invalid-parameter"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_heartbeat_needs_no_key() {
+    let stack = Stack::new().await;
+    let answer = stack.client("").get("/heartbeat").await;
+    assert_eq!((answer.status, &answer.body["status"]), (200, &json!("ok")));
+}

@@ -1,0 +1,53 @@
+//! What clients are told while AWS doesn't answer.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sim::{Fault, JOBS, Plan, Stack};
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_a_503_in_time_and_nothing_is_promised() {
+    for (operation, fault) in [
+        ("BatchGetItem", Fault::Before),
+        ("GetItem", Fault::Throttle),
+        ("PutItem", Fault::Before),
+        ("SendMessage", Fault::Before),
+        ("SendMessage", Fault::Delay(Duration::from_secs(3600))),
+        ("PutItem", Fault::Delay(Duration::from_secs(3600))),
+    ] {
+        let stack = Stack::new().await;
+        let tenant = stack.tenant();
+        stack.aws.inject(Plan::always(operation, fault));
+        let start = stack.now();
+        let answer = tenant.submit("echo", json!(1)).await;
+        let took = stack.now().since(start);
+        assert_eq!(
+            (answer.status, answer.slug(), answer.header("retry-after")),
+            (503, "unavailable", "1"),
+            "{operation} {fault:?}"
+        );
+        assert!(took < Duration::from_secs(10), "{operation} {fault:?} took {took:?}");
+        stack.aws.heal();
+        stack.work(Duration::from_secs(600)).await;
+        let kept = tenant.get("/v1/jobs").await.body["items"].clone();
+        assert!(kept == json!([]) || kept[0]["status"] == "completed", "a job that nobody runs: {kept}");
+        assert!(stack.aws.messages(JOBS).is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_internal_is_told() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    for operation in ["BatchGetItem", "GetItem", "Query"] {
+        stack.aws.inject(Plan::always(operation, Fault::Throttle));
+        for path in [format!("/v1/jobs/{id}"), "/v1/jobs".to_owned(), "/v1/kinds".to_owned()] {
+            let answer = stack.tenant().get(&path).await;
+            let text = answer.body.to_string();
+            for leak in ["Dynamo", "Throttl", "Exception", "aws", "src/", "Item", "tollgate-"] {
+                assert!(!text.contains(leak), "{text}");
+            }
+        }
+    }
+}

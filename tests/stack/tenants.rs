@@ -1,0 +1,69 @@
+//! Tenants are sealed off from each other.
+
+use http::Method;
+use serde_json::json;
+use shared::account::Scope;
+use sim::Stack;
+
+#[tokio::test(start_paused = true)]
+async fn another_accounts_job_is_not_there() {
+    let stack = Stack::new().await;
+    let id = stack.tenant().submit("echo", json!(1)).await.id().to_owned();
+    let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
+    let theirs = stranger.job(&id).await;
+    let nobodys = stranger.job("job_01kagzwy00e81840g2081040g2").await;
+    assert_eq!((theirs.status, &theirs.body["detail"]), (404, &nobodys.body["detail"]));
+    assert_eq!(stranger.get(&format!("/v1/jobs/{id}/attempts")).await.status, 404);
+    assert_eq!(stranger.get("/v1/jobs").await.body["items"], json!([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_admin_acts_for_others() {
+    let stack = Stack::new().await;
+    let account = stack.tenant_account();
+    let body = json!({"kind": "echo", "payload": 1, "account": account});
+    let accepted = stack.operator().send(Method::POST, "/v1/jobs", Some(body.clone())).await;
+    assert_eq!(accepted.status, 202);
+    assert_eq!(stack.tenant().job(accepted.id()).await.status, 200);
+    assert_eq!(stack.operator().job(accepted.id()).await.status, 404);
+    let path = format!("/v1/jobs/{}?account={account}", accepted.id());
+    assert_eq!(stack.operator().get(&path).await.status, 200);
+
+    let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
+    assert_eq!(stranger.send(Method::POST, "/v1/jobs", Some(body)).await.slug(), "missing-scope");
+    assert_eq!(stranger.get(&path).await.slug(), "missing-scope");
+    let nobody = json!({"kind": "echo", "payload": 1, "account": "acc_01kagzwy00e40r2081040g2081"});
+    let refused = stack.operator().send(Method::POST, "/v1/jobs", Some(nobody)).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/account")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn scopes_are_kept_to() {
+    let stack = Stack::new().await;
+    let reader = stack.client(&stack.another_key(&[Scope::JobsRead]).await);
+    let writer = stack.client(&stack.another_key(&[Scope::JobsWrite]).await);
+    assert_eq!(reader.submit("echo", json!(1)).await.slug(), "missing-scope");
+    assert_eq!(writer.get("/v1/jobs").await.slug(), "missing-scope");
+    let kind = json!({"schema": {}, "target": {"type": "echo"}});
+    for client in [&reader, &writer] {
+        assert_eq!(
+            client.send(Method::PUT, "/v1/kinds/echo", Some(kind.clone())).await.slug(),
+            "missing-scope"
+        );
+        assert_eq!(client.send(Method::DELETE, "/v1/kinds/echo", None).await.slug(), "missing-scope");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deactivated_accounts_key_opens_nothing_within_thirty_seconds() {
+    let stack = Stack::new().await;
+    let key = stack.another_key(&[Scope::JobsRead]).await;
+    let client = stack.client(&key);
+    assert_eq!(client.get("/v1/jobs").await.status, 200);
+    let accounts = stack.accounts();
+    let known = accounts.caller(&key.parse().unwrap(), stack.now()).await.unwrap().unwrap();
+    accounts.put_account(&shared::account::Account { is_active: false, ..known.1.clone() }).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    let refused = client.get("/v1/jobs").await;
+    assert_eq!((refused.status, refused.slug()), (403, "account-inactive"));
+}

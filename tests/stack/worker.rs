@@ -1,0 +1,185 @@
+//! What the worker promises: every job ends, once, whatever happens to workers and messages.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sim::{DEAD_LETTERS, Delivery, EventSource, JOBS, KillSwitch, Killed, Options, Stack, run_until_killed};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Dies at each of its calls in turn, before and after the call's effect.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_anywhere_loses_nothing() {
+    for nth in 1..=6 {
+        for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
+            let stack = Stack::new().await;
+            let tenant = stack.tenant();
+            let ids = [tenant.submit("echo", json!(1)).await, tenant.submit("echo", json!(2)).await]
+                .map(|a| a.id().to_owned());
+            let source = EventSource::new(&stack.aws, JOBS, 10);
+            let worker = stack.worker();
+            let died = source
+                .deliver_once(async |event| {
+                    let work = worker.handle(event, "dies", stack.deadline());
+                    run_until_killed(work, &switch).await.ok_or(Killed)
+                })
+                .await;
+            assert!(matches!(died, Delivery::Failed { .. }), "call {nth} was never made: {died:?}");
+            assert!(stack.work(HOUR).await.emptied, "call {nth}");
+            for id in &ids {
+                let job = tenant.job(id).await.body;
+                assert_eq!(job["status"], "completed", "call {nth}: {job}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_kills_every_worker_fails_visibly() {
+    let stack = Stack::new().await;
+    stack
+        .define("deadly", json!({"schema": {}, "target": {"type": "echo"}, "retry": {"max_attempts": 3}}))
+        .await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("deadly", json!(1)).await.id().to_owned();
+    let source = EventSource::new(&stack.aws, JOBS, 10);
+    let worker = stack.worker();
+    let run = source
+        .run_until_idle(HOUR, async |event| {
+            // The claim goes through, and nothing after it.
+            let switch = KillSwitch::after(2);
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+        })
+        .await;
+    assert!(run.deliveries.len() >= 3, "{run:?}");
+    assert!(stack.work(HOUR).await.emptied);
+    let job = tenant.job(&id).await.body;
+    assert_eq!(
+        (&job["status"], &job["attempts"], &job["error"]["code"]),
+        (&json!("failed"), &json!(3), &json!("worker-crashed"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_end_as_failed_jobs() {
+    let stack = Stack::with(Options { max_receives: 2, ..Options::default() }).await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let source = EventSource::new(&stack.aws, JOBS, 10);
+    let run = source.run_until_idle(HOUR, async |_| Err("out of order")).await;
+    assert!(run.emptied, "{run:?}");
+    assert_eq!(stack.aws.messages(DEAD_LETTERS).len(), 1);
+    assert_eq!(tenant.job(&id).await.body["status"], "queued");
+
+    let worker = stack.worker();
+    let dead = EventSource::new(&stack.aws, DEAD_LETTERS, 10);
+    let run = dead
+        .run_until_idle(HOUR, async |event| {
+            Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+        })
+        .await;
+    assert!(run.emptied, "{run:?}");
+    let job = tenant.job(&id).await.body;
+    assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("worker-crashed")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_attempt_cannot_overwrite_a_later_one() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!("x")).await.id().to_owned();
+    let account = stack.tenant_account();
+    let jobs = shared::aws::JobStore::new(shared::aws::Table::new(stack.aws.dynamodb(), sim::TABLE));
+    let claim = |owner: &'static str| {
+        let (now, lease) = (stack.now(), stack.now() + MINUTE);
+        let (jobs, id) = (jobs.clone(), id.parse().unwrap());
+        async move { jobs.claim(account, id, owner, now, lease).await.unwrap() }
+    };
+    let shared::aws::Claim::Claimed(slow) = claim("slow").await else { panic!() };
+    tokio::time::sleep(2 * MINUTE).await;
+    let shared::aws::Claim::Claimed(later) = claim("later").await else { panic!() };
+    let end = |result: &str| shared::aws::Ending::Completed {
+        result: serde_json::value::to_raw_value(result).unwrap(),
+        expires_at: stack.now() + HOUR,
+    };
+    assert!(!jobs.end(&slow.job, "slow", end("slow"), stack.now()).await.unwrap());
+    assert!(jobs.end(&later.job, "later", end("later"), stack.now()).await.unwrap());
+    assert!(!jobs.end(&slow.job, "slow", end("slow"), stack.now()).await.unwrap());
+    assert_eq!(tenant.job(&id).await.body["result"], "later");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_none_are_dropped_alone() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let unknown = json!({"v": 1, "job": {"account": stack.tenant_account(), "id": "job_01kagzwy00e81840g2081040g2", "kind": "echo"}});
+    for body in ["garbage".to_owned(), r#"{"v":9}"#.to_owned(), unknown.to_string()] {
+        let queue = stack.aws.queue_url(JOBS);
+        stack.aws.sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();
+    }
+    let run = stack.work(MINUTE).await;
+    assert!(run.emptied, "{run:?}");
+    assert_eq!(tenant.job(&id).await.body["status"], "completed");
+    let dropped: f64 = stack.metrics_lines().iter().filter_map(|line| line["MessagesDropped"].as_f64()).sum();
+    assert_eq!(dropped, 3.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_twice_is_an_attempt_once() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let body = stack.aws.messages(JOBS)[0].body.clone();
+    stack
+        .aws
+        .sqs()
+        .send_message()
+        .queue_url(stack.aws.queue_url(JOBS))
+        .message_body(body)
+        .send()
+        .await
+        .unwrap();
+    assert!(stack.work(HOUR).await.emptied);
+    let job = tenant.job(&id).await.body;
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn private_addresses_are_refused_where_they_are_not_allowed() {
+    let stack = Stack::with(Options { allow_private_targets: false, ..Options::default() }).await;
+    let tenant = stack.tenant();
+    for url in [
+        "http://127.0.0.1:9/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]/",
+        "http://0x7f.1/",
+        "http://localhost:9/",
+    ] {
+        stack.define("inward", json!({"schema": {}, "target": {"type": "http", "url": url}})).await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let id = tenant.submit("inward", json!(1)).await.id().to_owned();
+        stack.work(HOUR).await;
+        let job = tenant.job(&id).await.body;
+        assert_eq!(
+            (&job["status"], &job["attempts"], &job["error"]["code"]),
+            (&json!("failed"), &json!(1), &json!("target-forbidden")),
+            "{url}: {job}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_tells_its_metrics_once() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    for n in 0..3 {
+        tenant.submit("echo", json!(n)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    stack.work(MINUTE).await;
+    let mut lines = stack.metrics_lines();
+    lines.retain(|line| line.get("Completed").is_some());
+    insta::assert_json_snapshot!(lines);
+}
