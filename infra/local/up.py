@@ -12,6 +12,7 @@ from pathlib import Path
 
 from infra.local import build, emulator, keys, kinds, logs, processes, stack
 from infra.local.deploy import deploy
+from infra.local.failure import Failure
 from infra.local.places import ROOT
 from infra.local.stack import Stack
 from infra.local.steps import say, step
@@ -94,6 +95,8 @@ def _follow(endpoint: str) -> int:
         logs.follow(endpoint)
     except KeyboardInterrupt:
         say("\nStopping …")
+    except OSError as error:
+        raise Failure(f"MiniStack doesn't answer any more ({error}).") from error
     return 0
 
 

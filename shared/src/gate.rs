@@ -35,7 +35,6 @@ pub struct Gate {
 
 impl Gate {
     /// Puts the gate before a router's handlers.
-    #[must_use]
     pub fn before(self, router: Router) -> Router {
         router
             .layer(middleware::from_fn_with_state(self.clone(), auth::authorize))

@@ -1,1 +1,13 @@
-//! x
+//! The running stack, as its users meet it: over HTTP, with real functions, a real queue and a real table.
+//!
+//! `make test` starts one and names its `stack.json` in `TOLLGATE_STACK`; by hand, `make run` and
+//! `TOLLGATE_STACK=.local/stack.json cargo test -p tests --test e2e`.
+
+mod crash;
+mod jobs;
+mod stack;
+mod stores;
+#[path = "../stores/suite.rs"]
+mod suite;
+mod target;
+mod targets;

@@ -1,1 +1,156 @@
-//! x
+//! `template.yaml` and the code agree, and no function may do more than it has to.
+
+use std::{fs, time::Duration};
+
+use serde_json::{Map, Value, json};
+use shared::job::{QUEUE_RETENTION, Timing};
+
+fn template() -> Value {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
+    plain(yaml_serde::from_str(&text).unwrap())
+}
+
+/// As JSON; a tag such as `!Ref` becomes an object's only member.
+fn plain(yaml: yaml_serde::Value) -> Value {
+    use yaml_serde::Value as Yaml;
+    match yaml {
+        Yaml::Tagged(tagged) => json!({tagged.tag.to_string(): plain(tagged.value)}),
+        Yaml::Sequence(items) => items.into_iter().map(plain).collect(),
+        Yaml::Mapping(members) => {
+            let text = |key: Yaml| key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
+            Value::Object(
+                members.into_iter().map(|(key, value)| (text(key), plain(value))).collect::<Map<_, _>>(),
+            )
+        }
+        scalar => serde_json::to_value(scalar).unwrap(),
+    }
+}
+
+/// The properties of every resource of a type.
+fn resources(template: &Value, of_type: &str) -> Vec<(String, Value)> {
+    let all = template["Resources"].as_object().unwrap();
+    let found = all.iter().filter(|(_, resource)| resource["Type"] == of_type);
+    found.map(|(name, resource)| (name.clone(), resource["Properties"].clone())).collect()
+}
+
+fn list(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        other => other.as_str().into_iter().collect(),
+    }
+}
+
+#[test]
+fn the_workers_times_are_those_of_the_code() {
+    let template = template();
+    let rows = template["Mappings"]["Timing"].as_object().unwrap();
+    assert!(rows.len() >= 3);
+    for (name, row) in rows {
+        let seconds = |column: &str| Duration::from_secs(row[column].as_u64().unwrap());
+        let timing = Timing::for_target(seconds("TargetSeconds"));
+        assert_eq!(
+            (seconds("WorkerSeconds"), seconds("VisibilitySeconds")),
+            (timing.function(), timing.visibility()),
+            "{name}"
+        );
+    }
+    let queue = &template["Resources"]["JobQueue"]["Properties"];
+    assert_eq!(queue["MessageRetentionPeriod"], QUEUE_RETENTION.as_secs());
+    assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"], 1000);
+    for queue in ["JobQueue", "DeadLetterQueue"] {
+        let visibility = &template["Resources"][queue]["Properties"]["VisibilityTimeout"]["!FindInMap"];
+        assert_eq!(visibility, &json!(["Timing", {"!Ref": "WorkerTiming"}, "VisibilitySeconds"]), "{queue}");
+    }
+}
+
+#[test]
+fn functions_outlast_the_patience_of_their_handlers() {
+    let template = template();
+    for (function, patience) in [("SubmitFunction", submit::PATIENCE), ("PollFunction", poll::PATIENCE)] {
+        let timeout =
+            Duration::from_secs(template["Resources"][function]["Properties"]["Timeout"].as_u64().unwrap());
+        assert!(patience < timeout && timeout < Duration::from_secs(30), "{function}");
+    }
+}
+
+#[test]
+fn both_queues_report_what_failed_of_a_batch() {
+    let events = template()["Resources"]["QueueWorkerFunction"]["Properties"]["Events"].clone();
+    let sources: Vec<_> =
+        events.as_object().unwrap().values().filter(|event| event["Type"] == "SQS").cloned().collect();
+    assert_eq!(sources.len(), 2);
+    for source in sources {
+        assert_eq!(source["Properties"]["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+        assert!(
+            source["Properties"]["BatchSize"].as_u64().unwrap() <= 10,
+            "a batch's visibilities are set in one call of ten"
+        );
+    }
+}
+
+#[test]
+fn the_table_is_safe() {
+    for (name, table) in resources(&template(), "AWS::DynamoDB::Table") {
+        assert_eq!(
+            table["TimeToLiveSpecification"],
+            json!({"AttributeName": "expires_at", "Enabled": true}),
+            "{name}"
+        );
+        assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true, "{name}");
+        assert_eq!(
+            (&table["SSESpecification"]["SSEEnabled"], &table["BillingMode"]),
+            (&json!(true), &json!("PAY_PER_REQUEST"))
+        );
+    }
+}
+
+/// The statements of every role, with its name.
+fn statements(template: &Value) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (name, role) in resources(template, "AWS::IAM::Role") {
+        assert!(role.get("ManagedPolicyArns").is_none(), "{name} takes on a managed policy");
+        for policy in role["Policies"].as_array().unwrap() {
+            let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+            found.extend(statements.iter().map(|statement| (name.clone(), statement.clone())));
+        }
+    }
+    found
+}
+
+#[test]
+fn policies_list_actions_and_items() {
+    let template = template();
+    let statements = statements(&template);
+    assert!(!statements.is_empty());
+    for (role, statement) in &statements {
+        let actions = list(&statement["Action"]);
+        assert!(
+            !actions.is_empty() && actions.iter().all(|action| !action.contains('*')),
+            "{role}: {statement}"
+        );
+        let anywhere = list(&statement["Resource"]).contains(&"*");
+        let tracing = actions.iter().all(|action| action.starts_with("xray:"));
+        assert!(!anywhere || tracing, "{role} may do something anywhere: {statement}");
+        if actions.iter().any(|action| action.starts_with("dynamodb:")) {
+            let keys = list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+            assert!(!keys.is_empty() && !keys.contains(&"*"), "{role} may touch every item: {statement}");
+        }
+    }
+}
+
+#[test]
+fn poll_can_only_read() {
+    let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
+    let own =
+        ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+    let template = template();
+    let mut of_poll = statements(&template);
+    of_poll.retain(|(role, _)| role == "PollRole");
+    assert!(!of_poll.is_empty());
+    for (_, statement) in of_poll {
+        assert!(
+            list(&statement["Action"]).iter().all(|action| reads.contains(action) || own.contains(action)),
+            "{statement}"
+        );
+    }
+}

@@ -24,7 +24,6 @@
 //!
 //! Nothing but the last two knows what a job is. It needs `#[tokio::test(start_paused = true)]`, except where a target is reached over a
 //! real socket.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where its world breaks")]
 
 mod answer;
 mod aws;

@@ -1,6 +1,7 @@
 //! The stack in one process, as its users meet it.
 
 mod cost;
+mod http_target;
 mod idempotency;
 mod jobs;
 mod kinds;

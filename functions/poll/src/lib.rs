@@ -19,8 +19,8 @@ use shared::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The function's time-out in the template is 28 seconds, so that a long poll of twenty fits in.
-const PATIENCE: Duration = Duration::from_secs(26);
+/// After how long a request is answered as unavailable: the function's time-out in the template is 28 seconds, so that a long poll of twenty fits in.
+pub const PATIENCE: Duration = Duration::from_secs(26);
 
 /// What the handlers need.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use shared::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// The function's time-out in the template is ten seconds.
-const PATIENCE: Duration = Duration::from_secs(9);
+/// After how long a request is answered as unavailable: the function's time-out in the template is ten seconds.
+pub const PATIENCE: Duration = Duration::from_secs(9);
 
 /// What the handlers need.
 #[derive(Debug)]

@@ -25,9 +25,8 @@ pub trait Contract: DeserializeOwned {
 macro_rules! contracts {
     ($($body:ty),*) => { $(
         impl Contract for $body {
-            #[expect(clippy::expect_used, reason = "a schema that is compiled in; a test compiles each")]
             fn schema() -> &'static Schema {
-                static SCHEMA: LazyLock<Schema> = LazyLock::new(|| compile::<$body>().expect("the schema compiles"));
+                static SCHEMA: LazyLock<Schema> = LazyLock::new(compile::<$body>);
                 &SCHEMA
             }
         }
@@ -37,14 +36,16 @@ macro_rules! contracts {
 contracts!(JobRequest, KindSpec);
 
 /// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
-fn compile<T: ToSchema>() -> Result<Schema, Violation> {
+#[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
+fn compile<T: ToSchema>() -> Schema {
     let mut parts = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut parts);
     let parts: BTreeMap<_, _> = parts.into_iter().collect();
-    Schema::compile(&json!({
+    let document = json!({
         "$ref": format!("#/components/schemas/{}", T::name()),
         "components": {"schemas": parts},
-    }))
+    });
+    Schema::compile(&document).expect("the schema compiles")
 }
 
 /// A body that went through size, content type, JSON and contract, in this order.

@@ -169,13 +169,11 @@ impl Change {
         if let Some(error) = &attempt.error {
             self.set_error(error)?;
         }
-        let Some(item) = AttemptItem::of(attempt) else { return Ok(()) };
-        let entry = AttributeValue::L(vec![serialized(&item)?]);
-        self.set("history = list_append(if_not_exists(history, :no_history), :entry)", ":entry", entry);
-        self.values.push((":no_history", AttributeValue::L(Vec::new())));
-        if job.history.len() >= Attempt::KEPT {
-            self.remove.push("history[0]");
-        }
+        // The whole list and not an append: the holder alone may write, and knows what is in it.
+        let forgotten = (job.history.len() + 1).saturating_sub(Attempt::KEPT);
+        let kept = job.history.iter().skip(forgotten).chain([attempt]);
+        let history: Vec<_> = kept.filter_map(AttemptItem::of).collect();
+        self.set("history = :history", ":history", serialized(&history)?);
         Ok(())
     }
 

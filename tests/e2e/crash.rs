@@ -1,0 +1,64 @@
+//! A worker that is killed in the middle of an attempt.
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+use serde_json::json;
+use tokio::sync::{RwLock, RwLockReadGuard};
+
+use crate::{
+    stack::{PATIENCE, stack},
+    target::{Act, Target},
+};
+
+/// Held by tests whose jobs must not meet the kill; held alone around it.
+static KILLING: RwLock<()> = RwLock::const_new(());
+
+/// Keeps workers alive as long as it is held.
+pub async fn undisturbed() -> RwLockReadGuard<'static, ()> {
+    KILLING.read().await
+}
+
+#[tokio::test]
+async fn a_worker_killed_in_mid_attempt_loses_nothing() {
+    let stack = stack();
+    let mut target = Target::start(|nth| if nth == 1 { Act::Hang } else { Act::Echo }).await;
+    let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 10});
+    let id = {
+        let _alone = KILLING.write().await;
+        stack.define("e2e-killed", spec).await;
+        let id = stack.submit("e2e-killed", json!("precious")).await;
+        target.until(1, PATIENCE).await;
+        assert_eq!(stack.job(&id).await["status"], "running");
+        assert!(kill_workers() > 0, "no worker's process was found");
+        id
+    };
+    // The message comes back when its visibility ends, six function time-outs after it was received.
+    let job = stack.outcome(&id, Duration::from_secs(200)).await;
+    assert_eq!(
+        (&job["status"], &job["attempts"], &job["result"]),
+        (&json!("completed"), &json!(2), &json!("precious"))
+    );
+}
+
+/// Kills every worker of this stack with signal 9, and says how many there were.
+fn kill_workers() -> usize {
+    let port = format!(":{}", stack().endpoint.rsplit(':').next().unwrap().trim_end_matches('/'));
+    let workers = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let process = entry.ok()?.path();
+        is_worker(&process, &port).then(|| process.file_name().unwrap().to_str().unwrap().to_owned())
+    });
+    workers
+        .filter(|pid| Command::new("kill").args(["-9", pid]).status().is_ok_and(|status| status.success()))
+        .count()
+}
+
+fn is_worker(process: &Path, port: &str) -> bool {
+    let Ok(environment) = fs::read(process.join("environ")) else { return false };
+    let mut variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let (mut worker, mut ours) = (false, false);
+    for variable in &mut variables {
+        worker |= variable.starts_with("AWS_LAMBDA_FUNCTION_NAME=") && variable.ends_with("queue-worker");
+        ours |= variable.starts_with("AWS_ENDPOINT_URL=") && variable.contains(port);
+    }
+    worker && ours
+}

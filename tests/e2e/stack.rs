@@ -1,0 +1,146 @@
+//! The stack that is tested, and its clients.
+
+use std::{fs, sync::OnceLock, time::Duration};
+
+use reqwest::{Client, Method, header::HeaderMap};
+use serde_json::{Value, json};
+use shared::aws::{Clients, connect};
+
+/// How long a job may take that nothing holds up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What `stack.json` says.
+#[derive(Debug)]
+pub struct Stack {
+    url: String,
+    operator_key: String,
+    tenant_key: String,
+    pub endpoint: String,
+    pub table: String,
+    http: Client,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn id(&self) -> String {
+        self.body["id"].as_str().unwrap_or_else(|| panic!("no job: {self:?}")).to_owned()
+    }
+}
+
+/// The stack that `TOLLGATE_STACK` names; without it there is nothing to test, and that is a failure.
+pub fn stack() -> &'static Stack {
+    static STACK: OnceLock<Stack> = OnceLock::new();
+    STACK.get_or_init(|| {
+        let file = std::env::var("TOLLGATE_STACK")
+            .unwrap_or_else(|_| panic!("TOLLGATE_STACK names no stack.json; run `make test`"));
+        let told: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let text =
+            |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{file} has no {name}")).to_owned();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Stack {
+            url: text("url"),
+            operator_key: text("operator_key"),
+            tenant_key: text("tenant_key"),
+            endpoint: text("endpoint"),
+            table: text("table"),
+            http: Client::builder().timeout(Duration::from_secs(40)).build().unwrap(),
+        }
+    })
+}
+
+impl Stack {
+    /// One request with the tenant's key.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        self.send_as(&self.tenant_key, method, path, headers, body).await
+    }
+
+    async fn send_as(
+        &self,
+        key: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.url.trim_end_matches('/'))).bearer_auth(key);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    }
+
+    /// Defines a kind.
+    pub async fn define(&self, name: &str, spec: Value) {
+        let answer = self
+            .send_as(&self.operator_key, Method::PUT, &format!("/v1/kinds/{name}"), &[], Some(spec))
+            .await;
+        assert!([200, 201].contains(&answer.status), "{answer:?}");
+    }
+
+    /// Submits a job, which has to be accepted.
+    pub async fn submit(&self, kind: &str, payload: Value) -> String {
+        let body = json!({"kind": kind, "payload": payload});
+        let answer = self.send(Method::POST, "/v1/jobs", &[], Some(body)).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.id()
+    }
+
+    /// A job as it stands.
+    pub async fn job(&self, id: &str) -> Value {
+        let answer = self.send(Method::GET, &format!("/v1/jobs/{id}"), &[], None).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// A job once it has its outcome, by long polls.
+    pub async fn outcome(&self, id: &str, patience: Duration) -> Value {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let answer =
+                self.send(Method::GET, &format!("/v1/jobs/{id}"), &[("prefer", "wait=10")], None).await;
+            if ["completed", "failed", "cancelled"]
+                .contains(&answer.body["status"].as_str().unwrap_or_default())
+            {
+                return answer.body;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no outcome in time: {answer:?}");
+        }
+    }
+
+    /// What each attempt at a job did.
+    pub async fn attempts(&self, id: &str) -> Vec<Value> {
+        let answer = self.send(Method::GET, &format!("/v1/jobs/{id}/attempts"), &[], None).await;
+        answer.body["items"].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone()
+    }
+
+    /// Clients of the emulator itself.
+    pub fn aws(&self) -> Clients {
+        let vars = |name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(self.endpoint.clone()),
+            "AWS_REGION" => Some(std::env::var("AWS_REGION").unwrap_or_else(|_| "us-east-1".to_owned())),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+            _ => None,
+        };
+        connect(&vars).unwrap()
+    }
+}

@@ -1,0 +1,81 @@
+//! A target of our own: an HTTP server in the test's process that answers from a script.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use tokio::{net::TcpListener, sync::watch};
+
+/// What the target does with its n-th request, from 1.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// Answers with a status.
+    Answer(u16),
+    /// Answers with the body it got.
+    Echo,
+    /// Never answers.
+    Hang,
+}
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A running target.
+#[derive(Debug)]
+pub struct Target {
+    pub url: String,
+    got: watch::Receiver<Vec<Request>>,
+}
+
+type Script = Arc<dyn Fn(usize) -> Act + Send + Sync>;
+
+impl Target {
+    pub async fn start(script: impl Fn(usize) -> Act + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/in", listener.local_addr().unwrap());
+        let (send, got) = watch::channel(Vec::new());
+        let router = Router::new().fallback(act).with_state((Arc::new(script) as Script, Arc::new(send)));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, got }
+    }
+
+    /// Everything it got so far.
+    pub fn got(&self) -> Vec<Request> {
+        self.got.borrow().clone()
+    }
+
+    /// Waits until it got `count` requests.
+    pub async fn until(&mut self, count: usize, patience: Duration) {
+        let enough = self.got.wait_for(|got| got.len() >= count);
+        tokio::time::timeout(patience, enough)
+            .await
+            .unwrap_or_else(|_| panic!("the target was not asked in time"))
+            .unwrap();
+    }
+}
+
+async fn act(
+    State((script, got)): State<(Script, Arc<watch::Sender<Vec<Request>>>)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut nth = 0;
+    got.send_modify(|got| {
+        got.push(Request { headers, body: body.clone() });
+        nth = got.len();
+    });
+    match script(nth) {
+        Act::Answer(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Act::Echo => body.into_response(),
+        Act::Hang => std::future::pending().await,
+    }
+}

@@ -1,0 +1,210 @@
+//! The `http` target over real sockets, in real time: what it is sent, and what its answers mean.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use sim::Stack;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A target that answers from a script, the last answer for ever, and remembers what it got.
+#[derive(Clone)]
+struct Target {
+    url: String,
+    got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
+}
+
+type Script = Arc<dyn Fn(usize) -> Response + Send + Sync>;
+
+impl Target {
+    async fn start(script: impl Fn(usize) -> Response + Send + Sync + 'static) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target =
+            Self { url: format!("http://{}/in", listener.local_addr().unwrap()), got: Arc::default() };
+        let state = (Arc::new(script) as Script, target.got.clone());
+        let router = Router::new().fallback(answer).with_state(state);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        target
+    }
+
+    fn got(&self) -> Vec<(HeaderMap, Bytes)> {
+        self.got.lock().unwrap().clone()
+    }
+}
+
+type Shared = (Script, Arc<Mutex<Vec<(HeaderMap, Bytes)>>>);
+
+async fn answer(State((script, got)): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let nth = {
+        let mut got = got.lock().unwrap();
+        got.push((headers, body));
+        got.len()
+    };
+    script(nth)
+}
+
+/// Runs one job at a target and gives its end and its attempts.
+async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>) {
+    let mut spec = json!({"schema": {}, "target": {"type": "http", "url": target.url, "headers": {"x-team": "a"}},
+        "retry": {"max_attempts": 3, "initial_seconds": 0}});
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    stack.define("hook", spec).await;
+    let tenant = stack.tenant();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let id = tenant.with("traceparent", trace).submit("hook", json!({"id": 7})).await.id().to_owned();
+    assert!(stack.work(PATIENCE).await.emptied, "{}", tenant.job(&id).await.body);
+    let attempts =
+        tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body["items"].as_array().unwrap().clone();
+    (tenant.job(&id).await.body, attempts)
+}
+
+fn status(code: u16) -> Response {
+    StatusCode::from_u16(code).unwrap().into_response()
+}
+
+#[tokio::test]
+async fn gets_the_payload_signed_and_its_answer_is_the_result() {
+    let stack = Stack::new().await;
+    let target = Target::start(|_| (StatusCode::CREATED, r#"{"done": 1.50}"#).into_response()).await;
+    let (job, _) = run(&stack, &target, json!({})).await;
+    assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &json!({"done": 1.5})));
+
+    let (headers, body) = &target.got()[0];
+    assert_eq!(&body[..], br#"{"id":7}"#);
+    let field = |name: &str| headers[name].to_str().unwrap().to_owned();
+    assert_eq!(field("webhook-id"), job["id"].as_str().unwrap());
+    assert_eq!(
+        (field("tollgate-attempt"), field("x-team"), field("content-type")),
+        ("1".into(), "a".into(), "application/json".into())
+    );
+    assert_eq!(field("traceparent"), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let account = stack.accounts().account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
+    let webhook = standardwebhooks::Webhook::new(account.webhook_secret.reveal()).unwrap();
+    let expected =
+        webhook.sign(&field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body).unwrap();
+    assert_eq!(field("webhook-signature"), expected);
+}
+
+#[tokio::test]
+async fn two_failures_and_a_success_are_three_attempts() {
+    let stack = Stack::new().await;
+    let target = Target::start(|nth| if nth < 3 { status(503) } else { "\"ok\"".into_response() }).await;
+    let (job, attempts) = run(&stack, &target, json!({})).await;
+    assert_eq!(
+        (&job["status"], &job["attempts"], &job["result"], &job["error"]),
+        (&json!("completed"), &json!(3), &json!("ok"), &Value::Null)
+    );
+    let seen: Vec<_> = attempts
+        .iter()
+        .map(|a| (a["number"].clone(), a["outcome"].clone(), a["http_status"].clone()))
+        .collect();
+    assert_eq!(json!(seen), json!([[1, "retried", 503], [2, "retried", 503], [3, "completed", null]]));
+    let numbers: Vec<_> =
+        target.got().iter().map(|(headers, _)| headers["tollgate-attempt"].clone()).collect();
+    assert_eq!(numbers, ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn what_always_fails_ends_after_its_last_attempt() {
+    let stack = Stack::new().await;
+    let target = Target::start(|_| status(500)).await;
+    let (job, attempts) = run(&stack, &target, json!({})).await;
+    assert_eq!(
+        (&job["status"], &job["attempts"], &job["error"]["code"]),
+        (&json!("failed"), &json!(3), &json!("target-status"))
+    );
+    assert_eq!(job["error"]["message"], "the target answered 500");
+    assert_eq!((attempts.len(), &attempts[2]["outcome"]), (3, &json!("failed")));
+}
+
+#[tokio::test]
+async fn refusals_and_redirects_fail_at_once() {
+    for code in [400, 404, 422, 302] {
+        let stack = Stack::new().await;
+        let target = Target::start(move |_| {
+            (StatusCode::from_u16(code).unwrap(), [("location", "/other")]).into_response()
+        })
+        .await;
+        let (job, attempts) = run(&stack, &target, json!({})).await;
+        assert_eq!(
+            (&job["status"], &job["attempts"], &job["error"]["code"]),
+            (&json!("failed"), &json!(1), &json!("target-status")),
+            "{code}"
+        );
+        assert_eq!((attempts[0]["http_status"].as_u64(), target.got().len()), (Some(code.into()), 1));
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_gone_disables_its_kind_until_that_is_put_again() {
+    let stack = Stack::new().await;
+    let target = Target::start(|nth| status(if nth == 1 { 410 } else { 204 })).await;
+    let (job, _) = run(&stack, &target, json!({})).await;
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)));
+    let refused = stack.tenant().submit("hook", json!(1)).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/kind")));
+    assert_eq!(stack.tenant().get("/v1/kinds/hook").await.body["disabled"], true);
+    let (job, _) = run(&stack, &target, json!({})).await;
+    assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &Value::Null));
+}
+
+#[tokio::test]
+async fn one_that_hangs_is_cut_at_its_time_out() {
+    let stack = Stack::new().await;
+    // A listener that never accepts: the connection is made, and nothing comes.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = Target { url: format!("http://{}/", listener.local_addr().unwrap()), got: Arc::default() };
+    let start = stack.now();
+    let (job, _) = run(&stack, &target, json!({"timeout_seconds": 1, "retry": {"max_attempts": 1}})).await;
+    assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("target-timeout")));
+    let took = stack.now().since(start);
+    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn one_that_is_not_there_is_tried_again() {
+    let stack = Stack::new().await;
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let target = Target { url: format!("http://{closed}/"), got: Arc::default() };
+    let (job, _) = run(&stack, &target, json!({"retry": {"max_attempts": 2, "initial_seconds": 0}})).await;
+    assert_eq!(
+        (&job["status"], &job["attempts"], &job["error"]["code"]),
+        (&json!("failed"), &json!(2), &json!("target-unreachable"))
+    );
+}
+
+#[tokio::test]
+async fn a_wish_to_be_left_alone_is_obeyed() {
+    let stack = Stack::new().await;
+    let busy = || (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "2")]).into_response();
+    let target = Target::start(move |nth| if nth == 1 { busy() } else { status(200) }).await;
+    let start = stack.now();
+    let (job, _) = run(&stack, &target, json!({})).await;
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(2)));
+    assert!(stack.now().since(start) >= Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn answers_that_are_no_json_or_too_large_are_kept_or_told() {
+    for (answer, status, result) in [
+        ("plain \"text\"".to_owned(), "completed", json!("plain \"text\"")),
+        (String::new(), "completed", Value::Null),
+        ("x".repeat(64 * 1024 + 1), "failed", Value::Null),
+    ] {
+        let stack = Stack::new().await;
+        let target = Target::start(move |_| answer.clone().into_response()).await;
+        let (job, _) = run(&stack, &target, json!({})).await;
+        assert_eq!((&job["status"], &job["result"]), (&json!(status), &result));
+        assert!(status == "completed" || job["error"]["code"] == "result-too-large");
+    }
+}

@@ -1,0 +1,369 @@
+//! What the stores promise of the table, whatever plays `DynamoDB`: no emulator's quirk becomes our truth. Every test makes an
+//! account, or names, of its own, so that they can share a table.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use shared::{
+    account::{Account, ApiKey, KeyRecord, Scope, WebhookSecret},
+    aws::{
+        AccountStore, Begun, Claim, Claimed, Ending, Filter, IdempotencyKey, IdempotencyStore, JobStore,
+        KindStore, PaceStore, Table,
+    },
+    id::{self, AccountId, JobId},
+    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Pace, Payload, Refusal, Status, Timing},
+    kind::KindSpec,
+    name::Name,
+    time::Time,
+};
+
+/// Calls a macro with the name of every test.
+macro_rules! for_each {
+    ($run:ident) => {
+        $run!(
+            a_job_is_put_claimed_and_completed,
+            a_held_job_is_not_claimed_again_before_its_lease_ends,
+            a_job_that_waits_is_not_claimed_before_it_is_due,
+            a_job_without_attempts_left_is_given_up,
+            the_same_call_twice_changes_nothing,
+            only_an_untouched_job_is_taken_back,
+            large_payloads_and_results_come_back_whole,
+            a_long_history_stays_bounded,
+            jobs_are_listed_newest_first_over_all_partitions,
+            waiting_jobs_of_a_kind_are_found,
+            an_idempotency_key_is_used_once,
+            a_key_is_found_with_its_account,
+            kinds_are_versioned_and_listed,
+            paces_add_up,
+        );
+    };
+}
+pub(crate) use for_each;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn now() -> Time {
+    shared::clock::Clock::system().now()
+}
+
+fn job(account: AccountId, at: Time) -> Job {
+    Job {
+        id: id::mint(at, rand::random()),
+        account,
+        kind: "echo".parse().unwrap(),
+        status: Status::Queued,
+        priority: 0,
+        attempts: 0,
+        max_attempts: 2,
+        run_at: at,
+        started_at: None,
+        attempt_started_at: None,
+        finished_at: None,
+        next_attempt_at: None,
+        expires_at: Timing::unfinished_expiry(at),
+        kept_until: None,
+        cancel_requested: false,
+        metadata: [("a".to_owned(), "b".to_owned())].into(),
+        result: None,
+        error: None,
+        history: Vec::new(),
+    }
+}
+
+fn json(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.to_owned()).unwrap()
+}
+
+fn account() -> AccountId {
+    id::mint(now(), rand::random())
+}
+
+/// A job that is in the table.
+async fn put(jobs: &JobStore, payload: &str) -> Job {
+    let job = job(account(), now());
+    jobs.put(&job, &Payload(json(payload))).await.unwrap();
+    job
+}
+
+async fn claimed(jobs: &JobStore, job: &Job, me: &str, at: Time) -> Claimed {
+    match jobs.claim(job.account, job.id, me, at, at + MINUTE).await.unwrap() {
+        Claim::Claimed(claimed) => *claimed,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn refused(jobs: &JobStore, job: &Job, at: Time) -> Refusal {
+    match jobs.claim(job.account, job.id, "another", at, at + MINUTE).await.unwrap() {
+        Claim::Refused(refusal, _, _) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn failure(number: u32, at: Time) -> Attempt {
+    let error = JobError::new(ErrorCode::TargetStatus, "the target answered 503");
+    let (started_at, outcome) = (at, AttemptOutcome::Retried);
+    Attempt { number, started_at, ended_at: Some(at), outcome, http_status: Some(503), error: Some(error) }
+}
+
+async fn find(jobs: &JobStore, job: &Job) -> Job {
+    jobs.find(job.account, job.id, true, now()).await.unwrap().unwrap()
+}
+
+pub async fn a_job_is_put_claimed_and_completed(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, r#"{"n": 1.50}"#).await;
+    let t = now();
+    let held = claimed(&jobs, &job, "me", t).await;
+    assert_eq!(
+        (held.payload.as_str(), held.job.status, held.job.attempts),
+        (r#"{"n": 1.50}"#, Status::Running, 1)
+    );
+    assert_eq!((held.job.attempt_started_at, &held.job.metadata), (Some(t), &job.metadata));
+    let ending = Ending::Completed { result: json("[1]"), expires_at: t + MINUTE };
+    assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
+    let done = find(&jobs, &job).await;
+    assert_eq!(
+        (done.status, done.result.unwrap().get(), done.finished_at),
+        (Status::Completed, "[1]", Some(t))
+    );
+    assert_eq!(refused(&jobs, &job, t + 2 * MINUTE).await, Refusal::Done);
+    assert!(jobs.find(job.account, job.id, true, t + 2 * MINUTE).await.unwrap().is_none());
+    let unknown: JobId = id::mint(t, rand::random());
+    assert!(matches!(jobs.claim(job.account, unknown, "me", t, t).await.unwrap(), Claim::Unknown));
+}
+
+pub async fn a_held_job_is_not_claimed_again_before_its_lease_ends(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, "1").await;
+    let t = now();
+    let slow = claimed(&jobs, &job, "slow", t).await;
+    assert_eq!(refused(&jobs, &job, t).await, Refusal::NotYet(t + MINUTE));
+    let later = claimed(&jobs, &job, "later", t + MINUTE).await;
+    assert_eq!(later.job.attempts, 2);
+    let ending = || Ending::Completed { result: json("1"), expires_at: t + 10 * MINUTE };
+    assert!(!jobs.end(&slow.job, "slow", ending(), t).await.unwrap());
+    assert!(jobs.end(&later.job, "later", ending(), t).await.unwrap());
+    assert!(!jobs.end(&slow.job, "slow", ending(), t).await.unwrap());
+}
+
+pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, "1").await;
+    let t = now();
+    let held = claimed(&jobs, &job, "me", t).await;
+    let ending = Ending::Queued { attempt: failure(1, t), due_at: t + MINUTE };
+    assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
+    let waiting = find(&jobs, &job).await;
+    assert_eq!((waiting.status, waiting.next_attempt_at), (Status::Queued, Some(t + MINUTE)));
+    assert_eq!(
+        (waiting.history, waiting.error.unwrap().code),
+        (vec![failure(1, t)], ErrorCode::TargetStatus)
+    );
+    assert_eq!(refused(&jobs, &job, t).await, Refusal::NotYet(t + MINUTE));
+    let again = claimed(&jobs, &job, "me again", t + MINUTE).await;
+    assert_eq!((again.job.attempts, again.job.started_at, again.job.next_attempt_at), (2, Some(t), None));
+}
+
+pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, "1").await;
+    let t = now();
+    claimed(&jobs, &job, "1", t).await;
+    claimed(&jobs, &job, "2", t + MINUTE).await;
+    let Claim::Refused(Refusal::Exhausted, seen, lease) =
+        jobs.claim(job.account, job.id, "3", t + 2 * MINUTE, t).await.unwrap()
+    else {
+        panic!()
+    };
+    let error = || JobError::new(ErrorCode::WorkerCrashed, "gone");
+    let later = t + 5 * MINUTE;
+    assert!(jobs.give_up(&seen, &lease, error(), later, t + 2 * MINUTE).await.unwrap());
+    assert!(!jobs.give_up(&seen, &lease, error(), later, t + 2 * MINUTE).await.unwrap());
+    let failed = find(&jobs, &job).await;
+    assert_eq!((failed.status, failed.error, failed.history.len()), (Status::Failed, Some(error()), 1));
+}
+
+/// As when an answer is lost and the SDK calls again.
+pub async fn the_same_call_twice_changes_nothing(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, "1").await;
+    jobs.put(&job, &Payload(json("1"))).await.unwrap();
+    let t = now();
+    let first = claimed(&jobs, &job, "me", t).await;
+    let second = claimed(&jobs, &job, "me", t).await;
+    assert_eq!((first.job.attempts, second.job.attempts), (1, 1));
+    let ending = || Ending::Completed { result: json("1"), expires_at: t + MINUTE };
+    assert!(jobs.end(&first.job, "me", ending(), t).await.unwrap());
+    assert!(jobs.end(&first.job, "me", ending(), t).await.unwrap());
+    assert_eq!(find(&jobs, &job).await.attempts, 1);
+}
+
+pub async fn only_an_untouched_job_is_taken_back(table: Table) {
+    let jobs = JobStore::new(table);
+    let (untouched, touched) = (put(&jobs, "1").await, put(&jobs, "1").await);
+    claimed(&jobs, &touched, "me", now()).await;
+    for job in [&untouched, &touched] {
+        jobs.take_back(job.account, job.id).await.unwrap();
+    }
+    assert!(jobs.inspect(untouched.account, untouched.id).await.unwrap().is_none());
+    assert_eq!(find(&jobs, &touched).await.status, Status::Running);
+}
+
+pub async fn large_payloads_and_results_come_back_whole(table: Table) {
+    let jobs = JobStore::new(table);
+    let large = format!("{:?}", "ä".repeat(30_000));
+    let job = put(&jobs, &large).await;
+    let t = now();
+    let held = claimed(&jobs, &job, "me", t).await;
+    assert_eq!(held.payload.as_str(), large);
+    let ending = Ending::Completed { result: json(&large), expires_at: t + MINUTE };
+    assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
+    assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large);
+}
+
+pub async fn a_long_history_stays_bounded(table: Table) {
+    let jobs = JobStore::new(table);
+    let mut job = job(account(), now());
+    job.max_attempts = 100;
+    jobs.put(&job, &Payload(json("1"))).await.unwrap();
+    let t = now();
+    for number in 1..=25 {
+        let held = claimed(&jobs, &job, &number.to_string(), t).await;
+        let ending = Ending::Queued { attempt: failure(number, t), due_at: t };
+        assert!(jobs.end(&held.job, &number.to_string(), ending, t).await.unwrap());
+    }
+    let numbers: Vec<_> = find(&jobs, &job).await.history.iter().map(|attempt| attempt.number).collect();
+    assert_eq!(numbers, (6..=25).collect::<Vec<_>>());
+}
+
+pub async fn jobs_are_listed_newest_first_over_all_partitions(table: Table) {
+    let jobs = JobStore::new(table);
+    let account = account();
+    let t = now();
+    let mut ids = Vec::new();
+    for n in 0..40 {
+        let job = job(account, t + Duration::from_millis(n));
+        jobs.put(&job, &Payload(json("1"))).await.unwrap();
+        ids.insert(0, job.id);
+    }
+    let (mut listed, mut before) = (Vec::new(), None);
+    loop {
+        let page = jobs.page(account, &Filter::default(), before, 7, t).await.unwrap();
+        listed.extend(page.jobs.iter().map(|job| job.id));
+        before = page.ended_at;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, ids);
+    let none = Filter { status: Some(Status::Failed), kind: None };
+    assert!(jobs.page(account, &none, None, 7, t).await.unwrap().jobs.is_empty());
+}
+
+pub async fn waiting_jobs_of_a_kind_are_found(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, "1").await;
+    let other: Name = "other".parse().unwrap();
+    assert!(jobs.any_waiting(job.account, &job.kind).await.unwrap());
+    assert!(!jobs.any_waiting(job.account, &other).await.unwrap());
+    let t = now();
+    let held = claimed(&jobs, &job, "me", t).await;
+    assert!(jobs.any_waiting(job.account, &job.kind).await.unwrap());
+    let ending = Ending::Completed { result: json("1"), expires_at: t + MINUTE };
+    assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
+    assert!(!jobs.any_waiting(job.account, &job.kind).await.unwrap());
+}
+
+pub async fn an_idempotency_key_is_used_once(table: Table) {
+    let records = IdempotencyStore::new(table);
+    let (account, key, t) = (account(), IdempotencyKey::of("a"), now());
+    let (first, second): (JobId, JobId) = (id::mint(t, rand::random()), id::mint(t, rand::random()));
+    let begin = async |account, key: &IdempotencyKey, fingerprint, job, at| {
+        records.begin(account, key, fingerprint, job, at).await.unwrap()
+    };
+    assert_eq!(begin(account, &key, "x", first, t).await, Begun::First);
+    assert_eq!(begin(account, &key, "x", first, t).await, Begun::First);
+    assert_eq!(begin(account, &key, "x", second, t + MINUTE).await, Begun::Repeated { job: first, since: t });
+    assert_eq!(begin(account, &key, "y", second, t + MINUTE).await, Begun::Other);
+    assert_eq!(begin(account, &IdempotencyKey::of("b"), "x", second, t).await, Begun::First);
+    assert_eq!(begin(self::account(), &key, "y", second, t).await, Begun::First);
+    assert_eq!(begin(account, &key, "y", second, t + 25 * 60 * MINUTE).await, Begun::First);
+}
+
+pub async fn a_key_is_found_with_its_account(table: Table) {
+    let accounts = AccountStore::new(table.clone());
+    let t = now();
+    let account = Account {
+        id: account(),
+        name: "someone".into(),
+        is_active: false,
+        webhook_secret: WebhookSecret::mint([7; 32]),
+        created_at: t,
+    };
+    let key = ApiKey::mint(account.id, id::mint(t, rand::random()), rand::random());
+    assert!(accounts.caller(&key, t).await.unwrap().is_none());
+    let record = KeyRecord {
+        account: account.id,
+        id: key.id,
+        name: "test".into(),
+        digest: key.digest(),
+        scopes: [Scope::JobsRead].into_iter().collect(),
+        valid_until: Some(t + MINUTE),
+        created_at: t,
+    };
+    accounts.put_key(&record).await.unwrap();
+    assert!(accounts.caller(&key, t).await.unwrap().is_none(), "a key without an account");
+    accounts.put_account(&account).await.unwrap();
+    let found = accounts.caller(&key, t).await.unwrap().unwrap();
+    assert!(found.0.opens_for(&key, t) && !found.0.opens_for(&key, t + MINUTE) && !found.1.is_active);
+    let read = accounts.account(account.id, t).await.unwrap().unwrap();
+    assert_eq!(
+        (read.name.as_str(), read.webhook_secret.reveal()),
+        ("someone", account.webhook_secret.reveal())
+    );
+    assert!(accounts.all().await.unwrap().contains(&account.id));
+}
+
+pub async fn kinds_are_versioned_and_listed(table: Table) {
+    let kinds = KindStore::new(table);
+    let spec: KindSpec =
+        serde_json::from_str(r#"{"schema": {"type": "object"}, "target": {"type": "echo"}}"#).unwrap();
+    let unique = now().millis();
+    let names: Vec<Name> = (0..3).map(|n| format!("suite-{unique}-{n}").parse().unwrap()).collect();
+    let t = now();
+    for name in &names {
+        assert!(kinds.put(name, &spec, "1", t).await.unwrap().1);
+    }
+    let (again, new) = kinds.put(&names[0], &spec, "2", t + MINUTE).await.unwrap();
+    assert!(!new && again.created_at == t && again.updated_at == t + MINUTE);
+    kinds.disable(&names[0], "1").await.unwrap();
+    assert!(
+        !kinds.find(&names[0]).await.unwrap().unwrap().disabled,
+        "a newer version is not disabled for an older one"
+    );
+    kinds.disable(&names[0], "2").await.unwrap();
+    assert!(kinds.find(&names[0]).await.unwrap().unwrap().disabled);
+    kinds.put(&names[0], &spec, "3", t).await.unwrap();
+    assert!(!kinds.find(&names[0]).await.unwrap().unwrap().disabled);
+
+    let (page, more) = kinds.page(Some(&format!("suite-{unique}-")), 2).await.unwrap();
+    assert_eq!(page.iter().map(|kind| &kind.name).collect::<Vec<_>>(), [&names[0], &names[1]]);
+    assert!(more);
+    for name in &names {
+        assert!(kinds.delete(name).await.unwrap());
+        assert!(!kinds.delete(name).await.unwrap());
+    }
+}
+
+pub async fn paces_add_up(table: Table) {
+    let (account, kind, t) = (account(), "a.b-c_d".parse::<Name>().unwrap(), now());
+    let add = async |pace: Pace| {
+        PaceStore::new(table.clone()).add(account, &[(kind.clone(), pace)].into(), t).await.unwrap();
+    };
+    add(Pace { jobs: 2, took_ms: 30 }).await;
+    add(Pace { jobs: 1, took_ms: 12 }).await;
+    let read = PaceStore::new(table.clone()).pace(account, &kind, t).await.unwrap();
+    assert_eq!(read, Pace { jobs: 3, took_ms: 42 });
+    let earlier_hour = PaceStore::new(table).pace(account, &kind, t + 60 * MINUTE).await.unwrap();
+    assert_eq!(earlier_hour, read);
+}
