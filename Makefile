@@ -19,7 +19,7 @@ run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its da
 
 test: ## run all tests, the last ones against a stack of their own
 	cargo test --workspace
-	$(LOCAL) up --port 0 --temporary -- cargo test --workspace --test stores --test e2e
+	$(LOCAL) up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test e2e
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build
@@ -35,7 +35,7 @@ fmt: ## format the code
 
 lint: ## check formatting, clippy, the template and the scripts
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(LOCAL) lint
 
 clean: ## remove what was built, and the local stack with its data

@@ -11,6 +11,6 @@ mod metrics;
 mod trace;
 
 #[cfg(feature = "aws")]
-pub use log::init;
+pub use log::{init, lines};
 pub use metrics::{Metrics, Record, Unit};
 pub use trace::{NotATraceparent, Traceparent};

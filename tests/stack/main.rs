@@ -6,6 +6,7 @@ mod idempotency;
 mod jobs;
 mod kinds;
 mod ladder;
+mod logs;
 mod outage;
 mod tenants;
 mod worker;

@@ -7,7 +7,7 @@ use crate::time::Time;
 pub const QUEUE_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
 
 /// What the worker needs beside the target's time: to claim before it, and to record after it.
-const WORKER_MARGIN: Duration = Duration::from_secs(15);
+const WORKER_MARGIN: Duration = Duration::from_secs(10);
 /// What is left of that for recording, once the target had its time.
 const SETTLE_MARGIN: Duration = Duration::from_secs(5);
 /// How much longer than the function's time-out a message stays hidden, as AWS asks of a queue that feeds a function:

@@ -1,14 +1,32 @@
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
-/// Sends logs to standard output, one JSON object a line. `LOG_LEVEL` is a level or a filter such as `info,queue_worker=debug`.
+/// The crates whose lines follow `LOG_LEVEL`. Libraries only warn: some of them log requests whole at lower levels, and with them payloads
+/// and keys.
+const OURS: [&str; 4] = ["shared", "submit", "poll", "queue_worker"];
+
+/// Sends logs to standard output, one JSON object a line. `LOG_LEVEL` is `error`, `warn`, `info` (which it is if nothing is said),
+/// `debug` or `trace`.
 pub fn init() {
-    let filter = crate::config::environment("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
-    fmt()
+    let level = crate::config::environment("LOG_LEVEL").and_then(|level| level.parse().ok());
+    Registry::default().with(lines(level.unwrap_or(LevelFilter::INFO), std::io::stdout)).init();
+}
+
+/// The lines of Tollgate's own crates from `level` on, as JSON to `writer`.
+pub fn lines<S, W>(level: LevelFilter, writer: W) -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> fmt::MakeWriter<'a> + 'static,
+{
+    let json = fmt::layer()
         .json()
         .flatten_event(true)
-        .with_env_filter(EnvFilter::new(filter))
         .with_current_span(false)
         .with_span_list(false)
-        .with_ansi(false)
-        .init();
+        .with_writer(writer);
+    let ours = OURS.iter().map(|name| (*name, level));
+    json.with_filter(Targets::new().with_default(LevelFilter::WARN).with_targets(ours))
 }
