@@ -31,10 +31,3 @@ pub struct Page<T> {
     /// Give it as `cursor` to read on; null at the end.
     pub next_cursor: Option<String>,
 }
-
-/// Everything of a short list.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct All<T> {
-    /// The things.
-    pub items: Vec<T>,
-}

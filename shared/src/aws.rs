@@ -17,7 +17,7 @@ mod queue;
 mod table;
 
 pub use accounts::AccountStore;
-pub use connect::{Clients, Trust, connect, http_client};
+pub use connect::{Clients, Trust, connect, http_client, prime};
 pub use error::Error;
 pub use idempotency::{Begun, IdempotencyKey, IdempotencyStore};
 pub use jobs::{Claim, Claimed, Ending, Filter, JobPage, JobStore};

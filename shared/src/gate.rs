@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod query;
 mod route;
+mod unambiguous;
 
 use std::{sync::Arc, time::Duration};
 

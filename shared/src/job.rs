@@ -117,20 +117,29 @@ impl Job {
     /// Every attempt that is known, oldest first: those kept in the history, and the one that completed the job or runs.
     #[must_use]
     pub fn attempts_made(&self) -> Vec<Attempt> {
-        let mut made = self.history.clone();
-        let outcome = match self.status {
-            Status::Running => AttemptOutcome::Running,
-            Status::Completed => AttemptOutcome::Completed,
-            Status::Queued | Status::Failed | Status::Cancelled => return made,
+        let latest = match self.status {
+            Status::Running => Some(AttemptOutcome::Running),
+            Status::Completed => Some(AttemptOutcome::Completed),
+            Status::Queued | Status::Failed | Status::Cancelled => None,
         };
-        made.push(Attempt {
+        let latest = latest.map(|outcome| Attempt {
             number: self.attempts,
-            started_at: self.attempt_started_at.unwrap_or_else(|| self.created_at()),
+            started_at: self.attempt_started_at,
             ended_at: self.finished_at,
             outcome,
             http_status: None,
             error: None,
         });
+        // A full history has forgotten its beginning; any other gap is an attempt whose worker told nothing any more.
+        let full = self.history.len() >= Attempt::KEPT;
+        let mut next = self.history.first().filter(|_| full).map_or(1, |attempt| attempt.number);
+        let mut made = Vec::new();
+        for attempt in self.history.iter().cloned().chain(latest) {
+            made.extend((next..attempt.number).map(Attempt::lost));
+            next = attempt.number + 1;
+            made.push(attempt);
+        }
+        made.extend((next..=self.attempts).map(Attempt::lost));
         made
     }
 }

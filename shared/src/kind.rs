@@ -65,6 +65,9 @@ pub enum Discipline {
 }
 
 impl KindSpec {
+    /// For how long a job is shown where nothing else is said.
+    pub const DEFAULT_RETENTION: Duration = Duration::from_secs(86400);
+
     const fn default_retention() -> u32 {
         86400
     }
@@ -80,6 +83,10 @@ impl KindSpec {
         let longest = timing.target().as_secs();
         if self.timeout_seconds.is_some_and(|seconds| u64::from(seconds) > longest) {
             found.push(Violation::new("/timeout_seconds", format!("is over {longest}, this stack's limit")));
+        }
+        if !timing.retries_fit(&self.retry) {
+            let why = "can take longer than the queue keeps a message, which is 4 days; lower max_attempts or max_seconds";
+            found.push(Violation::new("/retry", why));
         }
         found
     }

@@ -11,8 +11,8 @@ use serde_json::Value;
 pub const MAX_VIOLATIONS: usize = 100;
 /// The longest schema, in bytes of JSON: it is one item of the table, and compiled at the first job after a cold start.
 pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
-/// The most characters of a violation's text.
-const MAX_DETAIL_CHARS: usize = 300;
+/// The most characters of a violation's pointer and of its text: a name in a body can be as long as the body.
+const MAX_CHARS: usize = 300;
 /// The most memory that one compiled pattern may take, in bytes.
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
@@ -30,7 +30,7 @@ pub struct Violation {
 impl Violation {
     /// A violation at `pointer`.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into() }
+        Self { pointer: bounded(&pointer.into()), detail: detail.into() }
     }
 }
 
@@ -142,12 +142,12 @@ fn tag_wanted(error: &ValidationError<'_>, tag: &str, prefix: &str) -> Option<St
 }
 
 /// A property's name as one step of a JSON Pointer (RFC 6901, section 3).
-fn escape(name: &str) -> String {
+pub(crate) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
 fn bounded(text: &str) -> String {
-    match text.char_indices().nth(MAX_DETAIL_CHARS) {
+    match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -89,3 +89,15 @@ fn outage(operation: &'static str, nth: u64, fault: Fault) -> Plan {
         move |called, n| if called == operation && (nth..nth + 3).contains(&n) { fault } else { Fault::None },
     )
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_accepted_stays_accepted_though_its_kind_changes() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let first = submit(&tenant, "a", json!("text")).await;
+    stack.define("echo", json!({"schema": {"type": "integer"}, "target": {"type": "echo"}})).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let again = submit(&tenant, "a", json!("text")).await;
+    assert_eq!((again.status, &again.body), (202, &first.body));
+    assert_eq!(submit(&tenant, "b", json!("text")).await.status, 422);
+}

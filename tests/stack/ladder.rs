@@ -115,3 +115,24 @@ async fn the_heartbeat_needs_no_key() {
     let answer = stack.client("").get("/heartbeat").await;
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("ok")));
 }
+
+/// What is checked is what the target gets: it may take the first of two where the check saw the last.
+#[tokio::test(start_paused = true)]
+async fn a_member_that_comes_twice_is_refused() {
+    let stack = Stack::new().await;
+    for body in
+        [r#"{"kind":"echo","payload":{"id":"x","id":7}}"#, r#"{"kind":"no","kind":"echo","payload":1}"#]
+    {
+        let answer = stack.tenant().send_raw(Method::POST, "/v1/jobs", JSON, body.into()).await;
+        assert_eq!((answer.status, answer.slug()), (400, "malformed-json"), "{body}");
+        assert!(answer.body["detail"].as_str().unwrap().contains("comes twice"), "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_take_no_parameters() {
+    let stack = Stack::new().await;
+    let body = json!({"kind": "echo", "payload": 1});
+    let answer = stack.tenant().send(Method::POST, "/v1/jobs?account=x", Some(body)).await;
+    assert_eq!((answer.status, answer.slug()), (400, "invalid-parameter"));
+}

@@ -115,7 +115,7 @@ async fn messages_that_are_none_are_dropped_alone() {
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
     let unknown = json!({"v": 1, "job": {"account": stack.tenant_account(), "id": "job_01kagzwy00e81840g2081040g2", "kind": "echo"}});
-    for body in ["garbage".to_owned(), r#"{"v":9}"#.to_owned(), unknown.to_string()] {
+    for body in ["garbage".to_owned(), r#"{"v":1}"#.to_owned(), unknown.to_string()] {
         let queue = stack.aws.queue_url(JOBS);
         stack.aws.sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();
     }
@@ -182,4 +182,60 @@ async fn a_batch_tells_its_metrics_once() {
     let mut lines = stack.metrics_lines();
     lines.retain(|line| line.get("Completed").is_some());
     insta::assert_json_snapshot!(lines);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_senders_message_waits_for_a_newer_worker() {
+    let stack = Stack::new().await;
+    let queue = stack.aws.queue_url(JOBS);
+    stack.aws.sqs().send_message().queue_url(queue).message_body(r#"{"v":2,"more":1}"#).send().await.unwrap();
+    assert!(!stack.work(HOUR).await.emptied);
+    assert_eq!(stack.aws.messages(JOBS).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_cannot_be_read_is_a_visible_attempt_and_soon_another() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let payload = json!("x".repeat(2000));
+    let id = tenant.submit("echo", payload.clone()).await.id().to_owned();
+    // The kind first, then the payload, three tries each.
+    stack.aws.inject(sim::Plan::new(|operation, n| {
+        if operation == "GetItem" && (2..5).contains(&n) { sim::Fault::Throttle } else { sim::Fault::None }
+    }));
+    let start = stack.now();
+    assert!(stack.work(HOUR).await.emptied);
+    assert_eq!(stack.aws.heal(), 3);
+    let job = tenant.job(&id).await.body;
+    assert_eq!(
+        (&job["status"], &job["attempts"], &job["result"]),
+        (&json!("completed"), &json!(2), &payload)
+    );
+    assert!(
+        stack.now().since(start) < Duration::from_secs(10),
+        "it came back after {:?}",
+        stack.now().since(start)
+    );
+    let attempts = tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body;
+    assert_eq!(attempts["items"][0]["error"]["code"], "gateway-unavailable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_worker_died_is_shown_as_such() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let source = EventSource::new(&stack.aws, JOBS, 10);
+    let worker = stack.worker();
+    let switch = KillSwitch::after(2);
+    source
+        .deliver_once(async |event| {
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+        })
+        .await;
+    assert!(stack.work(HOUR).await.emptied);
+    let attempts = tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body;
+    let outcomes: Vec<_> =
+        attempts["items"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();
+    assert_eq!(json!(outcomes), json!(["crashed", "completed"]));
 }

@@ -28,6 +28,7 @@ macro_rules! for_each {
             the_same_call_twice_changes_nothing,
             only_an_untouched_job_is_taken_back,
             large_payloads_and_results_come_back_whole,
+            a_slow_attempt_cannot_reach_a_later_ones_large_result,
             a_long_history_stays_bounded,
             jobs_are_listed_newest_first_over_all_partitions,
             waiting_jobs_of_a_kind_are_found,
@@ -101,7 +102,7 @@ async fn refused(jobs: &JobStore, job: &Job, at: Time) -> Refusal {
 
 fn failure(number: u32, at: Time) -> Attempt {
     let error = JobError::new(ErrorCode::TargetStatus, "the target answered 503");
-    let (started_at, outcome) = (at, AttemptOutcome::Retried);
+    let (started_at, outcome) = (Some(at), AttemptOutcome::Retried);
     Attempt { number, started_at, ended_at: Some(at), outcome, http_status: Some(503), error: Some(error) }
 }
 
@@ -115,7 +116,7 @@ pub async fn a_job_is_put_claimed_and_completed(table: Table) {
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
     assert_eq!(
-        (held.payload.as_str(), held.job.status, held.job.attempts),
+        (held.payload.as_ref().unwrap().as_str(), held.job.status, held.job.attempts),
         (r#"{"n": 1.50}"#, Status::Running, 1)
     );
     assert_eq!((held.job.attempt_started_at, &held.job.metadata), (Some(t), &job.metadata));
@@ -203,7 +204,7 @@ pub async fn only_an_untouched_job_is_taken_back(table: Table) {
     let (untouched, touched) = (put(&jobs, "1").await, put(&jobs, "1").await);
     claimed(&jobs, &touched, "me", now()).await;
     for job in [&untouched, &touched] {
-        jobs.take_back(job.account, job.id).await.unwrap();
+        jobs.take_back(job, &Payload(json("1"))).await.unwrap();
     }
     assert!(jobs.inspect(untouched.account, untouched.id).await.unwrap().is_none());
     assert_eq!(find(&jobs, &touched).await.status, Status::Running);
@@ -215,10 +216,23 @@ pub async fn large_payloads_and_results_come_back_whole(table: Table) {
     let job = put(&jobs, &large).await;
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
-    assert_eq!(held.payload.as_str(), large);
+    assert_eq!(held.payload.as_ref().unwrap().as_str(), large);
     let ending = Ending::Completed { result: json(&large), expires_at: t + MINUTE };
     assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
     assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large);
+}
+
+pub async fn a_slow_attempt_cannot_reach_a_later_ones_large_result(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, "1").await;
+    let t = now();
+    let slow = claimed(&jobs, &job, "slow", t).await;
+    let later = claimed(&jobs, &job, "later", t + MINUTE).await;
+    let large = |letter: &str| json(&format!("{:?}", letter.repeat(5000)));
+    let ending = |letter| Ending::Completed { result: large(letter), expires_at: t + 10 * MINUTE };
+    assert!(jobs.end(&later.job, "later", ending("b"), t + MINUTE).await.unwrap());
+    assert!(!jobs.end(&slow.job, "slow", ending("a"), t + MINUTE).await.unwrap());
+    assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large("b").get());
 }
 
 pub async fn a_long_history_stays_bounded(table: Table) {
@@ -264,14 +278,14 @@ pub async fn waiting_jobs_of_a_kind_are_found(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
     let other: Name = "other".parse().unwrap();
-    assert!(jobs.any_waiting(job.account, &job.kind).await.unwrap());
-    assert!(!jobs.any_waiting(job.account, &other).await.unwrap());
+    assert!(jobs.any_waiting(job.account, &job.kind, now()).await.unwrap());
+    assert!(!jobs.any_waiting(job.account, &other, now()).await.unwrap());
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
-    assert!(jobs.any_waiting(job.account, &job.kind).await.unwrap());
+    assert!(jobs.any_waiting(job.account, &job.kind, now()).await.unwrap());
     let ending = Ending::Completed { result: json("1"), expires_at: t + MINUTE };
     assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
-    assert!(!jobs.any_waiting(job.account, &job.kind).await.unwrap());
+    assert!(!jobs.any_waiting(job.account, &job.kind, now()).await.unwrap());
 }
 
 pub async fn an_idempotency_key_is_used_once(table: Table) {
@@ -357,9 +371,7 @@ pub async fn kinds_are_versioned_and_listed(table: Table) {
 
 pub async fn paces_add_up(table: Table) {
     let (account, kind, t) = (account(), "a.b-c_d".parse::<Name>().unwrap(), now());
-    let add = async |pace: Pace| {
-        PaceStore::new(table.clone()).add(account, &[(kind.clone(), pace)].into(), t).await.unwrap();
-    };
+    let add = async |pace: Pace| PaceStore::new(table.clone()).add(account, &kind, pace, t).await.unwrap();
     add(Pace { jobs: 2, took_ms: 30 }).await;
     add(Pace { jobs: 1, took_ms: 12 }).await;
     let read = PaceStore::new(table.clone()).pace(account, &kind, t).await.unwrap();

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use shared::{
-    aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, Table},
+    aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, Table, prime},
     clock::Clock,
     config::PollConfig,
     gate::Gate,
@@ -48,9 +48,9 @@ impl App {
         }
     }
 
-    /// Opens the connection that the first request would otherwise wait for. What comes of it doesn't matter.
+    /// Opens the connection that the first request would otherwise wait for.
     pub async fn prime(&self) {
-        let _ = self.kinds.touch().await;
+        prime(self.kinds.touch()).await;
     }
 }
 

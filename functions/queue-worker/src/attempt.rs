@@ -17,8 +17,12 @@ use crate::{
     target::{HttpAttempt, NotAllowed},
 };
 
-/// When a message is looked at again that couldn't be worked on because the table didn't answer.
-const OUTAGE: Duration = Duration::from_secs(10);
+/// When a message is looked at again that couldn't be worked on because the table didn't answer: ever later, or a long outage would use
+/// up its deliveries.
+fn after_outage(delivery: &Delivery) -> Duration {
+    Duration::from_secs(10) * 2u32.pow(delivery.count.saturating_sub(1).min(5))
+}
+
 /// When one is looked at again whose job isn't in the table: its row may be a moment behind. After the last it is dropped.
 const UNKNOWN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
 
@@ -52,7 +56,7 @@ impl Worker {
             Ok(Err(report)) => report,
             Err(error) => {
                 tracing::error!(request.id = invocation.request, account = %message.account, job = %message.id, cause = %error, "job could not be claimed");
-                Report::back_in(OUTAGE)
+                Report::back_at(self.clock.now() + after_outage(delivery))
             }
         }
     }
@@ -64,11 +68,11 @@ impl Worker {
         delivery: &Delivery,
         invocation: Invocation<'_>,
     ) -> Result<Result<Held, Report>, aws::Error> {
+        let kind = self.kinds.cached(&message.kind, self.clock.now()).await?;
         let now = self.clock.now();
-        let kind = self.kinds.cached(&message.kind, now).await?;
         let timeout = kind.as_ref().map_or(Duration::ZERO, |kind| kind.kind.spec.timeout(self.timing));
         if !Timing::may_start(now, timeout, invocation.deadline) {
-            return Ok(Err(Report::back_in(Duration::ZERO)));
+            return Ok(Err(Report::back_at(now)));
         }
         let owner = Alphanumeric.sample_string(&mut rand::rng(), 20);
         let lease_until = Timing::lease_until(invocation.deadline);
@@ -84,7 +88,7 @@ impl Worker {
                 if again.is_none() {
                     tracing::warn!(request.id = invocation.request, account = %message.account, job = %message.id, "message of an unknown job dropped");
                 }
-                Ok(Err(again.map_or_else(Report::dropped, |pause| Report::back_in(*pause))))
+                Ok(Err(again.map_or_else(Report::dropped, |pause| Report::back_at(now + *pause))))
             }
         }
     }
@@ -98,8 +102,8 @@ impl Worker {
         now: Time,
     ) -> Result<Report, aws::Error> {
         match refusal {
-            Refusal::Done | Refusal::Mine => Ok(Report::done()),
-            Refusal::NotYet(until) => Ok(Report::back_in(until.since(now).max(Duration::from_secs(1)))),
+            Refusal::Done => Ok(Report::done()),
+            Refusal::NotYet(until) => Ok(Report::back_at(until.max(now + Duration::from_secs(1)))),
             Refusal::Exhausted => self.give_up(job, lease, kind, now).await,
         }
     }
@@ -113,41 +117,47 @@ impl Worker {
         if kind.disabled {
             return fail(ErrorCode::KindDisabled, "its kind is disabled, since the target answered 410");
         }
-        match &kind.spec.target {
-            Target::Echo {} => Outcome::Complete(payload.0.clone()),
-            Target::Http { url, headers } => {
-                let account = match self.accounts.account(job.account, held.since).await {
-                    Ok(Some(account)) => account,
-                    Ok(None) => {
-                        return fail(
-                            ErrorCode::TargetForbidden,
-                            "its account is gone, and with it the signing secret",
-                        );
-                    }
-                    Err(error) => {
-                        tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, cause = %error, "signing secret could not be read");
-                        let error = JobError::new(
-                            ErrorCode::TargetUnreachable,
-                            "the gateway could not read the signing secret",
-                        );
-                        return Outcome::Retry { after: None, error, http_status: None };
-                    }
-                };
-                let attempt = HttpAttempt {
-                    url,
-                    headers,
-                    payload,
-                    id: job.id,
-                    number: job.attempts,
-                    secret: &account.webhook_secret,
-                    trace: delivery.trace.as_ref(),
-                    timeout: kind.spec.timeout(self.timing),
-                };
-                let outcome = self.targets.post(attempt, self.clock.now()).await;
-                self.disable_if_gone(&outcome, kind, invocation).await;
-                outcome
+        let payload = match payload {
+            Ok(payload) => payload,
+            Err(error) => return self.unready(job, error, invocation),
+        };
+        let Target::Http { url, headers } = &kind.spec.target else {
+            return Outcome::Complete(payload.0.clone());
+        };
+        let account = match self.accounts.account(job.account, held.since).await {
+            Ok(Some(account)) => account,
+            Ok(None) => {
+                return fail(
+                    ErrorCode::TargetForbidden,
+                    "its account is gone, and with it the signing secret",
+                );
             }
-        }
+            Err(error) => return self.unready(job, &error, invocation),
+        };
+        let now = self.clock.now();
+        let Some(timeout) = Timing::left_for_target(now, kind.spec.timeout(self.timing), invocation.deadline)
+        else {
+            return retry(ErrorCode::GatewayUnavailable, "the gateway had no time left for the target");
+        };
+        let attempt = HttpAttempt {
+            url,
+            headers,
+            payload,
+            id: job.id,
+            number: job.attempts,
+            secret: &account.webhook_secret,
+            trace: delivery.trace.as_ref(),
+            timeout,
+        };
+        let outcome = self.targets.post(attempt, now).await;
+        self.disable_if_gone(&outcome, kind, invocation).await;
+        outcome
+    }
+
+    /// The target was not asked, because what it takes to ask it could not be read.
+    fn unready(&self, job: &Job, error: &aws::Error, invocation: Invocation<'_>) -> Outcome {
+        tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "target could not be asked");
+        retry(ErrorCode::GatewayUnavailable, "the gateway could not read what the target needs")
     }
 
     async fn disable_if_gone(
@@ -164,6 +174,11 @@ impl Worker {
             tracing::error!(request.id = invocation.request, kind = %kind.name, cause = %error, "kind could not be disabled");
         }
     }
+}
+
+/// An outcome that another attempt may change.
+pub fn retry(code: ErrorCode, message: &str) -> Outcome {
+    Outcome::Retry { after: None, error: JobError::new(code, message), http_status: None }
 }
 
 /// An outcome that no further attempt would change.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::{
     aws::{self, CachedKind},
     job::{ErrorCode, Job, JobError, Lease, Message, Status},
+    kind::KindSpec,
     time::Time,
 };
 
@@ -20,7 +21,7 @@ impl Worker {
             Ok(report) => report,
             Err(error) => {
                 tracing::error!(request.id = invocation.request, account = %message.account, job = %message.id, cause = %error, "dead letter could not be handled");
-                Report::back_in(OUTAGE)
+                Report::back_at(self.clock.now() + OUTAGE)
             }
         }
     }
@@ -34,7 +35,7 @@ impl Worker {
         let held_until = lease.lease_until.filter(|until| lease.status == Status::Running && *until > now);
         match held_until {
             _ if lease.status.is_terminal() => Ok(Report::done()),
-            Some(until) => Ok(Report::back_in(until.since(now))),
+            Some(until) => Ok(Report::back_at(until)),
             None => self.give_up(&job, &lease, kind.as_deref(), now).await,
         }
     }
@@ -54,9 +55,9 @@ impl Worker {
                 lease.attempts, lease.max_attempts
             ),
         );
-        let retention = kind.map_or(Duration::from_secs(24 * 3600), |kind| kind.kind.spec.retention());
+        let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
         tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, "job given up");
         let given_up = self.jobs.give_up(job, lease, error, now + retention, now).await?;
-        Ok(if given_up { Report::given_up(job, now) } else { Report::back_in(AGAIN) })
+        Ok(if given_up { Report::given_up(job, now) } else { Report::back_at(now + AGAIN) })
     }
 }

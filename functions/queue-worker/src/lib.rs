@@ -10,15 +10,16 @@ mod report;
 mod settle;
 mod target;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
-    aws::{AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, Table, Visibility},
+    aws::{AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, Table, Visibility, prime},
     clock::Clock,
     config::WorkerConfig,
-    job::Timing,
+    job::{NotAMessage, Timing},
+    kind::Target,
     telemetry::Metrics,
     time::Time,
 };
@@ -26,6 +27,9 @@ use shared::{
 use record::Delivery;
 use report::Report;
 use target::Targets;
+
+/// When a message of a newer version is looked at again.
+const NEWER: Duration = Duration::from_secs(60);
 
 /// What an invocation needs.
 #[derive(Debug)]
@@ -70,9 +74,9 @@ impl Worker {
         }
     }
 
-    /// Opens the connection that the first batch would otherwise wait for. What comes of it doesn't matter.
+    /// Opens the connection that the first batch would otherwise wait for.
     pub async fn prime(&self) {
-        let _ = self.kinds.touch().await;
+        prime(self.kinds.touch()).await;
     }
 
     /// Works on a batch, until `deadline` at most.
@@ -80,6 +84,7 @@ impl Worker {
         let invocation = Invocation { request, deadline };
         let deliveries: Vec<_> =
             event.records.into_iter().map(|record| Delivery::of(record, &self.dead_letters)).collect();
+        self.look_up(&deliveries).await;
         let reports = join_all(deliveries.iter().map(|delivery| self.work(delivery, invocation))).await;
         let kept: Vec<_> =
             deliveries.iter().zip(&reports).filter(|(_, report)| report.comes_back()).collect();
@@ -94,9 +99,29 @@ impl Worker {
         response
     }
 
+    /// Reads what the batch has in common once, into the stores' caches, before its records ask for it side by side.
+    async fn look_up(&self, deliveries: &[Delivery]) {
+        let now = self.clock.now();
+        let messages = || deliveries.iter().filter_map(|delivery| delivery.message.as_ref().ok());
+        let kinds: BTreeSet<_> = messages().map(|message| &message.kind).collect();
+        let kinds = join_all(kinds.into_iter().map(|kind| self.kinds.cached(kind, now))).await;
+        let signed: BTreeSet<_> = kinds
+            .iter()
+            .filter_map(|kind| kind.as_ref().ok()?.as_ref())
+            .filter(|kind| matches!(kind.kind.spec.target, Target::Http { .. }))
+            .map(|kind| &kind.kind.name)
+            .collect();
+        let accounts =
+            messages().filter(|message| signed.contains(&message.kind)).map(|message| message.account);
+        let accounts: BTreeSet<_> = accounts.collect();
+        join_all(accounts.into_iter().map(|account| self.accounts.account(account, now))).await;
+    }
+
     async fn work(&self, delivery: &Delivery, invocation: Invocation<'_>) -> Report {
         match &delivery.message {
-            Err(fault) => {
+            // A newer sender's: for a worker of its version, once that is deployed.
+            Err(NotAMessage::Version(_)) => Report::back_at(self.clock.now() + NEWER),
+            Err(fault @ NotAMessage::Malformed) => {
                 tracing::warn!(request.id = invocation.request, sqs.message = delivery.message_id, %fault, "message dropped");
                 Report::dropped()
             }
@@ -107,10 +132,11 @@ impl Worker {
 
     /// Says when messages come back. If that can't be said, they do when their visibility ends.
     async fn hide(&self, kept: &[(&Delivery, &Report)]) {
+        let now = self.clock.now();
         let of = |dead: bool| -> Vec<_> {
             let wanted = kept.iter().filter(|(delivery, _)| delivery.dead == dead);
             let hidden = wanted.filter_map(|(delivery, report)| {
-                Some(Visibility { receipt: delivery.receipt.clone(), hidden_for: report.back_after()? })
+                Some(Visibility { receipt: delivery.receipt.clone(), hidden_for: report.back_after(now)? })
             });
             hidden.collect()
         };

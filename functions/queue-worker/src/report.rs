@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use futures::future::join_all;
 use shared::{
     id::AccountId,
     job::{AttemptOutcome, Job, Pace},
@@ -25,8 +26,8 @@ enum Fate {
     Done,
     /// It was of no use.
     Dropped,
-    /// It comes back, after this time or when its visibility ends.
-    Back(Option<Duration>),
+    /// It comes back, then or when its visibility ends.
+    Back(Option<Time>),
 }
 
 /// What an attempt was.
@@ -64,15 +65,15 @@ impl Report {
         Self { fate: Fate::Back(None), run: None }
     }
 
-    /// The message comes back after `pause`.
-    pub const fn back_in(pause: Duration) -> Self {
-        Self { fate: Fate::Back(Some(pause)), run: None }
+    /// The message comes back at `due`, whenever the batch is done.
+    pub const fn back_at(due: Time) -> Self {
+        Self { fate: Fate::Back(Some(due)), run: None }
     }
 
-    /// An attempt ended, and the job is tried again after `back_after` if there is one.
-    pub const fn ran(run: Run, back_after: Option<Duration>) -> Self {
-        let fate = match back_after {
-            Some(pause) => Fate::Back(Some(pause)),
+    /// An attempt ended, and the job is tried again at `due` if there is one.
+    pub const fn ran(run: Run, due: Option<Time>) -> Self {
+        let fate = match due {
+            Some(_) => Fate::Back(due),
             None => Fate::Done,
         };
         Self { fate, run: Some(run) }
@@ -98,15 +99,19 @@ impl Report {
         matches!(self.fate, Fate::Back(_))
     }
 
-    /// After how long, if not when its visibility ends. Rounded up to SQS's whole seconds, so that it isn't early.
-    pub fn back_after(&self) -> Option<Duration> {
-        let Fate::Back(Some(pause)) = self.fate else { return None };
+    /// After how long from `now` on, if not when its visibility ends. In SQS's whole seconds, rounded up so that it isn't early.
+    pub fn back_after(&self, now: Time) -> Option<Duration> {
+        let Fate::Back(Some(due)) = self.fate else { return None };
+        let pause = due.since(now);
         Some(Duration::from_secs(pause.as_secs() + u64::from(pause.subsec_nanos() > 0)))
     }
 }
 
+/// For how long a batch waits until its paces are written: they are for show, and its messages are not.
+const TELLING: Duration = Duration::from_secs(1);
+
 impl Worker {
-    /// Tells metrics, and the paces behind `Retry-After`, of a batch: a line for each kind, a write for each account.
+    /// Tells metrics, and the paces behind `Retry-After`, of a batch: a line for each kind, a write for each account and kind.
     pub(crate) async fn tell(&self, reports: &[Report]) {
         let now = self.clock.now();
         let dropped = reports.iter().filter(|report| report.fate == Fate::Dropped).count();
@@ -114,23 +119,24 @@ impl Worker {
             self.metrics.emit(Record::new().count("MessagesDropped", dropped), now);
         }
         let mut by_kind = BTreeMap::<&Name, Vec<&Run>>::new();
-        let mut paces = BTreeMap::<AccountId, BTreeMap<Name, Pace>>::new();
+        let mut paces = BTreeMap::<(AccountId, &Name), Pace>::new();
         for run in reports.iter().filter_map(|report| report.run.as_ref()) {
             by_kind.entry(&run.kind).or_default().push(run);
             if run.outcome != AttemptOutcome::Retried {
                 let took_ms = u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX);
-                let pace = paces.entry(run.account).or_default().entry(run.kind.clone()).or_default();
+                let pace = paces.entry((run.account, &run.kind)).or_default();
                 *pace = pace.and(Pace { jobs: 1, took_ms });
             }
         }
         for (kind, runs) in by_kind {
             self.metrics.emit(record(kind, &runs), now);
         }
-        for (account, paces) in paces {
-            if let Err(error) = self.paces.add(account, &paces, now).await {
-                tracing::warn!(%account, cause = %error, "how long jobs took could not be recorded");
+        let written = paces.into_iter().map(async |((account, kind), pace)| {
+            if let Err(error) = self.paces.add(account, kind, pace, now).await {
+                tracing::warn!(%account, %kind, cause = %error, "how long jobs took could not be recorded");
             }
-        }
+        });
+        let _ = tokio::time::timeout(TELLING, join_all(written)).await;
     }
 }
 

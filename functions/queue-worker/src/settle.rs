@@ -1,11 +1,10 @@
 //! The only place where an attempt's outcome becomes writes and a message's fate.
 
-use std::time::Duration;
-
 use serde_json::value::RawValue;
 use shared::{
     aws::{CachedKind, Ending},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
+    kind::KindSpec,
     time::Time,
 };
 
@@ -14,9 +13,6 @@ use crate::{
     attempt::Held,
     report::{Report, Run},
 };
-
-/// For how long a job is shown whose kind isn't there to say.
-const DEFAULT_RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 impl Worker {
     pub(crate) async fn settle(&self, held: Held, outcome: Outcome, invocation: Invocation<'_>) -> Report {
@@ -37,7 +33,7 @@ impl Worker {
             outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str), ran_ms = run.ran.as_millis(), "attempt ended"
         );
         match self.jobs.end(job, &held.owner, decided.ending, now).await {
-            Ok(true) => Report::ran(run, decided.back_after),
+            Ok(true) => Report::ran(run, decided.due),
             Ok(false) => {
                 // A later claim has the job, and its message is another delivery of this one: not to be deleted from under it.
                 tracing::warn!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, "attempt came too late");
@@ -45,7 +41,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "attempt could not be recorded");
-                Report::back_in(held.lease_until.since(now))
+                Report::back_at(held.lease_until)
             }
         }
     }
@@ -57,17 +53,17 @@ struct Decided {
     ending: Ending,
     outcome: AttemptOutcome,
     code: Option<ErrorCode>,
-    back_after: Option<Duration>,
+    due: Option<Time>,
 }
 
 /// Pure: what an attempt's outcome means for its job at `now`. `random` in `[0, 1)` spreads retries.
 fn decide(job: &Job, kind: Option<&CachedKind>, outcome: Outcome, now: Time, random: f64) -> Decided {
     let spec = kind.map(|kind| &kind.kind.spec);
-    let expires_at = now + spec.map_or(DEFAULT_RETENTION, |spec| spec.retention());
+    let expires_at = now + spec.map_or(KindSpec::DEFAULT_RETENTION, KindSpec::retention);
     let policy = spec.map_or_else(RetryPolicy::default, |spec| spec.retry);
     let attempt = |outcome, http_status, error| Attempt {
         number: job.attempts,
-        started_at: job.attempt_started_at.unwrap_or(now),
+        started_at: job.attempt_started_at,
         ended_at: Some(now),
         outcome,
         http_status,
@@ -76,7 +72,7 @@ fn decide(job: &Job, kind: Option<&CachedKind>, outcome: Outcome, now: Time, ran
     let failed = |http_status, error: JobError| Decided {
         outcome: AttemptOutcome::Failed,
         code: Some(error.code),
-        back_after: None,
+        due: None,
         ending: Ending::Failed { attempt: attempt(AttemptOutcome::Failed, http_status, error), expires_at },
     };
     match outcome {
@@ -87,7 +83,7 @@ fn decide(job: &Job, kind: Option<&CachedKind>, outcome: Outcome, now: Time, ran
         Outcome::Complete(result) => Decided {
             outcome: AttemptOutcome::Completed,
             code: None,
-            back_after: None,
+            due: None,
             ending: Ending::Completed { result, expires_at },
         },
         Outcome::Fail { error, http_status } => failed(http_status, error),
@@ -99,7 +95,7 @@ fn decide(job: &Job, kind: Option<&CachedKind>, outcome: Outcome, now: Time, ran
             Decided {
                 outcome: AttemptOutcome::Retried,
                 code: Some(error.code),
-                back_after: Some(delay),
+                due: Some(now + delay),
                 ending: Ending::Queued {
                     attempt: attempt(AttemptOutcome::Retried, http_status, error),
                     due_at: now + delay,

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
     api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem},
     aws::{Begun, CachedKind, IdempotencyKey},
-    gate::{Caller, Contract, Failure, JsonBody, RequestId, fingerprint},
+    gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
     id::{self, AccountId, JobId},
     job::{Job, Message, Payload, Status, Timing},
     schema::Violation,
@@ -56,45 +56,43 @@ pub async fn submit(
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
     headers: HeaderMap,
+    query: Query,
     JsonBody { value: wanted, json }: JsonBody<JobRequest>,
 ) -> Result<Response, Failure> {
+    query.end()?;
     let key = idempotency::key(&headers)?;
+    let trace = headers.get("traceparent").and_then(|value| value.to_str().ok()?.parse().ok());
     let now = app.clock.now();
     let account = app.account_of(&caller, &wanted, now).await?;
-    let kind = app.kind_of(&wanted, &json["payload"], now).await?;
+    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs", &json) });
 
-    let mut job = new_job(account, &wanted, &kind, now);
-    let mut replayed = false;
-    if let Some(key) = &key {
-        job.kept_until = Some(now + IdempotencyKey::KEPT);
-        match app.idempotency.begin(account, key, &fingerprint("POST /v1/jobs", &json), job.id, now).await? {
-            Begun::First => {}
-            Begun::Other => return Err(Problem::IdempotencyKeyReused.into()),
-            Begun::Repeated { job: earlier, since } => {
-                match app.jobs.find_even_hidden(account, earlier, true).await? {
-                    Some(found) => {
-                        job = found;
-                        replayed = true;
-                    }
-                    None if now.since(since) < UNDER_WAY => return Err(Problem::IdempotencyInProgress.into()),
-                    // The first request got no further than its record: this one completes it.
-                    None => job = renamed(job, earlier),
-                }
-            }
+    let kind = match app.kind_of(&wanted, &json["payload"], now).await? {
+        Ok(kind) => kind,
+        Err(violations) => {
+            // What was accepted once stays accepted, though its kind may have changed since.
+            let Some(job) = app.earlier(account, repeat.as_ref(), now).await? else {
+                return Err(Problem::InvalidBody(violations).into());
+            };
+            app.send_again(&job, trace.as_ref()).await?;
+            return Ok(accepted(job, true));
         }
-    }
-    let trace = headers.get("traceparent").and_then(|value| value.to_str().ok()?.parse().ok());
+    };
+    let (job, replayed) = app.begin(new_job(account, &wanted, &kind, now), repeat.as_ref(), now).await?;
     if replayed {
         app.send_again(&job, trace.as_ref()).await?;
     } else {
-        app.accept(&job, &wanted.payload, trace.as_ref(), key.is_some()).await?;
-        app.metrics.emit(
-            Record::new().dimension("kind", job.kind.as_str()).metric("Accepted", Unit::Count, [1.0]),
-            now,
-        );
+        app.accept(&job, &wanted.payload, trace.as_ref(), repeat.is_some()).await?;
+        let accepted = Record::new().dimension("kind", job.kind.as_str());
+        app.metrics.emit(accepted.metric("Accepted", Unit::Count, [1.0]), now);
     }
-    tracing::info!(request.id = request, account = %account, job = %job.id, kind = %job.kind, replayed, "job accepted");
+    tracing::info!(request.id = request, %account, job = %job.id, kind = %job.kind, replayed, "job accepted");
     Ok(accepted(job, replayed))
+}
+
+/// By what a repeated request is known.
+struct Repeat {
+    key: IdempotencyKey,
+    fingerprint: String,
 }
 
 fn accepted(job: Job, replayed: bool) -> Response {
@@ -153,29 +151,55 @@ impl App {
         Ok(account)
     }
 
-    /// The kind, which must exist, take jobs, and find nothing wrong with the payload.
+    /// The kind, which must exist, take jobs, and find nothing wrong with the payload; or what is wrong.
     async fn kind_of(
         &self,
         wanted: &JobRequest,
         payload: &serde_json::Value,
         now: Time,
-    ) -> Result<Arc<CachedKind>, Failure> {
-        let broken = |violations| Failure::from(Problem::InvalidBody(violations));
+    ) -> Result<Result<Arc<CachedKind>, Vec<Violation>>, Failure> {
+        let unfit = |why: &str| Ok(Err(vec![Violation::new("/kind", why)]));
         let Some(kind) = self.kinds.cached(&wanted.kind, now).await? else {
-            return Err(broken(vec![Violation::new("/kind", "is not a kind that is defined here")]));
+            return unfit("is not a kind that is defined here");
         };
         if kind.kind.disabled {
-            let why = "is disabled, since its target answered 410; an operator can put it again";
-            return Err(broken(vec![Violation::new("/kind", why)]));
+            return unfit("is disabled, since its target answered 410; an operator can put it again");
         }
         let violations = match kind.schema() {
             Ok(schema) => schema.violations(payload, "/payload"),
-            Err(unfit) => {
-                let why = format!("has a schema that this version can't use: {}", unfit.detail);
-                vec![Violation::new("/kind", why)]
+            Err(error) => {
+                return unfit(&format!("has a schema that this version can't use: {}", error.detail));
             }
         };
-        if violations.is_empty() { Ok(kind) } else { Err(broken(violations)) }
+        Ok(if violations.is_empty() { Ok(kind) } else { Err(violations) })
+    }
+
+    /// Records the request as begun, if it can be repeated: the job to make, or the one that the same request made before.
+    async fn begin(&self, mut job: Job, repeat: Option<&Repeat>, now: Time) -> Result<(Job, bool), Failure> {
+        let Some(Repeat { key, fingerprint }) = repeat else { return Ok((job, false)) };
+        job.kept_until = Some(now + IdempotencyKey::KEPT);
+        match self.idempotency.begin(job.account, key, fingerprint, job.id, now).await? {
+            Begun::First => Ok((job, false)),
+            Begun::Other => Err(Problem::IdempotencyKeyReused.into()),
+            Begun::Repeated { job: earlier, since } => match self.jobs.inspect(job.account, earlier).await? {
+                Some((found, _)) => Ok((found, true)),
+                None if now.since(since) < UNDER_WAY => Err(Problem::IdempotencyInProgress.into()),
+                // The first request got no further than its record: this one completes it.
+                None => Ok((renamed(job, earlier), false)),
+            },
+        }
+    }
+
+    /// The job that the same request made before, if it did.
+    async fn earlier(
+        &self,
+        account: AccountId,
+        repeat: Option<&Repeat>,
+        now: Time,
+    ) -> Result<Option<Job>, Failure> {
+        let Some(Repeat { key, fingerprint }) = repeat else { return Ok(None) };
+        let Some(id) = self.idempotency.find(account, key, fingerprint, now).await? else { return Ok(None) };
+        Ok(self.jobs.inspect(account, id).await?.map(|(job, _)| job))
     }
 
     /// Stores and queues a job, side by side; both are there when this succeeds.
@@ -192,7 +216,7 @@ impl App {
         let message = message(job);
         let (stored, sent) = tokio::join!(self.jobs.put(job, payload), self.queue.send(&message, trace));
         let Err(error) = stored.and(sent) else { return Ok(()) };
-        if !repeatable && let Err(kept) = self.jobs.take_back(job.account, job.id).await {
+        if !repeatable && let Err(kept) = self.jobs.take_back(job, payload).await {
             tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that was refused could not be taken back");
         }
         Err(error.into())

@@ -10,7 +10,7 @@ use axum::{
 use http::{StatusCode, header};
 use shared::{
     api::{AnyProblem, BodyProblem, KindBody, Problem},
-    gate::{Failure, JsonBody, Named},
+    gate::{Failure, JsonBody, Named, Query},
     kind::KindSpec,
     name::Name,
 };
@@ -37,8 +37,10 @@ const LOOK: Duration = Duration::from_secs(5);
 pub async fn put(
     State(app): State<Arc<App>>,
     Named(name): Named<Name>,
+    query: Query,
     JsonBody { value: spec, .. }: JsonBody<KindSpec>,
 ) -> Result<Response, Failure> {
+    query.end()?;
     let violations = spec.violations(app.timing);
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
@@ -66,7 +68,12 @@ pub async fn put(
         AnyProblem,
     ),
 )]
-pub async fn delete(State(app): State<Arc<App>>, Named(name): Named<Name>) -> Result<StatusCode, Failure> {
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Named(name): Named<Name>,
+    query: Query,
+) -> Result<StatusCode, Failure> {
+    query.end()?;
     if app.kinds.find(&name).await?.is_none() {
         return Err(Problem::NotFound.into());
     }
@@ -81,7 +88,7 @@ pub async fn delete(State(app): State<Arc<App>>, Named(name): Named<Name>) -> Re
 impl App {
     async fn any_waiting(&self, kind: &Name) -> Result<bool, Failure> {
         for account in self.accounts.all().await? {
-            if self.jobs.any_waiting(account, kind).await? {
+            if self.jobs.any_waiting(account, kind, self.clock.now()).await? {
                 return Ok(true);
             }
         }

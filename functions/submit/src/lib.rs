@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use shared::{
-    aws::{AccountStore, Clients, IdempotencyStore, JobQueue, JobStore, KindStore, Table},
+    aws::{AccountStore, Clients, IdempotencyStore, JobQueue, JobStore, KindStore, Table, prime},
     clock::Clock,
     config::SubmitConfig,
     gate::Gate,
@@ -50,11 +50,10 @@ impl App {
         }
     }
 
-    /// Opens the connections that the first request would otherwise wait for, and compiles the bodies' schemas: the function starts at
-    /// full CPU, and that costs nothing. What comes of it doesn't matter.
+    /// Opens the connections that the first request would otherwise wait for, and compiles the body's schema.
     pub async fn prime(&self) {
         job::compile_contract();
-        let _ = tokio::join!(self.kinds.touch(), self.queue.touch());
+        prime(async { tokio::join!(self.kinds.touch(), self.queue.touch()) }).await;
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Cache<K, V> {
 
 const MOST: usize = 1000;
 
-impl<K: Eq + Hash, V: Clone> Cache<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     pub fn new(keep: Duration) -> Self {
         Self { keep, entries: Mutex::default() }
     }
@@ -38,11 +38,9 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
 
     pub fn put(&self, key: K, value: V, now: Time) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MOST {
-            entries.retain(|_, (read_at, _)| now.since(*read_at) < self.keep);
-        }
-        if entries.len() >= MOST {
-            entries.clear();
+        if entries.len() >= MOST && !entries.contains_key(&key) {
+            let oldest = entries.iter().min_by_key(|(_, (read_at, _))| *read_at).map(|(key, _)| key.clone());
+            oldest.map(|oldest| entries.remove(&oldest));
         }
         entries.insert(key, (now, value));
     }

@@ -46,7 +46,7 @@ pub fn connect(vars: Vars) -> Result<Clients, ConfigError> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client(if endpoint.is_some() { Trust::Machine } else { Trust::Amazon }))
+        .http_client(http_client(trust(endpoint.as_deref())))
         .sleep_impl(TokioSleep::new());
     config.set_endpoint_url(endpoint);
     Ok(Clients::of(&config.build()))
@@ -61,6 +61,15 @@ impl Clients {
     }
 }
 
+/// For how long a start may wait for its connections: an outage must not keep a function from saying so.
+const PRIMING: Duration = Duration::from_millis(300);
+
+/// Lets `calls` open connections during a function's start, when it runs at full CPU and costs nothing. What comes of them doesn't
+/// matter.
+pub async fn prime(calls: impl Future) {
+    let _ = tokio::time::timeout(PRIMING, calls).await;
+}
+
 /// Whose certificates an HTTP client trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
@@ -68,6 +77,14 @@ pub enum Trust {
     Amazon,
     /// Those of the machine, for emulators and people's computers.
     Machine,
+}
+
+/// Reading the machine's certificates takes milliseconds, so only an end point that has one of its own makes for it.
+fn trust(endpoint: Option<&str>) -> Trust {
+    match endpoint {
+        Some(own) if own.starts_with("https://") => Trust::Machine,
+        _ => Trust::Amazon,
+    }
 }
 
 /// An HTTP client for the SDK.

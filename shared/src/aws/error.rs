@@ -1,4 +1,6 @@
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::error::Error as _;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 /// What went wrong between Tollgate and AWS. The texts are for logs alone.
@@ -33,7 +35,10 @@ impl Error {
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
         let SdkError::ServiceError(answer) = error else {
-            return Self::Unavailable(format!("{operation}: {}", DisplayErrorContext(error)));
+            // The causes one by one: the SDK's own rendering shows the raw answer too, and with it what is in our items.
+            let causes = std::iter::successors(error.source(), |&cause| cause.source());
+            let causes: Vec<_> = causes.map(ToString::to_string).collect();
+            return Self::Unavailable(format!("{operation}: {error}: {}", causes.join(": ")));
         };
         let code = answer.err().code().unwrap_or("no code");
         let text = format!("{operation}: {code}: {}", answer.err().message().unwrap_or_default());

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Error, Table,
     key::Key,
-    table::{Conditional, content},
+    table::{Condition, Conditional, content, number},
 };
 use crate::{
     id::{AccountId, JobId},
@@ -86,21 +86,50 @@ impl IdempotencyStore {
             created_at: now.millis(),
             expires_at: (now + IdempotencyKey::KEPT).seconds_up(),
         };
-        let Conditional::Refused(Some(item)) = self.table.put_new(&key, &record).await? else {
+        // TTL deletes late: a record that outlived its day is as good as none.
+        let free = Condition {
+            expression: "attribute_not_exists(pk) OR expires_at <= :now",
+            names: Vec::new(),
+            values: vec![(":now", number(now.millis().div_euclid(1000)))],
+        };
+        let Conditional::Refused(Some(item)) = self.table.put_if(&key, &record, free).await? else {
             return Ok(Begun::First);
         };
         let earlier: RecordItem = content("an idempotency record", item)?;
         if earlier.job == job {
             return Ok(Begun::First);
         }
-        if Time::from_seconds(earlier.expires_at) <= now {
-            // TTL deletes late.
-            self.table.put(&key, &record).await?;
-            return Ok(Begun::First);
+        Ok(earlier.tells(fingerprint))
+    }
+
+    /// The job that the same request made before, without recording anything.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn find(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+        fingerprint: &str,
+        now: Time,
+    ) -> Result<Option<JobId>, Error> {
+        let Some(item) = self.table.get(&Key::idempotency(account, &key.0), true).await? else {
+            return Ok(None);
+        };
+        let record: RecordItem = content("an idempotency record", item)?;
+        match record.tells(fingerprint) {
+            Begun::Repeated { job, .. } if now < Time::from_seconds(record.expires_at) => Ok(Some(job)),
+            _ => Ok(None),
         }
-        if earlier.fingerprint != fingerprint {
-            return Ok(Begun::Other);
+    }
+}
+
+impl RecordItem {
+    fn tells(&self, fingerprint: &str) -> Begun {
+        if self.fingerprint == fingerprint {
+            Begun::Repeated { job: self.job, since: Time::from_millis(self.created_at) }
+        } else {
+            Begun::Other
         }
-        Ok(Begun::Repeated { job: earlier.job, since: Time::from_millis(earlier.created_at) })
     }
 }

@@ -4,12 +4,10 @@ mod item;
 mod list;
 mod waiting;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::{
     Error, Table,
     key::Key,
-    table::{Conditional, Item, content, text},
+    table::{Condition, Conditional, number, text},
 };
 use crate::{
     id::{AccountId, JobId},
@@ -58,32 +56,24 @@ impl JobStore {
             let bulk = Bulk { json: payload.as_str().to_owned(), expires_at: item.expires_at };
             self.table.put(&Key::payload(job.account, job.id), &bulk).await?;
         }
-        self.table.put_new(&Key::job(job.account, job.id), &item).await.map(drop)
+        self.table.put_if(&Key::job(job.account, job.id), &item, Condition::no_item()).await.map(drop)
     }
 
-    /// Takes back a job whose message could not be sent, unless a worker has it: then the message did get through.
+    /// Takes back a job whose message could not be sent, with its payload, unless a worker has it: then the message did get through.
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn take_back(&self, account: AccountId, id: JobId) -> Result<(), Error> {
-        let untouched = "#status = :queued AND attempts = :none";
-        let call = self.table.client.delete_item().table_name(&self.table.name);
-        let answer = call
-            .set_key(Some(Key::job(account, id).attributes()))
-            .condition_expression(untouched)
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":queued", text("queued"))
-            .expression_attribute_values(":none", AttributeValue::N("0".into()))
-            .send()
-            .await;
-        match answer {
-            Err(error)
-                if !error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Err(Error::of("DeleteItem", &error))
-            }
-            _ => Ok(()),
+    pub async fn take_back(&self, job: &Job, payload: &Payload) -> Result<(), Error> {
+        let untouched = Condition {
+            expression: "#status = :queued AND attempts = :none",
+            names: vec![("#status", "status")],
+            values: vec![(":queued", text("queued")), (":none", number(0))],
+        };
+        let gone = self.table.delete(&Key::job(job.account, job.id), Some(untouched)).await?;
+        if matches!(gone, Conditional::Done(_)) && payload.as_str().len() > INLINE_PAYLOAD {
+            self.table.delete(&Key::payload(job.account, job.id), None).await?;
         }
+        Ok(())
     }
 
     /// A job that is still shown at `now`, with its result.
@@ -99,11 +89,21 @@ impl JobStore {
         consistent: bool,
         now: Time,
     ) -> Result<Option<Job>, Error> {
-        let job = self.find_even_hidden(account, id, consistent).await?;
-        Ok(job.filter(|job| now < job.expires_at))
+        let Some(item) = self.table.get(&Key::job(account, id), consistent).await? else { return Ok(None) };
+        let item = JobItem::read(item)?;
+        let apart = item.owner.clone().filter(|_| item.result_apart);
+        let mut job = item.job()?;
+        if job.expires_at <= now {
+            return Ok(None);
+        }
+        if let Some(owner) = apart {
+            let result = self.table.get(&Key::result(account, id, &owner), consistent).await?;
+            job.result = result.map(Bulk::read).transpose()?;
+        }
+        Ok(Some(job))
     }
 
-    /// A job and who holds it, as it is now.
+    /// A job and who holds it, as it is now, whether it is still shown or not; without a result that has an item of its own.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -112,33 +112,5 @@ impl JobStore {
         let item = JobItem::read(item)?;
         let lease = item.lease();
         Ok(Some((item.job()?, lease)))
-    }
-
-    /// A job that is in the table, whether it is still shown or not.
-    ///
-    /// # Errors
-    /// When the table can't be read.
-    pub async fn find_even_hidden(
-        &self,
-        account: AccountId,
-        id: JobId,
-        consistent: bool,
-    ) -> Result<Option<Job>, Error> {
-        let Some(item) = self.table.get(&Key::job(account, id), consistent).await? else { return Ok(None) };
-        let item = JobItem::read(item)?;
-        let apart = item.result_apart;
-        let mut job = item.job()?;
-        if apart {
-            let result = self.table.get(&Key::result(account, id), consistent).await?;
-            job.result = result.map(Bulk::read).transpose()?;
-        }
-        Ok(Some(job))
-    }
-}
-
-fn conditional(answer: Conditional<Option<Item>>) -> Result<Option<JobItem>, Option<Item>> {
-    match answer {
-        Conditional::Done(item) => Ok(item.and_then(|item| content("a job", item).ok())),
-        Conditional::Refused(item) => Err(item),
     }
 }

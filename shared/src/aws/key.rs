@@ -62,19 +62,19 @@ impl Key {
         Self::new(format!("BULK#{account}#{job}"), "PAYLOAD")
     }
 
-    /// A result that is too large for its job's item.
-    pub fn result(account: AccountId, job: JobId) -> Self {
-        Self::new(format!("BULK#{account}#{job}"), "RESULT")
+    /// A result that is too large for its job's item, of the attempt with this claim's token.
+    pub fn result(account: AccountId, job: JobId, owner: &str) -> Self {
+        Self::new(format!("BULK#{account}#{job}"), format!("RESULT#{owner}"))
     }
 
     pub fn idempotency(account: AccountId, hash: &str) -> Self {
         Self::new(format!("IDEMPOTENCY#{account}#{hash}"), "-")
     }
 
-    /// How long an account's jobs took in the hour of `time`.
-    pub fn pace(account: AccountId, time: Time) -> Self {
+    /// How long an account's jobs of a kind took in the hour of `time`.
+    pub fn pace(account: AccountId, kind: &Name, time: Time) -> Self {
         let hour = time.to_string();
-        Self::new(format!("COUNTERS#{account}"), format!("PACE#{}", &hour[..hour.len().min(13)]))
+        Self::new(format!("COUNTERS#{account}"), format!("PACE#{kind}#{}", &hour[..hour.len().min(13)]))
     }
 
     /// As the SDK takes it.
@@ -107,9 +107,9 @@ mod tests {
             Key::kind(&"echo".parse().unwrap()),
             Key::job(account, job),
             Key::payload(account, job),
-            Key::result(account, job),
+            Key::result(account, job, "owner"),
             Key::idempotency(account, "abc"),
-            Key::pace(account, now),
+            Key::pace(account, &"echo".parse().unwrap(), now),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         insta::assert_snapshot!(shown.join("\n"), @"
@@ -119,9 +119,9 @@ mod tests {
         KINDS | echo
         JOBS#acc_01kagzwy00e40r2081040g2081#2 | job_01kagzwy00e81840g2081040g2
         BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | PAYLOAD
-        BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | RESULT
+        BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | RESULT#owner
         IDEMPOTENCY#acc_01kagzwy00e40r2081040g2081#abc | -
-        COUNTERS#acc_01kagzwy00e40r2081040g2081 | PACE#2025-11-20T16
+        COUNTERS#acc_01kagzwy00e40r2081040g2081 | PACE#echo#2025-11-20T16
         ");
     }
 }

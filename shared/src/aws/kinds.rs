@@ -156,38 +156,29 @@ impl KindStore {
     /// When the table can't be written.
     pub async fn delete(&self, name: &Name) -> Result<bool, Error> {
         self.known.forget(name);
-        match self.table.delete(&Key::kind(name), None, Vec::new()).await? {
+        match self.table.delete(&Key::kind(name), None).await? {
             Conditional::Done(before) | Conditional::Refused(before) => Ok(before.is_some()),
         }
     }
 
-    /// Up to `limit` kinds by name, those after `after`, and whether there are more.
+    /// Up to `limit` kinds by name, those after `after`, and whether there are more. One query, which ends at a megabyte: more than that in
+    /// large schemas would be more than a function may answer.
     ///
     /// # Errors
     /// When the table can't be read.
     pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Kind>, bool), Error> {
-        let mut kinds = Vec::new();
-        let mut after = after.map(str::to_owned);
-        loop {
-            let wanted = limit - kinds.len();
-            let call = self.table.client.query().table_name(&self.table.name);
-            let answer = call
-                .key_condition_expression("pk = :kinds AND sk > :after")
-                .expression_attribute_values(":kinds", text(KINDS))
-                .expression_attribute_values(":after", text(after.as_deref().unwrap_or(" ")))
-                .limit(i32::try_from(wanted).unwrap_or(i32::MAX))
-                .send()
-                .await
-                .map_err(|e| Error::of("Query", &e))?;
-            let more = answer.last_evaluated_key.is_some();
-            for item in answer.items.unwrap_or_default() {
-                kinds.push(read(item)?);
-            }
-            if !more || kinds.len() >= limit {
-                return Ok((kinds, more));
-            }
-            after = kinds.last().map(|kind| kind.name.to_string());
-        }
+        let call = self.table.client.query().table_name(&self.table.name);
+        let answer = call
+            .key_condition_expression("pk = :kinds AND sk > :after")
+            .expression_attribute_values(":kinds", text(KINDS))
+            .expression_attribute_values(":after", text(after.unwrap_or(" ")))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|e| Error::of("Query", &e))?;
+        let more = answer.last_evaluated_key.is_some();
+        let kinds = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok((kinds, more))
     }
 }
 

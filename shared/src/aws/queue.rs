@@ -8,8 +8,8 @@ use aws_sdk_sqs::{
 use super::Error;
 use crate::{job::Message, telemetry::Traceparent};
 
-/// The longest that SQS hides a message.
-const LONGEST: Duration = Duration::from_secs(12 * 3600);
+/// The longest that a message is hidden: SQS allows twelve hours, counted from when it was received.
+const LONGEST: Duration = Duration::from_secs(11 * 3600);
 
 /// A queue of jobs, or its dead letters.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct JobQueue {
 pub struct Visibility {
     /// Which receipt of which message.
     pub receipt: String,
-    /// For how long; whole seconds, at most twelve hours.
+    /// For how long; whole seconds, at most eleven hours.
     pub hidden_for: Duration,
 }
 

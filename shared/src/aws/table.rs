@@ -28,6 +28,14 @@ pub(super) enum Conditional<T> {
     Refused(Option<Item>),
 }
 
+/// What an item must be for a write to be done, with the names and values that the expression uses.
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub expression: &'static str,
+    pub names: Vec<(&'static str, &'static str)>,
+    pub values: Vec<(&'static str, AttributeValue)>,
+}
+
 /// An update and its condition.
 #[derive(Debug, Default)]
 pub(super) struct Update {
@@ -56,15 +64,18 @@ impl Table {
         call.send().await.map(drop).map_err(|e| Error::of("PutItem", &e))
     }
 
-    /// Puts an item where there is none.
-    pub(super) async fn put_new(
+    /// Puts an item, if what is there meets the condition.
+    pub(super) async fn put_if(
         &self,
         key: &Key,
         content: &impl Serialize,
+        condition: Condition,
     ) -> Result<Conditional<()>, Error> {
         let call = self.client.put_item().table_name(&self.name).set_item(Some(item(key, content)?));
         let answer = call
-            .condition_expression("attribute_not_exists(pk)")
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(condition.names())
+            .set_expression_attribute_values(condition.values())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -111,17 +122,17 @@ impl Table {
     pub(super) async fn delete(
         &self,
         key: &Key,
-        condition: Option<&str>,
-        values: Vec<(&'static str, AttributeValue)>,
+        condition: Option<Condition>,
     ) -> Result<Conditional<Option<Item>>, Error> {
-        let values: HashMap<_, _> = values.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let condition = condition.as_ref();
         let answer = self
             .client
             .delete_item()
             .table_name(&self.name)
             .set_key(Some(key.attributes()))
-            .set_condition_expression(condition.map(str::to_owned))
-            .set_expression_attribute_values(Some(values).filter(|values| !values.is_empty()))
+            .set_condition_expression(condition.map(|condition| condition.expression.to_owned()))
+            .set_expression_attribute_names(condition.and_then(Condition::names))
+            .set_expression_attribute_values(condition.and_then(Condition::values))
             .return_values(ReturnValue::AllOld)
             .send()
             .await;
@@ -132,6 +143,24 @@ impl Table {
                 _ => Err(Error::of("DeleteItem", &error)),
             },
         }
+    }
+}
+
+impl Condition {
+    /// That there is no item.
+    pub fn no_item() -> Self {
+        Self { expression: "attribute_not_exists(pk)", names: Vec::new(), values: Vec::new() }
+    }
+
+    fn names(&self) -> Option<HashMap<String, String>> {
+        let names: HashMap<_, _> =
+            self.names.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Some(names).filter(|names| !names.is_empty())
+    }
+
+    fn values(&self) -> Option<Item> {
+        let values: Item = self.values.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        Some(values).filter(|values| !values.is_empty())
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -53,9 +53,10 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// Lets a request through to its handler if its key opens the route.
 pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let needed = route::of(request.method(), request.uri().path()).map(|route| route.access);
+    // By the router's own match: what it routes nowhere has none, and the fallback knows what to say.
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let needed = path.and_then(|path| route::of(request.method(), &path)).map(|route| route.access);
     match needed {
-        // Routed nowhere: the fallback knows what to say.
         None | Some(Access::Open) => {}
         Some(needed) => match gate.caller(request.headers(), needed).await {
             Ok(caller) => drop(request.extensions_mut().insert(caller)),

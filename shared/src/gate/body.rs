@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::Failure;
+use super::{Failure, unambiguous::Unambiguous};
 use crate::{
     api::{JobRequest, MAX_BODY_BYTES, Problem},
     kind::KindSpec,
@@ -66,14 +66,14 @@ impl<S: Sync, T: Contract> FromRequest<S> for JsonBody<T> {
         if !declared_json {
             return Err(Problem::UnsupportedMediaType.into());
         }
-        let json: Value = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+        let Unambiguous(json) = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
         let violations = T::schema().violations(&json, "");
         if !violations.is_empty() {
             return Err(Problem::InvalidBody(violations).into());
         }
-        // What the schema can't see: a member that comes twice, or a number out of its type's range.
-        let value = serde_json::from_slice(&bytes)
-            .map_err(|error| Problem::InvalidBody(vec![Violation::new("", error.to_string())]))?;
+        // What the schema can't see: to JSON Schema 1.0 is an integer.
+        let fraction = || Violation::new("", "holds a whole number that is written with a fraction");
+        let value = serde_json::from_slice(&bytes).map_err(|_| Problem::InvalidBody(vec![fraction()]))?;
         Ok(Self { value, json })
     }
 }

@@ -66,6 +66,8 @@ pub enum ErrorCode {
     KindDisabled,
     /// Every worker that took the job on died or ran out of time.
     WorkerCrashed,
+    /// Tollgate itself couldn't take the job to its target.
+    GatewayUnavailable,
 }
 
 impl ErrorCode {
@@ -81,6 +83,7 @@ impl ErrorCode {
             Self::KindUnknown => "kind-unknown",
             Self::KindDisabled => "kind-disabled",
             Self::WorkerCrashed => "worker-crashed",
+            Self::GatewayUnavailable => "gateway-unavailable",
         }
     }
 }
@@ -90,9 +93,9 @@ impl ErrorCode {
 pub struct Attempt {
     /// From 1.
     pub number: u32,
-    /// When a worker claimed the job.
-    pub started_at: Time,
-    /// When it ended; null while it runs.
+    /// When a worker claimed the job; null if that worker crashed.
+    pub started_at: Option<Time>,
+    /// When it ended; null while it runs, or if its worker crashed.
     pub ended_at: Option<Time>,
     /// What became of it.
     pub outcome: AttemptOutcome,
@@ -106,12 +109,19 @@ impl Attempt {
     /// How many a job remembers: enough for the default policy twice, and bounded, since they live in the job's item.
     pub const KEPT: usize = 20;
 
+    /// One that was begun, and of which nothing else is known.
+    #[must_use]
+    pub const fn lost(number: u32) -> Self {
+        let outcome = AttemptOutcome::Crashed;
+        Self { number, started_at: None, ended_at: None, outcome, http_status: None, error: None }
+    }
+
     /// The attempt that a job's worker died in, as far as it is known when that comes to light at `now`.
     #[must_use]
     pub fn crashed(job: &Job, error: JobError, now: Time) -> Self {
         Self {
             number: job.attempts,
-            started_at: job.attempt_started_at.unwrap_or_else(|| job.created_at()),
+            started_at: job.attempt_started_at,
             ended_at: Some(now),
             outcome: AttemptOutcome::Failed,
             http_status: None,
@@ -132,4 +142,6 @@ pub enum AttemptOutcome {
     Retried,
     /// The job failed with it.
     Failed,
+    /// Its worker died or ran out of time before it could tell.
+    Crashed,
 }

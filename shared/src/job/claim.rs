@@ -21,8 +21,6 @@ pub struct Lease {
 /// Why a claim was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It wasn't: the claim went through, only its answer was lost.
-    Mine,
     /// The job isn't due yet, or another worker holds it, until then.
     NotYet(Time),
     /// Its last attempt is over without an outcome: it has to be finished as failed.
@@ -31,12 +29,19 @@ pub enum Refusal {
     Done,
 }
 
-/// Reads from the item that refused a claim by `me` at `now` what to do about it.
+impl Lease {
+    /// Whether `me` holds the job: then a claim that seems refused went through, and only its answer was lost.
+    #[must_use]
+    pub fn is_held_by(&self, me: &str) -> bool {
+        self.status == Status::Running && self.owner.as_deref() == Some(me)
+    }
+}
+
+/// Reads from the item that refused a claim at `now` what to do about it.
 #[must_use]
-pub fn refusal(lease: &Lease, me: &str, now: Time) -> Refusal {
+pub fn refusal(lease: &Lease, now: Time) -> Refusal {
     let waits_until = match lease.status {
         _ if lease.status.is_terminal() => return Refusal::Done,
-        Status::Running if lease.owner.as_deref() == Some(me) => return Refusal::Mine,
         Status::Running => lease.lease_until,
         _ => lease.due_at,
     };
@@ -72,7 +77,7 @@ mod tests {
         #[test]
         fn a_waiting_job_is_never_given_up_and_a_finished_one_never_taken(lease in any_lease(), now in 0i64..100) {
             let now = Time::from_millis(now);
-            let refusal = refusal(&lease, "me", now);
+            let refusal = refusal(&lease, now);
             prop_assert_eq!(refusal == Refusal::Done, lease.status.is_terminal());
             if refusal == Refusal::Exhausted {
                 prop_assert!(lease.attempts >= lease.max_attempts);
@@ -81,9 +86,7 @@ mod tests {
             if let Refusal::NotYet(until) = refusal {
                 prop_assert!(until >= now);
             }
-            if refusal == Refusal::Mine {
-                prop_assert_eq!(lease.owner.as_deref(), Some("me"));
-            }
+            prop_assert!(!lease.is_held_by("me") || lease.status == Status::Running);
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::RetryPolicy;
 use crate::time::Time;
 
 /// How long the queue keeps a message (the template's `MessageRetentionPeriod`): no waiting job can be older than this past its
@@ -58,6 +59,21 @@ impl Timing {
     #[must_use]
     pub fn may_start(now: Time, timeout: Duration, deadline: Time) -> bool {
         now + timeout + SETTLE_MARGIN <= deadline
+    }
+
+    /// How long a target may take from `now` on, so that what came of it can be recorded before `deadline`: less than its time-out only
+    /// if the table was slow. `None` if that is next to nothing.
+    #[must_use]
+    pub fn left_for_target(now: Time, timeout: Duration, deadline: Time) -> Option<Duration> {
+        let left = deadline.since(now).saturating_sub(SETTLE_MARGIN).min(timeout);
+        Some(left).filter(|left| *left >= timeout.min(Duration::from_secs(1)))
+    }
+
+    /// How long a retry policy may take in all, if each of its attempts may be cut short by a crash: the queue forgets a message after
+    /// [`QUEUE_RETENTION`], however often it was hidden, and its job would never end.
+    #[must_use]
+    pub fn retries_fit(self, policy: &RetryPolicy) -> bool {
+        policy.longest() + self.visibility() * policy.max_attempts <= QUEUE_RETENTION
     }
 
     /// When the item of an unfinished job that was due at `run_at` may be deleted: its message is gone before that.

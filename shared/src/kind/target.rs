@@ -9,7 +9,7 @@ use utoipa::{
     },
 };
 
-use crate::schema::Violation;
+use crate::schema::{Violation, escape};
 
 /// Where the worker takes a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -105,8 +105,7 @@ impl Target {
         }
         for (name, value) in &headers.0 {
             if let Some(why) = wrong_header(name, value) {
-                let step = name.replace('~', "~0").replace('/', "~1");
-                found.push(Violation::new(format!("{prefix}/headers/{step}"), why));
+                found.push(Violation::new(format!("{prefix}/headers/{}", escape(name)), why));
             }
         }
         found
@@ -132,8 +131,17 @@ fn check_address(address: &str) -> Result<(), NotATarget> {
         return Err(NotATarget::Credentials);
     }
     let visible = address.bytes().all(|c| c.is_ascii_graphic() && c != b'\\');
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    if host.is_empty() || !visible { Err(NotATarget::Address) } else { Ok(()) }
+    let (host, port) = match authority.rfind(':').filter(|colon| !authority[*colon..].contains(']')) {
+        Some(colon) => (&authority[..colon], &authority[colon + 1..]),
+        None => (authority, "443"),
+    };
+    let sound_host = match host.strip_prefix('[') {
+        Some(rest) => {
+            rest.strip_suffix(']').is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
+        }
+        None => !host.is_empty() && !host.contains(['[', ']', ':']),
+    };
+    if sound_host && visible && port.parse::<u16>().is_ok() { Ok(()) } else { Err(NotATarget::Address) }
 }
 
 /// Header fields as RFC 9110, section 5, has them.
@@ -188,6 +196,10 @@ mod tests {
             "http://x/\n",
             "http://ä/",
             "http://a\\b/",
+            "http://a:99999/",
+            "http://a:/",
+            "https://[::1",
+            "https://[x]/",
         ] {
             assert_eq!(wrong(bad, &[]), ["/target/url"], "{bad}");
         }

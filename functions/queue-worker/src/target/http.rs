@@ -12,7 +12,7 @@ use reqwest::{Client, RequestBuilder, Url, redirect};
 use shared::{
     account::WebhookSecret,
     id::JobId,
-    job::{ErrorCode, JobError, Outcome, Payload},
+    job::{ErrorCode, Outcome, Payload},
     kind::Headers,
     telemetry::Traceparent,
     time::Time,
@@ -24,6 +24,7 @@ use super::{
     address::{PublicOnly, is_public},
     answer,
 };
+use crate::attempt::{fail, retry};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// For how long a connection is used again: a function may be frozen for longer than its peer keeps one.
@@ -70,7 +71,7 @@ impl Targets {
             Ok(outcome) => outcome,
             Err(_) => retry(
                 ErrorCode::TargetTimeout,
-                format!("the target took longer than {} s", timeout.as_secs()),
+                &format!("the target took longer than {} s", timeout.as_secs()),
             ),
         }
     }
@@ -80,24 +81,18 @@ impl Targets {
             Ok(client) => client,
             Err(cause) => {
                 tracing::error!(cause, "no HTTP client could be made");
-                return retry(
-                    ErrorCode::TargetUnreachable,
-                    "the gateway could not open a connection".to_owned(),
-                );
+                return retry(ErrorCode::GatewayUnavailable, "the gateway could not open a connection");
             }
         };
         let Ok(url) = attempt.url.parse::<Url>() else {
-            return crate::attempt::fail(ErrorCode::TargetUnreachable, "the target's address can't be read");
+            return fail(ErrorCode::TargetUnreachable, "the target's address can't be read");
         };
         // A name is checked when it is resolved; an address that needs no resolving is checked here.
         if !self.allow_private && literal(&url).is_some_and(|address| !is_public(address)) {
             return NotAllowed.into();
         }
         let Ok(request) = signed(client.post(url), &attempt, now) else {
-            return crate::attempt::fail(
-                ErrorCode::TargetForbidden,
-                "the account's signing secret can't be read",
-            );
+            return fail(ErrorCode::TargetForbidden, "the account's signing secret can't be read");
         };
         let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
         let answered = match request.send().await {
@@ -158,11 +153,7 @@ fn fault(error: &reqwest::Error) -> Outcome {
         return NotAllowed.into();
     }
     let what = if error.is_connect() { "could not be reached" } else { "broke off the exchange" };
-    retry(ErrorCode::TargetUnreachable, format!("the target {what}"))
-}
-
-fn retry(code: ErrorCode, message: String) -> Outcome {
-    Outcome::Retry { after: None, error: JobError::new(code, message), http_status: None }
+    retry(ErrorCode::TargetUnreachable, &format!("the target {what}"))
 }
 
 impl fmt::Debug for Targets {

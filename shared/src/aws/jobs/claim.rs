@@ -1,12 +1,12 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde_json::value::RawValue;
 
-use super::{Bulk, JobItem, JobStore, conditional};
+use super::{Bulk, JobItem, JobStore};
 use crate::{
     aws::{
         Error,
         key::Key,
-        table::{Update, millis, number, text},
+        table::{Conditional, Update, millis, number, text},
     },
     id::{AccountId, JobId},
     job::{self, Job, Lease, Payload, Refusal, Status},
@@ -33,8 +33,8 @@ pub enum Claim {
 pub struct Claimed {
     /// As it stands, running.
     pub job: Job,
-    /// What the target is to get.
-    pub payload: Payload,
+    /// What the target is to get; the error, if it could not be read. The attempt counts all the same, so it is for its holder to end.
+    pub payload: Result<Payload, Error>,
 }
 
 impl JobStore {
@@ -73,21 +73,22 @@ impl JobStore {
             returns: Some(ReturnValue::AllNew),
         };
         let answer = self.table.update(&Key::job(account, id), update).await?;
-        let item = match conditional(answer) {
-            Ok(item) => {
-                item.ok_or_else(|| Error::Corrupt("a job", "the claimed item did not come back".into()))?
+        let item = match answer {
+            Conditional::Done(Some(item)) => JobItem::read(item)?,
+            Conditional::Done(None) => {
+                return Err(Error::Corrupt("a job", "the claimed item did not come back".into()));
             }
-            Err(None) => return Ok(Claim::Unknown),
-            Err(Some(item)) => {
+            Conditional::Refused(None) => return Ok(Claim::Unknown),
+            Conditional::Refused(Some(item)) => {
                 let item = JobItem::read(item)?;
                 let lease = item.lease();
-                match job::refusal(&lease, me, now) {
-                    Refusal::Mine => item,
-                    refusal => return Ok(Claim::Refused(refusal, Box::new(item.job()?), lease)),
+                if !lease.is_held_by(me) {
+                    return Ok(Claim::Refused(job::refusal(&lease, now), Box::new(item.job()?), lease));
                 }
+                item
             }
         };
-        let payload = self.payload(account, id, item.payload.as_deref()).await?;
+        let payload = self.payload(account, id, item.payload.as_deref()).await;
         Ok(Claim::Claimed(Box::new(Claimed { job: item.job()?, payload })))
     }
 

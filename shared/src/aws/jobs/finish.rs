@@ -9,7 +9,6 @@ use crate::{
         key::Key,
         table::{Conditional, Update, millis, number, seconds, text},
     },
-    id::{AccountId, JobId},
     job::{Attempt, Job, JobError, Lease, Status},
     time::Time,
 };
@@ -55,7 +54,7 @@ impl JobStore {
         match ending {
             Ending::Completed { result, expires_at } => {
                 change.finish(Status::Completed, job.kept_until, expires_at);
-                self.set_result(&mut change, job, result, expires_at).await?;
+                self.set_result(&mut change, job, me, result, expires_at).await?;
                 change.remove.push("#error");
             }
             Ending::Failed { attempt, expires_at } => {
@@ -97,6 +96,8 @@ impl JobStore {
     ) -> Result<bool, Error> {
         let mut change = Change::new(now);
         change.finish(Status::Failed, job.kept_until, expires_at);
+        // So that its holder, should it still come, finds that this end isn't its own.
+        change.remove.push("#owner");
         if seen.status == Status::Running {
             change.attempt(&Attempt::crashed(job, error, now), job)?;
         } else {
@@ -111,10 +112,13 @@ impl JobStore {
         }
     }
 
+    /// A large result is put before the job says that it is there, under the claim's own token: a slow attempt can't reach the result of a
+    /// later one.
     async fn set_result(
         &self,
         change: &mut Change,
         job: &Job,
+        me: &str,
         result: Box<RawValue>,
         expires_at: Time,
     ) -> Result<(), Error> {
@@ -123,14 +127,9 @@ impl JobStore {
             return Ok(());
         }
         let bulk = Bulk { json: result.get().to_owned(), expires_at: expires_at.seconds_up() };
-        self.put_result(job.account, job.id, &bulk).await?;
+        self.table.put(&Key::result(job.account, job.id, me), &bulk).await?;
         change.set("result_apart = :apart", ":apart", AttributeValue::Bool(true));
         Ok(())
-    }
-
-    /// Before the job says that it is there. A slow attempt may overwrite the result of a later one, which is as true.
-    async fn put_result(&self, account: AccountId, id: JobId, bulk: &Bulk) -> Result<(), Error> {
-        self.table.put(&Key::result(account, id), bulk).await
     }
 }
 

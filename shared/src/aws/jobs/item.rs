@@ -75,7 +75,8 @@ fn is_zero(priority: &u8) -> bool {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct AttemptItem {
     n: u32,
-    from: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<i64>,
     to: i64,
     outcome: AttemptOutcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +90,7 @@ impl AttemptItem {
         let error = attempt.error.clone()?;
         Some(Self {
             n: attempt.number,
-            from: attempt.started_at.millis(),
+            from: attempt.started_at.map(Time::millis),
             to: attempt.ended_at?.millis(),
             outcome: attempt.outcome,
             http: attempt.http_status,
@@ -101,7 +102,7 @@ impl AttemptItem {
     fn attempt(self) -> Attempt {
         Attempt {
             number: self.n,
-            started_at: Time::from_millis(self.from),
+            started_at: self.from.map(Time::from_millis),
             ended_at: Some(Time::from_millis(self.to)),
             outcome: self.outcome,
             http_status: self.http,

@@ -43,12 +43,16 @@ pub struct JobPage {
 /// After how many jobs a page ends, though it isn't full: a filter that admits almost none must not read a whole account.
 const MOST_LOOKED_AT: usize = 1000;
 
+const LARGEST_PORTION: usize = 64;
+
 /// One partition's jobs, newest first, as far as they were read.
 struct Shard {
     number: u8,
     read: VecDeque<Job>,
     before: Option<JobId>,
     more: bool,
+    /// How many to read next: twice as many each time, for a filter that admits few.
+    portion: usize,
 }
 
 impl JobStore {
@@ -67,9 +71,9 @@ impl JobStore {
         limit: usize,
         now: Time,
     ) -> Result<JobPage, Error> {
-        let mut shards: Vec<_> =
-            (0..SHARDS).map(|number| Shard { number, read: VecDeque::new(), before, more: true }).collect();
         let portion = limit / usize::from(SHARDS) + 2;
+        let shard = |number| Shard { number, read: VecDeque::new(), before, more: true, portion };
+        let mut shards: Vec<_> = (0..SHARDS).map(shard).collect();
         let (mut jobs, mut looked_at, mut ended_at) = (Vec::new(), 0, None);
         loop {
             if jobs.len() == limit || looked_at == MOST_LOOKED_AT {
@@ -77,7 +81,7 @@ impl JobStore {
                 return Ok(JobPage { jobs, ended_at: ended_at.filter(|_| more) });
             }
             let dry = shards.iter_mut().filter(|shard| shard.more && shard.read.is_empty());
-            try_join_all(dry.map(|shard| self.read_on(account, shard, portion))).await?;
+            try_join_all(dry.map(|shard| self.read_on(account, shard))).await?;
             let Some(newest) = shards.iter_mut().filter(|s| !s.read.is_empty()).max_by_key(|s| s.read[0].id)
             else {
                 return Ok(JobPage { jobs, ended_at: None });
@@ -91,7 +95,7 @@ impl JobStore {
         }
     }
 
-    async fn read_on(&self, account: AccountId, shard: &mut Shard, portion: usize) -> Result<(), Error> {
+    async fn read_on(&self, account: AccountId, shard: &mut Shard) -> Result<(), Error> {
         let call = self.table.client.query().table_name(&self.table.name);
         // "~" sorts behind every id.
         let before = shard.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
@@ -100,10 +104,11 @@ impl JobStore {
             .expression_attribute_values(":jobs", text(Key::jobs(account, shard.number)))
             .expression_attribute_values(":before", text(before))
             .scan_index_forward(false)
-            .limit(i32::try_from(portion).unwrap_or(i32::MAX))
+            .limit(i32::try_from(shard.portion).unwrap_or(i32::MAX))
             .send()
             .await
             .map_err(|e| Error::of("Query", &e))?;
+        shard.portion = (2 * shard.portion).min(LARGEST_PORTION);
         shard.more = answer.last_evaluated_key.is_some();
         for item in answer.items.unwrap_or_default() {
             shard.read.push_back(JobItem::read(item)?.job()?);
