@@ -2,7 +2,7 @@ use aws_config::BehaviorVersion;
 use clap::Args;
 use serde_json::json;
 use shared::{
-    account::{Account, ApiKey, KeyRecord, Scope, WebhookSecret},
+    account::{Account, ApiKey, KeyRecord, Scope},
     aws::{AccountStore, Clients, Table, Trust, http_client},
     clock::Clock,
     id,
@@ -31,23 +31,9 @@ impl Bootstrap {
             .await;
         let accounts = AccountStore::new(Table::new(Clients::of(&config).dynamodb, self.table));
         let now = Clock::system().now();
-        let account = Account {
-            id: id::mint(now, rand::random()),
-            name: self.account,
-            is_active: true,
-            webhook_secret: WebhookSecret::mint(rand::random()),
-            created_at: now,
-        };
+        let account = Account::open(id::mint(now, rand::random()), self.account, rand::random(), now);
         let key = ApiKey::mint(account.id, id::mint(now, rand::random()), rand::random());
-        let record = KeyRecord {
-            account: account.id,
-            id: key.id,
-            name: "bootstrap".to_owned(),
-            digest: key.digest(),
-            scopes: self.scopes.into_iter().collect(),
-            valid_until: None,
-            created_at: now,
-        };
+        let record = KeyRecord::of(&key, "bootstrap", self.scopes.into_iter().collect(), now);
         accounts.put_account(&account).await?;
         accounts.put_key(&record).await?;
         println!("{}", json!({"account": account.id, "key": key.reveal()}));

@@ -18,9 +18,14 @@ COMMAND = "tollgate"
 _PACKAGES = [argument for package in (*FUNCTIONS, "cli") for argument in ("--package", package)]
 
 
-def for_this_machine() -> dict[str, Path]:
-    """Builds everything with one run of plain cargo, so that nothing is compiled twice; returns the programs by name."""
-    command = ["cargo", "build", "--profile", "local", *_PACKAGES, "--message-format", "json-render-diagnostics"]
+def for_this_machine(*, tests: bool) -> dict[str, Path]:
+    """Builds everything with one run of plain cargo, so that nothing is compiled twice; returns the programs by name.
+
+    With `tests`, just as `cargo test` built it: cargo unites the features of all that it builds at once, and would otherwise
+    compile most of the dependencies again.
+    """
+    what = ["--workspace", "--all-targets"] if tests else _PACKAGES
+    command = ["cargo", "build", *what, "--message-format", "json-render-diagnostics"]
     try:
         process = processes.start(command, cwd=ROOT, output=subprocess.PIPE)
     except Failure as failure:
@@ -28,7 +33,8 @@ def for_this_machine() -> dict[str, Path]:
     try:
         assert process.stdout is not None
         programs = {message["target"]["name"]: Path(message["executable"])
-                    for message in map(json.loads, process.stdout) if message.get("executable")}
+                    for message in map(json.loads, process.stdout)
+                    if message.get("executable") and not message["profile"]["test"]}
         status = process.wait()
     finally:
         processes.end(process)

@@ -29,7 +29,7 @@ def up(port: int, state: Path | None, reset: bool, command: Sequence[str]) -> in
     with step("Tools: MiniStack and SAM"):
         ministack, sam = venv("ministack"), venv("sam")
     with step("Build"):
-        programs = build.for_this_machine()
+        programs = build.for_this_machine(tests=bool(command))
 
     with ExitStack() as ending:
         folder = ending.enter_context(_folder(state))

@@ -23,6 +23,15 @@ pub struct Account {
     pub created_at: Time,
 }
 
+impl Account {
+    /// A new account, active; `random` becomes its webhook secret.
+    #[must_use]
+    pub fn open(id: AccountId, name: impl Into<String>, random: [u8; 32], now: Time) -> Self {
+        let webhook_secret = WebhookSecret::mint(random);
+        Self { id, name: name.into(), is_active: true, webhook_secret, created_at: now }
+    }
+}
+
 /// A Standard Webhooks secret, `whsec_` and base64. It never shows in a log.
 #[derive(Clone)]
 pub struct WebhookSecret(String);

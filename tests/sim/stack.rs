@@ -9,7 +9,7 @@ use axum::Router;
 use http::Method;
 use serde_json::{Value, json};
 use shared::{
-    account::{Account, ApiKey, KeyRecord, Scope, WebhookSecret},
+    account::{Account, ApiKey, KeyRecord, Scope},
     aws::{AccountStore, Clients, Table},
     clock::Clock,
     config::{PollConfig, SubmitConfig, WorkerConfig},
@@ -199,23 +199,9 @@ impl Service {
 }
 
 async fn make_key(accounts: &AccountStore, name: &str, scopes: &[Scope], now: Time) -> ApiKey {
-    let account = Account {
-        id: id::mint(now, rand::random()),
-        name: name.into(),
-        is_active: true,
-        webhook_secret: WebhookSecret::mint(rand::random()),
-        created_at: now,
-    };
+    let account = Account::open(id::mint(now, rand::random()), name, rand::random(), now);
     let key = ApiKey::mint(account.id, id::mint(now, rand::random()), rand::random());
-    let record = KeyRecord {
-        account: account.id,
-        id: key.id,
-        name: name.into(),
-        digest: key.digest(),
-        scopes: scopes.iter().copied().collect(),
-        valid_until: None,
-        created_at: now,
-    };
+    let record = KeyRecord::of(&key, name, scopes.iter().copied().collect(), now);
     accounts.put_account(&account).await.unwrap();
     accounts.put_key(&record).await.unwrap();
     key

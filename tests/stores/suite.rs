@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use shared::{
-    account::{Account, ApiKey, KeyRecord, Scope, WebhookSecret},
+    account::{Account, ApiKey, KeyRecord, Scope},
     aws::{
         AccountStore, Begun, Claim, Claimed, Ending, Filter, IdempotencyKey, IdempotencyStore, JobStore,
         KindStore, PaceStore, Table,
@@ -307,24 +307,11 @@ pub async fn an_idempotency_key_is_used_once(table: Table) {
 pub async fn a_key_is_found_with_its_account(table: Table) {
     let accounts = AccountStore::new(table.clone());
     let t = now();
-    let account = Account {
-        id: account(),
-        name: "someone".into(),
-        is_active: false,
-        webhook_secret: WebhookSecret::mint([7; 32]),
-        created_at: t,
-    };
+    let account = Account { is_active: false, ..Account::open(account(), "someone", [7; 32], t) };
     let key = ApiKey::mint(account.id, id::mint(t, rand::random()), rand::random());
     assert!(accounts.caller(&key, t).await.unwrap().is_none());
-    let record = KeyRecord {
-        account: account.id,
-        id: key.id,
-        name: "test".into(),
-        digest: key.digest(),
-        scopes: [Scope::JobsRead].into_iter().collect(),
-        valid_until: Some(t + MINUTE),
-        created_at: t,
-    };
+    let scopes = [Scope::JobsRead].into_iter().collect();
+    let record = KeyRecord { valid_until: Some(t + MINUTE), ..KeyRecord::of(&key, "test", scopes, t) };
     accounts.put_key(&record).await.unwrap();
     assert!(accounts.caller(&key, t).await.unwrap().is_none(), "a key without an account");
     accounts.put_account(&account).await.unwrap();

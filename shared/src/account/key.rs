@@ -100,6 +100,20 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// What is kept of a new key, which never ends by itself.
+    #[must_use]
+    pub fn of(key: &ApiKey, name: impl Into<String>, scopes: Scopes, now: Time) -> Self {
+        Self {
+            account: key.account,
+            id: key.id,
+            name: name.into(),
+            digest: key.digest(),
+            scopes,
+            valid_until: None,
+            created_at: now,
+        }
+    }
+
     /// Whether `key` is this one and still good at `now`. Takes the same time whatever the secret is.
     #[must_use]
     pub fn opens_for(&self, key: &ApiKey, now: Time) -> bool {
@@ -121,15 +135,7 @@ mod tests {
     }
 
     fn record(key: &ApiKey, valid_until: Option<Time>) -> KeyRecord {
-        KeyRecord {
-            account: key.account,
-            id: key.id,
-            name: "test".into(),
-            digest: key.digest(),
-            scopes: Scopes::default(),
-            valid_until,
-            created_at: Time::from_millis(0),
-        }
+        KeyRecord { valid_until, ..KeyRecord::of(key, "test", Scopes::default(), Time::from_millis(0)) }
     }
 
     proptest! {
