@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod query;
 mod route;
+mod serve;
 mod unambiguous;
 
 use std::{sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ pub use auth::Caller;
 pub use body::{Contract, JsonBody, fingerprint};
 pub use query::{Named, Query};
 pub use route::{Access, ROUTES, Route};
+pub use serve::serve;
 
 use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};
 

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     crash::undisturbed,
-    stack::{PATIENCE, stack},
+    stack::{PATIENCE, Stack, stack},
 };
 
 #[tokio::test]
@@ -104,6 +105,7 @@ async fn the_ladder_stands_behind_the_gateway() {
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         assert_eq!(answer.headers["x-request-id"], answer.body["request_id"].as_str().unwrap());
     }
+    assert_eq!(raw_query(stack, "cursor=<x>\"|").await, 400);
     let heartbeat = stack.send(Method::GET, "/heartbeat", &[], None).await;
     assert_eq!((heartbeat.status, &heartbeat.body["status"]), (200, &json!("ok")));
     let large = json!({"kind": "echo", "payload": "x".repeat(256 * 1024)});
@@ -113,4 +115,18 @@ async fn the_ladder_stands_behind_the_gateway() {
     let job = stack.outcome(&accepted.id(), PATIENCE).await;
     assert_eq!(job["result"], nearly["payload"]);
     assert_eq!(job["error"], Value::Null);
+}
+
+/// The status of a list asked for with a query as no URI library would write it: by hand, over a socket.
+async fn raw_query(stack: &Stack, query: &str) -> u16 {
+    let (host, path) = stack.url.trim_start_matches("http://").split_once('/').unwrap();
+    let mut socket = tokio::net::TcpStream::connect(host).await.unwrap();
+    let request = format!(
+        "GET /{path}/v1/jobs?{query} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+        stack.tenant_key
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap().parse().unwrap()
 }

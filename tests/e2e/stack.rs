@@ -12,9 +12,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What `stack.json` says.
 #[derive(Debug)]
 pub struct Stack {
-    url: String,
+    pub url: String,
     operator_key: String,
-    tenant_key: String,
+    pub tenant_key: String,
     pub endpoint: String,
     pub table: String,
     http: Client,

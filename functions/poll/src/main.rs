@@ -5,6 +5,7 @@ use shared::{
     aws::connect,
     clock::Clock,
     config::{PollConfig, environment},
+    gate::serve,
     telemetry::{self, Metrics},
 };
 
@@ -14,5 +15,5 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = PollConfig::read(&environment)?;
     let app = App::new(connect(&environment)?, config, Clock::system(), Metrics::stdout());
     app.prime().await;
-    lambda_http::run(poll::router(app)).await
+    serve(poll::router(app)).await
 }

@@ -4,6 +4,7 @@ use shared::{
     aws::connect,
     clock::Clock,
     config::{SubmitConfig, environment},
+    gate::serve,
     telemetry::{self, Metrics},
 };
 use submit::App;
@@ -14,5 +15,5 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = SubmitConfig::read(&environment)?;
     let app = App::new(connect(&environment)?, config, Clock::system(), Metrics::stdout());
     app.prime().await;
-    lambda_http::run(submit::router(app)).await
+    serve(submit::router(app)).await
 }
