@@ -19,6 +19,8 @@ pub struct Account {
     pub is_active: bool,
     /// Signs what goes to its targets (`whsec_…`, <https://www.standardwebhooks.com>).
     pub webhook_secret: WebhookSecret,
+    /// How many of its jobs may run at once, if it isn't what the stack says for all.
+    pub max_running: Option<u32>,
     /// When it was made.
     pub created_at: Time,
 }
@@ -28,7 +30,7 @@ impl Account {
     #[must_use]
     pub fn open(id: AccountId, name: impl Into<String>, random: [u8; 32], now: Time) -> Self {
         let webhook_secret = WebhookSecret::mint(random);
-        Self { id, name: name.into(), is_active: true, webhook_secret, created_at: now }
+        Self { id, name: name.into(), is_active: true, webhook_secret, max_running: None, created_at: now }
     }
 }
 

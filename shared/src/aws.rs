@@ -14,14 +14,16 @@ mod key;
 mod kinds;
 mod paces;
 mod queue;
+mod slots;
 mod table;
 
 pub use accounts::AccountStore;
 pub use connect::{Clients, Trust, connect, http_client, prime};
 pub use error::Error;
 pub use idempotency::{Begun, IdempotencyKey, IdempotencyStore};
-pub use jobs::{Claim, Claimed, Ending, Filter, JobPage, JobStore};
+pub use jobs::{Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing, Reopened};
 pub use kinds::{CachedKind, KindStore};
 pub use paces::PaceStore;
-pub use queue::{JobQueue, Visibility};
+pub use queue::{JobQueue, Outgoing, Visibility};
+pub use slots::{Slot, SlotStore};
 pub use table::Table;

@@ -80,6 +80,8 @@ pub struct WorkerConfig {
     pub timing: Timing,
     /// `ALLOW_PRIVATE_TARGETS`: whether targets may be at private, loopback and link-local addresses. `false` unless it says `true`.
     pub allow_private_targets: bool,
+    /// `MAX_RUNNING`: how many jobs of one account run at once, where the account says nothing itself. Unset or 0: any number.
+    pub max_running: Option<u32>,
 }
 
 impl WorkerConfig {
@@ -98,6 +100,13 @@ impl WorkerConfig {
                 Some("false") | None => false,
                 Some(_) => {
                     return Err(ConfigError::Unfit("ALLOW_PRIVATE_TARGETS", "is neither true nor false"));
+                }
+            },
+            max_running: match vars("MAX_RUNNING").map(|value| value.parse()) {
+                None | Some(Ok(0)) => None,
+                Some(Ok(cap @ 1..=1000)) => Some(cap),
+                Some(_) => {
+                    return Err(ConfigError::Unfit("MAX_RUNNING", "is not a whole number from 0 to 1000"));
                 }
             },
         })
@@ -140,6 +149,7 @@ mod tests {
         assert!(!read(("", "")).unwrap().allow_private_targets);
         insta::assert_snapshot!(read(("QUEUE_URL", "")).unwrap_err(), @"the environment variable QUEUE_URL is not set");
         insta::assert_snapshot!(read(("TARGET_SECONDS_MAX", "1h")).unwrap_err(), @"the environment variable TARGET_SECONDS_MAX is not a whole number from 1 to 885");
+        insta::assert_snapshot!(read(("MAX_RUNNING", "-1")).unwrap_err(), @"the environment variable MAX_RUNNING is not a whole number from 0 to 1000");
         insta::assert_snapshot!(read(("ALLOW_PRIVATE_TARGETS", "1")).unwrap_err(), @"the environment variable ALLOW_PRIVATE_TARGETS is neither true nor false");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The time comes first in them (RFC 9562, section 5.7), so ids sort by the time at which they were made.
 
+use sha2::{Digest, Sha256};
 use type_safe_id::{StaticType, TypeSafeId};
 use uuid::Builder;
 
@@ -39,6 +40,17 @@ pub type Entropy = [u8; 10];
 pub fn mint<T: StaticType>(now: Time, entropy: Entropy) -> TypeSafeId<T> {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     TypeSafeId::from_uuid(Builder::from_unix_timestamp_millis(millis, &entropy).into_uuid())
+}
+
+/// The id of something that follows from what `parts` name, so that it is the same however often it is made.
+#[must_use]
+pub fn derived<T: StaticType>(at: Time, parts: &[&str]) -> TypeSafeId<T> {
+    // Lengths keep apart what would read alike in a row.
+    let sum = parts
+        .iter()
+        .fold(Sha256::new(), |sum, part| sum.chain_update(part.len().to_be_bytes()).chain_update(part));
+    let sum = sum.finalize();
+    mint(at, std::array::from_fn(|n| sum[n]))
 }
 
 /// When the thing with this id began: the id's first 48 bits are milliseconds since the epoch.

@@ -12,6 +12,7 @@
 //!    └── retry (of failed and cancelled jobs)
 //! ```
 
+pub mod agenda;
 mod attempt;
 mod claim;
 mod message;
@@ -26,7 +27,7 @@ use std::collections::BTreeMap;
 
 pub use attempt::{Attempt, AttemptOutcome, ErrorCode, JobError, Outcome};
 pub use claim::{Lease, Refusal, refusal};
-pub use message::{Message, NotAMessage};
+pub use message::{Ended, JobMessage, Message, NotAMessage, ScheduledRun};
 pub use pace::{Pace, retry_after};
 pub use policy::RetryPolicy;
 pub use status::Status;
@@ -78,6 +79,8 @@ pub struct Job {
     pub kept_until: Option<Time>,
     /// Whether its cancellation was asked for while it ran.
     pub cancel_requested: bool,
+    /// Who is told of its end.
+    pub callback_url: Option<String>,
     /// The client's own notes.
     pub metadata: Metadata,
     /// What the target answered, if it completed. JSON, as it came.
@@ -89,6 +92,39 @@ pub struct Job {
 }
 
 impl Job {
+    /// A job that waits for its first attempt, due at `run_at`; without priority, notes and callback.
+    #[must_use]
+    pub fn waiting(id: JobId, account: AccountId, kind: Name, max_attempts: u32, run_at: Time) -> Self {
+        Self {
+            id,
+            account,
+            kind,
+            status: Status::Queued,
+            priority: 0,
+            attempts: 0,
+            max_attempts,
+            run_at,
+            started_at: None,
+            attempt_started_at: None,
+            finished_at: None,
+            next_attempt_at: None,
+            expires_at: Timing::unfinished_expiry(run_at),
+            kept_until: None,
+            cancel_requested: false,
+            callback_url: None,
+            metadata: Metadata::new(),
+            result: None,
+            error: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// The message that sends it on its way.
+    #[must_use]
+    pub fn message(&self) -> JobMessage {
+        JobMessage::new(self.account, self.id, self.kind.clone())
+    }
+
     /// When the job was accepted.
     #[must_use]
     pub fn created_at(&self) -> Time {
@@ -98,20 +134,9 @@ impl Job {
     /// The job as it stood when it was accepted, for answering a repeated request as the first was answered.
     #[must_use]
     pub fn as_accepted(self) -> Self {
-        Self {
-            status: Status::Queued,
-            attempts: 0,
-            started_at: None,
-            attempt_started_at: None,
-            finished_at: None,
-            next_attempt_at: None,
-            expires_at: Timing::unfinished_expiry(self.run_at),
-            cancel_requested: false,
-            result: None,
-            error: None,
-            history: Vec::new(),
-            ..self
-        }
+        let Self { priority, kept_until, callback_url, metadata, .. } = self;
+        let accepted = Self::waiting(self.id, self.account, self.kind, self.max_attempts, self.run_at);
+        Self { priority, kept_until, callback_url, metadata, ..accepted }
     }
 
     /// Every attempt that is known, oldest first: those kept in the history, and the one that completed the job or runs.

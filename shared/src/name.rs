@@ -10,12 +10,27 @@ use serde::{Deserialize, Serialize};
 #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,63}$", examples("user.delete"))]
 pub struct Name(String);
 
+/// How names begin that only Tollgate itself gives.
+const OWN: &str = "tollgate.";
+
 /// A text that is not a [`Name`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit")]
 pub struct NotAName;
 
 impl Name {
+    /// One of the names that Tollgate keeps for itself: `tollgate.` and `part`.
+    #[must_use]
+    pub(crate) fn own(part: &'static str) -> Self {
+        Self(format!("{OWN}{part}"))
+    }
+
+    /// Whether Tollgate keeps it for itself.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.0.starts_with(OWN)
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

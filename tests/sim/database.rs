@@ -110,11 +110,21 @@ fn table() -> Value {
         "AttributeDefinitions": [
             {"AttributeName": "pk", "AttributeType": "S"},
             {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": "agenda", "AttributeType": "S"},
+            {"AttributeName": "rank", "AttributeType": "S"},
         ],
         "KeySchema": [
             {"AttributeName": "pk", "KeyType": "HASH"},
             {"AttributeName": "sk", "KeyType": "RANGE"},
         ],
+        "GlobalSecondaryIndexes": [{
+            "IndexName": "agenda",
+            "KeySchema": [
+                {"AttributeName": "agenda", "KeyType": "HASH"},
+                {"AttributeName": "rank", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due_at"]},
+        }],
     })
 }
 

@@ -30,11 +30,18 @@ pub struct Options {
     pub allow_private_targets: bool,
     /// How often a message is received before it goes to the dead letters.
     pub max_receives: u32,
+    /// How many jobs of one account run at once.
+    pub max_running: Option<u32>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { target: Duration::from_secs(10), allow_private_targets: true, max_receives: 1000 }
+        Self {
+            target: Duration::from_secs(10),
+            allow_private_targets: true,
+            max_receives: 1000,
+            max_running: None,
+        }
     }
 }
 
@@ -136,6 +143,7 @@ impl Stack {
             dead_letter_queue_url: self.aws.queue_url(DEAD_LETTERS),
             timing: self.timing,
             allow_private_targets: self.options.allow_private_targets,
+            max_running: self.options.max_running,
         };
         Worker::new(self.clients(), config, self.clock(), self.metrics())
     }

@@ -7,6 +7,7 @@ mod jobs;
 mod kinds;
 mod ladder;
 mod logs;
+mod order;
 mod outage;
 mod tenants;
 mod worker;

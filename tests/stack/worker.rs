@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use shared::aws::Ended;
 use sim::{DEAD_LETTERS, Delivery, EventSource, JOBS, KillSwitch, Killed, Options, Stack, run_until_killed};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -11,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Dies at each of its calls in turn, before and after the call's effect.
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_dies_anywhere_loses_nothing() {
-    for nth in 1..=6 {
+    for nth in 1..=7 {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = Stack::new().await;
             let tenant = stack.tenant();
@@ -48,7 +49,7 @@ async fn a_job_that_kills_every_worker_fails_visibly() {
     let run = source
         .run_until_idle(HOUR, async |event| {
             // The claim goes through, and nothing after it.
-            let switch = KillSwitch::after(2);
+            let switch = KillSwitch::after(3);
             run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
         })
         .await;
@@ -94,7 +95,7 @@ async fn a_slow_attempt_cannot_overwrite_a_later_one() {
     let claim = |owner: &'static str| {
         let (now, lease) = (stack.now(), stack.now() + MINUTE);
         let (jobs, id) = (jobs.clone(), id.parse().unwrap());
-        async move { jobs.claim(account, id, owner, now, lease).await.unwrap() }
+        async move { jobs.claim(account, id, owner, now, lease, None).await.unwrap() }
     };
     let shared::aws::Claim::Claimed(slow) = claim("slow").await else { panic!() };
     tokio::time::sleep(2 * MINUTE).await;
@@ -103,9 +104,9 @@ async fn a_slow_attempt_cannot_overwrite_a_later_one() {
         result: serde_json::value::to_raw_value(result).unwrap(),
         expires_at: stack.now() + HOUR,
     };
-    assert!(!jobs.end(&slow.job, "slow", end("slow"), stack.now()).await.unwrap());
-    assert!(jobs.end(&later.job, "later", end("later"), stack.now()).await.unwrap());
-    assert!(!jobs.end(&slow.job, "slow", end("slow"), stack.now()).await.unwrap());
+    assert_eq!(jobs.end(&slow.job, "slow", end("slow"), stack.now()).await.unwrap(), Ended::Lost);
+    assert_eq!(jobs.end(&later.job, "later", end("later"), stack.now()).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&slow.job, "slow", end("slow"), stack.now()).await.unwrap(), Ended::Lost);
     assert_eq!(tenant.job(&id).await.body["result"], "later");
 }
 
@@ -199,9 +200,9 @@ async fn a_payload_that_cannot_be_read_is_a_visible_attempt_and_soon_another() {
     let tenant = stack.tenant();
     let payload = json!("x".repeat(2000));
     let id = tenant.submit("echo", payload.clone()).await.id().to_owned();
-    // The kind first, then the payload, three tries each.
+    // The kind and the account first, then the payload, three tries each.
     stack.aws.inject(sim::Plan::new(|operation, n| {
-        if operation == "GetItem" && (2..5).contains(&n) { sim::Fault::Throttle } else { sim::Fault::None }
+        if operation == "GetItem" && (3..6).contains(&n) { sim::Fault::Throttle } else { sim::Fault::None }
     }));
     let start = stack.now();
     assert!(stack.work(HOUR).await.emptied);
@@ -227,7 +228,7 @@ async fn an_attempt_whose_worker_died_is_shown_as_such() {
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
     let source = EventSource::new(&stack.aws, JOBS, 10);
     let worker = stack.worker();
-    let switch = KillSwitch::after(2);
+    let switch = KillSwitch::after(3);
     source
         .deliver_once(async |event| {
             run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)

@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
     aws::{
-        AccountStore, Begun, Claim, Claimed, Ending, Filter, IdempotencyKey, IdempotencyStore, JobStore,
-        KindStore, PaceStore, Table,
+        AccountStore, Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore,
+        JobStore, KindStore, PaceStore, Table,
     },
     id::{self, AccountId, JobId},
-    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Pace, Payload, Refusal, Status, Timing},
+    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Pace, Payload, Refusal, Status},
     kind::KindSpec,
     name::Name,
     time::Time,
@@ -48,27 +48,8 @@ fn now() -> Time {
 }
 
 fn job(account: AccountId, at: Time) -> Job {
-    Job {
-        id: id::mint(at, rand::random()),
-        account,
-        kind: "echo".parse().unwrap(),
-        status: Status::Queued,
-        priority: 0,
-        attempts: 0,
-        max_attempts: 2,
-        run_at: at,
-        started_at: None,
-        attempt_started_at: None,
-        finished_at: None,
-        next_attempt_at: None,
-        expires_at: Timing::unfinished_expiry(at),
-        kept_until: None,
-        cancel_requested: false,
-        metadata: [("a".to_owned(), "b".to_owned())].into(),
-        result: None,
-        error: None,
-        history: Vec::new(),
-    }
+    let job = Job::waiting(id::mint(at, rand::random()), account, "echo".parse().unwrap(), 2, at);
+    Job { metadata: [("a".to_owned(), "b".to_owned())].into(), ..job }
 }
 
 fn json(text: &str) -> Box<RawValue> {
@@ -82,19 +63,19 @@ fn account() -> AccountId {
 /// A job that is in the table.
 async fn put(jobs: &JobStore, payload: &str) -> Job {
     let job = job(account(), now());
-    jobs.put(&job, &Payload(json(payload))).await.unwrap();
+    jobs.put(&job, &Payload(json(payload)), None).await.unwrap();
     job
 }
 
 async fn claimed(jobs: &JobStore, job: &Job, me: &str, at: Time) -> Claimed {
-    match jobs.claim(job.account, job.id, me, at, at + MINUTE).await.unwrap() {
+    match jobs.claim(job.account, job.id, me, at, at + MINUTE, None).await.unwrap() {
         Claim::Claimed(claimed) => *claimed,
         other => panic!("{other:?}"),
     }
 }
 
 async fn refused(jobs: &JobStore, job: &Job, at: Time) -> Refusal {
-    match jobs.claim(job.account, job.id, "another", at, at + MINUTE).await.unwrap() {
+    match jobs.claim(job.account, job.id, "another", at, at + MINUTE, None).await.unwrap() {
         Claim::Refused(refusal, _, _) => refusal,
         other => panic!("{other:?}"),
     }
@@ -121,7 +102,7 @@ pub async fn a_job_is_put_claimed_and_completed(table: Table) {
     );
     assert_eq!((held.job.attempt_started_at, &held.job.metadata), (Some(t), &job.metadata));
     let ending = Ending::Completed { result: json("[1]"), expires_at: t + MINUTE };
-    assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
+    assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
     let done = find(&jobs, &job).await;
     assert_eq!(
         (done.status, done.result.unwrap().get(), done.finished_at),
@@ -130,7 +111,7 @@ pub async fn a_job_is_put_claimed_and_completed(table: Table) {
     assert_eq!(refused(&jobs, &job, t + 2 * MINUTE).await, Refusal::Done);
     assert!(jobs.find(job.account, job.id, true, t + 2 * MINUTE).await.unwrap().is_none());
     let unknown: JobId = id::mint(t, rand::random());
-    assert!(matches!(jobs.claim(job.account, unknown, "me", t, t).await.unwrap(), Claim::Unknown));
+    assert!(matches!(jobs.claim(job.account, unknown, "me", t, t, None).await.unwrap(), Claim::Unknown));
 }
 
 pub async fn a_held_job_is_not_claimed_again_before_its_lease_ends(table: Table) {
@@ -142,9 +123,9 @@ pub async fn a_held_job_is_not_claimed_again_before_its_lease_ends(table: Table)
     let later = claimed(&jobs, &job, "later", t + MINUTE).await;
     assert_eq!(later.job.attempts, 2);
     let ending = || Ending::Completed { result: json("1"), expires_at: t + 10 * MINUTE };
-    assert!(!jobs.end(&slow.job, "slow", ending(), t).await.unwrap());
-    assert!(jobs.end(&later.job, "later", ending(), t).await.unwrap());
-    assert!(!jobs.end(&slow.job, "slow", ending(), t).await.unwrap());
+    assert_eq!(jobs.end(&slow.job, "slow", ending(), t).await.unwrap(), Ended::Lost);
+    assert_eq!(jobs.end(&later.job, "later", ending(), t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&slow.job, "slow", ending(), t).await.unwrap(), Ended::Lost);
 }
 
 pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
@@ -153,7 +134,7 @@ pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
     let ending = Ending::Queued { attempt: failure(1, t), due_at: t + MINUTE };
-    assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
+    assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
     let waiting = find(&jobs, &job).await;
     assert_eq!((waiting.status, waiting.next_attempt_at), (Status::Queued, Some(t + MINUTE)));
     assert_eq!(
@@ -172,14 +153,14 @@ pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
     claimed(&jobs, &job, "1", t).await;
     claimed(&jobs, &job, "2", t + MINUTE).await;
     let Claim::Refused(Refusal::Exhausted, seen, lease) =
-        jobs.claim(job.account, job.id, "3", t + 2 * MINUTE, t).await.unwrap()
+        jobs.claim(job.account, job.id, "3", t + 2 * MINUTE, t, None).await.unwrap()
     else {
         panic!()
     };
     let error = || JobError::new(ErrorCode::WorkerCrashed, "gone");
     let later = t + 5 * MINUTE;
-    assert!(jobs.give_up(&seen, &lease, error(), later, t + 2 * MINUTE).await.unwrap());
-    assert!(!jobs.give_up(&seen, &lease, error(), later, t + 2 * MINUTE).await.unwrap());
+    assert!(jobs.give_up(&seen, &lease, "end", error(), later, t + 2 * MINUTE).await.unwrap());
+    assert!(!jobs.give_up(&seen, &lease, "late", error(), later, t + 2 * MINUTE).await.unwrap());
     let failed = find(&jobs, &job).await;
     assert_eq!((failed.status, failed.error, failed.history.len()), (Status::Failed, Some(error()), 1));
 }
@@ -188,14 +169,14 @@ pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
 pub async fn the_same_call_twice_changes_nothing(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
-    jobs.put(&job, &Payload(json("1"))).await.unwrap();
+    jobs.put(&job, &Payload(json("1")), None).await.unwrap();
     let t = now();
     let first = claimed(&jobs, &job, "me", t).await;
     let second = claimed(&jobs, &job, "me", t).await;
     assert_eq!((first.job.attempts, second.job.attempts), (1, 1));
     let ending = || Ending::Completed { result: json("1"), expires_at: t + MINUTE };
-    assert!(jobs.end(&first.job, "me", ending(), t).await.unwrap());
-    assert!(jobs.end(&first.job, "me", ending(), t).await.unwrap());
+    assert_eq!(jobs.end(&first.job, "me", ending(), t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&first.job, "me", ending(), t).await.unwrap(), Ended::Yes);
     assert_eq!(find(&jobs, &job).await.attempts, 1);
 }
 
@@ -218,7 +199,7 @@ pub async fn large_payloads_and_results_come_back_whole(table: Table) {
     let held = claimed(&jobs, &job, "me", t).await;
     assert_eq!(held.payload.as_ref().unwrap().as_str(), large);
     let ending = Ending::Completed { result: json(&large), expires_at: t + MINUTE };
-    assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
+    assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
     assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large);
 }
 
@@ -230,8 +211,8 @@ pub async fn a_slow_attempt_cannot_reach_a_later_ones_large_result(table: Table)
     let later = claimed(&jobs, &job, "later", t + MINUTE).await;
     let large = |letter: &str| json(&format!("{:?}", letter.repeat(5000)));
     let ending = |letter| Ending::Completed { result: large(letter), expires_at: t + 10 * MINUTE };
-    assert!(jobs.end(&later.job, "later", ending("b"), t + MINUTE).await.unwrap());
-    assert!(!jobs.end(&slow.job, "slow", ending("a"), t + MINUTE).await.unwrap());
+    assert_eq!(jobs.end(&later.job, "later", ending("b"), t + MINUTE).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&slow.job, "slow", ending("a"), t + MINUTE).await.unwrap(), Ended::Lost);
     assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large("b").get());
 }
 
@@ -239,12 +220,12 @@ pub async fn a_long_history_stays_bounded(table: Table) {
     let jobs = JobStore::new(table);
     let mut job = job(account(), now());
     job.max_attempts = 100;
-    jobs.put(&job, &Payload(json("1"))).await.unwrap();
+    jobs.put(&job, &Payload(json("1")), None).await.unwrap();
     let t = now();
     for number in 1..=25 {
         let held = claimed(&jobs, &job, &number.to_string(), t).await;
         let ending = Ending::Queued { attempt: failure(number, t), due_at: t };
-        assert!(jobs.end(&held.job, &number.to_string(), ending, t).await.unwrap());
+        assert_eq!(jobs.end(&held.job, &number.to_string(), ending, t).await.unwrap(), Ended::Yes);
     }
     let numbers: Vec<_> = find(&jobs, &job).await.history.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, (6..=25).collect::<Vec<_>>());
@@ -257,7 +238,7 @@ pub async fn jobs_are_listed_newest_first_over_all_partitions(table: Table) {
     let mut ids = Vec::new();
     for n in 0..40 {
         let job = job(account, t + Duration::from_millis(n));
-        jobs.put(&job, &Payload(json("1"))).await.unwrap();
+        jobs.put(&job, &Payload(json("1")), None).await.unwrap();
         ids.insert(0, job.id);
     }
     let (mut listed, mut before) = (Vec::new(), None);
@@ -284,7 +265,7 @@ pub async fn waiting_jobs_of_a_kind_are_found(table: Table) {
     let held = claimed(&jobs, &job, "me", t).await;
     assert!(jobs.any_waiting(job.account, &job.kind, now()).await.unwrap());
     let ending = Ending::Completed { result: json("1"), expires_at: t + MINUTE };
-    assert!(jobs.end(&held.job, "me", ending, t).await.unwrap());
+    assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
     assert!(!jobs.any_waiting(job.account, &job.kind, now()).await.unwrap());
 }
 

@@ -5,26 +5,25 @@ use std::{sync::Arc, time::Duration};
 use rand::distr::{Alphanumeric, SampleString};
 use shared::{
     aws::{self, CachedKind, Claim, Claimed},
-    job::{ErrorCode, Job, JobError, Lease, Message, Outcome, Refusal, Timing},
-    kind::Target,
+    id::JobId,
+    job::{ErrorCode, Job, JobError, JobMessage, Outcome, Payload, Refusal, Timing},
+    kind::{Callback, Kind, Target},
     time::Time,
 };
 
 use crate::{
     Invocation, Worker,
+    errand::{Agenda, Crowd, Errand, What, again, idle, wait_for_slot},
     record::Delivery,
     report::Report,
     target::{HttpAttempt, NotAllowed},
 };
 
-/// When a message is looked at again that couldn't be worked on because the table didn't answer: ever later, or a long outage would use
-/// up its deliveries.
-fn after_outage(delivery: &Delivery) -> Duration {
-    Duration::from_secs(10) * 2u32.pow(delivery.count.saturating_sub(1).min(5))
-}
-
 /// When one is looked at again whose job isn't in the table: its row may be a moment behind. After the last it is dropped.
 const UNKNOWN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
+
+/// How often a long attempt looks whether its job was cancelled.
+const WATCH: Duration = Duration::from_secs(5);
 
 /// An attempt that was claimed.
 #[derive(Debug)]
@@ -39,78 +38,146 @@ pub struct Held {
     pub since: Time,
     /// Until when the claim holds.
     pub lease_until: Time,
+    /// Whether it was found on an agenda: then the message that ran it may be another job's.
+    pub listed: bool,
+}
+
+/// What came of asking for a job.
+enum Hold {
+    Held(Box<Held>),
+    /// It is another worker's, or has its outcome: a permit may be used for another job.
+    Elsewhere,
+    /// It can't be run, and this becomes of the message.
+    Not(Report),
+}
+
+/// A fresh token.
+pub fn token() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), 20)
+}
+
+/// A job's message on its way through an invocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    pub message: &'a JobMessage,
+    pub delivery: &'a Delivery,
+    pub invocation: Invocation<'a>,
 }
 
 impl Worker {
-    pub(crate) async fn attempt(
-        &self,
-        message: &Message,
-        delivery: &Delivery,
-        invocation: Invocation<'_>,
-    ) -> Report {
-        match self.hold(message, delivery, invocation).await {
-            Ok(Ok(held)) => {
-                let outcome = self.run(&held, delivery, invocation).await;
-                self.settle(held, outcome, invocation).await
-            }
-            Ok(Err(report)) => report,
+    pub(crate) async fn attempt(&self, task: Task<'_>, errand: Errand) -> Report {
+        let held = match errand.what {
+            What::Nothing(report) => return report,
+            What::Own => self.hold(task, task.message.id, None).await,
+            What::Best(first, agenda) => self.hold_best(task, first, &agenda).await,
+        };
+        let held = match held {
+            Ok(Hold::Held(held)) => *held,
+            Ok(Hold::Not(report)) => return report,
+            Ok(Hold::Elsewhere) => return idle(task.message, task.delivery, self.clock.now()),
             Err(error) => {
-                tracing::error!(request.id = invocation.request, account = %message.account, job = %message.id, cause = %error, "job could not be claimed");
-                Report::back_at(self.clock.now() + after_outage(delivery))
+                let JobMessage { account, id, .. } = task.message;
+                tracing::error!(request.id = task.invocation.request, %account, job = %id, cause = %error, "job could not be claimed");
+                return Report::after_outage(task.delivery, self.clock.now());
             }
+        };
+        if let Some(crowd) = errand.crowd
+            && !self.take_slot(&held, &crowd, task.invocation).await
+        {
+            return wait_for_slot(task.message, task.delivery, self.clock.now());
         }
+        let outcome = self.run(&held, task).await;
+        self.settle(held, outcome, task).await
     }
 
-    /// Claims the message's job, or says what becomes of the message instead.
-    async fn hold(
-        &self,
-        message: &Message,
-        delivery: &Delivery,
-        invocation: Invocation<'_>,
-    ) -> Result<Result<Held, Report>, aws::Error> {
+    /// Claims the best job of an agenda that nobody else was quicker to claim.
+    async fn hold_best(&self, task: Task<'_>, first: JobId, agenda: &Agenda) -> Result<Hold, aws::Error> {
+        let mut candidate = Some(first);
+        while let Some(id) = candidate {
+            let hold = self.hold(task, id, Some(agenda)).await?;
+            let collided = matches!(hold, Hold::Elsewhere);
+            self.note_claim(collided);
+            if !collided {
+                return Ok(hold);
+            }
+            candidate = agenda.next();
+        }
+        Ok(Hold::Elsewhere)
+    }
+
+    /// Claims a job, or says what becomes of the message instead.
+    async fn hold(&self, task: Task<'_>, id: JobId, agenda: Option<&Agenda>) -> Result<Hold, aws::Error> {
+        let Task { message, delivery, invocation } = task;
         let kind = self.kinds.cached(&message.kind, self.clock.now()).await?;
         let now = self.clock.now();
         let timeout = kind.as_ref().map_or(Duration::ZERO, |kind| kind.kind.spec.timeout(self.timing));
         if !Timing::may_start(now, timeout, invocation.deadline) {
-            return Ok(Err(Report::back_at(now)));
+            return Ok(Hold::Not(Report::back_at(now)));
         }
-        let owner = Alphanumeric.sample_string(&mut rand::rng(), 20);
+        let owner = token();
         let lease_until = Timing::lease_until(invocation.deadline);
-        match self.jobs.claim(message.account, message.id, &owner, now, lease_until).await? {
+        let listing = agenda.and_then(|agenda| agenda.listing(id));
+        match self.jobs.claim(message.account, id, &owner, now, lease_until, listing.as_ref()).await? {
             Claim::Claimed(claimed) => {
-                Ok(Ok(Held { claimed: *claimed, kind, owner, since: now, lease_until }))
+                let listed = listing.is_some();
+                Ok(Hold::Held(Box::new(Held {
+                    claimed: *claimed,
+                    kind,
+                    owner,
+                    since: now,
+                    lease_until,
+                    listed,
+                })))
             }
-            Claim::Refused(refusal, job, lease) => {
-                self.refused(refusal, &job, &lease, kind.as_deref(), now).await.map(Err)
+            Claim::Refused(Refusal::Exhausted, job, lease) => {
+                self.give_up(&job, &lease, kind.as_deref(), now).await.map(Hold::Not)
             }
+            Claim::Refused(..) | Claim::Unknown if agenda.is_some() => Ok(Hold::Elsewhere),
+            Claim::Refused(Refusal::NotYet(until), ..) => {
+                let until = until.max(now + Duration::from_secs(1));
+                Ok(Hold::Not(again(message.clone(), until, delivery, now)))
+            }
+            Claim::Refused(Refusal::Done, ..) => Ok(Hold::Not(Report::done())),
             Claim::Unknown => {
                 let again = UNKNOWN.get(delivery.count.saturating_sub(1) as usize);
                 if again.is_none() {
                     tracing::warn!(request.id = invocation.request, account = %message.account, job = %message.id, "message of an unknown job dropped");
                 }
-                Ok(Err(again.map_or_else(Report::dropped, |pause| Report::back_at(now + *pause))))
+                Ok(Hold::Not(again.map_or_else(Report::dropped, |pause| Report::back_at(now + *pause))))
             }
         }
     }
 
-    async fn refused(
-        &self,
-        refusal: Refusal,
-        job: &Job,
-        lease: &Lease,
-        kind: Option<&CachedKind>,
-        now: Time,
-    ) -> Result<Report, aws::Error> {
-        match refusal {
-            Refusal::Done => Ok(Report::done()),
-            Refusal::NotYet(until) => Ok(Report::back_at(until.max(now + Duration::from_secs(1)))),
-            Refusal::Exhausted => self.give_up(job, lease, kind, now).await,
+    /// Puts a claimed job into one of its account's slots, or gives it back if the last one was taken meanwhile. A job that could be given
+    /// back by nobody is free when its lease ends.
+    async fn take_slot(&self, held: &Held, crowd: &Crowd, invocation: Invocation<'_>) -> bool {
+        let job = &held.claimed.job;
+        let taken = async {
+            while let Some(slot) = crowd.next() {
+                if self.slots.take(job.account, &slot, job.id, &held.owner, held.lease_until).await? {
+                    return Ok(true);
+                }
+            }
+            Ok::<_, aws::Error>(false)
+        };
+        let fault = match taken.await {
+            Ok(true) => return true,
+            Ok(false) => None,
+            Err(error) => Some(error),
+        };
+        let returned = self.jobs.hand_back(job, &held.owner, self.clock.now()).await;
+        if let Some(error) = fault.or(returned.err()) {
+            tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, cause = %error, "no slot could be taken");
         }
+        false
     }
 
     /// Takes the job to its kind's target.
-    async fn run(&self, held: &Held, delivery: &Delivery, invocation: Invocation<'_>) -> Outcome {
+    async fn run(&self, held: &Held, task: Task<'_>) -> Outcome {
         let Claimed { job, payload } = &held.claimed;
+        if job.cancel_requested {
+            return Outcome::Cancel;
+        }
         let Some(CachedKind { kind, .. }) = held.kind.as_deref() else {
             return fail(ErrorCode::KindUnknown, "its kind is not defined any more");
         };
@@ -119,11 +186,35 @@ impl Worker {
         }
         let payload = match payload {
             Ok(payload) => payload,
-            Err(error) => return self.unready(job, error, invocation),
+            Err(error) => return self.unready(job, error, task.invocation),
         };
-        let Target::Http { url, headers } = &kind.spec.target else {
-            return Outcome::Complete(payload.0.clone());
-        };
+        if kind.name == Callback::kind_name() {
+            return match serde_json::from_str::<Callback>(payload.as_str()) {
+                Ok(Callback { url, job: body }) => {
+                    self.post(held, kind, (&url, &Default::default(), &Payload(body)), task).await
+                }
+                Err(_) => fail(ErrorCode::TargetUnreachable, "the callback can't be read"),
+            };
+        }
+        match &kind.spec.target {
+            Target::Echo {} => Outcome::Complete(payload.0.clone()),
+            Target::Http { url, headers } => {
+                let outcome = self.post(held, kind, (url, headers, payload), task).await;
+                self.disable_if_gone(&outcome, kind, task.invocation).await;
+                outcome
+            }
+        }
+    }
+
+    /// Posts what the job brings, signed with its account's secret, unless the job is cancelled before the answer is there.
+    async fn post(
+        &self,
+        held: &Held,
+        kind: &Kind,
+        (url, headers, payload): (&str, &shared::kind::Headers, &Payload),
+        task: Task<'_>,
+    ) -> Outcome {
+        let job = &held.claimed.job;
         let account = match self.accounts.account(job.account, held.since).await {
             Ok(Some(account)) => account,
             Ok(None) => {
@@ -132,11 +223,11 @@ impl Worker {
                     "its account is gone, and with it the signing secret",
                 );
             }
-            Err(error) => return self.unready(job, &error, invocation),
+            Err(error) => return self.unready(job, &error, task.invocation),
         };
         let now = self.clock.now();
-        let Some(timeout) = Timing::left_for_target(now, kind.spec.timeout(self.timing), invocation.deadline)
-        else {
+        let longest = kind.spec.timeout(self.timing);
+        let Some(timeout) = Timing::left_for_target(now, longest, task.invocation.deadline) else {
             return retry(ErrorCode::GatewayUnavailable, "the gateway had no time left for the target");
         };
         let attempt = HttpAttempt {
@@ -146,12 +237,27 @@ impl Worker {
             id: job.id,
             number: job.attempts,
             secret: &account.webhook_secret,
-            trace: delivery.trace.as_ref(),
+            trace: task.delivery.trace.as_ref(),
             timeout,
         };
-        let outcome = self.targets.post(attempt, now).await;
-        self.disable_if_gone(&outcome, kind, invocation).await;
-        outcome
+        tokio::select! {
+            outcome = self.targets.post(attempt, now) => outcome,
+            () = self.cancelled(job) => Outcome::Cancel,
+        }
+    }
+
+    /// Resolves when the job's cancellation was asked for. A short attempt is over before the first look, which costs half a read unit.
+    async fn cancelled(&self, job: &Job) {
+        loop {
+            tokio::time::sleep(WATCH).await;
+            match self.jobs.cancel_requested(job.account, job.id).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(account = %job.account, job = %job.id, cause = %error, "no look at a cancellation")
+                }
+            }
+        }
     }
 
     /// The target was not asked, because what it takes to ask it could not be read.
@@ -160,12 +266,7 @@ impl Worker {
         retry(ErrorCode::GatewayUnavailable, "the gateway could not read what the target needs")
     }
 
-    async fn disable_if_gone(
-        &self,
-        outcome: &Outcome,
-        kind: &shared::kind::Kind,
-        invocation: Invocation<'_>,
-    ) {
+    async fn disable_if_gone(&self, outcome: &Outcome, kind: &Kind, invocation: Invocation<'_>) {
         if !matches!(outcome, Outcome::Fail { http_status: Some(410), .. }) {
             return;
         }

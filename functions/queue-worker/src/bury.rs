@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use shared::{
-    aws::{self, CachedKind},
-    job::{ErrorCode, Job, JobError, Lease, Message, Status},
-    kind::KindSpec,
+    aws::{self, CachedKind, Outgoing},
+    job::{ErrorCode, Job, JobError, JobMessage, Lease, Message, Status},
+    kind::{Discipline, KindSpec},
     time::Time,
 };
 
-use crate::{Invocation, Worker, report::Report};
+use crate::{Invocation, Worker, attempt::token, report::Report};
 
 const AGAIN: Duration = Duration::from_secs(1);
 const OUTAGE: Duration = Duration::from_secs(30);
 
+fn ordered(kind: Option<&CachedKind>) -> bool {
+    kind.is_some_and(|kind| kind.kind.spec.discipline != Discipline::Standard)
+}
+
 impl Worker {
     /// A dead letter's job is finished as failed, unless it has its outcome, or a worker that may still finish it.
-    pub(crate) async fn bury(&self, message: &Message, invocation: Invocation<'_>) -> Report {
+    pub(crate) async fn bury(&self, message: &JobMessage, invocation: Invocation<'_>) -> Report {
         match self.try_bury(message).await {
             Ok(report) => report,
             Err(error) => {
@@ -26,7 +30,7 @@ impl Worker {
         }
     }
 
-    async fn try_bury(&self, message: &Message) -> Result<Report, aws::Error> {
+    async fn try_bury(&self, message: &JobMessage) -> Result<Report, aws::Error> {
         let now = self.clock.now();
         let kind = self.kinds.cached(&message.kind, now).await?;
         let Some((job, lease)) = self.jobs.inspect(message.account, message.id).await? else {
@@ -34,6 +38,11 @@ impl Worker {
         };
         let held_until = lease.lease_until.filter(|until| lease.status == Status::Running && *until > now);
         match held_until {
+            // As a permit it may still be wanted: a fresh one takes its place.
+            _ if lease.status.is_terminal() && ordered(kind.as_deref()) => {
+                let permit = JobMessage { due: None, looks: 0, ..message.clone() };
+                Ok(Report::sends(Outgoing::now(Message::Job(permit), None)))
+            }
             _ if lease.status.is_terminal() => Ok(Report::done()),
             Some(until) => Ok(Report::back_at(until)),
             None => self.give_up(&job, &lease, kind.as_deref(), now).await,
@@ -57,7 +66,9 @@ impl Worker {
         );
         let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
         tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, "job given up");
-        let given_up = self.jobs.give_up(job, lease, error, now + retention, now).await?;
+        let me = token();
+        self.announce(job, &me, None).await?;
+        let given_up = self.jobs.give_up(job, lease, &me, error, now + retention, now).await?;
         Ok(if given_up { Report::given_up(job, now) } else { Report::back_at(now + AGAIN) })
     }
 }

@@ -5,25 +5,34 @@
 
 mod attempt;
 mod bury;
+mod callback;
+mod errand;
 mod record;
 mod report;
 mod settle;
 mod target;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
-    aws::{AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, Table, Visibility, prime},
+    aws::{
+        AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, SlotStore, Table, Visibility, prime,
+    },
     clock::Clock,
     config::WorkerConfig,
-    job::{NotAMessage, Timing},
-    kind::Target,
+    job::{Message, NotAMessage, Timing},
     telemetry::Metrics,
     time::Time,
 };
 
+use attempt::Task;
+use errand::Errand;
 use record::Delivery;
 use report::Report;
 use target::Targets;
@@ -38,9 +47,14 @@ pub struct Worker {
     kinds: KindStore,
     jobs: JobStore,
     paces: PaceStore,
+    slots: SlotStore,
     queue: JobQueue,
     dead_letters: JobQueue,
     targets: Targets,
+    /// Over how many portions of an agenda this worker and its like spread out.
+    spread: AtomicUsize,
+    /// How many jobs of an account run at once where it says nothing itself.
+    max_running: Option<u32>,
     timing: Timing,
     clock: Clock,
     metrics: Metrics,
@@ -64,10 +78,13 @@ impl Worker {
             accounts: Arc::new(AccountStore::new(table.clone())),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            paces: PaceStore::new(table),
+            paces: PaceStore::new(table.clone()),
+            slots: SlotStore::new(table),
             queue: JobQueue::new(clients.sqs.clone(), config.queue_url),
             dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),
             targets: Targets::new(config.allow_private_targets),
+            spread: AtomicUsize::new(1),
+            max_running: config.max_running,
             timing: config.timing,
             clock,
             metrics,
@@ -85,11 +102,14 @@ impl Worker {
         let deliveries: Vec<_> =
             event.records.into_iter().map(|record| Delivery::of(record, &self.dead_letters)).collect();
         self.look_up(&deliveries).await;
-        let reports = join_all(deliveries.iter().map(|delivery| self.work(delivery, invocation))).await;
-        let kept: Vec<_> =
-            deliveries.iter().zip(&reports).filter(|(_, report)| report.comes_back()).collect();
-        tokio::join!(self.hide(&kept), self.tell(&reports));
-        let failures = kept.iter().map(|(delivery, _)| {
+        let errands = self.errands(&deliveries).await;
+        let work =
+            deliveries.iter().zip(errands).map(|(delivery, errand)| self.work(delivery, errand, invocation));
+        let reports = join_all(work).await;
+        let all = || deliveries.iter().zip(&reports);
+        let kept: Vec<_> = all().filter(|(_, report)| report.comes_back()).collect();
+        let (unsent, (), ()) = tokio::join!(self.send(all()), self.hide(&kept), self.tell(&reports));
+        let failures = kept.into_iter().map(|(delivery, _)| delivery).chain(unsent).map(|delivery| {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier.clone_from(&delivery.message_id);
             failure
@@ -102,22 +122,21 @@ impl Worker {
     /// Reads what the batch has in common once, into the stores' caches, before its records ask for it side by side.
     async fn look_up(&self, deliveries: &[Delivery]) {
         let now = self.clock.now();
-        let messages = || deliveries.iter().filter_map(|delivery| delivery.message.as_ref().ok());
-        let kinds: BTreeSet<_> = messages().map(|message| &message.kind).collect();
-        let kinds = join_all(kinds.into_iter().map(|kind| self.kinds.cached(kind, now))).await;
-        let signed: BTreeSet<_> = kinds
-            .iter()
-            .filter_map(|kind| kind.as_ref().ok()?.as_ref())
-            .filter(|kind| matches!(kind.kind.spec.target, Target::Http { .. }))
-            .map(|kind| &kind.kind.name)
-            .collect();
-        let accounts =
-            messages().filter(|message| signed.contains(&message.kind)).map(|message| message.account);
-        let accounts: BTreeSet<_> = accounts.collect();
-        join_all(accounts.into_iter().map(|account| self.accounts.account(account, now))).await;
+        let jobs = || {
+            deliveries.iter().filter_map(|delivery| match &delivery.message {
+                Ok(Message::Job(job)) => Some(job),
+                _ => None,
+            })
+        };
+        let kinds: BTreeSet<_> = jobs().map(|job| &job.kind).collect();
+        let accounts: BTreeSet<_> = jobs().map(|job| job.account).collect();
+        tokio::join!(
+            join_all(kinds.into_iter().map(|kind| self.kinds.cached(kind, now))),
+            join_all(accounts.into_iter().map(|account| self.accounts.account(account, now))),
+        );
     }
 
-    async fn work(&self, delivery: &Delivery, invocation: Invocation<'_>) -> Report {
+    async fn work(&self, delivery: &Delivery, errand: Option<Errand>, invocation: Invocation<'_>) -> Report {
         match &delivery.message {
             // A newer sender's: for a worker of its version, once that is deployed.
             Err(NotAMessage::Version(_)) => Report::back_at(self.clock.now() + NEWER),
@@ -125,9 +144,21 @@ impl Worker {
                 tracing::warn!(request.id = invocation.request, sqs.message = delivery.message_id, %fault, "message dropped");
                 Report::dropped()
             }
-            Ok(message) if delivery.dead => self.bury(message, invocation).await,
-            Ok(message) => self.attempt(message, delivery, invocation).await,
+            Ok(Message::Job(message)) => match errand {
+                Some(errand) => self.attempt(Task { message, delivery, invocation }, errand).await,
+                None => self.bury(message, invocation).await,
+            },
+            Ok(Message::Ended(ended)) => self.call_back(ended, delivery, invocation).await,
+            Ok(Message::Schedule(_)) => Report::dropped(),
         }
+    }
+
+    /// Sends what takes the place of messages; those for which that failed come back when their visibility ends.
+    async fn send<'a>(&self, all: impl Iterator<Item = (&'a Delivery, &'a Report)>) -> Vec<&'a Delivery> {
+        let (deliveries, outgoing): (Vec<_>, Vec<_>) =
+            all.filter_map(|(delivery, report)| Some((delivery, report.outgoing()?.clone()))).unzip();
+        let sent = self.queue.send_all(&outgoing).await;
+        deliveries.into_iter().zip(sent).filter(|(_, sent)| !sent).map(|(delivery, _)| delivery).collect()
     }
 
     /// Says when messages come back. If that can't be said, they do when their visibility ends.

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use shared::{
+    aws::Outgoing,
     id::AccountId,
     job::{AttemptOutcome, Job, Pace},
     name::Name,
@@ -11,7 +12,7 @@ use shared::{
     time::Time,
 };
 
-use crate::Worker;
+use crate::{Worker, record::Delivery};
 
 /// What came of a message.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub struct Report {
     run: Option<Run>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Fate {
     /// Nothing is left to do.
     Done,
@@ -28,6 +29,8 @@ enum Fate {
     Dropped,
     /// It comes back, then or when its visibility ends.
     Back(Option<Time>),
+    /// Another takes its place: a new one, which waits outside of what is in flight and is counted and kept from anew.
+    Sends(Box<Outgoing>),
 }
 
 /// What an attempt was.
@@ -50,33 +53,43 @@ pub struct Run {
 }
 
 impl Report {
+    const fn of(fate: Fate) -> Self {
+        Self { fate, run: None }
+    }
+
     /// Nothing was left to do.
     pub const fn done() -> Self {
-        Self { fate: Fate::Done, run: None }
+        Self::of(Fate::Done)
     }
 
     /// The message was of no use.
     pub const fn dropped() -> Self {
-        Self { fate: Fate::Dropped, run: None }
+        Self::of(Fate::Dropped)
     }
 
     /// The message comes back when its visibility ends.
     pub const fn back() -> Self {
-        Self { fate: Fate::Back(None), run: None }
+        Self::of(Fate::Back(None))
     }
 
     /// The message comes back at `due`, whenever the batch is done.
     pub const fn back_at(due: Time) -> Self {
-        Self { fate: Fate::Back(Some(due)), run: None }
+        Self::of(Fate::Back(Some(due)))
     }
 
-    /// An attempt ended, and the job is tried again at `due` if there is one.
-    pub const fn ran(run: Run, due: Option<Time>) -> Self {
-        let fate = match due {
-            Some(_) => Fate::Back(due),
-            None => Fate::Done,
-        };
-        Self { fate, run: Some(run) }
+    /// The message comes back because the table didn't answer: ever later, or a long outage would use up its deliveries.
+    pub fn after_outage(delivery: &Delivery, now: Time) -> Self {
+        Self::back_at(now + Duration::from_secs(10) * 2u32.pow(delivery.count.saturating_sub(1).min(5)))
+    }
+
+    /// Another message takes its place.
+    pub fn sends(outgoing: Outgoing) -> Self {
+        Self::of(Fate::Sends(Box::new(outgoing)))
+    }
+
+    /// The same, of an attempt that ended.
+    pub fn ran(self, run: Run) -> Self {
+        Self { run: Some(run), ..self }
     }
 
     /// The job failed without an attempt that ended.
@@ -91,7 +104,15 @@ impl Report {
             took,
             attempt: job.attempts,
         };
-        Self { fate: Fate::Done, run: Some(run) }
+        Self::done().ran(run)
+    }
+
+    /// The message that takes its place.
+    pub fn outgoing(&self) -> Option<&Outgoing> {
+        match &self.fate {
+            Fate::Sends(outgoing) => Some(outgoing),
+            _ => None,
+        }
     }
 
     /// Whether the message has to come back.
@@ -114,7 +135,7 @@ impl Worker {
     /// Tells metrics, and the paces behind `Retry-After`, of a batch: a line for each kind, a write for each account and kind.
     pub(crate) async fn tell(&self, reports: &[Report]) {
         let now = self.clock.now();
-        let dropped = reports.iter().filter(|report| report.fate == Fate::Dropped).count();
+        let dropped = reports.iter().filter(|report| matches!(report.fate, Fate::Dropped)).count();
         if dropped > 0 {
             self.metrics.emit(Record::new().count("MessagesDropped", dropped), now);
         }

@@ -2,23 +2,46 @@
 
 use serde_json::value::RawValue;
 use shared::{
-    aws::{CachedKind, Ending},
+    aws::{self, CachedKind, Ended, Ending, Outgoing},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
     kind::KindSpec,
     time::Time,
 };
 
 use crate::{
-    Invocation, Worker,
-    attempt::Held,
+    Worker,
+    attempt::{Held, Task},
     report::{Report, Run},
 };
 
 impl Worker {
-    pub(crate) async fn settle(&self, held: Held, outcome: Outcome, invocation: Invocation<'_>) -> Report {
+    pub(crate) async fn settle(&self, held: Held, outcome: Outcome, task: Task<'_>) -> Report {
         let now = self.clock.now();
         let job = &held.claimed.job;
         let decided = decide(job, held.kind.as_deref(), outcome, now, rand::random());
+        match self.conclude(&held, decided, task).await {
+            Ok((Ended::CancelRequested, _)) => {
+                // Asked for while the attempt ran, and it is not to be tried again.
+                let decided = decide(job, held.kind.as_deref(), Outcome::Cancel, now, 0.0);
+                match self.conclude(&held, decided, task).await {
+                    Ok((_, report)) => report,
+                    Err(error) => self.unrecorded(&held, &error, task),
+                }
+            }
+            Ok((_, report)) => report,
+            Err(error) => self.unrecorded(&held, &error, task),
+        }
+    }
+
+    /// Writes how an attempt ended, and says what becomes of its message.
+    async fn conclude(
+        &self,
+        held: &Held,
+        decided: Decided,
+        task: Task<'_>,
+    ) -> Result<(Ended, Report), aws::Error> {
+        let job = &held.claimed.job;
+        let now = self.clock.now();
         let run = Run {
             account: job.account,
             kind: job.kind.clone(),
@@ -28,22 +51,39 @@ impl Worker {
             took: now.since(job.run_at),
             attempt: job.attempts,
         };
-        tracing::info!(
-            request.id = invocation.request, account = %job.account, job = %job.id, kind = %job.kind, attempt = job.attempts,
-            outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str), ran_ms = run.ran.as_millis(), "attempt ended"
-        );
-        match self.jobs.end(job, &held.owner, decided.ending, now).await {
-            Ok(true) => Report::ran(run, decided.due),
-            Ok(false) => {
+        let next = decided.due.map(|due| Outgoing::at(job.message(), due, now, task.delivery.trace.clone()));
+        // The message of a listed job may have been used for another: a crash must not leave it without one.
+        if let Some(next) = next.as_ref().filter(|_| held.listed) {
+            self.queue.send(next).await?;
+        }
+        if decided.due.is_none() {
+            self.announce(job, &held.owner, task.delivery.trace.as_ref()).await?;
+        }
+        let ended = self.jobs.end(job, &held.owner, decided.ending, now).await?;
+        let (request, attempt) = (task.invocation.request, job.attempts);
+        let report = match ended {
+            Ended::Yes => {
+                tracing::info!(
+                    request.id = request, account = %job.account, job = %job.id, kind = %job.kind, attempt,
+                    outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str), ran_ms = run.ran.as_millis(), "attempt ended"
+                );
+                let next = next.filter(|_| !held.listed);
+                next.map_or_else(Report::done, Report::sends).ran(run)
+            }
+            Ended::Lost => {
                 // A later claim has the job, and its message is another delivery of this one: not to be deleted from under it.
-                tracing::warn!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, "attempt came too late");
+                tracing::warn!(request.id = request, account = %job.account, job = %job.id, attempt, "attempt came too late");
                 Report::back()
             }
-            Err(error) => {
-                tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "attempt could not be recorded");
-                Report::back_at(held.lease_until)
-            }
-        }
+            Ended::CancelRequested => Report::done(),
+        };
+        Ok((ended, report))
+    }
+
+    fn unrecorded(&self, held: &Held, error: &aws::Error, task: Task<'_>) -> Report {
+        let job = &held.claimed.job;
+        tracing::error!(request.id = task.invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "attempt could not be recorded");
+        Report::back_at(held.lease_until)
     }
 }
 
@@ -87,6 +127,16 @@ fn decide(job: &Job, kind: Option<&CachedKind>, outcome: Outcome, now: Time, ran
             ending: Ending::Completed { result, expires_at },
         },
         Outcome::Fail { error, http_status } => failed(http_status, error),
+        Outcome::Cancel => {
+            let error = JobError::new(ErrorCode::Cancelled, "it was cancelled while it ran");
+            let attempt = attempt(AttemptOutcome::Cancelled, None, error);
+            Decided {
+                outcome: AttemptOutcome::Cancelled,
+                code: Some(ErrorCode::Cancelled),
+                due: None,
+                ending: Ending::Cancelled { attempt, expires_at },
+            }
+        }
         Outcome::Retry { error, http_status, .. } if job.attempts >= job.max_attempts => {
             failed(http_status, error)
         }

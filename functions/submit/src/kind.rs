@@ -41,6 +41,10 @@ pub async fn put(
     JsonBody { value: spec, .. }: JsonBody<KindSpec>,
 ) -> Result<Response, Failure> {
     query.end()?;
+    if name.is_own() {
+        let detail = "begins with tollgate., as only the gateway's own do".to_owned();
+        return Err(Problem::InvalidParameter { name: "name", detail }.into());
+    }
     let violations = spec.violations(app.timing);
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());

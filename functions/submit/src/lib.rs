@@ -1,5 +1,7 @@
 //! Commands: what changes jobs and kinds. It may write the table and send to the queue.
 
+mod accept;
+mod control;
 mod idempotency;
 mod job;
 mod kind;
@@ -59,7 +61,11 @@ impl App {
 
 /// The routes and their description.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(job::submit)).routes(routes!(kind::put, kind::delete))
+    OpenApiRouter::new()
+        .routes(routes!(job::submit))
+        .routes(routes!(control::cancel))
+        .routes(routes!(control::retry))
+        .routes(routes!(kind::put, kind::delete))
 }
 
 /// The whole service.

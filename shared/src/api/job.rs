@@ -1,10 +1,14 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
     id::{AccountId, JobId},
     job::{Attempt, Job, JobError, Metadata, Payload, Status},
+    kind::target::check_address,
     name::Name,
+    schema::Violation,
     time::Time,
 };
 
@@ -21,6 +25,18 @@ pub struct JobRequest {
     #[serde(default)]
     #[schema(maximum = 9, default = 0)]
     pub priority: u8,
+    /// In how many seconds it is due, at most a year; without it and `run_at` it is due at once.
+    #[serde(default)]
+    #[schema(maximum = 31_536_000)]
+    pub delay_seconds: Option<u32>,
+    /// When it is due, at most a year from now; a time that has passed is now. Not together with `delay_seconds`.
+    #[serde(default)]
+    pub run_at: Option<Time>,
+    /// Who is told when it is completed, failed or cancelled: by a signed `POST` of the job, with retries, at an `https://` or `http://`
+    /// address.
+    #[serde(default)]
+    #[schema(max_length = 2000, examples("https://example.com/callbacks"))]
+    pub callback_url: Option<String>,
     /// Notes of your own.
     #[serde(default)]
     #[schema(schema_with = metadata_schema)]
@@ -29,6 +45,35 @@ pub struct JobRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     pub account: Option<AccountId>,
+}
+
+/// How far ahead a job can be due.
+const FURTHEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+impl JobRequest {
+    /// When the job is due, if it is accepted at `now`.
+    #[must_use]
+    pub fn run_at(&self, now: Time) -> Time {
+        let asked = self.delay_seconds.map(|seconds| now + Duration::from_secs(seconds.into()));
+        asked.or(self.run_at).map_or(now, |asked| asked.max(now))
+    }
+
+    /// Everything that is wrong with it that its schema can't say, with pointers below `prefix`.
+    #[must_use]
+    pub fn violations(&self, prefix: &str, now: Time) -> Vec<Violation> {
+        let violation = |member: &str, why: String| Violation::new(format!("{prefix}/{member}"), why);
+        let mut found = Vec::new();
+        if self.run_at.is_some() && self.delay_seconds.is_some() {
+            found.push(violation("run_at", "can't be given together with delay_seconds".to_owned()));
+        }
+        if self.run_at.is_some_and(|at| at > now + FURTHEST) {
+            found.push(violation("run_at", "is more than a year from now".to_owned()));
+        }
+        if let Some(Err(why)) = self.callback_url.as_deref().map(check_address) {
+            found.push(violation("callback_url", why.to_string()));
+        }
+        found
+    }
 }
 
 fn metadata_schema() -> utoipa::openapi::Schema {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{account::Scope, schema::Violation};
+use crate::{account::Scope, job::Status, schema::Violation};
 
 /// Everything that can be wrong with a request, or with Tollgate: one variant for each slug in RFC 9457's `type`, each with a section in
 /// `docs/problems.md`.
@@ -44,6 +44,10 @@ pub enum Problem {
     IdempotencyKeyReused,
     /// The first request with this `Idempotency-Key` is still under way.
     IdempotencyInProgress,
+    /// The job has its outcome, so that nothing can be cancelled.
+    JobFinished(Status),
+    /// The job can't be tried again, and this is why.
+    NotRetryable(&'static str),
     /// Jobs of this kind still wait, or it can't be ruled out.
     KindInUse,
     /// Something that Tollgate needs doesn't answer.
@@ -85,6 +89,8 @@ impl Problem {
             Self::IdempotencyInProgress => {
                 ("idempotency-in-progress", 409, "The first request is still under way")
             }
+            Self::JobFinished(_) => ("job-finished", 409, "The job has its outcome"),
+            Self::NotRetryable(_) => ("not-retryable", 409, "The job can't be tried again"),
             Self::KindInUse => ("kind-in-use", 409, "Jobs of this kind still wait"),
             Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
             Self::Internal => ("internal", 500, "Internal error"),
@@ -114,6 +120,8 @@ impl Problem {
                 "A request with this Idempotency-Key and another body was made within 24 hours; use a new key for a new request.".to_owned()
             }
             Self::IdempotencyInProgress => "Repeat this request in a second to get its answer.".to_owned(),
+            Self::JobFinished(status) => format!("The job is {status} already; there is nothing left to cancel."),
+            Self::NotRetryable(why) => format!("The job can't be tried again: {why}."),
             Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
             Self::Unavailable => "Nothing was lost and nothing was accepted; repeat the request.".to_owned(),
             Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
@@ -191,6 +199,8 @@ mod tests {
             Problem::InvalidBody(vec![Violation::new("/kind", "is required")]),
             Problem::IdempotencyKeyReused,
             Problem::IdempotencyInProgress,
+            Problem::JobFinished(Status::Completed),
+            Problem::NotRetryable("it did not fail and was not cancelled"),
             Problem::KindInUse,
             Problem::Unavailable,
             Problem::Internal,

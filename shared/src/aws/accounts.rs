@@ -32,6 +32,8 @@ struct AccountItem {
     name: String,
     is_active: bool,
     webhook_secret: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_running: Option<u32>,
     created_at: i64,
 }
 
@@ -70,12 +72,7 @@ impl AccountStore {
         let wanted =
             KeysAndAttributes::builder().set_keys(Some(keys.iter().map(Key::attributes).collect())).build();
         let wanted = wanted.map_err(|e| Error::Refused(e.to_string()))?;
-        let call = self.table.client.batch_get_item().request_items(&self.table.name, wanted);
-        let answer = call.send().await.map_err(|e| Error::of("BatchGetItem", &e))?;
-        if answer.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
-            return Err(Error::Unavailable("BatchGetItem: keys were left unprocessed".into()));
-        }
-        let mut items = answer.responses.unwrap_or_default().remove(&self.table.name).unwrap_or_default();
+        let mut items = self.table.batch_get(wanted).await?;
         let mut take = |key: &Key| {
             let at = items
                 .iter()
@@ -135,6 +132,7 @@ impl AccountStore {
             name: account.name.clone(),
             is_active: account.is_active,
             webhook_secret: account.webhook_secret.reveal().to_owned(),
+            max_running: account.max_running,
             created_at: account.created_at.millis(),
         };
         self.table.put(&Key::account(account.id), &item).await
@@ -157,9 +155,11 @@ impl AccountStore {
 }
 
 fn read_account(id: AccountId, item: Item) -> Result<Account, Error> {
-    let AccountItem { name, is_active, webhook_secret, created_at } = content("an account", item)?;
+    let AccountItem { name, is_active, webhook_secret, max_running, created_at } =
+        content("an account", item)?;
     let webhook_secret = WebhookSecret::from_text(webhook_secret);
-    Ok(Account { id, name, is_active, webhook_secret, created_at: Time::from_millis(created_at) })
+    let created_at = Time::from_millis(created_at);
+    Ok(Account { id, name, is_active, webhook_secret, max_running, created_at })
 }
 
 fn read_key(account: AccountId, id: KeyId, item: Item) -> Result<KeyRecord, Error> {

@@ -1,8 +1,12 @@
+mod agenda;
 mod claim;
+mod control;
 mod finish;
 mod item;
 mod list;
 mod waiting;
+
+use std::time::Duration;
 
 use super::{
     Error, Table,
@@ -12,11 +16,14 @@ use super::{
 use crate::{
     id::{AccountId, JobId},
     job::{Job, Lease, Payload},
+    kind::Rank,
     time::Time,
 };
 
+pub use agenda::Listing;
 pub use claim::{Claim, Claimed};
-pub use finish::Ending;
+pub use control::Reopened;
+pub use finish::{Ended, Ending};
 pub use list::{Filter, JobPage};
 
 use item::{Bulk, JobItem};
@@ -29,6 +36,10 @@ const INLINE_PAYLOAD: usize = 512;
 
 /// The largest result that stays in its job's item, in bytes: it is written once, and a poll reads four kilobytes a unit.
 const INLINE_RESULT: usize = 3 * 1024;
+
+/// For how much longer a payload that has an item of its own is kept than its job can wait: until the end of the longest retention a
+/// failed job can be put back.
+const LONGEST_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Jobs: put, claimed, finished, found and listed.
 #[derive(Clone, Debug)]
@@ -44,16 +55,20 @@ impl JobStore {
     }
 
     /// Puts a new job, its payload first if that has an item of its own, so that a job that can be claimed has one. Putting a job
-    /// that is there already, by a repeated call or by a repeated request, changes nothing.
+    /// that is there already, by a repeated call or by a repeated request, changes nothing. With a `rank` it is on its kind's agenda.
     ///
     /// # Errors
     /// When the table can't be written; the job may be there all the same.
-    pub async fn put(&self, job: &Job, payload: &Payload) -> Result<(), Error> {
+    pub async fn put(&self, job: &Job, payload: &Payload, rank: Option<&Rank>) -> Result<(), Error> {
         let mut item = JobItem::of(job);
+        if let Some(rank) = rank {
+            item = item.listed(job, rank);
+        }
         if payload.as_str().len() <= INLINE_PAYLOAD {
             item.payload = Some(payload.as_str().to_owned());
         } else {
-            let bulk = Bulk { json: payload.as_str().to_owned(), expires_at: item.expires_at };
+            let expires_at = (job.expires_at + LONGEST_RETENTION).seconds_up();
+            let bulk = Bulk { json: payload.as_str().to_owned(), expires_at };
             self.table.put(&Key::payload(job.account, job.id), &bulk).await?;
         }
         self.table.put_if(&Key::job(job.account, job.id), &item, Condition::no_item()).await.map(drop)

@@ -24,6 +24,8 @@ pub(super) const SHARDS: u8 = 16;
 
 /// All kinds.
 pub(super) const KINDS: &str = "KINDS";
+/// The index that orders the jobs of `lifo` and `priority` kinds.
+pub(super) const AGENDA: &str = "agenda";
 /// All accounts, for listing them.
 pub(super) const ACCOUNTS: &str = "ACCOUNTS";
 
@@ -52,6 +54,11 @@ impl Key {
         Self::new(Self::jobs(account, shard(job)), job.to_string())
     }
 
+    /// The partition of the index `agenda` that orders an account's jobs of a kind.
+    pub fn agenda(account: AccountId, kind: &Name) -> String {
+        format!("{account}#{kind}")
+    }
+
     /// One of an account's partitions of jobs.
     pub fn jobs(account: AccountId, shard: u8) -> String {
         format!("JOBS#{account}#{shard:x}")
@@ -75,6 +82,16 @@ impl Key {
     pub fn pace(account: AccountId, kind: &Name, time: Time) -> Self {
         let hour = time.to_string();
         Self::new(format!("COUNTERS#{account}"), format!("PACE#{kind}#{}", &hour[..hour.len().min(13)]))
+    }
+
+    /// One of the slots in which an account's jobs run, where it has a cap.
+    pub fn slot(account: AccountId, number: u32) -> Self {
+        Self::new(Self::slots(account), format!("{number:05}"))
+    }
+
+    /// All slots of an account.
+    pub fn slots(account: AccountId) -> String {
+        format!("SLOTS#{account}")
     }
 
     /// As the SDK takes it.

@@ -1,15 +1,22 @@
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
-    types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue},
+    types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry},
 };
+use futures::future::join_all;
 
 use super::Error;
-use crate::{job::Message, telemetry::Traceparent};
+use crate::{
+    job::{JobMessage, Message},
+    telemetry::Traceparent,
+    time::Time,
+};
 
 /// The longest that a message is hidden: SQS allows twelve hours, counted from when it was received.
 const LONGEST: Duration = Duration::from_secs(11 * 3600);
+/// How many messages one call takes.
+const BATCH: usize = 10;
 
 /// A queue of jobs, or its dead letters.
 #[derive(Clone, Debug)]
@@ -25,6 +32,57 @@ pub struct Visibility {
     pub receipt: String,
     /// For how long; whole seconds, at most eleven hours.
     pub hidden_for: Duration,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// What it says.
+    pub message: Message,
+    /// After how long it arrives; whole seconds, at most [`Outgoing::LONGEST`].
+    pub after: Duration,
+    /// The trace that it belongs to.
+    pub trace: Option<Traceparent>,
+}
+
+impl Outgoing {
+    /// The longest delay of a message
+    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>).
+    pub const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+    /// A message that arrives at once.
+    #[must_use]
+    pub const fn now(message: Message, trace: Option<Traceparent>) -> Self {
+        Self { message, after: Duration::ZERO, trace }
+    }
+
+    /// A message that tells of a write which is about to be made: it arrives when that is done, or has failed.
+    #[must_use]
+    pub const fn soon(message: Message, trace: Option<Traceparent>) -> Self {
+        Self { message, after: Duration::from_secs(2), trace }
+    }
+
+    /// A job's message that counts from `due` on. One that is further away than SQS delays a message arrives earlier, and is then sent
+    /// on for the rest of the way.
+    #[must_use]
+    pub fn at(job: JobMessage, due: Time, now: Time, trace: Option<Traceparent>) -> Self {
+        let pause = due.since(now);
+        // Rounded up: a message must not be early.
+        let whole = Duration::from_secs(pause.as_secs() + u64::from(pause.subsec_nanos() > 0));
+        let due = Some(due).filter(|_| whole > Self::LONGEST);
+        Self { message: Message::Job(JobMessage { due, ..job }), after: whole.min(Self::LONGEST), trace }
+    }
+
+    fn delay(&self) -> i32 {
+        i32::try_from(self.after.min(Self::LONGEST).as_secs()).unwrap_or(0)
+    }
+
+    fn attributes(&self) -> Result<Option<HashMap<String, MessageAttributeValue>>, Error> {
+        let Some(trace) = &self.trace else { return Ok(None) };
+        let value = MessageAttributeValue::builder().data_type("String").string_value(trace.as_str()).build();
+        let value = value.map_err(|e| Error::Refused(e.to_string()))?;
+        Ok(Some(HashMap::from([("traceparent".to_owned(), value)])))
+    }
 }
 
 impl JobQueue {
@@ -49,21 +107,55 @@ impl JobQueue {
         call.send().await.map(drop).map_err(|e| Error::of("GetQueueAttributes", &e))
     }
 
-    /// Sends a job on its way. The account is the message's group, by which SQS deals fairly between accounts
+    /// Sends a message on its way. Its account is its group, by which SQS deals fairly between accounts
     /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>).
     ///
     /// # Errors
     /// When SQS can't be reached or refuses; the message may have been sent all the same.
-    pub async fn send(&self, message: &Message, trace: Option<&Traceparent>) -> Result<(), Error> {
-        let call = self.client.send_message().queue_url(&self.url).message_body(message.encode());
-        let mut call = call.message_group_id(message.account.to_string());
-        if let Some(trace) = trace {
-            let value =
-                MessageAttributeValue::builder().data_type("String").string_value(trace.as_str()).build();
-            let value = value.map_err(|e| Error::Refused(e.to_string()))?;
-            call = call.message_attributes("traceparent", value);
-        }
+    pub async fn send(&self, outgoing: &Outgoing) -> Result<(), Error> {
+        let call = self.client.send_message().queue_url(&self.url).message_body(outgoing.message.encode());
+        let call = call
+            .set_message_group_id(outgoing.message.account().map(|account| account.to_string()))
+            .set_delay_seconds(Some(outgoing.delay()).filter(|delay| *delay > 0))
+            .set_message_attributes(outgoing.attributes()?);
         call.send().await.map(drop).map_err(|e| Error::of("SendMessage", &e))
+    }
+
+    /// Sends any number of messages, ten a call, side by side; says of each whether it was sent. One of which that isn't known counts as
+    /// not sent, and may have been sent all the same.
+    pub async fn send_all(&self, outgoing: &[Outgoing]) -> Vec<bool> {
+        let sent = join_all(outgoing.chunks(BATCH).map(|batch| self.send_batch(batch))).await;
+        let mut all = Vec::with_capacity(outgoing.len());
+        for (batch, sent) in outgoing.chunks(BATCH).zip(sent) {
+            all.extend(sent.unwrap_or_else(|error| {
+                tracing::warn!(cause = %error, "messages could not be sent");
+                vec![false; batch.len()]
+            }));
+        }
+        all
+    }
+
+    async fn send_batch(&self, batch: &[Outgoing]) -> Result<Vec<bool>, Error> {
+        let entries = batch.iter().enumerate().map(|(n, outgoing)| {
+            SendMessageBatchRequestEntry::builder()
+                .id(n.to_string())
+                .message_body(outgoing.message.encode())
+                .set_message_group_id(outgoing.message.account().map(|account| account.to_string()))
+                .set_delay_seconds(Some(outgoing.delay()).filter(|delay| *delay > 0))
+                .set_message_attributes(outgoing.attributes()?)
+                .build()
+                .map_err(|e| Error::Refused(e.to_string()))
+        });
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
+        let answer = call.send().await.map_err(|e| Error::of("SendMessageBatch", &e))?;
+        let mut sent = vec![false; batch.len()];
+        for entry in answer.successful() {
+            if let Some(sent) = entry.id().parse().ok().and_then(|n: usize| sent.get_mut(n)) {
+                *sent = true;
+            }
+        }
+        Ok(sent)
     }
 
     /// Says when up to ten messages come back, in one call.

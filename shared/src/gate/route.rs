@@ -39,6 +39,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs", Access::Scope(Scope::JobsRead)),
     route(Method::GET, "/v1/jobs/{id}", Access::Scope(Scope::JobsRead)),
+    route(Method::DELETE, "/v1/jobs/{id}", Access::Scope(Scope::JobsWrite)),
+    route(Method::POST, "/v1/jobs/{id}/retry", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs/{id}/attempts", Access::Scope(Scope::JobsRead)),
     route(Method::GET, "/v1/kinds", Access::AnyKey),
     route(Method::GET, "/v1/kinds/{name}", Access::AnyKey),

@@ -27,6 +27,8 @@ pub enum Outcome {
         /// The target's HTTP status, if it answered.
         http_status: Option<u16>,
     },
+    /// Its client called it off, and the worker saw that in time.
+    Cancel,
 }
 
 /// Why an attempt, or with it the job, failed.
@@ -68,6 +70,8 @@ pub enum ErrorCode {
     WorkerCrashed,
     /// Tollgate itself couldn't take the job to its target.
     GatewayUnavailable,
+    /// Its client called it off while it ran.
+    Cancelled,
 }
 
 impl ErrorCode {
@@ -84,6 +88,7 @@ impl ErrorCode {
             Self::KindDisabled => "kind-disabled",
             Self::WorkerCrashed => "worker-crashed",
             Self::GatewayUnavailable => "gateway-unavailable",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -142,6 +147,8 @@ pub enum AttemptOutcome {
     Retried,
     /// The job failed with it.
     Failed,
+    /// It was broken off, since the job was cancelled.
+    Cancelled,
     /// Its worker died or ran out of time before it could tell.
     Crashed,
 }

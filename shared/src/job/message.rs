@@ -3,32 +3,93 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{AccountId, JobId},
     name::Name,
+    time::Time,
 };
 
-/// What travels through the queue: which job, never its payload.
+/// What travels through the queue: ids, never a payload.
 ///
-/// Tagged by version, so that a worker can tell a newer sender's message from a broken one.
+/// Tagged by version and by what it is about, so that a worker can tell a newer sender's message from a broken one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub enum Message {
+    /// A job is to be run.
+    Job(JobMessage),
+    /// A schedule's time has come.
+    Schedule(ScheduledRun),
+    /// A job has its outcome, or is about to: its callback is due.
+    Ended(Ended),
+}
+
+/// Which job is to be run. For a kind whose jobs are taken in an order, it is a permit to run one of them, not just this one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobMessage {
     /// Whose job it is.
     pub account: AccountId,
     /// Which one.
     pub id: JobId,
     /// Of which kind, so that the worker needs no read to look the kind up.
     pub kind: Name,
+    /// Not before this, if it may be delivered earlier: a delay can take several hops.
+    #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+    pub due: Option<Time>,
+    /// How often it was put back because there was nothing to do for it yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub looks: u8,
+}
+
+/// One occurrence of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduledRun {
+    /// Which schedule.
+    pub name: Name,
+    /// For when it was due, as `EventBridge` Scheduler writes it in place of `<aws.scheduler.scheduled-time>`; an emulator may leave
+    /// that as it is.
+    pub at: String,
+}
+
+/// The end of a job that has a `callback_url`. It is sent before the end is written, so that no crash can lose it; the token tells
+/// whether that end came to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Whose job it is.
+    pub account: AccountId,
+    /// Which one.
+    pub id: JobId,
+    /// The token of the claim, or of the command, that ends it.
+    pub owner: String,
+}
+
+impl JobMessage {
+    /// The message that sends a job on its way.
+    #[must_use]
+    pub const fn new(account: AccountId, id: JobId, kind: Name) -> Self {
+        Self { account, id, kind, due: None, looks: 0 }
+    }
+}
+
+impl Message {
+    /// Whose it is, as far as the message itself says: the group by which the queue deals fairly.
+    #[must_use]
+    pub const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Job(JobMessage { account, .. }) | Self::Ended(Ended { account, .. }) => Some(*account),
+            Self::Schedule(_) => None,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 struct Envelope {
     v: u8,
-    job: Body,
+    #[serde(flatten)]
+    body: Body,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Body {
-    account: AccountId,
-    id: JobId,
-    kind: Name,
+#[serde(rename_all = "snake_case")]
+enum Body {
+    Job(JobMessage),
+    Schedule(ScheduledRun),
+    Ended(Ended),
 }
 
 /// A text that is no message.
@@ -48,8 +109,12 @@ impl Message {
     /// The message's text.
     #[must_use]
     pub fn encode(&self) -> String {
-        let Self { account, id, kind } = self.clone();
-        serde_json::json!(Envelope { v: VERSION, job: Body { account, id, kind } }).to_string()
+        let body = match self.clone() {
+            Self::Job(job) => Body::Job(job),
+            Self::Schedule(run) => Body::Schedule(run),
+            Self::Ended(ended) => Body::Ended(ended),
+        };
+        serde_json::json!(Envelope { v: VERSION, body }).to_string()
     }
 
     /// Reads a message's text.
@@ -65,39 +130,74 @@ impl Message {
         if v != VERSION {
             return Err(NotAMessage::Version(v));
         }
-        let Envelope { job: Body { account, id, kind }, .. } =
-            serde_json::from_str(text).map_err(|_| NotAMessage::Malformed)?;
-        Ok(Self { account, id, kind })
+        let Envelope { body, .. } = serde_json::from_str(text).map_err(|_| NotAMessage::Malformed)?;
+        Ok(match body {
+            Body::Job(job) => Self::Job(job),
+            Body::Schedule(run) => Self::Schedule(run),
+            Body::Ended(ended) => Self::Ended(ended),
+        })
+    }
+}
+
+fn is_zero(looks: &u8) -> bool {
+    *looks == 0
+}
+
+mod millis {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::time::Time;
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub fn serialize<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(Time::millis).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+        Ok(Option::<i64>::deserialize(deserializer)?.map(Time::from_millis))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::mint, time::Time};
+    use crate::id::mint;
     use proptest::prelude::*;
 
-    #[test]
-    fn names_the_job_and_no_more() {
-        let message = Message {
-            account: mint(Time::from_millis(1), [1; 10]),
-            id: mint(Time::from_millis(2), [2; 10]),
-            kind: "echo".parse().unwrap(),
-        };
-        insta::assert_snapshot!(message.encode(), @r#"{"job":{"account":"acc_0000000001e40r2081040g2081","id":"job_0000000002e81840g2081040g2","kind":"echo"},"v":1}"#);
-        assert_eq!(Message::decode(&message.encode()).unwrap(), message);
+    fn job(due: Option<i64>, looks: u8) -> Message {
+        let (account, id) = (mint(Time::from_millis(1), [1; 10]), mint(Time::from_millis(2), [2; 10]));
+        let message = JobMessage::new(account, id, "echo".parse().unwrap());
+        Message::Job(JobMessage { due: due.map(Time::from_millis), looks, ..message })
     }
 
     #[test]
-    fn another_version_is_told_from_a_broken_message() {
-        assert!(matches!(Message::decode(r#"{"v":2,"jobs":[]}"#), Err(NotAMessage::Version(2))));
-        assert!(matches!(Message::decode(r#"{"v":1,"job":{}}"#), Err(NotAMessage::Malformed)));
+    fn are_small_and_versioned() {
+        insta::assert_snapshot!(job(None, 0).encode(), @r#"{"job":{"account":"acc_0000000001e40r2081040g2081","id":"job_0000000002e81840g2081040g2","kind":"echo"},"v":1}"#);
+        insta::assert_snapshot!(job(Some(7), 2).encode(), @r#"{"job":{"account":"acc_0000000001e40r2081040g2081","due":7,"id":"job_0000000002e81840g2081040g2","kind":"echo","looks":2},"v":1}"#);
+    }
+
+    #[test]
+    fn survive_their_own_text() {
+        let Message::Job(JobMessage { account, id, .. }) = job(None, 0) else { unreachable!() };
+        let run = ScheduledRun { name: "nightly".parse().unwrap(), at: "2026-11-20T16:00:00Z".into() };
+        let ended = Ended { account, id, owner: "abc".into() };
+        for message in [job(None, 0), job(Some(7), 2), Message::Schedule(run), Message::Ended(ended)] {
+            assert_eq!(Message::decode(&message.encode()).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn newer_versions_are_told_from_rubbish() {
+        assert!(matches!(Message::decode(r#"{"v":2,"what":"ever"}"#), Err(NotAMessage::Version(2))));
+        for rubbish in ["", "{}", "[]", r#"{"v":1}"#, r#"{"v":1,"job":{}}"#, r#"{"v":300}"#] {
+            assert!(matches!(Message::decode(rubbish), Err(NotAMessage::Malformed)), "{rubbish}");
+        }
     }
 
     proptest! {
         #[test]
         fn no_text_upsets_it(text: String) {
-            let _ = Message::decode(&text);
+            prop_assert!(Message::decode(&text).is_err());
         }
     }
 }

@@ -57,32 +57,14 @@ pub fn retry_after(job: &Job, pace: Pace, now: Time) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::mint, job::Timing};
+    use crate::id::mint;
     use proptest::prelude::*;
 
     fn job(status: Status, next_attempt_at: Option<Time>) -> Job {
         let start = Time::from_seconds(1_000_000);
-        Job {
-            id: mint(start, [0; 10]),
-            account: mint(start, [0; 10]),
-            kind: "echo".parse().unwrap(),
-            status,
-            priority: 0,
-            attempts: 0,
-            max_attempts: 8,
-            run_at: start,
-            started_at: None,
-            attempt_started_at: None,
-            finished_at: None,
-            next_attempt_at,
-            expires_at: Timing::unfinished_expiry(start),
-            kept_until: None,
-            cancel_requested: false,
-            metadata: Default::default(),
-            result: None,
-            error: None,
-            history: vec![],
-        }
+        let kind = "echo".parse().unwrap();
+        let job = Job::waiting(mint(start, [0; 10]), mint(start, [0; 10]), kind, 8, start);
+        Job { status, next_attempt_at, ..job }
     }
 
     fn at(seconds: i64) -> Time {

@@ -27,12 +27,6 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The longest that all waits together can take.
-    #[must_use]
-    pub fn longest(&self) -> Duration {
-        (1..self.max_attempts).map(|attempt| self.delay(attempt, 1.0)).sum()
-    }
-
     /// The wait after attempt number `attempt` (from 1), with full jitter: anything up to the exponential ceiling, `random` in
     /// `[0, 1)` saying what. Whole seconds, as SQS's visibility is, and at least one, so that a job is due when its message is.
     ///

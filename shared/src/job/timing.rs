@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use super::RetryPolicy;
 use crate::time::Time;
 
 /// How long the queue keeps a message (the template's `MessageRetentionPeriod`): no waiting job can be older than this past its
@@ -67,13 +66,6 @@ impl Timing {
     pub fn left_for_target(now: Time, timeout: Duration, deadline: Time) -> Option<Duration> {
         let left = deadline.since(now).saturating_sub(SETTLE_MARGIN).min(timeout);
         Some(left).filter(|left| *left >= timeout.min(Duration::from_secs(1)))
-    }
-
-    /// How long a retry policy may take in all, if each of its attempts may be cut short by a crash: the queue forgets a message after
-    /// [`QUEUE_RETENTION`], however often it was hidden, and its job would never end.
-    #[must_use]
-    pub fn retries_fit(self, policy: &RetryPolicy) -> bool {
-        policy.longest() + self.visibility() * policy.max_attempts <= QUEUE_RETENTION
     }
 
     /// When the item of an unfinished job that was due at `run_at` may be deleted: its message is gone before that.

@@ -121,7 +121,7 @@ impl Target {
     }
 }
 
-fn check_address(address: &str) -> Result<(), NotATarget> {
+pub(crate) fn check_address(address: &str) -> Result<(), NotATarget> {
     let rest = address
         .strip_prefix("https://")
         .or_else(|| address.strip_prefix("http://"))

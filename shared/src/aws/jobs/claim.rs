@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde_json::value::RawValue;
 
-use super::{Bulk, JobItem, JobStore};
+use super::{Bulk, JobItem, JobStore, Listing};
 use crate::{
     aws::{
         Error,
@@ -15,7 +15,7 @@ use crate::{
 
 /// How much earlier than due a job may be claimed: the clocks of the queue, the table's writer and this worker differ a little, and
 /// a claim that is refused costs as much as one that isn't.
-const EARLY_MS: i64 = 500;
+pub(super) const EARLY_MS: i64 = 500;
 
 /// What came of asking for a job.
 #[derive(Debug)]
@@ -39,7 +39,8 @@ pub struct Claimed {
 
 impl JobStore {
     /// Takes a job for one attempt, if it is due and nobody holds it: counts the attempt, and holds it for `me` until `lease_until`. One
-    /// call, which also brings the job; only a large payload takes another.
+    /// call, which also brings the job; only a large payload takes another. With a `listing` the job is on the agenda meanwhile, due
+    /// when the lease ends, so that another permit finds it should its worker die.
     ///
     /// # Errors
     /// When the table can't be written or read; the job may be claimed all the same, and is free again when its lease ends.
@@ -50,11 +51,13 @@ impl JobStore {
         me: &str,
         now: Time,
         lease_until: Time,
+        listing: Option<&Listing>,
     ) -> Result<Claim, Error> {
-        let update = Update {
-            expression: "SET #status = :running, #owner = :me, lease_until = :lease, attempt_started_at = :now, \
-                         started_at = if_not_exists(started_at, :now), attempts = attempts + :one REMOVE due_at"
-                .into(),
+        let mut update = Update {
+            expression:
+                "SET #status = :running, #owner = :me, lease_until = :lease, attempt_started_at = :now, \
+                         started_at = if_not_exists(started_at, :now), attempts = attempts + :one"
+                    .into(),
             condition: Some(
                 "attempts < max_attempts AND \
                  ((#status = :queued AND (attribute_not_exists(due_at) OR due_at <= :early)) \
@@ -72,6 +75,14 @@ impl JobStore {
             ],
             returns: Some(ReturnValue::AllNew),
         };
+        update.names.push(("#rank", "rank"));
+        match listing {
+            Some(Listing { agenda, rank }) => {
+                update.expression += ", agenda = :agenda, #rank = :rank, due_at = :lease";
+                update.values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
+            }
+            None => update.expression += " REMOVE due_at, agenda, #rank",
+        }
         let answer = self.table.update(&Key::job(account, id), update).await?;
         let item = match answer {
             Conditional::Done(Some(item)) => JobItem::read(item)?,

@@ -9,7 +9,7 @@ use crate::{
         key::Key,
         table::{Conditional, Update, millis, number, seconds, text},
     },
-    job::{Attempt, Job, JobError, Lease, Status},
+    job::{Attempt, Job, JobError, Lease, Status, Timing},
     time::Time,
 };
 
@@ -30,6 +30,13 @@ pub enum Ending {
         /// From when on the job is no longer shown.
         expires_at: Time,
     },
+    /// Called off, shown until then.
+    Cancelled {
+        /// The attempt that was broken off.
+        attempt: Attempt,
+        /// From when on the job is no longer shown.
+        expires_at: Time,
+    },
     /// To be tried again.
     Queued {
         /// The attempt, with its error.
@@ -39,18 +46,37 @@ pub enum Ending {
     },
 }
 
+/// Whether an attempt was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was.
+    Yes,
+    /// The claim was lost to a later one in the meantime, and nothing was changed.
+    Lost,
+    /// The job isn't to be tried again, since its cancellation was asked for, and nothing was changed.
+    CancelRequested,
+}
+
 /// Only the holder of the latest claim may end an attempt.
 const HELD_BY_ME: &str = "#status = :running AND #owner = :me";
-const NAMES: &[(&str, &str)] =
-    &[("#status", "status"), ("#owner", "owner"), ("#result", "result"), ("#error", "error")];
+/// A job whose cancellation was asked for doesn't wait for another attempt.
+const TO_GO_ON: &str = "#status = :running AND #owner = :me AND attribute_not_exists(cancel_requested)";
+const NAMES: &[(&str, &str)] = &[
+    ("#status", "status"),
+    ("#owner", "owner"),
+    ("#result", "result"),
+    ("#error", "error"),
+    ("#rank", "rank"),
+];
 
 impl JobStore {
-    /// Ends the attempt that `me` claimed. `false`: the claim was lost to a later one in the meantime, and nothing was changed.
+    /// Ends the attempt that `me` claimed.
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn end(&self, job: &Job, me: &str, ending: Ending, now: Time) -> Result<bool, Error> {
+    pub async fn end(&self, job: &Job, me: &str, ending: Ending, now: Time) -> Result<Ended, Error> {
         let mut change = Change::new(now);
+        let condition = if matches!(ending, Ending::Queued { .. }) { TO_GO_ON } else { HELD_BY_ME };
         match ending {
             Ending::Completed { result, expires_at } => {
                 change.finish(Status::Completed, job.kept_until, expires_at);
@@ -61,28 +87,37 @@ impl JobStore {
                 change.finish(Status::Failed, job.kept_until, expires_at);
                 change.attempt(&attempt, job)?;
             }
+            Ending::Cancelled { attempt, expires_at } => {
+                change.finish(Status::Cancelled, job.kept_until, expires_at);
+                change.attempt(&attempt, job)?;
+            }
             Ending::Queued { attempt, due_at } => {
                 change.set("#status = :status", ":status", text(Status::Queued.as_str()));
                 change.set("due_at = :due", ":due", millis(due_at));
+                change.keep(job.kept_until, Timing::unfinished_expiry(due_at));
                 change.attempt(&attempt, job)?;
             }
         }
         change.values.push((":running", text(Status::Running.as_str())));
         change.values.push((":me", text(me)));
-        let update = change.update(HELD_BY_ME);
+        let update = change.update(condition);
         match self.table.update(&Key::job(job.account, job.id), update).await? {
-            Conditional::Done(_) => Ok(true),
-            Conditional::Refused(None) => Ok(false),
+            Conditional::Done(_) => Ok(Ended::Yes),
+            Conditional::Refused(None) => Ok(Ended::Lost),
             Conditional::Refused(Some(item)) => {
-                // Nobody else has my token: if it is on a job that runs no more, this very call ended it and its answer was lost.
                 let item = JobItem::read(item)?;
-                Ok(item.owner.as_deref() == Some(me) && item.status != Status::Running)
+                Ok(match item.status {
+                    _ if item.owner.as_deref() != Some(me) => Ended::Lost,
+                    Status::Running => Ended::CancelRequested,
+                    // Nobody else has my token: it is on a job that runs no more, so this very call ended it and its answer was lost.
+                    _ => Ended::Yes,
+                })
             }
         }
     }
 
-    /// Fails a job that no worker holds and that has no attempt left, or whose message ended among the dead letters. `seen` is what
-    /// was seen of it: if it has moved since, nothing is changed and the answer is `false`.
+    /// Fails a job that no worker holds and that has no attempt left, or that can't have any. `seen` is what was seen of it: if it has
+    /// moved since, nothing is changed and the answer is `false`. `me` is the token of this end.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -90,6 +125,7 @@ impl JobStore {
         &self,
         job: &Job,
         seen: &Lease,
+        me: &str,
         error: JobError,
         expires_at: Time,
         now: Time,
@@ -97,7 +133,7 @@ impl JobStore {
         let mut change = Change::new(now);
         change.finish(Status::Failed, job.kept_until, expires_at);
         // So that its holder, should it still come, finds that this end isn't its own.
-        change.remove.push("#owner");
+        change.set("#owner = :me", ":me", text(me));
         if seen.status == Status::Running {
             change.attempt(&Attempt::crashed(job, error, now), job)?;
         } else {
@@ -108,8 +144,36 @@ impl JobStore {
         let update = change.update("#status = :seen AND attempts = :attempts");
         match self.table.update(&Key::job(job.account, job.id), update).await? {
             Conditional::Done(_) => Ok(true),
-            Conditional::Refused(_) => Ok(false),
+            Conditional::Refused(item) => {
+                let item = item.map(JobItem::read).transpose()?;
+                Ok(item.is_some_and(|item| item.owner.as_deref() == Some(me)))
+            }
         }
+    }
+
+    /// Gives a job back that `me` claimed and can't run now, as if it had never been claimed. One that was taken over in the meantime stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn hand_back(&self, job: &Job, me: &str, now: Time) -> Result<(), Error> {
+        let first = if job.attempts == 1 { ", started_at, attempt_started_at" } else { "" };
+        let update = Update {
+            expression: format!(
+                "SET #status = :queued, attempts = attempts - :one, due_at = :now REMOVE lease_until{first}"
+            ),
+            condition: Some(HELD_BY_ME),
+            names: vec![("#status", "status"), ("#owner", "owner")],
+            values: vec![
+                (":queued", text(Status::Queued.as_str())),
+                (":running", text(Status::Running.as_str())),
+                (":me", text(me)),
+                (":one", number(1)),
+                (":now", millis(now)),
+            ],
+            returns: None,
+        };
+        self.table.update(&Key::job(job.account, job.id), update).await.map(drop)
     }
 
     /// A large result is put before the job says that it is there, under the claim's own token: a slow attempt can't reach the result of a
@@ -134,7 +198,7 @@ impl JobStore {
 }
 
 /// An update in the making.
-struct Change {
+pub(super) struct Change {
     now: Time,
     set: Vec<&'static str>,
     remove: Vec<&'static str>,
@@ -142,18 +206,25 @@ struct Change {
 }
 
 impl Change {
-    fn new(now: Time) -> Self {
-        Self { now, set: Vec::new(), remove: vec!["lease_until"], values: Vec::new() }
+    pub fn new(now: Time) -> Self {
+        // Whatever it comes to, the job leaves the agenda.
+        Self { now, set: Vec::new(), remove: vec!["lease_until", "agenda", "#rank"], values: Vec::new() }
     }
 
-    fn set(&mut self, clause: &'static str, name: &'static str, value: AttributeValue) {
+    pub fn set(&mut self, clause: &'static str, name: &'static str, value: AttributeValue) {
         self.set.push(clause);
         self.values.push((name, value));
     }
 
-    fn finish(&mut self, status: Status, kept_until: Option<Time>, expires_at: Time) {
+    pub fn finish(&mut self, status: Status, kept_until: Option<Time>, expires_at: Time) {
         self.set("#status = :status", ":status", text(status.as_str()));
         self.set("finished_at = :now", ":now", millis(self.now));
+        self.keep(kept_until, expires_at);
+        self.remove.push("due_at");
+    }
+
+    /// Shown until `expires_at`, and kept until then or for longer.
+    fn keep(&mut self, kept_until: Option<Time>, expires_at: Time) {
         let kept = kept_until.filter(|kept| *kept > expires_at);
         self.set("expires_at = :ttl", ":ttl", seconds(kept.unwrap_or(expires_at)));
         if kept.is_some() {
@@ -161,7 +232,6 @@ impl Change {
         } else {
             self.remove.push("shown_until");
         }
-        self.remove.push("due_at");
     }
 
     fn attempt(&mut self, attempt: &Attempt, job: &Job) -> Result<(), Error> {
@@ -181,7 +251,7 @@ impl Change {
         Ok(())
     }
 
-    fn update(self, condition: &'static str) -> Update {
+    pub fn update(self, condition: &'static str) -> Update {
         let expression = format!("SET {} REMOVE {}", self.set.join(", "), self.remove.join(", "));
         let used = |name: &str| expression.contains(name) || condition.contains(name);
         let names = NAMES.iter().copied().filter(|(name, _)| used(name)).collect();

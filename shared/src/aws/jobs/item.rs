@@ -4,10 +4,12 @@ use serde_json::value::RawValue;
 use crate::{
     aws::{
         Error,
+        key::Key,
         table::{Item, content},
     },
     id::{AccountId, JobId},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Lease, Status},
+    kind::Rank,
     name::Name,
     time::Time,
 };
@@ -28,9 +30,15 @@ pub(super) struct JobItem {
     /// Only where it isn't the time of the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_at: Option<i64>,
-    /// While queued, and not to be claimed before.
+    /// While queued, not to be claimed before; of a job that runs and is on the agenda, the end of its lease. The agenda shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<i64>,
+    /// The agenda's partition, while the job is on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agenda: Option<String>,
+    /// Its place there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +53,8 @@ pub(super) struct JobItem {
     pub kept_until: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_requested: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
     /// JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<String>,
@@ -126,6 +136,8 @@ impl JobItem {
             max_attempts: job.max_attempts,
             run_at,
             due_at: run_at,
+            agenda: None,
+            rank: None,
             started_at: None,
             attempt_started_at: None,
             finished_at: None,
@@ -133,6 +145,7 @@ impl JobItem {
             shown_until: kept.map(|_| job.expires_at.millis()),
             kept_until: job.kept_until.map(Time::millis),
             cancel_requested: None,
+            callback_url: job.callback_url.clone(),
             metadata: Some(&job.metadata)
                 .filter(|m| !m.is_empty())
                 .and_then(|m| serde_json::to_string(m).ok()),
@@ -144,6 +157,14 @@ impl JobItem {
             lease_until: None,
             history: Vec::new(),
         }
+    }
+
+    /// Puts the job on its kind's agenda, due at once.
+    pub fn listed(mut self, job: &Job, rank: &Rank) -> Self {
+        self.agenda = Some(Key::agenda(job.account, &job.kind));
+        self.rank = Some(rank.to_string());
+        self.due_at = Some(job.run_at.millis());
+        self
     }
 
     pub fn read(item: Item) -> Result<Self, Error> {
@@ -186,10 +207,11 @@ impl JobItem {
             started_at: time(self.started_at),
             attempt_started_at: time(self.attempt_started_at),
             finished_at: time(self.finished_at),
-            next_attempt_at: time(self.due_at).filter(|_| self.attempts > 0),
+            next_attempt_at: time(self.due_at).filter(|_| self.status == Status::Queued && self.attempts > 0),
             expires_at: time(self.shown_until).unwrap_or(Time::from_seconds(self.expires_at)),
             kept_until: time(self.kept_until),
             cancel_requested: self.cancel_requested.unwrap_or(false),
+            callback_url: self.callback_url,
             metadata: metadata.map_err(|_| corrupt("its metadata is not JSON"))?.unwrap_or_default(),
             result: result.map_err(|_| corrupt("its result is not JSON"))?,
             error: self.error,

@@ -1,0 +1,79 @@
+//! Callbacks: who asked to be told of a job's end is told by a job of its own, with retries of its own. However that fares, the job it
+//! tells of stays as it is.
+
+use std::time::Duration;
+
+use serde_json::value::to_raw_value;
+use shared::{
+    api::JobBody,
+    aws::{self, Outgoing},
+    id,
+    job::{Ended, Job, Message, Payload, Status},
+    kind::Callback,
+    telemetry::Traceparent,
+};
+
+use crate::{Invocation, Worker, record::Delivery, report::Report};
+
+/// How soon an end is looked for again that isn't written yet, if nothing says when it will have been.
+const AGAIN: Duration = Duration::from_secs(2);
+
+impl Worker {
+    /// Says that the holder of `owner` is about to end a job. Before the end, so that no crash in between can lose the callback; the token
+    /// will tell whether that end came to be.
+    pub(crate) async fn announce(
+        &self,
+        job: &Job,
+        owner: &str,
+        trace: Option<&Traceparent>,
+    ) -> Result<(), aws::Error> {
+        if job.callback_url.is_none() {
+            return Ok(());
+        }
+        let ended = Ended { account: job.account, id: job.id, owner: owner.to_owned() };
+        self.queue.send(&Outgoing::soon(Message::Ended(ended), trace.cloned())).await
+    }
+
+    /// Makes the callback of a job that ended as announced.
+    pub(crate) async fn call_back(
+        &self,
+        ended: &Ended,
+        delivery: &Delivery,
+        invocation: Invocation<'_>,
+    ) -> Report {
+        match self.try_call_back(ended, delivery).await {
+            Ok(report) => report,
+            Err(error) => {
+                tracing::error!(request.id = invocation.request, account = %ended.account, job = %ended.id, cause = %error, "callback could not be made");
+                Report::after_outage(delivery, self.clock.now())
+            }
+        }
+    }
+
+    async fn try_call_back(&self, ended: &Ended, delivery: &Delivery) -> Result<Report, aws::Error> {
+        let now = self.clock.now();
+        let Some((_, lease)) = self.jobs.inspect(ended.account, ended.id).await? else {
+            return Ok(Report::done());
+        };
+        if lease.owner.as_deref() != Some(&ended.owner) {
+            return Ok(Report::done());
+        }
+        if lease.status == Status::Running {
+            return Ok(Report::back_at(lease.lease_until.unwrap_or(now).max(now + AGAIN)));
+        }
+        let Some(job) = self.jobs.find(ended.account, ended.id, true, now).await? else {
+            return Ok(Report::done());
+        };
+        let (Some(url), Some(finished_at)) = (job.callback_url.clone(), job.finished_at) else {
+            return Ok(Report::done());
+        };
+        let kind = Callback::kind();
+        // The same for the same end, however often it is announced.
+        let id = id::derived(finished_at, &[&ended.id.to_string(), &ended.owner]);
+        let made = Job::waiting(id, ended.account, kind.name, kind.spec.retry.max_attempts, finished_at);
+        let body = to_raw_value(&JobBody::from(job)).and_then(|job| to_raw_value(&Callback { url, job }));
+        let body = body.map_err(|error| aws::Error::Corrupt("a callback", error.to_string()))?;
+        self.jobs.put(&made, &Payload(body), None).await?;
+        Ok(Report::sends(Outgoing::now(Message::Job(made.message()), delivery.trace.clone())))
+    }
+}

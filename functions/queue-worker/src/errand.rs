@@ -1,0 +1,265 @@
+//! What a batch's messages are used for: settled before any of them is worked on, since permits of one kind share an agenda and the jobs
+//! of one account its slots.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use futures::future::try_join_all;
+use shared::{
+    aws::{self, CachedKind, Listing, Outgoing, Slot},
+    id::{AccountId, JobId},
+    job::{JobMessage, Message, agenda},
+    kind::{Discipline, Rank},
+    name::Name,
+    time::Time,
+};
+
+use crate::{Worker, record::Delivery, report::Report};
+
+/// What a job's message is used for.
+#[derive(Debug)]
+pub struct Errand {
+    pub what: What,
+    /// The account's slots, if it has a cap.
+    pub crowd: Option<Arc<Crowd>>,
+}
+
+#[derive(Debug)]
+pub enum What {
+    /// To run its own job.
+    Own,
+    /// To run the best job that is due: this one, or another of its agenda if a worker elsewhere was quicker.
+    Best(JobId, Arc<Agenda>),
+    /// Nothing: this becomes of it.
+    Nothing(Report),
+}
+
+/// What is due of an account's jobs of a kind.
+#[derive(Debug)]
+pub struct Agenda {
+    account: AccountId,
+    kind: Name,
+    ranks: HashMap<JobId, Rank>,
+    reserve: Mutex<VecDeque<JobId>>,
+}
+
+impl Agenda {
+    /// Another job to try.
+    pub fn next(&self) -> Option<JobId> {
+        self.reserve.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Where a job is on it.
+    pub fn listing(&self, job: JobId) -> Option<Listing> {
+        let rank = self.ranks.get(&job).cloned()?;
+        Some(Listing::new(self.account, &self.kind, rank))
+    }
+}
+
+/// The free slots of an account with a cap.
+#[derive(Debug)]
+pub struct Crowd(Mutex<Vec<Slot>>);
+
+impl Crowd {
+    /// A slot to try.
+    pub fn next(&self) -> Option<Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}
+
+/// The most that workers spread out over an agenda.
+const WIDEST: usize = 64;
+
+/// A message that has to wait for one of its account's slots: anything up to a ceiling that doubles each time, a minute at most, so that
+/// a long line doesn't ask all the time and a short one isn't kept waiting.
+pub fn wait_for_slot(message: &JobMessage, delivery: &Delivery, now: Time) -> Report {
+    let ceiling = 60.0f64.min(2.0f64.powi(i32::from(message.looks) + 1));
+    let pause = Duration::from_secs_f64((ceiling * rand::random::<f64>()).ceil().max(1.0));
+    let looks = (message.looks + 1).min(5);
+    again(JobMessage { looks, ..message.clone() }, now + pause, delivery, now)
+}
+
+/// A permit that found nothing looks again later, or has looked often enough.
+pub fn idle(message: &JobMessage, delivery: &Delivery, now: Time) -> Report {
+    match agenda::look_again(message.looks) {
+        Some(pause) => {
+            again(JobMessage { looks: message.looks + 1, ..message.clone() }, now + pause, delivery, now)
+        }
+        None => Report::done(),
+    }
+}
+
+/// The message in place of the delivered one, at `due`.
+pub fn again(message: JobMessage, due: Time, delivery: &Delivery, now: Time) -> Report {
+    Report::sends(Outgoing::at(message, due, now, delivery.trace.clone()))
+}
+
+type Jobs<'a> = Vec<(usize, &'a JobMessage, &'a Delivery)>;
+
+impl Worker {
+    /// Decides for each delivery that is a job's; `None` for the others.
+    pub(crate) async fn errands(&self, deliveries: &[Delivery]) -> Vec<Option<Errand>> {
+        let now = self.clock.now();
+        let mut errands: Vec<Option<Errand>> = deliveries.iter().map(|_| None).collect();
+        let mut due: Jobs<'_> = Vec::new();
+        for (n, delivery) in deliveries.iter().enumerate() {
+            let Ok(Message::Job(message)) = &delivery.message else { continue };
+            if delivery.dead {
+                continue;
+            }
+            match message.due {
+                // Part of a longer way.
+                Some(until) if until > now => {
+                    errands[n] = Some(Errand::none(again(message.clone(), until, delivery, now)));
+                }
+                _ => due.push((n, message, delivery)),
+            }
+        }
+        let mut crowds = HashMap::new();
+        for (account, jobs) in by(due, |message| message.account) {
+            let admitted = self.admit(account, jobs, &mut errands, &mut crowds, now).await;
+            for (kind, jobs) in by(admitted, |message| message.kind.clone()) {
+                let crowd = crowds.get(&account);
+                self.order(account, &kind, jobs, crowd, &mut errands, now).await;
+            }
+        }
+        errands
+    }
+
+    /// Lets as many of an account's jobs through as it has free slots; the others wait.
+    async fn admit<'a>(
+        &self,
+        account: AccountId,
+        mut jobs: Jobs<'a>,
+        errands: &mut [Option<Errand>],
+        crowds: &mut HashMap<AccountId, Arc<Crowd>>,
+        now: Time,
+    ) -> Jobs<'a> {
+        let slots = match self.slots(account, jobs.len(), now).await {
+            Ok(None) => return jobs,
+            Ok(Some(slots)) => slots,
+            Err(error) => {
+                tracing::error!(%account, cause = %error, "an account's slots could not be read");
+                for (n, _, delivery) in jobs {
+                    errands[n] = Some(Errand::none(Report::after_outage(delivery, now)));
+                }
+                return Vec::new();
+            }
+        };
+        for (n, message, delivery) in jobs.split_off(slots.len().min(jobs.len())) {
+            errands[n] = Some(Errand::none(wait_for_slot(message, delivery, now)));
+        }
+        crowds.insert(account, Arc::new(Crowd(Mutex::new(slots))));
+        jobs
+    }
+
+    /// The free slots of an account that has a cap.
+    async fn slots(
+        &self,
+        account: AccountId,
+        wanted: usize,
+        now: Time,
+    ) -> Result<Option<Vec<Slot>>, aws::Error> {
+        let own = self.accounts.account(account, now).await?.and_then(|account| account.max_running);
+        let Some(cap) = own.or(self.max_running) else { return Ok(None) };
+        let mut slots = self.slots.free(account, cap, wanted, now).await?;
+        // Workers that look at the same time should not all reach for the same.
+        slots.sort_by_cached_key(|_| rand::random::<u32>());
+        Ok(Some(slots))
+    }
+
+    async fn order(
+        &self,
+        account: AccountId,
+        kind: &Name,
+        jobs: Jobs<'_>,
+        crowd: Option<&Arc<Crowd>>,
+        errands: &mut [Option<Errand>],
+        now: Time,
+    ) {
+        let planned = match self.kinds.cached(kind, now).await {
+            Ok(Some(kind)) if kind.kind.spec.discipline != Discipline::Standard => {
+                self.plan(account, &kind, &jobs, now).await
+            }
+            // An unknown kind's job is run, to fail visibly.
+            Ok(_) => Ok(jobs.iter().map(|_| What::Own).collect()),
+            Err(error) => Err(error),
+        };
+        match planned {
+            Ok(planned) => {
+                for ((n, _, _), what) in jobs.into_iter().zip(planned) {
+                    errands[n] = Some(Errand { what, crowd: crowd.cloned() });
+                }
+            }
+            Err(error) => {
+                tracing::error!(%account, %kind, cause = %error, "what is due could not be read");
+                for (n, _, delivery) in jobs {
+                    errands[n] = Some(Errand::none(Report::after_outage(delivery, now)));
+                }
+            }
+        }
+    }
+
+    /// Finds the best jobs for permits of one account and kind, and lists those that only these permits know of.
+    async fn plan(
+        &self,
+        account: AccountId,
+        kind: &CachedKind,
+        jobs: &Jobs<'_>,
+        now: Time,
+    ) -> Result<Vec<What>, aws::Error> {
+        let (name, discipline) = (&kind.kind.name, kind.kind.spec.discipline);
+        let ids: Vec<_> = jobs.iter().map(|(_, message, _)| message.id).collect();
+        let spread = self.spread.load(Ordering::Relaxed).max(1);
+        let (entries, own) = tokio::try_join!(
+            self.jobs.agenda(account, name, ids.len() * spread, now),
+            self.jobs.own(account, &ids, discipline, now),
+        )?;
+        let permits: Vec<_> = ids.into_iter().zip(own).collect();
+        let plan = agenda::plan(&permits, &entries, now, spread, rand::random_range(0..spread));
+        let own = permits.into_iter().filter_map(|(id, own)| match own {
+            agenda::Own::Ready { rank, .. } => Some((id, rank)),
+            _ => None,
+        });
+        let agenda = Arc::new(Agenda {
+            account,
+            kind: name.clone(),
+            ranks: entries.into_iter().map(|entry| (entry.id, entry.rank)).chain(own).collect(),
+            reserve: Mutex::new(plan.reserve.into()),
+        });
+        let unlisted = plan.unlisted.into_iter().filter_map(|id| Some((id, agenda.listing(id)?)));
+        try_join_all(unlisted.map(async |(id, listing)| self.jobs.list(account, id, &listing, now).await))
+            .await?;
+        let what = plan.errands.into_iter().zip(jobs).map(|(errand, (_, message, delivery))| match errand {
+            agenda::Errand::Run(id) => What::Best(id, agenda.clone()),
+            agenda::Errand::Wait(until) => What::Nothing(again((*message).clone(), until, delivery, now)),
+            agenda::Errand::Idle => What::Nothing(idle(message, delivery, now)),
+        });
+        Ok(what.collect())
+    }
+
+    /// Workers that get in each other's way on an agenda spread out over it; those that don't come together again.
+    pub(crate) fn note_claim(&self, collided: bool) {
+        let spread = self.spread.load(Ordering::Relaxed);
+        let next =
+            if collided { spread.saturating_add(1).min(WIDEST) } else { spread.saturating_sub(1).max(1) };
+        self.spread.store(next, Ordering::Relaxed);
+    }
+}
+
+impl Errand {
+    const fn none(report: Report) -> Self {
+        Self { what: What::Nothing(report), crowd: None }
+    }
+}
+
+fn by<'a, K: Ord>(jobs: Jobs<'a>, key: impl Fn(&JobMessage) -> K) -> BTreeMap<K, Jobs<'a>> {
+    let mut groups = BTreeMap::<K, Jobs<'a>>::new();
+    for job in jobs {
+        groups.entry(key(job.1)).or_default().push(job);
+    }
+    groups
+}

@@ -1,0 +1,128 @@
+//! What makes a request a job, for every way in which one can come.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use shared::{
+    api::{JobRequest, Problem},
+    aws::{self, CachedKind, Outgoing},
+    gate::{Caller, Failure},
+    id::{self, AccountId, JobId},
+    job::{Job, Payload},
+    name::Name,
+    schema::Violation,
+    telemetry::{Record, Traceparent, Unit},
+    time::Time,
+};
+
+use crate::App;
+
+/// A job that is to be made.
+#[derive(Debug)]
+pub struct Order {
+    /// As it will be stored.
+    pub job: Job,
+    /// What its target is to get.
+    pub payload: Payload,
+    /// What it is.
+    pub kind: Arc<CachedKind>,
+    /// Its client's trace.
+    pub trace: Option<Traceparent>,
+}
+
+impl Order {
+    /// A job of an account as it was asked for at the time of its id.
+    pub fn new(
+        account: AccountId,
+        id: JobId,
+        wanted: JobRequest,
+        kind: Arc<CachedKind>,
+        trace: Option<Traceparent>,
+    ) -> Self {
+        let run_at = wanted.run_at(id::time_of(&id));
+        let job = Job::waiting(id, account, wanted.kind, kind.kind.spec.retry.max_attempts, run_at);
+        let (priority, callback_url, metadata) = (wanted.priority, wanted.callback_url, wanted.metadata);
+        Self { job: Job { priority, callback_url, metadata, ..job }, payload: wanted.payload, kind, trace }
+    }
+}
+
+impl App {
+    /// The account that a request is for; one that `admin` names must exist.
+    pub(crate) async fn account_of(
+        &self,
+        caller: &Caller,
+        named: Option<AccountId>,
+        pointer: &str,
+        now: Time,
+    ) -> Result<AccountId, Failure> {
+        let account = caller.acting_for(named)?;
+        if account != caller.account() && self.accounts.account(account, now).await?.is_none() {
+            return Err(Problem::InvalidBody(vec![Violation::new(pointer, "is not an account")]).into());
+        }
+        Ok(account)
+    }
+
+    /// The kind, which must exist, take jobs, and find nothing wrong with the payload; or what is wrong, with pointers below `prefix`.
+    pub(crate) async fn kind_for(
+        &self,
+        name: &Name,
+        payload: &Value,
+        prefix: &str,
+        now: Time,
+    ) -> Result<Result<Arc<CachedKind>, Vec<Violation>>, Failure> {
+        let unfit = |why: &str| Ok(Err(vec![Violation::new(format!("{prefix}/kind"), why)]));
+        let known = if name.is_own() { None } else { self.kinds.cached(name, now).await? };
+        let Some(kind) = known else { return unfit("is not a kind that is defined here") };
+        if kind.kind.disabled {
+            return unfit("is disabled, since its target answered 410; an operator can put it again");
+        }
+        let violations = match kind.schema() {
+            Ok(schema) => schema.violations(payload, &format!("{prefix}/payload")),
+            Err(error) => {
+                return unfit(&format!("has a schema that this version can't use: {}", error.detail));
+            }
+        };
+        Ok(if violations.is_empty() { Ok(kind) } else { Err(violations) })
+    }
+
+    /// Stores and queues a job; both are there when this succeeds.
+    ///
+    /// If either fails, the client hears so and nothing is promised. A job that only this request knows is taken back. One with an
+    /// `Idempotency-Key` stays, because its repeat may have seen it already and promised it: that repeat sends its message again.
+    pub(crate) async fn accept(&self, order: &Order, repeatable: bool) -> Result<(), Failure> {
+        let Order { job, payload, kind, .. } = order;
+        let now = self.clock.now();
+        let due = job.run_at <= now;
+        let rank = kind.kind.spec.discipline.rank(job.id, job.priority);
+        let put = self.jobs.put(job, payload, rank.as_ref().filter(|_| due));
+        let done = if rank.is_some() {
+            // A permit too many does no harm, while a listed job without one would take another's.
+            match self.dispatch(job, order.trace.clone(), now).await {
+                Ok(()) => put.await,
+                failed => failed,
+            }
+        } else {
+            let (stored, sent) = tokio::join!(put, self.dispatch(job, order.trace.clone(), now));
+            stored.and(sent)
+        };
+        let Err(error) = done else {
+            let accepted = Record::new().dimension("kind", job.kind.as_str());
+            self.metrics.emit(accepted.metric("Accepted", Unit::Count, [1.0]), now);
+            return Ok(());
+        };
+        if !repeatable && let Err(kept) = self.jobs.take_back(job, payload).await {
+            tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that was refused could not be taken back");
+        }
+        Err(error.into())
+    }
+
+    /// Sends a job's message, so that it arrives when the job is due.
+    pub(crate) async fn dispatch(
+        &self,
+        job: &Job,
+        trace: Option<Traceparent>,
+        now: Time,
+    ) -> Result<(), aws::Error> {
+        self.queue.send(&Outgoing::at(job.message(), job.run_at, now, trace)).await
+    }
+}

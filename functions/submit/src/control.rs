@@ -1,0 +1,180 @@
+//! `DELETE /v1/jobs/{id}` and `POST /v1/jobs/{id}/retry`.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use shared::{
+    api::{AnyProblem, JobBody, Problem},
+    aws::{CachedKind, Listing, Outgoing, Reopened},
+    gate::{Caller, Failure, Named, Query, RequestId},
+    id::{AccountId, JobId},
+    job::{Ended, Job, Lease, Message, Status},
+    kind::KindSpec,
+    telemetry::Traceparent,
+    time::Time,
+};
+
+use crate::{App, job::trace};
+
+/// How often a command looks again at a job that moved while it looked.
+const LOOKS: usize = 5;
+
+/// Cancel a job.
+///
+/// One that waits is cancelled at once. One that runs is asked to stop, and its worker does so when it sees that, within seconds; what the
+/// target has done by then stays done, and if it answers first, that answer counts.
+#[utoipa::path(
+    delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "cancelJob",
+    security(("key" = ["jobs:write"])),
+    params(
+        ("id" = String, Path, description = "The token"),
+        ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+    ),
+    responses(
+        (status = 200, description = "It is cancelled", body = JobBody),
+        (status = 202, description = "It runs; its worker was asked to stop", body = JobBody),
+        (status = 409, description = "It has its outcome already", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        AnyProblem,
+    ),
+)]
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Named(id): Named<JobId>,
+    mut query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let account = caller.acting_for(query.account()?)?;
+    query.end()?;
+    for _ in 0..LOOKS {
+        let now = app.clock.now();
+        let (job, lease) = app.shown(account, id, now).await?;
+        let (status, changed) = match job.status {
+            Status::Queued => (StatusCode::OK, app.call_off(&job, &lease, trace(&headers), now).await?),
+            Status::Running => (StatusCode::ACCEPTED, app.jobs.request_cancel(&job, &lease).await?),
+            _ => return Err(Problem::JobFinished(job.status).into()),
+        };
+        if let Some(job) = changed {
+            tracing::info!(request.id = request, %account, job = %id, status = %job.status, "cancellation accepted");
+            return Ok((status, Json(JobBody::from(job))).into_response());
+        }
+    }
+    Err(Problem::Unavailable.into())
+}
+
+/// Try a job again that failed or was cancelled.
+///
+/// It waits as if it had just been handed in: with all its attempts, and without the history of the earlier ones.
+#[utoipa::path(
+    post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
+    security(("key" = ["jobs:write"])),
+    params(
+        ("id" = String, Path, description = "The token"),
+        ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+    ),
+    responses(
+        (status = 202, description = "It waits again", body = JobBody),
+        (status = 409, description = "It did not fail and was not cancelled, or its kind or its payload is gone", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        AnyProblem,
+    ),
+)]
+pub async fn retry(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Named(id): Named<JobId>,
+    mut query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let account = caller.acting_for(query.account()?)?;
+    query.end()?;
+    for _ in 0..LOOKS {
+        let now = app.clock.now();
+        let (job, lease) = app.shown(account, id, now).await?;
+        let kind = app.kind_to_retry(&job, now).await?;
+        if let Some(job) = app.put_back(job, &lease, &kind, trace(&headers), now).await? {
+            tracing::info!(request.id = request, %account, job = %id, "job put back");
+            return Ok((StatusCode::ACCEPTED, Json(JobBody::from(job))).into_response());
+        }
+    }
+    Err(Problem::Unavailable.into())
+}
+
+impl App {
+    async fn shown(&self, account: AccountId, id: JobId, now: Time) -> Result<(Job, Lease), Failure> {
+        let found = self.jobs.inspect(account, id).await?;
+        found.filter(|(job, _)| now < job.expires_at).ok_or_else(|| Problem::NotFound.into())
+    }
+
+    /// Cancels a job that waits; nothing if it moved meanwhile. Its callback is announced first, so that no crash can lose it.
+    async fn call_off(
+        &self,
+        job: &Job,
+        lease: &Lease,
+        trace: Option<Traceparent>,
+        now: Time,
+    ) -> Result<Option<Job>, Failure> {
+        let kind = self.kinds.cached(&job.kind, now).await?;
+        let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
+        let me = token();
+        if job.callback_url.is_some() {
+            let ended = Ended { account: job.account, id: job.id, owner: me.clone() };
+            self.queue.send(&Outgoing::soon(Message::Ended(ended), trace)).await?;
+        }
+        Ok(self.jobs.cancel(job, lease, &me, now + retention, now).await?)
+    }
+
+    async fn kind_to_retry(&self, job: &Job, now: Time) -> Result<Arc<CachedKind>, Failure> {
+        let kind = self.kinds.cached(&job.kind, now).await?.filter(|kind| !kind.kind.disabled);
+        kind.ok_or_else(|| Problem::NotRetryable("its kind is not defined any more, or disabled").into())
+    }
+
+    /// Puts a job back and sends its message; nothing if it moved meanwhile.
+    async fn put_back(
+        &self,
+        job: Job,
+        lease: &Lease,
+        kind: &CachedKind,
+        trace: Option<Traceparent>,
+        now: Time,
+    ) -> Result<Option<Job>, Failure> {
+        let outgoing = Outgoing::now(Message::Job(job.message()), trace);
+        match job.status {
+            Status::Failed | Status::Cancelled => {}
+            // Put back already, by a request that may not have got as far as its message.
+            Status::Queued if job.attempts == 0 && lease.owner.is_some() => {
+                self.queue.send(&outgoing).await?;
+                return Ok(Some(job));
+            }
+            _ => return Err(Problem::NotRetryable("it did not fail and was not cancelled").into()),
+        }
+        let rank = kind.kind.spec.discipline.rank(job.id, job.priority);
+        let listing = rank.map(|rank| Listing::new(job.account, &job.kind, rank));
+        if listing.is_some() {
+            // As when it is first accepted: a permit too many does no harm, one too few would.
+            self.queue.send(&outgoing).await?;
+        }
+        let attempts = kind.kind.spec.retry.max_attempts;
+        match self.jobs.reopen(&job, lease, attempts, listing.as_ref(), &token(), now).await? {
+            Reopened::Moved => Ok(None),
+            Reopened::NoPayload => Err(Problem::NotRetryable("its payload is gone").into()),
+            Reopened::Yes(job) => {
+                if listing.is_none() {
+                    self.queue.send(&outgoing).await?;
+                }
+                Ok(Some(*job))
+            }
+        }
+    }
+}
+
+/// A fresh token, by which a command's own change is known.
+fn token() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

@@ -1,0 +1,161 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use super::{JobStore, claim::EARLY_MS};
+use crate::{
+    aws::{
+        Error,
+        key::{AGENDA, Key},
+        table::{Conditional, Item, Update, millis, text},
+    },
+    id::{AccountId, JobId},
+    job::{
+        Status,
+        agenda::{Entry, Own},
+    },
+    kind::{Discipline, Rank},
+    name::Name,
+    time::Time,
+};
+
+/// Where a job is on the agenda.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The agenda's partition: an account and a kind.
+    pub(super) agenda: String,
+    /// The job's place in it.
+    pub rank: Rank,
+}
+
+impl Listing {
+    /// On the agenda of an account and a kind.
+    #[must_use]
+    pub fn new(account: AccountId, kind: &Name, rank: Rank) -> Self {
+        Self { agenda: Key::agenda(account, kind), rank }
+    }
+}
+
+/// After how many entries the search for due ones ends: those that run stand among them, and they are as many as there are workers.
+const MOST_LOOKED_AT: usize = 1000;
+
+impl JobStore {
+    /// The best jobs on an agenda, in order, until `wanted` that are due by `now` were found. The index may be a moment behind.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn agenda(
+        &self,
+        account: AccountId,
+        kind: &Name,
+        wanted: usize,
+        now: Time,
+    ) -> Result<Vec<Entry>, Error> {
+        let (mut entries, mut start) = (Vec::new(), None);
+        loop {
+            let call = self.table.client.query().table_name(&self.table.name).index_name(AGENDA);
+            let answer = call
+                .key_condition_expression("agenda = :agenda")
+                .expression_attribute_values(":agenda", text(Key::agenda(account, kind)))
+                .limit(i32::try_from(wanted + 10).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|e| Error::of("Query", &e))?;
+            entries.extend(answer.items.unwrap_or_default().iter().filter_map(entry));
+            start = answer.last_evaluated_key;
+            let due = entries.iter().filter(|entry| entry.due_at <= now).count();
+            if due >= wanted || start.is_none() || entries.len() >= MOST_LOOKED_AT {
+                return Ok(entries);
+            }
+        }
+    }
+
+    /// What the table itself says of permits' own jobs, in their order, so that an index that is behind can't hide them.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn own(
+        &self,
+        account: AccountId,
+        ids: &[JobId],
+        discipline: Discipline,
+        now: Time,
+    ) -> Result<Vec<Own>, Error> {
+        let mut keys: Vec<_> = ids.iter().map(|id| Key::job(account, *id)).collect();
+        keys.sort_by(|a, b| a.sk.cmp(&b.sk));
+        keys.dedup();
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(Key::attributes).collect()))
+            .consistent_read(true)
+            .projection_expression("sk, #status, priority, due_at, lease_until, agenda")
+            .expression_attribute_names("#status", "status");
+        let wanted = wanted.build().map_err(|e| Error::Refused(e.to_string()))?;
+        let items = self.table.batch_get(wanted).await?;
+        let known: HashMap<_, _> =
+            items.iter().filter_map(|item| Some((item.get("sk")?.as_s().ok()?.as_str(), item))).collect();
+        let own = ids.iter().map(|id| {
+            let item = known.get(id.to_string().as_str())?;
+            Some(own(item, *id, discipline, now))
+        });
+        Ok(own.map(|own| own.unwrap_or(Own::Elsewhere)).collect())
+    }
+
+    /// Lists a job that waits, from now on due for any permit; one that was taken in the meantime stays as it is.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn list(
+        &self,
+        account: AccountId,
+        id: JobId,
+        listing: &Listing,
+        now: Time,
+    ) -> Result<(), Error> {
+        let update = Update {
+            expression: "SET agenda = :agenda, #rank = :rank, due_at = :now".into(),
+            condition: Some("#status = :queued AND attribute_not_exists(agenda)"),
+            names: vec![("#status", "status"), ("#rank", "rank")],
+            values: vec![
+                (":agenda", text(&listing.agenda)),
+                (":rank", text(listing.rank.as_str())),
+                (":now", millis(now)),
+                (":queued", text(Status::Queued.as_str())),
+            ],
+            returns: None,
+        };
+        match self.table.update(&Key::job(account, id), update).await? {
+            Conditional::Done(_) | Conditional::Refused(_) => Ok(()),
+        }
+    }
+}
+
+fn entry(item: &Item) -> Option<Entry> {
+    let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    Some(Entry {
+        id: string("sk")?.parse().ok()?,
+        rank: Rank::from_text(string("rank")?.clone()),
+        due_at: Time::from_millis(int(item, "due_at")?),
+    })
+}
+
+fn own(item: &Item, id: JobId, discipline: Discipline, now: Time) -> Own {
+    let status = item.get("status").and_then(|value| value.as_s().ok()).map(String::as_str);
+    let time = |name| int(item, name).map(Time::from_millis);
+    let priority = int(item, "priority").and_then(|priority| u8::try_from(priority).ok()).unwrap_or(0);
+    let Some(rank) = discipline.rank(id, priority) else { return Own::Elsewhere };
+    let ready = Own::Ready { rank, listed: item.contains_key("agenda") };
+    let early = Time::from_millis(now.millis() + EARLY_MS);
+    match status {
+        Some("queued") => match time("due_at") {
+            Some(due) if due > early => Own::NotBefore(due),
+            _ => ready,
+        },
+        Some("running") if time("lease_until").is_some_and(|until| until <= now) => ready,
+        _ => Own::Elsewhere,
+    }
+}
+
+fn int(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}

@@ -1,0 +1,157 @@
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{JobItem, JobStore, Listing, finish::Change};
+use crate::{
+    aws::{
+        Error,
+        key::Key,
+        table::{Conditional, Item, Update, millis, number, seconds, text},
+    },
+    id::{AccountId, JobId},
+    job::{Job, Lease, Status, Timing},
+    time::Time,
+};
+
+/// What came of putting a job back.
+#[derive(Debug)]
+pub enum Reopened {
+    /// It waits again.
+    Yes(Box<Job>),
+    /// It has moved since it was looked at.
+    Moved,
+    /// Its payload is gone.
+    NoPayload,
+}
+
+impl JobStore {
+    /// Calls off a job that waits. `seen` is what was seen of it: if it has moved since, nothing is changed and there is no answer. `me` is
+    /// the token of this end.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn cancel(
+        &self,
+        job: &Job,
+        seen: &Lease,
+        me: &str,
+        expires_at: Time,
+        now: Time,
+    ) -> Result<Option<Job>, Error> {
+        let mut change = Change::new(now);
+        change.finish(Status::Cancelled, job.kept_until, expires_at);
+        change.set("#owner = :me", ":me", text(me));
+        self.change(job, seen, me, change.update(SEEN)).await
+    }
+
+    /// Asks the worker that holds a job to stop. If it has moved since `seen`, nothing is changed and there is no answer.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn request_cancel(&self, job: &Job, seen: &Lease) -> Result<Option<Job>, Error> {
+        let update = Update {
+            expression: "SET cancel_requested = :true".into(),
+            condition: Some(SEEN),
+            names: vec![("#status", "status")],
+            values: vec![(":true", AttributeValue::Bool(true))],
+            returns: None,
+        };
+        self.change(job, seen, "", update).await
+    }
+
+    /// Whether a job's cancellation was asked for, as far as is known a moment later.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn cancel_requested(&self, account: AccountId, id: JobId) -> Result<bool, Error> {
+        let item = self.table.get(&Key::job(account, id), false).await?;
+        Ok(item.is_some_and(|item| item.contains_key("cancel_requested")))
+    }
+
+    /// Puts a job that failed or was cancelled back, due at once, as if it had never been tried; with a `listing` on its kind's agenda.
+    /// `me` is the token of this change.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn reopen(
+        &self,
+        job: &Job,
+        seen: &Lease,
+        max_attempts: u32,
+        listing: Option<&Listing>,
+        me: &str,
+        now: Time,
+    ) -> Result<Reopened, Error> {
+        let expires_at = Timing::unfinished_expiry(now);
+        if !self.keep_payload(job, expires_at).await? {
+            return Ok(Reopened::NoPayload);
+        }
+        let kept = job.kept_until.filter(|kept| *kept > expires_at);
+        let mut expression =
+            "SET #status = :queued, #owner = :me, attempts = :none, max_attempts = :most, run_at = :now, \
+                              due_at = :now, expires_at = :ttl"
+                .to_owned();
+        let mut values = vec![
+            (":queued", text(Status::Queued.as_str())),
+            (":me", text(me)),
+            (":none", number(0)),
+            (":most", number(max_attempts)),
+            (":now", millis(now)),
+            (":ttl", seconds(kept.unwrap_or(expires_at))),
+        ];
+        let mut names =
+            vec![("#status", "status"), ("#owner", "owner"), ("#result", "result"), ("#error", "error")];
+        if let Some(Listing { agenda, rank }) = listing {
+            expression += ", agenda = :agenda, #rank = :rank";
+            names.push(("#rank", "rank"));
+            values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
+        }
+        expression += " REMOVE started_at, attempt_started_at, finished_at, shown_until, cancel_requested, history, lease_until, \
+                       result_apart, #result, #error";
+        let update = Update { expression, condition: Some(SEEN), names, values, returns: None };
+        let changed = self.change(job, seen, me, update).await?;
+        Ok(changed.map_or(Reopened::Moved, |job| Reopened::Yes(Box::new(job))))
+    }
+
+    /// Makes a payload that has an item of its own last as long as its job; `false` if there is none any more.
+    async fn keep_payload(&self, job: &Job, expires_at: Time) -> Result<bool, Error> {
+        let Some(item) = self.table.get(&Key::job(job.account, job.id), true).await? else {
+            return Ok(false);
+        };
+        if item.contains_key("payload") {
+            return Ok(true);
+        }
+        let update = Update {
+            expression: "SET expires_at = :ttl".into(),
+            condition: Some("attribute_exists(pk)"),
+            values: vec![(":ttl", seconds(expires_at + super::LONGEST_RETENTION))],
+            ..Update::default()
+        };
+        let kept = self.table.update(&Key::payload(job.account, job.id), update).await?;
+        Ok(matches!(kept, Conditional::Done(_)))
+    }
+
+    async fn change(
+        &self,
+        job: &Job,
+        seen: &Lease,
+        me: &str,
+        mut update: Update,
+    ) -> Result<Option<Job>, Error> {
+        update.returns = Some(aws_sdk_dynamodb::types::ReturnValue::AllNew);
+        update.values.extend([(":seen", text(seen.status.as_str())), (":attempts", number(seen.attempts))]);
+        let read = |item: Item| JobItem::read(item)?.job();
+        match self.table.update(&Key::job(job.account, job.id), update).await? {
+            Conditional::Done(item) => item.map(read).transpose(),
+            Conditional::Refused(None) => Ok(None),
+            // Its token says that this very call changed it, and that its answer was lost.
+            Conditional::Refused(Some(item)) => {
+                let mine =
+                    item.get("owner").and_then(|owner| owner.as_s().ok()).is_some_and(|owner| owner == me);
+                Some(item).filter(|_| mine).map(read).transpose()
+            }
+        }
+    }
+}
+
+/// That a job stands where it stood.
+const SEEN: &str = "#status = :seen AND attempts = :attempts";

@@ -1,0 +1,196 @@
+//! Which job a permit runs.
+//!
+//! A queue has no order, so a message of a kind with one is not a job but a *permit* to run one of the account's jobs of that kind: the
+//! best that is due. The agenda, an index of the table, lists those jobs by rank. Every job sends one message, so that there are as
+//! many permits as jobs.
+//!
+//! What is *not* on the agenda: a job that waits for its time, be it its first or a retry. Its own message comes when it is due; then
+//! it is either run, or listed for another permit to find. So nobody reads through jobs that can't be run yet.
+//!
+//! What *is* on it: jobs that are due, and jobs that run, due when their lease ends: a killed worker's job is found again.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{id::JobId, kind::Rank, time::Time};
+
+/// A job as the agenda lists it. The index may be a moment behind the table; the claim decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which job.
+    pub id: JobId,
+    /// Where it stands.
+    pub rank: Rank,
+    /// From when on it may be claimed.
+    pub due_at: Time,
+}
+
+/// What the table says of the job whose message a permit is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// It can be claimed.
+    Ready {
+        /// Where it stands.
+        rank: Rank,
+        /// Whether other permits find it.
+        listed: bool,
+    },
+    /// It waits for its time, and this message is all that will bring it back.
+    NotBefore(Time),
+    /// Nothing that matters here: it runs, has its outcome, or isn't known (yet).
+    Elsewhere,
+}
+
+/// What a permit is used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// To run this job.
+    Run(JobId),
+    /// It has to come back then.
+    Wait(Time),
+    /// Nothing is due.
+    Idle,
+}
+
+/// What a batch's permits of one account and kind are used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// One for each permit, in their order.
+    pub errands: Vec<Errand>,
+    /// What to try, in this order, when another worker was quicker.
+    pub reserve: Vec<JobId>,
+    /// Jobs that have to be listed before their permits may be used for others.
+    pub unlisted: Vec<JobId>,
+}
+
+/// Decides for `permits`, given what the agenda shows.
+///
+/// The best jobs are taken, exactly: unless workers get in each other's way. Then `spread` is over 1, and this worker takes the
+/// `turn`-th of as many portions at the top, so that inversions stay within what is in flight.
+#[must_use]
+pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time, spread: usize, turn: usize) -> Plan {
+    let mut due: BTreeSet<(&Rank, JobId)> =
+        agenda.iter().filter(|entry| entry.due_at <= now).map(|entry| (&entry.rank, entry.id)).collect();
+    due.extend(permits.iter().filter_map(|(id, own)| match own {
+        Own::Ready { rank, .. } => Some((rank, *id)),
+        _ => None,
+    }));
+    let mut order: Vec<JobId> = Vec::new();
+    for (_, id) in due {
+        if !order.contains(&id) {
+            order.push(id);
+        }
+    }
+    let usable = permits.iter().filter(|(_, own)| !matches!(own, Own::NotBefore(_))).count();
+    let portions = order.len().div_ceil(usable.max(1)).min(spread.max(1)).max(1);
+    let skipped = (turn % portions * usable).min(order.len());
+    order.rotate_left(skipped);
+    let reserve = order.split_off(usable.min(order.len()));
+    let mut chosen = order;
+    let unlisted = permits
+        .iter()
+        .filter(|(id, own)| matches!(own, Own::Ready { listed: false, .. }) && !chosen.contains(id))
+        .map(|(id, _)| *id)
+        .collect();
+    // A permit whose own job is among the chosen takes that: the fewer change hands, the better.
+    let own: BTreeSet<JobId> = permits.iter().map(|(id, _)| *id).filter(|id| chosen.contains(id)).collect();
+    chosen.retain(|id| !own.contains(id));
+    let mut others = chosen.into_iter();
+    let mut taken = BTreeSet::new();
+    let mut errand = |(id, state): &(JobId, Own)| match state {
+        Own::NotBefore(until) => Errand::Wait(*until),
+        _ if own.contains(id) && taken.insert(*id) => Errand::Run(*id),
+        _ => others.next().map_or(Errand::Idle, Errand::Run),
+    };
+    let errands = permits.iter().map(&mut errand).collect();
+    Plan { errands, reserve, unlisted }
+}
+
+/// How long a permit waits that found nothing, before it looks again; after the last it is dropped. The agenda may be a moment behind,
+/// and a job that runs may come back.
+#[must_use]
+pub fn look_again(looks: u8) -> Option<Duration> {
+    const PAUSES: [u64; 5] = [1, 5, 30, 120, 600];
+    PAUSES.get(usize::from(looks)).copied().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{id::mint, kind::Discipline};
+    use proptest::prelude::*;
+
+    fn id(n: i64) -> JobId {
+        mint(Time::from_millis(n), [7; 10])
+    }
+
+    fn entry(n: i64, due_at: i64) -> Entry {
+        let rank = Discipline::Lifo.rank(id(n), 0).unwrap();
+        Entry { id: id(n), rank, due_at: Time::from_millis(due_at) }
+    }
+
+    fn ready(n: i64, listed: bool) -> (JobId, Own) {
+        (id(n), Own::Ready { rank: Discipline::Lifo.rank(id(n), 0).unwrap(), listed })
+    }
+
+    const NOW: Time = Time::from_millis(1000);
+
+    #[test]
+    fn the_best_are_taken_and_own_ones_preferred() {
+        let agenda = [entry(5, 0), entry(4, 0), entry(3, 2000), entry(2, 0), entry(1, 0)];
+        let permits = [ready(1, true), ready(4, true), (id(9), Own::Elsewhere)];
+        let plan = plan(&permits, &agenda, NOW, 1, 0);
+        assert_eq!(plan.errands, [Errand::Run(id(5)), Errand::Run(id(4)), Errand::Run(id(2))]);
+        assert_eq!((plan.reserve, plan.unlisted), (vec![id(1)], vec![]));
+    }
+
+    #[test]
+    fn a_job_that_only_its_message_knows_is_listed_before_that_is_used_for_another() {
+        let plan = plan(&[ready(1, false)], &[entry(5, 0)], NOW, 1, 0);
+        assert_eq!((plan.errands, plan.unlisted), (vec![Errand::Run(id(5))], vec![id(1)]));
+    }
+
+    #[test]
+    fn one_that_waits_for_its_time_keeps_its_message() {
+        let until = Time::from_millis(5000);
+        let plan = plan(&[(id(1), Own::NotBefore(until))], &[entry(5, 0)], NOW, 1, 0);
+        assert_eq!((plan.errands, plan.reserve), (vec![Errand::Wait(until)], vec![id(5)]));
+    }
+
+    #[test]
+    fn workers_that_collide_take_different_portions() {
+        let agenda: Vec<_> = (0..40).rev().map(|n| entry(n, 0)).collect();
+        let permits: Vec<_> = (100..110).map(|n| (id(n), Own::Elsewhere)).collect();
+        let firsts = (0..4).map(|turn| plan(&permits, &agenda, NOW, 4, turn).errands[0].clone());
+        let expected = [39, 29, 19, 9].map(|n| Errand::Run(id(n)));
+        assert_eq!(firsts.collect::<Vec<_>>(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn every_due_job_is_used_once_at_most(
+            own in proptest::collection::vec((0i64..20, 0..4u8), 0..10),
+            agenda in proptest::collection::btree_map(0i64..20, 0i64..2000, 0..20),
+            spread in 1usize..5, turn in 0usize..9,
+        ) {
+            let permits: Vec<_> = own.iter().map(|(n, state)| match state {
+                0 => ready(*n, true),
+                1 => ready(*n, false),
+                2 => (id(*n), Own::NotBefore(Time::from_millis(2000))),
+                _ => (id(*n), Own::Elsewhere),
+            }).collect();
+            let entries: Vec<_> = agenda.iter().map(|(n, due)| entry(*n, *due)).collect();
+            let plan = plan(&permits, &entries, NOW, spread, turn);
+            prop_assert_eq!(plan.errands.len(), permits.len());
+            let run: Vec<_> = plan.errands.iter().filter_map(|errand| match errand { Errand::Run(id) => Some(*id), _ => None }).collect();
+            let all: BTreeSet<_> = run.iter().chain(&plan.reserve).copied().collect();
+            prop_assert_eq!(all.len(), run.len() + plan.reserve.len());
+            let idle = plan.errands.contains(&Errand::Idle);
+            prop_assert!(!idle || plan.reserve.is_empty());
+            for (permit, errand) in permits.iter().zip(&plan.errands) {
+                if let (id, Own::Ready { listed: false, .. }) = permit {
+                    prop_assert!(*errand == Errand::Run(*id) || run.contains(id) || plan.unlisted.contains(id));
+                }
+            }
+        }
+    }
+}
