@@ -6,6 +6,7 @@ mod job;
 mod kind;
 mod problem;
 mod responses;
+mod row;
 
 pub use cursor::{BadCursor, Cursor};
 pub use description::openapi;
@@ -13,6 +14,7 @@ pub use job::{Attempts, JobBody, JobRequest, Links};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
 pub use responses::{AnyProblem, BodyProblem};
+pub use row::RowBody;
 
 use serde::{Deserialize, Serialize};
 

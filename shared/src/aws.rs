@@ -14,6 +14,7 @@ mod key;
 mod kinds;
 mod paces;
 mod queue;
+mod rows;
 mod slots;
 mod table;
 
@@ -25,5 +26,6 @@ pub use jobs::{Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing
 pub use kinds::{CachedKind, KindStore};
 pub use paces::PaceStore;
 pub use queue::{JobQueue, Outgoing, Visibility};
+pub use rows::{Applied, RowPage, RowStore};
 pub use slots::{Slot, SlotStore};
 pub use table::Table;

@@ -5,6 +5,7 @@
 
 mod crash;
 mod jobs;
+mod records;
 mod stack;
 mod stores;
 #[path = "../stores/suite.rs"]

@@ -9,5 +9,6 @@ mod ladder;
 mod logs;
 mod order;
 mod outage;
+mod records;
 mod tenants;
 mod worker;

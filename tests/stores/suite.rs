@@ -1,6 +1,9 @@
 //! What the stores promise of the table, whatever plays `DynamoDB`: no emulator's quirk becomes our truth. Every test makes an
 //! account, or names, of its own, so that they can share a table.
 
+#[path = "suite/rows.rs"]
+mod rows;
+
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -16,6 +19,8 @@ use shared::{
     name::Name,
     time::Time,
 };
+
+pub use rows::*;
 
 /// Calls a macro with the name of every test.
 macro_rules! for_each {
@@ -36,6 +41,11 @@ macro_rules! for_each {
             a_key_is_found_with_its_account,
             kinds_are_versioned_and_listed,
             paces_add_up,
+            changes_are_applied_once_and_read_back,
+            changes_are_applied_together_or_not_at_all,
+            a_row_is_deleted_only_as_it_was_named,
+            many_and_large_rows_are_paged,
+            hostile_values_are_only_values,
         );
     };
 }

@@ -1,17 +1,18 @@
-//! Queries: jobs and kinds as they stand. It may only read.
+//! Queries: jobs, kinds and rows as they stand. It may only read.
 
 mod attempts;
 mod heartbeat;
 mod job;
 mod jobs;
 mod kinds;
+mod rows;
 mod wait;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use shared::{
-    aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, Table, prime},
+    aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, RowStore, Table, prime},
     clock::Clock,
     config::PollConfig,
     gate::Gate,
@@ -29,6 +30,7 @@ pub struct App {
     kinds: KindStore,
     jobs: JobStore,
     paces: PaceStore,
+    rows: RowStore,
     clock: Clock,
     metrics: Metrics,
 }
@@ -42,7 +44,8 @@ impl App {
             accounts: Arc::new(AccountStore::new(table.clone())),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            paces: PaceStore::new(table),
+            paces: PaceStore::new(table.clone()),
+            rows: RowStore::new(table),
             clock,
             metrics,
         }
@@ -61,6 +64,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(jobs::list))
         .routes(routes!(job::get))
         .routes(routes!(attempts::list))
+        .routes(routes!(rows::list))
         .routes(routes!(kinds::list))
         .routes(routes!(kinds::get))
 }

@@ -16,7 +16,7 @@ use crate::{
     errand::{Agenda, Crowd, Errand, What, again, idle, wait_for_slot},
     record::Delivery,
     report::Report,
-    target::{HttpAttempt, NotAllowed},
+    target::{HttpAttempt, NotAllowed, records},
 };
 
 /// When one is looked at again whose job isn't in the table: its row may be a moment behind. After the last it is dropped.
@@ -198,6 +198,10 @@ impl Worker {
         }
         match &kind.spec.target {
             Target::Echo {} => Outcome::Complete(payload.0.clone()),
+            Target::Records {} => {
+                let marker_until = Timing::unfinished_expiry(held.since) + kind.spec.retention();
+                records::apply(&self.rows, job, payload, marker_until, task.invocation).await
+            }
             Target::Http { url, headers } => {
                 let outcome = self.post(held, kind, (url, headers, payload), task).await;
                 self.disable_if_gone(&outcome, kind, task.invocation).await;

@@ -22,7 +22,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
     aws::{
-        AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, SlotStore, Table, Visibility, prime,
+        AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, RowStore, SlotStore, Table,
+        Visibility, prime,
     },
     clock::Clock,
     config::WorkerConfig,
@@ -48,6 +49,7 @@ pub struct Worker {
     jobs: JobStore,
     paces: PaceStore,
     slots: SlotStore,
+    rows: RowStore,
     queue: JobQueue,
     dead_letters: JobQueue,
     targets: Targets,
@@ -79,6 +81,7 @@ impl Worker {
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
             paces: PaceStore::new(table.clone()),
+            rows: RowStore::new(table.clone()),
             slots: SlotStore::new(table),
             queue: JobQueue::new(clients.sqs.clone(), config.queue_url),
             dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),

@@ -66,7 +66,8 @@ impl App {
     pub(crate) async fn kind_for(
         &self,
         name: &Name,
-        payload: &Value,
+        payload: &Payload,
+        json: &Value,
         prefix: &str,
         now: Time,
     ) -> Result<Result<Arc<CachedKind>, Vec<Violation>>, Failure> {
@@ -76,8 +77,8 @@ impl App {
         if kind.kind.disabled {
             return unfit("is disabled, since its target answered 410; an operator can put it again");
         }
-        let violations = match kind.schema() {
-            Ok(schema) => schema.violations(payload, &format!("{prefix}/payload")),
+        let violations = match kind.payload_violations(payload, json, &format!("{prefix}/payload")) {
+            Ok(violations) => violations,
             Err(error) => {
                 return unfit(&format!("has a schema that this version can't use: {}", error.detail));
             }

@@ -116,7 +116,7 @@ impl App {
         now: Time,
     ) -> Result<Result<Order, Vec<Violation>>, Failure> {
         let mut violations = wanted.violations("", now);
-        match self.kind_for(&wanted.kind, &json["payload"], "", now).await? {
+        match self.kind_for(&wanted.kind, &wanted.payload, &json["payload"], "", now).await? {
             Ok(kind) if violations.is_empty() => {
                 Ok(Ok(Order::new(account, id::mint(now, rand::random()), wanted, kind, trace)))
             }

@@ -18,7 +18,8 @@ pub struct Cursor {
 pub struct BadCursor;
 
 const DIGEST_BYTES: usize = 8;
-const MAX_BYTES: usize = 200;
+/// Enough for the longest key of a row, 512 bytes, in base64 with its digest.
+const MAX_BYTES: usize = 700;
 
 impl Cursor {
     /// The cursor's text, for the list that `list` describes.

@@ -1,6 +1,7 @@
 //! Every key of the table, built here and nowhere else, so that two things can't share one.
 //!
-//! Parts are joined by `#`. Ids and names never hold one; whatever else comes from outside is hashed before it becomes a part.
+//! Parts are joined by `#`. Ids and names never hold one; whatever else comes from outside is hashed before it becomes a part, or is a
+//! whole sort key by itself, as a row's key is.
 
 use std::collections::HashMap;
 
@@ -9,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::{
     id::{AccountId, JobId, KeyId},
     name::Name,
+    records::Identifier,
     time::Time,
 };
 
@@ -94,6 +96,21 @@ impl Key {
         format!("SLOTS#{account}")
     }
 
+    /// One of an account's rows; `key` is not empty and has at most 512 bytes.
+    pub fn row(account: AccountId, table: &Identifier, key: &str) -> Self {
+        Self::new(Self::rows(account, table), key)
+    }
+
+    /// The partition of a table's rows.
+    pub fn rows(account: AccountId, table: &Identifier) -> String {
+        format!("TABLE#{account}#{table}")
+    }
+
+    /// That a job's changes were applied to rows.
+    pub fn applied(account: AccountId, job: JobId) -> Self {
+        Self::new(format!("APPLIED#{account}#{job}"), "-")
+    }
+
     /// As the SDK takes it.
     pub fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
@@ -127,6 +144,8 @@ mod tests {
             Key::result(account, job, "owner"),
             Key::idempotency(account, "abc"),
             Key::pace(account, &"echo".parse().unwrap(), now),
+            Key::row(account, &"users".parse().unwrap(), "a#b"),
+            Key::applied(account, job),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         insta::assert_snapshot!(shown.join("\n"), @"
@@ -139,6 +158,8 @@ mod tests {
         BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | RESULT#owner
         IDEMPOTENCY#acc_01kagzwy00e40r2081040g2081#abc | -
         COUNTERS#acc_01kagzwy00e40r2081040g2081 | PACE#echo#2025-11-20T16
+        TABLE#acc_01kagzwy00e40r2081040g2081#users | a#b
+        APPLIED#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | -
         ");
     }
 }

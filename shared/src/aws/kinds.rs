@@ -5,6 +5,7 @@ use std::{
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     Error, Table,
@@ -13,9 +14,10 @@ use super::{
     table::{Conditional, Item, Update, content, millis, text},
 };
 use crate::{
+    job::Payload,
     kind::{Callback, Kind, KindSpec},
     name::Name,
-    schema::{Schema, Violation},
+    schema::{MAX_VIOLATIONS, Schema, Violation},
     time::Time,
 };
 
@@ -44,6 +46,26 @@ impl CachedKind {
     /// When it doesn't compile, though it did when it was put: the validator's rules have changed since.
     pub fn schema(&self) -> Result<&Schema, &Violation> {
         self.schema.get_or_init(|| Schema::compile(&self.kind.spec.schema)).as_ref()
+    }
+
+    /// Everything that is wrong with a payload, given as it came and as JSON: what breaks the kind's schema, and at other places what its
+    /// target could never take; at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
+    ///
+    /// # Errors
+    /// When the schema doesn't compile, as [`CachedKind::schema`] has it.
+    pub fn payload_violations(
+        &self,
+        payload: &Payload,
+        json: &Value,
+        prefix: &str,
+    ) -> Result<Vec<Violation>, &Violation> {
+        let mut found = self.schema()?.violations(json, prefix);
+        let mut more = self.kind.spec.target.payload_violations(payload, prefix);
+        more.retain(|violation| found.iter().all(|known| known.pointer != violation.pointer));
+        found.extend(more);
+        found.sort();
+        found.truncate(MAX_VIOLATIONS);
+        Ok(found)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     api::{DEFAULT_LIMIT, MAX_LIMIT, Problem},
     id::{AccountId, JobId},
     name::Name,
+    records::Identifier,
 };
 
 /// The parameters of a request's query, taken out one by one; what is left at the end is unknown, and a mistake worth telling.
@@ -105,6 +106,12 @@ impl PathPart for Name {
     const NAME: &'static str = "name";
     const RULE: &'static str =
         "is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit";
+}
+
+impl PathPart for Identifier {
+    const NAME: &'static str = "table";
+    const RULE: &'static str =
+        "is not a table's name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'";
 }
 
 impl<S: Send + Sync, T: PathPart> FromRequestParts<S> for Named<T> {

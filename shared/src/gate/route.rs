@@ -42,6 +42,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::DELETE, "/v1/jobs/{id}", Access::Scope(Scope::JobsWrite)),
     route(Method::POST, "/v1/jobs/{id}/retry", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs/{id}/attempts", Access::Scope(Scope::JobsRead)),
+    route(Method::GET, "/v1/tables/{table}/rows", Access::Scope(Scope::JobsRead)),
     route(Method::GET, "/v1/kinds", Access::AnyKey),
     route(Method::GET, "/v1/kinds/{name}", Access::AnyKey),
     route(Method::PUT, "/v1/kinds/{name}", Access::Scope(Scope::Admin)),

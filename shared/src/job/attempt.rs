@@ -62,6 +62,10 @@ pub enum ErrorCode {
     TargetForbidden,
     /// The target's answer is over 64 KiB.
     ResultTooLarge,
+    /// A row isn't as one of the payload's activities needs it, so none of them was applied.
+    RowConflict,
+    /// The payload isn't one that the kind's target can take; the kind had another target when the job was accepted.
+    PayloadInvalid,
     /// The job's kind is no longer defined.
     KindUnknown,
     /// The job's kind is disabled, since its target answered 410.
@@ -84,6 +88,8 @@ impl ErrorCode {
             Self::TargetUnreachable => "target-unreachable",
             Self::TargetForbidden => "target-forbidden",
             Self::ResultTooLarge => "result-too-large",
+            Self::RowConflict => "row-conflict",
+            Self::PayloadInvalid => "payload-invalid",
             Self::KindUnknown => "kind-unknown",
             Self::KindDisabled => "kind-disabled",
             Self::WorkerCrashed => "worker-crashed",

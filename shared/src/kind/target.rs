@@ -9,7 +9,11 @@ use utoipa::{
     },
 };
 
-use crate::schema::{Violation, escape};
+use crate::{
+    job::Payload,
+    records::Changes,
+    schema::{Violation, escape},
+};
 
 /// Where the worker takes a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -17,6 +21,8 @@ use crate::schema::{Violation, escape};
 pub enum Target {
     /// Answers with the payload; for trying things out.
     Echo {},
+    /// Tollgate's own tables: applies `{"activities":[…]}` to their rows, all of it or nothing. `GET /v1/tables/{table}/rows` reads them.
+    Records {},
     /// An endpoint that takes jobs by `POST`, signed as Standard Webhooks has it.
     Http {
         /// Its address, `https://` or `http://`.
@@ -111,12 +117,21 @@ impl Target {
         found
     }
 
+    /// Everything in a payload that the target could never take, whatever the kind's schema says of it, with `prefix` before each pointer.
+    #[must_use]
+    pub fn payload_violations(&self, payload: &Payload, prefix: &str) -> Vec<Violation> {
+        match self {
+            Self::Records {} => Changes::read(&payload.0, prefix).err().unwrap_or_default(),
+            Self::Echo {} | Self::Http { .. } => Vec::new(),
+        }
+    }
+
     /// The same, fit to be shown: without the values of its headers.
     #[must_use]
     pub fn masked(self) -> Self {
         match self {
             Self::Http { url, headers } => Self::Http { url, headers: headers.masked() },
-            Self::Echo {} => self,
+            Self::Echo {} | Self::Records {} => self,
         }
     }
 }

@@ -1,0 +1,29 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::records::{Identifier, NotACell, Row};
+
+/// A row of a table.
+///
+/// An `INTEGER` or `FLOAT` is a number, a `BOOLEAN` is true or false; `TEXT`, `DECIMAL` (in as few digits as it has), `DATE` and `TIMESTAMP`
+/// (in UTC) are strings.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RowBody {
+    /// The value of the first column that its insert named.
+    #[schema(value_type = Value, examples(7))]
+    pub key: Box<RawValue>,
+    /// The value of each column by its name, the first too.
+    #[schema(value_type = BTreeMap<String, Value>, examples(json!({"id": 7, "name": "Ada", "balance": "12.5"})))]
+    pub values: BTreeMap<Identifier, Box<RawValue>>,
+}
+
+impl TryFrom<Row> for RowBody {
+    type Error = NotACell;
+
+    fn try_from(row: Row) -> Result<Self, NotACell> {
+        let values = row.values.into_iter().map(|(name, cell)| Ok((name, cell.raw()?)));
+        Ok(Self { key: row.key.raw()?, values: values.collect::<Result<_, NotACell>>()? })
+    }
+}

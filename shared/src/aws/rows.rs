@@ -1,0 +1,153 @@
+mod transaction;
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Error, Table,
+    key::Key,
+    table::{Item, content, item, text},
+};
+use crate::{
+    id::{AccountId, JobId},
+    records::{Cell, Column, Effect, Identifier, Row},
+    time::Time,
+};
+
+use transaction::{Cancelled, Checks};
+
+/// The rows of the `records` target.
+#[derive(Clone, Debug)]
+pub struct RowStore {
+    table: Table,
+}
+
+/// What became of a job's changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// They are in the table, now or since an earlier call for the same job.
+    Done,
+    /// None of them is: this row isn't as it has to be.
+    Conflict {
+        /// Which of the effects that were given, from 0.
+        effect: usize,
+    },
+}
+
+/// A page of a table's rows.
+#[derive(Debug)]
+pub struct RowPage {
+    /// By the bytes of their keys' texts.
+    pub rows: Vec<Row>,
+    /// The key's text after which there may be more.
+    pub ended_at: Option<String>,
+}
+
+/// A row's item, except for its table and key. Each cell is JSON as its type writes it, so that a condition compares it exactly.
+#[derive(Debug, Serialize, Deserialize)]
+struct RowItem {
+    /// The name of the first column.
+    key: Identifier,
+    cells: BTreeMap<Identifier, Cell>,
+}
+
+/// By which a repeat of a job is recognised.
+#[derive(Serialize)]
+struct Marker {
+    expires_at: i64,
+}
+
+impl RowStore {
+    /// The rows of a table.
+    #[must_use]
+    pub const fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// Applies a job's changes in one transaction, all or none, and once for a job however often it is called: the transaction also puts
+    /// a marker, kept until `kept_until` at least, and a marker that is there says that the changes are.
+    ///
+    /// # Errors
+    /// When the table can't be written, or another transaction is at the same rows; the changes may have been applied all the same.
+    pub async fn apply(
+        &self,
+        account: AccountId,
+        job: JobId,
+        effects: &[Effect],
+        kept_until: Time,
+    ) -> Result<Applied, Error> {
+        let marker = item(&Key::applied(account, job), &Marker { expires_at: kept_until.seconds_up() })?;
+        let name = &self.table.name;
+        let mut actions = vec![transaction::put(name, marker, Checks::no_item())?];
+        for effect in effects {
+            actions.push(transaction::action(name, account, effect)?);
+        }
+        // The SDK adds a token of its own and keeps it for its retries: a transaction whose answer was lost is answered again.
+        let answer = self.table.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let Err(error) = answer else { return Ok(Applied::Done) };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        else {
+            return Err(Error::of("TransactWriteItems", &error));
+        };
+        let reasons: Vec<_> =
+            cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default()).collect();
+        let told = || format!("TransactWriteItems: cancelled: {}", reasons.join(", "));
+        match Cancelled::because(&reasons) {
+            Cancelled::MarkerThere => Ok(Applied::Done),
+            Cancelled::Passing => Err(Error::Unavailable(told())),
+            Cancelled::Otherwise => Err(Error::Refused(told())),
+            // A repeat finds its own rows in its way. DynamoDB tells of the marker as well; that isn't promised.
+            Cancelled::RowUnfit(effect) => match self.table.get(&Key::applied(account, job), true).await? {
+                Some(_) => Ok(Applied::Done),
+                None => Ok(Applied::Conflict { effect }),
+            },
+        }
+    }
+
+    /// Up to `limit` rows of a table, those after the key `after`, as every write that was answered before left them. One query, which
+    /// ends at a megabyte.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn page(
+        &self,
+        account: AccountId,
+        table: &Identifier,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<RowPage, Error> {
+        let condition = if after.is_some() { "pk = :rows AND sk > :after" } else { "pk = :rows" };
+        let mut values = HashMap::from([(":rows".to_owned(), text(Key::rows(account, table)))]);
+        values.extend(after.map(|after| (":after".to_owned(), text(after))));
+        let call = self.table.client.query().table_name(&self.table.name);
+        let answer = call
+            .key_condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .consistent_read(true)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|e| Error::of("Query", &e))?;
+        let ended_at = answer.last_evaluated_key.and_then(|key| key.get("sk")?.as_s().ok().cloned());
+        let rows = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(RowPage { rows, ended_at })
+    }
+}
+
+impl RowItem {
+    fn of(columns: &[Column]) -> Result<Self, Error> {
+        let key = columns.first().map(|column| column.name.clone());
+        let key = key.ok_or_else(|| Error::Refused("a row without columns".into()))?;
+        let cells = columns.iter().map(|column| (column.name.clone(), column.cell.clone())).collect();
+        Ok(Self { key, cells })
+    }
+}
+
+fn read(item: Item) -> Result<Row, Error> {
+    let RowItem { key, cells } = content("a row", item)?;
+    let key = cells.get(&key).cloned();
+    let key = key.ok_or_else(|| Error::Corrupt("a row", "it has no key among its cells".into()))?;
+    Ok(Row { key, values: cells })
+}

@@ -1,0 +1,257 @@
+use std::str::FromStr;
+
+use jiff::{Timestamp, civil::Date};
+use serde_json::value::RawValue;
+
+use super::{Cell, decimal, json::Json, number::Number};
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// Any text.
+    Text,
+    /// A whole number of 64 bits.
+    Integer,
+    /// A number of 64 bits as IEEE 754 has it, but for the infinities and what is no number.
+    Float,
+    /// A number of up to 38 digits, kept exactly.
+    Decimal,
+    /// `true` or `false`.
+    Boolean,
+    /// A day of the Gregorian calendar.
+    Date,
+    /// A point in time, to the nanosecond.
+    Timestamp,
+}
+
+/// A text that is not a [`ColumnType`].
+#[derive(Debug, thiserror::Error)]
+#[error("is not a type: TEXT, INTEGER, FLOAT, DECIMAL, BOOLEAN, DATE or TIMESTAMP")]
+pub struct NotAColumnType;
+
+impl FromStr for ColumnType {
+    type Err = NotAColumnType;
+
+    /// In any case.
+    fn from_str(text: &str) -> Result<Self, NotAColumnType> {
+        Ok(match text.to_ascii_uppercase().as_str() {
+            "TEXT" => Self::Text,
+            "INTEGER" => Self::Integer,
+            "FLOAT" => Self::Float,
+            "DECIMAL" => Self::Decimal,
+            "BOOLEAN" => Self::Boolean,
+            "DATE" => Self::Date,
+            "TIMESTAMP" => Self::Timestamp,
+            _ => return Err(NotAColumnType),
+        })
+    }
+}
+
+impl ColumnType {
+    /// Reads a value of this type, or null.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn read(self, value: &RawValue) -> Result<Cell, &'static str> {
+        let cell = match (self, Json::open(value)) {
+            (_, Json::Null) => Some(Cell::of(Cell::NULL.to_owned())),
+            (Self::Text, Json::Text(text)) => Some(Cell::text(&text)),
+            (Self::Integer, given) => written(given).and_then(|text| integer(&text)),
+            (Self::Float, given) => written(given).and_then(|text| float(&text)),
+            (Self::Decimal, given) => {
+                written(given).and_then(|text| decimal::normalised(&text)).map(|text| Cell::text(&text))
+            }
+            (Self::Boolean, Json::Boolean(value)) => Some(boolean(value)),
+            (Self::Boolean, Json::Text(text)) => text.to_ascii_lowercase().parse().ok().map(boolean),
+            (Self::Date, Json::Text(text)) => date(&text).map(|_| Cell::text(&text)),
+            (Self::Timestamp, Json::Text(text)) => timestamp(&text).map(|text| Cell::text(&text)),
+            _ => None,
+        };
+        cell.ok_or_else(|| self.rule())
+    }
+
+    const fn rule(self) -> &'static str {
+        match self {
+            Self::Text => "is not a TEXT: a string",
+            Self::Integer => "is not an INTEGER: a whole number of 64 bits, or one as a string",
+            Self::Float => "is not a FLOAT: a finite number, or one as a string",
+            Self::Decimal => "is not a DECIMAL: a number of at most 38 digits, or one as a string",
+            Self::Boolean => r#"is not a BOOLEAN: true or false, "true" or "false""#,
+            Self::Date => "is not a DATE: a day as YYYY-MM-DD",
+            Self::Timestamp => {
+                "is not a TIMESTAMP: a time as RFC 3339 has it, or YYYY-MM-DD hh:mm:ss[.fff] in UTC"
+            }
+        }
+    }
+}
+
+/// A number as it was written, as one or in a string.
+fn written(given: Json<'_>) -> Option<String> {
+    match given {
+        Json::Number(text) => Some(text.to_owned()),
+        Json::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn integer(text: &str) -> Option<Cell> {
+    text.parse::<i64>().ok().map(|number| Cell::of(number.to_string()))
+}
+
+fn float(text: &str) -> Option<Cell> {
+    // Rust's own reader also takes `inf` and `nan`.
+    Number::read(text)?;
+    // Adding zero makes -0 the same as 0.
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite())? + 0.0;
+    serde_json::to_string(&number).ok().map(Cell::of)
+}
+
+fn boolean(value: bool) -> Cell {
+    Cell::of(value.to_string())
+}
+
+/// `YYYY-MM-DD`; jiff alone would take other forms too.
+fn date(text: &str) -> Option<Date> {
+    has_form(text, "dddd-dd-dd").then(|| text.parse().ok())?
+}
+
+/// RFC 3339, section 5.6, or without a zone and then with a space, in UTC; without leap seconds, and nine digits of a second at most. As RFC
+/// 3339 in UTC, with milliseconds or as many digits as there are.
+fn timestamp(text: &str) -> Option<String> {
+    let (day, rest) = (text.get(..10)?, text.get(10..)?);
+    let (separator, time, rest) = (rest.get(..1)?, rest.get(1..9)?, rest.get(9..)?);
+    let digits = rest.strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let (fraction, zone) = rest.split_at(if digits > 0 { digits + 1 } else { 0 });
+    let zone = match zone {
+        "" if separator == " " => "Z",
+        "Z" | "z" => "Z",
+        offset if has_form(offset, "+dd:dd") || has_form(offset, "-dd:dd") => offset,
+        _ => return None,
+    };
+    let sound = date(day).is_some()
+        && matches!(separator, "T" | "t" | " ")
+        && has_form(time, "dd:dd:dd")
+        && !time.ends_with("60")
+        && digits <= 9;
+    let moment: Timestamp = sound.then(|| format!("{day}T{time}{fraction}{zone}").parse().ok())??;
+    let whole_millis = moment.subsec_nanosecond() % 1_000_000 == 0;
+    let text = if whole_millis { format!("{moment:.3}") } else { moment.to_string() };
+    // The first hours of the year 0 are in UTC before it, which RFC 3339 can't say.
+    Some(text).filter(|text| !text.starts_with('-'))
+}
+
+/// Whether a text has the form of another, in which `d` stands for a digit.
+fn has_form(text: &str, form: &str) -> bool {
+    text.len() == form.len()
+        && text.bytes().zip(form.bytes()).all(|(c, wanted)| match wanted {
+            b'd' => c.is_ascii_digit(),
+            other => c == other,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ColumnType::{Boolean, Date, Decimal, Float, Integer, Text, Timestamp};
+    use proptest::prelude::*;
+
+    fn read(column: ColumnType, json: &str) -> Option<String> {
+        let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
+        column.read(&raw).ok().map(|cell| cell.json().to_owned())
+    }
+
+    #[test]
+    fn values_are_written_one_way() {
+        for (column, json, cell) in [
+            (Text, r#""a\u0062\"""#, r#""ab\"""#),
+            (Text, r#""""#, r#""""#),
+            (Integer, "7", "7"),
+            (Integer, r#""-07""#, "-7"),
+            (Integer, "9223372036854775807", "9223372036854775807"),
+            (Float, "7", "7.0"),
+            (Float, "-0.0", "0.0"),
+            (Float, r#""1.5E3""#, "1500.0"),
+            (Decimal, "1.50", r#""1.5""#),
+            (
+                Decimal,
+                "0.1234567890123456789012345678901234567",
+                r#""0.1234567890123456789012345678901234567""#,
+            ),
+            (Decimal, r#""1e2""#, r#""100""#),
+            (Boolean, "true", "true"),
+            (Boolean, r#""False""#, "false"),
+            (Date, r#""2024-02-29""#, r#""2024-02-29""#),
+            (Timestamp, r#""2026-11-20T16:00:00Z""#, r#""2026-11-20T16:00:00.000Z""#),
+            (Timestamp, r#""2026-11-20t18:30:00.5+02:30""#, r#""2026-11-20T16:00:00.500Z""#),
+            (Timestamp, r#""2026-11-20 16:00:00""#, r#""2026-11-20T16:00:00.000Z""#),
+            (Timestamp, r#""2026-11-20 16:00:00.123456""#, r#""2026-11-20T16:00:00.123456Z""#),
+            (Date, "null", "null"),
+        ] {
+            assert_eq!(read(column, json).as_deref(), Some(cell), "{column:?} {json}");
+        }
+    }
+
+    #[test]
+    fn values_of_other_types_are_refused() {
+        for (column, values) in [
+            (Text, &["7", "true", "{}", "[]"][..]),
+            (
+                Integer,
+                &["7.0", "7e0", "9223372036854775808", r#""""#, r#""7 ""#, r#""seven""#, "true", "[7]"],
+            ),
+            (Float, &[r#""inf""#, r#""NaN""#, r#""1e999""#, r#""""#, "false", r#""0x1p3""#]),
+            (Decimal, &[r#""1,5""#, r#""1e40""#, r#""""#, "true", "123456789012345678901234567890123456789"]),
+            (Boolean, &["0", "1", r#""yes""#, r#""t""#, r#""""#]),
+            (
+                Date,
+                &[
+                    r#""2023-02-29""#,
+                    r#""20240229""#,
+                    r#""2024-2-29""#,
+                    r#""2024-02-29T00:00:00Z""#,
+                    "20240229",
+                ],
+            ),
+            (
+                Timestamp,
+                &[
+                    r#""2026-11-20""#,
+                    r#""2026-11-20T16:00:00""#,
+                    r#""2026-11-20T16:00Z""#,
+                    r#""2026-11-20T24:00:00Z""#,
+                    r#""2026-11-20T23:59:60Z""#,
+                    r#""2026-11-20T16:00:00.Z""#,
+                    r#""2026-11-20T16:00:00.1234567890Z""#,
+                    r#""2026-11-20T16:00:00+0200""#,
+                    r#""2026-11-20T16:00:00Z[UTC]""#,
+                    r#""2026-11-31T16:00:00Z""#,
+                    r#""2026-11-2üT16:00:00Z""#,
+                    r#""0000-01-01T00:00:00+01:00""#,
+                    "1795190400",
+                ],
+            ),
+        ] {
+            for json in values {
+                assert_eq!(read(column, json), None, "{column:?} {json}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(text in "\\PC{0,12}", column in proptest::sample::select(&[Text, Integer, Float, Decimal, Boolean, Date, Timestamp][..])) {
+            let given = serde_json::Value::from(text).to_string();
+            if let Some(cell) = read(column, &given) {
+                prop_assert_eq!(read(column, &cell), Some(cell.clone()));
+            }
+        }
+
+        #[test]
+        fn times_are_read_again(seconds in -62_135_596_800i64..253_402_300_799, nanos in 0i32..1_000_000_000) {
+            let moment = jiff::Timestamp::new(seconds, nanos).unwrap();
+            let cell = read(Timestamp, &format!("\"{moment}\"")).unwrap();
+            prop_assert_eq!(cell.trim_matches('"').parse::<jiff::Timestamp>().unwrap(), moment);
+            prop_assert_eq!(read(Timestamp, &cell), Some(cell.clone()));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+use std::collections::{HashMap, hash_map::Entry};
+
+use super::{Activity, Column, Identifier, Operation};
+use crate::schema::Violation;
+
+/// What a payload's activities come to for one row. `DynamoDB` takes one action for an item in a transaction, so several activities that
+/// touch a row become one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// Where the row is.
+    pub table: Identifier,
+    /// Its key, as text.
+    pub key: String,
+    /// Which activity names it first, from 0; it is the one that fails where the row isn't as it has to be.
+    pub activity: usize,
+    /// What the row has to be before.
+    pub before: Before,
+    /// What becomes of it.
+    pub after: After,
+}
+
+/// What a row has to be, for its effect to be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Not there.
+    Absent,
+    /// Not there, or with these columns among its own.
+    AbsentOrHas(Vec<Column>),
+}
+
+/// What becomes of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It is there, with these columns; the first is its key.
+    Row(Vec<Column>),
+    /// It is gone.
+    Gone,
+    /// It was not there, came and went.
+    Untouched,
+}
+
+/// Folds activities, in their order, into one effect for each row.
+///
+/// # Errors
+/// One violation for each activity that can't succeed whatever the table holds, since an earlier one left its row otherwise.
+pub(super) fn fold(activities: &[Activity], prefix: &str) -> Result<Vec<Effect>, Vec<Violation>> {
+    let (mut effects, mut found) = (Vec::<Effect>::new(), Vec::new());
+    // By its row, where an effect is and which activity changed the row last.
+    let mut known = HashMap::new();
+    for (n, activity) in activities.iter().enumerate() {
+        let Some(key) = activity.columns.first().map(|column| column.cell.key()) else { continue };
+        match known.entry((&activity.table, key.clone())) {
+            Entry::Vacant(new) => {
+                new.insert((effects.len(), n));
+                effects.push(first(n, activity, key));
+            }
+            Entry::Occupied(mut at) => {
+                let (effect, latest) = at.get_mut();
+                match effects[*effect].then(activity) {
+                    Ok(()) => *latest = n,
+                    Err(how) => {
+                        let why = format!("can never succeed: activity {latest} inserts this row {how}");
+                        found.push(Violation::new(format!("{prefix}/activities/{n}"), why));
+                    }
+                }
+            }
+        }
+    }
+    if found.is_empty() { Ok(effects) } else { Err(found) }
+}
+
+fn first(n: usize, activity: &Activity, key: String) -> Effect {
+    let columns = activity.columns.clone();
+    let (before, after) = match activity.operation {
+        Operation::Insert => (Before::Absent, After::Row(columns)),
+        Operation::Delete => (Before::AbsentOrHas(columns), After::Gone),
+    };
+    Effect { table: activity.table.clone(), key, activity: n, before, after }
+}
+
+impl Effect {
+    /// Adds a later activity. What the row is after the ones before it is known, whatever it was at first.
+    fn then(&mut self, activity: &Activity) -> Result<(), &'static str> {
+        match (&self.after, activity.operation) {
+            (After::Row(_), Operation::Insert) => return Err("already"),
+            (After::Row(row), Operation::Delete) => {
+                if !activity.columns.iter().all(|column| row.contains(column)) {
+                    return Err("with other values");
+                }
+                self.after = match self.before {
+                    Before::Absent => After::Untouched,
+                    Before::AbsentOrHas(_) => After::Gone,
+                };
+            }
+            (After::Gone | After::Untouched, Operation::Insert) => {
+                self.after = After::Row(activity.columns.clone());
+            }
+            (After::Gone | After::Untouched, Operation::Delete) => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Cell;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// A table and a key, and the row's columns by name.
+    type Rows = BTreeMap<(String, String), BTreeMap<String, String>>;
+
+    /// The model: one activity after the other, and nothing at all if one fails.
+    fn one_by_one(activities: &[Activity], rows: &Rows) -> Option<Rows> {
+        let mut rows = rows.clone();
+        for activity in activities {
+            let at = (activity.table.to_string(), activity.columns[0].cell.key());
+            let columns = named(&activity.columns);
+            match (activity.operation, rows.get(&at)) {
+                (Operation::Insert, Some(_)) => return None,
+                (Operation::Insert, None) => drop(rows.insert(at, columns)),
+                (Operation::Delete, Some(row)) if !has(row, &columns) => return None,
+                (Operation::Delete, _) => drop(rows.remove(&at)),
+            }
+        }
+        Some(rows)
+    }
+
+    /// What the store makes of effects.
+    fn at_once(effects: &[Effect], rows: &Rows) -> Option<Rows> {
+        let mut after = rows.clone();
+        for effect in effects {
+            let at = (effect.table.to_string(), effect.key.clone());
+            let fits = match (&effect.before, rows.get(&at)) {
+                (_, None) => true,
+                (Before::Absent, Some(_)) => false,
+                (Before::AbsentOrHas(columns), Some(row)) => has(row, &named(columns)),
+            };
+            if !fits {
+                return None;
+            }
+            match &effect.after {
+                After::Row(columns) => drop(after.insert(at, named(columns))),
+                After::Gone => drop(after.remove(&at)),
+                After::Untouched => {}
+            }
+        }
+        Some(after)
+    }
+
+    fn named(columns: &[Column]) -> BTreeMap<String, String> {
+        columns.iter().map(|column| (column.name.to_string(), column.cell.json().to_owned())).collect()
+    }
+
+    fn has(row: &BTreeMap<String, String>, columns: &BTreeMap<String, String>) -> bool {
+        columns.iter().all(|(name, cell)| row.get(name) == Some(cell))
+    }
+
+    fn any_columns() -> impl Strategy<Value = Vec<Column>> {
+        let column = |name: &str, json: String| Column { name: name.parse().unwrap(), cell: Cell::of(json) };
+        (0..3u8, proptest::option::of(0..2u8), any::<bool>()).prop_map(move |(key, more, as_text)| {
+            let key = if as_text { format!("\"{key}\"") } else { key.to_string() };
+            let more = more.map(|value| column("v", value.to_string()));
+            [column("id", key)].into_iter().chain(more).collect()
+        })
+    }
+
+    fn any_activities() -> impl Strategy<Value = Vec<Activity>> {
+        let operation = prop_oneof![Just(Operation::Insert), Just(Operation::Delete)];
+        let activity = (operation, prop_oneof![Just("a"), Just("b")], any_columns()).prop_map(
+            |(operation, table, columns)| Activity { operation, table: table.parse().unwrap(), columns },
+        );
+        proptest::collection::vec(activity, 0..8)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn all_at_once_is_one_by_one(activities in any_activities(), there in any_activities()) {
+            // Whatever can be inserted makes a table to begin with.
+            let rows = there.iter().fold(Rows::new(), |rows, activity| {
+                one_by_one(std::slice::from_ref(activity), &rows).unwrap_or(rows)
+            });
+            match fold(&activities, "") {
+                Ok(effects) => prop_assert_eq!(at_once(&effects, &rows), one_by_one(&activities, &rows)),
+                Err(_) => prop_assert_eq!(one_by_one(&activities, &rows), None),
+            }
+        }
+
+        #[test]
+        fn what_can_never_succeed_fails_on_an_empty_table(activities in any_activities()) {
+            let possible = one_by_one(&activities, &Rows::new()).is_some();
+            prop_assert_eq!(fold(&activities, "").is_ok(), possible);
+        }
+
+        #[test]
+        fn no_row_comes_twice(activities in any_activities()) {
+            if let Ok(effects) = fold(&activities, "") {
+                let mut rows: Vec<_> = effects.iter().map(|effect| (&effect.table, &effect.key)).collect();
+                rows.sort();
+                let count = rows.len();
+                rows.dedup();
+                prop_assert_eq!(rows.len(), count);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The longest name, in bytes; `PostgreSQL`'s limit, so that what was accepted there is accepted here.
+const MAX_BYTES: usize = 63;
+
+/// The name of a table or a column: `[A-Za-z_][A-Za-z0-9_]{0,62}`. Its case counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", examples("users"))]
+pub struct Identifier(String);
+
+/// A text that is not an [`Identifier`].
+#[derive(Debug, thiserror::Error)]
+#[error("is not a name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'")]
+pub struct NotAnIdentifier;
+
+impl Identifier {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Identifier {
+    type Err = NotAnIdentifier;
+
+    fn from_str(text: &str) -> Result<Self, NotAnIdentifier> {
+        let letter = |c: u8| c.is_ascii_alphabetic() || c == b'_';
+        let begins_well = text.bytes().next().is_some_and(letter);
+        let goes_on_well = text.bytes().all(|c| letter(c) || c.is_ascii_digit());
+        if begins_well && goes_on_well && text.len() <= MAX_BYTES {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAnIdentifier)
+        }
+    }
+}
+
+impl TryFrom<String> for Identifier {
+    type Error = NotAnIdentifier;
+
+    fn try_from(text: String) -> Result<Self, NotAnIdentifier> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn follows_its_pattern(text in "[A-Za-z_][A-Za-z0-9_]{0,62}") {
+            let name: Identifier = text.parse().unwrap();
+            prop_assert_eq!(name.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        for text in ["", "1a", "a b", "a-b", "a#b", "a.b", "ä", "a\"b", "a;--", &"a".repeat(64)] {
+            assert!(text.parse::<Identifier>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Records: activities applied to tables, all of a job's or none, and once.
+
+mod faults;
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::account::Scope;
+use sim::{Answer, Client, Stack};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const KIND: &str = include_str!("../../infra/kinds/activities.json");
+
+/// A stack with the default kind `activities`.
+async fn stack() -> Stack {
+    let stack = Stack::new().await;
+    stack.define("activities", serde_json::from_str(KIND).unwrap()).await;
+    stack.aws.reset_ledger();
+    stack
+}
+
+fn columns(names: &[&str], types: &[&str], values: Value) -> Value {
+    json!({"col_names": names, "col_types": types, "col_values": values})
+}
+
+fn insert(table: &str, names: &[&str], types: &[&str], values: Value) -> Value {
+    let mut activity = columns(names, types, values);
+    (activity["operation"], activity["table"]) = ("insert".into(), table.into());
+    activity
+}
+
+fn delete(table: &str, names: &[&str], types: &[&str], values: Value) -> Value {
+    json!({"operation": "delete", "table": table, "value_to_delete": columns(names, types, values)})
+}
+
+fn user(id: i64, name: &str) -> Value {
+    insert("users", &["id", "name"], &["INTEGER", "TEXT"], json!([id, name]))
+}
+
+fn no_user(id: i64) -> Value {
+    delete("users", &["id"], &["INTEGER"], json!([id]))
+}
+
+async fn submit(client: &Client, activities: &[Value]) -> String {
+    let answer = client.submit("activities", json!({"activities": activities})).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    answer.id().to_owned()
+}
+
+/// What became of a job with these activities.
+async fn run(stack: &Stack, activities: &[Value]) -> Value {
+    let tenant = stack.tenant();
+    let id = submit(&tenant, activities).await;
+    assert!(stack.work(HOUR).await.emptied);
+    tenant.job(&id).await.body
+}
+
+async fn rows(client: &Client, table: &str) -> Value {
+    let answer = client.get(&format!("/v1/tables/{table}/rows?limit=100")).await;
+    assert_eq!((answer.status, &answer.body["next_cursor"]), (200, &Value::Null), "{}", answer.body);
+    answer.body["items"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn are_checked_queued_applied_and_read_back() {
+    let stack = stack().await;
+    let names = ["id", "name", "ratio", "balance", "active", "born", "seen", "note"];
+    let types = ["INTEGER", "text", "Float", "decimal", "BOOLEAN", "DATE", "TIMESTAMP", "TEXT"];
+    let values = json!(["7", "Ada", "1e3", "0012.5000", "TRUE", "1815-12-10", "2026-11-20 16:00:00", null]);
+    let job = run(&stack, &[insert("users", &names, &types, values)]).await;
+    assert_eq!(
+        (&job["status"], &job["result"]),
+        (&json!("completed"), &json!({"inserted": 1, "deleted": 0})),
+        "{job}"
+    );
+    let row = json!({"key": 7, "values": {
+        "id": 7, "name": "Ada", "ratio": 1000.0, "balance": "12.5", "active": true, "born": "1815-12-10",
+        "seen": "2026-11-20T16:00:00.000Z", "note": null,
+    }});
+    assert_eq!(rows(&stack.tenant(), "users").await, json!([row]));
+
+    let replaced = run(
+        &stack,
+        &[
+            delete("users", &["id", "balance"], &["INTEGER", "DECIMAL"], json!([7, "12.50"])),
+            user(7, "Grace"),
+        ],
+    )
+    .await;
+    assert_eq!(replaced["result"], json!({"inserted": 1, "deleted": 1}), "{replaced}");
+    assert_eq!(
+        rows(&stack.tenant(), "users").await,
+        json!([{"key": 7, "values": {"id": 7, "name": "Grace"}}])
+    );
+    run(&stack, &[no_user(7), no_user(8)]).await;
+    assert_eq!(rows(&stack.tenant(), "users").await, json!([]));
+}
+
+/// A number of a client that writes all its digits keeps them, which it wouldn't on its way through a float.
+#[tokio::test(start_paused = true)]
+async fn decimals_are_exact_however_they_are_written() {
+    let stack = stack().await;
+    let body = r#"{"kind": "activities", "payload": {"activities": [{"operation": "insert", "table": "prices", "col_names": ["id", "price"],
+        "col_types": ["DECIMAL", "DECIMAL"], "col_values": [12345678901234567890.10, "0.1234567890123456789012345678901234567"]}]}}"#;
+    let tenant = stack.tenant();
+    let answer = tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    stack.work(HOUR).await;
+    let row = json!({"id": "12345678901234567890.1", "price": "0.1234567890123456789012345678901234567"});
+    assert_eq!(rows(&tenant, "prices").await[0]["values"], row);
+}
+
+#[tokio::test(start_paused = true)]
+async fn are_applied_together_or_not_at_all() {
+    let stack = stack().await;
+    run(&stack, &[user(1, "Ada")]).await;
+    let before = rows(&stack.tenant(), "users").await;
+    let mut errors = Vec::new();
+    for conflicting in [
+        vec![user(2, "Grace"), no_user(3), user(1, "Ada")],
+        vec![user(2, "Grace"), delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([1, "Grace"]))],
+        vec![user(2, "Grace"), delete("users", &["id"], &["TEXT"], json!(["1"]))],
+    ] {
+        let job = run(&stack, &conflicting).await;
+        assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)), "{job}");
+        errors.push(job["error"].clone());
+        assert_eq!(rows(&stack.tenant(), "users").await, before);
+    }
+    insta::assert_json_snapshot!(errors);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_mistake_is_told_and_nothing_is_stored() {
+    let stack = stack().await;
+    let tenant = stack.tenant();
+    let whole = insert("users", &["id"], &["INTEGER"], json!([1]));
+    let mut shown = Vec::new();
+    for payload in [
+        json!({}),
+        json!({"activities": []}),
+        json!({"activities": {}, "more": 1}),
+        json!([whole]),
+        json!({"activities": vec![whole.clone(); 100]}),
+        json!({"activities": [{}, 7, {"operation": "update", "table": "users"}, {"operation": "insert"}, {"operation": "DELETE", "table": "x"}]}),
+        json!({"activities": [
+            insert("users; --", &["id", "id", "a b"], &["INTEGER", "VARCHAR", "TEXT"], json!([1, 2, 3])),
+            insert("users", &["id", "name"], &["INTEGER"], json!([1, "a", "b"])),
+            insert("users", &[], &[], json!([])),
+            insert("users", &["id", "n", "f", "d", "b", "day", "at"], &["TEXT", "INTEGER", "FLOAT", "DECIMAL", "BOOLEAN", "DATE", "TIMESTAMP"], json!([null, "x", "NaN", "1e40", "yes", "2023-02-29", "now"])),
+            insert("users", &["id", "x"], &["TEXT", "TEXT"], json!(["", {}])),
+            insert("users", &["id"], &["TEXT"], json!(["k".repeat(513)])),
+            {"operation": "delete", "table": "users", "col_names": ["id"], "value_to_delete": {"col_names": ["id"], "col_values": [1], "more": 1}},
+        ]}),
+        json!({"activities": [user(1, "Ada"), user(2, "Ada"), user(1, "Ada"), delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])), no_user(2), user(2, "Grace")]}),
+    ] {
+        let answer = tenant.submit("activities", payload.clone()).await;
+        assert_eq!((answer.status, answer.slug()), (422, "invalid-body"), "{payload}");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let errors = answer.body["errors"].as_array().unwrap().iter();
+        shown.extend(errors.map(|error| format!("{} {}", text(&error["pointer"]), text(&error["detail"]))));
+        shown.push(String::new());
+    }
+    insta::assert_snapshot!(shown.join("\n"));
+    assert_eq!(tenant.get("/v1/jobs").await.body["items"], json!([]));
+}
+
+/// Whatever the kind's own schema lets through.
+#[tokio::test(start_paused = true)]
+async fn the_target_checks_what_a_lax_schema_does_not() {
+    let stack = stack().await;
+    stack.define("lax", json!({"schema": {}, "target": {"type": "records"}})).await;
+    let answer = stack.tenant().submit("lax", json!({})).await;
+    assert_eq!(answer.body["errors"], json!([{"pointer": "/payload/activities", "detail": "is required"}]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_that_look_like_code_are_values() {
+    let stack = stack().await;
+    let hostile = [
+        "'); DROP TABLE users; --",
+        "\" OR \"\"=\"",
+        "${jndi:ldap://x}",
+        "{{7*7}}",
+        "#pk",
+        ":after",
+        "TABLE#x#y",
+    ];
+    let activities: Vec<_> = hostile
+        .iter()
+        .map(|text| insert("users", &["name", "expires_at"], &["TEXT", "TEXT"], json!([text, text])))
+        .collect();
+    assert_eq!(run(&stack, &activities).await["status"], "completed");
+    let read = rows(&stack.tenant(), "users").await;
+    let mut names: Vec<_> =
+        read.as_array().unwrap().iter().map(|row| row["values"]["name"].as_str().unwrap()).collect();
+    let mut wanted = hostile.to_vec();
+    names.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(names, wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_another_target_accepted_fails_visibly() {
+    let stack = stack().await;
+    let id =
+        stack.tenant().submit("echo", json!({"activities": [{"operation": "insert"}]})).await.id().to_owned();
+    stack.define("echo", json!({"schema": {}, "target": {"type": "records"}})).await;
+    stack.work(HOUR).await;
+    let job = stack.tenant().job(&id).await.body;
+    assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("payload-invalid")));
+    insta::assert_snapshot!(job["error"]["message"].as_str().unwrap(), @"the payload can't be applied to tables: /activities/0/table is required");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_do_not_see_each_others_rows() {
+    let stack = stack().await;
+    run(&stack, &[user(1, "Ada")]).await;
+    let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
+    assert_eq!(rows(&stranger, "users").await, json!([]));
+    // The same row, another table: no conflict.
+    let id = submit(&stranger, &[user(1, "Grace")]).await;
+    stack.work(HOUR).await;
+    assert_eq!(stranger.job(&id).await.body["status"], "completed");
+    assert_eq!(rows(&stack.tenant(), "users").await[0]["values"]["name"], "Ada");
+    let path = format!("/v1/tables/users/rows?account={}", stack.tenant_account());
+    assert_eq!(stranger.get(&path).await.slug(), "missing-scope");
+    assert_eq!(stack.operator().get(&path).await.body["items"][0]["values"]["name"], "Ada");
+    let writer = stack.client(&stack.another_key(&[Scope::JobsWrite]).await);
+    assert_eq!(writer.get("/v1/tables/users/rows").await.slug(), "missing-scope");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_are_paged_and_mistakes_named() {
+    let stack = stack().await;
+    let tenant = stack.tenant();
+    let long = |n: usize| format!("{n}{}", "ä".repeat(255));
+    let activities: Vec<_> = (0..7).map(|n| insert("long", &["id"], &["TEXT"], json!([long(n)]))).collect();
+    run(&stack, &activities).await;
+    let (mut keys, mut path) = (Vec::new(), "/v1/tables/long/rows?limit=3".to_owned());
+    loop {
+        let page = tenant.get(&path).await;
+        keys.extend(
+            page.body["items"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = page.body["next_cursor"].as_str() else { break };
+        assert_eq!(tenant.get(&format!("/v1/tables/other/rows?cursor={cursor}")).await.status, 400);
+        path = format!("/v1/tables/long/rows?limit=3&cursor={cursor}");
+    }
+    assert_eq!(keys, (0..7).map(long).collect::<Vec<_>>());
+
+    let told = |answer: Answer| format!("{} {}", answer.status, answer.body["detail"].as_str().unwrap());
+    let mut shown = Vec::new();
+    for path in [
+        "/v1/tables/a-b/rows",
+        "/v1/tables/1a/rows",
+        "/v1/tables/%C3%A4/rows",
+        "/v1/tables/a/rows?limit=0",
+        "/v1/tables/a/rows?cursor=x",
+        "/v1/tables/a/rows?table=b",
+    ] {
+        shown.push(told(tenant.get(path).await));
+    }
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    400 table is not a table's name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'.
+    400 table is not a table's name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'.
+    400 table is not a table's name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'.
+    400 limit is not a whole number from 1 to 100.
+    400 cursor is not a cursor of this list; give back `next_cursor` as it came, with the same filters.
+    400 query has an unknown parameter "table".
+    "#);
+}
+
+/// A transaction costs twice what its items would: the marker's and each row's.
+#[tokio::test(start_paused = true)]
+async fn cost_what_the_transaction_does() {
+    let stack = stack().await;
+    submit(&stack.tenant(), &[user(1, "Ada"), user(2, "Grace"), no_user(3)]).await;
+    stack.aws.reset_ledger();
+    stack.work(Duration::from_secs(60)).await;
+    insta::assert_snapshot!(stack.aws.reset_ledger(), @"
+    operation           calls  messages  read  write
+    DeleteMessageBatch      1         1     0      0
+    GetItem                 1         0     1      0
+    ReceiveMessage          1         1     0      0
+    TransactWriteItems      1         0     0      8
+    UpdateItem              3         0     0      3
+    total                   7         2     1     11
+    ");
+}

@@ -1,0 +1,86 @@
+//! Workers that die and calls that fail leave every job's activities applied once.
+
+use serde_json::json;
+use sim::{Delivery, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, run_until_killed};
+
+use super::{HOUR, no_user, rows, run, stack, submit, user};
+
+/// Dies at each of its calls in turn, before and after the call's effect. That it was applied twice would show: the second insert would fail.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_anywhere_applies_once() {
+    let mut died = 0;
+    for nth in 1..=5 {
+        for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
+            let stack = stack().await;
+            let tenant = stack.tenant();
+            let id = submit(&tenant, &[user(1, "Ada"), no_user(2)]).await;
+            let worker = stack.worker();
+            let delivery = EventSource::new(&stack.aws, JOBS, 10)
+                .deliver_once(async |event| {
+                    let work = worker.handle(event, "dies", stack.deadline());
+                    run_until_killed(work, &switch).await.ok_or(Killed)
+                })
+                .await;
+            died += usize::from(matches!(delivery, Delivery::Failed { .. }));
+            assert!(stack.work(HOUR).await.emptied, "call {nth}");
+            let job = tenant.job(&id).await.body;
+            assert_eq!(
+                (&job["status"], &job["result"]),
+                (&json!("completed"), &json!({"inserted": 1, "deleted": 1})),
+                "call {nth}: {job}"
+            );
+            assert_eq!(rows(&tenant, "users").await.as_array().unwrap().len(), 1);
+        }
+    }
+    assert!(died >= 8, "kind, claim, transaction and end are four calls; only {died} deaths");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_repeat_undoes_nothing() {
+    let stack = stack().await;
+    let tenant = stack.tenant();
+    let first = submit(&tenant, &[user(1, "Ada")]).await;
+    let worker = stack.worker();
+    // Kind, claim, and the transaction, of which nobody hears.
+    let switch = KillSwitch::after(3);
+    EventSource::new(&stack.aws, JOBS, 10)
+        .deliver_once(async |event| {
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+        })
+        .await;
+    assert_eq!(rows(&tenant, "users").await.as_array().unwrap().len(), 1);
+    assert_eq!(run(&stack, &[no_user(1)]).await["status"], "completed");
+    assert!(stack.work(HOUR).await.emptied);
+    let job = tenant.job(&first).await.body;
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(2)), "{job}");
+    assert_eq!(rows(&tenant, "users").await, json!([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_and_refused_calls_are_repeated() {
+    for (fault, nth, attempts) in [
+        (Fault::After, 1, 1),
+        (Fault::Before, 1, 1),
+        (Fault::Twice, 1, 1),
+        (Fault::Throttle, 1, 1),
+        // Longer than the SDK tries.
+        (Fault::After, 3, 2),
+        (Fault::Throttle, 3, 2),
+    ] {
+        let stack = stack().await;
+        let tenant = stack.tenant();
+        let id = submit(&tenant, &[user(1, "Ada"), user(2, "Grace")]).await;
+        stack.aws.inject(Plan::new(move |operation, count| {
+            if operation == "TransactWriteItems" && count <= nth { fault } else { Fault::None }
+        }));
+        assert!(stack.work(HOUR).await.emptied);
+        assert_eq!(stack.aws.heal(), nth, "{fault:?}");
+        let job = tenant.job(&id).await.body;
+        assert_eq!(
+            (&job["status"], &job["attempts"]),
+            (&json!("completed"), &json!(attempts)),
+            "{fault:?} {nth}: {job}"
+        );
+        assert_eq!(rows(&tenant, "users").await.as_array().unwrap().len(), 2);
+    }
+}
