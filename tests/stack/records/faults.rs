@@ -32,7 +32,7 @@ async fn a_worker_that_dies_anywhere_applies_once() {
             assert_eq!(rows(&tenant, "users").await.as_array().unwrap().len(), 1);
         }
     }
-    assert!(died >= 8, "kind, claim, transaction and end are four calls; only {died} deaths");
+    assert!(died >= 10, "kind, account, claim, transaction and end are five calls; only {died} deaths");
 }
 
 #[tokio::test(start_paused = true)]
@@ -41,8 +41,8 @@ async fn a_late_repeat_undoes_nothing() {
     let tenant = stack.tenant();
     let first = submit(&tenant, &[user(1, "Ada")]).await;
     let worker = stack.worker();
-    // Kind, claim, and the transaction, of which nobody hears.
-    let switch = KillSwitch::after(3);
+    // Kind, account, claim, and the transaction, of which nobody hears.
+    let switch = KillSwitch::after(4);
     EventSource::new(&stack.aws, JOBS, 10)
         .deliver_once(async |event| {
             run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
