@@ -1,5 +1,6 @@
 //! The HTTP contract's types: what bodies look like, and what is answered when something is wrong.
 
+mod batch;
 mod cursor;
 mod description;
 mod job;
@@ -8,6 +9,7 @@ mod problem;
 mod responses;
 mod row;
 
+pub use batch::{BatchBody, BatchItem, BatchRequest};
 pub use cursor::{BadCursor, Cursor};
 pub use description::openapi;
 pub use job::{Attempts, JobBody, JobRequest, Links};

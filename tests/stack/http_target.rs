@@ -1,57 +1,15 @@
 //! The `http` target over real sockets, in real time: what it is sent, and what its answers mean.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use http::StatusCode;
 use serde_json::{Value, json};
 use sim::Stack;
 
+use crate::target::{Target, status};
+
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A target that answers from a script, the last answer for ever, and remembers what it got.
-#[derive(Clone)]
-struct Target {
-    url: String,
-    got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
-}
-
-type Script = Arc<dyn Fn(usize) -> Response + Send + Sync>;
-
-impl Target {
-    async fn start(script: impl Fn(usize) -> Response + Send + Sync + 'static) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target =
-            Self { url: format!("http://{}/in", listener.local_addr().unwrap()), got: Arc::default() };
-        let state = (Arc::new(script) as Script, target.got.clone());
-        let router = Router::new().fallback(answer).with_state(state);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        target
-    }
-
-    fn got(&self) -> Vec<(HeaderMap, Bytes)> {
-        self.got.lock().unwrap().clone()
-    }
-}
-
-type Shared = (Script, Arc<Mutex<Vec<(HeaderMap, Bytes)>>>);
-
-async fn answer(State((script, got)): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let nth = {
-        let mut got = got.lock().unwrap();
-        got.push((headers, body));
-        got.len()
-    };
-    script(nth)
-}
 
 /// Runs one job at a target and gives its end and its attempts.
 async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>) {
@@ -66,10 +24,6 @@ async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>)
     let attempts =
         tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body["items"].as_array().unwrap().clone();
     (tenant.job(&id).await.body, attempts)
-}
-
-fn status(code: u16) -> Response {
-    StatusCode::from_u16(code).unwrap().into_response()
 }
 
 #[tokio::test]
@@ -163,7 +117,7 @@ async fn one_that_hangs_is_cut_at_its_time_out() {
     let stack = Stack::new().await;
     // A listener that never accepts: the connection is made, and nothing comes.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = Target { url: format!("http://{}/", listener.local_addr().unwrap()), got: Arc::default() };
+    let target = Target::at(format!("http://{}/", listener.local_addr().unwrap()));
     let start = stack.now();
     let (job, _) = run(&stack, &target, json!({"timeout_seconds": 1, "retry": {"max_attempts": 1}})).await;
     assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("target-timeout")));
@@ -175,7 +129,7 @@ async fn one_that_hangs_is_cut_at_its_time_out() {
 async fn one_that_is_not_there_is_tried_again() {
     let stack = Stack::new().await;
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let target = Target { url: format!("http://{closed}/"), got: Arc::default() };
+    let target = Target::at(format!("http://{closed}/"));
     let (job, _) = run(&stack, &target, json!({"retry": {"max_attempts": 2, "initial_seconds": 0}})).await;
     assert_eq!(
         (&job["status"], &job["attempts"], &job["error"]["code"]),

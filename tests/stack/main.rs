@@ -1,5 +1,9 @@
 //! The stack in one process, as its users meet it.
 
+mod batch;
+mod callbacks;
+mod caps;
+mod control;
 mod cost;
 mod http_target;
 mod idempotency;
@@ -10,5 +14,6 @@ mod logs;
 mod order;
 mod outage;
 mod records;
+mod target;
 mod tenants;
 mod worker;

@@ -284,11 +284,14 @@ pub async fn an_idempotency_key_is_used_once(table: Table) {
     let (account, key, t) = (account(), IdempotencyKey::of("a"), now());
     let (first, second): (JobId, JobId) = (id::mint(t, rand::random()), id::mint(t, rand::random()));
     let begin = async |account, key: &IdempotencyKey, fingerprint, job, at| {
-        records.begin(account, key, fingerprint, job, at).await.unwrap()
+        records.begin(account, key, fingerprint, job, Some(5), at).await.unwrap()
     };
     assert_eq!(begin(account, &key, "x", first, t).await, Begun::First);
     assert_eq!(begin(account, &key, "x", first, t).await, Begun::First);
-    assert_eq!(begin(account, &key, "x", second, t + MINUTE).await, Begun::Repeated { job: first, since: t });
+    assert_eq!(
+        begin(account, &key, "x", second, t + MINUTE).await,
+        Begun::Repeated { job: first, since: t, accepted: 5 }
+    );
     assert_eq!(begin(account, &key, "y", second, t + MINUTE).await, Begun::Other);
     assert_eq!(begin(account, &IdempotencyKey::of("b"), "x", second, t).await, Begun::First);
     assert_eq!(begin(self::account(), &key, "y", second, t).await, Begun::First);

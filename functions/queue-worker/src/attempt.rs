@@ -13,7 +13,8 @@ use shared::{
 
 use crate::{
     Invocation, Worker,
-    errand::{Agenda, Crowd, Errand, What, again, idle, wait_for_slot},
+    crowd::Place,
+    errand::{Agenda, Errand, What, again, idle, wait_for_slot},
     record::Delivery,
     report::Report,
     target::{HttpAttempt, NotAllowed, records},
@@ -66,6 +67,17 @@ pub struct Task<'a> {
 
 impl Worker {
     pub(crate) async fn attempt(&self, task: Task<'_>, errand: Errand) -> Report {
+        if let What::Nothing(report) = errand.what {
+            return report;
+        }
+        let place = match &errand.crowd {
+            None => None,
+            // The slots of a crowd are this invocation's own, so each is free again when one of its attempts is over.
+            Some(crowd) => match crowd.enter().await {
+                Some(place) => Some(place),
+                None => return wait_for_slot(task.message, task.delivery, self.clock.now()),
+            },
+        };
         let held = match errand.what {
             What::Nothing(report) => return report,
             What::Own => self.hold(task, task.message.id, None).await,
@@ -81,11 +93,13 @@ impl Worker {
                 return Report::after_outage(task.delivery, self.clock.now());
             }
         };
-        if let Some(crowd) = errand.crowd
-            && !self.take_slot(&held, &crowd, task.invocation).await
-        {
-            return wait_for_slot(task.message, task.delivery, self.clock.now());
-        }
+        let _place = match place {
+            None => None,
+            Some(place) => match self.take_slot(&held, place, task.invocation).await {
+                Some(place) => Some(place),
+                None => return wait_for_slot(task.message, task.delivery, self.clock.now()),
+            },
+        };
         let outcome = self.run(&held, task).await;
         self.settle(held, outcome, task).await
     }
@@ -148,28 +162,25 @@ impl Worker {
         }
     }
 
-    /// Puts a claimed job into one of its account's slots, or gives it back if the last one was taken meanwhile. A job that could be given
-    /// back by nobody is free when its lease ends.
-    async fn take_slot(&self, held: &Held, crowd: &Crowd, invocation: Invocation<'_>) -> bool {
+    /// Puts a claimed job into its slot, or gives it back if another worker took that meanwhile. A job that could not be given back is free
+    /// when its lease ends.
+    async fn take_slot(&self, held: &Held, mut place: Place, invocation: Invocation<'_>) -> Option<Place> {
         let job = &held.claimed.job;
-        let taken = async {
-            while let Some(slot) = crowd.next() {
-                if self.slots.take(job.account, &slot, job.id, &held.owner, held.lease_until).await? {
-                    return Ok(true);
-                }
+        let slot = place.slot()?;
+        let fault = match self.slots.take(job.account, slot, job.id, &held.owner, held.lease_until).await {
+            Ok(true) => {
+                place.taken(&held.owner);
+                return Some(place);
             }
-            Ok::<_, aws::Error>(false)
-        };
-        let fault = match taken.await {
-            Ok(true) => return true,
             Ok(false) => None,
             Err(error) => Some(error),
         };
+        place.lost();
         let returned = self.jobs.hand_back(job, &held.owner, self.clock.now()).await;
         if let Some(error) = fault.or(returned.err()) {
             tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, cause = %error, "no slot could be taken");
         }
-        false
+        None
     }
 
     /// Takes the job to its kind's target.

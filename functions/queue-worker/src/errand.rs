@@ -17,7 +17,7 @@ use shared::{
     time::Time,
 };
 
-use crate::{Worker, record::Delivery, report::Report};
+use crate::{Worker, crowd::Crowd, record::Delivery, report::Report};
 
 /// What a job's message is used for.
 #[derive(Debug)]
@@ -56,17 +56,6 @@ impl Agenda {
     pub fn listing(&self, job: JobId) -> Option<Listing> {
         let rank = self.ranks.get(&job).cloned()?;
         Some(Listing::new(self.account, &self.kind, rank))
-    }
-}
-
-/// The free slots of an account with a cap.
-#[derive(Debug)]
-pub struct Crowd(Mutex<Vec<Slot>>);
-
-impl Crowd {
-    /// A slot to try.
-    pub fn next(&self) -> Option<Slot> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 }
 
@@ -129,31 +118,32 @@ impl Worker {
         errands
     }
 
-    /// Lets as many of an account's jobs through as it has free slots; the others wait.
+    /// Finds out which slots an account's jobs may use, if it has a cap; without a free one they all wait.
     async fn admit<'a>(
         &self,
         account: AccountId,
-        mut jobs: Jobs<'a>,
+        jobs: Jobs<'a>,
         errands: &mut [Option<Errand>],
         crowds: &mut HashMap<AccountId, Arc<Crowd>>,
         now: Time,
     ) -> Jobs<'a> {
-        let slots = match self.slots(account, jobs.len(), now).await {
+        let wait: &dyn Fn(&JobMessage, &Delivery) -> Report = match self.slots(account, jobs.len(), now).await
+        {
             Ok(None) => return jobs,
-            Ok(Some(slots)) => slots,
+            Ok(Some(slots)) if !slots.is_empty() => {
+                crowds.insert(account, Crowd::new(slots));
+                return jobs;
+            }
+            Ok(Some(_)) => &|message, delivery| wait_for_slot(message, delivery, now),
             Err(error) => {
                 tracing::error!(%account, cause = %error, "an account's slots could not be read");
-                for (n, _, delivery) in jobs {
-                    errands[n] = Some(Errand::none(Report::after_outage(delivery, now)));
-                }
-                return Vec::new();
+                &|_, delivery| Report::after_outage(delivery, now)
             }
         };
-        for (n, message, delivery) in jobs.split_off(slots.len().min(jobs.len())) {
-            errands[n] = Some(Errand::none(wait_for_slot(message, delivery, now)));
+        for (n, message, delivery) in jobs {
+            errands[n] = Some(Errand::none(wait(message, delivery)));
         }
-        crowds.insert(account, Arc::new(Crowd(Mutex::new(slots))));
-        jobs
+        Vec::new()
     }
 
     /// The free slots of an account that has a cap.

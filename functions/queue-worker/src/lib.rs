@@ -6,6 +6,7 @@
 mod attempt;
 mod bury;
 mod callback;
+mod crowd;
 mod errand;
 mod record;
 mod report;

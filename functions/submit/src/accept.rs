@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use shared::{
-    api::{JobRequest, Problem},
+    api::JobRequest,
     aws::{self, CachedKind, Outgoing},
     gate::{Caller, Failure},
     id::{self, AccountId, JobId},
-    job::{Job, Payload},
+    job::{Job, Payload, Timing},
+    kind::Rank,
     name::Name,
     schema::Violation,
     telemetry::{Record, Traceparent, Unit},
@@ -44,6 +45,19 @@ impl Order {
         let (priority, callback_url, metadata) = (wanted.priority, wanted.callback_url, wanted.metadata);
         Self { job: Job { priority, callback_url, metadata, ..job }, payload: wanted.payload, kind, trace }
     }
+
+    /// The same under another id and with that one's time, kept for as long as a repeated request may ask for it.
+    pub fn renamed(self, id: JobId, kept_until: Option<Time>) -> Self {
+        let run_at = id::time_of(&id) + self.job.run_at.since(self.job.created_at());
+        let expires_at = Timing::unfinished_expiry(run_at);
+        Self { job: Job { id, run_at, expires_at, kept_until, ..self.job }, ..self }
+    }
+
+    /// Where it is on its kind's agenda, if that has one and the job is due at `now`.
+    pub fn rank(&self, now: Time) -> Option<Rank> {
+        let rank = self.kind.kind.spec.discipline.rank(self.job.id, self.job.priority);
+        rank.filter(|_| self.job.run_at <= now)
+    }
 }
 
 impl App {
@@ -52,14 +66,14 @@ impl App {
         &self,
         caller: &Caller,
         named: Option<AccountId>,
-        pointer: &str,
+        prefix: &str,
         now: Time,
-    ) -> Result<AccountId, Failure> {
+    ) -> Result<Result<AccountId, Violation>, Failure> {
         let account = caller.acting_for(named)?;
         if account != caller.account() && self.accounts.account(account, now).await?.is_none() {
-            return Err(Problem::InvalidBody(vec![Violation::new(pointer, "is not an account")]).into());
+            return Ok(Err(Violation::new(format!("{prefix}/account"), "is not an account")));
         }
-        Ok(account)
+        Ok(Ok(account))
     }
 
     /// The kind, which must exist, take jobs, and find nothing wrong with the payload; or what is wrong, with pointers below `prefix`.
@@ -91,11 +105,10 @@ impl App {
     /// If either fails, the client hears so and nothing is promised. A job that only this request knows is taken back. One with an
     /// `Idempotency-Key` stays, because its repeat may have seen it already and promised it: that repeat sends its message again.
     pub(crate) async fn accept(&self, order: &Order, repeatable: bool) -> Result<(), Failure> {
-        let Order { job, payload, kind, .. } = order;
+        let Order { job, payload, .. } = order;
         let now = self.clock.now();
-        let due = job.run_at <= now;
-        let rank = kind.kind.spec.discipline.rank(job.id, job.priority);
-        let put = self.jobs.put(job, payload, rank.as_ref().filter(|_| due));
+        let rank = order.rank(now);
+        let put = self.jobs.put(job, payload, rank.as_ref());
         let done = if rank.is_some() {
             // A permit too many does no harm, while a listed job without one would take another's.
             match self.dispatch(job, order.trace.clone(), now).await {
@@ -111,10 +124,17 @@ impl App {
             self.metrics.emit(accepted.metric("Accepted", Unit::Count, [1.0]), now);
             return Ok(());
         };
-        if !repeatable && let Err(kept) = self.jobs.take_back(job, payload).await {
-            tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that was refused could not be taken back");
+        if !repeatable {
+            self.take_back(order).await;
         }
         Err(error.into())
+    }
+
+    /// Takes back a job that nobody was promised.
+    pub(crate) async fn take_back(&self, Order { job, payload, .. }: &Order) {
+        if let Err(kept) = self.jobs.take_back(job, payload).await {
+            tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that was refused could not be taken back");
+        }
     }
 
     /// Sends a job's message, so that it arrives when the job is due.

@@ -13,7 +13,7 @@ use shared::{
     aws::{Begun, IdempotencyKey},
     gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
     id::{self, AccountId, JobId},
-    job::{Job, Pace, Status, Timing, retry_after},
+    job::{Job, Pace, Status, retry_after},
     schema::Violation,
     telemetry::Traceparent,
     time::Time,
@@ -22,7 +22,7 @@ use shared::{
 use crate::{App, accept::Order, idempotency};
 
 /// How long a first request can be under way: the function's time-out.
-const UNDER_WAY: Duration = Duration::from_secs(10);
+pub const UNDER_WAY: Duration = Duration::from_secs(10);
 
 /// Compiles the body's schema ahead of the first request.
 pub fn compile_contract() {
@@ -63,10 +63,11 @@ pub async fn submit(
     let key = idempotency::key(&headers)?;
     let trace = trace(&headers);
     let now = app.clock.now();
-    let account = app.account_of(&caller, wanted.account, "/account", now).await?;
+    let account = app.account_of(&caller, wanted.account, "", now).await?;
+    let account = account.map_err(|violation| Problem::InvalidBody(vec![violation]))?;
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs", &json) });
 
-    let (job, replayed) = match app.order(account, wanted, &json, trace.clone(), now).await? {
+    let (job, replayed) = match app.order(account, wanted, &json["payload"], "", trace.clone(), now).await? {
         Ok(order) => app.submit(order, repeat.as_ref(), now).await?,
         // What was accepted once stays accepted, though its kind may have changed since.
         Err(violations) => match app.earlier(account, repeat.as_ref(), now).await? {
@@ -87,9 +88,9 @@ pub fn trace(headers: &HeaderMap) -> Option<Traceparent> {
 }
 
 /// By what a repeated request is known.
-struct Repeat {
-    key: IdempotencyKey,
-    fingerprint: String,
+pub struct Repeat {
+    pub key: IdempotencyKey,
+    pub fingerprint: String,
 }
 
 fn accepted(job: Job, replayed: bool, now: Time) -> Response {
@@ -107,16 +108,17 @@ fn accepted(job: Job, replayed: bool, now: Time) -> Response {
 
 impl App {
     /// The job that was asked for, or everything that is wrong with the request.
-    async fn order(
+    pub(crate) async fn order(
         &self,
         account: AccountId,
         wanted: JobRequest,
-        json: &serde_json::Value,
+        payload: &serde_json::Value,
+        prefix: &str,
         trace: Option<Traceparent>,
         now: Time,
     ) -> Result<Result<Order, Vec<Violation>>, Failure> {
-        let mut violations = wanted.violations("", now);
-        match self.kind_for(&wanted.kind, &wanted.payload, &json["payload"], "", now).await? {
+        let mut violations = wanted.violations(prefix, now);
+        match self.kind_for(&wanted.kind, &wanted.payload, payload, prefix, now).await? {
             Ok(kind) if violations.is_empty() => {
                 Ok(Ok(Order::new(account, id::mint(now, rand::random()), wanted, kind, trace)))
             }
@@ -136,10 +138,10 @@ impl App {
         now: Time,
     ) -> Result<(Job, bool), Failure> {
         if let Some(repeat) = repeat {
-            order.job.kept_until = Some(now + IdempotencyKey::KEPT);
+            let kept = Some(now + IdempotencyKey::KEPT);
             match self.begin(&order.job, repeat, now).await? {
-                Start::New => {}
-                Start::Resumed(earlier) => order.job = renamed(order.job, earlier),
+                Start::New => order.job.kept_until = kept,
+                Start::Resumed(earlier) => order = order.renamed(earlier, kept),
                 Start::Made(job) => return Ok((*job, true)),
             }
         }
@@ -150,15 +152,17 @@ impl App {
     /// Records the request as begun.
     async fn begin(&self, job: &Job, repeat: &Repeat, now: Time) -> Result<Start, Failure> {
         let Repeat { key, fingerprint } = repeat;
-        match self.idempotency.begin(job.account, key, fingerprint, job.id, now).await? {
+        match self.idempotency.begin(job.account, key, fingerprint, job.id, None, now).await? {
             Begun::First => Ok(Start::New),
             Begun::Other => Err(Problem::IdempotencyKeyReused.into()),
-            Begun::Repeated { job: earlier, since } => match self.jobs.inspect(job.account, earlier).await? {
-                Some((found, _)) => Ok(Start::Made(Box::new(found))),
-                None if now.since(since) < UNDER_WAY => Err(Problem::IdempotencyInProgress.into()),
-                // The first request got no further than its record: this one completes it.
-                None => Ok(Start::Resumed(earlier)),
-            },
+            Begun::Repeated { job: earlier, since, .. } => {
+                match self.jobs.inspect(job.account, earlier).await? {
+                    Some((found, _)) => Ok(Start::Made(Box::new(found))),
+                    None if now.since(since) < UNDER_WAY => Err(Problem::IdempotencyInProgress.into()),
+                    // The first request got no further than its record: this one completes it.
+                    None => Ok(Start::Resumed(earlier)),
+                }
+            }
         }
     }
 
@@ -175,7 +179,12 @@ impl App {
     }
 
     /// A repeat finds its job. If that waits for its first attempt, its message may never have been sent: one too many does no harm.
-    async fn send_again(&self, job: &Job, trace: Option<Traceparent>, now: Time) -> Result<(), Failure> {
+    pub(crate) async fn send_again(
+        &self,
+        job: &Job,
+        trace: Option<Traceparent>,
+        now: Time,
+    ) -> Result<(), Failure> {
         if job.status == Status::Queued && job.attempts == 0 {
             self.dispatch(job, trace, now).await?;
         }
@@ -191,10 +200,4 @@ enum Start {
     Resumed(JobId),
     /// It made this job.
     Made(Box<Job>),
-}
-
-/// The same job under the id that its first request gave it, and with that one's time.
-fn renamed(job: Job, id: JobId) -> Job {
-    let run_at = id::time_of(&id) + job.run_at.since(job.created_at());
-    Job { id, run_at, expires_at: Timing::unfinished_expiry(run_at), ..job }
 }

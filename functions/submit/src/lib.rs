@@ -1,6 +1,7 @@
 //! Commands: what changes jobs and kinds. It may write the table and send to the queue.
 
 mod accept;
+mod batch;
 mod control;
 mod idempotency;
 mod job;
@@ -63,6 +64,7 @@ impl App {
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(job::submit))
+        .routes(routes!(batch::submit))
         .routes(routes!(control::cancel))
         .routes(routes!(control::retry))
         .routes(routes!(kind::put, kind::delete))

@@ -46,6 +46,8 @@ pub enum Begun {
         job: JobId,
         /// When the first request came.
         since: Time,
+        /// Of a batch, which of its jobs were accepted: a bit for each, the first the lowest.
+        accepted: u128,
     },
     /// Another request came with this key.
     Other,
@@ -56,6 +58,9 @@ struct RecordItem {
     job: JobId,
     fingerprint: String,
     created_at: i64,
+    /// In hexadecimal; only of a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted: Option<String>,
     /// TTL, in seconds; a record that outlived it counts no more.
     expires_at: i64,
 }
@@ -67,7 +72,8 @@ impl IdempotencyStore {
         Self { table }
     }
 
-    /// Records that a request with this fingerprint is about to make `job`, unless the key was used before.
+    /// Records that a request with this fingerprint is about to make `job`, unless the key was used before; of a batch `accepted` has a bit
+    /// for each job that is to be made.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -77,6 +83,7 @@ impl IdempotencyStore {
         key: &IdempotencyKey,
         fingerprint: &str,
         job: JobId,
+        accepted: Option<u128>,
         now: Time,
     ) -> Result<Begun, Error> {
         let key = Key::idempotency(account, &key.0);
@@ -84,6 +91,7 @@ impl IdempotencyStore {
             job,
             fingerprint: fingerprint.to_owned(),
             created_at: now.millis(),
+            accepted: accepted.map(|accepted| format!("{accepted:x}")),
             expires_at: (now + IdempotencyKey::KEPT).seconds_up(),
         };
         // TTL deletes late: a record that outlived its day is as good as none.
@@ -127,7 +135,12 @@ impl IdempotencyStore {
 impl RecordItem {
     fn tells(&self, fingerprint: &str) -> Begun {
         if self.fingerprint == fingerprint {
-            Begun::Repeated { job: self.job, since: Time::from_millis(self.created_at) }
+            let accepted = self.accepted.as_deref().and_then(|bits| u128::from_str_radix(bits, 16).ok());
+            Begun::Repeated {
+                job: self.job,
+                since: Time::from_millis(self.created_at),
+                accepted: accepted.unwrap_or(0),
+            }
         } else {
             Begun::Other
         }

@@ -1,4 +1,5 @@
 mod agenda;
+mod batch;
 mod claim;
 mod control;
 mod finish;
@@ -41,6 +42,35 @@ const INLINE_RESULT: usize = 3 * 1024;
 /// failed job can be put back.
 const LONGEST_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// Whether a payload has an item of its own.
+fn is_apart(payload: &Payload) -> bool {
+    payload.as_str().len() > INLINE_PAYLOAD
+}
+
+/// A new job's items.
+struct Stored {
+    item: JobItem,
+    /// Its payload, if that has an item of its own.
+    bulk: Option<Bulk>,
+}
+
+impl Stored {
+    fn of(job: &Job, payload: &Payload, rank: Option<&Rank>) -> Self {
+        let mut item = JobItem::of(job);
+        if let Some(rank) = rank {
+            item = item.listed(job, rank);
+        }
+        let json = payload.as_str().to_owned();
+        if is_apart(payload) {
+            let expires_at = (job.expires_at + LONGEST_RETENTION).seconds_up();
+            Self { item, bulk: Some(Bulk { json, expires_at }) }
+        } else {
+            item.payload = Some(json);
+            Self { item, bulk: None }
+        }
+    }
+}
+
 /// Jobs: put, claimed, finished, found and listed.
 #[derive(Clone, Debug)]
 pub struct JobStore {
@@ -60,15 +90,8 @@ impl JobStore {
     /// # Errors
     /// When the table can't be written; the job may be there all the same.
     pub async fn put(&self, job: &Job, payload: &Payload, rank: Option<&Rank>) -> Result<(), Error> {
-        let mut item = JobItem::of(job);
-        if let Some(rank) = rank {
-            item = item.listed(job, rank);
-        }
-        if payload.as_str().len() <= INLINE_PAYLOAD {
-            item.payload = Some(payload.as_str().to_owned());
-        } else {
-            let expires_at = (job.expires_at + LONGEST_RETENTION).seconds_up();
-            let bulk = Bulk { json: payload.as_str().to_owned(), expires_at };
+        let Stored { item, bulk } = Stored::of(job, payload, rank);
+        if let Some(bulk) = bulk {
             self.table.put(&Key::payload(job.account, job.id), &bulk).await?;
         }
         self.table.put_if(&Key::job(job.account, job.id), &item, Condition::no_item()).await.map(drop)
@@ -85,7 +108,7 @@ impl JobStore {
             values: vec![(":queued", text("queued")), (":none", number(0))],
         };
         let gone = self.table.delete(&Key::job(job.account, job.id), Some(untouched)).await?;
-        if matches!(gone, Conditional::Done(_)) && payload.as_str().len() > INLINE_PAYLOAD {
+        if matches!(gone, Conditional::Done(_)) && is_apart(payload) {
             self.table.delete(&Key::payload(job.account, job.id), None).await?;
         }
         Ok(())

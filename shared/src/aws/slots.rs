@@ -31,6 +31,13 @@ pub struct Slot {
     last: Option<String>,
 }
 
+impl Slot {
+    /// Notes that the claim with this token took it.
+    pub fn taken(&mut self, owner: &str) {
+        self.last = Some(owner.to_owned());
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct SlotItem {
     job: JobId,

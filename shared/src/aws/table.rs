@@ -81,7 +81,16 @@ impl Table {
         content: &impl Serialize,
         condition: Condition,
     ) -> Result<Conditional<()>, Error> {
-        let call = self.client.put_item().table_name(&self.name).set_item(Some(item(key, content)?));
+        self.put_item_if(item(key, content)?, condition).await
+    }
+
+    /// The same, of an item with its key in it.
+    pub(super) async fn put_item_if(
+        &self,
+        item: Item,
+        condition: Condition,
+    ) -> Result<Conditional<()>, Error> {
+        let call = self.client.put_item().table_name(&self.name).set_item(Some(item));
         let answer = call
             .condition_expression(condition.expression)
             .set_expression_attribute_names(condition.names())

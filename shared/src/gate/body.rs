@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{Failure, unambiguous::Unambiguous};
 use crate::{
-    api::{JobRequest, MAX_BODY_BYTES, Problem},
+    api::{BatchRequest, JobRequest, MAX_BODY_BYTES, Problem},
     kind::KindSpec,
     schema::{Schema, Violation},
 };
@@ -33,7 +33,7 @@ macro_rules! contracts {
     )* };
 }
 
-contracts!(JobRequest, KindSpec);
+contracts!(BatchRequest, JobRequest, KindSpec);
 
 /// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
 #[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]

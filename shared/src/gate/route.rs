@@ -37,6 +37,7 @@ const fn route(method: Method, path: &'static str, access: Access) -> Route {
 pub const ROUTES: &[Route] = &[
     route(Method::GET, "/heartbeat", Access::Open),
     route(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
+    route(Method::POST, "/v1/jobs/batch", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs", Access::Scope(Scope::JobsRead)),
     route(Method::GET, "/v1/jobs/{id}", Access::Scope(Scope::JobsRead)),
     route(Method::DELETE, "/v1/jobs/{id}", Access::Scope(Scope::JobsWrite)),

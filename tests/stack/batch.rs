@@ -1,0 +1,167 @@
+//! `POST /v1/jobs/batch`.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use sim::{Answer, Client, Fault, Plan, Stack};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn send(client: &Client, jobs: Vec<Value>) -> Answer {
+    client.send(Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await
+}
+
+fn echoes(number: usize) -> Vec<Value> {
+    (0..number).map(|n| json!({"kind": "echo", "payload": n})).collect()
+}
+
+fn ids(answer: &Answer) -> Vec<String> {
+    let items = answer.body["items"].as_array().unwrap();
+    items.iter().filter_map(|item| item["job"]["id"].as_str()).map(str::to_owned).collect()
+}
+
+async fn all_completed(client: &Client, ids: &[String]) -> bool {
+    for id in ids {
+        if client.job(id).await.body["status"] != "completed" {
+            return false;
+        }
+    }
+    true
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_jobs_take_four_writes_and_ten_sends() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    tenant.submit("echo", json!(0)).await;
+    stack.aws.reset_ledger();
+    let answer = send(&tenant, echoes(100)).await;
+    assert_eq!(answer.status, 202);
+    insta::assert_snapshot!(stack.aws.reset_ledger(), @"
+    operation         calls  messages  read  write
+    BatchWriteItem        4         0     0    100
+    SendMessageBatch     10       100     0      0
+    total                14       100     0    100
+    ");
+    let ids = ids(&answer);
+    assert_eq!(ids.len(), 100);
+    assert!(ids.is_sorted(), "the ids are in the order given");
+    assert!(stack.work(HOUR).await.emptied);
+    assert!(all_completed(&tenant, &ids).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_is_accepted_or_refused_for_itself() {
+    let stack = Stack::new().await;
+    stack
+        .define(
+            "strict",
+            json!({"schema": {"type": "object", "required": ["id"]}, "target": {"type": "echo"}}),
+        )
+        .await;
+    let jobs = vec![
+        json!({"kind": "echo", "payload": "x".repeat(3000)}),
+        json!({"kind": "strict", "payload": {}}),
+        json!({"kind": "nothing", "payload": {}}),
+        json!({"payload": 1, "more": 2}),
+        json!(7),
+        json!({"kind": "echo", "payload": 1, "run_at": "2026-01-01T00:00:00Z", "delay_seconds": 1}),
+        json!({"kind": "echo", "payload": 2, "account": "acc_01kagzwy00e40r2081040g2081"}),
+        json!({"kind": "strict", "payload": {"id": 1}, "metadata": {"a": "b"}}),
+    ];
+    let tenant = stack.operator();
+    let answer = send(&tenant, jobs).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let items = answer.body["items"].as_array().unwrap();
+    let told: Vec<_> = items
+        .iter()
+        .map(|item| json!([item["status"], item["problem"]["errors"], item["job"]["metadata"]]))
+        .collect();
+    insta::assert_json_snapshot!(told);
+    assert!(stack.work(HOUR).await.emptied);
+    assert!(all_completed(&tenant, &ids(&answer)).await);
+    for bad in [json!({}), json!({"jobs": []}), json!({"jobs": echoes(101)}), json!({"jobs": 1}), json!([])] {
+        let answer = tenant.send(Method::POST, "/v1/jobs/batch", Some(bad)).await;
+        assert_eq!((answer.status, answer.slug()), (422, "invalid-body"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lifo_batch_runs_last_to_first() {
+    let stack = Stack::new().await;
+    stack.define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"})).await;
+    let tenant = stack.tenant();
+    let answer = send(&tenant, (0..30).map(|n| json!({"kind": "pile", "payload": n})).collect()).await;
+    let worker = stack.worker();
+    let source = sim::EventSource::new(&stack.aws, sim::JOBS, 1);
+    source
+        .run_until_idle(HOUR, async |event| {
+            let response = worker.handle(event, "run", stack.deadline()).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            Ok::<_, String>(response)
+        })
+        .await;
+    let mut started = Vec::new();
+    for id in ids(&answer) {
+        started.push(tenant.job(&id).await.body["started_at"].as_str().unwrap().to_owned());
+    }
+    started.reverse();
+    assert!(started.is_sorted(), "{started:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_can_be_repeated_as_a_whole() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant().with("idempotency-key", "b");
+    let mut jobs = echoes(5);
+    jobs.insert(2, json!({"kind": "later", "payload": 1}));
+    let first = send(&tenant, jobs.clone()).await;
+    stack.work(HOUR).await;
+    // What was refused at first stays refused, though its kind exists now.
+    stack.define("later", json!({"schema": {}, "target": {"type": "echo"}})).await;
+    let again = send(&tenant, jobs).await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(ids(&again), ids(&first));
+    let accepted = |answer: &Answer| {
+        let items = answer.body["items"].as_array().unwrap().clone();
+        items.into_iter().map(|item| (item["status"].clone(), item["job"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(accepted(&again), accepted(&first));
+    let other = send(&tenant, echoes(2)).await;
+    assert_eq!((other.status, other.slug()), (422, "idempotency-key-reused"));
+    let list = tenant.get("/v1/jobs?limit=100").await.body;
+    assert_eq!(list["items"].as_array().unwrap().len(), 5);
+}
+
+/// Every call fails in turn; the client repeats until all is accepted, and no job is made twice.
+#[tokio::test(start_paused = true)]
+async fn no_fault_loses_or_doubles_a_job() {
+    for operation in ["BatchWriteItem", "SendMessageBatch", "PutItem"] {
+        for fault in [Fault::Before, Fault::After, Fault::Twice, Fault::Throttle] {
+            for nth in 1..=3 {
+                let stack = Stack::new().await;
+                let tenant = stack.tenant().with("idempotency-key", "b");
+                stack.aws.inject(Plan::new(move |name, n| {
+                    if name == operation && n >= nth && n < nth + 3 { fault } else { Fault::None }
+                }));
+                let mut answer = send(&tenant, echoes(60)).await;
+                stack.aws.heal();
+                for _ in 0..5 {
+                    let all = answer.status == 202 && ids(&answer).len() == 60;
+                    if all {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_secs(11)).await;
+                    answer = send(&tenant, echoes(60)).await;
+                }
+                let ids = ids(&answer);
+                assert_eq!(ids.len(), 60, "{operation} {fault:?} {nth}: {answer:?}");
+                assert!(stack.work(HOUR).await.emptied);
+                assert!(all_completed(&tenant, &ids).await, "{operation} {fault:?} {nth}");
+                let list = tenant.get("/v1/jobs?limit=100").await.body;
+                assert_eq!(list["items"].as_array().unwrap().len(), 60);
+            }
+        }
+    }
+}

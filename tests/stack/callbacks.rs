@@ -1,0 +1,131 @@
+//! `callback_url`: who is told of a job's end, and how.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::aws::{AccountStore, Table};
+use sim::{Client, EventSource, JOBS, KillSwitch, Killed, Stack, TABLE, run_until_killed};
+use standardwebhooks::Webhook;
+
+use crate::target::{Target, status};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+async fn submit(client: &Client, kind: &str, url: &str) -> String {
+    let body = json!({"kind": kind, "payload": {"a": 1}, "callback_url": url, "metadata": {"order": "7"}});
+    let answer = client.send(Method::POST, "/v1/jobs", Some(body)).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    answer.id().to_owned()
+}
+
+#[tokio::test]
+async fn the_end_is_told_once_signed_and_as_a_client_sees_it() {
+    let stack = Stack::new().await;
+    let receiver = Target::start(|_| status(204)).await;
+    let tenant = stack.tenant();
+    let id = submit(&tenant, "echo", &receiver.url).await;
+    assert!(stack.work(PATIENCE).await.emptied);
+    let got = receiver.got();
+    assert_eq!(got.len(), 1);
+    let (headers, body) = &got[0];
+    let told: Value = serde_json::from_slice(body).unwrap();
+    assert_eq!(told, tenant.job(&id).await.body);
+    assert_eq!((&told["status"], &told["metadata"]), (&json!("completed"), &json!({"order": "7"})));
+    let accounts = AccountStore::new(Table::new(stack.aws.dynamodb(), TABLE));
+    let account = accounts.account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
+    let field = |name: &str| headers[name].to_str().unwrap();
+    let webhook = Webhook::new(account.webhook_secret.reveal()).unwrap();
+    let signed =
+        webhook.sign(field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body).unwrap();
+    assert_eq!(field("webhook-signature"), signed);
+    // The delivery is a job that can be looked at; what it is told under is its id, the same at each attempt.
+    let delivery = tenant.job(headers["webhook-id"].to_str().unwrap()).await.body;
+    assert_eq!((&delivery["kind"], &delivery["status"]), (&json!("tollgate.callback"), &json!("completed")));
+}
+
+#[tokio::test]
+async fn a_callback_that_fails_is_tried_again_and_changes_nothing() {
+    let stack = Stack::new().await;
+    let receiver = Target::start(|nth| status(if nth == 1 { 503 } else { 400 })).await;
+    let tenant = stack.tenant();
+    let id = submit(&tenant, "echo", &receiver.url).await;
+    assert!(stack.work(PATIENCE).await.emptied);
+    assert_eq!(receiver.got().len(), 2);
+    assert_eq!(tenant.job(&id).await.body["status"], "completed");
+    let list = tenant.get("/v1/jobs?kind=tollgate.callback").await.body;
+    assert_eq!((&list["items"][0]["status"], &list["items"][0]["attempts"]), (&json!("failed"), &json!(2)));
+    // A 410 disables nobody's kind.
+    let gone = Target::start(|_| status(410)).await;
+    let id = submit(&tenant, "echo", &gone.url).await;
+    assert!(stack.work(PATIENCE).await.emptied);
+    assert_eq!((gone.got().len(), &tenant.job(&id).await.body["status"]), (1, &json!("completed")));
+    assert_eq!(tenant.submit("echo", json!(1)).await.status, 202);
+}
+
+#[tokio::test]
+async fn failed_and_cancelled_jobs_are_told_too() {
+    let stack = Stack::new().await;
+    let receiver = Target::start(|_| status(200)).await;
+    let refuses = Target::start(|_| status(400)).await;
+    stack.define("refused", json!({"schema": {}, "target": {"type": "http", "url": refuses.url}})).await;
+    let tenant = stack.tenant();
+    let cancelled = submit(&tenant, "echo", &receiver.url).await;
+    tenant.send(Method::DELETE, &format!("/v1/jobs/{cancelled}"), None).await;
+    let failed = submit(&tenant, "refused", &receiver.url).await;
+    assert!(stack.work(PATIENCE).await.emptied);
+    let told: Vec<Value> =
+        receiver.got().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
+    let of = |id: &str| {
+        told.iter().filter(|job| job["id"] == *id).map(|job| job["status"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((of(&cancelled), of(&failed)), (vec![json!("cancelled")], vec![json!("failed")]));
+}
+
+/// A worker dies at each of its calls in turn: whatever end the job comes to, it is told, and no other.
+#[tokio::test(start_paused = true)]
+async fn no_crash_loses_a_callback() {
+    for discipline in ["standard", "lifo"] {
+        for nth in 1..=10 {
+            for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
+                let stack = Stack::new().await;
+                let spec = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline});
+                stack.define("told", spec).await;
+                let tenant = stack.tenant();
+                let id = submit(&tenant, "told", "http://127.0.0.1:9/").await;
+                let source = EventSource::new(&stack.aws, JOBS, 10);
+                let worker = stack.worker();
+                source
+                    .deliver_once(async |event| {
+                        let work = worker.handle(event, "dies", stack.deadline());
+                        run_until_killed(work, &switch).await.ok_or(Killed)
+                    })
+                    .await;
+                stack.work(Duration::from_secs(600)).await;
+                assert_eq!(tenant.job(&id).await.body["status"], "completed", "{discipline} {nth}");
+                let list = tenant.get("/v1/jobs?kind=tollgate.callback&limit=100").await.body;
+                assert_eq!(list["items"].as_array().unwrap().len(), 1, "{discipline} {nth}: {list}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_are_checked_and_the_kind_is_the_gateways_own() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    for url in ["ftp://example.com", "https://user:pass@example.com/", "nowhere", ""] {
+        let body = json!({"kind": "echo", "payload": 1, "callback_url": url});
+        let answer = tenant.send(Method::POST, "/v1/jobs", Some(body)).await;
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["pointer"]),
+            (422, &json!("/callback_url")),
+            "{url}"
+        );
+    }
+    let answer = tenant.submit("tollgate.callback", json!({"url": "http://127.0.0.1:9/", "job": {}})).await;
+    assert_eq!((answer.status, &answer.body["errors"][0]["pointer"]), (422, &json!("/kind")));
+    let spec = json!({"schema": {}, "target": {"type": "echo"}});
+    let answer = stack.operator().send(Method::PUT, "/v1/kinds/tollgate.mine", Some(spec)).await;
+    assert_eq!((answer.status, answer.slug()), (400, "invalid-parameter"));
+}

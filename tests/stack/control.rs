@@ -1,0 +1,226 @@
+//! Cancel and retry.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use sim::{Answer, Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, run_until_killed};
+
+use crate::target::{Target, status};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const REAL: Duration = Duration::from_secs(30);
+
+async fn cancel(client: &Client, id: &str) -> Answer {
+    client.send(Method::DELETE, &format!("/v1/jobs/{id}"), None).await
+}
+
+async fn retry(client: &Client, id: &str) -> Answer {
+    client.send(Method::POST, &format!("/v1/jobs/{id}/retry"), None).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_job_is_cancelled_at_once_and_never_runs() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let answer = cancel(&tenant, &id).await;
+    assert_eq!((answer.status, &answer.body["status"]), (200, &json!("cancelled")));
+    assert!(answer.body["finished_at"].is_string() && answer.body["error"].is_null());
+    assert!(stack.work(HOUR).await.emptied);
+    let job = tenant.job(&id).await.body;
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("cancelled"), &json!(0)));
+    let again = cancel(&tenant, &id).await;
+    assert_eq!((again.status, again.slug()), (409, "job-finished"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_cancelled_or_tried_again_says_why() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let early = retry(&tenant, &id).await;
+    assert_eq!((early.status, early.slug()), (409, "not-retryable"));
+    stack.work(HOUR).await;
+    assert_eq!(
+        (cancel(&tenant, &id).await.slug(), retry(&tenant, &id).await.slug()),
+        ("job-finished", "not-retryable")
+    );
+    let unknown = "job_01kagzwy00e81840g2081040g2";
+    assert_eq!((cancel(&tenant, unknown).await.status, retry(&tenant, unknown).await.status), (404, 404));
+    assert_eq!((cancel(&tenant, "x").await.status, retry(&tenant, "x").await.status), (400, 400));
+    let key = stack.another_key(&[shared::account::Scope::JobsWrite]).await;
+    assert_eq!(
+        (cancel(&stack.client(&key), &id).await.status, retry(&stack.client(&key), &id).await.status),
+        (404, 404)
+    );
+    let reader = stack.client(&stack.another_key(&[shared::account::Scope::JobsRead]).await);
+    assert_eq!((cancel(&reader, &id).await.status, retry(&reader, &id).await.status), (403, 403));
+}
+
+/// The target answers only after a minute; the worker lets go of it as soon as it sees the request.
+#[tokio::test]
+async fn a_running_job_stops_when_its_worker_sees_the_request() {
+    let stack = Stack::new().await;
+    let target = Target::hanging().await;
+    let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 10});
+    stack.define("slow", spec).await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("slow", json!(1)).await.id().to_owned();
+    let control = async {
+        target.reached().await;
+        let answer = cancel(&tenant, &id).await;
+        assert_eq!((answer.status, &answer.body["cancel_requested"]), (202, &json!(true)));
+        assert_eq!(cancel(&tenant, &id).await.status, 202);
+    };
+    let (run, ()) = tokio::join!(stack.work(REAL), control);
+    assert!(run.emptied);
+    let job = tenant.job(&id).await.body;
+    assert_eq!((&job["status"], &job["error"]["code"]), (&json!("cancelled"), &json!("cancelled")));
+    let attempts = tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body;
+    assert_eq!(attempts["items"][0]["outcome"], "cancelled");
+}
+
+/// It was asked for while an attempt ran that failed: there is no next one.
+#[tokio::test]
+async fn a_cancelled_job_is_not_tried_again() {
+    let stack = Stack::new().await;
+    let target = Target::hanging().await;
+    let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 2});
+    stack.define("slow", spec).await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("slow", json!(1)).await.id().to_owned();
+    let control = async {
+        target.reached().await;
+        assert_eq!(cancel(&tenant, &id).await.status, 202);
+    };
+    let (run, ()) = tokio::join!(stack.work(REAL), control);
+    assert!(run.emptied);
+    let job = tenant.job(&id).await.body;
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("cancelled"), &json!(1)));
+}
+
+/// A worker dies with the job; the next claim finds the request.
+#[tokio::test(start_paused = true)]
+async fn a_request_outlives_the_worker_that_should_have_seen_it() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let worker = stack.worker();
+    let switch = KillSwitch::after(3);
+    EventSource::new(&stack.aws, JOBS, 10)
+        .deliver_once(async |event| {
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+        })
+        .await;
+    assert_eq!(cancel(&tenant, &id).await.status, 202);
+    assert!(stack.work(HOUR).await.emptied);
+    assert_eq!(tenant.job(&id).await.body["status"], "cancelled");
+}
+
+async fn failed(stack: &Stack, discipline: &str) -> String {
+    let spec = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline, "retry": {"max_attempts": 1}});
+    stack.define("fragile", spec).await;
+    // Too large a result fails, and needs no target of its own.
+    let id = stack.tenant().submit("fragile", json!("x".repeat(70_000))).await.id().to_owned();
+    assert!(stack.work(HOUR).await.emptied);
+    assert_eq!(stack.tenant().job(&id).await.body["status"], "failed");
+    id
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_job_starts_anew() {
+    for discipline in ["standard", "lifo"] {
+        let stack = Stack::new().await;
+        let tenant = stack.tenant();
+        let id = failed(&stack, discipline).await;
+        // Six days: its payload, which has an item of its own, must still be there, and it must be shown.
+        let answer = retry(&tenant, &id).await;
+        assert_eq!(
+            (answer.status, &answer.body["status"], &answer.body["attempts"]),
+            (202, &json!("queued"), &json!(0))
+        );
+        assert_eq!((&answer.body["error"], &answer.body["finished_at"]), (&Value::Null, &Value::Null));
+        assert_eq!(retry(&tenant, &id).await.status, 202, "a repeat sends the message again, and no more");
+        assert!(stack.work(HOUR).await.emptied);
+        let job = tenant.job(&id).await.body;
+        assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)), "{discipline}");
+        assert!(job["started_at"].as_str() >= answer.body["run_at"].as_str());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_job_can_be_put_back_and_completes() {
+    for discipline in ["standard", "priority"] {
+        let stack = Stack::new().await;
+        let tenant = stack.tenant();
+        stack
+            .define("one", json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline}))
+            .await;
+        let id = tenant.submit("one", json!(1)).await.id().to_owned();
+        cancel(&tenant, &id).await;
+        stack.work(HOUR).await;
+        assert_eq!(retry(&tenant, &id).await.status, 202);
+        assert!(stack.work(HOUR).await.emptied);
+        assert_eq!(tenant.job(&id).await.body["status"], "completed", "{discipline}");
+    }
+}
+
+/// Each call of either command fails, or loses its answer: a repeat brings it to its end.
+#[tokio::test(start_paused = true)]
+async fn commands_survive_every_fault() {
+    for discipline in ["standard", "lifo"] {
+        for (operation, fault) in [
+            ("UpdateItem", Fault::After),
+            ("UpdateItem", Fault::Before),
+            ("UpdateItem", Fault::Twice),
+            ("SendMessage", Fault::After),
+            ("SendMessage", Fault::Twice),
+        ] {
+            let stack = Stack::new().await;
+            let tenant = stack.tenant();
+            let id = failed(&stack, discipline).await;
+            stack.aws.inject(Plan::new(
+                move |name, n| if name == operation && n == 1 { fault } else { Fault::None },
+            ));
+            assert_eq!(retry(&tenant, &id).await.status, 202, "{operation} {fault:?}");
+            assert_eq!(stack.aws.heal(), 1);
+            stack.aws.inject(Plan::only("UpdateItem", 1, fault));
+            let answer = cancel(&tenant, &id).await;
+            assert_eq!(
+                (answer.status, &answer.body["status"]),
+                (200, &json!("cancelled")),
+                "{operation} {fault:?}"
+            );
+            stack.aws.heal();
+            assert!(stack.work(HOUR).await.emptied);
+            assert_eq!(tenant.job(&id).await.body["status"], "cancelled");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_told_and_a_repeat_completes_it() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = failed(&stack, "standard").await;
+    stack.aws.inject(Plan::always("SendMessage", Fault::Before));
+    let answer = retry(&tenant, &id).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+    stack.aws.heal();
+    assert_eq!(retry(&tenant, &id).await.status, 202);
+    assert!(stack.work(HOUR).await.emptied);
+    assert_eq!(tenant.job(&id).await.body["status"], "failed");
+}
+
+#[tokio::test]
+async fn a_target_that_answers_first_counts() {
+    let stack = Stack::new().await;
+    let target = Target::start(|_| status(200)).await;
+    stack.define("quick", json!({"schema": {}, "target": {"type": "http", "url": target.url}})).await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("quick", json!(1)).await.id().to_owned();
+    stack.work(REAL).await;
+    assert_eq!(cancel(&tenant, &id).await.status, 409);
+    assert_eq!(tenant.job(&id).await.body["status"], "completed");
+}
