@@ -8,6 +8,7 @@ mod kind;
 mod problem;
 mod responses;
 mod row;
+mod schedule;
 
 pub use batch::{BatchBody, BatchItem, BatchRequest};
 pub use cursor::{BadCursor, Cursor};
@@ -17,6 +18,7 @@ pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
 pub use responses::{AnyProblem, BodyProblem};
 pub use row::RowBody;
+pub use schedule::ScheduleBody;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The only place that names the AWS SDK: the table and its keys, one small store for each noun, and the queue.
+//! The only place that names the AWS SDK: the table and its keys, one small store for each noun, the queue and the scheduler.
 //!
 //! A function takes the stores that it needs, and its policy in `template.yaml` lists the same. Every store hides what
 //! `DynamoDB` answers behind a value of the domain; calls that may have been repeated by the SDK because an answer was lost are
@@ -12,9 +12,12 @@ mod idempotency;
 mod jobs;
 mod key;
 mod kinds;
+mod named;
 mod paces;
 mod queue;
 mod rows;
+mod scheduler;
+mod schedules;
 mod slots;
 mod table;
 
@@ -23,9 +26,11 @@ pub use connect::{Clients, Trust, connect, http_client, prime};
 pub use error::Error;
 pub use idempotency::{Begun, IdempotencyKey, IdempotencyStore};
 pub use jobs::{Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing, Reopened};
-pub use kinds::{CachedKind, KindStore};
+pub use kinds::{CachedKind, KindStore, Unfit};
 pub use paces::PaceStore;
 pub use queue::{JobQueue, Outgoing, Visibility};
 pub use rows::{Applied, RowPage, RowStore};
+pub use scheduler::{NotAccepted, Recurring, Scheduler};
+pub use schedules::ScheduleStore;
 pub use slots::{Slot, SlotStore};
 pub use table::Table;

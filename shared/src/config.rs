@@ -32,8 +32,34 @@ pub struct SubmitConfig {
     pub table: String,
     /// `QUEUE_URL`: where jobs wait.
     pub queue_url: String,
+    /// Where jobs wait that are due later, and what recurs.
+    pub scheduler: SchedulerConfig,
     /// From `TARGET_SECONDS_MAX`.
     pub timing: Timing,
+}
+
+/// What whoever makes schedules is told.
+#[derive(Clone, Debug)]
+pub struct SchedulerConfig {
+    /// `DELAYS_GROUP`: the group of schedules that send one job's message at its time.
+    pub delays_group: String,
+    /// `SCHEDULES_GROUP`: the group of schedules that recur.
+    pub schedules_group: String,
+    /// `SCHEDULER_ROLE_ARN`: as whom Scheduler sends to the queue.
+    pub role_arn: String,
+    /// `QUEUE_ARN`: the queue where jobs wait.
+    pub queue_arn: String,
+}
+
+impl SchedulerConfig {
+    fn read(vars: Vars) -> Result<Self, ConfigError> {
+        Ok(Self {
+            delays_group: required(vars, "DELAYS_GROUP")?,
+            schedules_group: required(vars, "SCHEDULES_GROUP")?,
+            role_arn: required(vars, "SCHEDULER_ROLE_ARN")?,
+            queue_arn: required(vars, "QUEUE_ARN")?,
+        })
+    }
 }
 
 impl SubmitConfig {
@@ -45,6 +71,7 @@ impl SubmitConfig {
         Ok(Self {
             table: required(vars, "TABLE_NAME")?,
             queue_url: required(vars, "QUEUE_URL")?,
+            scheduler: SchedulerConfig::read(vars)?,
             timing: timing(vars)?,
         })
     }

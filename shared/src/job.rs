@@ -45,6 +45,18 @@ pub const MAX_RESULT_BYTES: usize = 64 * 1024;
 /// What a client may attach to a job: names and values of its own, given back as they were.
 pub type Metadata = BTreeMap<String, String>;
 
+/// What [`Metadata`] may be, wherever a body carries it.
+pub(crate) fn metadata_schema() -> utoipa::openapi::Schema {
+    use utoipa::openapi::schema::{ObjectBuilder, Type};
+    let about = "Notes of your own, given back with the job: at most 16, names of at most 40 characters, values of at most 256.";
+    ObjectBuilder::new()
+        .description(Some(about))
+        .max_properties(Some(16))
+        .property_names(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(40))))
+        .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(256))))
+        .into()
+}
+
 /// A job as it stands, without its payload.
 #[derive(Clone, Debug)]
 pub struct Job {

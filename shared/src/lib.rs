@@ -1,7 +1,7 @@
 //! Tollgate's models, in two rings.
 //!
 //! The **domain** is pure: no I/O, no clock and no randomness of its own (both are parameters).
-//! [`id`], [`time`], [`name`], [`schema`], [`job`], [`account`], [`kind`], [`records`].
+//! [`id`], [`time`], [`name`], [`schema`], [`job`], [`account`], [`kind`], [`records`], [`schedule`].
 //!
 //! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
 //! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler).
@@ -14,6 +14,7 @@ pub mod job;
 pub mod kind;
 pub mod name;
 pub mod records;
+pub mod schedule;
 pub mod schema;
 pub mod time;
 

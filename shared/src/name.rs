@@ -1,4 +1,4 @@
-//! Names that operators give to kinds (and later to sources, quotas and schedules).
+//! Names that operators give to kinds and schedules (and later to sources and quotas).
 
 use std::{fmt, str::FromStr};
 

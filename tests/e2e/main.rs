@@ -6,6 +6,7 @@
 mod crash;
 mod jobs;
 mod records;
+mod schedules;
 mod stack;
 mod stores;
 #[path = "../stores/suite.rs"]

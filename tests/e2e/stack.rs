@@ -15,6 +15,7 @@ pub struct Stack {
     pub url: String,
     operator_key: String,
     pub tenant_key: String,
+    pub tenant_account: String,
     pub endpoint: String,
     pub table: String,
     http: Client,
@@ -48,6 +49,7 @@ pub fn stack() -> &'static Stack {
             url: text("url"),
             operator_key: text("operator_key"),
             tenant_key: text("tenant_key"),
+            tenant_account: text("tenant_account"),
             endpoint: text("endpoint"),
             table: text("table"),
             http: Client::builder().timeout(Duration::from_secs(40)).build().unwrap(),
@@ -87,6 +89,11 @@ impl Stack {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    }
+
+    /// One request with the operator's key.
+    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.send_as(&self.operator_key, method, path, &[], body).await
     }
 
     /// Defines a kind.

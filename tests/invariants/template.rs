@@ -139,6 +139,33 @@ fn policies_list_actions_and_items() {
 }
 
 #[test]
+fn scheduler_may_only_send_and_only_for_this_account() {
+    let template = template();
+    let role = &template["Resources"]["SchedulerRole"]["Properties"];
+    let trusted = &role["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!(
+        (&trusted["Principal"]["Service"], &trusted["Condition"]["StringEquals"]["aws:SourceAccount"]),
+        (&json!("scheduler.amazonaws.com"), &json!({"!Ref": "AWS::AccountId"}))
+    );
+    let statements = statements(&template);
+    let mut of_scheduler = statements.iter().filter(|(role, _)| role == "SchedulerRole");
+    let (Some((_, only)), None) = (of_scheduler.next(), of_scheduler.next()) else { panic!("one statement") };
+    assert_eq!(
+        (list(&only["Action"]), &only["Resource"]),
+        (vec!["sqs:SendMessage"], &json!({"!GetAtt": "JobQueue.Arn"}))
+    );
+    let passes: Vec<_> = statements
+        .iter()
+        .filter(|(_, statement)| list(&statement["Action"]).contains(&"iam:PassRole"))
+        .collect();
+    let [(role, pass)] = passes[..] else { panic!("{passes:?}") };
+    assert_eq!(
+        (role.as_str(), &pass["Resource"], &pass["Condition"]["StringEquals"]["iam:PassedToService"]),
+        ("SubmitRole", &json!({"!GetAtt": "SchedulerRole.Arn"}), &json!("scheduler.amazonaws.com"))
+    );
+}
+
+#[test]
 fn poll_can_only_read() {
     let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
     let own =

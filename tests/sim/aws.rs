@@ -7,6 +7,7 @@ use crate::{
     faults::Plan,
     ledger::Ledger,
     queue::{Message, Queue, Queues},
+    scheduler::Scheduler,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -27,6 +28,12 @@ pub const JOBS: &str = "jobs";
 
 /// The name of the jobs queue's dead-letter queue.
 pub const DEAD_LETTERS: &str = "jobs-dead-letters";
+
+/// The name of the group of schedules that send one job's message.
+pub const DELAYS: &str = "delays";
+
+/// The name of the group of schedules that recur.
+pub const SCHEDULES: &str = "schedules";
 
 /// What a test may want otherwise.
 #[derive(Clone, Debug)]
@@ -55,7 +62,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// An account with an empty table and two empty queues.
+    /// An account with an empty table, two empty queues and two empty groups of schedules.
     pub fn new() -> Self {
         Self::with(Settings::default())
     }
@@ -68,7 +75,9 @@ impl Aws {
         let clock = SimClock::new(settings.start_ms);
         let dead_letters = Queue::new(DEAD_LETTERS, settings.visibility);
         let jobs = Queue::new(JOBS, settings.visibility).redriven(DEAD_LETTERS, settings.max_receives);
-        Self { door: Door::open(clock, Queues::new(clock, [jobs, dead_letters])), clock }
+        let queues = Queues::new(clock, [jobs, dead_letters]);
+        let scheduler = Scheduler::new(clock, vec![DELAYS, SCHEDULES]);
+        Self { door: Door::open(clock, queues, scheduler), clock }
     }
 
     /// The time of day by which tables expire and queues stamp their messages.
@@ -103,6 +112,16 @@ impl Aws {
     /// A client for the queues, as a process of its own.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.sdk_config())
+    }
+
+    /// A client for the scheduler, as a process of its own.
+    pub fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        aws_sdk_scheduler::Client::new(&self.sdk_config())
+    }
+
+    /// A queue's name in the wider world, which targets of schedules go by.
+    pub fn queue_arn(&self, queue: &str) -> String {
+        arn_of(queue)
     }
 
     /// The address of a queue, such as [`JOBS`].
@@ -144,6 +163,17 @@ impl Aws {
     /// Every message in a queue, hidden ones too, oldest first.
     pub fn messages(&self, queue: &str) -> Vec<Message> {
         self.door.queues.messages(queue)
+    }
+
+    /// Every schedule, in Scheduler's JSON, by group and name.
+    pub fn schedules(&self) -> Vec<Value> {
+        self.door.scheduler.schedules()
+    }
+
+    /// Has schedules send what is due by now, and says how many messages that were. An
+    /// [`EventSource`](crate::EventSource) that runs until it is idle does so by itself.
+    pub fn fire_due_schedules(&self) -> usize {
+        self.door.scheduler.fire(&self.door.queues)
     }
 
     pub(crate) fn door(&self) -> &Door {

@@ -94,7 +94,8 @@ impl EventSource {
     }
 
     /// Delivers, and lets time pass until there is more to deliver, until the queue is empty (with
-    /// nothing hidden or delayed either) or `patience` is at its end.
+    /// nothing hidden or delayed either, and no schedule that will send more) or `patience` is at
+    /// its end. A schedule that recurs has always more to send: then it is `patience` that passes.
     pub async fn run_until_idle<E: Display>(
         &self,
         patience: Duration,
@@ -103,14 +104,14 @@ impl EventSource {
         let deadline = Instant::now() + patience;
         let mut run = Run::default();
         while Instant::now() < deadline {
+            self.aws.fire_due_schedules();
             let changed = self.queues().changed();
-            let Some(visible_at) = self.queues().next_visible_at(self.queue) else {
-                run.emptied = true;
-                break;
-            };
-            if visible_at > Instant::now() {
+            let visible_at = self.queues().next_visible_at(self.queue);
+            let due_at = self.aws.door().scheduler.next_due_at(self.queue);
+            let Some(next) = visible_at.into_iter().chain(due_at).min() else { break };
+            if next > Instant::now() {
                 // Another poller may take what this one waits for, or a sender bring more.
-                let _ = timeout_at(visible_at.min(deadline), changed).await;
+                let _ = timeout_at(next.min(deadline), changed).await;
                 continue;
             }
             match self.deliver_once(&handler).await {
@@ -118,6 +119,7 @@ impl EventSource {
                 delivery => run.deliveries.push(delivery),
             }
         }
+        run.emptied = self.queues().next_visible_at(self.queue).is_none();
         run
     }
 

@@ -6,13 +6,15 @@
 //!
 //! ```text
 //!   store, handler ── SDK ──▶ Door ──▶ faults, kill switch ──┬─▶ Database (dynoxide)
-//!   EventSource ──────────────▲                              └─▶ Queues (jobs, dead letters)
-//!                                                                  └─▶ both write the Ledger
+//!   EventSource ──────────────▲                              ├─▶ Queues (jobs, dead letters)
+//!                                                            │     ▲
+//!                                                            └─▶ Scheduler
+//!                                                                  └─▶ all write the Ledger
 //! ```
 //!
 //! | noun | is |
 //! | --- | --- |
-//! | [`Aws`] | one account for one test: its table, its queues, and what can be seen of them |
+//! | [`Aws`] | one account for one test: its table, its queues, its schedules, and what can be seen of them |
 //! | [`EventSource`] | the mapping between a queue and a function: batches in, failures back |
 //! | [`Plan`] of [`Fault`]s | which call fails, and whether before or after it had its effect |
 //! | [`KillSwitch`] | a function that dies at its n-th call |
@@ -35,10 +37,11 @@ mod faults;
 mod kill_switch;
 mod ledger;
 mod queue;
+mod scheduler;
 mod seed;
 mod stack;
 
-pub use aws::{Aws, DEAD_LETTERS, JOBS, Settings, TABLE};
+pub use aws::{Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE};
 pub use client::{Answer, Client};
 pub use clock::{START_MS, SimClock};
 pub use event_source::{Delivery, EventSource, Run};

@@ -12,14 +12,14 @@ use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
     aws::{AccountStore, Clients, Table},
     clock::Clock,
-    config::{PollConfig, SubmitConfig, WorkerConfig},
+    config::{PollConfig, SchedulerConfig, SubmitConfig, WorkerConfig},
     id::{self, AccountId},
     job::Timing,
     telemetry::Metrics,
     time::Time,
 };
 
-use crate::{Aws, DEAD_LETTERS, EventSource, JOBS, Run, Settings, TABLE, client::Client};
+use crate::{Aws, DEAD_LETTERS, DELAYS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client};
 
 /// What a stack can be started with.
 #[derive(Clone, Debug)]
@@ -126,12 +126,26 @@ impl Stack {
 
     /// Both HTTP functions in fresh processes, behind routes as the template has them.
     pub fn service(&self) -> Service {
-        let submit =
-            SubmitConfig { table: TABLE.into(), queue_url: self.aws.queue_url(JOBS), timing: self.timing };
+        let submit = SubmitConfig {
+            table: TABLE.into(),
+            queue_url: self.aws.queue_url(JOBS),
+            scheduler: self.scheduler_config(),
+            timing: self.timing,
+        };
         let poll = PollConfig { table: TABLE.into() };
         Service {
             submit: submit::router(submit::App::new(self.clients(), submit, self.clock(), self.metrics())),
             poll: poll::router(poll::App::new(self.clients(), poll, self.clock(), self.metrics())),
+        }
+    }
+
+    /// What functions are told of Scheduler.
+    pub fn scheduler_config(&self) -> SchedulerConfig {
+        SchedulerConfig {
+            delays_group: DELAYS.into(),
+            schedules_group: SCHEDULES.into(),
+            role_arn: "arn:aws:iam::000000000000:role/scheduler".into(),
+            queue_arn: self.aws.queue_arn(JOBS),
         }
     }
 

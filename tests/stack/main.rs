@@ -14,6 +14,7 @@ mod logs;
 mod order;
 mod outage;
 mod records;
+mod schedules;
 mod target;
 mod tenants;
 mod worker;

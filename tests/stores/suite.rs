@@ -11,12 +11,13 @@ use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
     aws::{
         AccountStore, Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore,
-        JobStore, KindStore, PaceStore, Table,
+        JobStore, KindStore, PaceStore, ScheduleStore, Table,
     },
     id::{self, AccountId, JobId},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Pace, Payload, Refusal, Status},
     kind::KindSpec,
     name::Name,
+    schedule::ScheduleSpec,
     time::Time,
 };
 
@@ -40,6 +41,7 @@ macro_rules! for_each {
             an_idempotency_key_is_used_once,
             a_key_is_found_with_its_account,
             kinds_are_versioned_and_listed,
+            schedules_are_taken_back_to_what_they_were,
             paces_add_up,
             changes_are_applied_once_and_read_back,
             changes_are_applied_together_or_not_at_all,
@@ -348,6 +350,46 @@ pub async fn kinds_are_versioned_and_listed(table: Table) {
         assert!(kinds.delete(name).await.unwrap());
         assert!(!kinds.delete(name).await.unwrap());
     }
+}
+
+pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
+    let schedules = ScheduleStore::new(table);
+    let name: Name = format!("suite-{}", now().millis()).parse().unwrap();
+    let spec = |expression: &str| -> ScheduleSpec {
+        let payload = r#"{"n": 1.50}"#;
+        let job = format!(r#"{{"kind": "echo", "payload": {payload}, "metadata": {{"a": "b"}}}}"#);
+        let text = format!(r#"{{"expression": "{expression}", "account": "{}", "job": {job}}}"#, account());
+        serde_json::from_str(&text).unwrap()
+    };
+    let t = now();
+    assert!(schedules.find(&name).await.unwrap().is_none());
+
+    let (refused, new) = schedules.put(&name, &spec("rate(1 day)"), "1", t).await.unwrap();
+    assert!(new);
+    schedules.take_back(&refused, None).await.unwrap();
+    assert!(schedules.find(&name).await.unwrap().is_none());
+
+    let (first, _) = schedules.put(&name, &spec("rate(1 day)"), "2", t).await.unwrap();
+    let (second, new) = schedules.put(&name, &spec("rate(2 days)"), "3", t + MINUTE).await.unwrap();
+    assert!(!new && second.created_at == t && second.updated_at == t + MINUTE);
+    schedules.take_back(&second, Some(first.clone())).await.unwrap();
+    let back = schedules.find(&name).await.unwrap().unwrap();
+    assert_eq!(
+        (back.version.as_str(), back.spec.expression.as_str(), back.updated_at),
+        ("2", "rate(1 day)", t)
+    );
+    assert_eq!(back.spec.job.payload.as_str(), r#"{"n": 1.50}"#);
+    schedules.take_back(&second, None).await.unwrap();
+    assert!(
+        schedules.find(&name).await.unwrap().is_some(),
+        "a newer definition is not taken back for an older one"
+    );
+
+    let (page, _) =
+        schedules.page(Some(&format!("{}!", &name.as_str()[..name.as_str().len() - 1])), 1).await.unwrap();
+    assert_eq!(page[0].name, name);
+    assert!(schedules.delete(&name).await.unwrap());
+    assert!(!schedules.delete(&name).await.unwrap());
 }
 
 pub async fn paces_add_up(table: Table) {

@@ -1,4 +1,4 @@
-//! Queries: jobs, kinds and rows as they stand. It may only read.
+//! Queries: jobs, kinds, rows and schedules as they stand. It may only read.
 
 mod attempts;
 mod heartbeat;
@@ -6,13 +6,14 @@ mod job;
 mod jobs;
 mod kinds;
 mod rows;
+mod schedules;
 mod wait;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use shared::{
-    aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, RowStore, Table, prime},
+    aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, RowStore, ScheduleStore, Table, prime},
     clock::Clock,
     config::PollConfig,
     gate::Gate,
@@ -31,6 +32,7 @@ pub struct App {
     jobs: JobStore,
     paces: PaceStore,
     rows: RowStore,
+    schedules: ScheduleStore,
     clock: Clock,
     metrics: Metrics,
 }
@@ -45,7 +47,8 @@ impl App {
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
             paces: PaceStore::new(table.clone()),
-            rows: RowStore::new(table),
+            rows: RowStore::new(table.clone()),
+            schedules: ScheduleStore::new(table),
             clock,
             metrics,
         }
@@ -67,6 +70,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rows::list))
         .routes(routes!(kinds::list))
         .routes(routes!(kinds::get))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::get))
 }
 
 /// The whole service.

@@ -64,8 +64,20 @@ impl Worker {
                 lease.attempts, lease.max_attempts
             ),
         );
+        self.give_up_for(error, job, lease, kind, now).await
+    }
+
+    /// Fails a job that was last seen as `lease` says, for this reason.
+    pub(crate) async fn give_up_for(
+        &self,
+        error: JobError,
+        job: &Job,
+        lease: &Lease,
+        kind: Option<&CachedKind>,
+        now: Time,
+    ) -> Result<Report, aws::Error> {
         let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
-        tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, "job given up");
+        tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, code = error.code.as_str(), "job given up");
         let me = token();
         self.announce(job, &me, None).await?;
         let given_up = self.jobs.give_up(job, lease, &me, error, now + retention, now).await?;

@@ -10,6 +10,7 @@ mod crowd;
 mod errand;
 mod record;
 mod report;
+mod scheduled;
 mod settle;
 mod target;
 
@@ -23,8 +24,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
     aws::{
-        AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, RowStore, SlotStore, Table,
-        Visibility, prime,
+        AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, RowStore, ScheduleStore, SlotStore,
+        Table, Visibility, prime,
     },
     clock::Clock,
     config::WorkerConfig,
@@ -49,6 +50,7 @@ pub struct Worker {
     kinds: KindStore,
     jobs: JobStore,
     paces: PaceStore,
+    schedules: ScheduleStore,
     slots: SlotStore,
     rows: RowStore,
     queue: JobQueue,
@@ -83,6 +85,7 @@ impl Worker {
             jobs: JobStore::new(table.clone()),
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
+            schedules: ScheduleStore::new(table.clone()),
             slots: SlotStore::new(table),
             queue: JobQueue::new(clients.sqs.clone(), config.queue_url),
             dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),
@@ -153,7 +156,7 @@ impl Worker {
                 None => self.bury(message, invocation).await,
             },
             Ok(Message::Ended(ended)) => self.call_back(ended, delivery, invocation).await,
-            Ok(Message::Schedule(_)) => Report::dropped(),
+            Ok(Message::Schedule(run)) => self.occur(run, delivery, invocation).await,
         }
     }
 

@@ -3,6 +3,7 @@ use shared::{
     aws::JobQueue,
     job::{Message, NotAMessage},
     telemetry::Traceparent,
+    time::Time,
 };
 
 /// A message as it was delivered this time.
@@ -14,6 +15,8 @@ pub struct Delivery {
     pub receipt: String,
     /// How often it was delivered, this time included.
     pub count: u32,
+    /// When it was sent.
+    pub sent_at: Option<Time>,
     /// Whether it comes from the dead-letter queue.
     pub dead: bool,
     /// What it says.
@@ -27,11 +30,13 @@ impl Delivery {
     pub fn of(record: SqsMessage, dead_letters: &JobQueue) -> Self {
         let source = record.event_source_arn.unwrap_or_default();
         let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        let sent_at = record.attributes.get("SentTimestamp").and_then(|millis| millis.parse().ok());
         let trace = record.message_attributes.get("traceparent");
         Self {
             message_id: record.message_id.unwrap_or_default(),
             receipt: record.receipt_handle.unwrap_or_default(),
             count: count.unwrap_or(1),
+            sent_at: sent_at.map(Time::from_millis),
             dead: source.rsplit(':').next() == Some(dead_letters.name()),
             message: Message::decode(&record.body.unwrap_or_default()),
             trace: trace.and_then(|value| value.string_value.as_deref()?.parse().ok()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use shared::{
     api::JobRequest,
-    aws::{self, CachedKind, Outgoing},
+    aws::{self, CachedKind, Outgoing, Unfit},
     gate::{Caller, Failure},
     id::{self, AccountId, JobId},
     job::{Job, Payload, Timing},
@@ -88,16 +88,14 @@ impl App {
         let unfit = |why: &str| Ok(Err(vec![Violation::new(format!("{prefix}/kind"), why)]));
         let known = if name.is_own() { None } else { self.kinds.cached(name, now).await? };
         let Some(kind) = known else { return unfit("is not a kind that is defined here") };
-        if kind.kind.disabled {
-            return unfit("is disabled, since its target answered 410; an operator can put it again");
-        }
-        let violations = match kind.payload_violations(payload, json, &format!("{prefix}/payload")) {
-            Ok(violations) => violations,
-            Err(error) => {
-                return unfit(&format!("has a schema that this version can't use: {}", error.detail));
+        match kind.takes(payload, json, &format!("{prefix}/payload")) {
+            Ok(()) => Ok(Ok(kind)),
+            Err(Unfit::Payload(violations)) => Ok(Err(violations)),
+            Err(Unfit::Disabled) => {
+                unfit("is disabled, since its target answered 410; an operator can put it again")
             }
-        };
-        Ok(if violations.is_empty() { Ok(kind) } else { Err(violations) })
+            Err(Unfit::Schema(why)) => unfit(&format!("has a schema that this version can't use: {why}")),
+        }
     }
 
     /// Stores and queues a job; both are there when this succeeds.

@@ -1,4 +1,4 @@
-//! Commands: what changes jobs and kinds. It may write the table and send to the queue.
+//! Commands: what changes jobs, kinds and schedules. It may write the table, send to the queue and make schedules.
 
 mod accept;
 mod batch;
@@ -6,12 +6,16 @@ mod control;
 mod idempotency;
 mod job;
 mod kind;
+mod schedule;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use shared::{
-    aws::{AccountStore, Clients, IdempotencyStore, JobQueue, JobStore, KindStore, Table, prime},
+    aws::{
+        AccountStore, Clients, IdempotencyStore, JobQueue, JobStore, KindStore, ScheduleStore, Scheduler,
+        Table, prime,
+    },
     clock::Clock,
     config::SubmitConfig,
     gate::Gate,
@@ -30,6 +34,8 @@ pub struct App {
     kinds: KindStore,
     jobs: JobStore,
     idempotency: IdempotencyStore,
+    schedules: ScheduleStore,
+    scheduler: Scheduler,
     queue: JobQueue,
     timing: Timing,
     clock: Clock,
@@ -45,7 +51,9 @@ impl App {
             accounts: Arc::new(AccountStore::new(table.clone())),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            idempotency: IdempotencyStore::new(table),
+            idempotency: IdempotencyStore::new(table.clone()),
+            schedules: ScheduleStore::new(table),
+            scheduler: Scheduler::new(clients.scheduler, config.scheduler),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             timing: config.timing,
             clock,
@@ -68,6 +76,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(control::cancel))
         .routes(routes!(control::retry))
         .routes(routes!(kind::put, kind::delete))
+        .routes(routes!(schedule::put, schedule::delete))
 }
 
 /// The whole service.

@@ -39,7 +39,7 @@ pub struct JobRequest {
     pub callback_url: Option<String>,
     /// Notes of your own.
     #[serde(default)]
-    #[schema(schema_with = metadata_schema)]
+    #[schema(schema_with = crate::job::metadata_schema)]
     pub metadata: Metadata,
     /// For whom, if not for the key's own account. Only for `admin`.
     #[serde(default)]
@@ -76,17 +76,6 @@ impl JobRequest {
     }
 }
 
-fn metadata_schema() -> utoipa::openapi::Schema {
-    use utoipa::openapi::schema::{ObjectBuilder, Type};
-    let about = "Notes of your own, given back with the job: at most 16, names of at most 40 characters, values of at most 256.";
-    ObjectBuilder::new()
-        .description(Some(about))
-        .max_properties(Some(16))
-        .property_names(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(40))))
-        .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(256))))
-        .into()
-}
-
 /// A job.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobBody {
@@ -118,7 +107,7 @@ pub struct JobBody {
     /// Whether its cancellation was asked for while it ran.
     pub cancel_requested: bool,
     /// Your own notes.
-    #[schema(schema_with = metadata_schema)]
+    #[schema(schema_with = crate::job::metadata_schema)]
     pub metadata: Metadata,
     /// What the target answered, once it is completed.
     #[schema(value_type = Option<Value>)]

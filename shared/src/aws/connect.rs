@@ -21,6 +21,8 @@ const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 pub struct Clients {
     /// `DynamoDB`.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// `EventBridge` Scheduler.
+    pub scheduler: aws_sdk_scheduler::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
 }
@@ -57,7 +59,11 @@ impl Clients {
     #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
         let config = config.to_builder().timeout_config(timeouts()).build();
-        Self { dynamodb: aws_sdk_dynamodb::Client::new(&config), sqs: aws_sdk_sqs::Client::new(&config) }
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            scheduler: aws_sdk_scheduler::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+        }
     }
 }
 

@@ -18,7 +18,9 @@ pub enum Error {
 }
 
 /// Codes of answers with a status below 500 that pass by themselves.
-const PASSING: [&str; 7] = [
+const PASSING: [&str; 8] = [
+    // Of Scheduler, when two change the same schedule at once.
+    "ConflictException",
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
     "RequestLimitExceeded",

@@ -26,6 +26,8 @@ pub(super) const SHARDS: u8 = 16;
 
 /// All kinds.
 pub(super) const KINDS: &str = "KINDS";
+/// All schedules.
+pub(super) const SCHEDULES: &str = "SCHEDULES";
 /// The index that orders the jobs of `lifo` and `priority` kinds.
 pub(super) const AGENDA: &str = "agenda";
 /// All accounts, for listing them.
@@ -48,8 +50,9 @@ impl Key {
         Self::new(format!("ACCOUNT#{account}"), format!("KEY#{key}"))
     }
 
-    pub fn kind(name: &Name) -> Self {
-        Self::new(KINDS, name.as_str())
+    /// A thing that operators name, such as one of [`KINDS`].
+    pub fn named(partition: &'static str, name: &Name) -> Self {
+        Self::new(partition, name.as_str())
     }
 
     pub fn job(account: AccountId, job: JobId) -> Self {
@@ -138,7 +141,8 @@ mod tests {
             Key::account(account),
             Key::account_in_directory(account),
             Key::api_key(account, key),
-            Key::kind(&"echo".parse().unwrap()),
+            Key::named(KINDS, &"echo".parse().unwrap()),
+            Key::named(SCHEDULES, &"echo".parse().unwrap()),
             Key::job(account, job),
             Key::payload(account, job),
             Key::result(account, job, "owner"),
@@ -153,6 +157,7 @@ mod tests {
         ACCOUNTS | acc_01kagzwy00e40r2081040g2081
         ACCOUNT#acc_01kagzwy00e40r2081040g2081 | KEY#key_01kagzwy00ec1r60r30c1g60r3
         KINDS | echo
+        SCHEDULES | echo
         JOBS#acc_01kagzwy00e40r2081040g2081#2 | job_01kagzwy00e81840g2081040g2
         BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | PAYLOAD
         BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | RESULT#owner

@@ -3,15 +3,13 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::types::ReturnValue;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
     Error, Table,
     cache::Cache,
-    key::{KINDS, Key},
-    table::{Conditional, Item, Update, content, millis, text},
+    key::KINDS,
+    named::{Definition, Named},
 };
 use crate::{
     job::Payload,
@@ -27,7 +25,7 @@ const KEEP: Duration = Duration::from_secs(5);
 /// The kinds, and their compiled schemas.
 #[derive(Debug)]
 pub struct KindStore {
-    table: Table,
+    items: Named<KindSpec>,
     known: Cache<Name, Arc<CachedKind>>,
 }
 
@@ -39,7 +37,31 @@ pub struct CachedKind {
     schema: OnceLock<Result<Schema, Violation>>,
 }
 
+/// Why a kind takes no job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is disabled, since its target answered 410.
+    Disabled,
+    /// Its schema is none to this version, though it was when the kind was put: the detail says why.
+    Schema(String),
+    /// The payload breaks its schema, in these places below the prefix.
+    Payload(Vec<Violation>),
+}
+
 impl CachedKind {
+    /// Whether the kind takes a job with this payload, given as it came and as JSON. It is found at `prefix` in what carries it.
+    ///
+    /// # Errors
+    /// Why it doesn't.
+    pub fn takes(&self, payload: &Payload, json: &Value, prefix: &str) -> Result<(), Unfit> {
+        if self.kind.disabled {
+            return Err(Unfit::Disabled);
+        }
+        let violations = self.payload_violations(payload, json, prefix);
+        let violations = violations.map_err(|error| Unfit::Schema(error.detail.clone()))?;
+        if violations.is_empty() { Ok(()) } else { Err(Unfit::Payload(violations)) }
+    }
+
     /// The compiled schema.
     ///
     /// # Errors
@@ -69,21 +91,11 @@ impl CachedKind {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct KindItem {
-    version: String,
-    spec: String,
-    #[serde(default)]
-    disabled: bool,
-    created_at: i64,
-    updated_at: i64,
-}
-
 impl KindStore {
     /// The kinds of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { table, known: Cache::new(KEEP) }
+        Self { items: Named::new(table, KINDS, "a kind"), known: Cache::new(KEEP) }
     }
 
     /// Opens a connection to the table with the cheapest call that every function may make.
@@ -91,7 +103,7 @@ impl KindStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn touch(&self) -> Result<(), Error> {
-        self.table.get(&Key { pk: KINDS.to_owned(), sk: "-".to_owned() }, false).await.map(drop)
+        self.items.touch().await
     }
 
     /// A kind, at most 5 s old. One that was never there is looked for each time, so that a new kind can be used at once; Tollgate's own
@@ -122,7 +134,7 @@ impl KindStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn find(&self, name: &Name) -> Result<Option<Kind>, Error> {
-        self.table.get(&Key::kind(name), true).await?.map(read).transpose()
+        Ok(self.items.find(name).await?.map(Kind::from))
     }
 
     /// Defines a kind, and enables it; `true` if it is a new one.
@@ -136,24 +148,9 @@ impl KindStore {
         version: &str,
         now: Time,
     ) -> Result<(Kind, bool), Error> {
-        let text_of_spec =
-            serde_json::to_string(spec).map_err(|e| Error::Corrupt("this version", e.to_string()))?;
-        let update = Update {
-            expression: "SET version = :version, spec = :spec, updated_at = :now, \
-                         created_at = if_not_exists(created_at, :now) REMOVE disabled"
-                .into(),
-            values: vec![(":version", text(version)), (":spec", text(text_of_spec)), (":now", millis(now))],
-            returns: Some(ReturnValue::AllNew),
-            ..Update::default()
-        };
-        let written = match self.table.update(&Key::kind(name), update).await? {
-            Conditional::Done(item) | Conditional::Refused(item) => item,
-        };
+        let (written, new) = self.items.put(name, spec, version, now).await?;
         self.known.forget(name);
-        let kind = read(written.ok_or_else(|| Error::Corrupt("a kind", "it did not come back".into()))?)?;
-        // Made now: also when an answer was lost and the SDK wrote twice.
-        let new = kind.created_at == now;
-        Ok((kind, new))
+        Ok((written.into(), new))
     }
 
     /// Lets a kind take no more jobs, unless it was defined anew since `version`.
@@ -161,17 +158,8 @@ impl KindStore {
     /// # Errors
     /// When the table can't be written.
     pub async fn disable(&self, name: &Name, version: &str) -> Result<(), Error> {
-        let update = Update {
-            expression: "SET disabled = :true".into(),
-            condition: Some("version = :version"),
-            values: vec![
-                (":true", aws_sdk_dynamodb::types::AttributeValue::Bool(true)),
-                (":version", text(version)),
-            ],
-            ..Update::default()
-        };
         self.known.forget(name);
-        self.table.update(&Key::kind(name), update).await.map(drop)
+        self.items.disable(name, version).await
     }
 
     /// Removes a kind; `false` if there is none.
@@ -180,9 +168,7 @@ impl KindStore {
     /// When the table can't be written.
     pub async fn delete(&self, name: &Name) -> Result<bool, Error> {
         self.known.forget(name);
-        match self.table.delete(&Key::kind(name), None).await? {
-            Conditional::Done(before) | Conditional::Refused(before) => Ok(before.is_some()),
-        }
+        self.items.delete(name).await
     }
 
     /// Up to `limit` kinds by name, those after `after`, and whether there are more. One query, which ends at a megabyte: more than that in
@@ -191,18 +177,8 @@ impl KindStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Kind>, bool), Error> {
-        let call = self.table.client.query().table_name(&self.table.name);
-        let answer = call
-            .key_condition_expression("pk = :kinds AND sk > :after")
-            .expression_attribute_values(":kinds", text(KINDS))
-            .expression_attribute_values(":after", text(after.unwrap_or(" ")))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|e| Error::of("Query", &e))?;
-        let more = answer.last_evaluated_key.is_some();
-        let kinds = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok((kinds, more))
+        let (found, more) = self.items.page(after, limit).await?;
+        Ok((found.into_iter().map(Kind::from).collect(), more))
     }
 }
 
@@ -210,16 +186,9 @@ fn own(name: &Name) -> Option<Kind> {
     Some(Callback::kind()).filter(|kind| kind.name == *name)
 }
 
-fn read(item: Item) -> Result<Kind, Error> {
-    let corrupt = |why: String| Error::Corrupt("a kind", why);
-    let name = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
-    let KindItem { version, spec, disabled, created_at, updated_at } = content("a kind", item)?;
-    Ok(Kind {
-        name: name.parse().map_err(|_| corrupt("its key is no name".into()))?,
-        version,
-        spec: serde_json::from_str(&spec).map_err(|e| corrupt(e.to_string()))?,
-        disabled,
-        created_at: Time::from_millis(created_at),
-        updated_at: Time::from_millis(updated_at),
-    })
+impl From<Definition<KindSpec>> for Kind {
+    fn from(definition: Definition<KindSpec>) -> Self {
+        let Definition { name, version, spec, disabled, created_at, updated_at } = definition;
+        Self { name, version, spec, disabled, created_at, updated_at }
+    }
 }

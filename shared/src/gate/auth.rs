@@ -28,13 +28,19 @@ impl Caller {
         self.0.1.id
     }
 
+    /// Whether it is the operator, who sees everything of every account.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.0.0.scopes.allow(Scope::Admin)
+    }
+
     /// For which account the request is: the one it names, which only `admin` may do for another than its own.
     ///
     /// # Errors
     /// The problem, when it may not.
     pub fn acting_for(&self, named: Option<AccountId>) -> Result<AccountId, Problem> {
         match named {
-            Some(other) if other != self.account() && !self.0.0.scopes.allow(Scope::Admin) => {
+            Some(other) if other != self.account() && !self.is_admin() => {
                 Err(Problem::MissingScope(Scope::Admin))
             }
             Some(named) => Ok(named),

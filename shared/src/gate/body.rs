@@ -13,6 +13,7 @@ use super::{Failure, unambiguous::Unambiguous};
 use crate::{
     api::{BatchRequest, JobRequest, MAX_BODY_BYTES, Problem},
     kind::KindSpec,
+    schedule::ScheduleSpec,
     schema::{Schema, Violation},
 };
 
@@ -33,7 +34,7 @@ macro_rules! contracts {
     )* };
 }
 
-contracts!(BatchRequest, JobRequest, KindSpec);
+contracts!(BatchRequest, JobRequest, KindSpec, ScheduleSpec);
 
 /// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
 #[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
@@ -147,6 +148,7 @@ mod tests {
     fn contracts_compile() {
         JobRequest::schema();
         KindSpec::schema();
+        ScheduleSpec::schema();
     }
 
     #[test]

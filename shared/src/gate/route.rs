@@ -48,6 +48,10 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/v1/kinds/{name}", Access::AnyKey),
     route(Method::PUT, "/v1/kinds/{name}", Access::Scope(Scope::Admin)),
     route(Method::DELETE, "/v1/kinds/{name}", Access::Scope(Scope::Admin)),
+    route(Method::GET, "/v1/schedules", Access::Scope(Scope::JobsRead)),
+    route(Method::GET, "/v1/schedules/{name}", Access::Scope(Scope::JobsRead)),
+    route(Method::PUT, "/v1/schedules/{name}", Access::Scope(Scope::Admin)),
+    route(Method::DELETE, "/v1/schedules/{name}", Access::Scope(Scope::Admin)),
 ];
 
 /// The route of a method and a path as the router has it.

@@ -1,4 +1,4 @@
-//! The one way in: every request passes here, on its way to either service.
+//! The one way in: every request passes here, on its way to its service.
 
 use crate::{
     answer::Answer,
@@ -8,6 +8,7 @@ use crate::{
     kill_switch::KillSwitch,
     ledger::Ledger,
     queue::Queues,
+    scheduler::{Scheduler, operation_of, request_of},
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Door {
     pub(crate) database: Database,
     pub(crate) queues: Arc<Queues>,
+    pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
 }
@@ -33,12 +35,14 @@ pub(crate) struct Door {
 pub(crate) enum Service {
     DynamoDb,
     Sqs,
+    Scheduler,
 }
 
 impl Door {
-    pub(super) fn open(clock: SimClock, queues: Queues) -> Self {
-        let (queues, faults, ledger) = (Arc::new(queues), Arc::default(), Arc::default());
-        Self { database: Database::open(clock), queues, faults, ledger }
+    pub(super) fn open(clock: SimClock, queues: Queues, scheduler: Scheduler) -> Self {
+        let (queues, scheduler) = (Arc::new(queues), Arc::new(scheduler));
+        let (faults, ledger) = (Arc::default(), Arc::default());
+        Self { database: Database::open(clock), queues, scheduler, faults, ledger }
     }
 
     /// Makes one call, with whatever is to befall it.
@@ -69,6 +73,7 @@ impl Door {
         let (answer, line) = match service {
             Service::DynamoDb => self.database.call(operation, request),
             Service::Sqs => self.queues.call(operation, request).await,
+            Service::Scheduler => self.scheduler.call(operation, &request),
         };
         self.ledger.lock().unwrap().record(operation, line);
         answer
@@ -95,20 +100,33 @@ impl Service {
                 query_error: Some("RequestThrottled"),
                 ..Answer::refused("com.amazonaws.sqs#RequestThrottled", "Request is throttled.")
             },
+            Self::Scheduler => {
+                Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
+            }
         }
     }
 }
 
 impl HttpConnector for Door {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").expect("an AWS JSON request names its target");
-        let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
-        let (service, operation) = (Service::of(prefix), operation.to_owned());
+        // Scheduler's is the only protocol here that names no target.
+        let (service, operation) = match request.headers().get("x-amz-target") {
+            Some(target) => {
+                let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
+                (Service::of(prefix), operation.to_owned())
+            }
+            None => (Service::Scheduler, operation_of(&request).to_owned()),
+        };
+        let uri = request.uri().to_owned();
         let door = self.clone();
         HttpConnectorFuture::new(async move {
             // Read to its end, as a socket would: the SDK watches, and gives up on one that stalls.
             let body = ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
-            let request = serde_json::from_slice(&body.into_bytes()).unwrap();
+            let body = body.into_bytes();
+            let request = match service {
+                Service::Scheduler => request_of(&uri, &body),
+                Service::DynamoDb | Service::Sqs => serde_json::from_slice(&body).unwrap(),
+            };
             Ok(Door::call(&door, service, &operation, request).await?.into_http())
         })
     }

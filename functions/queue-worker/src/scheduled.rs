@@ -1,0 +1,139 @@
+//! Occurrences: Scheduler says that a schedule's time has come, and the job of that time is made.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::{
+    aws::{self, CachedKind, Outgoing, Unfit},
+    job::{ErrorCode, Job, JobError, Lease, Message, RetryPolicy, ScheduledRun, Status, Timing},
+    schedule::{Schedule, due_at, job_id},
+    telemetry::{Record, Unit},
+    time::Time,
+};
+
+use crate::{Invocation, Worker, record::Delivery, report::Report};
+
+impl Worker {
+    /// Makes the job of a schedule's occurrence, and sends its message in place of this one. However often that is delivered, it is one job.
+    pub(crate) async fn occur(
+        &self,
+        run: &ScheduledRun,
+        delivery: &Delivery,
+        invocation: Invocation<'_>,
+    ) -> Report {
+        let now = self.clock.now();
+        if !Timing::may_start(now, Duration::ZERO, invocation.deadline) {
+            return Report::back_at(now);
+        }
+        match self.try_occur(run, delivery, invocation, now).await {
+            Ok(report) => report,
+            Err(error) => {
+                tracing::error!(request.id = invocation.request, schedule = %run.name, cause = %error, "scheduled job could not be made");
+                Report::after_outage(delivery, self.clock.now())
+            }
+        }
+    }
+
+    async fn try_occur(
+        &self,
+        run: &ScheduledRun,
+        delivery: &Delivery,
+        invocation: Invocation<'_>,
+        now: Time,
+    ) -> Result<Report, aws::Error> {
+        let schedule = self.schedules.find(&run.name).await?.filter(|schedule| schedule.spec.enabled);
+        let Some(schedule) = schedule else { return Ok(Report::done()) };
+        let account = self.accounts.account(schedule.spec.account, now).await?;
+        if !account.is_some_and(|account| account.is_active) {
+            return Ok(Report::done());
+        }
+        let kind = self.kinds.cached(&schedule.spec.job.kind, now).await?;
+        let fit = fit(&schedule, kind.as_deref());
+        let at = due_at(&run.at, delivery.sent_at.unwrap_or(now));
+        let (job, lease) = self.occurrence(&schedule, at, kind.as_deref(), invocation, now).await?;
+        // Whoever began an attempt, or ended it, has its message already.
+        if lease.status != Status::Queued || lease.attempts > 0 {
+            return Ok(Report::done());
+        }
+        match fit {
+            Ok(()) => Ok(Report::sends(Outgoing::now(Message::Job(job.message()), None))),
+            Err(error) => self.give_up_for(error, &job, &lease, kind.as_deref(), now).await,
+        }
+    }
+
+    /// The job of an occurrence: the one that is there, or a new one.
+    async fn occurrence(
+        &self,
+        schedule: &Schedule,
+        at: Time,
+        kind: Option<&CachedKind>,
+        invocation: Invocation<'_>,
+        now: Time,
+    ) -> Result<(Job, Lease), aws::Error> {
+        let job = waiting(schedule, at, kind, now);
+        if let Some(found) = self.jobs.inspect(job.account, job.id).await? {
+            return Ok(found);
+        }
+        // Without a rank: on an agenda it comes with its message, as others that are due later do.
+        self.jobs.put(&job, &schedule.spec.job.payload, None).await?;
+        tracing::info!(request.id = invocation.request, schedule = %schedule.name, account = %job.account, job = %job.id, kind = %job.kind, "job accepted");
+        let accepted = Record::new().dimension("kind", job.kind.as_str());
+        self.metrics.emit(accepted.metric("Accepted", Unit::Count, [1.0]), now);
+        let lease = Lease {
+            status: job.status,
+            attempts: job.attempts,
+            max_attempts: job.max_attempts,
+            due_at: None,
+            lease_until: None,
+            owner: None,
+        };
+        Ok((job, lease))
+    }
+}
+
+/// Pure: the job that a schedule makes for `at`, when that is learnt at `now`.
+fn waiting(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) -> Job {
+    let spec = &schedule.spec;
+    let retry = kind.map_or_else(RetryPolicy::default, |kind| kind.kind.spec.retry);
+    let id = job_id(spec.account, &schedule.name, at);
+    let job = Job::waiting(id, spec.account, spec.job.kind.clone(), retry.max_attempts, at);
+    // From now on, since Scheduler or the queue may have been late; and kept for as long as the schedule's message may come again.
+    let kept = Timing::unfinished_expiry(now);
+    Job {
+        priority: spec.job.priority,
+        metadata: spec.job.metadata.clone(),
+        expires_at: kept,
+        kept_until: Some(kept),
+        ..job
+    }
+}
+
+/// Whether the kind takes the schedule's jobs by now, as it did when the schedule was put.
+fn fit(schedule: &Schedule, kind: Option<&CachedKind>) -> Result<(), JobError> {
+    let Some(kind) = kind else {
+        return Err(JobError::new(ErrorCode::KindUnknown, "its kind is not defined any more"));
+    };
+    let payload = &schedule.spec.job.payload;
+    let json: Value = serde_json::from_str(payload.as_str()).unwrap_or_default();
+    kind.takes(payload, &json, "").map_err(|unfit| match unfit {
+        Unfit::Disabled => {
+            let why = "its kind is disabled, since the target answered 410";
+            JobError::new(ErrorCode::KindDisabled, why)
+        }
+        Unfit::Schema(why) => {
+            let why = format!(
+                "its payload can't be checked, since its kind has a schema that this version can't use: {why}"
+            );
+            JobError::new(ErrorCode::PayloadInvalid, why)
+        }
+        Unfit::Payload(violations) => {
+            let first =
+                violations.first().map_or_else(String::new, |v| format!(": {} {}", v.pointer, v.detail));
+            let why = format!(
+                "its payload breaks its kind's schema in {} places, the first{first}",
+                violations.len()
+            );
+            JobError::new(ErrorCode::PayloadInvalid, why)
+        }
+    })
+}

@@ -1,0 +1,164 @@
+use std::marker::PhantomData;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    Error, Table,
+    key::Key,
+    table::{Condition, Conditional, Item, Update, content, millis, text},
+};
+use crate::{name::Name, time::Time};
+
+/// Things that operators name and define, such as kinds: a partition with an item for each, under its name.
+#[derive(Clone, Debug)]
+pub(super) struct Named<S> {
+    table: Table,
+    partition: &'static str,
+    /// What one is called in errors.
+    noun: &'static str,
+    spec: PhantomData<fn() -> S>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(super) struct Definition<S> {
+    pub name: Name,
+    /// Another one after every definition.
+    pub version: String,
+    pub spec: S,
+    /// Whether it was disabled since it was defined.
+    pub disabled: bool,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DefinitionItem {
+    version: String,
+    /// JSON.
+    spec: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    disabled: bool,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl<S: Serialize + DeserializeOwned> Named<S> {
+    pub const fn new(table: Table, partition: &'static str, noun: &'static str) -> Self {
+        Self { table, partition, noun, spec: PhantomData }
+    }
+
+    /// Reads what isn't there, the cheapest call that every function may make.
+    pub async fn touch(&self) -> Result<(), Error> {
+        self.table.get(&Key { pk: self.partition.to_owned(), sk: "-".to_owned() }, false).await.map(drop)
+    }
+
+    pub async fn find(&self, name: &Name) -> Result<Option<Definition<S>>, Error> {
+        let item = self.table.get(&Key::named(self.partition, name), true).await?;
+        item.map(|item| self.read(item)).transpose()
+    }
+
+    /// Defines one, and enables it; `true` if it is new.
+    pub async fn put(
+        &self,
+        name: &Name,
+        spec: &S,
+        version: &str,
+        now: Time,
+    ) -> Result<(Definition<S>, bool), Error> {
+        let update = Update {
+            expression: "SET version = :version, spec = :spec, updated_at = :now, \
+                         created_at = if_not_exists(created_at, :now) REMOVE disabled"
+                .into(),
+            values: vec![(":version", text(version)), (":spec", text(json(spec)?)), (":now", millis(now))],
+            returns: Some(ReturnValue::AllNew),
+            ..Update::default()
+        };
+        let written = match self.table.update(&Key::named(self.partition, name), update).await? {
+            Conditional::Done(item) | Conditional::Refused(item) => item,
+        };
+        let definition =
+            self.read(written.ok_or_else(|| Error::Corrupt(self.noun, "it did not come back".into()))?)?;
+        // Made now: also when an answer was lost and the SDK wrote twice.
+        let new = definition.created_at == now;
+        Ok((definition, new))
+    }
+
+    /// Disables one, unless it was defined anew since `version`.
+    pub async fn disable(&self, name: &Name, version: &str) -> Result<(), Error> {
+        let update = Update {
+            expression: "SET disabled = :true".into(),
+            condition: Some("version = :version"),
+            values: vec![(":true", AttributeValue::Bool(true)), (":version", text(version))],
+            ..Update::default()
+        };
+        self.table.update(&Key::named(self.partition, name), update).await.map(drop)
+    }
+
+    /// Removes one; `false` if there is none.
+    pub async fn delete(&self, name: &Name) -> Result<bool, Error> {
+        match self.table.delete(&Key::named(self.partition, name), None).await? {
+            Conditional::Done(before) | Conditional::Refused(before) => Ok(before.is_some()),
+        }
+    }
+
+    /// Takes the definition `version` back: what was there `before` is there again, unless it was defined anew since.
+    pub async fn take_back(
+        &self,
+        name: &Name,
+        version: &str,
+        before: Option<&Definition<S>>,
+    ) -> Result<(), Error> {
+        let mine = Condition {
+            expression: "version = :version",
+            names: Vec::new(),
+            values: vec![(":version", text(version))],
+        };
+        let key = Key::named(self.partition, name);
+        let Some(before) = before else { return self.table.delete(&key, Some(mine)).await.map(drop) };
+        let item = DefinitionItem {
+            version: before.version.clone(),
+            spec: json(&before.spec)?,
+            disabled: before.disabled,
+            created_at: before.created_at.millis(),
+            updated_at: before.updated_at.millis(),
+        };
+        self.table.put_if(&key, &item, mine).await.map(drop)
+    }
+
+    /// Up to `limit` by name, those after `after`, and whether there are more. One query, which ends at a megabyte: more than that would be
+    /// more than a function may answer.
+    pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Definition<S>>, bool), Error> {
+        let call = self.table.client.query().table_name(&self.table.name);
+        let answer = call
+            .key_condition_expression("pk = :partition AND sk > :after")
+            .expression_attribute_values(":partition", text(self.partition))
+            .expression_attribute_values(":after", text(after.unwrap_or(" ")))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|e| Error::of("Query", &e))?;
+        let more = answer.last_evaluated_key.is_some();
+        let found = answer.items.unwrap_or_default().into_iter().map(|item| self.read(item));
+        Ok((found.collect::<Result<_, _>>()?, more))
+    }
+
+    fn read(&self, item: Item) -> Result<Definition<S>, Error> {
+        let corrupt = |why: String| Error::Corrupt(self.noun, why);
+        let name = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+        let DefinitionItem { version, spec, disabled, created_at, updated_at } = content(self.noun, item)?;
+        Ok(Definition {
+            name: name.parse().map_err(|_| corrupt("its key is no name".into()))?,
+            version,
+            spec: serde_json::from_str(&spec).map_err(|e| corrupt(e.to_string()))?,
+            disabled,
+            created_at: Time::from_millis(created_at),
+            updated_at: Time::from_millis(updated_at),
+        })
+    }
+}
+
+fn json(spec: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(spec).map_err(|e| Error::Corrupt("this version", e.to_string()))
+}

@@ -1,0 +1,195 @@
+use aws_sdk_scheduler::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target},
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::Error;
+use crate::{config::SchedulerConfig, id::JobId, name::Name, time::Time};
+
+/// How often an update and a creation may take turns: each is refused only if someone else deleted or created the schedule in between.
+const TURNS: usize = 3;
+
+/// `EventBridge` Scheduler: sends a message to the queue of jobs at its time.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    client: Client,
+    config: SchedulerConfig,
+}
+
+/// When a recurring schedule runs, and what it sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Recurring<'a> {
+    /// `rate(…)` or `cron(…)`.
+    pub expression: &'a str,
+    /// A name of the IANA Time Zone Database.
+    pub timezone: &'a str,
+    /// Whether it runs at all.
+    pub enabled: bool,
+    /// The message, encoded; Scheduler fills in `<aws.scheduler.scheduled-time>`.
+    pub message: &'a str,
+}
+
+/// Scheduler takes no such expression, or no such time zone. Its own words are in the log alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAccepted;
+
+impl Scheduler {
+    /// Over a client.
+    #[must_use]
+    pub const fn new(client: Client, config: SchedulerConfig) -> Self {
+        Self { client, config }
+    }
+
+    /// Has a message sent once, at `when`, rounded down to a whole second, and forgets it then. A repeated call for the same job changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// When Scheduler can't be reached or refuses; it may have taken the message all the same.
+    pub async fn at(&self, message: &str, job: JobId, when: Time) -> Result<(), Error> {
+        let time = when.to_string();
+        let seconds = time.split('.').next().unwrap_or_default();
+        let call = self.client.create_schedule().name(job.to_string()).group_name(&self.config.delays_group);
+        let answer = call
+            .schedule_expression(format!("at({seconds})"))
+            .schedule_expression_timezone("UTC")
+            .flexible_time_window(on_time()?)
+            .action_after_completion(ActionAfterCompletion::Delete)
+            .target(self.target(message)?)
+            .send()
+            .await;
+        match answer {
+            Err(error) if code(&error) != Some(CONFLICT) => Err(Error::of("CreateSchedule", &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a message back that [`Self::at`] would send. One that was sent already is no error.
+    ///
+    /// # Errors
+    /// When Scheduler can't be reached or refuses.
+    pub async fn cancel(&self, job: JobId) -> Result<(), Error> {
+        self.delete(&self.config.delays_group, &job.to_string()).await
+    }
+
+    /// Makes a recurring schedule, or changes it. To be repeated, if it failed, until it succeeds.
+    ///
+    /// # Errors
+    /// When Scheduler can't be reached or refuses, for another reason than what the schedule says; it may have been changed all the same.
+    pub async fn put_recurring(
+        &self,
+        name: &Name,
+        recurring: Recurring<'_>,
+    ) -> Result<Result<(), NotAccepted>, Error> {
+        // Whichever of the two comes too late finds what the other one needs, also when it is its own work, whose answer was lost.
+        for _ in 0..TURNS {
+            match self.create(name, recurring).await? {
+                Put::Done => return Ok(Ok(())),
+                Put::NotAccepted => return Ok(Err(NotAccepted)),
+                Put::TooLate => {}
+            }
+            match self.update(name, recurring).await? {
+                Put::Done => return Ok(Ok(())),
+                Put::NotAccepted => return Ok(Err(NotAccepted)),
+                Put::TooLate => {}
+            }
+        }
+        Err(Error::Unavailable("CreateSchedule: someone else makes and deletes the same schedule".into()))
+    }
+
+    /// Deletes a recurring schedule. One that is gone is no error.
+    ///
+    /// # Errors
+    /// When Scheduler can't be reached or refuses.
+    pub async fn delete_recurring(&self, name: &Name) -> Result<(), Error> {
+        self.delete(&self.config.schedules_group, name.as_str()).await
+    }
+
+    async fn create(&self, name: &Name, recurring: Recurring<'_>) -> Result<Put, Error> {
+        let call = self.client.create_schedule().name(name.as_str()).group_name(&self.config.schedules_group);
+        let answer = call
+            .schedule_expression(recurring.expression)
+            .schedule_expression_timezone(recurring.timezone)
+            .state(recurring.state())
+            .flexible_time_window(on_time()?)
+            .target(self.target(recurring.message)?)
+            .send()
+            .await;
+        put("CreateSchedule", answer.map(drop), CONFLICT)
+    }
+
+    async fn update(&self, name: &Name, recurring: Recurring<'_>) -> Result<Put, Error> {
+        let call = self.client.update_schedule().name(name.as_str()).group_name(&self.config.schedules_group);
+        let answer = call
+            .schedule_expression(recurring.expression)
+            .schedule_expression_timezone(recurring.timezone)
+            .state(recurring.state())
+            .flexible_time_window(on_time()?)
+            .target(self.target(recurring.message)?)
+            .send()
+            .await;
+        put("UpdateSchedule", answer.map(drop), GONE)
+    }
+
+    async fn delete(&self, group: &str, name: &str) -> Result<(), Error> {
+        let call = self.client.delete_schedule().name(name).group_name(group);
+        match call.send().await {
+            Err(error) if code(&error) != Some(GONE) => Err(Error::of("DeleteSchedule", &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The queue of jobs. Without a message group: Scheduler knows those of FIFO queues alone.
+    fn target(&self, message: &str) -> Result<Target, Error> {
+        let target =
+            Target::builder().arn(&self.config.queue_arn).role_arn(&self.config.role_arn).input(message);
+        target.build().map_err(|e| Error::Refused(e.to_string()))
+    }
+}
+
+impl Recurring<'_> {
+    const fn state(&self) -> ScheduleState {
+        if self.enabled { ScheduleState::Enabled } else { ScheduleState::Disabled }
+    }
+}
+
+const CONFLICT: &str = "ConflictException";
+const GONE: &str = "ResourceNotFoundException";
+const INVALID: &str = "ValidationException";
+
+/// What came of a creation or an update.
+enum Put {
+    Done,
+    NotAccepted,
+    /// There is one to update, or none any more.
+    TooLate,
+}
+
+fn put<E>(
+    operation: &'static str,
+    answer: Result<(), SdkError<E, HttpResponse>>,
+    too_late: &str,
+) -> Result<Put, Error>
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    let Err(error) = answer else { return Ok(Put::Done) };
+    match code(&error) {
+        Some(code) if code == too_late => Ok(Put::TooLate),
+        Some(INVALID) => {
+            tracing::warn!(cause = %Error::of(operation, &error), "Scheduler takes no such schedule");
+            Ok(Put::NotAccepted)
+        }
+        _ => Err(Error::of(operation, &error)),
+    }
+}
+
+fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+    error.as_service_error()?.code()
+}
+
+fn on_time() -> Result<FlexibleTimeWindow, Error> {
+    let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build();
+    window.map_err(|e| Error::Refused(e.to_string()))
+}

@@ -1,0 +1,71 @@
+//! Schedules, and what the emulator's Scheduler makes of them.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::{aws::Scheduler, clock::Clock, config::SchedulerConfig, id};
+
+use crate::{crash::undisturbed, stack::stack};
+
+/// A minute until it is due, the emulator's look at its schedules every ten seconds, and the job itself.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+#[tokio::test]
+async fn a_schedule_makes_jobs() {
+    let _quiet = undisturbed().await;
+    let stack = stack();
+    let mark = format!("{:x}", rand::random::<u64>());
+    let path = format!("/v1/schedules/e2e-{mark}");
+    let job = json!({"kind": "echo", "payload": {"mark": mark}, "metadata": {"mark": mark}});
+    let spec = json!({"expression": "rate(1 minute)", "account": stack.tenant_account, "job": job});
+    let created = stack.operate(Method::PUT, &path, Some(spec)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let read = stack.send(Method::GET, &path, &[], None).await;
+    assert_eq!((read.status, &read.body), (200, &created.body));
+
+    let made = tokio::time::timeout(PATIENCE, first_job(&mark)).await.unwrap();
+    assert_eq!(stack.operate(Method::DELETE, &path, None).await.status, 204);
+    let done = stack.outcome(made["id"].as_str().unwrap(), PATIENCE).await;
+    assert_eq!((&done["status"], &done["result"]), (&json!("completed"), &json!({"mark": mark})));
+    assert_eq!(stack.send(Method::GET, &path, &[], None).await.status, 404);
+}
+
+/// The first job that bears the mark.
+async fn first_job(mark: &str) -> Value {
+    loop {
+        let list = stack().send(Method::GET, "/v1/jobs?limit=100", &[], None).await;
+        let jobs = list.body["items"].as_array().cloned().unwrap_or_default();
+        if let Some(job) = jobs.into_iter().find(|job| job["metadata"]["mark"] == mark) {
+            return job;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_due_once_can_be_made_twice_and_taken_back_twice() {
+    let stack = stack();
+    let config = SchedulerConfig {
+        delays_group: "tollgate-delays".into(),
+        schedules_group: "tollgate-schedules".into(),
+        role_arn: "arn:aws:iam::000000000000:role/scheduler".into(),
+        queue_arn: "arn:aws:sqs:us-east-1:000000000000:nowhere".into(),
+    };
+    let client = stack.aws().scheduler;
+    let scheduler = Scheduler::new(client.clone(), config);
+    let now = Clock::system().now();
+    let (job, tomorrow) = (id::mint(now, rand::random()), now + Duration::from_secs(24 * 3600));
+    let kept = async || {
+        let call = client.get_schedule().group_name("tollgate-delays").name(job.to_string());
+        call.send().await.is_ok()
+    };
+    for _ in 0..2 {
+        scheduler.at("{}", job, tomorrow).await.unwrap();
+        assert!(kept().await);
+    }
+    for _ in 0..2 {
+        scheduler.cancel(job).await.unwrap();
+        assert!(!kept().await);
+    }
+}

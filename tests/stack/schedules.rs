@@ -1,0 +1,167 @@
+//! Schedules: defined, read and deleted.
+
+mod runs;
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::account::{ApiKey, Scope};
+use sim::{Answer, Fault, Plan, Stack};
+
+const SECOND: Duration = Duration::from_secs(1);
+const NIGHTLY: &str = "/v1/schedules/nightly";
+
+/// A schedule of the tenant's, with more or other members.
+fn spec(stack: &Stack, others: Value) -> Value {
+    let mut spec = json!({
+        "expression": "rate(5 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": {"n": 7}},
+    });
+    spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    spec
+}
+
+async fn put(stack: &Stack, others: Value) -> Answer {
+    stack.operator().send(Method::PUT, NIGHTLY, Some(spec(stack, others))).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn are_put_read_and_deleted_and_scheduler_keeps_their_time() {
+    let stack = Stack::new().await;
+    let whole = json!({
+        "expression": "cron(30 4 ? * MON-FRI *)", "timezone": "Europe/Berlin",
+        "job": {"kind": "echo", "payload": {"n": 7}, "priority": 3, "metadata": {"a": "b"}},
+    });
+    let created = put(&stack, whole).await;
+    assert_eq!((created.status, created.header("location")), (201, NIGHTLY));
+    insta::assert_json_snapshot!("schedule", created.body, {".account" => "[account]"});
+    insta::assert_json_snapshot!("entries", stack.aws.schedules());
+    assert_eq!(stack.operator().get(NIGHTLY).await.body, created.body);
+
+    tokio::time::sleep(SECOND).await;
+    let changed = put(&stack, json!({"enabled": false})).await;
+    assert_eq!((changed.status, &changed.body["created_at"]), (200, &created.body["created_at"]));
+    assert_ne!(changed.body["updated_at"], created.body["updated_at"]);
+    let entry = &stack.aws.schedules()[0];
+    assert_eq!(
+        (&entry["ScheduleExpression"], &entry["ScheduleExpressionTimezone"], &entry["State"]),
+        (&json!("rate(5 minutes)"), &json!("UTC"), &json!("DISABLED"))
+    );
+
+    assert_eq!(stack.operator().send(Method::DELETE, NIGHTLY, None).await.status, 204);
+    assert!(stack.aws.schedules().is_empty());
+    assert_eq!(stack.operator().send(Method::DELETE, NIGHTLY, None).await.status, 404);
+    assert_eq!(stack.operator().get(NIGHTLY).await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_sees_its_own_and_the_operator_all() {
+    let stack = Stack::new().await;
+    let operator = stack.operator();
+    let stranger_key = stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await;
+    let stranger = stack.client(&stranger_key);
+    let strangers = stranger_key.parse::<ApiKey>().unwrap().account;
+    // The stranger's come first: the tenant's pages have to find their way past them.
+    for n in 0..25 {
+        let path = format!("/v1/schedules/a-{n:02}");
+        operator.send(Method::PUT, &path, Some(spec(&stack, json!({"account": strangers})))).await;
+    }
+    for name in ["b", "c"] {
+        operator.send(Method::PUT, &format!("/v1/schedules/{name}"), Some(spec(&stack, json!({})))).await;
+    }
+    let tenant = stack.tenant();
+    let names = async |client: &sim::Client, query: &str| -> (Vec<String>, Option<String>) {
+        let page = client.get(&format!("/v1/schedules?{query}")).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let items = page.body["items"].as_array().unwrap();
+        let names = items.iter().map(|schedule| schedule["name"].as_str().unwrap().to_owned()).collect();
+        (names, page.body["next_cursor"].as_str().map(str::to_owned))
+    };
+    let (first, cursor) = names(&tenant, "limit=1").await;
+    assert_eq!(first, ["b"]);
+    let (second, _) = names(&tenant, &format!("limit=1&cursor={}", cursor.unwrap())).await;
+    assert_eq!(second, ["c"]);
+    assert_eq!(names(&stranger, "limit=100").await.0.len(), 25);
+    assert_eq!(names(&operator, "limit=100").await.0.len(), 27);
+    assert_eq!(names(&operator, &format!("account={}", stack.tenant_account())).await.0, ["b", "c"]);
+
+    assert_eq!(tenant.get("/v1/schedules/b").await.status, 200);
+    assert_eq!(tenant.get("/v1/schedules/a-00").await.slug(), "not-found");
+    assert_eq!(tenant.get(&format!("/v1/schedules?account={strangers}")).await.slug(), "missing-scope");
+    for method in [Method::PUT, Method::DELETE] {
+        let refused = tenant.send(method, "/v1/schedules/b", Some(spec(&stack, json!({})))).await;
+        assert_eq!(refused.slug(), "missing-scope");
+    }
+    let writer = stack.client(&stack.another_key(&[Scope::JobsWrite]).await);
+    assert_eq!(writer.get("/v1/schedules").await.slug(), "missing-scope");
+}
+
+#[tokio::test(start_paused = true)]
+async fn mistakes_in_a_schedule_are_all_told() {
+    let stack = Stack::new().await;
+    let strict = json!({"type": "object", "properties": {"n": {"type": "integer"}}});
+    stack.define("strict", json!({"schema": strict, "target": {"type": "echo"}})).await;
+    let nobody = "acc_01kagzwy00e40r2081040g2081";
+    let mut shown = Vec::new();
+    for bad in [
+        json!({}),
+        json!({"expression": 7, "timezone": 7, "job": {"kind": "No Name", "priority": 10}, "account": "x", "enabled": "yes", "more": 1}),
+        json!({"expression": "cron(0 4 * * *)", "timezone": "CEST", "account": nobody, "job": {"kind": "nothing-like-it", "payload": 1}}),
+        json!({"expression": "at(2026-11-20T16:00:00)", "account": stack.tenant_account(), "job": {"kind": "strict", "payload": {"n": "x"}}}),
+        json!({"expression": "rate(1 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": 1, "delay_seconds": 3}}),
+    ] {
+        let answer = stack.operator().send(Method::PUT, NIGHTLY, Some(bad.clone())).await;
+        assert_eq!(answer.status, 422, "{bad}");
+        shown.push(answer.body["errors"].clone());
+    }
+    insta::assert_json_snapshot!(shown);
+    assert!(stack.aws.schedules().is_empty());
+    assert_eq!(stack.operator().get(NIGHTLY).await.status, 404);
+}
+
+/// The sim's Scheduler has no `L`: what it says stands for whatever the real one may not like.
+#[tokio::test(start_paused = true)]
+async fn what_scheduler_refuses_is_the_callers_mistake_and_changes_nothing() {
+    let stack = Stack::new().await;
+    let refused = put(&stack, json!({"expression": "cron(0 4 L * ? *)"})).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/expression")));
+    assert_eq!(stack.operator().get(NIGHTLY).await.status, 404);
+
+    let created = put(&stack, json!({})).await;
+    assert_eq!(put(&stack, json!({"expression": "cron(0 4 L * ? *)"})).await.status, 422);
+    assert_eq!(stack.operator().get(NIGHTLY).await.body, created.body);
+    assert_eq!(stack.aws.schedules()[0]["ScheduleExpression"], "rate(5 minutes)");
+}
+
+/// Every call of a PUT and of a DELETE fails in each way in turn; a repeat completes what was begun.
+#[tokio::test(start_paused = true)]
+async fn a_repeat_heals_what_an_outage_left() {
+    for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
+        for operation in ["UpdateItem", "CreateSchedule", "UpdateSchedule", "DeleteSchedule", "DeleteItem"] {
+            for (first, last) in [(1, 1), (1, 9)] {
+                let stack = Stack::new().await;
+                let broken = Plan::new(move |name, n| {
+                    if name == operation && (first..=last).contains(&n) { fault } else { Fault::None }
+                });
+                let about = format!("{operation} {fault:?} {first}–{last}");
+                put(&stack, json!({"expression": "rate(1 day)"})).await;
+                tokio::time::sleep(SECOND).await;
+                stack.aws.inject(broken.clone());
+                let answer = put(&stack, json!({})).await;
+                assert!([200, 503].contains(&answer.status), "{about}: {answer:?}");
+                stack.aws.heal();
+                assert_eq!(put(&stack, json!({})).await.status, 200, "{about}");
+                assert_eq!(stack.aws.schedules()[0]["ScheduleExpression"], "rate(5 minutes)", "{about}");
+
+                stack.aws.inject(broken);
+                let answer = stack.operator().send(Method::DELETE, NIGHTLY, None).await;
+                assert!([204, 503].contains(&answer.status), "{about}: {answer:?}");
+                stack.aws.heal();
+                let again = stack.operator().send(Method::DELETE, NIGHTLY, None).await;
+                assert!([204, 404].contains(&again.status), "{about}: {again:?}");
+                assert!(stack.aws.schedules().is_empty(), "{about}");
+                assert_eq!(stack.operator().get(NIGHTLY).await.status, 404, "{about}");
+            }
+        }
+    }
+}

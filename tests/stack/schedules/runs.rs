@@ -1,0 +1,212 @@
+//! The jobs that schedules make.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::{
+    account::{Account, ApiKey, Scope},
+    aws::{KindStore, Table},
+};
+use sim::{Delivery, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE, run_until_killed};
+
+use super::{NIGHTLY, SECOND, put, spec};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn jobs(stack: &Stack) -> Vec<Value> {
+    stack.tenant().get("/v1/jobs?limit=100").await.body["items"].as_array().unwrap().clone()
+}
+
+/// At what times jobs were made, oldest first.
+fn times(jobs: &[Value]) -> Vec<&str> {
+    jobs.iter().rev().map(|job| job["run_at"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_time_makes_one_job() {
+    let stack = Stack::new().await;
+    stack
+        .define("long", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 864_000}))
+        .await;
+    put(&stack, json!({"expression": "cron(30 4 * * ? *)", "timezone": "Europe/Berlin", "job": {"kind": "long", "payload": {"n": 1.50}, "priority": 3, "metadata": {"a": "b"}}})).await;
+    assert!(stack.work(3 * 24 * HOUR).await.emptied);
+    let jobs = jobs(&stack).await;
+    assert_eq!(
+        times(&jobs),
+        ["2026-11-21T03:30:00.000Z", "2026-11-22T03:30:00.000Z", "2026-11-23T03:30:00.000Z"]
+    );
+    let job = &jobs[0];
+    assert_eq!(
+        (&job["status"], &job["result"], &job["priority"], &job["metadata"], &job["created_at"]),
+        (&json!("completed"), &json!({"n": 1.5}), &json!(3), &json!({"a": "b"}), &job["run_at"])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_is_disabled_deleted_or_of_an_inactive_account_makes_none() {
+    let stack = Stack::new().await;
+    put(&stack, json!({})).await;
+    stack.work(6 * MINUTE).await;
+    assert_eq!(jobs(&stack).await.len(), 1);
+
+    // Sent before, and delivered after the change.
+    tokio::time::sleep(5 * MINUTE).await;
+    assert_eq!(stack.aws.fire_due_schedules(), 1);
+    put(&stack, json!({"enabled": false})).await;
+    assert!(stack.work(HOUR).await.emptied);
+    put(&stack, json!({})).await;
+    tokio::time::sleep(5 * MINUTE).await;
+    assert_eq!(stack.aws.fire_due_schedules(), 1);
+    stack.operator().send(Method::DELETE, NIGHTLY, None).await;
+    assert!(stack.work(HOUR).await.emptied);
+    assert_eq!(jobs(&stack).await.len(), 1);
+
+    let key = stack.another_key(&[Scope::JobsRead]).await.parse::<ApiKey>().unwrap();
+    put(&stack, json!({"account": key.account})).await;
+    let accounts = stack.accounts();
+    let known = accounts.caller(&key, stack.now()).await.unwrap().unwrap();
+    accounts.put_account(&Account { is_active: false, ..known.1.clone() }).await.unwrap();
+    assert!(stack.work(HOUR).await.emptied);
+    let path = format!("/v1/jobs?account={}", key.account);
+    assert_eq!(stack.operator().get(&path).await.body["items"], json!([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_delivered_again_is_the_same_job() {
+    let stack = Stack::new().await;
+    stack.define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 600})).await;
+    put(&stack, json!({"expression": "rate(1 day)", "job": {"kind": "brief", "payload": 1}})).await;
+    tokio::time::sleep(24 * HOUR).await;
+    assert_eq!(stack.aws.fire_due_schedules(), 1);
+    let message = stack.aws.messages(JOBS).pop().unwrap().body;
+    let again = async || {
+        let call = stack.aws.sqs().send_message().queue_url(stack.aws.queue_url(JOBS)).message_body(&message);
+        call.send().await.unwrap();
+    };
+    again().await;
+    stack.work(MINUTE).await;
+    again().await;
+    stack.work(MINUTE).await;
+    let made = jobs(&stack).await;
+    assert_eq!((made.len(), &made[0]["attempts"]), (1, &json!(1)));
+    // Even after the job's retention ended and the table was swept.
+    tokio::time::sleep(3 * 24 * HOUR).await;
+    stack
+        .operator()
+        .send(Method::PUT, NIGHTLY, Some(spec(&stack, json!({"expression": "rate(9 days)"}))))
+        .await;
+    stack.aws.sweep_ttl();
+    again().await;
+    stack.work(MINUTE).await;
+    assert!(jobs(&stack).await.is_empty(), "it ran again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_time_in_it_a_message_counts_for_the_minute_of_its_sending() {
+    let stack = Stack::new().await;
+    put(&stack, json!({"expression": "rate(9 days)"})).await;
+    tokio::time::sleep(90 * SECOND).await;
+    for _ in 0..2 {
+        let call = stack.aws.sqs().send_message().queue_url(stack.aws.queue_url(JOBS));
+        let body = r#"{"v":1,"schedule":{"name":"nightly","at":"<aws.scheduler.scheduled-time>"}}"#;
+        call.message_body(body).send().await.unwrap();
+        tokio::time::sleep(SECOND).await;
+    }
+    stack.work(MINUTE).await;
+    assert_eq!(times(&jobs(&stack).await), ["2026-11-20T16:01:00.000Z"]);
+}
+
+/// The worker dies at each of its calls in turn, before and after the call's effect. A kind with an order takes its jobs by permits, of
+/// which there must be one for each.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_anywhere_makes_one_job_all_the_same() {
+    for (discipline, payload) in
+        [("standard", json!(1)), ("standard", json!("x".repeat(5000))), ("lifo", json!(1))]
+    {
+        let mut nth = 0;
+        while dies_at(nth + 1, discipline, &payload).await {
+            nth += 1;
+        }
+        assert!(nth > 4, "{discipline}: it makes more calls than {nth}");
+    }
+}
+
+/// Whether the worker makes so many calls that it died.
+async fn dies_at(nth: u64, discipline: &str, payload: &Value) -> bool {
+    let mut died = false;
+    for (name, switch) in [("before", KillSwitch::before(nth)), ("after", KillSwitch::after(nth))] {
+        let stack = Stack::new().await;
+        let about = format!("{discipline}, {name} call {nth}");
+        let kind = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline});
+        stack.define("deadly", kind).await;
+        put(&stack, json!({"expression": "rate(1 day)", "job": {"kind": "deadly", "payload": payload}}))
+            .await;
+        tokio::time::sleep(24 * HOUR).await;
+        stack.aws.fire_due_schedules();
+        let worker = stack.worker();
+        let delivery = EventSource::new(&stack.aws, JOBS, 10)
+            .deliver_once(async |event| {
+                let work = worker.handle(event, "dies", stack.deadline());
+                run_until_killed(work, &switch).await.ok_or(Killed)
+            })
+            .await;
+        assert!(stack.work(HOUR).await.emptied, "{about}");
+        let made = jobs(&stack).await;
+        assert_eq!((made.len(), &made[0]["status"]), (1, &json!("completed")), "{about}");
+        died = matches!(delivery, Delivery::Failed { .. });
+    }
+    died
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_delays_a_job_and_loses_none() {
+    for operation in ["GetItem", "PutItem", "SendMessageBatch", "DeleteMessageBatch"] {
+        for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
+            let stack = Stack::new().await;
+            put(&stack, json!({"expression": "rate(1 day)"})).await;
+            tokio::time::sleep(24 * HOUR).await;
+            let broken =
+                Plan::new(move |name, n| if name == operation && n <= 8 { fault } else { Fault::None });
+            stack.aws.inject(broken);
+            assert!(stack.work(HOUR).await.emptied, "{operation} {fault:?}");
+            stack.aws.heal();
+            let made = jobs(&stack).await;
+            assert_eq!((made.len(), &made[0]["status"]), (1, &json!("completed")), "{operation} {fault:?}");
+        }
+    }
+}
+
+/// What a schedule promised once is not silently left out: its job is there, and failed.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_its_kind_does_not_take_any_more_fails_visibly() {
+    let stack = Stack::new().await;
+    let kinds = KindStore::new(Table::new(stack.aws.dynamodb(), TABLE));
+    let target = json!({"type": "echo"});
+    for (case, code) in
+        [("gone", "kind-unknown"), ("disabled", "kind-disabled"), ("strict", "payload-invalid")]
+    {
+        stack.define(case, json!({"schema": {}, "target": target})).await;
+        let path = format!("/v1/schedules/{case}");
+        let wanted = json!({"expression": "rate(1 day)", "job": {"kind": case, "payload": {"n": 7}}});
+        stack.operator().send(Method::PUT, &path, Some(spec(&stack, wanted))).await;
+        let name = case.parse().unwrap();
+        match case {
+            "gone" => drop(kinds.delete(&name).await.unwrap()),
+            "disabled" => {
+                let version = kinds.find(&name).await.unwrap().unwrap().version;
+                kinds.disable(&name, &version).await.unwrap();
+            }
+            _ => stack.define(case, json!({"schema": {"required": ["id"]}, "target": target})).await,
+        }
+        stack.work(25 * HOUR).await;
+        stack.operator().send(Method::DELETE, &path, None).await;
+        let made = &jobs(&stack).await[0];
+        assert_eq!(
+            (&made["kind"], &made["status"], &made["attempts"], &made["error"]["code"]),
+            (&json!(case), &json!("failed"), &json!(0), &json!(code)),
+            "{made}"
+        );
+    }
+}
