@@ -5,6 +5,8 @@ PYTHON ?= python3
 PORT ?= 4566
 # RESET=1 forgets the data of the last `make run`.
 RESET ?=
+# The address to which `make run` has users deleted; without it, deletions are echoed.
+export TASKER_URL ?=
 
 LOCAL = $(PYTHON) -m infra.local
 
@@ -14,7 +16,7 @@ LOCAL = $(PYTHON) -m infra.local
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its data)
+run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its data, TASKER_URL=…)
 	@$(LOCAL) up --port $(PORT) $(if $(filter-out 0,$(RESET)),--reset)
 
 test: ## run all tests, the last ones against a stack of their own

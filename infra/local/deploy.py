@@ -25,6 +25,8 @@ _PARAMETERS = {
     "AllowPrivateTargets": "true",
     # `debug` and the like: make run LOG_LEVEL=debug
     "LogLevel": os.environ.get("LOG_LEVEL", "info"),
+    # make run TASKER_URL=http://127.0.0.1:8000/users/delete
+    "TaskerUrl": os.environ.get("TASKER_URL", ""),
 }
 
 
@@ -32,7 +34,8 @@ def deploy(sam: Path, endpoint: str, programs: dict[str, Path], folder: Path) ->
     """Deploys what changed since the last time and returns the stack's outputs."""
     stage = _stage(programs, folder / "deploy")
     create_bucket(endpoint, _BUCKET)
-    overrides = [f"{name}={value}" for name, value in _PARAMETERS.items()]
+    # In quotes, since SAM takes no empty value without.
+    overrides = [f'{name}="{value}"' for name, value in _PARAMETERS.items()]
     # MiniStack gives an API the id that this tag asks for, so that the URL stays the same.
     tags = [f"ms-custom-id={_STACK}"]
     run_quietly(

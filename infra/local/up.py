@@ -77,7 +77,7 @@ def _furnish(endpoint: str, outputs: dict[str, str], tollgate: Path, folder: Pat
                       dead_letter_queue_url=outputs["DeadLetterQueueUrl"])
     # Written before anything else can fail, or the keys would be lost: the table only knows their hashes.
     stack.write(described, folder)
-    kinds.apply(url, operator_key)
+    kinds.apply(url, operator_key, outputs)
     return described
 
 

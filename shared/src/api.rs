@@ -3,6 +3,7 @@
 mod batch;
 mod cursor;
 mod description;
+mod dropin;
 mod job;
 mod kind;
 mod problem;
@@ -13,10 +14,11 @@ mod schedule;
 pub use batch::{BatchBody, BatchItem, BatchRequest};
 pub use cursor::{BadCursor, Cursor};
 pub use description::openapi;
+pub use dropin::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};
 pub use job::{Attempts, JobBody, JobRequest, Links};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
-pub use responses::{AnyProblem, BodyProblem};
+pub use responses::{AnyProblem, BodyProblem, TextProblem};
 pub use row::RowBody;
 pub use schedule::ScheduleBody;
 

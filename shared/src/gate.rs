@@ -16,9 +16,9 @@ use axum::{Router, middleware};
 
 pub use answer::{Failure, RequestId};
 pub use auth::Caller;
-pub use body::{Contract, JsonBody, fingerprint};
+pub use body::{Contract, JsonBody, PayloadBody, fingerprint};
 pub use query::{Named, Query};
-pub use route::{Access, ROUTES, Route};
+pub use route::{Access, Form, ROUTES, Route};
 pub use serve::serve;
 
 use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};

@@ -4,6 +4,7 @@
 //! `TOLLGATE_STACK=.local/stack.json cargo test -p tests --test e2e`.
 
 mod crash;
+mod dropin;
 mod jobs;
 mod records;
 mod schedules;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
-use shared::gate::{Access, ROUTES};
+use shared::gate::{Access, Form, ROUTES};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
 
@@ -69,6 +69,27 @@ fn every_operation_is_described() {
             for part in ["operationId", "summary", "responses", "tags"] {
                 assert!(operation.get(part).is_some(), "{method} {path} has no {part}");
             }
+        }
+    }
+}
+
+/// Whoever checks answers against the description finds problems in the form that the gate gives them.
+#[test]
+fn problems_are_described_in_the_form_of_their_route() {
+    let document = described();
+    for route in ROUTES {
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            if !status.starts_with(['4', '5']) {
+                continue;
+            }
+            let media_types: Vec<_> = answer["content"].as_object().unwrap().keys().collect();
+            let wanted = match route.form {
+                Form::Document => "application/problem+json",
+                Form::Text => "text/plain",
+            };
+            assert_eq!(media_types, [wanted], "{} {} {status}", route.method, route.path);
+            assert!(route.form == Form::Document || status != "422", "{}", route.path);
         }
     }
 }

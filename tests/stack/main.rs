@@ -5,6 +5,7 @@ mod callbacks;
 mod caps;
 mod control;
 mod cost;
+mod dropin;
 mod http_target;
 mod idempotency;
 mod jobs;

@@ -7,6 +7,7 @@ mod jobs;
 mod kinds;
 mod rows;
 mod schedules;
+mod token;
 mod wait;
 
 use std::{sync::Arc, time::Duration};
@@ -72,6 +73,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(kinds::get))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::get))
+        .routes(routes!(token::get))
 }
 
 /// The whole service.

@@ -67,17 +67,9 @@ pub async fn submit(
     let account = account.map_err(|violation| Problem::InvalidBody(vec![violation]))?;
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs", &json) });
 
-    let (job, replayed) = match app.order(account, wanted, &json["payload"], "", trace.clone(), now).await? {
-        Ok(order) => app.submit(order, repeat.as_ref(), now).await?,
-        // What was accepted once stays accepted, though its kind may have changed since.
-        Err(violations) => match app.earlier(account, repeat.as_ref(), now).await? {
-            Some(job) => (job, true),
-            None => return Err(Problem::InvalidBody(violations).into()),
-        },
-    };
-    if replayed {
-        app.send_again(&job, trace, now).await?;
-    }
+    let asked = app.order(account, wanted, &json["payload"], "", trace.clone(), now).await?;
+    let made = app.make(account, asked, repeat.as_ref(), trace, now).await?;
+    let (job, replayed) = made.map_err(Problem::InvalidBody)?;
     tracing::info!(request.id = request, %account, job = %job.id, kind = %job.kind, replayed, "job accepted");
     Ok(accepted(job, replayed, now))
 }
@@ -128,6 +120,29 @@ impl App {
                 Ok(Err(violations))
             }
         }
+    }
+
+    /// The job that was asked for and whether an earlier request made it, or what is wrong with the request.
+    pub(crate) async fn make(
+        &self,
+        account: AccountId,
+        asked: Result<Order, Vec<Violation>>,
+        repeat: Option<&Repeat>,
+        trace: Option<Traceparent>,
+        now: Time,
+    ) -> Result<Result<(Job, bool), Vec<Violation>>, Failure> {
+        let (job, replayed) = match asked {
+            Ok(order) => self.submit(order, repeat, now).await?,
+            // What was accepted once stays accepted, though its kind may have changed since.
+            Err(violations) => match self.earlier(account, repeat, now).await? {
+                Some(job) => (job, true),
+                None => return Ok(Err(violations)),
+            },
+        };
+        if replayed {
+            self.send_again(&job, trace, now).await?;
+        }
+        Ok(Ok((job, replayed)))
     }
 
     /// Makes the job, unless the same request made it before.

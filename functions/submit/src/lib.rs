@@ -1,12 +1,15 @@
 //! Commands: what changes jobs, kinds and schedules. It may write the table, send to the queue and make schedules.
 
 mod accept;
+mod activities;
 mod batch;
 mod control;
+mod dropin;
 mod idempotency;
 mod job;
 mod kind;
 mod schedule;
+mod user;
 
 use std::{sync::Arc, time::Duration};
 
@@ -77,6 +80,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(control::retry))
         .routes(routes!(kind::put, kind::delete))
         .routes(routes!(schedule::put, schedule::delete))
+        .routes(routes!(user::delete))
+        .routes(routes!(activities::submit))
 }
 
 /// The whole service.

@@ -12,7 +12,7 @@ pub fn openapi() -> OpenApi {
         .description(Some("An API key of an account. Each operation names the scope that the key needs; `admin` may do everything."))
         .build();
     let about = "An asynchronous job gateway: hand in a request, get a token at once, ask for the outcome. \
-                 Whatever goes wrong is an `application/problem+json` document (RFC 9457).";
+                 Whatever goes wrong is an `application/problem+json` document (RFC 9457), or plain text at the drop-in routes that say so.";
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
     OpenApiBuilder::new()
         .info(

@@ -51,6 +51,21 @@ pub struct JobRequest {
 const FURTHEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl JobRequest {
+    /// A job that is due at once, and nothing else is said of it.
+    #[must_use]
+    pub const fn plain(kind: Name, payload: Payload) -> Self {
+        Self {
+            kind,
+            payload,
+            priority: 0,
+            delay_seconds: None,
+            run_at: None,
+            callback_url: None,
+            metadata: Metadata::new(),
+            account: None,
+        }
+    }
+
     /// When the job is due, if it is accepted at `now`.
     #[must_use]
     pub fn run_at(&self, now: Time) -> Time {

@@ -128,6 +128,17 @@ impl Problem {
         }
     }
 
+    /// What tells a client that reads no documents: the reason, or everything that is wrong with its body, each on a line of its own.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self::InvalidBody(violations) = self else { return self.detail() };
+        let line = |violation: &Violation| match &*violation.pointer {
+            "" => violation.detail.clone(),
+            pointer => format!("{pointer}: {}", violation.detail),
+        };
+        violations.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
     /// The document that tells the client, with the id under which operators find the request.
     #[must_use]
     pub fn body(&self, request_id: &str) -> ProblemBody {
@@ -212,6 +223,13 @@ mod tests {
         let shown: Vec<_> =
             every().iter().map(|problem| (problem.body("req-1"), problem.headers())).collect();
         insta::assert_json_snapshot!(shown);
+    }
+
+    #[test]
+    fn a_text_holds_everything_that_is_wrong() {
+        let two = vec![Violation::new("", "is too large"), Violation::new("/id", "is required")];
+        assert_eq!(Problem::InvalidBody(two).text(), "is too large\n/id: is required");
+        assert_eq!(Problem::MalformedJson { detail: "Line 1.".into() }.text(), "Line 1.");
     }
 
     #[test]

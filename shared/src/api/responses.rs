@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use utoipa::{
     IntoResponses, PartialSchema,
-    openapi::{ContentBuilder, RefOr, Response, ResponseBuilder},
+    openapi::{
+        ContentBuilder, ObjectBuilder, RefOr, Response, ResponseBuilder,
+        schema::{Schema, Type},
+    },
 };
 
 use super::ProblemBody;
@@ -14,6 +17,10 @@ pub struct AnyProblem;
 /// What a call with a body may be refused with beside that.
 #[derive(Debug)]
 pub struct BodyProblem;
+
+/// What any call may be refused with in plain text.
+#[derive(Debug)]
+pub struct TextProblem;
 
 impl IntoResponses for AnyProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -36,6 +43,24 @@ impl IntoResponses for BodyProblem {
             ("415", "The body is not declared to be JSON"),
             ("422", "The body breaks the contract; `errors` lists every violation"),
         ])
+    }
+}
+
+impl IntoResponses for TextProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let rows = [
+            ("400", "The request is malformed or breaks the contract; each line names one mistake"),
+            ("401", "No valid key"),
+            ("403", "The key's scopes don't allow this, or its account is deactivated"),
+            ("404", "There is no such thing, or none that this key may see"),
+            ("405", "The address takes other methods"),
+            ("500", "A fault of Tollgate's own"),
+            ("503", "Something that Tollgate needs doesn't answer; repeat after `Retry-After`"),
+        ];
+        let reason = Schema::from(ObjectBuilder::new().schema_type(Type::String));
+        let content = ContentBuilder::new().schema(Some(reason)).build();
+        let text = |about| ResponseBuilder::new().description(about).content("text/plain", content.clone());
+        rows.into_iter().map(|(status, about)| (status.to_owned(), text(about).build().into())).collect()
     }
 }
 

@@ -6,7 +6,10 @@ use axum::{
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use lambda_http::Context;
 
-use super::Gate;
+use super::{
+    Gate,
+    route::{self, Form},
+};
 use crate::{
     api::Problem,
     aws,
@@ -22,6 +25,14 @@ pub struct RequestId(pub String);
 pub struct Failure {
     problem: Problem,
     cause: Option<String>,
+}
+
+impl Failure {
+    /// A problem, and for the log what was behind it.
+    #[must_use]
+    pub fn because(problem: Problem, cause: String) -> Self {
+        Self { problem, cause: Some(cause) }
+    }
 }
 
 impl From<Problem> for Failure {
@@ -66,7 +77,7 @@ pub(super) async fn answer(State(gate): State<Gate>, mut request: Request, next:
     };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         gate.report(&failure, &id, &method, &path);
-        response = complete(&failure.problem, &id);
+        response = complete(&failure.problem, route::form_at(&path), &id);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
@@ -90,10 +101,19 @@ impl Gate {
     }
 }
 
-fn complete(problem: &Problem, id: &str) -> Response {
-    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::to_string(&problem.body(id)).unwrap_or_default();
-    let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+fn complete(problem: &Problem, form: Form, id: &str) -> Response {
+    let (status, media_type, body) = match form {
+        Form::Document => {
+            let document = serde_json::to_string(&problem.body(id)).unwrap_or_default();
+            (problem.status(), "application/problem+json", document)
+        }
+        Form::Text => {
+            let status = if problem.status() == 422 { 400 } else { problem.status() };
+            (status, "text/plain; charset=utf-8", problem.text())
+        }
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, [(header::CONTENT_TYPE, media_type)], body).into_response();
     for (name, value) in problem.headers() {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::{Failure, unambiguous::Unambiguous};
 use crate::{
     api::{BatchRequest, JobRequest, MAX_BODY_BYTES, Problem},
+    job::Payload,
     kind::KindSpec,
     schedule::ScheduleSpec,
     schema::{Schema, Violation},
@@ -62,12 +63,7 @@ impl<S: Sync, T: Contract> FromRequest<S> for JsonBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let declared_json = declares_json(request.headers());
-        let bytes = read(request).await?;
-        if !declared_json {
-            return Err(Problem::UnsupportedMediaType.into());
-        }
-        let Unambiguous(json) = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+        let (bytes, json) = read_json(request).await?;
         let violations = T::schema().violations(&json, "");
         if !violations.is_empty() {
             return Err(Problem::InvalidBody(violations).into());
@@ -77,6 +73,35 @@ impl<S: Sync, T: Contract> FromRequest<S> for JsonBody<T> {
         let value = serde_json::from_slice(&bytes).map_err(|_| Problem::InvalidBody(vec![fraction()]))?;
         Ok(Self { value, json })
     }
+}
+
+/// A body that is the payload of a job: it went through size, content type and JSON; its contract is its kind's.
+#[derive(Debug)]
+pub struct PayloadBody {
+    /// The payload, byte for byte.
+    pub payload: Payload,
+    /// The same as JSON.
+    pub json: Value,
+}
+
+impl<S: Sync> FromRequest<S> for PayloadBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let (bytes, json) = read_json(request).await?;
+        let payload = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+        Ok(Self { payload, json })
+    }
+}
+
+async fn read_json(request: Request) -> Result<(Bytes, Value), Failure> {
+    let declared_json = declares_json(request.headers());
+    let bytes = read(request).await?;
+    if !declared_json {
+        return Err(Problem::UnsupportedMediaType.into());
+    }
+    let Unambiguous(json) = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+    Ok((bytes, json))
 }
 
 async fn read(request: Request) -> Result<Bytes, Failure> {

@@ -16,6 +16,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
+    /// How it tells what went wrong.
+    pub form: Form,
 }
 
 /// Who may use a route.
@@ -29,8 +31,21 @@ pub enum Access {
     Scope(Scope),
 }
 
+/// How a route tells what went wrong. All routes of a path tell it alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// By a problem document (RFC 9457).
+    Document,
+    /// In plain text, for clients that were written for an earlier system. They know no 422: what breaks a contract is a 400.
+    Text,
+}
+
 const fn route(method: Method, path: &'static str, access: Access) -> Route {
-    Route { method, path, access }
+    Route { method, path, access, form: Form::Document }
+}
+
+const fn in_text(method: Method, path: &'static str, access: Access) -> Route {
+    Route { method, path, access, form: Form::Text }
 }
 
 /// Every route.
@@ -52,6 +67,9 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/v1/schedules/{name}", Access::Scope(Scope::JobsRead)),
     route(Method::PUT, "/v1/schedules/{name}", Access::Scope(Scope::Admin)),
     route(Method::DELETE, "/v1/schedules/{name}", Access::Scope(Scope::Admin)),
+    in_text(Method::DELETE, "/api/user", Access::Scope(Scope::JobsWrite)),
+    in_text(Method::GET, "/api/poll/{token}", Access::Scope(Scope::JobsRead)),
+    route(Method::POST, "/api/activities", Access::Scope(Scope::JobsWrite)),
 ];
 
 /// The route of a method and a path as the router has it.
@@ -59,6 +77,11 @@ pub(super) fn of(method: &Method, template: &str) -> Option<&'static Route> {
     // A HEAD is answered as the GET without its body (RFC 9110, section 9.3.2).
     let method = if method == Method::HEAD { &Method::GET } else { method };
     ROUTES.iter().find(|route| route.method == *method && route.path == template)
+}
+
+/// How whoever asks at this path, with whatever method, is told what went wrong.
+pub(super) fn form_at(path: &str) -> Form {
+    ROUTES.iter().find(|route| leads_to(route.path, path)).map_or(Form::Document, |route| route.form)
 }
 
 fn leads_to(template: &str, path: &str) -> bool {
@@ -99,5 +122,16 @@ mod tests {
         }
         assert_eq!(of(&Method::HEAD, "/v1/jobs/{id}").unwrap().path, "/v1/jobs/{id}");
         assert!(of(&Method::PATCH, "/v1/jobs").is_none());
+    }
+
+    #[test]
+    fn the_form_is_the_paths() {
+        for route in ROUTES {
+            assert_eq!(form_at(route.path), route.form, "{}", route.path);
+        }
+        assert_eq!(form_at("/api/poll/x"), Form::Text);
+        for path in ["/api", "/api/poll", "/api/poll/x/y", "/api/users", "/v1/jobs/user"] {
+            assert_eq!(form_at(path), Form::Document, "{path}");
+        }
     }
 }

@@ -1,0 +1,40 @@
+//! `GET /api/poll/{token}`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
+};
+use http::header;
+use shared::{
+    api::{Problem, TextProblem, TokenStatus},
+    gate::{Caller, Failure, Query},
+    id::JobId,
+};
+
+use crate::App;
+
+/// Ask where a token's job stands, as clients of the tasker gateway do.
+///
+/// New clients use `GET /v1/jobs/{id}`, which tells the result too.
+#[utoipa::path(
+    get, path = "/api/poll/{token}", tag = "drop-in", operation_id = "pollToken",
+    security(("key" = ["jobs:read"])),
+    params(("token" = String, Path, description = "The token")),
+    responses((status = 200, description = "Where it stands", body = TokenStatus), TextProblem),
+)]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    token: Result<Path<String>, PathRejection>,
+    query: Query,
+) -> Result<Response, Failure> {
+    query.end()?;
+    // To these clients a text that is no token is one that nobody knows.
+    let Path(token) = token.map_err(|_| Problem::NotFound)?;
+    let id: JobId = token.parse().map_err(|_| Problem::NotFound)?;
+    let status = app.read(caller.account(), id).await?.status.into();
+    Ok(([(header::CACHE_CONTROL, "private, no-cache")], Json(TokenStatus { status })).into_response())
+}

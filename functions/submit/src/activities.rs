@@ -1,0 +1,43 @@
+//! `POST /api/activities`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use shared::{
+    api::{Activities, ActivitiesToken, AnyProblem, BodyProblem},
+    gate::Failure,
+};
+
+use crate::{
+    App,
+    dropin::{Bare, Made},
+};
+
+/// Apply activities to tables, as clients of the gatekeeper ask for it.
+///
+/// The body is the payload of a job of the kind `activities`, whose schema is the contract. The answer to a valid one is 200, which those
+/// clients check for, though the job is only queued by then; the token is its id. New clients use `POST /v1/jobs`.
+#[utoipa::path(
+    post, path = "/api/activities", tag = "drop-in", operation_id = "submitActivities",
+    security(("key" = ["jobs:write"])),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key makes no second job and gets the same answer."),
+        ("traceparent" = Option<String>, Header, description = "W3C Trace Context."),
+    ),
+    request_body = Activities,
+    responses(
+        (status = 200, description = "The activities are stored and queued", body = ActivitiesToken, headers(
+            ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
+        )),
+        (status = 409, description = "The first request with this `Idempotency-Key` is still under way", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        AnyProblem, BodyProblem,
+    ),
+)]
+pub async fn submit(State(app): State<Arc<App>>, asked: Bare) -> Result<Response, Failure> {
+    let Made { job, replayed } = app.hand_in("activities", "POST /api/activities", asked).await?;
+    Ok((replayed, Json(ActivitiesToken { token: job.id, status: job.status })).into_response())
+}

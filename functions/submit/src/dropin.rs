@@ -1,0 +1,91 @@
+//! What the routes share whose body is the payload of a job: their clients were written for earlier systems, and know no jobs.
+
+use axum::{
+    Extension,
+    extract::{FromRequest, FromRequestParts, Request},
+};
+use http::{HeaderMap, HeaderName};
+use shared::{
+    api::{JobRequest, Problem},
+    gate::{Caller, Failure, PayloadBody, Query, RequestId, fingerprint},
+    id,
+    job::Job,
+    name::Name,
+    schema::Violation,
+};
+
+use crate::{
+    App,
+    accept::Order,
+    idempotency,
+    job::{Repeat, trace},
+};
+
+/// A request whose body is the payload itself.
+#[derive(Debug)]
+pub struct Bare {
+    caller: Caller,
+    request: String,
+    headers: HeaderMap,
+    query: Query,
+    body: PayloadBody,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Bare {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let query = Query::from_request_parts(&mut parts, state).await?;
+        let Extension(RequestId(id)) = Extension::from_request_parts(&mut parts, state)
+            .await
+            .map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
+        let headers = parts.headers.clone();
+        let body = PayloadBody::from_request(Request::from_parts(parts, body), state).await?;
+        Ok(Self { caller, request: id, headers, query, body })
+    }
+}
+
+/// A job that such a request made.
+#[derive(Debug)]
+pub struct Made {
+    /// As it was accepted.
+    pub job: Job,
+    /// What its answer says of an earlier request that made it.
+    pub replayed: Option<[(HeaderName, &'static str); 1]>,
+}
+
+impl App {
+    /// Makes a job of `kind` as `POST /v1/jobs` would. `route` tells the request from those of other routes with the same `Idempotency-Key`.
+    pub(crate) async fn hand_in(&self, kind: &str, route: &str, asked: Bare) -> Result<Made, Failure> {
+        let Bare { caller, request, headers, query, body: PayloadBody { payload, json } } = asked;
+        query.end()?;
+        let kind: Name =
+            kind.parse().map_err(|_| Failure::because(Problem::Internal, format!("{kind} is no name")))?;
+        let key = idempotency::key(&headers)?;
+        let (account, trace, now) = (caller.account(), trace(&headers), self.clock.now());
+        let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(route, &json) });
+
+        let order = self.kind_for(&kind, &payload, &json, "", now).await?.map(|cached| {
+            let wanted = JobRequest::plain(kind.clone(), payload);
+            Order::new(account, id::mint(now, rand::random()), wanted, cached, trace.clone())
+        });
+        let made = self.make(account, order, repeat.as_ref(), trace, now).await?;
+        let (job, replayed) = made.map_err(|violations| refusal(&kind, violations))?;
+        tracing::info!(request.id = request, %account, job = %job.id, kind = %job.kind, replayed, "job accepted");
+        let told = (HeaderName::from_static("idempotency-replayed"), "true");
+        Ok(Made { job: job.as_accepted(), replayed: replayed.then_some([told]) })
+    }
+}
+
+/// What is wrong, as the client sees it: to it, the payload is the whole body, and that there is no kind to take it is no fault of its own.
+fn refusal(kind: &Name, violations: Vec<Violation>) -> Failure {
+    if let Some(unfit) = violations.iter().find(|violation| violation.pointer == "/kind") {
+        return Failure::because(Problem::Unavailable, format!("the kind {kind} {}", unfit.detail));
+    }
+    let bare = |Violation { pointer, detail }| {
+        Violation::new(pointer.strip_prefix("/payload").unwrap_or(&pointer), detail)
+    };
+    Problem::InvalidBody(violations.into_iter().map(bare).collect()).into()
+}

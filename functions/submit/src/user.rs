@@ -1,0 +1,48 @@
+//! `DELETE /api/user`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use shared::{
+    api::{TextProblem, Token, UserToDelete},
+    gate::Failure,
+};
+
+use crate::{
+    App,
+    dropin::{Bare, Made},
+};
+
+/// Delete a user, as clients of the tasker gateway ask for it.
+///
+/// The body is the payload of a job of the kind `user.delete`, whose schema is the contract; the token is the job's id, good for
+/// `GET /api/poll/{token}` and for every call of jobs. New clients use `POST /v1/jobs`.
+#[utoipa::path(
+    delete, path = "/api/user", tag = "drop-in", operation_id = "deleteUser",
+    security(("key" = ["jobs:write"])),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key makes no second job and gets the same answer. With another body it is refused with 400."),
+        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; the target gets it."),
+    ),
+    request_body = UserToDelete,
+    responses(
+        (status = 201, description = "The deletion is stored and queued", body = Token, headers(
+            ("Location" = String, description = "Where to poll"),
+            ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
+        )),
+        (status = 409, description = "The first request with this `Idempotency-Key` is still under way", body = String, content_type = "text/plain"),
+        (status = 413, description = "The body is over 256 KiB", body = String, content_type = "text/plain"),
+        (status = 415, description = "The body is not declared to be JSON", body = String, content_type = "text/plain"),
+        TextProblem,
+    ),
+)]
+pub async fn delete(State(app): State<Arc<App>>, asked: Bare) -> Result<Response, Failure> {
+    let Made { job, replayed } = app.hand_in("user.delete", "DELETE /api/user", asked).await?;
+    let location = [(header::LOCATION, format!("/api/poll/{}", job.id))];
+    Ok((StatusCode::CREATED, replayed, location, Json(Token { token: job.id })).into_response())
+}

@@ -1,0 +1,69 @@
+//! The routes that stand in for earlier systems, over HTTP.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    crash::undisturbed,
+    stack::{PATIENCE, stack},
+};
+
+#[tokio::test]
+async fn a_user_is_deleted_and_polled_for() {
+    let _quiet = undisturbed().await;
+    let stack = stack();
+    let accepted = stack.send(Method::DELETE, "/api/user", &[], Some(json!({"id": 7}))).await;
+    assert_eq!(accepted.status, 201, "{accepted:?}");
+    let path = format!("/api/poll/{}", accepted.body["token"].as_str().unwrap());
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let answer = stack.send(Method::GET, &path, &[], None).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let status = answer.body["status"].as_str().unwrap();
+        if status == "Completed" {
+            break;
+        }
+        assert!(["Queuing", "Inprogress"].contains(&status), "{answer:?}");
+        assert!(tokio::time::Instant::now() < deadline, "no outcome in time: {answer:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    for (method, path, body, status) in [
+        (Method::DELETE, "/api/user", Some(json!({"id": 0})), 400),
+        (Method::DELETE, "/api/user", None, 415),
+        (Method::GET, "/api/user", None, 405),
+        (Method::GET, "/api/poll/7", None, 404),
+    ] {
+        let answer = stack.send(method.clone(), path, &[], body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8", "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn old_activities_become_rows() {
+    let _quiet = undisturbed().await;
+    let stack = stack();
+    let table = format!("old_{:x}", rand::random::<u64>());
+    let columns =
+        json!({"col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [7, "Ada"]});
+    let mut insert = columns.clone();
+    (insert["operation"], insert["table"]) = (json!("insert"), json!(table));
+    let delete = json!({"operation": "delete", "table": table, "value_to_delete": columns});
+    let mut left = Vec::new();
+    for activity in [insert, delete] {
+        let body = json!({"activities": [activity]});
+        let accepted = stack.send(Method::POST, "/api/activities", &[], Some(body)).await;
+        assert_eq!((accepted.status, &accepted.body["status"]), (200, &json!("queued")), "{accepted:?}");
+        let job = stack.outcome(accepted.body["token"].as_str().unwrap(), PATIENCE).await;
+        assert_eq!(job["status"], "completed", "{job}");
+        let rows = stack.send(Method::GET, &format!("/v1/tables/{table}/rows"), &[], None).await;
+        left.push(rows.body["items"].as_array().unwrap().len());
+    }
+    assert_eq!(left, [1, 0]);
+
+    let refused = stack.send(Method::POST, "/api/activities", &[], Some(json!({}))).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/activities")));
+}

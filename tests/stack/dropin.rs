@@ -1,0 +1,29 @@
+//! The routes that stand in for earlier systems, as those systems' clients meet them.
+
+mod gatekeeper;
+mod tasker;
+
+use serde_json::{Value, json};
+use sim::{Answer, Stack};
+
+/// A stack with the default kinds of these routes; users are deleted at `tasker`, or else echoed.
+async fn stack(tasker: Option<&str>) -> Stack {
+    let stack = Stack::new().await;
+    let mut kind: Value = serde_json::from_str(include_str!("../../infra/kinds/user.delete.json")).unwrap();
+    match tasker {
+        Some(url) => kind["target"]["url"] = json!(url),
+        None => kind["target"] = json!({"type": "echo"}),
+    }
+    // As often as a default says, and no slower than a test may be.
+    kind["retry"] = json!({"max_attempts": 3, "initial_seconds": 0});
+    stack.define("user.delete", kind).await;
+    let kind = serde_json::from_str(include_str!("../../infra/kinds/activities.json")).unwrap();
+    stack.define("activities", kind).await;
+    stack.aws.reset_ledger();
+    stack
+}
+
+/// The token in an answer.
+fn token(answer: &Answer) -> String {
+    answer.body["token"].as_str().unwrap_or_else(|| panic!("no token: {answer:?}")).to_owned()
+}
