@@ -12,7 +12,7 @@ from infra.local.failure import Failure
 from infra.local.places import ROOT
 from infra.local.venvs import venv
 
-FUNCTIONS = ("submit", "poll", "queue-worker")
+FUNCTIONS = ("submit", "poll", "queue-worker", "quota-check")
 COMMAND = "tollgate"
 
 _PACKAGES = [argument for package in (*FUNCTIONS, "cli") for argument in ("--package", package)]

@@ -25,7 +25,7 @@ pub use accounts::AccountStore;
 pub use connect::{Clients, Trust, connect, http_client, prime};
 pub use error::Error;
 pub use idempotency::{Begun, IdempotencyKey, IdempotencyStore};
-pub use jobs::{Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing, Reopened};
+pub use jobs::{Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing, Look, Reopened};
 pub use kinds::{CachedKind, KindStore, Unfit};
 pub use paces::PaceStore;
 pub use queue::{JobQueue, Outgoing, Visibility};

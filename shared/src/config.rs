@@ -140,6 +140,25 @@ impl WorkerConfig {
     }
 }
 
+/// What `quota-check` is told.
+#[derive(Debug)]
+pub struct QuotaCheckConfig {
+    /// `TABLE_NAME`
+    pub table: String,
+    /// `QUEUE_URL`: where jobs wait.
+    pub queue_url: String,
+}
+
+impl QuotaCheckConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When a variable is missing.
+    pub fn read(vars: Vars) -> Result<Self, ConfigError> {
+        Ok(Self { table: required(vars, "TABLE_NAME")?, queue_url: required(vars, "QUEUE_URL")? })
+    }
+}
+
 fn required(vars: Vars, name: &'static str) -> Result<String, ConfigError> {
     vars(name).ok_or(ConfigError::Missing(name))
 }

@@ -14,6 +14,7 @@
 
 pub mod agenda;
 mod attempt;
+pub mod audit;
 mod claim;
 mod message;
 mod pace;

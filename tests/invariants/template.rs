@@ -131,7 +131,15 @@ fn policies_list_actions_and_items() {
         let anywhere = list(&statement["Resource"]).contains(&"*");
         let tracing = actions.iter().all(|action| action.starts_with("xray:"));
         assert!(!anywhere || tracing, "{role} may do something anywhere: {statement}");
-        if actions.iter().any(|action| action.starts_with("dynamodb:")) {
+        if actions.contains(&"dynamodb:Scan") {
+            // No condition on keys binds a scan. So one function may, and only an index that shows jobs' keys and times.
+            assert_eq!(
+                (role.as_str(), &actions[..]),
+                ("QuotaCheckRole", &["dynamodb:Scan"][..]),
+                "{statement}"
+            );
+            assert_eq!(statement["Resource"], json!({"!Sub": "${Table.Arn}/index/agenda"}), "{role}");
+        } else if actions.iter().any(|action| action.starts_with("dynamodb:")) {
             let keys = list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
             assert!(!keys.is_empty() && !keys.contains(&"*"), "{role} may touch every item: {statement}");
         }
@@ -163,6 +171,22 @@ fn scheduler_may_only_send_and_only_for_this_account() {
         (role.as_str(), &pass["Resource"], &pass["Condition"]["StringEquals"]["iam:PassedToService"]),
         ("SubmitRole", &json!({"!GetAtt": "SchedulerRole.Arn"}), &json!("scheduler.amazonaws.com"))
     );
+}
+
+#[test]
+fn the_index_that_may_be_scanned_shows_keys_and_times() {
+    let indexes = template()["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"].clone();
+    let agenda = indexes.as_array().unwrap().iter().find(|index| index["IndexName"] == "agenda").unwrap();
+    assert_eq!(agenda["Projection"], json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due_at"]}));
+}
+
+#[test]
+fn the_check_is_over_when_its_next_minute_comes() {
+    let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
+    let events = check["Events"].as_object().unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events["Minute"]["Properties"]["Schedule"], "rate(1 minute)");
+    assert!(check["Timeout"].as_u64().unwrap() < 60);
 }
 
 #[test]

@@ -172,6 +172,13 @@ impl Queues {
         Ok(())
     }
 
+    /// Empties a queue, of what is in flight too.
+    fn purge(&self, queue: &str) -> Result<(), QueueError> {
+        self.lock().queue(queue)?.messages.clear();
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
     fn change_visibility(&self, queue: &str, receipt: &str, visibility: Duration) -> Result<(), QueueError> {
         let mut state = self.lock();
         let queue = state.queue(queue)?;

@@ -50,4 +50,4 @@ pub use kill_switch::{KillSwitch, Killed, run_until_killed};
 pub use ledger::{Ledger, Line};
 pub use queue::Message;
 pub use seed::Seed;
-pub use stack::{Options, Service, Stack, Worker};
+pub use stack::{Checker, Options, Service, Stack, Worker};

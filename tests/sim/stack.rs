@@ -1,4 +1,4 @@
-//! The whole of Tollgate in one process: both routers, the queue, the worker.
+//! The whole of Tollgate in one process: both routers, the queue, the worker, the scheduled check.
 
 use std::{
     sync::{Arc, Mutex},
@@ -10,9 +10,9 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
-    aws::{AccountStore, Clients, Table},
+    aws::{AccountStore, Clients, Error, Table},
     clock::Clock,
-    config::{PollConfig, SchedulerConfig, SubmitConfig, WorkerConfig},
+    config::{PollConfig, QuotaCheckConfig, SchedulerConfig, SubmitConfig, WorkerConfig},
     id::{self, AccountId},
     job::Timing,
     telemetry::Metrics,
@@ -60,6 +60,9 @@ pub struct Stack {
 
 /// A worker process: it has caches and a retry quota of its own.
 pub type Worker = queue_worker::Worker;
+
+/// A process of the scheduled check.
+pub type Checker = quota_check::Checker;
 
 impl Stack {
     /// A stack as most tests want it.
@@ -171,6 +174,17 @@ impl Stack {
                 Ok::<_, String>(worker.handle(event, "run", self.deadline()).await)
             })
             .await
+    }
+
+    /// What the schedule runs every minute, in a fresh process.
+    pub fn checker(&self) -> Checker {
+        let config = QuotaCheckConfig { table: TABLE.into(), queue_url: self.aws.queue_url(JOBS) };
+        Checker::new(self.clients(), config, self.clock(), self.metrics())
+    }
+
+    /// Runs what the schedule runs every minute, once and now.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.checker().check("check", self.now()).await
     }
 
     /// When an invocation that begins now ends.

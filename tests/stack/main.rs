@@ -1,5 +1,6 @@
 //! The stack in one process, as its users meet it.
 
+mod audit;
 mod batch;
 mod callbacks;
 mod caps;

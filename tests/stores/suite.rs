@@ -14,8 +14,8 @@ use shared::{
         JobStore, KindStore, PaceStore, ScheduleStore, Table,
     },
     id::{self, AccountId, JobId},
-    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Pace, Payload, Refusal, Status},
-    kind::KindSpec,
+    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal, Status},
+    kind::{Discipline, KindSpec},
     name::Name,
     schedule::ScheduleSpec,
     time::Time,
@@ -38,6 +38,7 @@ macro_rules! for_each {
             a_long_history_stays_bounded,
             jobs_are_listed_newest_first_over_all_partitions,
             waiting_jobs_of_a_kind_are_found,
+            overdue_jobs_are_found_wherever_they_are_listed,
             an_idempotency_key_is_used_once,
             a_key_is_found_with_its_account,
             kinds_are_versioned_and_listed,
@@ -279,6 +280,52 @@ pub async fn waiting_jobs_of_a_kind_are_found(table: Table) {
     let ending = Ending::Completed { result: json("1"), expires_at: t + MINUTE };
     assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
     assert!(!jobs.any_waiting(job.account, &job.kind, now()).await.unwrap());
+}
+
+pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
+    let jobs = JobStore::new(table);
+    // Tomorrow, so that no worker of a running stack takes them.
+    let t = now() + 24 * 60 * MINUTE;
+    let mut listed = Vec::new();
+    for n in 0..12 {
+        let due = t + Duration::from_secs(n % 4);
+        let job = Job::waiting(id::mint(t, rand::random()), account(), "ordered".parse().unwrap(), 2, due);
+        jobs.put(&job, &Payload(json("1")), Discipline::Lifo.rank(job.id, 0).as_ref()).await.unwrap();
+        listed.push(job);
+    }
+    let unlisted = job(account(), t);
+    jobs.put(&unlisted, &Payload(json("1")), None).await.unwrap();
+    listed.sort_by_key(|job| (job.run_at, job.id));
+    let until = |due| {
+        let due = listed.iter().filter(|job| job.run_at <= due);
+        due.map(|job| (job.run_at, job.message())).collect::<Vec<_>>()
+    };
+    let others =
+        |message: &JobMessage| message.id != unlisted.id && !listed.iter().any(|job| job.id == message.id);
+    let look = async |since, segment, segments| {
+        let look = jobs.overdue(since, segment, segments, 1000).await.unwrap();
+        let seen = look.jobs.into_iter().filter(|seen| !others(&seen.job));
+        seen.map(|seen| (seen.due_at, seen.job)).collect::<Vec<_>>()
+    };
+    let (all, some) = (t + MINUTE, t + Duration::from_secs(1));
+    // An index follows its table in a moment.
+    while look(all, 0, 1).await.len() < listed.len() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(look(all, 0, 1).await, until(all));
+    assert_eq!(look(some, 0, 1).await, until(some));
+    assert!(jobs.overdue(all, 0, 1, 5).await.unwrap().more);
+    assert!(!jobs.overdue(all, 0, 1, 1000).await.unwrap().more);
+
+    let mut found = Vec::new();
+    for segment in 0..7 {
+        found.extend(look(all, segment, 7).await);
+    }
+    found.sort_by_key(|(due_at, job)| (*due_at, job.id));
+    assert_eq!(found, until(all));
+    for job in &listed {
+        jobs.take_back(job, &Payload(json("1"))).await.unwrap();
+    }
 }
 
 pub async fn an_idempotency_key_is_used_once(table: Table) {

@@ -5,6 +5,7 @@ mod control;
 mod finish;
 mod item;
 mod list;
+mod overdue;
 mod waiting;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub use claim::{Claim, Claimed};
 pub use control::Reopened;
 pub use finish::{Ended, Ending};
 pub use list::{Filter, JobPage};
+pub use overdue::Look;
 
 use item::{Bulk, JobItem};
 

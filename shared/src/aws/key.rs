@@ -64,6 +64,12 @@ impl Key {
         format!("{account}#{kind}")
     }
 
+    /// Whose jobs of which kind a partition of the index `agenda` orders.
+    pub fn of_agenda(partition: &str) -> Option<(AccountId, Name)> {
+        let (account, kind) = partition.split_once('#')?;
+        Some((account.parse().ok()?, kind.parse().ok()?))
+    }
+
     /// One of an account's partitions of jobs.
     pub fn jobs(account: AccountId, shard: u8) -> String {
         format!("JOBS#{account}#{shard:x}")
@@ -166,5 +172,16 @@ mod tests {
         TABLE#acc_01kagzwy00e40r2081040g2081#users | a#b
         APPLIED#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | -
         ");
+    }
+
+    #[test]
+    fn an_agenda_is_read_as_it_was_written() {
+        let (account, kind) = (mint(Time::from_millis(1), [1; 10]), "a.b-c_d".parse().unwrap());
+        assert_eq!(Key::of_agenda(&Key::agenda(account, &kind)), Some((account, kind)));
+        for none in
+            ["", "#", "acc_01kagzwy00e40r2081040g2081", "acc_01kagzwy00e40r2081040g2081#", "x#echo", "#echo"]
+        {
+            assert_eq!(Key::of_agenda(none), None, "{none}");
+        }
     }
 }

@@ -2,7 +2,10 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
-    types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry},
+    types::{
+        ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, QueueAttributeName,
+        SendMessageBatchRequestEntry,
+    },
 };
 use futures::future::join_all;
 
@@ -105,6 +108,26 @@ impl JobQueue {
     pub async fn touch(&self) -> Result<(), Error> {
         let call = self.client.get_queue_attributes().queue_url(&self.url);
         call.send().await.map(drop).map_err(|e| Error::of("GetQueueAttributes", &e))
+    }
+
+    /// How many messages there are: those that can be received, those in flight, those delayed. SQS counts approximately, and may be a
+    /// minute behind.
+    ///
+    /// # Errors
+    /// When SQS can't be reached or refuses.
+    pub async fn depth(&self) -> Result<usize, Error> {
+        use QueueAttributeName::{
+            ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesDelayed as Delayed,
+            ApproximateNumberOfMessagesNotVisible as InFlight,
+        };
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let call = call.set_attribute_names(Some(vec![Visible, InFlight, Delayed]));
+        let answer = call.send().await.map_err(|e| Error::of("GetQueueAttributes", &e))?;
+        let count = |name| answer.attributes()?.get(&name)?.parse::<usize>().ok();
+        let counts = [count(Visible), count(InFlight), count(Delayed)];
+        let counts: Option<Vec<_>> = counts.into_iter().collect();
+        let counts = counts.ok_or_else(|| Error::Refused("GetQueueAttributes: no counts came".to_owned()))?;
+        Ok(counts.into_iter().sum())
     }
 
     /// Sends a message on its way. Its account is its group, by which SQS deals fairly between accounts

@@ -2,7 +2,7 @@
 //!
 //! A queue has no order, so a message of a kind with one is not a job but a *permit* to run one of the account's jobs of that kind: the
 //! best that is due. The agenda, an index of the table, lists those jobs by rank. Every job sends one message, so that there are as
-//! many permits as jobs.
+//! many permits as jobs; [`audit`](super::audit) replaces those that were lost.
 //!
 //! What is *not* on the agenda: a job that waits for its time, be it its first or a retry. Its own message comes when it is due; then
 //! it is either run, or listed for another permit to find. So nobody reads through jobs that can't be run yet.

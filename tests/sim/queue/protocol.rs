@@ -26,6 +26,7 @@ impl Queues {
             }
             "GetQueueAttributes" => self.attributes_request(queue),
             "GetQueueUrl" => self.url_request(&request),
+            "PurgeQueue" => self.purge(queue).map(|()| json!({})),
             other => panic!("the sim's SQS has no {other} yet: add it here"),
         };
         let messages = messages_in(operation, &request, outcome.as_ref().unwrap_or(&Value::Null));
@@ -133,7 +134,7 @@ fn seconds_in(entry: &Value, field: &str) -> Option<Duration> {
 fn messages_in(operation: &str, request: &Value, answer: &Value) -> u64 {
     let list = match operation {
         "ReceiveMessage" => &answer["Messages"],
-        "GetQueueAttributes" | "GetQueueUrl" => return 0,
+        "GetQueueAttributes" | "GetQueueUrl" | "PurgeQueue" => return 0,
         _ if operation.ends_with("Batch") => &request["Entries"],
         _ => return 1,
     };

@@ -156,6 +156,6 @@ fn own(item: &Item, id: JobId, discipline: Discipline, now: Time) -> Own {
     }
 }
 
-fn int(item: &Item, name: &str) -> Option<i64> {
+pub(super) fn int(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
