@@ -58,6 +58,14 @@ impl std::ops::Add<Duration> for Time {
     }
 }
 
+impl std::ops::Sub<Duration> for Time {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clamped = Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {

@@ -19,4 +19,5 @@ mod records;
 mod schedules;
 mod target;
 mod tenants;
+mod time;
 mod worker;

@@ -1,6 +1,6 @@
 //! What makes a request a job, for every way in which one can come.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use shared::{
@@ -8,7 +8,7 @@ use shared::{
     aws::{self, CachedKind, Outgoing, Unfit},
     gate::{Caller, Failure},
     id::{self, AccountId, JobId},
-    job::{Job, Payload, Timing},
+    job::{Job, JobMessage, Message, Payload, Timing},
     kind::Rank,
     name::Name,
     schema::Violation,
@@ -58,6 +58,16 @@ impl Order {
         let rank = self.kind.kind.spec.discipline.rank(self.job.id, self.job.priority);
         rank.filter(|_| self.job.run_at <= now)
     }
+}
+
+/// How long before a job is due Scheduler sends its message. It keeps time to the minute
+/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>); the worker sends the message on, to arrive to the
+/// second, and in its account's group, which Scheduler can't name.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// Whether a job is due later than the queue can delay its message.
+pub fn is_far(job: &Job, now: Time) -> bool {
+    job.run_at > now + Outgoing::LONGEST
 }
 
 impl App {
@@ -130,18 +140,34 @@ impl App {
 
     /// Takes back a job that nobody was promised.
     pub(crate) async fn take_back(&self, Order { job, payload, .. }: &Order) {
+        self.recall(job, self.clock.now()).await;
         if let Err(kept) = self.jobs.take_back(job, payload).await {
             tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that was refused could not be taken back");
         }
     }
 
-    /// Sends a job's message, so that it arrives when the job is due.
+    /// Sends a job's message, so that it arrives when the job is due: delayed by the queue, or if that is too far away by Scheduler.
     pub(crate) async fn dispatch(
         &self,
         job: &Job,
         trace: Option<Traceparent>,
         now: Time,
     ) -> Result<(), aws::Error> {
-        self.queue.send(&Outgoing::at(job.message(), job.run_at, now, trace)).await
+        if !is_far(job, now) {
+            return self.queue.send(&Outgoing::at(job.message(), job.run_at, now, trace)).await;
+        }
+        let message = JobMessage { due: Some(job.run_at), ..job.message() };
+        self.scheduler.at(&Message::Job(message).encode(), job.id, job.run_at - AHEAD).await
+    }
+
+    /// Takes the message back that Scheduler would send for a job that will not run. If that fails it comes all the same, and does
+    /// nothing.
+    pub(crate) async fn recall(&self, job: &Job, now: Time) {
+        if !is_far(job, job.created_at()) || job.run_at - AHEAD <= now {
+            return;
+        }
+        if let Err(kept) = self.scheduler.cancel(job.id).await {
+            tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that will not run could not be taken from its schedule");
+        }
     }
 }

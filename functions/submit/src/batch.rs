@@ -27,7 +27,7 @@ use shared::{
 
 use crate::{
     App,
-    accept::Order,
+    accept::{Order, is_far},
     idempotency,
     job::{Repeat, UNDER_WAY, trace},
 };
@@ -209,7 +209,7 @@ impl App {
         for (n, place) in places.iter().enumerate() {
             let Place::New(order) = place else { continue };
             match order.rank(now) {
-                _ if order.job.run_at > now + Outgoing::LONGEST => far.push((n, order)),
+                _ if is_far(&order.job, now) => far.push((n, order)),
                 None => plain.push((n, order)),
                 Some(_) => ordered.push((n, order)),
             }

@@ -127,7 +127,11 @@ impl App {
             let ended = Ended { account: job.account, id: job.id, owner: me.clone() };
             self.queue.send(&Outgoing::soon(Message::Ended(ended), trace)).await?;
         }
-        Ok(self.jobs.cancel(job, lease, &me, now + retention, now).await?)
+        let cancelled = self.jobs.cancel(job, lease, &me, now + retention, now).await?;
+        if cancelled.is_some() {
+            self.recall(job, now).await;
+        }
+        Ok(cancelled)
     }
 
     async fn kind_to_retry(&self, job: &Job, now: Time) -> Result<Arc<CachedKind>, Failure> {

@@ -1,0 +1,152 @@
+//! Jobs that are due later: by the queue's delay, or by Scheduler.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::time::Time;
+use sim::{Answer, Client, Fault, JOBS, Plan, Stack};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+async fn submit(client: &Client, more: Value) -> Answer {
+    let mut body = json!({"kind": "echo", "payload": 1});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    client.send(Method::POST, "/v1/jobs", Some(body)).await
+}
+
+fn time(value: &Value) -> Time {
+    value.as_str().unwrap_or_else(|| panic!("{value}")).parse().unwrap()
+}
+
+/// How late a job began.
+fn lateness(job: &Value) -> Duration {
+    assert_eq!(job["status"], "completed", "{job}");
+    assert!(time(&job["started_at"]) >= time(&job["run_at"]), "early: {job}");
+    time(&job["started_at"]).since(time(&job["run_at"]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_delay_is_the_queues() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let before = stack.now();
+    let answer = submit(&tenant, json!({"delay_seconds": 600})).await;
+    assert_eq!(time(&answer.body["run_at"]), before + 10 * MINUTE);
+    assert_eq!((answer.header("retry-after"), stack.aws.schedules().len()), ("60", 0));
+    assert!(!stack.work(9 * MINUTE).await.emptied);
+    assert_eq!(tenant.job(answer.id()).await.body["status"], "queued");
+    assert!(stack.work(HOUR).await.emptied);
+    let job = tenant.job(answer.id()).await.body;
+    assert!(lateness(&job) < Duration::from_secs(2), "{job}");
+    assert_eq!(job["attempts"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn longer_ones_are_schedulers_and_start_to_the_second() {
+    for delay in [20 * MINUTE, 3 * DAY, 365 * DAY] {
+        let stack = Stack::new().await;
+        let tenant = stack.tenant();
+        let run_at = stack.now() + delay;
+        let by_delay = submit(&tenant, json!({"delay_seconds": delay.as_secs()})).await;
+        let by_time = submit(&tenant, json!({"run_at": run_at})).await;
+        assert_eq!((time(&by_delay.body["run_at"]), time(&by_time.body["run_at"])), (run_at, run_at));
+        let entries = stack.aws.schedules();
+        assert_eq!((entries.len(), stack.aws.messages(JOBS).len()), (2, 0));
+        let minute_before = (run_at - MINUTE).to_string();
+        assert!(
+            entries
+                .iter()
+                .all(|entry| entry["ScheduleExpression"] == format!("at({})", &minute_before[..19])),
+            "{entries:?}"
+        );
+        assert!(stack.work(delay + HOUR).await.emptied);
+        for answer in [by_delay, by_time] {
+            let job = tenant.job(answer.id()).await.body;
+            assert!(lateness(&job) < Duration::from_secs(2), "{job}");
+            assert_eq!(job["attempts"], 1);
+        }
+        assert!(stack.aws.schedules().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_job_leaves_nothing_behind() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    for seconds in [600, 3 * 24 * 3600] {
+        let id = submit(&tenant, json!({"delay_seconds": seconds})).await.id().to_owned();
+        let answer = tenant.send(Method::DELETE, &format!("/v1/jobs/{id}"), None).await;
+        assert_eq!((answer.status, &answer.body["status"]), (200, &json!("cancelled")));
+        assert!(stack.aws.schedules().is_empty());
+        assert!(stack.work(4 * DAY).await.emptied);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_that_cannot_be_are_told() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let now = stack.now();
+    for (bad, pointer) in [
+        (json!({"delay_seconds": 1, "run_at": now}), "/run_at"),
+        (json!({"delay_seconds": -1}), "/delay_seconds"),
+        (json!({"delay_seconds": 31_536_001}), "/delay_seconds"),
+        (json!({"delay_seconds": 1.5}), "/delay_seconds"),
+        (json!({"run_at": now + 366 * DAY}), "/run_at"),
+        (json!({"run_at": "tomorrow"}), "/run_at"),
+        (json!({"run_at": 7}), "/run_at"),
+    ] {
+        let answer = submit(&tenant, bad.clone()).await;
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["pointer"]),
+            (422, &json!(pointer)),
+            "{bad}: {answer:?}"
+        );
+    }
+    let passed = submit(&tenant, json!({"run_at": "2020-01-01T00:00:00Z"})).await;
+    assert_eq!(time(&passed.body["run_at"]), now);
+    stack.work(MINUTE).await;
+    assert_eq!(tenant.job(passed.id()).await.body["status"], "completed");
+}
+
+/// An outage of Scheduler is told, and leaves no job behind; a lost answer is no outage; a repeat makes no second entry.
+#[tokio::test(start_paused = true)]
+async fn a_202_means_that_scheduler_has_it() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    stack.aws.inject(Plan::always("CreateSchedule", Fault::Before));
+    let answer = submit(&tenant, json!({"delay_seconds": 3600})).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+    stack.aws.heal();
+    assert_eq!(tenant.get("/v1/jobs").await.body["items"], json!([]));
+
+    stack.aws.inject(Plan::only("CreateSchedule", 1, Fault::After));
+    let keyed = tenant.with("idempotency-key", "k");
+    let first = submit(&keyed, json!({"delay_seconds": 3600})).await;
+    assert_eq!((first.status, stack.aws.heal()), (202, 1));
+    let again = submit(&keyed, json!({"delay_seconds": 3600})).await;
+    assert_eq!((again.status, &again.body), (202, &first.body));
+    assert_eq!(stack.aws.schedules().len(), 1);
+    assert!(stack.work(2 * HOUR).await.emptied);
+    assert_eq!(tenant.job(first.id()).await.body["attempts"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_may_hold_jobs_of_every_distance() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let jobs: Vec<_> = [0, 60, 3600, 7200]
+        .map(|delay| json!({"kind": "echo", "payload": delay, "delay_seconds": delay}))
+        .into();
+    let answer = tenant.send(Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
+    assert_eq!(answer.status, 202);
+    assert_eq!((stack.aws.messages(JOBS).len(), stack.aws.schedules().len()), (2, 2));
+    assert!(stack.work(4 * HOUR).await.emptied);
+    for item in answer.body["items"].as_array().unwrap() {
+        let job = tenant.job(item["job"]["id"].as_str().unwrap()).await.body;
+        assert!(lateness(&job) < Duration::from_secs(2), "{job}");
+    }
+}
