@@ -20,6 +20,9 @@ pub struct Bootstrap {
     /// What the key may be used for, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "admin")]
     scopes: Vec<Scope>,
+    /// How many of the account's jobs may run at once, if that isn't to be what the stack says for all.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    max_running: Option<u32>,
 }
 
 impl Bootstrap {
@@ -32,6 +35,7 @@ impl Bootstrap {
         let accounts = AccountStore::new(Table::new(Clients::of(&config).dynamodb, self.table));
         let now = Clock::system().now();
         let account = Account::open(id::mint(now, rand::random()), self.account, rand::random(), now);
+        let account = Account { max_running: self.max_running, ..account };
         let key = ApiKey::mint(account.id, id::mint(now, rand::random()), rand::random());
         let record = KeyRecord::of(&key, "bootstrap", self.scopes.into_iter().collect(), now);
         accounts.put_account(&account).await?;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Held by tests whose jobs must not meet the kill; held alone around it.
-static KILLING: RwLock<()> = RwLock::const_new(());
+pub static KILLING: RwLock<()> = RwLock::const_new(());
 
 /// Keeps workers alive as long as it is held.
 pub async fn undisturbed() -> RwLockReadGuard<'static, ()> {
@@ -41,7 +41,7 @@ async fn a_worker_killed_in_mid_attempt_loses_nothing() {
 }
 
 /// Kills every worker of this stack with signal 9, and says how many there were.
-fn kill_workers() -> usize {
+pub fn kill_workers() -> usize {
     let port = format!(":{}", stack().endpoint.rsplit(':').next().unwrap().trim_end_matches('/'));
     let workers = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let process = entry.ok()?.path();

@@ -3,9 +3,11 @@
 //! `make test` starts one and names its `stack.json` in `TOLLGATE_STACK`; by hand, `make run` and
 //! `TOLLGATE_STACK=.local/stack.json cargo test -p tests --test e2e`.
 
+mod control;
 mod crash;
 mod dropin;
 mod jobs;
+mod order;
 mod records;
 mod schedules;
 mod stack;

@@ -17,6 +17,7 @@ pub struct Stack {
     pub tenant_key: String,
     pub tenant_account: String,
     pub endpoint: String,
+    pub queue_url: String,
     pub table: String,
     http: Client,
 }
@@ -51,6 +52,7 @@ pub fn stack() -> &'static Stack {
             tenant_key: text("tenant_key"),
             tenant_account: text("tenant_account"),
             endpoint: text("endpoint"),
+            queue_url: text("queue_url"),
             table: text("table"),
             http: Client::builder().timeout(Duration::from_secs(40)).build().unwrap(),
         }
@@ -138,6 +140,19 @@ impl Stack {
     pub async fn attempts(&self, id: &str) -> Vec<Value> {
         let answer = self.send(Method::GET, &format!("/v1/jobs/{id}/attempts"), &[], None).await;
         answer.body["items"].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone()
+    }
+
+    /// One call of the emulator's own Lambda API.
+    pub async fn emulator(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=x";
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.endpoint)).header("authorization", scope);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {answer:?}");
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null)
     }
 
     /// Clients of the emulator itself.

@@ -39,6 +39,25 @@ async fn a_batch_of_ten() {
     insta::assert_snapshot!("batch_of_ten", stack.aws.reset_ledger());
 }
 
+/// Each write of a job that is on an agenda costs one unit more, and its batch a query and a read of its own jobs.
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_ten_with_an_order() {
+    let stack = Stack::new().await;
+    stack.define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"})).await;
+    let tenant = stack.tenant();
+    tenant.submit("pile", json!(0)).await;
+    stack.work(MINUTE).await;
+    stack.aws.reset_ledger();
+    tenant.submit("pile", json!(0)).await;
+    insta::assert_snapshot!("submit_ordered", stack.aws.reset_ledger());
+    for n in 1..10 {
+        tenant.submit("pile", json!(n)).await;
+    }
+    stack.aws.reset_ledger();
+    stack.work(MINUTE).await;
+    insta::assert_snapshot!("batch_of_ten_ordered", stack.aws.reset_ledger());
+}
+
 /// No call of a job's way gets dearer when many wait: the units of one more are those of the first.
 #[tokio::test(start_paused = true)]
 async fn does_not_grow_with_what_waits() {
@@ -59,4 +78,31 @@ async fn does_not_grow_with_what_waits() {
     tenant.get("/v1/jobs?limit=20").await;
     let page = stack.aws.reset_ledger();
     assert!(page.read_units() <= 16.0, "a page of 20 of 600 jobs: {page}");
+}
+
+/// The same of jobs with an order: a batch's units are the same among 20 and among 800 that wait.
+#[tokio::test(start_paused = true)]
+async fn an_order_does_not_grow_with_what_waits() {
+    let mut costs = Vec::new();
+    for waiting in [20, 800] {
+        let stack = Stack::new().await;
+        stack
+            .define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "priority"}))
+            .await;
+        let tenant = stack.tenant();
+        for n in 0..waiting / 20 {
+            let jobs: Vec<_> =
+                (0..20).map(|m| json!({"kind": "pile", "payload": n, "priority": m % 10})).collect();
+            let answer = tenant.send(http::Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
+            assert_eq!(answer.status, 202);
+        }
+        let worker = stack.worker();
+        stack.aws.reset_ledger();
+        sim::EventSource::new(&stack.aws, sim::JOBS, 10)
+            .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+            .await;
+        let ledger = stack.aws.reset_ledger();
+        costs.push((ledger.calls(), ledger.write_units(), ledger.read_units()));
+    }
+    assert_eq!(costs[0], costs[1]);
 }

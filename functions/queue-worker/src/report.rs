@@ -171,6 +171,7 @@ fn record(kind: &Name, runs: &[&Run]) -> Record {
         .count("Completed", count(AttemptOutcome::Completed))
         .count("Failed", count(AttemptOutcome::Failed))
         .count("Retried", count(AttemptOutcome::Retried))
+        .count("Cancelled", count(AttemptOutcome::Cancelled))
         .metric("QueueWait", Unit::Milliseconds, firsts.map(|run| millis(run.waited)))
         .metric("RunTime", Unit::Milliseconds, runs.iter().map(|run| millis(run.ran)))
 }

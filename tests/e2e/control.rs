@@ -1,0 +1,60 @@
+//! Time and control over HTTP: delays, cancel, retry, callbacks.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    crash::undisturbed,
+    stack::{PATIENCE, stack},
+    target::{Act, Target},
+};
+
+#[tokio::test]
+async fn a_job_due_in_days_can_be_cancelled_and_its_entry_goes() {
+    let stack = stack();
+    let scheduler = stack.aws().scheduler;
+    for delay in [20 * 60, 3 * 24 * 3600] {
+        let body = json!({"kind": "echo", "payload": 1, "delay_seconds": delay});
+        let accepted = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await;
+        assert_eq!((accepted.status, &accepted.body["status"]), (202, &json!("queued")), "{accepted:?}");
+        assert!(accepted.body["run_at"].as_str() > accepted.body["created_at"].as_str());
+        let id = accepted.id();
+        let entry = async || scheduler.get_schedule().group_name("tollgate-delays").name(&id).send().await;
+        let kept = entry().await.unwrap();
+        assert!(kept.schedule_expression().unwrap().starts_with("at("), "{kept:?}");
+        let cancelled = stack.send(Method::DELETE, &format!("/v1/jobs/{id}"), &[], None).await;
+        assert_eq!((cancelled.status, &cancelled.body["status"]), (200, &json!("cancelled")));
+        assert!(entry().await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_short_delay_passes_and_the_end_is_told() {
+    let _quiet = undisturbed().await;
+    let stack = stack();
+    let mut receiver = Target::start(|_| Act::Echo).await;
+    let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 3, "callback_url": receiver.url});
+    let accepted = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await;
+    let job = stack.outcome(&accepted.id(), PATIENCE).await;
+    assert!(job["started_at"].as_str() >= job["run_at"].as_str(), "{job}");
+    receiver.until(1, PATIENCE).await;
+    let told: Value = serde_json::from_slice(&receiver.got()[0].body).unwrap();
+    assert_eq!(told, job);
+}
+
+#[tokio::test]
+async fn a_failed_job_is_tried_again_on_demand() {
+    let _quiet = undisturbed().await;
+    let stack = stack();
+    let target = Target::start(|nth| if nth == 1 { Act::Answer(400) } else { Act::Echo }).await;
+    stack.define("e2e-again", json!({"schema": {}, "target": {"type": "http", "url": target.url}})).await;
+    let id = stack.submit("e2e-again", json!("x")).await;
+    assert_eq!(stack.outcome(&id, PATIENCE).await["status"], "failed");
+    let retried = stack.send(Method::POST, &format!("/v1/jobs/{id}/retry"), &[], None).await;
+    assert_eq!((retried.status, &retried.body["attempts"]), (202, &json!(0)));
+    let job = stack.outcome(&id, PATIENCE).await;
+    assert_eq!(
+        (&job["status"], &job["result"], &job["attempts"]),
+        (&json!("completed"), &json!("x"), &json!(1))
+    );
+}

@@ -1,0 +1,125 @@
+//! Kinds with an order, on a real queue that has none.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    crash::{KILLING, kill_workers},
+    stack::{Stack, stack},
+};
+
+/// How many jobs; `LIFO_JOBS=1000` for the long version.
+fn number() -> usize {
+    std::env::var("LIFO_JOBS").map_or(60, |number| number.parse().unwrap())
+}
+
+/// The worker's end of the queue, which tests turn off and on; turned back as the template has it when it goes.
+struct Tap<'a> {
+    stack: &'a Stack,
+    id: String,
+}
+
+impl<'a> Tap<'a> {
+    async fn of(stack: &'a Stack) -> Self {
+        let all = stack.emulator(Method::GET, "/2015-03-31/event-source-mappings/", None).await;
+        let jobs = stack.queue_url.rsplit('/').next().unwrap();
+        let all = all["EventSourceMappings"].as_array().unwrap();
+        let mapping =
+            all.iter().find(|one| one["EventSourceArn"].as_str().unwrap().ends_with(&format!(":{jobs}")));
+        Self { stack, id: mapping.unwrap()["UUID"].as_str().unwrap().to_owned() }
+    }
+
+    async fn set(&self, change: Value) {
+        let path = format!("/2015-03-31/event-source-mappings/{}", self.id);
+        self.stack.emulator(Method::PUT, &path, Some(change)).await;
+    }
+
+    /// Nothing is delivered.
+    async fn off(&self) {
+        self.set(json!({"Enabled": false})).await;
+        // A poll that is under way still takes what it finds.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+
+    /// One message at a time.
+    async fn drip(&self) {
+        let worker = "/2017-10-31/functions/tollgate-queue-worker/concurrency";
+        self.stack.emulator(Method::PUT, worker, Some(json!({"ReservedConcurrentExecutions": 1}))).await;
+        self.set(json!({"Enabled": true, "BatchSize": 1})).await;
+    }
+
+    /// As the template has it.
+    async fn on(&self) {
+        let worker = "/2017-10-31/functions/tollgate-queue-worker/concurrency";
+        self.stack.emulator(Method::DELETE, worker, None).await;
+        self.set(json!({"Enabled": true, "BatchSize": 10})).await;
+    }
+}
+
+async fn hand_in(stack: &Stack, kind: &str, priorities: &[u8]) -> Vec<String> {
+    let mut ids = Vec::new();
+    for portion in priorities.chunks(100) {
+        let jobs: Vec<_> = portion
+            .iter()
+            .map(|priority| json!({"kind": kind, "payload": 1, "priority": priority}))
+            .collect();
+        let answer = stack.send(Method::POST, "/v1/jobs/batch", &[], Some(json!({"jobs": jobs}))).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let items = answer.body["items"].as_array().unwrap();
+        ids.extend(items.iter().map(|item| item["job"]["id"].as_str().unwrap().to_owned()));
+    }
+    ids
+}
+
+/// The jobs by when they began; each has to be completed.
+async fn began(stack: &Stack, ids: &[String]) -> Vec<String> {
+    let patience = Duration::from_secs(120) + Duration::from_millis(300) * u32::try_from(ids.len()).unwrap();
+    let mut times = Vec::new();
+    for id in ids {
+        let job = stack.outcome(id, patience).await;
+        assert_eq!(job["status"], "completed", "{job}");
+        times.push((job["started_at"].as_str().unwrap().to_owned(), id.clone()));
+    }
+    times.sort();
+    times.into_iter().map(|(_, id)| id).collect()
+}
+
+#[tokio::test]
+async fn one_at_a_time_they_run_in_order_without_exception() {
+    let _alone = KILLING.write().await;
+    let stack = stack();
+    let tap = Tap::of(stack).await;
+    stack.define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"})).await;
+    stack
+        .define("e2e-priority", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "priority"}))
+        .await;
+    tap.off().await;
+    let lifo = hand_in(stack, "e2e-lifo", &vec![0; number()]).await;
+    let priorities: Vec<u8> = (0..number()).map(|n| u8::try_from(n * 7 % 10).unwrap()).collect();
+    let priority = hand_in(stack, "e2e-priority", &priorities).await;
+    tap.drip().await;
+    let (lifo_began, priority_began) = (began(stack, &lifo).await, began(stack, &priority).await);
+    tap.on().await;
+    assert_eq!(lifo_began, lifo.into_iter().rev().collect::<Vec<_>>());
+    let mut expected: Vec<_> = priorities.into_iter().zip(priority).collect();
+    expected.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    assert_eq!(priority_began, expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
+}
+
+/// With many at once, and with workers killed among them, none is lost. What a killed one held comes back after the visibility time-out.
+#[tokio::test]
+async fn killed_workers_lose_none() {
+    let stack = stack();
+    let ids = {
+        let _alone = KILLING.write().await;
+        stack.define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"})).await;
+        let mut ids = hand_in(stack, "e2e-lifo", &[0; 100]).await;
+        kill_workers();
+        ids.extend(hand_in(stack, "e2e-lifo", &[0; 100]).await);
+        kill_workers();
+        ids
+    };
+    began(stack, &ids).await;
+}
