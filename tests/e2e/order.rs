@@ -114,7 +114,9 @@ async fn killed_workers_lose_none() {
     let stack = stack();
     let ids = {
         let _alone = KILLING.write().await;
-        stack.define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"})).await;
+        stack
+            .define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
+            .await;
         let mut ids = hand_in(stack, "e2e-lifo", &[0; 100]).await;
         kill_workers();
         ids.extend(hand_in(stack, "e2e-lifo", &[0; 100]).await);

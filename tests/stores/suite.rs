@@ -11,7 +11,7 @@ use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
     aws::{
         AccountStore, Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore,
-        JobStore, KindStore, PaceStore, ScheduleStore, Table,
+        JobStore, KindStore, Listing, PaceStore, ScheduleStore, Table,
     },
     id::{self, AccountId, JobId},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal, Status},
@@ -30,6 +30,7 @@ macro_rules! for_each {
             a_job_is_put_claimed_and_completed,
             a_held_job_is_not_claimed_again_before_its_lease_ends,
             a_job_that_waits_is_not_claimed_before_it_is_due,
+            a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be,
             a_job_without_attempts_left_is_given_up,
             the_same_call_twice_changes_nothing,
             only_an_untouched_job_is_taken_back,
@@ -146,7 +147,7 @@ pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
     let job = put(&jobs, "1").await;
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
-    let ending = Ending::Queued { attempt: failure(1, t), due_at: t + MINUTE };
+    let ending = Ending::Queued { attempt: failure(1, t), due_at: t + MINUTE, listed: false };
     assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
     let waiting = find(&jobs, &job).await;
     assert_eq!((waiting.status, waiting.next_attempt_at), (Status::Queued, Some(t + MINUTE)));
@@ -157,6 +158,29 @@ pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
     assert_eq!(refused(&jobs, &job, t).await, Refusal::NotYet(t + MINUTE));
     let again = claimed(&jobs, &job, "me again", t + MINUTE).await;
     assert_eq!((again.job.attempts, again.job.started_at, again.job.next_attempt_at), (2, Some(t), None));
+}
+
+pub async fn a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, "1").await;
+    let rank = Discipline::Lifo.rank(job.id, 0).unwrap();
+    let listing = Listing::new(job.account, &job.kind, rank);
+    let mut t = now();
+    for (number, listed) in [(1, true), (2, false)] {
+        let claim = jobs.claim(job.account, job.id, "me", t, t + MINUTE, Some(&listing)).await.unwrap();
+        let Claim::Claimed(held) = claim else { panic!("{claim:?}") };
+        let due_at = t + 2 * MINUTE;
+        let ending = Ending::Queued { attempt: failure(number, t), due_at, listed };
+        assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
+        // Whoever saw it before it was taken comes too late to list it.
+        jobs.list(job.account, job.id, &listing, t).await.unwrap();
+        let entries = jobs.agenda(job.account, &job.kind, 1, t).await.unwrap();
+        let shown: Vec<_> = entries.iter().map(|entry| (entry.id, entry.due_at)).collect();
+        assert_eq!(shown, if listed { vec![(job.id, due_at)] } else { Vec::new() });
+        t = due_at;
+    }
+    jobs.list(job.account, job.id, &listing, t).await.unwrap();
+    assert_eq!(jobs.agenda(job.account, &job.kind, 1, t).await.unwrap().len(), 1);
 }
 
 pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
@@ -237,7 +261,7 @@ pub async fn a_long_history_stays_bounded(table: Table) {
     let t = now();
     for number in 1..=25 {
         let held = claimed(&jobs, &job, &number.to_string(), t).await;
-        let ending = Ending::Queued { attempt: failure(number, t), due_at: t };
+        let ending = Ending::Queued { attempt: failure(number, t), due_at: t, listed: false };
         assert_eq!(jobs.end(&held.job, &number.to_string(), ending, t).await.unwrap(), Ended::Yes);
     }
     let numbers: Vec<_> = find(&jobs, &job).await.history.iter().map(|attempt| attempt.number).collect();

@@ -86,7 +86,8 @@ impl Worker {
         let held = match held {
             Ok(Hold::Held(held)) => *held,
             Ok(Hold::Not(report)) => return report,
-            Ok(Hold::Elsewhere) => return idle(task.message, task.delivery, self.clock.now()),
+            // Others were quicker with all that it saw, and what it didn't see may have become due meanwhile.
+            Ok(Hold::Elsewhere) => return idle(task.message, true, task.delivery, self.clock.now()),
             Err(error) => {
                 let JobMessage { account, id, .. } = task.message;
                 tracing::error!(request.id = task.invocation.request, %account, job = %id, cause = %error, "job could not be claimed");

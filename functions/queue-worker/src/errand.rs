@@ -62,18 +62,19 @@ impl Agenda {
 /// The most that workers spread out over an agenda.
 const WIDEST: usize = 64;
 
-/// A message that has to wait for one of its account's slots: anything up to a ceiling that doubles each time, a minute at most, so that
+/// A message that has to wait for one of its account's slots: anything up to a ceiling that doubles each time, half a minute at most, so that
 /// a long line doesn't ask all the time and a short one isn't kept waiting.
 pub fn wait_for_slot(message: &JobMessage, delivery: &Delivery, now: Time) -> Report {
-    let ceiling = 60.0f64.min(2.0f64.powi(i32::from(message.looks) + 1));
+    let ceiling = 30.0f64.min(2.0f64.powi(i32::from(message.looks) + 1));
     let pause = Duration::from_secs_f64((ceiling * rand::random::<f64>()).ceil().max(1.0));
-    let looks = (message.looks + 1).min(5);
+    // Waiting isn't looking: what is let in has a look left, however long it waited.
+    let looks = (message.looks + 1).min(agenda::LOOKS - 1);
     again(JobMessage { looks, ..message.clone() }, now + pause, delivery, now)
 }
 
-/// A permit that found nothing looks again later, or has looked often enough.
-pub fn idle(message: &JobMessage, delivery: &Delivery, now: Time) -> Report {
-    match agenda::look_again(message.looks) {
+/// A permit that found nothing to run looks again later, or has looked often enough.
+pub fn idle(message: &JobMessage, in_sight: bool, delivery: &Delivery, now: Time) -> Report {
+    match agenda::look_again(message.looks, in_sight) {
         Some(pause) => {
             again(JobMessage { looks: message.looks + 1, ..message.clone() }, now + pause, delivery, now)
         }
@@ -226,7 +227,7 @@ impl Worker {
         let what = plan.errands.into_iter().zip(jobs).map(|(errand, (_, message, delivery))| match errand {
             agenda::Errand::Run(id) => What::Best(id, agenda.clone()),
             agenda::Errand::Wait(until) => What::Nothing(again((*message).clone(), until, delivery, now)),
-            agenda::Errand::Idle => What::Nothing(idle(message, delivery, now)),
+            agenda::Errand::Idle { in_sight } => What::Nothing(idle(message, in_sight, delivery, now)),
         });
         Ok(what.collect())
     }

@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 use shared::{
-    aws::{self, CachedKind, Ended, Ending, Outgoing},
-    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
+    aws::{self, Ended, Ending, Outgoing},
+    job::{Attempt, AttemptOutcome, ErrorCode, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
     kind::KindSpec,
     time::Time,
 };
@@ -17,12 +17,11 @@ use crate::{
 impl Worker {
     pub(crate) async fn settle(&self, held: Held, outcome: Outcome, task: Task<'_>) -> Report {
         let now = self.clock.now();
-        let job = &held.claimed.job;
-        let decided = decide(job, held.kind.as_deref(), outcome, now, rand::random());
+        let decided = decide(&held, outcome, now, rand::random());
         match self.conclude(&held, decided, task).await {
             Ok((Ended::CancelRequested, _)) => {
                 // Asked for while the attempt ran, and it is not to be tried again.
-                let decided = decide(job, held.kind.as_deref(), Outcome::Cancel, now, 0.0);
+                let decided = decide(&held, Outcome::Cancel, now, 0.0);
                 match self.conclude(&held, decided, task).await {
                     Ok((_, report)) => report,
                     Err(error) => self.unrecorded(&held, &error, task),
@@ -97,8 +96,9 @@ struct Decided {
 }
 
 /// Pure: what an attempt's outcome means for its job at `now`. `random` in `[0, 1)` spreads retries.
-fn decide(job: &Job, kind: Option<&CachedKind>, outcome: Outcome, now: Time, random: f64) -> Decided {
-    let spec = kind.map(|kind| &kind.kind.spec);
+fn decide(held: &Held, outcome: Outcome, now: Time, random: f64) -> Decided {
+    let job = &held.claimed.job;
+    let spec = held.kind.as_deref().map(|kind| &kind.kind.spec);
     let expires_at = now + spec.map_or(KindSpec::DEFAULT_RETENTION, KindSpec::retention);
     let policy = spec.map_or_else(RetryPolicy::default, |spec| spec.retry);
     let attempt = |outcome, http_status, error| Attempt {
@@ -142,13 +142,16 @@ fn decide(job: &Job, kind: Option<&CachedKind>, outcome: Outcome, now: Time, ran
         }
         Outcome::Retry { after, error, http_status } => {
             let delay = after.map_or_else(|| policy.delay(job.attempts, random), |asked| policy.obey(asked));
+            let due_at = now + delay;
             Decided {
                 outcome: AttemptOutcome::Retried,
                 code: Some(error.code),
-                due: Some(now + delay),
+                due: Some(due_at),
                 ending: Ending::Queued {
                     attempt: attempt(AttemptOutcome::Retried, http_status, error),
-                    due_at: now + delay,
+                    due_at,
+                    // Its message may come before this is written, and then be used for another job: others have to find this one.
+                    listed: held.listed && due_at < held.lease_until,
                 },
             }
         }

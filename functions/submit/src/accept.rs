@@ -16,7 +16,7 @@ use shared::{
     time::Time,
 };
 
-use crate::App;
+use crate::{App, job::UNDER_WAY};
 
 /// A job that is to be made.
 #[derive(Debug)]
@@ -53,10 +53,11 @@ impl Order {
         Self { job: Job { id, run_at, expires_at, kept_until, ..self.job }, ..self }
     }
 
-    /// Where it is on its kind's agenda, if that has one and the job is due at `now`.
+    /// Where it is on its kind's agenda, if that has one and the job is due while its request is answered at `now`: its message may come
+    /// before its row is written, and its permit then be used for another.
     pub fn rank(&self, now: Time) -> Option<Rank> {
         let rank = self.kind.kind.spec.discipline.rank(self.job.id, self.job.priority);
-        rank.filter(|_| self.job.run_at <= now)
+        rank.filter(|_| self.job.run_at <= now + UNDER_WAY)
     }
 }
 

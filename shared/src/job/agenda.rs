@@ -7,7 +7,9 @@
 //! What is *not* on the agenda: a job that waits for its time, be it its first or a retry. Its own message comes when it is due; then
 //! it is either run, or listed for another permit to find. So nobody reads through jobs that can't be run yet.
 //!
-//! What *is* on it: jobs that are due, and jobs that run, due when their lease ends: a killed worker's job is found again.
+//! What *is* on it: jobs that are due, and jobs that run, due when their lease ends: a killed worker's job is found again. And those
+//! that wait so shortly that their message, which is sent first, may come before their row is written. Such a message sees a job that
+//! still runs, or isn't there, and is used for another.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -48,7 +50,10 @@ pub enum Errand {
     /// It has to come back then.
     Wait(Time),
     /// Nothing is due.
-    Idle,
+    Idle {
+        /// Whether there are jobs all the same: they run, or wait.
+        in_sight: bool,
+    },
 }
 
 /// What a batch's permits of one account and kind are used for.
@@ -102,18 +107,29 @@ pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time, spread: usize
     let mut errand = |(id, state): &(JobId, Own)| match state {
         Own::NotBefore(until) => Errand::Wait(*until),
         _ if own.contains(id) && taken.insert(*id) => Errand::Run(*id),
-        _ => others.next().map_or(Errand::Idle, Errand::Run),
+        _ => others.next().map_or(Errand::Idle { in_sight: !agenda.is_empty() }, Errand::Run),
     };
     let errands = permits.iter().map(&mut errand).collect();
     Plan { errands, reserve, unlisted }
 }
 
-/// How long a permit waits that found nothing, before it looks again; after the last it is dropped. The agenda may be a moment behind,
-/// and a job that runs may come back.
+const PAUSES: [u64; 5] = [1, 5, 30, 120, 600];
+
+/// How often a permit looks again that finds nothing at all.
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+pub const LOOKS: u8 = PAUSES.len() as u8;
+
+/// How often one looks again that always sees jobs, and never gets one: for a day. It may be one too many, as every cancelled job
+/// leaves one, and would otherwise never go from a kind that is never idle.
+const MOST: u8 = 150;
+
+/// How long a permit waits that found no job to run, before it looks again; after the last look it is dropped. The agenda may be a moment
+/// behind. As long as jobs are `in_sight`, the permit may be the only one that is left for one of them: when its attempt is to be
+/// repeated and its message was quicker than the row that says so, or when its worker dies.
 #[must_use]
-pub fn look_again(looks: u8) -> Option<Duration> {
-    const PAUSES: [u64; 5] = [1, 5, 30, 120, 600];
-    PAUSES.get(usize::from(looks)).copied().map(Duration::from_secs)
+pub fn look_again(looks: u8, in_sight: bool) -> Option<Duration> {
+    let last = PAUSES.last().filter(|_| in_sight && looks < MOST);
+    PAUSES.get(usize::from(looks)).or(last).copied().map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -168,6 +184,17 @@ mod tests {
         assert_eq!(firsts.collect::<Vec<_>>(), expected);
     }
 
+    #[test]
+    fn a_permit_that_finds_nothing_is_kept_for_a_day_if_it_sees_jobs() {
+        let in_sight = |agenda: &[Entry]| plan(&[(id(9), Own::Elsewhere)], agenda, NOW, 1, 0).errands;
+        assert_eq!(in_sight(&[]), [Errand::Idle { in_sight: false }]);
+        assert_eq!(in_sight(&[entry(5, 2000)]), [Errand::Idle { in_sight: true }]);
+        let waits =
+            |in_sight| (0..=u8::MAX).map_while(move |looks| look_again(looks, in_sight)).sum::<Duration>();
+        assert_eq!(waits(false), Duration::from_secs(756));
+        assert!((Duration::from_secs(23 * 3600)..Duration::from_secs(25 * 3600)).contains(&waits(true)));
+    }
+
     proptest! {
         #[test]
         fn every_due_job_is_used_once_at_most(
@@ -187,7 +214,7 @@ mod tests {
             let run: Vec<_> = plan.errands.iter().filter_map(|errand| match errand { Errand::Run(id) => Some(*id), _ => None }).collect();
             let all: BTreeSet<_> = run.iter().chain(&plan.reserve).copied().collect();
             prop_assert_eq!(all.len(), run.len() + plan.reserve.len());
-            let idle = plan.errands.contains(&Errand::Idle);
+            let idle = plan.errands.iter().any(|errand| matches!(errand, Errand::Idle { .. }));
             prop_assert!(!idle || plan.reserve.is_empty());
             for (permit, errand) in permits.iter().zip(&plan.errands) {
                 if let (id, Own::Ready { listed: false, .. }) = permit {

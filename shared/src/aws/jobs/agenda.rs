@@ -7,7 +7,7 @@ use crate::{
     aws::{
         Error,
         key::{AGENDA, Key},
-        table::{Conditional, Item, Update, millis, text},
+        table::{Conditional, Item, Update, millis, number, text},
     },
     id::{AccountId, JobId},
     job::{
@@ -101,7 +101,7 @@ impl JobStore {
         Ok(own.map(|own| own.unwrap_or(Own::Elsewhere)).collect())
     }
 
-    /// Lists a job that waits, from now on due for any permit; one that was taken in the meantime stays as it is.
+    /// Lists a job that is due, for any permit; one that was taken in the meantime stays as it is, also if it waits again.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -114,12 +114,15 @@ impl JobStore {
     ) -> Result<(), Error> {
         let update = Update {
             expression: "SET agenda = :agenda, #rank = :rank, due_at = :now".into(),
-            condition: Some("#status = :queued AND attribute_not_exists(agenda)"),
+            condition: Some(
+                "#status = :queued AND attribute_not_exists(agenda) AND (attribute_not_exists(due_at) OR due_at <= :early)",
+            ),
             names: vec![("#status", "status"), ("#rank", "rank")],
             values: vec![
                 (":agenda", text(&listing.agenda)),
                 (":rank", text(listing.rank.as_str())),
                 (":now", millis(now)),
+                (":early", number(now.millis() + EARLY_MS)),
                 (":queued", text(Status::Queued.as_str())),
             ],
             returns: None,

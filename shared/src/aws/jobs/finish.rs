@@ -43,6 +43,8 @@ pub enum Ending {
         attempt: Attempt,
         /// Not before this.
         due_at: Time,
+        /// Whether it stays on its kind's agenda while it waits.
+        listed: bool,
     },
 }
 
@@ -59,6 +61,8 @@ pub enum Ended {
 
 /// Only the holder of the latest claim may end an attempt.
 const HELD_BY_ME: &str = "#status = :running AND #owner = :me";
+/// What puts a job on its kind's agenda.
+const LISTING: &[&str] = &["agenda", "#rank"];
 /// A job whose cancellation was asked for doesn't wait for another attempt.
 const TO_GO_ON: &str = "#status = :running AND #owner = :me AND attribute_not_exists(cancel_requested)";
 const NAMES: &[(&str, &str)] = &[
@@ -91,7 +95,10 @@ impl JobStore {
                 change.finish(Status::Cancelled, job.kept_until, expires_at);
                 change.attempt(&attempt, job)?;
             }
-            Ending::Queued { attempt, due_at } => {
+            Ending::Queued { attempt, due_at, listed } => {
+                if listed {
+                    change.remove.retain(|name| !LISTING.contains(name));
+                }
                 change.set("#status = :status", ":status", text(Status::Queued.as_str()));
                 change.set("due_at = :due", ":due", millis(due_at));
                 change.keep(job.kept_until, Timing::unfinished_expiry(due_at));
@@ -207,8 +214,8 @@ pub(super) struct Change {
 
 impl Change {
     pub fn new(now: Time) -> Self {
-        // Whatever it comes to, the job leaves the agenda.
-        Self { now, set: Vec::new(), remove: vec!["lease_until", "agenda", "#rank"], values: Vec::new() }
+        // Whatever it comes to, as a rule the job leaves the agenda.
+        Self { now, set: Vec::new(), remove: [&["lease_until"], LISTING].concat(), values: Vec::new() }
     }
 
     pub fn set(&mut self, clause: &'static str, name: &'static str, value: AttributeValue) {
