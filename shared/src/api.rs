@@ -15,7 +15,7 @@ pub use batch::{BatchBody, BatchItem, BatchRequest};
 pub use cursor::{BadCursor, Cursor};
 pub use description::openapi;
 pub use dropin::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};
-pub use job::{Attempts, JobBody, JobRequest, Links};
+pub use job::{Attempts, JobBody, JobRequest, Links, Start};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
 pub use responses::{AnyProblem, BodyProblem, TextProblem};

@@ -1,7 +1,8 @@
 //! Kinds with an order, on a real queue that has none.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures::FutureExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ fn number() -> usize {
     std::env::var("LIFO_JOBS").map_or(60, |number| number.parse().unwrap())
 }
 
-/// The worker's end of the queue, which tests turn off and on; turned back as the template has it when it goes.
+/// The worker's end of the queue, which tests turn off and on.
 struct Tap<'a> {
     stack: &'a Stack,
     id: String,
@@ -100,8 +101,11 @@ async fn one_at_a_time_they_run_in_order_without_exception() {
     let priorities: Vec<u8> = (0..number()).map(|n| u8::try_from(n * 7 % 10).unwrap()).collect();
     let priority = hand_in(stack, "e2e-priority", &priorities).await;
     tap.drip().await;
-    let (lifo_began, priority_began) = (began(stack, &lifo).await, began(stack, &priority).await);
+    let ran = async { (began(stack, &lifo).await, began(stack, &priority).await) };
+    // Whatever comes of it, the tests after this one want the worker as it was.
+    let ran = AssertUnwindSafe(ran).catch_unwind().await;
     tap.on().await;
+    let (lifo_began, priority_began) = ran.unwrap();
     assert_eq!(lifo_began, lifo.into_iter().rev().collect::<Vec<_>>());
     let mut expected: Vec<_> = priorities.into_iter().zip(priority).collect();
     expected.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -118,9 +122,10 @@ async fn killed_workers_lose_none() {
             .define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
             .await;
         let mut ids = hand_in(stack, "e2e-lifo", &[0; 100]).await;
-        kill_workers();
+        let mut killed = kill_workers();
         ids.extend(hand_in(stack, "e2e-lifo", &[0; 100]).await);
-        kill_workers();
+        killed += kill_workers();
+        assert!(killed > 0, "no worker's process was found");
         ids
     };
     began(stack, &ids).await;

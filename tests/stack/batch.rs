@@ -34,15 +34,17 @@ async fn all_completed(client: &Client, ids: &[String]) -> bool {
 async fn a_hundred_jobs_take_four_writes_and_ten_sends() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    tenant.submit("echo", json!(0)).await;
+    tenant.get("/v1/kinds/echo").await;
     stack.aws.reset_ledger();
     let answer = send(&tenant, echoes(100)).await;
     assert_eq!(answer.status, 202);
     insta::assert_snapshot!(stack.aws.reset_ledger(), @"
     operation         calls  messages  read  write
+    BatchGetItem          1         0     1      0
     BatchWriteItem        4         0     0    100
+    GetItem               1         0     1      0
     SendMessageBatch     10       100     0      0
-    total                14       100     0    100
+    total                16       100     2    100
     ");
     let ids = ids(&answer);
     assert_eq!(ids.len(), 100);
@@ -132,6 +134,42 @@ async fn a_batch_can_be_repeated_as_a_whole() {
     assert_eq!((other.status, other.slug()), (422, "idempotency-key-reused"));
     let list = tenant.get("/v1/jobs?limit=100").await.body;
     assert_eq!(list["items"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_job_for_another_account_is_refused_alone() {
+    let stack = Stack::new().await;
+    let mut jobs = echoes(2);
+    jobs[1]["account"] = json!("acc_01kagzwy00e40r2081040g2081");
+    let answer = send(&stack.tenant(), jobs).await;
+    let items = answer.body["items"].as_array().unwrap();
+    assert_eq!((answer.status, &items[0]["status"], &items[1]["status"]), (202, &json!(202), &json!(403)));
+}
+
+/// The first request dies after its record. Two repeats at once complete it, and neither undoes what became of a job meanwhile.
+#[tokio::test(start_paused = true)]
+async fn repeats_that_complete_a_batch_undo_nothing() {
+    let stack = Stack::new().await;
+    let first = stack.tenant().with("idempotency-key", "b");
+    let switch = sim::KillSwitch::after(3);
+    assert!(sim::run_until_killed(send(&first, echoes(30)), &switch).await.is_none());
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let slow = async {
+        stack.aws.inject(Plan::only("PutItem", 5, Fault::Delay(Duration::from_secs(1))));
+        send(&stack.tenant().with("idempotency-key", "b"), echoes(30)).await
+    };
+    let quick = async {
+        let answer = send(&stack.tenant().with("idempotency-key", "b"), echoes(30)).await;
+        stack.work(HOUR).await;
+        answer
+    };
+    let (slow, quick) = tokio::join!(slow, quick);
+    assert_eq!((ids(&slow), ids(&quick).len()), (ids(&quick), 30));
+    stack.work(HOUR).await;
+    for id in ids(&quick) {
+        let job = stack.tenant().job(&id).await.body;
+        assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(1)));
+    }
 }
 
 /// Every call fails in turn; the client repeats until all is accepted, and no job is made twice.

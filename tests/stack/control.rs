@@ -119,7 +119,7 @@ async fn a_request_outlives_the_worker_that_should_have_seen_it() {
 }
 
 async fn failed(stack: &Stack, discipline: &str) -> String {
-    let spec = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline, "retry": {"max_attempts": 1}});
+    let spec = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
     stack.define("fragile", spec).await;
     // Too large a result fails, and needs no target of its own.
     let id = stack.tenant().submit("fragile", json!("x".repeat(70_000))).await.id().to_owned();
@@ -134,19 +134,35 @@ async fn a_failed_job_starts_anew() {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
         let id = failed(&stack, discipline).await;
-        // Six days: its payload, which has an item of its own, must still be there, and it must be shown.
+        // Twenty days later it is still shown, and its payload, which has an item of its own, still there.
+        tokio::time::sleep(20 * 24 * HOUR).await;
+        stack.aws.sweep_ttl();
+        let before = tenant.job(&id).await;
         let answer = retry(&tenant, &id).await;
         assert_eq!(
             (answer.status, &answer.body["status"], &answer.body["attempts"]),
             (202, &json!("queued"), &json!(0))
         );
         assert_eq!((&answer.body["error"], &answer.body["finished_at"]), (&Value::Null, &Value::Null));
+        assert_ne!(tenant.job(&id).await.header("etag"), before.header("etag"));
         assert_eq!(retry(&tenant, &id).await.status, 202, "a repeat sends the message again, and no more");
         assert!(stack.work(HOUR).await.emptied);
         let job = tenant.job(&id).await.body;
         assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)), "{discipline}");
         assert!(job["started_at"].as_str() >= answer.body["run_at"].as_str());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_put_back_is_news() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let fresh = tenant.job(&id).await.header("etag").to_owned();
+    cancel(&tenant, &id).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    retry(&tenant, &id).await;
+    assert_eq!(tenant.with("if-none-match", &fresh).job(&id).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -134,6 +134,27 @@ async fn a_202_means_that_scheduler_has_it() {
     assert_eq!(tenant.job(first.id()).await.body["attempts"], 1);
 }
 
+/// The first request dies after its record; the repeat half an hour later keeps the time that was asked for.
+#[tokio::test(start_paused = true)]
+async fn a_resumed_request_keeps_its_time() {
+    let stack = Stack::new().await;
+    let run_at = stack.now() + HOUR;
+    for (path, body) in [
+        ("/v1/jobs", json!({"kind": "echo", "payload": 1, "run_at": run_at})),
+        ("/v1/jobs/batch", json!({"jobs": [{"kind": "echo", "payload": 1, "run_at": run_at}]})),
+    ] {
+        let tenant = stack.tenant().with("idempotency-key", path);
+        let switch = sim::KillSwitch::after(3);
+        let first = tenant.send(Method::POST, path, Some(body.clone()));
+        assert!(sim::run_until_killed(first, &switch).await.is_none(), "the key, the kind and the record");
+        tokio::time::sleep(20 * MINUTE).await;
+        let answer = tenant.send(Method::POST, path, Some(body)).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let job = answer.body.pointer("/items/0/job").unwrap_or(&answer.body);
+        assert_eq!(time(&job["run_at"]), run_at, "{path}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_batch_may_hold_jobs_of_every_distance() {
     let stack = Stack::new().await;

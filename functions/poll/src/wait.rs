@@ -25,8 +25,9 @@ impl ETag {
     /// Everything that can change in a job's answer changes at least one of these.
     pub fn of(job: &Job) -> Self {
         let cancel = if job.cancel_requested { "c" } else { "" };
-        let moment =
-            job.finished_at.or(job.next_attempt_at).or(job.attempt_started_at).map_or(0, |at| at.millis());
+        let moment = job.finished_at.or(job.next_attempt_at).or(job.attempt_started_at);
+        // Of a job that waits for its first attempt it is when that is due: put back by a retry, it is due anew.
+        let moment = moment.unwrap_or(job.run_at).millis();
         Self(format!("W/\"{}-{}-{moment:x}{cancel}\"", job.status, job.attempts))
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use shared::{
-    api::JobRequest,
+    api::{JobRequest, Start},
     aws::{self, CachedKind, Outgoing, Unfit},
     gate::{Caller, Failure},
     id::{self, AccountId, JobId},
@@ -25,6 +25,8 @@ pub struct Order {
     pub job: Job,
     /// What its target is to get.
     pub payload: Payload,
+    /// When it is to be run.
+    pub start: Start,
     /// What it is.
     pub kind: Arc<CachedKind>,
     /// Its client's trace.
@@ -40,15 +42,22 @@ impl Order {
         kind: Arc<CachedKind>,
         trace: Option<Traceparent>,
     ) -> Self {
-        let run_at = wanted.run_at(id::time_of(&id));
+        let start = wanted.start();
+        let run_at = start.due(id::time_of(&id));
         let job = Job::waiting(id, account, wanted.kind, kind.kind.spec.retry.max_attempts, run_at);
         let (priority, callback_url, metadata) = (wanted.priority, wanted.callback_url, wanted.metadata);
-        Self { job: Job { priority, callback_url, metadata, ..job }, payload: wanted.payload, kind, trace }
+        Self {
+            job: Job { priority, callback_url, metadata, ..job },
+            payload: wanted.payload,
+            start,
+            kind,
+            trace,
+        }
     }
 
     /// The same under another id and with that one's time, kept for as long as a repeated request may ask for it.
     pub fn renamed(self, id: JobId, kept_until: Option<Time>) -> Self {
-        let run_at = id::time_of(&id) + self.job.run_at.since(self.job.created_at());
+        let run_at = self.start.due(id::time_of(&id));
         let expires_at = Timing::unfinished_expiry(run_at);
         Self { job: Job { id, run_at, expires_at, kept_until, ..self.job }, ..self }
     }

@@ -1,7 +1,7 @@
 //! `POST /v1/jobs/batch`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -20,6 +20,7 @@ use shared::{
     id::{self, AccountId, JobId},
     job::{Job, Payload},
     kind::Rank,
+    name::Name,
     schema::Violation,
     telemetry::{Record, Traceparent},
     time::Time,
@@ -63,19 +64,20 @@ pub async fn submit(
     query.end()?;
     let key = idempotency::key(&headers)?;
     let now = app.clock.now();
+    app.look_up(&json["jobs"], now).await;
     let asked = jobs.iter().zip(json["jobs"].as_array().into_iter().flatten()).enumerate();
     let asked = asked.map(|(n, (raw, json))| app.asked(&caller, n, raw.get(), json, trace(&headers), now));
     let asked = try_join_all(asked).await?;
 
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs/batch", &json) });
     let (places, replayed) = app.place(&caller, asked, repeat.as_ref(), now).await?;
-    let made = app.make_all(&places, repeat.is_some(), now).await;
+    let made = app.make_all(&places, repeat.is_some(), replayed, now).await;
     let items = places.into_iter().zip(made).map(|(place, made)| match place {
         Place::New(Order { job, .. }) | Place::Made(job) if made => {
             BatchItem::accepted(JobBody::from(job.as_accepted()))
         }
         Place::New(_) | Place::Made(_) => BatchItem::refused(Problem::Unavailable.body(&request)),
-        Place::Refused(violations) => BatchItem::refused(Problem::InvalidBody(violations).body(&request)),
+        Place::Refused(problem) => BatchItem::refused(problem.body(&request)),
     });
     let items: Vec<_> = items.collect();
     if items.iter().all(|item| item.status == Problem::Unavailable.status()) {
@@ -91,7 +93,7 @@ pub async fn submit(
 /// One job of a batch as it was asked for, and for whom.
 struct Asked {
     account: AccountId,
-    order: Result<Order, Vec<Violation>>,
+    order: Result<Order, Problem>,
 }
 
 /// What is to become of one job of a batch.
@@ -100,11 +102,19 @@ enum Place {
     New(Order),
     /// It was made by an earlier request.
     Made(Job),
-    /// It breaks the contract.
-    Refused(Vec<Violation>),
+    /// It is none, and this is why.
+    Refused(Problem),
 }
 
 impl App {
+    /// Reads the kinds that a batch names once, into the store's cache, before its jobs ask for them side by side.
+    async fn look_up(&self, jobs: &Value, now: Time) {
+        let named =
+            jobs.as_array().into_iter().flatten().filter_map(|job| job["kind"].as_str()?.parse().ok());
+        let kinds: BTreeSet<Name> = named.collect();
+        join_all(kinds.iter().map(|kind| self.kinds.cached(kind, now))).await;
+    }
+
     /// The `n`-th job of a batch, or everything that is wrong with it.
     async fn asked(
         &self,
@@ -116,23 +126,27 @@ impl App {
         now: Time,
     ) -> Result<Asked, Failure> {
         let prefix = format!("/jobs/{n}");
-        let refused = |violations| Ok(Asked { account: caller.account(), order: Err(violations) });
+        let refused = |problem| Ok(Asked { account: caller.account(), order: Err(problem) });
+        let invalid = |violations| refused(Problem::InvalidBody(violations));
         let broken = JobRequest::schema().violations(json, &prefix);
         if !broken.is_empty() {
-            return refused(broken);
+            return invalid(broken);
         }
         let Ok(wanted) = serde_json::from_str::<JobRequest>(raw) else {
-            return refused(vec![Violation::new(
+            return invalid(vec![Violation::new(
                 prefix,
                 "holds a whole number that is written with a fraction",
             )]);
         };
+        if let Err(problem) = caller.acting_for(wanted.account) {
+            return refused(problem);
+        }
         let account = match self.account_of(caller, wanted.account, &prefix, now).await? {
             Ok(account) => account,
-            Err(violation) => return refused(vec![violation]),
+            Err(violation) => return invalid(vec![violation]),
         };
         let order = self.order(account, wanted, &json["payload"], &prefix, trace, now).await?;
-        Ok(Asked { account, order })
+        Ok(Asked { account, order: order.map_err(Problem::InvalidBody) })
     }
 
     /// Gives each job its place. Their ids follow from one: that of the first request with this key, of which then only those jobs count
@@ -195,7 +209,7 @@ impl App {
                 (None, Ok(_)) if !was_accepted(n) => {
                     let why =
                         "was refused when this batch was first sent; send it with another Idempotency-Key";
-                    Place::Refused(vec![Violation::new(format!("/jobs/{n}"), why)])
+                    Place::Refused(Problem::InvalidBody(vec![Violation::new(format!("/jobs/{n}"), why)]))
                 }
                 (None, order) => Place::new(order, id, kept),
             }
@@ -204,12 +218,14 @@ impl App {
     }
 
     /// Makes the jobs that are new and sends messages again that may never have been sent; says of each whether it is stored and queued.
-    async fn make_all(&self, places: &[Place], repeatable: bool, now: Time) -> Vec<bool> {
-        let (mut far, mut plain, mut ordered) = (Vec::new(), Vec::new(), Vec::new());
+    ///
+    /// What a repeat completes is made one by one, under the condition that it isn't there: another repeat may be at it.
+    async fn make_all(&self, places: &[Place], repeatable: bool, replayed: bool, now: Time) -> Vec<bool> {
+        let (mut alone, mut plain, mut ordered) = (Vec::new(), Vec::new(), Vec::new());
         for (n, place) in places.iter().enumerate() {
             let Place::New(order) = place else { continue };
             match order.rank(now) {
-                _ if is_far(&order.job, now) => far.push((n, order)),
+                _ if replayed || is_far(&order.job, now) => alone.push((n, order)),
                 None => plain.push((n, order)),
                 Some(_) => ordered.push((n, order)),
             }
@@ -219,11 +235,12 @@ impl App {
             _ => None,
         });
         let again = again.map(async |(n, job)| (n, self.send_again(job, None, now).await.is_ok()));
-        let far = far.into_iter().map(async |(n, order)| (n, self.accept(order, repeatable).await.is_ok()));
-        let (plain, ordered, far, again) = tokio::join!(
+        let alone =
+            alone.into_iter().map(async |(n, order)| (n, self.accept(order, repeatable).await.is_ok()));
+        let (plain, ordered, alone, again) = tokio::join!(
             self.store_then_send(plain, now),
             self.send_then_store(ordered, now),
-            join_all(far),
+            join_all(alone),
             join_all(again),
         );
         let near = plain.into_iter().chain(ordered).collect::<Vec<_>>();
@@ -232,7 +249,7 @@ impl App {
             self.take_back_all(places, &near).await;
         }
         let mut made = vec![false; places.len()];
-        for (n, done) in near.into_iter().chain(far).chain(again) {
+        for (n, done) in near.into_iter().chain(alone).chain(again) {
             made[n] = done;
         }
         made
@@ -279,10 +296,10 @@ impl App {
 }
 
 impl Place {
-    fn new(order: Result<Order, Vec<Violation>>, id: JobId, kept_until: Option<Time>) -> Self {
+    fn new(order: Result<Order, Problem>, id: JobId, kept_until: Option<Time>) -> Self {
         match order {
             Ok(order) => Self::New(order.renamed(id, kept_until)),
-            Err(violations) => Self::Refused(violations),
+            Err(problem) => Self::Refused(problem),
         }
     }
 }

@@ -50,6 +50,26 @@ pub struct JobRequest {
 /// How far ahead a job can be due.
 const FURTHEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// When a job is to be run, as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// So long after it is accepted.
+    After(Duration),
+    /// Then, or at once if that has passed.
+    At(Time),
+}
+
+impl Start {
+    /// When the job is due, if it is accepted at `now`.
+    #[must_use]
+    pub fn due(self, now: Time) -> Time {
+        match self {
+            Self::After(delay) => now + delay,
+            Self::At(time) => time.max(now),
+        }
+    }
+}
+
 impl JobRequest {
     /// A job that is due at once, and nothing else is said of it.
     #[must_use]
@@ -66,11 +86,11 @@ impl JobRequest {
         }
     }
 
-    /// When the job is due, if it is accepted at `now`.
+    /// When the job is to be run.
     #[must_use]
-    pub fn run_at(&self, now: Time) -> Time {
-        let asked = self.delay_seconds.map(|seconds| now + Duration::from_secs(seconds.into()));
-        asked.or(self.run_at).map_or(now, |asked| asked.max(now))
+    pub fn start(&self) -> Start {
+        let delay = Duration::from_secs(self.delay_seconds.unwrap_or(0).into());
+        self.run_at.map_or(Start::After(delay), Start::At)
     }
 
     /// Everything that is wrong with it that its schema can't say, with pointers below `prefix`.

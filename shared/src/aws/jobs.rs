@@ -137,8 +137,14 @@ impl JobStore {
             return Ok(None);
         }
         if let Some(owner) = apart {
-            let result = self.table.get(&Key::result(account, id, &owner), consistent).await?;
-            job.result = result.map(Bulk::read).transpose()?;
+            let key = Key::result(account, id, &owner);
+            let mut result = self.table.get(&key, consistent).await?;
+            if result.is_none() && !consistent {
+                // It was put before the job said so, but a replica may show the two in another order.
+                result = self.table.get(&key, true).await?;
+            }
+            let result = result.ok_or_else(|| Error::Corrupt("a job", "its result is missing".into()))?;
+            job.result = Some(Bulk::read(result)?);
         }
         Ok(Some(job))
     }
