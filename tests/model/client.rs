@@ -1,0 +1,58 @@
+//! The steps of clients: `accept`, `call_off` and `put_back` of the function `submit`.
+
+use crate::{
+    bounds::{Bounds, Delay, Flaw},
+    world::{Client, Row, World},
+};
+
+/// `accept` sends first: a permit too many does no harm.
+pub fn submit(world: &mut World, job: u8, delay: Delay, bounds: &Bounds, flaw: Option<Flaw>) {
+    world.job_mut(job).client = Client::Sent(delay, false);
+    if flaw == Some(Flaw::PutBeforeSent) {
+        world.write(job, Row::Ready, true);
+    } else {
+        world.send(job, bounds.looks, delay != Delay::None);
+    }
+}
+
+/// `accept` then puts the row, on the agenda if its message may have come meanwhile.
+pub fn put(world: &mut World, job: u8, flaw: Option<Flaw>) {
+    let Client::Sent(delay, passed) = world.job(job).client else { return };
+    world.job_mut(job).client = Client::Quiet;
+    let soon = delay == Delay::Soon && flaw != Some(Flaw::SoonUnlisted);
+    let row = if delay == Delay::None || passed { Row::Ready } else { Row::Waits };
+    world.write(job, row, delay == Delay::None || soon);
+}
+
+/// `put_back` sends first, too.
+pub fn reopen(world: &mut World, job: u8, bounds: &Bounds) {
+    world.left.reopens -= 1;
+    world.job_mut(job).client = Client::Sent(Delay::None, false);
+    world.send(job, bounds.looks, false);
+}
+
+/// `put_back` then writes, if the job is as it was.
+pub fn reopened(world: &mut World, job: u8, bounds: &Bounds, flaw: Option<Flaw>) {
+    world.job_mut(job).client = Client::Quiet;
+    if flaw == Some(Flaw::PutBeforeSent) {
+        // The other half of `accept`, the wrong way round.
+        return world.send(job, bounds.looks, false);
+    }
+    if matches!(world.job(job).row, Row::Failed | Row::Cancelled) {
+        world.write(job, Row::Ready, true);
+        world.job_mut(job).attempts = 0;
+    }
+}
+
+/// A request that ends early: nothing was promised.
+pub fn refuse(world: &mut World, job: u8) {
+    world.left.refusals -= 1;
+    world.job_mut(job).client = Client::Quiet;
+}
+
+/// `call_off`: its message stays, a permit for others.
+pub fn cancel(world: &mut World, job: u8) {
+    world.left.cancels -= 1;
+    world.write(job, Row::Cancelled, false);
+    world.job_mut(job).hasty = false;
+}

@@ -1,0 +1,82 @@
+//! Every job ends, whatever goes wrong within the bounds.
+
+use shared::kind::Discipline::Lifo;
+
+use crate::{
+    ANY, AT_ONCE, NO_FAULTS, SMALL, SOON, assert_holds,
+    bounds::{Bounds, Faults},
+};
+
+#[test]
+fn when_attempts_are_repeated() {
+    assert_holds(Lifo, SMALL);
+}
+
+#[test]
+fn when_a_worker_dies() {
+    let faults = Faults { crashes: 1, ..NO_FAULTS };
+    assert_holds(Lifo, Bounds { retries: SOON, faults, ..SMALL });
+}
+
+#[test]
+fn when_a_worker_dies_with_a_batch() {
+    let faults = Faults { crashes: 1, ..NO_FAULTS };
+    assert_holds(Lifo, Bounds { workers: 1, batch: 2, faults, ..SMALL });
+}
+
+#[test]
+fn when_answers_are_lost() {
+    let faults = Faults { unheard: 1, ..NO_FAULTS };
+    assert_holds(Lifo, Bounds { retries: SOON, faults, ..SMALL });
+}
+
+#[test]
+fn when_a_worker_outlives_its_lease() {
+    let faults = Faults { overruns: 1, ..NO_FAULTS };
+    assert_holds(Lifo, Bounds { retries: SOON, faults, ..SMALL });
+}
+
+#[test]
+fn when_a_message_is_delivered_twice_and_a_worker_dies() {
+    let faults = Faults { twins: 1, crashes: 1, ..NO_FAULTS };
+    assert_holds(Lifo, Bounds { retries: &[], faults, ..SMALL });
+}
+
+#[test]
+fn when_messages_come_twice_and_early() {
+    let faults = Faults { copies: 1, hurries: 1, ..NO_FAULTS };
+    assert_holds(
+        Lifo,
+        Bounds { jobs: &[(0, ANY), (0, AT_ONCE)], attempts: 1, retries: &[], faults, ..SMALL },
+    );
+}
+
+#[test]
+fn when_jobs_are_delayed_and_requests_end_early() {
+    let faults = Faults { refusals: 1, ..NO_FAULTS };
+    assert_holds(Lifo, Bounds { jobs: &[(0, ANY), (0, ANY)], attempts: 1, retries: &[], faults, ..SMALL });
+}
+
+#[test]
+fn when_jobs_are_cancelled_and_put_back() {
+    let faults = Faults { cancels: 1, reopens: 1, ..NO_FAULTS };
+    assert_holds(Lifo, Bounds { attempts: 1, retries: &[], faults, ..SMALL });
+}
+
+#[test]
+fn when_workers_spread_out() {
+    assert_holds(Lifo, Bounds { retries: SOON, spread: 2, ..SMALL });
+}
+
+#[test]
+fn when_there_are_more_jobs_than_workers() {
+    let jobs = &[(0, AT_ONCE), (0, AT_ONCE), (0, AT_ONCE)];
+    assert_holds(Lifo, Bounds { jobs, attempts: 1, retries: &[], ..SMALL });
+}
+
+/// Without a word on when last looks are taken.
+#[test]
+fn what_is_left_over_is_found() {
+    let faults = Faults { crashes: 1, ..NO_FAULTS };
+    assert_holds(Lifo, Bounds { retries: SOON, apart: false, faults, ..SMALL });
+}

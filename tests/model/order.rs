@@ -1,0 +1,29 @@
+//! The best job that is due goes first whenever the index is current; with more in flight, inversions stay within them.
+
+use shared::kind::Discipline::{Lifo, Priority};
+
+use crate::{ANY, AT_ONCE, SMALL, assert_holds, bounds::Bounds};
+
+const CURRENT: Bounds =
+    Bounds { lag: false, workers: 1, jobs: &[(1, AT_ONCE), (9, AT_ONCE), (1, AT_ONCE)], ..SMALL };
+
+#[test]
+fn of_one_worker_is_exact() {
+    for discipline in [Lifo, Priority] {
+        assert_holds(discipline, Bounds { jobs: &[(1, ANY), (9, ANY), (1, ANY)], ..CURRENT });
+    }
+}
+
+#[test]
+fn of_a_batch_is_within_it() {
+    for discipline in [Lifo, Priority] {
+        assert_holds(discipline, Bounds { batch: 2, ..CURRENT });
+    }
+}
+
+#[test]
+fn of_two_workers_is_within_what_is_in_flight() {
+    for discipline in [Lifo, Priority] {
+        assert_holds(discipline, Bounds { workers: 2, retries: &[], ..CURRENT });
+    }
+}

@@ -1,0 +1,290 @@
+//! The steps of workers: `errands`, `attempt` and `conclude` of the function `queue-worker`, and the writes that they make.
+
+use std::time::Duration;
+
+use shared::{
+    job::{
+        Lease, Refusal, Status,
+        agenda::{Entry, Errand, LOOKS, Own, look_again, plan},
+        refusal,
+    },
+    time::Time,
+};
+
+use crate::{
+    bounds::{Delay, Flaw},
+    protocol::{NOW, Protocol},
+    world::{Breach, Message, Permit, Row, Step, View, Worker, World, bits},
+};
+
+/// The index is never as far behind as this: a permit that waits as long sees what was written before.
+const LAG: Duration = Duration::from_secs(60);
+const PASSED: Time = Time::from_millis(NOW.millis() - 1000);
+const TO_COME: Time = Time::from_millis(NOW.millis() + 60_000);
+
+impl Protocol {
+    /// Lambda hands over a batch.
+    pub fn receive(&self, world: &mut World, w: usize, messages: &[usize]) {
+        for m in messages.iter().rev() {
+            let Message { job, looks, delayed, twin, .. } = world.queue.remove(*m);
+            world.left.hurries -= u8::from(delayed);
+            world.workers[w].permits.push(Permit { job, looks, twin, step: Step::Look });
+        }
+        world.workers[w].permits.sort_unstable();
+    }
+
+    /// `Worker::plan`, with the real `agenda::plan`.
+    pub fn look(&self, world: &mut World, w: usize, turn: usize) {
+        let permits: Vec<_> = world.workers[w].permits.iter().map(|permit| permit.job).collect();
+        let own: Vec<_> =
+            permits.iter().map(|job| (self.ids[usize::from(*job)], self.own(world, *job))).collect();
+        let mut agenda: Vec<_> =
+            (0u8..).zip(&world.jobs).filter_map(|(n, job)| self.entry(n, job.view)).collect();
+        agenda.sort_by(|a, b| a.rank.cmp(&b.rank));
+        let plan = plan(&own, &agenda, NOW, self.bounds.spread, turn);
+        // Of no interest where the order is none: then the index may show anything.
+        let saw = bits(&world.jobs, |_, job| job.shown() == View::Due && !self.bounds.lag);
+        let Worker { permits, unlisted, reserve, saw: seen } = &mut world.workers[w];
+        for (permit, errand) in permits.iter_mut().zip(plan.errands) {
+            permit.step = match errand {
+                Errand::Run(id) => Step::Claim { job: self.number(id), token: 0 },
+                Errand::Wait(_) => Step::Wait,
+                Errand::Idle { in_sight } => Step::Idle(in_sight),
+            };
+        }
+        *seen = saw;
+        *reserve = plan.reserve.into_iter().map(|id| self.number(id)).collect();
+        if self.flaw != Some(Flaw::NotListedFirst) {
+            *unlisted = plan.unlisted.into_iter().map(|id| self.number(id)).collect();
+        }
+    }
+
+    /// `JobStore::own`: what the table says of a permit's own job.
+    fn own(&self, world: &World, job: u8) -> Own {
+        let it = world.job(job);
+        match it.row {
+            Row::Waits => Own::NotBefore(TO_COME),
+            Row::Ready | Row::Orphaned if self.flaw != Some(Flaw::IndexAlone) => {
+                Own::Ready { rank: self.ranks[usize::from(job)].clone(), listed: it.listed }
+            }
+            _ => Own::Elsewhere,
+        }
+    }
+
+    /// `JobStore::agenda`: what the index shows of a job.
+    fn entry(&self, job: u8, view: View) -> Option<Entry> {
+        let due_at = match view {
+            View::Absent => return None,
+            View::Later => TO_COME,
+            View::Due => PASSED,
+        };
+        let job = usize::from(job);
+        Some(Entry { id: self.ids[job], rank: self.ranks[job].clone(), due_at })
+    }
+
+    /// `JobStore::list`, on its condition.
+    pub fn list(&self, world: &mut World, w: usize) {
+        let job = world.workers[w].unlisted.remove(0);
+        let it = world.job_mut(job);
+        if it.listed {
+            return;
+        }
+        match it.row {
+            Row::Ready => world.write_listed(job),
+            Row::Waits if self.flaw == Some(Flaw::ListedTooLate) => {
+                it.hasty = true;
+                world.write(job, Row::Ready, true);
+            }
+            _ => {}
+        }
+    }
+
+    /// `JobStore::claim`, on its condition; and what `hold` and `hold_best` make of a refusal.
+    pub fn claim(&self, world: &mut World, w: usize, p: usize, heard: bool) {
+        let Step::Claim { job, token } = world.workers[w].permits[p].step else { return };
+        let it = *world.job(job);
+        let free = matches!(it.row, Row::Ready | Row::Orphaned) && it.attempts < self.bounds.attempts;
+        let step = if free {
+            self.check_order(world, w, job);
+            if it.hasty {
+                world.breach = Some(Breach::TooEarly);
+            }
+            let token = if token == 0 { fresh_token(world) } else { token };
+            world.write(job, Row::Held, true);
+            let it = world.job_mut(job);
+            (it.attempts, it.owner) = (it.attempts + 1, token);
+            if heard { Step::Hold { job, token } } else { Step::Claim { job, token } }
+        } else if it.row.running() && token > 0 && it.owner == token {
+            // `Lease::is_held_by`.
+            Step::Hold { job, token }
+        } else if refusal(&self.lease(world, job), NOW) == Refusal::Exhausted {
+            Step::Bury { job, attempts: it.attempts }
+        } else {
+            let reserve = &mut world.workers[w].reserve;
+            let next = (!reserve.is_empty()).then(|| reserve.remove(0));
+            next.map_or(Step::Idle(true), |job| Step::Claim { job, token: 0 })
+        };
+        world.left.unheard -= u8::from(!heard);
+        world.workers[w].permits[p].step = step;
+    }
+
+    fn lease(&self, world: &World, job: u8) -> Lease {
+        let it = world.job(job);
+        let status = match it.row {
+            Row::Held | Row::Orphaned => Status::Running,
+            Row::Completed => Status::Completed,
+            Row::Failed => Status::Failed,
+            Row::Cancelled => Status::Cancelled,
+            Row::Absent | Row::Waits | Row::Ready => Status::Queued,
+        };
+        Lease {
+            status,
+            attempts: it.attempts.into(),
+            max_attempts: self.bounds.attempts.into(),
+            due_at: (it.row == Row::Waits).then_some(TO_COME),
+            lease_until: it.row.running().then_some(if it.row == Row::Held { TO_COME } else { PASSED }),
+            owner: None,
+        }
+    }
+
+    /// Better jobs that this worker saw and that nobody took since are as many as there are others in flight, at most.
+    fn check_order(&self, world: &mut World, w: usize, job: u8) {
+        let rank = |job: u8| &self.ranks[usize::from(job)];
+        let saw = world.workers[w].saw;
+        let better = (0u8..).zip(&world.jobs).filter(|(n, it)| {
+            saw & 1 << n != 0
+                && it.shown() == View::Due
+                && it.attempts < self.bounds.attempts
+                && rank(*n) < rank(job)
+        });
+        let in_flight = world.permits().filter(|permit| !permit.step.is_over()).count();
+        if !self.bounds.lag && better.count() >= in_flight {
+            world.breach = Some(Breach::OutOfOrder);
+        }
+    }
+
+    /// `JobStore::end` with an outcome, on its condition.
+    pub fn finish(&self, world: &mut World, w: usize, p: usize, to: Row, heard: bool) {
+        let Some((job, token)) = world.workers[w].permits[p].step.claim() else { return };
+        let step = end(world, job, token, to, false);
+        world.left.unheard -= u8::from(!heard);
+        world.workers[w].permits[p].step = if heard { step } else { Step::Finish { job, token, to } };
+    }
+
+    /// `conclude`: the message of a job that is to be tried again is sent first.
+    pub fn give_back(&self, world: &mut World, w: usize, p: usize, delay: Delay) {
+        let Step::Hold { job, token } = world.workers[w].permits[p].step else { return };
+        let mut step = Step::Requeue { job, token, delay, passed: false };
+        if self.flaw == Some(Flaw::QueuedBeforeSent) {
+            if end(world, job, token, Row::Waits, false) == Step::Back {
+                step = Step::Back;
+            }
+        } else {
+            world.send(job, self.bounds.looks, true);
+        }
+        world.workers[w].permits[p].step = step;
+    }
+
+    /// `JobStore::end` with `queued`, on its condition; on the agenda if its message may have come meanwhile.
+    pub fn requeue(&self, world: &mut World, w: usize, p: usize, heard: bool) {
+        let Step::Requeue { job, token, delay, passed } = world.workers[w].permits[p].step else { return };
+        let soon = delay == Delay::Soon && self.flaw != Some(Flaw::SoonUnlisted);
+        let mut step = Step::Done;
+        if self.flaw == Some(Flaw::QueuedBeforeSent) {
+            world.send(job, self.bounds.looks, !passed);
+        } else {
+            step = end(world, job, token, if passed { Row::Ready } else { Row::Waits }, soon);
+        }
+        world.left.unheard -= u8::from(!heard);
+        if heard {
+            world.workers[w].permits[p].step = step;
+        }
+    }
+
+    /// `JobStore::give_up`, on its condition.
+    pub fn bury(&self, world: &mut World, w: usize, p: usize) {
+        let Step::Bury { job, attempts } = world.workers[w].permits[p].step else { return };
+        let it = world.job_mut(job);
+        world.workers[w].permits[p].step = if it.row.running() && it.attempts == attempts {
+            it.owner = 0;
+            world.write(job, Row::Failed, false);
+            Step::Done
+        } else {
+            Step::Back
+        };
+    }
+
+    /// `handle`: what takes a message's place is sent, and it is deleted. A death between the two leaves a copy: that is a fault of its own.
+    pub fn close(&self, world: &mut World, w: usize) {
+        let unsettled = world.unsettled();
+        let Worker { permits, .. } = std::mem::take(&mut world.workers[w]);
+        for Permit { job, looks, twin, step } in permits {
+            let mut next =
+                Message { job, looks, delayed: false, after_index: 0, after_lease: 0, twin: false };
+            match step {
+                Step::Idle(in_sight) => {
+                    let in_sight = in_sight && self.flaw != Some(Flaw::DroppedInSight);
+                    if let Some(pause) = look_again(looks, in_sight) {
+                        // Those after the last that everyone has are alike.
+                        next.looks = LOOKS.min(looks + 1);
+                        next.after_index = if pause >= LAG { unsettled } else { 0 };
+                        world.queue.push(next);
+                    }
+                }
+                Step::Wait => {
+                    next.delayed = world.job(job).row == Row::Waits;
+                    world.queue.push(next);
+                }
+                Step::Back if !(twin && world.twin_deleted) => {
+                    world.queue.push(Message { twin, ..next });
+                    continue;
+                }
+                _ => {}
+            }
+            if twin {
+                world.twin_deleted = true;
+                world.queue.retain(|message| !message.twin);
+            }
+        }
+    }
+
+    /// A worker dies. Its messages come back when their visibility ends, which is after the leases that it held.
+    pub fn crash(&self, world: &mut World, w: usize) {
+        world.left.crashes -= 1;
+        let Worker { permits, .. } = std::mem::take(&mut world.workers[w]);
+        let after_lease =
+            permits.iter().filter_map(|permit| permit.step.claim()).fold(0, |bits, (job, _)| bits | 1 << job);
+        for Permit { job, looks, twin, .. } in permits {
+            if !(twin && world.twin_deleted) {
+                world.queue.push(Message { job, looks, delayed: false, after_index: 0, after_lease, twin });
+            }
+        }
+    }
+}
+
+/// `JobStore::end`: only the holder of the latest claim may, and it knows its own write again.
+fn end(world: &mut World, job: u8, token: u8, to: Row, listed: bool) -> Step {
+    let it = world.job(job);
+    if it.owner != token {
+        return Step::Back;
+    }
+    if it.row.running() {
+        world.write(job, to, listed);
+    }
+    Step::Done
+}
+
+/// A token that nobody has.
+fn fresh_token(world: &World) -> u8 {
+    let taken = |token| {
+        world.jobs.iter().any(|job| job.owner == token)
+            || world.permits().any(|permit| permit.step.claim().is_some_and(|(_, other)| other == token))
+    };
+    (1..).find(|token| !taken(*token)).unwrap()
+}
+
+impl World {
+    fn write_listed(&mut self, job: u8) {
+        self.job_mut(job).listed = true;
+    }
+}
