@@ -135,7 +135,7 @@ impl Job {
     /// The message that sends it on its way.
     #[must_use]
     pub fn message(&self) -> JobMessage {
-        JobMessage::new(self.account, self.id, self.kind.clone())
+        JobMessage { attempts: self.attempts, ..JobMessage::new(self.account, self.id, self.kind.clone()) }
     }
 
     /// When the job was accepted.

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use axum::response::IntoResponse;
+use http::StatusCode;
 use serde_json::{Value, json};
 use sim::{Client, EventSource, JOBS, KillSwitch, Killed, Stack, run_until_killed};
+
+use crate::target::Target;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -144,6 +148,33 @@ async fn a_job_that_comes_due_among_better_ones_is_run_in_its_turn() {
     let began = started(&client, &ids).await;
     ids.reverse();
     assert_eq!(began, ids);
+}
+
+/// A job whose permit went to another doesn't wait for that one's retry: the other has a message of its own for that.
+#[tokio::test]
+async fn a_retry_in_an_hour_holds_nobody_up() {
+    let stack = Stack::new().await;
+    let busy = |nth| {
+        let answer = (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "3000")]).into_response();
+        if nth == 1 { answer } else { StatusCode::OK.into_response() }
+    };
+    let target = Target::start(busy).await;
+    let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "discipline": "lifo"});
+    stack.define("ordered", spec).await;
+    let client = stack.tenant();
+    let ids = hand_in(&client, vec![0; 3]).await;
+    let worker = stack.worker();
+    for _ in 0..3 {
+        EventSource::new(&stack.aws, JOBS, 1)
+            .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+            .await;
+    }
+    let mut statuses = Vec::new();
+    for id in &ids {
+        statuses.push(client.job(id).await.body["status"].clone());
+    }
+    assert_eq!(statuses, [json!("completed"), json!("completed"), json!("queued")]);
+    assert_eq!(stack.aws.messages(JOBS).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

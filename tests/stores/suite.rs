@@ -11,7 +11,7 @@ use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
     aws::{
         AccountStore, Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore,
-        JobStore, KindStore, Listing, PaceStore, ScheduleStore, Table,
+        JobStore, KindStore, Listing, PaceStore, ScheduleStore, SlotStore, Table,
     },
     id::{self, AccountId, JobId},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal, Status},
@@ -41,6 +41,7 @@ macro_rules! for_each {
             waiting_jobs_of_a_kind_are_found,
             overdue_jobs_are_found_wherever_they_are_listed,
             an_idempotency_key_is_used_once,
+            a_slot_is_held_as_long_as_its_claim,
             a_key_is_found_with_its_account,
             kinds_are_versioned_and_listed,
             schedules_are_taken_back_to_what_they_were,
@@ -350,6 +351,32 @@ pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
     for job in &listed {
         jobs.take_back(job, &Payload(json("1"))).await.unwrap();
     }
+}
+
+pub async fn a_slot_is_held_as_long_as_its_claim(table: Table) {
+    let (jobs, slots) = (JobStore::new(table.clone()), || SlotStore::new(table.clone()));
+    let job = put(&jobs, "1").await;
+    let (account, t) = (job.account, now());
+    let free = async |cap, at| slots().free(account, cap, 9, 0, at).await.unwrap();
+    let first = claimed(&jobs, &job, "first", t).await;
+    let both = free(2, t).await;
+    assert_eq!(both.len(), 2);
+    assert!(slots().take(account, &both[0], job.id, "first", t + MINUTE).await.unwrap());
+    assert!(
+        slots().take(account, &both[0], job.id, "first", t + MINUTE).await.unwrap(),
+        "the same call twice"
+    );
+    assert!(!slots().take(account, &both[0], job.id, "other", t + MINUTE).await.unwrap());
+    assert_eq!((free(2, t).await.len(), free(1, t).await.len(), free(2, t + MINUTE).await.len()), (1, 0, 2));
+
+    // Its next attempt is in another slot; both name the same job, and the first is free.
+    let ending = Ending::Queued { attempt: failure(1, t), due_at: t, listed: false };
+    assert_eq!(jobs.end(&first.job, "first", ending, t).await.unwrap(), Ended::Yes);
+    claimed(&jobs, &job, "second", t).await;
+    assert!(slots().take(account, &both[1], job.id, "second", t + MINUTE).await.unwrap());
+    let left = free(2, t).await;
+    assert_eq!(left.len(), 1);
+    assert!(slots().take(account, &left[0], job.id, "third", t + MINUTE).await.unwrap());
 }
 
 pub async fn an_idempotency_key_is_used_once(table: Table) {

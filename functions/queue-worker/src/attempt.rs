@@ -8,6 +8,7 @@ use shared::{
     id::JobId,
     job::{ErrorCode, Job, JobError, JobMessage, Outcome, Payload, Refusal, Timing},
     kind::{Callback, Kind, Target},
+    telemetry::Traceparent,
     time::Time,
 };
 
@@ -25,6 +26,9 @@ const UNKNOWN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), 
 
 /// How often a long attempt looks whether its job was cancelled.
 const WATCH: Duration = Duration::from_secs(5);
+
+/// How long a message waits within an invocation for one of its slots, which is billed.
+const WAIT: Duration = Duration::from_secs(3);
 
 /// An attempt that was claimed.
 #[derive(Debug)]
@@ -65,6 +69,13 @@ pub struct Task<'a> {
     pub invocation: Invocation<'a>,
 }
 
+impl Task<'_> {
+    /// The trace of the job that is run, as far as it is known: a permit's is that of its own job.
+    pub fn trace_of(&self, job: JobId) -> Option<&Traceparent> {
+        self.delivery.trace.as_ref().filter(|_| self.message.id == job)
+    }
+}
+
 impl Worker {
     pub(crate) async fn attempt(&self, task: Task<'_>, errand: Errand) -> Report {
         if let What::Nothing(report) = errand.what {
@@ -73,9 +84,10 @@ impl Worker {
         let place = match &errand.crowd {
             None => None,
             // The slots of a crowd are this invocation's own, so each is free again when one of its attempts is over.
-            Some(crowd) => match crowd.enter().await {
-                Some(place) => Some(place),
-                None => return wait_for_slot(task.message, task.delivery, self.clock.now()),
+            Some(crowd) => match tokio::time::timeout(WAIT, crowd.enter()).await {
+                Ok(Some(place)) => Some(place),
+                // Long jobs, then: elsewhere a slot may come free sooner.
+                Ok(None) | Err(_) => return wait_for_slot(task.message, task.delivery, self.clock.now()),
             },
         };
         let held = match errand.what {
@@ -150,7 +162,7 @@ impl Worker {
             Claim::Refused(..) | Claim::Unknown if agenda.is_some() => Ok(Hold::Elsewhere),
             Claim::Refused(Refusal::NotYet(until), ..) => {
                 let until = until.max(now + Duration::from_secs(1));
-                Ok(Hold::Not(again(message.clone(), until, delivery, now)))
+                Ok(Hold::Not(again(message.clone(), until, delivery)))
             }
             Claim::Refused(Refusal::Done, ..) => Ok(Hold::Not(Report::done())),
             Claim::Unknown => {
@@ -253,7 +265,7 @@ impl Worker {
             id: job.id,
             number: job.attempts,
             secret: &account.webhook_secret,
-            trace: task.delivery.trace.as_ref(),
+            trace: task.trace_of(job.id),
             timeout,
         };
         tokio::select! {

@@ -18,6 +18,9 @@ use crate::{Invocation, Worker, record::Delivery, report::Report};
 /// How soon an end is looked for again that isn't written yet, if nothing says when it will have been.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// For how long after its announcement an end may still be written: longer than a call takes with all its repeats.
+const UNWRITTEN: Duration = Duration::from_secs(10);
+
 impl Worker {
     /// Says that the holder of `owner` is about to end a job. Before the end, so that no crash in between can lose the callback; the token
     /// will tell whether that end came to be.
@@ -31,7 +34,8 @@ impl Worker {
             return Ok(());
         }
         let ended = Ended { account: job.account, id: job.id, owner: owner.to_owned() };
-        self.queue.send(&Outgoing::soon(Message::Ended(ended), trace.cloned())).await
+        let now = self.clock.now();
+        self.queue.send(&Outgoing::soon(Message::Ended(ended), trace.cloned()), now).await
     }
 
     /// Makes the callback of a job that ended as announced.
@@ -56,12 +60,16 @@ impl Worker {
             return Ok(Report::done());
         };
         if lease.owner.as_deref() != Some(&ended.owner) {
-            return Ok(Report::done());
+            // A command announces its end under a token that is only written with it.
+            let young = delivery.sent_at.is_some_and(|sent| now < sent + UNWRITTEN);
+            let may_come = young && !lease.status.is_terminal();
+            return Ok(if may_come { Report::back_at(now + AGAIN) } else { Report::done() });
         }
         if lease.status == Status::Running {
             return Ok(Report::back_at(lease.lease_until.unwrap_or(now).max(now + AGAIN)));
         }
-        let Some(job) = self.jobs.find(ended.account, ended.id, true, now).await? else {
+        // Also one that isn't shown any more, should the queue have been so slow.
+        let Some(job) = self.jobs.whole(ended.account, ended.id, true).await? else {
             return Ok(Report::done());
         };
         let (Some(url), Some(finished_at)) = (job.callback_url.clone(), job.finished_at) else {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use shared::{
     aws::{self, CachedKind, Listing, Outgoing, Slot},
     id::{AccountId, JobId},
@@ -65,29 +65,33 @@ const WIDEST: usize = 64;
 /// A message that has to wait for one of its account's slots: anything up to a ceiling that doubles each time, half a minute at most, so that
 /// a long line doesn't ask all the time and a short one isn't kept waiting.
 pub fn wait_for_slot(message: &JobMessage, delivery: &Delivery, now: Time) -> Report {
+    if message.spare {
+        return Report::done();
+    }
     let ceiling = 30.0f64.min(2.0f64.powi(i32::from(message.looks) + 1));
     let pause = Duration::from_secs_f64((ceiling * rand::random::<f64>()).ceil().max(1.0));
     // Waiting isn't looking: what is let in has a look left, however long it waited.
     let looks = (message.looks + 1).min(agenda::LOOKS - 1);
-    again(JobMessage { looks, ..message.clone() }, now + pause, delivery, now)
+    again(JobMessage { looks, ..message.clone() }, now + pause, delivery)
 }
 
 /// A permit that found nothing to run looks again later, or has looked often enough.
 pub fn idle(message: &JobMessage, in_sight: bool, delivery: &Delivery, now: Time) -> Report {
     match agenda::look_again(message.looks, in_sight) {
         Some(pause) => {
-            again(JobMessage { looks: message.looks + 1, ..message.clone() }, now + pause, delivery, now)
+            again(JobMessage { looks: message.looks + 1, ..message.clone() }, now + pause, delivery)
         }
         None => Report::done(),
     }
 }
 
 /// The message in place of the delivered one, at `due`.
-pub fn again(message: JobMessage, due: Time, delivery: &Delivery, now: Time) -> Report {
-    Report::sends(Outgoing::at(message, due, now, delivery.trace.clone()))
+pub fn again(message: JobMessage, due: Time, delivery: &Delivery) -> Report {
+    Report::sends(Outgoing::at(message, due, delivery.trace.clone()))
 }
 
 type Jobs<'a> = Vec<(usize, &'a JobMessage, &'a Delivery)>;
+type Errands = Vec<(usize, Errand)>;
 
 impl Worker {
     /// Decides for each delivery that is a job's; `None` for the others.
@@ -103,48 +107,33 @@ impl Worker {
             match message.due {
                 // Part of a longer way.
                 Some(until) if until > now => {
-                    errands[n] = Some(Errand::none(again(message.clone(), until, delivery, now)));
+                    errands[n] = Some(Errand::none(again(message.clone(), until, delivery)));
                 }
                 _ => due.push((n, message, delivery)),
             }
         }
-        let mut crowds = HashMap::new();
-        for (account, jobs) in by(due, |message| message.account) {
-            let admitted = self.admit(account, jobs, &mut errands, &mut crowds, now).await;
-            for (kind, jobs) in by(admitted, |message| message.kind.clone()) {
-                let crowd = crowds.get(&account);
-                self.order(account, &kind, jobs, crowd, &mut errands, now).await;
-            }
+        let accounts = by(due, |message| message.account).into_iter();
+        let decided = join_all(accounts.map(|(account, jobs)| self.errands_of(account, jobs, now))).await;
+        for (n, errand) in decided.into_iter().flatten() {
+            errands[n] = Some(errand);
         }
         errands
     }
 
-    /// Finds out which slots an account's jobs may use, if it has a cap; without a free one they all wait.
-    async fn admit<'a>(
-        &self,
-        account: AccountId,
-        jobs: Jobs<'a>,
-        errands: &mut [Option<Errand>],
-        crowds: &mut HashMap<AccountId, Arc<Crowd>>,
-        now: Time,
-    ) -> Jobs<'a> {
-        let wait: &dyn Fn(&JobMessage, &Delivery) -> Report = match self.slots(account, jobs.len(), now).await
-        {
-            Ok(None) => return jobs,
-            Ok(Some(slots)) if !slots.is_empty() => {
-                crowds.insert(account, Crowd::new(slots));
-                return jobs;
-            }
-            Ok(Some(_)) => &|message, delivery| wait_for_slot(message, delivery, now),
+    async fn errands_of(&self, account: AccountId, jobs: Jobs<'_>, now: Time) -> Errands {
+        let crowd = match self.slots(account, jobs.len(), now).await {
+            Ok(None) => None,
+            Ok(Some(slots)) if !slots.is_empty() => Some(Crowd::new(slots)),
+            Ok(Some(_)) => return all(jobs, |message, delivery| wait_for_slot(message, delivery, now)),
             Err(error) => {
                 tracing::error!(%account, cause = %error, "an account's slots could not be read");
-                &|_, delivery| Report::after_outage(delivery, now)
+                return all(jobs, |_, delivery| Report::after_outage(delivery, now));
             }
         };
-        for (n, message, delivery) in jobs {
-            errands[n] = Some(Errand::none(wait(message, delivery)));
-        }
-        Vec::new()
+        let kinds = by(jobs, |message| message.kind.clone()).into_iter();
+        let decided =
+            kinds.map(async |(kind, jobs)| self.order(account, &kind, jobs, crowd.as_ref(), now).await);
+        join_all(decided).await.into_iter().flatten().collect()
     }
 
     /// The free slots of an account that has a cap.
@@ -156,7 +145,7 @@ impl Worker {
     ) -> Result<Option<Vec<Slot>>, aws::Error> {
         let own = self.accounts.account(account, now).await?.and_then(|account| account.max_running);
         let Some(cap) = own.or(self.max_running) else { return Ok(None) };
-        let mut slots = self.slots.free(account, cap, wanted, now).await?;
+        let mut slots = self.slots.free(account, cap, wanted, rand::random_range(0..1000), now).await?;
         // Workers that look at the same time should not all reach for the same.
         slots.sort_by_cached_key(|_| rand::random::<u32>());
         Ok(Some(slots))
@@ -168,9 +157,8 @@ impl Worker {
         kind: &Name,
         jobs: Jobs<'_>,
         crowd: Option<&Arc<Crowd>>,
-        errands: &mut [Option<Errand>],
         now: Time,
-    ) {
+    ) -> Errands {
         let planned = match self.kinds.cached(kind, now).await {
             Ok(Some(kind)) if kind.kind.spec.discipline != Discipline::Standard => {
                 self.plan(account, &kind, &jobs, now).await
@@ -181,15 +169,12 @@ impl Worker {
         };
         match planned {
             Ok(planned) => {
-                for ((n, _, _), what) in jobs.into_iter().zip(planned) {
-                    errands[n] = Some(Errand { what, crowd: crowd.cloned() });
-                }
+                let errands = jobs.into_iter().zip(planned);
+                errands.map(|((n, _, _), what)| (n, Errand { what, crowd: crowd.cloned() })).collect()
             }
             Err(error) => {
                 tracing::error!(%account, %kind, cause = %error, "what is due could not be read");
-                for (n, _, delivery) in jobs {
-                    errands[n] = Some(Errand::none(Report::after_outage(delivery, now)));
-                }
+                all(jobs, |_, delivery| Report::after_outage(delivery, now))
             }
         }
     }
@@ -203,13 +188,13 @@ impl Worker {
         now: Time,
     ) -> Result<Vec<What>, aws::Error> {
         let (name, discipline) = (&kind.kind.name, kind.kind.spec.discipline);
-        let ids: Vec<_> = jobs.iter().map(|(_, message, _)| message.id).collect();
+        let ids: Vec<_> = jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();
         let spread = self.spread.load(Ordering::Relaxed).max(1);
         let (entries, own) = tokio::try_join!(
             self.jobs.agenda(account, name, ids.len() * spread, now),
             self.jobs.own(account, &ids, discipline, now),
         )?;
-        let permits: Vec<_> = ids.into_iter().zip(own).collect();
+        let permits: Vec<_> = ids.into_iter().map(|(id, _)| id).zip(own).collect();
         let plan = agenda::plan(&permits, &entries, now, spread, rand::random_range(0..spread));
         let own = permits.into_iter().filter_map(|(id, own)| match own {
             agenda::Own::Ready { rank, .. } => Some((id, rank)),
@@ -226,7 +211,7 @@ impl Worker {
             .await?;
         let what = plan.errands.into_iter().zip(jobs).map(|(errand, (_, message, delivery))| match errand {
             agenda::Errand::Run(id) => What::Best(id, agenda.clone()),
-            agenda::Errand::Wait(until) => What::Nothing(again((*message).clone(), until, delivery, now)),
+            agenda::Errand::Wait(until) => What::Nothing(again((*message).clone(), until, delivery)),
             agenda::Errand::Idle { in_sight } => What::Nothing(idle(message, in_sight, delivery, now)),
         });
         Ok(what.collect())
@@ -245,6 +230,11 @@ impl Errand {
     const fn none(report: Report) -> Self {
         Self { what: What::Nothing(report), crowd: None }
     }
+}
+
+/// The same for all of them: this becomes of each.
+fn all(jobs: Jobs<'_>, report: impl Fn(&JobMessage, &Delivery) -> Report) -> Errands {
+    jobs.into_iter().map(|(n, message, delivery)| (n, Errand::none(report(message, delivery)))).collect()
 }
 
 fn by<'a, K: Ord>(jobs: Jobs<'a>, key: impl Fn(&JobMessage) -> K) -> BTreeMap<K, Jobs<'a>> {

@@ -35,7 +35,7 @@ use shared::{
 };
 
 use attempt::Task;
-use errand::Errand;
+use errand::{Errand, What};
 use record::Delivery;
 use report::Report;
 use target::Targets;
@@ -110,13 +110,24 @@ impl Worker {
             event.records.into_iter().map(|record| Delivery::of(record, &self.dead_letters)).collect();
         self.look_up(&deliveries).await;
         let errands = self.errands(&deliveries).await;
-        let work =
-            deliveries.iter().zip(errands).map(|(delivery, errand)| self.work(delivery, errand, invocation));
-        let reports = join_all(work).await;
-        let all = || deliveries.iter().zip(&reports);
-        let kept: Vec<_> = all().filter(|(_, report)| report.comes_back()).collect();
-        let (unsent, (), ()) = tokio::join!(self.send(all()), self.hide(&kept), self.tell(&reports));
-        let failures = kept.into_iter().map(|(delivery, _)| delivery).chain(unsent).map(|delivery| {
+        let (mut settled, mut open) = (Vec::new(), Vec::new());
+        for (delivery, errand) in deliveries.iter().zip(errands) {
+            match errand {
+                Some(Errand { what: What::Nothing(report), .. }) => settled.push((delivery, report)),
+                errand => open.push((delivery, errand)),
+            }
+        }
+        // What only has to wait doesn't wait for its neighbours' targets.
+        let work = open.into_iter().map(async |(delivery, errand)| {
+            let report = self.work(delivery, errand, invocation).await;
+            (delivery, report)
+        });
+        let (unsent, worked) = tokio::join!(self.send(&settled), join_all(work));
+        let kept: Vec<_> = settled.iter().chain(&worked).filter(|(_, report)| report.comes_back()).collect();
+        let reports: Vec<_> = settled.iter().chain(&worked).map(|(_, report)| report).collect();
+        let (unsent_too, (), ()) = tokio::join!(self.send(&worked), self.hide(&kept), self.tell(&reports));
+        let kept = kept.into_iter().map(|(delivery, _)| *delivery);
+        let failures = kept.chain(unsent).chain(unsent_too).map(|delivery| {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier.clone_from(&delivery.message_id);
             failure
@@ -161,15 +172,16 @@ impl Worker {
     }
 
     /// Sends what takes the place of messages; those for which that failed come back when their visibility ends.
-    async fn send<'a>(&self, all: impl Iterator<Item = (&'a Delivery, &'a Report)>) -> Vec<&'a Delivery> {
-        let (deliveries, outgoing): (Vec<_>, Vec<_>) =
-            all.filter_map(|(delivery, report)| Some((delivery, report.outgoing()?.clone()))).unzip();
-        let sent = self.queue.send_all(&outgoing).await;
+    async fn send<'a>(&self, all: &[(&'a Delivery, Report)]) -> Vec<&'a Delivery> {
+        let replaced =
+            all.iter().filter_map(|(delivery, report)| Some((*delivery, report.outgoing()?.clone())));
+        let (deliveries, outgoing): (Vec<_>, Vec<_>) = replaced.unzip();
+        let sent = self.queue.send_all(&outgoing, self.clock.now()).await;
         deliveries.into_iter().zip(sent).filter(|(_, sent)| !sent).map(|(delivery, _)| delivery).collect()
     }
 
     /// Says when messages come back. If that can't be said, they do when their visibility ends.
-    async fn hide(&self, kept: &[(&Delivery, &Report)]) {
+    async fn hide(&self, kept: &[&(&Delivery, Report)]) {
         let now = self.clock.now();
         let of = |dead: bool| -> Vec<_> {
             let wanted = kept.iter().filter(|(delivery, _)| delivery.dead == dead);

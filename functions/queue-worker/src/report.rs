@@ -133,7 +133,7 @@ const TELLING: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Tells metrics, and the paces behind `Retry-After`, of a batch: a line for each kind, a write for each account and kind.
-    pub(crate) async fn tell(&self, reports: &[Report]) {
+    pub(crate) async fn tell(&self, reports: &[&Report]) {
         let now = self.clock.now();
         let dropped = reports.iter().filter(|report| matches!(report.fate, Fate::Dropped)).count();
         if dropped > 0 {

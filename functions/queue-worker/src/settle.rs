@@ -50,13 +50,13 @@ impl Worker {
             took: now.since(job.run_at),
             attempt: job.attempts,
         };
-        let next = decided.due.map(|due| Outgoing::at(job.message(), due, now, task.delivery.trace.clone()));
+        let next = decided.due.map(|due| Outgoing::at(job.message(), due, task.trace_of(job.id).cloned()));
         // The message of a listed job may have been used for another: a crash must not leave it without one.
         if let Some(next) = next.as_ref().filter(|_| held.listed) {
-            self.queue.send(next).await?;
+            self.queue.send(next, now).await?;
         }
         if decided.due.is_none() {
-            self.announce(job, &held.owner, task.delivery.trace.as_ref()).await?;
+            self.announce(job, &held.owner, task.trace_of(job.id)).await?;
         }
         let ended = self.jobs.end(job, &held.owner, decided.ending, now).await?;
         let (request, attempt) = (task.invocation.request, job.attempts);

@@ -88,7 +88,13 @@ impl Checker {
             audit.permits.iter().map(|job| Outgoing::now(Message::Job(job.clone()), None)).collect();
         let mut sent = 0;
         for some in permits.chunks(SENT_AT_ONCE) {
-            let arrived = self.queue.send_all(some).await.into_iter().filter(|arrived| *arrived).count();
+            let arrived = self
+                .queue
+                .send_all(some, self.clock.now())
+                .await
+                .into_iter()
+                .filter(|arrived| *arrived)
+                .count();
             sent += arrived;
             if arrived < some.len() {
                 break;

@@ -164,7 +164,7 @@ impl App {
         now: Time,
     ) -> Result<(), aws::Error> {
         if !is_far(job, now) {
-            return self.queue.send(&Outgoing::at(job.message(), job.run_at, now, trace)).await;
+            return self.queue.send(&Outgoing::at(job.message(), job.run_at, trace), now).await;
         }
         let message = JobMessage { due: Some(job.run_at), ..job.message() };
         self.scheduler.at(&Message::Job(message).encode(), job.id, job.run_at - AHEAD).await

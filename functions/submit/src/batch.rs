@@ -259,14 +259,14 @@ impl App {
         let stored = self.jobs.put_all(&rows(&orders, now)).await;
         let (kept, lost): (Vec<_>, Vec<_>) = orders.into_iter().zip(stored).partition(|(_, stored)| *stored);
         let kept: Vec<_> = kept.into_iter().map(|(order, _)| order).collect();
-        let sent = self.queue.send_all(&messages(&kept, now)).await;
+        let sent = self.queue.send_all(&messages(&kept), now).await;
         let kept = kept.into_iter().zip(sent).map(|((n, _), sent)| (n, sent));
         kept.chain(lost.into_iter().map(|((n, _), _)| (n, false))).collect()
     }
 
     /// A permit too many does no harm, while a listed job without one would take another's.
     async fn send_then_store(&self, orders: Vec<(usize, &Order)>, now: Time) -> Vec<(usize, bool)> {
-        let sent = self.queue.send_all(&messages(&orders, now)).await;
+        let sent = self.queue.send_all(&messages(&orders), now).await;
         let (kept, lost): (Vec<_>, Vec<_>) = orders.into_iter().zip(sent).partition(|(_, sent)| *sent);
         let kept: Vec<_> = kept.into_iter().map(|(order, _)| order).collect();
         let stored = self.jobs.put_all(&rows(&kept, now)).await;
@@ -304,9 +304,8 @@ impl Place {
     }
 }
 
-fn messages(orders: &[(usize, &Order)], now: Time) -> Vec<Outgoing> {
-    let message =
-        |order: &Order| Outgoing::at(order.job.message(), order.job.run_at, now, order.trace.clone());
+fn messages(orders: &[(usize, &Order)]) -> Vec<Outgoing> {
+    let message = |order: &Order| Outgoing::at(order.job.message(), order.job.run_at, order.trace.clone());
     orders.iter().map(|(_, order)| message(order)).collect()
 }
 

@@ -13,7 +13,7 @@ use shared::{
     aws::{CachedKind, Listing, Outgoing, Reopened},
     gate::{Caller, Failure, Named, Query, RequestId},
     id::{AccountId, JobId},
-    job::{Ended, Job, Lease, Message, Status},
+    job::{Ended, Job, JobMessage, Lease, Message, Status},
     kind::KindSpec,
     telemetry::Traceparent,
     time::Time,
@@ -125,7 +125,7 @@ impl App {
         let me = token();
         if job.callback_url.is_some() {
             let ended = Ended { account: job.account, id: job.id, owner: me.clone() };
-            self.queue.send(&Outgoing::soon(Message::Ended(ended), trace)).await?;
+            self.queue.send(&Outgoing::soon(Message::Ended(ended), trace), now).await?;
         }
         let cancelled = self.jobs.cancel(job, lease, &me, now + retention, now).await?;
         if cancelled.is_some() {
@@ -148,12 +148,13 @@ impl App {
         trace: Option<Traceparent>,
         now: Time,
     ) -> Result<Option<Job>, Failure> {
-        let outgoing = Outgoing::now(Message::Job(job.message()), trace);
+        let fresh = JobMessage { attempts: 0, ..job.message() };
+        let outgoing = Outgoing::now(Message::Job(fresh), trace);
         match job.status {
             Status::Failed | Status::Cancelled => {}
             // Put back already, by a request that may not have got as far as its message.
             Status::Queued if job.attempts == 0 && lease.owner.is_some() => {
-                self.queue.send(&outgoing).await?;
+                self.queue.send(&outgoing, now).await?;
                 return Ok(Some(job));
             }
             _ => return Err(Problem::NotRetryable("it did not fail and was not cancelled").into()),
@@ -162,7 +163,7 @@ impl App {
         let listing = rank.map(|rank| Listing::new(job.account, &job.kind, rank));
         if listing.is_some() {
             // As when it is first accepted: a permit too many does no harm, one too few would.
-            self.queue.send(&outgoing).await?;
+            self.queue.send(&outgoing, now).await?;
         }
         let attempts = kind.kind.spec.retry.max_attempts;
         match self.jobs.reopen(&job, lease, attempts, listing.as_ref(), &token(), now).await? {
@@ -170,7 +171,7 @@ impl App {
             Reopened::NoPayload => Err(Problem::NotRetryable("its payload is gone").into()),
             Reopened::Yes(job) => {
                 if listing.is_none() {
-                    self.queue.send(&outgoing).await?;
+                    self.queue.send(&outgoing, now).await?;
                 }
                 Ok(Some(*job))
             }

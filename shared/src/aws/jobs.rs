@@ -129,13 +129,19 @@ impl JobStore {
         consistent: bool,
         now: Time,
     ) -> Result<Option<Job>, Error> {
+        let job = self.whole(account, id, consistent).await?;
+        Ok(job.filter(|job| now < job.expires_at))
+    }
+
+    /// A job with its result, whether it is still shown or not.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn whole(&self, account: AccountId, id: JobId, consistent: bool) -> Result<Option<Job>, Error> {
         let Some(item) = self.table.get(&Key::job(account, id), consistent).await? else { return Ok(None) };
         let item = JobItem::read(item)?;
         let apart = item.owner.clone().filter(|_| item.result_apart);
         let mut job = item.job()?;
-        if job.expires_at <= now {
-            return Ok(None);
-        }
         if let Some(owner) = apart {
             let key = Key::result(account, id, &owner);
             let mut result = self.table.get(&key, consistent).await?;

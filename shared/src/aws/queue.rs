@@ -40,12 +40,15 @@ pub struct Visibility {
 /// A message to be sent.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// What it says.
-    pub message: Message,
-    /// After how long it arrives; whole seconds, at most [`Outgoing::LONGEST`].
-    pub after: Duration,
-    /// The trace that it belongs to.
-    pub trace: Option<Traceparent>,
+    message: Message,
+    arrives: Arrives,
+    trace: Option<Traceparent>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Arrives {
+    After(Duration),
+    At(Time),
 }
 
 impl Outgoing {
@@ -56,28 +59,38 @@ impl Outgoing {
     /// A message that arrives at once.
     #[must_use]
     pub const fn now(message: Message, trace: Option<Traceparent>) -> Self {
-        Self { message, after: Duration::ZERO, trace }
+        Self { message, arrives: Arrives::After(Duration::ZERO), trace }
     }
 
-    /// A message that tells of a write which is about to be made: it arrives when that is done, or has failed.
+    /// A message that tells of a write which is about to be made: it arrives when that is usually done.
     #[must_use]
     pub const fn soon(message: Message, trace: Option<Traceparent>) -> Self {
-        Self { message, after: Duration::from_secs(2), trace }
+        Self { message, arrives: Arrives::After(Duration::from_secs(2)), trace }
     }
 
-    /// A job's message that counts from `due` on. One that is further away than SQS delays a message arrives earlier, and is then sent
-    /// on for the rest of the way.
+    /// A job's message that counts from `due` on, whenever it is sent. One that is further away than SQS delays a message arrives earlier,
+    /// and is then sent on for the rest of the way.
     #[must_use]
-    pub fn at(job: JobMessage, due: Time, now: Time, trace: Option<Traceparent>) -> Self {
-        let pause = due.since(now);
+    pub const fn at(job: JobMessage, due: Time, trace: Option<Traceparent>) -> Self {
+        Self { message: Message::Job(job), arrives: Arrives::At(due), trace }
+    }
+
+    /// What is sent at `now`, and with which delay in seconds.
+    fn sent_at(&self, now: Time) -> (String, i32) {
+        let (due, pause) = match self.arrives {
+            Arrives::After(pause) => (None, pause),
+            Arrives::At(due) => (Some(due), due.since(now)),
+        };
         // Rounded up: a message must not be early.
         let whole = Duration::from_secs(pause.as_secs() + u64::from(pause.subsec_nanos() > 0));
-        let due = Some(due).filter(|_| whole > Self::LONGEST);
-        Self { message: Message::Job(JobMessage { due, ..job }), after: whole.min(Self::LONGEST), trace }
-    }
-
-    fn delay(&self) -> i32 {
-        i32::try_from(self.after.min(Self::LONGEST).as_secs()).unwrap_or(0)
+        let text = match &self.message {
+            Message::Job(job) => {
+                let due = due.filter(|_| whole > Self::LONGEST);
+                Message::Job(JobMessage { due, ..job.clone() }).encode()
+            }
+            message => message.encode(),
+        };
+        (text, i32::try_from(whole.min(Self::LONGEST).as_secs()).unwrap_or(0))
     }
 
     fn attributes(&self) -> Result<Option<HashMap<String, MessageAttributeValue>>, Error> {
@@ -135,19 +148,20 @@ impl JobQueue {
     ///
     /// # Errors
     /// When SQS can't be reached or refuses; the message may have been sent all the same.
-    pub async fn send(&self, outgoing: &Outgoing) -> Result<(), Error> {
-        let call = self.client.send_message().queue_url(&self.url).message_body(outgoing.message.encode());
+    pub async fn send(&self, outgoing: &Outgoing, now: Time) -> Result<(), Error> {
+        let (text, delay) = outgoing.sent_at(now);
+        let call = self.client.send_message().queue_url(&self.url).message_body(text);
         let call = call
             .set_message_group_id(outgoing.message.account().map(|account| account.to_string()))
-            .set_delay_seconds(Some(outgoing.delay()).filter(|delay| *delay > 0))
+            .set_delay_seconds(Some(delay).filter(|delay| *delay > 0))
             .set_message_attributes(outgoing.attributes()?);
         call.send().await.map(drop).map_err(|e| Error::of("SendMessage", &e))
     }
 
     /// Sends any number of messages, ten a call, side by side; says of each whether it was sent. One of which that isn't known counts as
     /// not sent, and may have been sent all the same.
-    pub async fn send_all(&self, outgoing: &[Outgoing]) -> Vec<bool> {
-        let sent = join_all(outgoing.chunks(BATCH).map(|batch| self.send_batch(batch))).await;
+    pub async fn send_all(&self, outgoing: &[Outgoing], now: Time) -> Vec<bool> {
+        let sent = join_all(outgoing.chunks(BATCH).map(|batch| self.send_batch(batch, now))).await;
         let mut all = Vec::with_capacity(outgoing.len());
         for (batch, sent) in outgoing.chunks(BATCH).zip(sent) {
             all.extend(sent.unwrap_or_else(|error| {
@@ -158,13 +172,14 @@ impl JobQueue {
         all
     }
 
-    async fn send_batch(&self, batch: &[Outgoing]) -> Result<Vec<bool>, Error> {
+    async fn send_batch(&self, batch: &[Outgoing], now: Time) -> Result<Vec<bool>, Error> {
         let entries = batch.iter().enumerate().map(|(n, outgoing)| {
+            let (text, delay) = outgoing.sent_at(now);
             SendMessageBatchRequestEntry::builder()
                 .id(n.to_string())
-                .message_body(outgoing.message.encode())
+                .message_body(text)
                 .set_message_group_id(outgoing.message.account().map(|account| account.to_string()))
-                .set_delay_seconds(Some(outgoing.delay()).filter(|delay| *delay > 0))
+                .set_delay_seconds(Some(delay).filter(|delay| *delay > 0))
                 .set_message_attributes(outgoing.attributes()?)
                 .build()
                 .map_err(|e| Error::Refused(e.to_string()))

@@ -1,12 +1,17 @@
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Error, Table,
+    cache::Cache,
     key::Key,
-    table::{Condition, Conditional, content, text},
+    table::{Condition, Conditional, Item, content, text},
 };
 use crate::{
     id::{AccountId, JobId},
@@ -18,9 +23,13 @@ use crate::{
 ///
 /// A slot names the job that took it and the token of its claim, and is held for as long as that very claim runs: the end of the job
 /// frees it, without a write of its own, and so does the end of its lease. So nothing leaks, and a job costs one write more.
-#[derive(Clone, Debug)]
+///
+/// Where a cap is reached, a look costs no more than one at the slots and at a portion of those who hold them, once a second.
+#[derive(Debug)]
 pub struct SlotStore {
     table: Table,
+    /// Accounts without a free slot.
+    full: Cache<AccountId, ()>,
 }
 
 /// A slot that nobody held when it was looked at.
@@ -49,16 +58,20 @@ struct SlotItem {
 
 /// How many holders are looked up at a time.
 const PORTION: usize = 25;
+/// How many items one call reads.
+const READS: usize = 100;
+/// For how long an account counts as one without a free slot.
+const FULL: Duration = Duration::from_secs(1);
 
 impl SlotStore {
     /// The slots of a table.
     #[must_use]
-    pub const fn new(table: Table) -> Self {
-        Self { table }
+    pub fn new(table: Table) -> Self {
+        Self { table, full: Cache::new(FULL) }
     }
 
-    /// Those of the account's `cap` slots that are free at `now`; once `wanted` are found, it doesn't look whether those that seem to be
-    /// held really are.
+    /// Those of the account's `cap` slots that are free at `now`, as far as it takes to find `wanted`. Of slots that seem to be held it is
+    /// looked up whether they are for one portion, from the `turn`-th on, which is any number: what is missed this time is found another time.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -67,34 +80,34 @@ impl SlotStore {
         account: AccountId,
         cap: u32,
         wanted: usize,
+        turn: usize,
         now: Time,
     ) -> Result<Vec<Slot>, Error> {
-        let mut taken: HashMap<u32, SlotItem> = self.taken(account).await?;
+        if self.full.get(&account, now).is_some() {
+            return Ok(Vec::new());
+        }
+        let mut taken = self.taken(account).await?;
         let held = |slot: &SlotItem| now.millis() < slot.held_until;
         let mut free: Vec<Slot> = (0..cap)
             .filter(|number| taken.get(number).is_none_or(|slot| !held(slot)))
             .map(|number| Slot { number, last: taken.get(&number).map(|slot| slot.owner.clone()) })
             .collect();
-        // After the cap was lowered, jobs run on in slots beyond it; they count.
         taken.retain(|_, slot| held(slot));
-        let mut beyond = 0;
-        let mut doubtful: Vec<_> = taken.into_iter().collect();
-        doubtful.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
-        for portion in doubtful.chunks(PORTION) {
-            if free.len() >= wanted + beyond && portion.iter().all(|(number, _)| *number < cap) {
-                break;
-            }
-            let running = self.running(account, portion.iter().map(|(_, slot)| slot.job)).await?;
-            for (number, slot) in portion {
-                let runs = running.get(&slot.job) == Some(&slot.owner);
-                if *number >= cap {
-                    beyond += usize::from(runs);
-                } else if !runs {
-                    free.push(Slot { number: *number, last: Some(slot.owner.clone()) });
-                }
-            }
+        // After the cap was lowered, jobs run on in slots beyond it. They count, so those are looked up whatever it takes.
+        let (beyond, mut doubtful): (Vec<_>, Vec<_>) =
+            taken.into_iter().partition(|(number, _)| *number >= cap);
+        doubtful.sort_by_key(|(number, _)| *number);
+        let first = turn % doubtful.len().max(1);
+        doubtful.rotate_left(first);
+        doubtful.truncate(if free.len() < wanted { PORTION } else { 0 });
+        let (beyond, over) =
+            tokio::try_join!(self.still_held(account, &beyond), self.still_held(account, &doubtful))?;
+        let over = doubtful.into_iter().filter(|(_, slot)| !over.contains(&slot.owner));
+        free.extend(over.map(|(number, slot)| Slot { number, last: Some(slot.owner) }));
+        free.truncate(free.len().saturating_sub(beyond.len()));
+        if free.is_empty() {
+            self.full.put(account, (), now);
         }
-        free.truncate(free.len().saturating_sub(beyond));
         Ok(free)
     }
 
@@ -153,24 +166,30 @@ impl SlotStore {
         Ok(taken)
     }
 
-    /// Of these jobs, those that run, with the token that they run under.
-    async fn running(
+    /// Of these slots, the tokens of those whose claim runs.
+    async fn still_held(
         &self,
         account: AccountId,
-        jobs: impl Iterator<Item = JobId>,
-    ) -> Result<HashMap<JobId, String>, Error> {
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(jobs.map(|job| Key::job(account, job).attributes()).collect()))
-            .consistent_read(true)
-            .projection_expression("sk, #status, #owner")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#owner", "owner");
-        let wanted = wanted.build().map_err(|e| Error::Refused(e.to_string()))?;
-        let items = self.table.batch_get(wanted).await?;
-        let string = |item: &super::table::Item, name: &str| item.get(name)?.as_s().ok().cloned();
+        slots: &[(u32, SlotItem)],
+    ) -> Result<BTreeSet<String>, Error> {
+        // A job that is tried again may be in two slots, of which the earlier is free.
+        let jobs: BTreeSet<JobId> = slots.iter().map(|(_, slot)| slot.job).collect();
+        let jobs: Vec<_> = jobs.into_iter().collect();
+        let portions = jobs.chunks(READS).map(async |jobs| {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(jobs.iter().map(|job| Key::job(account, *job).attributes()).collect()))
+                .consistent_read(true)
+                .projection_expression("#status, #owner")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_names("#owner", "owner");
+            let wanted = wanted.build().map_err(|e| Error::Refused(e.to_string()))?;
+            self.table.batch_get(wanted).await
+        });
+        let items: Vec<_> = try_join_all(portions).await?.into_iter().flatten().collect();
+        let string = |item: &Item, name: &str| item.get(name)?.as_s().ok().cloned();
         let running = items.iter().filter_map(|item| {
             let runs = string(item, "status")? == Status::Running.as_str();
-            Some((string(item, "sk")?.parse().ok()?, string(item, "owner").filter(|_| runs)?))
+            string(item, "owner").filter(|_| runs)
         });
         Ok(running.collect())
     }

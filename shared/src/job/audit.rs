@@ -27,8 +27,8 @@ const MOST: usize = 1000;
 
 /// How many are sent though nothing seems to be missing: one for an agenda, and no more than this.
 ///
-/// Where an account's cap holds up its jobs, a permit too many goes round with the others, about twice a minute, until the backlog is
-/// done; so such an agenda gets one a minute and not all ten.
+/// They are spare: where an account's cap holds up its jobs they are dropped, instead of going round with the others until the backlog is
+/// done.
 const TRICKLE: usize = 10;
 
 /// A job that should have been run.
@@ -81,8 +81,10 @@ pub fn audit(jobs: &[Overdue], messages: usize, turn: usize) -> Audit {
         .collect();
     dealt.sort_unstable();
     dealt.truncate(wanted);
-    let permits =
-        dealt.into_iter().map(|(_, _, (account, kind), id)| JobMessage::new(*account, id, (*kind).clone()));
+    let permits = dealt.into_iter().map(|(_, _, (account, kind), id)| {
+        // While an account's jobs wait for slots, so would each minute's permits: they are for a moment when there is one.
+        JobMessage { spare: missing == 0, ..JobMessage::new(*account, id, (*kind).clone()) }
+    });
     Audit { overdue, missing, permits: permits.collect() }
 }
 
@@ -112,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_backlog_whose_permits_are_there_gets_a_trickle() {
-        assert_eq!(audit(&jobs(1, 0..500), 500, 3).permits, [job(1, 0).job]);
+        let spare = JobMessage { spare: true, ..job(1, 0).job };
+        assert_eq!(audit(&jobs(1, 0..500), 500, 3).permits, [spare]);
         let many: Vec<_> = (0..50).flat_map(|account| jobs(account, 0..9)).collect();
         assert_eq!(audit(&many, 9000, 0).permits.len(), TRICKLE);
     }
@@ -132,7 +135,7 @@ mod tests {
     fn one_accounts_backlog_does_not_hide_anothers_lost_permit() {
         let mut all = jobs(1, 0..100);
         all.push(job(2, 900));
-        assert!(audit(&all, 100, 0).permits.contains(&job(2, 900).job));
+        assert!(audit(&all, 100, 0).permits.iter().any(|permit| permit.id == job(2, 900).job.id));
         let many: Vec<_> = (0..50).map(|account| job(account, 0)).collect();
         let reached: BTreeSet<_> =
             (0..50).flat_map(|turn| audit(&many, 100, turn).permits).map(|job| job.account).collect();

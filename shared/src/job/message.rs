@@ -31,6 +31,12 @@ pub struct JobMessage {
     /// Not before this, if it may be delivered earlier: a delay can take several hops.
     #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
+    /// How many of the job's attempts had begun when it was sent. A later attempt has a message of its own: then this one is for any job.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub attempts: u32,
+    /// Whether nobody would miss it: it was sent in case that another was lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spare: bool,
     /// How often it was put back because there was nothing to do for it yet.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub looks: u8,
@@ -62,7 +68,7 @@ impl JobMessage {
     /// The message that sends a job on its way.
     #[must_use]
     pub const fn new(account: AccountId, id: JobId, kind: Name) -> Self {
-        Self { account, id, kind, due: None, looks: 0 }
+        Self { account, id, kind, due: None, attempts: 0, spare: false, looks: 0 }
     }
 }
 
@@ -130,13 +136,27 @@ impl Message {
         if v != VERSION {
             return Err(NotAMessage::Version(v));
         }
-        let Envelope { body, .. } = serde_json::from_str(text).map_err(|_| NotAMessage::Malformed)?;
+        let Envelope { body, .. } = match serde_json::from_str(text) {
+            Ok(envelope) => envelope,
+            Err(_) if is_of_another_sort(text) => return Err(NotAMessage::Version(v)),
+            Err(_) => return Err(NotAMessage::Malformed),
+        };
         Ok(match body {
             Body::Job(job) => Self::Job(job),
             Body::Schedule(run) => Self::Schedule(run),
             Body::Ended(ended) => Self::Ended(ended),
         })
     }
+}
+
+/// Whether a message is about something that this worker doesn't know, as a newer sender's may be.
+fn is_of_another_sort(text: &str) -> bool {
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    members.len() == 2 && !members.keys().any(|name| ["job", "schedule", "ended"].contains(&name.as_str()))
+}
+
+fn is_none(attempts: &u32) -> bool {
+    *attempts == 0
 }
 
 fn is_zero(looks: &u8) -> bool {
@@ -189,6 +209,7 @@ mod tests {
     #[test]
     fn newer_versions_are_told_from_rubbish() {
         assert!(matches!(Message::decode(r#"{"v":2,"what":"ever"}"#), Err(NotAMessage::Version(2))));
+        assert!(matches!(Message::decode(r#"{"v":1,"what":"ever"}"#), Err(NotAMessage::Version(1))));
         for rubbish in ["", "{}", "[]", r#"{"v":1}"#, r#"{"v":1,"job":{}}"#, r#"{"v":300}"#] {
             assert!(matches!(Message::decode(rubbish), Err(NotAMessage::Malformed)), "{rubbish}");
         }

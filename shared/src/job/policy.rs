@@ -28,7 +28,7 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// The wait after attempt number `attempt` (from 1), with full jitter: anything up to the exponential ceiling, `random` in
-    /// `[0, 1)` saying what. Whole seconds, as SQS's visibility is, and at least one, so that a job is due when its message is.
+    /// `[0, 1)` saying what. Whole seconds, as SQS's delays are, and at least one, so that a job is due when its message is.
     ///
     /// Why full jitter: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
     #[must_use]

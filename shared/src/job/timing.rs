@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// How long the queue keeps a message (the template's `MessageRetentionPeriod`): no waiting job can be older than this past its
-/// start time.
+/// How long the queue keeps a message (the template's `MessageRetentionPeriod`). One that waits for a slot, or as a permit, is sent anew each
+/// time, and kept from then on.
 pub const QUEUE_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
 
 /// What the worker needs beside the target's time: to claim before it, and to record after it.
@@ -68,10 +68,11 @@ impl Timing {
         Some(left).filter(|left| *left >= timeout.min(Duration::from_secs(1)))
     }
 
-    /// When the item of an unfinished job that was due at `run_at` may be deleted: its message is gone before that.
+    /// When the item of an unfinished job that was due at `run_at` may be deleted: far later than any message of it could come that hasn't
+    /// found a slot or its turn by then.
     #[must_use]
     pub fn unfinished_expiry(run_at: Time) -> Time {
-        run_at + QUEUE_RETENTION + Duration::from_secs(24 * 3600)
+        run_at + QUEUE_RETENTION + Duration::from_secs(10 * 24 * 3600)
     }
 }
 

@@ -52,12 +52,14 @@ impl JobStore {
         now: Time,
     ) -> Result<Vec<Entry>, Error> {
         let (mut entries, mut start) = (Vec::new(), None);
+        // Jobs that run stand among those that are due. Where there are many, larger pages find the end of them.
+        let mut portion = wanted + 10;
         loop {
             let call = self.table.client.query().table_name(&self.table.name).index_name(AGENDA);
             let answer = call
                 .key_condition_expression("agenda = :agenda")
                 .expression_attribute_values(":agenda", text(Key::agenda(account, kind)))
-                .limit(i32::try_from(wanted + 10).unwrap_or(i32::MAX))
+                .limit(i32::try_from(portion).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start)
                 .send()
                 .await
@@ -65,38 +67,40 @@ impl JobStore {
             entries.extend(answer.items.unwrap_or_default().iter().filter_map(entry));
             start = answer.last_evaluated_key;
             let due = entries.iter().filter(|entry| entry.due_at <= now).count();
+            portion = (4 * portion).min(MOST_LOOKED_AT);
             if due >= wanted || start.is_none() || entries.len() >= MOST_LOOKED_AT {
                 return Ok(entries);
             }
         }
     }
 
-    /// What the table itself says of permits' own jobs, in their order, so that an index that is behind can't hide them.
+    /// What the table itself says of permits' own jobs, in their order, so that an index that is behind can't hide them. A permit is a job,
+    /// and how many of its attempts had begun when its message was sent.
     ///
     /// # Errors
     /// When the table can't be read.
     pub async fn own(
         &self,
         account: AccountId,
-        ids: &[JobId],
+        permits: &[(JobId, u32)],
         discipline: Discipline,
         now: Time,
     ) -> Result<Vec<Own>, Error> {
-        let mut keys: Vec<_> = ids.iter().map(|id| Key::job(account, *id)).collect();
+        let mut keys: Vec<_> = permits.iter().map(|(id, _)| Key::job(account, *id)).collect();
         keys.sort_by(|a, b| a.sk.cmp(&b.sk));
         keys.dedup();
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys.iter().map(Key::attributes).collect()))
             .consistent_read(true)
-            .projection_expression("sk, #status, priority, due_at, lease_until, agenda")
+            .projection_expression("sk, #status, priority, attempts, due_at, lease_until, agenda")
             .expression_attribute_names("#status", "status");
         let wanted = wanted.build().map_err(|e| Error::Refused(e.to_string()))?;
         let items = self.table.batch_get(wanted).await?;
         let known: HashMap<_, _> =
             items.iter().filter_map(|item| Some((item.get("sk")?.as_s().ok()?.as_str(), item))).collect();
-        let own = ids.iter().map(|id| {
+        let own = permits.iter().map(|(id, attempts)| {
             let item = known.get(id.to_string().as_str())?;
-            Some(own(item, *id, discipline, now))
+            Some(own(item, (*id, *attempts), discipline, now))
         });
         Ok(own.map(|own| own.unwrap_or(Own::Elsewhere)).collect())
     }
@@ -115,7 +119,9 @@ impl JobStore {
         let update = Update {
             expression: "SET agenda = :agenda, #rank = :rank, due_at = :now".into(),
             condition: Some(
-                "#status = :queued AND attribute_not_exists(agenda) AND (attribute_not_exists(due_at) OR due_at <= :early)",
+                "attribute_not_exists(agenda) AND \
+                 ((#status = :queued AND (attribute_not_exists(due_at) OR due_at <= :early)) \
+                 OR (#status = :running AND lease_until <= :now))",
             ),
             names: vec![("#status", "status"), ("#rank", "rank")],
             values: vec![
@@ -124,6 +130,7 @@ impl JobStore {
                 (":now", millis(now)),
                 (":early", number(now.millis() + EARLY_MS)),
                 (":queued", text(Status::Queued.as_str())),
+                (":running", text(Status::Running.as_str())),
             ],
             returns: None,
         };
@@ -142,7 +149,7 @@ fn entry(item: &Item) -> Option<Entry> {
     })
 }
 
-fn own(item: &Item, id: JobId, discipline: Discipline, now: Time) -> Own {
+fn own(item: &Item, (id, attempts): (JobId, u32), discipline: Discipline, now: Time) -> Own {
     let status = item.get("status").and_then(|value| value.as_s().ok()).map(String::as_str);
     let time = |name| int(item, name).map(Time::from_millis);
     let priority = int(item, "priority").and_then(|priority| u8::try_from(priority).ok()).unwrap_or(0);
@@ -151,6 +158,8 @@ fn own(item: &Item, id: JobId, discipline: Discipline, now: Time) -> Own {
     let early = Time::from_millis(now.millis() + EARLY_MS);
     match status {
         Some("queued") => match time("due_at") {
+            // Another message is on its way, sent for the attempt that it waits for.
+            Some(due) if due > early && int(item, "attempts") != Some(attempts.into()) => Own::Elsewhere,
             Some(due) if due > early => Own::NotBefore(due),
             _ => ready,
         },
