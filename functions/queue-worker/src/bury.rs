@@ -79,7 +79,7 @@ impl Worker {
         let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
         tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, code = error.code.as_str(), "job given up");
         let me = token();
-        self.announce(job, &me, None).await?;
+        self.queue.announce(job, &me, None, now).await?;
         let given_up = self.jobs.give_up(job, lease, &me, error, now + retention, now).await?;
         Ok(if given_up { Report::given_up(job, now) } else { Report::back_at(now + AGAIN) })
     }

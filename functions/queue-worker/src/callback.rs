@@ -10,7 +10,6 @@ use shared::{
     id,
     job::{Ended, Job, Message, Payload, Status},
     kind::Callback,
-    telemetry::Traceparent,
 };
 
 use crate::{Invocation, Worker, record::Delivery, report::Report};
@@ -22,22 +21,6 @@ const AGAIN: Duration = Duration::from_secs(2);
 const UNWRITTEN: Duration = Duration::from_secs(10);
 
 impl Worker {
-    /// Says that the holder of `owner` is about to end a job. Before the end, so that no crash in between can lose the callback; the token
-    /// will tell whether that end came to be.
-    pub(crate) async fn announce(
-        &self,
-        job: &Job,
-        owner: &str,
-        trace: Option<&Traceparent>,
-    ) -> Result<(), aws::Error> {
-        if job.callback_url.is_none() {
-            return Ok(());
-        }
-        let ended = Ended { account: job.account, id: job.id, owner: owner.to_owned() };
-        let now = self.clock.now();
-        self.queue.send(&Outgoing::soon(Message::Ended(ended), trace.cloned()), now).await
-    }
-
     /// Makes the callback of a job that ended as announced.
     pub(crate) async fn call_back(
         &self,

@@ -56,7 +56,7 @@ impl Worker {
             self.queue.send(next, now).await?;
         }
         if decided.due.is_none() {
-            self.announce(job, &held.owner, task.trace_of(job.id)).await?;
+            self.queue.announce(job, &held.owner, task.trace_of(job.id), now).await?;
         }
         let ended = self.jobs.end(job, &held.owner, decided.ending, now).await?;
         let (request, attempt) = (task.invocation.request, job.attempts);

@@ -1,7 +1,9 @@
 //! `POST /v1/jobs/batch`.
 
+mod make;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -15,20 +17,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 use shared::{
     api::{AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, JobBody, JobRequest, Problem},
-    aws::{Begun, IdempotencyKey, Outgoing},
+    aws::{Begun, IdempotencyKey},
     gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
     id::{self, AccountId, JobId},
-    job::{Job, Payload},
-    kind::Rank,
+    job::Job,
     name::Name,
     schema::Violation,
-    telemetry::{Record, Traceparent},
+    telemetry::Traceparent,
     time::Time,
 };
 
 use crate::{
     App,
-    accept::{Order, is_far},
+    accept::Order,
     idempotency,
     job::{Repeat, UNDER_WAY, trace},
 };
@@ -216,83 +217,6 @@ impl App {
         });
         Ok(places.collect())
     }
-
-    /// Makes the jobs that are new and sends messages again that may never have been sent; says of each whether it is stored and queued.
-    ///
-    /// What a repeat completes is made one by one, under the condition that it isn't there: another repeat may be at it.
-    async fn make_all(&self, places: &[Place], repeatable: bool, replayed: bool, now: Time) -> Vec<bool> {
-        let (mut alone, mut plain, mut ordered) = (Vec::new(), Vec::new(), Vec::new());
-        for (n, place) in places.iter().enumerate() {
-            let Place::New(order) = place else { continue };
-            match order.rank(now) {
-                _ if replayed || is_far(&order.job, now) => alone.push((n, order)),
-                None => plain.push((n, order)),
-                Some(_) => ordered.push((n, order)),
-            }
-        }
-        let again = places.iter().enumerate().filter_map(|(n, place)| match place {
-            Place::Made(job) => Some((n, job)),
-            _ => None,
-        });
-        let again = again.map(async |(n, job)| (n, self.send_again(job, None, now).await.is_ok()));
-        let alone =
-            alone.into_iter().map(async |(n, order)| (n, self.accept(order, repeatable).await.is_ok()));
-        let (plain, ordered, alone, again) = tokio::join!(
-            self.store_then_send(plain, now),
-            self.send_then_store(ordered, now),
-            join_all(alone),
-            join_all(again),
-        );
-        let near = plain.into_iter().chain(ordered).collect::<Vec<_>>();
-        self.count(places, &near, now);
-        if !repeatable {
-            self.take_back_all(places, &near).await;
-        }
-        let mut made = vec![false; places.len()];
-        for (n, done) in near.into_iter().chain(alone).chain(again) {
-            made[n] = done;
-        }
-        made
-    }
-
-    async fn store_then_send(&self, orders: Vec<(usize, &Order)>, now: Time) -> Vec<(usize, bool)> {
-        let stored = self.jobs.put_all(&rows(&orders, now)).await;
-        let (kept, lost): (Vec<_>, Vec<_>) = orders.into_iter().zip(stored).partition(|(_, stored)| *stored);
-        let kept: Vec<_> = kept.into_iter().map(|(order, _)| order).collect();
-        let sent = self.queue.send_all(&messages(&kept), now).await;
-        let kept = kept.into_iter().zip(sent).map(|((n, _), sent)| (n, sent));
-        kept.chain(lost.into_iter().map(|((n, _), _)| (n, false))).collect()
-    }
-
-    /// A permit too many does no harm, while a listed job without one would take another's.
-    async fn send_then_store(&self, orders: Vec<(usize, &Order)>, now: Time) -> Vec<(usize, bool)> {
-        let sent = self.queue.send_all(&messages(&orders), now).await;
-        let (kept, lost): (Vec<_>, Vec<_>) = orders.into_iter().zip(sent).partition(|(_, sent)| *sent);
-        let kept: Vec<_> = kept.into_iter().map(|(order, _)| order).collect();
-        let stored = self.jobs.put_all(&rows(&kept, now)).await;
-        let kept = kept.into_iter().zip(stored).map(|((n, _), stored)| (n, stored));
-        kept.chain(lost.into_iter().map(|((n, _), _)| (n, false))).collect()
-    }
-
-    fn count(&self, places: &[Place], made: &[(usize, bool)], now: Time) {
-        let mut by_kind = BTreeMap::<_, usize>::new();
-        for (n, _) in made.iter().filter(|(_, made)| *made) {
-            if let Place::New(order) = &places[*n] {
-                *by_kind.entry(&order.job.kind).or_default() += 1;
-            }
-        }
-        for (kind, number) in by_kind {
-            self.metrics.emit(Record::new().dimension("kind", kind.as_str()).count("Accepted", number), now);
-        }
-    }
-
-    async fn take_back_all(&self, places: &[Place], made: &[(usize, bool)]) {
-        let failed = made.iter().filter(|(_, made)| !made).filter_map(|(n, _)| match &places[*n] {
-            Place::New(order) => Some(order),
-            _ => None,
-        });
-        join_all(failed.map(|order| self.take_back(order))).await;
-    }
 }
 
 impl Place {
@@ -302,13 +226,4 @@ impl Place {
             Err(problem) => Self::Refused(problem),
         }
     }
-}
-
-fn messages(orders: &[(usize, &Order)]) -> Vec<Outgoing> {
-    let message = |order: &Order| Outgoing::at(order.job.message(), order.job.run_at, order.trace.clone());
-    orders.iter().map(|(_, order)| message(order)).collect()
-}
-
-fn rows<'a>(orders: &[(usize, &'a Order)], now: Time) -> Vec<(&'a Job, &'a Payload, Option<Rank>)> {
-    orders.iter().map(|(_, order)| (&order.job, &order.payload, order.rank(now))).collect()
 }

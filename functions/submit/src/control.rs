@@ -13,7 +13,7 @@ use shared::{
     aws::{CachedKind, Listing, Outgoing, Reopened},
     gate::{Caller, Failure, Named, Query, RequestId},
     id::{AccountId, JobId},
-    job::{Ended, Job, JobMessage, Lease, Message, Status},
+    job::{Job, JobMessage, Lease, Message, Status},
     kind::KindSpec,
     telemetry::Traceparent,
     time::Time,
@@ -123,10 +123,7 @@ impl App {
         let kind = self.kinds.cached(&job.kind, now).await?;
         let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
         let me = token();
-        if job.callback_url.is_some() {
-            let ended = Ended { account: job.account, id: job.id, owner: me.clone() };
-            self.queue.send(&Outgoing::soon(Message::Ended(ended), trace), now).await?;
-        }
+        self.queue.announce(job, &me, trace.as_ref(), now).await?;
         let cancelled = self.jobs.cancel(job, lease, &me, now + retention, now).await?;
         if cancelled.is_some() {
             self.recall(job, now).await;

@@ -156,6 +156,7 @@ mod tests {
             Key::pace(account, &"echo".parse().unwrap(), now),
             Key::row(account, &"users".parse().unwrap(), "a#b"),
             Key::applied(account, job),
+            Key::slot(account, 7),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         insta::assert_snapshot!(shown.join("\n"), @"
@@ -171,6 +172,7 @@ mod tests {
         COUNTERS#acc_01kagzwy00e40r2081040g2081 | PACE#echo#2025-11-20T16
         TABLE#acc_01kagzwy00e40r2081040g2081#users | a#b
         APPLIED#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | -
+        SLOTS#acc_01kagzwy00e40r2081040g2081 | 00007
         ");
     }
 

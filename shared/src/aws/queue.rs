@@ -11,7 +11,7 @@ use futures::future::join_all;
 
 use super::Error;
 use crate::{
-    job::{JobMessage, Message},
+    job::{Ended, Job, JobMessage, Message},
     telemetry::Traceparent,
     time::Time,
 };
@@ -63,8 +63,7 @@ impl Outgoing {
     }
 
     /// A message that tells of a write which is about to be made: it arrives when that is usually done.
-    #[must_use]
-    pub const fn soon(message: Message, trace: Option<Traceparent>) -> Self {
+    const fn soon(message: Message, trace: Option<Traceparent>) -> Self {
         Self { message, arrives: Arrives::After(Duration::from_secs(2)), trace }
     }
 
@@ -156,6 +155,25 @@ impl JobQueue {
             .set_delay_seconds(Some(delay).filter(|delay| *delay > 0))
             .set_message_attributes(outgoing.attributes()?);
         call.send().await.map(drop).map_err(|e| Error::of("SendMessage", &e))
+    }
+
+    /// Says that the holder of the token `owner` is about to end a job, if anybody is to be told. Before the end is written, so that no crash
+    /// in between can lose the callback; the token will tell whether that end came to be.
+    ///
+    /// # Errors
+    /// When SQS can't be reached or refuses; the message may have been sent all the same.
+    pub async fn announce(
+        &self,
+        job: &Job,
+        owner: &str,
+        trace: Option<&Traceparent>,
+        now: Time,
+    ) -> Result<(), Error> {
+        if job.callback_url.is_none() {
+            return Ok(());
+        }
+        let ended = Ended { account: job.account, id: job.id, owner: owner.to_owned() };
+        self.send(&Outgoing::soon(Message::Ended(ended), trace.cloned()), now).await
     }
 
     /// Sends any number of messages, ten a call, side by side; says of each whether it was sent. One of which that isn't known counts as

@@ -31,7 +31,7 @@ pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwes
             Outcome::Retry { after, error: error(""), http_status }
         }
         300..=399 => Outcome::Fail { error: error(", a redirect, which is not followed"), http_status },
-        410 => Outcome::Fail { error: error(", so its kind is disabled"), http_status },
+        410 => Outcome::Fail { error: error(", it is gone for good"), http_status },
         _ => Outcome::Fail { error: error(""), http_status },
     })
 }
