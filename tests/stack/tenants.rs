@@ -27,7 +27,11 @@ async fn only_admin_acts_for_others() {
     assert_eq!(stack.tenant().job(accepted.id()).await.status, 200);
     assert_eq!(stack.operator().job(accepted.id()).await.status, 404);
     let path = format!("/v1/jobs/{}?account={account}", accepted.id());
-    assert_eq!(stack.operator().get(&path).await.status, 200);
+    let shown = stack.operator().get(&path).await;
+    assert_eq!((shown.status, accepted.header("location")), (200, path.as_str()));
+    assert_eq!((&shown.body["links"]["self"], &accepted.body["links"]["self"]), (&json!(path), &json!(path)));
+    let list = stack.operator().get(&format!("/v1/jobs?account={account}")).await;
+    assert_eq!(list.body["items"][0]["links"]["self"], json!(path));
 
     let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
     assert_eq!(stranger.send(Method::POST, "/v1/jobs", Some(body)).await.slug(), "missing-scope");

@@ -67,10 +67,17 @@ pub async fn get(
     let now = app.clock.now();
     let pace = if job.status.is_terminal() { Pace::default() } else { app.pace(&job, now).await };
     let applied = wait.map(|wait| format!("wait={}", wait.as_secs()));
-    Ok(answer(job, pace, known, applied, now))
+    Ok(answer(caller.account(), job, pace, known, applied, now))
 }
 
-fn answer(job: Job, pace: Pace, known: Option<&str>, applied: Option<String>, now: Time) -> Response {
+fn answer(
+    caller: AccountId,
+    job: Job,
+    pace: Pace,
+    known: Option<&str>,
+    applied: Option<String>,
+    now: Time,
+) -> Response {
     let etag = ETag::of(&job);
     let fields = [
         (header::ETAG, Some(etag.to_string())),
@@ -83,7 +90,7 @@ fn answer(job: Job, pace: Pace, known: Option<&str>, applied: Option<String>, no
     if known.is_some_and(|known| etag.is_among(known)) {
         (StatusCode::NOT_MODIFIED, headers).into_response()
     } else {
-        (headers, Json(JobBody::from(job))).into_response()
+        (headers, Json(JobBody::shown_to(caller, job))).into_response()
     }
 }
 

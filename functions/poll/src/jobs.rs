@@ -41,7 +41,7 @@ pub async fn list(
     let before = cursor.map(|text| position(&text, &list)).transpose()?;
     let page = app.jobs.page(account, &filter, before, limit, app.clock.now()).await?;
     Ok(Json(Page {
-        items: page.jobs.into_iter().map(JobBody::from).collect(),
+        items: page.jobs.into_iter().map(|job| JobBody::shown_to(caller.account(), job)).collect(),
         next_cursor: page.ended_at.map(|id| Cursor { after: id.to_string() }.encode(&list)),
     }))
 }

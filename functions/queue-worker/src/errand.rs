@@ -61,6 +61,8 @@ impl Agenda {
 
 /// The most that workers spread out over an agenda.
 const WIDEST: usize = 64;
+/// How many portions of an agenda are read at least: one is what a batch needs, the others are for when another worker was quicker.
+const PORTIONS: usize = 4;
 
 /// A message that has to wait for one of its account's slots: anything up to a ceiling that doubles each time, half a minute at most, so that
 /// a long line doesn't ask all the time and a short one isn't kept waiting.
@@ -191,9 +193,12 @@ impl Worker {
         let ids: Vec<_> = jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();
         let spread = self.spread.load(Ordering::Relaxed).max(1);
         let (entries, own) = tokio::try_join!(
-            self.jobs.agenda(account, name, ids.len() * spread, now),
+            self.jobs.agenda(account, name, ids.len() * spread.max(PORTIONS), now),
             self.jobs.own(account, &ids, discipline, now),
         )?;
+        // Whoever holds the jobs that run will soon be back for more: as many portions are left to them.
+        let running = entries.iter().filter(|entry| entry.due_at > now).count();
+        let spread = spread.max(1 + running.div_ceil(ids.len()));
         let permits: Vec<_> = ids.into_iter().map(|(id, _)| id).zip(own).collect();
         let plan = agenda::plan(&permits, &entries, now, spread, rand::random_range(0..spread));
         let own = permits.into_iter().filter_map(|(id, own)| match own {

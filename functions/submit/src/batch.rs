@@ -75,7 +75,7 @@ pub async fn submit(
     let made = app.make_all(&places, repeat.is_some(), replayed, now).await;
     let items = places.into_iter().zip(made).map(|(place, made)| match place {
         Place::New(Order { job, .. }) | Place::Made(job) if made => {
-            BatchItem::accepted(JobBody::from(job.as_accepted()))
+            BatchItem::accepted(JobBody::shown_to(caller.account(), job.as_accepted()))
         }
         Place::New(_) | Place::Made(_) => BatchItem::refused(Problem::Unavailable.body(&request)),
         Place::Refused(problem) => BatchItem::refused(problem.body(&request)),

@@ -62,7 +62,7 @@ pub async fn cancel(
         };
         if let Some(job) = changed {
             tracing::info!(request.id = request, %account, job = %id, status = %job.status, "cancellation accepted");
-            return Ok((status, Json(JobBody::from(job))).into_response());
+            return Ok((status, Json(JobBody::shown_to(caller.account(), job))).into_response());
         }
     }
     Err(Problem::Unavailable.into())
@@ -100,7 +100,7 @@ pub async fn retry(
         let kind = app.kind_to_retry(&job, now).await?;
         if let Some(job) = app.put_back(job, &lease, &kind, trace(&headers), now).await? {
             tracing::info!(request.id = request, %account, job = %id, "job put back");
-            return Ok((StatusCode::ACCEPTED, Json(JobBody::from(job))).into_response());
+            return Ok((StatusCode::ACCEPTED, Json(JobBody::shown_to(caller.account(), job))).into_response());
         }
     }
     Err(Problem::Unavailable.into())

@@ -71,7 +71,7 @@ pub async fn submit(
     let made = app.make(account, asked, repeat.as_ref(), trace, now).await?;
     let (job, replayed) = made.map_err(Problem::InvalidBody)?;
     tracing::info!(request.id = request, %account, job = %job.id, kind = %job.kind, replayed, "job accepted");
-    Ok(accepted(job, replayed, now))
+    Ok(accepted(caller.account(), job, replayed, now))
 }
 
 /// The client's trace, if it sent one.
@@ -85,17 +85,18 @@ pub struct Repeat {
     pub fingerprint: String,
 }
 
-fn accepted(job: Job, replayed: bool, now: Time) -> Response {
-    let location = format!("/v1/jobs/{}", job.id);
+fn accepted(caller: AccountId, job: Job, replayed: bool, now: Time) -> Response {
     let job = job.as_accepted();
     let wait = retry_after(&job, Pace::default(), now).unwrap_or(1);
-    let mut headers = vec![(header::LOCATION, location), (header::RETRY_AFTER, wait.to_string())];
+    let body = JobBody::shown_to(caller, job);
+    let mut headers =
+        vec![(header::LOCATION, body.links.this.clone()), (header::RETRY_AFTER, wait.to_string())];
     if replayed {
         headers.push((HeaderName::from_static("idempotency-replayed"), "true".to_owned()));
     }
     let headers: HeaderMap =
         headers.into_iter().filter_map(|(name, value)| Some((name, value.parse().ok()?))).collect();
-    (StatusCode::ACCEPTED, headers, Json(JobBody::from(job))).into_response()
+    (StatusCode::ACCEPTED, headers, Json(body)).into_response()
 }
 
 impl App {

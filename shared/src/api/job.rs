@@ -161,6 +161,19 @@ pub struct Links {
     pub this: String,
 }
 
+impl JobBody {
+    /// A job as a caller of this account is shown it: a link to another account's names that.
+    #[must_use]
+    pub fn shown_to(caller: AccountId, job: Job) -> Self {
+        let account = job.account;
+        let mut body = Self::from(job);
+        if account != caller {
+            body.links.this = format!("{}?account={account}", body.links.this);
+        }
+        body
+    }
+}
+
 impl From<Job> for JobBody {
     fn from(job: Job) -> Self {
         Self {

@@ -69,8 +69,8 @@ pub struct Plan {
 
 /// Decides for `permits`, given what the agenda shows.
 ///
-/// The best jobs are taken, exactly: unless workers get in each other's way. Then `spread` is over 1, and this worker takes the
-/// `turn`-th of as many portions at the top, so that inversions stay within what is in flight.
+/// The best jobs are taken, exactly: unless other workers are about. Then `spread` is over 1, and this worker takes the `turn`-th of as
+/// many portions at the top, so that they don't get in each other's way; inversions stay within what is in flight.
 #[must_use]
 pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time, spread: usize, turn: usize) -> Plan {
     let waits =
