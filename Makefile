@@ -11,7 +11,7 @@ export TASKER_URL ?=
 LOCAL = $(PYTHON) -m infra.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build deploy openapi fmt lint clean
+.PHONY: help run test build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ build: ## build the functions for AWS, into target/lambda/
 
 deploy: build ## build, then deploy to the AWS account you are signed in to
 	$(LOCAL) sam deploy --guided
+
+kinds: ## define the default kinds of a deployed stack (TOLLGATE_URL=…, TOLLGATE_KEY=…, TASKER_URL=…)
+	@$(LOCAL) kinds
 
 openapi: ## write infra/openapi.json anew, from the routers
 	UPDATE_OPENAPI=1 cargo test --workspace --test invariants openapi

@@ -1,6 +1,6 @@
 """The whole stack on one machine, without Docker and without an AWS account.
 
-`python3 -m infra.local up` starts it; the Makefile calls nothing else. What happens, in order, and where:
+`python3 -m infra.local up` starts it. What happens, in order, and where:
 
     venvs       MiniStack and SAM, each in a virtual environment of its own, from pinned requirements
     build       the functions and the `tollgate` command, in one run of cargo

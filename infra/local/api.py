@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import urllib.error
+import urllib.parse
 import urllib.request
 
+from infra.local.failure import Failure
+
 _TIMEOUT_SECONDS = 30
-# The endpoint is on this machine, whatever proxy the environment names.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# What is on this machine is reached directly, whatever proxy the environment names.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_ELSEWHERE = urllib.request.build_opener()
 
 
 def call(method: str, url: str, key: str, body: bytes | None = None) -> tuple[int, str]:
     """Makes one call and returns the status and the body of the answer, be it an error or not."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     request = urllib.request.Request(url, body, headers, method=method)
+    is_here = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost")
+    opener = _DIRECTLY if is_here else _ELSEWHERE
     try:
-        with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+        with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
+    except urllib.error.URLError as error:
+        raise Failure(f"{url} can't be reached ({error.reason}).") from error

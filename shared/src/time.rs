@@ -85,7 +85,7 @@ impl From<Time> for String {
 
 /// A text that is not a point in time.
 #[derive(Debug, thiserror::Error)]
-#[error("is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z")]
+#[error("is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z")]
 pub struct NotATime;
 
 impl FromStr for Time {
@@ -113,6 +113,17 @@ mod tests {
     fn is_shown_in_utc_with_milliseconds() {
         assert_eq!(Time::from_millis(1_763_654_400_007).to_string(), "2025-11-20T16:00:00.007Z");
         assert_eq!(Time::from_seconds(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn the_calendar_ends() {
+        for good in ["9999-12-30T22:00:00Z", "2026-11-20t16:00:00z", "2016-12-31T23:59:60Z"] {
+            assert!(good.parse::<Time>().is_ok(), "{good}");
+        }
+        for bad in ["9999-12-30T22:00:01Z", "9999-12-31T23:59:59-23:00", "2026-11-20", "2026-11-20T16:00:00"]
+        {
+            assert!(bad.parse::<Time>().is_err(), "{bad}");
+        }
     }
 
     proptest! {

@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
-use shared::gate::{Access, Form, ROUTES};
+use shared::{
+    account::Scope,
+    api::Problem,
+    gate::{Access, Form, ROUTES},
+};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
 
@@ -92,4 +96,28 @@ fn problems_are_described_in_the_form_of_their_route() {
             assert!(route.form == Form::Document || status != "422", "{}", route.path);
         }
     }
+}
+
+#[test]
+fn header_fields_of_problems_are_described() {
+    let document = described();
+    let method = Problem::MethodNotAllowed { allow: "GET".to_owned() };
+    let needed = Problem::MissingScope(Scope::JobsWrite);
+    for problem in
+        [method, needed, Problem::Unauthenticated, Problem::IdempotencyInProgress, Problem::Unavailable]
+    {
+        let answer = &document["paths"]["/v1/jobs"]["post"]["responses"][problem.status().to_string()];
+        let described = answer["headers"].as_object().unwrap();
+        for name in problem.headers().iter().map(|(name, _)| *name).chain(["x-request-id"]) {
+            assert!(described.keys().any(|key| key.eq_ignore_ascii_case(name)), "{problem:?}: {name}");
+        }
+    }
+}
+
+/// Readers are shown what a job of a batch looks like; a check of the whole still lets the one that is none through.
+#[test]
+fn a_batch_is_described_by_its_jobs() {
+    let parts = &described()["components"]["schemas"];
+    assert_eq!(parts["BatchRequest"]["properties"]["jobs"]["items"]["$ref"], "#/components/schemas/BatchJob");
+    assert_eq!(parts["BatchJob"]["anyOf"][0]["$ref"], "#/components/schemas/JobRequest");
 }

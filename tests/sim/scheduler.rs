@@ -44,7 +44,8 @@ impl Entry {
     fn read(request: &Value, now_ms: i64) -> Result<Self, SchedulerError> {
         let text = request["ScheduleExpression"].as_str().unwrap_or_default();
         let timezone = request["ScheduleExpressionTimezone"].as_str().unwrap_or("UTC");
-        let expression = Expression::read(text, timezone).ok_or(SchedulerError::Invalid("the expression"))?;
+        let expression = Expression::read(text, timezone)
+            .ok_or(SchedulerError::Invalid("Invalid Schedule Expression."))?;
         let target = &request["Target"];
         if ![&target["Arn"], &target["RoleArn"]].iter().all(|arn| arn.is_string()) {
             return Err(SchedulerError::Invalid("the target"));

@@ -30,6 +30,43 @@ async fn all_completed(client: &Client, ids: &[String]) -> bool {
     true
 }
 
+/// What a schema doesn't see is told like everything else: where it is, and of its job alone.
+#[tokio::test(start_paused = true)]
+async fn what_no_schema_sees_is_told_where_it_is() {
+    let stack = Stack::new().await;
+    let late = json!({"kind": "echo", "payload": 1, "run_at": "9999-12-31T23:59:59-23:00"});
+    let jobs = vec![
+        json!({"kind": "echo", "payload": 1, "priority": 1.0}),
+        json!({"kind": "echo", "payload": 1}),
+        late.clone(),
+    ];
+    let answer = send(&stack.tenant(), jobs).await;
+    let items = answer.body["items"].as_array().unwrap();
+    let told: Vec<_> = items.iter().map(|item| &item["problem"]["errors"][0]["pointer"]).collect();
+    assert_eq!(told, [&json!("/jobs/0/priority"), &Value::Null, &json!("/jobs/2/run_at")]);
+
+    let alone = stack.tenant().send(Method::POST, "/v1/jobs", Some(late)).await;
+    assert_eq!(alone.status, 422);
+    insta::assert_json_snapshot!(alone.body["errors"], @r#"
+    [
+      {
+        "detail": "is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z",
+        "pointer": "/run_at"
+      }
+    ]
+    "#);
+}
+
+/// No job is called `batch`, whichever function is asked.
+#[tokio::test(start_paused = true)]
+async fn its_address_takes_a_post_alone() {
+    let stack = Stack::new().await;
+    for method in [Method::GET, Method::HEAD, Method::DELETE, Method::PUT] {
+        let answer = stack.tenant().send(method.clone(), "/v1/jobs/batch", None).await;
+        assert_eq!((answer.status, answer.header("allow")), (405, "POST"), "{method}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hundred_jobs_take_four_writes_and_ten_sends() {
     let stack = Stack::new().await;

@@ -32,6 +32,21 @@ async fn the_same_request_gets_the_same_answer() {
     assert_ne!(submit(&tenant, "b", json!({"x": 1, "y": 2})).await.id(), first.id());
 }
 
+/// Digits that a float forgets are digits of another request.
+#[tokio::test(start_paused = true)]
+async fn decimals_are_told_apart_by_every_digit() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant().with("idempotency-key", "a");
+    let post = async |digits: &str| {
+        let body = format!(r#"{{"kind": "echo", "payload": [{digits}]}}"#);
+        tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await
+    };
+    let first = post("1234567890.12345678901").await;
+    assert_eq!(first.status, 202);
+    assert_eq!(post("1234567890.12345678901").await.id(), first.id());
+    assert_eq!(post("1234567890.12345678902").await.slug(), "idempotency-key-reused");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_is_good_for_a_day_even_if_the_job_is_shown_for_a_minute() {
     let stack = Stack::new().await;

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use shared::account::{ApiKey, Scope};
+use shared::{
+    account::{ApiKey, Scope},
+    api::Cursor,
+};
 use sim::{Answer, Fault, Plan, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,7 +33,7 @@ async fn are_put_read_and_deleted_and_scheduler_keeps_their_time() {
     let stack = Stack::new().await;
     let whole = json!({
         "expression": "cron(30 4 ? * MON-FRI *)", "timezone": "Europe/Berlin",
-        "job": {"kind": "echo", "payload": {"n": 7}, "priority": 3, "metadata": {"a": "b"}},
+        "job": {"kind": "echo", "payload": {"n": 7}, "priority": 3, "callback_url": "https://example.com/told", "metadata": {"a": "b"}},
     });
     let created = put(&stack, whole).await;
     assert_eq!((created.status, created.header("location")), (201, NIGHTLY));
@@ -96,6 +99,40 @@ async fn a_tenant_sees_its_own_and_the_operator_all() {
     assert_eq!(writer.get("/v1/schedules").await.slug(), "missing-scope");
 }
 
+/// What a page costs, and what its cursor tells, has nothing to do with other accounts.
+#[tokio::test(start_paused = true)]
+async fn a_tenants_list_never_touches_others() {
+    let stack = Stack::new().await;
+    let operator = stack.operator();
+    let stranger = stack.another_key(&[Scope::JobsRead]).await.parse::<ApiKey>().unwrap().account;
+    for n in 0..120 {
+        let path = format!("/v1/schedules/m-{n:03}");
+        operator.send(Method::PUT, &path, Some(spec(&stack, json!({"account": stranger})))).await;
+    }
+    for name in ["a", "n", "z"] {
+        operator.send(Method::PUT, &format!("/v1/schedules/{name}"), Some(spec(&stack, json!({})))).await;
+    }
+    // One leaves its directory's entry behind, as it becomes another account's.
+    operator.send(Method::PUT, "/v1/schedules/n", Some(spec(&stack, json!({"account": stranger})))).await;
+
+    let tenant = stack.tenant();
+    let (mut seen, mut path) = (Vec::new(), "/v1/schedules?limit=1".to_owned());
+    for pages in 1.. {
+        let before = stack.aws.ledger();
+        let page = tenant.get(&path).await;
+        let after = stack.aws.ledger();
+        assert_eq!(after.count("Query") - before.count("Query"), 1);
+        assert!(after.count("GetItem") - before.count("GetItem") <= 1);
+        seen.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["name"].clone()));
+        let Some(cursor) = page.body["next_cursor"].as_str() else { break };
+        let shown = Cursor::decode(cursor, &format!("schedules {}", stack.tenant_account())).unwrap();
+        assert!(["a", "n", "z"].contains(&shown.after.as_str()), "{shown:?}");
+        path = format!("/v1/schedules?limit=1&cursor={cursor}");
+        assert!(pages < 5, "{seen:?}");
+    }
+    assert_eq!(seen, ["a", "z"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn mistakes_in_a_schedule_are_all_told() {
     let stack = Stack::new().await;
@@ -108,6 +145,7 @@ async fn mistakes_in_a_schedule_are_all_told() {
         json!({"expression": 7, "timezone": 7, "job": {"kind": "No Name", "priority": 10}, "account": "x", "enabled": "yes", "more": 1}),
         json!({"expression": "cron(0 4 * * *)", "timezone": "CEST", "account": nobody, "job": {"kind": "nothing-like-it", "payload": 1}}),
         json!({"expression": "at(2026-11-20T16:00:00)", "account": stack.tenant_account(), "job": {"kind": "strict", "payload": {"n": "x"}}}),
+        json!({"expression": "rate(5 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": 1, "callback_url": "ftp://example.com"}}),
         json!({"expression": "rate(1 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": 1, "delay_seconds": 3}}),
     ] {
         let answer = stack.operator().send(Method::PUT, NIGHTLY, Some(bad.clone())).await;
@@ -137,7 +175,9 @@ async fn what_scheduler_refuses_is_the_callers_mistake_and_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_repeat_heals_what_an_outage_left() {
     for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
-        for operation in ["UpdateItem", "CreateSchedule", "UpdateSchedule", "DeleteSchedule", "DeleteItem"] {
+        for operation in
+            ["UpdateItem", "PutItem", "CreateSchedule", "UpdateSchedule", "DeleteSchedule", "DeleteItem"]
+        {
             for (first, last) in [(1, 1), (1, 9)] {
                 let stack = Stack::new().await;
                 let broken = Plan::new(move |name, n| {
@@ -152,6 +192,8 @@ async fn a_repeat_heals_what_an_outage_left() {
                 stack.aws.heal();
                 assert_eq!(put(&stack, json!({})).await.status, 200, "{about}");
                 assert_eq!(stack.aws.schedules()[0]["ScheduleExpression"], "rate(5 minutes)", "{about}");
+                let listed = stack.tenant().get("/v1/schedules").await;
+                assert_eq!(listed.body["items"][0]["name"], "nightly", "{about}");
 
                 stack.aws.inject(broken);
                 let answer = stack.operator().send(Method::DELETE, NIGHTLY, None).await;
@@ -161,6 +203,7 @@ async fn a_repeat_heals_what_an_outage_left() {
                 assert!([204, 404].contains(&again.status), "{about}: {again:?}");
                 assert!(stack.aws.schedules().is_empty(), "{about}");
                 assert_eq!(stack.operator().get(NIGHTLY).await.status, 404, "{about}");
+                assert_eq!(stack.tenant().get("/v1/schedules").await.body["items"], json!([]), "{about}");
             }
         }
     }

@@ -486,8 +486,14 @@ pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
     let (page, _) =
         schedules.page(Some(&format!("{}!", &name.as_str()[..name.as_str().len() - 1])), 1).await.unwrap();
     assert_eq!(page[0].name, name);
-    assert!(schedules.delete(&name).await.unwrap());
-    assert!(!schedules.delete(&name).await.unwrap());
+    let names = async || {
+        let (page, _) = schedules.page_of(back.spec.account, None, 2).await.unwrap();
+        page.into_iter().map(|schedule| schedule.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, [name]);
+    assert!(schedules.delete(&back).await.unwrap());
+    assert_eq!(names().await, []);
+    assert!(!schedules.delete(&back).await.unwrap());
 }
 
 pub async fn paces_add_up(table: Table) {

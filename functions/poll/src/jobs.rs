@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, JobBody, Page, Problem},
+    api::{AnyProblem, Cursor, JobBody, Page},
     aws::Filter,
     gate::{Caller, Failure, Query},
     id::{AccountId, JobId},
@@ -35,10 +35,9 @@ pub async fn list(
     let account = caller.acting_for(query.account()?)?;
     let filter = Filter { status: query.take("status")?, kind: query.take("kind")? };
     let limit = query.limit()?;
-    let cursor = query.take::<String>("cursor")?;
-    query.end()?;
     let list = describe(account, &filter);
-    let before = cursor.map(|text| position(&text, &list)).transpose()?;
+    let before = query.cursor::<JobId>(&list)?;
+    query.end()?;
     let page = app.jobs.page(account, &filter, before, limit, app.clock.now()).await?;
     Ok(Json(Page {
         items: page.jobs.into_iter().map(|job| JobBody::shown_to(caller.account(), job)).collect(),
@@ -51,10 +50,4 @@ fn describe(account: AccountId, filter: &Filter) -> String {
     let status = filter.status.map_or("", |status| status.as_str());
     let kind = filter.kind.as_ref().map_or("", |kind| kind.as_str());
     format!("jobs {account} {status} {kind}")
-}
-
-fn position(cursor: &str, list: &str) -> Result<JobId, Problem> {
-    let invalid = |detail: String| Problem::InvalidParameter { name: "cursor", detail };
-    let cursor = Cursor::decode(cursor, list).map_err(|error| invalid(error.to_string()))?;
-    cursor.after.parse().map_err(|_| invalid("names no job".into()))
 }

@@ -26,12 +26,9 @@ const LIST: &str = "kinds";
 )]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Result<Json<Page<KindBody>>, Failure> {
     let limit = query.limit()?;
-    let cursor = query.take::<String>("cursor")?;
+    let after = query.cursor::<Name>(LIST)?;
     query.end()?;
-    let after = cursor.map(|text| Cursor::decode(&text, LIST)).transpose();
-    let after =
-        after.map_err(|error| Problem::InvalidParameter { name: "cursor", detail: error.to_string() })?;
-    let (kinds, more) = app.kinds.page(after.as_ref().map(|cursor| cursor.after.as_str()), limit).await?;
+    let (kinds, more) = app.kinds.page(after.as_ref().map(Name::as_str), limit).await?;
     let last = kinds.last().filter(|_| more).map(|kind| kind.name.to_string());
     Ok(Json(Page {
         items: kinds.into_iter().map(KindBody::from).collect(),

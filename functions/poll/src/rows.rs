@@ -34,14 +34,10 @@ pub async fn list(
 ) -> Result<Json<Page<RowBody>>, Failure> {
     let account = caller.acting_for(query.account()?)?;
     let limit = query.limit()?;
-    let cursor = query.take::<String>("cursor")?;
-    query.end()?;
     let list = format!("rows {account} {table}");
-    let after = cursor.map(|text| Cursor::decode(&text, &list)).transpose();
-    let after =
-        after.map_err(|error| Problem::InvalidParameter { name: "cursor", detail: error.to_string() })?;
-    let after = after.as_ref().map(|cursor| cursor.after.as_str());
-    let page = app.rows.page(account, &table, after, limit).await?;
+    let after = query.cursor::<String>(&list)?;
+    query.end()?;
+    let page = app.rows.page(account, &table, after.as_deref(), limit).await?;
     let items = page.rows.into_iter().map(RowBody::try_from).collect::<Result<_, _>>();
     Ok(Json(Page {
         items: items.map_err(|_| Problem::Internal)?,

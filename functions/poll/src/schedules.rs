@@ -14,6 +14,8 @@ use shared::{
 use crate::App;
 
 /// List the schedules of the key's account by name; `admin` sees those of all accounts.
+///
+/// A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
 #[utoipa::path(
     get, path = "/v1/schedules", tag = "schedules", operation_id = "listSchedules",
     security(("key" = ["jobs:read"])),
@@ -31,17 +33,13 @@ pub async fn list(
 ) -> Result<Json<Page<ScheduleBody>>, Failure> {
     let of = seen_by(&caller, query.account()?)?;
     let limit = query.limit()?;
-    let cursor = query.take::<String>("cursor")?;
-    query.end()?;
     let list = of.map_or_else(|| "schedules".to_owned(), |account| format!("schedules {account}"));
-    let after = cursor.map(|text| Cursor::decode(&text, &list)).transpose();
-    let after =
-        after.map_err(|error| Problem::InvalidParameter { name: "cursor", detail: error.to_string() })?;
-    let (schedules, more) = app.schedules_of(of, after.map(|cursor| cursor.after), limit).await?;
-    let last = schedules.last().filter(|_| more).map(|schedule| schedule.name.to_string());
+    let after = query.cursor::<Name>(&list)?;
+    query.end()?;
+    let (schedules, last) = app.schedules_of(of, after.as_ref(), limit).await?;
     Ok(Json(Page {
         items: schedules.into_iter().map(ScheduleBody::from).collect(),
-        next_cursor: last.map(|after| Cursor { after }.encode(&list)),
+        next_cursor: last.map(|name| Cursor { after: name.to_string() }.encode(&list)),
     }))
 }
 
@@ -77,21 +75,19 @@ fn is_of(schedule: &Schedule, account: Option<AccountId>) -> bool {
 }
 
 impl App {
-    /// Up to `limit` of an account's schedules, and whether there may be more. There are as many schedules as operators write, all in
-    /// one partition: it is read on until there is something to show, so that a cursor never names another account's.
+    /// Up to `limit` schedules, and after which name to read on, if there may be more: a name that whoever asks may know.
     async fn schedules_of(
         &self,
         account: Option<AccountId>,
-        mut after: Option<String>,
+        after: Option<&Name>,
         limit: usize,
-    ) -> Result<(Vec<Schedule>, bool), Failure> {
-        loop {
-            let (mut found, more) = self.schedules.page(after.as_deref(), limit).await?;
-            after = found.last().map(|schedule| schedule.name.to_string());
-            found.retain(|schedule| is_of(schedule, account));
-            if !more || !found.is_empty() || after.is_none() {
-                return Ok((found, more));
-            }
+    ) -> Result<(Vec<Schedule>, Option<Name>), Failure> {
+        let after = after.map(Name::as_str);
+        if let Some(account) = account {
+            return Ok(self.schedules.page_of(account, after, limit).await?);
         }
+        let (found, more) = self.schedules.page(after, limit).await?;
+        let last = found.last().filter(|_| more).map(|schedule| schedule.name.clone());
+        Ok((found, last))
     }
 }

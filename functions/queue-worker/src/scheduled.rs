@@ -101,6 +101,7 @@ fn waiting(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) 
     let kept = Timing::unfinished_expiry(now);
     Job {
         priority: spec.job.priority,
+        callback_url: spec.job.callback_url.clone(),
         metadata: spec.job.metadata.clone(),
         expires_at: kept,
         kept_until: Some(kept),

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
-    api::{Activities, ActivitiesToken, AnyProblem, BodyProblem},
+    api::{Activities, ActivitiesToken, AnyProblem, BodyProblem, RepeatProblem},
     gate::Failure,
 };
 
@@ -33,8 +33,7 @@ use crate::{
         (status = 200, description = "The activities are stored and queued", body = ActivitiesToken, headers(
             ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
         )),
-        (status = 409, description = "The first request with this `Idempotency-Key` is still under way", body = shared::api::ProblemBody, content_type = "application/problem+json"),
-        AnyProblem, BodyProblem,
+        AnyProblem, BodyProblem, RepeatProblem,
     ),
 )]
 pub async fn submit(State(app): State<Arc<App>>, asked: Bare) -> Result<Response, Failure> {

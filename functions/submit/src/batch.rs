@@ -16,7 +16,10 @@ use futures::future::{join_all, try_join_all};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 use shared::{
-    api::{AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, JobBody, JobRequest, Problem},
+    api::{
+        AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, JobBody, JobRequest, Problem,
+        RepeatProblem,
+    },
     aws::{Begun, IdempotencyKey},
     gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
     id::{self, AccountId, JobId},
@@ -50,8 +53,7 @@ use crate::{
         (status = 202, description = "What became of each job", body = BatchBody, headers(
             ("Idempotency-Replayed" = bool, description = "`true` if the jobs were made by an earlier request"),
         )),
-        (status = 409, description = "The first request with this `Idempotency-Key` is still under way", body = shared::api::ProblemBody, content_type = "application/problem+json"),
-        AnyProblem, BodyProblem,
+        AnyProblem, BodyProblem, RepeatProblem,
     ),
 )]
 pub async fn submit(
@@ -60,7 +62,7 @@ pub async fn submit(
     Extension(RequestId(request)): Extension<RequestId>,
     headers: HeaderMap,
     query: Query,
-    JsonBody { value: BatchRequest { jobs }, json }: JsonBody<BatchRequest>,
+    JsonBody { value: BatchRequest { jobs }, json, text }: JsonBody<BatchRequest>,
 ) -> Result<Response, Failure> {
     query.end()?;
     let key = idempotency::key(&headers)?;
@@ -70,7 +72,7 @@ pub async fn submit(
     let asked = asked.map(|(n, (raw, json))| app.asked(&caller, n, raw.get(), json, trace(&headers), now));
     let asked = try_join_all(asked).await?;
 
-    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs/batch", &json) });
+    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs/batch", &text) });
     let (places, replayed) = app.place(&caller, asked, repeat.as_ref(), now).await?;
     let made = app.make_all(&places, repeat.is_some(), replayed, now).await;
     let items = places.into_iter().zip(made).map(|(place, made)| match place {
@@ -129,15 +131,9 @@ impl App {
         let prefix = format!("/jobs/{n}");
         let refused = |problem| Ok(Asked { account: caller.account(), order: Err(problem) });
         let invalid = |violations| refused(Problem::InvalidBody(violations));
-        let broken = JobRequest::schema().violations(json, &prefix);
-        if !broken.is_empty() {
-            return invalid(broken);
-        }
-        let Ok(wanted) = serde_json::from_str::<JobRequest>(raw) else {
-            return invalid(vec![Violation::new(
-                prefix,
-                "holds a whole number that is written with a fraction",
-            )]);
+        let wanted = match JobRequest::read(raw, json, &prefix) {
+            Ok(wanted) => wanted,
+            Err(violations) => return invalid(violations),
         };
         if let Err(problem) = caller.acting_for(wanted.account) {
             return refused(problem);

@@ -34,6 +34,7 @@ const LOOKS: usize = 5;
     params(
         ("id" = String, Path, description = "The token"),
         ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; who is told of the end gets it."),
     ),
     responses(
         (status = 200, description = "It is cancelled", body = JobBody),
@@ -77,6 +78,7 @@ pub async fn cancel(
     params(
         ("id" = String, Path, description = "The token"),
         ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; the target gets it."),
     ),
     responses(
         (status = 202, description = "It waits again", body = JobBody),

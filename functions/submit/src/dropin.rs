@@ -65,7 +65,7 @@ impl App {
             kind.parse().map_err(|_| Failure::because(Problem::Internal, format!("{kind} is no name")))?;
         let key = idempotency::key(&headers)?;
         let (account, trace, now) = (caller.account(), trace(&headers), self.clock.now());
-        let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(route, &json) });
+        let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(route, &payload.0) });
 
         let order = self.kind_for(&kind, &payload, &json, "", now).await?.map(|cached| {
             let wanted = JobRequest::plain(kind.clone(), payload);

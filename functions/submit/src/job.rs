@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
-    api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem},
+    api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem},
     aws::{Begun, IdempotencyKey},
     gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
     id::{self, AccountId, JobId},
@@ -47,8 +47,7 @@ pub fn compile_contract() {
             ("Retry-After" = u64, description = "When to poll first, in seconds"),
             ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
         )),
-        (status = 409, description = "The first request with this `Idempotency-Key` is still under way", body = shared::api::ProblemBody, content_type = "application/problem+json"),
-        AnyProblem, BodyProblem,
+        AnyProblem, BodyProblem, RepeatProblem,
     ),
 )]
 pub async fn submit(
@@ -57,7 +56,7 @@ pub async fn submit(
     Extension(RequestId(request)): Extension<RequestId>,
     headers: HeaderMap,
     query: Query,
-    JsonBody { value: wanted, json }: JsonBody<JobRequest>,
+    JsonBody { value: wanted, json, text }: JsonBody<JobRequest>,
 ) -> Result<Response, Failure> {
     query.end()?;
     let key = idempotency::key(&headers)?;
@@ -65,7 +64,7 @@ pub async fn submit(
     let now = app.clock.now();
     let account = app.account_of(&caller, wanted.account, "", now).await?;
     let account = account.map_err(|violation| Problem::InvalidBody(vec![violation]))?;
-    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs", &json) });
+    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs", &text) });
 
     let asked = app.order(account, wanted, &json["payload"], "", trace.clone(), now).await?;
     let made = app.make(account, asked, repeat.as_ref(), trace, now).await?;

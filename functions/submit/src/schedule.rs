@@ -39,7 +39,7 @@ pub async fn put(
     State(app): State<Arc<App>>,
     Named(name): Named<Name>,
     query: Query,
-    JsonBody { value: spec, json }: JsonBody<ScheduleSpec>,
+    JsonBody { value: spec, json, .. }: JsonBody<ScheduleSpec>,
 ) -> Result<Response, Failure> {
     query.end()?;
     let violations = app.mistakes(&spec, &json["job"]["payload"]).await?;
@@ -73,10 +73,8 @@ pub async fn delete(
     let known = app.schedules.find(&name).await?;
     // Scheduler first: as long as the item is there, a repeat finds something to delete.
     app.scheduler.delete_recurring(&name).await?;
-    if known.is_none() {
-        return Err(Problem::NotFound.into());
-    }
-    app.schedules.delete(&name).await?;
+    let known = known.ok_or(Problem::NotFound)?;
+    app.schedules.delete(&known).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -26,7 +26,7 @@ use crate::{
     delete, path = "/api/user", tag = "drop-in", operation_id = "deleteUser",
     security(("key" = ["jobs:write"])),
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key makes no second job and gets the same answer. With another body it is refused with 400."),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key makes no second job and gets the same answer. With another request it is refused with 400."),
         ("traceparent" = Option<String>, Header, description = "W3C Trace Context; the target gets it."),
     ),
     request_body = UserToDelete,
@@ -35,7 +35,9 @@ use crate::{
             ("Location" = String, description = "Where to poll"),
             ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
         )),
-        (status = 409, description = "The first request with this `Idempotency-Key` is still under way", body = String, content_type = "text/plain"),
+        (status = 409, description = "The first request with this `Idempotency-Key` is still under way", body = String, content_type = "text/plain", headers(
+            ("Retry-After" = u64, description = "After how many seconds to repeat"),
+        )),
         (status = 413, description = "The body is over 256 KiB", body = String, content_type = "text/plain"),
         (status = 415, description = "The body is not declared to be JSON", body = String, content_type = "text/plain"),
         TextProblem,

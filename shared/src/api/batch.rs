@@ -1,15 +1,47 @@
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr,
+        schema::{AnyOfBuilder, ObjectBuilder, Schema, SchemaType},
+    },
+};
 
-use super::{JobBody, ProblemBody};
+use super::{JobBody, JobRequest, ProblemBody};
 
 /// The body of `POST /v1/jobs/batch`.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
     /// The jobs, each as `POST /v1/jobs` takes it. One that breaks a rule is refused alone.
-    #[schema(value_type = Vec<Value>, min_items = 1, max_items = 100)]
+    #[schema(value_type = Vec<BatchJob>, min_items = 1, max_items = 100)]
     pub jobs: Vec<Box<RawValue>>,
+}
+
+/// What a batch may hold: jobs, and whatever else, since one that is none is refused alone.
+#[derive(Debug)]
+pub struct BatchJob;
+
+impl PartialSchema for BatchJob {
+    fn schema() -> RefOr<Schema> {
+        let other = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+        let other = other.description(Some("Anything else is refused alone, with status 422."));
+        AnyOfBuilder::new().item(Ref::from_schema_name(JobRequest::name())).item(other).into()
+    }
+}
+
+impl ToSchema for BatchJob {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("BatchJob")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((JobRequest::name().into_owned(), JobRequest::schema()));
+        JobRequest::schemas(schemas);
+    }
 }
 
 /// What became of a batch's jobs, in the order in which they were given.

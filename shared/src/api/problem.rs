@@ -117,13 +117,13 @@ impl Problem {
                 n => format!("{n} rules are broken; see errors."),
             },
             Self::IdempotencyKeyReused => {
-                "A request with this Idempotency-Key and another body was made within 24 hours; use a new key for a new request.".to_owned()
+                "This Idempotency-Key came with another request, another body or route, within 24 hours; use a new key for a new request.".to_owned()
             }
             Self::IdempotencyInProgress => "Repeat this request in a second to get its answer.".to_owned(),
             Self::JobFinished(status) => format!("The job is {status} already; there is nothing left to cancel."),
             Self::NotRetryable(why) => format!("The job can't be tried again: {why}."),
             Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
-            Self::Unavailable => "Nothing was lost and nothing was accepted; repeat the request.".to_owned(),
+            Self::Unavailable => "Nothing was promised; repeat the request, with the same Idempotency-Key if it had one.".to_owned(),
             Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
         }
     }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use utoipa::{
     IntoResponses, PartialSchema,
     openapi::{
-        ContentBuilder, ObjectBuilder, RefOr, Response, ResponseBuilder,
+        ContentBuilder, HeaderBuilder, ObjectBuilder, RefOr, Response, ResponseBuilder,
         schema::{Schema, Type},
     },
 };
@@ -17,6 +17,10 @@ pub struct AnyProblem;
 /// What a call with a body may be refused with beside that.
 #[derive(Debug)]
 pub struct BodyProblem;
+
+/// What a call with an `Idempotency-Key` may be refused with beside that.
+#[derive(Debug)]
+pub struct RepeatProblem;
 
 /// What any call may be refused with in plain text.
 #[derive(Debug)]
@@ -46,6 +50,15 @@ impl IntoResponses for BodyProblem {
     }
 }
 
+impl IntoResponses for RepeatProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[(
+            "409",
+            "The first request with this `Idempotency-Key` is still under way; repeat after `Retry-After`",
+        )])
+    }
+}
+
 impl IntoResponses for TextProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let rows = [
@@ -59,15 +72,37 @@ impl IntoResponses for TextProblem {
         ];
         let reason = Schema::from(ObjectBuilder::new().schema_type(Type::String));
         let content = ContentBuilder::new().schema(Some(reason)).build();
-        let text = |about| ResponseBuilder::new().description(about).content("text/plain", content.clone());
-        rows.into_iter().map(|(status, about)| (status.to_owned(), text(about).build().into())).collect()
+        let text = |status, about| {
+            let answer = ResponseBuilder::new().description(about).content("text/plain", content.clone());
+            with_fields(answer, status).build()
+        };
+        rows.into_iter().map(|(status, about)| (status.to_owned(), text(status, about).into())).collect()
     }
 }
 
 fn problems(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
-    let problem = |description: &str| {
+    let problem = |status: &str, about: &str| {
         let content = ContentBuilder::new().schema(Some(ProblemBody::schema())).build();
-        ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+        let answer = ResponseBuilder::new().description(about).content("application/problem+json", content);
+        with_fields(answer, status).build()
     };
-    rows.iter().map(|(status, description)| ((*status).to_owned(), problem(description).into())).collect()
+    rows.iter().map(|(status, about)| ((*status).to_owned(), problem(status, about).into())).collect()
+}
+
+/// The header fields of an answer with this status; a test holds them to what [`Problem`](super::Problem) sends.
+fn with_fields(answer: ResponseBuilder, status: &str) -> ResponseBuilder {
+    let field = |kind, about: &str| {
+        let schema = ObjectBuilder::new().schema_type(kind);
+        HeaderBuilder::new().schema(Some(schema)).description(Some(about)).build()
+    };
+    let answer =
+        answer.header("x-request-id", field(Type::String, "Under which the operator finds the request"));
+    match status {
+        "401" | "403" => answer.header("WWW-Authenticate", field(Type::String, "The scheme, `Bearer`")),
+        "405" => answer.header("Allow", field(Type::String, "The methods that the address takes")),
+        "409" | "503" => {
+            answer.header("Retry-After", field(Type::Integer, "After how many seconds to repeat"))
+        }
+        _ => answer,
+    }
 }

@@ -55,6 +55,16 @@ impl Key {
         Self::new(partition, name.as_str())
     }
 
+    /// That a schedule is, or was, an account's.
+    pub fn schedule_in_directory(account: AccountId, name: &Name) -> Self {
+        Self::new(Self::schedules_of(account), name.as_str())
+    }
+
+    /// The directory of an account's schedules.
+    pub fn schedules_of(account: AccountId) -> String {
+        format!("{SCHEDULES}#{account}")
+    }
+
     pub fn job(account: AccountId, job: JobId) -> Self {
         Self::new(Self::jobs(account, shard(job)), job.to_string())
     }
@@ -149,6 +159,7 @@ mod tests {
             Key::api_key(account, key),
             Key::named(KINDS, &"echo".parse().unwrap()),
             Key::named(SCHEDULES, &"echo".parse().unwrap()),
+            Key::schedule_in_directory(account, &"echo".parse().unwrap()),
             Key::job(account, job),
             Key::payload(account, job),
             Key::result(account, job, "owner"),
@@ -165,6 +176,7 @@ mod tests {
         ACCOUNT#acc_01kagzwy00e40r2081040g2081 | KEY#key_01kagzwy00ec1r60r30c1g60r3
         KINDS | echo
         SCHEDULES | echo
+        SCHEDULES#acc_01kagzwy00e40r2081040g2081 | echo
         JOBS#acc_01kagzwy00e40r2081040g2081#2 | job_01kagzwy00e81840g2081040g2
         BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | PAYLOAD
         BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | RESULT#owner

@@ -177,7 +177,7 @@ where
     let Err(error) = answer else { return Ok(Put::Done) };
     match code(&error) {
         Some(code) if code == too_late => Ok(Put::TooLate),
-        Some(INVALID) => {
+        Some(INVALID) if message(&error).is_some_and(is_about_time) => {
             tracing::warn!(cause = %Error::of(operation, &error), "Scheduler takes no such schedule");
             Ok(Put::NotAccepted)
         }
@@ -189,7 +189,46 @@ fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&s
     error.as_service_error()?.code()
 }
 
+fn message<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+    error.as_service_error()?.message()
+}
+
+/// Whether a refusal is about what the caller said. Scheduler has one code for all that it doesn't like, and its words are in no contract;
+/// so what doesn't clearly name the expression or the time zone, such as a role that it can't assume, is the stack's own fault.
+fn is_about_time(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let names = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    names(&["schedule expression", "scheduleexpression", "timezone", "time zone"])
+        && !names(&["role", "target", "queue"])
+}
+
 fn on_time() -> Result<FlexibleTimeWindow, Error> {
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build();
     window.map_err(|e| Error::Refused(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_names_the_expression_or_the_time_zone_is_the_callers_mistake() {
+        for theirs in [
+            "Invalid Schedule Expression cron(0 4 31 2 ? *).",
+            "1 validation error detected: Value 'x' at 'scheduleExpression' failed to satisfy constraint",
+            "Parameter ScheduleExpressionTimezone is not valid.",
+            "The time zone is not known.",
+        ] {
+            assert!(is_about_time(theirs), "{theirs}");
+        }
+        for ours in [
+            "",
+            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+            "Provided Arn is not in correct format.",
+            "The role of the target of this schedule expression can't be assumed.",
+            "1 validation error detected: Value 'x' at 'groupName' failed to satisfy constraint",
+        ] {
+            assert!(!is_about_time(ours), "{ours}");
+        }
+    }
 }

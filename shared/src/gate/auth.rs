@@ -61,6 +61,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     // By the router's own match: what it routes nowhere has none, and the fallback knows what to say.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    if path.as_ref().is_some_and(|template| !route::is_of(request.uri().path(), template)) {
+        return route::refusal(request.uri().path()).into_response();
+    }
     let needed = path.and_then(|path| route::of(request.method(), &path)).map(|route| route.access);
     match needed {
         None | Some(Access::Open) => {}

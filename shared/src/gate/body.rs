@@ -1,54 +1,14 @@
-use std::{collections::BTreeMap, fmt::Write as _, sync::LazyLock};
-
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
+use serde_json::{Value, value::RawValue};
 
-use super::{Failure, unambiguous::Unambiguous};
+use super::{Contract, Failure, unambiguous::Unambiguous};
 use crate::{
-    api::{BatchRequest, JobRequest, MAX_BODY_BYTES, Problem},
+    api::{MAX_BODY_BYTES, Problem},
     job::Payload,
-    kind::KindSpec,
-    schedule::ScheduleSpec,
-    schema::{Schema, Violation},
 };
-
-/// A body with a contract: the schema that `OpenAPI` shows is the one that is checked, so that the two can't differ.
-pub trait Contract: DeserializeOwned {
-    /// The compiled schema.
-    fn schema() -> &'static Schema;
-}
-
-macro_rules! contracts {
-    ($($body:ty),*) => { $(
-        impl Contract for $body {
-            fn schema() -> &'static Schema {
-                static SCHEMA: LazyLock<Schema> = LazyLock::new(compile::<$body>);
-                &SCHEMA
-            }
-        }
-    )* };
-}
-
-contracts!(BatchRequest, JobRequest, KindSpec, ScheduleSpec);
-
-/// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
-#[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
-fn compile<T: ToSchema>() -> Schema {
-    let mut parts = vec![(T::name().into_owned(), T::schema())];
-    T::schemas(&mut parts);
-    let parts: BTreeMap<_, _> = parts.into_iter().collect();
-    let document = json!({
-        "$ref": format!("#/components/schemas/{}", T::name()),
-        "components": {"schemas": parts},
-    });
-    Schema::compile(&document).expect("the schema compiles")
-}
 
 /// A body that went through size, content type, JSON and contract, in this order.
 #[derive(Debug)]
@@ -57,21 +17,17 @@ pub struct JsonBody<T> {
     pub value: T,
     /// The same as JSON.
     pub json: Value,
+    /// The same as it was written.
+    pub text: Box<RawValue>,
 }
 
 impl<S: Sync, T: Contract> FromRequest<S> for JsonBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let (bytes, json) = read_json(request).await?;
-        let violations = T::schema().violations(&json, "");
-        if !violations.is_empty() {
-            return Err(Problem::InvalidBody(violations).into());
-        }
-        // What the schema can't see: to JSON Schema 1.0 is an integer.
-        let fraction = || Violation::new("", "holds a whole number that is written with a fraction");
-        let value = serde_json::from_slice(&bytes).map_err(|_| Problem::InvalidBody(vec![fraction()]))?;
-        Ok(Self { value, json })
+        let (text, json) = read_json(request).await?;
+        let value = T::read(text.get(), &json, "").map_err(Problem::InvalidBody)?;
+        Ok(Self { value, json, text })
     }
 }
 
@@ -88,20 +44,20 @@ impl<S: Sync> FromRequest<S> for PayloadBody {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let (bytes, json) = read_json(request).await?;
-        let payload = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
-        Ok(Self { payload, json })
+        let (text, json) = read_json(request).await?;
+        Ok(Self { payload: Payload(text), json })
     }
 }
 
-async fn read_json(request: Request) -> Result<(Bytes, Value), Failure> {
+async fn read_json(request: Request) -> Result<(Box<RawValue>, Value), Failure> {
     let declared_json = declares_json(request.headers());
     let bytes = read(request).await?;
     if !declared_json {
         return Err(Problem::UnsupportedMediaType.into());
     }
     let Unambiguous(json) = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
-    Ok((bytes, json))
+    let text = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+    Ok((text, json))
 }
 
 async fn read(request: Request) -> Result<Bytes, Failure> {
@@ -127,54 +83,10 @@ fn malformed(error: &serde_json::Error) -> Problem {
     Problem::MalformedJson { detail: format!("Line {}, column {}: {why}.", error.line(), error.column()) }
 }
 
-/// What tells two requests apart: the route and the body's value. The order of members doesn't matter, since a client that makes its
-/// body anew for a repeat may change it.
-#[must_use]
-pub fn fingerprint(route: &str, json: &Value) -> String {
-    let mut sum = Sha256::new_with_prefix(route);
-    digest(json, &mut sum);
-    sum.finalize().iter().take(16).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn digest(json: &Value, sum: &mut Sha256) {
-    match json {
-        Value::Array(values) => {
-            sum.update([b'[']);
-            values.iter().for_each(|value| digest(value, sum));
-            sum.update([b']']);
-        }
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            sum.update([b'{']);
-            for (name, value) in members {
-                digest(&Value::String(name.clone()), sum);
-                digest(value, sum);
-            }
-            sum.update([b'}']);
-        }
-        // Texts in quotes and the rest without: no two different values read alike.
-        plain => {
-            sum.update(plain.to_string());
-            sum.update([b',']);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn contracts_compile() {
-        JobRequest::schema();
-        KindSpec::schema();
-        ScheduleSpec::schema();
-    }
 
     #[test]
     fn content_types() {
@@ -194,27 +106,6 @@ mod tests {
             assert!(!declared(other), "{other}");
         }
         assert!(!declares_json(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn fingerprints_know_values_not_their_order() {
-        let of = |text: &str| fingerprint("POST /v1/jobs", &serde_json::from_str(text).unwrap());
-        assert_eq!(of(r#"{"a":1,"b":[2,"x"]}"#), of(r#" {"b":[2,"x"],"a":1}"#));
-        let different = [
-            r#"{"a":"1"}"#,
-            r#"{"a":1}"#,
-            r#"["a",1]"#,
-            r#"["a","1"]"#,
-            r#"[["a"],1]"#,
-            r#"{"a":[1]}"#,
-            r#"["a1"]"#,
-        ];
-        for (n, one) in different.iter().enumerate() {
-            for other in &different[n + 1..] {
-                assert_ne!(of(one), of(other));
-            }
-        }
-        assert_ne!(fingerprint("a", &json!(1)), fingerprint("b", &json!(1)));
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use super::Failure;
 use crate::{
-    api::{DEFAULT_LIMIT, MAX_LIMIT, Problem},
+    api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem},
     id::{AccountId, JobId},
     name::Name,
     records::Identifier,
@@ -65,6 +65,18 @@ impl Query {
                 detail: format!("is not a whole number from 1 to {MAX_LIMIT}"),
             }),
         }
+    }
+
+    /// `cursor`: after what the page begins, in the list that `list` describes.
+    ///
+    /// # Errors
+    /// When it is no cursor of this list, or what it names isn't what the list is made of.
+    pub fn cursor<T: FromStr>(&mut self, list: &str) -> Result<Option<T>, Problem> {
+        let invalid =
+            |error: BadCursor| Problem::InvalidParameter { name: "cursor", detail: error.to_string() };
+        let Some(text) = self.take::<String>("cursor")? else { return Ok(None) };
+        let cursor = Cursor::decode(&text, list).map_err(invalid)?;
+        cursor.after.parse().map(Some).map_err(|_| invalid(BadCursor))
     }
 
     /// Nothing else may be left.
@@ -134,6 +146,16 @@ mod tests {
 
     fn query(text: &str) -> Query {
         Query(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
+    #[test]
+    fn a_cursor_is_of_its_list_and_names_what_the_list_is_made_of() {
+        let given =
+            |after: &str| query(&format!("cursor={}", Cursor { after: after.to_owned() }.encode("kinds")));
+        assert_eq!(given("echo").cursor::<Name>("kinds").unwrap(), Some("echo".parse().unwrap()));
+        assert_eq!(query("").cursor::<Name>("kinds").unwrap(), None);
+        assert!(given("echo").cursor::<Name>("jobs").is_err());
+        assert!(given("No Name").cursor::<Name>("kinds").is_err());
     }
 
     #[test]

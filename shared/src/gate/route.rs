@@ -81,7 +81,23 @@ pub(super) fn of(method: &Method, template: &str) -> Option<&'static Route> {
 
 /// How whoever asks at this path, with whatever method, is told what went wrong.
 pub(super) fn form_at(path: &str) -> Form {
-    ROUTES.iter().find(|route| leads_to(route.path, path)).map_or(Form::Document, |route| route.form)
+    at(path).first().map_or(Form::Document, |route| route.form)
+}
+
+/// Whether a path is of the template to which a function's router leads it. One function doesn't know the other's routes: to `poll`,
+/// `/v1/jobs/batch` is a job.
+pub(super) fn is_of(path: &str, template: &str) -> bool {
+    at(path).first().is_none_or(|route| route.path == template)
+}
+
+/// The routes of a path: those of the template that leads to it with the fewest placeholders.
+fn at(path: &str) -> Vec<&'static Route> {
+    let placeholders = |route: &&Route| route.path.matches('{').count();
+    let mut found: Vec<_> = ROUTES.iter().filter(|route| leads_to(route.path, path)).collect();
+    if let Some(best) = found.iter().copied().min_by_key(placeholders) {
+        found.retain(|route| route.path == best.path);
+    }
+    found
 }
 
 fn leads_to(template: &str, path: &str) -> bool {
@@ -97,9 +113,11 @@ fn leads_to(template: &str, path: &str) -> bool {
 
 /// No handler of this function takes the request: either nobody does, or another method does.
 pub(super) async fn unrouted(request: Request) -> Failure {
-    let path = request.uri().path();
-    let mut allow: Vec<_> =
-        ROUTES.iter().filter(|route| leads_to(route.path, path)).map(|route| route.method.as_str()).collect();
+    refusal(request.uri().path())
+}
+
+pub(super) fn refusal(path: &str) -> Failure {
+    let mut allow: Vec<_> = at(path).into_iter().map(|route| route.method.as_str()).collect();
     if allow.is_empty() {
         return Problem::NotFound.into();
     }
@@ -122,6 +140,15 @@ mod tests {
         }
         assert_eq!(of(&Method::HEAD, "/v1/jobs/{id}").unwrap().path, "/v1/jobs/{id}");
         assert!(of(&Method::PATCH, "/v1/jobs").is_none());
+    }
+
+    #[test]
+    fn a_literal_wins_over_a_placeholder() {
+        assert!(is_of("/v1/jobs/batch", "/v1/jobs/batch") && !is_of("/v1/jobs/batch", "/v1/jobs/{id}"));
+        assert!(is_of("/v1/jobs/batches", "/v1/jobs/{id}"));
+        for route in ROUTES {
+            assert!(is_of(route.path, route.path), "{}", route.path);
+        }
     }
 
     #[test]

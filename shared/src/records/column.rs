@@ -3,7 +3,8 @@ use std::str::FromStr;
 use jiff::{Timestamp, civil::Date};
 use serde_json::value::RawValue;
 
-use super::{Cell, decimal, json::Json, number::Number};
+use super::{Cell, decimal, number::Number};
+use crate::json::Json;
 
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

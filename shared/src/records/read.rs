@@ -6,9 +6,11 @@ use serde_json::value::RawValue;
 
 use super::{
     Activity, Cell, Column, ColumnType, Identifier, MAX_ACTIVITIES, MAX_COLUMNS, MAX_KEY_BYTES, Operation,
-    json::Json,
 };
-use crate::schema::{MAX_VIOLATIONS, Violation, escape};
+use crate::{
+    json::Json,
+    schema::{MAX_VIOLATIONS, Violation, escape},
+};
 
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 

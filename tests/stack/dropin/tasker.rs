@@ -148,7 +148,7 @@ async fn a_repeat_with_its_key_deletes_once() {
     assert_eq!((again.status, &again.body, again.header("idempotency-replayed")), (201, &first.body, "true"));
     let other = delete(&tenant, json!({"id": 8})).await;
     assert_eq!(other.status, 400);
-    insta::assert_snapshot!(other.body.as_str().unwrap(), @"A request with this Idempotency-Key and another body was made within 24 hours; use a new key for a new request.");
+    insta::assert_snapshot!(other.body.as_str().unwrap(), @"This Idempotency-Key came with another request, another body or route, within 24 hours; use a new key for a new request.");
     // The same job by another route is another request.
     assert_eq!(tenant.submit("user.delete", json!({"id": 7})).await.slug(), "idempotency-key-reused");
     stack.work(MINUTE).await;

@@ -45,6 +45,17 @@ async fn each_time_makes_one_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_schedules_jobs_tell_their_end_where_it_says() {
+    let stack = Stack::new().await;
+    // Nobody answers there: that it is tried is enough.
+    let job = json!({"kind": "echo", "payload": {"n": 7}, "callback_url": "http://127.0.0.1:9/told"});
+    put(&stack, json!({"job": job})).await;
+    stack.work(6 * MINUTE).await;
+    let told = stack.tenant().get("/v1/jobs?kind=tollgate.callback").await.body;
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(1), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_schedule_that_is_disabled_deleted_or_of_an_inactive_account_makes_none() {
     let stack = Stack::new().await;
     put(&stack, json!({})).await;

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 /// A value that isn't opened yet.
 #[derive(Debug)]
-pub(super) enum Json<'a> {
+pub(crate) enum Json<'a> {
     Null,
     Boolean(bool),
     /// As it was written.

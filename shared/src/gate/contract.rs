@@ -1,0 +1,108 @@
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use serde_path_to_error::{Path, Segment};
+use utoipa::ToSchema;
+
+use crate::{
+    api::{BatchRequest, JobRequest},
+    kind::KindSpec,
+    schedule::ScheduleSpec,
+    schema::{Schema, Violation, escape},
+};
+
+/// A body with a contract: the schema that `OpenAPI` shows is the one that is checked, so that the two can't differ.
+pub trait Contract: DeserializeOwned {
+    /// The compiled schema.
+    fn schema() -> &'static Schema;
+
+    /// Reads the body from its text and the same as JSON.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with `prefix` before each pointer.
+    fn read(text: &str, json: &Value, prefix: &str) -> Result<Self, Vec<Violation>> {
+        let violations = Self::schema().violations(json, prefix);
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        serde_json::from_str(text).map_err(|_| vec![unseen::<Self>(text, json, prefix)])
+    }
+}
+
+macro_rules! contracts {
+    ($($body:ty),*) => { $(
+        impl Contract for $body {
+            fn schema() -> &'static Schema {
+                static SCHEMA: LazyLock<Schema> = LazyLock::new(compile::<$body>);
+                &SCHEMA
+            }
+        }
+    )* };
+}
+
+contracts!(BatchRequest, JobRequest, KindSpec, ScheduleSpec);
+
+/// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
+#[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
+fn compile<T: ToSchema>() -> Schema {
+    let mut parts = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut parts);
+    let parts: BTreeMap<_, _> = parts.into_iter().collect();
+    let document = json!({
+        "$ref": format!("#/components/schemas/{}", T::name()),
+        "components": {"schemas": parts},
+    });
+    Schema::compile(&document).expect("the schema compiles")
+}
+
+/// What the schema doesn't see, and where: to JSON Schema 1.0 is an integer, and a date and time may lie beyond the calendar.
+fn unseen<T: DeserializeOwned>(text: &str, json: &Value, prefix: &str) -> Violation {
+    let read = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text));
+    let Err(error) = read else { return Violation::new(prefix, "can't be read") };
+    let at = pointer(error.path());
+    let why = match json.pointer(&at) {
+        Some(Value::Number(number)) if number.is_f64() => {
+            "is a whole number that is written with a fraction or an exponent".to_owned()
+        }
+        _ => {
+            let why = error.inner().to_string();
+            why.split(" at line ").next().unwrap_or_default().to_owned()
+        }
+    };
+    Violation::new(format!("{prefix}{at}"), why)
+}
+
+fn pointer(path: &Path) -> String {
+    let step = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", escape(key)),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    };
+    path.iter().map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contracts_compile() {
+        JobRequest::schema();
+        KindSpec::schema();
+        ScheduleSpec::schema();
+    }
+
+    #[test]
+    fn what_the_schema_does_not_see_is_told_where_it_is() {
+        let told = |members: &str| {
+            let text = format!(r#"{{"kind":"echo","payload":{{"priority":1.5}},{members}}}"#);
+            let found =
+                JobRequest::read(&text, &serde_json::from_str(&text).unwrap(), "/jobs/3").unwrap_err();
+            found.into_iter().map(|found| format!("{} {}", found.pointer, found.detail)).collect::<Vec<_>>()
+        };
+        insta::assert_snapshot!(told(r#""priority":1.0"#).join("\n"), @"/jobs/3/priority is a whole number that is written with a fraction or an exponent");
+        insta::assert_snapshot!(told(r#""delay_seconds":1e1"#).join("\n"), @"/jobs/3/delay_seconds is a whole number that is written with a fraction or an exponent");
+        insta::assert_snapshot!(told(r#""run_at":"9999-12-31T23:59:59-23:00""#).join("\n"), @"/jobs/3/run_at is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z");
+    }
+}
