@@ -13,7 +13,7 @@ use crate::{
 
 /// How many jobs; `LIFO_JOBS=1000` for the long version.
 fn number() -> usize {
-    std::env::var("LIFO_JOBS").map_or(60, |number| number.parse().unwrap())
+    std::env::var("LIFO_JOBS").map_or(30, |number| number.parse().unwrap())
 }
 
 /// The worker's end of the queue, which tests turn off and on.
