@@ -210,3 +210,37 @@ async fn accounts_have_agendas_of_their_own() {
     }
     assert!(sooner < 10, "{sooner} of the many went first");
 }
+
+/// Ten workers at once on one agenda, with targets that take no time: the worst case. A claim or two may be in vain before one isn't, but not
+/// nine, as if all reached for the same.
+#[tokio::test(start_paused = true)]
+async fn workers_share_an_agenda_out() {
+    for discipline in ["lifo", "priority"] {
+        let stack = with_kind(discipline).await;
+        let client = stack.tenant();
+        for _ in 0..6 {
+            let jobs: Vec<_> = (0..100).map(|n| json!({"kind": "ordered", "payload": n})).collect();
+            client.send(http::Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
+        }
+        // Calls take 5 to 25 ms, each another time, so that workers overlap as they do.
+        let seed = sim::Seed(3);
+        let slow = move |name: &str, n| sim::Fault::Delay(Duration::from_millis(5 + seed.draw(name, n) % 20));
+        stack.aws.inject(sim::Plan::new(slow));
+        stack.aws.reset_ledger();
+        let workers = (0..10).map(async |_| {
+            let worker = stack.worker();
+            let source = EventSource::new(&stack.aws, JOBS, 10).function_timeout(stack.timing.function());
+            source
+                .run_until_idle(HOUR, async |event| {
+                    Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+                })
+                .await
+        });
+        futures::future::join_all(workers).await;
+        stack.aws.heal();
+        let ledger = stack.aws.reset_ledger();
+        // A claim and an end each, a pace a batch, and what was in vain.
+        let in_vain = ledger.count("UpdateItem") - 600 * 2;
+        assert!(in_vain < 600 * 2, "{discipline}: {in_vain} for 600 jobs\n{ledger}");
+    }
+}

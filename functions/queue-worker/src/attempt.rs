@@ -121,13 +121,10 @@ impl Worker {
     async fn hold_best(&self, task: Task<'_>, first: JobId, agenda: &Agenda) -> Result<Hold, aws::Error> {
         let mut candidate = Some(first);
         while let Some(id) = candidate {
-            let hold = self.hold(task, id, Some(agenda)).await?;
-            let collided = matches!(hold, Hold::Elsewhere);
-            self.note_claim(collided);
-            if !collided {
-                return Ok(hold);
+            match self.hold(task, id, Some(agenda)).await? {
+                Hold::Elsewhere => candidate = agenda.next(),
+                hold => return Ok(hold),
             }
-            candidate = agenda.next();
         }
         Ok(Hold::Elsewhere)
     }

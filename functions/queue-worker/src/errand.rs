@@ -2,7 +2,7 @@
 //! of one account its slots.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -43,13 +43,15 @@ pub struct Agenda {
     account: AccountId,
     kind: Name,
     ranks: HashMap<JobId, Rank>,
-    reserve: Mutex<VecDeque<JobId>>,
+    reserve: Mutex<Vec<JobId>>,
 }
 
 impl Agenda {
-    /// Another job to try.
+    /// Another job to try: not simply the next best, since whoever was quicker reaches for that too.
     pub fn next(&self) -> Option<JobId> {
-        self.reserve.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
+        let best = reserve.len().min(WITHIN);
+        if best == 0 { None } else { Some(reserve.remove(rand::random_range(0..best))) }
     }
 
     /// Where a job is on it.
@@ -59,10 +61,12 @@ impl Agenda {
     }
 }
 
+/// Among how many of the next best the next job to try is chosen by lot: two batches.
+const WITHIN: usize = 20;
 /// The most that workers spread out over an agenda.
-const WIDEST: usize = 64;
-/// How many portions of an agenda are read at least: one is what a batch needs, the others are for when another worker was quicker.
-const PORTIONS: usize = 4;
+pub const WIDEST: usize = 64;
+/// For how long it counts how many jobs were seen to run.
+const CURRENT: Duration = Duration::from_secs(1);
 
 /// A message that has to wait for one of its account's slots: anything up to a ceiling that doubles each time, half a minute at most, so that
 /// a long line doesn't ask all the time and a short one isn't kept waiting.
@@ -191,16 +195,14 @@ impl Worker {
     ) -> Result<Vec<What>, aws::Error> {
         let (name, discipline) = (&kind.kind.name, kind.kind.spec.discipline);
         let ids: Vec<_> = jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();
-        let spread = self.spread.load(Ordering::Relaxed).max(1);
         let (entries, own) = tokio::try_join!(
-            self.jobs.agenda(account, name, ids.len() * spread.max(PORTIONS), now),
+            self.jobs.agenda(account, name, ids.len() * self.spread(0, ids.len(), now), now),
             self.jobs.own(account, &ids, discipline, now),
         )?;
-        // Whoever holds the jobs that run will soon be back for more: as many portions are left to them.
         let running = entries.iter().filter(|entry| entry.due_at > now).count();
-        let spread = spread.max(1 + running.div_ceil(ids.len()));
+        let spread = self.spread(running, ids.len(), now);
         let permits: Vec<_> = ids.into_iter().map(|(id, _)| id).zip(own).collect();
-        let plan = agenda::plan(&permits, &entries, now, spread, rand::random_range(0..spread));
+        let plan = agenda::plan(&permits, &entries, now, spread, self.turn.fetch_add(1, Ordering::Relaxed));
         let own = permits.into_iter().filter_map(|(id, own)| match own {
             agenda::Own::Ready { rank, .. } => Some((id, rank)),
             _ => None,
@@ -209,7 +211,7 @@ impl Worker {
             account,
             kind: name.clone(),
             ranks: entries.into_iter().map(|entry| (entry.id, entry.rank)).chain(own).collect(),
-            reserve: Mutex::new(plan.reserve.into()),
+            reserve: Mutex::new(plan.reserve),
         });
         let unlisted = plan.unlisted.into_iter().filter_map(|id| Some((id, agenda.listing(id)?)));
         try_join_all(unlisted.map(async |(id, listing)| self.jobs.list(account, id, &listing, now).await))
@@ -222,12 +224,14 @@ impl Worker {
         Ok(what.collect())
     }
 
-    /// Workers that get in each other's way on an agenda spread out over it; those that don't come together again.
-    pub(crate) fn note_claim(&self, collided: bool) {
-        let spread = self.spread.load(Ordering::Relaxed);
-        let next =
-            if collided { spread.saturating_add(1).min(WIDEST) } else { spread.saturating_sub(1).max(1) };
-        self.spread.store(next, Ordering::Relaxed);
+    /// Into how many portions of a batch's size an agenda is divided: one for this worker, and as many as the others hold, who will be back
+    /// for more. `running` is how many jobs are seen to run; they come and go, so the most in the last second counts.
+    fn spread(&self, running: usize, batch: usize, now: Time) -> usize {
+        let mut most = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running >= most.1 || now.since(most.0) > CURRENT {
+            *most = (now, running);
+        }
+        (1 + most.1.div_ceil(batch)).min(WIDEST)
     }
 }
 

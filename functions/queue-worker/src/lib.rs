@@ -16,7 +16,7 @@ mod target;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{Arc, Mutex, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -35,7 +35,7 @@ use shared::{
 };
 
 use attempt::Task;
-use errand::{Errand, What};
+use errand::{Errand, WIDEST, What};
 use record::Delivery;
 use report::Report;
 use target::Targets;
@@ -56,8 +56,10 @@ pub struct Worker {
     queue: JobQueue,
     dead_letters: JobQueue,
     targets: Targets,
-    /// Over how many portions of an agenda this worker and its like spread out.
-    spread: AtomicUsize,
+    /// The most jobs that were lately seen to run, and when.
+    running: Mutex<(Time, usize)>,
+    /// Which portion of an agenda is next: each in turn, so that none is passed over for long.
+    turn: AtomicUsize,
     /// How many jobs of an account run at once where it says nothing itself.
     max_running: Option<u32>,
     timing: Timing,
@@ -90,7 +92,8 @@ impl Worker {
             queue: JobQueue::new(clients.sqs.clone(), config.queue_url),
             dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),
             targets: Targets::new(config.allow_private_targets),
-            spread: AtomicUsize::new(1),
+            running: Mutex::new((Time::from_millis(0), 0)),
+            turn: AtomicUsize::new(rand::random_range(0..WIDEST)),
             max_running: config.max_running,
             timing: config.timing,
             clock,
