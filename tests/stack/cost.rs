@@ -80,11 +80,11 @@ async fn does_not_grow_with_what_waits() {
     assert!(page.read_units() <= 16.0, "a page of 20 of 600 jobs: {page}");
 }
 
-/// The same of jobs with an order: a batch's units are the same among 60 and among 800 that wait.
+/// The same of jobs with an order: a batch's units are the same among 120 and among 800 that wait.
 #[tokio::test(start_paused = true)]
 async fn an_order_does_not_grow_with_what_waits() {
     let mut costs = Vec::new();
-    for waiting in [60, 800] {
+    for waiting in [120, 800] {
         let stack = Stack::new().await;
         stack
             .define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "priority"}))

@@ -47,11 +47,11 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// Another job to try: not simply the next best, since whoever was quicker reaches for that too.
+    /// Another job to try, by lot: whoever was quicker reaches for the next best, too.
     pub fn next(&self) -> Option<JobId> {
         let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
-        let best = reserve.len().min(WITHIN);
-        if best == 0 { None } else { Some(reserve.remove(rand::random_range(0..best))) }
+        let left = reserve.len();
+        if left == 0 { None } else { Some(reserve.swap_remove(rand::random_range(0..left))) }
     }
 
     /// Where a job is on it.
@@ -61,10 +61,11 @@ impl Agenda {
     }
 }
 
-/// Among how many of the next best the next job to try is chosen by lot: two batches.
-const WITHIN: usize = 20;
 /// The most that workers spread out over an agenda.
 pub const WIDEST: usize = 64;
+/// How many portions of an agenda are read at least: one is what a batch needs, the others are for when other workers are quicker. With ten
+/// workers and targets that take no time, fewer make for more claims in vain, and more for a looser order.
+const PORTIONS: usize = 8;
 /// For how long it counts how many jobs were seen to run.
 const CURRENT: Duration = Duration::from_secs(1);
 
@@ -196,7 +197,7 @@ impl Worker {
         let (name, discipline) = (&kind.kind.name, kind.kind.spec.discipline);
         let ids: Vec<_> = jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();
         let (entries, own) = tokio::try_join!(
-            self.jobs.agenda(account, name, ids.len() * self.spread(0, ids.len(), now), now),
+            self.jobs.agenda(account, name, ids.len() * self.spread(0, ids.len(), now).max(PORTIONS), now),
             self.jobs.own(account, &ids, discipline, now),
         )?;
         let running = entries.iter().filter(|entry| entry.due_at > now).count();
