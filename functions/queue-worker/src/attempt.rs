@@ -51,7 +51,10 @@ pub struct Held {
 enum Hold {
     Held(Box<Held>),
     /// It is another worker's, or has its outcome: a permit may be used for another job.
-    Elsewhere,
+    Elsewhere {
+        /// Whether it is another worker's.
+        held: bool,
+    },
     /// It can't be run, and this becomes of the message.
     Not(Report),
 }
@@ -99,7 +102,7 @@ impl Worker {
             Ok(Hold::Held(held)) => *held,
             Ok(Hold::Not(report)) => return report,
             // Others were quicker with all that it saw, and what it didn't see may have become due meanwhile.
-            Ok(Hold::Elsewhere) => return idle(task.message, true, task.delivery, self.clock.now()),
+            Ok(Hold::Elsewhere { .. }) => return idle(task.message, true, task.delivery, self.clock.now()),
             Err(error) => {
                 let JobMessage { account, id, .. } = task.message;
                 tracing::error!(request.id = task.invocation.request, %account, job = %id, cause = %error, "job could not be claimed");
@@ -122,11 +125,11 @@ impl Worker {
         let mut candidate = Some(first);
         while let Some(id) = candidate {
             match self.hold(task, id, Some(agenda)).await? {
-                Hold::Elsewhere => candidate = agenda.next(),
+                Hold::Elsewhere { held } => candidate = agenda.next(held),
                 hold => return Ok(hold),
             }
         }
-        Ok(Hold::Elsewhere)
+        Ok(Hold::Elsewhere { held: true })
     }
 
     /// Claims a job, or says what becomes of the message instead.
@@ -144,6 +147,9 @@ impl Worker {
         match self.jobs.claim(message.account, id, &owner, now, lease_until, listing.as_ref()).await? {
             Claim::Claimed(claimed) => {
                 let listed = listing.is_some();
+                if listed {
+                    self.takes(id);
+                }
                 Ok(Hold::Held(Box::new(Held {
                     claimed: *claimed,
                     kind,
@@ -156,7 +162,8 @@ impl Worker {
             Claim::Refused(Refusal::Exhausted, job, lease) => {
                 self.give_up(&job, &lease, kind.as_deref(), now).await.map(Hold::Not)
             }
-            Claim::Refused(..) | Claim::Unknown if agenda.is_some() => Ok(Hold::Elsewhere),
+            Claim::Refused(Refusal::NotYet(_), ..) if agenda.is_some() => Ok(Hold::Elsewhere { held: true }),
+            Claim::Refused(..) | Claim::Unknown if agenda.is_some() => Ok(Hold::Elsewhere { held: false }),
             Claim::Refused(Refusal::NotYet(until), ..) => {
                 let until = until.max(now + Duration::from_secs(1));
                 Ok(Hold::Not(again(message.clone(), until, delivery)))

@@ -43,15 +43,21 @@ pub struct Agenda {
     account: AccountId,
     kind: Name,
     ranks: HashMap<JobId, Rank>,
+    /// Whether other workers are about.
+    shared: bool,
     reserve: Mutex<Vec<JobId>>,
 }
 
 impl Agenda {
-    /// Another job to try, by lot: whoever was quicker reaches for the next best, too.
-    pub fn next(&self) -> Option<JobId> {
+    /// Another job to try. Where other workers are about, or the last one was `held` by one, by lot: they reach for the next best, too. A worker
+    /// that is alone only met an index that is behind, and takes the next best.
+    pub fn next(&self, held: bool) -> Option<JobId> {
         let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = reserve.len();
-        if left == 0 { None } else { Some(reserve.swap_remove(rand::random_range(0..left))) }
+        match reserve.len() {
+            0 => None,
+            left if held || self.shared => Some(reserve.remove(rand::random_range(0..left))),
+            _ => Some(reserve.remove(0)),
+        }
     }
 
     /// Where a job is on it.
@@ -66,6 +72,8 @@ pub const WIDEST: usize = 64;
 /// How many portions of an agenda are read at least: one is what a batch needs, the others are for when other workers are quicker. With ten
 /// workers and targets that take no time, fewer make for more claims in vain, and more for a looser order.
 const PORTIONS: usize = 8;
+/// How many of its own jobs a worker remembers: some batches.
+const REMEMBERED: usize = 50;
 /// For how long it counts how many jobs were seen to run.
 const CURRENT: Duration = Duration::from_secs(1);
 
@@ -200,7 +208,7 @@ impl Worker {
             self.jobs.agenda(account, name, ids.len() * self.spread(0, ids.len(), now).max(PORTIONS), now),
             self.jobs.own(account, &ids, discipline, now),
         )?;
-        let running = entries.iter().filter(|entry| entry.due_at > now).count();
+        let running = entries.iter().filter(|entry| entry.due_at > now && !self.ran(entry.id)).count();
         let spread = self.spread(running, ids.len(), now);
         let permits: Vec<_> = ids.into_iter().map(|(id, _)| id).zip(own).collect();
         let plan = agenda::plan(&permits, &entries, now, spread, self.turn.fetch_add(1, Ordering::Relaxed));
@@ -212,6 +220,7 @@ impl Worker {
             account,
             kind: name.clone(),
             ranks: entries.into_iter().map(|entry| (entry.id, entry.rank)).chain(own).collect(),
+            shared: spread > 1,
             reserve: Mutex::new(plan.reserve),
         });
         let unlisted = plan.unlisted.into_iter().filter_map(|id| Some((id, agenda.listing(id)?)));
@@ -223,6 +232,20 @@ impl Worker {
             agenda::Errand::Idle { in_sight } => What::Nothing(idle(message, in_sight, delivery, now)),
         });
         Ok(what.collect())
+    }
+
+    /// Notes that this worker took a job.
+    pub(crate) fn takes(&self, job: JobId) {
+        let mut mine = self.mine.lock().unwrap_or_else(PoisonError::into_inner);
+        mine.push_back(job);
+        if mine.len() > REMEMBERED {
+            mine.pop_front();
+        }
+    }
+
+    /// Whether this worker lately took a job. To an index that is behind it may still run: a worker that is alone takes the best, exactly.
+    fn ran(&self, job: JobId) -> bool {
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner).contains(&job)
     }
 
     /// Into how many portions of a batch's size an agenda is divided: one for this worker, and as many as the others hold, who will be back

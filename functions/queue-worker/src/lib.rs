@@ -15,7 +15,7 @@ mod settle;
 mod target;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, atomic::AtomicUsize},
     time::Duration,
 };
@@ -29,6 +29,7 @@ use shared::{
     },
     clock::Clock,
     config::WorkerConfig,
+    id::JobId,
     job::{Message, NotAMessage, Timing},
     telemetry::Metrics,
     time::Time,
@@ -58,6 +59,8 @@ pub struct Worker {
     targets: Targets,
     /// The most jobs that were lately seen to run, and when.
     running: Mutex<(Time, usize)>,
+    /// The jobs that this worker took last.
+    mine: Mutex<VecDeque<JobId>>,
     /// Which portion of an agenda is next: each in turn, so that none is passed over for long.
     turn: AtomicUsize,
     /// How many jobs of an account run at once where it says nothing itself.
@@ -93,6 +96,7 @@ impl Worker {
             dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),
             targets: Targets::new(config.allow_private_targets),
             running: Mutex::new((Time::from_millis(0), 0)),
+            mine: Mutex::default(),
             turn: AtomicUsize::new(rand::random_range(0..WIDEST)),
             max_running: config.max_running,
             timing: config.timing,
