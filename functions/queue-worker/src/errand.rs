@@ -45,6 +45,8 @@ pub struct Agenda {
     ranks: HashMap<JobId, Rank>,
     /// Whether other workers are about.
     shared: bool,
+    /// Among how many of the next best a job is chosen by lot: what is in flight, so that an order is off by no more.
+    within: usize,
     reserve: Mutex<Vec<JobId>>,
 }
 
@@ -55,7 +57,7 @@ impl Agenda {
         let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
         match reserve.len() {
             0 => None,
-            left if held || self.shared => Some(reserve.remove(rand::random_range(0..left))),
+            left if held || self.shared => Some(reserve.remove(rand::random_range(0..left.min(self.within)))),
             _ => Some(reserve.remove(0)),
         }
     }
@@ -221,6 +223,7 @@ impl Worker {
             kind: name.clone(),
             ranks: entries.into_iter().map(|entry| (entry.id, entry.rank)).chain(own).collect(),
             shared: spread > 1,
+            within: spread * jobs.len(),
             reserve: Mutex::new(plan.reserve),
         });
         let unlisted = plan.unlisted.into_iter().filter_map(|id| Some((id, agenda.listing(id)?)));

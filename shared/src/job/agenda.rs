@@ -70,7 +70,7 @@ pub struct Plan {
 /// Decides for `permits`, given what the agenda shows.
 ///
 /// The best jobs are taken, exactly: unless other workers are about. Then `spread` is over 1, and this worker takes the `turn`-th of as
-/// many portions at the top, so that they don't get in each other's way; inversions stay at about what is in flight.
+/// many portions at the top, so that they don't get in each other's way; inversions stay within what is in flight.
 #[must_use]
 pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time, spread: usize, turn: usize) -> Plan {
     let waits =
