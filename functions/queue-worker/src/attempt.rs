@@ -81,9 +81,6 @@ impl Task<'_> {
 
 impl Worker {
     pub(crate) async fn attempt(&self, task: Task<'_>, errand: Errand) -> Report {
-        if let What::Nothing(report) = errand.what {
-            return report;
-        }
         let place = match &errand.crowd {
             None => None,
             // The slots of a crowd are this invocation's own, so each is free again when one of its attempts is over.

@@ -1,7 +1,8 @@
 //! Attempts: takes jobs from the queue to their targets and records what came of it. Also drains the dead-letter queue.
 //!
-//! A batch's records are worked on side by side and answered each for itself: what is done is deleted by Lambda, what has to come back
-//! is reported as failed, and when it comes back is set through its visibility, for the whole batch in one call.
+//! A batch's records are worked on side by side and answered each for itself: what is done is deleted by Lambda. A job that
+//! waits is sent as a new message with a delay. Where an outage kept the worker from a message, that very one is reported as failed and comes
+//! back; when, is set through its visibility, for the whole batch in one call.
 
 mod attempt;
 mod bury;
