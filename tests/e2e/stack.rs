@@ -54,7 +54,12 @@ pub fn stack() -> &'static Stack {
             endpoint: text("endpoint"),
             queue_url: text("queue_url"),
             table: text("table"),
-            http: Client::builder().timeout(Duration::from_secs(40)).build().unwrap(),
+            // A connection lives in the runtime of the test that opened it, and goes with that: none is kept for another test.
+            http: Client::builder()
+                .timeout(Duration::from_secs(40))
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap(),
         }
     })
 }

@@ -24,7 +24,7 @@ pub enum Action {
     Cancel(u8),
     /// Lambda hands a worker messages, by their places in the queue.
     Receive(usize, Vec<usize>),
-    /// `Worker::plan`: reads, and decides; whose turn it is among workers that spread out.
+    /// `Worker::plan`: reads, and decides; how many jobs it passes over.
     Look(usize, usize),
     /// `JobStore::list`.
     List(usize),
@@ -81,7 +81,7 @@ pub fn forced(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
         } else if worker.permits[0].step == Step::Look {
             let last = worker.permits.iter().any(|permit| permit.looks >= LOOKS);
             if !(bounds.apart && last && world.unsettled() != 0) {
-                actions.extend((0..bounds.spread).map(|turn| Action::Look(w, turn)));
+                actions.extend((0..=bounds.passed).map(|passed| Action::Look(w, passed)));
             }
         } else if worker.permits.iter().all(|permit| permit.step.is_over()) {
             actions.push(Action::Close(w));

@@ -15,8 +15,8 @@ pub struct Bounds {
     pub retries: &'static [Delay],
     /// How often a fresh message has looked already: looks that are alike need no states of their own.
     pub looks: u8,
-    /// Over how many portions of the agenda workers spread out.
-    pub spread: usize,
+    /// How many jobs a worker passes over, at most, as others are taking them.
+    pub passed: usize,
     /// Whether the index may be behind the table.
     pub lag: bool,
     /// Whether a permit takes its last look only while no write is half done and the index is current.

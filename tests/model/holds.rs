@@ -64,8 +64,8 @@ fn when_jobs_are_cancelled_and_put_back() {
 }
 
 #[test]
-fn when_workers_spread_out() {
-    assert_holds(Lifo, Bounds { retries: SOON, spread: 2, ..SMALL });
+fn when_workers_pass_jobs_over() {
+    assert_holds(Lifo, Bounds { retries: SOON, passed: 1, ..SMALL });
 }
 
 #[test]

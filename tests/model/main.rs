@@ -61,7 +61,7 @@ const SMALL: Bounds = Bounds {
     attempts: 2,
     retries: &[Delay::Soon, Delay::Late],
     looks: LOOKS - 1,
-    spread: 1,
+    passed: 0,
     lag: true,
     apart: true,
     faults: NO_FAULTS,

@@ -80,7 +80,7 @@ impl Model for Protocol {
             Action::Refuse(job) => client::refuse(next, job),
             Action::Cancel(job) => client::cancel(next, job),
             Action::Receive(w, messages) => self.receive(next, w, &messages),
-            Action::Look(w, turn) => self.look(next, w, turn),
+            Action::Look(w, passed) => self.look(next, w, passed),
             Action::List(w) => self.list(next, w),
             Action::Claim(w, p, heard) => self.claim(next, w, p, heard),
             Action::Finish(w, p, to, heard) => self.finish(next, w, p, to, heard),

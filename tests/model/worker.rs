@@ -1,6 +1,6 @@
 //! The steps of workers: `errands`, `attempt` and `conclude` of the function `queue-worker`, and the writes that they make.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use shared::{
     job::{
@@ -33,27 +33,33 @@ impl Protocol {
         world.workers[w].permits.sort_unstable();
     }
 
-    /// `Worker::plan`, with the real `agenda::plan`.
-    pub fn look(&self, world: &mut World, w: usize, turn: usize) {
+    /// `Worker::plan`, with the real `agenda::plan`. The first `passed` are passed over, as others are taking them.
+    pub fn look(&self, world: &mut World, w: usize, passed: usize) {
         let permits: Vec<_> = world.workers[w].permits.iter().map(|permit| permit.job).collect();
         let own: Vec<_> =
             permits.iter().map(|job| (self.ids[usize::from(*job)], self.own(world, *job))).collect();
         let mut agenda: Vec<_> =
             (0u8..).zip(&world.jobs).filter_map(|(n, job)| self.entry(n, job.view)).collect();
         agenda.sort_by(|a, b| a.rank.cmp(&b.rank));
-        let plan = plan(&own, &agenda, NOW, self.bounds.spread, turn);
+        let plan = plan(&own, &agenda, NOW);
         // Of no interest where the order is none: then the index may show anything.
         let saw = bits(&world.jobs, |_, job| job.shown() == View::Due && !self.bounds.lag);
         let Worker { permits, unlisted, reserve, saw: seen } = &mut world.workers[w];
+        let mut others: VecDeque<_> = plan.others.into_iter().map(|id| self.number(id)).collect();
+        others.rotate_left(passed.min(others.len()));
         for (permit, errand) in permits.iter_mut().zip(plan.errands) {
             permit.step = match errand {
-                Errand::Run(id) => Step::Claim { job: self.number(id), token: 0 },
+                Errand::Own(id) => Step::Claim { job: self.number(id), token: 0 },
+                Errand::Other => match others.pop_front() {
+                    Some(job) => Step::Claim { job, token: 0 },
+                    None => Step::Idle(true),
+                },
                 Errand::Wait(_) => Step::Wait,
                 Errand::Idle { in_sight } => Step::Idle(in_sight),
             };
         }
         *seen = saw;
-        *reserve = plan.reserve.into_iter().map(|id| self.number(id)).collect();
+        *reserve = others.into();
         if self.flaw != Some(Flaw::NotListedFirst) {
             *unlisted = plan.unlisted.into_iter().map(|id| self.number(id)).collect();
         }

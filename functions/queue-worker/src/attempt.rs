@@ -14,8 +14,9 @@ use shared::{
 
 use crate::{
     Invocation, Worker,
+    agenda::Agenda,
     crowd::Place,
-    errand::{Agenda, Errand, What, again, idle, wait_for_slot},
+    errand::{Errand, What, again, idle, wait_for_slot},
     record::Delivery,
     report::Report,
     target::{HttpAttempt, NotAllowed, records},
@@ -26,6 +27,9 @@ const UNKNOWN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), 
 
 /// How often a long attempt looks whether its job was cancelled.
 const WATCH: Duration = Duration::from_secs(5);
+
+/// After how many jobs that were gone an agenda is read anew.
+const OUT_OF_DATE: u32 = 3;
 
 /// How long a message waits within an invocation for one of its slots, which is billed.
 const WAIT: Duration = Duration::from_secs(3);
@@ -117,16 +121,41 @@ impl Worker {
         self.settle(held, outcome, task).await
     }
 
-    /// Claims the best job of an agenda that nobody else was quicker to claim.
-    async fn hold_best(&self, task: Task<'_>, first: JobId, agenda: &Agenda) -> Result<Hold, aws::Error> {
-        let mut candidate = Some(first);
+    /// Claims the best job of an agenda that nobody else was quicker to claim: `own`, if it is among the best.
+    async fn hold_best(
+        &self,
+        task: Task<'_>,
+        own: Option<JobId>,
+        agenda: &Agenda,
+    ) -> Result<Hold, aws::Error> {
+        let mut candidate = own.or_else(|| agenda.next());
+        let mut missed = 0;
         while let Some(id) = candidate {
             match self.hold(task, id, Some(agenda)).await? {
-                Hold::Elsewhere { held } => candidate = agenda.next(held),
-                hold => return Ok(hold),
+                Hold::Elsewhere { held } => {
+                    if held {
+                        agenda.lost(self.clock.now());
+                    }
+                    missed += 1;
+                    if missed % OUT_OF_DATE == 0 {
+                        self.read_anew(agenda).await?;
+                    }
+                    candidate = agenda.another(held);
+                }
+                hold => {
+                    agenda.took(id);
+                    return Ok(hold);
+                }
             }
         }
         Ok(Hold::Elsewhere { held: true })
+    }
+
+    async fn read_anew(&self, agenda: &Agenda) -> Result<(), aws::Error> {
+        let (account, kind) = agenda.of();
+        let now = self.clock.now();
+        agenda.renew(self.jobs.agenda(account, kind, agenda.look_ahead(now), now).await?, now);
+        Ok(())
     }
 
     /// Claims a job, or says what becomes of the message instead.
@@ -144,9 +173,6 @@ impl Worker {
         match self.jobs.claim(message.account, id, &owner, now, lease_until, listing.as_ref()).await? {
             Claim::Claimed(claimed) => {
                 let listed = listing.is_some();
-                if listed {
-                    self.takes(id);
-                }
                 Ok(Hold::Held(Box::new(Held {
                     claimed: *claimed,
                     kind,

@@ -1,23 +1,19 @@
 //! What a batch's messages are used for: settled before any of them is worked on, since permits of one kind share an agenda and the jobs
 //! of one account its slots.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::{join_all, try_join_all};
 use shared::{
-    aws::{self, CachedKind, Listing, Outgoing, Slot},
+    aws::{self, CachedKind, Outgoing, Slot},
     id::{AccountId, JobId},
     job::{JobMessage, Message, agenda},
-    kind::{Discipline, Rank},
+    kind::Discipline,
     name::Name,
     time::Time,
 };
 
-use crate::{Worker, crowd::Crowd, record::Delivery, report::Report};
+use crate::{Worker, agenda::Agenda, crowd::Crowd, record::Delivery, report::Report};
 
 /// What a job's message is used for.
 #[derive(Debug)]
@@ -31,53 +27,11 @@ pub struct Errand {
 pub enum What {
     /// To run its own job.
     Own,
-    /// To run the best job that is due: this one, or another of its agenda if a worker elsewhere was quicker.
-    Best(JobId, Arc<Agenda>),
+    /// To run the best job that is due: its own where that is among the best, which is then named, or any other.
+    Best(Option<JobId>, Arc<Agenda>),
     /// Nothing: this becomes of it.
     Nothing(Report),
 }
-
-/// What is due of an account's jobs of a kind.
-#[derive(Debug)]
-pub struct Agenda {
-    account: AccountId,
-    kind: Name,
-    ranks: HashMap<JobId, Rank>,
-    /// Whether other workers are about.
-    shared: bool,
-    /// Among how many of the next best a job is chosen by lot: what is in flight, so that an order is off by no more.
-    within: usize,
-    reserve: Mutex<Vec<JobId>>,
-}
-
-impl Agenda {
-    /// Another job to try. Where other workers are about, or the last one was `held` by one, by lot: they reach for the next best, too. A worker
-    /// that is alone only met an index that is behind, and takes the next best.
-    pub fn next(&self, held: bool) -> Option<JobId> {
-        let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
-        match reserve.len() {
-            0 => None,
-            left if held || self.shared => Some(reserve.remove(rand::random_range(0..left.min(self.within)))),
-            _ => Some(reserve.remove(0)),
-        }
-    }
-
-    /// Where a job is on it.
-    pub fn listing(&self, job: JobId) -> Option<Listing> {
-        let rank = self.ranks.get(&job).cloned()?;
-        Some(Listing::new(self.account, &self.kind, rank))
-    }
-}
-
-/// The most that workers spread out over an agenda.
-pub const WIDEST: usize = 64;
-/// How many portions of an agenda are read at least: one is what a batch needs, the others are for when other workers are quicker. With ten
-/// workers and targets that take no time, fewer make for more claims in vain, and more for a looser order.
-const PORTIONS: usize = 8;
-/// How many of its own jobs a worker remembers: some batches.
-const REMEMBERED: usize = 50;
-/// For how long it counts how many jobs were seen to run.
-const CURRENT: Duration = Duration::from_secs(1);
 
 /// A message that has to wait for one of its account's slots: anything up to a ceiling that doubles each time, half a minute at most, so that
 /// a long line doesn't ask all the time and a short one isn't kept waiting.
@@ -206,59 +160,35 @@ impl Worker {
     ) -> Result<Vec<What>, aws::Error> {
         let (name, discipline) = (&kind.kind.name, kind.kind.spec.discipline);
         let ids: Vec<_> = jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();
+        let (last, rivals) = self.agendas.last(account, name);
+        let ahead = rivals.look_ahead(ids.len(), now);
         let (entries, own) = tokio::try_join!(
-            self.jobs.agenda(account, name, ids.len() * self.spread(0, ids.len(), now).max(PORTIONS), now),
+            self.jobs.agenda(account, name, ahead, now),
             self.jobs.own(account, &ids, discipline, now),
         )?;
-        let running = entries.iter().filter(|entry| entry.due_at > now && !self.ran(entry.id)).count();
-        let spread = self.spread(running, ids.len(), now);
+        let running = entries.iter().filter(|entry| entry.due_at > now).count();
         let permits: Vec<_> = ids.into_iter().map(|(id, _)| id).zip(own).collect();
-        let plan = agenda::plan(&permits, &entries, now, spread, self.turn.fetch_add(1, Ordering::Relaxed));
-        let own = permits.into_iter().filter_map(|(id, own)| match own {
-            agenda::Own::Ready { rank, .. } => Some((id, rank)),
+        let mut plan = agenda::plan(&permits, &entries, now);
+        // Beyond what was read may be better ones than a permit's own.
+        plan.others.truncate(ahead);
+        let own = permits.iter().filter_map(|(id, own)| match own {
+            agenda::Own::Ready { rank, .. } => Some((*id, rank.clone())),
             _ => None,
         });
-        let agenda = Arc::new(Agenda {
-            account,
-            kind: name.clone(),
-            ranks: entries.into_iter().map(|entry| (entry.id, entry.rank)).chain(own).collect(),
-            shared: spread > 1,
-            within: spread * jobs.len(),
-            reserve: Mutex::new(plan.reserve),
-        });
+        let ranks = entries.into_iter().map(|entry| (entry.id, entry.rank)).chain(own).collect();
+        let known = (last.as_deref(), rivals.seeing(running, now));
+        let agenda = Arc::new(Agenda::new((account, name), ranks, plan.others, jobs.len(), known, now));
+        self.agendas.keep(&agenda);
         let unlisted = plan.unlisted.into_iter().filter_map(|id| Some((id, agenda.listing(id)?)));
         try_join_all(unlisted.map(async |(id, listing)| self.jobs.list(account, id, &listing, now).await))
             .await?;
         let what = plan.errands.into_iter().zip(jobs).map(|(errand, (_, message, delivery))| match errand {
-            agenda::Errand::Run(id) => What::Best(id, agenda.clone()),
+            agenda::Errand::Own(id) => What::Best(Some(id), agenda.clone()),
+            agenda::Errand::Other => What::Best(None, agenda.clone()),
             agenda::Errand::Wait(until) => What::Nothing(again((*message).clone(), until, delivery)),
             agenda::Errand::Idle { in_sight } => What::Nothing(idle(message, in_sight, delivery, now)),
         });
         Ok(what.collect())
-    }
-
-    /// Notes that this worker took a job.
-    pub(crate) fn takes(&self, job: JobId) {
-        let mut mine = self.mine.lock().unwrap_or_else(PoisonError::into_inner);
-        mine.push_back(job);
-        if mine.len() > REMEMBERED {
-            mine.pop_front();
-        }
-    }
-
-    /// Whether this worker lately took a job. To an index that is behind it may still run: a worker that is alone takes the best, exactly.
-    fn ran(&self, job: JobId) -> bool {
-        self.mine.lock().unwrap_or_else(PoisonError::into_inner).contains(&job)
-    }
-
-    /// Into how many portions of a batch's size an agenda is divided: one for this worker, and as many as the others hold, who will be back
-    /// for more. `running` is how many jobs are seen to run; they come and go, so the most in the last second counts.
-    fn spread(&self, running: usize, batch: usize, now: Time) -> usize {
-        let mut most = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if running >= most.1 || now.since(most.0) > CURRENT {
-            *most = (now, running);
-        }
-        (1 + most.1.div_ceil(batch)).min(WIDEST)
     }
 }
 

@@ -4,6 +4,7 @@
 //! waits is sent as a new message with a delay. Where an outage kept the worker from a message, that very one is reported as failed and comes
 //! back; when, is set through its visibility, for the whole batch in one call.
 
+mod agenda;
 mod attempt;
 mod bury;
 mod callback;
@@ -15,11 +16,7 @@ mod scheduled;
 mod settle;
 mod target;
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::{Arc, Mutex, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
@@ -30,14 +27,14 @@ use shared::{
     },
     clock::Clock,
     config::WorkerConfig,
-    id::JobId,
     job::{Message, NotAMessage, Timing},
     telemetry::Metrics,
     time::Time,
 };
 
+use agenda::Agendas;
 use attempt::Task;
-use errand::{Errand, WIDEST, What};
+use errand::{Errand, What};
 use record::Delivery;
 use report::Report;
 use target::Targets;
@@ -58,12 +55,8 @@ pub struct Worker {
     queue: JobQueue,
     dead_letters: JobQueue,
     targets: Targets,
-    /// The most jobs that were lately seen to run, and when.
-    running: Mutex<(Time, usize)>,
-    /// The jobs that this worker took last.
-    mine: Mutex<VecDeque<JobId>>,
-    /// Which portion of an agenda is next: each in turn, so that none is passed over for long.
-    turn: AtomicUsize,
+    /// What the last batches came upon.
+    agendas: Agendas,
     /// How many jobs of an account run at once where it says nothing itself.
     max_running: Option<u32>,
     timing: Timing,
@@ -96,9 +89,7 @@ impl Worker {
             queue: JobQueue::new(clients.sqs.clone(), config.queue_url),
             dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),
             targets: Targets::new(config.allow_private_targets),
-            running: Mutex::new((Time::from_millis(0), 0)),
-            mine: Mutex::default(),
-            turn: AtomicUsize::new(rand::random_range(0..WIDEST)),
+            agendas: Agendas::default(),
             max_running: config.max_running,
             timing: config.timing,
             clock,

@@ -45,8 +45,10 @@ pub enum Own {
 /// What a permit is used for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errand {
-    /// To run this job.
-    Run(JobId),
+    /// To run its own job, which is among the best.
+    Own(JobId),
+    /// To run one of the others.
+    Other,
     /// It has to come back then.
     Wait(Time),
     /// Nothing is due.
@@ -61,18 +63,15 @@ pub enum Errand {
 pub struct Plan {
     /// One for each permit, in their order.
     pub errands: Vec<Errand>,
-    /// What to try, in this order, when another worker was quicker.
-    pub reserve: Vec<JobId>,
+    /// The jobs for permits that don't run their own, best first; the first of them are enough, unless another worker is quicker.
+    pub others: Vec<JobId>,
     /// Jobs that have to be listed before their permits may be used for others.
     pub unlisted: Vec<JobId>,
 }
 
-/// Decides for `permits`, given what the agenda shows.
-///
-/// The best jobs are taken, exactly: unless other workers are about. Then `spread` is over 1, and this worker takes the `turn`-th of as
-/// many portions at the top, so that they don't get in each other's way; inversions stay within what is in flight.
+/// Decides for `permits`, given what the agenda shows: the best jobs are taken, exactly.
 #[must_use]
-pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time, spread: usize, turn: usize) -> Plan {
+pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time) -> Plan {
     let waits =
         |id: JobId| permits.iter().any(|(own, state)| *own == id && matches!(state, Own::NotBefore(_)));
     // Of a job that waits for its time the table knows better than an index that is behind.
@@ -89,10 +88,7 @@ pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time, spread: usize
         }
     }
     let usable = permits.iter().filter(|(_, own)| !matches!(own, Own::NotBefore(_))).count();
-    let portions = order.len().div_ceil(usable.max(1)).min(spread.max(1)).max(1);
-    let skipped = (turn % portions * usable).min(order.len());
-    order.rotate_left(skipped);
-    let reserve = order.split_off(usable.min(order.len()));
+    let mut rest = order.split_off(usable.min(order.len()));
     let mut chosen = order;
     let unlisted = permits
         .iter()
@@ -102,15 +98,20 @@ pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time, spread: usize
     // A permit whose own job is among the chosen takes that: the fewer change hands, the better.
     let own: BTreeSet<JobId> = permits.iter().map(|(id, _)| *id).filter(|id| chosen.contains(id)).collect();
     chosen.retain(|id| !own.contains(id));
-    let mut others = chosen.into_iter();
+    let mut free = chosen.len();
     let mut taken = BTreeSet::new();
     let mut errand = |(id, state): &(JobId, Own)| match state {
         Own::NotBefore(until) => Errand::Wait(*until),
-        _ if own.contains(id) && taken.insert(*id) => Errand::Run(*id),
-        _ => others.next().map_or(Errand::Idle { in_sight: !agenda.is_empty() }, Errand::Run),
+        _ if own.contains(id) && taken.insert(*id) => Errand::Own(*id),
+        _ if free > 0 => {
+            free -= 1;
+            Errand::Other
+        }
+        _ => Errand::Idle { in_sight: !agenda.is_empty() },
     };
     let errands = permits.iter().map(&mut errand).collect();
-    Plan { errands, reserve, unlisted }
+    chosen.append(&mut rest);
+    Plan { errands, others: chosen, unlisted }
 }
 
 const PAUSES: [u64; 5] = [1, 5, 30, 120, 600];
@@ -157,36 +158,28 @@ mod tests {
     fn the_best_are_taken_and_own_ones_preferred() {
         let agenda = [entry(5, 0), entry(4, 0), entry(3, 2000), entry(2, 0), entry(1, 0)];
         let permits = [ready(1, true), ready(4, true), (id(9), Own::Elsewhere)];
-        let plan = plan(&permits, &agenda, NOW, 1, 0);
-        assert_eq!(plan.errands, [Errand::Run(id(5)), Errand::Run(id(4)), Errand::Run(id(2))]);
-        assert_eq!((plan.reserve, plan.unlisted), (vec![id(1)], vec![]));
+        let plan = plan(&permits, &agenda, NOW);
+        assert_eq!(plan.errands, [Errand::Other, Errand::Own(id(4)), Errand::Other]);
+        assert_eq!((plan.others, plan.unlisted), (vec![id(5), id(2), id(1)], vec![]));
     }
 
     #[test]
     fn a_job_that_only_its_message_knows_is_listed_before_that_is_used_for_another() {
-        let plan = plan(&[ready(1, false)], &[entry(5, 0)], NOW, 1, 0);
-        assert_eq!((plan.errands, plan.unlisted), (vec![Errand::Run(id(5))], vec![id(1)]));
+        let plan = plan(&[ready(1, false)], &[entry(5, 0)], NOW);
+        let (errands, others) = (vec![Errand::Other], vec![id(5), id(1)]);
+        assert_eq!(plan, Plan { errands, others, unlisted: vec![id(1)] });
     }
 
     #[test]
     fn one_that_waits_for_its_time_keeps_its_message() {
         let until = Time::from_millis(5000);
-        let plan = plan(&[(id(1), Own::NotBefore(until))], &[entry(5, 0)], NOW, 1, 0);
-        assert_eq!((plan.errands, plan.reserve), (vec![Errand::Wait(until)], vec![id(5)]));
-    }
-
-    #[test]
-    fn workers_that_collide_take_different_portions() {
-        let agenda: Vec<_> = (0..40).rev().map(|n| entry(n, 0)).collect();
-        let permits: Vec<_> = (100..110).map(|n| (id(n), Own::Elsewhere)).collect();
-        let firsts = (0..4).map(|turn| plan(&permits, &agenda, NOW, 4, turn).errands[0].clone());
-        let expected = [39, 29, 19, 9].map(|n| Errand::Run(id(n)));
-        assert_eq!(firsts.collect::<Vec<_>>(), expected);
+        let plan = plan(&[(id(1), Own::NotBefore(until))], &[entry(5, 0)], NOW);
+        assert_eq!((plan.errands, plan.others), (vec![Errand::Wait(until)], vec![id(5)]));
     }
 
     #[test]
     fn a_permit_that_finds_nothing_is_kept_for_a_day_if_it_sees_jobs() {
-        let in_sight = |agenda: &[Entry]| plan(&[(id(9), Own::Elsewhere)], agenda, NOW, 1, 0).errands;
+        let in_sight = |agenda: &[Entry]| plan(&[(id(9), Own::Elsewhere)], agenda, NOW).errands;
         assert_eq!(in_sight(&[]), [Errand::Idle { in_sight: false }]);
         assert_eq!(in_sight(&[entry(5, 2000)]), [Errand::Idle { in_sight: true }]);
         let waits =
@@ -200,7 +193,6 @@ mod tests {
         fn every_due_job_is_used_once_at_most(
             own in proptest::collection::btree_map(0i64..20, 0..4u8, 0..10),
             agenda in proptest::collection::btree_map(0i64..20, 0i64..2000, 0..20),
-            spread in 1usize..5, turn in 0usize..9,
         ) {
             let permits: Vec<_> = own.iter().map(|(n, state)| match state {
                 0 => ready(*n, true),
@@ -209,16 +201,20 @@ mod tests {
                 _ => (id(*n), Own::Elsewhere),
             }).collect();
             let entries: Vec<_> = agenda.iter().map(|(n, due)| entry(*n, *due)).collect();
-            let plan = plan(&permits, &entries, NOW, spread, turn);
+            let plan = plan(&permits, &entries, NOW);
             prop_assert_eq!(plan.errands.len(), permits.len());
-            let run: Vec<_> = plan.errands.iter().filter_map(|errand| match errand { Errand::Run(id) => Some(*id), _ => None }).collect();
-            let all: BTreeSet<_> = run.iter().chain(&plan.reserve).copied().collect();
-            prop_assert_eq!(all.len(), run.len() + plan.reserve.len());
-            let idle = plan.errands.iter().any(|errand| matches!(errand, Errand::Idle { .. }));
-            prop_assert!(!idle || plan.reserve.is_empty());
+            let own: Vec<_> = plan.errands.iter().filter_map(|errand| match errand { Errand::Own(id) => Some(*id), _ => None }).collect();
+            let all: BTreeSet<_> = own.iter().chain(&plan.others).copied().collect();
+            prop_assert_eq!(all.len(), own.len() + plan.others.len());
+            let count = |wanted: fn(&Errand) -> bool| plan.errands.iter().filter(|errand| wanted(errand)).count();
+            let others = count(|errand| *errand == Errand::Other);
+            prop_assert!(others <= plan.others.len());
+            let idle = count(|errand| matches!(errand, Errand::Idle { .. }));
+            prop_assert!(idle == 0 || others == plan.others.len());
             for (permit, errand) in permits.iter().zip(&plan.errands) {
                 if let (id, Own::Ready { listed: false, .. }) = permit {
-                    prop_assert!(*errand == Errand::Run(*id) || run.contains(id) || plan.unlisted.contains(id));
+                    let dealt = plan.others[..others].contains(id);
+                    prop_assert!(*errand == Errand::Own(*id) || dealt || plan.unlisted.contains(id));
                 }
             }
         }
