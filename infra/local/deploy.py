@@ -23,6 +23,10 @@ _PARAMETERS = {
     "WorkerConcurrency": "0",
     # The services that a developer sends jobs to listen on this machine.
     "AllowPrivateTargets": "true",
+    # make run JWT_ISSUER=http://127.0.0.1:8080/realms/dev JWT_AUDIENCE=tollgate
+    "JwtIssuer": os.environ.get("JWT_ISSUER", ""),
+    "JwtAudience": os.environ.get("JWT_AUDIENCE", ""),
+    "JwtAdmin": os.environ.get("JWT_ADMIN", "false"),
     # `debug` and the like: make run LOG_LEVEL=debug
     "LogLevel": os.environ.get("LOG_LEVEL", "info"),
     # make run TASKER_URL=http://127.0.0.1:8000/users/delete

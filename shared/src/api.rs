@@ -1,26 +1,32 @@
 //! The HTTP contract's types: what bodies look like, and what is answered when something is wrong.
 
+mod account;
 mod batch;
 mod cursor;
 mod description;
 mod dropin;
 mod job;
+mod key;
 mod kind;
 mod problem;
 mod responses;
 mod row;
 mod schedule;
+mod webhook_secret;
 
+pub use account::AccountBody;
 pub use batch::{BatchBody, BatchItem, BatchJob, BatchRequest};
 pub use cursor::{BadCursor, Cursor};
 pub use description::openapi;
 pub use dropin::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};
 pub use job::{Attempts, JobBody, JobRequest, Links, Start};
+pub use key::{IssuedKeyBody, KeyBody};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
 pub use responses::{AnyProblem, BodyProblem, RepeatProblem, TextProblem};
 pub use row::RowBody;
 pub use schedule::ScheduleBody;
+pub use webhook_secret::{WebhookSecretBody, WebhookSecretsBody};
 
 use serde::{Deserialize, Serialize};
 

@@ -20,6 +20,7 @@ mod scheduler;
 mod schedules;
 mod slots;
 mod table;
+mod web;
 
 pub use accounts::AccountStore;
 pub use connect::{Clients, Trust, connect, http_client, prime};
@@ -34,3 +35,4 @@ pub use scheduler::{NotAccepted, Recurring, Scheduler};
 pub use schedules::ScheduleStore;
 pub use slots::{Slot, SlotStore};
 pub use table::Table;
+pub use web::Web;

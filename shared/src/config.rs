@@ -36,6 +36,32 @@ pub struct SubmitConfig {
     pub scheduler: SchedulerConfig,
     /// From `TARGET_SECONDS_MAX`.
     pub timing: Timing,
+    /// Whose tokens are taken.
+    pub tokens: Option<TokenConfig>,
+}
+
+/// Whose tokens are taken beside keys.
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    /// `JWT_ISSUER`: who signs them, as their `iss` has it; where there is none, no tokens are taken.
+    pub issuer: String,
+    /// `JWT_AUDIENCE`: what their `aud` has to name.
+    pub audience: String,
+    /// `JWT_ADMIN`: whether `admin` may be among their scopes. `false` unless it says `true`.
+    pub admin: bool,
+}
+
+impl TokenConfig {
+    fn read(vars: Vars) -> Result<Option<Self>, ConfigError> {
+        let Some(issuer) = vars("JWT_ISSUER") else { return Ok(None) };
+        // Without TLS anybody on the way could be the issuer; an emulator has nothing that is worth it.
+        let is_local = issuer.starts_with("http://") && vars("AWS_ENDPOINT_URL").is_some();
+        if !issuer.starts_with("https://") && !is_local {
+            return Err(ConfigError::Unfit("JWT_ISSUER", "is not an https:// address"));
+        }
+        let audience = required(vars, "JWT_AUDIENCE")?;
+        Ok(Some(Self { issuer, audience, admin: flag(vars, "JWT_ADMIN")? }))
+    }
 }
 
 /// What whoever makes schedules is told.
@@ -73,6 +99,7 @@ impl SubmitConfig {
             queue_url: required(vars, "QUEUE_URL")?,
             scheduler: SchedulerConfig::read(vars)?,
             timing: timing(vars)?,
+            tokens: TokenConfig::read(vars)?,
         })
     }
 }
@@ -82,6 +109,8 @@ impl SubmitConfig {
 pub struct PollConfig {
     /// `TABLE_NAME`
     pub table: String,
+    /// Whose tokens are taken.
+    pub tokens: Option<TokenConfig>,
 }
 
 impl PollConfig {
@@ -90,7 +119,7 @@ impl PollConfig {
     /// # Errors
     /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
-        Ok(Self { table: required(vars, "TABLE_NAME")? })
+        Ok(Self { table: required(vars, "TABLE_NAME")?, tokens: TokenConfig::read(vars)? })
     }
 }
 
@@ -122,13 +151,7 @@ impl WorkerConfig {
             queue_url: required(vars, "QUEUE_URL")?,
             dead_letter_queue_url: required(vars, "DEAD_LETTER_QUEUE_URL")?,
             timing: timing(vars)?,
-            allow_private_targets: match vars("ALLOW_PRIVATE_TARGETS").as_deref() {
-                Some("true") => true,
-                Some("false") | None => false,
-                Some(_) => {
-                    return Err(ConfigError::Unfit("ALLOW_PRIVATE_TARGETS", "is neither true nor false"));
-                }
-            },
+            allow_private_targets: flag(vars, "ALLOW_PRIVATE_TARGETS")?,
             max_running: match vars("MAX_RUNNING").map(|value| value.parse()) {
                 None | Some(Ok(0)) => None,
                 Some(Ok(cap @ 1..=1000)) => Some(cap),
@@ -161,6 +184,14 @@ impl QuotaCheckConfig {
 
 fn required(vars: Vars, name: &'static str) -> Result<String, ConfigError> {
     vars(name).ok_or(ConfigError::Missing(name))
+}
+
+fn flag(vars: Vars, name: &'static str) -> Result<bool, ConfigError> {
+    match vars(name).as_deref() {
+        Some("true") => Ok(true),
+        Some("false") | None => Ok(false),
+        Some(_) => Err(ConfigError::Unfit(name, "is neither true nor false")),
+    }
 }
 
 fn timing(vars: Vars) -> Result<Timing, ConfigError> {
@@ -197,5 +228,21 @@ mod tests {
         insta::assert_snapshot!(read(("TARGET_SECONDS_MAX", "1h")).unwrap_err(), @"the environment variable TARGET_SECONDS_MAX is not a whole number from 1 to 885");
         insta::assert_snapshot!(read(("MAX_RUNNING", "-1")).unwrap_err(), @"the environment variable MAX_RUNNING is not a whole number from 0 to 1000");
         insta::assert_snapshot!(read(("ALLOW_PRIVATE_TARGETS", "1")).unwrap_err(), @"the environment variable ALLOW_PRIVATE_TARGETS is neither true nor false");
+    }
+    #[test]
+    fn tokens_need_an_issuer_that_can_be_trusted_and_an_audience() {
+        let read = |set: &[(&str, &str)]| {
+            let vars =
+                |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            TokenConfig::read(&vars).map_err(|error| error.to_string())
+        };
+        assert!(read(&[]).unwrap().is_none());
+        let good = [("JWT_ISSUER", "https://id.example"), ("JWT_AUDIENCE", "tollgate")];
+        assert!(!read(&good).unwrap().unwrap().admin);
+        insta::assert_snapshot!(read(&good[..1]).unwrap_err(), @"the environment variable JWT_AUDIENCE is not set");
+        let plain =
+            [("JWT_ISSUER", "http://id.example"), good[1], ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")];
+        insta::assert_snapshot!(read(&plain[..2]).unwrap_err(), @"the environment variable JWT_ISSUER is not an https:// address");
+        assert!(read(&plain).is_ok());
     }
 }

@@ -10,7 +10,9 @@ mod fingerprint;
 mod query;
 mod route;
 mod serve;
+mod token;
 mod unambiguous;
+mod uses;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +26,8 @@ pub use fingerprint::fingerprint;
 pub use query::{Named, Query};
 pub use route::{Access, Form, ROUTES, Route};
 pub use serve::serve;
+pub use token::Issuer;
+pub use uses::Uses;
 
 use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};
 
@@ -32,10 +36,14 @@ use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};
 pub struct Gate {
     /// Knows keys.
     pub accounts: Arc<AccountStore>,
+    /// Knows the tokens of an issuer, if the stack trusts one.
+    pub issuer: Option<Arc<Issuer>>,
     /// Tells the time.
     pub clock: Clock,
     /// Takes a record of every request that was turned away.
     pub metrics: Metrics,
+    /// What becomes of the news that a key is used.
+    pub uses: Uses,
     /// After how long a request is answered as unavailable: before its function's time-out, which would answer nothing of use.
     pub patience: Duration,
 }

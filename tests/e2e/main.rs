@@ -3,6 +3,7 @@
 //! `make test` starts one and names its `stack.json` in `TOLLGATE_STACK`; by hand, `make run` and
 //! `TOLLGATE_STACK=.local/stack.json cargo test -p tests --test e2e`.
 
+mod accounts;
 mod control;
 mod crash;
 mod dropin;

@@ -76,7 +76,8 @@ impl Stack {
         self.send_as(&self.tenant_key, method, path, headers, body).await
     }
 
-    async fn send_as(
+    /// One request with any key.
+    pub async fn send_as(
         &self,
         key: &str,
         method: Method,

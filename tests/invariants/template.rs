@@ -205,3 +205,39 @@ fn poll_can_only_read() {
         );
     }
 }
+
+/// Who could write an account or a key could make himself the operator.
+#[test]
+fn only_submit_may_change_accounts() {
+    let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
+    let template = template();
+    let mut writers: Vec<_> = statements(&template)
+        .into_iter()
+        .filter(|(_, statement)| {
+            let keys = list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+            let accounts = keys.iter().any(|key| key.starts_with("ACCOUNT"));
+            accounts && list(&statement["Action"]).iter().any(|action| !reads.contains(action))
+        })
+        .map(|(role, statement)| (role, list(&statement["Action"]).join(" ")))
+        .collect();
+    writers.sort();
+    let submit = |action: &str| ("SubmitRole".to_owned(), action.to_owned());
+    assert_eq!(writers, [submit("dynamodb:PutItem"), submit("dynamodb:UpdateItem")]);
+}
+
+/// The functions that answer clients are told of the issuer, and no others.
+#[test]
+fn whose_tokens_are_taken_is_told_to_both_functions_that_take_them() {
+    let template = template();
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        let told = &function["Environment"]["Variables"];
+        let takes = ["SubmitFunction", "PollFunction"].contains(&name.as_str());
+        for (variable, parameter) in
+            [("JWT_ISSUER", "JwtIssuer"), ("JWT_AUDIENCE", "JwtAudience"), ("JWT_ADMIN", "JwtAdmin")]
+        {
+            let wanted = if takes { json!({"!Ref": parameter}) } else { Value::Null };
+            assert_eq!(told[variable], wanted, "{name} {variable}");
+        }
+    }
+    assert_eq!(template["Parameters"]["JwtAdmin"]["Default"], "false");
+}

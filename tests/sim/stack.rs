@@ -12,7 +12,7 @@ use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
     aws::{AccountStore, Clients, Error, Table},
     clock::Clock,
-    config::{PollConfig, QuotaCheckConfig, SchedulerConfig, SubmitConfig, WorkerConfig},
+    config::{PollConfig, QuotaCheckConfig, SchedulerConfig, SubmitConfig, TokenConfig, WorkerConfig},
     id::{self, AccountId},
     job::Timing,
     telemetry::Metrics,
@@ -32,6 +32,8 @@ pub struct Options {
     pub max_receives: u32,
     /// How many jobs of one account run at once.
     pub max_running: Option<u32>,
+    /// Whose tokens are taken beside keys.
+    pub tokens: Option<TokenConfig>,
 }
 
 impl Default for Options {
@@ -41,6 +43,7 @@ impl Default for Options {
             allow_private_targets: true,
             max_receives: 1000,
             max_running: None,
+            tokens: None,
         }
     }
 }
@@ -111,6 +114,11 @@ impl Stack {
         Client::new(self.service(), key)
     }
 
+    /// A client with any key, of functions that run already.
+    pub fn client_of(&self, service: &Service, key: &str) -> Client {
+        Client::new(service.clone(), key)
+    }
+
     /// A key of a new account.
     pub async fn another_key(&self, scopes: &[Scope]) -> String {
         make_key(&self.accounts(), "another", scopes, self.now()).await.reveal()
@@ -134,8 +142,9 @@ impl Stack {
             queue_url: self.aws.queue_url(JOBS),
             scheduler: self.scheduler_config(),
             timing: self.timing,
+            tokens: self.options.tokens.clone(),
         };
-        let poll = PollConfig { table: TABLE.into() };
+        let poll = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
         Service {
             submit: submit::router(submit::App::new(self.clients(), submit, self.clock(), self.metrics())),
             poll: poll::router(poll::App::new(self.clients(), poll, self.clock(), self.metrics())),
@@ -236,8 +245,13 @@ impl Service {
 
 async fn make_key(accounts: &AccountStore, name: &str, scopes: &[Scope], now: Time) -> ApiKey {
     let account = Account::open(id::mint(now, rand::random()), name, rand::random(), now);
-    let key = ApiKey::mint(account.id, id::mint(now, rand::random()), rand::random());
-    let record = KeyRecord::of(&key, name, scopes.iter().copied().collect(), now);
+    // In use for a while, so that the bills of tests are those of an ordinary hour.
+    let key =
+        ApiKey::mint(account.id, id::mint(now - Duration::from_secs(60), rand::random()), rand::random());
+    let record = KeyRecord {
+        last_used_at: Some(now),
+        ..KeyRecord::of(&key, name, scopes.iter().copied().collect(), now)
+    };
     accounts.put_account(&account).await.unwrap();
     accounts.put_key(&record).await.unwrap();
     key

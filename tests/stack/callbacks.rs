@@ -35,7 +35,7 @@ async fn the_end_is_told_once_signed_and_as_a_client_sees_it() {
     let accounts = AccountStore::new(Table::new(stack.aws.dynamodb(), TABLE));
     let account = accounts.account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
     let field = |name: &str| headers[name].to_str().unwrap();
-    let webhook = Webhook::new(account.webhook_secret.reveal()).unwrap();
+    let webhook = Webhook::new(account.webhook_secrets.all()[0].secret.reveal()).unwrap();
     let signed =
         webhook.sign(field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body).unwrap();
     assert_eq!(field("webhook-signature"), signed);

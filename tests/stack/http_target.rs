@@ -43,7 +43,7 @@ async fn gets_the_payload_signed_and_its_answer_is_the_result() {
     );
     assert_eq!(field("traceparent"), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     let account = stack.accounts().account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
-    let webhook = standardwebhooks::Webhook::new(account.webhook_secret.reveal()).unwrap();
+    let webhook = standardwebhooks::Webhook::new(account.webhook_secrets.all()[0].secret.reveal()).unwrap();
     let expected =
         webhook.sign(&field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body).unwrap();
     assert_eq!(field("webhook-signature"), expected);

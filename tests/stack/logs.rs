@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use http::Method;
 use serde_json::{Value, json};
 use shared::telemetry;
 use sim::{Fault, Plan, Stack};
@@ -67,4 +68,53 @@ async fn lines_name_the_job_and_never_show_what_is_in_it() {
         assert!(of(message)[field].is_string(), "{message} has no {field}");
     }
     assert_eq!((&of("attempt ended")["job"], &of("attempt ended")["attempt"]), (&json!(id), &json!(1)));
+}
+
+/// Whoever looks into what became of an account finds who did what, and no secret.
+#[tokio::test(start_paused = true)]
+async fn changes_of_accounts_and_keys_leave_lines_without_secrets() {
+    let stack = Stack::new().await;
+    let log = Log::default();
+    let lines = tracing_subscriber::registry().with(telemetry::lines(LevelFilter::TRACE, log.clone()));
+    let _listening = tracing::subscriber::set_default(lines);
+
+    let operator = stack.operator();
+    let body = json!({"name": "someone", "scopes": ["jobs:read", "jobs:write"]});
+    let account =
+        operator.send(Method::POST, "/v1/accounts", Some(json!({"name": "someone"}))).await.id().to_owned();
+    let path = format!("/v1/accounts/{account}");
+    let key = operator.send(Method::POST, &format!("{path}/keys"), Some(body)).await;
+    let (id, secret) = (key.id().to_owned(), key.body["secret"].as_str().unwrap().to_owned());
+    for _ in 0..2 {
+        assert_eq!(stack.client(&secret).get("/v1/jobs").await.status, 200);
+    }
+    let client = stack.client(&secret);
+    for _ in 0..10 {
+        assert_eq!(client.get("/v1/jobs").await.status, 200);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    let renewed = client.send(Method::POST, &format!("{path}/webhook-secrets"), None).await;
+    operator.send(Method::PATCH, &path, Some(json!({"is_active": false}))).await;
+    operator.send(Method::DELETE, &format!("{path}/keys/{id}"), None).await;
+
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for hidden in [secret.rsplit('_').next().unwrap(), renewed.body["secret"].as_str().unwrap()] {
+        assert!(!text.contains(hidden), "{text}");
+    }
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |message: &str| lines.iter().filter(|line| line["message"] == message).collect::<Vec<_>>();
+    for (message, of_key, by_key) in [
+        ("account made", false, false),
+        ("key made", true, false),
+        ("webhook secret made", false, true),
+        ("account changed", false, false),
+        ("key revoked", true, false),
+    ] {
+        let [line] = of(message)[..] else { panic!("{message}: {text}") };
+        assert_eq!((&line["account"], line["request.id"].is_string()), (&json!(account), true), "{line}");
+        assert_eq!((line["key"] == json!(id), line["by"] == json!(id)), (of_key, by_key), "{line}");
+        assert!(line["by"].as_str().unwrap().starts_with("key_"), "{line}");
+    }
+    // Queries, of three processes: once an hour each.
+    assert_eq!(of("key used").iter().filter(|line| line["key"] == json!(id)).count(), 3);
 }

@@ -1,5 +1,7 @@
 //! The stack in one process, as its users meet it.
 
+mod access;
+mod accounts;
 mod audit;
 mod batch;
 mod callbacks;
@@ -10,6 +12,7 @@ mod dropin;
 mod http_target;
 mod idempotency;
 mod jobs;
+mod keys;
 mod kinds;
 mod ladder;
 mod logs;
@@ -20,4 +23,6 @@ mod schedules;
 mod target;
 mod tenants;
 mod time;
+mod tokens;
+mod webhook_secrets;
 mod worker;

@@ -1,6 +1,8 @@
 //! What the stores promise of the table, whatever plays `DynamoDB`: no emulator's quirk becomes our truth. Every test makes an
 //! account, or names, of its own, so that they can share a table.
 
+#[path = "suite/accounts.rs"]
+mod accounts;
 #[path = "suite/rows.rs"]
 mod rows;
 
@@ -8,10 +10,9 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use shared::{
-    account::{Account, ApiKey, KeyRecord, Scope},
     aws::{
-        AccountStore, Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore,
-        JobStore, KindStore, Listing, PaceStore, ScheduleStore, SlotStore, Table,
+        Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore, JobStore, KindStore,
+        Listing, PaceStore, ScheduleStore, SlotStore, Table,
     },
     id::{self, AccountId, JobId},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal, Status},
@@ -21,6 +22,7 @@ use shared::{
     time::Time,
 };
 
+pub use accounts::*;
 pub use rows::*;
 
 /// Calls a macro with the name of every test.
@@ -43,6 +45,9 @@ macro_rules! for_each {
             an_idempotency_key_is_used_once,
             a_slot_is_held_as_long_as_its_claim,
             a_key_is_found_with_its_account,
+            accounts_are_changed_and_listed,
+            keys_are_listed_used_and_revoked,
+            secrets_are_replaced_by_one_at_a_time,
             kinds_are_versioned_and_listed,
             schedules_are_taken_back_to_what_they_were,
             paces_add_up,
@@ -396,27 +401,6 @@ pub async fn an_idempotency_key_is_used_once(table: Table) {
     assert_eq!(begin(account, &IdempotencyKey::of("b"), "x", second, t).await, Begun::First);
     assert_eq!(begin(self::account(), &key, "y", second, t).await, Begun::First);
     assert_eq!(begin(account, &key, "y", second, t + 25 * 60 * MINUTE).await, Begun::First);
-}
-
-pub async fn a_key_is_found_with_its_account(table: Table) {
-    let accounts = AccountStore::new(table.clone());
-    let t = now();
-    let account = Account { is_active: false, ..Account::open(account(), "someone", [7; 32], t) };
-    let key = ApiKey::mint(account.id, id::mint(t, rand::random()), rand::random());
-    assert!(accounts.caller(&key, t).await.unwrap().is_none());
-    let scopes = [Scope::JobsRead].into_iter().collect();
-    let record = KeyRecord { valid_until: Some(t + MINUTE), ..KeyRecord::of(&key, "test", scopes, t) };
-    accounts.put_key(&record).await.unwrap();
-    assert!(accounts.caller(&key, t).await.unwrap().is_none(), "a key without an account");
-    accounts.put_account(&account).await.unwrap();
-    let found = accounts.caller(&key, t).await.unwrap().unwrap();
-    assert!(found.0.opens_for(&key, t) && !found.0.opens_for(&key, t + MINUTE) && !found.1.is_active);
-    let read = accounts.account(account.id, t).await.unwrap().unwrap();
-    assert_eq!(
-        (read.name.as_str(), read.webhook_secret.reveal()),
-        ("someone", account.webhook_secret.reveal())
-    );
-    assert!(accounts.all().await.unwrap().contains(&account.id));
 }
 
 pub async fn kinds_are_versioned_and_listed(table: Table) {

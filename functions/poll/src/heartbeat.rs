@@ -17,6 +17,7 @@ pub struct Heartbeat {
 /// Whether the service is up. Needs no key.
 #[utoipa::path(
     get, path = "/heartbeat", tag = "service", operation_id = "heartbeat",
+    security(()),
     responses((status = 200, description = "It is", body = Heartbeat)),
 )]
 pub async fn heartbeat() -> Json<Heartbeat> {

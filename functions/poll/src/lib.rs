@@ -1,14 +1,17 @@
-//! Queries: jobs, kinds, rows and schedules as they stand. It may only read.
+//! Queries: jobs, kinds, rows, schedules and accounts as they stand. It may only read.
 
+mod accounts;
 mod attempts;
 mod heartbeat;
 mod job;
 mod jobs;
+mod keys;
 mod kinds;
 mod rows;
 mod schedules;
 mod token;
 mod wait;
+mod webhook_secrets;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +20,7 @@ use shared::{
     aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, RowStore, ScheduleStore, Table, prime},
     clock::Clock,
     config::PollConfig,
-    gate::Gate,
+    gate::{Gate, Issuer, Uses},
     telemetry::Metrics,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,6 +32,7 @@ pub const PATIENCE: Duration = Duration::from_secs(26);
 #[derive(Debug)]
 pub struct App {
     accounts: Arc<AccountStore>,
+    issuer: Option<Arc<Issuer>>,
     kinds: KindStore,
     jobs: JobStore,
     paces: PaceStore,
@@ -45,6 +49,7 @@ impl App {
         let table = Table::new(clients.dynamodb, config.table);
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
+            issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
             paces: PaceStore::new(table.clone()),
@@ -74,14 +79,20 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::get))
         .routes(routes!(token::get))
+        .routes(routes!(accounts::list))
+        .routes(routes!(accounts::get))
+        .routes(routes!(keys::list))
+        .routes(routes!(webhook_secrets::list))
 }
 
 /// The whole service.
 pub fn router(app: App) -> Router {
     let gate = Gate {
         accounts: app.accounts.clone(),
+        issuer: app.issuer.clone(),
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
+        uses: Uses::Logged,
         patience: PATIENCE,
     };
     let (router, _) = routes().split_for_parts();

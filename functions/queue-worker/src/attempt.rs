@@ -291,7 +291,7 @@ impl Worker {
             payload,
             id: job.id,
             number: job.attempts,
-            secret: &account.webhook_secret,
+            secrets: account.webhook_secrets.good(now).map(|issued| &issued.secret).collect(),
             trace: task.trace_of(job.id),
             timeout,
         };

@@ -1,15 +1,18 @@
-//! Commands: what changes jobs, kinds and schedules. It may write the table, send to the queue and make schedules.
+//! Commands: what changes jobs, kinds, schedules and accounts. It may write the table, send to the queue and make schedules.
 
 mod accept;
+mod account;
 mod activities;
 mod batch;
 mod control;
 mod dropin;
 mod idempotency;
 mod job;
+mod key;
 mod kind;
 mod schedule;
 mod user;
+mod webhook_secret;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +24,7 @@ use shared::{
     },
     clock::Clock,
     config::SubmitConfig,
-    gate::Gate,
+    gate::{Gate, Issuer, Uses},
     job::Timing,
     telemetry::Metrics,
 };
@@ -34,6 +37,7 @@ pub const PATIENCE: Duration = Duration::from_secs(9);
 #[derive(Debug)]
 pub struct App {
     accounts: Arc<AccountStore>,
+    issuer: Option<Arc<Issuer>>,
     kinds: KindStore,
     jobs: JobStore,
     idempotency: IdempotencyStore,
@@ -52,6 +56,7 @@ impl App {
         let table = Table::new(clients.dynamodb, config.table);
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
+            issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
             idempotency: IdempotencyStore::new(table.clone()),
@@ -82,14 +87,21 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(schedule::put, schedule::delete))
         .routes(routes!(user::delete))
         .routes(routes!(activities::submit))
+        .routes(routes!(account::create))
+        .routes(routes!(account::change))
+        .routes(routes!(key::create))
+        .routes(routes!(key::revoke))
+        .routes(routes!(webhook_secret::create))
 }
 
 /// The whole service.
 pub fn router(app: App) -> Router {
     let gate = Gate {
         accounts: app.accounts.clone(),
+        issuer: app.issuer.clone(),
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
+        uses: Uses::Recorded,
         patience: PATIENCE,
     };
     let (router, _) = routes().split_for_parts();

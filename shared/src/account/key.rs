@@ -95,6 +95,10 @@ pub struct KeyRecord {
     pub scopes: Scopes,
     /// From when on it opens nothing, if it ends by itself.
     pub valid_until: Option<Time>,
+    /// From when on it opens nothing, because an operator said so.
+    pub revoked_at: Option<Time>,
+    /// When it was last used, to the hour, as far as that is recorded.
+    pub last_used_at: Option<Time>,
     /// When it was made.
     pub created_at: Time,
 }
@@ -110,8 +114,16 @@ impl KeyRecord {
             digest: key.digest(),
             scopes,
             valid_until: None,
+            revoked_at: None,
+            last_used_at: None,
             created_at: now,
         }
+    }
+
+    /// From when on it opens nothing, if that is known.
+    #[must_use]
+    pub fn over_at(&self) -> Option<Time> {
+        [self.valid_until, self.revoked_at].into_iter().flatten().min()
     }
 
     /// Whether `key` is this one and still good at `now`. Takes the same time whatever the secret is.
@@ -120,7 +132,7 @@ impl KeyRecord {
         let same: bool = self.digest.ct_eq(&key.digest()).into();
         same && self.account == key.account
             && self.id == key.id
-            && self.valid_until.is_none_or(|until| now < until)
+            && self.over_at().is_none_or(|over| now < over)
     }
 }
 
@@ -163,6 +175,19 @@ mod tests {
         let record = record(&key, Some(Time::from_millis(10)));
         assert!(record.opens_for(&key, Time::from_millis(9)));
         assert!(!record.opens_for(&key, Time::from_millis(10)));
+    }
+
+    #[test]
+    fn ends_when_it_is_revoked_if_that_is_sooner() {
+        let (key, at) = (key([7; 32]), Time::from_millis);
+        let ends = |until, revoked| {
+            let record = KeyRecord { revoked_at: revoked, ..record(&key, until) };
+            assert_eq!(record.over_at().is_none_or(|over| over > at(5)), record.opens_for(&key, at(5)));
+            record.over_at()
+        };
+        assert_eq!(ends(None, None), None);
+        assert_eq!(ends(Some(at(9)), Some(at(3))), Some(at(3)));
+        assert_eq!(ends(Some(at(3)), Some(at(9))), Some(at(3)));
     }
 
     #[test]

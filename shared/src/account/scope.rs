@@ -1,6 +1,10 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{
+    ArrayBuilder, ObjectBuilder,
+    schema::{Array, Type},
+};
 
 /// What a key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +92,20 @@ impl Scopes {
 
     const fn has(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u8) != 0
+    }
+}
+
+/// A set of scopes as `OpenAPI` shows it.
+#[must_use]
+pub fn scopes_schema() -> Array {
+    let names = Scope::ALL.map(Scope::as_str);
+    let scope = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+    ArrayBuilder::new().items(scope).min_items(Some(1)).unique_items(true).build()
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Vec::from(*self).join(" "))
     }
 }
 

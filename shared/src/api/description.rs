@@ -9,7 +9,7 @@ pub fn openapi() -> OpenApi {
     let key = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("tg_…")
-        .description(Some("An API key of an account. Each operation names the scope that the key needs; `admin` may do everything."))
+        .description(Some("An API key of an account, or where the stack is deployed with an issuer one of its JWTs. Each operation names the scope that it needs; `admin` may do everything."))
         .build();
     let about = "An asynchronous job gateway: hand in a request, get a token at once, ask for the outcome. \
                  Whatever goes wrong is an `application/problem+json` document (RFC 9457), or plain text at the drop-in routes that say so.";

@@ -1,6 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{account::Scope, job::Status, schema::Violation};
+use crate::{
+    account::{Scope, TooManySecrets},
+    job::Status,
+    schema::Violation,
+};
 
 /// Everything that can be wrong with a request, or with Tollgate: one variant for each slug in RFC 9457's `type`, each with a section in
 /// `docs/problems.md`.
@@ -50,6 +54,10 @@ pub enum Problem {
     NotRetryable(&'static str),
     /// Jobs of this kind still wait, or it can't be ruled out.
     KindInUse,
+    /// The account has as many webhook secrets as it may have.
+    TooManySecrets(TooManySecrets),
+    /// The operator would close the very key that he uses.
+    OwnAccess,
     /// Something that Tollgate needs doesn't answer.
     Unavailable,
     /// A fault of Tollgate's own.
@@ -92,6 +100,8 @@ impl Problem {
             Self::JobFinished(_) => ("job-finished", 409, "The job has its outcome"),
             Self::NotRetryable(_) => ("not-retryable", 409, "The job can't be tried again"),
             Self::KindInUse => ("kind-in-use", 409, "Jobs of this kind still wait"),
+            Self::TooManySecrets(_) => ("too-many-secrets", 409, "There are too many webhook secrets"),
+            Self::OwnAccess => ("own-access", 409, "The operator would lock himself out"),
             Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
             Self::Internal => ("internal", 500, "Internal error"),
         }
@@ -122,6 +132,10 @@ impl Problem {
             Self::IdempotencyInProgress => "Repeat this request in a second to get its answer.".to_owned(),
             Self::JobFinished(status) => format!("The job is {status} already; there is nothing left to cancel."),
             Self::NotRetryable(why) => format!("The job can't be tried again: {why}."),
+            Self::TooManySecrets(TooManySecrets { until }) => {
+                format!("Three secrets sign already; the first of them ends at {until}.")
+            }
+            Self::OwnAccess => "This would close the very key that asks for it; use a key of another account, or another key.".to_owned(),
             Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
             Self::Unavailable => "Nothing was promised; repeat the request, with the same Idempotency-Key if it had one.".to_owned(),
             Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
@@ -172,6 +186,12 @@ impl Problem {
     }
 }
 
+impl From<TooManySecrets> for Problem {
+    fn from(why: TooManySecrets) -> Self {
+        Self::TooManySecrets(why)
+    }
+}
+
 /// A problem document as RFC 9457 has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProblemBody {
@@ -194,6 +214,7 @@ pub struct ProblemBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Time;
 
     /// One of each.
     fn every() -> Vec<Problem> {
@@ -213,6 +234,8 @@ mod tests {
             Problem::JobFinished(Status::Completed),
             Problem::NotRetryable("it did not fail and was not cancelled"),
             Problem::KindInUse,
+            Problem::TooManySecrets(TooManySecrets { until: Time::from_seconds(1_763_654_400) }),
+            Problem::OwnAccess,
             Problem::Unavailable,
             Problem::Internal,
         ]

@@ -1,17 +1,20 @@
+mod keys;
+mod secrets;
+
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
 use serde::{Deserialize, Serialize};
-use serde_dynamo::AttributeValue as Bytes;
 
+use self::secrets::SecretItem;
 use super::{
     Error, Table,
     cache::Cache,
     key::{ACCOUNTS, Key},
-    table::{Item, content, text},
+    table::{Conditional, Item, Update, content, number, text},
 };
 use crate::{
-    account::{Account, ApiKey, KeyRecord, Scopes, WebhookSecret},
+    account::{Account, AccountChange, KeyRecord},
     id::{AccountId, KeyId},
     time::Time,
 };
@@ -25,64 +28,29 @@ pub struct AccountStore {
     table: Table,
     callers: Cache<(AccountId, KeyId), Arc<(KeyRecord, Account)>>,
     accounts: Cache<AccountId, Arc<Account>>,
+    /// The keys of which it was news in the last hour that they are used.
+    used: Cache<(AccountId, KeyId), ()>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct AccountItem {
     name: String,
     is_active: bool,
-    webhook_secret: String,
+    webhook_secrets: Vec<SecretItem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_running: Option<u32>,
     created_at: i64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct KeyItem {
-    name: String,
-    digest: Bytes,
-    scopes: Scopes,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    valid_until: Option<i64>,
-    created_at: i64,
-}
-
+/// A directory's entry: its key says it all, and what can change is kept once.
 #[derive(Serialize)]
-struct DirectoryItem<'a> {
-    name: &'a str,
-}
+struct EntryItem {}
 
 impl AccountStore {
     /// The accounts of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { table, callers: Cache::new(KEEP), accounts: Cache::new(KEEP) }
-    }
-
-    /// The key's record and its account in one read, at most 20 s old; `None` where there is no such key. Whether the
-    /// secret is right is for [`KeyRecord::opens_for`] to say.
-    ///
-    /// # Errors
-    /// When the table can't be read.
-    pub async fn caller(&self, key: &ApiKey, now: Time) -> Result<Option<Arc<(KeyRecord, Account)>>, Error> {
-        if let Some(known) = self.callers.get(&(key.account, key.id), now) {
-            return Ok(Some(known));
-        }
-        let keys = [Key::account(key.account), Key::api_key(key.account, key.id)];
-        let wanted =
-            KeysAndAttributes::builder().set_keys(Some(keys.iter().map(Key::attributes).collect())).build();
-        let wanted = wanted.map_err(|e| Error::Refused(e.to_string()))?;
-        let mut items = self.table.batch_get(wanted).await?;
-        let mut take = |key: &Key| {
-            let at = items
-                .iter()
-                .position(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk))?;
-            Some(items.swap_remove(at))
-        };
-        let (Some(account), Some(record)) = (take(&keys[0]), take(&keys[1])) else { return Ok(None) };
-        let found = Arc::new((read_key(key.account, key.id, record)?, read_account(key.account, account)?));
-        self.callers.put((key.account, key.id), found.clone(), now);
-        Ok(Some(found))
+        Self { table, callers: Cache::new(KEEP), accounts: Cache::new(KEEP), used: Cache::new(keys::HOUR) }
     }
 
     /// An account, at most 20 s old.
@@ -121,62 +89,112 @@ impl AccountStore {
         Ok(accounts)
     }
 
-    /// Writes an account, and its entry in the directory.
+    /// An account as it is now.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn find(&self, id: AccountId) -> Result<Option<Account>, Error> {
+        let item = self.table.get(&Key::account(id), true).await?;
+        item.map(|item| read_account(id, item)).transpose()
+    }
+
+    /// Up to `limit` accounts, oldest first, those after `after`, and at which one the page ended, if there may be more: one query of the
+    /// directory, and one read of what it names.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn page(
+        &self,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<(Vec<Account>, Option<AccountId>), Error> {
+        let after = after.map(|id| id.to_string());
+        let (entries, more) = self.table.page(ACCOUNTS, after.as_deref(), limit, true).await?;
+        let ids = entries.iter().map(|entry| id_of(entry, "sk")).collect::<Result<Vec<_>, _>>()?;
+        let keys = ids.iter().map(|id| Key::account(*id).attributes()).collect::<Vec<_>>();
+        if keys.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let items = self.table.batch_get(wanted.map_err(|e| Error::Refused(e.to_string()))?).await?;
+        let read = items.into_iter().map(|item| read_account(id_of(&item, "pk")?, item));
+        let mut accounts = read.collect::<Result<Vec<_>, _>>()?;
+        accounts.sort_by_key(|account| account.id);
+        Ok((accounts, ids.last().copied().filter(|_| more)))
+    }
+
+    /// Changes an account, in one write; `None` if there is none. Elsewhere it counts within the 20 s for which accounts are kept.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn change(&self, id: AccountId, change: &AccountChange) -> Result<Option<Account>, Error> {
+        let (mut set, mut remove, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        if let Some(name) = &change.name {
+            set.push("#name = :name");
+            names.push(("#name", "name"));
+            values.push((":name", text(name)));
+        }
+        if let Some(is_active) = change.is_active {
+            set.push("is_active = :is_active");
+            values.push((":is_active", AttributeValue::Bool(is_active)));
+        }
+        match change.max_running {
+            Some(Some(cap)) => {
+                set.push("max_running = :max_running");
+                values.push((":max_running", number(cap)));
+            }
+            Some(None) => remove.push("max_running"),
+            None => {}
+        }
+        let clause = |word: &str, parts: Vec<&str>| match parts.len() {
+            0 => String::new(),
+            _ => format!("{word} {} ", parts.join(", ")),
+        };
+        let expression = clause("SET", set) + &clause("REMOVE", remove);
+        if expression.is_empty() {
+            return self.find(id).await;
+        }
+        let update = Update {
+            expression,
+            condition: Some("attribute_exists(pk)"),
+            names,
+            values,
+            returns: Some(ReturnValue::AllNew),
+        };
+        let Conditional::Done(Some(item)) = self.table.update(&Key::account(id), update).await? else {
+            return Ok(None);
+        };
+        self.accounts.forget(&id);
+        read_account(id, item).map(Some)
+    }
+
+    /// Writes an account, and its entry in the directory. That comes first: an account that no list shows could never be found again.
     ///
     /// # Errors
     /// When the table can't be written.
     pub async fn put_account(&self, account: &Account) -> Result<(), Error> {
-        let entry = DirectoryItem { name: &account.name };
-        self.table.put(&Key::account_in_directory(account.id), &entry).await?;
+        self.table.put(&Key::account_in_directory(account.id), &EntryItem {}).await?;
         let item = AccountItem {
             name: account.name.clone(),
             is_active: account.is_active,
-            webhook_secret: account.webhook_secret.reveal().to_owned(),
+            webhook_secrets: secrets::items(&account.webhook_secrets),
             max_running: account.max_running,
             created_at: account.created_at.millis(),
         };
         self.table.put(&Key::account(account.id), &item).await
     }
+}
 
-    /// Writes a key's record.
-    ///
-    /// # Errors
-    /// When the table can't be written.
-    pub async fn put_key(&self, key: &KeyRecord) -> Result<(), Error> {
-        let item = KeyItem {
-            name: key.name.clone(),
-            digest: Bytes::B(key.digest.to_vec()),
-            scopes: key.scopes,
-            valid_until: key.valid_until.map(Time::millis),
-            created_at: key.created_at.millis(),
-        };
-        self.table.put(&Key::api_key(key.account, key.id), &item).await
-    }
+/// The account that a part of an item's key names.
+fn id_of(item: &Item, part: &str) -> Result<AccountId, Error> {
+    let named = item.get(part).and_then(|value| value.as_s().ok()?.rsplit('#').next()?.parse().ok());
+    named.ok_or_else(|| Error::Corrupt("an account", "its key names none".into()))
 }
 
 fn read_account(id: AccountId, item: Item) -> Result<Account, Error> {
-    let AccountItem { name, is_active, webhook_secret, max_running, created_at } =
+    let AccountItem { name, is_active, webhook_secrets, max_running, created_at } =
         content("an account", item)?;
-    let webhook_secret = WebhookSecret::from_text(webhook_secret);
+    let webhook_secrets = secrets::read(webhook_secrets);
     let created_at = Time::from_millis(created_at);
-    Ok(Account { id, name, is_active, webhook_secret, max_running, created_at })
-}
-
-fn read_key(account: AccountId, id: KeyId, item: Item) -> Result<KeyRecord, Error> {
-    let KeyItem { name, digest, scopes, valid_until, created_at } = content("a key", item)?;
-    let Bytes::B(digest) = digest else {
-        return Err(Error::Corrupt("a key", "the digest is not binary".into()));
-    };
-    let digest =
-        digest.try_into().map_err(|_| Error::Corrupt("a key", "the digest is not 32 bytes".into()))?;
-    let valid_until = valid_until.map(Time::from_millis);
-    Ok(KeyRecord {
-        account,
-        id,
-        name,
-        digest,
-        scopes,
-        valid_until,
-        created_at: Time::from_millis(created_at),
-    })
+    Ok(Account { id, name, is_active, webhook_secrets, max_running, created_at })
 }

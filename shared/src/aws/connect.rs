@@ -96,15 +96,20 @@ fn trust(endpoint: Option<&str>) -> Trust {
 /// An HTTP client for the SDK.
 #[must_use]
 pub fn http_client(trust: Trust) -> SharedHttpClient {
+    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    match tls(trust) {
+        Some(context) => builder.tls_context(context).build_https(),
+        None => builder.build_https(),
+    }
+}
+
+/// What tells good certificates from others.
+pub(super) fn tls(trust: Trust) -> Option<TlsContext> {
     let store = match trust {
         Trust::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
         Trust::Machine => TrustStore::empty().with_native_roots(true),
     };
-    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    match TlsContext::builder().with_trust_store(store).build() {
-        Ok(context) => builder.tls_context(context).build_https(),
-        Err(_) => builder.build_https(),
-    }
+    TlsContext::builder().with_trust_store(store).build().ok()
 }
 
 /// An outage has to be told while the client still listens, so all tries together stay well below `submit`'s time-out.

@@ -50,6 +50,11 @@ impl Key {
         Self::new(format!("ACCOUNT#{account}"), format!("KEY#{key}"))
     }
 
+    /// Before the first of an account's keys.
+    pub fn api_keys(account: AccountId) -> Self {
+        Self::new(format!("ACCOUNT#{account}"), "KEY#")
+    }
+
     /// A thing that operators name, such as one of [`KINDS`].
     pub fn named(partition: &'static str, name: &Name) -> Self {
         Self::new(partition, name.as_str())

@@ -130,17 +130,8 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
     /// Up to `limit` by name, those after `after`, and whether there are more. One query, which ends at a megabyte: more than that would be
     /// more than a function may answer.
     pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Definition<S>>, bool), Error> {
-        let call = self.table.client.query().table_name(&self.table.name);
-        let answer = call
-            .key_condition_expression("pk = :partition AND sk > :after")
-            .expression_attribute_values(":partition", text(self.partition))
-            .expression_attribute_values(":after", text(after.unwrap_or(" ")))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|e| Error::of("Query", &e))?;
-        let more = answer.last_evaluated_key.is_some();
-        let found = answer.items.unwrap_or_default().into_iter().map(|item| self.read(item));
+        let (items, more) = self.table.page(self.partition, after, limit, false).await?;
+        let found = items.into_iter().map(|item| self.read(item));
         Ok((found.collect::<Result<_, _>>()?, more))
     }
 

@@ -5,7 +5,6 @@ use super::{
     Error, Table,
     key::{Key, SCHEDULES},
     named::{Definition, Named},
-    table::text,
 };
 use crate::{
     id::AccountId,
@@ -128,17 +127,8 @@ impl ScheduleStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Name>, bool), Error> {
-        let call = self.table.client.query().table_name(&self.table.name);
-        let answer = call
-            .key_condition_expression("pk = :directory AND sk > :after")
-            .expression_attribute_values(":directory", text(Key::schedules_of(account)))
-            .expression_attribute_values(":after", text(after.unwrap_or(" ")))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|e| Error::of("Query", &e))?;
-        let more = answer.last_evaluated_key.is_some();
-        let names = answer.items.unwrap_or_default().into_iter().map(|item| {
+        let (items, more) = self.table.page(&Key::schedules_of(account), after, limit, false).await?;
+        let names = items.into_iter().map(|item| {
             let name = item.get("sk").and_then(|sk| sk.as_s().ok()?.parse().ok());
             name.ok_or_else(|| Error::Corrupt("a schedule", "its entry's key is no name".into()))
         });

@@ -69,6 +69,29 @@ impl Table {
         Ok(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default())
     }
 
+    /// Up to `limit` items of a partition by their sort keys, those after `after`, and whether there may be more. One query, which ends at
+    /// a megabyte.
+    pub(super) async fn page(
+        &self,
+        partition: &str,
+        after: Option<&str>,
+        limit: usize,
+        consistent: bool,
+    ) -> Result<(Vec<Item>, bool), Error> {
+        let call = self.client.query().table_name(&self.name);
+        let answer = call
+            .key_condition_expression("pk = :partition AND sk > :after")
+            .expression_attribute_values(":partition", text(partition))
+            .expression_attribute_values(":after", text(after.unwrap_or(" ")))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map_err(|e| Error::of("Query", &e))?;
+        let more = answer.last_evaluated_key.is_some();
+        Ok((answer.items.unwrap_or_default(), more))
+    }
+
     pub(super) async fn put(&self, key: &Key, content: &impl Serialize) -> Result<(), Error> {
         let call = self.client.put_item().table_name(&self.name).set_item(Some(item(key, content)?));
         call.send().await.map(drop).map_err(|e| Error::of("PutItem", &e))
@@ -121,7 +144,10 @@ impl Table {
             .update_expression(update.expression)
             .set_condition_expression(update.condition.map(str::to_owned))
             .set_expression_attribute_names(Some(names).filter(|names| !names.is_empty()))
-            .set_expression_attribute_values(Some(update.values.into_iter().map(own).collect()))
+            .set_expression_attribute_values(
+                Some(update.values.into_iter().map(own).collect::<Item>())
+                    .filter(|values| !values.is_empty()),
+            )
             .set_return_values(update.returns)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()

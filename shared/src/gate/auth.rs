@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -8,30 +8,63 @@ use axum::{
 use http::{HeaderMap, header, request::Parts};
 
 use super::{
-    Failure, Gate,
+    Failure, Gate, Issuer,
     route::{self, Access},
+    token::Bearer,
 };
 use crate::{
-    account::{Account, ApiKey, KeyRecord, Scope},
+    account::{Account, ApiKey, KeyRecord, Scope, Scopes},
     api::Problem,
-    id::AccountId,
+    id::{AccountId, KeyId},
+    time::Time,
 };
 
 /// Who makes a request.
+///
+/// Its `Display` is for the log: the id of its key, or whom its token names.
 #[derive(Clone, Debug)]
-pub struct Caller(Arc<(KeyRecord, Account)>);
+pub struct Caller {
+    account: AccountId,
+    by: Credential,
+    scopes: Scopes,
+}
+
+/// By what a caller is known.
+#[derive(Clone, Debug)]
+enum Credential {
+    Key(KeyId),
+    /// With its subject.
+    Token(Arc<str>),
+}
 
 impl Caller {
     /// The key's account.
     #[must_use]
-    pub fn account(&self) -> AccountId {
-        self.0.1.id
+    pub const fn account(&self) -> AccountId {
+        self.account
     }
 
     /// Whether it is the operator, who sees everything of every account.
     #[must_use]
-    pub fn is_admin(&self) -> bool {
-        self.0.0.scopes.allow(Scope::Admin)
+    pub const fn is_admin(&self) -> bool {
+        self.scopes.allow(Scope::Admin)
+    }
+
+    /// The key, if it came with one.
+    #[must_use]
+    pub const fn key(&self) -> Option<KeyId> {
+        match self.by {
+            Credential::Key(key) => Some(key),
+            Credential::Token(_) => None,
+        }
+    }
+
+    /// The account that a path names: to others than its own keys and `admin` it isn't there.
+    ///
+    /// # Errors
+    /// The problem, when it isn't.
+    pub fn reaching(&self, named: AccountId) -> Result<AccountId, Problem> {
+        if named == self.account || self.is_admin() { Ok(named) } else { Err(Problem::NotFound) }
     }
 
     /// For which account the request is: the one it names, which only `admin` may do for another than its own.
@@ -45,6 +78,15 @@ impl Caller {
             }
             Some(named) => Ok(named),
             None => Ok(self.account()),
+        }
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.by {
+            Credential::Key(key) => write!(f, "{key}"),
+            Credential::Token(subject) => write!(f, "token of {subject}"),
         }
     }
 }
@@ -64,44 +106,86 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
     if path.as_ref().is_some_and(|template| !route::is_of(request.uri().path(), template)) {
         return route::refusal(request.uri().path()).into_response();
     }
-    let needed = path.and_then(|path| route::of(request.method(), &path)).map(|route| route.access);
-    match needed {
-        None | Some(Access::Open) => {}
-        Some(needed) => match gate.caller(request.headers(), needed).await {
-            Ok(caller) => drop(request.extensions_mut().insert(caller)),
-            Err(failure) => return failure.into_response(),
-        },
+    let Some(path) = path else { return next.run(request).await };
+    // What isn't in the table is nobody's to use, whatever a router leads to.
+    let Some(route) = route::of(request.method(), &path) else {
+        return route::refusal(request.uri().path()).into_response();
+    };
+    if route.access == Access::Open {
+        return next.run(request).await;
     }
-    next.run(request).await
+    let now = gate.clock.now();
+    match gate.admit(request.headers(), route.access, now).await {
+        Ok((caller, known)) => {
+            request.extensions_mut().insert(caller);
+            let noted = async {
+                if let Some(known) = &known {
+                    gate.note_use(&known.0, now).await;
+                }
+            };
+            tokio::join!(next.run(request), noted).0
+        }
+        Err(failure) => failure.into_response(),
+    }
 }
 
+/// A key's record and its account.
+type Known = Arc<(KeyRecord, Account)>;
+
 impl Gate {
-    async fn caller(&self, headers: &HeaderMap, needed: Access) -> Result<Caller, Failure> {
-        let now = self.clock.now();
-        let key = presented(headers).ok_or(Problem::Unauthenticated)?;
-        let known = self.accounts.caller(&key, now).await?.filter(|known| known.0.opens_for(&key, now));
-        let caller = Caller(known.ok_or(Problem::Unauthenticated)?);
-        if !caller.0.1.is_active {
+    /// Who may use a route, with the key if it came with one.
+    async fn admit(
+        &self,
+        headers: &HeaderMap,
+        needed: Access,
+        now: Time,
+    ) -> Result<(Caller, Option<Known>), Failure> {
+        let text = presented(headers).ok_or(Problem::Unauthenticated)?;
+        let (caller, is_active, known) = match (text.parse(), &self.issuer) {
+            (Ok(key), _) => self.by_key(&key, now).await?,
+            (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await?,
+            _ => return Err(Problem::Unauthenticated.into()),
+        };
+        if !is_active {
             return Err(Problem::AccountInactive.into());
         }
         match needed {
-            Access::Scope(scope) if !caller.0.0.scopes.allow(scope) => {
-                Err(Problem::MissingScope(scope).into())
-            }
-            _ => Ok(caller),
+            Access::Scope(scope) if !caller.scopes.allow(scope) => Err(Problem::MissingScope(scope).into()),
+            _ => Ok((caller, known)),
         }
+    }
+
+    async fn by_key(&self, key: &ApiKey, now: Time) -> Result<(Caller, bool, Option<Known>), Failure> {
+        let known = self.accounts.caller(key, now).await?.filter(|known| known.0.opens_for(key, now));
+        let known = known.ok_or(Problem::Unauthenticated)?;
+        let (record, account) = &*known;
+        let caller = Caller { account: account.id, by: Credential::Key(record.id), scopes: record.scopes };
+        Ok((caller, account.is_active, Some(known)))
+    }
+
+    async fn by_token(
+        &self,
+        issuer: &Issuer,
+        text: &str,
+        now: Time,
+    ) -> Result<(Caller, bool, Option<Known>), Failure> {
+        let bearer = issuer.recognize(text, now).await;
+        let bearer = bearer.map_err(|error| Failure::because(Problem::Unavailable, error.to_string()))?;
+        let Bearer { subject, account, scopes } = bearer.ok_or(Problem::Unauthenticated)?;
+        let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
+        let caller = Caller { account: account.id, by: Credential::Token(subject), scopes };
+        Ok((caller, account.is_active, None))
     }
 }
 
-/// `Authorization: Bearer tg_…`, or the bare key. The scheme's case doesn't matter (RFC 9110, section 11.1).
-fn presented(headers: &HeaderMap) -> Option<ApiKey> {
+/// `Authorization: Bearer …`, or the bare key. The scheme's case doesn't matter (RFC 9110, section 11.1).
+fn presented(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (given.next(), given.next()) else { return None };
     let text = only.to_str().ok()?.trim();
-    let key = match text.split_once(' ') {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim_start(),
-        Some(_) => return None,
-        None => text,
-    };
-    key.parse().ok()
+    match text.split_once(' ') {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Some(key.trim_start()),
+        Some(_) => None,
+        None => Some(text),
+    }
 }

@@ -6,6 +6,7 @@ use serde_path_to_error::{Path, Segment};
 use utoipa::ToSchema;
 
 use crate::{
+    account::{AccountChange, NewAccount, NewKey},
     api::{BatchRequest, JobRequest},
     kind::KindSpec,
     schedule::ScheduleSpec,
@@ -41,7 +42,7 @@ macro_rules! contracts {
     )* };
 }
 
-contracts!(BatchRequest, JobRequest, KindSpec, ScheduleSpec);
+contracts!(AccountChange, BatchRequest, JobRequest, KindSpec, NewAccount, NewKey, ScheduleSpec);
 
 /// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
 #[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
@@ -88,8 +89,11 @@ mod tests {
 
     #[test]
     fn contracts_compile() {
+        AccountChange::schema();
         JobRequest::schema();
         KindSpec::schema();
+        NewAccount::schema();
+        NewKey::schema();
         ScheduleSpec::schema();
     }
 

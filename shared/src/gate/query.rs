@@ -6,7 +6,7 @@ use http::request::Parts;
 use super::Failure;
 use crate::{
     api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem},
-    id::{AccountId, JobId},
+    id::{AccountId, JobId, KeyId},
     name::Name,
     records::Identifier,
 };
@@ -114,6 +114,16 @@ impl PathPart for JobId {
     const RULE: &'static str = "is not a job's id, such as job_01kagzwy00e81840g2081040g2";
 }
 
+impl PathPart for AccountId {
+    const NAME: &'static str = "id";
+    const RULE: &'static str = "is not an account's id, such as acc_01kagzwy00e40r2081040g2081";
+}
+
+impl PathPart for KeyId {
+    const NAME: &'static str = "key_id";
+    const RULE: &'static str = "is not a key's id, such as key_01kagzwy00ec1r60r30c1g60r3";
+}
+
 impl PathPart for Name {
     const NAME: &'static str = "name";
     const RULE: &'static str =
@@ -133,11 +143,25 @@ impl<S: Send + Sync, T: PathPart> FromRequestParts<S> for Named<T> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| Failure::from(Problem::NotFound))?;
-        Ok(Self(
-            text.parse()
-                .map_err(|_| Problem::InvalidParameter { name: T::NAME, detail: T::RULE.to_owned() })?,
-        ))
+        read(&text).map(Self)
     }
+}
+
+/// A path that names a thing and one of its own.
+impl<S: Send + Sync, A: PathPart, B: PathPart> FromRequestParts<S> for Named<(A, B)> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Path((of, text)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Failure::from(Problem::NotFound))?;
+        Ok(Self((read(&of)?, read(&text)?)))
+    }
+}
+
+fn read<T: PathPart>(text: &str) -> Result<T, Failure> {
+    let invalid = Problem::InvalidParameter { name: T::NAME, detail: T::RULE.to_owned() };
+    text.parse().map_err(|_| invalid.into())
 }
 
 #[cfg(test)]

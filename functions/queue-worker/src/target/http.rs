@@ -50,8 +50,8 @@ pub struct HttpAttempt<'a> {
     pub id: JobId,
     /// The how-manieth it is.
     pub number: u32,
-    /// Signs it.
-    pub secret: &'a WebhookSecret,
+    /// Sign it, each for itself.
+    pub secrets: Vec<&'a WebhookSecret>,
     /// The client's trace.
     pub trace: Option<&'a Traceparent>,
     /// For all of it, from connecting to the end of the answer.
@@ -130,7 +130,8 @@ fn signed(
 ) -> Result<RequestBuilder, standardwebhooks::WebhookError> {
     let (id, timestamp) = (attempt.id.to_string(), now.millis().div_euclid(1000));
     let body = attempt.payload.as_str();
-    let signature = Webhook::new(attempt.secret.reveal())?.sign(&id, timestamp, body.as_bytes())?;
+    let sign = |secret: &&WebhookSecret| Webhook::new(secret.reveal())?.sign(&id, timestamp, body.as_bytes());
+    let signatures = attempt.secrets.iter().map(sign).collect::<Result<Vec<_>, _>>()?;
     let mut request = request;
     for (name, value) in &attempt.headers.0 {
         request = request.header(name, value);
@@ -142,7 +143,7 @@ fn signed(
         .header("content-type", "application/json")
         .header("webhook-id", id)
         .header("webhook-timestamp", timestamp)
-        .header("webhook-signature", signature)
+        .header("webhook-signature", signatures.join(" "))
         .header("tollgate-attempt", attempt.number)
         .body(body.to_owned()))
 }

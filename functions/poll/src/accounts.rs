@@ -1,0 +1,53 @@
+//! `GET /v1/accounts` and `GET /v1/accounts/{id}`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use shared::{
+    api::{AccountBody, AnyProblem, Cursor, Page, Problem},
+    gate::{Failure, Named, Query},
+    id::AccountId,
+};
+
+use crate::App;
+
+/// What makes a cursor one of this list.
+const LIST: &str = "accounts";
+
+/// List the accounts, oldest first.
+#[utoipa::path(
+    get, path = "/v1/accounts", tag = "accounts", operation_id = "listAccounts",
+    security(("key" = ["admin"])),
+    params(
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page", body = Page<AccountBody>), AnyProblem),
+)]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Result<Json<Page<AccountBody>>, Failure> {
+    let limit = query.limit()?;
+    let after = query.cursor::<AccountId>(LIST)?;
+    query.end()?;
+    let (accounts, last) = app.accounts.page(after, limit).await?;
+    Ok(Json(Page {
+        items: accounts.iter().map(AccountBody::from).collect(),
+        next_cursor: last.map(|id| Cursor { after: id.to_string() }.encode(LIST)),
+    }))
+}
+
+/// Ask for an account.
+#[utoipa::path(
+    get, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "getAccount",
+    security(("key" = ["admin"])),
+    params(("id" = String, Path, description = "The account's id")),
+    responses((status = 200, description = "The account", body = AccountBody), AnyProblem),
+)]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Named(id): Named<AccountId>,
+    query: Query,
+) -> Result<Json<AccountBody>, Failure> {
+    query.end()?;
+    let account = app.accounts.find(id).await?.ok_or(Problem::NotFound)?;
+    Ok(Json(AccountBody::from(&account)))
+}

@@ -1,0 +1,44 @@
+//! `GET /v1/accounts/{id}/keys`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use shared::{
+    api::{AnyProblem, Cursor, KeyBody, Page, Problem},
+    gate::{Failure, Named, Query},
+    id::{AccountId, KeyId},
+};
+
+use crate::App;
+
+/// List an account's keys, oldest first, without their secrets: nobody has those but who was given them.
+///
+/// Keys that are over are listed for 30 days more. A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
+#[utoipa::path(
+    get, path = "/v1/accounts/{id}/keys", tag = "accounts", operation_id = "listKeys",
+    security(("key" = ["admin"])),
+    params(
+        ("id" = String, Path, description = "The account's id"),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page", body = Page<KeyBody>), AnyProblem),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Named(account): Named<AccountId>,
+    mut query: Query,
+) -> Result<Json<Page<KeyBody>>, Failure> {
+    let limit = query.limit()?;
+    let list = format!("keys {account}");
+    let after = query.cursor::<KeyId>(&list)?;
+    query.end()?;
+    if app.accounts.find(account).await?.is_none() {
+        return Err(Problem::NotFound.into());
+    }
+    let (keys, last) = app.accounts.keys(account, after, limit, app.clock.now()).await?;
+    Ok(Json(Page {
+        items: keys.iter().map(KeyBody::from).collect(),
+        next_cursor: last.map(|id| Cursor { after: id.to_string() }.encode(&list)),
+    }))
+}

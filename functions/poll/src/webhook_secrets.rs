@@ -1,0 +1,32 @@
+//! `GET /v1/accounts/{id}/webhook-secrets`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use http::{HeaderName, header};
+use shared::{
+    api::{AnyProblem, Problem, WebhookSecretsBody},
+    gate::{Caller, Failure, Named, Query},
+    id::AccountId,
+};
+
+use crate::App;
+
+/// Ask for the secrets that sign what the key's account's targets and callbacks are sent; `admin` may ask for any account's.
+#[utoipa::path(
+    get, path = "/v1/accounts/{id}/webhook-secrets", tag = "accounts", operation_id = "listWebhookSecrets",
+    security(("key" = ["jobs:write"])),
+    params(("id" = String, Path, description = "The account's id")),
+    responses((status = 200, description = "The secrets that sign now, newest first", body = WebhookSecretsBody), AnyProblem),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Named(id): Named<AccountId>,
+    query: Query,
+) -> Result<([(HeaderName, &'static str); 1], Json<WebhookSecretsBody>), Failure> {
+    query.end()?;
+    let account = app.accounts.find(caller.reaching(id)?).await?.ok_or(Problem::NotFound)?;
+    let secrets = WebhookSecretsBody::good(&account.webhook_secrets, app.clock.now());
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(secrets)))
+}

@@ -1,0 +1,81 @@
+//! `POST /v1/accounts` and `PATCH /v1/accounts/{id}`.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use shared::{
+    account::{AccountChange, NewAccount},
+    api::{AccountBody, AnyProblem, BodyProblem, Problem},
+    gate::{Caller, Failure, JsonBody, Named, Query, RequestId},
+    id::{self, AccountId},
+};
+
+use crate::App;
+
+/// Make an account.
+///
+/// It has no keys yet, and one webhook secret.
+#[utoipa::path(
+    post, path = "/v1/accounts", tag = "accounts", operation_id = "createAccount",
+    security(("key" = ["admin"])),
+    request_body = NewAccount,
+    responses(
+        (status = 201, description = "The account", body = AccountBody, headers(("Location" = String, description = "The account"))),
+        AnyProblem, BodyProblem,
+    ),
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    query: Query,
+    JsonBody { value: new, .. }: JsonBody<NewAccount>,
+) -> Result<Response, Failure> {
+    query.end()?;
+    let now = app.clock.now();
+    let account = new.open(id::mint(now, rand::random()), rand::random(), now);
+    app.accounts.put_account(&account).await?;
+    tracing::info!(request.id = request, account = %account.id, is_active = account.is_active, by = %caller, "account made");
+    let location = format!("/v1/accounts/{}", account.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(AccountBody::from(&account)))
+        .into_response())
+}
+
+/// Change an account.
+///
+/// What the body doesn't name stays as it is. A new cap counts within 20 seconds; a deactivated account's keys open nothing after 30.
+#[utoipa::path(
+    patch, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "changeAccount",
+    security(("key" = ["admin"])),
+    params(("id" = String, Path, description = "The account's id")),
+    request_body = AccountChange,
+    responses(
+        (status = 200, description = "The account as it is now", body = AccountBody),
+        (status = 409, description = "It is the account of the very key that asks, and would be deactivated", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        AnyProblem, BodyProblem,
+    ),
+)]
+pub async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Named(id): Named<AccountId>,
+    query: Query,
+    JsonBody { value: change, .. }: JsonBody<AccountChange>,
+) -> Result<Json<AccountBody>, Failure> {
+    query.end()?;
+    if change.is_active == Some(false) && id == caller.account() {
+        return Err(Problem::OwnAccess.into());
+    }
+    let account = app.accounts.change(id, &change).await?.ok_or(Problem::NotFound)?;
+    tracing::info!(
+        request.id = request, account = %id, is_active = account.is_active, max_running = account.max_running, by = %caller,
+        "account changed"
+    );
+    Ok(Json(AccountBody::from(&account)))
+}

@@ -1,0 +1,87 @@
+//! `POST /v1/accounts/{id}/keys` and `DELETE /v1/accounts/{id}/keys/{key_id}`.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::State};
+use http::{HeaderName, StatusCode, header};
+use shared::{
+    account::{ApiKey, KeyRecord, NewKey},
+    api::{AnyProblem, BodyProblem, IssuedKeyBody, KeyBody, Problem},
+    gate::{Caller, Failure, JsonBody, Named, Query, RequestId},
+    id::{self, AccountId, KeyId},
+};
+
+use crate::App;
+
+/// Make a key for an account.
+///
+/// The answer shows its secret, this once; only a hash of it is kept. It works at once.
+#[utoipa::path(
+    post, path = "/v1/accounts/{id}/keys", tag = "accounts", operation_id = "createKey",
+    security(("key" = ["admin"])),
+    params(("id" = String, Path, description = "The account's id")),
+    request_body = NewKey,
+    responses(
+        (status = 201, description = "The key, with its secret", body = IssuedKeyBody, headers(("Location" = String, description = "The key, to be revoked"))),
+        AnyProblem, BodyProblem,
+    ),
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Named(account): Named<AccountId>,
+    query: Query,
+    JsonBody { value: new, .. }: JsonBody<NewKey>,
+) -> Result<(StatusCode, [(HeaderName, String); 2], Json<IssuedKeyBody>), Failure> {
+    query.end()?;
+    let now = app.clock.now();
+    let violations = new.violations(now);
+    if !violations.is_empty() {
+        return Err(Problem::InvalidBody(violations).into());
+    }
+    if app.accounts.find(account).await?.is_none() {
+        return Err(Problem::NotFound.into());
+    }
+    let key = ApiKey::mint(account, id::mint(now, rand::random()), rand::random());
+    let record = KeyRecord { valid_until: new.expires_at, ..KeyRecord::of(&key, new.name, new.scopes, now) };
+    app.accounts.put_key(&record).await?;
+    tracing::info!(request.id = request, %account, key = %key.id, scopes = %record.scopes, by = %caller, "key made");
+    let fields = [
+        (header::LOCATION, format!("/v1/accounts/{account}/keys/{}", key.id)),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    let body = IssuedKeyBody { key: KeyBody::from(&record), secret: key.reveal() };
+    Ok((StatusCode::CREATED, fields, Json(body)))
+}
+
+/// Revoke a key.
+///
+/// Within 30 seconds it opens nothing any more, everywhere. It can't be undone. To revoke a key again changes nothing.
+#[utoipa::path(
+    delete, path = "/v1/accounts/{id}/keys/{key_id}", tag = "accounts", operation_id = "revokeKey",
+    security(("key" = ["admin"])),
+    params(("id" = String, Path, description = "The account's id"), ("key_id" = String, Path, description = "The key's id")),
+    responses(
+        (status = 204, description = "The key is revoked"),
+        (status = 409, description = "It is the very key that asks", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        AnyProblem,
+    ),
+)]
+pub async fn revoke(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Named((account, key)): Named<(AccountId, KeyId)>,
+    query: Query,
+) -> Result<StatusCode, Failure> {
+    query.end()?;
+    if caller.key() == Some(key) {
+        return Err(Problem::OwnAccess.into());
+    }
+    if !app.accounts.revoke(account, key, app.clock.now()).await? {
+        return Err(Problem::NotFound.into());
+    }
+    tracing::info!(request.id = request, %account, %key, by = %caller, "key revoked");
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,193 @@
+//! The keys of accounts.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::AttributeValue as Bytes;
+
+use super::{AccountStore, read_account};
+use crate::{
+    account::{Account, ApiKey, KeyRecord, Scopes},
+    aws::{
+        Error,
+        key::Key,
+        table::{Conditional, Item, Update, content, millis, seconds},
+    },
+    id::{self, AccountId, KeyId},
+    time::Time,
+};
+
+/// For how long a key that is over is still listed.
+const KEEP_LISTED: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Reads may be behind by this much. A younger key is read as it is now, so that it works at once.
+const YOUNG: Duration = Duration::from_secs(5);
+/// How exactly it is known when a key was last used.
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+
+#[derive(Serialize, Deserialize)]
+struct KeyItem {
+    name: String,
+    digest: Bytes,
+    scopes: Scopes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    valid_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<i64>,
+    created_at: i64,
+    /// TTL's attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+}
+
+impl AccountStore {
+    /// The key's record and its account in one read, at most 20 s old; `None` where there is no such key. Whether the
+    /// secret is right is for [`KeyRecord::opens_for`] to say.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn caller(&self, key: &ApiKey, now: Time) -> Result<Option<Arc<(KeyRecord, Account)>>, Error> {
+        if let Some(known) = self.callers.get(&(key.account, key.id), now) {
+            return Ok(Some(known));
+        }
+        let keys = [Key::account(key.account), Key::api_key(key.account, key.id)];
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(Key::attributes).collect()))
+            .consistent_read(now.since(id::time_of(&key.id)) < YOUNG)
+            .build();
+        let wanted = wanted.map_err(|e| Error::Refused(e.to_string()))?;
+        let mut items = self.table.batch_get(wanted).await?;
+        let mut take = |key: &Key| {
+            let at = items
+                .iter()
+                .position(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk))?;
+            Some(items.swap_remove(at))
+        };
+        let (Some(account), Some(record)) = (take(&keys[0]), take(&keys[1])) else { return Ok(None) };
+        let found = Arc::new((read_key(key.account, key.id, record)?, read_account(key.account, account)?));
+        self.callers.put((key.account, key.id), found.clone(), now);
+        Ok(Some(found))
+    }
+
+    /// Up to `limit` keys of an account, oldest first, those after `after`, and at which one the page ended, if there may be more.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn keys(
+        &self,
+        account: AccountId,
+        after: Option<KeyId>,
+        limit: usize,
+        now: Time,
+    ) -> Result<(Vec<KeyRecord>, Option<KeyId>), Error> {
+        let Key { pk, sk } = after.map_or_else(|| Key::api_keys(account), |key| Key::api_key(account, key));
+        // An account's other items sort after its keys: to come upon one is to have come to the end.
+        let (mut items, mut more) = self.table.page(&pk, Some(&sk), limit, true).await?;
+        let own = items.iter().position(|item| key_id(item).is_none()).unwrap_or(items.len());
+        more &= own == items.len();
+        items.truncate(own);
+        let last = items.last().and_then(key_id).filter(|_| more);
+        items.retain(|item| !is_over(item, now));
+        let read = items.into_iter().map(|item| {
+            let id = key_id(&item).ok_or_else(|| Error::Corrupt("a key", "its key names none".into()))?;
+            read_key(account, id, item)
+        });
+        Ok((read.collect::<Result<_, _>>()?, last))
+    }
+
+    /// Writes a key's record.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn put_key(&self, key: &KeyRecord) -> Result<(), Error> {
+        let item = KeyItem {
+            name: key.name.clone(),
+            digest: Bytes::B(key.digest.to_vec()),
+            scopes: key.scopes,
+            valid_until: key.valid_until.map(Time::millis),
+            revoked_at: key.revoked_at.map(Time::millis),
+            last_used_at: key.last_used_at.map(Time::millis),
+            created_at: key.created_at.millis(),
+            expires_at: key.over_at().map(|over| (over + KEEP_LISTED).seconds_up()),
+        };
+        self.table.put(&Key::api_key(key.account, key.id), &item).await
+    }
+
+    /// Lets a key open nothing any more, once what others keep of it is 20 s old; `false` if there is no such key. One that was revoked
+    /// before stays as it is.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn revoke(&self, account: AccountId, key: KeyId, now: Time) -> Result<bool, Error> {
+        let update = Update {
+            expression: "SET revoked_at = :now, expires_at = :forget".into(),
+            condition: Some("attribute_exists(pk) AND attribute_not_exists(revoked_at)"),
+            values: vec![(":now", millis(now)), (":forget", seconds(now + KEEP_LISTED))],
+            ..Update::default()
+        };
+        let done = self.table.update(&Key::api_key(account, key), update).await?;
+        self.callers.forget(&(account, key));
+        Ok(!matches!(done, Conditional::Refused(None)))
+    }
+
+    /// Whether it is news that a key is used: it isn't if the table, or this process, has known of another use for less than an hour.
+    #[must_use]
+    pub fn is_news(&self, key: &KeyRecord, now: Time) -> bool {
+        let known = key.last_used_at.is_some_and(|last| now.since(last) < HOUR);
+        let own = (key.account, key.id);
+        if known || self.used.get(&own, now).is_some() {
+            return false;
+        }
+        self.used.put(own, (), now);
+        true
+    }
+
+    /// Records that a key is used: at most one write a key and hour, or of several processes that find out at once one each.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn record_use(&self, account: AccountId, key: KeyId, now: Time) -> Result<(), Error> {
+        let update = Update {
+            expression: "SET last_used_at = :now".into(),
+            condition: Some(
+                "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at <= :before)",
+            ),
+            values: vec![(":now", millis(now)), (":before", millis(now - HOUR))],
+            ..Update::default()
+        };
+        self.table.update(&Key::api_key(account, key), update).await.map(drop)
+    }
+}
+
+/// The key that an item is, if it is one.
+fn key_id(item: &Item) -> Option<KeyId> {
+    item.get("sk")?.as_s().ok()?.strip_prefix("KEY#")?.parse().ok()
+}
+
+/// Whether a key was over for so long that it isn't listed any more: TTL may take days.
+fn is_over(item: &Item, now: Time) -> bool {
+    let until = item.get("expires_at").and_then(|until| until.as_n().ok()?.parse::<i64>().ok());
+    until.is_some_and(|until| Time::from_seconds(until) <= now)
+}
+
+fn read_key(account: AccountId, id: KeyId, item: Item) -> Result<KeyRecord, Error> {
+    let item: KeyItem = content("a key", item)?;
+    let Bytes::B(digest) = item.digest else {
+        return Err(Error::Corrupt("a key", "the digest is not binary".into()));
+    };
+    let digest =
+        digest.try_into().map_err(|_| Error::Corrupt("a key", "the digest is not 32 bytes".into()))?;
+    Ok(KeyRecord {
+        account,
+        id,
+        name: item.name,
+        digest,
+        scopes: item.scopes,
+        valid_until: item.valid_until.map(Time::from_millis),
+        revoked_at: item.revoked_at.map(Time::from_millis),
+        last_used_at: item.last_used_at.map(Time::from_millis),
+        created_at: Time::from_millis(item.created_at),
+    })
+}

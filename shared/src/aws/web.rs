@@ -1,0 +1,63 @@
+use std::{sync::OnceLock, time::Duration};
+
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorSettings},
+    orchestrator::HttpRequest,
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+
+use super::connect::{Trust, tls};
+
+/// For all of a request, from connecting to the end of the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// Gets small documents from addresses that aren't AWS's, with the SDK's own HTTP client, so that there is one in the binary. It follows no
+/// redirects.
+#[derive(Debug, Default)]
+pub struct Web(
+    // Made when it is first needed: it reads the machine's certificates.
+    OnceLock<Connector>,
+);
+
+impl Web {
+    /// Gets what is there: the status, and a body of at most `most` bytes.
+    ///
+    /// # Errors
+    /// When there is no answer within two seconds, or too long a one; the text is for the log.
+    pub async fn get(&self, address: &str, most: usize) -> Result<(u16, Bytes), String> {
+        let exchange = tokio::time::timeout(PATIENCE, self.exchange(address, most));
+        exchange
+            .await
+            .unwrap_or_else(|_| Err("no answer in time".to_owned()))
+            .map_err(|why| format!("{address}: {why}"))
+    }
+
+    async fn exchange(&self, address: &str, most: usize) -> Result<(u16, Bytes), String> {
+        let request = HttpRequest::get(address).map_err(|error| error.to_string())?;
+        let answer =
+            self.0.get_or_init(connector).call(request).await.map_err(|error| format!("{error:?}"))?;
+        let status = answer.status().as_u16();
+        let body =
+            Limited::new(answer.into_body(), most).collect().await.map_err(|error| error.to_string())?;
+        Ok((status, body.to_bytes()))
+    }
+}
+
+fn connector() -> Connector {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(PATIENCE).build();
+    let builder = Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .tls_provider(Provider::Rustls(CryptoMode::Ring));
+    match tls(Trust::Machine) {
+        Some(context) => builder.tls_context(context).build(),
+        None => builder.build(),
+    }
+}

@@ -1,0 +1,125 @@
+//! What a token says, and whether that is good here and now.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Bearer;
+use crate::{account::Scope, config::TokenConfig, id::AccountId, time::Time};
+
+/// By how much the issuer's clock may be off.
+const LEEWAY: Duration = Duration::from_secs(30);
+/// The most characters of a subject that a log shows.
+const MAX_SUBJECT: usize = 100;
+
+/// The claims that count (RFC 7519, section 4.1; RFC 8693, section 4.2). One of another type makes the whole token none.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    aud: Audience,
+    exp: f64,
+    #[serde(default)]
+    nbf: Option<f64>,
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(default)]
+    tollgate_account: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Reads a verified token's payload; `None` if it isn't for this stack, not now, or names no account.
+pub fn read(payload: &[u8], rules: &TokenConfig, now: Time) -> Option<Bearer> {
+    let claims: Claims = serde_json::from_slice(payload).ok()?;
+    let meant = match &claims.aud {
+        Audience::One(one) => *one == rules.audience,
+        Audience::Many(many) => many.contains(&rules.audience),
+    };
+    // RFC 7519, sections 4.1.4 and 4.1.5: from `exp` on it is over, before `nbf` not yet good.
+    let over = claims.exp <= seconds(now - LEEWAY);
+    let early = claims.nbf.is_some_and(|from| from > seconds(now + LEEWAY));
+    if claims.iss != rules.issuer || !meant || over || early {
+        return None;
+    }
+    let subject = claims.sub.unwrap_or_default();
+    let account: AccountId = claims.tollgate_account.as_ref().unwrap_or(&subject).parse().ok()?;
+    let scopes = claims.scope.unwrap_or_default();
+    let known = scopes.split(' ').filter_map(|scope| scope.parse().ok());
+    Some(Bearer {
+        subject: subject.chars().take(MAX_SUBJECT).collect::<String>().into(),
+        account,
+        scopes: known.filter(|scope| rules.admin || *scope != Scope::Admin).collect(),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact in an f64")]
+fn seconds(time: Time) -> f64 {
+    time.millis() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const ACCOUNT: &str = "acc_01kagzwy00e40r2081040g2081";
+
+    fn said(more: Value, admin: bool) -> Option<Bearer> {
+        let mut claims = json!({"iss": "https://id", "aud": "tollgate", "exp": 1000, "sub": ACCOUNT, "scope": "jobs:read profile admin"});
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let rules = TokenConfig { issuer: "https://id".into(), audience: "tollgate".into(), admin };
+        read(claims.to_string().as_bytes(), &rules, Time::from_seconds(900))
+    }
+
+    #[test]
+    fn a_good_one_names_account_and_scopes() {
+        let bearer = said(json!({}), false).unwrap();
+        assert_eq!(
+            (bearer.account.to_string().as_str(), bearer.scopes.to_string().as_str()),
+            (ACCOUNT, "jobs:read")
+        );
+        assert!(said(json!({}), true).unwrap().scopes.allow(Scope::Admin));
+        let named = said(json!({"sub": "ada@example.com", "tollgate_account": ACCOUNT, "scope": null}), true)
+            .unwrap();
+        assert_eq!(
+            (&*named.subject, named.account.to_string().as_str(), named.scopes.to_string().as_str()),
+            ("ada@example.com", ACCOUNT, "")
+        );
+        for good in
+            [json!({"aud": ["x", "tollgate"]}), json!({"exp": 871}), json!({"exp": 900.5, "nbf": 930})]
+        {
+            assert!(said(good.clone(), false).is_some(), "{good}");
+        }
+    }
+
+    #[test]
+    fn any_other_is_none() {
+        for bad in [
+            json!({"iss": "https://id/"}),
+            json!({"iss": null}),
+            json!({"aud": "tollgate2"}),
+            json!({"aud": []}),
+            json!({"aud": null}),
+            json!({"exp": 870}),
+            json!({"exp": "1000"}),
+            json!({"exp": null}),
+            json!({"nbf": 931}),
+            json!({"nbf": "0"}),
+            json!({"sub": "ada"}),
+            json!({"sub": null}),
+            json!({"tollgate_account": "ada"}),
+            json!({"tollgate_account": 7}),
+            json!({"scope": ["jobs:read"]}),
+        ] {
+            assert_eq!(said(bad.clone(), false), None, "{bad}");
+        }
+    }
+}

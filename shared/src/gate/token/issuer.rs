@@ -1,0 +1,115 @@
+//! The issuer: where its keys come from, and for how long they are kept.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use super::{Bearer, NoKeys, claims, jwks::KeySet, jws::Token};
+use crate::{aws::Web, config::TokenConfig, time::Time};
+
+/// For how long keys are good without another look.
+const KEEP: Duration = Duration::from_secs(3600);
+/// For how long they are good if no other look succeeds.
+const KEEP_IN_OUTAGE: Duration = Duration::from_secs(24 * 3600);
+/// How soon another look is due when there are keys: nobody can make the stack ask more often with tokens of made-up keys.
+const AGAIN: Duration = Duration::from_secs(30);
+/// The same when there are none.
+const SOON: Duration = Duration::from_secs(1);
+/// The longest document of an issuer, in bytes.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Whoever signs the tokens that this stack takes. One of each process: it keeps the keys.
+#[derive(Debug)]
+pub struct Issuer {
+    rules: TokenConfig,
+    web: Web,
+    /// Locked while the issuer is asked, so that it is asked once.
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    keys: Option<(Time, Arc<KeySet>)>,
+    asked_at: Option<Time>,
+}
+
+/// The part that counts of `OpenID` Connect Discovery 1.0, section 3, and of RFC 8414, section 2.
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Issuer {
+    /// By these rules; it is asked when the first token comes.
+    #[must_use]
+    pub fn new(rules: TokenConfig) -> Self {
+        Self { rules, web: Web::default(), known: Mutex::default() }
+    }
+
+    /// Who a token says its holder is; `None` if it isn't good.
+    ///
+    /// # Errors
+    /// When the issuer's keys aren't known and can't be had.
+    pub async fn recognize(&self, text: &str, now: Time) -> Result<Option<Bearer>, NoKeys> {
+        let Some(token) = Token::parse(text) else { return Ok(None) };
+        let keys = self.keys_for(&token, now).await?;
+        let payload = keys.get(&token.key_id, token.algorithm).and_then(|key| token.verified(key));
+        Ok(payload.and_then(|payload| claims::read(payload, &self.rules, now)))
+    }
+
+    /// The keys, among them the one that a token names, if the issuer has it.
+    async fn keys_for(&self, token: &Token<'_>, now: Time) -> Result<Arc<KeySet>, NoKeys> {
+        let mut known = self.known.lock().await;
+        if let Some((read_at, keys)) = &known.keys
+            && now.since(*read_at) < KEEP
+            && keys.get(&token.key_id, token.algorithm).is_some()
+        {
+            return Ok(keys.clone());
+        }
+        let pause = if known.keys.is_some() { AGAIN } else { SOON };
+        if known.asked_at.is_none_or(|asked_at| now.since(asked_at) >= pause) {
+            known.asked_at = Some(now);
+            match self.ask().await {
+                Ok(keys) => known.keys = Some((now, Arc::new(keys))),
+                Err(cause) => tracing::warn!(
+                    issuer = self.rules.issuer,
+                    cause,
+                    "the keys of the tokens' issuer can't be had"
+                ),
+            }
+        }
+        let keys = known.keys.as_ref().filter(|(read_at, _)| now.since(*read_at) < KEEP_IN_OUTAGE);
+        keys.map(|(_, keys)| keys.clone()).ok_or(NoKeys)
+    }
+
+    async fn ask(&self) -> Result<KeySet, String> {
+        let base = self.rules.issuer.trim_end_matches('/');
+        let (status, document) =
+            self.web.get(&format!("{base}/.well-known/openid-configuration"), MAX_BYTES).await?;
+        let address = match status {
+            200 => self.discovered(&document)?,
+            404 => format!("{base}/.well-known/jwks.json"),
+            _ => return Err(format!("discovery was answered with {status}")),
+        };
+        let (status, document) = self.web.get(&address, MAX_BYTES).await?;
+        if status != 200 {
+            return Err(format!("{address} was answered with {status}"));
+        }
+        let keys = KeySet::read(&document).map_err(|error| format!("{address} has no key set: {error}"))?;
+        if keys.is_empty() { Err(format!("{address} has no key for RS256 or ES256")) } else { Ok(keys) }
+    }
+
+    /// Where the keys are: with TLS, if the issuer is.
+    fn discovered(&self, document: &[u8]) -> Result<String, String> {
+        let found: Discovery =
+            serde_json::from_slice(document).map_err(|error| format!("discovery can't be read: {error}"))?;
+        if found.issuer != self.rules.issuer {
+            return Err(format!("discovery is of another issuer, {:?}", found.issuer));
+        }
+        let sound = found.jwks_uri.starts_with("https://")
+            || (found.jwks_uri.starts_with("http://") && self.rules.issuer.starts_with("http://"));
+        if sound { Ok(found.jwks_uri) } else { Err("discovery has keys at no https:// address".to_owned()) }
+    }
+}

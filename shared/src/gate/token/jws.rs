@@ -1,0 +1,105 @@
+//! The form of a token: JSON Web Signature, compact (RFC 7515, section 7.1).
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::Deserialize;
+
+use super::jwks::{Algorithm, PublicKey};
+
+/// The longest token: a gateway takes 10 KB of header fields altogether.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// A token that nobody has verified yet.
+#[derive(Debug)]
+pub struct Token<'a> {
+    /// Which key has to have signed it.
+    pub key_id: String,
+    /// With which algorithm.
+    pub algorithm: Algorithm,
+    signed: &'a str,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: Algorithm,
+    kid: String,
+    #[serde(default)]
+    typ: Option<String>,
+    /// What a reader must understand (section 4.1.11): nothing is known here that could be in it.
+    #[serde(default)]
+    crit: Option<serde_json::Value>,
+}
+
+impl<'a> Token<'a> {
+    /// Takes a token apart; `None` if it is none, or one of another kind than can be good here.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        if text.len() > MAX_BYTES {
+            return None;
+        }
+        let (signed, signature) = text.rsplit_once('.')?;
+        let (header, payload) = signed.split_once('.')?;
+        let bytes = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
+        let header: Header = serde_json::from_slice(&bytes(header)?).ok()?;
+        if header.crit.is_some() || !header.typ.as_deref().is_none_or(is_for_access) {
+            return None;
+        }
+        Some(Self {
+            key_id: header.kid,
+            algorithm: header.alg,
+            signed,
+            payload: bytes(payload)?,
+            signature: bytes(signature)?,
+        })
+    }
+
+    /// What it says, if the key has signed it.
+    pub fn verified(&self, key: &PublicKey) -> Option<&[u8]> {
+        key.has_signed(self.signed.as_bytes(), &self.signature).then_some(&*self.payload)
+    }
+}
+
+/// Not a logout token or the like, which the issuer signs with the same keys (RFC 8725, section 3.11).
+fn is_for_access(typ: &str) -> bool {
+    let typ = typ.to_ascii_lowercase();
+    matches!(typ.trim_start_matches("application/"), "jwt" | "at+jwt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn is_one(header: &str) -> bool {
+        let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        Token::parse(&format!("{}.{}.{}", encode(header), encode("{}"), encode("x"))).is_some()
+    }
+
+    #[test]
+    fn only_two_algorithms_are_known() {
+        assert!(
+            is_one(r#"{"alg":"RS256","kid":"a"}"#) && is_one(r#"{"alg":"ES256","kid":"a","typ":"at+JWT"}"#)
+        );
+        for header in [
+            r#"{"alg":"none","kid":"a"}"#,
+            r#"{"alg":"HS256","kid":"a"}"#,
+            r#"{"alg":"rs256","kid":"a"}"#,
+            r#"{"alg":"RS256"}"#,
+            r#"{"alg":"RS256","alg":"none","kid":"a"}"#,
+            r#"{"alg":"RS256","kid":"a","crit":["b64"]}"#,
+            r#"{"alg":"RS256","kid":"a","typ":"logout+jwt"}"#,
+            r#"{"kid":"a"}"#,
+            "[]",
+            "",
+        ] {
+            assert!(!is_one(header), "{header}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_upsets_it(text in "[A-Za-z0-9._=-]{0,200}") {
+            let _ = Token::parse(&text);
+        }
+    }
+}

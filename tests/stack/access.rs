@@ -1,0 +1,271 @@
+//! Who may do what: every route of the API's description, with every kind of caller.
+//!
+//! The description says of each operation who may use it, and has to; a new route is tried like the others, or fails here until it says so.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::{account::Scope, gate::ROUTES};
+use sim::{Answer, Client, Service, Stack};
+
+/// Who may use an operation, as the description has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    AnyKey,
+    Scope(Scope),
+}
+
+#[derive(Debug)]
+struct Operation {
+    method: Method,
+    path: String,
+    needs: Needs,
+    has_body: bool,
+}
+
+/// What needs no key at all. To add something here is a decision.
+const OPEN: [&str; 1] = ["GET /heartbeat"];
+
+fn operations() -> Vec<Operation> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
+    let document: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let mut found = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let needs = needs(&operation["security"])
+                .unwrap_or_else(|| panic!("{method} {path} doesn't say who may use it"));
+            let (path, has_body) = (path.clone(), operation.get("requestBody").is_some());
+            found.push(Operation { method, path, needs, has_body });
+        }
+    }
+    found
+}
+
+fn needs(security: &Value) -> Option<Needs> {
+    let [only] = security.as_array()?.as_slice() else { return None };
+    let Some(scopes) = only.get("key") else { return Some(Needs::Nothing).filter(|_| *only == json!({})) };
+    match scopes.as_array()?.as_slice() {
+        [] => Some(Needs::AnyKey),
+        [scope] => Some(Needs::Scope(scope.as_str()?.parse().ok()?)),
+        _ => None,
+    }
+}
+
+/// What a placeholder stands for, by what is before it: the tenant's thing, and one that nobody has. Of the names that all accounts have in
+/// common, or each for itself, there is nothing to hide.
+fn example(before: &str, world: &World) -> (String, &'static str, bool) {
+    match before {
+        "accounts" => (world.tenant.clone(), "acc_01kagzwy00e40r2081040g2081", true),
+        "keys" => (world.spare_key.clone(), "key_01kagzwy00ec1r60r30c1g60r3", true),
+        "jobs" | "poll" => (world.job.clone(), "job_01kagzwy00e81840g2081040g2", true),
+        "schedules" => ("nightly".to_owned(), "nobodys", true),
+        "kinds" => ("echo".to_owned(), "nobodys", false),
+        "tables" => ("users".to_owned(), "nobodys", false),
+        _ => panic!("say here what stands behind {before:?}"),
+    }
+}
+
+/// A tenant with something of everything, and callers of every kind.
+struct World {
+    stack: Stack,
+    service: Service,
+    tenant: String,
+    job: String,
+    spare_key: String,
+    /// Everything that nobody else may ever see of the tenant.
+    marks: Vec<String>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let stack = Stack::new().await;
+        let operator = stack.operator();
+        let tenant = stack.tenant_account().to_string();
+        let body = json!({"kind": "echo", "payload": "s3cret-payload", "metadata": {"note": "s3cret-note"}});
+        let job = stack.tenant().send(Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
+        let schedule = json!({"expression": "rate(1 day)", "account": tenant, "job": {"kind": "echo", "payload": "s3cret-job"}});
+        assert_eq!(operator.send(Method::PUT, "/v1/schedules/nightly", Some(schedule)).await.status, 201);
+        let secrets = operator.get(&format!("/v1/accounts/{tenant}/webhook-secrets")).await;
+        let secret = secrets.body["items"][0]["secret"].as_str().unwrap().to_owned();
+        let service = stack.service();
+        let mut world = Self { stack, service, tenant, job, spare_key: String::new(), marks: Vec::new() };
+        let tenant = world.tenant.clone();
+        world.spare_key = world.key(&tenant, json!({})).await.0;
+        let texts = ["s3cret-", "nightly", &world.tenant, &world.job, &world.spare_key, &secret];
+        world.marks = texts.map(str::to_owned).to_vec();
+        world
+    }
+
+    /// A new key: its id and its secret.
+    async fn key(&self, account: &str, more: Value) -> (String, String) {
+        let mut body = json!({"name": "x", "scopes": ["jobs:read"]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let path = format!("/v1/accounts/{account}/keys");
+        let made = self.stack.operator().send(Method::POST, &path, Some(body)).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        (made.id().to_owned(), made.body["secret"].as_str().unwrap().to_owned())
+    }
+
+    async fn account(&self) -> String {
+        let body = json!({"name": "another"});
+        self.stack.operator().send(Method::POST, "/v1/accounts", Some(body)).await.id().to_owned()
+    }
+
+    fn client(&self, key: &str) -> Client {
+        self.stack.client_of(&self.service, key)
+    }
+
+    /// The path with the tenant's things in it, with things that nobody has, and whether those are something to hide.
+    fn paths(&self, template: &str) -> (String, String, bool) {
+        let (mut theirs, mut nobodys, mut hidden, mut before) = (Vec::new(), Vec::new(), false, "");
+        for part in template.split('/') {
+            if part.starts_with('{') {
+                let (their, nobody, own) = example(before, self);
+                theirs.push(their);
+                nobodys.push(nobody.to_owned());
+                hidden |= own;
+            } else {
+                theirs.push(part.to_owned());
+                nobodys.push(part.to_owned());
+                before = part;
+            }
+        }
+        (theirs.join("/"), nobodys.join("/"), hidden)
+    }
+
+    fn shows_nothing(&self, answer: &Answer, what: &str) {
+        let text = answer.body.to_string();
+        for mark in &self.marks {
+            assert!(!text.contains(mark.as_str()), "{what} shows {mark}: {text}");
+        }
+    }
+}
+
+impl Operation {
+    async fn ask(&self, client: &Client, path: &str) -> Answer {
+        client.send(self.method.clone(), path, self.has_body.then(|| json!({}))).await
+    }
+
+    fn allows(&self, scope: Scope) -> bool {
+        match self.needs {
+            Needs::Nothing | Needs::AnyKey => true,
+            Needs::Scope(needed) => scope == needed || scope == Scope::Admin,
+        }
+    }
+
+    /// Keys that open nothing, and none.
+    async fn turns_away_whom_it_does_not_know(&self, world: &World, path: &str) {
+        let expired = world
+            .key(&world.tenant, json!({"scopes": ["admin"], "expires_at": world.stack.now() + SECOND}))
+            .await
+            .1;
+        let (revoked_id, revoked) = world.key(&world.tenant, json!({"scopes": ["admin"]})).await;
+        let revoke = format!("/v1/accounts/{}/keys/{revoked_id}", world.tenant);
+        assert_eq!(world.stack.operator().send(Method::DELETE, &revoke, None).await.status, 204);
+        let good = world.key(&world.tenant, json!({"scopes": ["admin"]})).await.1;
+        let guessed = format!("{}{}", &good[..good.len() - 64], "0".repeat(64));
+        tokio::time::sleep(2 * SECOND).await;
+        for (who, key) in [
+            ("nobody", ""),
+            ("an expired key", &expired),
+            ("a revoked key", &revoked),
+            ("a guessed secret", &guessed),
+            ("no key", "tg_x"),
+            ("a token", "e30.e30.e30"),
+        ] {
+            let status = self.ask(&world.client(key), path).await.status;
+            assert_eq!(status, 401, "{} {path} with {who}", self.method);
+        }
+        let account = world.account().await;
+        let closed = world.key(&account, json!({"scopes": ["admin"]})).await.1;
+        let off = Some(json!({"is_active": false}));
+        world.stack.operator().send(Method::PATCH, &format!("/v1/accounts/{account}"), off).await;
+        let refused = self.ask(&world.client(&closed), path).await;
+        assert_eq!(refused.status, 403, "{} {path} of a closed account", self.method);
+    }
+
+    /// Another account, with every scope that a tenant can have.
+    async fn shows_nothing_to_a_stranger(&self, world: &World) {
+        let scopes: Vec<_> =
+            Scope::ALL.iter().filter(|scope| **scope != Scope::Admin).map(|scope| scope.as_str()).collect();
+        let stranger = world.account().await;
+        let client = world.client(&world.key(&stranger, json!({"scopes": scopes})).await.1);
+        let what = format!("{} {} to a stranger", self.method, self.path);
+        let (theirs, nobodys, hidden) = world.paths(&self.path);
+        let (answer, of_nothing) = (self.ask(&client, &theirs).await, self.ask(&client, &nobodys).await);
+        world.shows_nothing(&answer, &what);
+        if self.needs == Needs::Scope(Scope::Admin) {
+            assert_eq!((answer.status, of_nothing.status), (403, 403), "{what}");
+        } else if hidden {
+            // Not to be told from what isn't there: a body that is asked for is looked at first.
+            let told =
+                |answer: Answer| (answer.status, answer.body["type"].clone(), answer.body["detail"].clone());
+            assert!(answer.status == 404 || self.has_body && answer.status == 422, "{what}: {answer:?}");
+            assert_eq!(told(answer), told(of_nothing), "{what}");
+        }
+        if self.method == Method::GET {
+            let aimed = client.get(&format!("{theirs}?account={}", world.tenant)).await;
+            world.shows_nothing(&aimed, &what);
+            let takes_account = aimed.status == 200 && self.needs != Needs::Nothing;
+            assert!(!takes_account, "{what}, with the tenant's account in the query");
+        }
+    }
+
+    /// The tenant's own keys, each with one scope.
+    async fn goes_by_scopes(&self, world: &World, path: &str) {
+        let mut keys = Vec::new();
+        for scope in Scope::ALL {
+            keys.push((scope, world.key(&world.tenant, json!({"scopes": [scope.as_str()]})).await.1));
+        }
+        // Those that may come last: some of what they may do is to remove things.
+        keys.sort_by_key(|(scope, _)| self.allows(*scope));
+        for (scope, key) in keys {
+            let answer = self.ask(&world.client(&key), path).await;
+            if self.allows(scope) {
+                assert!(
+                    ![401, 403, 500].contains(&answer.status),
+                    "{} {path} with {scope}: {answer:?}",
+                    self.method
+                );
+            } else {
+                assert_eq!(answer.status, 403, "{} {path} with {scope}: {answer:?}", self.method);
+                world.shows_nothing(&answer, path);
+            }
+        }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn every_route_keeps_to_what_it_says() {
+    for operation in operations() {
+        let world = World::new().await;
+        let (path, ..) = world.paths(&operation.path);
+        if operation.needs == Needs::Nothing {
+            let answer = operation.ask(&world.client(""), &path).await;
+            assert_eq!(answer.status, 200, "{operation:?}");
+            world.shows_nothing(&answer, &path);
+            continue;
+        }
+        operation.turns_away_whom_it_does_not_know(&world, &path).await;
+        operation.shows_nothing_to_a_stranger(&world).await;
+        operation.goes_by_scopes(&world, &path).await;
+    }
+}
+
+#[test]
+fn every_route_says_who_may_use_it() {
+    let operations = operations();
+    let named = |method: &Method, path: &str| format!("{method} {path}");
+    let described: BTreeSet<_> =
+        operations.iter().map(|operation| named(&operation.method, &operation.path)).collect();
+    let routed: BTreeSet<_> = ROUTES.iter().map(|route| named(&route.method, route.path)).collect();
+    assert_eq!(described, routed);
+    let open = operations.iter().filter(|operation| operation.needs == Needs::Nothing);
+    let open: Vec<_> = open.map(|operation| named(&operation.method, &operation.path)).collect();
+    assert_eq!(open, OPEN);
+}

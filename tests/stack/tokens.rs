@@ -1,0 +1,252 @@
+//! Bearer tokens of an issuer, over real sockets: which are good, and what becomes of them while the issuer isn't there.
+
+mod issuer;
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::{account::Scope, config::TokenConfig, id::AccountId};
+use sim::{Answer, Options, Service, Stack};
+
+use issuer::{Issuer, Mood, Signer};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A stack that trusts an issuer, whose key is `key`.
+struct World {
+    stack: Stack,
+    issuer: Issuer,
+    key: Signer,
+    /// One process of each function: they keep the issuer's keys.
+    service: Service,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(Signer::p256("one"), false).await
+    }
+
+    async fn with(key: Signer, admin: bool) -> Self {
+        let issuer = Issuer::start(vec![key.jwk()]).await;
+        let tokens = Some(TokenConfig { issuer: issuer.url.clone(), audience: "tollgate".into(), admin });
+        let stack = Stack::with(Options { tokens, ..Options::default() }).await;
+        let service = stack.service();
+        Self { stack, issuer, key, service }
+    }
+
+    /// What a good token says, for an account.
+    fn claims_of(&self, account: AccountId) -> Value {
+        let now = self.stack.now().millis() / 1000;
+        json!({"iss": self.issuer.url, "aud": "tollgate", "sub": account, "exp": now + 300, "scope": "openid jobs:read jobs:write"})
+    }
+
+    fn claims(&self, more: Value) -> Value {
+        let mut claims = self.claims_of(self.stack.tenant_account());
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        claims
+    }
+
+    fn token(&self) -> String {
+        self.key.token(&self.claims(json!({})))
+    }
+
+    async fn list(&self, token: &str) -> Answer {
+        self.stack.client_of(&self.service, token).get("/v1/jobs").await
+    }
+}
+
+/// Lets time pass where real sockets forbid that it stands still.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_good_one_opens_what_its_scopes_say() {
+    for key in [Signer::p256("one"), Signer::rsa("one")] {
+        let world = World::with(key, false).await;
+        let client = world.stack.client_of(&world.service, &world.token());
+        let accepted = client.submit("echo", json!(1)).await;
+        assert_eq!(accepted.status, 202, "{accepted:?}");
+        assert_eq!(client.job(accepted.id()).await.status, 200);
+        assert_eq!(world.stack.tenant().job(accepted.id()).await.status, 200, "it is the account's own job");
+        let kind = json!({"schema": {}, "target": {"type": "echo"}});
+        assert_eq!(client.send(Method::PUT, "/v1/kinds/x", Some(kind)).await.slug(), "missing-scope");
+        assert_eq!(world.issuer.asked(), 2, "once by each function");
+
+        let named = world.claims(
+            json!({"sub": "ada", "tollgate_account": world.stack.tenant_account(), "scope": "jobs:read"}),
+        );
+        let reader = world.stack.client_of(&world.service, &world.key.token(&named));
+        assert_eq!(
+            (reader.get("/v1/jobs").await.status, reader.submit("echo", json!(1)).await.slug()),
+            (200, "missing-scope")
+        );
+    }
+}
+
+#[tokio::test]
+async fn any_other_is_refused() {
+    let world = World::with(Signer::rsa("one"), true).await;
+    let said = |more: Value| world.key.token(&world.claims(more));
+    let now = world.stack.now().millis() / 1000;
+    let good = world.token();
+    let (body, signature) = good.rsplit_once('.').unwrap();
+    let other = Signer::p256("one");
+    let modulus = world.key.jwk()["n"].as_str().unwrap().to_owned();
+    let nobody = "acc_01kagzwy00e40r2081040g2081".parse().unwrap();
+    for (why, token) in [
+        ("audience", said(json!({"aud": "another"}))),
+        ("issuer", said(json!({"iss": "https://another.example"}))),
+        ("over", said(json!({"exp": now - 31}))),
+        ("early", said(json!({"nbf": now + 40}))),
+        ("no account", said(json!({"sub": "ada"}))),
+        ("nobody's", world.key.token(&world.claims_of(nobody))),
+        ("unknown key", Signer::rsa("two").token(&world.claims(json!({})))),
+        ("another's signature", other.token(&world.claims(json!({})))),
+        (
+            "another algorithm",
+            world.key.token_under(&json!({"alg": "ES256", "kid": "one"}), &world.claims(json!({}))),
+        ),
+        ("none", issuer::unsigned("one", &world.claims(json!({})))),
+        ("HS256", issuer::with_shared_secret("one", modulus.as_bytes(), &world.claims(json!({})))),
+        (
+            "HS256 of the JWK",
+            issuer::with_shared_secret(
+                "one",
+                world.key.jwk().to_string().as_bytes(),
+                &world.claims(json!({})),
+            ),
+        ),
+        ("no signature", format!("{body}.")),
+        ("cut", format!("{body}.{}", &signature[4..])),
+        (
+            "other claims",
+            format!(
+                "{}.{signature}",
+                issuer::unsigned("one", &world.claims(json!({"scope": "admin"}))).rsplit_once('.').unwrap().0
+            ),
+        ),
+        ("two parts", body.to_owned()),
+        ("long", format!("{good}{}", "x".repeat(9000))),
+        ("words", "a.b.c".to_owned()),
+    ] {
+        let refused = world.list(&token).await;
+        assert_eq!(
+            (refused.status, refused.header("www-authenticate")),
+            (401, "Bearer"),
+            "{why}: {refused:?}"
+        );
+    }
+    assert_eq!(world.list(&good).await.status, 200);
+    assert_eq!(world.issuer.asked(), 1, "made-up keys are looked for once in a while");
+}
+
+#[tokio::test]
+async fn one_of_a_deactivated_account_is_told_so() {
+    let world = World::new().await;
+    let path = format!("/v1/accounts/{}", world.stack.tenant_account());
+    world.stack.operator().send(Method::PATCH, &path, Some(json!({"is_active": false}))).await;
+    assert_eq!(world.list(&world.token()).await.slug(), "account-inactive");
+}
+
+#[tokio::test]
+async fn admin_is_no_scope_of_a_token_unless_the_stack_says_so() {
+    for (admin, status) in [(false, 403), (true, 200)] {
+        let world = World::with(Signer::p256("one"), admin).await;
+        let token = world.key.token(&world.claims(json!({"scope": "admin"})));
+        let client = world.stack.client_of(&world.service, &token);
+        assert_eq!(client.get("/v1/accounts").await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn without_an_issuer_there_are_no_tokens() {
+    let world = World::new().await;
+    let plain = Stack::new().await;
+    let token = world.key.token(&world.claims_of(plain.tenant_account()));
+    assert_eq!(plain.client(&token).get("/v1/jobs").await.status, 401);
+    assert_eq!(world.issuer.asked(), 0);
+}
+
+#[tokio::test]
+async fn new_keys_are_found_and_old_ones_forgotten() {
+    let world = World::new().await;
+    assert_eq!(world.list(&world.token()).await.status, 200);
+    let next = Signer::p256("two");
+    world.issuer.publish(vec![next.jwk()]);
+    pass(Duration::from_secs(30)).await;
+    // The old key is kept until the issuer is asked, and the new one makes for that.
+    assert_eq!(world.list(&world.token()).await.status, 200);
+    assert_eq!(world.list(&next.token(&world.claims(json!({})))).await.status, 200);
+    assert_eq!(world.list(&world.token()).await.status, 401);
+    assert_eq!(world.issuer.asked(), 2);
+
+    let another = Signer::p256("three");
+    world.issuer.publish(vec![another.jwk()]);
+    assert_eq!(world.list(&next.token(&world.claims(json!({})))).await.status, 200);
+    pass(HOUR).await;
+    assert_eq!(world.list(&next.token(&world.claims(json!({})))).await.status, 401, "an hour is enough");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_is_an_outage_only_while_no_keys_are_known() {
+    let world = World::new().await;
+    world.issuer.set(Mood::Down);
+    for _ in 0..3 {
+        let refused = world.list(&world.token()).await;
+        assert_eq!(
+            (refused.status, refused.slug(), refused.header("retry-after")),
+            (503, "unavailable", "1")
+        );
+    }
+    assert_eq!(world.issuer.asked(), 1, "not at every request");
+    assert_eq!(world.stack.tenant().get("/v1/jobs").await.status, 200, "keys need no issuer");
+    world.issuer.set(Mood::Well);
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(world.list(&world.token()).await.status, 200);
+
+    world.issuer.set(Mood::Down);
+    pass(23 * HOUR).await;
+    assert_eq!(world.list(&world.token()).await.status, 200, "with the keys of before");
+    assert_eq!(world.list(&Signer::p256("two").token(&world.claims(json!({})))).await.status, 401);
+    pass(HOUR).await;
+    assert_eq!(world.list(&world.token()).await.status, 503, "but not for ever");
+}
+
+#[tokio::test]
+async fn an_issuer_is_not_to_be_trusted_with_much() {
+    for mood in [Mood::Hanging, Mood::Endless, Mood::Another, Mood::Elsewhere] {
+        let world = World::new().await;
+        world.issuer.set(mood);
+        let start = world.stack.now();
+        let refused = world.list(&world.token()).await;
+        assert_eq!(refused.status, 503, "{mood:?}");
+        assert!(!refused.body.to_string().contains("127.0.0.1"), "{refused:?}");
+        assert!(world.stack.now().since(start) < Duration::from_secs(5), "{mood:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_without_discovery_is_found_where_its_keys_should_be() {
+    let world = World::new().await;
+    world.issuer.set(Mood::Plain);
+    assert_eq!(world.list(&world.token()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_reaches_nothing_of_another_account() {
+    let world = World::new().await;
+    let stranger =
+        world.stack.another_key(&[Scope::JobsRead]).await.parse::<shared::account::ApiKey>().unwrap().account;
+    let id = world.stack.tenant().submit("echo", json!(1)).await.id().to_owned();
+    let token = world.key.token(&world.claims_of(stranger));
+    let client = world.stack.client_of(&world.service, &token);
+    assert_eq!(client.job(&id).await.status, 404);
+    assert_eq!(
+        client.get(&format!("/v1/jobs?account={}", world.stack.tenant_account())).await.slug(),
+        "missing-scope"
+    );
+}

@@ -1,0 +1,124 @@
+//! Webhook secrets: read, renewed, and signing side by side.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::account::Scope;
+use sim::{Client, Stack};
+use standardwebhooks::Webhook;
+
+use crate::target::{Target, status};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn path(stack: &Stack) -> String {
+    format!("/v1/accounts/{}/webhook-secrets", stack.tenant_account())
+}
+
+async fn secrets(client: &Client, stack: &Stack) -> Vec<String> {
+    let list = client.get(&path(stack)).await;
+    assert_eq!((list.status, list.header("cache-control")), (200, "no-store"));
+    list.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["secret"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn renew(client: &Client, stack: &Stack) -> (u16, Value) {
+    let made = client.send(Method::POST, &path(stack), None).await;
+    (made.status, made.body)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_old_one_lives_a_day_beside_the_new_one() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let old = secrets(&tenant, &stack).await;
+    let (made, new) = renew(&tenant, &stack).await;
+    let new = new["secret"].as_str().unwrap().to_owned();
+    assert_eq!((made, secrets(&tenant, &stack).await), (201, vec![new.clone(), old[0].clone()]));
+    let shown = stack.operator().get(&path(&stack)).await.body;
+    insta::assert_json_snapshot!(shown, {".items[].secret" => "whsec_…"});
+    tokio::time::sleep(24 * HOUR).await;
+    assert_eq!(secrets(&tenant, &stack).await, [new]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_at_most_sign_at_once() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    for _ in 0..2 {
+        assert_eq!(renew(&tenant, &stack).await.0, 201);
+        tokio::time::sleep(HOUR).await;
+    }
+    let before = secrets(&tenant, &stack).await;
+    let (status, refused) = renew(&stack.operator(), &stack).await;
+    assert_eq!(
+        (status, &refused["detail"]),
+        (409, &json!("Three secrets sign already; the first of them ends at 2026-11-21T16:00:00.000Z."))
+    );
+    assert_eq!(secrets(&tenant, &stack).await, before);
+    tokio::time::sleep(22 * HOUR).await;
+    assert_eq!(renew(&tenant, &stack).await.0, 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn anothers_are_not_there() {
+    let stack = Stack::new().await;
+    let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
+    assert_eq!(stranger.get(&path(&stack)).await.slug(), "not-found");
+    assert_eq!(stranger.send(Method::POST, &path(&stack), None).await.slug(), "not-found");
+    assert_eq!(secrets(&stack.operator(), &stack).await.len(), 1);
+    let nobody = "/v1/accounts/acc_01kagzwy00e40r2081040g2081/webhook-secrets";
+    for client in [&stranger, &stack.operator()] {
+        assert_eq!(client.get(nobody).await.status, 404);
+        assert_eq!(client.send(Method::POST, nobody, None).await.status, 404);
+    }
+}
+
+/// Two that renew at once get two secrets, and none of them is lost.
+#[tokio::test(start_paused = true)]
+async fn two_at_once_are_both_kept() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let (one, other) = tokio::join!(renew(&tenant, &stack), renew(&tenant, &stack));
+    assert_eq!((one.0, other.0), (201, 201));
+    let kept = secrets(&tenant, &stack).await;
+    for made in [one.1, other.1] {
+        assert!(kept.contains(&made["secret"].as_str().unwrap().to_owned()));
+    }
+}
+
+/// Each makes a request good by itself.
+#[tokio::test]
+async fn both_sign_meanwhile() {
+    let stack = Stack::new().await;
+    let target = Target::start(|_| status(204)).await;
+    stack.define("hook", json!({"schema": {}, "target": {"type": "http", "url": target.url}})).await;
+    let tenant = stack.tenant();
+    renew(&tenant, &stack).await;
+    tenant.submit("hook", json!({"id": 7})).await;
+    assert!(stack.work(Duration::from_secs(20)).await.emptied);
+    let (headers, body) = &target.got()[0];
+    let field = |name: &str| headers[name].to_str().unwrap();
+    let timestamp = field("webhook-timestamp").parse().unwrap();
+    let mut expected = Vec::new();
+    for secret in secrets(&tenant, &stack).await {
+        expected.push(Webhook::new(&secret).unwrap().sign(field("webhook-id"), timestamp, body).unwrap());
+    }
+    assert_eq!(field("webhook-signature").split(' ').collect::<Vec<_>>(), expected);
+    assert_eq!(expected.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_renewal_costs() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    tenant.submit("echo", json!(1)).await;
+    stack.aws.reset_ledger();
+    assert_eq!(renew(&tenant, &stack).await.0, 201);
+    insta::assert_snapshot!("webhook_secret_made", stack.aws.reset_ledger());
+}
