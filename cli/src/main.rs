@@ -1,31 +1,41 @@
-//! `tollgate`, the command line.
+//! `tollgate`, the command line: a client of the API, and of nothing else.
 
-mod bootstrap;
+mod accounts;
+mod client;
+mod command;
+mod definitions;
+mod events;
+mod failure;
+mod jobs;
+mod keys;
+mod kinds;
+mod list;
+mod output;
+mod profile;
+mod quotas;
+mod schedules;
+mod secrets;
+mod service;
+mod shell;
+mod sources;
+mod tables;
+mod usage;
+mod watch;
 
-use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
-/// Tollgate's command line.
-#[derive(Debug, Parser)]
-#[command(name = "tollgate", version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Make an account and its first key, straight in the table. For an operator with AWS credentials, once, on a new stack.
-    Bootstrap(bootstrap::Bootstrap),
-}
+use clap::Parser;
+use failure::Failure;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> std::process::ExitCode {
-    let Arguments { command: Command::Bootstrap(bootstrap) } = Arguments::parse();
-    match bootstrap.run().await {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("tollgate: {error}");
-            std::process::ExitCode::FAILURE
+async fn main() -> ExitCode {
+    match command::Arguments::parse().run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::Closed) {
+                output::note(&format!("tollgate: {failure}"));
+            }
+            failure.exit_code().into()
         }
     }
 }

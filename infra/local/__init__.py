@@ -3,7 +3,7 @@
 `python3 -m infra.local up` starts it. What happens, in order, and where:
 
     venvs       MiniStack and SAM, each in a virtual environment of its own, from pinned requirements
-    build       the functions and the `tollgate` command, in one run of cargo
+    build       the functions and the commands, in one run of cargo
     emulator    MiniStack, which keeps the table, the queues, the HTTP API, and runs the functions
     deploy      template.yaml as it is, by `sam deploy`
     keys, kinds what a fresh stack needs before its first job

@@ -1,4 +1,4 @@
-"""Building the functions and the command-line client: quickly for this machine, or for AWS."""
+"""Building the functions, the command-line client and what makes the first keys: quickly for this machine, or for AWS."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from infra.local.venvs import venv
 
 FUNCTIONS = ("submit", "poll", "queue-worker", "quota-check")
 COMMAND = "tollgate"
+BOOTSTRAP = "tollgate-bootstrap"
 
-_PACKAGES = [argument for package in (*FUNCTIONS, "cli") for argument in ("--package", package)]
+_PACKAGES = [argument for package in (*FUNCTIONS, "cli", "bootstrap") for argument in ("--package", package)]
 
 
 def for_this_machine(*, tests: bool) -> dict[str, Path]:
@@ -40,7 +41,7 @@ def for_this_machine(*, tests: bool) -> dict[str, Path]:
         processes.end(process)
     if status != 0:
         raise Failure("The build failed, see above.")
-    missing = {*FUNCTIONS, COMMAND} - programs.keys()
+    missing = {*FUNCTIONS, COMMAND, BOOTSTRAP} - programs.keys()
     if missing:
         raise Failure(f"The build made no program called {', '.join(sorted(missing))}.")
     return programs

@@ -15,17 +15,17 @@ OPERATOR_SCOPES = "admin"
 TENANT_SCOPES = "jobs:read,jobs:write,events:read,events:write,usage:read,usage:write,metrics:read"
 
 
-def make(tollgate: Path, endpoint: str, table: str, account: str, scopes: str) -> tuple[str, str]:
+def make(bootstrap: Path, endpoint: str, table: str, account: str, scopes: str) -> tuple[str, str]:
     """Makes an account with one key, directly in the table; returns the account's id and the key."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.run(
-        [tollgate, "bootstrap", "--table", table, "--account", account, "--scopes", scopes],
+        [bootstrap, "--table", table, "--account", account, "--scopes", scopes],
         env={**inherited, **CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}, capture_output=True, text=True, check=False)
     try:
         answer = json.loads(process.stdout)
         return answer["account"], answer["key"]
     except (ValueError, KeyError, TypeError) as error:
-        raise Failure(f"No key for {account}: `tollgate bootstrap` ended with status {process.returncode}.\n"
+        raise Failure(f"No key for {account}: `tollgate-bootstrap` ended with status {process.returncode}.\n"
                       f"{process.stdout}{process.stderr}") from error
 
 

@@ -44,7 +44,7 @@ def up(port: int, state: Path | None, reset: bool, command: Sequence[str]) -> in
         with step("Deployment of template.yaml"):
             outputs = deploy(sam, endpoint, programs, own)
         with step("Keys and kinds"):
-            described = _furnish(endpoint, outputs, programs[build.COMMAND], folder)
+            described = _furnish(endpoint, outputs, programs[build.BOOTSTRAP], folder)
         if command:
             return _run(command, folder, endpoint)
         _greet(described, programs[build.COMMAND], folder)
@@ -62,7 +62,7 @@ def _folder(state: Path | None) -> Iterator[Path]:
     yield folder
 
 
-def _furnish(endpoint: str, outputs: dict[str, str], tollgate: Path, folder: Path) -> Stack:
+def _furnish(endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path) -> Stack:
     """Gives the stack its keys and kinds; keys of an earlier run are kept if they still work."""
     url = f"{endpoint}/_aws/execute-api/{outputs['ApiId']}"
     table = outputs["TableName"]
@@ -70,8 +70,8 @@ def _furnish(endpoint: str, outputs: dict[str, str], tollgate: Path, folder: Pat
     if old and keys.works(url, old.operator_key) and keys.works(url, old.tenant_key):
         operator_key, tenant_account, tenant_key = old.operator_key, old.tenant_account, old.tenant_key
     else:
-        _, operator_key = keys.make(tollgate, endpoint, table, "operator", keys.OPERATOR_SCOPES)
-        tenant_account, tenant_key = keys.make(tollgate, endpoint, table, "tenant", keys.TENANT_SCOPES)
+        _, operator_key = keys.make(bootstrap, endpoint, table, "operator", keys.OPERATOR_SCOPES)
+        tenant_account, tenant_key = keys.make(bootstrap, endpoint, table, "tenant", keys.TENANT_SCOPES)
     described = Stack(url=url, operator_key=operator_key, tenant_key=tenant_key, tenant_account=tenant_account,
                       endpoint=endpoint, table=table, queue_url=outputs["QueueUrl"],
                       dead_letter_queue_url=outputs["DeadLetterQueueUrl"])
@@ -115,7 +115,7 @@ Try:
   curl $TOLLGATE_URL/v1/jobs -H "Authorization: Bearer $TOLLGATE_KEY" \\
        -H 'Content-Type: application/json' -d '{{"kind":"echo","payload":{{"hello":"world"}}}}'
   curl $TOLLGATE_URL/v1/jobs -H "Authorization: Bearer $TOLLGATE_KEY"
-  {_short(tollgate)} --help
+  {_short(tollgate)} submit echo '{{"hello":"world"}}' --wait
 
 The functions' logs follow; Ctrl-C stops everything.
 """)

@@ -63,7 +63,7 @@ fn the_domain_knows_nothing_of_the_outer_ring() {
 
 #[test]
 fn the_sdk_is_named_in_one_place() {
-    for folder in ["shared/src", "functions", "cli/src"] {
+    for folder in ["shared/src", "functions", "cli/src", "bootstrap/src"] {
         for file in sources(&Path::new(ROOT).join(folder)) {
             if file.strip_prefix(Path::new(ROOT).join("shared/src")).is_ok() && module(&file) == "aws" {
                 continue;

@@ -1,5 +1,11 @@
+//! Makes an account and its first key, straight in the table: a new stack has nobody yet who could ask the API for one.
+//!
+//! For an operator with AWS credentials, once. A program of its own, so that the `tollgate` command needs nothing of AWS.
+
+use std::process::ExitCode;
+
 use aws_config::BehaviorVersion;
-use clap::Args;
+use clap::Parser;
 use serde_json::json;
 use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
@@ -8,9 +14,10 @@ use shared::{
     id,
 };
 
-/// What to make.
-#[derive(Debug, Args)]
-pub struct Bootstrap {
+/// Make an account and its first key, straight in a stack's table. For an operator with AWS credentials.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate-bootstrap", version)]
+struct Bootstrap {
     /// The stack's table, its output `TableName`.
     #[arg(long, env = "TABLE_NAME")]
     table: String,
@@ -27,7 +34,7 @@ pub struct Bootstrap {
 
 impl Bootstrap {
     /// Makes both and prints `{"account": "acc_…", "key": "tg_…"}`: the only time that the key is shown.
-    pub async fn run(self) -> Result<(), Box<dyn std::error::Error>> {
+    async fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(Trust::Machine))
             .load()
@@ -42,5 +49,16 @@ impl Bootstrap {
         accounts.put_key(&record).await?;
         println!("{}", json!({"account": account.id, "key": key.reveal()}));
         Ok(())
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match Bootstrap::parse().run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tollgate-bootstrap: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

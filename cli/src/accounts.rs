@@ -1,0 +1,110 @@
+//! Accounts: the tenants. For operators.
+
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::{Map, Value};
+
+use crate::{
+    client::{Call, Client},
+    failure::Failure,
+    list::Extent,
+    output::{self, Format},
+};
+
+const COLUMNS: [&str; 5] = ["id", "name", "is_active", "max_running", "created_at"];
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make an account; prints its id
+    Create(Create),
+    /// List accounts
+    List(Extent),
+    /// Show an account
+    Show {
+        /// The account's id, acc_….
+        id: String,
+    },
+    /// Rename, activate or deactivate an account, or cap how many of its jobs run at once
+    Update(Update),
+}
+
+/// The account to make.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// What to call it.
+    name: String,
+    /// Make it without letting it do anything yet.
+    #[arg(long)]
+    inactive: bool,
+    /// How many of its jobs run at once.
+    #[arg(long, value_name = "NUMBER")]
+    max_running: Option<u32>,
+}
+
+/// What to change.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("change").args(["name", "active", "max_running"]).required(true).multiple(true)))]
+pub struct Update {
+    /// The account's id, acc_….
+    id: String,
+    /// What to call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// Whether its keys open anything.
+    #[arg(long, value_name = "true|false")]
+    active: Option<bool>,
+    /// How many of its jobs run at once, or none for no cap of its own.
+    #[arg(long, value_name = "NUMBER|none", value_parser = cap)]
+    max_running: Option<Cap>,
+}
+
+/// A cap, or that there is none.
+#[derive(Clone, Copy, Debug)]
+struct Cap(Option<u32>);
+
+fn cap(text: &str) -> Result<Cap, String> {
+    if text == "none" {
+        return Ok(Cap(None));
+    }
+    text.parse().map(|cap| Cap(Some(cap))).map_err(|_| "it is a number or none".into())
+}
+
+impl Command {
+    /// Does it.
+    pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
+        let call = match self {
+            Self::List(extent) => {
+                return extent.print(client, format, &COLUMNS, || Call::get(&["v1", "accounts"])).await;
+            }
+            Self::Create(create) => Call::post(&["v1", "accounts"]).body(&create.body())?,
+            Self::Show { id } => Call::get(&["v1", "accounts", &id]),
+            Self::Update(update) => Call::patch(&["v1", "accounts", &update.id]).body(&update.body())?,
+        };
+        output::line(&output::item(format, &client.send(&call).await?.body)?)
+    }
+}
+
+impl Create {
+    fn body(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("name".into(), self.name.clone().into());
+        if self.inactive {
+            body.insert("is_active".into(), false.into());
+        }
+        if let Some(cap) = self.max_running {
+            body.insert("max_running".into(), cap.into());
+        }
+        body
+    }
+}
+
+impl Update {
+    fn body(&self) -> Map<String, Value> {
+        let changes = [
+            ("name", self.name.clone().map(Value::from)),
+            ("is_active", self.active.map(Value::from)),
+            ("max_running", self.max_running.map(|Cap(cap)| cap.into())),
+        ];
+        changes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+}

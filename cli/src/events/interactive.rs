@@ -1,0 +1,170 @@
+//! The interactive client: a person chooses accounts, and watches their events as they come.
+//!
+//! There are two prompts, one inside the other, and a view: `Ctrl-C` steps back from each, the end of the input leaves.
+
+mod accounts;
+mod prompt;
+mod terminal;
+
+use crate::{client::Client, failure::Failure, output};
+use accounts::Accounts;
+use prompt::{Line, Prompt};
+use terminal::{Ended, until_ended};
+
+use super::feed::{self, Feed, News, Start};
+
+const HELP: &str = "\
+  accounts            choose accounts, by name; Ctrl-C steps back
+  accounts NAME …     choose these as well
+  events              print the chosen accounts' events as they come; Ctrl-C steps back
+  clear               choose none
+  help                this
+Times are UTC. Tab completes. Ctrl-C steps back, from here it leaves, as does Ctrl-D.";
+
+const COMMANDS: [&str; 4] = ["accounts", "clear", "events", "help"];
+
+/// Whether to go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Stay,
+    Leave,
+}
+
+/// The client's state.
+struct Session<'a> {
+    client: &'a Client,
+    prompt: Prompt,
+    accounts: Accounts,
+    /// Once something was watched: where to go on when something is watched again.
+    feed: Option<Feed>,
+}
+
+/// Runs until the person leaves.
+pub async fn run(client: &Client) -> Result<(), Failure> {
+    let accounts = Accounts::new(client);
+    let mut session = Session { client, prompt: Prompt::new()?, accounts, feed: None };
+    output::line(
+        "Events of accounts, as they come. `accounts` chooses, `events` watches, `help` says more.",
+    )?;
+    loop {
+        session.prompt.complete_with(session.accounts.commands(&COMMANDS));
+        let step = match session.prompt.read("tollgate> ")? {
+            Line::Text(line) => session.obey(line.trim()).await?,
+            Line::Interrupted | Line::End => Step::Leave,
+        };
+        if step == Step::Leave {
+            return Ok(());
+        }
+    }
+}
+
+impl Session<'_> {
+    async fn obey(&mut self, line: &str) -> Result<Step, Failure> {
+        let (command, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        match command {
+            "" => Ok(Step::Stay),
+            "accounts" => self.choose(rest.trim()).await,
+            "events" => self.watch().await,
+            "clear" => {
+                self.accounts.clear();
+                self.say_chosen()
+            }
+            "help" => say(HELP),
+            other => say(&format!("{other}? There is: {}.", COMMANDS.join(", "))),
+        }
+    }
+
+    /// Chooses accounts: those that are named, or at a prompt.
+    async fn choose(&mut self, names: &str) -> Result<Step, Failure> {
+        match until_ended(self.accounts.load(self.client)).await? {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => return say(&failure.to_string()),
+            Err(Ended::Interrupted) => return Ok(Step::Stay),
+            Err(Ended::End) => return Ok(Step::Leave),
+        }
+        if !names.is_empty() {
+            return self.add(names);
+        }
+        say(&self.accounts.list())?;
+        loop {
+            self.prompt.complete_with(self.accounts.names());
+            match self.prompt.read("accounts> ")? {
+                Line::Text(line) if line.trim().is_empty() => {}
+                Line::Text(line) => {
+                    self.add(line.trim())?;
+                }
+                Line::Interrupted => return Ok(Step::Stay),
+                Line::End => return Ok(Step::Leave),
+            }
+        }
+    }
+
+    fn add(&mut self, names: &str) -> Result<Step, Failure> {
+        let unknown = self.accounts.choose(names);
+        if !unknown.is_empty() {
+            say(&format!("No account is called {}; Tab shows which there are.", unknown.join(", ")))?;
+        }
+        self.say_chosen()
+    }
+
+    fn say_chosen(&self) -> Result<Step, Failure> {
+        let chosen = self.accounts.chosen_names();
+        say(&if chosen.is_empty() {
+            "None is chosen.".into()
+        } else {
+            format!("Chosen: {}", chosen.join(", "))
+        })
+    }
+
+    /// Prints events until Ctrl-C, or until the end.
+    async fn watch(&mut self) -> Result<Step, Failure> {
+        if !self.accounts.is_known() {
+            match until_ended(self.accounts.load(self.client)).await? {
+                // If the server is away, the feed says so.
+                Ok(_) => {}
+                Err(Ended::Interrupted) => return Ok(Step::Stay),
+                Err(Ended::End) => return Ok(Step::Leave),
+            }
+        }
+        let Some(ids) = self.accounts.chosen_ids() else {
+            return say("Whose events? `accounts` chooses.");
+        };
+        let feed = self.feed.get_or_insert_with(|| Feed::new(self.client, Vec::new(), Start::Now));
+        feed.follow(ids);
+        say(&format!("Watching {}. Ctrl-C steps back.", self.accounts.chosen_names().join(", ")))?;
+        let ended = until_ended(show(feed, &self.accounts)).await?;
+        match ended {
+            Ok(Ok(())) | Err(Ended::Interrupted) => {
+                // Below the ^C that the terminal shows.
+                say("")
+            }
+            Ok(Err(Failure::Closed)) => Err(Failure::Closed),
+            Ok(Err(failure)) => say(&failure.to_string()),
+            Err(Ended::End) => Ok(Step::Leave),
+        }
+    }
+}
+
+/// Prints a feed until it fails.
+async fn show(feed: &mut Feed, accounts: &Accounts) -> Result<(), Failure> {
+    loop {
+        match feed.next().await? {
+            News::Events(events) => {
+                for event in events {
+                    let event = feed::read(&event)?;
+                    output::line(&event.line(accounts.name_of(&event.account_id)))?;
+                }
+            }
+            News::Gone(why) => {
+                output::line(&format!("The server is away ({why}); trying again until it is back."))?;
+            }
+            News::Back => output::line("The server is back.")?,
+        }
+    }
+}
+
+fn say(text: &str) -> Result<Step, Failure> {
+    // An empty line too.
+    output::line(&format!("{text}\n"))?;
+    Ok(Step::Stay)
+}

@@ -1,0 +1,166 @@
+//! The accounts that there are, and those that are chosen.
+
+use serde::Deserialize;
+use shared::{account::ApiKey, api::MAX_LIMIT, api::Page};
+
+use crate::{
+    client::{Call, Client},
+    failure::Failure,
+    output,
+};
+
+/// What is known of the accounts.
+#[derive(Debug)]
+pub struct Accounts {
+    all: Vec<Account>,
+    /// Ids, in the order in which they were chosen.
+    chosen: Vec<String>,
+    sight: Sight,
+    own: Option<String>,
+}
+
+/// What the key may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    /// Nobody has asked yet.
+    Unknown,
+    /// Its own account alone.
+    Own,
+    /// All accounts.
+    All,
+}
+
+#[derive(Debug, Deserialize)]
+struct Account {
+    id: String,
+    name: String,
+    #[serde(default = "yes")]
+    is_active: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Accounts {
+    /// None yet.
+    pub fn new(client: &Client) -> Self {
+        let own = client.key().and_then(|key| key.reveal().parse::<ApiKey>().ok());
+        let own = own.map(|key| key.account.to_string());
+        Self { all: Vec::new(), chosen: Vec::new(), sight: Sight::Unknown, own }
+    }
+
+    /// Asks the server which there are. A key that isn't an operator's sees its own account, which is chosen then.
+    pub async fn load(&mut self, client: &Client) -> Result<(), Failure> {
+        let client = client.impatient();
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let call = Call::get(&["v1", "accounts"]).query("limit", Some(MAX_LIMIT)).query("cursor", cursor);
+            let page: Page<Account> = match client.send(&call).await {
+                Ok(answer) => answer.json()?,
+                Err(failure) if failure.status() == Some(403) => {
+                    self.see_own();
+                    return Ok(());
+                }
+                Err(failure) => return Err(failure),
+            };
+            all.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        self.all = all;
+        self.sight = Sight::All;
+        Ok(())
+    }
+
+    fn see_own(&mut self) {
+        let id = self.own.clone().unwrap_or_else(|| "own".into());
+        self.all = vec![Account { id: id.clone(), name: id.clone(), is_active: true }];
+        self.chosen = vec![id];
+        self.sight = Sight::Own;
+    }
+
+    /// Whether it is known which there are.
+    pub fn is_known(&self) -> bool {
+        self.sight != Sight::Unknown
+    }
+
+    /// Chooses the account that all of `names` is the name of, or each whose name or id is a word of it; returns words that are none's.
+    pub fn choose(&mut self, names: &str) -> Vec<String> {
+        let found = self.called(names);
+        let (words, mut unknown) = if found.is_empty() {
+            (names.split_whitespace().collect(), vec![])
+        } else {
+            (vec![names], vec![])
+        };
+        for word in words {
+            let ids = self.called(word);
+            if ids.is_empty() {
+                unknown.push(output::printable(word));
+            }
+            for id in ids {
+                if !self.chosen.contains(&id) {
+                    self.chosen.push(id);
+                }
+            }
+        }
+        unknown
+    }
+
+    /// The ids of all that are called so: names needn't be one account's alone.
+    fn called(&self, name: &str) -> Vec<String> {
+        let called = self.all.iter().filter(|account| account.id == name || account.name == name);
+        called.map(|account| account.id.clone()).collect()
+    }
+
+    /// Chooses none.
+    pub fn clear(&mut self) {
+        self.chosen.clear();
+    }
+
+    /// Whose events to ask for; empty for the key's own, none if nothing is chosen.
+    pub fn chosen_ids(&self) -> Option<Vec<String>> {
+        match self.sight {
+            Sight::Own => Some(Vec::new()),
+            _ if self.chosen.is_empty() => None,
+            _ => Some(self.chosen.clone()),
+        }
+    }
+
+    /// The names of those that are chosen.
+    pub fn chosen_names(&self) -> Vec<String> {
+        self.chosen.iter().map(|id| output::printable(self.name_of(id))).collect()
+    }
+
+    /// What an account is called.
+    pub fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
+        self.all.iter().find(|account| account.id == id).map_or(id, |account| &account.name)
+    }
+
+    /// All names.
+    pub fn names(&self) -> Vec<String> {
+        self.all.iter().map(|account| account.name.clone()).collect()
+    }
+
+    /// What may stand at the first prompt.
+    pub fn commands(&self, commands: &[&str]) -> Vec<String> {
+        let chosen = self.all.iter().map(|account| format!("accounts {}", account.name));
+        commands.iter().map(ToString::to_string).chain(chosen).collect()
+    }
+
+    /// All of them for people; those that are chosen have a mark.
+    pub fn list(&self) -> String {
+        if self.all.is_empty() {
+            return "There are no accounts.".into();
+        }
+        let line = |account: &Account| {
+            let mark = if self.chosen.contains(&account.id) { '*' } else { ' ' };
+            let asleep = if account.is_active { "" } else { " (not active)" };
+            format!("{mark} {}{asleep}", output::printable(&account.name))
+        };
+        self.all.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}

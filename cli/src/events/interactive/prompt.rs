@@ -1,0 +1,91 @@
+//! Prompts with editing, history, and completion of names.
+
+use rustyline::{
+    Config, Context, Editor, Helper,
+    completion::{Completer, Pair},
+    config::CompletionType,
+    error::ReadlineError,
+    highlight::Highlighter,
+    hint::Hinter,
+    history::MemHistory,
+    validate::Validator,
+};
+
+use crate::failure::Failure;
+
+/// What came from a prompt.
+#[derive(Debug)]
+pub enum Line {
+    /// A line.
+    Text(String),
+    /// Ctrl-C.
+    Interrupted,
+    /// The input's end: Ctrl-D, or nobody there any more.
+    End,
+}
+
+/// A prompt on the terminal; where there is none, lines are read from standard input as they are.
+pub struct Prompt(Editor<Names, MemHistory>);
+
+impl Prompt {
+    /// A prompt that completes nothing yet.
+    pub fn new() -> Result<Self, Failure> {
+        let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+        let mut editor = Editor::with_history(config, MemHistory::new()).map_err(failed)?;
+        editor.set_helper(Some(Names::default()));
+        Ok(Self(editor))
+    }
+
+    /// From now on, completes these.
+    pub fn complete_with(&mut self, names: Vec<String>) {
+        if let Some(helper) = self.0.helper_mut() {
+            helper.0 = names;
+        }
+    }
+
+    /// Reads a line.
+    pub fn read(&mut self, prompt: &str) -> Result<Line, Failure> {
+        match self.0.readline(prompt) {
+            Ok(line) => Ok(Line::Text(line)),
+            Err(ReadlineError::Interrupted) => Ok(Line::Interrupted),
+            Err(ReadlineError::Eof) => Ok(Line::End),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+fn failed(error: ReadlineError) -> Failure {
+    Failure::Local(format!("The terminal can't be used: {error}"))
+}
+
+/// What may be typed.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl Completer for Names {
+    type Candidate = Pair;
+
+    /// Completes the whole line where that begins a name, else its last word.
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let typed = &line[..position];
+        let last_word = typed.rfind(char::is_whitespace).map_or(0, |space| space + 1);
+        let begun = |from: usize| -> Vec<Pair> {
+            let names = self.0.iter().filter(|name| name.starts_with(&typed[from..]));
+            names.map(|name| Pair { display: name.clone(), replacement: format!("{name} ") }).collect()
+        };
+        let whole = begun(0);
+        Ok(if whole.is_empty() { (last_word, begun(last_word)) } else { (0, whole) })
+    }
+}
+
+impl Hinter for Names {
+    type Hint = String;
+}
+impl Highlighter for Names {}
+impl Validator for Names {}
+impl Helper for Names {}

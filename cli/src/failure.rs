@@ -1,0 +1,241 @@
+//! What can go wrong, and the exit code that says so.
+
+use std::{fmt, io, time::Duration};
+
+use reqwest::StatusCode;
+use shared::{api::ProblemBody, job::Status};
+
+/// The exit codes, as `--help` and the man page show them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done; with --wait, the job is completed
+  1    something on this machine: a file, the profiles, the terminal
+  2    the command line is wrong
+  3    the server refused what it was sent (400, 413, 415, 422)
+  4    the key is missing, unknown or not allowed to (401, 403)
+  5    there is no such thing (404)
+  6    the thing's state doesn't allow it (409)
+  7    too many requests, or a quota is used up (429)
+  8    the server failed (5xx), also when asked again
+  9    the server can't be reached
+  10   the job failed
+  11   the job was cancelled
+  12   the job isn't over within --timeout; it goes on
+  130  ended by Ctrl-C";
+
+/// Why a command ended without success.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Something on this machine.
+    #[error("{0}")]
+    Local(String),
+    /// The command line can't be followed.
+    #[error("{0}")]
+    Usage(String),
+    /// The server's answer says no.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// There was no answer.
+    #[error("{url} can't be reached: {why}")]
+    Unreachable {
+        /// The server's address.
+        url: String,
+        /// What happened, in words.
+        why: String,
+    },
+    /// A job that was waited for ended otherwise than completed.
+    #[error("{message}")]
+    Ended {
+        /// How.
+        status: Status,
+        /// That, in words.
+        message: String,
+    },
+    /// A job that was waited for isn't over yet.
+    #[error("{0}")]
+    TimedOut(String),
+    /// Ctrl-C.
+    #[error("{0}")]
+    Interrupted(String),
+    /// Nobody reads our output any more, as after `| head`.
+    #[error("the output was closed")]
+    Closed,
+}
+
+impl Failure {
+    /// The process's exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Local(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Refused(refusal) => refusal.exit_code(),
+            Self::Unreachable { .. } => 9,
+            Self::Ended { status: Status::Cancelled, .. } => 11,
+            Self::Ended { .. } => 10,
+            Self::TimedOut(_) => 12,
+            Self::Interrupted(_) => 130,
+            // 128 and SIGPIPE, as a shell would say it.
+            Self::Closed => 141,
+        }
+    }
+
+    /// The same failure, for its exit code, in other words.
+    #[must_use]
+    pub fn briefly(self, message: String) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(Box::new(Refusal { message, ..*refusal })),
+            Self::Local(_) => Self::Local(message),
+            Self::Usage(_) => Self::Usage(message),
+            other => other,
+        }
+    }
+
+    /// Whether the server, or the way to it, is down: the same request may work later.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused(refusal) => {
+                refusal.status.is_server_error() || refusal.status == StatusCode::TOO_MANY_REQUESTS
+            }
+            _ => false,
+        }
+    }
+
+    /// The HTTP status, if the server answered with one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.status.as_u16()),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Local(error.to_string()) }
+    }
+}
+
+/// An answer that says no.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// When to ask again, if the server said so.
+    pub retry_after: Option<Duration>,
+    /// What is wrong, in words.
+    pub message: String,
+}
+
+impl Refusal {
+    /// Reads an answer that isn't a success. `call` is what was asked, such as `GET /v1/jobs`; `is_collection`, whether it names no single thing, so
+    /// that a 404 means that the server has no such route.
+    #[must_use]
+    pub fn read(
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        body: &str,
+        call: &str,
+        is_collection: bool,
+    ) -> Self {
+        let problem = serde_json::from_str::<ProblemBody>(body).ok();
+        let message = match problem {
+            _ if status == StatusCode::NOT_FOUND && (is_collection || problem.is_none()) => {
+                format!(
+                    "The server doesn't know this call ({call}). Is the address right, and the server as new as this client?"
+                )
+            }
+            Some(problem) => say(&problem),
+            None => {
+                let said: String = body.chars().filter(|c| !c.is_control()).take(200).collect();
+                format!("{call} was answered with {status}, and not in Tollgate's words: {said}")
+            }
+        };
+        Self { status, retry_after, message }
+    }
+
+    /// One that was put in words already; `status` is an error's.
+    #[must_use]
+    pub fn of(status: u16, message: String) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        Self { status, retry_after: None, message }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self.status.as_u16() {
+            401 | 403 => 4,
+            404 => 5,
+            409 => 6,
+            429 => 7,
+            400..=499 => 3,
+            _ => 8,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// A problem in lines: what, then every rule that is broken, then where to look further.
+pub fn say(problem: &ProblemBody) -> String {
+    let slug = problem.r#type.rsplit(':').next().unwrap_or_default();
+    let mut lines = vec![format!("{}: {}", problem.title, problem.detail)];
+    lines.extend(problem.errors.iter().flatten().map(|error| {
+        let pointer = if error.pointer.is_empty() { "the whole" } else { &error.pointer };
+        format!("  {pointer}: {}", error.detail)
+    }));
+    lines.push(format!("  ({} {slug}, request {})", problem.status, problem.request_id));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, slug: &str, is_collection: bool) -> Refusal {
+        let body = format!(
+            r#"{{"type": "urn:tollgate:problem:{slug}", "title": "T", "status": {status}, "detail": "D.", "request_id": "r"}}"#
+        );
+        Refusal::read(StatusCode::from_u16(status).unwrap(), None, &body, "GET /v1/x", is_collection)
+    }
+
+    #[test]
+    fn a_list_that_is_not_there_is_a_call_that_the_server_does_not_know() {
+        assert_eq!(refusal(404, "not-found", false).message, "T: D.\n  (404 not-found, request r)");
+        assert!(refusal(404, "not-found", true).message.contains("doesn't know this call (GET /v1/x)"));
+    }
+
+    #[test]
+    fn each_status_has_its_code() {
+        let codes = [
+            (400, 3),
+            (401, 4),
+            (403, 4),
+            (404, 5),
+            (409, 6),
+            (413, 3),
+            (422, 3),
+            (429, 7),
+            (500, 8),
+            (503, 8),
+        ];
+        for (status, code) in codes {
+            assert_eq!(Failure::Refused(Box::new(refusal(status, "x", false))).exit_code(), code, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_tollgates_is_quoted_without_its_control_characters() {
+        let html = Refusal::read(StatusCode::BAD_GATEWAY, None, "<h1>\u{1b}[2J Bad</h1>", "GET /v1/x", true);
+        assert_eq!(
+            html.message,
+            "GET /v1/x was answered with 502 Bad Gateway, and not in Tollgate's words: <h1>[2J Bad</h1>"
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! Handing in many jobs.
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use shared::api::ProblemBody;
+use uuid::Uuid;
+
+use super::{submit::say_how_to_repeat, wait::Seen};
+use crate::{
+    client::{Call, Client},
+    failure::{self, Failure, Refusal},
+    output::{self, Format},
+};
+
+/// How many jobs a request may hold.
+const MOST: usize = 100;
+/// How large a request is made; the API takes 256 KiB.
+const MOST_BYTES: usize = 250 * 1024;
+
+/// The jobs to hand in.
+#[derive(Debug, Args)]
+pub struct Batch {
+    /// The jobs as the API takes them, {"kind": …, "payload": …}: one a line, or an array of them. - is standard input.
+    file: String,
+    /// What makes a repeat of this command with the same file safe for 24 hours.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+/// What became of one job.
+#[derive(Deserialize)]
+struct Outcome {
+    status: u16,
+    job: Option<Seen>,
+    problem: Option<ProblemBody>,
+}
+
+impl Batch {
+    /// Hands them in, a hundred at a time, and prints a line for each, in the order given. Fails if one was refused.
+    pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
+        let jobs = jobs(&output::read(&self.file)?)?;
+        let key = self.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());
+        let mut refused = Vec::new();
+        let mut number = 0;
+        for (chunk, jobs) in chunks(&jobs).into_iter().enumerate() {
+            let call = Call::post(&["v1", "jobs", "batch"])
+                .header("idempotency-key", Some(format!("{key}-{chunk}")))
+                .body(&json!({"jobs": jobs}))?;
+            let items: Value =
+                client.send(&call).await.inspect_err(|failure| say_how_to_repeat(failure, &key))?.json()?;
+            for item in items["items"].as_array().into_iter().flatten() {
+                number += 1;
+                let outcome: Outcome = serde_json::from_value(item.clone())
+                    .map_err(|error| Failure::Local(error.to_string()))?;
+                let line = if format == Format::Json { item.to_string() } else { in_words(number, &outcome) };
+                output::line(&line)?;
+                refused.extend((outcome.status >= 400).then_some(outcome.status));
+            }
+        }
+        let Some(status) = refused.iter().max() else { return Ok(()) };
+        let message = format!("{} of {number} jobs were not accepted.", refused.len());
+        Err(Failure::Refused(Box::new(Refusal::of(*status, message))))
+    }
+}
+
+fn in_words(number: usize, outcome: &Outcome) -> String {
+    match (&outcome.job, &outcome.problem) {
+        (Some(job), _) => format!("{number}\taccepted\t{}", job.id),
+        (None, Some(problem)) => format!("{number}\trefused\t{}", output::printable(&failure::say(problem))),
+        (None, None) => format!("{number}\t{}", outcome.status),
+    }
+}
+
+/// Reads an array, or one job a line; each stays as it was written.
+fn jobs(text: &str) -> Result<Vec<Box<RawValue>>, Failure> {
+    let unreadable = |error: serde_json::Error| Failure::Usage(format!("The jobs aren't JSON: {error}"));
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).map_err(unreadable);
+    }
+    serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>().map_err(unreadable)
+}
+
+/// As few requests as will hold them.
+fn chunks(jobs: &[Box<RawValue>]) -> Vec<Vec<&RawValue>> {
+    let mut chunks: Vec<Vec<&RawValue>> = Vec::new();
+    let mut bytes = 0;
+    for job in jobs.iter().map(AsRef::as_ref) {
+        let size = job.get().len() + 1;
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < MOST && bytes + size <= MOST_BYTES => {
+                bytes += size;
+                chunk.push(job);
+            }
+            _ => {
+                bytes = size;
+                chunks.push(vec![job]);
+            }
+        }
+    }
+    chunks
+}

@@ -1,0 +1,178 @@
+//! Waiting for a job: long polls, a line that shows where it stands, and an exit code for each outcome.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use shared::job::Status;
+
+use super::Job;
+use crate::{
+    client::{Answer, Client},
+    failure::Failure,
+    output::{self, Format},
+};
+
+/// The longest that the API holds an answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// Between two looks at a server that doesn't hold its answers.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Patience {
+    /// How long to wait, such as 90s or 15m; the job goes on all the same. Without it, as long as it takes.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+impl Patience {
+    /// Whether it ends before the job may.
+    pub const fn has_end(self) -> bool {
+        self.timeout.is_some()
+    }
+}
+
+/// What is looked at of a job; what a newer server adds doesn't matter.
+#[derive(Debug, Deserialize)]
+pub struct Seen {
+    pub id: String,
+    status: Status,
+    attempts: u32,
+    max_attempts: u32,
+    result: Option<Box<RawValue>>,
+    error: Option<SeenError>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SeenError {
+    code: String,
+    message: String,
+}
+
+/// Reads a duration, such as `90s`, `15m` or `1h 30m`; a bare number is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let read: Option<SignedDuration> = text.parse().ok();
+    let read = read.and_then(|read| Duration::try_from(read).ok());
+    // jiff leaves days to calendars; here one is 24 hours.
+    let days = || {
+        text.strip_suffix('d')?.parse().ok().map(|days: u32| Duration::from_secs(u64::from(days) * 86_400))
+    };
+    read.or_else(days).ok_or_else(|| "a duration is such as 90s, 15m, 2h or 1d".into())
+}
+
+/// Waits for a job's outcome. Prints the result of one that completed, as JSON all of the job whatever became of it.
+pub async fn wait(client: &Client, job: &Job, patience: Patience, format: Format) -> Result<(), Failure> {
+    let progress = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
+        progress.set_style(style);
+    }
+    progress.set_message(job.id.clone());
+    progress.enable_steady_tick(Duration::from_millis(100));
+    let waited = tokio::select! {
+        waited = until_over(client, job, patience.timeout, |seen, _| { progress.set_message(stand(seen)); Ok(()) }) => waited,
+        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted(goes_on(job, "It goes on all the same"))),
+    };
+    progress.finish_and_clear();
+    let (seen, answer) = waited?;
+    if format == Format::Json {
+        output::line(&answer.body)?;
+    } else if seen.status == Status::Completed {
+        output::line(seen.result.as_deref().map_or("null", RawValue::get))?;
+    }
+    outcome(&seen)
+}
+
+/// Prints a job at each change, until it is over.
+pub async fn follow(client: &Client, job: &Job, format: Format) -> Result<(), Failure> {
+    let show =
+        |_: &Seen, answer: &Answer| output::line(&format!("{}\n", output::item(format, &answer.body)?));
+    until_over(client, job, None, show).await.map(drop)
+}
+
+/// Follows a job to its end, or for so long; each state is shown once.
+async fn until_over(
+    client: &Client,
+    job: &Job,
+    timeout: Option<Duration>,
+    show: impl Fn(&Seen, &Answer) -> Result<(), Failure>,
+) -> Result<(Seen, Answer), Failure> {
+    let start = Instant::now();
+    let mut known: Option<String> = None;
+    loop {
+        let left = timeout.map_or(LONGEST_WAIT, |timeout| timeout.saturating_sub(start.elapsed()));
+        // A first look doesn't wait, so that there is something to show.
+        let wait = known.as_ref().map(|_| format!("wait={}", left.min(LONGEST_WAIT).as_secs().max(1)));
+        let call = job.get().header("if-none-match", known.as_ref()).header("prefer", wait);
+        let asked = Instant::now();
+        let answer = client.send(&call).await?;
+        if answer.status != 304 {
+            let seen: Seen = answer.json()?;
+            show(&seen, &answer)?;
+            if seen.status.is_terminal() {
+                return Ok((seen, answer));
+            }
+            known = answer.header("etag").map(str::to_owned);
+        } else if asked.elapsed() < PAUSE {
+            tokio::time::sleep(PAUSE.min(left)).await;
+        }
+        if known.is_none() {
+            tokio::time::sleep(answer.retry_after().unwrap_or(PAUSE).min(left)).await;
+        }
+        if timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
+            return Err(Failure::TimedOut(goes_on(job, "It isn't over yet, and goes on")));
+        }
+    }
+}
+
+fn goes_on(job: &Job, how: &str) -> String {
+    format!("{how}: `tollgate jobs wait {}` waits for it.", job.id)
+}
+
+/// Where a job stands, in a line.
+fn stand(seen: &Seen) -> String {
+    let Seen { id, status, attempts, max_attempts, .. } = seen;
+    match seen.error.as_ref().filter(|_| *status == Status::Queued) {
+        Some(error) => format!(
+            "{id} {status} after attempt {attempts} of {max_attempts}: {}",
+            output::printable(&error.message)
+        ),
+        None if *attempts > 0 => format!("{id} {status}, attempt {attempts} of {max_attempts}"),
+        None => format!("{id} {status}"),
+    }
+}
+
+fn outcome(seen: &Seen) -> Result<(), Failure> {
+    let Seen { id, status, attempts, .. } = seen;
+    if *status == Status::Completed {
+        return Ok(());
+    }
+    let why = seen.error.as_ref().map_or_else(String::new, |error| {
+        format!(": {} ({})", output::printable(&error.message), output::printable(&error.code))
+    });
+    let times = if *attempts == 1 { "attempt" } else { "attempts" };
+    Err(Failure::Ended { status: *status, message: format!("{id} {status} after {attempts} {times}{why}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (text, seconds) in
+            [("90", 90), ("90s", 90), ("15m", 900), ("1h 30m", 5400), ("2d", 172_800), ("0s", 0)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "-5s", "soon", "m", "1x"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Keys: what accounts get in with. For operators.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use shared::account::Scope;
+
+use crate::{
+    client::{Call, Client},
+    failure::Failure,
+    list::Extent,
+    output::{self, Format},
+};
+
+const COLUMNS: [&str; 5] = ["id", "name", "scopes", "created_at", "expires_at"];
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a key; prints it, and nothing else, on standard output: it is never shown again
+    Create(Create),
+    /// List an account's keys, without their secrets
+    List {
+        /// The account's id, acc_….
+        account: String,
+        #[command(flatten)]
+        extent: Extent,
+    },
+    /// Make a key open nothing any more; it takes up to 30 seconds
+    Revoke {
+        /// The account's id, acc_….
+        account: String,
+        /// The key's id, key_….
+        id: String,
+    },
+}
+
+/// The key to make.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// The account's id, acc_….
+    account: String,
+    /// What it may be used for, separated by commas: jobs:read, jobs:write, events:read, events:write, usage:read, usage:write, metrics:read, admin.
+    #[arg(long, required = true, value_delimiter = ',')]
+    scopes: Vec<Scope>,
+    /// What to call it.
+    #[arg(long, default_value = "tollgate")]
+    name: String,
+    /// Until when it is good, such as 2027-01-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    expires_at: Option<String>,
+}
+
+impl Command {
+    /// Does it.
+    pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
+        match self {
+            Self::Create(create) => create.run(client, format).await,
+            Self::List { account, extent } => {
+                let call = || Call::get(&["v1", "accounts", &account, "keys"]);
+                extent.print(client, format, &COLUMNS, call).await
+            }
+            Self::Revoke { account, id } => {
+                client.send(&Call::delete(&["v1", "accounts", &account, "keys", &id])).await?;
+                output::line(&format!("{id}\trevoked"))
+            }
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
+        let scopes: Vec<_> = self.scopes.iter().map(|scope| scope.as_str()).collect();
+        let mut body = json!({"name": self.name, "scopes": scopes});
+        if let Some(until) = self.expires_at {
+            body["expires_at"] = until.into();
+        }
+        let answer =
+            client.send(&Call::post(&["v1", "accounts", &self.account, "keys"]).body(&body)?).await?;
+        if format == Format::Json {
+            return output::line(&answer.body);
+        }
+        let key: Value = answer.json()?;
+        let secret =
+            key["secret"].as_str().ok_or_else(|| Failure::Local("The answer has no key in it.".into()))?;
+        output::line(secret)?;
+        output::note(&format!(
+            "{} is its id. The key is not shown again.",
+            key["id"].as_str().unwrap_or("-")
+        ));
+        Ok(())
+    }
+}

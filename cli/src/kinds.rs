@@ -1,0 +1,42 @@
+//! Kinds: what jobs there can be.
+
+use clap::Subcommand;
+
+use crate::{
+    client::Client,
+    definitions::{Files, Named, Noun},
+    failure::Failure,
+    list::Extent,
+    output::Format,
+};
+
+const NOUN: Noun =
+    Noun { path: "kinds", columns: &["name", "target", "discipline", "disabled", "description"] };
+
+/// What to do with kinds.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Define kinds, new ones or others in the place of those with the same names
+    Apply(Files),
+    /// List kinds
+    List {
+        #[command(flatten)]
+        extent: Extent,
+    },
+    /// Show a kind
+    Show(Named),
+    /// Delete a kind
+    Delete(Named),
+}
+
+impl Command {
+    /// Does it.
+    pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
+        match self {
+            Self::Apply(files) => NOUN.apply(client, format, &files).await,
+            Self::List { extent } => NOUN.list(client, format, &extent, None).await,
+            Self::Show(named) => NOUN.show(client, format, &named).await,
+            Self::Delete(named) => NOUN.delete(client, &named).await,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Lists, page by page.
+
+use clap::Args;
+use serde_json::value::RawValue;
+use shared::api::{MAX_LIMIT, Page};
+
+use crate::{
+    client::{Call, Client},
+    failure::Failure,
+    output::{self, Format},
+};
+
+/// How much of a list is wanted.
+#[derive(Clone, Debug, Args)]
+pub struct Extent {
+    /// How many to list at most.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "all")]
+    limit: u32,
+    /// List all there are.
+    #[arg(long)]
+    all: bool,
+    /// Go on from here: the `next_cursor` of an earlier list.
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
+impl Extent {
+    /// Reads so much of a list; `call` makes the call without limit and cursor.
+    pub async fn read(
+        &self,
+        client: &Client,
+        call: impl Fn() -> Call,
+    ) -> Result<Page<Box<RawValue>>, Failure> {
+        let wanted = if self.all { usize::MAX } else { self.limit as usize };
+        let mut read = Page { items: Vec::new(), next_cursor: self.cursor.clone() };
+        loop {
+            let limit = (wanted - read.items.len()).min(MAX_LIMIT);
+            let call = call().query("limit", Some(limit)).query("cursor", read.next_cursor.take());
+            let page: Page<Box<RawValue>> = client.send(&call).await?.json()?;
+            read.items.extend(page.items);
+            read.next_cursor = page.next_cursor;
+            if read.next_cursor.is_none() || read.items.len() >= wanted {
+                return Ok(read);
+            }
+        }
+    }
+
+    /// Reads and prints it.
+    pub async fn print(
+        &self,
+        client: &Client,
+        format: Format,
+        columns: &[&str],
+        call: impl Fn() -> Call,
+    ) -> Result<(), Failure> {
+        let page = self.read(client, call).await?;
+        output::line(&output::list(format, &page, columns)?)?;
+        if page.next_cursor.is_some() && format == Format::Table && output::is_watched() {
+            output::note("There are more: --all lists them.");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! What is printed: tables for people, JSON for programs.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Read, Write},
+};
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Value, value::RawValue};
+use shared::api::Page;
+
+use crate::failure::Failure;
+
+/// In which form things are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// The server's JSON: one document, or one a line where there is no end.
+    Json,
+}
+
+/// Prints a line on standard output, at once.
+pub fn line(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", text.trim_end_matches('\n'))?;
+    Ok(out.flush()?)
+}
+
+/// Says something beside the output, to whoever watches.
+pub fn note(text: &str) {
+    // There is nobody left to tell if this fails.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// One thing with all of its fields, also those that this client doesn't know.
+pub fn item(format: Format, body: &str) -> Result<String, Failure> {
+    if format == Format::Json {
+        return Ok(body.to_owned());
+    }
+    let Value::Object(fields) = parse(body)? else { return Ok(body.to_owned()) };
+    let mut table = plain();
+    for (name, value) in &fields {
+        table.add_row([name.clone(), cell(value)]);
+    }
+    Ok(drawn(table))
+}
+
+/// A page of a list: these fields of each thing, or all of it as JSON.
+pub fn list(format: Format, page: &Page<Box<RawValue>>, columns: &[&str]) -> Result<String, Failure> {
+    if format == Format::Json {
+        return serde_json::to_string(page).map_err(|error| Failure::Local(error.to_string()));
+    }
+    let mut table = plain();
+    table.set_header(columns.iter().map(|column| column.replace('_', " ").to_uppercase()));
+    for item in &page.items {
+        let item = parse(item.get())?;
+        table.add_row(columns.iter().map(|column| cell(&item[*column])));
+    }
+    Ok(drawn(table))
+}
+
+/// A list that comes whole, with all it has.
+pub fn whole_list(format: Format, body: &str, columns: &[&str]) -> Result<String, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Whole {
+        items: Vec<Box<RawValue>>,
+    }
+    if format == Format::Json {
+        return Ok(body.to_owned());
+    }
+    let whole: Whole = serde_json::from_str(body).map_err(no_json)?;
+    list(format, &Page { items: whole.items, next_cursor: None }, columns)
+}
+
+/// A table without lines, as wide as the terminal.
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if let Some((_, width)) = console::Term::stdout().size_checked() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    table
+}
+
+fn drawn(mut table: Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(text) => printable(text),
+        other => printable(&other.to_string()),
+    }
+}
+
+/// A text without what would move a terminal's cursor or do worse: control characters are shown as escapes.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+fn parse(body: &str) -> Result<Value, Failure> {
+    serde_json::from_str(body).map_err(no_json)
+}
+
+/// An answer that can't be read.
+#[must_use]
+pub fn no_json(error: serde_json::Error) -> Failure {
+    Failure::Local(format!("The server's answer isn't what this client understands: {error}"))
+}
+
+/// A file's text; `-` is standard input.
+pub fn read(file: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    let done = if file == "-" {
+        io::stdin().read_to_string(&mut text).map(drop)
+    } else {
+        fs::read_to_string(file).map(|read| text = read)
+    };
+    done.map_err(|error| Failure::Local(format!("{file} can't be read: {error}")))?;
+    Ok(text)
+}
+
+/// Whether somebody watches what is said beside the output.
+#[must_use]
+pub fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}

@@ -1,0 +1,189 @@
+//! Profiles: addresses and keys of servers, in a file that only its owner can read.
+
+mod file;
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Read},
+};
+
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    client::{Call, Client},
+    failure::Failure,
+    output,
+};
+use file::{File, Profile};
+
+/// A key. It is never shown by accident.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The key itself, for the one header field that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Which server, and as whom.
+#[derive(Clone, Debug, Args)]
+pub struct Connection {
+    /// The server's address, if not $TOLLGATE_URL's or the profile's; the key is then $TOLLGATE_KEY's, or that of a profile with this address
+    #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
+    url: Option<String>,
+    /// The profile to use, whatever the environment says; without it, the environment counts, and then the profile in use
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Connection", conflicts_with = "url")]
+    profile: Option<String>,
+}
+
+impl Connection {
+    /// A client of the server that is meant: flags go before the environment, that before the profile in use.
+    ///
+    /// A profile's key is only ever sent to the profile's own address.
+    pub fn client(&self) -> Result<Client, Failure> {
+        if let Some(name) = &self.profile {
+            let profile = File::read()?.profile(name)?;
+            return Client::new(&profile.url, Some(profile.key));
+        }
+        let key = variable("TOLLGATE_KEY").map(Secret);
+        match (self.url.clone().or_else(|| variable("TOLLGATE_URL")), key) {
+            (Some(url), Some(key)) => Client::new(&url, Some(key)),
+            (Some(url), None) => {
+                let key = File::read()?.key_for(&url).ok_or_else(|| Failure::Usage(format!(
+                    "There is no key for {url}: set TOLLGATE_KEY, or keep one with `tollgate login --url {url}`."
+                )))?;
+                Client::new(&url, Some(key))
+            }
+            (None, key) => {
+                let profile = File::read()?.current()?;
+                Client::new(&profile.url, Some(key.unwrap_or(profile.key)))
+            }
+        }
+    }
+
+    /// A client for what needs no key.
+    pub fn keyless(&self) -> Result<Client, Failure> {
+        match self.url.clone().or_else(|| variable("TOLLGATE_URL")) {
+            Some(url) if self.profile.is_none() => Client::new(&url, None),
+            _ => self.client(),
+        }
+    }
+}
+
+/// A variable of the environment, if it is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What to do with profiles.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Keep an address and a key under a name. The key is asked for, or read from standard input
+    Add(Add),
+    /// List the profiles; keys are not shown
+    List,
+    /// Use a profile from now on
+    Use {
+        /// Its name.
+        name: String,
+    },
+    /// Forget a profile and its key
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What to keep.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// What to call it.
+    #[arg(default_value = "default")]
+    name: String,
+    /// Keep the key without asking the server whether it is good.
+    #[arg(long)]
+    no_check: bool,
+}
+
+impl Command {
+    /// Does it.
+    pub async fn run(self, connection: &Connection) -> Result<(), Failure> {
+        match self {
+            Self::Add(add) => add.run(connection, false).await,
+            Self::List => {
+                let file = File::read()?;
+                for (name, profile) in &file.profiles {
+                    let mark = if file.current.as_ref() == Some(name) { '*' } else { ' ' };
+                    output::line(&format!("{mark} {name}  {}", profile.url))?;
+                }
+                Ok(())
+            }
+            Self::Use { name } => File::change(|file| {
+                file.profile(&name)?;
+                file.current = Some(name);
+                Ok(())
+            }),
+            Self::Remove { name } => File::change(|file| {
+                file.profile(&name)?;
+                file.profiles.remove(&name);
+                file.current.take_if(|current| *current == name);
+                Ok(())
+            }),
+        }
+    }
+}
+
+impl Add {
+    /// Keeps the address and the key, and uses them from now on if `used`, or if they are the first.
+    pub async fn run(self, connection: &Connection, used: bool) -> Result<(), Failure> {
+        let url = connection.url.clone().or_else(|| variable("TOLLGATE_URL"));
+        let url = url.ok_or_else(|| Failure::Usage("Which server? Name its address with --url.".into()))?;
+        let url = url.trim_end_matches('/').to_owned();
+        let key = ask_for_key(&url)?;
+        let client = Client::new(&url, Some(key.clone()))?;
+        if client.is_exposed() {
+            output::note("This address is not encrypted (http): whoever is on the way can read the key.");
+        }
+        if !self.no_check {
+            // Any key reads kinds.
+            client.send(&Call::get(&["v1", "kinds"]).query("limit", Some(1))).await?;
+        }
+        File::change(|file| {
+            file.profiles.insert(self.name.clone(), Profile { url: url.clone(), key });
+            if used || file.current.is_none() {
+                file.current = Some(self.name.clone());
+            }
+            Ok(())
+        })?;
+        output::note(&format!("The profile {} holds the key for {url}.", self.name));
+        Ok(())
+    }
+}
+
+/// A key from whoever types it, unseen, or from standard input; never from the command line, which others can see.
+fn ask_for_key(url: &str) -> Result<Secret, Failure> {
+    let typed = if io::stdin().is_terminal() {
+        let terminal = console::Term::stderr();
+        terminal.write_str(&format!("Key for {url}: "))?;
+        terminal.read_secure_line()?
+    } else {
+        let mut piped = String::new();
+        io::stdin().read_to_string(&mut piped)?;
+        piped
+    };
+    let key = typed.trim();
+    if key.is_empty() || key.contains(char::is_whitespace) {
+        return Err(Failure::Usage("That is no key: one word is expected, tg_… or a token.".into()));
+    }
+    Ok(Secret(key.to_owned()))
+}

@@ -1,0 +1,123 @@
+//! The file that keeps the profiles.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::PathBuf,
+};
+
+use etcetera::BaseStrategy;
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+use crate::failure::Failure;
+
+/// The file's content.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct File {
+    /// Which profile is in use.
+    pub current: Option<String>,
+    /// All of them by name.
+    #[serde(default)]
+    pub profiles: BTreeMap<String, Profile>,
+}
+
+/// One server and one key for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Profile {
+    /// The server's address, without a slash at the end.
+    pub url: String,
+    /// The key.
+    pub key: Secret,
+}
+
+impl File {
+    /// Reads the file, unless others could read it too; it is empty where there is none.
+    pub fn read() -> Result<Self, Failure> {
+        let path = path()?;
+        let about = |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", path.display()));
+        let mode = match fs::metadata(&path) {
+            Ok(metadata) => metadata.permissions().mode(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(about(&error)),
+        };
+        if mode & 0o077 != 0 {
+            let path = path.display();
+            return Err(Failure::Local(format!(
+                "{path} holds keys, and others than you may use it (its mode is {:03o}). `chmod 600 {path}` mends that; \
+                 keys that others have seen should be revoked.",
+                mode & 0o777
+            )));
+        }
+        let text = fs::read_to_string(&path).map_err(|error| about(&error))?;
+        // The parser's own message quotes the line, which may hold a key.
+        toml::from_str(&text).map_err(|error| about(&error.message()))
+    }
+
+    /// Reads, changes and writes the file.
+    pub fn change(change: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
+        let mut file = Self::read()?;
+        change(&mut file)?;
+        file.write()
+    }
+
+    /// Replaces the file as a whole: whoever reads it meanwhile finds the old one or the new one.
+    fn write(&self) -> Result<(), Failure> {
+        let path = path()?;
+        let about = |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", path.display()));
+        let text = toml::to_string(self).map_err(|error| about(&error))?;
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| about(&error))?;
+        }
+        let new = path.with_extension(format!("{}.new", std::process::id()));
+        let mut out = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)
+            .map_err(|error| about(&error))?;
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all());
+        written.and_then(|()| fs::rename(&new, &path)).map_err(|error| {
+            let _ = fs::remove_file(&new);
+            about(&error)
+        })
+    }
+
+    /// The profile of this name.
+    pub fn profile(&self, name: &str) -> Result<Profile, Failure> {
+        self.profiles.get(name).cloned().ok_or_else(|| {
+            let known: Vec<_> = self.profiles.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Failure::Usage(format!("There is no profile {name}; there is: {known}."))
+        })
+    }
+
+    /// The profile in use.
+    pub fn current(&self) -> Result<Profile, Failure> {
+        let name = self.current.as_ref().ok_or_else(|| {
+            Failure::Usage(
+                "Which server, and as whom? `tollgate login --url URL` keeps an address and a key; or set TOLLGATE_URL and TOLLGATE_KEY."
+                    .into(),
+            )
+        })?;
+        self.profile(name)
+    }
+
+    /// The key for a server: the one in use if it is this server's, else any.
+    pub fn key_for(&self, url: &str) -> Option<Secret> {
+        let url = url.trim_end_matches('/');
+        let current = self.current.as_ref().and_then(|name| self.profiles.get(name));
+        current
+            .into_iter()
+            .chain(self.profiles.values())
+            .find(|profile| profile.url == url)
+            .map(|profile| profile.key.clone())
+    }
+}
+
+fn path() -> Result<PathBuf, Failure> {
+    let places = etcetera::choose_base_strategy().map_err(|error| Failure::Local(error.to_string()))?;
+    Ok(places.config_dir().join("tollgate").join("profiles.toml"))
+}

@@ -1,0 +1,52 @@
+//! Webhook secrets: what an account's targets and callbacks check signatures with.
+
+use clap::{Args, Subcommand};
+use shared::account::ApiKey;
+
+use crate::{
+    client::{Call, Client},
+    failure::Failure,
+    output::{self, Format},
+};
+
+const COLUMNS: [&str; 3] = ["secret", "created_at", "expires_at"];
+
+/// What to do with webhook secrets.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List an account's secrets; while there are two, both sign
+    List(Of),
+    /// Make a new secret; the old one lives on for 24 hours
+    Rotate(Of),
+}
+
+/// Whose secrets.
+#[derive(Debug, Args)]
+pub struct Of {
+    /// The account's id, acc_…, if not the key's own.
+    account: Option<String>,
+}
+
+impl Of {
+    fn account(self, client: &Client) -> Result<String, Failure> {
+        // A key names its account.
+        let own = || Some(client.key()?.reveal().parse::<ApiKey>().ok()?.account.to_string());
+        self.account.or_else(own).ok_or_else(|| Failure::Usage("Whose? Name the account.".into()))
+    }
+}
+
+impl Command {
+    /// Does it.
+    pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
+        match self {
+            Self::List(of) => {
+                let call = Call::get(&["v1", "accounts", &of.account(client)?, "webhook-secrets"]);
+                output::line(&output::whole_list(format, &client.send(&call).await?.body, &COLUMNS)?)
+            }
+            Self::Rotate(of) => {
+                let call = Call::post(&["v1", "accounts", &of.account(client)?, "webhook-secrets"]);
+                output::line(&output::item(format, &client.send(&call).await?.body)?)
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What a shell and `man` know of the command: generated from the command line itself.
+
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::{command::Arguments, failure::Failure, output};
+
+/// Prints what makes a shell complete the command.
+pub fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "tollgate", &mut script);
+    output::line(&String::from_utf8_lossy(&script))
+}
+
+/// Prints the command's man page, or writes it and those of all its commands into a folder.
+pub fn man(folder: Option<&Path>) -> Result<(), Failure> {
+    let command = Arguments::command();
+    if let Some(folder) = folder {
+        return Ok(clap_mangen::generate_to(command, folder)?);
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    output::line(&String::from_utf8_lossy(&page))
+}

@@ -1,0 +1,111 @@
+//! A chart of usage for the terminal: a line of blocks for each series.
+
+use std::collections::BTreeMap;
+
+use super::Point;
+use crate::output::printable;
+
+/// How wide a chart is at most.
+const WIDTH: usize = 60;
+const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Where nothing was reported, which isn't nothing.
+const UNKNOWN: char = '·';
+
+/// Draws each series: its name, its blocks, and what they come to. Each series has a scale of its own.
+pub fn draw(points: &[Point]) -> String {
+    let mut series: BTreeMap<[&str; 3], Vec<&Point>> = BTreeMap::new();
+    for point in points {
+        series.entry([&point.service, &point.route, &point.direction]).or_default().push(point);
+    }
+    if series.is_empty() {
+        return "No usage was reported.".into();
+    }
+    let drawn: Vec<_> = series.into_iter().map(|(name, points)| one(&name.join(" "), &points)).collect();
+    drawn.join("\n\n")
+}
+
+fn one(name: &str, points: &[&Point]) -> String {
+    let each = points.len().div_ceil(WIDTH);
+    let columns: Vec<Option<f64>> = points.chunks(each).map(sum).collect();
+    let most = columns.iter().flatten().copied().fold(0.0, f64::max);
+    let blocks: String = columns.iter().map(|bytes| block(*bytes, most)).collect();
+    let total = sum(points).map_or_else(|| "unknown".to_owned(), bytes);
+    let (first, last) = (points.first().map_or("", |p| &p.time), points.last().map_or("", |p| &p.time));
+    format!(
+        "{}\n  {blocks}\n  {} … {}; {total} in all, {} in the highest column",
+        printable(name),
+        printable(first),
+        printable(last),
+        bytes(most)
+    )
+}
+
+/// What is known of the sum; nothing, if of none anything is known.
+fn sum(points: &[&Point]) -> Option<f64> {
+    points.iter().filter_map(|point| point.bandwidth_used).reduce(|a, b| a + b)
+}
+
+fn block(bytes: Option<f64>, most: f64) -> char {
+    let Some(bytes) = bytes else { return UNKNOWN };
+    if bytes <= 0.0 || most <= 0.0 {
+        return '_';
+    }
+    // The smallest that is something gets the first block, the largest the last.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 8")]
+    let height = (bytes / most * 8.0).ceil() as usize;
+    BLOCKS[height.clamp(1, 8) - 1]
+}
+
+/// A number of bytes in the largest unit that it has one of.
+fn bytes(bytes: f64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let mut value = bytes;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{value} B") } else { format!("{value:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(minute: usize, route: &str, bytes: Option<f64>) -> Point {
+        Point {
+            time: format!("2026-11-20T16:{minute:02}:00.000Z"),
+            direction: "egress".into(),
+            service: "shop".into(),
+            route: route.into(),
+            bandwidth_used: bytes,
+        }
+    }
+
+    #[test]
+    fn nothing_zero_and_something_look_different() {
+        let bytes = [None, Some(0.0), Some(1.0), Some(500.0), Some(1000.0)];
+        let mut points: Vec<_> =
+            bytes.iter().enumerate().map(|(n, bytes)| point(n, "/cart", *bytes)).collect();
+        points.push(point(0, "/away", None));
+        insta::assert_snapshot!(draw(&points), @"
+        shop /away egress
+          ·
+          2026-11-20T16:00:00.000Z … 2026-11-20T16:00:00.000Z; unknown in all, 0 B in the highest column
+
+        shop /cart egress
+          ·_▁▄█
+          2026-11-20T16:00:00.000Z … 2026-11-20T16:04:00.000Z; 1.5 kB in all, 1.0 kB in the highest column
+        ");
+    }
+
+    #[test]
+    fn many_points_share_columns() {
+        let points: Vec<_> = (0..1500).map(|n| point(n % 60, "/", Some(2.0))).collect();
+        let drawn = draw(&points);
+        let blocks = drawn.lines().nth(1).unwrap().trim();
+        assert_eq!(blocks.chars().count(), WIDTH);
+        assert!(blocks.chars().all(|block| block == '█'));
+        assert!(drawn.contains("3.0 kB in all"), "{drawn}");
+    }
+}

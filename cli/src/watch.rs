@@ -1,0 +1,47 @@
+//! Looking again and again.
+
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
+
+use crate::{
+    failure::Failure,
+    output::{self, is_watched},
+};
+
+/// How long after one look the next one follows.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Prints what `look` sees whenever that differs from what was printed, until Ctrl-C: in place on a terminal, else below. An outage is
+/// told of once, and sat out.
+pub async fn watch(look: impl AsyncFn() -> Result<String, Failure>) -> Result<(), Failure> {
+    let mut shown = None;
+    let mut is_down = false;
+    loop {
+        match look().await {
+            Ok(seen) => {
+                if is_down {
+                    output::note("The server is back.");
+                }
+                is_down = false;
+                if shown.as_ref() != Some(&seen) {
+                    let terminal = console::Term::stdout();
+                    if io::stdout().is_terminal() && is_watched() {
+                        terminal.clear_screen()?;
+                    }
+                    output::line(&seen)?;
+                    shown = Some(seen);
+                }
+            }
+            Err(failure) if failure.is_outage() => {
+                if !is_down {
+                    output::note(&format!("{failure}\nTrying again until it is back …"));
+                }
+                is_down = true;
+            }
+            Err(failure) => return Err(failure),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

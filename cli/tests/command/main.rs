@@ -1,0 +1,14 @@
+//! The `tollgate` command as people and scripts use it: the program itself, against servers behind sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where its world breaks")]
+
+mod errors;
+mod events;
+mod help;
+mod home;
+mod interactive;
+mod jobs;
+mod kinds;
+mod profiles;
+mod publisher;
+mod server;
