@@ -30,6 +30,8 @@ prefixes! {
     AccountId = AccountPrefix("acc"),
     /// An API key's id: `key_…`. It is no secret.
     KeyId = KeyPrefix("key"),
+    /// An event's id: `evt_…`.
+    EventId = EventPrefix("evt"),
 }
 
 /// Ten random bytes, from which an id takes the part that isn't time.

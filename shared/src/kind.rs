@@ -44,6 +44,10 @@ pub struct KindSpec {
     #[serde(default = "KindSpec::default_retention")]
     #[schema(minimum = 60, maximum = 2_592_000, default = 86400)]
     pub retention_seconds: u32,
+    /// Whether the end of each job is published as an event of its account: `job.completed`, `job.failed` or `job.cancelled`.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub events: bool,
     /// How long the target may take for one attempt, in seconds. The stack has a limit of its own, its parameter `WorkerTiming`.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 885)]

@@ -1,7 +1,8 @@
 //! Tollgate's models, in two rings.
 //!
 //! The **domain** is pure: no I/O, no clock and no randomness of its own (both are parameters).
-//! [`id`], [`time`], [`name`], [`schema`], [`job`], [`account`], [`kind`], [`records`], [`schedule`].
+//! [`id`], [`time`], [`name`], [`schema`], [`job`], [`account`], [`kind`], [`records`], [`schedule`],
+//! [`event`].
 //!
 //! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
 //! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler).
@@ -9,6 +10,7 @@
 //! The domain never imports the outer ring; `tests/invariants` holds that.
 
 pub mod account;
+pub mod event;
 pub mod id;
 pub mod job;
 mod json;

@@ -7,6 +7,7 @@ mod accounts;
 mod control;
 mod crash;
 mod dropin;
+mod events;
 mod jobs;
 mod order;
 mod records;

@@ -87,7 +87,8 @@ impl Stack {
         let accounts = AccountStore::new(Table::new(aws.dynamodb(), TABLE));
         let now = Time::from_millis(aws.clock().now_ms());
         let operator = make_key(&accounts, "operator", &[Scope::Admin], now).await;
-        let tenant = make_key(&accounts, "tenant", &[Scope::JobsRead, Scope::JobsWrite], now).await;
+        let scopes = [Scope::JobsRead, Scope::JobsWrite, Scope::EventsRead, Scope::EventsWrite];
+        let tenant = make_key(&accounts, "tenant", &scopes, now).await;
         let stack = Self { aws, timing, operator, tenant, lines: Arc::default(), options };
         stack.define("echo", json!({"schema": {}, "target": {"type": "echo"}})).await;
         stack.aws.reset_ledger();
@@ -102,6 +103,11 @@ impl Stack {
     /// A client with the tenant's key, of all functions in fresh processes.
     pub fn tenant(&self) -> Client {
         self.client(&self.tenant.reveal())
+    }
+
+    /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
+    pub fn tenant_on_a_clock(&self, ahead_ms: i64) -> Client {
+        Client::new(self.service_on_a_clock(ahead_ms), &self.tenant.reveal())
     }
 
     /// The tenant's account.
@@ -137,6 +143,12 @@ impl Stack {
 
     /// Both HTTP functions in fresh processes, behind routes as the template has them.
     pub fn service(&self) -> Service {
+        self.service_on_a_clock(0)
+    }
+
+    fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
+        let clock = self.aws.clock().skewed(ahead_ms);
+        let clock = Clock::new(move || Time::from_millis(clock.now_ms()));
         let submit = SubmitConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
@@ -146,8 +158,8 @@ impl Stack {
         };
         let poll = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
         Service {
-            submit: submit::router(submit::App::new(self.clients(), submit, self.clock(), self.metrics())),
-            poll: poll::router(poll::App::new(self.clients(), poll, self.clock(), self.metrics())),
+            submit: submit::router(submit::App::new(self.clients(), submit, clock.clone(), self.metrics())),
+            poll: poll::router(poll::App::new(self.clients(), poll, clock, self.metrics())),
         }
     }
 

@@ -7,6 +7,52 @@ use sim::Stack;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// Lets a function that accepted something tell how much, as it does once a second, which isn't a cost of one job or event.
+async fn without_rate(stack: &Stack) {
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    stack.aws.reset_ledger();
+}
+
+/// A small event is one write, one read of what is new.
+#[tokio::test(start_paused = true)]
+async fn an_event() {
+    let stack = Stack::new().await;
+    let (tenant, account) = (stack.tenant(), stack.tenant_account());
+    let path = format!("/v1/accounts/{account}/events");
+    let publish = async |client: &sim::Client| {
+        let body = json!({"data": {"id": 7, "reason": "asked for it", "note": "x".repeat(100)}});
+        assert_eq!(client.send(http::Method::POST, &path, Some(body)).await.status, 202);
+    };
+    publish(&tenant).await;
+    let first = tenant.get("/v1/events").await;
+    without_rate(&stack).await;
+    publish(&tenant).await;
+    insta::assert_snapshot!("event", stack.aws.reset_ledger());
+    publish(&tenant.with("idempotency-key", "k")).await;
+    insta::assert_snapshot!("event_idempotent", stack.aws.reset_ledger());
+    without_rate(&stack).await;
+    let after = first.body["next_cursor"].as_str().unwrap();
+    assert_eq!(
+        tenant.get(&format!("/v1/events?after={after}")).await.body["items"].as_array().unwrap().len(),
+        3
+    );
+    insta::assert_snapshot!("events_page", stack.aws.reset_ledger());
+}
+
+/// A job whose kind tells its end: one write more, a message, and a look whether the event is there.
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_ten_that_is_told() {
+    let stack = Stack::new().await;
+    stack.define("told", json!({"schema": {}, "target": {"type": "echo"}, "events": true})).await;
+    let tenant = stack.tenant();
+    for n in 0..10 {
+        tenant.submit("told", json!(n)).await;
+    }
+    without_rate(&stack).await;
+    stack.work(MINUTE).await;
+    insta::assert_snapshot!("batch_of_ten_told", stack.aws.reset_ledger());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_plain_job() {
     let stack = Stack::new().await;
@@ -20,7 +66,7 @@ async fn a_plain_job() {
     insta::assert_snapshot!("submit", stack.aws.reset_ledger());
     tenant.job(accepted.id()).await;
     insta::assert_snapshot!("poll_young", stack.aws.reset_ledger());
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    without_rate(&stack).await;
     tenant.job(accepted.id()).await;
     insta::assert_snapshot!("poll", stack.aws.reset_ledger());
     tenant.with("idempotency-key", "k").submit("echo", payload).await;
@@ -34,7 +80,7 @@ async fn a_batch_of_ten() {
     for n in 0..10 {
         tenant.submit("echo", json!({"id": n, "note": "x".repeat(150)})).await;
     }
-    stack.aws.reset_ledger();
+    without_rate(&stack).await;
     stack.work(MINUTE).await;
     insta::assert_snapshot!("batch_of_ten", stack.aws.reset_ledger());
 }
@@ -53,7 +99,7 @@ async fn a_batch_of_ten_with_an_order() {
     for n in 1..10 {
         tenant.submit("pile", json!(n)).await;
     }
-    stack.aws.reset_ledger();
+    without_rate(&stack).await;
     stack.work(MINUTE).await;
     insta::assert_snapshot!("batch_of_ten_ordered", stack.aws.reset_ledger());
 }

@@ -9,6 +9,7 @@ mod caps;
 mod control;
 mod cost;
 mod dropin;
+mod events;
 mod http_target;
 mod idempotency;
 mod jobs;

@@ -3,6 +3,8 @@
 
 #[path = "suite/accounts.rs"]
 mod accounts;
+#[path = "suite/events.rs"]
+mod events;
 #[path = "suite/rows.rs"]
 mod rows;
 
@@ -23,6 +25,7 @@ use shared::{
 };
 
 pub use accounts::*;
+pub use events::*;
 pub use rows::*;
 
 /// Calls a macro with the name of every test.
@@ -51,6 +54,8 @@ macro_rules! for_each {
             kinds_are_versioned_and_listed,
             schedules_are_taken_back_to_what_they_were,
             paces_add_up,
+            events_are_read_on_in_order,
+            an_event_is_published_once,
             changes_are_applied_once_and_read_back,
             changes_are_applied_together_or_not_at_all,
             a_row_is_deleted_only_as_it_was_named,
@@ -395,7 +400,7 @@ pub async fn an_idempotency_key_is_used_once(table: Table) {
     assert_eq!(begin(account, &key, "x", first, t).await, Begun::First);
     assert_eq!(
         begin(account, &key, "x", second, t + MINUTE).await,
-        Begun::Repeated { job: first, since: t, accepted: 5 }
+        Begun::Repeated { id: first, since: t, accepted: 5 }
     );
     assert_eq!(begin(account, &key, "y", second, t + MINUTE).await, Begun::Other);
     assert_eq!(begin(account, &IdempotencyKey::of("b"), "x", second, t).await, Begun::First);

@@ -1,12 +1,14 @@
-//! Queries: jobs, kinds, rows, schedules and accounts as they stand. It may only read.
+//! Queries: jobs, events, kinds, rows, schedules and accounts as they stand. It may only read.
 
 mod accounts;
 mod attempts;
+mod events;
 mod heartbeat;
 mod job;
 mod jobs;
 mod keys;
 mod kinds;
+mod rate;
 mod rows;
 mod schedules;
 mod token;
@@ -17,7 +19,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use shared::{
-    aws::{AccountStore, Clients, JobStore, KindStore, PaceStore, RowStore, ScheduleStore, Table, prime},
+    aws::{
+        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, Rates, RowStore, ScheduleStore,
+        Table, prime,
+    },
     clock::Clock,
     config::PollConfig,
     gate::{Gate, Issuer, Uses},
@@ -35,6 +40,8 @@ pub struct App {
     issuer: Option<Arc<Issuer>>,
     kinds: KindStore,
     jobs: JobStore,
+    events: EventStore,
+    rates: Rates,
     paces: PaceStore,
     rows: RowStore,
     schedules: ScheduleStore,
@@ -47,11 +54,14 @@ impl App {
     #[must_use]
     pub fn new(clients: Clients, config: PollConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
+        let rates = Rates::new(table.clone(), clock.clone());
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
+            events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
+            rates,
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
             schedules: ScheduleStore::new(table),
@@ -73,6 +83,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(jobs::list))
         .routes(routes!(job::get))
         .routes(routes!(attempts::list))
+        .routes(routes!(events::list))
+        .routes(routes!(rate::get))
         .routes(routes!(rows::list))
         .routes(routes!(kinds::list))
         .routes(routes!(kinds::get))

@@ -249,6 +249,7 @@ impl Worker {
         }
         match &kind.spec.target {
             Target::Echo {} => Outcome::Complete(payload.0.clone()),
+            Target::Event {} => self.publish(held, payload, task.invocation).await,
             Target::Records {} => {
                 let marker_until = Timing::unfinished_expiry(held.since) + kind.spec.retention();
                 records::apply(&self.rows, job, payload, marker_until, task.invocation).await

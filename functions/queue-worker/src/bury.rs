@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use shared::{
-    aws::{self, CachedKind, Outgoing},
+    aws::{self, CachedKind, Outgoing, Place},
+    event::Content,
     job::{ErrorCode, Job, JobError, JobMessage, Lease, Message, Status},
     kind::{Discipline, KindSpec},
     time::Time,
@@ -79,8 +80,13 @@ impl Worker {
         let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
         tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, code = error.code.as_str(), "job given up");
         let me = token();
-        self.queue.announce(job, &me, None, now).await?;
-        let given_up = self.jobs.give_up(job, lease, &me, error, now + retention, now).await?;
-        Ok(if given_up { Report::given_up(job, now) } else { Report::back_at(now + AGAIN) })
+        let place = self.place(kind).await;
+        self.queue.announce(job, &me, place.as_ref().map(Place::id), None, now).await?;
+        let end = Content::of_end(job.id, &job.kind, Status::Failed, Some(&error));
+        if !self.jobs.give_up(job, lease, &me, error, now + retention, now).await? {
+            return Ok(Report::back_at(now + AGAIN));
+        }
+        self.events.tell(place, job.account, end).await;
+        Ok(Report::given_up(job, now))
     }
 }

@@ -10,6 +10,7 @@ mod bury;
 mod callback;
 mod crowd;
 mod errand;
+mod event;
 mod record;
 mod report;
 mod scheduled;
@@ -22,8 +23,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
     aws::{
-        AccountStore, Clients, JobQueue, JobStore, KindStore, PaceStore, RowStore, ScheduleStore, SlotStore,
-        Table, Visibility, prime,
+        AccountStore, Clients, EventStore, JobQueue, JobStore, KindStore, PaceStore, Rates, RowStore,
+        ScheduleStore, SlotStore, Table, Visibility, prime,
     },
     clock::Clock,
     config::WorkerConfig,
@@ -48,6 +49,8 @@ pub struct Worker {
     accounts: Arc<AccountStore>,
     kinds: KindStore,
     jobs: JobStore,
+    events: EventStore,
+    rates: Rates,
     paces: PaceStore,
     schedules: ScheduleStore,
     slots: SlotStore,
@@ -78,10 +81,13 @@ impl Worker {
     #[must_use]
     pub fn new(clients: Clients, config: WorkerConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
+        let rates = Rates::new(table.clone(), clock.clone());
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
+            events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
+            rates,
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
@@ -165,7 +171,7 @@ impl Worker {
                 Some(errand) => self.attempt(Task { message, delivery, invocation }, errand).await,
                 None => self.bury(message, invocation).await,
             },
-            Ok(Message::Ended(ended)) => self.call_back(ended, delivery, invocation).await,
+            Ok(Message::Ended(ended)) => self.follow_end(ended, delivery, invocation).await,
             Ok(Message::Schedule(run)) => self.occur(run, delivery, invocation).await,
         }
     }

@@ -2,7 +2,8 @@
 
 use serde_json::value::RawValue;
 use shared::{
-    aws::{self, Ended, Ending, Outgoing},
+    aws::{self, Ended, Ending, Outgoing, Place},
+    event::Content,
     job::{Attempt, AttemptOutcome, ErrorCode, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
     kind::KindSpec,
     time::Time,
@@ -55,8 +56,11 @@ impl Worker {
         if let Some(next) = next.as_ref().filter(|_| held.listed) {
             self.queue.send(next, now).await?;
         }
+        let place = if next.is_none() { self.place(held.kind.as_deref()).await } else { None };
+        let end = Content::of_end(job.id, &job.kind, decided.ending.status(), decided.ending.error());
         if decided.due.is_none() {
-            self.queue.announce(job, &held.owner, task.trace_of(job.id), now).await?;
+            let event = place.as_ref().map(Place::id);
+            self.queue.announce(job, &held.owner, event, task.trace_of(job.id), now).await?;
         }
         let ended = self.jobs.end(job, &held.owner, decided.ending, now).await?;
         let (request, attempt) = (task.invocation.request, job.attempts);
@@ -66,6 +70,7 @@ impl Worker {
                     request.id = request, account = %job.account, job = %job.id, kind = %job.kind, attempt,
                     outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str), ran_ms = run.ran.as_millis(), "attempt ended"
                 );
+                self.events.tell(place, job.account, end).await;
                 let next = next.filter(|_| !held.listed);
                 next.map_or_else(Report::done, Report::sends).ran(run)
             }

@@ -140,6 +140,7 @@ impl App {
         let Err(error) = done else {
             let accepted = Record::new().dimension("kind", job.kind.as_str());
             self.metrics.emit(accepted.metric("Accepted", Unit::Count, [1.0]), now);
+            self.rates.jobs(1);
             return Ok(());
         };
         if !repeatable {

@@ -175,7 +175,7 @@ impl App {
                 Ok((named.collect(), false))
             }
             Begun::Other => Err(Problem::IdempotencyKeyReused.into()),
-            Begun::Repeated { job, since, accepted } => {
+            Begun::Repeated { id: job, since, accepted } => {
                 let under_way = now.since(since) < UNDER_WAY;
                 Ok((self.replace(asked, job, accepted, under_way, kept).await?, true))
             }

@@ -10,7 +10,8 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use shared::{
     api::{AnyProblem, JobBody, Problem},
-    aws::{CachedKind, Listing, Outgoing, Reopened},
+    aws::{CachedKind, Listing, Outgoing, Place, Reopened},
+    event::Content,
     gate::{Caller, Failure, Named, Query, RequestId},
     id::{AccountId, JobId},
     job::{Job, JobMessage, Lease, Message, Status},
@@ -114,7 +115,7 @@ impl App {
         found.filter(|(job, _)| now < job.expires_at).ok_or_else(|| Problem::NotFound.into())
     }
 
-    /// Cancels a job that waits; nothing if it moved meanwhile. Its callback is announced first, so that no crash can lose it.
+    /// Cancels a job that waits; nothing if it moved meanwhile. That is announced first, so that no crash can lose its callback or its event.
     async fn call_off(
         &self,
         job: &Job,
@@ -123,11 +124,16 @@ impl App {
         now: Time,
     ) -> Result<Option<Job>, Failure> {
         let kind = self.kinds.cached(&job.kind, now).await?;
-        let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
+        let spec = kind.as_deref().map(|kind| &kind.kind.spec);
+        let retention = spec.map_or(KindSpec::DEFAULT_RETENTION, KindSpec::retention);
         let me = token();
-        self.queue.announce(job, &me, trace.as_ref(), now).await?;
+        let place =
+            if spec.is_some_and(|spec| spec.events) { Some(self.events.reserve().await) } else { None };
+        self.queue.announce(job, &me, place.as_ref().map(Place::id), trace.as_ref(), now).await?;
         let cancelled = self.jobs.cancel(job, lease, &me, now + retention, now).await?;
-        if cancelled.is_some() {
+        if let Some(job) = &cancelled {
+            let end = Content::of_end(job.id, &job.kind, job.status, job.error.as_ref());
+            self.events.tell(place, job.account, end).await;
             self.recall(job, now).await;
         }
         Ok(cancelled)

@@ -170,7 +170,7 @@ impl App {
         match self.idempotency.begin(job.account, key, fingerprint, job.id, None, now).await? {
             Begun::First => Ok(Start::New),
             Begun::Other => Err(Problem::IdempotencyKeyReused.into()),
-            Begun::Repeated { job: earlier, since, .. } => {
+            Begun::Repeated { id: earlier, since, .. } => {
                 match self.jobs.inspect(job.account, earlier).await? {
                     Some((found, _)) => Ok(Start::Made(Box::new(found))),
                     None if now.since(since) < UNDER_WAY => Err(Problem::IdempotencyInProgress.into()),

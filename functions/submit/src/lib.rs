@@ -1,4 +1,5 @@
-//! Commands: what changes jobs, kinds, schedules and accounts. It may write the table, send to the queue and make schedules.
+//! Commands: what changes jobs, kinds, schedules and accounts, and publishes events. It may write the table, send to the queue and make
+//! schedules.
 
 mod accept;
 mod account;
@@ -6,6 +7,7 @@ mod activities;
 mod batch;
 mod control;
 mod dropin;
+mod event;
 mod idempotency;
 mod job;
 mod key;
@@ -19,8 +21,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, IdempotencyStore, JobQueue, JobStore, KindStore, ScheduleStore, Scheduler,
-        Table, prime,
+        AccountStore, Clients, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore, Rates,
+        ScheduleStore, Scheduler, Table, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -40,6 +42,8 @@ pub struct App {
     issuer: Option<Arc<Issuer>>,
     kinds: KindStore,
     jobs: JobStore,
+    events: EventStore,
+    rates: Rates,
     idempotency: IdempotencyStore,
     schedules: ScheduleStore,
     scheduler: Scheduler,
@@ -54,11 +58,14 @@ impl App {
     #[must_use]
     pub fn new(clients: Clients, config: SubmitConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
+        let rates = Rates::new(table.clone(), clock.clone());
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
+            events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
+            rates,
             idempotency: IdempotencyStore::new(table.clone()),
             schedules: ScheduleStore::new(table),
             scheduler: Scheduler::new(clients.scheduler, config.scheduler),
@@ -85,6 +92,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(control::retry))
         .routes(routes!(kind::put, kind::delete))
         .routes(routes!(schedule::put, schedule::delete))
+        .routes(routes!(event::publish))
         .routes(routes!(user::delete))
         .routes(routes!(activities::submit))
         .routes(routes!(account::create))

@@ -1,6 +1,8 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
+use crate::event::Position;
+
 /// Where a page of a list ended, so that the next begins there.
 ///
 /// It is bound to the list that it was made for, that is its route, account and filters: a digest of those and of the position goes
@@ -20,14 +22,16 @@ pub struct BadCursor;
 const DIGEST_BYTES: usize = 8;
 /// Enough for the longest key of a row, 512 bytes, in base64 with its digest.
 const MAX_BYTES: usize = 700;
+/// Enough for a position among the events of fifty accounts, with all the lanes that it may have.
+const MAX_POSITION_BYTES: usize = 5500;
+/// The list that positions among events are of.
+const EVENTS: &str = "events";
 
 impl Cursor {
     /// The cursor's text, for the list that `list` describes.
     #[must_use]
     pub fn encode(&self, list: &str) -> String {
-        let mut bytes = digest(&self.after, list).to_vec();
-        bytes.extend(self.after.as_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        seal(self.after.as_bytes(), list)
     }
 
     /// Reads a cursor's text.
@@ -38,14 +42,39 @@ impl Cursor {
         if text.len() > MAX_BYTES {
             return Err(BadCursor);
         }
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
-        let (check, after) = bytes.split_first_chunk::<DIGEST_BYTES>().ok_or(BadCursor)?;
-        let after = std::str::from_utf8(after).map_err(|_| BadCursor)?.to_owned();
-        if *check == digest(&after, list) { Ok(Self { after }) } else { Err(BadCursor) }
+        let after = String::from_utf8(open(text, list)?).map_err(|_| BadCursor)?;
+        Ok(Self { after })
     }
 }
 
-fn digest(after: &str, list: &str) -> [u8; DIGEST_BYTES] {
+/// The text of a position among events, for `next_cursor`. It isn't bound to accounts: one that joins is read from where the position stands.
+#[must_use]
+pub fn encode_position(position: &Position) -> String {
+    seal(&position.to_bytes(), EVENTS)
+}
+
+/// Reads a position's text.
+///
+/// # Errors
+/// When it was damaged, or belongs to a list.
+pub fn decode_position(text: &str) -> Result<Position, BadCursor> {
+    if text.len() > MAX_POSITION_BYTES {
+        return Err(BadCursor);
+    }
+    Position::from_bytes(&open(text, EVENTS)?).map_err(|_| BadCursor)
+}
+
+fn seal(bytes: &[u8], list: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode([&digest(bytes, list), bytes].concat())
+}
+
+fn open(text: &str, list: &str) -> Result<Vec<u8>, BadCursor> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
+    let (check, after) = bytes.split_first_chunk::<DIGEST_BYTES>().ok_or(BadCursor)?;
+    if *check == digest(after, list) { Ok(after.to_vec()) } else { Err(BadCursor) }
+}
+
+fn digest(after: &[u8], list: &str) -> [u8; DIGEST_BYTES] {
     let sum = Sha256::new_with_prefix(after).chain_update([0]).chain_update(list).finalize();
     let mut short = [0; DIGEST_BYTES];
     short.copy_from_slice(&sum[..DIGEST_BYTES]);
@@ -56,6 +85,15 @@ fn digest(after: &str, list: &str) -> [u8; DIGEST_BYTES] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_position_survives_its_own_text_and_is_of_no_list() {
+        let position = Position::oldest(crate::time::Time::from_millis(1_763_654_400_000));
+        let text = encode_position(&position);
+        assert_eq!(decode_position(&text).unwrap(), position);
+        assert!(Cursor::decode(&text, "jobs").is_err());
+        assert!(decode_position(&Cursor { after: "x".into() }.encode("jobs")).is_err());
+    }
 
     proptest! {
         #[test]
@@ -72,6 +110,7 @@ mod tests {
         #[test]
         fn no_text_upsets_it(text: String) {
             prop_assert!(Cursor::decode(&text, "").is_err());
+            prop_assert!(decode_position(&text).is_err());
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Problem {
     MissingScope(Scope),
     /// The key's account is deactivated.
     AccountInactive,
+    /// The account that the request names is deactivated.
+    TargetAccountInactive,
     /// The body is over 256 KiB.
     PayloadTooLarge,
     /// The body isn't declared to be JSON.
@@ -84,6 +86,7 @@ impl Problem {
             Self::Unauthenticated => ("unauthenticated", 401, "No valid key"),
             Self::MissingScope(_) => ("missing-scope", 403, "The key's scopes don't allow this"),
             Self::AccountInactive => ("account-inactive", 403, "The account is deactivated"),
+            Self::TargetAccountInactive => ("account-inactive", 409, "The account is deactivated"),
             Self::PayloadTooLarge => ("payload-too-large", 413, "The body is too large"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", 415, "The body is not declared to be JSON")
@@ -116,6 +119,7 @@ impl Problem {
             }
             Self::MissingScope(scope) => format!("This needs a key with the scope {scope}."),
             Self::AccountInactive => "The account of this key is deactivated; its operator can activate it.".to_owned(),
+            Self::TargetAccountInactive => "The account that this is for is deactivated; it takes nothing until it is activated.".to_owned(),
             Self::PayloadTooLarge => "A body has at most 262144 bytes.".to_owned(),
             Self::UnsupportedMediaType => {
                 "Send the body as application/json, or as another application/*+json.".to_owned()
@@ -224,6 +228,7 @@ mod tests {
             Problem::Unauthenticated,
             Problem::MissingScope(Scope::JobsWrite),
             Problem::AccountInactive,
+            Problem::TargetAccountInactive,
             Problem::PayloadTooLarge,
             Problem::UnsupportedMediaType,
             Problem::MalformedJson { detail: "expected value at line 1 column 2".into() },

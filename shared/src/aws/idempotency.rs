@@ -3,14 +3,16 @@ use std::time::Duration;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use type_safe_id::{StaticType, TypeSafeId};
 
 use super::{
     Error, Table,
     key::Key,
-    table::{Condition, Conditional, content, number},
+    table::{Condition, Conditional, content, number, text},
 };
 use crate::{
-    id::{AccountId, JobId},
+    event,
+    id::{AccountId, JobPrefix},
     time::Time,
 };
 
@@ -37,13 +39,13 @@ pub struct IdempotencyStore {
 
 /// What the record says about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub enum Begun<T: StaticType = JobPrefix> {
     /// It is the first with this key.
     First,
-    /// The same request came before; this is its job, and when it came.
+    /// The same request came before; this is what it made, and when it came.
     Repeated {
-        /// The job's id.
-        job: JobId,
+        /// The id of the job, or the event.
+        id: TypeSafeId<T>,
         /// When the first request came.
         since: Time,
         /// Of a batch, which of its jobs were accepted: a bit for each, the first the lowest.
@@ -55,7 +57,8 @@ pub enum Begun {
 
 #[derive(Serialize, Deserialize)]
 struct RecordItem {
-    job: JobId,
+    /// The id of a job or an event.
+    job: String,
     fingerprint: String,
     created_at: i64,
     /// In hexadecimal; only of a batch.
@@ -72,23 +75,23 @@ impl IdempotencyStore {
         Self { table }
     }
 
-    /// Records that a request with this fingerprint is about to make `job`, unless the key was used before; of a batch `accepted` has a bit
+    /// Records that a request with this fingerprint is about to make `id`, unless the key was used before; of a batch `accepted` has a bit
     /// for each job that is to be made.
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn begin(
+    pub async fn begin<T: StaticType>(
         &self,
         account: AccountId,
         key: &IdempotencyKey,
         fingerprint: &str,
-        job: JobId,
+        id: TypeSafeId<T>,
         accepted: Option<u128>,
         now: Time,
-    ) -> Result<Begun, Error> {
+    ) -> Result<Begun<T>, Error> {
         let key = Key::idempotency(account, &key.0);
         let record = RecordItem {
-            job,
+            job: id.to_string(),
             fingerprint: fingerprint.to_owned(),
             created_at: now.millis(),
             accepted: accepted.map(|accepted| format!("{accepted:x}")),
@@ -104,45 +107,82 @@ impl IdempotencyStore {
             return Ok(Begun::First);
         };
         let earlier: RecordItem = content("an idempotency record", item)?;
-        if earlier.job == job {
+        if earlier.job == id.to_string() {
             return Ok(Begun::First);
         }
-        Ok(earlier.tells(fingerprint))
+        earlier.tells(fingerprint)
     }
 
-    /// The job that the same request made before, without recording anything.
+    /// Records that it is `new` that is made, and not `old`, which was not and never will be; `false` if it is another already.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn renew<T: StaticType>(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+        fingerprint: &str,
+        old: TypeSafeId<T>,
+        new: TypeSafeId<T>,
+        now: Time,
+    ) -> Result<bool, Error> {
+        let record = RecordItem {
+            job: new.to_string(),
+            fingerprint: fingerprint.to_owned(),
+            created_at: now.millis(),
+            accepted: None,
+            expires_at: (now + event::KEPT).seconds_up(),
+        };
+        let unchanged = Condition {
+            expression: "attribute_not_exists(pk) OR job = :old OR expires_at <= :now",
+            names: Vec::new(),
+            values: vec![(":old", text(old.to_string())), (":now", number(now.millis().div_euclid(1000)))],
+        };
+        match self.table.put_if(&Key::idempotency(account, &key.0), &record, unchanged).await? {
+            Conditional::Done(()) => Ok(true),
+            Conditional::Refused(None) => Ok(false),
+            // By this very call, whose answer was lost.
+            Conditional::Refused(Some(item)) => {
+                let other: RecordItem = content("an idempotency record", item)?;
+                Ok(other.job == new.to_string())
+            }
+        }
+    }
+
+    /// What the same request made before, without recording anything.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn find(
+    pub async fn find<T: StaticType>(
         &self,
         account: AccountId,
         key: &IdempotencyKey,
         fingerprint: &str,
         now: Time,
-    ) -> Result<Option<JobId>, Error> {
+    ) -> Result<Option<TypeSafeId<T>>, Error> {
         let Some(item) = self.table.get(&Key::idempotency(account, &key.0), true).await? else {
             return Ok(None);
         };
         let record: RecordItem = content("an idempotency record", item)?;
-        match record.tells(fingerprint) {
-            Begun::Repeated { job, .. } if now < Time::from_seconds(record.expires_at) => Ok(Some(job)),
+        match record.tells(fingerprint)? {
+            Begun::Repeated { id, .. } if now < Time::from_seconds(record.expires_at) => Ok(Some(id)),
             _ => Ok(None),
         }
     }
 }
 
 impl RecordItem {
-    fn tells(&self, fingerprint: &str) -> Begun {
-        if self.fingerprint == fingerprint {
-            let accepted = self.accepted.as_deref().and_then(|bits| u128::from_str_radix(bits, 16).ok());
-            Begun::Repeated {
-                job: self.job,
-                since: Time::from_millis(self.created_at),
-                accepted: accepted.unwrap_or(0),
-            }
-        } else {
-            Begun::Other
+    fn tells<T: StaticType>(&self, fingerprint: &str) -> Result<Begun<T>, Error> {
+        // A request to another route has another fingerprint, so what it made is not looked at.
+        if self.fingerprint != fingerprint {
+            return Ok(Begun::Other);
         }
+        let corrupt = |_| Error::Corrupt("an idempotency record", format!("{} is no such id", self.job));
+        let accepted = self.accepted.as_deref().and_then(|bits| u128::from_str_radix(bits, 16).ok());
+        Ok(Begun::Repeated {
+            id: self.job.parse().map_err(corrupt)?,
+            since: Time::from_millis(self.created_at),
+            accepted: accepted.unwrap_or(0),
+        })
     }
 }

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
 
 use crate::{
-    id::{AccountId, JobId, KeyId},
+    id::{AccountId, EventId, JobId, KeyId},
     name::Name,
     records::Identifier,
     time::Time,
@@ -23,6 +24,9 @@ pub(super) struct Key {
 
 /// Over how many partitions an account's jobs are spread, so that a busy account isn't one hot partition.
 pub(super) const SHARDS: u8 = 16;
+
+/// Over how many partitions the counts of processes are spread: each takes a thousand writes a second, and a process makes one.
+const RATE_SHARDS: u8 = 4;
 
 /// All kinds.
 pub(super) const KINDS: &str = "KINDS";
@@ -120,6 +124,27 @@ impl Key {
         format!("SLOTS#{account}")
     }
 
+    /// One of an account's events.
+    pub fn event(account: AccountId, event: &EventId) -> Self {
+        Self::new(Self::events(account), event.to_string())
+    }
+
+    /// The partition of an account's events, in their order.
+    pub fn events(account: AccountId) -> String {
+        format!("EVENTS#{account}")
+    }
+
+    /// What a process accepted in a minute, counted since the epoch.
+    pub fn rate(minute: i64, process: Uuid) -> Self {
+        let shard = process.as_bytes()[0] % RATE_SHARDS;
+        Self::new(format!("RATE#{minute}#{shard:x}"), process.simple().to_string())
+    }
+
+    /// The partitions of what all processes accepted in a minute.
+    pub fn rates(minute: i64) -> Vec<String> {
+        (0..RATE_SHARDS).map(|shard| format!("RATE#{minute}#{shard:x}")).collect()
+    }
+
     /// One of an account's rows; `key` is not empty and has at most 512 bytes.
     pub fn row(account: AccountId, table: &Identifier, key: &str) -> Self {
         Self::new(Self::rows(account, table), key)
@@ -173,6 +198,8 @@ mod tests {
             Key::row(account, &"users".parse().unwrap(), "a#b"),
             Key::applied(account, job),
             Key::slot(account, 7),
+            Key::event(account, &mint(now, [4; 10])),
+            Key::rate(29_394_240, Uuid::from_u128(7)),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         insta::assert_snapshot!(shown.join("\n"), @"
@@ -190,6 +217,8 @@ mod tests {
         TABLE#acc_01kagzwy00e40r2081040g2081#users | a#b
         APPLIED#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | -
         SLOTS#acc_01kagzwy00e40r2081040g2081 | 00007
+        EVENTS#acc_01kagzwy00e40r2081040g2081 | evt_01kagzwy00eg2881040g208104
+        RATE#29394240#0 | 00000000000000000000000000000007
         ");
     }
 

@@ -11,6 +11,8 @@ use futures::future::join_all;
 
 use super::Error;
 use crate::{
+    event::DECIDED,
+    id::EventId,
     job::{Ended, Job, JobMessage, Message},
     telemetry::Traceparent,
     time::Time,
@@ -65,6 +67,12 @@ impl Outgoing {
     /// A message that tells of a write which is about to be made: it arrives when that is usually done.
     const fn soon(message: Message, trace: Option<Traceparent>) -> Self {
         Self { message, arrives: Arrives::After(Duration::from_secs(2)), trace }
+    }
+
+    /// A message that looks after an event that is about to be published: it arrives when it is known whether it was.
+    const fn once_decided(message: Message) -> Self {
+        let pause = Duration::from_secs(DECIDED.as_secs() + 1);
+        Self { message, arrives: Arrives::After(pause), trace: None }
     }
 
     /// A job's message that counts from `due` on, whenever it is sent. One that is further away than SQS delays a message arrives earlier,
@@ -157,8 +165,8 @@ impl JobQueue {
         call.send().await.map(drop).map_err(|e| Error::of("SendMessage", &e))
     }
 
-    /// Says that the holder of the token `owner` is about to end a job, if anybody is to be told. Before the end is written, so that no crash
-    /// in between can lose the callback; the token will tell whether that end came to be.
+    /// Says that the holder of the token `owner` is about to end a job, if anybody is to be told: by a callback, or under an id by an event.
+    /// Before the end is written, so that no crash in between can lose either; the token will tell whether that end came to be.
     ///
     /// # Errors
     /// When SQS can't be reached or refuses; the message may have been sent all the same.
@@ -166,14 +174,23 @@ impl JobQueue {
         &self,
         job: &Job,
         owner: &str,
+        event: Option<EventId>,
         trace: Option<&Traceparent>,
         now: Time,
     ) -> Result<(), Error> {
-        if job.callback_url.is_none() {
-            return Ok(());
+        let ended = |event| {
+            Message::Ended(Ended { account: job.account, id: job.id, owner: owner.to_owned(), event })
+        };
+        let callback = job.callback_url.as_ref().map(|_| Outgoing::soon(ended(None), trace.cloned()));
+        let event = event.map(|event| Outgoing::once_decided(ended(Some(event))));
+        match (callback, event) {
+            (None, None) => Ok(()),
+            (Some(only), None) | (None, Some(only)) => self.send(&only, now).await,
+            (Some(one), Some(other)) => {
+                let (one, other) = tokio::join!(self.send(&one, now), self.send(&other, now));
+                one.and(other)
+            }
         }
-        let ended = Ended { account: job.account, id: job.id, owner: owner.to_owned() };
-        self.send(&Outgoing::soon(Message::Ended(ended), trace.cloned()), now).await
     }
 
     /// Sends any number of messages, ten a call, side by side; says of each whether it was sent. One of which that isn't known counts as

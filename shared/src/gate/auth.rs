@@ -32,7 +32,7 @@ pub struct Caller {
 /// By what a caller is known.
 #[derive(Clone, Debug)]
 enum Credential {
-    Key(KeyId),
+    Key(Known),
     /// With its subject.
     Token(Arc<str>),
 }
@@ -52,9 +52,9 @@ impl Caller {
 
     /// The key, if it came with one.
     #[must_use]
-    pub const fn key(&self) -> Option<KeyId> {
-        match self.by {
-            Credential::Key(key) => Some(key),
+    pub fn key(&self) -> Option<KeyId> {
+        match &self.by {
+            Credential::Key(known) => Some(known.0.id),
             Credential::Token(_) => None,
         }
     }
@@ -64,7 +64,22 @@ impl Caller {
     /// # Errors
     /// The problem, when it isn't.
     pub fn reaching(&self, named: AccountId) -> Result<AccountId, Problem> {
-        if named == self.account || self.is_admin() { Ok(named) } else { Err(Problem::NotFound) }
+        if self.may_know(named) { Ok(named) } else { Err(Problem::NotFound) }
+    }
+
+    /// What its key is called, or whom its token names.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.by {
+            Credential::Key(known) => &known.0.name,
+            Credential::Token(subject) => subject,
+        }
+    }
+
+    /// Whether it may know of an account: of its own, or as the operator of every one.
+    #[must_use]
+    pub fn may_know(&self, account: AccountId) -> bool {
+        account == self.account() || self.is_admin()
     }
 
     /// For which account the request is: the one it names, which only `admin` may do for another than its own.
@@ -85,7 +100,7 @@ impl Caller {
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.by {
-            Credential::Key(key) => write!(f, "{key}"),
+            Credential::Key(known) => write!(f, "{}", known.0.id),
             Credential::Token(subject) => write!(f, "token of {subject}"),
         }
     }
@@ -159,7 +174,8 @@ impl Gate {
         let known = self.accounts.caller(key, now).await?.filter(|known| known.0.opens_for(key, now));
         let known = known.ok_or(Problem::Unauthenticated)?;
         let (record, account) = &*known;
-        let caller = Caller { account: account.id, by: Credential::Key(record.id), scopes: record.scopes };
+        let caller =
+            Caller { account: account.id, by: Credential::Key(known.clone()), scopes: record.scopes };
         Ok((caller, account.is_active, Some(known)))
     }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     account::{AccountChange, NewAccount, NewKey},
-    api::{BatchRequest, JobRequest},
+    api::{BatchRequest, EventRequest, JobRequest},
     kind::KindSpec,
     schedule::ScheduleSpec,
     schema::{Schema, Violation, escape},
@@ -42,7 +42,7 @@ macro_rules! contracts {
     )* };
 }
 
-contracts!(AccountChange, BatchRequest, JobRequest, KindSpec, NewAccount, NewKey, ScheduleSpec);
+contracts!(AccountChange, BatchRequest, EventRequest, JobRequest, KindSpec, NewAccount, NewKey, ScheduleSpec);
 
 /// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
 #[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
@@ -90,6 +90,7 @@ mod tests {
     #[test]
     fn contracts_compile() {
         AccountChange::schema();
+        EventRequest::schema();
         JobRequest::schema();
         KindSpec::schema();
         NewAccount::schema();

@@ -1,11 +1,12 @@
-use std::{fmt::Display, str::FromStr};
+use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 
 use super::Failure;
 use crate::{
-    api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem},
+    api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem, decode_position},
+    event::Position,
     id::{AccountId, JobId, KeyId},
     name::Name,
     records::Identifier,
@@ -39,17 +40,41 @@ impl Query {
         first.map(|text| text.parse().map_err(|error: T::Err| invalid(error.to_string()))).transpose()
     }
 
+    /// `account`, any number of times: whose things are asked for; none if nothing is said.
+    ///
+    /// # Errors
+    /// When one isn't an account's id, or there are more than `most`.
+    pub fn accounts(&mut self, most: usize) -> Result<BTreeSet<AccountId>, Problem> {
+        let invalid = |detail: String| Problem::InvalidParameter { name: "account", detail };
+        let given = self.0.extract_if(.., |(key, _)| key == "account");
+        let read = given.map(|(_, text)| text.parse().map_err(|_| invalid(AccountId::RULE.to_owned())));
+        let accounts = read.collect::<Result<BTreeSet<_>, _>>()?;
+        if accounts.len() > most {
+            return Err(invalid(format!("is given for more than {most} accounts")));
+        }
+        Ok(accounts)
+    }
+
+    /// `after`: from where on events are read.
+    ///
+    /// # Errors
+    /// When it is no cursor of events.
+    pub fn position(&mut self) -> Result<Option<Position>, Problem> {
+        let invalid =
+            |error: BadCursor| Problem::InvalidParameter { name: "after", detail: error.to_string() };
+        let text = self.take::<String>("after")?;
+        text.map(|text| decode_position(&text)).transpose().map_err(invalid)
+    }
+
     /// `account`: for whom the request is, if not for the key's own account.
     ///
     /// # Errors
     /// When it isn't an account's id.
     pub fn account(&mut self) -> Result<Option<AccountId>, Problem> {
-        self.take::<String>("account")?.map(|text| text.parse()).transpose().map_err(|_| {
-            Problem::InvalidParameter {
-                name: "account",
-                detail: "is not an account's id, such as acc_01kagzwy00e40r2081040g2081".to_owned(),
-            }
-        })
+        self.take::<String>("account")?
+            .map(|text| text.parse())
+            .transpose()
+            .map_err(|_| Problem::InvalidParameter { name: "account", detail: AccountId::RULE.to_owned() })
     }
 
     /// `limit`: how many things a page is to have.

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{AccountId, JobId},
+    id::{AccountId, EventId, JobId},
     name::Name,
     time::Time,
 };
@@ -52,7 +52,7 @@ pub struct ScheduledRun {
     pub at: String,
 }
 
-/// The end of a job that has a `callback_url`. It is sent before the end is written, so that no crash can lose it; the token tells
+/// The end of a job of which somebody is to be told: by its `callback_url`, or by an event. It is sent before the end is written, so that no crash can lose it; the token tells
 /// whether that end came to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
@@ -62,6 +62,9 @@ pub struct Ended {
     pub id: JobId,
     /// The token of the claim, or of the command, that ends it.
     pub owner: String,
+    /// The id under which the end is about to be published as an event. Without one it is the callback that this message is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventId>,
 }
 
 impl JobMessage {
@@ -200,7 +203,7 @@ mod tests {
     fn survive_their_own_text() {
         let Message::Job(JobMessage { account, id, .. }) = job(None, 0) else { unreachable!() };
         let run = ScheduledRun { name: "nightly".parse().unwrap(), at: "2026-11-20T16:00:00Z".into() };
-        let ended = Ended { account, id, owner: "abc".into() };
+        let ended = Ended { account, id, owner: "abc".into(), event: None };
         for message in [job(None, 0), job(Some(7), 2), Message::Schedule(run), Message::Ended(ended)] {
             assert_eq!(Message::decode(&message.encode()).unwrap(), message);
         }

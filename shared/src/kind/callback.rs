@@ -34,6 +34,7 @@ impl Callback {
                 retry: RetryPolicy::default(),
                 discipline: Discipline::Standard,
                 retention_seconds: KindSpec::default_retention(),
+                events: false,
                 timeout_seconds: None,
             },
             disabled: false,

@@ -10,6 +10,7 @@ use utoipa::{
 };
 
 use crate::{
+    event::unfit,
     job::Payload,
     records::Changes,
     schema::{Violation, escape},
@@ -23,6 +24,8 @@ pub enum Target {
     Echo {},
     /// Tollgate's own tables: applies `{"activities":[…]}` to their rows, all of it or nothing. `GET /v1/tables/{table}/rows` reads them.
     Records {},
+    /// The account's own events: publishes the payload as one, of the type `data` and with the kind as its source.
+    Event {},
     /// An endpoint that takes jobs by `POST`, signed as Standard Webhooks has it.
     Http {
         /// Its address, `https://` or `http://`.
@@ -122,6 +125,7 @@ impl Target {
     pub fn payload_violations(&self, payload: &Payload, prefix: &str) -> Vec<Violation> {
         match self {
             Self::Records {} => Changes::read(&payload.0, prefix).err().unwrap_or_default(),
+            Self::Event {} => unfit(&payload.0).map(|why| Violation::new(prefix, why)).into_iter().collect(),
             Self::Echo {} | Self::Http { .. } => Vec::new(),
         }
     }
@@ -131,7 +135,7 @@ impl Target {
     pub fn masked(self) -> Self {
         match self {
             Self::Http { url, headers } => Self::Http { url, headers: headers.masked() },
-            Self::Echo {} | Self::Records {} => self,
+            Self::Echo {} | Self::Records {} | Self::Event {} => self,
         }
     }
 }

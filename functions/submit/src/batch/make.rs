@@ -90,6 +90,7 @@ impl App {
         }
         for (kind, number) in by_kind {
             self.metrics.emit(Record::new().dimension("kind", kind.as_str()).count("Accepted", number), now);
+            self.rates.jobs(number);
         }
     }
 

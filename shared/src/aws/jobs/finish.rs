@@ -48,6 +48,30 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// Where it leaves its job.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Completed { .. } => Status::Completed,
+            Self::Failed { .. } => Status::Failed,
+            Self::Cancelled { .. } => Status::Cancelled,
+            Self::Queued { .. } => Status::Queued,
+        }
+    }
+
+    /// What went wrong, if anything did.
+    #[must_use]
+    pub const fn error(&self) -> Option<&JobError> {
+        match self {
+            Self::Completed { .. } => None,
+            Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } | Self::Queued { attempt, .. } => {
+                attempt.error.as_ref()
+            }
+        }
+    }
+}
+
 /// Whether an attempt was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {

@@ -1,0 +1,110 @@
+//! `GET /v1/events`.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, header};
+use shared::{
+    api::{AnyProblem, EventBody, EventPage, Problem, encode_position},
+    event::{Event, Position},
+    gate::{Caller, Failure, Query},
+    id::AccountId,
+};
+
+use crate::{App, wait::wanted_wait};
+
+/// How many accounts one read may name.
+const MOST_ACCOUNTS: usize = 50;
+
+/// How far apart the looks of a long poll are: with what events are held back for, one is seen within a second, and a wait of 20 seconds costs
+/// 40 read units an account.
+const LOOKS: Duration = Duration::from_millis(500);
+
+/// Read events, oldest first.
+///
+/// Without `after` from the oldest that is kept, 7 days ago; with the `next_cursor` of the page before from there on: no event is missed or
+/// comes twice, however long ago that was and whoever published meanwhile. Keep the cursor together with what you made of the page. With
+/// `Prefer: wait=N` the answer is held, for at most 20 seconds, until there is an event.
+///
+/// A cursor can be used with other accounts: one that joins is read from where the cursor stands, and one that is left out, and joins again
+/// later, from there on.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events", operation_id = "listEvents",
+    security(("key" = ["events:read"])),
+    params(
+        ("account" = Option<Vec<String>>, Query, description = "Whose events, up to 50 accounts; the key's own if nothing is said. Others are for `admin` alone."),
+        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, N seconds at most 20"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = EventPage, headers(
+            ("Preference-Applied" = String, description = "`wait=N` if the answer was held for it"),
+        )),
+        AnyProblem,
+    ),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let accounts = app.readable(&caller, query.accounts(MOST_ACCOUNTS)?).await?;
+    let limit = query.limit()?;
+    let after = query.position()?;
+    query.end()?;
+    let mut position = after.unwrap_or_else(|| Position::oldest(app.clock.now()));
+    let wait = wanted_wait(&headers);
+    let events = app.await_events(&accounts, &mut position, limit, wait.unwrap_or_default()).await?;
+    let page = EventPage {
+        items: events.into_iter().map(EventBody::from).collect(),
+        next_cursor: encode_position(&position),
+    };
+    let applied = wait
+        .map(|wait| [(HeaderName::from_static("preference-applied"), format!("wait={}", wait.as_secs()))]);
+    Ok(([(header::CACHE_CONTROL, "private, no-store")], applied, Json(page)).into_response())
+}
+
+impl App {
+    /// The accounts that are asked for, each of which the caller may know of.
+    async fn readable(&self, caller: &Caller, named: BTreeSet<AccountId>) -> Result<Vec<AccountId>, Failure> {
+        if named.is_empty() {
+            return Ok(vec![caller.account()]);
+        }
+        for account in named.iter().filter(|account| **account != caller.account()) {
+            let known = caller.may_know(*account)
+                && self.accounts.account(*account, self.clock.now()).await?.is_some();
+            if !known {
+                return Err(Problem::NotFound.into());
+            }
+        }
+        Ok(named.into_iter().collect())
+    }
+
+    /// Reads until there is an event, or the wait is over.
+    async fn await_events(
+        &self,
+        accounts: &[AccountId],
+        position: &mut Position,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<Vec<Event>, Failure> {
+        let deadline = self.clock.now() + wait;
+        loop {
+            let events = self.events.read(accounts, position, limit).await?;
+            let left = deadline.since(self.clock.now());
+            if !events.is_empty() || left.is_zero() {
+                return Ok(events);
+            }
+            // What expired, or was read before, is passed over in pages, without a pause.
+            if position.settled() >= Position::edge(self.clock.now() - LOOKS) {
+                tokio::time::sleep(LOOKS.min(left)).await;
+            }
+        }
+    }
+}

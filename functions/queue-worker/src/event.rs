@@ -1,0 +1,84 @@
+//! Events: what a job of the target `event` brings, and the ends of jobs whose kind tells them.
+
+use serde_json::{json, value::to_raw_value};
+use shared::{
+    aws::{self, CachedKind, IdempotencyKey, Place, Published},
+    event::Content,
+    id::EventId,
+    job::{Ended, ErrorCode, JobError, Outcome, Payload},
+};
+
+use crate::{
+    Invocation, Worker,
+    attempt::{Held, retry},
+    record::Delivery,
+    report::Report,
+};
+
+impl Worker {
+    /// A place for the event of a job's end, if its kind tells that.
+    pub(crate) async fn place(&self, kind: Option<&CachedKind>) -> Option<Place> {
+        if !kind?.kind.spec.events {
+            return None;
+        }
+        Some(self.events.reserve().await)
+    }
+
+    /// Publishes the end of a job that its worker announced and didn't come to publish.
+    pub(crate) async fn publish_end(
+        &self,
+        ended: &Ended,
+        first: EventId,
+        delivery: &Delivery,
+    ) -> Result<Report, aws::Error> {
+        // As it nearly always is.
+        if self.events.is_there(ended.account, &first).await? {
+            return Ok(Report::done());
+        }
+        let now = self.clock.now();
+        let job = match self.ended_as_announced(ended, delivery, now).await? {
+            Ok(job) => job,
+            Err(report) => return Ok(report),
+        };
+        let Some(content) = Content::of_end(job.id, &job.kind, job.status, job.error.as_ref()) else {
+            return Ok(Report::done());
+        };
+        let key = IdempotencyKey::of(&format!("end {}", ended.owner));
+        Ok(match self.events.publish_once(ended.account, &key, &ended.owner, first, content).await? {
+            Published::Yes(_) => Report::done(),
+            Published::NotBefore(then) => Report::back_at(then),
+        })
+    }
+
+    /// The target `event`: publishes a job's payload, once in all of its attempts.
+    pub(crate) async fn publish(
+        &self,
+        held: &Held,
+        payload: &Payload,
+        invocation: Invocation<'_>,
+    ) -> Outcome {
+        let job = &held.claimed.job;
+        let content = Content::data(payload.0.clone(), job.kind.to_string());
+        let since = job.started_at.unwrap_or(held.since);
+        let told = |why: &str| JobError::new(ErrorCode::GatewayUnavailable, why);
+        match self.events.publish_for(job.account, job.id, since, content).await {
+            Ok(Published::Yes(id)) => to_raw_value(&json!({"event_id": id})).map_or_else(
+                |_| retry(ErrorCode::GatewayUnavailable, "the gateway could not write the result"),
+                Outcome::Complete,
+            ),
+            Ok(Published::NotBefore(then)) => Outcome::Retry {
+                after: Some(then.since(self.clock.now())),
+                error: told("it isn't known yet whether an earlier attempt published the event"),
+                http_status: None,
+            },
+            Err(error) => {
+                tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "event could not be published");
+                Outcome::Retry {
+                    after: None,
+                    error: told("the gateway could not write the event"),
+                    http_status: None,
+                }
+            }
+        }
+    }
+}

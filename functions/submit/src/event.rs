@@ -1,0 +1,111 @@
+//! `POST /v1/accounts/{id}/events`.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, StatusCode};
+use shared::{
+    api::{AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody},
+    aws::{Begun, Published},
+    event::Content,
+    gate::{Caller, Failure, JsonBody, Named, Query, RequestId, fingerprint},
+    id::{AccountId, EventId},
+    time::Time,
+};
+
+use crate::{App, idempotency, job::Repeat};
+
+/// How long a source is at most, as `EventRequest` has it: a token's subject may be longer.
+const LONGEST_SOURCE: usize = 255;
+
+/// Publish an event of an account.
+///
+/// Once it is answered, every subscriber of the account gets the event, in the order of publication and within a second where it is
+/// connected; whoever is away finds it for 7 days. A 503 means that the event isn't promised, though subscribers may see it: with an
+/// `Idempotency-Key` a repeat publishes it once, however the first request fared.
+#[utoipa::path(
+    post, path = "/v1/accounts/{id}/events", tag = "events", operation_id = "publishEvent",
+    security(("key" = ["events:write"])),
+    params(
+        ("id" = String, Path, description = "The key's account; for `admin` any"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key publishes no second event and gets the same answer."),
+    ),
+    request_body = EventRequest,
+    responses(
+        (status = 202, description = "The event is published", body = EventAccepted, headers(
+            ("Idempotency-Replayed" = bool, description = "`true` if the event was published by an earlier request"),
+        )),
+        (status = 409, description = "The account is deactivated, or the first request with this `Idempotency-Key` is still under way", body = ProblemBody, content_type = "application/problem+json"),
+        AnyProblem, BodyProblem,
+    ),
+)]
+pub async fn publish(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Named(account): Named<AccountId>,
+    headers: HeaderMap,
+    query: Query,
+    JsonBody { value: wanted, text, .. }: JsonBody<EventRequest>,
+) -> Result<Response, Failure> {
+    query.end()?;
+    let key = idempotency::key(&headers)?;
+    app.check_publisher(&caller, account).await?;
+    let violations = wanted.violations();
+    if !violations.is_empty() {
+        return Err(Problem::InvalidBody(violations).into());
+    }
+    let source = wanted.source.unwrap_or_else(|| caller.name().chars().take(LONGEST_SOURCE).collect());
+    let content = Content::data(wanted.data, source);
+    let route = format!("POST /v1/accounts/{account}/events");
+    let (id, replayed) = match key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &text) }) {
+        None => {
+            let place = app.events.reserve().await;
+            (app.events.publish(place, account, content).await?, false)
+        }
+        Some(repeat) => app.publish_repeatably(account, &repeat, content).await?,
+    };
+    tracing::debug!(request.id = request, %account, event = %id, replayed, "event accepted");
+    let told = replayed.then_some([(HeaderName::from_static("idempotency-replayed"), "true")]);
+    Ok((StatusCode::ACCEPTED, told, Json(EventAccepted { id })).into_response())
+}
+
+impl App {
+    /// The account must be one that the caller may know of, and active.
+    async fn check_publisher(&self, caller: &Caller, account: AccountId) -> Result<(), Failure> {
+        if account == caller.account() {
+            return Ok(());
+        }
+        if !caller.may_know(account) {
+            return Err(Problem::NotFound.into());
+        }
+        let known = self.accounts.account(account, self.clock.now()).await?.ok_or(Problem::NotFound)?;
+        if known.is_active { Ok(()) } else { Err(Problem::TargetAccountInactive.into()) }
+    }
+
+    /// Publishes an event unless the same request did, and tells whether it did.
+    async fn publish_repeatably(
+        &self,
+        account: AccountId,
+        repeat: &Repeat,
+        content: Content,
+    ) -> Result<(EventId, bool), Failure> {
+        let Repeat { key, fingerprint } = repeat;
+        let place = self.events.reserve().await;
+        let now: Time = self.clock.now();
+        match self.idempotency.begin(account, key, fingerprint, place.id(), None, now).await? {
+            Begun::First => Ok((self.events.publish(place, account, content).await?, false)),
+            Begun::Other => Err(Problem::IdempotencyKeyReused.into()),
+            Begun::Repeated { id: first, .. } => {
+                match self.events.publish_once(account, key, fingerprint, first, content).await? {
+                    Published::Yes(id) => Ok((id, true)),
+                    Published::NotBefore(_) => Err(Problem::IdempotencyInProgress.into()),
+                }
+            }
+        }
+    }
+}

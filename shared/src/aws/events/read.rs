@@ -1,0 +1,181 @@
+use std::collections::{HashMap, VecDeque};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::{EventStore, read_event};
+use crate::{
+    aws::{
+        Error,
+        key::Key,
+        table::{Item, text},
+    },
+    event::{Event, HORIZON, Position},
+    id::{AccountId, EventId},
+    time::Time,
+};
+
+/// How many accounts are read side by side.
+const ABREAST: usize = 10;
+/// How many pages of a megabyte of one account's young events are looked through. Where there are more, only settled events are read.
+const MOST_PAGES: usize = 32;
+/// The most bytes of data that are read at once, unless a single event has more: a function's answer is limited.
+const MOST_BYTES: usize = 1024 * 1024;
+
+impl EventStore {
+    /// The next events of these accounts, oldest first and at most `limit`, of which `position` then says that they were read. It may be
+    /// fewer, even none, while there are more: then another read goes on.
+    ///
+    /// What is settled is read from the oldest on. What is younger is looked through from the newest back: whatever event is seen then, those
+    /// before it in its lane are still to be seen.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn read(
+        &self,
+        accounts: &[AccountId],
+        position: &mut Position,
+        limit: usize,
+    ) -> Result<Vec<Event>, Error> {
+        let now = self.clock.now();
+        let (from, edge) = (position.settled(), Position::edge(now));
+        if from >= Position::edge(now - HORIZON)
+            && let Some(found) = self.young(accounts, position, from, limit, now).await?
+        {
+            return Ok(deliver(position, found, None, limit, now));
+        }
+        let (mut found, complete_to) = self.settled(accounts, position, edge, limit, now).await?;
+        if complete_to.is_none()
+            && found.len() < limit
+            && let Some(young) = self.young(accounts, position, edge.max(from), limit, now).await?
+        {
+            found.extend(young);
+            return Ok(deliver(position, found, None, limit, now));
+        }
+        Ok(deliver(position, found, Some(complete_to.unwrap_or(edge)), limit, now))
+    }
+
+    /// New events between the position and `edge`, oldest first, and up to where that is all of them if it isn't all.
+    async fn settled(
+        &self,
+        accounts: &[AccountId],
+        position: &Position,
+        edge: EventId,
+        limit: usize,
+        now: Time,
+    ) -> Result<(Vec<Event>, Option<EventId>), Error> {
+        let portions = stream::iter(accounts.iter().copied().map(async |account| {
+            let range = (position.settled(), Some(edge));
+            let (items, last) = self.query(account, range, true, Some(limit + 1), None).await?;
+            let last = last.and_then(|key| key.get("sk")?.as_s().ok()?.parse().ok());
+            Ok::<_, Error>((self.new_ones(account, items, position, now)?, last))
+        }));
+        let portions: Vec<(Vec<Event>, Option<EventId>)> = portions.buffered(ABREAST).try_collect().await?;
+        let complete_to = portions.iter().filter_map(|(_, last)| *last).min();
+        Ok((portions.into_iter().flat_map(|(events, _)| events).collect(), complete_to))
+    }
+
+    /// The oldest new events behind `from`, of each account one more than is delivered at once; none at all if there are too many to look through.
+    async fn young(
+        &self,
+        accounts: &[AccountId],
+        position: &Position,
+        from: EventId,
+        limit: usize,
+        now: Time,
+    ) -> Result<Option<Vec<Event>>, Error> {
+        let portions = stream::iter(accounts.iter().copied().map(async |account| {
+            let (mut oldest, mut bytes, mut start) = (VecDeque::new(), 0, None);
+            for _ in 0..MOST_PAGES {
+                let (items, last) = self.query(account, (from, None), false, None, start).await?;
+                for event in self.new_ones(account, items, position, now)? {
+                    bytes += size(&event);
+                    oldest.push_front(event);
+                    // No more is kept than an answer holds, and by one more it shows that there is more.
+                    while oldest
+                        .back()
+                        .is_some_and(|newest| oldest.len() > limit + 1 || bytes - size(newest) > MOST_BYTES)
+                    {
+                        bytes -= oldest.pop_back().as_ref().map_or(0, size);
+                    }
+                }
+                if last.is_none() {
+                    return Ok(Some(oldest));
+                }
+                start = last;
+            }
+            Ok::<_, Error>(None)
+        }));
+        let portions: Vec<Option<VecDeque<Event>>> = portions.buffered(ABREAST).try_collect().await?;
+        let portions: Option<Vec<_>> = portions.into_iter().collect();
+        Ok(portions.map(|portions| portions.into_iter().flatten().collect()))
+    }
+
+    fn new_ones(
+        &self,
+        account: AccountId,
+        items: Vec<Item>,
+        position: &Position,
+        now: Time,
+    ) -> Result<Vec<Event>, Error> {
+        let mut events = Vec::new();
+        for item in items {
+            let (event, expires_at) = read_event(account, item)?;
+            if now < expires_at && position.is_new(account, &event.id) {
+                events.push(event);
+            }
+        }
+        Ok(events)
+    }
+
+    /// An account's events in a range, as every write that was answered before left them; and where to go on, if that wasn't all.
+    async fn query(
+        &self,
+        account: AccountId,
+        (from, to): (EventId, Option<EventId>),
+        forward: bool,
+        limit: Option<usize>,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), Error> {
+        let range = if to.is_some() { "sk BETWEEN :from AND :to" } else { "sk > :from" };
+        let mut values: HashMap<String, AttributeValue> = HashMap::from([
+            (":events".to_owned(), text(Key::events(account))),
+            (":from".to_owned(), text(from.to_string())),
+        ]);
+        values.extend(to.map(|to| (":to".to_owned(), text(to.to_string()))));
+        let call = self.table.client.query().table_name(&self.table.name);
+        let answer = call
+            .key_condition_expression(format!("pk = :events AND {range}"))
+            .set_expression_attribute_values(Some(values))
+            .consistent_read(true)
+            .scan_index_forward(forward)
+            .set_limit(limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|e| Error::of("Query", &e))?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+    }
+}
+
+fn size(event: &Event) -> usize {
+    event.content.data.get().len()
+}
+
+/// Delivers what was found, as much of it as an answer holds.
+fn deliver(
+    position: &mut Position,
+    mut found: Vec<Event>,
+    complete_to: Option<EventId>,
+    limit: usize,
+    now: Time,
+) -> Vec<Event> {
+    found.sort_by_key(|event| (event.id, event.account));
+    let mut bytes = 0;
+    let fit = found.iter().take_while(|event| {
+        bytes += size(event);
+        bytes <= MOST_BYTES
+    });
+    let limit = limit.min(fit.count().max(1));
+    position.deliver(found, complete_to, limit, now)
+}

@@ -1,0 +1,185 @@
+//! Whatever clocks, delays, page sizes and restarts there are: each event once, and each lane in its order.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::{
+    event::{Content, Lane, WRITING},
+    id::mint,
+};
+
+const START: i64 = 1_763_654_400_000;
+
+/// One writer: how far its clock is ahead, and for each event its account, the pause before it, and how long its write takes.
+type Writer = (i64, Vec<(usize, i64, i64)>);
+
+fn writers() -> impl Strategy<Value = Vec<Writer>> {
+    let longest = millis(WRITING);
+    let event =
+        (0usize..3, prop_oneof![Just(0i64), 0i64..40, 0i64..6000], prop_oneof![0i64..30, 0i64..longest]);
+    let writer = (0i64..=2000, proptest::collection::vec(event, 0..40));
+    proptest::collection::vec(writer, 1..8)
+}
+
+/// Every read: when it is after the one before, how far the reader's clock is ahead, its limit, how much of each account it sees at most,
+/// and whether it goes on from a copy of its cursor.
+fn reads() -> impl Strategy<Value = Vec<(i64, i64, usize, usize, bool)>> {
+    let pause = prop_oneof![Just(1i64), 1i64..300, 1i64..15_000];
+    proptest::collection::vec(
+        (pause, 0i64..=2000, 1usize..30, prop_oneof![Just(usize::MAX), 1usize..20], any::<bool>()),
+        1..60,
+    )
+}
+
+fn account(n: usize) -> AccountId {
+    mint(Time::from_millis(START), [u8::try_from(n).unwrap(); 10])
+}
+
+/// All events with the true time at which each can be seen.
+fn written(writers: &[Writer]) -> Vec<(i64, Event)> {
+    let mut all = Vec::new();
+    for (n, (ahead, events)) in writers.iter().enumerate() {
+        let mut lane = Lane::new([u8::try_from(n).unwrap() + 1; 6]);
+        let mut clock = START;
+        for (of, pause, delay) in events {
+            clock += pause;
+            let id = lane.mint(Time::from_millis(clock + ahead)).unwrap();
+            clock += delay;
+            let content = Content::data(RawValue::NULL.to_owned(), String::new());
+            all.push((clock, Event { id, account: account(*of), content }));
+        }
+    }
+    all
+}
+
+/// One read at the true time `at`, as a store does it: what is settled from the oldest on, as much of each account as `most`; what is younger
+/// only where that was all of it.
+fn read(
+    position: &mut Position,
+    all: &[(i64, Event)],
+    at: i64,
+    ahead: i64,
+    limit: usize,
+    most: usize,
+) -> Vec<Event> {
+    let now = Time::from_millis(at + ahead);
+    let mut complete_to: Option<EventId> = None;
+    let mut found = Vec::new();
+    for n in 0..3 {
+        let mut of: Vec<_> = all
+            .iter()
+            .filter(|(seen, event)| {
+                *seen <= at && event.account == account(n) && event.id > position.settled()
+            })
+            .map(|(_, event)| event.clone())
+            .collect();
+        of.sort_by_key(|event| event.id);
+        if of.get(most).is_some_and(|event| event.id < Position::edge(now)) {
+            of.truncate(most);
+            let last = of.last().map(|event| event.id);
+            complete_to = complete_to.min(last).or(complete_to).or(last);
+        }
+        found.extend(of);
+    }
+    position.deliver(found, complete_to, limit, now)
+}
+
+fn follow(
+    writers: &[Writer],
+    reads: &[(i64, i64, usize, usize, bool)],
+) -> (Vec<Event>, Vec<(usize, Position)>, Vec<Event>) {
+    let all = written(writers);
+    let mut position = Position::oldest(Time::from_millis(START));
+    let (mut at, mut told, mut stops) = (START, Vec::new(), Vec::new());
+    for (pause, ahead, limit, most, copies) in reads {
+        at += pause;
+        told.extend(read(&mut position, &all, at, *ahead, *limit, *most));
+        if *copies {
+            position = Position::from_bytes(&position.to_bytes()).unwrap();
+        }
+        stops.push((told.len(), position.clone()));
+    }
+    told.extend(rest(&mut position, &all, at));
+    (told, stops, all.into_iter().map(|(_, event)| event).collect())
+}
+
+/// What is left once all is settled.
+fn rest(position: &mut Position, all: &[(i64, Event)], at: i64) -> Vec<Event> {
+    let end = all.iter().map(|(seen, _)| *seen).max().unwrap_or(START).max(at) + 60_000;
+    let mut told = Vec::new();
+    loop {
+        let before = position.clone();
+        told.extend(read(position, all, end, 0, 7, 5));
+        if *position == before {
+            return told;
+        }
+    }
+}
+
+fn ids(events: &[Event]) -> Vec<EventId> {
+    let mut ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    ids.sort();
+    ids
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn every_event_is_read_once_and_lanes_in_order(writers in writers(), reads in reads()) {
+        let (told, stops, all) = follow(&writers, &reads);
+        prop_assert_eq!(ids(&told), ids(&all));
+        let mut last = BTreeMap::new();
+        for event in &told {
+            let before = last.insert((event.account, lane_of(&event.id)), event.id);
+            prop_assert!(before.is_none_or(|before| before < event.id));
+        }
+        // From any cursor that a reader kept, it goes on as it would have.
+        if let Some((count, position)) = stops.get(stops.len() / 2) {
+            let mut again = told[..*count].to_vec();
+            let mut position = Position::from_bytes(&position.to_bytes()).unwrap();
+            again.extend(rest(&mut position, &written(&writers), START));
+            prop_assert_eq!(ids(&again), ids(&all));
+        }
+    }
+
+    #[test]
+    fn no_bytes_upset_it(bytes: Vec<u8>) {
+        if let Ok(position) = Position::from_bytes(&bytes) {
+            let _ = position.clone().deliver(Vec::new(), None, 1, Time::from_millis(START));
+        }
+    }
+}
+
+fn alone(n: u64, at: i64) -> Event {
+    let id = crate::id::derived(Time::from_millis(at), &[&n.to_string()]);
+    Event { id, account: account(0), content: Content::data(RawValue::NULL.to_owned(), String::new()) }
+}
+
+/// A thousand lanes at once: what doesn't fit waits until it is settled, and the cursor stays small.
+#[test]
+fn more_lanes_than_fit_wait() {
+    let all: Vec<_> = (0..1000).map(|n| (START, alone(n, START))).collect();
+    let mut position = Position::oldest(Time::from_millis(START));
+    let mut told = 0;
+    for _ in 0..20 {
+        told += read(&mut position, &all, START + 1000, 0, 100, usize::MAX).len();
+        assert!(position.to_bytes().len() <= 3100, "{}", position.to_bytes().len());
+    }
+    assert_eq!(told, MOST_LANES);
+    told += rest(&mut position, &all, START).len();
+    assert_eq!((told, position.to_bytes().len()), (1000, 17));
+}
+
+#[test]
+fn what_is_young_is_held_back_for_a_moment() {
+    let all = [(START, alone(1, START))];
+    let mut position = Position::oldest(Time::from_millis(START));
+    let settling = millis(SETTLING);
+    assert_eq!(read(&mut position, &all, START + settling - 1, 0, 10, usize::MAX).len(), 0);
+    assert_eq!(read(&mut position, &all, START + settling, 0, 10, usize::MAX).len(), 1);
+    assert!(HORIZON > Duration::from_secs(2) + WRITING);
+}

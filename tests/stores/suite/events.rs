@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use shared::{
+    aws::{EventStore, IdempotencyKey, Published, Rates, Table},
+    clock::Clock,
+    event::{Content, Position},
+    id::{self, EventId},
+    time::Time,
+};
+
+use super::{account, now};
+
+fn content(text: &str) -> Content {
+    Content::data(RawValue::from_string(text.to_owned()).unwrap(), "suite".to_owned())
+}
+
+fn store(table: &Table, clock: Clock) -> EventStore {
+    EventStore::new(table.clone(), Rates::new(table.clone(), clock.clone()), clock)
+}
+
+/// A clock that stands still, a while after the suite began.
+fn standing(at: Time) -> Clock {
+    Clock::new(move || at)
+}
+
+pub async fn events_are_read_on_in_order(table: Table) {
+    let (mine, other, t) = (account(), account(), now());
+    let (writer, second) = (store(&table, standing(t)), store(&table, standing(t - Duration::from_secs(2))));
+    let mut position = Position::oldest(t);
+    let reader = |seconds| store(&table, standing(t + Duration::from_secs(seconds)));
+    let texts = async |reader: EventStore, position: &mut Position, limit| {
+        let events = reader.read(&[mine], position, limit).await.unwrap();
+        events.iter().map(|event| event.content.data.get().to_owned()).collect::<Vec<_>>()
+    };
+    for n in 0..5 {
+        let place = writer.reserve().await;
+        let id = place.id();
+        assert_eq!(writer.publish(place, mine, content(&n.to_string())).await.unwrap(), id);
+    }
+    let place = writer.reserve().await;
+    writer.publish(place, other, content("9")).await.unwrap();
+    assert_eq!(texts(reader(0), &mut position, 10).await, [""; 0], "too young");
+    assert_eq!(texts(reader(1), &mut position, 3).await, ["0", "1", "2"]);
+    let place = second.reserve().await;
+    second.publish(place, mine, content("\"late\"")).await.unwrap();
+    assert_eq!(texts(reader(1), &mut position, 10).await, ["\"late\"", "3", "4"]);
+    assert_eq!(texts(reader(60), &mut position, 10).await, [""; 0]);
+    let mut fresh = Position::oldest(t);
+    assert_eq!(texts(reader(60), &mut fresh, 4).await, ["\"late\"", "0", "1", "2"]);
+    assert_eq!(texts(reader(60), &mut fresh, 4).await, ["3", "4"]);
+    let week = 7 * 24 * 3600;
+    assert_eq!(texts(reader(week + 1), &mut Position::oldest(t), 10).await, [""; 0], "expired");
+}
+
+pub async fn an_event_is_published_once(table: Table) {
+    let (mine, t) = (account(), now());
+    let first: EventId = id::mint(t, rand::random());
+    let key = IdempotencyKey::of("suite");
+    let publish = async |seconds| {
+        let store = store(&table, standing(t + Duration::from_secs(seconds)));
+        store.publish_once(mine, &key, "x", first, content("1")).await.unwrap()
+    };
+    let decided = t + Duration::from_secs(15);
+    assert_eq!(publish(1).await, Published::NotBefore(decided));
+    let Published::Yes(id) = publish(15).await else { panic!("it is decided") };
+    assert!(id != first && id::time_of(&id) >= decided);
+    for seconds in [15, 16, 3600] {
+        assert_eq!(publish(seconds).await, Published::Yes(id));
+    }
+}
