@@ -6,47 +6,53 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use shared::time::Time;
 
-use crate::{
-    home::Home,
-    publisher::{self, Publisher, id},
-};
-
-fn later(second: u8) -> Time {
-    format!("2100-01-01T00:00:0{second}.250Z").parse().unwrap()
-}
+use crate::{home::Home, operator::Operator, server::Server};
 
 #[test]
-fn tail_goes_on_where_it_was_told_to_and_through_an_outage() {
-    let mut publisher = Publisher::start(&["acme"]);
-    publisher.publish("acme", json!("old"), "2021-01-01T00:00:00Z".parse().unwrap());
-    publisher.publish("acme", json!("new"), later(1));
-    let home = Home::with(&publisher.url(), publisher::KEY);
-    let acme = id("acme");
-    let mut command = home.command(&["events", "tail", "--account", &acme, "--oldest", "-o", "json"]);
+fn tail_goes_on_through_an_outage() {
+    let mut server = Server::start();
+    let operator = Operator::of(&server, &["acme"]);
+    operator.publishes("acme", "first");
+    let home = Home::with(&server.url, &server.operator);
+    let acme = operator.id("acme");
+    let mut command = home.command(&["events", "tail", "--account", acme, "--oldest", "-o", "json"]);
     let mut tail = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
     let mut notes = BufReader::new(tail.stderr.take().unwrap()).lines();
     let mut data = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["data"].clone();
-    assert_eq!([data(), data()], ["old", "new"]);
-    publisher.go_away();
+    operator.publishes("acme", r#"{"second": 2}"#);
+    assert_eq!([data(), data()], [json!("first"), json!({"second": 2})]);
+    server.go_away();
     assert!(notes.next().unwrap().unwrap().contains("is away"));
-    publisher.publish("acme", json!("meanwhile"), later(2));
-    publisher.come_back();
-    assert_eq!(data(), "meanwhile");
+    server.come_back();
+    operator.publishes("acme", "third");
+    assert_eq!(data(), "third");
     assert_eq!(notes.next().unwrap().unwrap(), "The server is back.");
     tail.kill().unwrap();
     tail.wait().unwrap();
 
-    let list = home.run(&["events", "list", "--account", &acme, "--after", "1", "-o", "json"]).ok();
-    let list: Value = serde_json::from_str(&list).unwrap();
-    assert_eq!((&list["items"][0]["data"], &list["next_cursor"]), (&json!("new"), &json!("3")));
+    let list = |more: &[&str]| -> Value {
+        let all = [&["events", "list", "--account", acme, "-o", "json"], more].concat();
+        serde_json::from_str(&home.run(&all).ok()).unwrap()
+    };
+    let first = list(&["--limit", "1"]);
+    assert_eq!(first["items"][0]["data"], "first");
+    let rest = list(&["--after", first["next_cursor"].as_str().unwrap()]);
+    assert_eq!(rest["items"][1]["data"], "third");
 }
 
 #[test]
 fn tail_ends_when_the_key_opens_nothing() {
-    let publisher = Publisher::start(&["acme"]);
-    let run = Home::with(&publisher.url(), "tg_other").run(&["events", "tail"]);
+    let server = Server::start();
+    let run = Home::with(&server.url, "tg_other").run(&["events", "tail"]);
     assert_eq!(run.code, 4, "{run:?}");
+}
+
+#[test]
+fn the_rate_is_shown() {
+    let server = Server::start();
+    let home = Home::with(&server.url, &server.tenant);
+    let rate = home.run(&["rate"]).ok();
+    assert!(rate.contains("events_per_second") && rate.contains("window_seconds"), "{rate}");
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where its world breaks")]
 
+mod accounts;
 mod errors;
 mod events;
 mod help;
@@ -9,6 +10,6 @@ mod home;
 mod interactive;
 mod jobs;
 mod kinds;
+mod operator;
 mod profiles;
-mod publisher;
 mod server;

@@ -1,20 +1,27 @@
-//! The whole stack in a thread, behind a socket, at an address with a path such as API Gateway's stages have.
+//! The whole stack behind a socket, at an address with a path such as API Gateway's stages have.
 
-use std::{sync::mpsc, thread, time::Duration};
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, SystemTime},
+};
 
-use axum::{Router, body::Body, extract::Request, response::Response};
+use axum::{Router, body::Body, extract::Request, http::header, response::Response};
 use shared::account::Scope;
-use sim::{Aws, Service, Stack};
-use tokio::{net::TcpListener, sync::oneshot, task::LocalSet};
+use sim::{Aws, Service, SimClock, Stack};
+use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::LocalSet};
 use tower::ServiceExt;
 
-/// A stack whose worker works, until it is dropped.
+/// A stack whose worker works, until it is dropped. Its API can go away and come back.
 pub struct Server {
     pub url: String,
     pub operator: String,
     pub tenant: String,
     /// What the stack runs on, to have it fail.
     pub aws: Aws,
+    address: String,
+    service: Service,
+    front: Option<Runtime>,
     _end: oneshot::Sender<()>,
 }
 
@@ -27,31 +34,71 @@ impl Server {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let run = async {
                 let stack = Stack::new().await;
-                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                let url = format!("http://{}/stages/live", listener.local_addr().unwrap());
                 let operator = stack.another_key(&[Scope::Admin]).await;
-                let tenant = stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await;
-                let server = axum::serve(listener, routes(stack.service())).into_future();
-                started.send((url, operator, tenant, stack.aws.clone())).unwrap();
+                let scopes = [Scope::JobsRead, Scope::JobsWrite, Scope::EventsRead, Scope::EventsWrite];
+                let tenant = stack.another_key(&scopes).await;
+                started.send((operator, tenant, stack.service(), stack.aws.clone())).unwrap();
                 let working = async {
                     loop {
                         stack.work(Duration::from_secs(1)).await;
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                 };
-                tokio::select! { _ = server => {}, () = working => {}, _ = ended => {} }
+                tokio::select! { () = working => {}, _ = ended => {} }
             };
             LocalSet::new().block_on(&runtime, run);
         });
-        let (url, operator, tenant, aws) = is_started.recv().unwrap();
-        Self { url, operator, tenant, aws, _end: end }
+        let (operator, tenant, service, aws) = is_started.recv().unwrap();
+        let address = "127.0.0.1:0".to_owned();
+        let mut server =
+            Self { url: String::new(), operator, tenant, aws, address, service, front: None, _end: end };
+        server.come_back();
+        server
+    }
+
+    /// Waits until what happened before can be told from what happens now: `Date` is precise to a second.
+    pub fn wait_for_time_to_pass(&self) {
+        let enough = self.aws.clock().now_ms() + 2000;
+        while self.aws.clock().now_ms() < enough {
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Ends the API with all of its connections; the stack stays.
+    pub fn go_away(&mut self) {
+        self.front.take().unwrap().shutdown_background();
+    }
+
+    /// Starts the API again at the same address.
+    pub fn come_back(&mut self) {
+        let front =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = front.block_on(TcpListener::bind(&self.address)).unwrap();
+        self.address = listener.local_addr().unwrap().to_string();
+        self.url = format!("http://{}/stages/live", self.address);
+        front.spawn(axum::serve(listener, routes(self.service.clone(), self.aws.clock())).into_future());
+        self.front = Some(front);
     }
 }
 
-fn routes(service: Service) -> Router {
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A runtime that is dropped where it is would wait for what it does.
+        if let Some(front) = self.front.take() {
+            front.shutdown_background();
+        }
+    }
+}
+
+fn routes(service: Service, clock: SimClock) -> Router {
     let serve = move |request: Request| {
         let function = service.function(request.method());
-        async move { function.oneshot(request).await.unwrap_or_else(|never| match never {}) }
+        async move {
+            let mut answer = function.oneshot(request).await.unwrap_or_else(|never| match never {});
+            let now = SystemTime::UNIX_EPOCH + Duration::from_millis(clock.now_ms().try_into().unwrap());
+            answer.headers_mut().insert(header::DATE, httpdate::fmt_http_date(now).parse().unwrap());
+            answer
+        }
     };
     let api: Router = Router::new().fallback(serve);
     let unknown =

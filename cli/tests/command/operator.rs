@@ -1,0 +1,39 @@
+//! An operator whose accounts have events.
+
+use serde_json::Value;
+
+use crate::{home::Home, server::Server};
+
+/// Somebody who makes accounts and publishes events in their names.
+pub struct Operator {
+    home: Home,
+    accounts: Vec<(String, String)>,
+}
+
+impl Operator {
+    /// Makes these accounts.
+    pub fn of(server: &Server, names: &[&str]) -> Self {
+        let home = Home::with(&server.url, &server.operator);
+        let make = |name: &&str| {
+            let made = home.run(&["accounts", "create", name, "-o", "json"]).ok();
+            let made: Value = serde_json::from_str(&made).unwrap();
+            ((*name).to_owned(), made["id"].as_str().unwrap().to_owned())
+        };
+        let accounts = names.iter().map(make).collect();
+        Self { home, accounts }
+    }
+
+    /// An account's id.
+    pub fn id(&self, name: &str) -> &str {
+        &self.accounts.iter().find(|(known, _)| known == name).unwrap().1
+    }
+
+    /// Publishes JSON, or a text, in an account's name.
+    pub fn publishes(&self, account: &str, data: &str) {
+        let id = self
+            .home
+            .run(&["events", "publish", data, "--account", self.id(account), "--source", "host-1"])
+            .ok();
+        assert!(id.starts_with("evt_"), "{id}");
+    }
+}
