@@ -281,10 +281,10 @@ async fn cost_what_the_transaction_does() {
     insta::assert_snapshot!(stack.aws.reset_ledger(), @"
     operation           calls  messages  read  write
     DeleteMessageBatch      1         1     0      0
-    GetItem                 2         0   1.5      0
+    GetItem                 2         0     2      0
     ReceiveMessage          1         1     0      0
     TransactWriteItems      1         0     0      8
     UpdateItem              3         0     0      3
-    total                   8         2   1.5     11
+    total                   8         2     2     11
     ");
 }

@@ -46,6 +46,8 @@ struct Dealt {
     left: VecDeque<JobId>,
     /// Those that one was dealt, or that were its own.
     tried: HashSet<JobId>,
+    /// Those that the batch before passed over: whatever is left of them comes before any other.
+    passed: HashSet<JobId>,
     /// The worst that was taken: better ones that are left were passed over.
     worst: Option<Rank>,
     rivals: Rivals,
@@ -80,9 +82,10 @@ impl Rivals {
         (1 + running.div_ceil(batch)).min(WIDEST)
     }
 
-    /// Over how many portions workers spread out.
+    /// Over how many portions workers spread out: half of what is in flight. Each may pass a job over while it waits for the answer to the claim of
+    /// another, so that over all of it they would be off by more than that.
     fn spread(self, batch: usize, now: Time) -> usize {
-        if now.since(self.met) > WARY { 1 } else { self.portions(batch, now) }
+        if now.since(self.met) > WARY { 1 } else { self.portions(batch, now).div_ceil(2) }
     }
 
     /// How many jobs of an agenda a batch wants to know.
@@ -102,14 +105,13 @@ impl Agenda {
         now: Time,
     ) -> Self {
         let spread = rivals.spread(permits, now);
-        let left = if spread > 1 {
-            let passed = last.map(Self::passed).unwrap_or_default();
-            spread_out(jobs, &passed, permits, rand::random_range(0..spread))
-        } else {
-            jobs
-        };
+        let (mut left, mut passed) = (jobs, HashSet::new());
+        if spread > 1 {
+            passed = last.map(Self::passed).unwrap_or_default();
+            left = spread_out(left, &passed, permits, rand::random_range(0..spread));
+        }
         let (left, tried) = (left.into(), HashSet::new());
-        let dealt = Mutex::new(Dealt { ranks, left, tried, worst: None, rivals });
+        let dealt = Mutex::new(Dealt { ranks, left, tried, passed, worst: None, rivals });
         Self { account, kind: kind.clone(), permits, within: spread * permits, dealt }
     }
 
@@ -123,7 +125,8 @@ impl Agenda {
     pub fn another(&self, held: bool) -> Option<JobId> {
         let mut dealt = self.dealt();
         let among = if held || self.within > self.permits { self.within } else { 1 };
-        let among = among.min(dealt.left.len()).max(1);
+        let passed = dealt.left.iter().take_while(|job| dealt.passed.contains(*job)).count();
+        let among = among.min(if passed > 0 { passed } else { dealt.left.len() }).max(1);
         dealt.deal(rand::random_range(0..among))
     }
 
@@ -149,7 +152,8 @@ impl Agenda {
     pub fn renew(&self, entries: Vec<Entry>, now: Time) {
         let mut dealt = self.dealt();
         let due: Vec<_> = entries.into_iter().filter(|entry| entry.due_at <= now).collect();
-        dealt.left = due.iter().map(|entry| entry.id).filter(|id| !dealt.tried.contains(id)).collect();
+        let open = due.iter().map(|entry| entry.id).filter(|id| !dealt.tried.contains(id)).collect();
+        dealt.left = spread_out(open, &dealt.passed, 0, 0).into();
         dealt.ranks.extend(due.into_iter().map(|entry| (entry.id, entry.rank)));
     }
 

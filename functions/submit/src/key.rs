@@ -76,7 +76,7 @@ pub async fn revoke(
     query: Query,
 ) -> Result<StatusCode, Failure> {
     query.end()?;
-    if caller.key() == Some(key) {
+    if caller.account() == account && caller.key() == Some(key) {
         return Err(Problem::OwnAccess.into());
     }
     if !app.accounts.revoke(account, key, app.clock.now()).await? {

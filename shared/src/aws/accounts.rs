@@ -15,12 +15,12 @@ use super::{
 };
 use crate::{
     account::{Account, AccountChange, KeyRecord},
-    id::{AccountId, KeyId},
+    id::{self, AccountId, KeyId},
     time::Time,
 };
 
-/// For how long what was read counts: a revoked key opens nothing after 30 s, with time to spare for a slow request.
-const KEEP: Duration = Duration::from_secs(20);
+/// For how long what was read counts: a revoked key opens nothing after 30 s, and a query that it opened may be held for 20 s.
+const KEEP: Duration = Duration::from_secs(8);
 
 /// Accounts and their keys.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl AccountStore {
         Self { table, callers: Cache::new(KEEP), accounts: Cache::new(KEEP), used: Cache::new(keys::HOUR) }
     }
 
-    /// An account, at most 20 s old.
+    /// An account, at most 8 s old.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -61,7 +61,8 @@ impl AccountStore {
         if let Some(known) = self.accounts.get(&id, now) {
             return Ok(Some(known));
         }
-        let Some(item) = self.table.get(&Key::account(id), false).await? else { return Ok(None) };
+        let is_young = now.since(id::time_of(&id)) < keys::YOUNG;
+        let Some(item) = self.table.get(&Key::account(id), is_young).await? else { return Ok(None) };
         let account = Arc::new(read_account(id, item)?);
         self.accounts.put(id, account.clone(), now);
         Ok(Some(account))
@@ -123,7 +124,7 @@ impl AccountStore {
         Ok((accounts, ids.last().copied().filter(|_| more)))
     }
 
-    /// Changes an account, in one write; `None` if there is none. Elsewhere it counts within the 20 s for which accounts are kept.
+    /// Changes an account, in one write; `None` if there is none. Elsewhere it counts within the 8 s for which accounts are kept.
     ///
     /// # Errors
     /// When the table can't be written.

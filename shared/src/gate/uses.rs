@@ -26,14 +26,12 @@ impl Gate {
             tracing::info!(%account, %key, "key used");
             return;
         }
-        match tokio::time::timeout(PATIENCE, self.accounts.record_use(account, key, now)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%account, %key, cause = %error, "a key's use could not be recorded")
-            }
-            Err(_) => {
-                tracing::warn!(%account, %key, cause = "out of time", "a key's use could not be recorded")
-            }
-        }
+        let cause = match tokio::time::timeout(PATIENCE, self.accounts.record_use(account, key, now)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "out of time".to_owned(),
+        };
+        tracing::warn!(%account, %key, cause, "a key's use could not be recorded");
+        self.accounts.missed_use(account, key, now);
     }
 }

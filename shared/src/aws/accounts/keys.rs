@@ -21,7 +21,7 @@ use crate::{
 /// For how long a key that is over is still listed.
 const KEEP_LISTED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Reads may be behind by this much. A younger key is read as it is now, so that it works at once.
-const YOUNG: Duration = Duration::from_secs(5);
+pub(super) const YOUNG: Duration = Duration::from_secs(5);
 /// How exactly it is known when a key was last used.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
@@ -43,7 +43,7 @@ struct KeyItem {
 }
 
 impl AccountStore {
-    /// The key's record and its account in one read, at most 20 s old; `None` where there is no such key. Whether the
+    /// The key's record and its account in one read, at most 8 s old; `None` where there is no such key. Whether the
     /// secret is right is for [`KeyRecord::opens_for`] to say.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl AccountStore {
         self.table.put(&Key::api_key(key.account, key.id), &item).await
     }
 
-    /// Lets a key open nothing any more, once what others keep of it is 20 s old; `false` if there is no such key. One that was revoked
+    /// Lets a key open nothing any more, once what others keep of it is 8 s old; `false` if there is no such key. One that was revoked
     /// before stays as it is.
     ///
     /// # Errors
@@ -142,6 +142,11 @@ impl AccountStore {
         }
         self.used.put(own, (), now);
         true
+    }
+
+    /// A use could not be recorded: in a minute it is news again, not with every request of an outage.
+    pub fn missed_use(&self, account: AccountId, key: KeyId, now: Time) {
+        self.used.put((account, key), (), now - HOUR + Duration::from_secs(60));
     }
 
     /// Records that a key is used: at most one write a key and hour, or of several processes that find out at once one each.

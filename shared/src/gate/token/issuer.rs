@@ -54,9 +54,11 @@ impl Issuer {
     /// When the issuer's keys aren't known and can't be had.
     pub async fn recognize(&self, text: &str, now: Time) -> Result<Option<Bearer>, NoKeys> {
         let Some(token) = Token::parse(text) else { return Ok(None) };
+        // Before its issuer is asked for anything: what can't be good makes no work, and waits for nobody.
+        let Some(bearer) = claims::read(token.claims(), &self.rules, now) else { return Ok(None) };
         let keys = self.keys_for(&token, now).await?;
-        let payload = keys.get(&token.key_id, token.algorithm).and_then(|key| token.verified(key));
-        Ok(payload.and_then(|payload| claims::read(payload, &self.rules, now)))
+        let is_signed = keys.get(&token.key_id, token.algorithm).is_some_and(|key| token.is_signed_with(key));
+        Ok(is_signed.then_some(bearer))
     }
 
     /// The keys, among them the one that a token names, if the issuer has it.

@@ -53,9 +53,14 @@ impl<'a> Token<'a> {
         })
     }
 
-    /// What it says, if the key has signed it.
-    pub fn verified(&self, key: &PublicKey) -> Option<&[u8]> {
-        key.has_signed(self.signed.as_bytes(), &self.signature).then_some(&*self.payload)
+    /// What it says, whoever signed it.
+    pub fn claims(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Whether the key has signed it.
+    pub fn is_signed_with(&self, key: &PublicKey) -> bool {
+        key.has_signed(self.signed.as_bytes(), &self.signature)
     }
 }
 
