@@ -24,7 +24,7 @@ const WARY: Duration = Duration::from_secs(1);
 /// Into how many portions of a batch's size an agenda is divided at most.
 const WIDEST: usize = 64;
 /// How many portions are read at least: one is what a batch needs, the others are for when other workers are quicker.
-const LOOK_AHEAD: usize = 8;
+const LOOK_AHEAD: usize = 4;
 /// Of how many agendas a worker remembers the last batch.
 const REMEMBERED: usize = 1000;
 
@@ -34,7 +34,7 @@ pub struct Agenda {
     account: AccountId,
     kind: Name,
     permits: usize,
-    /// Among how many of the jobs that are left one is drawn, after another worker was quicker: as many as are in flight.
+    /// Among how many of the jobs that are left one is drawn, after another worker was quicker: as many as workers spread out over.
     within: usize,
     dealt: Mutex<Dealt>,
 }
@@ -50,6 +50,8 @@ struct Dealt {
     passed: HashSet<JobId>,
     /// The worst that was taken: better ones that are left were passed over.
     worst: Option<Rank>,
+    /// How often it was read anew.
+    renewals: usize,
     rivals: Rivals,
 }
 
@@ -82,15 +84,15 @@ impl Rivals {
         (1 + running.div_ceil(batch)).min(WIDEST)
     }
 
-    /// Over how many portions workers spread out: half of what is in flight. Each may pass a job over while it waits for the answer to the claim of
+    /// Over how many portions workers spread out: three quarters of what is in flight. Each may pass a job over while it waits for the answer to the claim of
     /// another, so that over all of it they would be off by more than that.
     fn spread(self, batch: usize, now: Time) -> usize {
-        if now.since(self.met) > WARY { 1 } else { self.portions(batch, now).div_ceil(2) }
+        if now.since(self.met) > WARY { 1 } else { (3 * self.portions(batch, now)).div_ceil(4) }
     }
 
     /// How many jobs of an agenda a batch wants to know.
     pub fn look_ahead(self, batch: usize, now: Time) -> usize {
-        batch * LOOK_AHEAD.max(2 * self.portions(batch, now))
+        batch * LOOK_AHEAD.max(1 + self.portions(batch, now))
     }
 }
 
@@ -111,7 +113,7 @@ impl Agenda {
             left = spread_out(left, &passed, permits, rand::random_range(0..spread));
         }
         let (left, tried) = (left.into(), HashSet::new());
-        let dealt = Mutex::new(Dealt { ranks, left, tried, passed, worst: None, rivals });
+        let dealt = Mutex::new(Dealt { ranks, left, tried, passed, worst: None, renewals: 0, rivals });
         Self { account, kind: kind.clone(), permits, within: spread * permits, dealt }
     }
 
@@ -141,6 +143,19 @@ impl Agenda {
     /// Another worker was quicker with a job.
     pub fn lost(&self, now: Time) {
         self.dealt().rivals.met = now;
+    }
+
+    /// How often it was read anew.
+    pub fn renewals(&self) -> usize {
+        self.dealt().renewals
+    }
+
+    /// Whether to read it anew is for this permit, which has seen so many renewals: one does it for all.
+    pub fn begin_renewal(&self, seen: usize) -> bool {
+        let mut dealt = self.dealt();
+        let is_first = dealt.renewals == seen;
+        dealt.renewals += usize::from(is_first);
+        is_first
     }
 
     /// How many of its jobs to read, to deal anew.

@@ -129,7 +129,7 @@ impl Worker {
         agenda: &Agenda,
     ) -> Result<Hold, aws::Error> {
         let mut candidate = own.or_else(|| agenda.next());
-        let mut missed = 0;
+        let (mut missed, mut renewals) = (0, agenda.renewals());
         while let Some(id) = candidate {
             match self.hold(task, id, Some(agenda)).await? {
                 Hold::Elsewhere { held } => {
@@ -137,8 +137,11 @@ impl Worker {
                         agenda.lost(self.clock.now());
                     }
                     missed += 1;
-                    if missed % OUT_OF_DATE == 0 {
-                        self.read_anew(agenda).await?;
+                    if missed == OUT_OF_DATE {
+                        if agenda.begin_renewal(renewals) {
+                            self.read_anew(agenda).await?;
+                        }
+                        (missed, renewals) = (0, agenda.renewals());
                     }
                     candidate = agenda.another(held);
                 }
