@@ -84,8 +84,8 @@ impl Rivals {
         (1 + running.div_ceil(batch)).min(WIDEST)
     }
 
-    /// Over how many portions workers spread out: three quarters of what is in flight. Each may pass a job over while it waits for the answer to the claim of
-    /// another, so that over all of it they would be off by more than that.
+    /// Over how many portions workers spread out: three quarters of what is in flight. Each may pass a job over while it waits for the
+    /// answer to the claim of another, so that over all of it they would be off by more than that.
     fn spread(self, batch: usize, now: Time) -> usize {
         if now.since(self.met) > WARY { 1 } else { (3 * self.portions(batch, now)).div_ceil(4) }
     }

@@ -88,9 +88,7 @@ impl Caller {
     /// The problem, when it may not.
     pub fn acting_for(&self, named: Option<AccountId>) -> Result<AccountId, Problem> {
         match named {
-            Some(other) if other != self.account() && !self.is_admin() => {
-                Err(Problem::MissingScope(Scope::Admin))
-            }
+            Some(other) if !self.may_know(other) => Err(Problem::MissingScope(Scope::Admin)),
             Some(named) => Ok(named),
             None => Ok(self.account()),
         }
@@ -131,10 +129,10 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
     }
     let now = gate.clock.now();
     match gate.admit(request.headers(), route.access, now).await {
-        Ok((caller, known)) => {
-            request.extensions_mut().insert(caller);
+        Ok(caller) => {
+            request.extensions_mut().insert(caller.clone());
             let noted = async {
-                if let Some(known) = &known {
+                if let Credential::Key(known) = &caller.by {
                     gate.note_use(&known.0, now).await;
                 }
             };
@@ -149,14 +147,9 @@ type Known = Arc<(KeyRecord, Account)>;
 
 impl Gate {
     /// Who may use a route, with the key if it came with one.
-    async fn admit(
-        &self,
-        headers: &HeaderMap,
-        needed: Access,
-        now: Time,
-    ) -> Result<(Caller, Option<Known>), Failure> {
+    async fn admit(&self, headers: &HeaderMap, needed: Access, now: Time) -> Result<Caller, Failure> {
         let text = presented(headers).ok_or(Problem::Unauthenticated)?;
-        let (caller, is_active, known) = match (text.parse(), &self.issuer) {
+        let (caller, is_active) = match (text.parse(), &self.issuer) {
             (Ok(key), _) => self.by_key(&key, now).await?,
             (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await?,
             _ => return Err(Problem::Unauthenticated.into()),
@@ -166,31 +159,24 @@ impl Gate {
         }
         match needed {
             Access::Scope(scope) if !caller.scopes.allow(scope) => Err(Problem::MissingScope(scope).into()),
-            _ => Ok((caller, known)),
+            _ => Ok(caller),
         }
     }
 
-    async fn by_key(&self, key: &ApiKey, now: Time) -> Result<(Caller, bool, Option<Known>), Failure> {
+    async fn by_key(&self, key: &ApiKey, now: Time) -> Result<(Caller, bool), Failure> {
         let known = self.accounts.caller(key, now).await?.filter(|known| known.0.opens_for(key, now));
         let known = known.ok_or(Problem::Unauthenticated)?;
-        let (record, account) = &*known;
-        let caller =
-            Caller { account: account.id, by: Credential::Key(known.clone()), scopes: record.scopes };
-        Ok((caller, account.is_active, Some(known)))
+        let (id, scopes, is_active) = (known.1.id, known.0.scopes, known.1.is_active);
+        Ok((Caller { account: id, by: Credential::Key(known), scopes }, is_active))
     }
 
-    async fn by_token(
-        &self,
-        issuer: &Issuer,
-        text: &str,
-        now: Time,
-    ) -> Result<(Caller, bool, Option<Known>), Failure> {
+    async fn by_token(&self, issuer: &Issuer, text: &str, now: Time) -> Result<(Caller, bool), Failure> {
         let bearer = issuer.recognize(text, now).await;
         let bearer = bearer.map_err(|error| Failure::because(Problem::Unavailable, error.to_string()))?;
         let Bearer { subject, account, scopes } = bearer.ok_or(Problem::Unauthenticated)?;
         let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
         let caller = Caller { account: account.id, by: Credential::Token(subject), scopes };
-        Ok((caller, account.is_active, None))
+        Ok((caller, account.is_active))
     }
 }
 
