@@ -36,8 +36,38 @@ pub struct SubmitConfig {
     pub scheduler: SchedulerConfig,
     /// From `TARGET_SECONDS_MAX`.
     pub timing: Timing,
+    /// Where events are pushed, if they are.
+    pub push: Option<PushAddress>,
     /// Whose tokens are taken.
     pub tokens: Option<TokenConfig>,
+}
+
+/// Where the gateway is that holds the connections over which events are pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushAddress {
+    /// Where subscribers connect, `wss://…`.
+    pub url: String,
+    /// Where its `@connections` are, `https://…`.
+    pub connections: String,
+}
+
+impl PushAddress {
+    /// From `PUSH_URL`, `wss://<api>.execute-api.…/<stage>`; and `AWS_ENDPOINT_URL`, for an emulator has its APIs at addresses of its own.
+    fn read(vars: Vars) -> Result<Option<Self>, ConfigError> {
+        let Some(url) = vars("PUSH_URL") else { return Ok(None) };
+        let unfit = || ConfigError::Unfit("PUSH_URL", "is not wss://, a name and a stage");
+        let (scheme, rest) = url.split_once("://").ok_or_else(unfit)?;
+        let (host, stage) = rest.split_once('/').ok_or_else(unfit)?;
+        if !["ws", "wss"].contains(&scheme) {
+            return Err(unfit());
+        }
+        let Some(emulator) = vars("AWS_ENDPOINT_URL") else {
+            return Ok(Some(Self { connections: format!("https://{rest}"), url }));
+        };
+        let api = host.split('.').next().unwrap_or_default();
+        let connections = format!("{}/_aws/execute-api/{api}/{stage}", emulator.trim_end_matches('/'));
+        Ok(Some(Self { url: connections.replacen("http", "ws", 1), connections }))
+    }
 }
 
 /// Whose tokens are taken beside keys.
@@ -99,6 +129,7 @@ impl SubmitConfig {
             queue_url: required(vars, "QUEUE_URL")?,
             scheduler: SchedulerConfig::read(vars)?,
             timing: timing(vars)?,
+            push: PushAddress::read(vars)?,
             tokens: TokenConfig::read(vars)?,
         })
     }
@@ -120,6 +151,26 @@ impl PollConfig {
     /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self { table: required(vars, "TABLE_NAME")?, tokens: TokenConfig::read(vars)? })
+    }
+}
+
+/// What `push` is told.
+#[derive(Debug)]
+pub struct PushConfig {
+    /// `TABLE_NAME`
+    pub table: String,
+    /// From `PUSH_URL`: which gateway holds the connections.
+    pub address: PushAddress,
+}
+
+impl PushConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When a variable is missing or unfit.
+    pub fn read(vars: Vars) -> Result<Self, ConfigError> {
+        let address = PushAddress::read(vars)?.ok_or(ConfigError::Missing("PUSH_URL"))?;
+        Ok(Self { table: required(vars, "TABLE_NAME")?, address })
     }
 }
 
@@ -229,6 +280,30 @@ mod tests {
         insta::assert_snapshot!(read(("MAX_RUNNING", "-1")).unwrap_err(), @"the environment variable MAX_RUNNING is not a whole number from 0 to 1000");
         insta::assert_snapshot!(read(("ALLOW_PRIVATE_TARGETS", "1")).unwrap_err(), @"the environment variable ALLOW_PRIVATE_TARGETS is neither true nor false");
     }
+
+    #[test]
+    fn an_emulator_has_its_gateways_elsewhere() {
+        let read = |set: &[(&str, &str)]| {
+            let vars =
+                |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            PushAddress::read(&vars).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&[]), Ok(None));
+        let url = ("PUSH_URL", "wss://abc.execute-api.eu-central-1.amazonaws.com/live");
+        let address = |url: &str, connections: &str| {
+            Ok(Some(PushAddress { url: url.to_owned(), connections: connections.to_owned() }))
+        };
+        assert_eq!(read(&[url]), address(url.1, "https://abc.execute-api.eu-central-1.amazonaws.com/live"));
+        assert_eq!(
+            read(&[url, ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]),
+            address(
+                "ws://127.0.0.1:4566/_aws/execute-api/abc/live",
+                "http://127.0.0.1:4566/_aws/execute-api/abc/live"
+            )
+        );
+        insta::assert_snapshot!(read(&[("PUSH_URL", "https://abc/live")]).unwrap_err(), @"the environment variable PUSH_URL is not wss://, a name and a stage");
+    }
+
     #[test]
     fn tokens_need_an_issuer_that_can_be_trusted_and_an_audience() {
         let read = |set: &[(&str, &str)]| {

@@ -22,6 +22,9 @@ use crate::{
     time::Time,
 };
 
+/// How many accounts' events are read at once.
+pub const MOST_ACCOUNTS: usize = 50;
+
 /// For how long an event is kept, and a reader that was away misses none.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 

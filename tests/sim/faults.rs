@@ -65,6 +65,11 @@ impl Plan {
         })
     }
 
+    /// This plan, but nothing for one operation.
+    pub fn except(self, operation: &'static str) -> Self {
+        Self::new(move |name, count| if name == operation { Fault::None } else { self.0(name, count) })
+    }
+
     /// This plan, and where it has nothing in store, `other`.
     pub fn or(self, other: Plan) -> Self {
         Self::new(move |name, count| match self.0(name, count) {

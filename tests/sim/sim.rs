@@ -8,7 +8,8 @@
 //!   store, handler ── SDK ──▶ Door ──▶ faults, kill switch ──┬─▶ Database (dynoxide)
 //!   EventSource ──────────────▲                              ├─▶ Queues (jobs, dead letters)
 //!                                                            │     ▲
-//!                                                            └─▶ Scheduler
+//!                                                            ├─▶ Scheduler
+//!                                                            └─▶ Sockets
 //!                                                                  └─▶ all write the Ledger
 //! ```
 //!
@@ -22,9 +23,9 @@
 //! | [`SimClock`] | the time of day on the paused clock |
 //! | [`Seed`] | the same dice for the same number, in every release |
 //!
-//! | [`Stack`], [`Client`] | all of Tollgate on top of it, and who uses it |
+//! | [`Stack`], [`Client`], [`Subscriber`] | all of Tollgate on top of it, and who uses it |
 //!
-//! Nothing but the last two knows what a job is. It needs `#[tokio::test(start_paused = true)]`, except where a target is reached over a
+//! Nothing but the last three knows what a job is. It needs `#[tokio::test(start_paused = true)]`, except where a target is reached over a
 //! real socket.
 
 mod answer;
@@ -39,7 +40,10 @@ mod ledger;
 mod queue;
 mod scheduler;
 mod seed;
+mod sockets;
 mod stack;
+mod stream;
+mod subscriber;
 
 pub use aws::{Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE};
 pub use client::{Answer, Client};
@@ -51,3 +55,4 @@ pub use ledger::{Ledger, Line};
 pub use queue::Message;
 pub use seed::Seed;
 pub use stack::{Checker, Options, Service, Stack, Worker};
+pub use subscriber::{Plug, Refused, Subscriber};

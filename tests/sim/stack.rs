@@ -12,7 +12,9 @@ use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
     aws::{AccountStore, Clients, Error, Table},
     clock::Clock,
-    config::{PollConfig, QuotaCheckConfig, SchedulerConfig, SubmitConfig, TokenConfig, WorkerConfig},
+    config::{
+        PollConfig, PushAddress, QuotaCheckConfig, SchedulerConfig, SubmitConfig, TokenConfig, WorkerConfig,
+    },
     id::{self, AccountId},
     job::Timing,
     telemetry::Metrics,
@@ -154,6 +156,7 @@ impl Stack {
             queue_url: self.aws.queue_url(JOBS),
             scheduler: self.scheduler_config(),
             timing: self.timing,
+            push: Some(Self::push_address()),
             tokens: self.options.tokens.clone(),
         };
         let poll = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
@@ -161,6 +164,12 @@ impl Stack {
             submit: submit::router(submit::App::new(self.clients(), submit, clock.clone(), self.metrics())),
             poll: poll::router(poll::App::new(self.clients(), poll, clock, self.metrics())),
         }
+    }
+
+    /// Where the gateway is that holds connections.
+    pub(crate) fn push_address() -> PushAddress {
+        let connections = "https://push.example/live".to_owned();
+        PushAddress { url: "wss://push.example/live".to_owned(), connections }
     }
 
     /// What functions are told of Scheduler.
@@ -223,11 +232,11 @@ impl Stack {
         self.lines.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    fn clients(&self) -> Clients {
+    pub(crate) fn clients(&self) -> Clients {
         Clients::of(&self.aws.sdk_config())
     }
 
-    fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let clock = self.aws.clock();
         Clock::new(move || Time::from_millis(clock.now_ms()))
     }

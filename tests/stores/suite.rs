@@ -3,6 +3,8 @@
 
 #[path = "suite/accounts.rs"]
 mod accounts;
+#[path = "suite/connections.rs"]
+mod connections;
 #[path = "suite/events.rs"]
 mod events;
 #[path = "suite/rows.rs"]
@@ -25,6 +27,7 @@ use shared::{
 };
 
 pub use accounts::*;
+pub use connections::*;
 pub use events::*;
 pub use rows::*;
 
@@ -56,6 +59,9 @@ macro_rules! for_each {
             paces_add_up,
             events_are_read_on_in_order,
             an_event_is_published_once,
+            a_ticket_is_good_once,
+            a_connection_subscribes_once,
+            one_at_a_time_sends,
             changes_are_applied_once_and_read_back,
             changes_are_applied_together_or_not_at_all,
             a_row_is_deleted_only_as_it_was_named,

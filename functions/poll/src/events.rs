@@ -1,6 +1,6 @@
 //! `GET /v1/events`.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -10,15 +10,16 @@ use axum::{
 use http::{HeaderMap, HeaderName, header};
 use shared::{
     api::{AnyProblem, EventBody, EventPage, Problem, encode_position},
-    event::{Event, Position},
+    aws::{Extent, Portion, Rest},
+    event::{Event, MOST_ACCOUNTS, Position},
     gate::{Caller, Failure, Query},
     id::AccountId,
 };
 
 use crate::{App, wait::wanted_wait};
 
-/// How many accounts one read may name.
-const MOST_ACCOUNTS: usize = 50;
+/// The most bytes of data in a page, unless a single event has more: a function's answer is limited.
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// How far apart the looks of a long poll are: with what events are held back for, one is seen within a second, and a wait of 20 seconds costs
 /// 40 read units an account.
@@ -54,13 +55,16 @@ pub async fn list(
     mut query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let accounts = app.readable(&caller, query.accounts(MOST_ACCOUNTS)?).await?;
+    let named = query.accounts(MOST_ACCOUNTS)?;
+    let accounts = app.accounts.visible(&caller.subscriber(), named, app.clock.now()).await?;
+    let accounts = accounts.ok_or(Problem::NotFound)?;
     let limit = query.limit()?;
     let after = query.position()?;
     query.end()?;
     let mut position = after.unwrap_or_else(|| Position::oldest(app.clock.now()));
     let wait = wanted_wait(&headers);
-    let events = app.await_events(&accounts, &mut position, limit, wait.unwrap_or_default()).await?;
+    let extent = Extent { events: limit, bytes: MOST_BYTES };
+    let events = app.await_events(&accounts, &mut position, extent, wait.unwrap_or_default()).await?;
     let page = EventPage {
         items: events.into_iter().map(EventBody::from).collect(),
         next_cursor: encode_position(&position),
@@ -71,39 +75,26 @@ pub async fn list(
 }
 
 impl App {
-    /// The accounts that are asked for, each of which the caller may know of.
-    async fn readable(&self, caller: &Caller, named: BTreeSet<AccountId>) -> Result<Vec<AccountId>, Failure> {
-        if named.is_empty() {
-            return Ok(vec![caller.account()]);
-        }
-        for account in named.iter().filter(|account| **account != caller.account()) {
-            let known = caller.may_know(*account)
-                && self.accounts.account(*account, self.clock.now()).await?.is_some();
-            if !known {
-                return Err(Problem::NotFound.into());
-            }
-        }
-        Ok(named.into_iter().collect())
-    }
-
     /// Reads until there is an event, or the wait is over.
     async fn await_events(
         &self,
         accounts: &[AccountId],
         position: &mut Position,
-        limit: usize,
+        extent: Extent,
         wait: Duration,
     ) -> Result<Vec<Event>, Failure> {
         let deadline = self.clock.now() + wait;
         loop {
-            let events = self.events.read(accounts, position, limit).await?;
-            let left = deadline.since(self.clock.now());
+            let Portion { events, rest } = self.events.read(accounts, position, extent).await?;
+            let (now, left) = (self.clock.now(), deadline.since(self.clock.now()));
             if !events.is_empty() || left.is_zero() {
                 return Ok(events);
             }
-            // What expired, or was read before, is passed over in pages, without a pause.
-            if position.settled() >= Position::edge(self.clock.now() - LOOKS) {
-                tokio::time::sleep(LOOKS.min(left)).await;
+            match rest {
+                // What expired is passed over in pages.
+                Rest::Now => {}
+                Rest::From(time) => tokio::time::sleep(time.since(now).min(left)).await,
+                Rest::None => tokio::time::sleep(LOOKS.min(left)).await,
             }
         }
     }

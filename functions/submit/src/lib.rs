@@ -13,6 +13,7 @@ mod job;
 mod key;
 mod kind;
 mod schedule;
+mod ticket;
 mod user;
 mod webhook_secret;
 
@@ -21,8 +22,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore, Rates,
-        ScheduleStore, Scheduler, Table, prime,
+        AccountStore, Clients, ConnectionStore, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore,
+        Rates, ScheduleStore, Scheduler, Table, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -45,6 +46,8 @@ pub struct App {
     events: EventStore,
     rates: Rates,
     idempotency: IdempotencyStore,
+    connections: ConnectionStore,
+    push_url: Option<String>,
     schedules: ScheduleStore,
     scheduler: Scheduler,
     queue: JobQueue,
@@ -67,6 +70,8 @@ impl App {
             events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
             rates,
             idempotency: IdempotencyStore::new(table.clone()),
+            connections: ConnectionStore::new(table.clone()),
+            push_url: config.push.map(|push| push.url),
             schedules: ScheduleStore::new(table),
             scheduler: Scheduler::new(clients.scheduler, config.scheduler),
             queue: JobQueue::new(clients.sqs, config.queue_url),
@@ -93,6 +98,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(kind::put, kind::delete))
         .routes(routes!(schedule::put, schedule::delete))
         .routes(routes!(event::publish))
+        .routes(routes!(ticket::create))
         .routes(routes!(user::delete))
         .routes(routes!(activities::submit))
         .routes(routes!(account::create))

@@ -126,13 +126,17 @@ impl KeyRecord {
         [self.valid_until, self.revoked_at].into_iter().flatten().min()
     }
 
+    /// Whether it is still good at `now`.
+    #[must_use]
+    pub fn is_good(&self, now: Time) -> bool {
+        self.over_at().is_none_or(|over| now < over)
+    }
+
     /// Whether `key` is this one and still good at `now`. Takes the same time whatever the secret is.
     #[must_use]
     pub fn opens_for(&self, key: &ApiKey, now: Time) -> bool {
         let same: bool = self.digest.ct_eq(&key.digest()).into();
-        same && self.account == key.account
-            && self.id == key.id
-            && self.over_at().is_none_or(|over| now < over)
+        same && self.account == key.account && self.id == key.id && self.is_good(now)
     }
 }
 

@@ -1,7 +1,7 @@
 mod keys;
 mod secrets;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     account::{Account, AccountChange, KeyRecord},
     id::{self, AccountId, KeyId},
+    push::Subscriber,
     time::Time,
 };
 
@@ -66,6 +67,27 @@ impl AccountStore {
         let account = Arc::new(read_account(id, item)?);
         self.accounts.put(id, account.clone(), now);
         Ok(Some(account))
+    }
+
+    /// The accounts whose events a subscriber names, or its own if it names none; `None` if it may not know of one of them, or that isn't there.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn visible(
+        &self,
+        subscriber: &Subscriber,
+        named: BTreeSet<AccountId>,
+        now: Time,
+    ) -> Result<Option<Vec<AccountId>>, Error> {
+        if named.is_empty() {
+            return Ok(Some(vec![subscriber.account]));
+        }
+        for account in named.iter().filter(|account| **account != subscriber.account) {
+            if !subscriber.may_see(*account) || self.account(*account, now).await?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(named.into_iter().collect()))
     }
 
     /// The ids of all accounts.

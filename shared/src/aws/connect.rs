@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
+use super::Sockets;
 use crate::config::{ConfigError, Vars};
 
 /// Amazon's own roots (<https://www.amazontrust.com/repository/>): all that its end points need, and no file to read at the start.
@@ -25,6 +26,7 @@ pub struct Clients {
     pub scheduler: aws_sdk_scheduler::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
+    config: SdkConfig,
 }
 
 /// Clients as the environment of a Lambda function says: region, credentials, and for an emulator `AWS_ENDPOINT_URL`.
@@ -63,7 +65,14 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             scheduler: aws_sdk_scheduler::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
+            config,
         }
+    }
+
+    /// The connections of the gateway whose `@connections` are at this address.
+    #[must_use]
+    pub fn sockets(&self, address: &str) -> Sockets {
+        Sockets::at(&self.config, address)
     }
 }
 

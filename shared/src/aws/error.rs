@@ -18,7 +18,7 @@ pub enum Error {
 }
 
 /// Codes of answers with a status below 500 that pass by themselves.
-const PASSING: [&str; 8] = [
+const PASSING: [&str; 9] = [
     // Of Scheduler, when two change the same schedule at once.
     "ConflictException",
     "ProvisionedThroughputExceededException",
@@ -28,6 +28,8 @@ const PASSING: [&str; 8] = [
     "TransactionConflictException",
     "TransactionInProgressException",
     "KmsThrottled",
+    // Of a gateway with too many messages for its connections.
+    "LimitExceededException",
 ];
 
 impl Error {

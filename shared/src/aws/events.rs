@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use lanes::Lanes;
 pub use lanes::Place;
+pub use read::{Extent, Portion, Rest};
 
 use super::{
     Error, IdempotencyKey, IdempotencyStore, Rates, Table,

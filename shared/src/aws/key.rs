@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     id::{AccountId, EventId, JobId, KeyId},
     name::Name,
+    push::ConnectionId,
     records::Identifier,
     time::Time,
 };
@@ -134,6 +135,26 @@ impl Key {
         format!("EVENTS#{account}")
     }
 
+    /// A ticket for a connection, by its digest.
+    pub fn ticket(digest: &str) -> Self {
+        Self::new(format!("TICKET#{digest}"), "-")
+    }
+
+    /// A connection over which events are pushed, by the id that the gateway gave it.
+    pub fn connection(id: &ConnectionId) -> Self {
+        Self::new(format!("CONNECTION#{id}"), "-")
+    }
+
+    /// That a connection subscribes to an account.
+    pub fn subscription(account: AccountId, connection: &ConnectionId) -> Self {
+        Self::new(Self::subscriptions(account), connection.as_str())
+    }
+
+    /// All that subscribe to an account.
+    pub fn subscriptions(account: AccountId) -> String {
+        format!("SUBSCRIBERS#{account}")
+    }
+
     /// What a process accepted in a minute, counted since the epoch.
     pub fn rate(minute: i64, process: Uuid) -> Self {
         let shard = process.as_bytes()[0] % RATE_SHARDS;
@@ -169,6 +190,12 @@ impl Key {
     }
 }
 
+/// Whose event an item is, by its partition as the table's stream shows it; `None` if it is something else.
+#[must_use]
+pub fn account_of_event(partition: &str) -> Option<AccountId> {
+    partition.strip_prefix("EVENTS#")?.parse().ok()
+}
+
 /// The last of an id's random bits.
 fn shard(job: JobId) -> u8 {
     job.uuid().as_bytes()[15] % SHARDS
@@ -199,6 +226,9 @@ mod tests {
             Key::applied(account, job),
             Key::slot(account, 7),
             Key::event(account, &mint(now, [4; 10])),
+            Key::ticket("abc"),
+            Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
+            Key::subscription(account, &"L0SM9cOFvHcCIhw=".parse().unwrap()),
             Key::rate(29_394_240, Uuid::from_u128(7)),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
@@ -218,6 +248,9 @@ mod tests {
         APPLIED#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | -
         SLOTS#acc_01kagzwy00e40r2081040g2081 | 00007
         EVENTS#acc_01kagzwy00e40r2081040g2081 | evt_01kagzwy00eg2881040g208104
+        TICKET#abc | -
+        CONNECTION#L0SM9cOFvHcCIhw= | -
+        SUBSCRIBERS#acc_01kagzwy00e40r2081040g2081 | L0SM9cOFvHcCIhw=
         RATE#29394240#0 | 00000000000000000000000000000007
         ");
     }

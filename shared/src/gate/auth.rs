@@ -16,6 +16,7 @@ use crate::{
     account::{Account, ApiKey, KeyRecord, Scope, Scopes},
     api::Problem,
     id::{AccountId, KeyId},
+    push::{self, Subscriber},
     time::Time,
 };
 
@@ -33,8 +34,8 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 enum Credential {
     Key(Known),
-    /// With its subject.
-    Token(Arc<str>),
+    /// With its subject, and until when it is good.
+    Token(Arc<str>, Time),
 }
 
 impl Caller {
@@ -55,7 +56,7 @@ impl Caller {
     pub fn key(&self) -> Option<KeyId> {
         match &self.by {
             Credential::Key(known) => Some(known.0.id),
-            Credential::Token(_) => None,
+            Credential::Token(..) => None,
         }
     }
 
@@ -72,8 +73,18 @@ impl Caller {
     pub fn name(&self) -> &str {
         match &self.by {
             Credential::Key(known) => &known.0.name,
-            Credential::Token(subject) => subject,
+            Credential::Token(subject, _) => subject,
         }
+    }
+
+    /// It as a subscriber, to whom events may be sent for as long as it might ask for them.
+    #[must_use]
+    pub fn subscriber(&self) -> Subscriber {
+        let by = match &self.by {
+            Credential::Key(known) => push::Credential::Key(known.0.id),
+            Credential::Token(_, until) => push::Credential::TokenUntil(*until),
+        };
+        Subscriber { account: self.account, is_admin: self.is_admin(), by }
     }
 
     /// Whether it may know of an account: of its own, or as the operator of every one.
@@ -99,7 +110,7 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.by {
             Credential::Key(known) => write!(f, "{}", known.0.id),
-            Credential::Token(subject) => write!(f, "token of {subject}"),
+            Credential::Token(subject, _) => write!(f, "token of {subject}"),
         }
     }
 }
@@ -173,9 +184,9 @@ impl Gate {
     async fn by_token(&self, issuer: &Issuer, text: &str, now: Time) -> Result<(Caller, bool), Failure> {
         let bearer = issuer.recognize(text, now).await;
         let bearer = bearer.map_err(|error| Failure::because(Problem::Unavailable, error.to_string()))?;
-        let Bearer { subject, account, scopes } = bearer.ok_or(Problem::Unauthenticated)?;
+        let Bearer { subject, account, scopes, until } = bearer.ok_or(Problem::Unauthenticated)?;
         let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
-        let caller = Caller { account: account.id, by: Credential::Token(subject), scopes };
+        let caller = Caller { account: account.id, by: Credential::Token(subject, until), scopes };
         Ok((caller, account.is_active))
     }
 }

@@ -78,6 +78,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/v1/accounts/{id}/webhook-secrets", Access::Scope(Scope::JobsWrite)),
     route(Method::POST, "/v1/accounts/{id}/events", Access::Scope(Scope::EventsWrite)),
     route(Method::GET, "/v1/events", Access::Scope(Scope::EventsRead)),
+    route(Method::POST, "/v1/push/tickets", Access::Scope(Scope::EventsRead)),
     route(Method::GET, "/v1/rate", Access::Scope(Scope::EventsRead)),
     in_text(Method::DELETE, "/api/user", Access::Scope(Scope::JobsWrite)),
     in_text(Method::GET, "/api/poll/{token}", Access::Scope(Scope::JobsRead)),

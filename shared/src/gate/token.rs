@@ -10,7 +10,7 @@ mod jws;
 
 use std::sync::Arc;
 
-use crate::{account::Scopes, id::AccountId};
+use crate::{account::Scopes, id::AccountId, time::Time};
 
 pub use issuer::Issuer;
 
@@ -28,4 +28,6 @@ pub struct Bearer {
     pub account: AccountId,
     /// What it may be used for.
     pub scopes: Scopes,
+    /// From when on it is over.
+    pub until: Time,
 }

@@ -9,6 +9,8 @@ use crate::{
     ledger::Ledger,
     queue::Queues,
     scheduler::{Scheduler, operation_of, request_of},
+    sockets::Sockets,
+    stream::Stream,
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -26,6 +28,8 @@ pub(crate) struct Door {
     pub(crate) database: Database,
     pub(crate) queues: Arc<Queues>,
     pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) stream: Arc<Stream>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
 }
@@ -36,13 +40,15 @@ pub(crate) enum Service {
     DynamoDb,
     Sqs,
     Scheduler,
+    Sockets,
 }
 
 impl Door {
     pub(super) fn open(clock: SimClock, queues: Queues, scheduler: Scheduler) -> Self {
         let (queues, scheduler) = (Arc::new(queues), Arc::new(scheduler));
-        let (faults, ledger) = (Arc::default(), Arc::default());
-        Self { database: Database::open(clock), queues, scheduler, faults, ledger }
+        let database = Database::open(clock);
+        let (sockets, stream, faults, ledger) = <(Arc<_>, Arc<_>, Arc<_>, Arc<_>)>::default();
+        Self { database, queues, scheduler, sockets, stream, faults, ledger }
     }
 
     /// Makes one call, with whatever is to befall it.
@@ -71,9 +77,17 @@ impl Door {
 
     async fn serve(&self, service: Service, operation: &str, request: Value) -> Answer {
         let (answer, line) = match service {
-            Service::DynamoDb => self.database.call(operation, request),
+            Service::DynamoDb => {
+                let asked = request.clone();
+                let (answer, line) = self.database.call(operation, request);
+                if answer.is_ok() {
+                    self.stream.note(operation, &asked);
+                }
+                (answer, line)
+            }
             Service::Sqs => self.queues.call(operation, request).await,
             Service::Scheduler => self.scheduler.call(operation, &request),
+            Service::Sockets => self.sockets.call(operation, &request),
         };
         self.ledger.lock().unwrap().record(operation, line);
         answer
@@ -103,19 +117,26 @@ impl Service {
             Self::Scheduler => {
                 Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
             }
+            Self::Sockets => {
+                Answer { status: 429, ..Answer::refused("LimitExceededException", "Too many messages.") }
+            }
         }
     }
 }
 
 impl HttpConnector for Door {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // Scheduler's is the only protocol here that names no target.
+        // Scheduler's and the gateway's protocols name no target.
         let (service, operation) = match request.headers().get("x-amz-target") {
             Some(target) => {
                 let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
                 (Service::of(prefix), operation.to_owned())
             }
-            None => (Service::Scheduler, operation_of(&request).to_owned()),
+            None => match request.uri().split_once(Sockets::PATH) {
+                Some(_) if request.method() == "POST" => (Service::Sockets, "PostToConnection".to_owned()),
+                Some(_) => (Service::Sockets, "DeleteConnection".to_owned()),
+                None => (Service::Scheduler, operation_of(&request).to_owned()),
+            },
         };
         let uri = request.uri().to_owned();
         let door = self.clone();
@@ -125,6 +146,7 @@ impl HttpConnector for Door {
             let body = body.into_bytes();
             let request = match service {
                 Service::Scheduler => request_of(&uri, &body),
+                Service::Sockets => Sockets::request_of(&uri, &body),
                 Service::DynamoDb | Service::Sqs => serde_json::from_slice(&body).unwrap(),
             };
             Ok(Door::call(&door, service, &operation, request).await?.into_http())

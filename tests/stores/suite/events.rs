@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use shared::{
-    aws::{EventStore, IdempotencyKey, Published, Rates, Table},
+    aws::{EventStore, Extent, IdempotencyKey, Published, Rates, Table},
     clock::Clock,
     event::{Content, Position},
     id::{self, EventId},
@@ -30,8 +30,9 @@ pub async fn events_are_read_on_in_order(table: Table) {
     let mut position = Position::oldest(t);
     let reader = |seconds| store(&table, standing(t + Duration::from_secs(seconds)));
     let texts = async |reader: EventStore, position: &mut Position, limit| {
-        let events = reader.read(&[mine], position, limit).await.unwrap();
-        events.iter().map(|event| event.content.data.get().to_owned()).collect::<Vec<_>>()
+        let extent = Extent { events: limit, bytes: 1000 };
+        let portion = reader.read(&[mine], position, extent).await.unwrap();
+        portion.events.iter().map(|event| event.content.data.get().to_owned()).collect::<Vec<_>>()
     };
     for n in 0..5 {
         let place = writer.reserve().await;

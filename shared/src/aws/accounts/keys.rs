@@ -15,6 +15,7 @@ use crate::{
         table::{Conditional, Item, Update, content, millis, seconds},
     },
     id::{self, AccountId, KeyId},
+    push::{Credential, Subscriber},
     time::Time,
 };
 
@@ -49,13 +50,39 @@ impl AccountStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn caller(&self, key: &ApiKey, now: Time) -> Result<Option<Arc<(KeyRecord, Account)>>, Error> {
-        if let Some(known) = self.callers.get(&(key.account, key.id), now) {
+        self.known(key.account, key.id, now).await
+    }
+
+    /// Whether events may still be sent to a subscriber, as was known at most 8 s ago: its key or token is good, and its account active.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn admits(&self, subscriber: &Subscriber, now: Time) -> Result<bool, Error> {
+        Ok(match subscriber.by {
+            Credential::Key(key) => {
+                let known = self.known(subscriber.account, key, now).await?;
+                known.is_some_and(|known| known.0.is_good(now) && known.1.is_active)
+            }
+            Credential::TokenUntil(until) => {
+                let account = self.account(subscriber.account, now).await?;
+                now < until && account.is_some_and(|account| account.is_active)
+            }
+        })
+    }
+
+    async fn known(
+        &self,
+        account: AccountId,
+        key: KeyId,
+        now: Time,
+    ) -> Result<Option<Arc<(KeyRecord, Account)>>, Error> {
+        if let Some(known) = self.callers.get(&(account, key), now) {
             return Ok(Some(known));
         }
-        let keys = [Key::account(key.account), Key::api_key(key.account, key.id)];
+        let keys = [Key::account(account), Key::api_key(account, key)];
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys.iter().map(Key::attributes).collect()))
-            .consistent_read(now.since(id::time_of(&key.id)) < YOUNG)
+            .consistent_read(now.since(id::time_of(&key)) < YOUNG)
             .build();
         let wanted = wanted.map_err(|e| Error::Refused(e.to_string()))?;
         let mut items = self.table.batch_get(wanted).await?;
@@ -65,9 +92,9 @@ impl AccountStore {
                 .position(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk))?;
             Some(items.swap_remove(at))
         };
-        let (Some(account), Some(record)) = (take(&keys[0]), take(&keys[1])) else { return Ok(None) };
-        let found = Arc::new((read_key(key.account, key.id, record)?, read_account(key.account, account)?));
-        self.callers.put((key.account, key.id), found.clone(), now);
+        let (Some(profile), Some(record)) = (take(&keys[0]), take(&keys[1])) else { return Ok(None) };
+        let found = Arc::new((read_key(account, key, record)?, read_account(account, profile)?));
+        self.callers.put((account, key), found.clone(), now);
         Ok(Some(found))
     }
 

@@ -1,4 +1,7 @@
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -10,7 +13,7 @@ use crate::{
         key::Key,
         table::{Item, text},
     },
-    event::{Event, HORIZON, Position},
+    event::{Event, HORIZON, Position, SETTLING},
     id::{AccountId, EventId},
     time::Time,
 };
@@ -19,12 +22,41 @@ use crate::{
 const ABREAST: usize = 10;
 /// How many pages of a megabyte of one account's young events are looked through. Where there are more, only settled events are read.
 const MOST_PAGES: usize = 32;
-/// The most bytes of data that are read at once, unless a single event has more: a function's answer is limited.
-const MOST_BYTES: usize = 1024 * 1024;
+/// When another look is worth its price where there are too many young events.
+const CROWDED: Duration = Duration::from_secs(1);
+
+/// How much is read at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// The most events.
+    pub events: usize,
+    /// The most bytes of data, unless a single event has more: answers and messages are limited.
+    pub bytes: usize,
+}
+
+/// What a read brought.
+#[derive(Debug)]
+pub struct Portion {
+    /// The events, oldest first.
+    pub events: Vec<Event>,
+    /// What is left.
+    pub rest: Rest,
+}
+
+/// When another read brings more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// At once.
+    Now,
+    /// From this time on; until then it is held back.
+    From(Time),
+    /// When something happens.
+    None,
+}
 
 impl EventStore {
-    /// The next events of these accounts, oldest first and at most `limit`, of which `position` then says that they were read. It may be
-    /// fewer, even none, while there are more: then another read goes on.
+    /// The next events of these accounts, of which `position` then says that they were read. It may be less than fits into `extent`, even
+    /// nothing, while there are more.
     ///
     /// What is settled is read from the oldest on. What is younger is looked through from the newest back: whatever event is seen then, those
     /// before it in its lane are still to be seen.
@@ -35,24 +67,24 @@ impl EventStore {
         &self,
         accounts: &[AccountId],
         position: &mut Position,
-        limit: usize,
-    ) -> Result<Vec<Event>, Error> {
+        extent: Extent,
+    ) -> Result<Portion, Error> {
         let now = self.clock.now();
         let (from, edge) = (position.settled(), Position::edge(now));
         if from >= Position::edge(now - HORIZON)
-            && let Some(found) = self.young(accounts, position, from, limit, now).await?
+            && let Some(found) = self.young(accounts, position, from, extent, now).await?
         {
-            return Ok(deliver(position, found, None, limit, now));
+            return Ok(deliver(position, found, None, extent, now));
         }
-        let (mut found, complete_to) = self.settled(accounts, position, edge, limit, now).await?;
+        let (mut found, complete_to) = self.settled(accounts, position, edge, extent.events, now).await?;
         if complete_to.is_none()
-            && found.len() < limit
-            && let Some(young) = self.young(accounts, position, edge.max(from), limit, now).await?
+            && found.len() < extent.events
+            && let Some(young) = self.young(accounts, position, edge.max(from), extent, now).await?
         {
             found.extend(young);
-            return Ok(deliver(position, found, None, limit, now));
+            return Ok(deliver(position, found, None, extent, now));
         }
-        Ok(deliver(position, found, Some(complete_to.unwrap_or(edge)), limit, now))
+        Ok(deliver(position, found, Some(complete_to.unwrap_or(edge)), extent, now))
     }
 
     /// New events between the position and `edge`, oldest first, and up to where that is all of them if it isn't all.
@@ -81,7 +113,7 @@ impl EventStore {
         accounts: &[AccountId],
         position: &Position,
         from: EventId,
-        limit: usize,
+        extent: Extent,
         now: Time,
     ) -> Result<Option<Vec<Event>>, Error> {
         let portions = stream::iter(accounts.iter().copied().map(async |account| {
@@ -92,10 +124,9 @@ impl EventStore {
                     bytes += size(&event);
                     oldest.push_front(event);
                     // No more is kept than an answer holds, and by one more it shows that there is more.
-                    while oldest
-                        .back()
-                        .is_some_and(|newest| oldest.len() > limit + 1 || bytes - size(newest) > MOST_BYTES)
-                    {
+                    while oldest.back().is_some_and(|newest| {
+                        oldest.len() > extent.events + 1 || bytes - size(newest) > extent.bytes
+                    }) {
                         bytes -= oldest.pop_back().as_ref().map_or(0, size);
                     }
                 }
@@ -162,20 +193,32 @@ fn size(event: &Event) -> usize {
     event.content.data.get().len()
 }
 
-/// Delivers what was found, as much of it as an answer holds.
+/// Delivers what was found, as much of it as fits.
 fn deliver(
     position: &mut Position,
     mut found: Vec<Event>,
     complete_to: Option<EventId>,
-    limit: usize,
+    extent: Extent,
     now: Time,
-) -> Vec<Event> {
+) -> Portion {
     found.sort_by_key(|event| (event.id, event.account));
     let mut bytes = 0;
     let fit = found.iter().take_while(|event| {
         bytes += size(event);
-        bytes <= MOST_BYTES
+        bytes <= extent.bytes
     });
-    let limit = limit.min(fit.count().max(1));
-    position.deliver(found, complete_to, limit, now)
+    let limit = extent.events.min(fit.count().max(1));
+    let held = found.iter().map(|event| event.time() + SETTLING).find(|until| *until > now);
+    let ready = found.iter().filter(|event| event.time() + SETTLING <= now).count();
+    let events = position.deliver(found, complete_to, limit, now);
+    let rest = match complete_to {
+        // The settled part wasn't read to its end.
+        Some(end) if end < Position::edge(now) => Rest::Now,
+        _ if !events.is_empty() && (events.len() < ready || events.len() >= extent.events) => Rest::Now,
+        // There is more than a position, or a read, can hold while it is young.
+        Some(_) => Rest::From(now + CROWDED),
+        None if ready > 0 && events.is_empty() => Rest::From(now + CROWDED),
+        None => held.map_or(Rest::None, Rest::From),
+    };
+    Portion { events, rest }
 }

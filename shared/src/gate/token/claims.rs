@@ -56,12 +56,18 @@ pub fn read(payload: &[u8], rules: &TokenConfig, now: Time) -> Option<Bearer> {
         subject: subject.chars().take(MAX_SUBJECT).collect::<String>().into(),
         account,
         scopes: known.filter(|scope| rules.admin || *scope != Scope::Admin).collect(),
+        until: time(claims.exp) + LEEWAY,
     })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact in an f64")]
 fn seconds(time: Time) -> f64 {
     time.millis() as f64 / 1000.0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "what is beyond is far beyond any clock")]
+fn time(seconds: f64) -> Time {
+    Time::from_millis((seconds * 1000.0).min(1e15) as i64)
 }
 
 #[cfg(test)]

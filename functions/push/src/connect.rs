@@ -1,0 +1,27 @@
+//! Opening a connection.
+
+use shared::{
+    aws::Error,
+    push::{ConnectionId, Ticket},
+};
+
+use crate::{Pusher, Reply};
+
+impl Pusher {
+    /// Opens a connection to whoever holds a ticket, which is used up by that.
+    pub(crate) async fn connect(&self, id: &ConnectionId, ticket: Option<&str>) -> Result<Reply, Error> {
+        let Some(ticket) = ticket.and_then(|text| text.parse::<Ticket>().ok()) else {
+            return Ok(Reply::UNAUTHORIZED);
+        };
+        let now = self.clock.now();
+        let Some(subscriber) = self.connections.redeem(&ticket, now).await? else {
+            return Ok(Reply::UNAUTHORIZED);
+        };
+        if !self.accounts.admits(&subscriber, now).await? {
+            return Ok(Reply::UNAUTHORIZED);
+        }
+        tracing::debug!(connection = %id, account = %subscriber.account, "connection opened");
+        self.connections.open(id, subscriber, now).await?;
+        Ok(Reply::OK)
+    }
+}

@@ -1,0 +1,24 @@
+//! The Lambda function `push`.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use push::{Occasion, Pusher};
+use shared::{
+    aws::connect,
+    clock::Clock,
+    config::{PushConfig, environment},
+    telemetry,
+    time::Time,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let config = PushConfig::read(&environment)?;
+    let pusher = Pusher::new(&connect(&environment)?, config, Clock::system());
+    let pusher = &pusher;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Occasion>| {
+        let deadline = Time::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        Ok::<_, Error>(pusher.handle(event.payload, &event.context.request_id, deadline).await?)
+    }))
+    .await
+}

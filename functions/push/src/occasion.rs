@@ -1,0 +1,154 @@
+//! What the function is called for: something on a connection, or news in the table's stream.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use shared::{aws::account_of_event, id::AccountId, push::ConnectionId};
+
+/// What the function is called for.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Event")]
+pub enum Occasion {
+    /// Something on a connection
+    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html>).
+    Call {
+        /// Which connection.
+        connection: ConnectionId,
+        /// What.
+        what: Called,
+    },
+    /// These accounts have new events (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
+    News {
+        /// Which accounts.
+        accounts: BTreeSet<AccountId>,
+    },
+}
+
+/// What there is on a connection.
+#[derive(Debug)]
+pub enum Called {
+    /// It is to be opened.
+    Connect {
+        /// The ticket in its address.
+        ticket: Option<String>,
+    },
+    /// The client said something.
+    Say(String),
+    /// It is closed.
+    Disconnect,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Event {
+    Stream {
+        #[serde(rename = "Records")]
+        records: Vec<Record>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Socket {
+        request_context: Context,
+        #[serde(default)]
+        query_string_parameters: Option<Parameters>,
+        #[serde(default)]
+        body: Option<String>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Record {
+    dynamodb: Change,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    #[serde(rename = "Keys")]
+    keys: Keys,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    pk: Text,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context {
+    event_type: Kind,
+    connection_id: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Kind {
+    Connect,
+    Message,
+    Disconnect,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    #[serde(default)]
+    ticket: Option<String>,
+}
+
+impl TryFrom<Event> for Occasion {
+    type Error = String;
+
+    fn try_from(event: Event) -> Result<Self, String> {
+        Ok(match event {
+            Event::Stream { records } => Self::News {
+                accounts: records
+                    .iter()
+                    .filter_map(|record| account_of_event(&record.dynamodb.keys.pk.text))
+                    .collect(),
+            },
+            Event::Socket { request_context: context, query_string_parameters, body } => Self::Call {
+                connection: context.connection_id.parse().map_err(|error| format!("connectionId {error}"))?,
+                what: match context.event_type {
+                    Kind::Connect => Called::Connect {
+                        ticket: query_string_parameters.and_then(|parameters| parameters.ticket),
+                    },
+                    Kind::Message => Called::Say(body.unwrap_or_default()),
+                    Kind::Disconnect => Called::Disconnect,
+                },
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_what_aws_sends() {
+        let connect = serde_json::from_str(include_str!("../fixtures/connect.json")).unwrap();
+        let Occasion::Call { connection, what: Called::Connect { ticket } } = connect else {
+            panic!("{connect:?}")
+        };
+        assert_eq!((connection.as_str(), ticket.as_deref()), ("L0SM9cOFvHcCIhw=", Some("abc")));
+        let said = serde_json::from_str(include_str!("../fixtures/message.json")).unwrap();
+        let Occasion::Call { what: Called::Say(text), .. } = said else { panic!("{said:?}") };
+        assert_eq!(text, "{\"action\":\"ping\"}");
+        let left = serde_json::from_str(include_str!("../fixtures/disconnect.json")).unwrap();
+        assert!(matches!(left, Occasion::Call { what: Called::Disconnect, .. }), "{left:?}");
+        let news = serde_json::from_str(include_str!("../fixtures/stream.json")).unwrap();
+        let Occasion::News { accounts } = news else { panic!("{news:?}") };
+        let accounts: Vec<_> = accounts.iter().map(ToString::to_string).collect();
+        assert_eq!(accounts, ["acc_01kagzwy00e40r2081040g2081"]);
+    }
+
+    #[test]
+    fn what_is_none_of_them_is_an_error() {
+        for other in ["{}", r#"{"requestContext":{"eventType":"CONNECT","connectionId":"a#b"}}"#] {
+            assert!(serde_json::from_str::<Occasion>(other).is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The gateway that holds connections: who is connected, and what was sent there.
+
+use crate::{answer::Answer, ledger::Line};
+use serde_json::{Value, json};
+use std::{collections::HashMap, sync::Mutex};
+
+/// All connections of an account.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets(Mutex<HashMap<String, Vec<Value>>>);
+
+impl Sockets {
+    /// What begins in the gateway's address, and names one of its connections.
+    pub(crate) const PATH: &str = "/@connections/";
+
+    /// Somebody connects.
+    pub(crate) fn open(&self, id: &str) {
+        self.0.lock().unwrap().insert(id.to_owned(), Vec::new());
+    }
+
+    /// Whether somebody is connected.
+    pub(crate) fn is_open(&self, id: &str) -> bool {
+        self.0.lock().unwrap().contains_key(id)
+    }
+
+    /// What was sent to a connection since this was asked last.
+    pub(crate) fn take(&self, id: &str) -> Vec<Value> {
+        self.0.lock().unwrap().get_mut(id).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Somebody leaves, or is cut off.
+    pub(crate) fn close(&self, id: &str) {
+        self.0.lock().unwrap().remove(id);
+    }
+
+    /// A request's address and body in one.
+    pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
+        let (_, id) = uri.split_once(Self::PATH).unwrap();
+        // The id is escaped in the address.
+        json!({"id": id.replace("%3D", "="), "message": String::from_utf8_lossy(body)})
+    }
+
+    /// Does what a request asks; `request` has the connection's `id`, and the `message`.
+    pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
+        let mut connections = self.0.lock().unwrap();
+        let id = request["id"].as_str().unwrap();
+        let answer = match (operation, connections.get_mut(id)) {
+            (_, None) => Answer { status: 410, ..Answer::refused("GoneException", "") },
+            ("PostToConnection", Some(inbox)) => {
+                let message = request["message"].as_str().unwrap();
+                assert!(message.len() <= 128 * 1024, "a message of {} bytes", message.len());
+                inbox.push(serde_json::from_str(message).unwrap());
+                Answer::ok(json!({}))
+            }
+            ("DeleteConnection", Some(_)) => {
+                connections.remove(id);
+                Answer::ok(json!({}))
+            }
+            (other, _) => panic!("the sim's gateway has no {other}"),
+        };
+        (answer, Line { calls: 1, ..Line::default() })
+    }
+}

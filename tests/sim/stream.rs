@@ -1,0 +1,31 @@
+//! The table's stream, as the event source mapping of `push` lets it through: the keys of new events.
+
+use serde_json::{Value, json};
+use std::sync::Mutex;
+
+/// What happened in the table, and wasn't handed on yet.
+#[derive(Debug, Default)]
+pub(crate) struct Stream(Mutex<Vec<Value>>);
+
+impl Stream {
+    /// Notes what a call did.
+    pub(crate) fn note(&self, operation: &str, request: &Value) {
+        let (pk, sk) = (&request["Item"]["pk"], &request["Item"]["sk"]);
+        if operation == "PutItem" && pk["S"].as_str().is_some_and(|pk| pk.starts_with("EVENTS#")) {
+            self.0
+                .lock()
+                .unwrap()
+                .push(json!({"eventName": "INSERT", "dynamodb": {"Keys": {"pk": pk, "sk": sk}}}));
+        }
+    }
+
+    /// The next batch, of up to `most` records, as Lambda hands it to a function; `None` where there is nothing.
+    pub(crate) fn take(&self, most: usize) -> Option<Value> {
+        let mut records = self.0.lock().unwrap();
+        let batch: Vec<_> = {
+            let n = most.min(records.len());
+            records.drain(..n).collect()
+        };
+        (!batch.is_empty()).then(|| json!({"Records": batch}))
+    }
+}

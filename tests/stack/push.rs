@@ -1,0 +1,210 @@
+//! Events that are sent to subscribers as they come.
+
+mod faults;
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::account::Scope;
+use sim::{Refused, Stack};
+
+use crate::events::{Subscriber as Reader, publish};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn events_come_as_they_happen() {
+    let stack = Stack::new().await;
+    let (tenant, account) = (stack.tenant(), stack.tenant_account());
+    publish(&tenant, account, json!("before")).await;
+    tokio::time::sleep(SECOND).await;
+    let mut subscriber = stack.subscribe(&tenant, &[], None).await;
+    assert_eq!(subscriber.told(), [json!("before")]);
+    for n in 0..3 {
+        let published = stack.now();
+        publish(&tenant, account, json!(n)).await;
+        assert_eq!(stack.spread().await.unwrap(), 1);
+        assert!(stack.now().since(published) < SECOND, "the stream itself brings news four times a second");
+        assert_eq!(subscriber.told().last(), Some(&json!(n)));
+    }
+    let event = subscriber.events.last().unwrap();
+    let page = tenant.get("/v1/events?limit=100").await;
+    assert_eq!(Some(event), page.body["items"].as_array().unwrap().last(), "as it is read");
+    assert_eq!(subscriber.say(json!({"action": "ping"})).await, [json!({"type": "pong"})]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_lost_is_gone_on_from_its_cursor() {
+    let stack = Stack::new().await;
+    let (tenant, account) = (stack.tenant(), stack.tenant_account());
+    let mut first = stack.subscribe(&tenant, &[], None).await;
+    publish(&tenant, account, json!(1)).await;
+    stack.spread().await.unwrap();
+    assert_eq!(first.told(), [json!(1)]);
+    first.cut_off();
+    publish(&tenant, account, json!(2)).await;
+    stack.spread().await.unwrap();
+    assert!(
+        !stack.aws.items().iter().any(|item| item["pk"]["S"].as_str().unwrap().starts_with("CONNECTION#"))
+    );
+    publish(&tenant, account, json!(3)).await;
+    tokio::time::sleep(SECOND).await;
+    let mut second = stack.subscribe(&tenant, &[], first.cursor.as_deref()).await;
+    assert_eq!(second.told(), [json!(2), json!(3)]);
+    // And by the other way, both ways.
+    let mut reader = Reader { cursor: second.cursor.clone(), ..Reader::default() };
+    publish(&tenant, account, json!(4)).await;
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(reader.read(&tenant, "").await, 1);
+    let mut third = stack.subscribe(&tenant, &[], reader.cursor.as_deref()).await;
+    publish(&tenant, account, json!(5)).await;
+    stack.spread().await.unwrap();
+    assert_eq!(third.told(), [json!(5)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_opens_one_connection_for_a_minute() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let answer = tenant.send(Method::POST, "/v1/push/tickets", None).await;
+    assert_eq!((answer.status, &answer.body["url"]), (201, &json!("wss://push.example/live")));
+    let ticket = answer.body["ticket"].as_str().unwrap().to_owned();
+    assert!(stack.aws.items().iter().all(|item| !item.to_string().contains(&ticket)), "kept as a hash");
+    let opened = stack.open(Some(&ticket)).await.unwrap();
+    for refused in [Some(&*ticket), Some("x"), Some(""), None] {
+        assert_eq!(stack.open(refused).await.unwrap_err(), Refused(401), "{refused:?}");
+    }
+    opened.leave().await;
+    let late = stack.ticket(&tenant).await;
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(stack.open(Some(&late)).await.unwrap_err(), Refused(401));
+    let left: Vec<_> = stack
+        .aws
+        .items()
+        .into_iter()
+        .filter(|item| {
+            let pk = item["pk"]["S"].as_str().unwrap();
+            ["TICKET#", "CONNECTION#", "SUBSCRIBERS#"].iter().any(|prefix| pk.starts_with(prefix))
+        })
+        .collect();
+    assert_eq!(left, [Value::Null; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_are_sealed_off() {
+    let stack = Stack::new().await;
+    let (tenant, operator) = (stack.tenant(), stack.operator());
+    let (mine, theirs) = (stack.tenant_account().to_string(), operator.get("/v1/accounts").await);
+    let others: Vec<_> = theirs.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|account| account["id"].as_str().unwrap().to_owned())
+        .filter(|id| *id != mine)
+        .collect();
+    for named in [&*others[0], "acc_01kagzwy00e40r2081040g2081"] {
+        let mut subscriber = stack.open(Some(&stack.ticket(&tenant).await)).await.unwrap();
+        let said = subscriber.say(json!({"action": "subscribe", "accounts": [mine, named]})).await;
+        assert_eq!(
+            (said.len(), &said[0]["problem"]["type"]),
+            (1, &json!("urn:tollgate:problem:not-found")),
+            "{named}"
+        );
+        publish(&tenant, stack.tenant_account(), json!(1)).await;
+        stack.spread().await.unwrap();
+        assert_eq!(subscriber.told(), [Value::Null; 0]);
+    }
+    let mut all = stack.subscribe(&operator, &[&mine, &others[0]], None).await;
+    tokio::time::sleep(SECOND).await;
+    publish(&operator, others[0].parse().unwrap(), json!("other")).await;
+    stack.spread().await.unwrap();
+    assert_eq!(all.told(), [json!(1), json!(1), json!("other")]);
+    let no_events = stack.client(&stack.another_key(&[Scope::JobsRead]).await);
+    assert_eq!(no_events.send(Method::POST, "/v1/push/tickets", None).await.status, 403);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_is_told() {
+    let stack = Stack::new().await;
+    let mut subscriber = stack.open(Some(&stack.ticket(&stack.tenant()).await)).await.unwrap();
+    let mut shown = Vec::new();
+    for text in [
+        "",
+        "{",
+        "[]",
+        "{\"action\":\"dance\"}",
+        "{\"action\":\"subscribe\",\"accounts\":[\"x\"]}",
+        "{\"action\":\"subscribe\",\"after\":\"x\"}",
+        "{\"action\":\"subscribe\",\"from\":1}",
+    ] {
+        let said = subscriber.say_text(text).await;
+        shown.push(json!({"said": text, "told": said}));
+    }
+    insta::assert_json_snapshot!(shown, {"[].told[].problem.request_id" => "…"});
+    assert_eq!(
+        subscriber.say(json!({"action": "ping"})).await,
+        [json!({"type": "pong"})],
+        "before it subscribes"
+    );
+    assert_eq!(subscriber.say(json!({"action": "subscribe"})).await, [json!({"type": "subscribed"})]);
+    let again = subscriber.say(json!({"action": "subscribe"})).await;
+    assert_eq!(again[0]["problem"]["type"], "urn:tollgate:problem:subscribed");
+}
+
+/// Within 30 s of being revoked a key gets no events any more, on no connection.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_key_is_sent_nothing() {
+    let stack = Stack::new().await;
+    let (operator, account) = (stack.operator(), stack.tenant_account());
+    let path = format!("/v1/accounts/{account}/keys");
+    let made =
+        operator.send(Method::POST, &path, Some(json!({"name": "s", "scopes": ["events:read"]}))).await;
+    let client = stack.client(made.body["secret"].as_str().unwrap());
+    let (ticket, mut subscriber) = (stack.ticket(&client).await, stack.subscribe(&client, &[], None).await);
+    assert_eq!(operator.send(Method::DELETE, &format!("{path}/{}", made.id()), None).await.status, 204);
+    tokio::time::sleep(10 * SECOND).await;
+    publish(&stack.tenant(), account, json!(1)).await;
+    stack.spread().await.unwrap();
+    let said = subscriber.look();
+    assert!(!subscriber.is_open() && subscriber.events.is_empty(), "{said:?}");
+    assert_eq!(stack.open(Some(&ticket)).await.unwrap_err(), Refused(401));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_has_a_hundred_subscribers_at_most() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let mut first = None;
+    for _ in 0..100 {
+        let subscriber = stack.subscribe(&tenant, &[], None).await;
+        first.get_or_insert(subscriber);
+    }
+    let mut one_more = stack.open(Some(&stack.ticket(&tenant).await)).await.unwrap();
+    let said = one_more.say(json!({"action": "subscribe"})).await;
+    assert_eq!(said[0]["problem"]["type"], "urn:tollgate:problem:too-many-subscribers");
+    first.take().unwrap().leave().await;
+    assert_eq!(one_more.say(json!({"action": "subscribe"})).await, [json!({"type": "subscribed"})]);
+}
+
+/// An event that nobody waits for costs a look at who does. What somebody waits for costs two writes and a read, however many events it is.
+#[tokio::test(start_paused = true)]
+async fn what_push_costs() {
+    let stack = Stack::new().await;
+    let (tenant, account) = (stack.tenant(), stack.tenant_account());
+    publish(&tenant, account, json!(1)).await;
+    stack.aws.reset_ledger();
+    stack.spread().await.unwrap();
+    let ledger = stack.aws.reset_ledger();
+    assert_eq!((ledger.calls(), ledger.count("Query")), (1, 1), "one look at who subscribes");
+    let mut subscriber = stack.subscribe(&tenant, &[], None).await;
+    tokio::time::sleep(15 * SECOND).await;
+    for n in 0..50 {
+        publish(&tenant, account, json!(n)).await;
+    }
+    stack.aws.reset_ledger();
+    stack.spread().await.unwrap();
+    let ledger = stack.aws.reset_ledger();
+    insta::assert_snapshot!(ledger);
+    assert_eq!(subscriber.told().len(), 51);
+}

@@ -1,0 +1,87 @@
+//! What the store promises of connections and whose turn it is to send.
+
+use std::time::Duration;
+
+use shared::{
+    aws::{ConnectionStore, Table, Turn, Turned},
+    event::Position,
+    push::{ConnectionId, Credential, Subscriber, Ticket},
+    time::Time,
+};
+
+use super::{MINUTE, account, now};
+
+fn subscriber() -> Subscriber {
+    Subscriber { account: account(), is_admin: false, by: Credential::TokenUntil(now() + MINUTE) }
+}
+
+fn connection() -> ConnectionId {
+    format!("{}=", uuid()).parse().unwrap()
+}
+
+fn uuid() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
+async fn turn(connections: &ConnectionStore, id: &ConnectionId, at: Time) -> Option<Box<Turn>> {
+    match connections.begin(id, at).await.unwrap() {
+        Turned::Given(turn) => Some(turn),
+        Turned::Taken | Turned::Idle => None,
+    }
+}
+
+pub async fn a_ticket_is_good_once(table: Table) {
+    let connections = ConnectionStore::new(table);
+    let (ticket, whose, t) = (Ticket::mint(rand::random()), subscriber(), now());
+    assert_eq!(connections.redeem(&ticket, t).await.unwrap(), None);
+    connections.put_ticket(&ticket, &whose, t + MINUTE).await.unwrap();
+    assert_eq!(connections.redeem(&ticket, t).await.unwrap(), Some(whose.clone()));
+    assert_eq!(connections.redeem(&ticket, t).await.unwrap(), None);
+    connections.put_ticket(&ticket, &whose, t + MINUTE).await.unwrap();
+    assert_eq!(connections.redeem(&ticket, t + MINUTE).await.unwrap(), None, "over");
+}
+
+pub async fn a_connection_subscribes_once(table: Table) {
+    let connections = ConnectionStore::new(table);
+    let (id, whose, t) = (connection(), subscriber(), now());
+    let (mine, position) = (whose.account, Position::oldest(t));
+    assert!(!connections.subscribe(&id, &[mine], &position, t).await.unwrap(), "there is none");
+    connections.open(&id, whose.clone(), t).await.unwrap();
+    assert_eq!(connections.find(&id).await.unwrap(), Some(whose));
+    assert!(matches!(connections.begin(&id, t).await.unwrap(), Turned::Idle));
+    assert_eq!(connections.subscribers(mine, 10, t).await.unwrap(), []);
+    assert!(connections.subscribe(&id, &[mine], &position, t).await.unwrap());
+    assert!(!connections.subscribe(&id, &[mine], &position, t).await.unwrap());
+    assert_eq!(connections.subscribers(mine, 10, t).await.unwrap(), std::slice::from_ref(&id));
+    let much_later = t + Duration::from_secs(4 * 3600);
+    assert_eq!(connections.subscribers(mine, 10, much_later).await.unwrap(), [], "over");
+    connections.close(&id).await.unwrap();
+    assert_eq!(connections.subscribers(mine, 10, t).await.unwrap(), []);
+    assert_eq!(connections.find(&id).await.unwrap(), None);
+    assert!(matches!(connections.begin(&id, t).await.unwrap(), Turned::Idle));
+}
+
+pub async fn one_at_a_time_sends(table: Table) {
+    let connections = ConnectionStore::new(table);
+    let (id, whose, t) = (connection(), subscriber(), now());
+    connections.open(&id, whose.clone(), t).await.unwrap();
+    connections.subscribe(&id, std::slice::from_ref(&whose.account), &Position::oldest(t), t).await.unwrap();
+    let mut first = turn(&connections, &id, t).await.unwrap();
+    assert_eq!((&first.subscriber, &first.accounts), (&whose, &vec![whose.account]));
+    first.position = Position::oldest(t + MINUTE);
+    assert!(connections.end(first).await.unwrap().is_none());
+    // Whoever comes meanwhile leaves a note, which is seen at the end.
+    let second = turn(&connections, &id, t).await.unwrap();
+    assert_eq!(second.position, Position::oldest(t + MINUTE), "it goes on");
+    assert!(matches!(connections.begin(&id, t).await.unwrap(), Turned::Taken));
+    let second = connections.end(second).await.unwrap().expect("there was news");
+    assert!(connections.end(second).await.unwrap().is_none());
+    // A turn ends by itself in the end, and then is no longer anybody's who had it.
+    let lost = turn(&connections, &id, t).await.unwrap();
+    assert!(turn(&connections, &id, t + MINUTE / 2).await.is_none());
+    let mut last = turn(&connections, &id, t + MINUTE).await.unwrap();
+    last.position = Position::oldest(t);
+    assert!(connections.end(lost).await.unwrap().is_none());
+    assert!(turn(&connections, &id, t + MINUTE).await.is_none(), "the last one's still");
+    assert!(connections.end(last).await.unwrap().is_some(), "of that too there was a note");
+}
