@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::Failure;
 use crate::{
     api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem, decode_position},
-    event::Position,
+    event::Start,
     id::{AccountId, JobId, KeyId},
     name::Name,
     records::Identifier,
@@ -67,12 +67,15 @@ impl Query {
     /// `after`: from where on events are read.
     ///
     /// # Errors
-    /// When it is no cursor of events.
-    pub fn position(&mut self) -> Result<Option<Position>, Problem> {
+    /// When it is neither `now` nor a cursor of events.
+    pub fn start(&mut self) -> Result<Start, Problem> {
         let invalid =
             |error: BadCursor| Problem::InvalidParameter { name: "after", detail: error.to_string() };
-        let text = self.take::<String>("after")?;
-        text.map(|text| decode_position(&text)).transpose().map_err(invalid)
+        match self.take::<String>("after")?.as_deref() {
+            None => Ok(Start::Oldest),
+            Some("now") => Ok(Start::Now),
+            Some(cursor) => decode_position(cursor).map(Start::After).map_err(invalid),
+        }
     }
 
     /// `account`: for whom the request is, if not for the key's own account.
