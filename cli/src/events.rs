@@ -50,7 +50,7 @@ struct Of {
 struct List {
     #[command(flatten)]
     of: Of,
-    /// Go on from here: the `next_cursor` of an earlier list.
+    /// Go on from here: the `next_cursor` of an earlier list; or `now`, for a cursor that begins now.
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
     /// How many to list at most.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 pub use lane::{Lane, LaneNumber};
-pub use position::{NotAPosition, Position};
+pub use position::{NotAPosition, Position, Start};
 
 use crate::{
     id::{self, AccountId, EventId, JobId},

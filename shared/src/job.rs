@@ -27,8 +27,8 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 pub use attempt::{Attempt, AttemptOutcome, ErrorCode, JobError, Outcome};
-pub use claim::{Lease, Refusal, refusal};
-pub use message::{Ended, JobMessage, Message, NotAMessage, ScheduledRun};
+pub use claim::{By, Lease, Refusal, refusal};
+pub use message::{End, Ended, JobMessage, Message, NotAMessage, ScheduledRun};
 pub use pace::{Pace, retry_after};
 pub use policy::RetryPolicy;
 pub use status::Status;

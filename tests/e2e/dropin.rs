@@ -67,3 +67,28 @@ async fn old_activities_become_rows() {
     let refused = stack.send(Method::POST, "/api/activities", &[], Some(json!({}))).await;
     assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/activities")));
 }
+
+/// As the account tracker's clients do it: what API Gateway passes on of a query is what they sent.
+#[tokio::test]
+async fn a_text_in_a_query_becomes_an_event() {
+    let _quiet = undisturbed().await;
+    let stack = stack();
+    let run = format!("{:x}", rand::random::<u64>());
+    let path =
+        format!("/v1/accounts/{}/events?data={run}+1%2B1%3D2%26%20gr%C3%BC%C3%9Fe", stack.tenant_account);
+    let accepted = stack.send(Method::PUT, &path, &[], None).await;
+    assert_eq!(accepted.status, 202, "{accepted:?}");
+    let (mut cursor, deadline) = (String::new(), tokio::time::Instant::now() + PATIENCE);
+    let told = loop {
+        let page = stack.send(Method::GET, &format!("/v1/events?limit=100{cursor}"), &[], None).await.body;
+        let mut events = page["items"].as_array().unwrap().iter();
+        if let Some(event) = events.find(|event| event["id"] == accepted.body["id"]) {
+            break event["data"].clone();
+        }
+        cursor = format!("&after={}", page["next_cursor"].as_str().unwrap());
+        assert!(tokio::time::Instant::now() < deadline, "the event didn't come");
+    };
+    assert_eq!(told, json!(format!("{run} 1+1=2& grüße")));
+    let refused = stack.send(Method::PUT, path.split('?').next().unwrap(), &[], None).await;
+    assert_eq!((refused.status, &refused.body["detail"]), (400, &json!("data is missing.")));
+}

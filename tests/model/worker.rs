@@ -150,6 +150,7 @@ impl Protocol {
             due_at: (it.row == Row::Waits).then_some(TO_COME),
             lease_until: it.row.running().then_some(if it.row == Row::Held { TO_COME } else { PASSED }),
             owner: None,
+            event: None,
         }
     }
 

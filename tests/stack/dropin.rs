@@ -2,6 +2,7 @@
 
 mod gatekeeper;
 mod tasker;
+mod tracker;
 
 use serde_json::{Value, json};
 use sim::{Answer, Stack};

@@ -2,6 +2,7 @@
 
 mod jobs;
 mod load;
+mod now;
 mod order;
 mod rate;
 mod repeats;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::aws::Ended;
+use shared::{aws::Ended, job::By};
 use sim::{DEAD_LETTERS, Delivery, EventSource, JOBS, KillSwitch, Killed, Options, Stack, run_until_killed};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -104,9 +104,12 @@ async fn a_slow_attempt_cannot_overwrite_a_later_one() {
         result: serde_json::value::to_raw_value(result).unwrap(),
         expires_at: stack.now() + HOUR,
     };
-    assert_eq!(jobs.end(&slow.job, "slow", end("slow"), stack.now()).await.unwrap(), Ended::Lost);
-    assert_eq!(jobs.end(&later.job, "later", end("later"), stack.now()).await.unwrap(), Ended::Yes);
-    assert_eq!(jobs.end(&slow.job, "slow", end("slow"), stack.now()).await.unwrap(), Ended::Lost);
+    assert_eq!(jobs.end(&slow.job, By::silent("slow"), end("slow"), stack.now()).await.unwrap(), Ended::Lost);
+    assert_eq!(
+        jobs.end(&later.job, By::silent("later"), end("later"), stack.now()).await.unwrap(),
+        Ended::Yes
+    );
+    assert_eq!(jobs.end(&slow.job, By::silent("slow"), end("slow"), stack.now()).await.unwrap(), Ended::Lost);
     assert_eq!(tenant.job(&id).await.body["result"], "later");
 }
 

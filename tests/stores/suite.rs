@@ -19,7 +19,9 @@ use shared::{
         Listing, PaceStore, ScheduleStore, SlotStore, Table,
     },
     id::{self, AccountId, JobId},
-    job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal, Status},
+    job::{
+        Attempt, AttemptOutcome, By, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal, Status,
+    },
     kind::{Discipline, KindSpec},
     name::Name,
     schedule::ScheduleSpec,
@@ -133,7 +135,7 @@ pub async fn a_job_is_put_claimed_and_completed(table: Table) {
     );
     assert_eq!((held.job.attempt_started_at, &held.job.metadata), (Some(t), &job.metadata));
     let ending = Ending::Completed { result: json("[1]"), expires_at: t + MINUTE };
-    assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
     let done = find(&jobs, &job).await;
     assert_eq!(
         (done.status, done.result.unwrap().get(), done.finished_at),
@@ -154,9 +156,9 @@ pub async fn a_held_job_is_not_claimed_again_before_its_lease_ends(table: Table)
     let later = claimed(&jobs, &job, "later", t + MINUTE).await;
     assert_eq!(later.job.attempts, 2);
     let ending = || Ending::Completed { result: json("1"), expires_at: t + 10 * MINUTE };
-    assert_eq!(jobs.end(&slow.job, "slow", ending(), t).await.unwrap(), Ended::Lost);
-    assert_eq!(jobs.end(&later.job, "later", ending(), t).await.unwrap(), Ended::Yes);
-    assert_eq!(jobs.end(&slow.job, "slow", ending(), t).await.unwrap(), Ended::Lost);
+    assert_eq!(jobs.end(&slow.job, By::silent("slow"), ending(), t).await.unwrap(), Ended::Lost);
+    assert_eq!(jobs.end(&later.job, By::silent("later"), ending(), t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&slow.job, By::silent("slow"), ending(), t).await.unwrap(), Ended::Lost);
 }
 
 pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
@@ -165,7 +167,7 @@ pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
     let ending = Ending::Queued { attempt: failure(1, t), due_at: t + MINUTE, listed: false };
-    assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
     let waiting = find(&jobs, &job).await;
     assert_eq!((waiting.status, waiting.next_attempt_at), (Status::Queued, Some(t + MINUTE)));
     assert_eq!(
@@ -188,7 +190,7 @@ pub async fn a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be(table: Table)
         let Claim::Claimed(held) = claim else { panic!("{claim:?}") };
         let due_at = t + 2 * MINUTE;
         let ending = Ending::Queued { attempt: failure(number, t), due_at, listed };
-        assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
+        assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
         // Whoever saw it before it was taken comes too late to list it.
         jobs.list(job.account, job.id, &listing, t).await.unwrap();
         let entries = jobs.agenda(job.account, &job.kind, 1, t).await.unwrap();
@@ -213,8 +215,8 @@ pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
     };
     let error = || JobError::new(ErrorCode::WorkerCrashed, "gone");
     let later = t + 5 * MINUTE;
-    assert!(jobs.give_up(&seen, &lease, "end", error(), later, t + 2 * MINUTE).await.unwrap());
-    assert!(!jobs.give_up(&seen, &lease, "late", error(), later, t + 2 * MINUTE).await.unwrap());
+    assert!(jobs.give_up(&seen, &lease, By::silent("end"), error(), later, t + 2 * MINUTE).await.unwrap());
+    assert!(!jobs.give_up(&seen, &lease, By::silent("late"), error(), later, t + 2 * MINUTE).await.unwrap());
     let failed = find(&jobs, &job).await;
     assert_eq!((failed.status, failed.error, failed.history.len()), (Status::Failed, Some(error()), 1));
 }
@@ -229,8 +231,8 @@ pub async fn the_same_call_twice_changes_nothing(table: Table) {
     let second = claimed(&jobs, &job, "me", t).await;
     assert_eq!((first.job.attempts, second.job.attempts), (1, 1));
     let ending = || Ending::Completed { result: json("1"), expires_at: t + MINUTE };
-    assert_eq!(jobs.end(&first.job, "me", ending(), t).await.unwrap(), Ended::Yes);
-    assert_eq!(jobs.end(&first.job, "me", ending(), t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&first.job, By::silent("me"), ending(), t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&first.job, By::silent("me"), ending(), t).await.unwrap(), Ended::Yes);
     assert_eq!(find(&jobs, &job).await.attempts, 1);
 }
 
@@ -253,7 +255,7 @@ pub async fn large_payloads_and_results_come_back_whole(table: Table) {
     let held = claimed(&jobs, &job, "me", t).await;
     assert_eq!(held.payload.as_ref().unwrap().as_str(), large);
     let ending = Ending::Completed { result: json(&large), expires_at: t + MINUTE };
-    assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
     assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large);
 }
 
@@ -265,8 +267,8 @@ pub async fn a_slow_attempt_cannot_reach_a_later_ones_large_result(table: Table)
     let later = claimed(&jobs, &job, "later", t + MINUTE).await;
     let large = |letter: &str| json(&format!("{:?}", letter.repeat(5000)));
     let ending = |letter| Ending::Completed { result: large(letter), expires_at: t + 10 * MINUTE };
-    assert_eq!(jobs.end(&later.job, "later", ending("b"), t + MINUTE).await.unwrap(), Ended::Yes);
-    assert_eq!(jobs.end(&slow.job, "slow", ending("a"), t + MINUTE).await.unwrap(), Ended::Lost);
+    assert_eq!(jobs.end(&later.job, By::silent("later"), ending("b"), t + MINUTE).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&slow.job, By::silent("slow"), ending("a"), t + MINUTE).await.unwrap(), Ended::Lost);
     assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large("b").get());
 }
 
@@ -279,7 +281,10 @@ pub async fn a_long_history_stays_bounded(table: Table) {
     for number in 1..=25 {
         let held = claimed(&jobs, &job, &number.to_string(), t).await;
         let ending = Ending::Queued { attempt: failure(number, t), due_at: t, listed: false };
-        assert_eq!(jobs.end(&held.job, &number.to_string(), ending, t).await.unwrap(), Ended::Yes);
+        assert_eq!(
+            jobs.end(&held.job, By::silent(&number.to_string()), ending, t).await.unwrap(),
+            Ended::Yes
+        );
     }
     let numbers: Vec<_> = find(&jobs, &job).await.history.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, (6..=25).collect::<Vec<_>>());
@@ -319,7 +324,7 @@ pub async fn waiting_jobs_of_a_kind_are_found(table: Table) {
     let held = claimed(&jobs, &job, "me", t).await;
     assert!(jobs.any_waiting(job.account, &job.kind, now()).await.unwrap());
     let ending = Ending::Completed { result: json("1"), expires_at: t + MINUTE };
-    assert_eq!(jobs.end(&held.job, "me", ending, t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
     assert!(!jobs.any_waiting(job.account, &job.kind, now()).await.unwrap());
 }
 
@@ -387,7 +392,7 @@ pub async fn a_slot_is_held_as_long_as_its_claim(table: Table) {
 
     // Its next attempt is in another slot; both name the same job, and the first is free.
     let ending = Ending::Queued { attempt: failure(1, t), due_at: t, listed: false };
-    assert_eq!(jobs.end(&first.job, "first", ending, t).await.unwrap(), Ended::Yes);
+    assert_eq!(jobs.end(&first.job, By::silent("first"), ending, t).await.unwrap(), Ended::Yes);
     claimed(&jobs, &job, "second", t).await;
     assert!(slots().take(account, &both[1], job.id, "second", t + MINUTE).await.unwrap());
     let left = free(2, t).await;

@@ -1,16 +1,13 @@
 //! The feed: events as they come, through outages, by long polls.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
-use shared::{
-    api::{MAX_LIMIT, Page},
-    time::Time,
-};
+use shared::api::{MAX_LIMIT, Page};
 
 use super::Event;
 use crate::{
-    client::{Answer, Call, Client},
+    client::{Call, Client},
     failure::Failure,
     output,
 };
@@ -20,13 +17,15 @@ const WAIT: Duration = Duration::from_secs(20);
 /// Between two looks at a server that is away, at first and at most; and between two empty answers of one that doesn't hold them.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// In the place of a cursor: where the server is when it is asked.
+const NOW: &str = "now";
 
 /// Where a feed begins.
 #[derive(Debug)]
 pub enum Start {
     /// With the oldest event that is kept.
     Oldest,
-    /// With what happens from now on, by the server's clock.
+    /// With what happens once the server has first answered.
     Now,
     /// Behind this cursor.
     After(String),
@@ -50,28 +49,18 @@ pub struct Feed {
     client: Client,
     accounts: Vec<String>,
     cursor: Option<String>,
-    since: Since,
     gone: Option<Duration>,
-}
-
-/// From when on events are told.
-#[derive(Clone, Copy, Debug)]
-enum Since {
-    Always,
-    /// From this moment on, which has to be put into the server's time.
-    Here(Instant),
-    There(Time),
 }
 
 impl Feed {
     /// A feed of these accounts; without any, of the key's own.
     pub fn new(client: &Client, accounts: Vec<String>, start: Start) -> Self {
-        let (cursor, since) = match start {
-            Start::Oldest => (None, Since::Always),
-            Start::Now => (None, Since::Here(Instant::now())),
-            Start::After(cursor) => (Some(cursor), Since::Always),
+        let cursor = match start {
+            Start::Oldest => None,
+            Start::Now => Some(NOW.to_owned()),
+            Start::After(cursor) => Some(cursor),
         };
-        Self { client: client.impatient(), accounts, cursor, since, gone: None }
+        Self { client: client.impatient(), accounts, cursor, gone: None }
     }
 
     /// From now on, tells these accounts' events, from where it has come to. An account that joins is read from there as well.
@@ -81,19 +70,35 @@ impl Feed {
 
     /// Where it has come to; [`Start::After`] goes on from there.
     pub fn cursor(&self) -> Option<&str> {
-        self.cursor.as_deref()
+        self.cursor.as_deref().filter(|cursor| *cursor != NOW)
+    }
+
+    /// Begins, unless it has begun or the server is away; then [`next`](Self::next) does. What happens from then on is told.
+    pub async fn begin(&mut self) -> Result<(), Failure> {
+        if self.cursor().is_none() && self.cursor.is_some() {
+            match self.poll(Duration::ZERO).await {
+                Ok(page) => self.cursor = page.next_cursor,
+                Err(failure) if failure.is_outage() => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
     }
 
     /// Waits for news. May be dropped while it waits, and loses nothing by that. Fails for what doesn't mend itself: a key that isn't good any
     /// more, an account that isn't there.
     pub async fn next(&mut self) -> Result<News, Failure> {
+        self.begin().await?;
         loop {
             if let Some(pause) = self.gone {
                 tokio::time::sleep(pause).await;
                 match self.poll(Duration::ZERO).await {
                     // What this brought is read again, with the cursor as it is.
-                    Ok(_) => {
+                    Ok(page) => {
                         self.gone = None;
+                        if page.items.is_empty() {
+                            self.cursor = page.next_cursor;
+                        }
                         return Ok(News::Back);
                     }
                     Err(failure) if failure.is_outage() => self.gone = Some((pause * 2).min(LONGEST_PAUSE)),
@@ -102,12 +107,10 @@ impl Feed {
                 continue;
             }
             match self.poll(WAIT).await {
-                Ok(page) if page.items.is_empty() => self.cursor = page.next_cursor,
                 Ok(page) => {
-                    let events = self.wanted(page.items)?;
                     self.cursor = page.next_cursor;
-                    if !events.is_empty() {
-                        return Ok(News::Events(events));
+                    if !page.items.is_empty() {
+                        return Ok(News::Events(page.items));
                     }
                 }
                 // A connection may break and the server be there: it is away if a second look fails as well.
@@ -130,28 +133,12 @@ impl Feed {
         let call = call(&self.accounts, self.cursor.as_deref())
             .query("limit", Some(MAX_LIMIT))
             .header("prefer", prefer);
-        let answer = self.client.send(&call).await?;
-        if let Since::Here(start) = self.since {
-            self.since = Since::There(servers_time(&answer) - start.elapsed());
-        }
-        let page: Page<Box<RawValue>> = answer.json()?;
+        let page: Page<Box<RawValue>> = self.client.send(&call).await?.json()?;
         if page.items.is_empty() && asked.elapsed() < PAUSE && !wait.is_zero() {
             // It doesn't hold its answers.
             tokio::time::sleep(PAUSE).await;
         }
         Ok(page)
-    }
-
-    /// Those that aren't from before the feed began.
-    fn wanted(&self, events: Vec<Box<RawValue>>) -> Result<Vec<Box<RawValue>>, Failure> {
-        let Since::There(since) = self.since else { return Ok(events) };
-        let mut wanted = Vec::new();
-        for event in events {
-            if read(&event)?.time >= since {
-                wanted.push(event);
-            }
-        }
-        Ok(wanted)
     }
 }
 
@@ -164,12 +151,4 @@ pub fn read(event: &RawValue) -> Result<Event, Failure> {
 pub fn call(accounts: &[String], after: Option<&str>) -> Call {
     let call = Call::get(&["v1", "events"]).query("after", after);
     accounts.iter().fold(call, |call, account| call.query("account", Some(account)))
-}
-
-/// What time it is at the server, to the second; if it doesn't say, what time it is here.
-fn servers_time(answer: &Answer) -> Time {
-    let date = answer.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
-    let since_1970 =
-        date.unwrap_or_else(SystemTime::now).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Time::from_seconds(i64::try_from(since_1970.as_secs()).unwrap_or(0))
 }

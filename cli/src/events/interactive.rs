@@ -131,6 +131,13 @@ impl Session<'_> {
         };
         let feed = self.feed.get_or_insert_with(|| Feed::new(self.client, Vec::new(), Start::Now));
         feed.follow(ids);
+        // What happens once it says that it watches is seen.
+        match until_ended(feed.begin()).await? {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => return say(&failure.to_string()),
+            Err(Ended::Interrupted) => return Ok(Step::Stay),
+            Err(Ended::End) => return Ok(Step::Leave),
+        }
         say(&format!("Watching {}. Ctrl-C steps back.", self.accounts.chosen_names().join(", ")))?;
         let ended = until_ended(show(feed, &self.accounts)).await?;
         match ended {

@@ -77,7 +77,6 @@ fn a_session() {
     let server = Server::start();
     let operator = Operator::of(&server, &["acme", "beta", "gamma"]);
     operator.publishes("acme", "long ago");
-    server.wait_for_time_to_pass();
     let mut person = Person::at(&server);
     person.types("events");
     person.sees("Whose events?");

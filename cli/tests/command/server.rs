@@ -1,14 +1,10 @@
 //! The whole stack behind a socket, at an address with a path such as API Gateway's stages have.
 
-use std::{
-    sync::mpsc,
-    thread,
-    time::{Duration, SystemTime},
-};
+use std::{sync::mpsc, thread, time::Duration};
 
-use axum::{Router, body::Body, extract::Request, http::header, response::Response};
+use axum::{Router, body::Body, extract::Request, response::Response};
 use shared::account::Scope;
-use sim::{Aws, Service, SimClock, Stack};
+use sim::{Aws, Service, Stack};
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::LocalSet};
 use tower::ServiceExt;
 
@@ -56,14 +52,6 @@ impl Server {
         server
     }
 
-    /// Waits until what happened before can be told from what happens now: `Date` is precise to a second.
-    pub fn wait_for_time_to_pass(&self) {
-        let enough = self.aws.clock().now_ms() + 2000;
-        while self.aws.clock().now_ms() < enough {
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
     /// Ends the API with all of its connections; the stack stays.
     pub fn go_away(&mut self) {
         self.front.take().unwrap().shutdown_background();
@@ -76,7 +64,7 @@ impl Server {
         let listener = front.block_on(TcpListener::bind(&self.address)).unwrap();
         self.address = listener.local_addr().unwrap().to_string();
         self.url = format!("http://{}/stages/live", self.address);
-        front.spawn(axum::serve(listener, routes(self.service.clone(), self.aws.clock())).into_future());
+        front.spawn(axum::serve(listener, routes(self.service.clone())).into_future());
         self.front = Some(front);
     }
 }
@@ -90,15 +78,10 @@ impl Drop for Server {
     }
 }
 
-fn routes(service: Service, clock: SimClock) -> Router {
+fn routes(service: Service) -> Router {
     let serve = move |request: Request| {
         let function = service.function(request.method());
-        async move {
-            let mut answer = function.oneshot(request).await.unwrap_or_else(|never| match never {});
-            let now = SystemTime::UNIX_EPOCH + Duration::from_millis(clock.now_ms().try_into().unwrap());
-            answer.headers_mut().insert(header::DATE, httpdate::fmt_http_date(now).parse().unwrap());
-            answer
-        }
+        function.oneshot(request)
     };
     let api: Router = Router::new().fallback(serve);
     let unknown =

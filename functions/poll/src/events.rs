@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, header};
 use shared::{
     api::{AnyProblem, EventBody, EventPage, Problem, encode_position},
     aws::{Extent, Portion, Rest},
-    event::{Event, MOST_ACCOUNTS, Position},
+    event::{Event, MOST_ACCOUNTS, Position, Start},
     gate::{Caller, Failure, Query},
     id::AccountId,
 };
@@ -31,6 +31,10 @@ const LOOKS: Duration = Duration::from_millis(500);
 /// comes twice, however long ago that was and whoever published meanwhile. Keep the cursor together with what you made of the page. With
 /// `Prefer: wait=N` the answer is held, for at most 20 seconds, until there is an event.
 ///
+/// `after=now` begins at the moment at which the server looks, while it answers: events that were accepted before the request are not told,
+/// those that are accepted after that moment are, all of them, whatever clocks say. Without a wait the answer is an empty page at once, for
+/// its cursor. What more than 300 publishers wrote within the last ten seconds, each job with the target `event` being one, may be told in part.
+///
 /// A cursor can be used with other accounts: one that joins is read from where the cursor stands, and one that is left out, and joins again
 /// later, from there on.
 #[utoipa::path(
@@ -38,7 +42,7 @@ const LOOKS: Duration = Duration::from_millis(500);
     security(("key" = ["events:read"])),
     params(
         ("account" = Option<Vec<String>>, Query, description = "Whose events, up to 50 accounts; the key's own if nothing is said. Others are for `admin` alone."),
-        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before; or `now`"),
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, N seconds at most 20"),
     ),
@@ -59,12 +63,22 @@ pub async fn list(
     let accounts = app.accounts.visible(&caller.subscriber(), named, app.clock.now()).await?;
     let accounts = accounts.ok_or(Problem::NotFound)?;
     let limit = query.limit()?;
-    let after = query.position()?;
+    let start = query.start()?;
     query.end()?;
-    let mut position = after.unwrap_or_else(|| Position::oldest(app.clock.now()));
     let wait = wanted_wait(&headers);
     let extent = Extent { events: limit, bytes: MOST_BYTES };
-    let events = app.await_events(&accounts, &mut position, extent, wait.unwrap_or_default()).await?;
+    // Who begins now and doesn't wait wants the cursor alone.
+    let begins = start == Start::Now && wait.is_none();
+    let mut position = match start {
+        Start::Oldest => Position::oldest(app.clock.now()),
+        Start::Now => app.events.now(&accounts).await?,
+        Start::After(position) => position,
+    };
+    let events = if begins {
+        Vec::new()
+    } else {
+        app.await_events(&accounts, &mut position, extent, wait.unwrap_or_default()).await?
+    };
     let page = EventPage {
         items: events.into_iter().map(EventBody::from).collect(),
         next_cursor: encode_position(&position),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::{
     aws::{self, CachedKind, Outgoing, Place},
     event::Content,
-    job::{ErrorCode, Job, JobError, JobMessage, Lease, Message, Status},
+    job::{By, ErrorCode, Job, JobError, JobMessage, Lease, Message, Status},
     kind::{Discipline, KindSpec},
     time::Time,
 };
@@ -81,9 +81,10 @@ impl Worker {
         tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, code = error.code.as_str(), "job given up");
         let me = token();
         let place = self.place(kind).await;
-        self.queue.announce(job, &me, place.as_ref().map(Place::id), None, now).await?;
+        let by = By { token: &me, event: place.as_ref().map(Place::id) };
+        self.queue.announce(job, by, None, now).await?;
         let end = Content::of_end(job.id, &job.kind, Status::Failed, Some(&error));
-        if !self.jobs.give_up(job, lease, &me, error, now + retention, now).await? {
+        if !self.jobs.give_up(job, lease, by, error, now + retention, now).await? {
             return Ok(Report::back_at(now + AGAIN));
         }
         self.events.tell(place, job.account, end).await;

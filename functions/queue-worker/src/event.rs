@@ -24,7 +24,7 @@ impl Worker {
         Some(self.events.reserve().await)
     }
 
-    /// Publishes the end of a job that its worker announced and didn't come to publish.
+    /// Publishes the end of a job that was announced and not published, also if the job was put back since.
     pub(crate) async fn publish_end(
         &self,
         ended: &Ended,
@@ -35,14 +35,14 @@ impl Worker {
         if self.events.is_there(ended.account, &first).await? {
             return Ok(Report::done());
         }
-        let now = self.clock.now();
-        let job = match self.ended_as_announced(ended, delivery, now).await? {
-            Ok(job) => job,
-            Err(report) => return Ok(report),
+        let content = match &ended.end {
+            Some(end) => Content::of_end(ended.id, &end.kind, end.status, end.error.as_ref()),
+            None => match self.ended_as_announced(ended, delivery, self.clock.now()).await? {
+                Ok(job) => Content::of_end(job.id, &job.kind, job.status, job.error.as_ref()),
+                Err(report) => return Ok(report),
+            },
         };
-        let Some(content) = Content::of_end(job.id, &job.kind, job.status, job.error.as_ref()) else {
-            return Ok(Report::done());
-        };
+        let Some(content) = content else { return Ok(Report::done()) };
         let key = IdempotencyKey::of(&format!("end {}", ended.owner));
         Ok(match self.events.publish_once(ended.account, &key, &ended.owner, first, content).await? {
             Published::Yes(_) => Report::done(),

@@ -87,6 +87,7 @@ impl Worker {
             due_at: None,
             lease_until: None,
             owner: None,
+            event: None,
         };
         Ok((job, lease))
     }

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use shared::{
     aws::{self, Ended, Ending, Outgoing, Place},
     event::Content,
-    job::{Attempt, AttemptOutcome, ErrorCode, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
+    job::{Attempt, AttemptOutcome, By, ErrorCode, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
     kind::KindSpec,
     time::Time,
 };
@@ -58,11 +58,11 @@ impl Worker {
         }
         let place = if next.is_none() { self.place(held.kind.as_deref()).await } else { None };
         let end = Content::of_end(job.id, &job.kind, decided.ending.status(), decided.ending.error());
+        let by = By { token: &held.owner, event: place.as_ref().map(Place::id) };
         if decided.due.is_none() {
-            let event = place.as_ref().map(Place::id);
-            self.queue.announce(job, &held.owner, event, task.trace_of(job.id), now).await?;
+            self.queue.announce(job, by, task.trace_of(job.id), now).await?;
         }
-        let ended = self.jobs.end(job, &held.owner, decided.ending, now).await?;
+        let ended = self.jobs.end(job, by, decided.ending, now).await?;
         let (request, attempt) = (task.invocation.request, job.attempts);
         let report = match ended {
             Ended::Yes => {

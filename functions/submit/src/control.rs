@@ -1,6 +1,6 @@
 //! `DELETE /v1/jobs/{id}` and `POST /v1/jobs/{id}/retry`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
@@ -11,10 +11,10 @@ use http::{HeaderMap, StatusCode};
 use shared::{
     api::{AnyProblem, JobBody, Problem},
     aws::{CachedKind, Listing, Outgoing, Place, Reopened},
-    event::Content,
+    event::{Content, KEPT},
     gate::{Caller, Failure, Named, Query, RequestId},
-    id::{AccountId, JobId},
-    job::{Job, JobMessage, Lease, Message, Status},
+    id::{self, AccountId, JobId},
+    job::{By, Ended, Job, JobMessage, Lease, Message, Status},
     kind::KindSpec,
     telemetry::Traceparent,
     time::Time,
@@ -24,6 +24,9 @@ use crate::{App, job::trace};
 
 /// How often a command looks again at a job that moved while it looked.
 const LOOKS: usize = 5;
+
+/// How long ago an end was surely told. Events, and the records of those that were published late, are kept for longer.
+const ANNOUNCED: Duration = Duration::from_secs(KEPT.as_secs() / 2);
 
 /// Cancel a job.
 ///
@@ -129,8 +132,9 @@ impl App {
         let me = token();
         let place =
             if spec.is_some_and(|spec| spec.events) { Some(self.events.reserve().await) } else { None };
-        self.queue.announce(job, &me, place.as_ref().map(Place::id), trace.as_ref(), now).await?;
-        let cancelled = self.jobs.cancel(job, lease, &me, now + retention, now).await?;
+        let by = By { token: &me, event: place.as_ref().map(Place::id) };
+        self.queue.announce(job, by, trace.as_ref(), now).await?;
+        let cancelled = self.jobs.cancel(job, lease, by, now + retention, now).await?;
         if let Some(job) = &cancelled {
             let end = Content::of_end(job.id, &job.kind, job.status, job.error.as_ref());
             self.events.tell(place, job.account, end).await;
@@ -142,6 +146,18 @@ impl App {
     async fn kind_to_retry(&self, job: &Job, now: Time) -> Result<Arc<CachedKind>, Failure> {
         let kind = self.kinds.cached(&job.kind, now).await?.filter(|kind| !kind.kind.disabled);
         kind.ok_or_else(|| Problem::NotRetryable("its kind is not defined any more, or disabled").into())
+    }
+
+    /// Sees to it that the end which a job has is told, also once the job doesn't know it any more: whoever wrote it may not have come to
+    /// publish it, and who gets its announcement finds the job put back.
+    async fn see_told(&self, job: &Job, lease: &Lease, now: Time) -> Result<(), Failure> {
+        let (Some(event), Some(owner)) = (lease.event, lease.owner.as_deref()) else { return Ok(()) };
+        if now.since(id::time_of(&event)) > ANNOUNCED || self.events.is_there(job.account, &event).await? {
+            return Ok(());
+        }
+        let by = By { token: owner, event: Some(event) };
+        let ended = Message::Ended(Ended::overtaken(job, by));
+        Ok(self.queue.send(&Outgoing::once_decided(ended), now).await?)
     }
 
     /// Puts a job back and sends its message; nothing if it moved meanwhile.
@@ -164,6 +180,7 @@ impl App {
             }
             _ => return Err(Problem::NotRetryable("it did not fail and was not cancelled").into()),
         }
+        self.see_told(&job, lease, now).await?;
         let rank = kind.kind.spec.discipline.rank(job.id, job.priority);
         let listing = rank.map(|rank| Listing::new(job.account, &job.kind, rank));
         if listing.is_some() {

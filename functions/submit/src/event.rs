@@ -1,4 +1,6 @@
-//! `POST /v1/accounts/{id}/events`.
+//! `POST /v1/accounts/{id}/events`, and its drop-in form.
+
+pub mod tracker;
 
 use std::sync::Arc;
 
@@ -55,26 +57,39 @@ pub async fn publish(
     query.end()?;
     let key = idempotency::key(&headers)?;
     app.check_publisher(&caller, account).await?;
-    let violations = wanted.violations();
-    if !violations.is_empty() {
-        return Err(Problem::InvalidBody(violations).into());
-    }
-    let source = wanted.source.unwrap_or_else(|| caller.name().chars().take(LONGEST_SOURCE).collect());
-    let content = Content::data(wanted.data, source);
     let route = format!("POST /v1/accounts/{account}/events");
-    let (id, replayed) = match key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &text) }) {
-        None => {
-            let place = app.events.reserve().await;
-            (app.events.publish(place, account, content).await?, false)
-        }
-        Some(repeat) => app.publish_repeatably(account, &repeat, content).await?,
-    };
-    tracing::debug!(request.id = request, %account, event = %id, replayed, "event accepted");
-    let told = replayed.then_some([(HeaderName::from_static("idempotency-replayed"), "true")]);
-    Ok((StatusCode::ACCEPTED, told, Json(EventAccepted { id })).into_response())
+    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &text) });
+    app.publish(&caller, account, wanted, repeat.as_ref(), &request).await
 }
 
 impl App {
+    /// Publishes what the caller wants, of an account of which it may, and answers it.
+    async fn publish(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        wanted: EventRequest,
+        repeat: Option<&Repeat>,
+        request: &str,
+    ) -> Result<Response, Failure> {
+        let violations = wanted.violations();
+        if !violations.is_empty() {
+            return Err(Problem::InvalidBody(violations).into());
+        }
+        let source = wanted.source.unwrap_or_else(|| caller.name().chars().take(LONGEST_SOURCE).collect());
+        let content = Content::data(wanted.data, source);
+        let (id, replayed) = match repeat {
+            None => {
+                let place = self.events.reserve().await;
+                (self.events.publish(place, account, content).await?, false)
+            }
+            Some(repeat) => self.publish_repeatably(account, repeat, content).await?,
+        };
+        tracing::debug!(request.id = request, %account, event = %id, replayed, "event accepted");
+        let told = replayed.then_some([(HeaderName::from_static("idempotency-replayed"), "true")]);
+        Ok((StatusCode::ACCEPTED, told, Json(EventAccepted { id })).into_response())
+    }
+
     /// The account must be one that the caller may know of, and active.
     async fn check_publisher(&self, caller: &Caller, account: AccountId) -> Result<(), Failure> {
         if account == caller.account() {

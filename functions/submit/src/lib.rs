@@ -97,7 +97,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(control::retry))
         .routes(routes!(kind::put, kind::delete))
         .routes(routes!(schedule::put, schedule::delete))
-        .routes(routes!(event::publish))
+        .routes(routes!(event::publish, event::tracker::publish))
         .routes(routes!(ticket::create))
         .routes(routes!(user::delete))
         .routes(routes!(activities::submit))

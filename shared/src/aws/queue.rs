@@ -12,8 +12,7 @@ use futures::future::join_all;
 use super::Error;
 use crate::{
     event::DECIDED,
-    id::EventId,
-    job::{Ended, Job, JobMessage, Message},
+    job::{By, Ended, Job, JobMessage, Message},
     telemetry::Traceparent,
     time::Time,
 };
@@ -70,7 +69,8 @@ impl Outgoing {
     }
 
     /// A message that looks after an event that is about to be published: it arrives when it is known whether it was.
-    const fn once_decided(message: Message) -> Self {
+    #[must_use]
+    pub const fn once_decided(message: Message) -> Self {
         let pause = Duration::from_secs(DECIDED.as_secs() + 1);
         Self { message, arrives: Arrives::After(pause), trace: None }
     }
@@ -165,7 +165,7 @@ impl JobQueue {
         call.send().await.map(drop).map_err(|e| Error::of("SendMessage", &e))
     }
 
-    /// Says that the holder of the token `owner` is about to end a job, if anybody is to be told: by a callback, or under an id by an event.
+    /// Says by whom a job is about to be ended, if anybody is to be told: by a callback, or by an event.
     /// Before the end is written, so that no crash in between can lose either; the token will tell whether that end came to be.
     ///
     /// # Errors
@@ -173,16 +173,13 @@ impl JobQueue {
     pub async fn announce(
         &self,
         job: &Job,
-        owner: &str,
-        event: Option<EventId>,
+        by: By<'_>,
         trace: Option<&Traceparent>,
         now: Time,
     ) -> Result<(), Error> {
-        let ended = |event| {
-            Message::Ended(Ended { account: job.account, id: job.id, owner: owner.to_owned(), event })
-        };
+        let ended = |event| Message::Ended(Ended::announced(job, By { event, ..by }));
         let callback = job.callback_url.as_ref().map(|_| Outgoing::soon(ended(None), trace.cloned()));
-        let event = event.map(|event| Outgoing::once_decided(ended(Some(event))));
+        let event = by.event.map(|event| Outgoing::once_decided(ended(Some(event))));
         match (callback, event) {
             (None, None) => Ok(()),
             (Some(only), None) | (None, Some(only)) => self.send(&only, now).await,

@@ -23,6 +23,17 @@ pub struct Position {
     seen: BTreeMap<AccountId, BTreeMap<LaneNumber, Mark>>,
 }
 
+/// Where a reader begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the oldest event that is kept.
+    Oldest,
+    /// With the first that is accepted from now on.
+    Now,
+    /// Where it was before.
+    After(Position),
+}
+
 /// Bytes that are no position.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a position among events")]
@@ -41,6 +52,19 @@ impl Position {
             settled: first_of(Time::from_millis(now.millis().saturating_sub(millis(KEPT)))),
             seen: BTreeMap::new(),
         }
+    }
+
+    /// Behind everything that was `there` at `now`: the events of some accounts from [`edge`](Self::edge) on. What is written later is new,
+    /// also where its id is older. Where there are more lanes than a position holds, some of what was there is new as well.
+    #[must_use]
+    pub fn after(there: impl IntoIterator<Item = (AccountId, EventId)>, now: Time) -> Self {
+        let mut position = Self { settled: edge(now), seen: BTreeMap::new() };
+        for (account, id) in there {
+            if position.is_new(account, &id) && position.has_room(account, &id) {
+                position.see(account, &id);
+            }
+        }
+        position
     }
 
     /// Up to where all events were delivered.

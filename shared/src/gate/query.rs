@@ -2,11 +2,12 @@ use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 
 use super::Failure;
 use crate::{
     api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem, decode_position},
-    event::Position,
+    event::Start,
     id::{AccountId, JobId, KeyId},
     name::Name,
     records::Identifier,
@@ -20,12 +21,20 @@ impl<S: Sync> FromRequestParts<S> for Query {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let query = parts.uri.query().unwrap_or_default();
-        Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+        Ok(Self::read(parts.uri.query().unwrap_or_default())?)
     }
 }
 
 impl Query {
+    /// `application/x-www-form-urlencoded`: a plus sign is a blank, a `%2B` a plus sign.
+    fn read(query: &str) -> Result<Self, Problem> {
+        // What isn't UTF-8 would be replaced without a word.
+        percent_decode_str(query)
+            .decode_utf8()
+            .map_err(|_| Problem::InvalidParameter { name: "query", detail: "is not UTF-8".to_owned() })?;
+        Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    }
+
     /// The parameter of this name, if it was given.
     ///
     /// # Errors
@@ -58,12 +67,15 @@ impl Query {
     /// `after`: from where on events are read.
     ///
     /// # Errors
-    /// When it is no cursor of events.
-    pub fn position(&mut self) -> Result<Option<Position>, Problem> {
+    /// When it is neither `now` nor a cursor of events.
+    pub fn start(&mut self) -> Result<Start, Problem> {
         let invalid =
             |error: BadCursor| Problem::InvalidParameter { name: "after", detail: error.to_string() };
-        let text = self.take::<String>("after")?;
-        text.map(|text| decode_position(&text)).transpose().map_err(invalid)
+        match self.take::<String>("after")?.as_deref() {
+            None => Ok(Start::Oldest),
+            Some("now") => Ok(Start::Now),
+            Some(cursor) => decode_position(cursor).map(Start::After).map_err(invalid),
+        }
     }
 
     /// `account`: for whom the request is, if not for the key's own account.
@@ -194,7 +206,26 @@ mod tests {
     use super::*;
 
     fn query(text: &str) -> Query {
-        Query(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+        Query::read(text).unwrap()
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_to_the_letter() {
+        let data = |text: &str| query(text).take::<String>("data").unwrap().unwrap();
+        for (given, read) in [
+            ("data=a+b%20c", "a b c"),
+            ("data=1%2B1%3D2%26x", "1+1=2&x"),
+            ("data=gr%C3%BC%C3%9Fe", "grüße"),
+            ("data=%7B%22a%22%3A1%7D", "{\"a\":1}"),
+            ("data=100%25%zz", "100%%zz"),
+            ("%64ata=a=b", "a=b"),
+            ("data=%EF%BF%BD", "\u{fffd}"),
+        ] {
+            assert_eq!(data(given), read, "{given}");
+        }
+        for broken in ["data=%FF", "data=%C3", "%C3=%BC"] {
+            assert!(Query::read(broken).is_err(), "{broken}");
+        }
     }
 
     #[test]

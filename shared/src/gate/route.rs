@@ -77,6 +77,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/v1/accounts/{id}/webhook-secrets", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/accounts/{id}/webhook-secrets", Access::Scope(Scope::JobsWrite)),
     route(Method::POST, "/v1/accounts/{id}/events", Access::Scope(Scope::EventsWrite)),
+    route(Method::PUT, "/v1/accounts/{id}/events", Access::Scope(Scope::EventsWrite)),
     route(Method::GET, "/v1/events", Access::Scope(Scope::EventsRead)),
     route(Method::POST, "/v1/push/tickets", Access::Scope(Scope::EventsRead)),
     route(Method::GET, "/v1/rate", Access::Scope(Scope::EventsRead)),

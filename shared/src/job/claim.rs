@@ -1,5 +1,5 @@
 use super::Status;
-use crate::time::Time;
+use crate::{id::EventId, time::Time};
 
 /// Who holds a job, as far as the table says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,25 @@ pub struct Lease {
     pub lease_until: Option<Time>,
     /// The token of the latest claim.
     pub owner: Option<String>,
+    /// Of one that ended and may be put back: the id under which its end was announced as an event, if it was.
+    pub event: Option<EventId>,
+}
+
+/// By whom a job is ended, and how that is told.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    /// The token of the claim, or of the command, that ends it.
+    pub token: &'a str,
+    /// The id under which the end is published as an event, if it is.
+    pub event: Option<EventId>,
+}
+
+impl<'a> By<'a> {
+    /// An end that no event tells.
+    #[must_use]
+    pub const fn silent(token: &'a str) -> Self {
+        Self { token, event: None }
+    }
 }
 
 /// Why a claim was refused.
@@ -69,6 +88,7 @@ mod tests {
                 due_at,
                 lease_until,
                 owner,
+                event: None,
             },
         )
     }

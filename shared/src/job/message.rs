@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::{By, Job, JobError, Status};
 use crate::{
     id::{AccountId, EventId, JobId},
     name::Name,
@@ -65,6 +66,37 @@ pub struct Ended {
     /// The id under which the end is about to be published as an event. Without one it is the callback that this message is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
+    /// How it ended, if the job itself doesn't tell that any more: it was put back since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// The job's kind.
+    pub kind: Name,
+    /// A terminal one.
+    pub status: Status,
+    /// What went wrong, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+}
+
+impl Ended {
+    /// That a job is about to be ended.
+    #[must_use]
+    pub fn announced(job: &Job, by: By<'_>) -> Self {
+        let By { token, event } = by;
+        Self { account: job.account, id: job.id, owner: token.to_owned(), event, end: None }
+    }
+
+    /// That a job was ended, and is about to be put back.
+    #[must_use]
+    pub fn overtaken(job: &Job, by: By<'_>) -> Self {
+        let end = End { kind: job.kind.clone(), status: job.status, error: job.error.clone() };
+        Self { end: Some(end), ..Self::announced(job, by) }
+    }
 }
 
 impl JobMessage {
@@ -184,7 +216,7 @@ mod millis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::mint;
+    use crate::{id::mint, job::ErrorCode};
     use proptest::prelude::*;
 
     fn job(due: Option<i64>, looks: u8) -> Message {
@@ -203,8 +235,15 @@ mod tests {
     fn survive_their_own_text() {
         let Message::Job(JobMessage { account, id, .. }) = job(None, 0) else { unreachable!() };
         let run = ScheduledRun { name: "nightly".parse().unwrap(), at: "2026-11-20T16:00:00Z".into() };
-        let ended = Ended { account, id, owner: "abc".into(), event: None };
-        for message in [job(None, 0), job(Some(7), 2), Message::Schedule(run), Message::Ended(ended)] {
+        let mut ended = Job::waiting(id, account, "echo".parse().unwrap(), 8, Time::from_millis(2));
+        ended.error = Some(JobError::new(ErrorCode::WorkerCrashed, "why"));
+        let announced = Ended::announced(&ended, By::silent("abc"));
+        let by = By { token: "abc", event: Some(mint(Time::from_millis(3), [3; 10])) };
+        for ended in [announced, Ended::overtaken(&ended, by)] {
+            let message = Message::Ended(ended);
+            assert_eq!(Message::decode(&message.encode()).unwrap(), message);
+        }
+        for message in [job(None, 0), job(Some(7), 2), Message::Schedule(run)] {
             assert_eq!(Message::decode(&message.encode()).unwrap(), message);
         }
     }

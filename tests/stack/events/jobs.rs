@@ -98,6 +98,101 @@ async fn crash(stack: &Stack, switch: &KillSwitch) {
         .await;
 }
 
+/// A worker dies at each of its calls in turn, or the function that cancels does, and the job is put back before anybody told of its end:
+/// that is told all the same, and once, and the next end too.
+#[tokio::test(start_paused = true)]
+async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
+    let mut untold = 0;
+    for (cancels, nth) in [false, true].into_iter().flat_map(|cancels| (2..=7).map(move |nth| (cancels, nth)))
+    {
+        for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
+            let stack = Stack::new().await;
+            let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
+            let spec = json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}});
+            stack.define("broken", spec).await;
+            let tenant = stack.tenant();
+            let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
+            if cancels {
+                run_until_killed(tenant.send(Method::DELETE, &path, None), &switch).await;
+            } else {
+                crash(&stack, &switch).await;
+            }
+            let (mut present, mut ends) = (Subscriber::default(), Vec::new());
+            let ended = tenant.get(&path).await.body["status"].clone();
+            present.read(&tenant, "").await;
+            if ended == "failed" || ended == "cancelled" {
+                // Longer than young events are held back.
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                present.read(&tenant, "").await;
+                untold += usize::from(present.got.is_empty());
+                let again = tenant.send(Method::POST, &format!("{path}/retry"), None).await;
+                assert_eq!(again.status, 202, "{again:?}");
+                ends.push(format!("job.{}", ended.as_str().unwrap()));
+            }
+            ends.push("job.failed".to_owned());
+            let reading = async {
+                for _ in 0..60 {
+                    present.read(&tenant, "").await;
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                }
+            };
+            tokio::join!(stack.work(PATIENCE), reading);
+            for told in [present.got, events(&stack).await] {
+                let mut told = types(&told);
+                told.sort_unstable();
+                assert_eq!(told, ends, "{cancels} {nth}");
+            }
+        }
+    }
+    assert!(untold >= 4, "{untold}");
+}
+
+/// A job that is put back again and again, as fast as it fails, each time before its end is told.
+#[tokio::test(start_paused = true)]
+async fn every_end_is_told_however_fast_the_job_is_put_back() {
+    let stack = Stack::new().await;
+    let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
+    let spec = json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}});
+    stack.define("broken", spec).await;
+    let tenant = stack.tenant();
+    let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
+    // No event can be written meanwhile.
+    for _ in 0..5 {
+        stack.aws.inject(Plan::always("PutItem", Fault::Before));
+        EventSource::new(&stack.aws, JOBS, 10)
+            .deliver_once(async |event| {
+                Ok::<_, Killed>(stack.worker().handle(event, "can't tell", stack.deadline()).await)
+            })
+            .await;
+        stack.aws.heal();
+        assert_eq!(tenant.get(&path).await.body["status"], "failed");
+        assert_eq!(tenant.send(Method::POST, &format!("{path}/retry"), None).await.status, 202);
+    }
+    stack.work(PATIENCE).await;
+    assert_eq!(types(&events(&stack).await), ["job.failed"; 6]);
+}
+
+/// Once its end is told, and long after, a job that is put back has nothing told again.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_told_is_not_told_again() {
+    for days in [0, 3, 8] {
+        let stack = Stack::new().await;
+        let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
+        let spec = json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
+        stack.define("broken", spec).await;
+        let tenant = stack.tenant();
+        let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
+        stack.work(PATIENCE).await;
+        let mut present = Subscriber::default();
+        present.read_all(&tenant).await;
+        tokio::time::sleep(Duration::from_secs(days * 24 * 3600)).await;
+        assert_eq!(tenant.send(Method::POST, &format!("{path}/retry"), None).await.status, 202);
+        stack.work(PATIENCE).await;
+        present.read_all(&tenant).await;
+        assert_eq!(types(&present.got), ["job.failed"; 2], "{days}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_target_event_publishes_a_payload_once() {
     for nth in 1..=6 {

@@ -87,6 +87,33 @@ impl EventStore {
         Ok(deliver(position, found, Some(complete_to.unwrap_or(edge)), extent, now))
     }
 
+    /// The position behind all events of these accounts that are there. Whatever was accepted before this is called is passed over, and
+    /// whatever is accepted after it answers is read from there on; unless over 300 lanes, or [`MOST_PAGES`] of one account, are younger than
+    /// [`HORIZON`]: then some of that is read as well.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn now(&self, accounts: &[AccountId]) -> Result<Position, Error> {
+        let now = self.clock.now();
+        let portions = stream::iter(accounts.iter().copied().map(async |account| {
+            let (mut there, mut start) = (Vec::new(), None);
+            for _ in 0..MOST_PAGES {
+                let (items, last) =
+                    self.query(account, (Position::edge(now), None), false, None, start).await?;
+                for item in items {
+                    there.push((account, read_event(account, item)?.0.id));
+                }
+                start = last;
+                if start.is_none() {
+                    break;
+                }
+            }
+            Ok::<_, Error>(there)
+        }));
+        let there: Vec<Vec<_>> = portions.buffered(ABREAST).try_collect().await?;
+        Ok(Position::after(there.into_iter().flatten(), now))
+    }
+
     /// New events between the position and `edge`, oldest first, and up to where that is all of them if it isn't all.
     async fn settled(
         &self,

@@ -8,7 +8,7 @@ use crate::{
         table::{Conditional, Item, Update, millis, number, seconds, text},
     },
     id::{AccountId, JobId},
-    job::{Job, Lease, Status, Timing},
+    job::{By, Job, Lease, Status, Timing},
     time::Time,
 };
 
@@ -24,8 +24,7 @@ pub enum Reopened {
 }
 
 impl JobStore {
-    /// Calls off a job that waits. `seen` is what was seen of it: if it has moved since, nothing is changed and there is no answer. `me` is
-    /// the token of this end.
+    /// Calls off a job that waits. `seen` is what was seen of it: if it has moved since, nothing is changed and there is no answer.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -33,14 +32,15 @@ impl JobStore {
         &self,
         job: &Job,
         seen: &Lease,
-        me: &str,
+        by: By<'_>,
         expires_at: Time,
         now: Time,
     ) -> Result<Option<Job>, Error> {
         let mut change = Change::new(now);
         change.finish(Status::Cancelled, job.kept_until, expires_at);
-        change.set("#owner = :me", ":me", text(me));
-        self.change(job, seen, me, change.update(SEEN)).await
+        change.announced(by);
+        change.set("#owner = :me", ":me", text(by.token));
+        self.change(job, seen, by.token, change.update(SEEN)).await
     }
 
     /// Asks the worker that holds a job to stop. If it has moved since `seen`, nothing is changed and there is no answer.
@@ -106,7 +106,7 @@ impl JobStore {
             values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
         }
         expression += " REMOVE started_at, attempt_started_at, finished_at, shown_until, cancel_requested, history, lease_until, \
-                       result_apart, #result, #error";
+                       result_apart, event, #result, #error";
         let update = Update { expression, condition: Some(SEEN), names, values, returns: None };
         let changed = self.change(job, seen, me, update).await?;
         Ok(changed.map_or(Reopened::Moved, |job| Reopened::Yes(Box::new(job))))

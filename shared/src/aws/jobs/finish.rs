@@ -9,7 +9,7 @@ use crate::{
         key::Key,
         table::{Conditional, Update, millis, number, seconds, text},
     },
-    job::{Attempt, Job, JobError, Lease, Status, Timing},
+    job::{Attempt, By, Job, JobError, Lease, Status, Timing},
     time::Time,
 };
 
@@ -98,11 +98,12 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 impl JobStore {
-    /// Ends the attempt that `me` claimed.
+    /// Ends the attempt that was claimed under this token.
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn end(&self, job: &Job, me: &str, ending: Ending, now: Time) -> Result<Ended, Error> {
+    pub async fn end(&self, job: &Job, by: By<'_>, ending: Ending, now: Time) -> Result<Ended, Error> {
+        let me = by.token;
         let mut change = Change::new(now);
         let condition = if matches!(ending, Ending::Queued { .. }) { TO_GO_ON } else { HELD_BY_ME };
         match ending {
@@ -113,10 +114,12 @@ impl JobStore {
             }
             Ending::Failed { attempt, expires_at } => {
                 change.finish(Status::Failed, job.kept_until, expires_at);
+                change.announced(by);
                 change.attempt(&attempt, job)?;
             }
             Ending::Cancelled { attempt, expires_at } => {
                 change.finish(Status::Cancelled, job.kept_until, expires_at);
+                change.announced(by);
                 change.attempt(&attempt, job)?;
             }
             Ending::Queued { attempt, due_at, listed } => {
@@ -148,7 +151,7 @@ impl JobStore {
     }
 
     /// Fails a job that no worker holds and that has no attempt left, or that can't have any. `seen` is what was seen of it: if it has
-    /// moved since, nothing is changed and the answer is `false`. `me` is the token of this end.
+    /// moved since, nothing is changed and the answer is `false`.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -156,15 +159,16 @@ impl JobStore {
         &self,
         job: &Job,
         seen: &Lease,
-        me: &str,
+        by: By<'_>,
         error: JobError,
         expires_at: Time,
         now: Time,
     ) -> Result<bool, Error> {
         let mut change = Change::new(now);
         change.finish(Status::Failed, job.kept_until, expires_at);
+        change.announced(by);
         // So that its holder, should it still come, finds that this end isn't its own.
-        change.set("#owner = :me", ":me", text(me));
+        change.set("#owner = :me", ":me", text(by.token));
         if seen.status == Status::Running {
             change.attempt(&Attempt::crashed(job, error, now), job)?;
         } else {
@@ -177,7 +181,7 @@ impl JobStore {
             Conditional::Done(_) => Ok(true),
             Conditional::Refused(item) => {
                 let item = item.map(JobItem::read).transpose()?;
-                Ok(item.is_some_and(|item| item.owner.as_deref() == Some(me)))
+                Ok(item.is_some_and(|item| item.owner.as_deref() == Some(by.token)))
             }
         }
     }
@@ -252,6 +256,13 @@ impl Change {
         self.set("finished_at = :now", ":now", millis(self.now));
         self.keep(kept_until, expires_at);
         self.remove.push("due_at");
+    }
+
+    /// Who puts the job back knows by this which end may not be told yet. A completed one isn't put back.
+    pub fn announced(&mut self, by: By<'_>) {
+        if let Some(event) = by.event {
+            self.set("event = :event", ":event", text(event.to_string()));
+        }
     }
 
     /// Shown until `expires_at`, and kept until then or for longer.

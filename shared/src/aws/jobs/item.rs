@@ -7,7 +7,7 @@ use crate::{
         key::Key,
         table::{Item, content},
     },
-    id::{AccountId, JobId},
+    id::{AccountId, EventId, JobId},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Lease, Status},
     kind::Rank,
     name::Name,
@@ -73,6 +73,9 @@ pub(super) struct JobItem {
     pub owner: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<i64>,
+    /// Of one that failed or was cancelled: the id under which that was announced as an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<AttemptItem>,
 }
@@ -155,6 +158,7 @@ impl JobItem {
             error: None,
             owner: None,
             lease_until: None,
+            event: None,
             history: Vec::new(),
         }
     }
@@ -179,6 +183,7 @@ impl JobItem {
             due_at: self.due_at.map(Time::from_millis),
             lease_until: self.lease_until.map(Time::from_millis),
             owner: self.owner.clone(),
+            event: self.event,
         }
     }
 

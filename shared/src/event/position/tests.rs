@@ -119,6 +119,13 @@ fn rest(position: &mut Position, all: &[(i64, Event)], at: i64) -> Vec<Event> {
     }
 }
 
+/// All that can be seen at the true time `at`, from the edge on that a reader sees whose clock is `ahead`.
+fn there(all: &[(i64, Event)], at: i64, ahead: i64) -> Vec<(AccountId, EventId)> {
+    let edge = Position::edge(Time::from_millis(at + ahead));
+    let seen = all.iter().filter(|(seen, event)| *seen <= at && event.id > edge);
+    seen.map(|(_, event)| (event.account, event.id)).collect()
+}
+
 fn ids(events: &[Event]) -> Vec<EventId> {
     let mut ids: Vec<_> = events.iter().map(|event| event.id).collect();
     ids.sort();
@@ -147,6 +154,23 @@ proptest! {
     }
 
     #[test]
+    fn now_tells_what_comes_from_what_was_there(writers in writers(), reads in reads(), at in 0i64..60_000, ahead in 0i64..=2000) {
+        let (all, at) = (written(&writers), START + at);
+        let mut position = Position::after(there(&all, at, ahead), Time::from_millis(at + ahead));
+        let (mut told, mut read_at) = (Vec::new(), at);
+        for (pause, ahead, limit, most, copies) in &reads {
+            read_at += pause;
+            told.extend(read(&mut position, &all, read_at, *ahead, *limit, *most));
+            if *copies {
+                position = Position::from_bytes(&position.to_bytes()).unwrap();
+            }
+        }
+        told.extend(rest(&mut position, &all, read_at));
+        let later: Vec<_> = all.into_iter().filter(|(seen, _)| *seen > at).map(|(_, event)| event).collect();
+        prop_assert_eq!(ids(&told), ids(&later));
+    }
+
+    #[test]
     fn no_bytes_upset_it(bytes: Vec<u8>) {
         if let Ok(position) = Position::from_bytes(&bytes) {
             let _ = position.clone().deliver(Vec::new(), None, 1, Time::from_millis(START));
@@ -172,6 +196,18 @@ fn more_lanes_than_fit_wait() {
     assert_eq!(told, MOST_LANES);
     told += rest(&mut position, &all, START).len();
     assert_eq!((told, position.to_bytes().len()), (1000, 17));
+}
+
+/// More lanes than fit: what was there and didn't fit comes again, and what is new comes.
+#[test]
+fn now_among_more_lanes_than_fit_misses_nothing() {
+    let mut all: Vec<_> = (0..1000).map(|n| (START, alone(n, START))).collect();
+    let mut position = Position::after(there(&all, START + 1000, 0), Time::from_millis(START + 1000));
+    assert!(position.to_bytes().len() <= 3100);
+    all.extend((1000..1100).map(|n| (START + 1500, alone(n, START + 500))));
+    let told = ids(&rest(&mut position, &all, START));
+    assert_eq!(told.len(), 1100 - MOST_LANES);
+    assert!((1000..1100).all(|n| told.contains(&alone(n, START + 500).id)));
 }
 
 #[test]

@@ -1,0 +1,56 @@
+//! `PUT /v1/accounts/{id}/events?data=…`.
+
+use std::sync::Arc;
+
+use axum::{Extension, extract::State, response::Response};
+use http::HeaderMap;
+use serde_json::value::to_raw_value;
+use shared::{
+    api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody},
+    gate::{Caller, Failure, Named, Query, RequestId, fingerprint},
+    id::AccountId,
+};
+
+use crate::{App, idempotency, job::Repeat};
+
+/// Publish a text as an event, as clients of the account tracker do.
+///
+/// The event's data is the text of `data`, as a JSON string, and its source the key's name; a body is passed over. It is the event that
+/// `POST` publishes, with the same checks and promises. New clients use that: its data may be any JSON, and as long as the contract has it,
+/// where an address ends at some 8 KB.
+#[utoipa::path(
+    put, path = "/v1/accounts/{id}/events", tag = "drop-in", operation_id = "putEvent",
+    security(("key" = ["events:write"])),
+    params(
+        ("id" = String, Path, description = "The key's account; for `admin` any"),
+        ("data" = String, Query, description = "What there is to tell, percent-encoded UTF-8; not empty", example = "hello%20world"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key publishes no second event and gets the same answer."),
+    ),
+    responses(
+        (status = 202, description = "The event is published", body = EventAccepted, headers(
+            ("Idempotency-Replayed" = bool, description = "`true` if the event was published by an earlier request"),
+        )),
+        (status = 409, description = "The account is deactivated, or the first request with this `Idempotency-Key` is still under way", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`data` is empty, or over 64 KiB as JSON; or the `Idempotency-Key` was used for another request", body = ProblemBody, content_type = "application/problem+json"),
+        AnyProblem,
+    ),
+)]
+pub async fn publish(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Named(account): Named<AccountId>,
+    headers: HeaderMap,
+    mut query: Query,
+) -> Result<Response, Failure> {
+    // What a stranger's account takes is nobody's business.
+    app.check_publisher(&caller, account).await?;
+    let missing = || Problem::InvalidParameter { name: "data", detail: "is missing".to_owned() };
+    let text = query.take::<String>("data")?.ok_or_else(missing)?;
+    query.end()?;
+    let key = idempotency::key(&headers)?;
+    let data = to_raw_value(&text).map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
+    let route = format!("PUT /v1/accounts/{account}/events");
+    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &data) });
+    app.publish(&caller, account, EventRequest { data, source: None }, repeat.as_ref(), &request).await
+}
