@@ -18,7 +18,7 @@ mod webhook_secret;
 
 pub use account::AccountBody;
 pub use batch::{BatchBody, BatchItem, BatchJob, BatchRequest};
-pub use cursor::{BadCursor, Cursor, decode_position, encode_position};
+pub use cursor::{BadCursor, Cursor, decode_start, encode_position};
 pub use description::openapi;
 pub use dropin::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};
 pub use event::{EventAccepted, EventBody, EventPage, EventRequest, RateBody};

@@ -52,19 +52,18 @@ pub struct PushAddress {
 }
 
 impl PushAddress {
-    /// From `PUSH_URL`, `wss://<api>.execute-api.…/<stage>`; and `AWS_ENDPOINT_URL`, for an emulator has its APIs at addresses of its own.
+    /// From `PUSH_ADDRESS`, `<api>.execute-api.…/<stage>`; and `AWS_ENDPOINT_URL`, for an emulator has its APIs at addresses of its own.
     fn read(vars: Vars) -> Result<Option<Self>, ConfigError> {
-        let Some(url) = vars("PUSH_URL") else { return Ok(None) };
-        let unfit = || ConfigError::Unfit("PUSH_URL", "is not wss://, a name and a stage");
-        let (scheme, rest) = url.split_once("://").ok_or_else(unfit)?;
-        let (host, stage) = rest.split_once('/').ok_or_else(unfit)?;
-        if !["ws", "wss"].contains(&scheme) {
-            return Err(unfit());
-        }
+        let Some(address) = vars("PUSH_ADDRESS") else { return Ok(None) };
+        let parts = address.split_once('/').and_then(|(host, stage)| Some((host.split_once('.')?.0, stage)));
+        let (api, stage) =
+            parts.ok_or(ConfigError::Unfit("PUSH_ADDRESS", "is not a host's name and a stage"))?;
         let Some(emulator) = vars("AWS_ENDPOINT_URL") else {
-            return Ok(Some(Self { connections: format!("https://{rest}"), url }));
+            return Ok(Some(Self {
+                url: format!("wss://{address}"),
+                connections: format!("https://{address}"),
+            }));
         };
-        let api = host.split('.').next().unwrap_or_default();
         let connections = format!("{}/_aws/execute-api/{api}/{stage}", emulator.trim_end_matches('/'));
         Ok(Some(Self { url: connections.replacen("http", "ws", 1), connections }))
     }
@@ -159,7 +158,7 @@ impl PollConfig {
 pub struct PushConfig {
     /// `TABLE_NAME`
     pub table: String,
-    /// From `PUSH_URL`: which gateway holds the connections.
+    /// From `PUSH_ADDRESS`: which gateway holds the connections.
     pub address: PushAddress,
 }
 
@@ -169,7 +168,7 @@ impl PushConfig {
     /// # Errors
     /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
-        let address = PushAddress::read(vars)?.ok_or(ConfigError::Missing("PUSH_URL"))?;
+        let address = PushAddress::read(vars)?.ok_or(ConfigError::Missing("PUSH_ADDRESS"))?;
         Ok(Self { table: required(vars, "TABLE_NAME")?, address })
     }
 }
@@ -289,19 +288,25 @@ mod tests {
             PushAddress::read(&vars).map_err(|error| error.to_string())
         };
         assert_eq!(read(&[]), Ok(None));
-        let url = ("PUSH_URL", "wss://abc.execute-api.eu-central-1.amazonaws.com/live");
+        let set = ("PUSH_ADDRESS", "abc.execute-api.eu-central-1.amazonaws.com/live");
         let address = |url: &str, connections: &str| {
             Ok(Some(PushAddress { url: url.to_owned(), connections: connections.to_owned() }))
         };
-        assert_eq!(read(&[url]), address(url.1, "https://abc.execute-api.eu-central-1.amazonaws.com/live"));
         assert_eq!(
-            read(&[url, ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]),
+            read(&[set]),
+            address(
+                "wss://abc.execute-api.eu-central-1.amazonaws.com/live",
+                "https://abc.execute-api.eu-central-1.amazonaws.com/live"
+            )
+        );
+        assert_eq!(
+            read(&[set, ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]),
             address(
                 "ws://127.0.0.1:4566/_aws/execute-api/abc/live",
                 "http://127.0.0.1:4566/_aws/execute-api/abc/live"
             )
         );
-        insta::assert_snapshot!(read(&[("PUSH_URL", "https://abc/live")]).unwrap_err(), @"the environment variable PUSH_URL is not wss://, a name and a stage");
+        insta::assert_snapshot!(read(&[("PUSH_ADDRESS", "abc")]).unwrap_err(), @"the environment variable PUSH_ADDRESS is not a host's name and a stage");
     }
 
     #[test]

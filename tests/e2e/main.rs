@@ -10,6 +10,7 @@ mod dropin;
 mod events;
 mod jobs;
 mod order;
+mod push;
 mod records;
 mod schedules;
 mod stack;

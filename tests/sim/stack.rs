@@ -34,6 +34,8 @@ pub struct Options {
     pub max_receives: u32,
     /// How many jobs of one account run at once.
     pub max_running: Option<u32>,
+    /// Whether events are pushed.
+    pub push: bool,
     /// Whose tokens are taken beside keys.
     pub tokens: Option<TokenConfig>,
 }
@@ -45,6 +47,7 @@ impl Default for Options {
             allow_private_targets: true,
             max_receives: 1000,
             max_running: None,
+            push: true,
             tokens: None,
         }
     }
@@ -156,7 +159,7 @@ impl Stack {
             queue_url: self.aws.queue_url(JOBS),
             scheduler: self.scheduler_config(),
             timing: self.timing,
-            push: Some(Self::push_address()),
+            push: self.options.push.then(Self::push_address),
             tokens: self.options.tokens.clone(),
         };
         let poll = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };

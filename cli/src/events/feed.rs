@@ -1,9 +1,16 @@
-//! The feed: events as they come, through outages, by long polls.
+//! The feed: events as they come, through outages. The server pushes them where it can; where it can't, or the network in between, long polls
+//! bring them.
+
+mod line;
+mod seen;
 
 use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use shared::api::{MAX_LIMIT, Page};
+
+use line::{Line, NoLine};
+use seen::Seen;
 
 use super::Event;
 use crate::{
@@ -17,6 +24,8 @@ const WAIT: Duration = Duration::from_secs(20);
 /// Between two looks at a server that is away, at first and at most; and between two empty answers of one that doesn't hold them.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// When a line is tried again that couldn't be opened.
+const LINE_PAUSE: Duration = Duration::from_secs(60);
 /// In the place of a cursor: where the server is when it is asked.
 const NOW: &str = "now";
 
@@ -50,6 +59,11 @@ pub struct Feed {
     accounts: Vec<String>,
     cursor: Option<String>,
     gone: Option<Duration>,
+    line: Option<Line>,
+    /// When a line may be tried; never, where the server has none.
+    line_from: Option<Instant>,
+    /// The server may push an event twice.
+    seen: Seen,
 }
 
 impl Feed {
@@ -60,12 +74,23 @@ impl Feed {
             Start::Now => Some(NOW.to_owned()),
             Start::After(cursor) => Some(cursor),
         };
-        Self { client: client.impatient(), accounts, cursor, gone: None }
+        let client = client.impatient();
+        Self {
+            client,
+            accounts,
+            cursor,
+            gone: None,
+            line: None,
+            line_from: Some(Instant::now()),
+            seen: Seen::default(),
+        }
     }
 
     /// From now on, tells these accounts' events, from where it has come to. An account that joins is read from there as well.
     pub fn follow(&mut self, accounts: Vec<String>) {
-        self.accounts = accounts;
+        if self.accounts != accounts {
+            (self.accounts, self.line) = (accounts, None);
+        }
     }
 
     /// Where it has come to; [`Start::After`] goes on from there.
@@ -106,11 +131,29 @@ impl Feed {
                 }
                 continue;
             }
-            match self.poll(WAIT).await {
+            if let Some(line) = &mut self.line {
+                let Some((events, cursor)) = line.next().await else {
+                    // What comes meanwhile is polled for; and a line that dies at once isn't opened again at once.
+                    (self.line, self.line_from) = (None, Some(Instant::now() + PAUSE));
+                    continue;
+                };
+                self.cursor = Some(cursor);
+                let events = self.seen.new_ones(events)?;
+                if !events.is_empty() {
+                    return Ok(News::Events(events));
+                }
+                continue;
+            }
+            let may_open = self.line_from.is_some_and(|from| from <= Instant::now());
+            match self.poll(if may_open { Duration::ZERO } else { WAIT }).await {
                 Ok(page) => {
                     self.cursor = page.next_cursor;
-                    if !page.items.is_empty() {
-                        return Ok(News::Events(page.items));
+                    let events = self.seen.new_ones(page.items)?;
+                    if !events.is_empty() {
+                        return Ok(News::Events(events));
+                    }
+                    if may_open {
+                        self.open_line().await;
                     }
                 }
                 // A connection may break and the server be there: it is away if a second look fails as well.
@@ -123,6 +166,15 @@ impl Feed {
                 }
                 Err(failure) => return Err(failure),
             }
+        }
+    }
+
+    /// Has the server push events from now on, if it can.
+    async fn open_line(&mut self) {
+        match Line::open(&self.client, &self.accounts, self.cursor.as_deref()).await {
+            Ok(line) => self.line = Some(line),
+            Err(NoLine::Never) => self.line_from = None,
+            Err(NoLine::Now) => self.line_from = Some(Instant::now() + LINE_PAUSE),
         }
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use shared::{
-    api::{Problem, PushMessage, PushRequest, decode_position},
+    api::{Problem, PushMessage, PushRequest, decode_start},
     aws::{Error, Posted},
-    event::{MOST_ACCOUNTS, Position},
+    event::{MOST_ACCOUNTS, Position, Start},
     id::AccountId,
     push::{ConnectionId, MOST_SUBSCRIBERS, Subscriber},
     schema::Violation,
@@ -61,14 +61,10 @@ impl Pusher {
         if named.len() > MOST_ACCOUNTS {
             violations.push(Violation::new("/accounts", format!("has more than {MOST_ACCOUNTS} accounts")));
         }
-        let position = match after.map(decode_position) {
-            None => Position::oldest(now),
-            Some(Ok(position)) => position,
-            Some(Err(error)) => {
-                violations.push(Violation::new("/after", error.to_string()));
-                Position::oldest(now)
-            }
-        };
+        let start = decode_start(after).unwrap_or_else(|error| {
+            violations.push(Violation::new("/after", error.to_string()));
+            Start::Oldest
+        });
         if !violations.is_empty() {
             return Ok(Err(Problem::InvalidBody(violations)));
         }
@@ -83,6 +79,11 @@ impl Pusher {
         if try_join_all(counts).await?.iter().any(|there| there.len() >= MOST_SUBSCRIBERS) {
             return Ok(Err(Problem::TooManySubscribers));
         }
+        let position = match start {
+            Start::Oldest => Position::oldest(now),
+            Start::Now => self.events.now(&accounts).await?,
+            Start::After(position) => position,
+        };
         let done = self.connections.subscribe(id, &accounts, &position, now).await?;
         Ok(if done { Ok(()) } else { Err(Problem::Subscribed) })
     }

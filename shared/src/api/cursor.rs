@@ -1,7 +1,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use crate::event::Position;
+use crate::event::{Position, Start};
 
 /// Where a page of a list ended, so that the next begins there.
 ///
@@ -53,11 +53,19 @@ pub fn encode_position(position: &Position) -> String {
     seal(&position.to_bytes(), EVENTS)
 }
 
-/// Reads a position's text.
+/// Reads an `after`: `now`, a position's text, or nothing.
 ///
 /// # Errors
-/// When it was damaged, or belongs to a list.
-pub fn decode_position(text: &str) -> Result<Position, BadCursor> {
+/// When it is neither, was damaged, or belongs to a list.
+pub fn decode_start(after: Option<&str>) -> Result<Start, BadCursor> {
+    match after {
+        None => Ok(Start::Oldest),
+        Some("now") => Ok(Start::Now),
+        Some(cursor) => decode_position(cursor).map(Start::After),
+    }
+}
+
+fn decode_position(text: &str) -> Result<Position, BadCursor> {
     if text.len() > MAX_POSITION_BYTES {
         return Err(BadCursor);
     }

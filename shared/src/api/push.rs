@@ -26,7 +26,7 @@ pub enum PushRequest {
         #[serde(default)]
         #[schema(value_type = Vec<String>)]
         accounts: Vec<AccountId>,
-        /// The `cursor` that came last, or the `next_cursor` of a page of events; from the oldest event that is kept if nothing is said.
+        /// The `cursor` that came last, or the `next_cursor` of a page of events; or `now`. From the oldest event that is kept if nothing is said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Failure;
 use crate::{
-    api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem, decode_position},
+    api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem, decode_start},
     event::Start,
     id::{AccountId, JobId, KeyId},
     name::Name,
@@ -71,11 +71,7 @@ impl Query {
     pub fn start(&mut self) -> Result<Start, Problem> {
         let invalid =
             |error: BadCursor| Problem::InvalidParameter { name: "after", detail: error.to_string() };
-        match self.take::<String>("after")?.as_deref() {
-            None => Ok(Start::Oldest),
-            Some("now") => Ok(Start::Now),
-            Some(cursor) => decode_position(cursor).map(Start::After).map_err(invalid),
-        }
+        decode_start(self.take::<String>("after")?.as_deref()).map_err(invalid)
     }
 
     /// `account`: for whom the request is, if not for the key's own account.

@@ -1,0 +1,56 @@
+//! Which events were told already.
+
+use std::collections::{HashSet, VecDeque};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{failure::Failure, output};
+
+/// More than come again: those of one interrupted message, and what came since.
+const MOST: usize = 10_000;
+
+/// The ids of the latest events.
+#[derive(Debug, Default)]
+pub struct Seen {
+    ids: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: String,
+}
+
+impl Seen {
+    /// Those of the events that weren't told before.
+    pub fn new_ones(&mut self, events: Vec<Box<RawValue>>) -> Result<Vec<Box<RawValue>>, Failure> {
+        let mut new = Vec::new();
+        for event in events {
+            let Identified { id } = serde_json::from_str(event.get()).map_err(output::no_json)?;
+            if self.ids.insert(id.clone()) {
+                self.order.push_back(id);
+                new.push(event);
+            }
+        }
+        while self.order.len() > MOST {
+            self.order.pop_front().map(|oldest| self.ids.remove(&oldest));
+        }
+        Ok(new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_new_once() {
+        let mut seen = Seen::default();
+        let event = |n: usize| RawValue::from_string(format!("{{\"id\":\"evt_{n}\"}}")).unwrap();
+        assert_eq!(seen.new_ones(vec![event(1), event(2), event(1)]).unwrap().len(), 2);
+        assert_eq!(seen.new_ones(vec![event(2), event(3)]).unwrap().len(), 1);
+        assert_eq!(seen.new_ones((10..20_010).map(event).collect()).unwrap().len(), 20_000);
+        assert!(seen.ids.len() == MOST && seen.new_ones(vec![event(20_009)]).unwrap().is_empty());
+    }
+}
