@@ -36,8 +36,8 @@ pub struct SubmitConfig {
     pub scheduler: SchedulerConfig,
     /// From `TARGET_SECONDS_MAX`.
     pub timing: Timing,
-    /// Where events are pushed, if they are.
-    pub push: Option<PushAddress>,
+    /// Where events are pushed.
+    pub push: PushAddress,
     /// Whose tokens are taken.
     pub tokens: Option<TokenConfig>,
 }
@@ -53,19 +53,17 @@ pub struct PushAddress {
 
 impl PushAddress {
     /// From `PUSH_ADDRESS`, `<api>.execute-api.…/<stage>`; and `AWS_ENDPOINT_URL`, for an emulator has its APIs at addresses of its own.
-    fn read(vars: Vars) -> Result<Option<Self>, ConfigError> {
-        let Some(address) = vars("PUSH_ADDRESS") else { return Ok(None) };
+    fn read(vars: Vars) -> Result<Self, ConfigError> {
+        const NAME: &str = "PUSH_ADDRESS";
+        let address = required(vars, NAME)?;
         let parts = address.split_once('/').and_then(|(host, stage)| Some((host.split_once('.')?.0, stage)));
-        let (api, stage) =
-            parts.ok_or(ConfigError::Unfit("PUSH_ADDRESS", "is not a host's name and a stage"))?;
+        let (api, stage) = parts.ok_or(ConfigError::Unfit(NAME, "is not a host's name and a stage"))?;
         let Some(emulator) = vars("AWS_ENDPOINT_URL") else {
-            return Ok(Some(Self {
-                url: format!("wss://{address}"),
-                connections: format!("https://{address}"),
-            }));
+            let (url, connections) = (format!("wss://{address}"), format!("https://{address}"));
+            return Ok(Self { url, connections });
         };
         let connections = format!("{}/_aws/execute-api/{api}/{stage}", emulator.trim_end_matches('/'));
-        Ok(Some(Self { url: connections.replacen("http", "ws", 1), connections }))
+        Ok(Self { url: connections.replacen("http", "ws", 1), connections })
     }
 }
 
@@ -168,8 +166,7 @@ impl PushConfig {
     /// # Errors
     /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
-        let address = PushAddress::read(vars)?.ok_or(ConfigError::Missing("PUSH_ADDRESS"))?;
-        Ok(Self { table: required(vars, "TABLE_NAME")?, address })
+        Ok(Self { table: required(vars, "TABLE_NAME")?, address: PushAddress::read(vars)? })
     }
 }
 
@@ -287,10 +284,9 @@ mod tests {
                 |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             PushAddress::read(&vars).map_err(|error| error.to_string())
         };
-        assert_eq!(read(&[]), Ok(None));
         let set = ("PUSH_ADDRESS", "abc.execute-api.eu-central-1.amazonaws.com/live");
         let address = |url: &str, connections: &str| {
-            Ok(Some(PushAddress { url: url.to_owned(), connections: connections.to_owned() }))
+            Ok(PushAddress { url: url.to_owned(), connections: connections.to_owned() })
         };
         assert_eq!(
             read(&[set]),

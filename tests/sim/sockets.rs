@@ -4,6 +4,9 @@ use crate::{answer::Answer, ledger::Line};
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Mutex};
 
+/// The most that one message holds.
+const MOST_BYTES: usize = 128 * 1000;
+
 /// All connections of an account.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets(Mutex<HashMap<String, Vec<Value>>>);
@@ -47,9 +50,12 @@ impl Sockets {
             (_, None) => Answer { status: 410, ..Answer::refused("GoneException", "") },
             ("PostToConnection", Some(inbox)) => {
                 let message = request["message"].as_str().unwrap();
-                assert!(message.len() <= 128 * 1024, "a message of {} bytes", message.len());
-                inbox.push(serde_json::from_str(message).unwrap());
-                Answer::ok(json!({}))
+                if message.len() > MOST_BYTES {
+                    Answer { status: 413, ..Answer::refused("PayloadTooLargeException", "") }
+                } else {
+                    inbox.push(serde_json::from_str(message).unwrap());
+                    Answer::ok(json!({}))
+                }
             }
             ("DeleteConnection", Some(_)) => {
                 connections.remove(id);

@@ -34,8 +34,6 @@ pub struct Options {
     pub max_receives: u32,
     /// How many jobs of one account run at once.
     pub max_running: Option<u32>,
-    /// Whether events are pushed.
-    pub push: bool,
     /// Whose tokens are taken beside keys.
     pub tokens: Option<TokenConfig>,
 }
@@ -47,7 +45,6 @@ impl Default for Options {
             allow_private_targets: true,
             max_receives: 1000,
             max_running: None,
-            push: true,
             tokens: None,
         }
     }
@@ -159,7 +156,7 @@ impl Stack {
             queue_url: self.aws.queue_url(JOBS),
             scheduler: self.scheduler_config(),
             timing: self.timing,
-            push: self.options.push.then(Self::push_address),
+            push: Self::push_address(),
             tokens: self.options.tokens.clone(),
         };
         let poll = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
@@ -169,10 +166,10 @@ impl Stack {
         }
     }
 
-    /// Where the gateway is that holds connections.
+    /// Where the gateway is that holds connections. No socket listens there: whoever comes over one has to do without.
     pub(crate) fn push_address() -> PushAddress {
-        let connections = "https://push.example/live".to_owned();
-        PushAddress { url: "wss://push.example/live".to_owned(), connections }
+        let connections = "http://127.0.0.1:9/live".to_owned();
+        PushAddress { url: "ws://127.0.0.1:9/live".to_owned(), connections }
     }
 
     /// What functions are told of Scheduler.

@@ -1,7 +1,7 @@
 //! The feed: events as they come, through outages. The server pushes them where it can; where it can't, or the network in between, long polls
 //! bring them.
 
-mod line;
+mod channel;
 mod seen;
 
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 use shared::api::{MAX_LIMIT, Page};
 
-use line::{Line, NoLine};
+use channel::{Channel, NoChannel};
 use seen::Seen;
 
 use super::Event;
@@ -24,8 +24,9 @@ const WAIT: Duration = Duration::from_secs(20);
 /// Between two looks at a server that is away, at first and at most; and between two empty answers of one that doesn't hold them.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// When a line is tried again that couldn't be opened.
-const LINE_PAUSE: Duration = Duration::from_secs(60);
+/// When a channel is tried again that couldn't be opened, at first and at most.
+const CHANNEL_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_CHANNEL_PAUSE: Duration = Duration::from_secs(3600);
 /// In the place of a cursor: where the server is when it is asked.
 const NOW: &str = "now";
 
@@ -59,9 +60,13 @@ pub struct Feed {
     accounts: Vec<String>,
     cursor: Option<String>,
     gone: Option<Duration>,
-    line: Option<Line>,
-    /// When a line may be tried; never, where the server has none.
-    line_from: Option<Instant>,
+    /// Over which the server pushes events.
+    channel: Option<Channel>,
+    /// When one may be tried; never, where the server has none.
+    channel_from: Option<Instant>,
+    channel_pause: Duration,
+    /// Whether little was left when it polled last: what is far back comes faster by pages.
+    is_near: bool,
     /// The server may push an event twice.
     seen: Seen,
 }
@@ -80,8 +85,10 @@ impl Feed {
             accounts,
             cursor,
             gone: None,
-            line: None,
-            line_from: Some(Instant::now()),
+            channel: None,
+            channel_from: Some(Instant::now()),
+            channel_pause: CHANNEL_PAUSE,
+            is_near: false,
             seen: Seen::default(),
         }
     }
@@ -89,8 +96,13 @@ impl Feed {
     /// From now on, tells these accounts' events, from where it has come to. An account that joins is read from there as well.
     pub fn follow(&mut self, accounts: Vec<String>) {
         if self.accounts != accounts {
-            (self.accounts, self.line) = (accounts, None);
+            (self.accounts, self.channel) = (accounts, None);
         }
+    }
+
+    /// Nobody listens for a while: what is pushed meanwhile would pile up. It goes on from where it has come to.
+    pub fn rest(&mut self) {
+        self.channel = None;
     }
 
     /// Where it has come to; [`Start::After`] goes on from there.
@@ -131,29 +143,31 @@ impl Feed {
                 }
                 continue;
             }
-            if let Some(line) = &mut self.line {
-                let Some((events, cursor)) = line.next().await else {
-                    // What comes meanwhile is polled for; and a line that dies at once isn't opened again at once.
-                    (self.line, self.line_from) = (None, Some(Instant::now() + PAUSE));
+            if let Some(channel) = &mut self.channel {
+                let Some((events, cursor)) = channel.next().await else {
+                    // What comes meanwhile is polled for; and one that dies at once isn't opened again at once.
+                    (self.channel, self.channel_from) = (None, Some(Instant::now() + PAUSE));
                     continue;
                 };
-                self.cursor = Some(cursor);
                 let events = self.seen.new_ones(events)?;
+                self.cursor = Some(cursor);
                 if !events.is_empty() {
                     return Ok(News::Events(events));
                 }
                 continue;
             }
-            let may_open = self.line_from.is_some_and(|from| from <= Instant::now());
+            let may_open = self.channel_from.is_some_and(|from| from <= Instant::now());
+            if may_open && self.is_near {
+                self.open_channel().await;
+                continue;
+            }
             match self.poll(if may_open { Duration::ZERO } else { WAIT }).await {
                 Ok(page) => {
-                    self.cursor = page.next_cursor;
+                    self.is_near = page.items.len() < MAX_LIMIT;
                     let events = self.seen.new_ones(page.items)?;
+                    self.cursor = page.next_cursor;
                     if !events.is_empty() {
                         return Ok(News::Events(events));
-                    }
-                    if may_open {
-                        self.open_line().await;
                     }
                 }
                 // A connection may break and the server be there: it is away if a second look fails as well.
@@ -170,11 +184,14 @@ impl Feed {
     }
 
     /// Has the server push events from now on, if it can.
-    async fn open_line(&mut self) {
-        match Line::open(&self.client, &self.accounts, self.cursor.as_deref()).await {
-            Ok(line) => self.line = Some(line),
-            Err(NoLine::Never) => self.line_from = None,
-            Err(NoLine::Now) => self.line_from = Some(Instant::now() + LINE_PAUSE),
+    async fn open_channel(&mut self) {
+        match Channel::open(&self.client, &self.accounts, self.cursor.as_deref()).await {
+            Ok(channel) => (self.channel, self.channel_pause) = (Some(channel), CHANNEL_PAUSE),
+            Err(NoChannel::Never) => self.channel_from = None,
+            Err(NoChannel::Now) => {
+                self.channel_from = Some(Instant::now() + self.channel_pause);
+                self.channel_pause = (self.channel_pause * 2).min(LONGEST_CHANNEL_PAUSE);
+            }
         }
     }
 

@@ -140,6 +140,7 @@ impl Session<'_> {
         }
         say(&format!("Watching {}. Ctrl-C steps back.", self.accounts.chosen_names().join(", ")))?;
         let ended = until_ended(show(feed, &self.accounts)).await?;
+        feed.rest();
         match ended {
             Ok(Ok(())) | Err(Ended::Interrupted) => {
                 // Below the ^C that the terminal shows.

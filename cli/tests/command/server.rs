@@ -4,7 +4,7 @@ use std::{sync::mpsc, thread, time::Duration};
 
 use axum::{Router, body::Body, extract::Request, response::Response};
 use shared::account::Scope;
-use sim::{Aws, Options, Service, Stack};
+use sim::{Aws, Service, Stack};
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::LocalSet};
 use tower::ServiceExt;
 
@@ -29,8 +29,7 @@ impl Server {
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let run = async {
-                // Without a gateway for connections: the feed polls. Where there is one, the end-to-end tests have it pushed to.
-                let stack = Stack::with(Options { push: false, ..Options::default() }).await;
+                let stack = Stack::new().await;
                 let operator = stack.another_key(&[Scope::Admin]).await;
                 let scopes = [Scope::JobsRead, Scope::JobsWrite, Scope::EventsRead, Scope::EventsWrite];
                 let tenant = stack.another_key(&scopes).await;

@@ -18,7 +18,7 @@ use shared::{
 
 use crate::{App, wait::wanted_wait};
 
-/// The most bytes of data in a page, unless a single event has more: a function's answer is limited.
+/// The most bytes of a page, unless a single event has more: a function's answer is limited.
 const MOST_BYTES: usize = 1024 * 1024;
 
 /// How far apart the looks of a long poll are: with what events are held back for, one is seen within a second, and a wait of 20 seconds costs
@@ -108,7 +108,7 @@ impl App {
                 // What expired is passed over in pages.
                 Rest::Now => {}
                 Rest::From(time) => tokio::time::sleep(time.since(now).min(left)).await,
-                Rest::None => tokio::time::sleep(LOOKS.min(left)).await,
+                Rest::Nothing => tokio::time::sleep(LOOKS.min(left)).await,
             }
         }
     }

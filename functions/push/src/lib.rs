@@ -10,6 +10,8 @@ mod deliver;
 mod occasion;
 mod subscribe;
 
+use std::time::Duration;
+
 use serde::Serialize;
 use shared::{
     api::{Problem, PushMessage},
@@ -37,9 +39,19 @@ pub struct Pusher {
 struct Invocation<'a> {
     /// Under which operators find it.
     request: &'a str,
-    /// When it has to be over.
+    /// When no more is to be begun.
     deadline: Time,
 }
+
+impl Invocation<'_> {
+    /// The same, with less time.
+    fn within(self, patience: Duration, now: Time) -> Self {
+        Self { deadline: self.deadline.min(now + patience), ..self }
+    }
+}
+
+/// What is kept of an invocation's time for ending what was begun.
+const TO_END: Duration = Duration::from_secs(6);
 
 /// What the gateway is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -74,9 +86,9 @@ impl Pusher {
     /// # Errors
     /// When AWS can't be reached or refuses; it is in the log already.
     pub async fn handle(&self, occasion: Occasion, request: &str, deadline: Time) -> Result<Reply, Error> {
-        let invocation = Invocation { request, deadline };
+        let invocation = Invocation { request, deadline: deadline - TO_END };
         let done = match occasion {
-            Occasion::News { accounts } => self.spread(accounts, invocation).await.map(|()| Reply::OK),
+            Occasion::News { accounts } => self.fan_out(accounts, invocation).await.map(|()| Reply::OK),
             Occasion::Call { connection, what: Called::Connect { ticket } } => {
                 self.connect(&connection, ticket.as_deref()).await
             }
@@ -97,11 +109,31 @@ impl Pusher {
     async fn post(&self, connection: &ConnectionId, message: &PushMessage) -> Result<Posted, Error> {
         let text = serde_json::to_string(message)
             .map_err(|error| Error::Corrupt("this version", error.to_string()))?;
-        let posted = self.sockets.post(connection, text).await?;
-        if posted == Posted::Gone {
-            self.connections.close(connection).await?;
+        match self.sockets.post(connection, text).await {
+            Ok(Posted::Sent) => Ok(Posted::Sent),
+            Ok(Posted::Gone) => {
+                self.connections.close(connection).await?;
+                Ok(Posted::Gone)
+            }
+            // It would be refused again and again. The client goes on from its cursor elsewhere.
+            Err(Error::Refused(cause)) => {
+                tracing::error!(%connection, cause, "a message was refused, and its connection is closed");
+                self.close(connection).await?;
+                Ok(Posted::Gone)
+            }
+            Err(error) => Err(error),
         }
-        Ok(posted)
+    }
+
+    async fn close(&self, connection: &ConnectionId) -> Result<(), Error> {
+        self.connections.close(connection).await?;
+        self.sockets.close(connection).await
+    }
+
+    /// Tells a subscriber that its key or token isn't good any more, and closes its connection.
+    async fn turn_away(&self, connection: &ConnectionId, invocation: Invocation<'_>) -> Result<(), Error> {
+        self.complain(connection, &Problem::Unauthenticated, invocation).await?;
+        self.close(connection).await
     }
 
     /// Tells what is wrong.

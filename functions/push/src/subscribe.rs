@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::try_join_all;
 use shared::{
     api::{Problem, PushMessage, PushRequest, decode_start},
-    aws::{Error, Posted},
+    aws::{Error, Posted, Turned},
     event::{MOST_ACCOUNTS, Position, Start},
     id::AccountId,
     push::{ConnectionId, MOST_SUBSCRIBERS, Subscriber},
@@ -13,6 +12,9 @@ use shared::{
 };
 
 use crate::{Invocation, Pusher};
+
+/// How much of what a client said it is told back.
+const MOST_SAID: usize = 200;
 
 impl Pusher {
     /// Does what a client says, or tells it why not.
@@ -26,26 +28,24 @@ impl Pusher {
             // It was told to close, or its opening came to nothing.
             return self.sockets.close(id).await;
         };
-        let answer = match read(text) {
-            Ok(PushRequest::Ping) => {
-                if self.catch_up(id, invocation).await? {
-                    self.post(id, &PushMessage::Pong).await?;
-                }
-                return Ok(());
-            }
+        let turned = match read(text) {
+            Ok(PushRequest::Ping) => return self.catch_up(id, invocation).await,
             Ok(PushRequest::Subscribe { accounts, after }) => {
                 let named = accounts.into_iter().collect();
                 self.subscribe(id, &subscriber, named, after.as_deref()).await?
             }
             Err(problem) => Err(problem),
         };
-        if let Err(problem) = answer {
-            return self.complain(id, &problem, invocation).await;
+        match turned {
+            Err(Problem::Unauthenticated) => self.turn_away(id, invocation).await,
+            Err(problem) => self.complain(id, &problem, invocation).await,
+            // In its own turn, or events would come before it.
+            Ok(turned) if self.post(id, &PushMessage::Subscribed).await? == Posted::Sent => match turned {
+                Turned::Given(turn) => self.begin_with(turn, invocation).await,
+                Turned::Taken | Turned::Idle => Ok(()),
+            },
+            Ok(_) => Ok(()),
         }
-        if self.post(id, &PushMessage::Subscribed).await? == Posted::Sent {
-            self.catch_up(id, invocation).await?;
-        }
-        Ok(())
     }
 
     /// Has the connection subscribe, if it may.
@@ -55,7 +55,7 @@ impl Pusher {
         subscriber: &Subscriber,
         named: BTreeSet<AccountId>,
         after: Option<&str>,
-    ) -> Result<Result<(), Problem>, Error> {
+    ) -> Result<Result<Turned, Problem>, Error> {
         let now = self.clock.now();
         let mut violations = Vec::new();
         if named.len() > MOST_ACCOUNTS {
@@ -74,9 +74,10 @@ impl Pusher {
         let Some(accounts) = self.accounts.visible(subscriber, named, now).await? else {
             return Ok(Err(Problem::NotFound));
         };
-        let counts =
-            accounts.iter().map(|account| self.connections.subscribers(*account, MOST_SUBSCRIBERS, now));
-        if try_join_all(counts).await?.iter().any(|there| there.len() >= MOST_SUBSCRIBERS) {
+        // A tenant keeps nobody out but itself.
+        if !subscriber.is_admin
+            && self.connections.subscribers(subscriber.account, now).await?.len() >= MOST_SUBSCRIBERS
+        {
             return Ok(Err(Problem::TooManySubscribers));
         }
         let position = match start {
@@ -84,8 +85,8 @@ impl Pusher {
             Start::Now => self.events.now(&accounts).await?,
             Start::After(position) => position,
         };
-        let done = self.connections.subscribe(id, &accounts, &position, now).await?;
-        Ok(if done { Ok(()) } else { Err(Problem::Subscribed) })
+        let turned = self.connections.subscribe(id, &accounts, &position, now).await?;
+        Ok(turned.ok_or(Problem::Subscribed))
     }
 }
 
@@ -94,7 +95,7 @@ fn read(text: &str) -> Result<PushRequest, Problem> {
         serde_json::error::Category::Data => {
             let why = error.to_string();
             let why = why.split(" at line ").next().unwrap_or_default();
-            Problem::InvalidBody(vec![Violation::new("", why)])
+            Problem::InvalidBody(vec![Violation::new("", why.chars().take(MOST_SAID).collect::<String>())])
         }
         _ => Problem::MalformedJson { detail: format!("{error}.") },
     })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use http::{HeaderName, StatusCode, header};
 use shared::{
-    api::{AnyProblem, Problem, ProblemBody, TicketBody},
+    api::{AnyProblem, TicketBody},
     gate::{Caller, Failure, Query},
     push::{TICKET_LIFE, Ticket},
 };
@@ -20,20 +20,19 @@ use crate::App;
 ///
 /// You are told `{"type":"subscribed"}` and then sent `{"type":"events","events":[…],"cursor":"…"}`: what is behind the cursor first, then
 /// events as they come, within a second, oldest first and at most 100 in one message. Keep the last cursor. When the connection ends, as it
-/// does after two hours at the latest, get another ticket and go on from there: nothing is missed. An event comes twice only if sending it
-/// was cut off; its `id` tells.
+/// does after two hours at the latest, get another ticket and go on from there: nothing is missed. An event comes twice only where a call or a
+/// function failed while it was sent; its `id` tells.
 ///
 /// Say `{"action":"ping"}` once a minute; the answer is `{"type":"pong"}`, or whatever there still was to send. Do the same when you are told
 /// `{"type":"more"}`. What is wrong comes as `{"type":"error","problem":{…}}`. A connection whose key is revoked is closed with the next event.
+/// A message without `type` is the gateway's own, of a function that failed: say it again, or connect anew.
 ///
-/// No body is needed. Where a stack pushes no events (501), or a WebSocket can't be opened, read them by `GET /v1/events` with
-/// `Prefer: wait=20`; cursors are good for both.
+/// No body is needed. Where a WebSocket can't be opened, read events by `GET /v1/events` with `Prefer: wait=20`; cursors are good for both.
 #[utoipa::path(
     post, path = "/v1/push/tickets", tag = "events", operation_id = "createPushTicket",
     security(("key" = ["events:read"])),
     responses(
         (status = 201, description = "The ticket, good for 60 seconds and one connection", body = TicketBody),
-        (status = 501, description = "This stack pushes no events", body = ProblemBody, content_type = "application/problem+json"),
         AnyProblem,
     ),
 )]
@@ -43,9 +42,8 @@ pub async fn create(
     query: Query,
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<TicketBody>), Failure> {
     query.end()?;
-    let url = app.push_url.clone().ok_or(Problem::NoPush)?;
     let (ticket, expires_at) = (Ticket::mint(rand::random()), app.clock.now() + TICKET_LIFE);
     app.connections.put_ticket(&ticket, &caller.subscriber(), expires_at).await?;
-    let body = TicketBody { url, ticket: ticket.reveal(), expires_at };
+    let body = TicketBody { url: app.push_url.clone(), ticket: ticket.reveal(), expires_at };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)))
 }

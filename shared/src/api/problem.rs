@@ -60,8 +60,6 @@ pub enum Problem {
     TooManySecrets(TooManySecrets),
     /// The operator would close the very key that he uses.
     OwnAccess,
-    /// This stack pushes no events.
-    NoPush,
     /// As many connections subscribe to an account as may.
     TooManySubscribers,
     /// The connection subscribes already.
@@ -111,7 +109,6 @@ impl Problem {
             Self::KindInUse => ("kind-in-use", 409, "Jobs of this kind still wait"),
             Self::TooManySecrets(_) => ("too-many-secrets", 409, "There are too many webhook secrets"),
             Self::OwnAccess => ("own-access", 409, "The operator would lock himself out"),
-            Self::NoPush => ("no-push", 501, "Events are not pushed here"),
             Self::TooManySubscribers => ("too-many-subscribers", 409, "There are too many subscribers"),
             Self::Subscribed => ("subscribed", 409, "The connection subscribes already"),
             Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
@@ -150,8 +147,7 @@ impl Problem {
             }
             Self::OwnAccess => "This would close the very key that asks for it; use a key of another account, or another key.".to_owned(),
             Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
-            Self::NoPush => "This stack holds no connections; read events by `GET /v1/events` with `Prefer: wait=20`.".to_owned(),
-            Self::TooManySubscribers => "A hundred connections subscribe to this account; end one, or read events by `GET /v1/events`.".to_owned(),
+            Self::TooManySubscribers => "A hundred connections subscribe to this key's account; end one, or read events by `GET /v1/events`.".to_owned(),
             Self::Subscribed => "A connection subscribes once; for other accounts, open another with a new ticket.".to_owned(),
             Self::Unavailable => "Nothing was promised; repeat the request, with the same Idempotency-Key if it had one.".to_owned(),
             Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
@@ -253,7 +249,6 @@ mod tests {
             Problem::KindInUse,
             Problem::TooManySecrets(TooManySecrets { until: Time::from_seconds(1_763_654_400) }),
             Problem::OwnAccess,
-            Problem::NoPush,
             Problem::TooManySubscribers,
             Problem::Subscribed,
             Problem::Unavailable,

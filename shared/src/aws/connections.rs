@@ -1,6 +1,5 @@
 mod turn;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +8,9 @@ pub use turn::{Turn, Turned};
 use super::{
     Error, Table,
     key::Key,
-    table::{Conditional, Item, Update, content, text},
+    table::{Conditional, Item, content},
 };
 use crate::{
-    event::Position,
     id::AccountId,
     push::{CONNECTION_LIFE, ConnectionId, Subscriber, Ticket},
     time::Time,
@@ -20,6 +18,8 @@ use crate::{
 
 /// How many accounts are written or deleted side by side.
 const ABREAST: usize = 10;
+/// How many subscriptions are read at once.
+const PAGE: usize = 1000;
 
 /// The connections over which events are pushed: who is there, what is sent, and by whom just now.
 #[derive(Debug)]
@@ -113,56 +113,42 @@ impl ConnectionStore {
         Ok(item.map(read).transpose()?.map(|connection| connection.subscriber))
     }
 
-    /// Has a connection subscribe to these accounts, from a position on; `false` if it does already, or is gone.
-    ///
-    /// # Errors
-    /// When the table can't be written. It may subscribe all the same.
-    pub async fn subscribe(
-        &self,
-        id: &ConnectionId,
-        accounts: &[AccountId],
-        position: &Position,
-        now: Time,
-    ) -> Result<bool, Error> {
-        let names = accounts.iter().map(|account| text(account.to_string())).collect();
-        let update = Update {
-            expression: "SET accounts = :accounts, #position = :position".into(),
-            condition: Some("attribute_exists(pk) AND attribute_not_exists(accounts)"),
-            names: vec![("#position", "position")],
-            values: vec![(":accounts", AttributeValue::L(names)), (":position", turn::bytes(position))],
-            ..Update::default()
-        };
-        if let Conditional::Refused(_) = self.table.update(&Key::connection(id), update).await? {
-            return Ok(false);
-        }
-        let item = SubscriptionItem { expires_at: over(now) };
-        let item = &item;
+    /// Lists a connection with those that subscribe to these accounts.
+    async fn list(&self, id: &ConnectionId, accounts: &[AccountId], now: Time) -> Result<(), Error> {
+        let item = &SubscriptionItem { expires_at: over(now) };
         stream::iter(accounts)
             .map(async |account| self.table.put(&Key::subscription(*account, id), item).await)
             .buffer_unordered(ABREAST)
-            .try_collect::<()>()
-            .await?;
-        Ok(true)
+            .try_collect()
+            .await
     }
 
-    /// The connections that subscribe to an account, up to `most`.
+    /// The connections that subscribe to an account.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn subscribers(
-        &self,
-        account: AccountId,
-        most: usize,
-        now: Time,
-    ) -> Result<Vec<ConnectionId>, Error> {
-        let (items, _) = self.table.page(&Key::subscriptions(account), None, most, true).await?;
-        let mut found = Vec::new();
-        for item in items {
-            let id = item.get("sk").and_then(|sk| sk.as_s().ok()?.parse().ok());
-            let SubscriptionItem { expires_at } = content("a subscription", item)?;
-            found.extend(id.filter(|_| now < Time::from_seconds(expires_at)));
+    pub async fn subscribers(&self, account: AccountId, now: Time) -> Result<Vec<ConnectionId>, Error> {
+        let (mut found, mut after, mut more) = (Vec::new(), None, true);
+        while more {
+            let partition = Key::subscriptions(account);
+            let page = self.table.page(&partition, after.as_deref(), PAGE, true).await?;
+            more = page.1;
+            for item in page.0 {
+                after = item.get("sk").and_then(|sk| sk.as_s().ok().cloned());
+                let SubscriptionItem { expires_at } = content("a subscription", item)?;
+                let id = after.as_ref().and_then(|id| id.parse().ok());
+                found.extend(id.filter(|_| now < Time::from_seconds(expires_at)));
+            }
         }
         Ok(found)
+    }
+
+    /// Strikes a connection that is gone off an account's list.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn strike(&self, account: AccountId, id: &ConnectionId) -> Result<(), Error> {
+        self.table.delete(&Key::subscription(account, id), None).await.map(drop)
     }
 
     /// Forgets a connection that is closed.
@@ -174,7 +160,7 @@ impl ConnectionStore {
             self.table.delete(&Key::connection(id), None).await?;
         let accounts = item.map(read).transpose()?.and_then(|connection| connection.accounts);
         stream::iter(accounts.unwrap_or_default())
-            .map(async |account| self.table.delete(&Key::subscription(account, id), None).await.map(drop))
+            .map(async |account| self.strike(account, id).await)
             .buffer_unordered(ABREAST)
             .try_collect()
             .await

@@ -1,6 +1,12 @@
+use std::time::Duration;
+
 use aws_sdk_apigatewaymanagement::{
-    Client, config::Builder, operation::post_to_connection::PostToConnectionError, primitives::Blob,
+    Client,
+    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    error::SdkError,
+    primitives::Blob,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_types::SdkConfig;
 
 use super::Error;
@@ -25,7 +31,16 @@ impl Sockets {
     /// Those of the gateway whose `@connections` are at this address.
     #[must_use]
     pub fn at(config: &SdkConfig, address: &str) -> Self {
-        Self { client: Client::from_conf(Builder::from(config).endpoint_url(address).build()) }
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_timeout(Duration::from_secs(4))
+            .build();
+        let config = Builder::from(config)
+            .endpoint_url(address)
+            // A message whose answer is late would come twice, or behind the next.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        Self { client: Client::from_conf(config.build()) }
     }
 
     /// Sends a message, of at most 128 KB
@@ -37,10 +52,8 @@ impl Sockets {
         let call = self.client.post_to_connection().connection_id(connection.as_str());
         match call.data(Blob::new(message)).send().await {
             Ok(_) => Ok(Posted::Sent),
-            Err(error) => match error.as_service_error() {
-                Some(PostToConnectionError::GoneException(_)) => Ok(Posted::Gone),
-                _ => Err(Error::of("PostToConnection", &error)),
-            },
+            Err(error) if is_gone(&error) => Ok(Posted::Gone),
+            Err(error) => Err(Error::of("PostToConnection", &error)),
         }
     }
 
@@ -51,8 +64,12 @@ impl Sockets {
     pub async fn close(&self, connection: &ConnectionId) -> Result<(), Error> {
         match self.client.delete_connection().connection_id(connection.as_str()).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_gone_exception()) => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
             Err(error) => Err(Error::of("DeleteConnection", &error)),
         }
     }
+}
+
+fn is_gone<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.raw_response().is_some_and(|answer| answer.status().as_u16() == 410)
 }

@@ -73,11 +73,11 @@ impl ConnectionStore {
                 Conditional::Done(None) | Conditional::Refused(None) => return Ok(Turned::Idle),
                 Conditional::Refused(Some(item)) => item,
             };
-            let Some(holder) = refused.get("owner").and_then(|owner| owner.as_s().ok()) else {
-                // Without an owner it is only refused where nothing is subscribed to.
+            let Some(holder) = holder(&refused) else {
+                // Without one it is only refused where nothing is subscribed to.
                 return Ok(Turned::Idle);
             };
-            if *holder == owner {
+            if holder == owner {
                 // An answer was lost.
                 return given(id, owner, refused);
             }
@@ -93,6 +93,47 @@ impl ConnectionStore {
             }
             // Whoever it was has left meanwhile.
         }
+    }
+
+    /// Has a connection subscribe to these accounts, from a position on, with the turn to send to it; `None` if it subscribes to others already, or is
+    /// gone. May be repeated.
+    ///
+    /// # Errors
+    /// When the table can't be written. It may subscribe all the same, and not hear of all that is new.
+    pub async fn subscribe(
+        &self,
+        id: &ConnectionId,
+        accounts: &[AccountId],
+        position: &Position,
+        now: Time,
+    ) -> Result<Option<Turned>, Error> {
+        let owner = Uuid::new_v4().simple().to_string();
+        let names = accounts.iter().map(|account| text(account.to_string())).collect();
+        let update = Update {
+            expression:
+                "SET accounts = :accounts, #position = :position, #owner = :owner, held_until = :until".into(),
+            condition: Some("attribute_exists(pk) AND attribute_not_exists(accounts)"),
+            names: vec![("#owner", "owner"), ("#position", "position")],
+            values: vec![
+                (":accounts", AttributeValue::L(names)),
+                (":position", bytes(position)),
+                (":owner", text(&owner)),
+                (":until", millis(now + TURN)),
+            ],
+            returns: Some(ReturnValue::AllNew),
+        };
+        let (Conditional::Done(Some(item)) | Conditional::Refused(Some(item))) =
+            self.table.update(&Key::connection(id), update).await?
+        else {
+            return Ok(None);
+        };
+        if read(item.clone())?.accounts.as_deref() != Some(accounts) {
+            return Ok(None);
+        }
+        // After the connection itself: whoever is listed, and doesn't subscribe, is gone.
+        self.list(id, accounts, now).await?;
+        let is_mine = holder(&item) == Some(&owner);
+        if is_mine { given(id, owner, item).map(Some) } else { self.begin(id, now).await.map(Some) }
     }
 
     /// Ends a turn: the next goes on from its position. Gives it back if there was news meanwhile, to look again.
@@ -116,10 +157,15 @@ impl ConnectionStore {
         else {
             return Ok(None);
         };
-        let is_mine = item.get("owner").and_then(|owner| owner.as_s().ok()) == Some(&turn.owner);
+        let is_mine = holder(&item) == Some(&turn.owner);
         turn.news = read(item)?.news;
         Ok(is_mine.then_some(turn))
     }
+}
+
+/// Whose turn it is, by the item.
+fn holder(item: &Item) -> Option<&str> {
+    item.get("owner")?.as_s().ok().map(String::as_str)
 }
 
 fn given(id: &ConnectionId, owner: String, item: Item) -> Result<Turned, Error> {
@@ -138,6 +184,6 @@ fn given(id: &ConnectionId, owner: String, item: Item) -> Result<Turned, Error> 
     })))
 }
 
-pub(super) fn bytes(position: &Position) -> AttributeValue {
+fn bytes(position: &Position) -> AttributeValue {
     AttributeValue::B(Blob::new(position.to_bytes()))
 }

@@ -25,12 +25,15 @@ const MOST_PAGES: usize = 32;
 /// When another look is worth its price where there are too many young events.
 const CROWDED: Duration = Duration::from_secs(1);
 
+/// The members of an event but its data and source, and their names.
+const AROUND: usize = 200;
+
 /// How much is read at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
     /// The most events.
     pub events: usize,
-    /// The most bytes of data, unless a single event has more: answers and messages are limited.
+    /// The most bytes of JSON, unless a single event has more: answers and messages are limited.
     pub bytes: usize,
 }
 
@@ -51,7 +54,7 @@ pub enum Rest {
     /// From this time on; until then it is held back.
     From(Time),
     /// When something happens.
-    None,
+    Nothing,
 }
 
 impl EventStore {
@@ -216,8 +219,10 @@ impl EventStore {
     }
 }
 
+/// How much of an answer it takes: its data, its source with what JSON escapes, and what stands around them.
 fn size(event: &Event) -> usize {
-    event.content.data.get().len()
+    let source = serde_json::to_string(&event.content.source).map_or(0, |source| source.len());
+    event.content.data.get().len() + source + AROUND
 }
 
 /// Delivers what was found, as much of it as fits.
@@ -245,7 +250,7 @@ fn deliver(
         // There is more than a position, or a read, can hold while it is young.
         Some(_) => Rest::From(now + CROWDED),
         None if ready > 0 && events.is_empty() => Rest::From(now + CROWDED),
-        None => held.map_or(Rest::None, Rest::From),
+        None => held.map_or(Rest::Nothing, Rest::From),
     };
     Portion { events, rest }
 }

@@ -1,4 +1,4 @@
-//! A line to the server, over which it pushes events.
+//! A channel over which the server pushes events.
 
 use std::time::Duration;
 
@@ -17,16 +17,18 @@ use tokio_tungstenite::{
 
 use crate::client::{Call, Client};
 
-/// How long opening may take, and how long the server may say nothing when it was asked to.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long opening may take.
+const OPENING: Duration = Duration::from_secs(10);
+/// How long the server may say nothing when it was asked to: it waits for 20 seconds itself where another has to end first.
+const PATIENCE: Duration = Duration::from_secs(25);
 /// How long nothing is said before the server is asked whether it is there.
 const QUIET: Duration = Duration::from_secs(45);
 /// The longest message that the server may send.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// An open line, with a subscription.
+/// An open channel, with a subscription.
 #[derive(Debug)]
-pub struct Line {
+pub struct Channel {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// When the server has to have said something.
     due: Instant,
@@ -34,9 +36,9 @@ pub struct Line {
     asked: bool,
 }
 
-/// Why there is no line.
+/// Why there is no channel.
 #[derive(Debug)]
-pub enum NoLine {
+pub enum NoChannel {
     /// This server has none.
     Never,
     /// Not just now.
@@ -58,34 +60,33 @@ struct Sent {
 /// Some events, and where to go on after them.
 pub type Portion = (Vec<Box<RawValue>>, String);
 
-impl Line {
-    /// Opens a line that brings the events of these accounts behind a cursor.
-    pub async fn open(client: &Client, accounts: &[String], after: Option<&str>) -> Result<Self, NoLine> {
-        let ticket: TicketBody = match client
-            .send(&Call::post(&["v1", "push", "tickets"]))
-            .await
-            .and_then(|answer| answer.json())
-        {
-            Ok(ticket) => ticket,
-            // An earlier server has no tickets, and a later one may have no lines.
-            Err(failure) if matches!(failure.status(), Some(404 | 405 | 501)) => return Err(NoLine::Never),
-            Err(_) => return Err(NoLine::Now),
-        };
+impl Channel {
+    /// Opens a channel that brings the events of these accounts behind a cursor.
+    pub async fn open(client: &Client, accounts: &[String], after: Option<&str>) -> Result<Self, NoChannel> {
+        let ticket: TicketBody =
+            match client.send(&Call::post(&["v1", "push", "tickets"])).await.and_then(|answer| answer.json())
+            {
+                Ok(ticket) => ticket,
+                // An earlier server has no tickets.
+                Err(failure) if matches!(failure.status(), Some(404 | 405)) => return Err(NoChannel::Never),
+                Err(_) => return Err(NoChannel::Now),
+            };
         let address = format!("{}?ticket={}", ticket.url, ticket.ticket);
         let limits = WebSocketConfig::default().max_message_size(Some(MOST_BYTES));
         let opening = connect_async_with_config(address, Some(limits), true);
-        let Ok(Ok((socket, _))) = timeout(PATIENCE, opening).await else { return Err(NoLine::Now) };
-        let mut line = Self { socket, due: Instant::now() + PATIENCE, asked: true };
-        let accounts = accounts.iter().filter_map(|account| account.parse().ok()).collect();
+        let Ok(Ok((socket, _))) = timeout(OPENING, opening).await else { return Err(NoChannel::Now) };
+        let mut channel = Self { socket, due: Instant::now() + PATIENCE, asked: true };
+        let accounts = accounts.iter().map(|account| account.parse()).collect::<Result<_, _>>();
+        let accounts = accounts.map_err(|_| NoChannel::Never)?;
         let wanted = PushRequest::Subscribe { accounts, after: after.map(str::to_owned) };
-        line.say(&wanted).await.ok_or(NoLine::Now)?;
-        match line.hear().await {
-            Some(sent) if sent.r#type == "subscribed" => Ok(line),
-            _ => Err(NoLine::Now),
+        channel.say(&wanted).await.ok_or(NoChannel::Now)?;
+        match channel.hear().await {
+            Some(sent) if sent.r#type == "subscribed" => Ok(channel),
+            _ => Err(NoChannel::Now),
         }
     }
 
-    /// Waits for events; `None` when the line is dead. May be dropped while it waits, and loses nothing by that.
+    /// Waits for events; `None` when the channel is dead. May be dropped while it waits, and loses nothing by that.
     pub async fn next(&mut self) -> Option<Portion> {
         loop {
             let Sent { r#type, events, cursor, problem } = self.hear().await?;
