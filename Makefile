@@ -21,7 +21,7 @@ run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its da
 
 test: ## run all tests, the last ones against a stack of their own
 	cargo test --workspace
-	$(LOCAL) up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test e2e
+	$(LOCAL) up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test e2e --test restart
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
 use shared::{account::ApiKey, time::Time};
 use uuid::Uuid;
 
@@ -69,6 +72,10 @@ struct Tail {
     /// From the oldest event on that is kept.
     #[arg(long, conflicts_with = "after")]
     oldest: bool,
+    /// After each portion of events, print {"next_cursor":"…"} on a line of its own. Whoever keeps that with what it made of the events before
+    /// it, and drops those behind the last one, misses none and has none twice, however it ends.
+    #[arg(long)]
+    cursors: bool,
 }
 
 /// The event to publish.
@@ -149,6 +156,9 @@ impl Tail {
                             event.line(&event.account_id)
                         };
                         output::line(&line)?;
+                    }
+                    if let Some(cursor) = feed.cursor().filter(|_| self.cursors) {
+                        output::line(&json!({"next_cursor": cursor}).to_string())?;
                     }
                 }
                 News::Gone(why) => {

@@ -41,28 +41,54 @@ def check_port(port: int) -> None:
                           "Stop what uses it, or choose another one: make run PORT=4567") from error
 
 
+class Emulator:
+    """MiniStack on a port of its own; whatever it starts ends with it, and its data stays in `folder`."""
+
+    def __init__(self, bin_folder: Path, port: int, folder: Path) -> None:
+        """Describes it; `start` runs it."""
+        self.endpoint = f"http://{_HOST}:{port}"
+        self._python = bin_folder / "python"
+        self._port = port
+        self._folder = folder
+        self._scratch = folder / "tmp"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it, with the data that it has, and waits until it answers."""
+        log = self._folder / "emulator.log"
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir(parents=True)
+        with log.open("wb") as output:
+            self._process = processes.start(
+                [self._python, Path(__file__).with_name("emulator_main.py")],
+                env=_environment(self.endpoint, self._port, self._folder, self._scratch), cwd=self._scratch,
+                stdin=subprocess.PIPE, output=output, errors=subprocess.STDOUT)
+        _wait(self._process, self.endpoint, log)
+
+    def end(self) -> None:
+        """Has it save its state and end, and sees to it that it does."""
+        if self._process is not None:
+            _end(self._process)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def restart(self) -> None:
+        """Ends it and starts it again: functions are gone and come back, data stays."""
+        self.end()
+        self.start()
+
+
 @contextmanager
-def running(bin_folder: Path, port: int, folder: Path) -> Iterator[str]:
-    """Runs MiniStack and yields its endpoint; whatever it started ends with it, and its data stays in `folder`."""
-    endpoint = f"http://{_HOST}:{port}"
-    log = folder / "emulator.log"
-    scratch = folder / "tmp"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    with log.open("wb") as output:
-        process = processes.start([bin_folder / "python", Path(__file__).with_name("emulator_main.py")],
-                                  env=_environment(endpoint, port, folder, scratch), cwd=scratch,
-                                  stdin=subprocess.PIPE, output=output, errors=subprocess.STDOUT)
+def running(bin_folder: Path, port: int, folder: Path) -> Iterator[Emulator]:
+    """Runs MiniStack as long as the context lasts."""
+    emulator = Emulator(bin_folder, port, folder)
     try:
-        _wait(process, endpoint, log)
-        yield endpoint
+        emulator.start()
+        yield emulator
     finally:
-        _end(process)
-        shutil.rmtree(scratch, ignore_errors=True)
+        emulator.end()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Has MiniStack save its state and end, and sees to it that it does."""
     assert process.stdin is not None
     process.stdin.close()
     try:

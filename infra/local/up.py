@@ -12,6 +12,7 @@ from pathlib import Path
 
 from infra.local import build, emulator, keys, kinds, logs, processes, stack
 from infra.local.deploy import deploy
+from infra.local.emulator import Emulator
 from infra.local.failure import Failure
 from infra.local.places import ROOT
 from infra.local.stack import Stack
@@ -38,17 +39,17 @@ def up(port: int, state: Path | None, reset: bool, command: Sequence[str]) -> in
         if reset:
             shutil.rmtree(own, ignore_errors=True)
         with step(f"MiniStack on port {port}"):
-            endpoint = ending.enter_context(emulator.running(ministack, port, own))
+            aws = ending.enter_context(emulator.running(ministack, port, own))
         # From here on the end is orderly, and not to be interrupted by a second Ctrl-C.
         ending.callback(_ignore_signals)
         with step("Deployment of template.yaml"):
-            outputs = deploy(sam, endpoint, programs, own)
+            outputs = deploy(sam, aws.endpoint, programs, own)
         with step("Keys and kinds"):
-            described = _furnish(endpoint, outputs, programs[build.BOOTSTRAP], folder)
+            described = _furnish(aws.endpoint, outputs, programs[build.BOOTSTRAP], folder)
         if command:
-            return _run(command, folder, endpoint)
+            return _run(command, folder, aws)
         _greet(described, programs[build.COMMAND], folder)
-        return _follow(endpoint)
+        return _follow(aws.endpoint)
 
 
 @contextmanager
@@ -81,11 +82,14 @@ def _furnish(endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Pa
     return described
 
 
-def _run(command: Sequence[str], folder: Path, endpoint: str) -> int:
-    status = processes.run(command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder))})
+def _run(command: Sequence[str], folder: Path, aws: Emulator) -> int:
+    """Runs a command, which may have the stack stopped and started again by SIGUSR1 to the process `TOLLGATE_UP`."""
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: aws.restart())
+    status = processes.run(command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder)),
+                                         "TOLLGATE_UP": str(os.getpid())})
     if status != 0:
         say(f"\n✗ The command ended with status {status}. What the functions said last:")
-        logs.show_last(endpoint)
+        logs.show_last(aws.endpoint)
     # A negative status is a signal's; a shell would say it like this.
     return status if status >= 0 else 128 - status
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod batch;
+mod callback;
 mod cursor;
 mod description;
 mod dropin;
@@ -18,6 +19,7 @@ mod webhook_secret;
 
 pub use account::AccountBody;
 pub use batch::{BatchBody, BatchItem, BatchJob, BatchRequest};
+pub use callback::delivery_of;
 pub use cursor::{BadCursor, Cursor, decode_start, encode_position};
 pub use description::openapi;
 pub use dropin::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};

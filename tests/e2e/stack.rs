@@ -13,7 +13,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Stack {
     pub url: String,
-    operator_key: String,
+    pub operator_key: String,
     pub tenant_key: String,
     pub tenant_account: String,
     pub endpoint: String,
@@ -85,6 +85,18 @@ impl Stack {
         headers: &[(&str, &str)],
         body: Option<Value>,
     ) -> Answer {
+        self.try_as(key, method, path, headers, body).await.unwrap()
+    }
+
+    /// One request with any key, to a stack that may be away.
+    pub async fn try_as(
+        &self,
+        key: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> reqwest::Result<Answer> {
         let mut request =
             self.http.request(method, format!("{}{path}", self.url.trim_end_matches('/'))).bearer_auth(key);
         for (name, value) in headers {
@@ -93,10 +105,10 @@ impl Stack {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
-        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = response.text().await?;
+        Ok(Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
     /// One request with the operator's key.

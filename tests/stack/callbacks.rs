@@ -110,6 +110,44 @@ async fn no_crash_loses_a_callback() {
     }
 }
 
+/// Whoever puts a job back at once, before its end was told, has each end told all the same, and once.
+#[tokio::test(start_paused = true)]
+async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
+    let stack = Stack::new().await;
+    let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
+    let spec = json!({"schema": {}, "target": refused, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
+    stack.define("broken", spec).await;
+    let tenant = stack.tenant();
+    let id = submit(&tenant, "broken", "http://127.0.0.1:9/").await;
+    let retry = format!("/v1/jobs/{id}/retry");
+    let mut ends = 1;
+    while ends < 4 {
+        EventSource::new(&stack.aws, JOBS, 1)
+            .deliver_once(async |event| {
+                Ok::<_, Killed>(stack.worker().handle(event, "fails", stack.deadline()).await)
+            })
+            .await;
+        if tenant.job(&id).await.body["status"] == "failed" {
+            assert_eq!(tenant.send(Method::POST, &retry, None).await.status, 202);
+            ends += 1;
+        }
+    }
+    stack.work(Duration::from_secs(60)).await;
+    let told = async || {
+        let list = tenant.get("/v1/jobs?kind=tollgate.callback&limit=100").await.body;
+        list["items"].as_array().unwrap().len()
+    };
+    assert_eq!(told().await, ends);
+    // Told long ago: the next end alone is new.
+    for (hours, kept) in [(1, ends), (72, 0)] {
+        stack.work(Duration::from_secs(12 * 3600)).await;
+        tokio::time::sleep(Duration::from_secs(hours * 3600)).await;
+        assert_eq!(tenant.send(Method::POST, &retry, None).await.status, 202);
+        stack.work(Duration::from_secs(60)).await;
+        assert_eq!(told().await, kept + 1, "{hours}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn addresses_are_checked_and_the_kind_is_the_gateways_own() {
     let stack = Stack::new().await;

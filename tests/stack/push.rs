@@ -148,7 +148,14 @@ async fn what_is_wrong_is_told() {
         "before it subscribes"
     );
     assert_eq!(subscriber.say(json!({"action": "subscribe"})).await, [json!({"type": "subscribed"})]);
-    let again = subscriber.say(json!({"action": "subscribe"})).await;
+    assert_eq!(
+        subscriber.say(json!({"action": "subscribe"})).await,
+        [json!({"type": "subscribed"})],
+        "again"
+    );
+    let (operator, other) = (stack.operator(), stack.tenant_account().to_string());
+    let mut subscriber = stack.subscribe(&operator, &[], None).await;
+    let again = subscriber.say(json!({"action": "subscribe", "accounts": [other]})).await;
     assert_eq!(again[0]["problem"]["type"], "urn:tollgate:problem:subscribed");
 }
 

@@ -43,6 +43,33 @@ fn tail_goes_on_through_an_outage() {
 }
 
 #[test]
+fn a_script_that_keeps_the_cursor_goes_on_from_there() {
+    let server = Server::start();
+    let operator = Operator::of(&server, &["acme"]);
+    let home = Home::with(&server.url, &server.operator);
+    let acme = operator.id("acme");
+    let mut cursor: Option<String> = None;
+    for told in ["first", "second"] {
+        operator.publishes("acme", told);
+        let mut command = home.command(&["events", "tail", "--cursors", "--account", acme, "-o", "json"]);
+        match &cursor {
+            None => command.arg("--oldest"),
+            Some(cursor) => command.args(["--after", cursor]),
+        };
+        let mut tail = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+        let mut line = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(line()["data"], told);
+        cursor = line()["next_cursor"].as_str().map(str::to_owned);
+        tail.kill().unwrap();
+        tail.wait().unwrap();
+    }
+    let page =
+        home.run(&["events", "list", "--account", acme, "--after", &cursor.unwrap(), "-o", "json"]).ok();
+    assert_eq!(serde_json::from_str::<Value>(&page).unwrap()["items"], json!([]));
+}
+
+#[test]
 fn tail_ends_when_the_key_opens_nothing() {
     let server = Server::start();
     let run = Home::with(&server.url, "tg_other").run(&["events", "tail"]);

@@ -5,13 +5,10 @@
 
 use std::time::Duration;
 
-use serde_json::value::to_raw_value;
 use shared::{
-    api::JobBody,
+    api::delivery_of,
     aws::{self, Outgoing},
-    id,
-    job::{Ended, Job, Message, Payload, Status},
-    kind::Callback,
+    job::{Ended, Job, Message, Status},
     time::Time,
 };
 
@@ -75,16 +72,10 @@ impl Worker {
         let Some(job) = self.jobs.whole(ended.account, ended.id, true).await? else {
             return Ok(Report::done());
         };
-        let (Some(url), Some(finished_at)) = (job.callback_url.clone(), job.finished_at) else {
-            return Ok(Report::done());
-        };
-        let kind = Callback::kind();
-        // The same for the same end, however often it is announced.
-        let id = id::derived(finished_at, &[&ended.id.to_string(), &ended.owner]);
-        let made = Job::waiting(id, ended.account, kind.name, kind.spec.retry.max_attempts, finished_at);
-        let body = to_raw_value(&JobBody::from(job)).and_then(|job| to_raw_value(&Callback { url, job }));
-        let body = body.map_err(|error| aws::Error::Corrupt("a callback", error.to_string()))?;
-        self.jobs.put(&made, &Payload(body), None).await?;
+        let made = delivery_of(job, &ended.owner);
+        let made = made.map_err(|error| aws::Error::Corrupt("a callback", error.to_string()))?;
+        let Some((made, payload)) = made else { return Ok(Report::done()) };
+        self.jobs.put(&made, &payload, None).await?;
         Ok(Report::sends(Outgoing::now(Message::Job(made.message()), delivery.trace.clone())))
     }
 }

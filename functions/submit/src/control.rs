@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use shared::{
-    api::{AnyProblem, JobBody, Problem},
+    api::{AnyProblem, JobBody, Problem, delivery_of},
     aws::{CachedKind, Listing, Outgoing, Place, Reopened},
     event::{Content, KEPT},
     gate::{Caller, Failure, Named, Query, RequestId},
@@ -27,6 +27,9 @@ const LOOKS: usize = 5;
 
 /// How long ago an end was surely told. Events, and the records of those that were published late, are kept for longer.
 const ANNOUNCED: Duration = Duration::from_secs(KEPT.as_secs() / 2);
+
+/// How long ago somebody was surely called back of an end. The job that does so is kept for longer, and isn't made anew.
+const CALLED_BACK: Duration = Duration::from_secs(KindSpec::DEFAULT_RETENTION.as_secs() / 2);
 
 /// Cancel a job.
 ///
@@ -160,6 +163,17 @@ impl App {
         Ok(self.queue.send(&Outgoing::once_decided(ended), now).await?)
     }
 
+    /// The same for who is called back: what the announcement brings about is brought about here, and whoever comes second changes nothing.
+    async fn see_called_back(&self, job: &Job, lease: &Lease, now: Time) -> Result<(), Failure> {
+        let fresh = job.finished_at.is_some_and(|finished| now.since(finished) < CALLED_BACK);
+        let Some(owner) = lease.owner.as_deref().filter(|_| fresh) else { return Ok(()) };
+        let made = delivery_of(job.clone(), owner);
+        let made = made.map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
+        let Some((delivery, payload)) = made else { return Ok(()) };
+        self.jobs.put(&delivery, &payload, None).await?;
+        Ok(self.queue.send(&Outgoing::now(Message::Job(delivery.message()), None), now).await?)
+    }
+
     /// Puts a job back and sends its message; nothing if it moved meanwhile.
     async fn put_back(
         &self,
@@ -181,6 +195,7 @@ impl App {
             _ => return Err(Problem::NotRetryable("it did not fail and was not cancelled").into()),
         }
         self.see_told(&job, lease, now).await?;
+        self.see_called_back(&job, lease, now).await?;
         let rank = kind.kind.spec.discipline.rank(job.id, job.priority);
         let listing = rank.map(|rank| Listing::new(job.account, &job.kind, rank));
         if listing.is_some() {

@@ -1,0 +1,131 @@
+//! Subscribers that are killed, and a stack that is stopped and started again under others: each event is seen once, and in order.
+//!
+//! It has the stack for itself, which is why it isn't one of the `e2e` tests. `make test` runs it after those; for the long version,
+//! `EVENTS=10000 python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test restart -- --nocapture`.
+
+mod publisher;
+#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[path = "../e2e/stack.rs"]
+mod stack;
+mod subscriber;
+
+use std::{
+    collections::BTreeMap,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::sync::watch;
+
+use publisher::{Accepted, Account, Writer};
+use stack::stack;
+use subscriber::{Subscriber, Tagged};
+
+/// How many events; `EVENTS=10000` for the long version.
+fn number() -> usize {
+    std::env::var("EVENTS").map_or(1200, |number| number.parse().unwrap())
+}
+
+const ACCOUNTS: usize = 3;
+const WRITERS_EACH: usize = 4;
+/// How often a subscriber is killed, in all.
+const KILLS: usize = 8;
+/// How many events there are for each time that the stack is restarted.
+const EVENTS_A_RESTART: usize = 2500;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_seen_once_and_in_order_through_every_restart() {
+    let begun = Instant::now();
+    let mut accounts = Vec::new();
+    for n in 0..ACCOUNTS {
+        accounts.push(Account::make(&format!("restarts-{n}")).await);
+    }
+    let of: Vec<_> = accounts.iter().map(|account| account.id.clone()).collect();
+    let start = Subscriber::now(&of).await;
+
+    let (progress, seen) = watch::channel(0);
+    let stays = tokio::spawn(Subscriber::from(&of, &start).follow(None));
+    let killed = tokio::spawn(Subscriber::from(&of, &start).follow(Some(number() / KILLS)));
+    let restarts = tokio::spawn(restart(seen));
+    let writers = (0..ACCOUNTS * WRITERS_EACH).map(|writer| {
+        let share = number().div_ceil(ACCOUNTS * WRITERS_EACH);
+        tokio::spawn(
+            Writer { writer, account: accounts[writer % ACCOUNTS].clone() }.publish(share, progress.clone()),
+        )
+    });
+    let mut accepted = Accepted::new();
+    for writer in writers.collect::<Vec<_>>() {
+        accepted.extend(writer.await.unwrap());
+    }
+    let published = begun.elapsed();
+    for account in &accounts {
+        account.publish(&json!("the end"), "end").await;
+    }
+    let (stays, stays_killed) = stays.await.unwrap();
+    let (killed, kills) = killed.await.unwrap();
+    assert_eq!((stays_killed, kills), (0, KILLS));
+    let outages = restarts.await.unwrap();
+    // And one that comes when all is over.
+    let (later, _) = Subscriber::from(&of, &start).follow(None).await;
+    for got in [&stays, &killed, &later] {
+        check(got, &accepted);
+    }
+    println!(
+        "{} events by {} writers to {ACCOUNTS} accounts, published in {published:?}, read by three in {:?}; {kills} kills, the stack restarted {outages} times",
+        accepted.len(),
+        ACCOUNTS * WRITERS_EACH,
+        begun.elapsed(),
+    );
+}
+
+/// Stops and starts the stack, each time that so many more events were accepted; how often that was.
+async fn restart(mut accepted: watch::Receiver<usize>) -> usize {
+    let restarts = number().div_ceil(EVENTS_A_RESTART);
+    for n in 1..=restarts {
+        let enough = number() * n / (restarts + 1);
+        accepted.wait_for(|accepted| *accepted >= enough).await.unwrap();
+        let up = std::env::var("TOLLGATE_UP")
+            .unwrap_or_else(|_| panic!("TOLLGATE_UP names no process; run `make test`"));
+        assert!(Command::new("kill").args(["-USR1", &up]).status().unwrap().success());
+        heartbeat(false).await;
+        heartbeat(true).await;
+    }
+    restarts
+}
+
+/// Waits until the stack is there, or is away.
+async fn heartbeat(there: bool) {
+    let deadline = Instant::now() + stack::PATIENCE;
+    loop {
+        let answer = stack().try_as("", Method::GET, "/heartbeat", &[], None).await;
+        if answer.is_ok_and(|answer| answer.status == 200) == there {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the stack should be {}", if there { "there" } else { "away" });
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// All that was accepted, each once; and of an account none before another that was accepted before it was begun to be published.
+fn check(got: &[Tagged], accepted: &Accepted) {
+    let mut times = BTreeMap::<&Tagged, usize>::new();
+    for event in got {
+        *times.entry(event).or_default() += 1;
+    }
+    let missed: Vec<_> = accepted.keys().filter(|event| !times.contains_key(event)).collect();
+    let repeated: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(missed.is_empty() && repeated.is_empty(), "missed {missed:?}, repeated {repeated:?}");
+    assert_eq!(times.len(), accepted.len());
+    let mut latest = BTreeMap::<&str, Instant>::new();
+    for event in got {
+        let (begun, answered) = accepted[event];
+        let latest = latest.entry(&event.account).or_insert(begun);
+        assert!(
+            answered >= *latest,
+            "{event:?} was read behind one that was only begun after it was accepted"
+        );
+        *latest = (*latest).max(begun);
+    }
+}

@@ -1,0 +1,105 @@
+//! Subscribers: the command `tollgate events tail`, and somebody who keeps what it prints.
+
+use std::{path::PathBuf, process::Stdio};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+use crate::stack::{PATIENCE, stack};
+
+/// Which event it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tagged {
+    pub account: String,
+    pub writer: usize,
+    pub n: usize,
+}
+
+/// Keeps events together with the cursor behind them.
+#[derive(Debug)]
+pub struct Subscriber {
+    accounts: Vec<String>,
+    cursor: String,
+    kept: Vec<Value>,
+}
+
+/// The command as `make test` built it, with the operator's key.
+fn tollgate() -> Command {
+    let tests: PathBuf = std::env::current_exe().unwrap();
+    let program = tests.parent().unwrap().parent().unwrap().join("tollgate");
+    let mut command = Command::new(program);
+    command.env("TOLLGATE_URL", &stack().url).env("TOLLGATE_KEY", &stack().operator_key);
+    command.args(["-o", "json", "events"]).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+fn of(command: &mut Command, accounts: &[String]) {
+    accounts.iter().for_each(|account| {
+        command.args(["--account", account]);
+    });
+}
+
+impl Subscriber {
+    /// The cursor that begins now.
+    pub async fn now(accounts: &[String]) -> String {
+        let mut list = tollgate();
+        of(list.args(["list", "--after", "now"]), accounts);
+        let listed = list.output().await.unwrap();
+        let page: Value = serde_json::from_slice(&listed.stdout).unwrap_or_else(|_| panic!("{listed:?}"));
+        assert_eq!(page["items"], Value::Array(Vec::new()));
+        page["next_cursor"].as_str().unwrap().to_owned()
+    }
+
+    pub fn from(accounts: &[String], cursor: &str) -> Self {
+        Self { accounts: accounts.to_vec(), cursor: cursor.to_owned(), kept: Vec::new() }
+    }
+
+    /// Follows its accounts until each has come to its end; killed each time that it was told so many more events, in the midst of a portion.
+    /// The events, and how often it was killed.
+    pub async fn follow(mut self, kill_each: Option<usize>) -> (Vec<Tagged>, usize) {
+        let (mut tail, mut lines) = self.tail();
+        let (mut portion, mut kills) = (Vec::new(), 0);
+        while !self.is_over() {
+            let line = timeout(PATIENCE, lines.next_line()).await;
+            let line = line.unwrap_or_else(|_| panic!("{} events came, and no more", self.kept.len()));
+            let line = line.unwrap().unwrap_or_else(|| panic!("it ended by itself: {tail:?}"));
+            let told: Value = serde_json::from_str(&line).unwrap();
+            if let Some(cursor) = told["next_cursor"].as_str() {
+                self.cursor = cursor.to_owned();
+                self.kept.append(&mut portion);
+                continue;
+            }
+            portion.push(told);
+            if kill_each.is_some_and(|each| self.kept.len() + portion.len() >= each * (kills + 1)) {
+                tail.kill().await.unwrap();
+                kills += 1;
+                // Those of the portion come again: their cursor was not kept.
+                portion.clear();
+                (tail, lines) = self.tail();
+            }
+        }
+        (self.kept.iter().filter(|event| event["data"].is_object()).map(tagged).collect(), kills)
+    }
+
+    fn tail(&self) -> (Child, Lines<BufReader<ChildStdout>>) {
+        let mut command = tollgate();
+        of(command.args(["tail", "--cursors", "--after", &self.cursor]), &self.accounts);
+        let mut tail = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+        (tail, lines)
+    }
+
+    fn is_over(&self) -> bool {
+        self.kept.iter().filter(|event| event["data"] == "the end").count() >= self.accounts.len()
+    }
+}
+
+fn tagged(event: &Value) -> Tagged {
+    let number = |name: &str| usize::try_from(event["data"][name].as_u64().unwrap()).unwrap();
+    let account = event["account_id"].as_str().unwrap().to_owned();
+    Tagged { account, writer: number("writer"), n: number("n") }
+}
