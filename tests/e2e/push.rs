@@ -33,10 +33,19 @@ impl Subscriber {
 
     /// The next events' data, and the cursor behind them.
     async fn events(&mut self) -> (Vec<Value>, String) {
-        let message = self.hear().await;
-        assert_eq!(message["type"], "events", "{message}");
-        let data = message["events"].as_array().unwrap().iter().map(|event| event["data"].clone());
-        (data.collect(), message["cursor"].as_str().unwrap().to_owned())
+        loop {
+            let message = self.hear().await;
+            match message["type"].as_str().unwrap() {
+                "events" => {
+                    let events = message["events"].as_array().unwrap();
+                    let data = events.iter().map(|event| event["data"].clone()).collect();
+                    return (data, message["cursor"].as_str().unwrap().to_owned());
+                }
+                "more" => self.say(json!({"action": "ping"})).await,
+                "pong" => {}
+                _ => panic!("{message}"),
+            }
+        }
     }
 }
 
