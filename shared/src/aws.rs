@@ -22,6 +22,7 @@ mod scheduler;
 mod schedules;
 mod slots;
 mod table;
+mod usage;
 mod web;
 
 pub use accounts::AccountStore;
@@ -39,4 +40,5 @@ pub use scheduler::{NotAccepted, Recurring, Scheduler};
 pub use schedules::ScheduleStore;
 pub use slots::{Slot, SlotStore};
 pub use table::Table;
+pub use usage::UsageStore;
 pub use web::Web;

@@ -6,8 +6,9 @@ use std::{
 };
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const DOMAIN: [&str; 11] =
-    ["account", "event", "id", "job", "json", "kind", "name", "records", "schedule", "schema", "time"];
+const DOMAIN: [&str; 12] = [
+    "account", "event", "id", "job", "json", "kind", "name", "records", "schedule", "schema", "time", "usage",
+];
 const OUTER: [&str; 6] = ["api", "aws", "clock", "config", "gate", "telemetry"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
