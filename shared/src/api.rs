@@ -13,6 +13,8 @@ mod problem;
 mod responses;
 mod row;
 mod schedule;
+mod source;
+mod usage;
 mod webhook_secret;
 
 pub use account::AccountBody;
@@ -28,6 +30,10 @@ pub use problem::{Problem, ProblemBody};
 pub use responses::{AnyProblem, BodyProblem, RepeatProblem, TextProblem};
 pub use row::RowBody;
 pub use schedule::ScheduleBody;
+pub use source::SourceBody;
+pub use usage::{
+    SpecVersion, UsageAccepted, UsageData, UsageEvent, UsageEventType, UsagePage, UsagePoint, UsageReported,
+};
 pub use webhook_secret::{WebhookSecretBody, WebhookSecretsBody};
 
 use serde::{Deserialize, Serialize};

@@ -130,7 +130,9 @@ fn policies_list_actions_and_items() {
         );
         let anywhere = list(&statement["Resource"]).contains(&"*");
         let tracing = actions.iter().all(|action| action.starts_with("xray:"));
-        assert!(!anywhere || tracing, "{role} may do something anywhere: {statement}");
+        // Neither traces nor metrics are resources that a policy could name.
+        let collecting = role == "QuotaCheckRole" && actions == ["cloudwatch:GetMetricData"];
+        assert!(!anywhere || tracing || collecting, "{role} may do something anywhere: {statement}");
         if actions.contains(&"dynamodb:Scan") {
             // No condition on keys binds a scan. So one function may, and only an index that shows jobs' keys and times.
             assert_eq!(

@@ -25,5 +25,6 @@ mod target;
 mod tenants;
 mod time;
 mod tokens;
+mod usage;
 mod webhook_secrets;
 mod worker;

@@ -1,4 +1,4 @@
-//! Commands: what changes jobs, kinds, schedules and accounts, and publishes events. It may write the table, send to the queue and make
+//! Commands: what changes jobs, kinds, schedules, sources and accounts, publishes events and reports usage. It may write the table, send to the queue and make
 //! schedules.
 
 mod accept;
@@ -13,6 +13,8 @@ mod job;
 mod key;
 mod kind;
 mod schedule;
+mod source;
+mod usage;
 mod user;
 mod webhook_secret;
 
@@ -22,7 +24,7 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore, Rates,
-        ScheduleStore, Scheduler, Table, prime,
+        ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -47,6 +49,8 @@ pub struct App {
     idempotency: IdempotencyStore,
     schedules: ScheduleStore,
     scheduler: Scheduler,
+    sources: SourceStore,
+    usage: UsageStore,
     queue: JobQueue,
     timing: Timing,
     clock: Clock,
@@ -67,7 +71,9 @@ impl App {
             events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
             rates,
             idempotency: IdempotencyStore::new(table.clone()),
-            schedules: ScheduleStore::new(table),
+            schedules: ScheduleStore::new(table.clone()),
+            sources: SourceStore::new(table.clone()),
+            usage: UsageStore::new(table),
             scheduler: Scheduler::new(clients.scheduler, config.scheduler),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             timing: config.timing,
@@ -92,6 +98,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(control::retry))
         .routes(routes!(kind::put, kind::delete))
         .routes(routes!(schedule::put, schedule::delete))
+        .routes(routes!(source::put, source::delete))
+        .routes(routes!(usage::report))
         .routes(routes!(event::publish))
         .routes(routes!(user::delete))
         .routes(routes!(activities::submit))
