@@ -2,6 +2,8 @@
 
 mod chart;
 mod collect;
+mod cost;
+mod pages;
 mod push;
 mod sources;
 
