@@ -8,7 +8,8 @@
 //!   store, handler ── SDK ──▶ Door ──▶ faults, kill switch ──┬─▶ Database (dynoxide)
 //!   EventSource ──────────────▲                              ├─▶ Queues (jobs, dead letters)
 //!                                                            │     ▲
-//!                                                            └─▶ Scheduler
+//!                                                            ├─▶ Scheduler
+//!                                                            └─▶ CloudWatch
 //!                                                                  └─▶ all write the Ledger
 //! ```
 //!
@@ -31,6 +32,7 @@ mod answer;
 mod aws;
 mod client;
 mod clock;
+mod cloudwatch;
 mod database;
 mod event_source;
 mod faults;

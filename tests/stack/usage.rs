@@ -1,6 +1,7 @@
 //! Usage: collected every minute, reported, and charted.
 
 mod chart;
+mod cloudwatch;
 mod collect;
 mod cost;
 mod pages;

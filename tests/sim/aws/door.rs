@@ -3,6 +3,7 @@
 use crate::{
     answer::Answer,
     clock::SimClock,
+    cloudwatch::{self, CloudWatch},
     database::Database,
     faults::{Fault, Faults},
     kill_switch::KillSwitch,
@@ -26,6 +27,7 @@ pub(crate) struct Door {
     pub(crate) database: Database,
     pub(crate) queues: Arc<Queues>,
     pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) cloudwatch: Arc<CloudWatch>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
 }
@@ -36,13 +38,14 @@ pub(crate) enum Service {
     DynamoDb,
     Sqs,
     Scheduler,
+    CloudWatch,
 }
 
 impl Door {
     pub(super) fn open(clock: SimClock, queues: Queues, scheduler: Scheduler) -> Self {
         let (queues, scheduler) = (Arc::new(queues), Arc::new(scheduler));
-        let (faults, ledger) = (Arc::default(), Arc::default());
-        Self { database: Database::open(clock), queues, scheduler, faults, ledger }
+        let (cloudwatch, faults, ledger) = (Arc::default(), Arc::default(), Arc::default());
+        Self { database: Database::open(clock), queues, scheduler, cloudwatch, faults, ledger }
     }
 
     /// Makes one call, with whatever is to befall it.
@@ -74,6 +77,7 @@ impl Door {
             Service::DynamoDb => self.database.call(operation, request),
             Service::Sqs => self.queues.call(operation, request).await,
             Service::Scheduler => self.scheduler.call(operation, &request),
+            Service::CloudWatch => self.cloudwatch.call(operation, &request),
         };
         self.ledger.lock().unwrap().record(operation, line);
         answer
@@ -100,7 +104,7 @@ impl Service {
                 query_error: Some("RequestThrottled"),
                 ..Answer::refused("com.amazonaws.sqs#RequestThrottled", "Request is throttled.")
             },
-            Self::Scheduler => {
+            Self::Scheduler | Self::CloudWatch => {
                 Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
             }
         }
@@ -109,13 +113,15 @@ impl Service {
 
 impl HttpConnector for Door {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // Scheduler's is the only protocol here that names no target.
-        let (service, operation) = match request.headers().get("x-amz-target") {
-            Some(target) => {
+        // CloudWatch has a protocol of its own, and Scheduler's is the only one of the others that names no target.
+        let target = request.headers().get("x-amz-target");
+        let (service, operation) = match (cloudwatch::operation_of(&request), target) {
+            (Some(operation), _) => (Service::CloudWatch, operation),
+            (None, Some(target)) => {
                 let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
                 (Service::of(prefix), operation.to_owned())
             }
-            None => (Service::Scheduler, operation_of(&request).to_owned()),
+            (None, None) => (Service::Scheduler, operation_of(&request).to_owned()),
         };
         let uri = request.uri().to_owned();
         let door = self.clone();
@@ -125,9 +131,15 @@ impl HttpConnector for Door {
             let body = body.into_bytes();
             let request = match service {
                 Service::Scheduler => request_of(&uri, &body),
+                Service::CloudWatch => cloudwatch::request_of(&body),
                 Service::DynamoDb | Service::Sqs => serde_json::from_slice(&body).unwrap(),
             };
-            Ok(Door::call(&door, service, &operation, request).await?.into_http())
+            let answer = Door::call(&door, service, &operation, request).await?;
+            Ok(if service == Service::CloudWatch {
+                cloudwatch::into_http(answer)
+            } else {
+                answer.into_http()
+            })
         })
     }
 }
