@@ -18,3 +18,4 @@ mod stores;
 mod suite;
 mod target;
 mod targets;
+mod usage;
