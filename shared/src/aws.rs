@@ -6,6 +6,7 @@
 
 mod accounts;
 mod cache;
+mod cloudwatch;
 mod connect;
 mod connections;
 mod error;
@@ -23,10 +24,13 @@ mod scheduler;
 mod schedules;
 mod slots;
 mod sockets;
+mod sources;
 mod table;
+mod usage;
 mod web;
 
 pub use accounts::AccountStore;
+pub use cloudwatch::{Metric, MetricStore, Sums};
 pub use connect::{Clients, Trust, connect, http_client, prime};
 pub use connections::{ConnectionStore, Turn, Turned};
 pub use error::Error;
@@ -43,5 +47,7 @@ pub use scheduler::{NotAccepted, Recurring, Scheduler};
 pub use schedules::ScheduleStore;
 pub use slots::{Slot, SlotStore};
 pub use sockets::{Posted, Sockets};
+pub use sources::SourceStore;
 pub use table::Table;
+pub use usage::{Counted, Counting, Pushed, UsageStore};
 pub use web::Web;

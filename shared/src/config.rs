@@ -217,15 +217,21 @@ pub struct QuotaCheckConfig {
     pub table: String,
     /// `QUEUE_URL`: where jobs wait.
     pub queue_url: String,
+    /// `ALLOW_PRIVATE_TARGETS`: whether sources may be at private, loopback and link-local addresses. `false` unless it says `true`.
+    pub allow_private_targets: bool,
 }
 
 impl QuotaCheckConfig {
     /// Reads it.
     ///
     /// # Errors
-    /// When a variable is missing.
+    /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
-        Ok(Self { table: required(vars, "TABLE_NAME")?, queue_url: required(vars, "QUEUE_URL")? })
+        Ok(Self {
+            table: required(vars, "TABLE_NAME")?,
+            queue_url: required(vars, "QUEUE_URL")?,
+            allow_private_targets: flag(vars, "ALLOW_PRIVATE_TARGETS")?,
+        })
     }
 }
 

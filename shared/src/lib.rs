@@ -2,10 +2,11 @@
 //!
 //! The **domain** is pure: no I/O, no clock and no randomness of its own (both are parameters).
 //! [`id`], [`time`], [`name`], [`schema`], [`job`], [`account`], [`kind`], [`records`], [`schedule`],
-//! [`event`], [`push`].
+//! [`event`], [`push`], [`usage`].
 //!
 //! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
-//! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler).
+//! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler), and with the feature
+//! `outbound` also `outbound` (the way to addresses from outside).
 //!
 //! The domain never imports the outer ring; `tests/invariants` holds that.
 
@@ -21,6 +22,7 @@ pub mod records;
 pub mod schedule;
 pub mod schema;
 pub mod time;
+pub mod usage;
 
 pub mod api;
 #[cfg(feature = "aws")]
@@ -29,4 +31,6 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod gate;
+#[cfg(feature = "outbound")]
+pub mod outbound;
 pub mod telemetry;

@@ -6,10 +6,11 @@ use std::{
 };
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const DOMAIN: [&str; 12] = [
+const DOMAIN: [&str; 13] = [
     "account", "event", "push", "id", "job", "json", "kind", "name", "records", "schedule", "schema", "time",
+    "usage",
 ];
-const OUTER: [&str; 6] = ["api", "aws", "clock", "config", "gate", "telemetry"];
+const OUTER: [&str; 7] = ["api", "aws", "clock", "config", "gate", "outbound", "telemetry"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -9,7 +9,8 @@
 //!   EventSource ──────────────▲                              ├─▶ Queues (jobs, dead letters)
 //!                                                            │     ▲
 //!                                                            ├─▶ Scheduler
-//!                                                            └─▶ Sockets
+//!                                                            ├─▶ Sockets
+//!                                                            └─▶ CloudWatch
 //!                                                                  └─▶ all write the Ledger
 //! ```
 //!
@@ -32,6 +33,7 @@ mod answer;
 mod aws;
 mod client;
 mod clock;
+mod cloudwatch;
 mod database;
 mod event_source;
 mod faults;

@@ -62,6 +62,7 @@ fn example(before: &str, world: &World) -> (String, &'static str, bool) {
         "keys" => (world.spare_key.clone(), "key_01kagzwy00ec1r60r30c1g60r3", true),
         "jobs" | "poll" => (world.job.clone(), "job_01kagzwy00e81840g2081040g2", true),
         "schedules" => ("nightly".to_owned(), "nobodys", true),
+        "sources" => ("s3cret-source".to_owned(), "nobodys", true),
         "kinds" => ("echo".to_owned(), "nobodys", false),
         "tables" => ("users".to_owned(), "nobodys", false),
         _ => panic!("say here what stands behind {before:?}"),
@@ -88,6 +89,11 @@ impl World {
         let job = stack.tenant().send(Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
         let schedule = json!({"expression": "rate(1 day)", "account": tenant, "job": {"kind": "echo", "payload": "s3cret-job"}});
         assert_eq!(operator.send(Method::PUT, "/v1/schedules/nightly", Some(schedule)).await.status, 201);
+        let source = json!({"type": "prometheus", "url": "https://kong.example/metrics", "preset": "kong3", "account": tenant});
+        assert_eq!(operator.send(Method::PUT, "/v1/sources/s3cret-source", Some(source)).await.status, 201);
+        let data = json!({"service": "s3cret-service", "type": "egress", "bytes": 7});
+        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": "1", "data": data});
+        assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         let secrets = operator.get(&format!("/v1/accounts/{tenant}/webhook-secrets")).await;
         let secret = secrets.body["items"][0]["secret"].as_str().unwrap().to_owned();
         let service = stack.service();

@@ -9,6 +9,8 @@ mod connections;
 mod events;
 #[path = "suite/rows.rs"]
 mod rows;
+#[path = "suite/usage.rs"]
+mod usage;
 
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ pub use accounts::*;
 pub use connections::*;
 pub use events::*;
 pub use rows::*;
+pub use usage::*;
 
 /// Calls a macro with the name of every test.
 macro_rules! for_each {
@@ -69,6 +72,9 @@ macro_rules! for_each {
             a_row_is_deleted_only_as_it_was_named,
             many_and_large_rows_are_paged,
             hostile_values_are_only_values,
+            totals_are_known_for_every_minute,
+            reports_count_once,
+            a_deleted_source_keeps_its_heads,
         );
     };
 }

@@ -13,3 +13,4 @@ mod kinds;
 mod operator;
 mod profiles;
 mod server;
+mod usage;

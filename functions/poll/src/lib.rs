@@ -1,4 +1,4 @@
-//! Queries: jobs, events, kinds, rows, schedules and accounts as they stand. It may only read.
+//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand. It may only read.
 
 mod accounts;
 mod attempts;
@@ -11,7 +11,9 @@ mod kinds;
 mod rate;
 mod rows;
 mod schedules;
+mod sources;
 mod token;
+mod usage;
 mod wait;
 mod webhook_secrets;
 
@@ -21,7 +23,7 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, Rates, RowStore, ScheduleStore,
-        Table, prime,
+        SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -45,6 +47,8 @@ pub struct App {
     paces: PaceStore,
     rows: RowStore,
     schedules: ScheduleStore,
+    sources: SourceStore,
+    usage: UsageStore,
     clock: Clock,
     metrics: Metrics,
 }
@@ -64,7 +68,9 @@ impl App {
             rates,
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
-            schedules: ScheduleStore::new(table),
+            schedules: ScheduleStore::new(table.clone()),
+            sources: SourceStore::new(table.clone()),
+            usage: UsageStore::new(table),
             clock,
             metrics,
         }
@@ -90,6 +96,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(kinds::get))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::get))
+        .routes(routes!(sources::list))
+        .routes(routes!(sources::get))
+        .routes(routes!(usage::chart))
+        .routes(routes!(usage::bandwidth_used))
         .routes(routes!(token::get))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))

@@ -1,18 +1,24 @@
-//! What has to be looked at every minute: for now the agenda, whose jobs must not wait for a permit that was lost.
+//! What has to be looked at every minute: the sources of usage, and the agenda, whose jobs must not wait for a permit that was lost.
 //!
 //! Nothing here minds running twice, at once or again: a run that fails is an error of its invocation, so that Lambda repeats it, and
 //! the next minute's comes all the same.
 
 mod audit;
+mod collect;
+mod source;
+
+pub use collect::Collected;
 
 use serde::Deserialize;
 use shared::{
-    aws::{Clients, Error, JobQueue, JobStore, Table},
+    aws::{Clients, Error, JobQueue, JobStore, MetricStore, SourceStore, Table, UsageStore},
     clock::Clock,
     config::QuotaCheckConfig,
+    outbound::Outbound,
     telemetry::Metrics,
     time::Time,
 };
+use tokio::sync::Semaphore;
 
 /// What `EventBridge` sends at its minute.
 #[derive(Debug, Deserialize)]
@@ -27,6 +33,12 @@ pub struct Tick {
 pub struct Checker {
     jobs: JobStore,
     queue: JobQueue,
+    sources: SourceStore,
+    usage: UsageStore,
+    metric_store: MetricStore,
+    outbound: Outbound,
+    /// Bounds the writes of usage that are under way.
+    writes: Semaphore,
     clock: Clock,
     metrics: Metrics,
 }
@@ -35,9 +47,15 @@ impl Checker {
     /// Over these clients.
     #[must_use]
     pub fn new(clients: Clients, config: QuotaCheckConfig, clock: Clock, metrics: Metrics) -> Self {
+        let table = Table::new(clients.dynamodb, config.table);
         Self {
-            jobs: JobStore::new(Table::new(clients.dynamodb, config.table)),
+            jobs: JobStore::new(table.clone()),
             queue: JobQueue::new(clients.sqs, config.queue_url),
+            sources: SourceStore::new(table.clone()),
+            usage: UsageStore::new(table),
+            metric_store: MetricStore::new(clients.cloudwatch),
+            outbound: Outbound::new(config.allow_private_targets).compressed(),
+            writes: Semaphore::new(collect::WRITES),
             clock,
             metrics,
         }
@@ -48,11 +66,15 @@ impl Checker {
     /// # Errors
     /// When AWS can't be reached or refuses; it is in the log already.
     pub async fn check(&self, request: &str, due: Time) -> Result<(), Error> {
-        let checked = self.audit(request, due).await;
-        if let Err(error) = &checked {
+        let (collected, audited) =
+            tokio::join!(Box::pin(self.collect(request, due)), self.audit(request, due));
+        if let Err(error) = &collected {
+            tracing::error!(request.id = request, cause = %error, "usage could not be collected");
+        }
+        if let Err(error) = &audited {
             tracing::error!(request.id = request, cause = %error, "agenda could not be audited");
         }
-        checked
+        collected.map(drop).and(audited)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Commands: what changes jobs, kinds, schedules and accounts, and publishes events. It may write the table, send to the queue and make
+//! Commands: what changes jobs, kinds, schedules, sources and accounts, publishes events and reports usage. It may write the table, send to the queue and make
 //! schedules.
 
 mod accept;
@@ -13,7 +13,9 @@ mod job;
 mod key;
 mod kind;
 mod schedule;
+mod source;
 mod ticket;
+mod usage;
 mod user;
 mod webhook_secret;
 
@@ -23,7 +25,7 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, ConnectionStore, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore,
-        Rates, ScheduleStore, Scheduler, Table, prime,
+        Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -50,6 +52,8 @@ pub struct App {
     push_url: String,
     schedules: ScheduleStore,
     scheduler: Scheduler,
+    sources: SourceStore,
+    usage: UsageStore,
     queue: JobQueue,
     timing: Timing,
     clock: Clock,
@@ -72,7 +76,9 @@ impl App {
             idempotency: IdempotencyStore::new(table.clone()),
             connections: ConnectionStore::new(table.clone()),
             push_url: config.push.url,
-            schedules: ScheduleStore::new(table),
+            schedules: ScheduleStore::new(table.clone()),
+            sources: SourceStore::new(table.clone()),
+            usage: UsageStore::new(table),
             scheduler: Scheduler::new(clients.scheduler, config.scheduler),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             timing: config.timing,
@@ -99,6 +105,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(schedule::put, schedule::delete))
         .routes(routes!(event::publish, event::tracker::publish))
         .routes(routes!(ticket::create))
+        .routes(routes!(source::put, source::delete))
+        .routes(routes!(usage::report))
         .routes(routes!(user::delete))
         .routes(routes!(activities::submit))
         .routes(routes!(account::create))

@@ -20,6 +20,8 @@ const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 /// The clients of AWS's services, over one HTTP client.
 #[derive(Clone, Debug)]
 pub struct Clients {
+    /// `CloudWatch`.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `DynamoDB`.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// `EventBridge` Scheduler.
@@ -62,6 +64,7 @@ impl Clients {
     pub fn of(config: &SdkConfig) -> Self {
         let config = config.to_builder().timeout_config(timeouts()).build();
         Self {
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             scheduler: aws_sdk_scheduler::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),

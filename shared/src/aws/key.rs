@@ -1,7 +1,7 @@
 //! Every key of the table, built here and nowhere else, so that two things can't share one.
 //!
-//! Parts are joined by `#`. Ids and names never hold one; whatever else comes from outside is hashed before it becomes a part, or is a
-//! whole sort key by itself, as a row's key is.
+//! Parts are joined by `#`. Ids and names never hold one; whatever else comes from outside is hashed before it becomes a part, or escaped
+//! as a label of usage is, or is a whole sort key by itself, as a row's key is.
 
 use std::collections::HashMap;
 
@@ -14,6 +14,7 @@ use crate::{
     push::ConnectionId,
     records::Identifier,
     time::Time,
+    usage::{Day, Direction, Hour, Label, Origin, ReportId, Series},
 };
 
 /// A primary key.
@@ -33,6 +34,12 @@ const RATE_SHARDS: u8 = 4;
 pub(super) const KINDS: &str = "KINDS";
 /// All schedules.
 pub(super) const SCHEDULES: &str = "SCHEDULES";
+/// All sources of usage.
+pub(super) const SOURCES: &str = "SOURCES";
+/// How the collection of each source goes.
+pub(super) const SOURCE_STATES: &str = "SOURCE_STATES";
+/// Which series of usage there are, and where each is counted.
+pub(super) const SERIES: &str = "SERIES";
 /// The index that orders the jobs of `lifo` and `priority` kinds.
 pub(super) const AGENDA: &str = "agenda";
 /// All accounts, for listing them.
@@ -181,6 +188,69 @@ impl Key {
         Self::new(format!("APPLIED#{account}#{job}"), "-")
     }
 
+    /// What is counted of a series at one origin in its current hour, and in all.
+    pub fn head(series: &Series, origin: &Origin) -> Self {
+        Self::new(Self::heads(origin), parts(series))
+    }
+
+    /// The partition of all heads at one origin.
+    pub fn heads(origin: &Origin) -> String {
+        format!("{SERIES}#{origin}")
+    }
+
+    /// That a series is counted at an origin.
+    pub fn series_in_directory(series: &Series, origin: &Origin) -> Self {
+        Self::new(SERIES, format!("{}#{origin}", parts(series)))
+    }
+
+    /// Of which series an entry of the directory tells, and of which origin.
+    pub fn of_series(entry: &str) -> Option<(Series, Origin)> {
+        let (series, origin) = entry.rsplit_once('#')?;
+        Some((of_parts(series)?, origin.parse().ok()?))
+    }
+
+    /// Of which series a head is, by its sort key.
+    pub fn of_head(sk: &str) -> Option<Series> {
+        of_parts(sk)
+    }
+
+    /// How the sort keys of the directory's entries begin for all series of an account, of one direction if that is given, of one service if
+    /// that is given too, and so on.
+    pub fn series_prefix(
+        account: Option<AccountId>,
+        direction: Option<Direction>,
+        service: Option<&Label>,
+        route: Option<&Label>,
+    ) -> String {
+        let mut prefix = format!("{}#", owner(account));
+        let Some(direction) = direction else { return prefix };
+        prefix += &format!("{direction}#");
+        let Some(service) = service else { return prefix };
+        prefix += &format!("{}#", escaped(service));
+        let Some(route) = route else { return prefix };
+        prefix + &format!("{}#", escaped(route))
+    }
+
+    /// That a report was counted.
+    pub fn report(id: &ReportId) -> Self {
+        Self::new(format!("SAMPLE#{}#{}", id.account, id.digest), "-")
+    }
+
+    /// A closed hour of a series at an origin.
+    pub fn closed_hour(series: &Series, origin: &Origin, hour: Hour) -> Self {
+        Self::new(Self::closed(series), format!("H#{origin}#{hour}"))
+    }
+
+    /// What the closed hours of a day come to, of a series at an origin.
+    pub fn day(series: &Series, origin: &Origin, day: Day) -> Self {
+        Self::new(Self::closed(series), format!("D#{origin}#{day}"))
+    }
+
+    /// The partition of a series' closed hours and days.
+    pub fn closed(series: &Series) -> String {
+        format!("USAGE#{}", parts(series))
+    }
+
     /// As the SDK takes it.
     pub fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
@@ -196,6 +266,41 @@ pub fn account_of_event(partition: &str) -> Option<AccountId> {
     partition.strip_prefix("EVENTS#")?.parse().ok()
 }
 
+/// What a series is made of, in a row.
+fn parts(Series { account, direction, service, route }: &Series) -> String {
+    format!("{}#{direction}#{}#{}", owner(*account), escaped(service), escaped(route))
+}
+
+fn of_parts(text: &str) -> Option<Series> {
+    let mut parts = text.split('#');
+    let mut next = || parts.next();
+    let (account, direction, service, route) = (next()?, next()?, next()?, next()?);
+    let account = if account == NOBODY { None } else { Some(account.parse().ok()?) };
+    let series = Series {
+        account,
+        direction: direction.parse().ok()?,
+        service: plain(service)?,
+        route: plain(route)?,
+    };
+    parts.next().is_none().then_some(series)
+}
+
+/// In the place of an account, where there is none.
+const NOBODY: &str = "-";
+
+fn owner(account: Option<AccountId>) -> String {
+    account.map_or_else(|| NOBODY.to_owned(), |account| account.to_string())
+}
+
+/// A label as a part of a key, in which no `#` is left.
+fn escaped(label: &Label) -> String {
+    label.as_str().replace('%', "%25").replace('#', "%23")
+}
+
+fn plain(part: &str) -> Option<Label> {
+    part.replace("%23", "#").replace("%25", "%").parse().ok()
+}
+
 /// The last of an id's random bits.
 fn shard(job: JobId) -> u8 {
     job.uuid().as_bytes()[15] % SHARDS
@@ -205,11 +310,18 @@ fn shard(job: JobId) -> u8 {
 mod tests {
     use super::*;
     use crate::id::mint;
+    use proptest::prelude::*;
 
     #[test]
     fn no_two_things_share_a_key() {
         let now = Time::from_millis(1_763_654_400_000);
         let (account, job, key) = (mint(now, [1; 10]), mint(now, [2; 10]), mint(now, [3; 10]));
+        let series = Series {
+            account: Some(account),
+            direction: Direction::Egress,
+            service: "a#b".parse().unwrap(),
+            route: "c%23".parse().unwrap(),
+        };
         let keys = [
             Key::account(account),
             Key::account_in_directory(account),
@@ -230,6 +342,13 @@ mod tests {
             Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
             Key::subscription(account, &"L0SM9cOFvHcCIhw=".parse().unwrap()),
             Key::rate(29_394_240, Uuid::from_u128(7)),
+            Key::named(SOURCES, &"echo".parse().unwrap()),
+            Key::named(SOURCE_STATES, &"echo".parse().unwrap()),
+            Key::head(&series, &Origin::Pushed),
+            Key::series_in_directory(&series, &Origin::Source("kong".parse().unwrap())),
+            Key::closed_hour(&series, &Origin::Pushed, Hour::of(now)),
+            Key::day(&series, &Origin::Pushed, Day::of(now)),
+            Key::report(&ReportId { account, digest: "abc".to_owned() }),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         insta::assert_snapshot!(shown.join("\n"), @"
@@ -252,7 +371,41 @@ mod tests {
         CONNECTION#L0SM9cOFvHcCIhw= | -
         SUBSCRIBERS#acc_01kagzwy00e40r2081040g2081 | L0SM9cOFvHcCIhw=
         RATE#29394240#0 | 00000000000000000000000000000007
+        SOURCES | echo
+        SOURCE_STATES | echo
+        SERIES#-push | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523
+        SERIES | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523#kong
+        USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | H#-push#2025-11-20T16
+        USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | D#-push#2025-11-20
+        SAMPLE#acc_01kagzwy00e40r2081040g2081#abc | -
         ");
+    }
+
+    proptest! {
+        #[test]
+        fn a_series_is_read_as_it_was_written(
+            account: Option<[u8; 10]>, out: bool, service in "[#%23a/5 ]{0,12}|\\PC{0,30}", route in "[#%23a/5 ]{0,12}",
+        ) {
+            let account = account.map(|entropy| mint(Time::from_millis(7), entropy));
+            let direction = if out { Direction::Egress } else { Direction::Ingress };
+            let series = Series { account, direction, service: service.parse().unwrap(), route: route.parse().unwrap() };
+            for origin in [Origin::Pushed, Origin::Source("kong-2.eu".parse().unwrap())] {
+                let entry = Key::series_in_directory(&series, &origin).sk;
+                prop_assert_eq!(Key::of_series(&entry), Some((series.clone(), origin.clone())));
+                prop_assert_eq!(Key::of_head(&Key::head(&series, &origin).sk), Some(series.clone()));
+                let prefix = Key::series_prefix(account, Some(direction), Some(&series.service), Some(&series.route));
+                prop_assert!(entry.starts_with(&prefix) && entry[prefix.len()..] == origin.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_series_fits_into_a_key() {
+        let label: Label = "#".repeat(Label::MAX_BYTES).parse().unwrap();
+        let account = Some(mint(Time::from_millis(7), [7; 10]));
+        let series = Series { account, direction: Direction::Ingress, service: label.clone(), route: label };
+        let origin = Origin::Source("s".repeat(64).parse().unwrap());
+        assert!(Key::series_in_directory(&series, &origin).sk.len() <= 1024);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use utoipa::ToSchema;
 
 use crate::{
     account::{AccountChange, NewAccount, NewKey},
-    api::{BatchRequest, EventRequest, JobRequest},
+    api::{BatchRequest, EventRequest, JobRequest, UsageEvent},
     kind::KindSpec,
     schedule::ScheduleSpec,
     schema::{Schema, Violation, escape},
+    usage::SourceSpec,
 };
 
 /// A body with a contract: the schema that `OpenAPI` shows is the one that is checked, so that the two can't differ.
@@ -42,7 +43,18 @@ macro_rules! contracts {
     )* };
 }
 
-contracts!(AccountChange, BatchRequest, EventRequest, JobRequest, KindSpec, NewAccount, NewKey, ScheduleSpec);
+contracts!(
+    AccountChange,
+    BatchRequest,
+    EventRequest,
+    JobRequest,
+    KindSpec,
+    NewAccount,
+    NewKey,
+    ScheduleSpec,
+    SourceSpec,
+    UsageEvent
+);
 
 /// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
 #[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
@@ -96,6 +108,8 @@ mod tests {
         NewAccount::schema();
         NewKey::schema();
         ScheduleSpec::schema();
+        SourceSpec::schema();
+        UsageEvent::schema();
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::{
     answer::Answer,
     clock::SimClock,
+    cloudwatch::{self, CloudWatch},
     database::Database,
     faults::{Fault, Faults},
     kill_switch::KillSwitch,
@@ -30,6 +31,7 @@ pub(crate) struct Door {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) stream: Arc<Stream>,
+    pub(crate) cloudwatch: Arc<CloudWatch>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
 }
@@ -41,14 +43,16 @@ pub(crate) enum Service {
     Sqs,
     Scheduler,
     Sockets,
+    CloudWatch,
 }
 
 impl Door {
     pub(super) fn open(clock: SimClock, queues: Queues, scheduler: Scheduler) -> Self {
         let (queues, scheduler) = (Arc::new(queues), Arc::new(scheduler));
         let database = Database::open(clock);
-        let (sockets, stream, faults, ledger) = <(Arc<_>, Arc<_>, Arc<_>, Arc<_>)>::default();
-        Self { database, queues, scheduler, sockets, stream, faults, ledger }
+        let (cloudwatch, sockets, stream) = <(Arc<_>, Arc<_>, Arc<_>)>::default();
+        let (faults, ledger) = (Arc::default(), Arc::default());
+        Self { database, queues, scheduler, cloudwatch, sockets, stream, faults, ledger }
     }
 
     /// Makes one call, with whatever is to befall it.
@@ -88,6 +92,7 @@ impl Door {
             Service::Sqs => self.queues.call(operation, request).await,
             Service::Scheduler => self.scheduler.call(operation, &request),
             Service::Sockets => self.sockets.call(operation, &request),
+            Service::CloudWatch => self.cloudwatch.call(operation, &request),
         };
         self.ledger.lock().unwrap().record(operation, line);
         answer
@@ -114,7 +119,7 @@ impl Service {
                 query_error: Some("RequestThrottled"),
                 ..Answer::refused("com.amazonaws.sqs#RequestThrottled", "Request is throttled.")
             },
-            Self::Scheduler => {
+            Self::Scheduler | Self::CloudWatch => {
                 Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
             }
             Self::Sockets => {
@@ -126,13 +131,15 @@ impl Service {
 
 impl HttpConnector for Door {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // Scheduler's and the gateway's protocols name no target.
-        let (service, operation) = match request.headers().get("x-amz-target") {
-            Some(target) => {
+        // CloudWatch has a protocol of its own; of the others, Scheduler's and the gateway's name no target.
+        let target = request.headers().get("x-amz-target");
+        let (service, operation) = match (cloudwatch::operation_of(&request), target) {
+            (Some(operation), _) => (Service::CloudWatch, operation),
+            (None, Some(target)) => {
                 let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
                 (Service::of(prefix), operation.to_owned())
             }
-            None => match request.uri().split_once(Sockets::PATH) {
+            (None, None) => match request.uri().split_once(Sockets::PATH) {
                 Some(_) if request.method() == "POST" => (Service::Sockets, "PostToConnection".to_owned()),
                 Some(_) => (Service::Sockets, "DeleteConnection".to_owned()),
                 None => (Service::Scheduler, operation_of(&request).to_owned()),
@@ -147,9 +154,15 @@ impl HttpConnector for Door {
             let request = match service {
                 Service::Scheduler => request_of(&uri, &body),
                 Service::Sockets => Sockets::request_of(&uri, &body),
+                Service::CloudWatch => cloudwatch::request_of(&body),
                 Service::DynamoDb | Service::Sqs => serde_json::from_slice(&body).unwrap(),
             };
-            Ok(Door::call(&door, service, &operation, request).await?.into_http())
+            let answer = Door::call(&door, service, &operation, request).await?;
+            Ok(if service == Service::CloudWatch {
+                cloudwatch::into_http(answer)
+            } else {
+                answer.into_http()
+            })
         })
     }
 }

@@ -1,0 +1,138 @@
+use std::{fmt, str::FromStr, time::Duration};
+
+use crate::time::Time;
+
+/// The grain of usage.
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// An hour of UTC, `2026-11-20T16`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hour(
+    // Since the Unix epoch.
+    i64,
+);
+
+/// A day of UTC, `2026-11-20`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(i64);
+
+/// Which minute of its hour a time is in, from 0.
+#[must_use]
+pub fn minute_of(time: Time) -> usize {
+    usize::try_from(time.millis().rem_euclid(HOUR_MS) / 60_000).unwrap_or_default()
+}
+
+impl Hour {
+    /// The hour that a time is in.
+    #[must_use]
+    pub const fn of(time: Time) -> Self {
+        Self(time.millis().div_euclid(HOUR_MS))
+    }
+
+    /// When it begins.
+    #[must_use]
+    pub const fn start(self) -> Time {
+        Time::from_millis(self.0.saturating_mul(HOUR_MS))
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// The day that it is of.
+    #[must_use]
+    pub const fn day(self) -> Day {
+        Day(self.0.div_euclid(24))
+    }
+
+    /// Which hour of its day it is, from 0.
+    #[must_use]
+    pub fn of_day(self) -> usize {
+        usize::try_from(self.0.rem_euclid(24)).unwrap_or_default()
+    }
+}
+
+impl Day {
+    /// The day that a time is in.
+    #[must_use]
+    pub const fn of(time: Time) -> Self {
+        Hour::of(time).day()
+    }
+
+    /// When it begins.
+    #[must_use]
+    pub const fn start(self) -> Time {
+        self.first().start()
+    }
+
+    /// Its first hour.
+    #[must_use]
+    pub const fn first(self) -> Hour {
+        Hour(self.0.saturating_mul(24))
+    }
+}
+
+impl fmt::Display for Hour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.13}", self.start().to_string())
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.10}", self.start().to_string())
+    }
+}
+
+/// A text that is not an [`Hour`] or [`Day`].
+#[derive(Debug)]
+pub struct NotAnHour;
+
+impl FromStr for Hour {
+    type Err = NotAnHour;
+
+    fn from_str(text: &str) -> Result<Self, NotAnHour> {
+        let hour = Self::of(format!("{text}:00:00Z").parse().map_err(|_| NotAnHour)?);
+        if hour.to_string() == text { Ok(hour) } else { Err(NotAnHour) }
+    }
+}
+
+impl FromStr for Day {
+    type Err = NotAnHour;
+
+    fn from_str(text: &str) -> Result<Self, NotAnHour> {
+        Ok(format!("{text}T00").parse::<Hour>()?.day())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn survive_their_text(millis in 0i64..253_402_000_000_000) {
+            let time = Time::from_millis(millis);
+            let (hour, day) = (Hour::of(time), Day::of(time));
+            prop_assert_eq!(hour.to_string().parse::<Hour>().unwrap(), hour);
+            prop_assert_eq!(day.to_string().parse::<Day>().unwrap(), day);
+            prop_assert!(time.since(hour.start()) < MINUTE * 60 && hour.start() <= time);
+            prop_assert_eq!(time.since(hour.start()).as_secs() / 60, minute_of(time) as u64);
+            prop_assert_eq!((hour.start().since(day.start()).as_secs() / 3600) as usize, hour.of_day());
+        }
+    }
+
+    #[test]
+    fn read_well() {
+        let hour = Hour::of("2026-11-20T16:59:59.999Z".parse().unwrap());
+        assert_eq!((hour.to_string(), hour.day().to_string()), ("2026-11-20T16".into(), "2026-11-20".into()));
+        for bad in ["", "2026-11-20", "2026-11-20T16:00", "2026-11-20T24", "2026-11-20t16"] {
+            assert!(bad.parse::<Hour>().is_err(), "{bad}");
+        }
+    }
+}
