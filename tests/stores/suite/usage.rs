@@ -68,7 +68,7 @@ pub async fn reports_count_once(table: Table) {
     let (usage, mine, t) = (UsageStore::new(table), account(), now());
     let report = |n: u64| Report {
         id: ReportId::new(mine, "suite", &n.to_string()),
-        series: series(mine, if n % 2 == 0 { "even" } else { "odd" }),
+        series: series(mine, if n.is_multiple_of(2) { "even" } else { "odd" }),
         bytes: n,
         at: t - Duration::from_secs((n * 601) % 3600),
     };
