@@ -2,12 +2,14 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{Router, routing::get};
+use quota_check::Checker;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::{clock::Clock, config::QuotaCheckConfig, telemetry::Metrics, usage::Origin};
 use tokio::net::TcpListener;
 
 use crate::stack::{Stack, stack};
@@ -58,6 +60,47 @@ async fn a_gateways_page_is_collected_every_minute() {
     );
     assert_eq!(bytes(stack, "checkout").await % 500, 0);
     assert_eq!(stack.operate(Method::DELETE, &source, None).await.status, 204);
+}
+
+/// A run over a thousand series, of which each is new, and then each has grown.
+#[tokio::test]
+async fn a_thousand_series_take_seconds() {
+    let stack = stack();
+    static LOOKS: AtomicU64 = AtomicU64::new(0);
+    let page = async || {
+        let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
+        let line = |n: u64| {
+            format!("kong_bandwidth{{type=\"egress\",service=\"many\",route=\"{n}\"}} {}\n", looks * n)
+        };
+        (0..1000).map(line).collect::<String>()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await });
+    let name = format!("e2e-many-{:x}", rand::random::<u64>());
+    let config = QuotaCheckConfig {
+        table: stack.table.clone(),
+        queue_url: stack.queue_url.clone(),
+        allow_private_targets: true,
+    };
+    let checker = Checker::new(stack.aws(), config, Clock::system(), Metrics::new(|_| {}));
+    let spec = json!({"type": "prometheus", "url": url, "preset": "kong2"});
+    let path = format!("/v1/sources/{name}");
+    assert_eq!(stack.operate(Method::PUT, &path, Some(spec)).await.status, 201);
+    let origin = Origin::Source(name.parse().unwrap());
+    let mut took = Vec::new();
+    while took.len() < 2 {
+        let begin = Instant::now();
+        let collected = checker.collect("e2e", Clock::system().now()).await.unwrap();
+        // The stack's own run may be faster in a minute; then there is nothing left to collect.
+        if collected.heads.get(&origin).is_some_and(|heads| heads.len() == 1000) {
+            took.push(begin.elapsed());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(stack.operate(Method::DELETE, &path, None).await.status, 204);
+    println!("a thousand series took {took:?}");
+    assert!(took.iter().all(|took| *took < Duration::from_secs(10)), "{took:?}");
 }
 
 #[tokio::test]

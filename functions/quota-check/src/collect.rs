@@ -98,12 +98,12 @@ impl Checker {
         let tick =
             Tick { origin: origin.clone(), asked_at, at: self.clock.now(), due, lineage: lineage.clone() };
         let (heads, state) = match (page, heads) {
-            (Ok(Counters { each, warning }), Ok(heads)) => {
+            (Ok(Counters { each, warning, in_part }), Ok(heads)) => {
                 let watched = state.watched(&lineage, due);
                 let series = each.len();
                 let (heads, failed) = self.count_all(&tick, heads, each, watched).await;
                 let state = match failed {
-                    0 => state.succeeded(&lineage, due, series, warning),
+                    0 => state.succeeded(&lineage, due, series, warning).in_part(in_part),
                     _ => {
                         let why = format!("{failed} of {series} series could not be stored");
                         state.stumbled(&lineage, due, &why)

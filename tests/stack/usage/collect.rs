@@ -177,3 +177,19 @@ async fn suffering(operation: &'static str, fault: Fault, last: u64) -> [u64; 3]
     };
     [sum("a").await, sum("b").await, sum("late").await]
 }
+
+/// A counter that couldn't be read for a while is no new one.
+#[tokio::test]
+async fn what_was_not_a_number_is_not_new() {
+    let stack = Stack::new().await;
+    let gateway = Gateway::start().await;
+    put_source(&stack, "kong", kong2(gateway.url())).await;
+    for value in ["NaN", "NaN", "5000", "5003", "-1", "5010"] {
+        gateway.show(format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {value}\n"));
+        next_minute(&stack).await;
+        stack.check().await.unwrap();
+    }
+    let query = "from=2026-11-20T16:00:00Z&to=2026-11-20T16:06:00Z";
+    let found: Vec<_> = points(&stack.operator(), query).await.into_iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!(found, [None, None, None, Some(3), None, Some(7)]);
+}

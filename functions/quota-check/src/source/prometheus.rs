@@ -29,6 +29,8 @@ pub struct Counters {
     pub each: BTreeMap<Series, u64>,
     /// The first thing that couldn't, and how many there were.
     pub warning: Option<String>,
+    /// Whether there were samples of which nobody knows where they stand.
+    pub in_part: bool,
 }
 
 /// Why a source can't be collected, as its operator is told.
@@ -111,17 +113,29 @@ struct Tally<'a> {
     seen: HashSet<u64>,
     unusable: usize,
     first: Option<String>,
+    in_part: bool,
 }
 
 impl<'a> Tally<'a> {
     fn new(selection: &'a Selection, account: Option<AccountId>) -> Self {
-        Self { selection, account, sums: BTreeMap::new(), seen: HashSet::new(), unusable: 0, first: None }
+        Self {
+            selection,
+            account,
+            sums: BTreeMap::new(),
+            seen: HashSet::new(),
+            unusable: 0,
+            first: None,
+            in_part: false,
+        }
     }
 
     fn add(&mut self, sample: Result<Sample, Unreadable>) {
         let added = match sample {
             Ok(sample) => self.add_sample(sample),
-            Err(why) => Err(format!("a line {why}")),
+            Err(why) => {
+                self.in_part = true;
+                Err(format!("a line {why}"))
+            }
         };
         if let Err(why) = added {
             self.unusable += 1;
@@ -133,6 +147,7 @@ impl<'a> Tally<'a> {
         let series =
             self.selection.series(&sample, self.account).map_err(|why| format!("of a sample, {why}"))?;
         if Counter::amount(sample.value).is_none() {
+            self.in_part = true;
             return Err(format!("a sample is {}, which is no amount of bytes", sample.value));
         }
         sample.labels.sort();
@@ -155,7 +170,7 @@ impl<'a> Tally<'a> {
             (None, _) => None,
         };
         let each = self.sums.into_iter().filter_map(|(series, sum)| Some((series, Counter::amount(sum)?)));
-        Counters { each: each.collect(), warning }
+        Counters { each: each.collect(), warning, in_part: self.in_part }
     }
 }
 

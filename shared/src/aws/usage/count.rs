@@ -10,15 +10,13 @@ use crate::{
     aws::{
         Error,
         key::Key,
-        table::{Condition, Conditional, Item, number, seconds},
+        table::{Condition, Conditional, number, seconds},
     },
     usage::{Advance, ClosedHour, Head, Hour},
 };
 
 /// How long a closed hour is kept: longer than the longest look-back, and than any period of a quota.
 const HOURS_KEPT: Duration = Duration::from_secs(35 * 86400);
-/// How long a day is kept.
-const DAYS_KEPT: Duration = Duration::from_secs(400 * 86400);
 
 /// What became of a count.
 #[derive(Debug)]
@@ -65,8 +63,9 @@ impl UsageStore {
         };
         let mut transaction = Transaction::new(&self.table.name);
         transaction.put(key, head::write(head), Some(condition))?;
-        if before.is_none() {
-            transaction.put(&Key::series_in_directory(&head.series, &head.origin), Item::new(), None)?;
+        if before.is_none_or(|before| before.hour.day() != head.hour.day()) {
+            let entry = Key::series_in_directory(&head.series, &head.origin);
+            transaction.put(&entry, head::write_entry(head), None)?;
         }
         for closed in closed {
             self.close(&mut transaction, head, closed)?;
@@ -93,7 +92,7 @@ impl UsageStore {
         let sum = format!("SET {} = :sum, expires_at = :gone", head::hour_of_day(hour));
         let change = Expression::new(sum)
             .with(":sum", number(closed.minutes.sum().unwrap_or_default()))
-            .with(":gone", day_gone(hour));
+            .with(":gone", head::day_gone(hour));
         transaction.update(&Key::day(series, origin, hour.day()), change, None)
     }
 }
@@ -103,9 +102,4 @@ const UNCHANGED: &str = "version = :read";
 /// When an hour is forgotten.
 pub(super) fn hour_gone(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
     seconds(hour.start() + HOURS_KEPT)
-}
-
-/// When an hour's day is forgotten.
-pub(super) fn day_gone(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
-    seconds(hour.day().start() + DAYS_KEPT)
 }

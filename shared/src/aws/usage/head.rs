@@ -1,12 +1,14 @@
 //! Heads, closed hours and days as items. `DynamoDB` keeps `hour`, `total`, `last` and `at` for itself, so attributes are called otherwise.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::{
     aws::{
         Error,
         key::Key,
-        table::{Item, millis, number, text},
+        table::{Item, millis, number, seconds, text},
     },
     time::Time,
     usage::{ClosedHour, Counter, Day, Head, Hour, Minutes, Origin},
@@ -14,9 +16,23 @@ use crate::{
 
 const NOUN: &str = "usage";
 
+/// For how long days are kept, and what leads to them: heads that nobody writes any more, and their entries in the directory.
+pub(super) const DAYS_KEPT: Duration = Duration::from_secs(400 * 86400);
+
+/// When an hour's day is forgotten.
+pub(super) fn day_gone(hour: Hour) -> AttributeValue {
+    seconds(hour.day().start() + DAYS_KEPT)
+}
+
+/// An entry in the directory as an item, without its key, which says it all.
+pub(super) fn write_entry(head: &Head) -> Item {
+    Item::from([("expires_at".to_owned(), day_gone(head.hour))])
+}
+
 /// A head as an item, without its key.
 pub(super) fn write(head: &Head) -> Item {
     let mut item = write_minutes(&head.minutes);
+    item.insert("expires_at".to_owned(), day_gone(head.hour));
     let mut set = |name: &str, value| item.insert(name.to_owned(), value);
     set("counted", number(head.total));
     set("in_hour", text(head.hour.to_string()));

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     UsageStore,
-    count::{day_gone, hour_gone},
+    count::hour_gone,
     head,
     transaction::{Expression, Refused, Transaction},
 };
@@ -123,13 +123,14 @@ impl UsageStore {
     ) -> Result<(), Error> {
         let Some(oldest) = reports.first() else { return Ok(()) };
         let counted = |reports: &[&Report]| reports.iter().map(|r| (r.at, r.bytes)).collect::<Vec<_>>();
-        let key = Key::head(series, &Origin::Pushed);
+        let (key, entry) =
+            (Key::head(series, &Origin::Pushed), Key::series_in_directory(series, &Origin::Pushed));
         let Some(head) = head else {
             let first = Head::new(series.clone(), Origin::Pushed, Hour::of(oldest.at));
             let advance = first.advance(&counted(reports), None);
             let new = Expression::new("attribute_not_exists(pk)");
             transaction.put(&key, head::write(&advance.head), Some(new))?;
-            transaction.put(&Key::series_in_directory(series, &Origin::Pushed), Item::new(), None)?;
+            transaction.put(&entry, head::write_entry(&advance.head), None)?;
             return self.add_closed(transaction, &advance, &[], first.total);
         };
         let (late, timely) =
@@ -142,6 +143,9 @@ impl UsageStore {
         } else {
             let unchanged = Expression::new("version = :read").with(":read", number(head.version));
             transaction.put(&key, head::write(&advance.head), Some(unchanged))?;
+            if head.hour.day() != advance.head.hour.day() {
+                transaction.put(&entry, head::write_entry(&advance.head), None)?;
+            }
         }
         self.add_closed(transaction, &advance, late, head.before())
     }
@@ -181,7 +185,8 @@ impl UsageStore {
             days.entry(hour.day()).or_default().push((hour, sum));
         }
         for (day, hours) in days {
-            let mut change = Expression::new("SET expires_at = :gone").with(":gone", day_gone(day.first()));
+            let mut change =
+                Expression::new("SET expires_at = :gone").with(":gone", head::day_gone(day.first()));
             // An hour that is over now has nothing yet, so that adding is as good as setting.
             change.add(hours.into_iter().map(|(hour, bytes)| (head::hour_of_day(hour), bytes)));
             transaction.update(&Key::day(series, origin, day), change, None)?;

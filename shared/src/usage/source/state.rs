@@ -21,6 +21,9 @@ pub struct SourceState {
     pub failures: u32,
     /// What of the last page couldn't be used, in words.
     pub last_warning: Option<String>,
+    /// Whether that may have been series which will be there next time, as old as they are.
+    #[serde(default)]
+    pub in_part: bool,
 }
 
 /// The longest that a source which is down isn't asked.
@@ -30,7 +33,8 @@ impl SourceState {
     /// Whether a series that is there for the first time at `due` began after a collection that had everything else.
     #[must_use]
     pub fn watched(&self, lineage: &str, due: Time) -> bool {
-        self.lineage == lineage && self.last_success_at.is_some_and(|at| at < due && due.since(at) <= WATCHED)
+        let is_whole = self.lineage == lineage && !self.in_part;
+        is_whole && self.last_success_at.is_some_and(|at| at < due && due.since(at) <= WATCHED)
     }
 
     /// Whether it is asked in the minute `due`. One that fails again and again is asked less and less often, but every ten minutes.
@@ -59,7 +63,14 @@ impl SourceState {
             last_error_at: self.last_error_at,
             failures: 0,
             last_warning: warning,
+            in_part: false,
         }
+    }
+
+    /// The same, of a page that had series whose counters could not be read.
+    #[must_use]
+    pub fn in_part(self, in_part: bool) -> Self {
+        Self { in_part, ..self }
     }
 
     /// After one that failed. What was collected of another definition is forgotten.
@@ -74,6 +85,7 @@ impl SourceState {
             last_error_at: Some(due),
             failures: if is_same { self.failures.saturating_add(1) } else { 1 },
             last_warning: self.last_warning,
+            in_part: self.in_part,
         }
     }
 
@@ -120,6 +132,7 @@ mod tests {
                 && !state.watched("a", minute(10))
         );
         assert!(state.clone().failed("a", minute(11), String::new()).watched("a", minute(12)));
+        assert!(!state.clone().in_part(true).watched("a", minute(11)));
         assert!(!state.failed("b", minute(11), String::new()).watched("b", minute(12)));
     }
 }
