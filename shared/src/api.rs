@@ -10,6 +10,7 @@ mod job;
 mod key;
 mod kind;
 mod problem;
+mod quota;
 mod responses;
 mod row;
 mod schedule;
@@ -25,7 +26,10 @@ pub use job::{Attempts, JobBody, JobRequest, Links, Start};
 pub use key::{IssuedKeyBody, KeyBody};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
-pub use responses::{AnyProblem, BodyProblem, RepeatProblem, TextProblem};
+pub use quota::{AlertBody, MailBody, QuotaBody, StandingBody};
+pub use responses::{
+    AnyProblem, BodyProblem, RepeatProblem, SpendingProblem, SpendingTextProblem, TextProblem,
+};
 pub use row::RowBody;
 pub use schedule::ScheduleBody;
 pub use webhook_secret::{WebhookSecretBody, WebhookSecretsBody};

@@ -14,8 +14,10 @@ mod jobs;
 mod key;
 mod kinds;
 mod named;
+mod owned;
 mod paces;
 mod queue;
+mod quotas;
 mod rates;
 mod rows;
 mod scheduler;
@@ -34,6 +36,7 @@ pub use jobs::{Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing
 pub use kinds::{CachedKind, KindStore, Unfit};
 pub use paces::PaceStore;
 pub use queue::{JobQueue, Outgoing, Visibility};
+pub use quotas::{Known, QuotaStore, Revision};
 pub use rates::{Rate, Rates};
 pub use rows::{Applied, RowPage, RowStore};
 pub use scheduler::{NotAccepted, Recurring, Scheduler};

@@ -6,8 +6,9 @@ use std::{
 };
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const DOMAIN: [&str; 12] = [
-    "account", "event", "id", "job", "json", "kind", "name", "records", "schedule", "schema", "time", "usage",
+const DOMAIN: [&str; 14] = [
+    "account", "event", "id", "job", "json", "kind", "name", "quota", "records", "schedule", "schema",
+    "time", "usage", "zone",
 ];
 const OUTER: [&str; 6] = ["api", "aws", "clock", "config", "gate", "telemetry"];
 

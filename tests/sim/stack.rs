@@ -87,7 +87,8 @@ impl Stack {
         let accounts = AccountStore::new(Table::new(aws.dynamodb(), TABLE));
         let now = Time::from_millis(aws.clock().now_ms());
         let operator = make_key(&accounts, "operator", &[Scope::Admin], now).await;
-        let scopes = [Scope::JobsRead, Scope::JobsWrite, Scope::EventsRead, Scope::EventsWrite];
+        let scopes =
+            [Scope::JobsRead, Scope::JobsWrite, Scope::EventsRead, Scope::EventsWrite, Scope::UsageRead];
         let tenant = make_key(&accounts, "tenant", &scopes, now).await;
         let stack = Self { aws, timing, operator, tenant, lines: Arc::default(), options };
         stack.define("echo", json!({"schema": {}, "target": {"type": "echo"}})).await;

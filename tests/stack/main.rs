@@ -19,6 +19,7 @@ mod ladder;
 mod logs;
 mod order;
 mod outage;
+mod quotas;
 mod records;
 mod schedules;
 mod target;

@@ -8,6 +8,7 @@ mod job;
 mod jobs;
 mod keys;
 mod kinds;
+mod quotas;
 mod rate;
 mod rows;
 mod schedules;
@@ -20,8 +21,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, Rates, RowStore, ScheduleStore,
-        Table, prime,
+        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, QuotaStore, Rates, RowStore,
+        ScheduleStore, Table, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -44,6 +45,7 @@ pub struct App {
     rates: Rates,
     paces: PaceStore,
     rows: RowStore,
+    quotas: QuotaStore,
     schedules: ScheduleStore,
     clock: Clock,
     metrics: Metrics,
@@ -64,6 +66,7 @@ impl App {
             rates,
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
+            quotas: QuotaStore::new(table.clone()),
             schedules: ScheduleStore::new(table),
             clock,
             metrics,
@@ -90,6 +93,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(kinds::get))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::get))
+        .routes(routes!(quotas::list))
+        .routes(routes!(quotas::get))
         .routes(routes!(token::get))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))

@@ -12,6 +12,7 @@ mod idempotency;
 mod job;
 mod key;
 mod kind;
+mod quota;
 mod schedule;
 mod user;
 mod webhook_secret;
@@ -21,8 +22,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore, Rates,
-        ScheduleStore, Scheduler, Table, prime,
+        AccountStore, Clients, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore, QuotaStore,
+        Rates, ScheduleStore, Scheduler, Table, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -45,6 +46,7 @@ pub struct App {
     events: EventStore,
     rates: Rates,
     idempotency: IdempotencyStore,
+    quotas: QuotaStore,
     schedules: ScheduleStore,
     scheduler: Scheduler,
     queue: JobQueue,
@@ -67,6 +69,7 @@ impl App {
             events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
             rates,
             idempotency: IdempotencyStore::new(table.clone()),
+            quotas: QuotaStore::new(table.clone()),
             schedules: ScheduleStore::new(table),
             scheduler: Scheduler::new(clients.scheduler, config.scheduler),
             queue: JobQueue::new(clients.sqs, config.queue_url),
@@ -92,6 +95,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(control::retry))
         .routes(routes!(kind::put, kind::delete))
         .routes(routes!(schedule::put, schedule::delete))
+        .routes(routes!(quota::put, quota::delete))
         .routes(routes!(event::publish))
         .routes(routes!(user::delete))
         .routes(routes!(activities::submit))

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{Scope, TooManySecrets},
     job::Status,
+    quota::Exhausted,
     schema::Violation,
 };
 
@@ -60,6 +61,8 @@ pub enum Problem {
     TooManySecrets(TooManySecrets),
     /// The operator would close the very key that he uses.
     OwnAccess,
+    /// A quota of the account is used up, and enforced.
+    QuotaExceeded(Exhausted),
     /// Something that Tollgate needs doesn't answer.
     Unavailable,
     /// A fault of Tollgate's own.
@@ -105,6 +108,7 @@ impl Problem {
             Self::KindInUse => ("kind-in-use", 409, "Jobs of this kind still wait"),
             Self::TooManySecrets(_) => ("too-many-secrets", 409, "There are too many webhook secrets"),
             Self::OwnAccess => ("own-access", 409, "The operator would lock himself out"),
+            Self::QuotaExceeded(_) => ("quota-exceeded", 429, "The quota is used up"),
             Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
             Self::Internal => ("internal", 500, "Internal error"),
         }
@@ -141,6 +145,9 @@ impl Problem {
             }
             Self::OwnAccess => "This would close the very key that asks for it; use a key of another account, or another key.".to_owned(),
             Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
+            Self::QuotaExceeded(Exhausted { quota, limit_bytes, until, .. }) => {
+                format!("The quota {quota} of {limit_bytes} bytes is used up; the next period begins at {until}.")
+            }
             Self::Unavailable => "Nothing was promised; repeat the request, with the same Idempotency-Key if it had one.".to_owned(),
             Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
         }
@@ -184,6 +191,10 @@ impl Problem {
                 vec![("www-authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))]
             }
             Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
+            Self::QuotaExceeded(exhausted) => {
+                let retry = ("retry-after", exhausted.retry_after().to_string());
+                [retry].into_iter().chain(exhausted.fields()).collect()
+            }
             Self::IdempotencyInProgress | Self::Unavailable => vec![("retry-after", "1".to_owned())],
             _ => Vec::new(),
         }
@@ -241,6 +252,13 @@ mod tests {
             Problem::KindInUse,
             Problem::TooManySecrets(TooManySecrets { until: Time::from_seconds(1_763_654_400) }),
             Problem::OwnAccess,
+            Problem::QuotaExceeded(Exhausted {
+                quota: "daily".parse().unwrap(),
+                limit_bytes: 1_000_000_000,
+                window: 86_400,
+                until: Time::from_seconds(1_763_683_200),
+                reset: 28_800,
+            }),
             Problem::Unavailable,
             Problem::Internal,
         ]

@@ -9,6 +9,7 @@ use crate::{
     account::{AccountChange, NewAccount, NewKey},
     api::{BatchRequest, EventRequest, JobRequest},
     kind::KindSpec,
+    quota::QuotaSpec,
     schedule::ScheduleSpec,
     schema::{Schema, Violation, escape},
 };
@@ -42,7 +43,17 @@ macro_rules! contracts {
     )* };
 }
 
-contracts!(AccountChange, BatchRequest, EventRequest, JobRequest, KindSpec, NewAccount, NewKey, ScheduleSpec);
+contracts!(
+    AccountChange,
+    BatchRequest,
+    EventRequest,
+    JobRequest,
+    KindSpec,
+    NewAccount,
+    NewKey,
+    QuotaSpec,
+    ScheduleSpec
+);
 
 /// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
 #[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
