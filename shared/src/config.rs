@@ -170,6 +170,8 @@ pub struct QuotaCheckConfig {
     pub table: String,
     /// `QUEUE_URL`: where jobs wait.
     pub queue_url: String,
+    /// `SENDER_ADDRESS`: whom mails come from; none are sent without.
+    pub sender: Option<String>,
 }
 
 impl QuotaCheckConfig {
@@ -178,7 +180,11 @@ impl QuotaCheckConfig {
     /// # Errors
     /// When a variable is missing.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
-        Ok(Self { table: required(vars, "TABLE_NAME")?, queue_url: required(vars, "QUEUE_URL")? })
+        Ok(Self {
+            table: required(vars, "TABLE_NAME")?,
+            queue_url: required(vars, "QUEUE_URL")?,
+            sender: vars("SENDER_ADDRESS"),
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 //!   store, handler ── SDK ──▶ Door ──▶ faults, kill switch ──┬─▶ Database (dynoxide)
 //!   EventSource ──────────────▲                              ├─▶ Queues (jobs, dead letters)
 //!                                                            │     ▲
+//!                                                            ├─▶ Ses (an outbox), CloudWatch (gauges)
 //!                                                            └─▶ Scheduler
 //!                                                                  └─▶ all write the Ledger
 //! ```
@@ -31,6 +32,7 @@ mod answer;
 mod aws;
 mod client;
 mod clock;
+mod cloudwatch;
 mod database;
 mod event_source;
 mod faults;
@@ -39,6 +41,7 @@ mod ledger;
 mod queue;
 mod scheduler;
 mod seed;
+mod ses;
 mod stack;
 
 pub use aws::{Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE};

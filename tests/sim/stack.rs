@@ -34,6 +34,8 @@ pub struct Options {
     pub max_running: Option<u32>,
     /// Whose tokens are taken beside keys.
     pub tokens: Option<TokenConfig>,
+    /// Whom mails come from, if any are to be sent.
+    pub sender: Option<String>,
 }
 
 impl Default for Options {
@@ -44,6 +46,7 @@ impl Default for Options {
             max_receives: 1000,
             max_running: None,
             tokens: None,
+            sender: Some("tollgate@example.com".to_owned()),
         }
     }
 }
@@ -200,7 +203,11 @@ impl Stack {
 
     /// What the schedule runs every minute, in a fresh process.
     pub fn checker(&self) -> Checker {
-        let config = QuotaCheckConfig { table: TABLE.into(), queue_url: self.aws.queue_url(JOBS) };
+        let config = QuotaCheckConfig {
+            table: TABLE.into(),
+            queue_url: self.aws.queue_url(JOBS),
+            sender: self.options.sender.clone(),
+        };
         Checker::new(self.clients(), config, self.clock(), self.metrics())
     }
 

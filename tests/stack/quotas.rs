@@ -1,5 +1,11 @@
 //! Quotas: defined, read and deleted.
 
+mod cost;
+mod enforced;
+mod kills;
+mod mails;
+mod used;
+
 use std::time::Duration;
 
 use http::Method;

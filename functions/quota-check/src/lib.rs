@@ -1,13 +1,22 @@
-//! What has to be looked at every minute: for now the agenda, whose jobs must not wait for a permit that was lost.
+//! What has to be looked at every minute: the agenda, whose jobs must not wait for a permit that was lost, and the quotas.
 //!
 //! Nothing here minds running twice, at once or again: a run that fails is an error of its invocation, so that Lambda repeats it, and
 //! the next minute's comes all the same.
 
 mod audit;
+mod evaluate;
+mod gauges;
+mod mail;
+mod settle;
+mod totals;
 
 use serde::Deserialize;
+pub use settle::LEASE;
 use shared::{
-    aws::{Clients, Error, JobQueue, JobStore, Table},
+    aws::{
+        AccountStore, Clients, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, QuotaStore, Rates,
+        Table, UsageStore,
+    },
     clock::Clock,
     config::QuotaCheckConfig,
     telemetry::Metrics,
@@ -27,6 +36,12 @@ pub struct Tick {
 pub struct Checker {
     jobs: JobStore,
     queue: JobQueue,
+    usage: UsageStore,
+    quotas: QuotaStore,
+    accounts: AccountStore,
+    events: EventStore,
+    mailer: Mailer,
+    gauges: Gauges,
     clock: Clock,
     metrics: Metrics,
 }
@@ -35,8 +50,16 @@ impl Checker {
     /// Over these clients.
     #[must_use]
     pub fn new(clients: Clients, config: QuotaCheckConfig, clock: Clock, metrics: Metrics) -> Self {
+        let table = Table::new(clients.dynamodb, config.table);
+        let rates = Rates::new(table.clone(), clock.clone());
         Self {
-            jobs: JobStore::new(Table::new(clients.dynamodb, config.table)),
+            jobs: JobStore::new(table.clone()),
+            usage: UsageStore::new(table.clone()),
+            quotas: QuotaStore::new(table.clone()),
+            accounts: AccountStore::new(table.clone()),
+            events: EventStore::new(table, rates, clock.clone()),
+            mailer: Mailer::new(clients.ses, config.sender),
+            gauges: Gauges::new(clients.cloudwatch),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             clock,
             metrics,
@@ -48,11 +71,24 @@ impl Checker {
     /// # Errors
     /// When AWS can't be reached or refuses; it is in the log already.
     pub async fn check(&self, request: &str, due: Time) -> Result<(), Error> {
-        let checked = self.audit(request, due).await;
-        if let Err(error) = &checked {
+        let (audited, evaluated) = tokio::join!(self.audit(request, due), self.watch_quotas(request));
+        if let Err(error) = &audited {
             tracing::error!(request.id = request, cause = %error, "agenda could not be audited");
         }
-        checked
+        audited.and(evaluated)
+    }
+
+    /// Looks at what was used of the quotas, and shows it.
+    async fn watch_quotas(&self, request: &str) -> Result<(), Error> {
+        let evaluated = async { self.evaluate(&self.usage.heads().await?).await };
+        let evaluated = evaluated.await.inspect_err(|error| {
+            tracing::error!(request.id = request, cause = %error, "quotas could not be looked at");
+        })?;
+        self.show(request, &evaluated).await;
+        match evaluated.failed {
+            0 => Ok(()),
+            n => Err(Error::Unavailable(format!("{n} quotas could not be seen to"))),
+        }
     }
 }
 

@@ -19,10 +19,14 @@ const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 /// The clients of AWS's services, over one HTTP client.
 #[derive(Clone, Debug)]
 pub struct Clients {
+    /// `CloudWatch`.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `DynamoDB`.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// `EventBridge` Scheduler.
     pub scheduler: aws_sdk_scheduler::Client,
+    /// SES.
+    pub ses: aws_sdk_sesv2::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
 }
@@ -59,9 +63,14 @@ impl Clients {
     #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
         let config = config.to_builder().timeout_config(timeouts()).build();
+        // A run's gauges are some kilobytes: there is nothing to win.
+        let cloudwatch =
+            aws_sdk_cloudwatch::config::Builder::from(&config).disable_request_compression(true).build();
         Self {
+            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             scheduler: aws_sdk_scheduler::Client::new(&config),
+            ses: aws_sdk_sesv2::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
         }
     }

@@ -3,12 +3,14 @@
 use crate::{
     answer::Answer,
     clock::SimClock,
+    cloudwatch::{self, CloudWatch},
     database::Database,
     faults::{Fault, Faults},
     kill_switch::KillSwitch,
     ledger::Ledger,
     queue::Queues,
-    scheduler::{Scheduler, operation_of, request_of},
+    scheduler::{self, Scheduler},
+    ses::{self, Ses},
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -26,6 +28,8 @@ pub(crate) struct Door {
     pub(crate) database: Database,
     pub(crate) queues: Arc<Queues>,
     pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) ses: Arc<Ses>,
+    pub(crate) cloudwatch: Arc<CloudWatch>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
 }
@@ -36,13 +40,16 @@ pub(crate) enum Service {
     DynamoDb,
     Sqs,
     Scheduler,
+    Ses,
+    CloudWatch,
 }
 
 impl Door {
     pub(super) fn open(clock: SimClock, queues: Queues, scheduler: Scheduler) -> Self {
         let (queues, scheduler) = (Arc::new(queues), Arc::new(scheduler));
         let (faults, ledger) = (Arc::default(), Arc::default());
-        Self { database: Database::open(clock), queues, scheduler, faults, ledger }
+        let (ses, cloudwatch) = (Arc::default(), Arc::default());
+        Self { database: Database::open(clock), queues, scheduler, ses, cloudwatch, faults, ledger }
     }
 
     /// Makes one call, with whatever is to befall it.
@@ -74,6 +81,8 @@ impl Door {
             Service::DynamoDb => self.database.call(operation, request),
             Service::Sqs => self.queues.call(operation, request).await,
             Service::Scheduler => self.scheduler.call(operation, &request),
+            Service::Ses => self.ses.call(operation, &request),
+            Service::CloudWatch => self.cloudwatch.call(operation, &request),
         };
         self.ledger.lock().unwrap().record(operation, line);
         answer
@@ -81,12 +90,34 @@ impl Door {
 }
 
 impl Service {
-    /// From the prefix of the target that a request names.
-    fn of(prefix: &str) -> Self {
-        match prefix {
-            "DynamoDB_20120810" => Self::DynamoDb,
-            "AmazonSQS" => Self::Sqs,
-            other => panic!("the sim has no service {other}"),
+    /// A request's service and operation: from the target that it names, or else from its address.
+    fn of(request: &HttpRequest) -> (Self, String) {
+        if let Some(target) = request.headers().get("x-amz-target") {
+            let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
+            let service = match prefix {
+                "DynamoDB_20120810" => Self::DynamoDb,
+                "AmazonSQS" => Self::Sqs,
+                other => panic!("the sim has no service {other}"),
+            };
+            return (service, operation.to_owned());
+        }
+        let uri: http::Uri = request.uri().parse().unwrap();
+        match uri.path() {
+            path if path.starts_with(ses::PREFIX) => (Self::Ses, ses::operation_of(path).to_owned()),
+            path if path.starts_with(cloudwatch::PREFIX) => {
+                (Self::CloudWatch, cloudwatch::operation_of(path).to_owned())
+            }
+            _ => (Self::Scheduler, scheduler::operation_of(request).to_owned()),
+        }
+    }
+
+    /// A request's content.
+    fn read(self, uri: &str, body: &[u8]) -> Value {
+        match self {
+            Self::Scheduler => scheduler::request_of(uri, body),
+            Self::Ses => ses::request_of(uri, body),
+            Self::CloudWatch => cloudwatch::request_of(body),
+            Self::DynamoDb | Self::Sqs => serde_json::from_slice(body).unwrap(),
         }
     }
 
@@ -103,31 +134,31 @@ impl Service {
             Self::Scheduler => {
                 Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
             }
+            Self::Ses => {
+                let message = "Maximum sending rate exceeded.";
+                Answer { status: 429, ..Answer::refused("TooManyRequestsException", message) }
+            }
+            Self::CloudWatch => Answer::refused("Throttling", "Rate exceeded"),
         }
     }
 }
 
 impl HttpConnector for Door {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // Scheduler's is the only protocol here that names no target.
-        let (service, operation) = match request.headers().get("x-amz-target") {
-            Some(target) => {
-                let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
-                (Service::of(prefix), operation.to_owned())
-            }
-            None => (Service::Scheduler, operation_of(&request).to_owned()),
-        };
+        let (service, operation) = Service::of(&request);
         let uri = request.uri().to_owned();
         let door = self.clone();
         HttpConnectorFuture::new(async move {
             // Read to its end, as a socket would: the SDK watches, and gives up on one that stalls.
             let body = ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
             let body = body.into_bytes();
-            let request = match service {
-                Service::Scheduler => request_of(&uri, &body),
-                Service::DynamoDb | Service::Sqs => serde_json::from_slice(&body).unwrap(),
-            };
-            Ok(Door::call(&door, service, &operation, request).await?.into_http())
+            let request = service.read(&uri, &body);
+            let answer = Door::call(&door, service, &operation, request).await?;
+            Ok(if service == Service::CloudWatch {
+                cloudwatch::into_http(&answer)
+            } else {
+                answer.into_http()
+            })
         })
     }
 }
