@@ -10,6 +10,7 @@ mod dropin;
 mod events;
 mod jobs;
 mod order;
+mod quotas;
 mod records;
 mod schedules;
 mod stack;
