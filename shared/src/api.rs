@@ -14,6 +14,8 @@ mod quota;
 mod responses;
 mod row;
 mod schedule;
+mod source;
+mod usage;
 mod webhook_secret;
 
 pub use account::AccountBody;
@@ -32,6 +34,10 @@ pub use responses::{
 };
 pub use row::RowBody;
 pub use schedule::ScheduleBody;
+pub use source::SourceBody;
+pub use usage::{
+    SpecVersion, UsageAccepted, UsageData, UsageEvent, UsageEventType, UsagePage, UsagePoint, UsageReported,
+};
 pub use webhook_secret::{WebhookSecretBody, WebhookSecretsBody};
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod cache;
+mod cloudwatch;
 mod connect;
 mod error;
 mod events;
@@ -25,11 +26,13 @@ mod rows;
 mod scheduler;
 mod schedules;
 mod slots;
+mod sources;
 mod table;
 mod usage;
 mod web;
 
 pub use accounts::AccountStore;
+pub use cloudwatch::{Metric, MetricStore, Sums};
 pub use connect::{Clients, Trust, connect, http_client, prime};
 pub use error::Error;
 pub use events::{EventStore, Place, Published};
@@ -46,6 +49,7 @@ pub use rows::{Applied, RowPage, RowStore};
 pub use scheduler::{NotAccepted, Recurring, Scheduler};
 pub use schedules::ScheduleStore;
 pub use slots::{Slot, SlotStore};
+pub use sources::SourceStore;
 pub use table::Table;
-pub use usage::UsageStore;
+pub use usage::{Counted, Counting, Pushed, UsageStore};
 pub use web::Web;

@@ -172,18 +172,21 @@ pub struct QuotaCheckConfig {
     pub queue_url: String,
     /// `SENDER_ADDRESS`: whom mails come from; none are sent without.
     pub sender: Option<String>,
+    /// `ALLOW_PRIVATE_TARGETS`: whether sources may be at private, loopback and link-local addresses. `false` unless it says `true`.
+    pub allow_private_targets: bool,
 }
 
 impl QuotaCheckConfig {
     /// Reads it.
     ///
     /// # Errors
-    /// When a variable is missing.
+    /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             table: required(vars, "TABLE_NAME")?,
             queue_url: required(vars, "QUEUE_URL")?,
             sender: vars("SENDER_ADDRESS"),
+            allow_private_targets: flag(vars, "ALLOW_PRIVATE_TARGETS")?,
         })
     }
 }

@@ -5,7 +5,8 @@
 //! [`event`], [`usage`], [`quota`], [`zone`].
 //!
 //! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
-//! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler).
+//! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler), and with the feature
+//! `outbound` also `outbound` (the way to addresses from outside).
 //!
 //! The domain never imports the outer ring; `tests/invariants` holds that.
 
@@ -31,4 +32,6 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod gate;
+#[cfg(feature = "outbound")]
+pub mod outbound;
 pub mod telemetry;

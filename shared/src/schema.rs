@@ -6,6 +6,7 @@
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::openapi::{self, RefOr, schema::AdditionalProperties};
 
 /// The most violations that one answer lists.
 pub const MAX_VIOLATIONS: usize = 100;
@@ -113,15 +114,15 @@ fn of_branches(branches: &[Vec<ValidationError<'_>>], at: &str, prefix: &str) ->
         .iter()
         .map(|errors| errors.iter().flat_map(|error| describe(error, prefix)).collect())
         .collect();
-    let shared: Vec<_> =
-        told.first()?.iter().filter(|v| told.iter().all(|other| other.contains(v))).cloned().collect();
-    if !shared.is_empty() {
-        return Some(shared);
-    }
     let mut meant =
         told.iter().filter(|violations| violations.iter().all(|violation| violation.pointer != tag));
     if let (Some(branch), None) = (meant.next(), meant.next()) {
         return Some(branch.clone());
+    }
+    let shared: Vec<_> =
+        told.first()?.iter().filter(|v| told.iter().all(|other| other.contains(v))).cloned().collect();
+    if !shared.is_empty() {
+        return Some(shared);
     }
     let tags: Vec<_> =
         branches.iter().flatten().filter_map(|error| tag_wanted(error, &tag, prefix)).collect();
@@ -144,6 +145,19 @@ fn tag_wanted(error: &ValidationError<'_>, tag: &str, prefix: &str) -> Option<St
 /// A property's name as one step of a JSON Pointer (RFC 6901, section 3).
 pub(crate) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
+}
+
+/// The derived schema of variants that a property `type` tells apart, each closed against properties that it doesn't know: the derivation
+/// leaves them open.
+pub(crate) fn closed(mut schema: RefOr<openapi::Schema>) -> RefOr<openapi::Schema> {
+    if let RefOr::T(openapi::Schema::OneOf(variants)) = &mut schema {
+        for variant in &mut variants.items {
+            if let RefOr::T(openapi::Schema::Object(object)) = variant {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
+    schema
 }
 
 fn bounded(text: &str) -> String {

@@ -3,12 +3,21 @@
 //! A [`Series`] is counted at each of its [`Origin`]s for itself. What is counted of the current hour, and the sum of everything, is its
 //! [`Head`] there; closed hours are kept beside it.
 
+mod counter;
+pub mod exposition;
 mod head;
 mod hour;
 mod label;
+mod report;
 mod series;
+mod source;
+mod window;
 
-pub use head::{Counter, Head, Minutes, Origin};
+pub use counter::{Counter, WATCHED};
+pub use head::{Advance, ClosedHour, Head, Minutes, Origin};
 pub use hour::{Day, Hour, MINUTE, minute_of};
 pub use label::{Label, NotALabel};
-pub use series::{Direction, NotADirection, Series};
+pub use report::{OutOfTime, Report, ReportId};
+pub use series::{Direction, Filter, NotADirection, Series};
+pub use source::{Fixed, Labels, Preset, Selection, Source, SourceSpec, SourceState, Upstream, WhyNot};
+pub use window::{BadRange, Lookback, MAX_POINTS, NotALookback, NotAStep, Points, Step, Windows};

@@ -28,7 +28,7 @@ fn head(series: String, total: u64) -> WriteRequest {
     let (text, number) =
         (|text: &str| AttributeValue::S(text.to_owned()), AttributeValue::N(total.to_string()));
     let put = PutRequest::builder().item("pk", text("SERIES#-push")).item("sk", text(&series));
-    let put = put.item("total", number.clone()).item("hour", text(&now[..13]));
+    let put = put.item("counted", number.clone()).item("in_hour", text(&now[..13]));
     WriteRequest::builder()
         .put_request(put.item(format!("m{}", &now[14..16]), number).build().unwrap())
         .build()

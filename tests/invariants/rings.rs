@@ -10,7 +10,7 @@ const DOMAIN: [&str; 14] = [
     "account", "event", "id", "job", "json", "kind", "name", "quota", "records", "schedule", "schema",
     "time", "usage", "zone",
 ];
-const OUTER: [&str; 6] = ["api", "aws", "clock", "config", "gate", "telemetry"];
+const OUTER: [&str; 7] = ["api", "aws", "clock", "config", "gate", "outbound", "telemetry"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -150,7 +150,8 @@ fn has_no_resources(statement: &Value) -> bool {
     let own_gauges = statement["Condition"]["StringEquals"]["cloudwatch:namespace"] == "Tollgate";
     list(&statement["Action"]).iter().all(|action| match *action {
         "cloudwatch:PutMetricData" => own_gauges,
-        "ses:GetSuppressedDestination" => true,
+        // Metrics are no resources, and the suppression list is the account's.
+        "cloudwatch:GetMetricData" | "ses:GetSuppressedDestination" => true,
         other => other.starts_with("xray:"),
     })
 }

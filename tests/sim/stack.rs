@@ -90,8 +90,14 @@ impl Stack {
         let accounts = AccountStore::new(Table::new(aws.dynamodb(), TABLE));
         let now = Time::from_millis(aws.clock().now_ms());
         let operator = make_key(&accounts, "operator", &[Scope::Admin], now).await;
-        let scopes =
-            [Scope::JobsRead, Scope::JobsWrite, Scope::EventsRead, Scope::EventsWrite, Scope::UsageRead];
+        let scopes = [
+            Scope::JobsRead,
+            Scope::JobsWrite,
+            Scope::EventsRead,
+            Scope::EventsWrite,
+            Scope::UsageRead,
+            Scope::UsageWrite,
+        ];
         let tenant = make_key(&accounts, "tenant", &scopes, now).await;
         let stack = Self { aws, timing, operator, tenant, lines: Arc::default(), options };
         stack.define("echo", json!({"schema": {}, "target": {"type": "echo"}})).await;
@@ -207,6 +213,7 @@ impl Stack {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
             sender: self.options.sender.clone(),
+            allow_private_targets: self.options.allow_private_targets,
         };
         Checker::new(self.clients(), config, self.clock(), self.metrics())
     }

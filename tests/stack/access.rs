@@ -63,6 +63,7 @@ fn example(before: &str, world: &World) -> (String, &'static str, bool) {
         "jobs" | "poll" => (world.job.clone(), "job_01kagzwy00e81840g2081040g2", true),
         "quotas" => ("s3cret-quota".to_owned(), "nobodys", true),
         "schedules" => ("nightly".to_owned(), "nobodys", true),
+        "sources" => ("s3cret-source".to_owned(), "nobodys", true),
         "kinds" => ("echo".to_owned(), "nobodys", false),
         "tables" => ("users".to_owned(), "nobodys", false),
         _ => panic!("say here what stands behind {before:?}"),
@@ -91,6 +92,11 @@ impl World {
         assert_eq!(operator.send(Method::PUT, "/v1/schedules/nightly", Some(schedule)).await.status, 201);
         let quota = json!({"limit_bytes": 7, "type": "egress", "account": tenant, "period": "day", "recipients": ["s3cret-name@example.com"]});
         assert_eq!(operator.send(Method::PUT, "/v1/quotas/s3cret-quota", Some(quota)).await.status, 201);
+        let source = json!({"type": "prometheus", "url": "https://kong.example/metrics", "preset": "kong3", "account": tenant});
+        assert_eq!(operator.send(Method::PUT, "/v1/sources/s3cret-source", Some(source)).await.status, 201);
+        let data = json!({"service": "s3cret-service", "type": "egress", "bytes": 7});
+        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": "1", "data": data});
+        assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         let secrets = operator.get(&format!("/v1/accounts/{tenant}/webhook-secrets")).await;
         let secret = secrets.body["items"][0]["secret"].as_str().unwrap().to_owned();
         let service = stack.service();

@@ -26,5 +26,6 @@ mod target;
 mod tenants;
 mod time;
 mod tokens;
+mod usage;
 mod webhook_secrets;
 mod worker;

@@ -1,4 +1,4 @@
-//! Queries: jobs, events, kinds, rows, schedules and accounts as they stand. It may only read.
+//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand. It may only read.
 
 mod accounts;
 mod attempts;
@@ -12,7 +12,9 @@ mod quotas;
 mod rate;
 mod rows;
 mod schedules;
+mod sources;
 mod token;
+mod usage;
 mod wait;
 mod webhook_secrets;
 
@@ -22,7 +24,7 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, QuotaStore, Rates, RowStore,
-        ScheduleStore, Table, prime,
+        ScheduleStore, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -47,6 +49,8 @@ pub struct App {
     rows: RowStore,
     quotas: QuotaStore,
     schedules: ScheduleStore,
+    sources: SourceStore,
+    usage: UsageStore,
     clock: Clock,
     metrics: Metrics,
 }
@@ -67,7 +71,9 @@ impl App {
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
-            schedules: ScheduleStore::new(table),
+            schedules: ScheduleStore::new(table.clone()),
+            sources: SourceStore::new(table.clone()),
+            usage: UsageStore::new(table),
             clock,
             metrics,
         }
@@ -95,6 +101,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(schedules::get))
         .routes(routes!(quotas::list))
         .routes(routes!(quotas::get))
+        .routes(routes!(sources::list))
+        .routes(routes!(sources::get))
+        .routes(routes!(usage::chart))
+        .routes(routes!(usage::bandwidth_used))
         .routes(routes!(token::get))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))

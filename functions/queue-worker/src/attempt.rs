@@ -19,7 +19,7 @@ use crate::{
     errand::{Errand, What, again, idle, wait_for_slot},
     record::Delivery,
     report::Report,
-    target::{HttpAttempt, NotAllowed, records},
+    target::{HttpAttempt, records},
 };
 
 /// When one is looked at again whose job isn't in the table: its row may be a moment behind. After the last it is dropped.
@@ -346,11 +346,7 @@ pub fn fail(code: ErrorCode, message: &str) -> Outcome {
     Outcome::Fail { error: JobError::new(code, message), http_status: None }
 }
 
-impl From<NotAllowed> for Outcome {
-    fn from(NotAllowed: NotAllowed) -> Self {
-        fail(
-            ErrorCode::TargetForbidden,
-            "the target's address is private, and this gateway doesn't allow those",
-        )
-    }
+/// An outcome of an address that this stack doesn't allow.
+pub fn not_allowed() -> Outcome {
+    fail(ErrorCode::TargetForbidden, "the target's address is private, and this gateway doesn't allow those")
 }

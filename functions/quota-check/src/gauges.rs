@@ -1,18 +1,25 @@
-use shared::aws::Gauge;
+use std::collections::BTreeMap;
+
+use shared::{aws::Gauge, name::Name};
 
 use crate::{Checker, evaluate::Evaluated};
 
 impl Checker {
     /// Shows in `CloudWatch` how things stand, in one call for a thousand gauges. It may fail: the next minute's come soon enough. A stack
-    /// without quotas pays for none: what queues and functions do is in `CloudWatch` by itself.
-    pub(crate) async fn show(&self, request: &str, evaluated: &Evaluated) {
-        if evaluated.utilization.is_empty() {
+    /// without quotas and sources pays for none: what queues and functions do is in `CloudWatch` by itself.
+    pub(crate) async fn show(&self, request: &str, evaluated: &Evaluated, up: &BTreeMap<Name, bool>) {
+        if evaluated.utilization.is_empty() && up.is_empty() {
             return;
         }
         let utilization = evaluated.utilization.iter();
         let mut gauges: Vec<_> = utilization
             .map(|(quota, percent)| Gauge::percent("QuotaUtilization", *percent).of("Quota", quota.as_str()))
             .collect();
+        gauges.extend(
+            up.iter()
+                .map(|(source, up)| Gauge::count("SourceUp", f64::from(*up)).of("Source", source.as_str())),
+        );
+        gauges.push(Gauge::count("SourcesDown", count(up.values().filter(|up| !**up).count())));
         gauges.push(Gauge::count("MailsFailing", count(evaluated.mails_failing)));
         match self.queue.depth().await {
             Ok(depth) => gauges.push(Gauge::count("QueueDepth", count(depth))),

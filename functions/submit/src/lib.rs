@@ -1,4 +1,4 @@
-//! Commands: what changes jobs, kinds, schedules and accounts, and publishes events. It may write the table, send to the queue and make
+//! Commands: what changes jobs, kinds, schedules, sources and accounts, publishes events and reports usage. It may write the table, send to the queue and make
 //! schedules.
 
 mod accept;
@@ -14,6 +14,8 @@ mod key;
 mod kind;
 mod quota;
 mod schedule;
+mod source;
+mod usage;
 mod user;
 mod webhook_secret;
 
@@ -23,7 +25,7 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore, QuotaStore,
-        Rates, ScheduleStore, Scheduler, Table, prime,
+        Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -49,6 +51,8 @@ pub struct App {
     quotas: QuotaStore,
     schedules: ScheduleStore,
     scheduler: Scheduler,
+    sources: SourceStore,
+    usage: UsageStore,
     queue: JobQueue,
     timing: Timing,
     clock: Clock,
@@ -70,7 +74,9 @@ impl App {
             rates,
             idempotency: IdempotencyStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
-            schedules: ScheduleStore::new(table),
+            schedules: ScheduleStore::new(table.clone()),
+            sources: SourceStore::new(table.clone()),
+            usage: UsageStore::new(table),
             scheduler: Scheduler::new(clients.scheduler, config.scheduler),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             timing: config.timing,
@@ -96,6 +102,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(kind::put, kind::delete))
         .routes(routes!(schedule::put, schedule::delete))
         .routes(routes!(quota::put, quota::delete))
+        .routes(routes!(source::put, source::delete))
+        .routes(routes!(usage::report))
         .routes(routes!(event::publish))
         .routes(routes!(user::delete))
         .routes(routes!(activities::submit))

@@ -20,8 +20,8 @@ pub struct Cursor {
 pub struct BadCursor;
 
 const DIGEST_BYTES: usize = 8;
-/// Enough for the longest key of a row, 512 bytes, in base64 with its digest.
-const MAX_BYTES: usize = 700;
+/// Enough for the longest key of a series, 820 bytes, in base64 with its digest.
+const MAX_BYTES: usize = 1200;
 /// Enough for a position among the events of fifty accounts, with all the lanes that it may have.
 const MAX_POSITION_BYTES: usize = 5500;
 /// The list that positions among events are of.

@@ -13,7 +13,7 @@ use crate::{
     name::Name,
     records::Identifier,
     time::Time,
-    usage::{Day, Direction, Hour, Label, Origin, Series},
+    usage::{Day, Direction, Hour, Label, Origin, ReportId, Series},
 };
 
 /// A primary key.
@@ -214,6 +214,11 @@ impl Key {
         prefix + &format!("{}#", escaped(route))
     }
 
+    /// That a report was counted.
+    pub fn report(id: &ReportId) -> Self {
+        Self::new(format!("SAMPLE#{}#{}", id.account, id.digest), "-")
+    }
+
     /// A closed hour of a series at an origin.
     pub fn closed_hour(series: &Series, origin: &Origin, hour: Hour) -> Self {
         Self::new(Self::closed(series), format!("H#{origin}#{hour}"))
@@ -320,6 +325,7 @@ mod tests {
             Key::series_in_directory(&series, &Origin::Source("kong".parse().unwrap())),
             Key::closed_hour(&series, &Origin::Pushed, Hour::of(now)),
             Key::day(&series, &Origin::Pushed, Day::of(now)),
+            Key::report(&ReportId { account, digest: "abc".to_owned() }),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         insta::assert_snapshot!(shown.join("\n"), @"
@@ -348,6 +354,7 @@ mod tests {
         SERIES | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523#kong
         USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | H#-push#2025-11-20T16
         USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | D#-push#2025-11-20
+        SAMPLE#acc_01kagzwy00e40r2081040g2081#abc | -
         ");
     }
 

@@ -92,6 +92,24 @@ impl Table {
         Ok((answer.items.unwrap_or_default(), more))
     }
 
+    /// All items of a partition, or those whose sort keys begin with a text.
+    pub(super) async fn partition(&self, partition: &str, prefix: Option<&str>) -> Result<Vec<Item>, Error> {
+        let call = self.client.query().table_name(&self.name);
+        let call = call.expression_attribute_values(":pk", text(partition));
+        let call = match prefix {
+            None => call.key_condition_expression("pk = :pk"),
+            Some(prefix) => call
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", text(prefix)),
+        };
+        let mut pages = call.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.map_err(|e| Error::of("Query", &e))?);
+        }
+        Ok(items)
+    }
+
     pub(super) async fn put(&self, key: &Key, content: &impl Serialize) -> Result<(), Error> {
         let call = self.client.put_item().table_name(&self.name).set_item(Some(item(key, content)?));
         call.send().await.map(drop).map_err(|e| Error::of("PutItem", &e))

@@ -1,16 +1,26 @@
+mod count;
 mod head;
+mod push;
+mod read;
+mod transaction;
+
+use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Error, Table,
     key::{Key, SOURCE_STATES},
-    table::{Item, text},
+    table::text,
 };
 use crate::{
     time::Time,
-    usage::{Head, Hour, Origin, Series, minute_of},
+    usage::{ClosedHour, Head, Hour, Origin, Series, minute_of},
 };
+
+pub use count::Counted;
+pub use push::Pushed;
+pub use read::Counting;
 
 /// How many partitions are read side by side.
 const AT_ONCE: usize = 8;
@@ -38,11 +48,21 @@ impl UsageStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn heads(&self) -> Result<Vec<Head>, Error> {
-        let states = self.query(SOURCE_STATES, None).await?;
+        self.heads_beside(&BTreeSet::new()).await
+    }
+
+    /// The same, but those at some origins: what whoever collects there knows already.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn heads_beside(&self, known: &BTreeSet<Origin>) -> Result<Vec<Head>, Error> {
+        let states = self.table.partition(SOURCE_STATES, None).await?;
         let names = states.iter().filter_map(|state| state.get("sk")?.as_s().ok()?.parse().ok());
-        let origins: Vec<_> = names.map(Origin::Source).chain([Origin::Pushed]).collect();
-        let read = stream::iter(origins).map(|origin| async move { self.heads_of(&origin).await });
-        let heads: Vec<Vec<Head>> = read.buffer_unordered(AT_ONCE).try_collect().await?;
+        let origins =
+            names.map(Origin::Source).chain([Origin::Pushed]).filter(|origin| !known.contains(origin));
+        let origins: Vec<_> = origins.collect();
+        let read: Vec<_> = origins.iter().map(|origin| self.heads_of(origin)).collect();
+        let heads: Vec<Vec<Head>> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
         Ok(heads.into_iter().flatten().collect())
     }
 
@@ -51,14 +71,14 @@ impl UsageStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn heads_of(&self, origin: &Origin) -> Result<Vec<Head>, Error> {
-        let items = self.query(&Key::heads(origin), None).await?;
+        let items = self.table.partition(&Key::heads(origin), None).await?;
         items.into_iter().map(head::read).collect()
     }
 
     /// The total of a head's series at its origin, as it was at a time; what was counted since is the head's total without it. Without a call
     /// if the time is of the head's hour or later, else one query for one item.
     ///
-    /// It is right for times up to 35 days back. What is reported late counts for when it was accepted.
+    /// It is right for times up to 35 days back. What is reported late counts for when it happened, by the hour.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -67,22 +87,21 @@ impl UsageStore {
             return Ok(total);
         }
         let hour = Hour::of(time);
-        let Some((first, closed)) = self.first_closed(&head.series, &head.origin, hour, head.hour).await?
-        else {
+        let Some(closed) = self.first_closed(&head.series, &head.origin, hour, head.hour).await? else {
             return Ok(head.before());
         };
-        let since = if first == hour { closed.minutes.sum_before(minute_of(time)) } else { 0 };
+        let since = if closed.hour == hour { closed.minutes.sum_before(minute_of(time)) } else { 0 };
         Ok(closed.before.saturating_add(since))
     }
 
-    /// The first closed hour of some, and what it holds.
+    /// The first closed hour from one on.
     async fn first_closed(
         &self,
         series: &Series,
         origin: &Origin,
         from: Hour,
         end: Hour,
-    ) -> Result<Option<(Hour, head::Closed)>, Error> {
+    ) -> Result<Option<ClosedHour>, Error> {
         let (from, end) = (Key::closed_hour(series, origin, from), Key::closed_hour(series, origin, end));
         let call = self.table.client.query().table_name(&self.table.name);
         let answer = call
@@ -95,23 +114,5 @@ impl UsageStore {
             .await
             .map_err(|e| Error::of("Query", &e))?;
         answer.items.unwrap_or_default().pop().map(head::read_closed).transpose()
-    }
-
-    /// All items of a partition, or those whose sort keys begin with a text.
-    async fn query(&self, partition: &str, prefix: Option<&str>) -> Result<Vec<Item>, Error> {
-        let call = self.table.client.query().table_name(&self.table.name);
-        let call = call.expression_attribute_values(":pk", text(partition));
-        let call = match prefix {
-            None => call.key_condition_expression("pk = :pk"),
-            Some(prefix) => call
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .expression_attribute_values(":prefix", text(prefix)),
-        };
-        let mut pages = call.into_paginator().items().send();
-        let mut items = Vec::new();
-        while let Some(item) = pages.next().await {
-            items.push(item.map_err(|e| Error::of("Query", &e))?);
-        }
-        Ok(items)
     }
 }

@@ -7,11 +7,12 @@ use utoipa::ToSchema;
 
 use crate::{
     account::{AccountChange, NewAccount, NewKey},
-    api::{BatchRequest, EventRequest, JobRequest},
+    api::{BatchRequest, EventRequest, JobRequest, UsageEvent},
     kind::KindSpec,
     quota::QuotaSpec,
     schedule::ScheduleSpec,
     schema::{Schema, Violation, escape},
+    usage::SourceSpec,
 };
 
 /// A body with a contract: the schema that `OpenAPI` shows is the one that is checked, so that the two can't differ.
@@ -52,7 +53,9 @@ contracts!(
     NewAccount,
     NewKey,
     QuotaSpec,
-    ScheduleSpec
+    ScheduleSpec,
+    SourceSpec,
+    UsageEvent
 );
 
 /// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
@@ -107,6 +110,8 @@ mod tests {
         NewAccount::schema();
         NewKey::schema();
         ScheduleSpec::schema();
+        SourceSpec::schema();
+        UsageEvent::schema();
     }
 
     #[test]

@@ -81,6 +81,12 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/v1/quotas/{name}", Access::Scope(Scope::UsageRead)),
     route(Method::PUT, "/v1/quotas/{name}", Access::Scope(Scope::Admin)),
     route(Method::DELETE, "/v1/quotas/{name}", Access::Scope(Scope::Admin)),
+    route(Method::GET, "/v1/sources", Access::Scope(Scope::UsageRead)),
+    route(Method::GET, "/v1/sources/{name}", Access::Scope(Scope::UsageRead)),
+    route(Method::PUT, "/v1/sources/{name}", Access::Scope(Scope::Admin)),
+    route(Method::DELETE, "/v1/sources/{name}", Access::Scope(Scope::Admin)),
+    route(Method::GET, "/v1/usage", Access::Scope(Scope::UsageRead)),
+    route(Method::POST, "/v1/usage", Access::Scope(Scope::UsageWrite)),
     route(Method::POST, "/v1/accounts", Access::Scope(Scope::Admin)),
     route(Method::GET, "/v1/accounts", Access::Scope(Scope::Admin)),
     route(Method::GET, "/v1/accounts/{id}", Access::Scope(Scope::Admin)),
@@ -96,6 +102,7 @@ pub const ROUTES: &[Route] = &[
     spending_in_text(Method::DELETE, "/api/user", Access::Scope(Scope::JobsWrite)),
     in_text(Method::GET, "/api/poll/{token}", Access::Scope(Scope::JobsRead)),
     spending(Method::POST, "/api/activities", Access::Scope(Scope::JobsWrite)),
+    route(Method::GET, "/metrics/bandwidth_used", Access::Scope(Scope::UsageRead)),
 ];
 
 /// The route of a method and a path as the router has it.

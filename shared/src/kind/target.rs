@@ -3,17 +3,14 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema,
-    openapi::{
-        RefOr,
-        schema::{AdditionalProperties, Schema},
-    },
+    openapi::{RefOr, schema::Schema},
 };
 
 use crate::{
     event::unfit,
     job::Payload,
     records::Changes,
-    schema::{Violation, escape},
+    schema::{Violation, closed, escape},
 };
 
 /// Where the worker takes a job.
@@ -38,17 +35,9 @@ pub enum Target {
     },
 }
 
-/// The schema, each variant closed against properties that it doesn't know: the derived one leaves them open.
+/// The schema, each variant closed against properties that it doesn't know.
 pub(crate) fn schema() -> RefOr<Schema> {
-    let mut schema = <Target as PartialSchema>::schema();
-    if let RefOr::T(Schema::OneOf(variants)) = &mut schema {
-        for variant in &mut variants.items {
-            if let RefOr::T(Schema::Object(object)) = variant {
-                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-            }
-        }
-    }
-    schema
+    closed(<Target as PartialSchema>::schema())
 }
 
 /// Headers whose values are the operator's secrets: neither an answer nor a log shows them.

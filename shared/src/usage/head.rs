@@ -1,6 +1,10 @@
+mod advance;
+
 use std::{fmt, str::FromStr};
 
-use super::{Hour, Series, minute_of};
+pub use advance::{Advance, ClosedHour};
+
+use super::{Counter, Hour, Series, minute_of};
 use crate::{
     name::{Name, NotAName},
     time::Time,
@@ -23,17 +27,6 @@ pub struct Head {
     pub counter: Option<Counter>,
     /// How often it was written.
     pub version: u64,
-}
-
-/// A counter of a source as it was last seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counter {
-    /// What it stood at.
-    pub value: u64,
-    /// The end of the minute that it was seen for.
-    pub at: Time,
-    /// What the source was defined as: a counter of another definition is another counter.
-    pub lineage: String,
 }
 
 /// Bytes in each minute of an hour; none where nothing was reported.

@@ -18,6 +18,30 @@ pub struct Series {
     pub route: Label,
 }
 
+/// Which series are meant; what is none restricts nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those of an account.
+    pub account: Option<AccountId>,
+    /// Those of a direction.
+    pub direction: Option<Direction>,
+    /// Those of a service.
+    pub service: Option<Label>,
+    /// Those of a route.
+    pub route: Option<Label>,
+}
+
+impl Filter {
+    /// Whether a series is one of them.
+    #[must_use]
+    pub fn matches(&self, series: &Series) -> bool {
+        (self.account.is_none() || self.account == series.account)
+            && self.direction.is_none_or(|direction| direction == series.direction)
+            && self.service.as_ref().is_none_or(|service| *service == series.service)
+            && self.route.as_ref().is_none_or(|route| *route == series.route)
+    }
+}
+
 /// Which way bytes went, as seen from the service.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,

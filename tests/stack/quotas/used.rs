@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
 use serde_json::{Value, json};
+use shared::aws::{Table, UsageStore};
 use sim::{Answer, Stack, TABLE};
 
 use super::{DAILY, spec};
@@ -13,18 +14,23 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 
 /// Has a service of the tenant's report that it sent so many bytes in all, the last ones now.
 pub async fn sent(stack: &Stack, total: u64) {
-    count(stack, &format!("{}#egress#shop#list", stack.tenant_account()), total, total).await;
+    let heads = UsageStore::new(Table::new(stack.aws.dynamodb(), TABLE)).heads().await.unwrap();
+    let before: u64 = heads.iter().map(|head| head.total).sum();
+    let data = json!({"service": "shop", "route": "list", "type": "egress", "bytes": total - before});
+    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": total.to_string(), "data": data});
+    let answer = stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
 }
 
-/// Has a series report its total, of which so much was in this hour.
+/// Puts a series' total as it would be after so many reports, of which so much was in this hour.
 pub async fn count(stack: &Stack, series: &str, total: u64, in_this_hour: u64) {
     let number = |number: u64| AttributeValue::N(number.to_string());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let hour: String = stack.now().to_string().chars().take(13).collect();
     let minute = format!("m{}", &stack.now().to_string()[14..16]);
     let put = stack.aws.dynamodb().put_item().table_name(TABLE);
-    let put = put.item("pk", text("SERIES#-push")).item("sk", text(series)).item("total", number(total));
-    put.item("hour", text(&hour)).item(minute, number(in_this_hour)).send().await.unwrap();
+    let put = put.item("pk", text("SERIES#-push")).item("sk", text(series)).item("counted", number(total));
+    put.item("in_hour", text(&hour)).item(minute, number(in_this_hour)).send().await.unwrap();
 }
 
 /// A quota of 1000 bytes a day of the tenant's egress, with more or other members.
@@ -188,6 +194,7 @@ async fn gauges_show_how_much_is_used() {
         "Tollgate/MailsFailing": 0.0,
         "Tollgate/QueueDepth": 1.0,
         "Tollgate/QuotaUtilization Quota=daily": 95.5,
+        "Tollgate/SourcesDown": 0.0,
     }
     "#);
 }

@@ -1,41 +1,25 @@
 //! The `http` target: one signed `POST`.
 
-use std::{
-    error::Error as _,
-    fmt,
-    net::IpAddr,
-    sync::{Arc, OnceLock},
-    time::{Duration, UNIX_EPOCH},
-};
+use std::time::{Duration, UNIX_EPOCH};
 
-use reqwest::{Client, RequestBuilder, Url, redirect};
+use reqwest::RequestBuilder;
 use shared::{
     account::WebhookSecret,
     id::JobId,
     job::{ErrorCode, Outcome, Payload},
     kind::Headers,
+    outbound::{NoWay, Outbound, is_refused},
     telemetry::Traceparent,
     time::Time,
 };
 use standardwebhooks::Webhook;
 
-use super::{
-    NotAllowed,
-    address::{PublicOnly, is_public},
-    answer,
-};
-use crate::attempt::{fail, retry};
-
-const CONNECT: Duration = Duration::from_secs(5);
-/// For how long a connection is used again: a function may be frozen for longer than its peer keeps one.
-const IDLE: Duration = Duration::from_secs(15);
+use super::answer;
+use crate::attempt::{fail, not_allowed, retry};
 
 /// The way to targets.
-pub struct Targets {
-    allow_private: bool,
-    /// Made when it is first needed: most of it is reading root certificates, and not every function meets an `http` target.
-    client: OnceLock<Result<Client, String>>,
-}
+#[derive(Debug)]
+pub struct Targets(Outbound);
 
 /// All that an attempt at an `http` target takes.
 #[derive(Debug)]
@@ -61,7 +45,7 @@ pub struct HttpAttempt<'a> {
 impl Targets {
     /// With or without targets at private, loopback and link-local addresses.
     pub const fn new(allow_private: bool) -> Self {
-        Self { allow_private, client: OnceLock::new() }
+        Self(Outbound::new(allow_private))
     }
 
     /// Posts a job to its target and reads what the answer means.
@@ -77,20 +61,17 @@ impl Targets {
     }
 
     async fn exchange(&self, attempt: HttpAttempt<'_>, now: Time) -> Outcome {
-        let client = match self.client.get_or_init(|| connector(self.allow_private)) {
-            Ok(client) => client,
-            Err(cause) => {
+        let (client, url) = match self.0.to(attempt.url) {
+            Ok(way) => way,
+            Err(NoWay::NotAllowed(_)) => return not_allowed(),
+            Err(NoWay::NotAnAddress) => {
+                return fail(ErrorCode::TargetUnreachable, "the target's address can't be read");
+            }
+            Err(NoWay::NoClient(cause)) => {
                 tracing::error!(cause, "no HTTP client could be made");
                 return retry(ErrorCode::GatewayUnavailable, "the gateway could not open a connection");
             }
         };
-        let Ok(url) = attempt.url.parse::<Url>() else {
-            return fail(ErrorCode::TargetUnreachable, "the target's address can't be read");
-        };
-        // A name is checked when it is resolved; an address that needs no resolving is checked here.
-        if !self.allow_private && literal(&url).is_some_and(|address| !is_public(address)) {
-            return NotAllowed.into();
-        }
         let Ok(request) = signed(client.post(url), &attempt, now) else {
             return fail(ErrorCode::TargetForbidden, "the account's signing secret can't be read");
         };
@@ -101,25 +82,6 @@ impl Targets {
         };
         answered.unwrap_or_else(|error| fault(&error))
     }
-}
-
-fn connector(allow_private: bool) -> Result<Client, String> {
-    // Fails when it was installed before, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut client = Client::builder()
-        .connect_timeout(CONNECT)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .pool_idle_timeout(IDLE)
-        .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")));
-    if !allow_private {
-        client = client.dns_resolver(Arc::new(PublicOnly));
-    }
-    client.build().map_err(|error| error.to_string())
-}
-
-fn literal(url: &Url) -> Option<IpAddr> {
-    url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 
 /// With the headers of Standard Webhooks (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
@@ -149,16 +111,9 @@ fn signed(
 }
 
 fn fault(error: &reqwest::Error) -> Outcome {
-    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
-    if causes.any(|cause| cause.is::<NotAllowed>()) {
-        return NotAllowed.into();
+    if is_refused(error) {
+        return not_allowed();
     }
     let what = if error.is_connect() { "could not be reached" } else { "broke off the exchange" };
     retry(ErrorCode::TargetUnreachable, &format!("the target {what}"))
-}
-
-impl fmt::Debug for Targets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Targets(allow_private: {})", self.allow_private)
-    }
 }

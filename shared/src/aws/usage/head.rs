@@ -1,19 +1,33 @@
-//! Heads and closed hours as items.
+//! Heads, closed hours and days as items. `DynamoDB` keeps `hour`, `total`, `last` and `at` for itself, so attributes are called otherwise.
+
+use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::{
-    aws::{Error, key::Key, table::Item},
+    aws::{
+        Error,
+        key::Key,
+        table::{Item, millis, number, text},
+    },
     time::Time,
-    usage::{Counter, Head, Hour, Minutes, Origin},
+    usage::{ClosedHour, Counter, Day, Head, Hour, Minutes, Origin},
 };
 
 const NOUN: &str = "usage";
 
-/// A closed hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Closed {
-    /// The total when it began.
-    pub before: u64,
-    pub minutes: Minutes,
+/// A head as an item, without its key.
+pub(super) fn write(head: &Head) -> Item {
+    let mut item = write_minutes(&head.minutes);
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    set("counted", number(head.total));
+    set("in_hour", text(head.hour.to_string()));
+    set("version", number(head.version));
+    if let Some(counter) = &head.counter {
+        set("seen", number(counter.value));
+        set("seen_at", millis(counter.at));
+        set("seen_for", millis(counter.due));
+        set("lineage", text(counter.lineage.clone()));
+    }
+    item
 }
 
 /// A head from its item.
@@ -21,31 +35,53 @@ pub(super) fn read(item: Item) -> Result<Head, Error> {
     let corrupt = |what: &str| Error::Corrupt(NOUN, format!("{what} can't be read"));
     let (pk, sk) = key(&item);
     let origin: Option<Origin> = pk.split_once('#').and_then(|(_, origin)| origin.parse().ok());
-    let counter = match number(&item, "last") {
+    let counter = match read_number(&item, "seen") {
         None => None,
         Some(value) => Some(Counter {
             value,
-            at: Time::from_millis(signed(&item, "at").ok_or_else(|| corrupt("its time"))?),
-            lineage: string(&item, "lineage").unwrap_or_default().to_owned(),
+            at: read_time(&item, "seen_at").ok_or_else(|| corrupt("its time"))?,
+            due: read_time(&item, "seen_for").ok_or_else(|| corrupt("its minute"))?,
+            lineage: read_text(&item, "lineage").unwrap_or_default().to_owned(),
         }),
     };
+    let hour = read_text(&item, "in_hour").and_then(|hour| hour.parse().ok());
     Ok(Head {
         series: Key::of_head(sk).ok_or_else(|| corrupt("its key"))?,
         origin: origin.ok_or_else(|| corrupt("its partition"))?,
-        total: number(&item, "total").ok_or_else(|| corrupt("its total"))?,
-        hour: string(&item, "hour").and_then(|hour| hour.parse().ok()).ok_or_else(|| corrupt("its hour"))?,
-        minutes: minutes(&item),
+        total: read_number(&item, "counted").ok_or_else(|| corrupt("its total"))?,
+        hour: hour.ok_or_else(|| corrupt("its hour"))?,
+        minutes: read_minutes(&item),
         counter,
-        version: number(&item, "version").unwrap_or_default(),
+        version: read_number(&item, "version").unwrap_or_default(),
     })
 }
 
+/// A closed hour as an item, without its key.
+pub(super) fn write_closed(closed: &ClosedHour, gone: AttributeValue) -> Item {
+    let mut item = write_minutes(&closed.minutes);
+    item.insert("counted_before".to_owned(), number(closed.before));
+    item.insert("expires_at".to_owned(), gone);
+    item
+}
+
 /// A closed hour from its item.
-pub(super) fn read_closed(item: Item) -> Result<(Hour, Closed), Error> {
+pub(super) fn read_closed(item: Item) -> Result<ClosedHour, Error> {
     let (_, sk) = key(&item);
     let hour = sk.rsplit('#').next().and_then(|hour| hour.parse().ok());
-    let hour = hour.ok_or_else(|| Error::Corrupt(NOUN, "the key of an hour can't be read".into()))?;
-    Ok((hour, Closed { before: number(&item, "before").unwrap_or_default(), minutes: minutes(&item) }))
+    Ok(ClosedHour {
+        hour: hour.ok_or_else(|| Error::Corrupt(NOUN, "the key of an hour can't be read".into()))?,
+        before: read_number(&item, "counted_before").unwrap_or_default(),
+        minutes: read_minutes(&item),
+    })
+}
+
+/// The closed hours of a day, from its item, each with what was counted in it.
+pub(super) fn read_day(item: Item) -> Result<Vec<(Hour, u64)>, Error> {
+    let (_, sk) = key(&item);
+    let day: Option<Day> = sk.rsplit('#').next().and_then(|day| day.parse().ok());
+    let day = day.ok_or_else(|| Error::Corrupt(NOUN, "the key of a day can't be read".into()))?;
+    let hours = std::iter::successors(Some(day.first()), |hour| Some(hour.next())).take(24);
+    Ok(hours.filter_map(|hour| Some((hour, read_number(&item, &hour_of_day(hour))?))).collect())
 }
 
 /// The attribute of a minute.
@@ -53,22 +89,40 @@ pub(super) fn minute(nth: usize) -> String {
     format!("m{nth:02}")
 }
 
-fn minutes(item: &Item) -> Minutes {
-    Minutes(std::array::from_fn(|nth| number(item, &minute(nth))))
+/// The attribute of an hour in its day.
+pub(super) fn hour_of_day(hour: Hour) -> String {
+    format!("h{:02}", hour.of_day())
+}
+
+fn write_minutes(minutes: &Minutes) -> Item {
+    let reported = minutes.0.iter().enumerate().filter_map(|(nth, bytes)| Some((nth, (*bytes)?)));
+    reported.map(|(nth, bytes)| (minute(nth), number(bytes))).collect()
+}
+
+fn read_minutes(item: &Item) -> Minutes {
+    let mut minutes = Minutes::default();
+    for (name, value) in item {
+        let nth = name.strip_prefix('m').and_then(|nth| nth.parse::<usize>().ok());
+        let (Some(nth), Ok(bytes)) = (nth, value.as_n()) else { continue };
+        if let (Some(minute), Ok(bytes)) = (minutes.0.get_mut(nth), bytes.parse()) {
+            *minute = Some(bytes);
+        }
+    }
+    minutes
 }
 
 fn key(item: &Item) -> (&str, &str) {
-    (string(item, "pk").unwrap_or_default(), string(item, "sk").unwrap_or_default())
+    (read_text(item, "pk").unwrap_or_default(), read_text(item, "sk").unwrap_or_default())
 }
 
-fn number(item: &Item, name: &str) -> Option<u64> {
+fn read_number(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-fn signed(item: &Item, name: &str) -> Option<i64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+fn read_time(item: &Item, name: &str) -> Option<Time> {
+    item.get(name)?.as_n().ok()?.parse().ok().map(Time::from_millis)
 }
 
-fn string<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+fn read_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }

@@ -1,0 +1,78 @@
+//! `GET /v1/sources` and `GET /v1/sources/{name}`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use shared::{
+    api::{AnyProblem, Cursor, Page, Problem, SourceBody},
+    gate::{Caller, Failure, Named, Query},
+    name::Name,
+    usage::{Source, SourceState},
+};
+
+use crate::App;
+
+/// List the sources of the key's account by name; `admin` sees all.
+///
+/// A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
+#[utoipa::path(
+    get, path = "/v1/sources", tag = "usage", operation_id = "listSources",
+    security(("key" = ["usage:read"])),
+    params(
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page", body = Page<SourceBody>), AnyProblem),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut query: Query,
+) -> Result<Json<Page<SourceBody>>, Failure> {
+    let limit = query.limit()?;
+    let after = query.cursor::<Name>("sources")?;
+    query.end()?;
+    if caller.is_admin() {
+        let (found, more) = app.sources.page(after.as_ref().map(Name::as_str), limit).await?;
+        let last = found.last().filter(|_| more).map(|(source, _)| source.name.clone());
+        return Ok(Json(page(found, last)));
+    }
+    // Sources are few, and operators' own: all are looked through, and no cursor names one of others.
+    let mut own = app.sources.all().await?;
+    own.retain(|(source, _)| {
+        is_of(source, &caller) && after.as_ref().is_none_or(|after| source.name > *after)
+    });
+    let more = own.len() > limit;
+    own.truncate(limit);
+    let last = own.last().filter(|_| more).map(|(source, _)| source.name.clone());
+    Ok(Json(page(own, last)))
+}
+
+fn page(found: Vec<(Source, SourceState)>, last: Option<Name>) -> Page<SourceBody> {
+    Page {
+        items: found.into_iter().map(SourceBody::from).collect(),
+        next_cursor: last.map(|name| Cursor { after: name.to_string() }.encode("sources")),
+    }
+}
+
+/// Ask for a source of the key's account; `admin` sees all.
+#[utoipa::path(
+    get, path = "/v1/sources/{name}", tag = "usage", operation_id = "getSource",
+    security(("key" = ["usage:read"])),
+    params(("name" = Name, Path, description = "The source's name")),
+    responses((status = 200, description = "The source", body = SourceBody), AnyProblem),
+)]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Named(name): Named<Name>,
+    query: Query,
+) -> Result<Json<SourceBody>, Failure> {
+    query.end()?;
+    let found = app.sources.find(&name).await?.filter(|(source, _)| is_of(source, &caller));
+    Ok(Json(found.ok_or(Problem::NotFound)?.into()))
+}
+
+fn is_of(source: &Source, caller: &Caller) -> bool {
+    caller.is_admin() || source.spec.account() == Some(caller.account())
+}

@@ -1,0 +1,153 @@
+//! `GET /v1/usage`, and its drop-in `GET /metrics/bandwidth_used`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Json, extract::State};
+use shared::{
+    api::{AnyProblem, Cursor, Problem, UsagePage, UsagePoint},
+    aws::Counting,
+    gate::{Caller, Failure, Query},
+    time::Time,
+    usage::{BadRange, Direction, Filter, Label, Lookback, Points, Series, Step, Windows},
+};
+
+use crate::App;
+
+/// About how many points a page has: some two megabytes.
+const PAGE_POINTS: usize = 15_000;
+/// How many series a page has at most.
+const PAGE_SERIES: usize = 100;
+/// How many series the drop-in answers at most, which knows no pages.
+const MOST_SERIES: usize = 500;
+
+/// Chart usage: how many bytes went through each series, window by window.
+///
+/// Windows begin at whole steps, of UTC, and the first holds the begin of the time that is asked for. The last one ends now, so it may be a
+/// partial one. Where nothing was reported, `bandwidth_used` is null, and 0 where nothing was used. A series that is counted at several
+/// sources is the sum of what they say. Minutes are kept for 35 days and hours for 400.
+///
+/// A tenant sees its own series. Points come by series, and within one by time; a page holds whole series, about 15,000 points of up to 100 of
+/// them: read on with `next_cursor`.
+#[utoipa::path(
+    get, path = "/v1/usage", tag = "usage", operation_id = "getUsage",
+    security(("key" = ["usage:read"])),
+    params(
+        ("type" = Option<Direction>, Query, description = "Only this direction"),
+        ("service" = Option<String>, Query, description = "Only this service"),
+        ("route" = Option<String>, Query, description = "Only this route"),
+        ("account" = Option<String>, Query, description = "Only this account's, for `admin`"),
+        ("lookback_duration" = Option<String>, Query, description = "How far back to look: a whole number with `s`, `m`, `h` or `d`, from `1m` to `31d`; `1h` if nothing is said. Not with `from` and `to`."),
+        ("from" = Option<Time>, Query, description = "From when on"),
+        ("to" = Option<Time>, Query, description = "Until when; now if nothing is said, and at most. A window that it is in is shown whole."),
+        ("step" = Option<Step>, Query, description = "How much time a point stands for; the shortest with which a series has at most 1500 points, if nothing is said"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page", body = UsagePage), AnyProblem),
+)]
+pub async fn chart(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut query: Query,
+) -> Result<Json<UsagePage>, Failure> {
+    let wanted = Wanted::read(&caller, &mut query, app.clock.now())?;
+    let list = wanted.list();
+    let after = query.cursor::<String>(&list)?;
+    query.end()?;
+    let most = (PAGE_POINTS / wanted.windows.count().max(1)).clamp(1, PAGE_SERIES);
+    let (series, last) = app.usage.series(&wanted.filter, after.as_deref(), most).await?;
+    let points = app.usage.chart(&series, wanted.windows).await?;
+    let shown = caller.is_admin();
+    let each = series.iter().zip(&points);
+    Ok(Json(UsagePage {
+        items: each
+            .flat_map(|(Counting { series, .. }, points)| UsagePoint::all(series, points, shown))
+            .collect(),
+        next_cursor: last.map(|after| Cursor { after }.encode(&list)),
+        step: wanted.windows.step(),
+    }))
+}
+
+/// Chart usage, for clients of the bandwidth service.
+///
+/// As `GET /v1/usage`, but the points alone, and of at most 500 series: more are refused. What `admin` sees of several accounts under the
+/// same names is added up.
+#[utoipa::path(
+    get, path = "/metrics/bandwidth_used", tag = "drop-in", operation_id = "getBandwidthUsed",
+    security(("key" = ["usage:read"])),
+    params(
+        ("type" = Option<Direction>, Query, description = "Only this direction"),
+        ("service" = Option<String>, Query, description = "Only this service"),
+        ("route" = Option<String>, Query, description = "Only this route"),
+        ("account" = Option<String>, Query, description = "Only this account's, for `admin`"),
+        ("lookback_duration" = Option<String>, Query, description = "How far back to look, such as `5m`; `1h` if nothing is said"),
+        ("from" = Option<Time>, Query, description = "From when on, in the place of `lookback_duration`"),
+        ("to" = Option<Time>, Query, description = "Until when; now if nothing is said"),
+        ("step" = Option<Step>, Query, description = "How much time a point stands for"),
+    ),
+    responses((status = 200, description = "The points", body = Vec<UsagePoint>), AnyProblem),
+)]
+pub async fn bandwidth_used(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut query: Query,
+) -> Result<Json<Vec<UsagePoint>>, Failure> {
+    let wanted = Wanted::read(&caller, &mut query, app.clock.now())?;
+    query.end()?;
+    let most = (3 * PAGE_POINTS / wanted.windows.count().max(1)).clamp(1, MOST_SERIES);
+    let (series, last) = app.usage.series(&wanted.filter, None, most).await?;
+    if last.is_some() {
+        let detail =
+            format!("means more than {most} series; name a type, service or route, or take a longer step");
+        return Err(Problem::InvalidParameter { name: "query", detail }.into());
+    }
+    let points = app.usage.chart(&series, wanted.windows).await?;
+    let mut sums: BTreeMap<Series, Points> = BTreeMap::new();
+    for (counting, points) in series.into_iter().zip(points) {
+        let series = Series { account: None, ..counting.series };
+        sums.entry(series).or_insert_with(|| Points::new(wanted.windows)).merge(&points);
+    }
+    Ok(Json(sums.iter().flat_map(|(series, points)| UsagePoint::all(series, points, false)).collect()))
+}
+
+/// What a chart is to show.
+struct Wanted {
+    filter: Filter,
+    windows: Windows,
+}
+
+impl Wanted {
+    fn read(caller: &Caller, query: &mut Query, now: Time) -> Result<Self, Problem> {
+        let account = match query.account()? {
+            None if caller.is_admin() => None,
+            named => Some(caller.acting_for(named)?),
+        };
+        let filter = Filter {
+            account,
+            direction: query.take::<Direction>("type")?,
+            service: query.take::<Label>("service")?,
+            route: query.take::<Label>("route")?,
+        };
+        let lookback = query.take::<Lookback>("lookback_duration")?;
+        let (from, to) = (query.take::<Time>("from")?, query.take::<Time>("to")?);
+        let step = query.take::<Step>("step")?;
+        let refused = |name, detail: &str| Problem::InvalidParameter { name, detail: detail.to_owned() };
+        if lookback.is_some() && (from.is_some() || to.is_some()) {
+            return Err(refused("lookback_duration", "can't be given with from or to"));
+        }
+        if to.is_some() && from.is_none() {
+            return Err(refused("to", "can't be given without from"));
+        }
+        let asked = if from.is_some() { "from" } else { "lookback_duration" };
+        let from = from.unwrap_or_else(|| now - lookback.unwrap_or_default().0);
+        let windows = Windows::new(from, to, step, now).map_err(|why| match why {
+            BadRange::Empty => refused("from", &why.to_string()),
+            BadRange::TooMany(_) => refused(if step.is_some() { "step" } else { asked }, &why.to_string()),
+        })?;
+        Ok(Self { filter, windows })
+    }
+
+    /// What a cursor is of. The time isn't part of it: it goes on from page to page.
+    fn list(&self) -> String {
+        format!("usage {:?} {:?}", self.filter, self.windows.step())
+    }
+}

@@ -1,0 +1,4 @@
+//! Asking sources what they have counted.
+
+pub mod cloudwatch;
+pub mod prometheus;

@@ -1,0 +1,87 @@
+//! `PUT` and `DELETE /v1/sources/{name}`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use shared::{
+    api::{AnyProblem, BodyProblem, Problem, SourceBody},
+    gate::{Failure, JsonBody, Named, Query},
+    name::Name,
+    schema::Violation,
+    usage::{SourceSpec, SourceState},
+};
+
+use crate::App;
+
+/// Define a source of usage, or define it anew.
+///
+/// It is collected every minute from the next one on. What its counters stood at before doesn't count; how they grow does, and so does
+/// what they come to after they began anew. A source whose address, metric or labels change begins anew as well.
+#[utoipa::path(
+    put, path = "/v1/sources/{name}", tag = "usage", operation_id = "putSource",
+    security(("key" = ["admin"])),
+    params(("name" = Name, Path, description = "The source's name")),
+    request_body = SourceSpec,
+    responses(
+        (status = 200, description = "The source was defined anew", body = SourceBody),
+        (status = 201, description = "The source is new", body = SourceBody, headers(("Location" = String, description = "The source"))),
+        AnyProblem, BodyProblem,
+    ),
+)]
+pub async fn put(
+    State(app): State<Arc<App>>,
+    Named(name): Named<Name>,
+    query: Query,
+    JsonBody { value: spec, .. }: JsonBody<SourceSpec>,
+) -> Result<Response, Failure> {
+    query.end()?;
+    let now = app.clock.now();
+    let mut violations = spec.violations();
+    if let Some(account) = spec.account()
+        && app.accounts.account(account, now).await?.is_none()
+    {
+        violations.push(Violation::new("/account", "is not an account"));
+    }
+    if !violations.is_empty() {
+        return Err(Problem::InvalidBody(violations).into());
+    }
+    let version = uuid::Uuid::new_v4().simple().to_string();
+    let (source, new) = app.sources.put(&name, &spec, &version, now).await?;
+    let state = match new {
+        true => SourceState::default(),
+        false => app.sources.find(&name).await?.map(|(_, state)| state).unwrap_or_default(),
+    };
+    let body = Json(SourceBody::from((source, state)));
+    Ok(if new {
+        (StatusCode::CREATED, [(header::LOCATION, format!("/v1/sources/{name}"))], body).into_response()
+    } else {
+        body.into_response()
+    })
+}
+
+/// Delete a source.
+///
+/// What was counted at it stays.
+#[utoipa::path(
+    delete, path = "/v1/sources/{name}", tag = "usage", operation_id = "deleteSource",
+    security(("key" = ["admin"])),
+    params(("name" = Name, Path, description = "The source's name")),
+    responses((status = 204, description = "The source is gone"), AnyProblem),
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Named(name): Named<Name>,
+    query: Query,
+) -> Result<StatusCode, Failure> {
+    query.end()?;
+    if app.sources.delete(&name, app.clock.now()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::NotFound.into())
+    }
+}

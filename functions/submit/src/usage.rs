@@ -1,0 +1,150 @@
+//! `POST /v1/usage`.
+
+use std::{collections::HashSet, sync::Arc};
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use serde_json::Value;
+use shared::{
+    api::{AnyProblem, BodyProblem, Problem, UsageAccepted, UsageEvent, UsageReported},
+    aws::Pushed,
+    gate::{Caller, Contract, Failure, PayloadBody, Query, RequestId},
+    id::AccountId,
+    schema::Violation,
+    time::Time,
+    usage::{Report, ReportId, Series},
+};
+
+use crate::App;
+
+/// How many events a batch has at most.
+const MOST: usize = 100;
+
+/// Report usage.
+///
+/// One `CloudEvent` in structured mode, or up to a hundred as `application/cloudevents-batch+json`, of which each is accepted or refused for
+/// itself. An event counts once, by its `source` and `id`, however often it comes within two days: after a 503, repeat it as it was.
+#[utoipa::path(
+    post, path = "/v1/usage", tag = "usage", operation_id = "reportUsage",
+    security(("key" = ["usage:write"])),
+    request_body(content(
+        (UsageEvent = "application/cloudevents+json"),
+        (Vec<UsageEvent> = "application/cloudevents-batch+json"),
+    )),
+    responses(
+        (status = 202, description = "What became of each event; of a single one, that it counts", body = UsageReported),
+        AnyProblem, BodyProblem,
+    ),
+)]
+pub async fn report(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    query: Query,
+    PayloadBody { json, .. }: PayloadBody,
+) -> Result<Response, Failure> {
+    query.end()?;
+    let (is_batch, events) = match json {
+        Value::Array(events) => (true, events),
+        event => (false, vec![event]),
+    };
+    if events.is_empty() || events.len() > MOST {
+        let wrong = Violation::new("", format!("has not 1 to {MOST} events"));
+        return Err(Problem::InvalidBody(vec![wrong]).into());
+    }
+    let mut answers = app.count_usage(&caller, &events).await?;
+    if !is_batch && let Some(problem) = answers.pop_if(|answer| answer.is_err()).and_then(Result::err) {
+        return Err(problem.into());
+    }
+    let items = answers.into_iter().map(|answer| item(answer, &request)).collect();
+    Ok((StatusCode::ACCEPTED, Json(UsageReported { items })).into_response())
+}
+
+fn item(answer: Result<Pushed, Problem>, request: &str) -> UsageAccepted {
+    match answer {
+        Ok(pushed) => UsageAccepted { status: 202, duplicate: Some(pushed == Pushed::Before), problem: None },
+        Err(problem) => {
+            let problem = problem.body(request);
+            UsageAccepted { status: problem.status, duplicate: None, problem: Some(problem) }
+        }
+    }
+}
+
+impl App {
+    /// Counts events, each for itself; the answers are in their order.
+    async fn count_usage(
+        &self,
+        caller: &Caller,
+        events: &[Value],
+    ) -> Result<Vec<Result<Pushed, Problem>>, Failure> {
+        let now = self.clock.now();
+        let read: Vec<_> = events.iter().map(|event| read(event, caller, now)).collect();
+        let known = self.accounts_of(caller, &read).await?;
+        let read: Vec<_> =
+            read.into_iter().map(|report| report.and_then(|report| is_known(report, &known))).collect();
+        let reports: Vec<_> = read.iter().filter_map(|report| report.as_ref().ok()).cloned().collect();
+        let mut pushed = self.usage.push(&reports, now).await.into_iter();
+        let answers = read.into_iter().map(|report| {
+            let pushed = report.map(|_| pushed.next());
+            match pushed? {
+                Some(Ok(pushed)) => Ok(pushed),
+                Some(Err(error)) => {
+                    tracing::warn!(cause = %error, "reported usage could not be counted");
+                    Err(Problem::Unavailable)
+                }
+                None => Err(Problem::Internal),
+            }
+        });
+        Ok(answers.collect())
+    }
+
+    /// Which of the accounts that the reports are for are there.
+    async fn accounts_of(
+        &self,
+        caller: &Caller,
+        read: &[Result<Report, Problem>],
+    ) -> Result<HashSet<AccountId>, Failure> {
+        let named: HashSet<_> = read.iter().flatten().map(|report| report.id.account).collect();
+        let mut known = HashSet::from([caller.account()]);
+        for account in named {
+            if account != caller.account()
+                && self.accounts.account(account, self.clock.now()).await?.is_some()
+            {
+                known.insert(account);
+            }
+        }
+        Ok(known)
+    }
+}
+
+fn is_known(report: Report, known: &HashSet<AccountId>) -> Result<Report, Problem> {
+    if known.contains(&report.id.account) {
+        return Ok(report);
+    }
+    Err(Problem::InvalidBody(vec![Violation::new("/data/account", "is not an account")]))
+}
+
+/// What an event reports.
+fn read(event: &Value, caller: &Caller, now: Time) -> Result<Report, Problem> {
+    let UsageEvent { source, id, time, data, .. } =
+        UsageEvent::read(&event.to_string(), event, "").map_err(Problem::InvalidBody)?;
+    let account = caller.acting_for(data.account)?;
+    let (pointer, at) = match (data.at, time) {
+        (Some(at), _) => ("/data/at", at),
+        (None, Some(time)) => ("/time", time),
+        (None, None) => ("", now),
+    };
+    let wrong = |why: String| Problem::InvalidBody(vec![Violation::new(pointer, why)]);
+    let at = Report::time(at, now).map_err(|why| wrong(why.to_string()))?;
+    let series = Series {
+        account: Some(account),
+        direction: data.direction,
+        service: data.service,
+        route: data.route,
+    };
+    Ok(Report { id: ReportId::new(account, &source, &id), series, bytes: data.bytes, at })
+}

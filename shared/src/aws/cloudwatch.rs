@@ -1,0 +1,120 @@
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_cloudwatch::{
+    Client,
+    primitives::DateTime,
+    types::{Dimension, MetricDataQuery, MetricStat, ScanBy, StatusCode},
+};
+
+use super::Error;
+use crate::time::Time;
+
+/// How many metrics one call asks for at most
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
+const MOST: usize = 500;
+/// In seconds.
+const PERIOD: i32 = 60;
+
+/// Metrics that other services keep.
+#[derive(Clone, Debug)]
+pub struct MetricStore {
+    client: Client,
+}
+
+/// A metric, with all of its dimensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Whose.
+    pub namespace: String,
+    /// What.
+    pub name: String,
+    /// Of what.
+    pub dimensions: BTreeMap<String, String>,
+}
+
+/// What a metric came to in each minute for which there is something, by the minute's begin.
+pub type Sums = Vec<(Time, f64)>;
+
+impl MetricStore {
+    /// The metrics of the client's account and region.
+    #[must_use]
+    pub const fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The sums of each minute from one time to another, of each metric; the answers are in the order of the metrics. One call for 500 metrics;
+    /// if `CloudWatch` refuses one, each of those is asked for by itself, so that the others don't suffer.
+    pub async fn sums(&self, metrics: &[Metric], from: Time, to: Time) -> Vec<Result<Sums, Error>> {
+        let mut answers = Vec::new();
+        for some in metrics.chunks(MOST) {
+            match self.ask(some, from, to).await {
+                Ok(found) => answers.extend(found),
+                Err(Error::Refused(_)) if some.len() > 1 => {
+                    for metric in some {
+                        let alone = self.ask(std::slice::from_ref(metric), from, to).await;
+                        answers
+                            .push(alone.and_then(|mut found| found.pop().unwrap_or_else(|| Ok(Vec::new()))));
+                    }
+                }
+                Err(error) => {
+                    let (passing, text) = (matches!(error, Error::Unavailable(_)), error.to_string());
+                    let same = |_| {
+                        Err(if passing {
+                            Error::Unavailable(text.clone())
+                        } else {
+                            Error::Refused(text.clone())
+                        })
+                    };
+                    answers.extend(some.iter().map(same));
+                }
+            }
+        }
+        answers
+    }
+
+    async fn ask(&self, metrics: &[Metric], from: Time, to: Time) -> Result<Vec<Result<Sums, Error>>, Error> {
+        let queries = metrics.iter().enumerate().map(|(nth, metric)| query(nth, metric)).collect::<Vec<_>>();
+        let seconds = |time: Time| DateTime::from_millis(time.millis());
+        let call = self.client.get_metric_data().set_metric_data_queries(Some(queries));
+        let mut pages = call
+            .start_time(seconds(from))
+            .end_time(seconds(to))
+            .scan_by(ScanBy::TimestampAscending)
+            .into_paginator()
+            .send();
+        let mut found: HashMap<String, Result<Sums, Error>> = HashMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| Error::of("GetMetricData", &e))?;
+            for result in page.metric_data_results.unwrap_or_default() {
+                let Some(id) = result.id else { continue };
+                let sums = found.entry(id).or_insert_with(|| Ok(Vec::new()));
+                if let Some(code @ (StatusCode::InternalError | StatusCode::Forbidden)) = &result.status_code
+                {
+                    *sums = Err(Error::Unavailable(format!("GetMetricData: {code}")));
+                }
+                if let Ok(sums) = sums {
+                    let times = result.timestamps.unwrap_or_default().into_iter();
+                    let values = result.values.unwrap_or_default();
+                    sums.extend(times.map(|time| Time::from_seconds(time.secs())).zip(values));
+                }
+            }
+        }
+        Ok((0..metrics.len()).map(|nth| found.remove(&id(nth)).unwrap_or_else(|| Ok(Vec::new()))).collect())
+    }
+}
+
+/// An id begins with a lower-case letter.
+fn id(nth: usize) -> String {
+    format!("m{nth}")
+}
+
+fn query(nth: usize, metric: &Metric) -> MetricDataQuery {
+    let dimension = |(name, value): (&String, &String)| Dimension::builder().name(name).value(value).build();
+    let what = aws_sdk_cloudwatch::types::Metric::builder()
+        .namespace(&metric.namespace)
+        .metric_name(&metric.name)
+        .set_dimensions(Some(metric.dimensions.iter().map(dimension).collect()))
+        .build();
+    let stat = MetricStat::builder().metric(what).period(PERIOD).stat("Sum").build();
+    MetricDataQuery::builder().id(id(nth)).metric_stat(stat).return_data(true).build()
+}

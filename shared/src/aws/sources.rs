@@ -1,0 +1,150 @@
+use std::{collections::HashMap, time::Duration};
+
+use futures::future::try_join;
+
+use super::{
+    Error, Table,
+    key::{Key, SOURCE_STATES, SOURCES},
+    named::{Definition, Named},
+    table::{Item, Update, seconds, text},
+};
+use crate::{
+    name::Name,
+    time::Time,
+    usage::{Source, SourceSpec, SourceState},
+};
+
+/// For how long what was counted at a deleted source is part of what quotas see: longer than any of their periods.
+const REMEMBERED: Duration = Duration::from_secs(35 * 86400);
+
+/// The sources of usage, as operators defined them, and how the collection of each goes.
+///
+/// A state is an item of its own, beside the definition: only the run that collects writes it. It outlives its source by 35 days.
+#[derive(Clone, Debug)]
+pub struct SourceStore {
+    items: Named<SourceSpec>,
+    table: Table,
+}
+
+impl SourceStore {
+    /// The sources of a table.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self { items: Named::new(table.clone(), SOURCES, "a source"), table }
+    }
+
+    /// A source as it is now, and how its collection goes.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn find(&self, name: &Name) -> Result<Option<(Source, SourceState)>, Error> {
+        let key = Key::named(SOURCE_STATES, name);
+        let (found, state) = try_join(self.items.find(name), self.table.get(&key, true)).await?;
+        Ok(found.map(|found| (found.into(), state.as_ref().map(read).unwrap_or_default())))
+    }
+
+    /// Defines a source; `true` if it is a new one.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn put(
+        &self,
+        name: &Name,
+        spec: &SourceSpec,
+        version: &str,
+        now: Time,
+    ) -> Result<(Source, bool), Error> {
+        let (written, new) = self.items.put(name, spec, version, now).await?;
+        let remembered = Update { expression: "REMOVE expires_at".into(), ..Update::default() };
+        self.table.update(&Key::named(SOURCE_STATES, name), remembered).await?;
+        Ok((written.into(), new))
+    }
+
+    /// Removes a source; `false` if there is none. What was counted stays.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn delete(&self, name: &Name, now: Time) -> Result<bool, Error> {
+        let forgotten = Update {
+            expression: "SET expires_at = :gone".into(),
+            condition: Some("attribute_exists(pk)"),
+            values: vec![(":gone", seconds(now + REMEMBERED))],
+            ..Update::default()
+        };
+        // First: as long as the definition is there, a repeat finds something to delete.
+        self.table.update(&Key::named(SOURCE_STATES, name), forgotten).await?;
+        self.items.delete(name).await
+    }
+
+    /// Up to `limit` sources by name, those after `after`, with how their collection goes, and whether there are more. Two queries.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<(Source, SourceState)>, bool), Error> {
+        let ((found, more), mut states) = try_join(self.items.page(after, limit), self.states()).await?;
+        let found = found.into_iter().map(|source| {
+            let state = states.remove(&source.name).unwrap_or_default();
+            (source.into(), state)
+        });
+        Ok((found.collect(), more))
+    }
+
+    /// All sources, with how their collection goes. One query for each megabyte, and one of the states.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn all(&self) -> Result<Vec<(Source, SourceState)>, Error> {
+        /// How many a query reads; they are small.
+        const PAGE: usize = 1000;
+        let (mut found, mut states) = (Vec::new(), self.states().await?);
+        let mut after: Option<String> = None;
+        loop {
+            let (page, more) = self.items.page(after.as_deref(), PAGE).await?;
+            after = page.last().map(|source| source.name.to_string());
+            found.extend(page.into_iter().map(|source| {
+                let state = states.remove(&source.name).unwrap_or_default();
+                (source.into(), state)
+            }));
+            if !more || after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Keeps how the collection of a source went.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn put_state(&self, name: &Name, state: &SourceState) -> Result<(), Error> {
+        let json = serde_json::to_string(state).map_err(|e| Error::Corrupt("this version", e.to_string()))?;
+        let update = Update {
+            expression: "SET progress = :progress".into(),
+            values: vec![(":progress", text(json))],
+            ..Update::default()
+        };
+        self.table.update(&Key::named(SOURCE_STATES, name), update).await.map(drop)
+    }
+
+    async fn states(&self) -> Result<HashMap<Name, SourceState>, Error> {
+        let items = self.table.partition(SOURCE_STATES, None).await?;
+        let named = |item: &Item| Some((item.get("sk")?.as_s().ok()?.parse().ok()?, read(item)));
+        Ok(items.iter().filter_map(named).collect())
+    }
+}
+
+/// A state is for show, but for the pauses and new series: one that can't be read is as good as none.
+fn read(item: &Item) -> SourceState {
+    let json = item.get("progress").and_then(|progress| progress.as_s().ok());
+    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+impl From<Definition<SourceSpec>> for Source {
+    fn from(definition: Definition<SourceSpec>) -> Self {
+        let Definition { name, version: _, spec, disabled: _, created_at, updated_at } = definition;
+        Self { name, spec, created_at, updated_at }
+    }
+}

@@ -1,0 +1,111 @@
+//! Counting what a source says.
+
+use std::time::Duration;
+
+use super::{
+    UsageStore, head,
+    transaction::{Expression, Refused, Transaction},
+};
+use crate::{
+    aws::{
+        Error,
+        key::Key,
+        table::{Condition, Conditional, Item, number, seconds},
+    },
+    usage::{Advance, ClosedHour, Head, Hour},
+};
+
+/// How long a closed hour is kept: longer than the longest look-back, and than any period of a quota.
+const HOURS_KEPT: Duration = Duration::from_secs(35 * 86400);
+/// How long a day is kept.
+const DAYS_KEPT: Duration = Duration::from_secs(400 * 86400);
+
+/// What became of a count.
+#[derive(Debug)]
+pub enum Counted {
+    /// It is counted.
+    Yes,
+    /// Somebody else wrote since; the head as it is now.
+    Not(Option<Box<Head>>),
+}
+
+impl UsageStore {
+    /// Counts at a source: `before` becomes `advance`, unless somebody else wrote since. One write unit for a head of up to a kilobyte; when
+    /// its hour is over, or it is a new one, a transaction of three or two such items, at two units each.
+    ///
+    /// The whole head is written, not what changed of it: nobody else writes it, and the unit is the same.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn count(&self, before: Option<&Head>, advance: &Advance) -> Result<Counted, Error> {
+        let Advance { head, closed, .. } = advance;
+        let key = Key::head(&head.series, &head.origin);
+        let Some(before) = before.filter(|_| closed.is_empty()) else {
+            return self.turn(before, advance, &key).await;
+        };
+        let unchanged = Condition {
+            expression: UNCHANGED,
+            names: Vec::new(),
+            values: vec![(":read", number(before.version))],
+        };
+        let mut item = head::write(head);
+        item.extend(key.attributes());
+        match self.table.put_item_if(item, unchanged).await? {
+            Conditional::Done(()) => Ok(Counted::Yes),
+            Conditional::Refused(found) => Ok(Counted::Not(found.map(head::read).transpose()?.map(Box::new))),
+        }
+    }
+
+    /// Into another hour, or from nothing.
+    async fn turn(&self, before: Option<&Head>, advance: &Advance, key: &Key) -> Result<Counted, Error> {
+        let Advance { head, closed, .. } = advance;
+        let condition = match before {
+            None => Expression::new("attribute_not_exists(pk)"),
+            Some(before) => Expression::new(UNCHANGED).with(":read", number(before.version)),
+        };
+        let mut transaction = Transaction::new(&self.table.name);
+        transaction.put(key, head::write(head), Some(condition))?;
+        if before.is_none() {
+            transaction.put(&Key::series_in_directory(&head.series, &head.origin), Item::new(), None)?;
+        }
+        for closed in closed {
+            self.close(&mut transaction, head, closed)?;
+        }
+        match transaction.send(&self.table.client).await? {
+            Ok(()) => Ok(Counted::Yes),
+            Err(Refused(_)) => {
+                let found = self.table.get(key, true).await?;
+                Ok(Counted::Not(found.map(head::read).transpose()?.map(Box::new)))
+            }
+        }
+    }
+
+    /// Keeps an hour of a head that is over, and its sum with its day.
+    pub(super) fn close(
+        &self,
+        transaction: &mut Transaction<'_>,
+        head: &Head,
+        closed: &ClosedHour,
+    ) -> Result<(), Error> {
+        let (series, origin, hour) = (&head.series, &head.origin, closed.hour);
+        let item = head::write_closed(closed, hour_gone(hour));
+        transaction.put(&Key::closed_hour(series, origin, hour), item, None)?;
+        let sum = format!("SET {} = :sum, expires_at = :gone", head::hour_of_day(hour));
+        let change = Expression::new(sum)
+            .with(":sum", number(closed.minutes.sum().unwrap_or_default()))
+            .with(":gone", day_gone(hour));
+        transaction.update(&Key::day(series, origin, hour.day()), change, None)
+    }
+}
+
+const UNCHANGED: &str = "version = :read";
+
+/// When an hour is forgotten.
+pub(super) fn hour_gone(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
+    seconds(hour.start() + HOURS_KEPT)
+}
+
+/// When an hour's day is forgotten.
+pub(super) fn day_gone(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
+    seconds(hour.day().start() + DAYS_KEPT)
+}

@@ -1,0 +1,204 @@
+//! Usage that is reported, and counts once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    UsageStore,
+    count::{day_gone, hour_gone},
+    head,
+    transaction::{Expression, Refused, Transaction},
+};
+use crate::{
+    aws::{
+        Error,
+        key::Key,
+        table::{Item, number, seconds},
+    },
+    time::Time,
+    usage::{Advance, Day, Head, Hour, Origin, Report, Series, minute_of},
+};
+
+/// For how long a report is known.
+const KNOWN: Duration = Duration::from_secs(2 * 86400);
+/// How many reports are one transaction. Each is a write, and its series up to eight: of its head, its entry in the directory, hours that are
+/// over, and their days. A hundred is the most.
+const TOGETHER: usize = 11;
+/// How often a transaction is tried: others may be at the same series.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Whether a report was counted now, or before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// Now.
+    Now,
+    /// It was counted before, by the same source and id.
+    Before,
+}
+
+impl UsageStore {
+    /// Counts what is reported, each report once for two days, however often it comes. The answers are in the order of the reports; a report
+    /// that could not be counted for certain may be repeated.
+    ///
+    /// A report of an hour that is over for its series counts there. Four write units for a report by itself, two for each of many of a
+    /// series at once, and two.
+    pub async fn push(&self, reports: &[Report], now: Time) -> Vec<Result<Pushed, Error>> {
+        let mut order: Vec<usize> = (0..reports.len()).collect();
+        order.sort_by(|a, b| reports[*a].series.cmp(&reports[*b].series));
+        let mut answers: Vec<_> = reports.iter().map(|_| Ok(Pushed::Before)).collect();
+        let mut known = BTreeSet::new();
+        // What comes twice in a request is a repeat of itself, of which the first counts.
+        let first: Vec<_> = order.into_iter().filter(|nth| known.insert(&reports[*nth].id)).collect();
+        for some in first.chunks(TOGETHER) {
+            let together: Vec<_> = some.iter().map(|nth| &reports[*nth]).collect();
+            match self.push_together(&together, now).await {
+                Ok(pushed) => some.iter().zip(pushed).for_each(|(nth, pushed)| answers[*nth] = Ok(pushed)),
+                Err(error) => {
+                    let text = error.to_string();
+                    some.iter().for_each(|nth| answers[*nth] = Err(Error::Unavailable(text.clone())));
+                }
+            }
+        }
+        answers
+    }
+
+    async fn push_together(&self, reports: &[&Report], now: Time) -> Result<Vec<Pushed>, Error> {
+        let mut pushed = vec![Pushed::Now; reports.len()];
+        let mut last = Error::Unavailable("others are at the same series".into());
+        for attempt in 0..TRIES {
+            tokio::time::sleep(PAUSE * attempt).await;
+            let left: Vec<_> = (0..reports.len()).filter(|nth| pushed[*nth] == Pushed::Now).collect();
+            if left.is_empty() {
+                return Ok(pushed);
+            }
+            let some: Vec<_> = left.iter().map(|nth| reports[*nth]).collect();
+            match self.transaction(&some, now).await?.send(&self.table.client).await {
+                Ok(Ok(())) => return Ok(pushed),
+                // The first writes are the records of what was seen; those after them are of heads that changed since.
+                Ok(Err(Refused(which))) => {
+                    which
+                        .iter()
+                        .filter_map(|nth| left.get(*nth))
+                        .for_each(|nth| pushed[*nth] = Pushed::Before);
+                }
+                Err(error @ Error::Unavailable(_)) => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+
+    async fn transaction(&self, reports: &[&Report], now: Time) -> Result<Transaction<'_>, Error> {
+        let mut transaction = Transaction::new(&self.table.name);
+        for report in reports {
+            let unknown = "attribute_not_exists(pk) OR expires_at < :now";
+            let unknown = Expression::new(unknown).with(":now", seconds(now));
+            let record = Item::from([("expires_at".to_owned(), seconds(now + KNOWN))]);
+            transaction.put(&Key::report(&report.id), record, Some(unknown))?;
+        }
+        let mut by_series: BTreeMap<&Series, Vec<&Report>> = BTreeMap::new();
+        for report in reports {
+            by_series.entry(&report.series).or_default().push(report);
+        }
+        let wanted: Vec<_> = by_series.keys().map(|series| Key::head(series, &Origin::Pushed)).collect();
+        let heads = self.some_heads(&wanted, true).await?;
+        for (series, mut reports) in by_series {
+            reports.sort_by_key(|report| report.at);
+            let head = heads.iter().find(|head| head.series == *series);
+            self.add(&mut transaction, series, head, &reports)?;
+        }
+        Ok(transaction)
+    }
+
+    /// Adds reports of a series, the oldest first.
+    fn add(
+        &self,
+        transaction: &mut Transaction<'_>,
+        series: &Series,
+        head: Option<&Head>,
+        reports: &[&Report],
+    ) -> Result<(), Error> {
+        let Some(oldest) = reports.first() else { return Ok(()) };
+        let counted = |reports: &[&Report]| reports.iter().map(|r| (r.at, r.bytes)).collect::<Vec<_>>();
+        let key = Key::head(series, &Origin::Pushed);
+        let Some(head) = head else {
+            let first = Head::new(series.clone(), Origin::Pushed, Hour::of(oldest.at));
+            let advance = first.advance(&counted(reports), None);
+            let new = Expression::new("attribute_not_exists(pk)");
+            transaction.put(&key, head::write(&advance.head), Some(new))?;
+            transaction.put(&Key::series_in_directory(series, &Origin::Pushed), Item::new(), None)?;
+            return self.add_closed(transaction, &advance, &[], first.total);
+        };
+        let (late, timely) =
+            reports.split_at(reports.partition_point(|report| Hour::of(report.at) < head.hour));
+        let late_bytes = late.iter().fold(0u64, |sum, report| sum.saturating_add(report.bytes));
+        let later = Head { total: head.total.saturating_add(late_bytes), ..head.clone() };
+        let advance = later.advance(&counted(timely), None);
+        if advance.closed.is_empty() && advance.head.hour == head.hour {
+            transaction.update(&key, added(head, &advance.head), Some("in_hour = :hour"))?;
+        } else {
+            let unchanged = Expression::new("version = :read").with(":read", number(head.version));
+            transaction.put(&key, head::write(&advance.head), Some(unchanged))?;
+        }
+        self.add_closed(transaction, &advance, late, head.before())
+    }
+
+    /// Keeps hours that are over, and adds what is late to those that were: all of a day in one write, since a transaction takes one for each
+    /// item.
+    fn add_closed(
+        &self,
+        transaction: &mut Transaction<'_>,
+        advance: &Advance,
+        late: &[&Report],
+        before: u64,
+    ) -> Result<(), Error> {
+        let (series, origin) = (&advance.head.series, &advance.head.origin);
+        let mut days: BTreeMap<Day, Vec<(Hour, u64)>> = BTreeMap::new();
+        for closed in &advance.closed {
+            let item = head::write_closed(closed, hour_gone(closed.hour));
+            transaction.put(&Key::closed_hour(series, origin, closed.hour), item, None)?;
+            let sum = closed.minutes.sum().unwrap_or_default();
+            days.entry(closed.hour.day()).or_default().push((closed.hour, sum));
+        }
+        let mut hours: BTreeMap<Hour, BTreeMap<usize, u64>> = BTreeMap::new();
+        for report in late {
+            let minute =
+                hours.entry(Hour::of(report.at)).or_default().entry(minute_of(report.at)).or_default();
+            *minute = minute.saturating_add(report.bytes);
+        }
+        for (hour, minutes) in hours {
+            let mut change = Expression::new(
+                "SET counted_before = if_not_exists(counted_before, :before), expires_at = :gone",
+            )
+            .with(":before", number(before))
+            .with(":gone", hour_gone(hour));
+            change.add(minutes.iter().map(|(nth, bytes)| (head::minute(*nth), *bytes)));
+            transaction.update(&Key::closed_hour(series, origin, hour), change, None)?;
+            let sum = minutes.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
+            days.entry(hour.day()).or_default().push((hour, sum));
+        }
+        for (day, hours) in days {
+            let mut change = Expression::new("SET expires_at = :gone").with(":gone", day_gone(day.first()));
+            // An hour that is over now has nothing yet, so that adding is as good as setting.
+            change.add(hours.into_iter().map(|(hour, bytes)| (head::hour_of_day(hour), bytes)));
+            transaction.update(&Key::day(series, origin, day), change, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// What makes a head another one of the same hour, whatever others add at the same time.
+fn added(before: &Head, after: &Head) -> Expression {
+    let grown = before.minutes.0.iter().zip(&after.minutes.0).enumerate();
+    let grown = grown.filter(|(_, (before, after))| before != after);
+    let minutes = grown.map(|(nth, (before, after))| {
+        (head::minute(nth), after.unwrap_or_default() - before.unwrap_or_default())
+    });
+    let rest = [("counted".to_owned(), after.total - before.total), ("version".to_owned(), 1)];
+    let mut change = Expression::new("").with(":hour", crate::aws::table::text(before.hour.to_string()));
+    change.add(minutes.chain(rest));
+    change
+}

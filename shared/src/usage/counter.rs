@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// For how long after a collection a series that is new began at nothing. Longer ago, and nobody knows what it counted before.
+pub const WATCHED: Duration = Duration::from_secs(300);
+
+/// A counter of a source as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// What it stood at.
+    pub value: u64,
+    /// When the answer was there that said so.
+    pub at: Time,
+    /// The end of the minute that it counts for.
+    pub due: Time,
+    /// What the source was defined as: a counter of another definition is another counter.
+    pub lineage: String,
+}
+
+impl Counter {
+    /// From what a source says: none if that is no amount of bytes, such as NaN, an infinity, or less than none. Rounded down, once, so that
+    /// differences are exact.
+    #[must_use]
+    pub fn amount(value: f64) -> Option<u64> {
+        const TOO_MUCH: f64 = 9_223_372_036_854_775_808.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in its range")]
+        (0.0..TOO_MUCH).contains(&value).then_some(value as u64)
+    }
+
+    /// Whether this may be counted after `last`: it is for a later minute, and it was `asked_at` after that was known. Of two collections at
+    /// once one counts, or the other's older value would look like a reset.
+    #[must_use]
+    pub fn follows(&self, last: Option<&Self>, asked_at: Time) -> bool {
+        last.is_none_or(|last| self.due > last.due && asked_at >= last.at)
+    }
+
+    /// How much it grew since `last`; none if that can't be known.
+    ///
+    /// One that fell began anew, at nothing. One that was never seen before began at nothing if it is `watched`, which is to say that its
+    /// source was asked shortly before and didn't have it; else it is where counting begins.
+    #[must_use]
+    pub fn increase(&self, last: Option<&Self>, watched: bool) -> Option<u64> {
+        match last.filter(|last| last.lineage == self.lineage) {
+            None => watched.then_some(self.value),
+            Some(last) => Some(self.value.checked_sub(last.value).unwrap_or(self.value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn counter(value: u64, minute: i64) -> Counter {
+        let due = Time::from_seconds(minute * 60);
+        Counter { value, at: due + Duration::from_secs(2), due, lineage: "a".into() }
+    }
+
+    #[test]
+    fn amounts() {
+        for (value, amount) in [
+            (0.0, Some(0)),
+            (-0.0, Some(0)),
+            (1.9, Some(1)),
+            (9_007_199_254_740_993.0, Some(9_007_199_254_740_992)),
+            (-1.0, None),
+            (-1e-9, None),
+            (f64::NAN, None),
+            (f64::INFINITY, None),
+            (f64::NEG_INFINITY, None),
+            (1e19, None),
+        ] {
+            assert_eq!(Counter::amount(value), amount, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_seen_counts_only_if_it_would_have_been() {
+        assert_eq!(counter(7, 1).increase(None, true), Some(7));
+        assert_eq!(counter(7, 1).increase(None, false), None);
+        let other = Counter { lineage: "b".into(), ..counter(3, 0) };
+        assert_eq!(counter(7, 1).increase(Some(&other), false), None);
+    }
+
+    #[test]
+    fn of_two_collections_at_once_one_counts() {
+        let last = counter(7, 1);
+        let later = counter(9, 2);
+        assert!(later.follows(Some(&last), later.at) && later.follows(None, later.at));
+        assert!(!later.follows(Some(&last), last.at - Duration::from_millis(1)));
+        assert!(!last.follows(Some(&last), later.at) && !last.follows(Some(&later), later.at));
+    }
+
+    proptest! {
+        /// Whatever it does, what is counted is what it grew by, resets included.
+        #[test]
+        fn growth_is_counted(steps in prop::collection::vec((any::<bool>(), 0u64..1 << 40), 1..50)) {
+            let (mut last, mut value, mut truth, mut counted) = (counter(5, 0), 5, 0, 0);
+            for ((reset, grown), minute) in steps.into_iter().zip(1..) {
+                // One that begins anew and grows beyond what it was can't be told from one that went on.
+                let reset = reset && grown < value;
+                truth += grown;
+                value = if reset { grown } else { value + grown };
+                let next = counter(value, minute);
+                counted += next.increase(Some(&last), false).unwrap();
+                last = next;
+            }
+            prop_assert_eq!(counted, truth);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Sources: defined, read, deleted, and what they say when they fail.
+
+use shared::account::{ApiKey, Scope};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn are_put_read_listed_and_deleted() {
+    let stack = Stack::new().await;
+    let operator = stack.operator();
+    let whole = json!({
+        "type": "prometheus", "url": "https://node.example:9100/metrics", "metric": "node_network_transmit_bytes_total",
+        "labels": {"route": "device"}, "as": {"type": "egress", "service": "node-1"}, "account": stack.tenant_account(),
+    });
+    let created = operator.send(Method::PUT, "/v1/sources/node", Some(whole.clone())).await;
+    assert_eq!((created.status, created.header("location")), (201, "/v1/sources/node"));
+    insta::assert_json_snapshot!("source", created.body, {".account" => "[account]"});
+    assert_eq!(source(&stack, "node").await, created.body);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(operator.send(Method::PUT, "/v1/sources/node", Some(whole)).await.status, 200);
+    let cloudwatch = json!({
+        "type": "cloudwatch", "namespace": "AWS/ApiGateway", "metric_name": "DataProcessed",
+        "dimensions": {"ApiId": "a1b2c3", "Stage": "$default"}, "as": {"type": "egress", "service": "api"},
+    });
+    put_source(&stack, "api", cloudwatch).await;
+
+    let names = async |client: &Client, query: &str| {
+        let page = client.get(&format!("/v1/sources?{query}")).await.body;
+        let names = page["items"].as_array().unwrap().iter().map(|source| source["name"].clone());
+        (names.collect::<Vec<_>>(), page["next_cursor"].as_str().map(str::to_owned))
+    };
+    let (first, cursor) = names(&operator, "limit=1").await;
+    assert_eq!(first, ["api"]);
+    assert_eq!(names(&operator, &format!("limit=1&cursor={}", cursor.unwrap())).await.0, ["node"]);
+    assert_eq!(names(&stack.tenant(), "").await, (vec![json!("node")], None));
+    let stranger = stack.client(&stack.another_key(&[Scope::UsageRead]).await);
+    assert_eq!(names(&stranger, "").await.0, Vec::<Value>::new());
+    assert_eq!(stack.tenant().get("/v1/sources/api").await.slug(), "not-found");
+
+    assert_eq!(operator.send(Method::DELETE, "/v1/sources/node", None).await.status, 204);
+    assert_eq!(operator.send(Method::DELETE, "/v1/sources/node", None).await.slug(), "not-found");
+}
+
+#[tokio::test(start_paused = true)]
+async fn mistakes_in_a_source_are_all_told() {
+    let stack = Stack::new().await;
+    let mut shown = Vec::new();
+    for bad in [
+        json!({}),
+        json!({"type": "graphite"}),
+        json!({"type": "prometheus", "url": 7, "preset": "kong4", "more": 1}),
+        json!({"type": "prometheus", "url": "ftp://kong", "account": "acc_01kagzwy00e40r2081040g2081"}),
+        json!({"type": "prometheus", "url": "https://kong.example", "preset": "kong2", "metric": "m", "labels": {"type": "a"}, "as": {"route": "x"}}),
+        json!({"type": "prometheus", "url": "https://kong.example", "metric": "1m", "labels": {"service": "a b"}}),
+        json!({"type": "prometheus", "url": "https://kong.example", "metric": "m", "labels": {"type": "t"}, "as": {"type": "egress", "service": "x\ny"}}),
+        json!({"type": "prometheus", "url": "https://kong.example", "metric": "m", "labels": {"type": "t"}, "as": {"type": "egress", "up": "x"}}),
+        json!({"type": "cloudwatch", "namespace": ":x", "metric_name": ""}),
+        json!({"type": "cloudwatch", "namespace": "AWS/ELB", "metric_name": "ProcessedBytes", "dimensions": {"": "x", "a": "", "b": "c"}, "as": {}}),
+    ] {
+        let answer = stack.operator().send(Method::PUT, "/v1/sources/bad", Some(bad.clone())).await;
+        assert_eq!(answer.status, 422, "{bad}");
+        shown.push(answer.body["errors"].clone());
+    }
+    insta::assert_json_snapshot!(shown);
+    assert_eq!(stack.operator().get("/v1/sources/bad").await.status, 404);
+}
+
+/// What each bad source says of itself; the good one beside them loses nothing.
+#[tokio::test]
+async fn one_that_fails_says_so_and_hurts_no_other() {
+    let stack = Stack::new().await;
+    let good = Gateway::start().await;
+    good.show("kong_bandwidth{type=\"egress\",service=\"s\",route=\"r\"} 5\n");
+    put_source(&stack, "good", kong2(good.url())).await;
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    put_source(&stack, "closed", kong2(&format!("http://{closed}/metrics"))).await;
+    let bad = Gateway::start().await;
+    put_source(&stack, "refusing", kong2(bad.url())).await;
+    let pages: [(&str, String); 5] = [
+        ("html", "<html>\n<body>502 Bad Gateway</body>\n</html>\n".into()),
+        ("empty", String::new()),
+        ("huge", "kong_other{a=\"b\"} 1\n".repeat(900_000)),
+        ("many", (0..5001).map(|n| format!("kong_bandwidth{{type=\"egress\",route=\"{n}\"}} 1\n")).collect()),
+        (
+            "odd",
+            "kong_bandwidth{type=\"egress\",service=\"s\"} NaN\nkong_bandwidth{type=\"both\",service=\"s\"} 1\n\
+             kong_bandwidth{type=\"egress\",service=\"t\"} 3\nkong_bandwidth{type=\"egress\",service=\"t\"} 3\n\
+             kong_bandwidth{type=\"egress\",service=\"u\"} -1\nkong_bandwidth{type=\"egress\",service=\"v\"} +Inf\n".into(),
+        ),
+    ];
+    let mut gateways = Vec::new();
+    for (name, page) in pages {
+        let gateway = Gateway::start().await;
+        gateway.show(page);
+        put_source(&stack, name, kong2(gateway.url())).await;
+        gateways.push(gateway);
+    }
+    next_minute(&stack).await;
+    stack.check().await.unwrap();
+    good.show("kong_bandwidth{type=\"egress\",service=\"s\",route=\"r\"} 12\n");
+    next_minute(&stack).await;
+    stack.check().await.unwrap();
+    let mut said = Vec::new();
+    for name in ["good", "closed", "refusing", "html", "empty", "huge", "many", "odd"] {
+        let body = source(&stack, name).await;
+        said.push(json!([
+            name,
+            body["series"],
+            body["last_error"],
+            body["last_warning"],
+            body["last_success_at"]
+        ]));
+    }
+    insta::assert_json_snapshot!("failing", said);
+    let found = points(&stack.operator(), "service=s&route=r&type=egress&lookback_duration=2m").await;
+    assert_eq!(found.iter().filter_map(|(_, bytes)| *bytes).collect::<Vec<_>>(), [7]);
+    let failed = stack.metrics_lines().iter().filter_map(|line| line["SourcesFailed"].as_f64()).next_back();
+    assert_eq!(failed, Some(6.0));
+}
+
+#[tokio::test]
+async fn private_addresses_are_asked_only_where_they_are_allowed() {
+    let stack = Stack::with(sim::Options { allow_private_targets: false, ..sim::Options::default() }).await;
+    let gateway = Gateway::start().await;
+    gateway.show("kong_bandwidth{type=\"egress\"} 5\n");
+    put_source(&stack, "literal", kong2(gateway.url())).await;
+    put_source(&stack, "name", kong2(&gateway.url().replace("127.0.0.1", "localhost"))).await;
+    next_minute(&stack).await;
+    stack.check().await.unwrap();
+    for name in ["literal", "name"] {
+        let said = source(&stack, name).await["last_error"].clone();
+        assert_eq!(said, "the address is private, and this gateway doesn't allow those", "{name}");
+    }
+    assert_eq!(gateway.asked(), 0);
+}
+
+/// What the page stood at before a definition, or under another one, doesn't count.
+#[tokio::test]
+async fn another_definition_begins_anew() {
+    let stack = Stack::new().await;
+    let (one, other) = (Gateway::start().await, Gateway::start().await);
+    let page = |bytes: u64| format!("kong_bandwidth{{type=\"egress\",service=\"s\",route=\"r\"}} {bytes}\n");
+    let account: ApiKey = stack.another_key(&[Scope::UsageRead]).await.parse().unwrap();
+    one.show(page(1000));
+    other.show(page(50_000));
+    put_source(&stack, "kong", kong2(one.url())).await;
+    let own =
+        json!({"type": "prometheus", "url": other.url(), "preset": "kong2", "account": account.account});
+    let steps: [(&str, Option<Value>, u64); 6] = [
+        ("base line", None, 1000),
+        ("growth", None, 1010),
+        ("another page", Some(kong2(other.url())), 50_000),
+        ("growth there", None, 50_003),
+        ("for another account", Some(own), 50_007),
+        ("growth for that", None, 50_012),
+    ];
+    let mut counted = Vec::new();
+    for (what, definition, bytes) in steps {
+        if let Some(definition) = definition {
+            put_source(&stack, "kong", definition).await;
+        }
+        if bytes < 50_000 {
+            one.show(page(bytes))
+        } else {
+            other.show(page(bytes))
+        }
+        next_minute(&stack).await;
+        stack.check().await.unwrap();
+        let found = points(&stack.operator(), "lookback_duration=1h&step=1h").await;
+        counted.push((what, found.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>()));
+    }
+    insta::assert_debug_snapshot!("begins_anew", counted);
+}
