@@ -99,7 +99,10 @@ async fn each_threshold_is_told_once() {
     1900 bytes, 190.0 %: 80 90 100
     ");
     assert_eq!(told(&stack).await, ["quota.crossed 80", "quota.crossed 90", "quota.crossed 100"]);
-    insta::assert_json_snapshot!("standing", daily(&stack).await, {".account" => "[account]"});
+    insta::assert_json_snapshot!("standing", daily(&stack).await, {
+        ".account" => "[account]", ".alerts[].crossed_at" => "[time]", ".alerts[].mailed_at" => "[time]", ".alerts[].mails[].sent_at" => "[time]",
+        ".projected" => "[bytes]",
+    });
 }
 
 #[tokio::test(start_paused = true)]
