@@ -12,4 +12,5 @@ mod jobs;
 mod kinds;
 mod operator;
 mod profiles;
+mod quotas;
 mod server;
