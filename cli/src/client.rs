@@ -117,7 +117,9 @@ impl Call {
     /// Whether making it twice is like making it once.
     fn is_repeatable(&self) -> bool {
         let named = self.headers.iter().any(|(name, _)| *name == "idempotency-key");
-        named || self.method == Method::GET || self.method == Method::PUT
+        // An event of reported usage counts once, by its source and id.
+        let is_known = self.headers.iter().any(|(_, value)| value.starts_with("application/cloudevents"));
+        named || is_known || self.method == Method::GET || self.method == Method::PUT
     }
 
     /// In words, for messages.

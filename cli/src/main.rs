@@ -1,6 +1,7 @@
 //! `tollgate`, the command line: a client of the API, and of nothing else.
 
 mod accounts;
+mod bulk;
 mod client;
 mod command;
 mod definitions;

@@ -3,11 +3,13 @@
 mod chart;
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+use shared::api::{Page, UsageAccepted, UsagePoint, UsageReported};
 
 use crate::{
+    bulk,
     client::{Call, Client},
-    failure::Failure,
+    failure::{self, Failure, Refusal},
     output::{self, Format},
     watch::watch,
 };
@@ -26,7 +28,7 @@ pub struct Usage {
 enum Command {
     /// Report usage, as CloudEvents of the type tollgate.bandwidth
     Report {
-        /// A file with one event or an array of them; - is standard input.
+        /// A file with one event a line, or an array of them; - is standard input. What was sent before, by source and id, counts once.
         file: String,
     },
 }
@@ -52,7 +54,7 @@ struct Query {
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Until when.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", requires = "from")]
     to: Option<String>,
     /// How much time a point stands for: 1m, 5m, 1h or 1d.
     #[arg(long, value_name = "DURATION")]
@@ -62,24 +64,6 @@ struct Query {
     watch: bool,
 }
 
-/// What a chart is drawn from.
-#[derive(Deserialize)]
-struct Points {
-    items: Vec<Point>,
-}
-
-/// One window of one series.
-#[derive(Clone, Debug, Deserialize)]
-struct Point {
-    time: String,
-    #[serde(rename = "type")]
-    direction: String,
-    service: String,
-    route: String,
-    /// The increase in bytes; none where nothing was reported.
-    bandwidth_used: Option<f64>,
-}
-
 impl Usage {
     /// Does it: draws a chart of each series, unless told otherwise.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
@@ -87,18 +71,33 @@ impl Usage {
             return report(client, format, &file).await;
         }
         let look = async || {
-            let answer = client.send(&self.query.call()).await?;
+            let items = self.query.read(client).await?;
             if format == Format::Json {
-                Ok(answer.body)
-            } else {
-                Ok(chart::draw(&answer.json::<Points>()?.items))
+                let page = Page { items, next_cursor: None };
+                return serde_json::to_string(&page).map_err(|error| Failure::Local(error.to_string()));
             }
+            let points = items.iter().map(|item| serde_json::from_str(item.get()).map_err(output::no_json));
+            Ok(chart::draw(&points.collect::<Result<Vec<UsagePoint>, _>>()?))
         };
         if self.query.watch { watch(look).await } else { output::line(&look().await?) }
     }
 }
 
 impl Query {
+    /// All points, page by page.
+    async fn read(&self, client: &Client) -> Result<Vec<Box<RawValue>>, Failure> {
+        let (mut items, mut cursor) = (Vec::new(), None);
+        loop {
+            let call = self.call().query("cursor", cursor.take());
+            let page: Page<Box<RawValue>> = client.send(&call).await?.json()?;
+            items.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
     fn call(&self) -> Call {
         Call::get(&["v1", "usage"])
             .query("type", self.direction.as_ref())
@@ -112,11 +111,37 @@ impl Query {
     }
 }
 
+/// Reports a file's events, a hundred at a time, and says what became of them. Fails if one was refused.
 async fn report(client: &Client, format: Format, file: &str) -> Result<(), Failure> {
-    let events = output::read(file)?;
-    let is_batch = events.trim_start().starts_with('[');
-    let media_type =
-        if is_batch { "application/cloudevents-batch+json" } else { "application/cloudevents+json" };
-    let answer = client.send(&Call::post(&["v1", "usage"]).text(media_type, events)).await?;
-    if answer.body.is_empty() { Ok(()) } else { output::line(&output::item(format, &answer.body)?) }
+    let events = bulk::read(file)?;
+    let (mut counted, mut before, mut refused) = (0, 0, Vec::new());
+    for chunk in bulk::chunks(&events) {
+        let body = serde_json::to_string(&json!(chunk)).map_err(|error| Failure::Local(error.to_string()))?;
+        let call = Call::post(&["v1", "usage"]).text("application/cloudevents-batch+json", body);
+        for item in client.send(&call).await?.json::<UsageReported>()?.items {
+            let number = counted + before + refused.len() + 1;
+            if format == Format::Json {
+                output::line(
+                    &serde_json::to_string(&item).map_err(|error| Failure::Local(error.to_string()))?,
+                )?;
+            }
+            match item {
+                UsageAccepted { problem: Some(problem), status, .. } => {
+                    output::note(&format!(
+                        "{number}\trefused\t{}",
+                        output::printable(&failure::say(&problem))
+                    ));
+                    refused.push(status);
+                }
+                UsageAccepted { duplicate: Some(true), .. } => before += 1,
+                UsageAccepted { .. } => counted += 1,
+            }
+        }
+    }
+    if format == Format::Table {
+        output::line(&format!("{counted} counted, {before} counted before, {} refused", refused.len()))?;
+    }
+    let Some(status) = refused.iter().max() else { return Ok(()) };
+    let message = format!("{} of {} events were not accepted.", refused.len(), events.len());
+    Err(Failure::Refused(Box::new(Refusal::of(*status, message))))
 }

@@ -19,3 +19,4 @@ mod stores;
 mod suite;
 mod target;
 mod targets;
+mod usage;

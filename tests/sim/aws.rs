@@ -170,6 +170,18 @@ impl Aws {
         self.door.scheduler.schedules()
     }
 
+    /// Makes known to CloudWatch what a metric came to in a minute, which is given by its begin in seconds since 1970.
+    pub fn put_metric(
+        &self,
+        namespace: &str,
+        name: &str,
+        dimensions: &[(&str, &str)],
+        minute: i64,
+        sum: f64,
+    ) {
+        self.door.cloudwatch.put(namespace, name, dimensions, minute, sum);
+    }
+
     /// Has schedules send what is due by now, and says how many messages that were. An
     /// [`EventSource`](crate::EventSource) that runs until it is idle does so by itself.
     pub fn fire_due_schedules(&self) -> usize {

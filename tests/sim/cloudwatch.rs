@@ -1,76 +1,118 @@
-//! CloudWatch: what gauges showed last. It speaks CBOR (Smithy's RPC v2).
+//! CloudWatch, as far as it takes to be asked for metrics, sums of minutes, which the test makes known when it likes; and to be shown
+//! gauges.
+
+mod protocol;
 
 use crate::{answer::Answer, ledger::Line};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_types::body::SdkBody;
-use ciborium::Value as Cbor;
+pub(crate) use protocol::{into_http, operation_of, request_of};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
 
-/// How its paths begin.
-pub(crate) const PREFIX: &str = "/service/GraniteServiceVersion20100801/operation/";
+/// How many metrics one call may ask for.
+const MOST: usize = 500;
+/// How many metrics are in one answer; a token leads to the rest. Far fewer than the real one's, so that there is a rest.
+const PAGE: usize = 3;
 
-/// An account's CloudWatch.
+/// How many gauges a call may show.
+const MOST_SHOWN: usize = 1000;
+
+/// Sums by minute, of each metric by what it is called; and what gauges showed last.
 #[derive(Debug, Default)]
-pub(crate) struct CloudWatch(Mutex<BTreeMap<String, f64>>);
-
-/// A request's operation.
-pub(crate) fn operation_of(path: &str) -> &str {
-    &path[PREFIX.len()..]
-}
-
-/// A request's content as JSON.
-pub(crate) fn request_of(body: &[u8]) -> Value {
-    plain(ciborium::from_reader(body).expect("CBOR"))
-}
-
-/// An answer as the SDK reads it.
-pub(crate) fn into_http(answer: &Answer) -> HttpResponse {
-    let mut body = Vec::new();
-    ciborium::into_writer(&answer.body, &mut body).expect("JSON can be CBOR");
-    let mut response = HttpResponse::new(answer.status.try_into().unwrap(), SdkBody::from(body));
-    response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
-    response
-}
-
-fn plain(cbor: Cbor) -> Value {
-    match cbor {
-        Cbor::Integer(number) => i64::try_from(number).unwrap().into(),
-        Cbor::Float(number) => number.into(),
-        Cbor::Text(text) => text.into(),
-        Cbor::Bool(flag) => flag.into(),
-        // A time, as seconds since 1970.
-        Cbor::Tag(_, inner) => plain(*inner),
-        Cbor::Array(items) => items.into_iter().map(plain).collect(),
-        Cbor::Map(members) => {
-            let text = |key: Cbor| key.into_text().expect("keys are texts");
-            members.into_iter().map(|(key, value)| (text(key), plain(value))).collect()
-        }
-        _ => Value::Null,
-    }
+pub(crate) struct CloudWatch {
+    sums: Mutex<BTreeMap<String, BTreeMap<i64, f64>>>,
+    gauges: Mutex<BTreeMap<String, f64>>,
 }
 
 impl CloudWatch {
+    /// Makes the sum of a minute known, which is given by its begin in seconds since 1970.
+    pub(crate) fn put(
+        &self,
+        namespace: &str,
+        name: &str,
+        dimensions: &[(&str, &str)],
+        minute: i64,
+        sum: f64,
+    ) {
+        let dimensions: Vec<_> =
+            dimensions.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect();
+        let metric = json!({"Namespace": namespace, "MetricName": name, "Dimensions": dimensions});
+        self.lock().entry(called(&metric)).or_default().insert(minute, sum);
+    }
+
     /// Does what a request asks.
     pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
-        assert_eq!(operation, "PutMetricData", "the sim's CloudWatch has nothing else");
+        let answer = match operation {
+            "GetMetricData" => self.answer(request),
+            "PutMetricData" => self.show(request),
+            other => panic!("the sim's CloudWatch has no {other}"),
+        };
+        (answer, Line { calls: 1, ..Line::default() })
+    }
+
+    fn show(&self, request: &Value) -> Answer {
         let data = request["MetricData"].as_array().unwrap();
-        assert!(data.len() <= 1000, "a call takes a thousand");
+        if data.len() > MOST_SHOWN {
+            return Answer::refused(
+                "InvalidParameterValue",
+                "The collection MetricData must not have more than 1000 entries.",
+            );
+        }
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut gauges = self.gauges.lock().unwrap();
         for datum in data {
             let dimensions = datum["Dimensions"].as_array().into_iter().flatten();
             let of: String =
                 dimensions.map(|of| format!(" {}={}", text(&of["Name"]), text(&of["Value"]))).collect();
             let name = format!("{}/{}{of}", text(&request["Namespace"]), text(&datum["MetricName"]));
-            self.0.lock().unwrap().insert(name, datum["Value"].as_f64().unwrap());
+            gauges.insert(name, datum["Value"].as_f64().unwrap());
         }
-        (Answer::ok(json!({})), Line { calls: 1, ..Line::default() })
+        Answer::ok(json!({}))
     }
 
+    /// What gauges showed last, by namespace, name and dimension.
     pub(crate) fn gauges(&self) -> BTreeMap<String, f64> {
-        self.0.lock().unwrap().clone()
+        self.gauges.lock().unwrap().clone()
+    }
+
+    fn answer(&self, request: &Value) -> Answer {
+        let queries = request["MetricDataQueries"].as_array().unwrap();
+        let invalid = |why: &str| Answer::refused("ValidationError", why);
+        if queries.is_empty() || queries.len() > MOST {
+            return invalid("The number of queries is not from 1 to 500.");
+        }
+        let seconds = |name: &str| request[name].as_i64().unwrap();
+        let (from, to) = (seconds("StartTime"), seconds("EndTime"));
+        let begin: usize = request["NextToken"].as_str().map_or(0, |token| token.parse().unwrap());
+        let mut results = Vec::new();
+        for query in queries.iter().skip(begin).take(PAGE) {
+            let stat = &query["MetricStat"];
+            assert_eq!((&stat["Period"], &stat["Stat"]), (&json!(60), &json!("Sum")));
+            let sums = self.lock().get(&called(&stat["Metric"])).cloned().unwrap_or_default();
+            let (times, values): (Vec<i64>, Vec<f64>) =
+                sums.range(from..to).map(|(at, sum)| (*at, *sum)).unzip();
+            results.push(
+                json!({"Id": query["Id"], "StatusCode": "Complete", "Timestamps": times, "Values": values}),
+            );
+        }
+        // The real one refuses names that no metric can have, and with them all that is asked for.
+        if queries.iter().any(|query| query["MetricStat"]["Metric"]["Namespace"] == "Refused") {
+            return invalid("The value for parameter Namespace is invalid.");
+        }
+        let next = (begin + PAGE < queries.len()).then(|| (begin + PAGE).to_string());
+        Answer::ok(json!({"MetricDataResults": results, "NextToken": next}))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<i64, f64>>> {
+        self.sums.lock().unwrap()
     }
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap()
+fn called(metric: &Value) -> String {
+    let mut dimensions: Vec<_> =
+        metric["Dimensions"].as_array().into_iter().flatten().map(Value::to_string).collect();
+    dimensions.sort();
+    format!("{} {} {dimensions:?}", metric["Namespace"], metric["MetricName"])
 }

@@ -8,8 +8,9 @@
 //!   store, handler ── SDK ──▶ Door ──▶ faults, kill switch ──┬─▶ Database (dynoxide)
 //!   EventSource ──────────────▲                              ├─▶ Queues (jobs, dead letters)
 //!                                                            │     ▲
-//!                                                            ├─▶ Ses (an outbox), CloudWatch (gauges)
-//!                                                            └─▶ Scheduler
+//!                                                            ├─▶ Scheduler
+//!                                                            ├─▶ Ses (an outbox)
+//!                                                            └─▶ CloudWatch
 //!                                                                  └─▶ all write the Ledger
 //! ```
 //!

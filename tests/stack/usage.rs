@@ -1,7 +1,10 @@
 //! Usage: collected every minute, reported, and charted.
 
 mod chart;
+mod cloudwatch;
 mod collect;
+mod cost;
+mod pages;
 mod push;
 mod sources;
 

@@ -7,6 +7,8 @@ mod accounts;
 mod events;
 #[path = "suite/rows.rs"]
 mod rows;
+#[path = "suite/usage.rs"]
+mod usage;
 
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use shared::{
 pub use accounts::*;
 pub use events::*;
 pub use rows::*;
+pub use usage::*;
 
 /// Calls a macro with the name of every test.
 macro_rules! for_each {
@@ -61,6 +64,9 @@ macro_rules! for_each {
             a_row_is_deleted_only_as_it_was_named,
             many_and_large_rows_are_paged,
             hostile_values_are_only_values,
+            totals_are_known_for_every_minute,
+            reports_count_once,
+            a_deleted_source_keeps_its_heads,
         );
     };
 }

@@ -2,21 +2,17 @@
 
 use clap::Args;
 use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use shared::api::ProblemBody;
 use uuid::Uuid;
 
 use super::{submit::say_how_to_repeat, wait::Seen};
 use crate::{
+    bulk,
     client::{Call, Client},
     failure::{self, Failure, Refusal},
     output::{self, Format},
 };
-
-/// How many jobs a request may hold.
-const MOST: usize = 100;
-/// How large a request is made; the API takes 256 KiB.
-const MOST_BYTES: usize = 250 * 1024;
 
 /// The jobs to hand in.
 #[derive(Debug, Args)]
@@ -39,11 +35,11 @@ struct Outcome {
 impl Batch {
     /// Hands them in, a hundred at a time, and prints a line for each, in the order given. Fails if one was refused.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
-        let jobs = jobs(&output::read(&self.file)?)?;
+        let jobs = bulk::read(&self.file)?;
         let key = self.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());
         let mut refused = Vec::new();
         let mut number = 0;
-        for (chunk, jobs) in chunks(&jobs).into_iter().enumerate() {
+        for (chunk, jobs) in bulk::chunks(&jobs).into_iter().enumerate() {
             let call = Call::post(&["v1", "jobs", "batch"])
                 .header("idempotency-key", Some(format!("{key}-{chunk}")))
                 .body(&json!({"jobs": jobs}))?;
@@ -70,33 +66,4 @@ fn in_words(number: usize, outcome: &Outcome) -> String {
         (None, Some(problem)) => format!("{number}\trefused\t{}", output::printable(&failure::say(problem))),
         (None, None) => format!("{number}\t{}", outcome.status),
     }
-}
-
-/// Reads an array, or one job a line; each stays as it was written.
-fn jobs(text: &str) -> Result<Vec<Box<RawValue>>, Failure> {
-    let unreadable = |error: serde_json::Error| Failure::Usage(format!("The jobs aren't JSON: {error}"));
-    if text.trim_start().starts_with('[') {
-        return serde_json::from_str(text).map_err(unreadable);
-    }
-    serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>().map_err(unreadable)
-}
-
-/// As few requests as will hold them.
-fn chunks(jobs: &[Box<RawValue>]) -> Vec<Vec<&RawValue>> {
-    let mut chunks: Vec<Vec<&RawValue>> = Vec::new();
-    let mut bytes = 0;
-    for job in jobs.iter().map(AsRef::as_ref) {
-        let size = job.get().len() + 1;
-        match chunks.last_mut() {
-            Some(chunk) if chunk.len() < MOST && bytes + size <= MOST_BYTES => {
-                bytes += size;
-                chunk.push(job);
-            }
-            _ => {
-                bytes = size;
-                chunks.push(vec![job]);
-            }
-        }
-    }
-    chunks
 }

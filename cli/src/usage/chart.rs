@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Point;
+use shared::api::UsagePoint;
+
 use crate::output::printable;
 
 /// How wide a chart is at most.
@@ -12,37 +13,44 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 const UNKNOWN: char = '·';
 
 /// Draws each series: its name, its blocks, and what they come to. Each series has a scale of its own.
-pub fn draw(points: &[Point]) -> String {
-    let mut series: BTreeMap<[&str; 3], Vec<&Point>> = BTreeMap::new();
+pub fn draw(points: &[UsagePoint]) -> String {
+    let mut series: BTreeMap<_, Vec<&UsagePoint>> = BTreeMap::new();
     for point in points {
-        series.entry([&point.service, &point.route, &point.direction]).or_default().push(point);
+        let UsagePoint { service, route, direction, account, .. } = point;
+        series.entry((service, route, direction, account)).or_default().push(point);
     }
     if series.is_empty() {
         return "No usage was reported.".into();
     }
-    let drawn: Vec<_> = series.into_iter().map(|(name, points)| one(&name.join(" "), &points)).collect();
+    let drawn = series.into_iter().map(|((service, route, direction, account), points)| {
+        let account = account.map(|account| format!(" of {account}")).unwrap_or_default();
+        one(&format!("{service} {route} {direction}{account}"), &points)
+    });
+    let drawn: Vec<_> = drawn.collect();
     drawn.join("\n\n")
 }
 
-fn one(name: &str, points: &[&Point]) -> String {
+fn one(name: &str, points: &[&UsagePoint]) -> String {
     let each = points.len().div_ceil(WIDTH);
     let columns: Vec<Option<f64>> = points.chunks(each).map(sum).collect();
     let most = columns.iter().flatten().copied().fold(0.0, f64::max);
     let blocks: String = columns.iter().map(|bytes| block(*bytes, most)).collect();
     let total = sum(points).map_or_else(|| "unknown".to_owned(), bytes);
-    let (first, last) = (points.first().map_or("", |p| &p.time), points.last().map_or("", |p| &p.time));
+    let time = |point: Option<&&UsagePoint>| point.map(|point| point.time.to_string()).unwrap_or_default();
+    let (first, last) = (time(points.first()), time(points.last()));
     format!(
         "{}\n  {blocks}\n  {} … {}; {total} in all, {} in the highest column",
         printable(name),
-        printable(first),
-        printable(last),
+        first,
+        last,
         bytes(most)
     )
 }
 
 /// What is known of the sum; nothing, if of none anything is known.
-fn sum(points: &[&Point]) -> Option<f64> {
-    points.iter().filter_map(|point| point.bandwidth_used).reduce(|a, b| a + b)
+fn sum(points: &[&UsagePoint]) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "a chart is not that precise")]
+    points.iter().filter_map(|point| point.bandwidth_used).map(|bytes| bytes as f64).reduce(|a, b| a + b)
 }
 
 fn block(bytes: Option<f64>, most: f64) -> char {
@@ -70,21 +78,24 @@ fn bytes(bytes: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::usage::Direction;
+
     use super::*;
 
-    fn point(minute: usize, route: &str, bytes: Option<f64>) -> Point {
-        Point {
-            time: format!("2026-11-20T16:{minute:02}:00.000Z"),
-            direction: "egress".into(),
-            service: "shop".into(),
-            route: route.into(),
+    fn point(minute: usize, route: &str, bytes: Option<u64>) -> UsagePoint {
+        UsagePoint {
+            time: format!("2026-11-20T16:{minute:02}:00.000Z").parse().unwrap(),
+            direction: Direction::Egress,
+            service: "shop".parse().unwrap(),
+            route: route.parse().unwrap(),
+            account: None,
             bandwidth_used: bytes,
         }
     }
 
     #[test]
     fn nothing_zero_and_something_look_different() {
-        let bytes = [None, Some(0.0), Some(1.0), Some(500.0), Some(1000.0)];
+        let bytes = [None, Some(0), Some(1), Some(500), Some(1000)];
         let mut points: Vec<_> =
             bytes.iter().enumerate().map(|(n, bytes)| point(n, "/cart", *bytes)).collect();
         points.push(point(0, "/away", None));
@@ -101,7 +112,7 @@ mod tests {
 
     #[test]
     fn many_points_share_columns() {
-        let points: Vec<_> = (0..1500).map(|n| point(n % 60, "/", Some(2.0))).collect();
+        let points: Vec<_> = (0..1500).map(|n| point(n % 60, "/", Some(2))).collect();
         let drawn = draw(&points);
         let blocks = drawn.lines().nth(1).unwrap().trim();
         assert_eq!(blocks.chars().count(), WIDTH);

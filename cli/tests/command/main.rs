@@ -14,3 +14,4 @@ mod operator;
 mod profiles;
 mod quotas;
 mod server;
+mod usage;

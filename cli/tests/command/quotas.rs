@@ -20,10 +20,8 @@ fn quotas_are_applied_listed_shown_enforced_and_deleted() {
     assert_eq!(home.run(&["quotas", "apply", &file]).ok(), "daily\tupdated");
 
     let tenant = Home::with(&server.url, &server.tenant);
-    let event = format!(
-        r#"{{"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1", "data": {{"service": "shop", "type": "egress", "bytes": 1010}}}}"#
-    );
-    let reported = tenant.run_with(&["usage", "report", "-"], &event);
+    let event = r#"{"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1", "data": {"service": "shop", "type": "egress", "bytes": 1010}}"#;
+    let reported = tenant.run_with(&["usage", "report", "-"], event);
     assert_eq!(reported.code, 0, "{reported:?}");
     // Until the check has looked, and the account is known anew.
     let begun = Instant::now();

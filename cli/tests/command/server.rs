@@ -35,14 +35,8 @@ impl Server {
             let run = async {
                 let stack = Stack::new().await;
                 let operator = stack.another_key(&[Scope::Admin]).await;
-                let scopes = [
-                    Scope::JobsRead,
-                    Scope::JobsWrite,
-                    Scope::EventsRead,
-                    Scope::EventsWrite,
-                    Scope::UsageRead,
-                    Scope::UsageWrite,
-                ];
+                let scopes =
+                    Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin).collect::<Vec<_>>();
                 let tenant = stack.another_key(&scopes).await;
                 started.send((operator, tenant, stack.service(), stack.aws.clone())).unwrap();
                 let working = async {

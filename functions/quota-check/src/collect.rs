@@ -114,18 +114,17 @@ impl Checker {
                 let (heads, failed) = self.count_all(&tick, heads, each, watched).await;
                 let state = match failed {
                     0 => state.succeeded(&lineage, due, series, warning),
-                    _ => state.failed(
-                        &lineage,
-                        due,
-                        format!("{failed} of {series} series could not be stored"),
-                    ),
+                    _ => {
+                        let why = format!("{failed} of {series} series could not be stored");
+                        state.stumbled(&lineage, due, &why)
+                    }
                 };
                 (heads, state)
             }
             (Err(why), heads) => (heads.unwrap_or_default(), state.failed(&lineage, due, why.to_string())),
             (Ok(_), Err(error)) => {
                 tracing::error!(source = %source.name, cause = %error, "usage could not be read");
-                (Vec::new(), state.failed(&lineage, due, "the gateway could not read what it had".to_owned()))
+                (Vec::new(), state.stumbled(&lineage, due, "the gateway could not read what it had"))
             }
         };
         self.keep(&source, state, origin, heads).await
@@ -208,7 +207,7 @@ impl Checker {
         let (heads, state) = match (heads, answer) {
             (Err(error), _) => {
                 tracing::error!(source = %source.name, cause = %error, "usage could not be read");
-                (Vec::new(), state.failed(&lineage, due, "the gateway could not read what it had".to_owned()))
+                (Vec::new(), state.stumbled(&lineage, due, "the gateway could not read what it had"))
             }
             (Ok(heads), None) => (heads, state.succeeded(&lineage, due, 1, None)),
             (Ok(heads), Some((_, Err(error)))) => {
@@ -223,7 +222,7 @@ impl Checker {
                     Ok(heads) => (heads, state.succeeded(&lineage, due, 1, None)),
                     Err(error) => {
                         tracing::error!(source = %source.name, cause = %error, "usage could not be counted");
-                        (Vec::new(), state.failed(&lineage, due, "it could not be stored".to_owned()))
+                        (Vec::new(), state.stumbled(&lineage, due, "it could not be stored"))
                     }
                 }
             }

@@ -90,8 +90,11 @@ impl Door {
 }
 
 impl Service {
-    /// A request's service and operation: from the target that it names, or else from its address.
+    /// A request's service and operation: from its protocol, the target that it names, or else its address.
     fn of(request: &HttpRequest) -> (Self, String) {
+        if let Some(operation) = cloudwatch::operation_of(request) {
+            return (Self::CloudWatch, operation);
+        }
         if let Some(target) = request.headers().get("x-amz-target") {
             let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
             let service = match prefix {
@@ -104,9 +107,6 @@ impl Service {
         let uri: http::Uri = request.uri().parse().unwrap();
         match uri.path() {
             path if path.starts_with(ses::PREFIX) => (Self::Ses, ses::operation_of(path).to_owned()),
-            path if path.starts_with(cloudwatch::PREFIX) => {
-                (Self::CloudWatch, cloudwatch::operation_of(path).to_owned())
-            }
             _ => (Self::Scheduler, scheduler::operation_of(request).to_owned()),
         }
     }
@@ -131,14 +131,13 @@ impl Service {
                 query_error: Some("RequestThrottled"),
                 ..Answer::refused("com.amazonaws.sqs#RequestThrottled", "Request is throttled.")
             },
-            Self::Scheduler => {
+            Self::Scheduler | Self::CloudWatch => {
                 Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
             }
             Self::Ses => {
                 let message = "Maximum sending rate exceeded.";
                 Answer { status: 429, ..Answer::refused("TooManyRequestsException", message) }
             }
-            Self::CloudWatch => Answer::refused("Throttling", "Rate exceeded"),
         }
     }
 }
@@ -155,7 +154,7 @@ impl HttpConnector for Door {
             let request = service.read(&uri, &body);
             let answer = Door::call(&door, service, &operation, request).await?;
             Ok(if service == Service::CloudWatch {
-                cloudwatch::into_http(&answer)
+                cloudwatch::into_http(answer)
             } else {
                 answer.into_http()
             })

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use sim::{Seed, Stack};
+use sim::{Fault, Plan, Seed, Stack};
 
 use super::*;
 
@@ -125,4 +125,55 @@ async fn every_point_is_what_went_through() {
     let hours = points(&stack.operator(), &format!("{SPAN}&step=1h")).await;
     assert_eq!(hours.len(), 3 * scripts.len());
     assert_eq!(hours.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), whole);
+}
+
+/// Whatever a run suffers, and however often it is repeated: what went through is counted once, in that minute or a later one.
+#[tokio::test]
+async fn a_run_that_suffers_counts_nothing_twice_and_loses_nothing() {
+    let once = [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice]
+        .into_iter()
+        .flat_map(|fault| ["Query", "PutItem", "TransactWriteItems"].map(|operation| (operation, fault, 1)));
+    let all = [
+        ("PutItem", Fault::Before, 99),
+        ("UpdateItem", Fault::Before, 99),
+        ("TransactWriteItems", Fault::After, 99),
+    ];
+    for (operation, fault, last) in once.chain(all) {
+        let counted = suffering(operation, fault, last).await;
+        assert_eq!(counted, [5, 500, 50], "{operation} {fault:?} 1–{last}");
+    }
+}
+
+/// What is counted of three routes in six minutes over the turn of an hour, in four of which an operation fails from its first call on.
+async fn suffering(operation: &'static str, fault: Fault, last: u64) -> [u64; 3] {
+    let stack = Stack::new().await;
+    let gateway = Gateway::start().await;
+    put_source(&stack, "kong", kong2(gateway.url())).await;
+    pass(57 * MINUTE).await;
+    for minute in 0..6u64 {
+        let line = |route: &str, bytes: u64| {
+            format!("kong_bandwidth{{type=\"egress\",service=\"s\",route=\"{route}\"}} {bytes}\n")
+        };
+        let late = if minute >= 2 { line("late", 10 * minute) } else { String::new() };
+        gateway.show(line("a", 1000 + minute) + &line("b", 100 * minute) + &late);
+        next_minute(&stack).await;
+        if [0, 5].contains(&minute) {
+            stack.check().await.unwrap();
+            continue;
+        }
+        stack.aws.inject(Plan::new(move |name, n| {
+            if name == operation && (1..=last).contains(&n) { fault } else { Fault::None }
+        }));
+        let _ = stack.check().await;
+        stack.aws.heal();
+        // As Lambda repeats an invocation that failed, now and then.
+        if minute % 2 == 0 {
+            let _ = stack.check().await;
+        }
+    }
+    let sum = async |route: &str| {
+        let query = format!("type=egress&service=s&route={route}&from=2026-11-20T16:00:00Z&step=1h");
+        points(&stack.operator(), &query).await.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>()
+    };
+    [sum("a").await, sum("b").await, sum("late").await]
 }

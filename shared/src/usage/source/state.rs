@@ -76,6 +76,12 @@ impl SourceState {
             last_warning: self.last_warning,
         }
     }
+
+    /// After one that failed for Tollgate's own reasons: the source isn't given a rest for that.
+    #[must_use]
+    pub fn stumbled(self, lineage: &str, due: Time, why: &str) -> Self {
+        Self { failures: 1, ..self.failed(lineage, due, why.to_owned()) }
+    }
 }
 
 #[cfg(test)]

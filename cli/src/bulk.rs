@@ -1,0 +1,40 @@
+//! Many things from a file, and the requests that hold them.
+
+use serde_json::value::RawValue;
+
+use crate::{failure::Failure, output};
+
+/// How many things a request may hold.
+const MOST: usize = 100;
+/// How large a request is made; the API takes 256 KiB.
+const MOST_BYTES: usize = 250 * 1024;
+
+/// Reads a file's array, or one thing a line; each stays as it was written.
+pub fn read(file: &str) -> Result<Vec<Box<RawValue>>, Failure> {
+    let text = output::read(file)?;
+    let unreadable = |error: serde_json::Error| Failure::Usage(format!("It isn't JSON: {error}"));
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(&text).map_err(unreadable);
+    }
+    serde_json::Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>().map_err(unreadable)
+}
+
+/// As few requests as will hold them.
+pub fn chunks(things: &[Box<RawValue>]) -> Vec<Vec<&RawValue>> {
+    let mut chunks: Vec<Vec<&RawValue>> = Vec::new();
+    let mut bytes = 0;
+    for thing in things.iter().map(AsRef::as_ref) {
+        let size = thing.get().len() + 1;
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < MOST && bytes + size <= MOST_BYTES => {
+                bytes += size;
+                chunk.push(thing);
+            }
+            _ => {
+                bytes = size;
+                chunks.push(vec![thing]);
+            }
+        }
+    }
+    chunks
+}

@@ -1,0 +1,80 @@
+//! Usage through the running stack: collected by its own minutes, reported, and charted.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use axum::{Router, routing::get};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::stack::{Stack, stack};
+
+/// Three of the stack's minutes, and some.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Kong's own page.
+const PAGE: &str = include_str!("../stack/usage/pages/kong3.txt");
+
+/// The address of a page on which bytes went through the route `checkout.v1` since it was looked at last.
+async fn gateway() -> String {
+    static LOOKS: AtomicU64 = AtomicU64::new(0);
+    let page = async || {
+        let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
+        PAGE.replace("consumer=\"alice\"} 7000", &format!("consumer=\"alice\"}} {}", 7000 + 500 * looks))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await });
+    url
+}
+
+/// What is charted of a service, in all.
+async fn bytes(stack: &Stack, service: &str) -> u64 {
+    let path = format!("/metrics/bandwidth_used?type=egress&service={service}&lookback_duration=10m");
+    let points = stack.send(Method::GET, &path, &[], None).await;
+    assert_eq!(points.status, 200, "{points:?}");
+    points.body.as_array().unwrap().iter().filter_map(|point| point["bandwidth_used"].as_u64()).sum()
+}
+
+#[tokio::test]
+async fn a_gateways_page_is_collected_every_minute() {
+    let stack = stack();
+    let source = format!("/v1/sources/e2e-{:x}", rand::random::<u64>());
+    let spec = json!({"type": "prometheus", "url": gateway().await, "preset": "kong3", "account": stack.tenant_account});
+    assert_eq!(stack.operate(Method::PUT, &source, Some(spec)).await.status, 201);
+    let collected = async {
+        while bytes(stack, "checkout").await < 1000 {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    };
+    let is_collected = tokio::time::timeout(PATIENCE, collected).await.is_ok();
+    let said = stack.send(Method::GET, &source, &[], None).await.body;
+    assert!(is_collected, "{said}");
+    assert_eq!(
+        (&said["last_error"], &said["last_warning"], &said["series"]),
+        (&Value::Null, &Value::Null, &json!(2))
+    );
+    assert_eq!(bytes(stack, "checkout").await % 500, 0);
+    assert_eq!(stack.operate(Method::DELETE, &source, None).await.status, 204);
+}
+
+#[tokio::test]
+async fn what_is_reported_counts_once() {
+    let stack = stack();
+    let service = format!("e2e-{:x}", rand::random::<u64>());
+    let event = |id: &str| {
+        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": service, "id": id,
+        "data": {"service": service, "route": "/#%", "type": "egress", "bytes": 7}})
+    };
+    let batch = json!([event("1"), event("2"), event("1")]);
+    for wanted in [[false, false, true], [true, true, true]] {
+        let answer = stack.send(Method::POST, "/v1/usage", &[], Some(batch.clone())).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let told: Vec<_> =
+            answer.body["items"].as_array().unwrap().iter().map(|item| item["duplicate"].as_bool()).collect();
+        assert_eq!(told, wanted.map(Some), "{answer:?}");
+    }
+    assert_eq!(bytes(stack, &service).await, 14);
+}

@@ -1,0 +1,77 @@
+//! Metrics of CloudWatch as sources.
+
+use super::*;
+
+const API: (&str, &str) = ("AWS/ApiGateway", "DataProcessed");
+
+async fn put(stack: &Stack, name: &str, namespace: &str) {
+    let spec = json!({
+        "type": "cloudwatch", "namespace": namespace, "metric_name": API.1,
+        "dimensions": {"ApiId": name, "Stage": "live"}, "as": {"type": "egress", "service": "api", "route": name},
+    });
+    put_source(stack, name, spec).await;
+}
+
+/// Points come three minutes late, some minutes have none, and one run is repeated: each minute counts once.
+#[tokio::test(start_paused = true)]
+async fn each_minute_counts_once() {
+    let stack = Stack::new().await;
+    let names = ["a", "b", "c", "d", "e"];
+    for name in names {
+        put(&stack, name, API.0).await;
+    }
+    let start = stack.now().millis() / 1000;
+    let mut asked = 0;
+    for minute in 0..130i64 {
+        tokio::time::sleep(MINUTE).await;
+        for (nth, name) in names.iter().enumerate() {
+            let dimensions = [("Stage", "live"), ("ApiId", *name)];
+            // One sends in every other minute only, and one not before long.
+            let is_quiet = nth == 1 && minute % 2 == 0 || nth == 2 && minute < 100;
+            if !is_quiet {
+                let sum = 1000.9 + minute as f64;
+                stack.aws.put_metric(API.0, API.1, &dimensions, start + 60 * minute, sum);
+            }
+        }
+        stack.aws.reset_ledger();
+        if (60..70).contains(&minute) {
+            // Nobody comes.
+            continue;
+        }
+        stack.check().await.unwrap();
+        asked = stack.aws.ledger().count("GetMetricData");
+        stack.check().await.unwrap();
+    }
+    assert_eq!(asked, 2, "one question, and its answer in two pages");
+    // Counting begins with the minute that was over three minutes before the first run, and ends three before the last.
+    let sum = |of: &dyn Fn(i64) -> bool| {
+        (0..127).filter(|minute| of(*minute)).map(|minute| 1000 + minute).sum::<i64>()
+    };
+    for (name, wanted) in
+        [("a", sum(&|_| true)), ("b", sum(&|minute| minute % 2 == 1)), ("c", sum(&|minute| minute >= 100))]
+    {
+        let query = format!("type=egress&service=api&route={name}&lookback_duration=3h&step=1m");
+        let found = points(&stack.operator(), &query).await;
+        let counted: u64 = found.iter().filter_map(|(_, bytes)| *bytes).sum();
+        assert_eq!(i64::try_from(counted).unwrap(), wanted, "{name}");
+        assert!(found.iter().any(|(time, bytes)| time == "17:05" && (bytes.is_some() || name != "a")));
+        assert_eq!(source(&stack, name).await["last_error"], Value::Null);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_refused_hurts_no_other() {
+    let stack = Stack::new().await;
+    put(&stack, "good", API.0).await;
+    put(&stack, "bad", "Refused").await;
+    let start = stack.now().millis() / 1000;
+    for minute in 0..6 {
+        tokio::time::sleep(MINUTE).await;
+        stack.aws.put_metric(API.0, API.1, &[("ApiId", "good"), ("Stage", "live")], start + 60 * minute, 5.0);
+        stack.check().await.unwrap();
+    }
+    let counted = points(&stack.operator(), "lookback_duration=1h&step=1h&route=good").await;
+    assert_eq!(counted.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), 15);
+    assert_eq!(source(&stack, "bad").await["last_error"], "CloudWatch gave no data for it");
+    assert_eq!(source(&stack, "good").await["last_error"], Value::Null);
+}

@@ -1,0 +1,129 @@
+//! What usage costs, in calls and capacity units.
+
+use std::time::Instant;
+
+use super::*;
+
+async fn gateway_of(stack: &Stack, series: usize) -> Gateway {
+    let gateway = Gateway::start().await;
+    show(&gateway, series, 0);
+    put_source(stack, "kong", kong2(gateway.url())).await;
+    gateway
+}
+
+fn show(gateway: &Gateway, series: usize, bytes: usize) {
+    let line = |n: usize| {
+        format!(
+            "kong_bandwidth{{service=\"shop-{}\",route=\"route-{n}\",type=\"egress\"}} {}\n",
+            n % 7,
+            bytes * (n + 1)
+        )
+    };
+    gateway.show((0..series).map(line).collect::<String>());
+}
+
+async fn minute(stack: &Stack) {
+    next_minute(stack).await;
+    stack.check().await.unwrap();
+}
+
+/// A minute is a query of the heads and a unit for each series; when the hour is over, a transaction of three items for each.
+#[tokio::test]
+async fn of_a_minute() {
+    let stack = Stack::new().await;
+    let gateway = gateway_of(&stack, 10).await;
+    stack.aws.reset_ledger();
+    minute(&stack).await;
+    insta::assert_snapshot!("first_minute", stack.aws.reset_ledger());
+    for n in 1..59 {
+        show(&gateway, 10, n * 123_456);
+        minute(&stack).await;
+    }
+    stack.aws.reset_ledger();
+    show(&gateway, 10, 8_000_000);
+    minute(&stack).await;
+    insta::assert_snapshot!("minute", stack.aws.reset_ledger());
+    // What is counted from the hour's begin on is of the next.
+    minute(&stack).await;
+    stack.aws.reset_ledger();
+    minute(&stack).await;
+    stack.aws.reset_ledger();
+    for _ in 0..58 {
+        minute(&stack).await;
+    }
+    stack.aws.reset_ledger();
+    minute(&stack).await;
+    insta::assert_snapshot!("turn_of_the_hour", stack.aws.reset_ledger());
+}
+
+/// A month of one series by the hour: at most four read units.
+#[tokio::test(start_paused = true)]
+async fn of_charts() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    for n in 0..(31 * 24) {
+        let data = json!({"service": "s", "route": "r", "type": "egress", "bytes": 123_456_789 + n});
+        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(), "data": data});
+        assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
+        tokio::time::sleep(60 * MINUTE).await;
+    }
+    let mut read = Vec::new();
+    for query in [
+        "lookback_duration=31d&step=1h",
+        "lookback_duration=31d&step=1d",
+        "lookback_duration=1h",
+        "lookback_duration=1d",
+    ] {
+        stack.aws.reset_ledger();
+        let found = points(&tenant, &format!("type=egress&service=s&route=r&{query}")).await;
+        let ledger = stack.aws.reset_ledger();
+        let reported = found.iter().filter(|(_, bytes)| bytes.is_some()).count();
+        read.push(format!(
+            "{query}: {} points, {reported} of them reported, {} calls, {} read units",
+            found.len(),
+            ledger.calls(),
+            ledger.read_units()
+        ));
+        assert!(ledger.read_units() <= 4.0, "{ledger}");
+    }
+    insta::assert_debug_snapshot!("charts", read);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_reports() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let event = |n: usize| {
+        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
+        "data": {"service": "s", "route": "r", "type": "egress", "bytes": 7}})
+    };
+    let send = async |body: Value| {
+        assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(body)).await.status, 202);
+    };
+    send(event(0)).await;
+    stack.aws.reset_ledger();
+    send(event(1)).await;
+    insta::assert_snapshot!("report", stack.aws.reset_ledger());
+    send(json!((100..200).map(event).collect::<Vec<_>>())).await;
+    insta::assert_snapshot!("hundred_reports", stack.aws.reset_ledger());
+}
+
+/// A thousand series in a run, and what it costs doesn't grow with what was counted before.
+#[tokio::test]
+async fn of_a_thousand_series() {
+    let stack = Stack::new().await;
+    let gateway = gateway_of(&stack, 1000).await;
+    let mut calls = Vec::new();
+    for n in 0..4 {
+        show(&gateway, 1000, n * 1000);
+        next_minute(&stack).await;
+        stack.aws.reset_ledger();
+        let begin = Instant::now();
+        stack.check().await.unwrap();
+        assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+        let ledger = stack.aws.reset_ledger();
+        calls.push((ledger.count("PutItem"), ledger.count("TransactWriteItems"), ledger.calls()));
+    }
+    assert_eq!(calls[0].1, 1000, "{calls:?}");
+    assert!(calls[1] == calls[2] && calls[2] == calls[3] && calls[3].0 == 1000, "{calls:?}");
+}

@@ -1,0 +1,120 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use shared::{
+    aws::{Counted, Pushed, SourceStore, Table, UsageStore},
+    id::AccountId,
+    name::Name,
+    time::Time,
+    usage::{Counter, Direction, Filter, Head, Hour, Origin, Report, ReportId, Series, SourceSpec, Windows},
+};
+
+use super::{MINUTE, account, now};
+
+fn series(account: AccountId, route: &str) -> Series {
+    let (service, route) = ("a#b%".parse().unwrap(), route.parse().unwrap());
+    Series { account: Some(account), direction: Direction::Egress, service, route }
+}
+
+/// A source of this test's own, which is defined, so that its heads are found.
+async fn source(table: &Table) -> (SourceStore, Name) {
+    let sources = SourceStore::new(table.clone());
+    let name: Name = format!("suite-{:x}", rand::random::<u64>()).parse().unwrap();
+    let spec = r#"{"type":"prometheus","url":"https://kong.example","preset":"kong2"}"#;
+    let spec: SourceSpec = serde_json::from_str(spec).unwrap();
+    assert!(sources.put(&name, &spec, "1", now()).await.unwrap().1);
+    (sources, name)
+}
+
+/// When the hour before last began, so that nothing is in the future.
+fn start() -> Time {
+    Hour::of(now() - 120 * MINUTE).start()
+}
+
+/// Two hours with gaps: the total at every minute is what was counted before it, and a count from a head that is no longer the one there is refused.
+pub async fn totals_are_known_for_every_minute(table: Table) {
+    let (usage, (_, name)) = (UsageStore::new(table.clone()), source(&table).await);
+    let (start, origin, series) = (start(), Origin::Source(name), series(account(), "r"));
+    let mut truth: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut head: Option<Head> = None;
+    for minute in (0..119).filter(|minute| minute % 7 != 3 && !(50..65).contains(minute)) {
+        let due = start + MINUTE * (minute + 1);
+        let counter = Counter { value: 0, at: due, due, lineage: "x".to_owned() };
+        let base =
+            head.clone().unwrap_or_else(|| Head::new(series.clone(), origin.clone(), Hour::of(due - MINUTE)));
+        let bytes = u64::from(minute) * 1000 + 1;
+        let advance = base.advance(&[(due - MINUTE, bytes)], Some(counter));
+        assert!(matches!(usage.count(head.as_ref(), &advance).await.unwrap(), Counted::Yes), "{minute}");
+        let Counted::Not(Some(found)) = usage.count(head.as_ref(), &advance).await.unwrap() else {
+            panic!("{minute} was counted twice");
+        };
+        assert_eq!(*found, advance.head);
+        truth.insert(minute, bytes);
+        head = Some(advance.head);
+    }
+    let head = head.unwrap();
+    assert_eq!(usage.heads_of(&origin).await.unwrap(), std::slice::from_ref(&head));
+    let all = usage.heads().await.unwrap();
+    assert_eq!(all.iter().filter(|other| other.origin == origin).count(), 1);
+    for minute in (0..=120).step_by(3) {
+        let before: u64 = truth.range(..minute).map(|(_, bytes)| bytes).sum();
+        let found = usage.total_before(&head, start + MINUTE * minute).await.unwrap();
+        assert_eq!(found, before, "at minute {minute}");
+    }
+    assert_eq!(usage.total_before(&head, start - Duration::from_secs(86400 * 30)).await.unwrap(), 0);
+}
+
+/// Reports of many series and hours, in any order: each counts once, and in its minute.
+pub async fn reports_count_once(table: Table) {
+    let (usage, mine, t) = (UsageStore::new(table), account(), now());
+    let report = |n: u64| Report {
+        id: ReportId::new(mine, "suite", &n.to_string()),
+        series: series(mine, if n.is_multiple_of(2) { "even" } else { "odd" }),
+        bytes: n,
+        at: t - Duration::from_secs((n * 601) % 3600),
+    };
+    let reports: Vec<_> = (0..30).map(report).collect();
+    for (first, second) in [(Pushed::Now, Pushed::Before), (Pushed::Before, Pushed::Before)] {
+        for (answer, wanted) in
+            [(usage.push(&reports, t).await, first), (usage.push(&reports, t).await, second)]
+        {
+            assert!(
+                answer.iter().all(|pushed| pushed.as_ref().is_ok_and(|pushed| *pushed == wanted)),
+                "{answer:?}"
+            );
+        }
+    }
+    let filter = Filter { account: Some(mine), ..Filter::default() };
+    let (found, more) = usage.series(&filter, None, 10).await.unwrap();
+    assert_eq!((found.len(), more), (2, None));
+    let (first, last) = usage.series(&filter, None, 1).await.unwrap();
+    let (second, end) = usage.series(&filter, last.as_deref(), 1).await.unwrap();
+    assert_eq!([&first[0], &second[0],], [&found[0], &found[1]]);
+    assert!(end.is_none());
+    let windows = Windows::new(t - 70 * MINUTE, None, None, t + MINUTE).unwrap();
+    let charts = usage.chart(&found, windows).await.unwrap();
+    for (parity, chart) in charts.iter().enumerate() {
+        let own: Vec<_> = reports.iter().filter(|report| report.bytes % 2 == parity as u64).collect();
+        let minute = |time: Time| time.millis().div_euclid(60_000);
+        for (end, bytes) in chart.iter() {
+            // A window ends where the next begins.
+            let within =
+                own.iter().filter(|report| minute(report.at) == minute(end - Duration::from_millis(1)));
+            let sum = within.map(|report| report.bytes).reduce(|a, b| a + b);
+            assert_eq!(bytes, sum, "{end}");
+        }
+    }
+}
+
+/// A source that is deleted is remembered for what was counted at it.
+pub async fn a_deleted_source_keeps_its_heads(table: Table) {
+    let (usage, (sources, name)) = (UsageStore::new(table.clone()), source(&table).await);
+    let (start, origin) = (start(), Origin::Source(name.clone()));
+    let head = Head::new(series(account(), "r"), origin.clone(), Hour::of(start));
+    let advance = head.advance(&[(start, 7)], None);
+    assert!(matches!(usage.count(None, &advance).await.unwrap(), Counted::Yes));
+    assert!(sources.delete(&name, now()).await.unwrap());
+    assert!(!sources.delete(&name, now()).await.unwrap());
+    assert!(sources.find(&name).await.unwrap().is_none());
+    let heads = usage.heads().await.unwrap();
+    assert_eq!(heads.iter().filter(|head| head.origin == origin).map(|head| head.total).sum::<u64>(), 7);
+}
