@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
@@ -20,6 +21,16 @@ _TIMEOUT_SECONDS = 30
 def create_bucket(endpoint: str, name: str) -> None:
     """Makes an S3 bucket; one that exists is as good."""
     _call(endpoint, "s3", f"/{name}", method="PUT")
+
+
+def create_sender(endpoint: str, address: str) -> None:
+    """Makes an address an identity of SES, which takes no mails from others; one that is there already is as good."""
+    try:
+        _call(endpoint, "ses", "/v2/email/identities", json.dumps({"EmailIdentity": address}).encode(),
+              {"Content-Type": "application/json"})
+    except urllib.error.HTTPError as error:
+        if "AlreadyExists" not in error.read().decode():
+            raise
 
 
 def stack_outputs(endpoint: str, name: str) -> dict[str, str]:

@@ -7,13 +7,16 @@ import platform
 import shutil
 from pathlib import Path
 
-from infra.local.aws import CREDENTIALS, create_bucket, stack_outputs
+from infra.local.aws import CREDENTIALS, create_bucket, create_sender, stack_outputs
 from infra.local.build import FUNCTIONS
 from infra.local.places import ROOT
 from infra.local.processes import run_quietly
 
 _STACK = "tollgate"
 _BUCKET = "tollgate-deploy"
+
+# Whom mails come from; they end in the emulator's outbox.
+SENDER = "tollgate@example.com"
 
 _PARAMETERS = {
     "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
@@ -29,6 +32,9 @@ _PARAMETERS = {
     "JwtAdmin": os.environ.get("JWT_ADMIN", "false"),
     # `debug` and the like: make run LOG_LEVEL=debug
     "LogLevel": os.environ.get("LOG_LEVEL", "info"),
+    "SenderAddress": SENDER,
+    # make run OPERATOR_EMAIL=me@example.com makes the alarms too
+    "OperatorEmail": os.environ.get("OPERATOR_EMAIL", ""),
     # make run TASKER_URL=http://127.0.0.1:8000/users/delete
     "TaskerUrl": os.environ.get("TASKER_URL", ""),
 }
@@ -38,6 +44,7 @@ def deploy(sam: Path, endpoint: str, programs: dict[str, Path], folder: Path) ->
     """Deploys what changed since the last time and returns the stack's outputs."""
     stage = _stage(programs, folder / "deploy")
     create_bucket(endpoint, _BUCKET)
+    create_sender(endpoint, SENDER)
     # In quotes, since SAM takes no empty value without.
     overrides = [f'{name}="{value}"' for name, value in _PARAMETERS.items()]
     # MiniStack gives an API the id that this tag asks for, so that the URL stays the same.

@@ -111,6 +111,7 @@ Tollgate is up.
   operator key  {described.operator_key}
   tenant key    {described.tenant_key}
   tenant        {described.tenant_account}
+  mails         {described.endpoint}/_ministack/ses/messages
   (all of it in {_short(stack.path(folder))})
 
 Try:

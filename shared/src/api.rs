@@ -12,6 +12,7 @@ mod key;
 mod kind;
 mod problem;
 mod push;
+mod quota;
 mod responses;
 mod row;
 mod schedule;
@@ -31,7 +32,10 @@ pub use key::{IssuedKeyBody, KeyBody};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
 pub use push::{PushMessage, PushRequest, TicketBody};
-pub use responses::{AnyProblem, BodyProblem, RepeatProblem, TextProblem};
+pub use quota::{AlertBody, MailBody, QuotaBody, StandingBody};
+pub use responses::{
+    AnyProblem, BodyProblem, RepeatProblem, SpendingProblem, SpendingTextProblem, TextProblem,
+};
 pub use row::RowBody;
 pub use schedule::ScheduleBody;
 pub use source::SourceBody;

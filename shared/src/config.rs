@@ -217,6 +217,8 @@ pub struct QuotaCheckConfig {
     pub table: String,
     /// `QUEUE_URL`: where jobs wait.
     pub queue_url: String,
+    /// `SENDER_ADDRESS`: whom mails come from; none are sent without.
+    pub sender: Option<String>,
     /// `ALLOW_PRIVATE_TARGETS`: whether sources may be at private, loopback and link-local addresses. `false` unless it says `true`.
     pub allow_private_targets: bool,
 }
@@ -230,6 +232,7 @@ impl QuotaCheckConfig {
         Ok(Self {
             table: required(vars, "TABLE_NAME")?,
             queue_url: required(vars, "QUEUE_URL")?,
+            sender: vars("SENDER_ADDRESS"),
             allow_private_targets: flag(vars, "ALLOW_PRIVATE_TARGETS")?,
         })
     }

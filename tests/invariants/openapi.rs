@@ -7,6 +7,8 @@ use shared::{
     account::Scope,
     api::Problem,
     gate::{Access, Form, ROUTES},
+    quota::Exhausted,
+    time::Time,
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
@@ -103,14 +105,42 @@ fn header_fields_of_problems_are_described() {
     let document = described();
     let method = Problem::MethodNotAllowed { allow: "GET".to_owned() };
     let needed = Problem::MissingScope(Scope::JobsWrite);
-    for problem in
-        [method, needed, Problem::Unauthenticated, Problem::IdempotencyInProgress, Problem::Unavailable]
-    {
+    let exhausted = Exhausted {
+        quota: "q".parse().unwrap(),
+        limit_bytes: 1,
+        window: 1,
+        until: Time::from_millis(1),
+        reset: 1,
+    };
+    for problem in [
+        method,
+        needed,
+        Problem::Unauthenticated,
+        Problem::IdempotencyInProgress,
+        Problem::QuotaExceeded(exhausted),
+        Problem::Unavailable,
+    ] {
         let answer = &document["paths"]["/v1/jobs"]["post"]["responses"][problem.status().to_string()];
         let described = answer["headers"].as_object().unwrap();
         for name in problem.headers().iter().map(|(name, _)| *name).chain(["x-request-id"]) {
             assert!(described.keys().any(|key| key.eq_ignore_ascii_case(name)), "{problem:?}: {name}");
         }
+    }
+}
+
+/// Where a quota may turn tenants away, and nowhere else.
+#[test]
+fn what_a_quota_closes_says_so() {
+    let document = described();
+    for route in ROUTES {
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        assert_eq!(
+            operation["responses"].get("429").is_some(),
+            route.spends,
+            "{} {}",
+            route.method,
+            route.path
+        );
     }
 }
 

@@ -6,9 +6,9 @@ use std::{
 };
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const DOMAIN: [&str; 13] = [
-    "account", "event", "push", "id", "job", "json", "kind", "name", "records", "schedule", "schema", "time",
-    "usage",
+const DOMAIN: [&str; 15] = [
+    "account", "event", "id", "job", "json", "kind", "name", "push", "quota", "records", "schedule",
+    "schema", "time", "usage", "zone",
 ];
 const OUTER: [&str; 7] = ["api", "aws", "clock", "config", "gate", "outbound", "telemetry"];
 

@@ -129,12 +129,7 @@ fn policies_list_actions_and_items() {
             "{role}: {statement}"
         );
         let anywhere = list(&statement["Resource"]).contains(&"*");
-        // None of these has a resource that a policy could name.
-        let nowhere = actions.iter().all(|action| {
-            action.starts_with("xray:")
-                || ["dynamodb:ListStreams", "cloudwatch:GetMetricData"].contains(action)
-        });
-        assert!(!anywhere || nowhere, "{role} may do something anywhere: {statement}");
+        assert!(!anywhere || has_no_resources(statement), "{role} may do something anywhere: {statement}");
         if actions.contains(&"dynamodb:Scan") {
             // No condition on keys binds a scan. So one function may, and only an index that shows jobs' keys and times.
             assert_eq!(
@@ -148,11 +143,23 @@ fn policies_list_actions_and_items() {
             assert_eq!(statement["Resource"], json!({"!GetAtt": "Table.StreamArn"}), "{role}");
             let stream = &template["Resources"]["Table"]["Properties"]["StreamSpecification"];
             assert_eq!((role.as_str(), stream), ("PushRole", &json!({"StreamViewType": "KEYS_ONLY"})));
-        } else if actions.iter().any(|action| action.starts_with("dynamodb:")) && !nowhere {
+        } else if actions.iter().any(|action| action.starts_with("dynamodb:")) && !has_no_resources(statement)
+        {
             let keys = list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
             assert!(!keys.is_empty() && !keys.contains(&"*"), "{role} may touch every item: {statement}");
         }
     }
+}
+
+/// Whether a statement allows nothing but what can't be tied to resources; gauges to our own namespace.
+fn has_no_resources(statement: &Value) -> bool {
+    let own_gauges = statement["Condition"]["StringEquals"]["cloudwatch:namespace"] == "Tollgate";
+    list(&statement["Action"]).iter().all(|action| match *action {
+        "cloudwatch:PutMetricData" => own_gauges,
+        // Metrics and lists of streams are no resources, and the suppression list is the account's.
+        "cloudwatch:GetMetricData" | "dynamodb:ListStreams" | "ses:GetSuppressedDestination" => true,
+        other => other.starts_with("xray:"),
+    })
 }
 
 #[test]
@@ -215,6 +222,47 @@ fn poll_can_only_read() {
     }
 }
 
+/// Mails come from the stack's own sender alone.
+#[test]
+fn only_the_check_may_send_mails_and_only_as_the_sender() {
+    let template = template();
+    let statements = statements(&template);
+    let sends: Vec<_> = statements
+        .iter()
+        .filter(|(_, statement)| {
+            list(&statement["Action"]).iter().any(|action| action.starts_with("ses:Send"))
+        })
+        .collect();
+    let [(role, send)] = sends[..] else { panic!("{sends:?}") };
+    assert_eq!(
+        (role.as_str(), &send["Condition"]["StringEquals"]["ses:FromAddress"]),
+        ("QuotaCheckRole", &json!({"!Ref": "SenderAddress"}))
+    );
+    let check = &template["Resources"]["QuotaCheckFunction"]["Properties"];
+    assert_eq!(check["Environment"]["Variables"]["SENDER_ADDRESS"], json!({"!Ref": "SenderAddress"}));
+}
+
+/// What a run set out to do is nobody else's until it is over for sure, and somebody's in the next minute.
+#[test]
+fn a_checks_lease_outlasts_it_and_ends_before_the_next() {
+    let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
+    let timeout = Duration::from_secs(check["Timeout"].as_u64().unwrap());
+    assert!(timeout < quota_check::LEASE && quota_check::LEASE < Duration::from_secs(60));
+}
+
+/// Alarms are for who wants them, and reach him.
+#[test]
+fn alarms_reach_the_operator() {
+    let template = template();
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    assert!(alarms.len() >= 8);
+    for (name, alarm) in alarms {
+        assert_eq!(template["Resources"][&name]["Condition"], "HasOperator", "{name}");
+        assert_eq!(alarm["AlarmActions"], json!([{"!Ref": "AlarmTopic"}]), "{name}");
+        assert!(alarm["AlarmDescription"].is_string() && alarm["TreatMissingData"].is_string(), "{name}");
+    }
+}
+
 /// Who could write an account or a key could make himself the operator.
 #[test]
 fn only_submit_may_change_accounts() {
@@ -222,7 +270,15 @@ fn only_submit_may_change_accounts() {
     let template = template();
     let mut writers: Vec<_> = statements(&template)
         .into_iter()
-        .filter(|(_, statement)| {
+        .filter(|(role, statement)| {
+            let attributes = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+            let may_only_block = role == "QuotaCheckRole"
+                && list(&statement["Action"]) == ["dynamodb:UpdateItem"]
+                && list(attributes) == ["pk", "sk", "blocks"]
+                && statement["Condition"]["StringEqualsIfExists"]["dynamodb:ReturnValues"] == "NONE";
+            if may_only_block {
+                return false;
+            }
             let keys = list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
             let accounts = keys.iter().any(|key| key.starts_with("ACCOUNT"));
             accounts && list(&statement["Action"]).iter().any(|action| !reads.contains(action))

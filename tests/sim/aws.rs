@@ -188,6 +188,26 @@ impl Aws {
         self.door.scheduler.fire(&self.door.queues)
     }
 
+    /// Every mail that SES took, oldest first: `To`, `From`, `Subject`, `Text` and `Html`.
+    pub fn outbox(&self) -> Vec<Value> {
+        self.door.ses.outbox()
+    }
+
+    /// Has SES refuse mails to an address from now on, as its sandbox does, or take them again.
+    pub fn refuse_mails_to(&self, address: &str, refused: bool) {
+        self.door.ses.refuse(address, refused);
+    }
+
+    /// Puts an address on SES's suppression list, as mails do that come back, or takes it off.
+    pub fn suppress_mails_to(&self, address: &str, suppressed: bool) {
+        self.door.ses.suppress(address, suppressed);
+    }
+
+    /// What the gauges in CloudWatch showed last, by name and dimension.
+    pub fn gauges(&self) -> std::collections::BTreeMap<String, f64> {
+        self.door.cloudwatch.gauges()
+    }
+
     pub(crate) fn door(&self) -> &Door {
         &self.door
     }

@@ -1,4 +1,5 @@
-//! CloudWatch, as far as it takes to be asked for metrics: sums of minutes, which the test makes known when it likes.
+//! CloudWatch, as far as it takes to be asked for metrics, sums of minutes, which the test makes known when it likes; and to be shown
+//! gauges.
 
 mod protocol;
 
@@ -15,9 +16,15 @@ const MOST: usize = 500;
 /// How many metrics are in one answer; a token leads to the rest. Far fewer than the real one's, so that there is a rest.
 const PAGE: usize = 3;
 
-/// Sums by minute, of each metric by what it is called.
+/// How many gauges a call may show.
+const MOST_SHOWN: usize = 1000;
+
+/// Sums by minute, of each metric by what it is called; and what gauges showed last.
 #[derive(Debug, Default)]
-pub(crate) struct CloudWatch(Mutex<BTreeMap<String, BTreeMap<i64, f64>>>);
+pub(crate) struct CloudWatch {
+    sums: Mutex<BTreeMap<String, BTreeMap<i64, f64>>>,
+    gauges: Mutex<BTreeMap<String, f64>>,
+}
 
 impl CloudWatch {
     /// Makes the sum of a minute known, which is given by its begin in seconds since 1970.
@@ -37,8 +44,37 @@ impl CloudWatch {
 
     /// Does what a request asks.
     pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
-        assert_eq!(operation, "GetMetricData", "the sim's CloudWatch has nothing else");
-        (self.answer(request), Line { calls: 1, ..Line::default() })
+        let answer = match operation {
+            "GetMetricData" => self.answer(request),
+            "PutMetricData" => self.show(request),
+            other => panic!("the sim's CloudWatch has no {other}"),
+        };
+        (answer, Line { calls: 1, ..Line::default() })
+    }
+
+    fn show(&self, request: &Value) -> Answer {
+        let data = request["MetricData"].as_array().unwrap();
+        if data.len() > MOST_SHOWN {
+            return Answer::refused(
+                "InvalidParameterValue",
+                "The collection MetricData must not have more than 1000 entries.",
+            );
+        }
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut gauges = self.gauges.lock().unwrap();
+        for datum in data {
+            let dimensions = datum["Dimensions"].as_array().into_iter().flatten();
+            let of: String =
+                dimensions.map(|of| format!(" {}={}", text(&of["Name"]), text(&of["Value"]))).collect();
+            let name = format!("{}/{}{of}", text(&request["Namespace"]), text(&datum["MetricName"]));
+            gauges.insert(name, datum["Value"].as_f64().unwrap());
+        }
+        Answer::ok(json!({}))
+    }
+
+    /// What gauges showed last, by namespace, name and dimension.
+    pub(crate) fn gauges(&self) -> BTreeMap<String, f64> {
+        self.gauges.lock().unwrap().clone()
     }
 
     fn answer(&self, request: &Value) -> Answer {
@@ -70,7 +106,7 @@ impl CloudWatch {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<i64, f64>>> {
-        self.0.lock().unwrap()
+        self.sums.lock().unwrap()
     }
 }
 

@@ -10,6 +10,7 @@
 //!                                                            │     ▲
 //!                                                            ├─▶ Scheduler
 //!                                                            ├─▶ Sockets
+//!                                                            ├─▶ Ses (an outbox)
 //!                                                            └─▶ CloudWatch
 //!                                                                  └─▶ all write the Ledger
 //! ```
@@ -42,6 +43,7 @@ mod ledger;
 mod queue;
 mod scheduler;
 mod seed;
+mod ses;
 mod sockets;
 mod stack;
 mod stream;

@@ -1,8 +1,24 @@
 //! The gateway that holds connections: who is connected, and what was sent there.
 
 use crate::{answer::Answer, ledger::Line};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Mutex};
+
+/// What names a connection in an address of the gateway's.
+pub(crate) const PATH: &str = "/@connections/";
+
+/// A request's operation.
+pub(crate) fn operation_of(request: &HttpRequest) -> &'static str {
+    if request.method() == "POST" { "PostToConnection" } else { "DeleteConnection" }
+}
+
+/// A request's address and body in one.
+pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
+    let (_, id) = uri.split_once(PATH).unwrap();
+    // The id is escaped in the address.
+    json!({"id": id.replace("%3D", "="), "message": String::from_utf8_lossy(body)})
+}
 
 /// The most that one message holds.
 const MOST_BYTES: usize = 128 * 1000;
@@ -12,9 +28,6 @@ const MOST_BYTES: usize = 128 * 1000;
 pub(crate) struct Sockets(Mutex<HashMap<String, Vec<Value>>>);
 
 impl Sockets {
-    /// What begins in the gateway's address, and names one of its connections.
-    pub(crate) const PATH: &str = "/@connections/";
-
     /// Somebody connects.
     pub(crate) fn open(&self, id: &str) {
         self.0.lock().unwrap().insert(id.to_owned(), Vec::new());
@@ -33,13 +46,6 @@ impl Sockets {
     /// Somebody leaves, or is cut off.
     pub(crate) fn close(&self, id: &str) {
         self.0.lock().unwrap().remove(id);
-    }
-
-    /// A request's address and body in one.
-    pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
-        let (_, id) = uri.split_once(Self::PATH).unwrap();
-        // The id is escaped in the address.
-        json!({"id": id.replace("%3D", "="), "message": String::from_utf8_lossy(body)})
     }
 
     /// Does what a request asks; `request` has the connection's `id`, and the `message`.

@@ -36,6 +36,8 @@ pub struct Options {
     pub max_running: Option<u32>,
     /// Whose tokens are taken beside keys.
     pub tokens: Option<TokenConfig>,
+    /// Whom mails come from, if any are to be sent.
+    pub sender: Option<String>,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             max_receives: 1000,
             max_running: None,
             tokens: None,
+            sender: Some("tollgate@example.com".to_owned()),
         }
     }
 }
@@ -218,6 +221,7 @@ impl Stack {
         let config = QuotaCheckConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
+            sender: self.options.sender.clone(),
             allow_private_targets: self.options.allow_private_targets,
         };
         Checker::new(self.clients(), config, self.clock(), self.metrics())

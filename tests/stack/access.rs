@@ -61,6 +61,7 @@ fn example(before: &str, world: &World) -> (String, &'static str, bool) {
         "accounts" => (world.tenant.clone(), "acc_01kagzwy00e40r2081040g2081", true),
         "keys" => (world.spare_key.clone(), "key_01kagzwy00ec1r60r30c1g60r3", true),
         "jobs" | "poll" => (world.job.clone(), "job_01kagzwy00e81840g2081040g2", true),
+        "quotas" => ("s3cret-quota".to_owned(), "nobodys", true),
         "schedules" => ("nightly".to_owned(), "nobodys", true),
         "sources" => ("s3cret-source".to_owned(), "nobodys", true),
         "kinds" => ("echo".to_owned(), "nobodys", false),
@@ -89,6 +90,8 @@ impl World {
         let job = stack.tenant().send(Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
         let schedule = json!({"expression": "rate(1 day)", "account": tenant, "job": {"kind": "echo", "payload": "s3cret-job"}});
         assert_eq!(operator.send(Method::PUT, "/v1/schedules/nightly", Some(schedule)).await.status, 201);
+        let quota = json!({"limit_bytes": 7, "type": "egress", "account": tenant, "period": "day", "recipients": ["s3cret-name@example.com"]});
+        assert_eq!(operator.send(Method::PUT, "/v1/quotas/s3cret-quota", Some(quota)).await.status, 201);
         let source = json!({"type": "prometheus", "url": "https://kong.example/metrics", "preset": "kong3", "account": tenant});
         assert_eq!(operator.send(Method::PUT, "/v1/sources/s3cret-source", Some(source)).await.status, 201);
         let data = json!({"service": "s3cret-service", "type": "egress", "bytes": 7});

@@ -20,6 +20,7 @@ mod logs;
 mod order;
 mod outage;
 mod push;
+mod quotas;
 mod records;
 mod schedules;
 mod target;

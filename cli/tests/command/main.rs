@@ -12,5 +12,6 @@ mod jobs;
 mod kinds;
 mod operator;
 mod profiles;
+mod quotas;
 mod server;
 mod usage;

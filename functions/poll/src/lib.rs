@@ -8,6 +8,7 @@ mod job;
 mod jobs;
 mod keys;
 mod kinds;
+mod quotas;
 mod rate;
 mod rows;
 mod schedules;
@@ -22,8 +23,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, Rates, RowStore, ScheduleStore,
-        SourceStore, Table, UsageStore, prime,
+        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, QuotaStore, Rates, RowStore,
+        ScheduleStore, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -46,6 +47,7 @@ pub struct App {
     rates: Rates,
     paces: PaceStore,
     rows: RowStore,
+    quotas: QuotaStore,
     schedules: ScheduleStore,
     sources: SourceStore,
     usage: UsageStore,
@@ -68,6 +70,7 @@ impl App {
             rates,
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
+            quotas: QuotaStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             sources: SourceStore::new(table.clone()),
             usage: UsageStore::new(table),
@@ -96,6 +99,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(kinds::get))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::get))
+        .routes(routes!(quotas::list))
+        .routes(routes!(quotas::get))
         .routes(routes!(sources::list))
         .routes(routes!(sources::get))
         .routes(routes!(usage::chart))

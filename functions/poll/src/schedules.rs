@@ -31,7 +31,7 @@ pub async fn list(
     caller: Caller,
     mut query: Query,
 ) -> Result<Json<Page<ScheduleBody>>, Failure> {
-    let of = seen_by(&caller, query.account()?)?;
+    let of = caller.seeing(query.account()?)?;
     let limit = query.limit()?;
     let list = of.map_or_else(|| "schedules".to_owned(), |account| format!("schedules {account}"));
     let after = query.cursor::<Name>(&list)?;
@@ -57,17 +57,9 @@ pub async fn get(
     query: Query,
 ) -> Result<Json<ScheduleBody>, Failure> {
     query.end()?;
-    let of = seen_by(&caller, None)?;
+    let of = caller.seeing(None)?;
     let schedule = app.schedules.find(&name).await?.filter(|schedule| is_of(schedule, of));
     Ok(Json(schedule.ok_or(Problem::NotFound)?.into()))
-}
-
-/// Whose schedules are to be seen; `None`: everybody's.
-fn seen_by(caller: &Caller, named: Option<AccountId>) -> Result<Option<AccountId>, Problem> {
-    match named {
-        None if caller.is_admin() => Ok(None),
-        named => caller.acting_for(named).map(Some),
-    }
 }
 
 fn is_of(schedule: &Schedule, account: Option<AccountId>) -> bool {

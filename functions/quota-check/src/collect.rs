@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::{StreamExt, future::join_all, stream};
 use shared::{
     aws::{Error, Metric},
+    name::Name,
     telemetry::Record,
     time::Time,
     usage::{Counter, Head, Origin, Selection, Series, Source, SourceState, Upstream},
@@ -37,6 +38,8 @@ const LATEST: Duration = Duration::from_secs(120);
 pub struct Collected {
     /// The heads at each source that was collected whole, as they are now. Those at others are as they were.
     pub heads: BTreeMap<Origin, Vec<Head>>,
+    /// Of each source, whether it could be collected when that was last tried.
+    pub up: BTreeMap<Name, bool>,
 }
 
 /// What came of one source.
@@ -62,6 +65,8 @@ impl Checker {
     async fn collect_all(&self, request: &str, due: Time) -> Result<Collected, Error> {
         let mut sources = self.sources.all().await?;
         let defined = sources.len();
+        let mut up: BTreeMap<_, _> =
+            sources.iter().map(|(source, state)| (source.name.clone(), state.failures == 0)).collect();
         // What this minute's run did already, and what is given a rest.
         sources.retain(|(source, state)| {
             let lineage = source.spec.lineage();
@@ -79,8 +84,13 @@ impl Checker {
         );
         outcomes.extend(of_metrics);
         self.tell(request, &outcomes, defined - asked, due);
+        for outcome in &outcomes {
+            if let Origin::Source(name) = &outcome.origin {
+                up.insert(name.clone(), outcome.state.failures == 0);
+            }
+        }
         let whole = outcomes.into_iter().filter(|outcome| outcome.state.failures == 0);
-        Ok(Collected { heads: whole.map(|outcome| (outcome.origin, outcome.heads)).collect() })
+        Ok(Collected { heads: whole.map(|outcome| (outcome.origin, outcome.heads)).collect(), up })
     }
 
     async fn collect_page(&self, source: Source, state: SourceState, due: Time) -> Outcome {

@@ -1,17 +1,27 @@
-//! What has to be looked at every minute: the sources of usage, and the agenda, whose jobs must not wait for a permit that was lost.
+//! What has to be looked at every minute: the sources of usage, the quotas, and the agenda, whose jobs must not wait for a permit that was
+//! lost.
 //!
 //! Nothing here minds running twice, at once or again: a run that fails is an error of its invocation, so that Lambda repeats it, and
 //! the next minute's comes all the same.
 
 mod audit;
 mod collect;
+mod evaluate;
+mod gauges;
+mod mail;
+mod settle;
 mod source;
+mod totals;
 
 pub use collect::Collected;
 
 use serde::Deserialize;
+pub use settle::LEASE;
 use shared::{
-    aws::{Clients, Error, JobQueue, JobStore, MetricStore, SourceStore, Table, UsageStore},
+    aws::{
+        AccountStore, Clients, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
+        QuotaStore, Rates, SourceStore, Table, UsageStore,
+    },
     clock::Clock,
     config::QuotaCheckConfig,
     outbound::Outbound,
@@ -35,7 +45,12 @@ pub struct Checker {
     queue: JobQueue,
     sources: SourceStore,
     usage: UsageStore,
+    quotas: QuotaStore,
+    accounts: AccountStore,
+    events: EventStore,
+    mailer: Mailer,
     metric_store: MetricStore,
+    gauges: Gauges,
     outbound: Outbound,
     /// Bounds the writes of usage that are under way.
     writes: Semaphore,
@@ -48,8 +63,14 @@ impl Checker {
     #[must_use]
     pub fn new(clients: Clients, config: QuotaCheckConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
+        let rates = Rates::new(table.clone(), clock.clone());
         Self {
             jobs: JobStore::new(table.clone()),
+            quotas: QuotaStore::new(table.clone()),
+            accounts: AccountStore::new(table.clone()),
+            events: EventStore::new(table.clone(), rates, clock.clone()),
+            mailer: Mailer::new(clients.ses, config.sender),
+            gauges: Gauges::new(clients.cloudwatch.clone()),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             sources: SourceStore::new(table.clone()),
             usage: UsageStore::new(table),
@@ -66,15 +87,42 @@ impl Checker {
     /// # Errors
     /// When AWS can't be reached or refuses; it is in the log already.
     pub async fn check(&self, request: &str, due: Time) -> Result<(), Error> {
-        let (collected, audited) =
-            tokio::join!(Box::pin(self.collect(request, due)), self.audit(request, due));
-        if let Err(error) = &collected {
-            tracing::error!(request.id = request, cause = %error, "usage could not be collected");
-        }
+        let watched = Box::pin(self.collect_and_watch(request, due));
+        let (watched, audited) = tokio::join!(watched, self.audit(request, due));
         if let Err(error) = &audited {
             tracing::error!(request.id = request, cause = %error, "agenda could not be audited");
         }
-        collected.map(drop).and(audited)
+        watched.and(audited)
+    }
+
+    /// Collects usage, then looks at the quotas with what is known by now: also when nothing could be collected.
+    async fn collect_and_watch(&self, request: &str, due: Time) -> Result<(), Error> {
+        let collected = self.collect(request, due).await.inspect_err(|error| {
+            tracing::error!(request.id = request, cause = %error, "usage could not be collected");
+        });
+        let (collected, outcome) = match collected {
+            Ok(collected) => (collected, Ok(())),
+            Err(error) => (Collected::default(), Err(error)),
+        };
+        outcome.and(self.watch_quotas(request, collected).await)
+    }
+
+    /// Looks at what was used of the quotas, and shows it.
+    async fn watch_quotas(&self, request: &str, collected: Collected) -> Result<(), Error> {
+        let Collected { heads, up } = collected;
+        let evaluated = async {
+            let mut others = self.usage.heads_beside(&heads.keys().cloned().collect()).await?;
+            others.extend(heads.into_values().flatten());
+            self.evaluate(&others).await
+        };
+        let evaluated = evaluated.await.inspect_err(|error| {
+            tracing::error!(request.id = request, cause = %error, "quotas could not be looked at");
+        })?;
+        self.show(request, &evaluated, &up).await;
+        match evaluated.failed {
+            0 => Ok(()),
+            n => Err(Error::Unavailable(format!("{n} quotas could not be seen to"))),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
-    api::{Activities, ActivitiesToken, AnyProblem, BodyProblem, RepeatProblem},
+    api::{Activities, ActivitiesToken, AnyProblem, BodyProblem, RepeatProblem, SpendingProblem},
     gate::Failure,
 };
 
@@ -33,7 +33,7 @@ use crate::{
         (status = 200, description = "The activities are stored and queued", body = ActivitiesToken, headers(
             ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
         )),
-        AnyProblem, BodyProblem, RepeatProblem,
+        AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
     ),
 )]
 pub async fn submit(State(app): State<Arc<App>>, asked: Bare) -> Result<Response, Failure> {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use shared::{
     api::{
         AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, JobBody, JobRequest, Problem,
-        RepeatProblem,
+        RepeatProblem, SpendingProblem,
     },
     aws::{Begun, IdempotencyKey},
     gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
@@ -53,7 +53,7 @@ use crate::{
         (status = 202, description = "What became of each job", body = BatchBody, headers(
             ("Idempotency-Replayed" = bool, description = "`true` if the jobs were made by an earlier request"),
         )),
-        AnyProblem, BodyProblem, RepeatProblem,
+        AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
     ),
 )]
 pub async fn submit(

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use shared::{
-    api::{AnyProblem, JobBody, Problem, delivery_of},
+    api::{AnyProblem, JobBody, Problem, SpendingProblem, delivery_of},
     aws::{CachedKind, Listing, Outgoing, Place, Reopened},
     event::{Content, KEPT},
     gate::{Caller, Failure, Named, Query, RequestId},
@@ -90,7 +90,7 @@ pub async fn cancel(
     responses(
         (status = 202, description = "It waits again", body = JobBody),
         (status = 409, description = "It did not fail and was not cancelled, or its kind or its payload is gone", body = shared::api::ProblemBody, content_type = "application/problem+json"),
-        AnyProblem,
+        AnyProblem, SpendingProblem,
     ),
 )]
 pub async fn retry(

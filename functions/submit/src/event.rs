@@ -11,7 +11,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode};
 use shared::{
-    api::{AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody},
+    api::{AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem},
     aws::{Begun, Published},
     event::Content,
     gate::{Caller, Failure, JsonBody, Named, Query, RequestId, fingerprint},
@@ -42,7 +42,7 @@ const LONGEST_SOURCE: usize = 255;
             ("Idempotency-Replayed" = bool, description = "`true` if the event was published by an earlier request"),
         )),
         (status = 409, description = "The account is deactivated, or the first request with this `Idempotency-Key` is still under way", body = ProblemBody, content_type = "application/problem+json"),
-        AnyProblem, BodyProblem,
+        AnyProblem, BodyProblem, SpendingProblem,
     ),
 )]
 pub async fn publish(

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
-    api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem},
+    api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem, SpendingProblem},
     aws::{Begun, IdempotencyKey},
     gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
     id::{self, AccountId, JobId},
@@ -47,7 +47,7 @@ pub fn compile_contract() {
             ("Retry-After" = u64, description = "When to poll first, in seconds"),
             ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
         )),
-        AnyProblem, BodyProblem, RepeatProblem,
+        AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
     ),
 )]
 pub async fn submit(

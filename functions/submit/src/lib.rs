@@ -12,6 +12,7 @@ mod idempotency;
 mod job;
 mod key;
 mod kind;
+mod quota;
 mod schedule;
 mod source;
 mod ticket;
@@ -25,7 +26,7 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, ConnectionStore, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore,
-        Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
+        QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -50,6 +51,7 @@ pub struct App {
     idempotency: IdempotencyStore,
     connections: ConnectionStore,
     push_url: String,
+    quotas: QuotaStore,
     schedules: ScheduleStore,
     scheduler: Scheduler,
     sources: SourceStore,
@@ -76,6 +78,7 @@ impl App {
             idempotency: IdempotencyStore::new(table.clone()),
             connections: ConnectionStore::new(table.clone()),
             push_url: config.push.url,
+            quotas: QuotaStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             sources: SourceStore::new(table.clone()),
             usage: UsageStore::new(table),
@@ -105,6 +108,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(schedule::put, schedule::delete))
         .routes(routes!(event::publish, event::tracker::publish))
         .routes(routes!(ticket::create))
+        .routes(routes!(quota::put, quota::delete))
         .routes(routes!(source::put, source::delete))
         .routes(routes!(usage::report))
         .routes(routes!(user::delete))

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{StatusCode, header};
 use shared::{
-    api::{TextProblem, Token, UserToDelete},
+    api::{SpendingTextProblem, TextProblem, Token, UserToDelete},
     gate::Failure,
 };
 
@@ -40,7 +40,7 @@ use crate::{
         )),
         (status = 413, description = "The body is over 256 KiB", body = String, content_type = "text/plain"),
         (status = 415, description = "The body is not declared to be JSON", body = String, content_type = "text/plain"),
-        TextProblem,
+        TextProblem, SpendingTextProblem,
     ),
 )]
 pub async fn delete(State(app): State<Arc<App>>, asked: Bare) -> Result<Response, Failure> {

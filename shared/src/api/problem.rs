@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::{Scope, TooManySecrets},
     job::Status,
+    quota::Exhausted,
     schema::Violation,
 };
 
@@ -64,6 +65,8 @@ pub enum Problem {
     TooManySubscribers,
     /// The connection subscribes already.
     Subscribed,
+    /// A quota of the account is used up, and enforced.
+    QuotaExceeded(Exhausted),
     /// Something that Tollgate needs doesn't answer.
     Unavailable,
     /// A fault of Tollgate's own.
@@ -111,6 +114,7 @@ impl Problem {
             Self::OwnAccess => ("own-access", 409, "The operator would lock himself out"),
             Self::TooManySubscribers => ("too-many-subscribers", 409, "There are too many subscribers"),
             Self::Subscribed => ("subscribed", 409, "The connection subscribes already"),
+            Self::QuotaExceeded(_) => ("quota-exceeded", 429, "The quota is used up"),
             Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
             Self::Internal => ("internal", 500, "Internal error"),
         }
@@ -149,6 +153,9 @@ impl Problem {
             Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
             Self::TooManySubscribers => "A hundred connections subscribe to this key's account; end one, or read events by `GET /v1/events`.".to_owned(),
             Self::Subscribed => "A connection subscribes once; for other accounts, open another with a new ticket.".to_owned(),
+            Self::QuotaExceeded(Exhausted { quota, limit_bytes, until, .. }) => {
+                format!("The quota {quota} of {limit_bytes} bytes is used up; the next period begins at {until}.")
+            }
             Self::Unavailable => "Nothing was promised; repeat the request, with the same Idempotency-Key if it had one.".to_owned(),
             Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
         }
@@ -192,6 +199,10 @@ impl Problem {
                 vec![("www-authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))]
             }
             Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
+            Self::QuotaExceeded(exhausted) => {
+                let retry = ("retry-after", exhausted.retry_after().to_string());
+                [retry].into_iter().chain(exhausted.fields()).collect()
+            }
             Self::IdempotencyInProgress | Self::Unavailable => vec![("retry-after", "1".to_owned())],
             _ => Vec::new(),
         }
@@ -251,6 +262,13 @@ mod tests {
             Problem::OwnAccess,
             Problem::TooManySubscribers,
             Problem::Subscribed,
+            Problem::QuotaExceeded(Exhausted {
+                quota: "daily".parse().unwrap(),
+                limit_bytes: 1_000_000_000,
+                window: 86_400,
+                until: Time::from_seconds(1_763_683_200),
+                reset: 28_800,
+            }),
             Problem::Unavailable,
             Problem::Internal,
         ]

@@ -22,6 +22,14 @@ pub struct BodyProblem;
 #[derive(Debug)]
 pub struct RepeatProblem;
 
+/// What a call may be refused with beside that where a quota of the account may be used up.
+#[derive(Debug)]
+pub struct SpendingProblem;
+
+/// The same in plain text.
+#[derive(Debug)]
+pub struct SpendingTextProblem;
+
 /// What any call may be refused with in plain text.
 #[derive(Debug)]
 pub struct TextProblem;
@@ -59,9 +67,24 @@ impl IntoResponses for RepeatProblem {
     }
 }
 
+const SPENDING: (&str, &str) =
+    ("429", "A quota of the account is used up and enforced; try again after `Retry-After`");
+
+impl IntoResponses for SpendingProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[SPENDING])
+    }
+}
+
+impl IntoResponses for SpendingTextProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        texts(&[SPENDING])
+    }
+}
+
 impl IntoResponses for TextProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let rows = [
+        texts(&[
             ("400", "The request is malformed or breaks the contract; each line names one mistake"),
             ("401", "No valid key"),
             ("403", "The key's scopes don't allow this, or its account is deactivated"),
@@ -69,15 +92,18 @@ impl IntoResponses for TextProblem {
             ("405", "The address takes other methods"),
             ("500", "A fault of Tollgate's own"),
             ("503", "Something that Tollgate needs doesn't answer; repeat after `Retry-After`"),
-        ];
-        let reason = Schema::from(ObjectBuilder::new().schema_type(Type::String));
-        let content = ContentBuilder::new().schema(Some(reason)).build();
-        let text = |status, about| {
-            let answer = ResponseBuilder::new().description(about).content("text/plain", content.clone());
-            with_fields(answer, status).build()
-        };
-        rows.into_iter().map(|(status, about)| (status.to_owned(), text(status, about).into())).collect()
+        ])
     }
+}
+
+fn texts(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
+    let reason = Schema::from(ObjectBuilder::new().schema_type(Type::String));
+    let content = ContentBuilder::new().schema(Some(reason)).build();
+    let text = |status, about: &str| {
+        let answer = ResponseBuilder::new().description(about).content("text/plain", content.clone());
+        with_fields(answer, status).build()
+    };
+    rows.iter().map(|(status, about)| ((*status).to_owned(), text(status, about).into())).collect()
 }
 
 fn problems(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
@@ -103,6 +129,13 @@ fn with_fields(answer: ResponseBuilder, status: &str) -> ResponseBuilder {
         "409" | "503" => {
             answer.header("Retry-After", field(Type::Integer, "After how many seconds to repeat"))
         }
+        "429" => answer
+            .header(
+                "Retry-After",
+                field(Type::Integer, "After how many seconds to try again, an hour at most"),
+            )
+            .header("RateLimit-Policy", field(Type::String, "The quota: its name, `q` bytes in `w` seconds"))
+            .header("RateLimit", field(Type::String, "That `r=0` bytes are left, for `t` seconds")),
         _ => answer,
     }
 }

@@ -1,12 +1,17 @@
+mod blocks;
 mod keys;
 mod secrets;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
 use serde::{Deserialize, Serialize};
 
-use self::secrets::SecretItem;
+use self::{blocks::BlockItem, secrets::SecretItem};
 use super::{
     Error, Table,
     cache::Cache,
@@ -16,6 +21,7 @@ use super::{
 use crate::{
     account::{Account, AccountChange, KeyRecord},
     id::{self, AccountId, KeyId},
+    name::Name,
     push::Subscriber,
     time::Time,
 };
@@ -40,6 +46,9 @@ struct AccountItem {
     webhook_secrets: Vec<SecretItem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_running: Option<u32>,
+    /// By the names of the quotas that are used up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    blocks: BTreeMap<Name, BlockItem>,
     created_at: i64,
 }
 
@@ -202,6 +211,7 @@ impl AccountStore {
             is_active: account.is_active,
             webhook_secrets: secrets::items(&account.webhook_secrets),
             max_running: account.max_running,
+            blocks: BTreeMap::new(),
             created_at: account.created_at.millis(),
         };
         self.table.put(&Key::account(account.id), &item).await
@@ -215,9 +225,10 @@ fn id_of(item: &Item, part: &str) -> Result<AccountId, Error> {
 }
 
 fn read_account(id: AccountId, item: Item) -> Result<Account, Error> {
-    let AccountItem { name, is_active, webhook_secrets, max_running, created_at } =
+    let AccountItem { name, is_active, webhook_secrets, max_running, blocks, created_at } =
         content("an account", item)?;
     let webhook_secrets = secrets::read(webhook_secrets);
+    let blocks = blocks::read(id, blocks);
     let created_at = Time::from_millis(created_at);
-    Ok(Account { id, name, is_active, webhook_secrets, max_running, created_at })
+    Ok(Account { id, name, is_active, webhook_secrets, max_running, blocks, created_at })
 }

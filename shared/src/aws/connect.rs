@@ -26,6 +26,8 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// `EventBridge` Scheduler.
     pub scheduler: aws_sdk_scheduler::Client,
+    /// SES.
+    pub ses: aws_sdk_sesv2::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
     config: SdkConfig,
@@ -63,10 +65,14 @@ impl Clients {
     #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
         let config = config.to_builder().timeout_config(timeouts()).build();
+        // A run's gauges are some kilobytes: there is nothing to win.
+        let cloudwatch =
+            aws_sdk_cloudwatch::config::Builder::from(&config).disable_request_compression(true).build();
         Self {
-            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             scheduler: aws_sdk_scheduler::Client::new(&config),
+            ses: aws_sdk_sesv2::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             config,
         }

@@ -117,11 +117,24 @@ impl EventStore {
         since: Time,
         content: Content,
     ) -> Result<Published, Error> {
-        let (job, began) = (job.to_string(), since.to_string());
-        let id = id::derived(since, &["event", &job]);
+        self.publish_about(account, &job.to_string(), since, content).await
+    }
+
+    /// Publishes what is to be told of `subject` since `since`, once, however often and by whomever that is tried.
+    ///
+    /// # Errors
+    /// When the table can't be read or written, or not in time; another try finds out.
+    pub async fn publish_about(
+        &self,
+        account: AccountId,
+        subject: &str,
+        since: Time,
+        content: Content,
+    ) -> Result<Published, Error> {
+        let id = id::derived(since, &["event", subject]);
         if self.clock.now().since(since) > FRESH {
-            let key = IdempotencyKey::of(&format!("event {job} {began}"));
-            return self.publish_once(account, &key, &job, id, content).await;
+            let key = IdempotencyKey::of(&format!("event {subject} {since}"));
+            return self.publish_once(account, &key, subject, id, content).await;
         }
         self.put(Event { id, account, content }).await?;
         Ok(Published::Yes(id))

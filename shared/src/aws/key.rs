@@ -32,6 +32,10 @@ const RATE_SHARDS: u8 = 4;
 
 /// All kinds.
 pub(super) const KINDS: &str = "KINDS";
+/// All quotas.
+pub(super) const QUOTAS: &str = "QUOTAS";
+/// How all quotas stand.
+pub(super) const QUOTA_STATES: &str = "QUOTA_STATES";
 /// All schedules.
 pub(super) const SCHEDULES: &str = "SCHEDULES";
 /// All sources of usage.
@@ -72,14 +76,14 @@ impl Key {
         Self::new(partition, name.as_str())
     }
 
-    /// That a schedule is, or was, an account's.
-    pub fn schedule_in_directory(account: AccountId, name: &Name) -> Self {
-        Self::new(Self::schedules_of(account), name.as_str())
+    /// That a thing which operators name is, or was, an account's.
+    pub fn in_directory(partition: &'static str, account: AccountId, name: &Name) -> Self {
+        Self::new(Self::directory(partition, account), name.as_str())
     }
 
-    /// The directory of an account's schedules.
-    pub fn schedules_of(account: AccountId) -> String {
-        format!("{SCHEDULES}#{account}")
+    /// The directory of an account's things of a partition, such as [`SCHEDULES`].
+    pub fn directory(partition: &'static str, account: AccountId) -> String {
+        format!("{partition}#{account}")
     }
 
     pub fn job(account: AccountId, job: JobId) -> Self {
@@ -328,7 +332,10 @@ mod tests {
             Key::api_key(account, key),
             Key::named(KINDS, &"echo".parse().unwrap()),
             Key::named(SCHEDULES, &"echo".parse().unwrap()),
-            Key::schedule_in_directory(account, &"echo".parse().unwrap()),
+            Key::in_directory(SCHEDULES, account, &"echo".parse().unwrap()),
+            Key::named(QUOTAS, &"echo".parse().unwrap()),
+            Key::in_directory(QUOTAS, account, &"echo".parse().unwrap()),
+            Key::named(QUOTA_STATES, &"echo".parse().unwrap()),
             Key::job(account, job),
             Key::payload(account, job),
             Key::result(account, job, "owner"),
@@ -358,6 +365,9 @@ mod tests {
         KINDS | echo
         SCHEDULES | echo
         SCHEDULES#acc_01kagzwy00e40r2081040g2081 | echo
+        QUOTAS | echo
+        QUOTAS#acc_01kagzwy00e40r2081040g2081 | echo
+        QUOTA_STATES | echo
         JOBS#acc_01kagzwy00e40r2081040g2081#2 | job_01kagzwy00e81840g2081040g2
         BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | PAYLOAD
         BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | RESULT#owner

@@ -38,10 +38,10 @@ pub(super) struct Condition {
 
 /// An update and its condition.
 #[derive(Debug, Default)]
-pub(super) struct Update {
+pub(super) struct Update<'a> {
     pub expression: String,
     pub condition: Option<&'static str>,
-    pub names: Vec<(&'static str, &'static str)>,
+    pub names: Vec<(&'static str, &'a str)>,
     pub values: Vec<(&'static str, AttributeValue)>,
     pub returns: Option<ReturnValue>,
 }
@@ -150,7 +150,26 @@ impl Table {
         }
     }
 
-    pub(super) async fn update(&self, key: &Key, update: Update) -> Result<Conditional<Option<Item>>, Error> {
+    pub(super) async fn update(
+        &self,
+        key: &Key,
+        update: Update<'_>,
+    ) -> Result<Conditional<Option<Item>>, Error> {
+        self.change(key, update, Some(ReturnValuesOnConditionCheckFailure::AllOld)).await
+    }
+
+    /// An update by who may not see the item: `false` if it was refused.
+    pub(super) async fn update_blindly(&self, key: &Key, update: Update<'_>) -> Result<bool, Error> {
+        let done = self.change(key, update, None).await?;
+        Ok(matches!(done, Conditional::Done(_)))
+    }
+
+    async fn change(
+        &self,
+        key: &Key,
+        update: Update<'_>,
+        refusing: Option<ReturnValuesOnConditionCheckFailure>,
+    ) -> Result<Conditional<Option<Item>>, Error> {
         let own = |(name, value): (&str, AttributeValue)| (name.to_owned(), value);
         let names: HashMap<_, _> =
             update.names.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -167,7 +186,7 @@ impl Table {
                     .filter(|values| !values.is_empty()),
             )
             .set_return_values(update.returns)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .set_return_values_on_condition_check_failure(refusing)
             .send()
             .await;
         match answer {
@@ -238,6 +257,11 @@ pub(super) fn item(key: &Key, content: &impl Serialize) -> Result<Item, Error> {
 /// The content of an item.
 pub(super) fn content<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, Error> {
     serde_dynamo::from_item(item).map_err(|error| Error::Corrupt(what, error.to_string()))
+}
+
+/// Anything as part of an item.
+pub(super) fn value(content: &impl Serialize) -> Result<AttributeValue, Error> {
+    serde_dynamo::to_attribute_value(content).map_err(|e| Error::Corrupt("this version", e.to_string()))
 }
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {

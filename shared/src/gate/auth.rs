@@ -9,7 +9,7 @@ use http::{HeaderMap, header, request::Parts};
 
 use super::{
     Failure, Gate, Issuer,
-    route::{self, Access},
+    route::{self, Access, Route},
     token::Bearer,
 };
 use crate::{
@@ -25,7 +25,6 @@ use crate::{
 /// Its `Display` is for the log: the id of its key, or whom its token names.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    account: AccountId,
     by: Credential,
     scopes: Scopes,
 }
@@ -34,15 +33,24 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 enum Credential {
     Key(Known),
-    /// With its subject, and until when it is good.
-    Token(Arc<str>, Time),
+    /// With its subject, the account that it is for, and until when it is good.
+    Token(Arc<str>, Arc<Account>, Time),
+}
+
+impl Credential {
+    fn account(&self) -> &Account {
+        match self {
+            Self::Key(known) => &known.1,
+            Self::Token(_, account, _) => account,
+        }
+    }
 }
 
 impl Caller {
     /// The key's account.
     #[must_use]
-    pub const fn account(&self) -> AccountId {
-        self.account
+    pub fn account(&self) -> AccountId {
+        self.by.account().id
     }
 
     /// Whether it is the operator, who sees everything of every account.
@@ -73,7 +81,7 @@ impl Caller {
     pub fn name(&self) -> &str {
         match &self.by {
             Credential::Key(known) => &known.0.name,
-            Credential::Token(subject, _) => subject,
+            Credential::Token(subject, ..) => subject,
         }
     }
 
@@ -82,9 +90,9 @@ impl Caller {
     pub fn subscriber(&self) -> Subscriber {
         let by = match &self.by {
             Credential::Key(known) => push::Credential::Key(known.0.id),
-            Credential::Token(_, until) => push::Credential::TokenUntil(*until),
+            Credential::Token(.., until) => push::Credential::TokenUntil(*until),
         };
-        Subscriber { account: self.account, is_admin: self.is_admin(), by }
+        Subscriber { account: self.account(), is_admin: self.is_admin(), by }
     }
 
     /// Whether it may know of an account: of its own, or as the operator of every one.
@@ -104,13 +112,24 @@ impl Caller {
             None => Ok(self.account()),
         }
     }
+
+    /// Whose things it sees, of what operators define for accounts; `None`: everybody's.
+    ///
+    /// # Errors
+    /// The problem, when it names another account, and may not.
+    pub fn seeing(&self, named: Option<AccountId>) -> Result<Option<AccountId>, Problem> {
+        match named {
+            None if self.is_admin() => Ok(None),
+            named => self.acting_for(named).map(Some),
+        }
+    }
 }
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.by {
             Credential::Key(known) => write!(f, "{}", known.0.id),
-            Credential::Token(subject, _) => write!(f, "token of {subject}"),
+            Credential::Token(subject, ..) => write!(f, "token of {subject}"),
         }
     }
 }
@@ -139,7 +158,7 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
         return next.run(request).await;
     }
     let now = gate.clock.now();
-    match gate.admit(request.headers(), route.access, now).await {
+    match gate.admit(request.headers(), route, now).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             let noted = async {
@@ -158,36 +177,40 @@ type Known = Arc<(KeyRecord, Account)>;
 
 impl Gate {
     /// Who may use a route, with the key if it came with one.
-    async fn admit(&self, headers: &HeaderMap, needed: Access, now: Time) -> Result<Caller, Failure> {
+    async fn admit(&self, headers: &HeaderMap, route: &Route, now: Time) -> Result<Caller, Failure> {
         let text = presented(headers).ok_or(Problem::Unauthenticated)?;
-        let (caller, is_active) = match (text.parse(), &self.issuer) {
+        let caller = match (text.parse(), &self.issuer) {
             (Ok(key), _) => self.by_key(&key, now).await?,
             (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await?,
             _ => return Err(Problem::Unauthenticated.into()),
         };
-        if !is_active {
+        if !caller.by.account().is_active {
             return Err(Problem::AccountInactive.into());
         }
-        match needed {
-            Access::Scope(scope) if !caller.scopes.allow(scope) => Err(Problem::MissingScope(scope).into()),
-            _ => Ok(caller),
+        if let Access::Scope(scope) = route.access
+            && !caller.scopes.allow(scope)
+        {
+            return Err(Problem::MissingScope(scope).into());
+        }
+        match caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin()) {
+            Some(exhausted) => Err(Problem::QuotaExceeded(exhausted).into()),
+            None => Ok(caller),
         }
     }
 
-    async fn by_key(&self, key: &ApiKey, now: Time) -> Result<(Caller, bool), Failure> {
+    async fn by_key(&self, key: &ApiKey, now: Time) -> Result<Caller, Failure> {
         let known = self.accounts.caller(key, now).await?.filter(|known| known.0.opens_for(key, now));
         let known = known.ok_or(Problem::Unauthenticated)?;
-        let (id, scopes, is_active) = (known.1.id, known.0.scopes, known.1.is_active);
-        Ok((Caller { account: id, by: Credential::Key(known), scopes }, is_active))
+        let scopes = known.0.scopes;
+        Ok(Caller { by: Credential::Key(known), scopes })
     }
 
-    async fn by_token(&self, issuer: &Issuer, text: &str, now: Time) -> Result<(Caller, bool), Failure> {
+    async fn by_token(&self, issuer: &Issuer, text: &str, now: Time) -> Result<Caller, Failure> {
         let bearer = issuer.recognize(text, now).await;
         let bearer = bearer.map_err(|error| Failure::because(Problem::Unavailable, error.to_string()))?;
         let Bearer { subject, account, scopes, until } = bearer.ok_or(Problem::Unauthenticated)?;
         let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
-        let caller = Caller { account: account.id, by: Credential::Token(subject, until), scopes };
-        Ok((caller, account.is_active))
+        Ok(Caller { by: Credential::Token(subject, account, until), scopes })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     account::{AccountChange, NewAccount, NewKey},
     api::{BatchRequest, EventRequest, JobRequest, UsageEvent},
     kind::KindSpec,
+    quota::QuotaSpec,
     schedule::ScheduleSpec,
     schema::{Schema, Violation, escape},
     usage::SourceSpec,
@@ -51,6 +52,7 @@ contracts!(
     KindSpec,
     NewAccount,
     NewKey,
+    QuotaSpec,
     ScheduleSpec,
     SourceSpec,
     UsageEvent

@@ -18,6 +18,8 @@ pub struct Route {
     pub access: Access,
     /// How it tells what went wrong.
     pub form: Form,
+    /// Whether it is closed to tenants whose quota is used up.
+    pub spends: bool,
 }
 
 /// Who may use a route.
@@ -41,22 +43,30 @@ pub enum Form {
 }
 
 const fn route(method: Method, path: &'static str, access: Access) -> Route {
-    Route { method, path, access, form: Form::Document }
+    Route { method, path, access, form: Form::Document, spends: false }
 }
 
 const fn in_text(method: Method, path: &'static str, access: Access) -> Route {
-    Route { method, path, access, form: Form::Text }
+    Route { method, path, access, form: Form::Text, spends: false }
+}
+
+const fn spending(method: Method, path: &'static str, access: Access) -> Route {
+    Route { method, path, access, form: Form::Document, spends: true }
+}
+
+const fn spending_in_text(method: Method, path: &'static str, access: Access) -> Route {
+    Route { method, path, access, form: Form::Text, spends: true }
 }
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
     route(Method::GET, "/heartbeat", Access::Open),
-    route(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
-    route(Method::POST, "/v1/jobs/batch", Access::Scope(Scope::JobsWrite)),
+    spending(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
+    spending(Method::POST, "/v1/jobs/batch", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs", Access::Scope(Scope::JobsRead)),
     route(Method::GET, "/v1/jobs/{id}", Access::Scope(Scope::JobsRead)),
     route(Method::DELETE, "/v1/jobs/{id}", Access::Scope(Scope::JobsWrite)),
-    route(Method::POST, "/v1/jobs/{id}/retry", Access::Scope(Scope::JobsWrite)),
+    spending(Method::POST, "/v1/jobs/{id}/retry", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs/{id}/attempts", Access::Scope(Scope::JobsRead)),
     route(Method::GET, "/v1/tables/{table}/rows", Access::Scope(Scope::JobsRead)),
     route(Method::GET, "/v1/kinds", Access::AnyKey),
@@ -67,6 +77,10 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/v1/schedules/{name}", Access::Scope(Scope::JobsRead)),
     route(Method::PUT, "/v1/schedules/{name}", Access::Scope(Scope::Admin)),
     route(Method::DELETE, "/v1/schedules/{name}", Access::Scope(Scope::Admin)),
+    route(Method::GET, "/v1/quotas", Access::Scope(Scope::UsageRead)),
+    route(Method::GET, "/v1/quotas/{name}", Access::Scope(Scope::UsageRead)),
+    route(Method::PUT, "/v1/quotas/{name}", Access::Scope(Scope::Admin)),
+    route(Method::DELETE, "/v1/quotas/{name}", Access::Scope(Scope::Admin)),
     route(Method::GET, "/v1/sources", Access::Scope(Scope::UsageRead)),
     route(Method::GET, "/v1/sources/{name}", Access::Scope(Scope::UsageRead)),
     route(Method::PUT, "/v1/sources/{name}", Access::Scope(Scope::Admin)),
@@ -82,14 +96,14 @@ pub const ROUTES: &[Route] = &[
     route(Method::DELETE, "/v1/accounts/{id}/keys/{key_id}", Access::Scope(Scope::Admin)),
     route(Method::POST, "/v1/accounts/{id}/webhook-secrets", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/accounts/{id}/webhook-secrets", Access::Scope(Scope::JobsWrite)),
-    route(Method::POST, "/v1/accounts/{id}/events", Access::Scope(Scope::EventsWrite)),
-    route(Method::PUT, "/v1/accounts/{id}/events", Access::Scope(Scope::EventsWrite)),
+    spending(Method::POST, "/v1/accounts/{id}/events", Access::Scope(Scope::EventsWrite)),
+    spending(Method::PUT, "/v1/accounts/{id}/events", Access::Scope(Scope::EventsWrite)),
     route(Method::GET, "/v1/events", Access::Scope(Scope::EventsRead)),
     route(Method::POST, "/v1/push/tickets", Access::Scope(Scope::EventsRead)),
     route(Method::GET, "/v1/rate", Access::Scope(Scope::EventsRead)),
-    in_text(Method::DELETE, "/api/user", Access::Scope(Scope::JobsWrite)),
+    spending_in_text(Method::DELETE, "/api/user", Access::Scope(Scope::JobsWrite)),
     in_text(Method::GET, "/api/poll/{token}", Access::Scope(Scope::JobsRead)),
-    route(Method::POST, "/api/activities", Access::Scope(Scope::JobsWrite)),
+    spending(Method::POST, "/api/activities", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/metrics/bandwidth_used", Access::Scope(Scope::UsageRead)),
 ];
 

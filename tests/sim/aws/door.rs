@@ -9,8 +9,9 @@ use crate::{
     kill_switch::KillSwitch,
     ledger::Ledger,
     queue::Queues,
-    scheduler::{Scheduler, operation_of, request_of},
-    sockets::Sockets,
+    scheduler::{self, Scheduler},
+    ses::{self, Ses},
+    sockets::{self, Sockets},
     stream::Stream,
 };
 use aws_smithy_runtime_api::client::{
@@ -31,6 +32,7 @@ pub(crate) struct Door {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) stream: Arc<Stream>,
+    pub(crate) ses: Arc<Ses>,
     pub(crate) cloudwatch: Arc<CloudWatch>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
@@ -43,6 +45,7 @@ pub(crate) enum Service {
     Sqs,
     Scheduler,
     Sockets,
+    Ses,
     CloudWatch,
 }
 
@@ -50,9 +53,9 @@ impl Door {
     pub(super) fn open(clock: SimClock, queues: Queues, scheduler: Scheduler) -> Self {
         let (queues, scheduler) = (Arc::new(queues), Arc::new(scheduler));
         let database = Database::open(clock);
-        let (cloudwatch, sockets, stream) = <(Arc<_>, Arc<_>, Arc<_>)>::default();
+        let (cloudwatch, ses, sockets, stream) = <(Arc<_>, Arc<_>, Arc<_>, Arc<_>)>::default();
         let (faults, ledger) = (Arc::default(), Arc::default());
-        Self { database, queues, scheduler, cloudwatch, sockets, stream, faults, ledger }
+        Self { database, queues, scheduler, ses, cloudwatch, sockets, stream, faults, ledger }
     }
 
     /// Makes one call, with whatever is to befall it.
@@ -92,6 +95,7 @@ impl Door {
             Service::Sqs => self.queues.call(operation, request).await,
             Service::Scheduler => self.scheduler.call(operation, &request),
             Service::Sockets => self.sockets.call(operation, &request),
+            Service::Ses => self.ses.call(operation, &request),
             Service::CloudWatch => self.cloudwatch.call(operation, &request),
         };
         self.ledger.lock().unwrap().record(operation, line);
@@ -100,12 +104,38 @@ impl Door {
 }
 
 impl Service {
-    /// From the prefix of the target that a request names.
-    fn of(prefix: &str) -> Self {
-        match prefix {
-            "DynamoDB_20120810" => Self::DynamoDb,
-            "AmazonSQS" => Self::Sqs,
-            other => panic!("the sim has no service {other}"),
+    /// A request's service and operation: from its protocol, the target that it names, or else its address.
+    fn of(request: &HttpRequest) -> (Self, String) {
+        if let Some(operation) = cloudwatch::operation_of(request) {
+            return (Self::CloudWatch, operation);
+        }
+        if let Some(target) = request.headers().get("x-amz-target") {
+            let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
+            let service = match prefix {
+                "DynamoDB_20120810" => Self::DynamoDb,
+                "AmazonSQS" => Self::Sqs,
+                other => panic!("the sim has no service {other}"),
+            };
+            return (service, operation.to_owned());
+        }
+        let uri: http::Uri = request.uri().parse().unwrap();
+        match uri.path() {
+            path if path.starts_with(ses::PREFIX) => (Self::Ses, ses::operation_of(path).to_owned()),
+            path if path.contains(sockets::PATH) => {
+                (Self::Sockets, sockets::operation_of(request).to_owned())
+            }
+            _ => (Self::Scheduler, scheduler::operation_of(request).to_owned()),
+        }
+    }
+
+    /// A request's content.
+    fn read(self, uri: &str, body: &[u8]) -> Value {
+        match self {
+            Self::Scheduler => scheduler::request_of(uri, body),
+            Self::Ses => ses::request_of(uri, body),
+            Self::Sockets => sockets::request_of(uri, body),
+            Self::CloudWatch => cloudwatch::request_of(body),
+            Self::DynamoDb | Self::Sqs => serde_json::from_slice(body).unwrap(),
         }
     }
 
@@ -125,38 +155,24 @@ impl Service {
             Self::Sockets => {
                 Answer { status: 429, ..Answer::refused("LimitExceededException", "Too many messages.") }
             }
+            Self::Ses => {
+                let message = "Maximum sending rate exceeded.";
+                Answer { status: 429, ..Answer::refused("TooManyRequestsException", message) }
+            }
         }
     }
 }
 
 impl HttpConnector for Door {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // CloudWatch has a protocol of its own; of the others, Scheduler's and the gateway's name no target.
-        let target = request.headers().get("x-amz-target");
-        let (service, operation) = match (cloudwatch::operation_of(&request), target) {
-            (Some(operation), _) => (Service::CloudWatch, operation),
-            (None, Some(target)) => {
-                let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
-                (Service::of(prefix), operation.to_owned())
-            }
-            (None, None) => match request.uri().split_once(Sockets::PATH) {
-                Some(_) if request.method() == "POST" => (Service::Sockets, "PostToConnection".to_owned()),
-                Some(_) => (Service::Sockets, "DeleteConnection".to_owned()),
-                None => (Service::Scheduler, operation_of(&request).to_owned()),
-            },
-        };
+        let (service, operation) = Service::of(&request);
         let uri = request.uri().to_owned();
         let door = self.clone();
         HttpConnectorFuture::new(async move {
             // Read to its end, as a socket would: the SDK watches, and gives up on one that stalls.
             let body = ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
             let body = body.into_bytes();
-            let request = match service {
-                Service::Scheduler => request_of(&uri, &body),
-                Service::Sockets => Sockets::request_of(&uri, &body),
-                Service::CloudWatch => cloudwatch::request_of(&body),
-                Service::DynamoDb | Service::Sqs => serde_json::from_slice(&body).unwrap(),
-            };
+            let request = service.read(&uri, &body);
             let answer = Door::call(&door, service, &operation, request).await?;
             Ok(if service == Service::CloudWatch {
                 cloudwatch::into_http(answer)

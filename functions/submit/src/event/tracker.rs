@@ -6,7 +6,7 @@ use axum::{Extension, extract::State, response::Response};
 use http::HeaderMap;
 use serde_json::value::to_raw_value;
 use shared::{
-    api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody},
+    api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem},
     gate::{Caller, Failure, Named, Query, RequestId, fingerprint},
     id::AccountId,
 };
@@ -32,7 +32,7 @@ use crate::{App, idempotency, job::Repeat};
         )),
         (status = 409, description = "The account is deactivated, or the first request with this `Idempotency-Key` is still under way", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`data` is empty, or over 64 KiB as JSON; or the `Idempotency-Key` was used for another request", body = ProblemBody, content_type = "application/problem+json"),
-        AnyProblem,
+        AnyProblem, SpendingProblem,
     ),
 )]
 pub async fn publish(

@@ -135,7 +135,7 @@ impl JobStore {
         job: &Job,
         seen: &Lease,
         me: &str,
-        mut update: Update,
+        mut update: Update<'_>,
     ) -> Result<Option<Job>, Error> {
         update.returns = Some(aws_sdk_dynamodb::types::ReturnValue::AllNew);
         update.values.extend([(":seen", text(seen.status.as_str())), (":attempts", number(seen.attempts))]);

@@ -293,7 +293,7 @@ impl Change {
         Ok(())
     }
 
-    pub fn update(self, condition: &'static str) -> Update {
+    pub fn update(self, condition: &'static str) -> Update<'static> {
         let expression = format!("SET {} REMOVE {}", self.set.join(", "), self.remove.join(", "));
         let used = |name: &str| expression.contains(name) || condition.contains(name);
         let names = NAMES.iter().copied().filter(|(name, _)| used(name)).collect();

@@ -1,0 +1,96 @@
+//! `GET /v1/quotas` and `GET /v1/quotas/{name}`.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{Json, extract::State};
+use shared::{
+    api::{AnyProblem, Cursor, Page, Problem, QuotaBody},
+    gate::{Caller, Failure, Named, Query},
+    id::AccountId,
+    name::Name,
+    quota::Quota,
+};
+
+use crate::App;
+
+/// List the quotas of the key's account by name, with what is used of them; `admin` sees those of all accounts, and of none.
+///
+/// A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
+#[utoipa::path(
+    get, path = "/v1/quotas", tag = "quotas", operation_id = "listQuotas",
+    security(("key" = ["usage:read"])),
+    params(
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("account" = Option<String>, Query, description = "Only those of this account, for `admin`."),
+    ),
+    responses((status = 200, description = "A page", body = Page<QuotaBody>), AnyProblem),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut query: Query,
+) -> Result<Json<Page<QuotaBody>>, Failure> {
+    let of = caller.seeing(query.account()?)?;
+    let limit = query.limit()?;
+    let list = of.map_or_else(|| "quotas".to_owned(), |account| format!("quotas {account}"));
+    let after = query.cursor::<Name>(&list)?;
+    query.end()?;
+    let (quotas, last) = app.quotas_of(of, after.as_ref(), limit).await?;
+    Ok(Json(Page {
+        items: app.as_they_stand(quotas).await?,
+        next_cursor: last.map(|name| Cursor { after: name.to_string() }.encode(&list)),
+    }))
+}
+
+/// Ask for a quota of the key's account, with what is used of it; `admin` sees those of all accounts, and of none.
+#[utoipa::path(
+    get, path = "/v1/quotas/{name}", tag = "quotas", operation_id = "getQuota",
+    security(("key" = ["usage:read"])),
+    params(("name" = Name, Path, description = "The quota's name")),
+    responses((status = 200, description = "The quota", body = QuotaBody), AnyProblem),
+)]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Named(name): Named<Name>,
+    query: Query,
+) -> Result<Json<QuotaBody>, Failure> {
+    query.end()?;
+    let of = caller.seeing(None)?;
+    let (quota, known) = tokio::try_join!(app.quotas.find(&name), app.quotas.standing(&name))?;
+    let quota = quota.filter(|quota| of.is_none() || quota.spec.account == of).ok_or(Problem::NotFound)?;
+    Ok(Json(QuotaBody::at(app.clock.now(), quota, known.map(|known| known.standing))))
+}
+
+impl App {
+    /// Up to `limit` quotas, and after which name to read on, if there may be more: a name that whoever asks may know.
+    async fn quotas_of(
+        &self,
+        account: Option<AccountId>,
+        after: Option<&Name>,
+        limit: usize,
+    ) -> Result<(Vec<Quota>, Option<Name>), Failure> {
+        let after = after.map(Name::as_str);
+        if let Some(account) = account {
+            return Ok(self.quotas.page_of(account, after, limit).await?);
+        }
+        let (found, more) = self.quotas.page(after, limit).await?;
+        let last = found.last().filter(|_| more).map(|quota| quota.name.clone());
+        Ok((found, last))
+    }
+
+    /// Quotas with how they stand: one read for all.
+    async fn as_they_stand(&self, quotas: Vec<Quota>) -> Result<Vec<QuotaBody>, Failure> {
+        let names: Vec<_> = quotas.iter().map(|quota| quota.name.clone()).collect();
+        let known = self.quotas.standings_of(&names).await?;
+        let mut standings: HashMap<_, _> =
+            known.into_iter().map(|known| (known.quota, known.standing)).collect();
+        let now = self.clock.now();
+        let shown = quotas.into_iter().map(|quota| {
+            let standing = standings.remove(&quota.name);
+            QuotaBody::at(now, quota, standing)
+        });
+        Ok(shown.collect())
+    }
+}

@@ -1,0 +1,39 @@
+use std::collections::BTreeMap;
+
+use shared::{aws::Gauge, name::Name};
+
+use crate::{Checker, evaluate::Evaluated};
+
+impl Checker {
+    /// Shows in `CloudWatch` how things stand, in one call for a thousand gauges. It may fail: the next minute's come soon enough. A stack
+    /// without quotas and sources pays for none: what queues and functions do is in `CloudWatch` by itself.
+    pub(crate) async fn show(&self, request: &str, evaluated: &Evaluated, up: &BTreeMap<Name, bool>) {
+        if evaluated.utilization.is_empty() && up.is_empty() {
+            return;
+        }
+        let utilization = evaluated.utilization.iter();
+        let mut gauges: Vec<_> = utilization
+            .map(|(quota, percent)| Gauge::percent("QuotaUtilization", *percent).of("Quota", quota.as_str()))
+            .collect();
+        gauges.extend(
+            up.iter()
+                .map(|(source, up)| Gauge::count("SourceUp", f64::from(*up)).of("Source", source.as_str())),
+        );
+        gauges.push(Gauge::count("SourcesDown", count(up.values().filter(|up| !**up).count())));
+        gauges.push(Gauge::count("MailsFailing", count(evaluated.mails_failing)));
+        match self.queue.depth().await {
+            Ok(depth) => gauges.push(Gauge::count("QueueDepth", count(depth))),
+            Err(error) => {
+                tracing::warn!(request.id = request, cause = %error, "the queue could not be asked")
+            }
+        }
+        if let Err(error) = self.gauges.put(&gauges, self.clock.now()).await {
+            tracing::warn!(request.id = request, cause = %error, "gauges could not be shown");
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 messages")]
+const fn count(number: usize) -> f64 {
+    number as f64
+}

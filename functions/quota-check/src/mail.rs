@@ -1,0 +1,175 @@
+//! The mail that tells of a threshold: what it says, once, and its two forms.
+
+mod bytes;
+mod chart;
+
+use askama::Template;
+use jiff::Zoned;
+use shared::{
+    id::AccountId,
+    quota::{Alert, Period, PeriodLength, Quota, QuotaSpec, Standing, percent},
+    time::Time,
+    zone::Zone,
+};
+
+use bytes::bytes;
+use chart::Chart;
+
+/// A mail in both its forms.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mail {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// What the mail says, as plain text: in HTML it is escaped.
+struct Said {
+    subject: String,
+    headline: String,
+    quota: String,
+    color: &'static str,
+    percent: String,
+    used: String,
+    limit: String,
+    period: String,
+    /// How many hundredths of the progress bar are filled.
+    filled: u8,
+    facts: Vec<(&'static str, String)>,
+    chart: Chart,
+    advice: Vec<String>,
+    footer: String,
+}
+
+#[derive(Template)]
+#[template(path = "alert.html")]
+struct Html<'a> {
+    said: &'a Said,
+}
+
+#[derive(Template)]
+#[template(path = "alert.txt")]
+struct Text<'a> {
+    said: &'a Said,
+}
+
+/// The mail that tells of an alert, as things stand at `now`.
+///
+/// # Errors
+/// Never, as far as is known: templates are compiled.
+pub fn mail(quota: &Quota, standing: &Standing, alert: &Alert, now: Time) -> Result<Mail, askama::Error> {
+    let said = Said::of(quota, standing, alert, now);
+    let (text, html) = (Text { said: &said }.render()?, Html { said: &said }.render()?);
+    Ok(Mail { subject: said.subject, text, html })
+}
+
+impl Said {
+    fn of(quota: &Quota, standing: &Standing, alert: &Alert, now: Time) -> Self {
+        let Quota { name, spec, .. } = quota;
+        let (zone, used, limit) = (spec.zone(), standing.used, spec.limit_bytes);
+        let is_used_up = used >= limit;
+        let headline = if is_used_up && alert.threshold.percent() == 100 {
+            "All of it is used".to_owned()
+        } else {
+            format!("{} % of it is used", alert.threshold.percent())
+        };
+        let period = period(spec.period, standing.period, &zone);
+        let mut facts = vec![
+            ("Counted", counted(spec)),
+            ("Period", format!("{period} ({})", spec.timezone)),
+            ("Ends", time(&zone, standing.period.end)),
+        ];
+        facts.extend(projection(spec, standing, &zone, now).map(|text| ("At this pace", text)));
+        Self {
+            subject: format!("[Tollgate] Quota {name}: {} % used", alert.threshold.percent()),
+            headline,
+            quota: name.to_string(),
+            // Dark enough for white text on it.
+            color: if is_used_up { "#c92a2a" } else { "#b35c00" },
+            percent: format!("{} %", percent(used, limit)),
+            used: bytes(used),
+            limit: bytes(limit),
+            period,
+            filled: u8::try_from((u128::from(used) * 100 / u128::from(limit.max(1))).min(100)).unwrap_or(100),
+            facts,
+            chart: Chart::of(quota, standing, &zone, now),
+            advice: advice(quota, standing, &zone),
+            footer: format!(
+                "You get this because you are a recipient of the quota {name}. Each threshold is told once in a period. \
+                 Whoever operates Tollgate can change both: PUT /v1/quotas/{name}."
+            ),
+        }
+    }
+
+    /// The progress bar of the text.
+    fn gauge(&self) -> String {
+        let filled = usize::from(self.filled / 2);
+        format!("{}{}", "#".repeat(filled), ".".repeat(50 - filled))
+    }
+}
+
+/// Whose and which bytes count.
+fn counted(spec: &QuotaSpec) -> String {
+    let of = |noun: &str, label: &Option<_>| {
+        label.as_ref().map(|label| format!(", {noun} {label}")).unwrap_or_default()
+    };
+    let account = spec.account.map(|account: AccountId| format!(", account {account}")).unwrap_or_default();
+    format!("{}{}{}{account}", spec.r#type, of("service", &spec.service), of("route", &spec.route))
+}
+
+fn period(length: PeriodLength, period: Period, zone: &Zone) -> String {
+    let format = match length {
+        PeriodLength::Month => "%B %Y",
+        PeriodLength::Day => "%A, %-d %B %Y",
+        PeriodLength::Hour => "%-d %B %Y, from %H:%M",
+    };
+    shown(zone, period.start, format)
+}
+
+fn time(zone: &Zone, time: Time) -> String {
+    shown(zone, time, "%-d %B %Y, %H:%M")
+}
+
+fn shown(zone: &Zone, time: Time, format: &str) -> String {
+    zone.at(time).map_or_else(|_| time.to_string(), |local: Zoned| local.strftime(format).to_string())
+}
+
+/// What the end of the period will see, and when all will be used, if it goes on as it did.
+fn projection(spec: &QuotaSpec, standing: &Standing, zone: &Zone, now: Time) -> Option<String> {
+    let (used, limit, period) = (standing.used, spec.limit_bytes, standing.period);
+    let projected = period.projected(used, now)?;
+    let end =
+        format!("{} by the end of the period, {} %", bytes(projected), percent(projected, limit).floor());
+    if used >= limit || projected < limit {
+        return Some(end);
+    }
+    let elapsed = now.since(period.start).as_millis();
+    let until = u64::try_from(elapsed * u128::from(limit) / u128::from(used.max(1))).unwrap_or(u64::MAX);
+    let when = period.start + std::time::Duration::from_millis(until);
+    Some(format!("{end}; all of it is used on {}", time(zone, when)))
+}
+
+fn advice(quota: &Quota, standing: &Standing, zone: &Zone) -> Vec<String> {
+    let Quota { name, spec, .. } = quota;
+    let end = time(zone, standing.period.end);
+    let mut advice = Vec::new();
+    match (spec.enforce, &standing.block) {
+        (_, Some(block)) => advice.push(format!(
+            "Jobs and events that the keys of {} hand in are refused (429) until {end}, or until the limit is raised.",
+            block.account
+        )),
+        (true, None) => advice.push("When all of it is used, jobs and events of the account are refused (429).".to_owned()),
+        (false, None) => {}
+    }
+    advice.push(format!(
+        "See which services and routes use it: GET /v1/usage?type={}&lookback_duration=1d&step=1h",
+        spec.r#type
+    ));
+    advice.push(format!(
+        "If more may be used, raise limit_bytes: PUT /v1/quotas/{name}. It counts within a minute."
+    ));
+    advice
+}
+
+#[cfg(test)]
+mod tests;

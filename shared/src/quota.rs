@@ -1,0 +1,23 @@
+//! Quotas: allowances of bytes in a period, and what happens when they are used up.
+//!
+//! ```text
+//!  Quota ──┐
+//!  total ──┼─▶ Standing ─▶ Standing' : bars, alerts, block, and what is still to be done: mails, events, the account's block
+//!  now ────┘
+//! ```
+
+mod alert;
+mod block;
+mod notice;
+mod period;
+mod recipient;
+mod spec;
+mod standing;
+
+pub use alert::{Alert, Delivery};
+pub use block::{Block, Exhausted};
+pub use notice::{Change, Notice, Why};
+pub use period::{Period, PeriodLength};
+pub use recipient::{NotARecipient, Recipient};
+pub use spec::{MAX_LIMIT_BYTES, NotAThreshold, Quota, QuotaSpec, Threshold};
+pub use standing::{Standing, percent};

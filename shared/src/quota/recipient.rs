@@ -1,0 +1,126 @@
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Who gets a quota's mails: an e-mail address, as mail programs write it and SES takes it.
+///
+/// Of what RFC 5321 allows only the plain form: no quotes, no comments, no address literals, and ASCII alone, so that nothing in it can
+/// be taken for another header field or another recipient.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, format = Email, max_length = 254, examples("ops@example.com"))]
+pub struct Recipient(String);
+
+/// A text that is not a [`Recipient`].
+#[derive(Debug, thiserror::Error)]
+#[error("is not an e-mail address such as ops@example.com")]
+pub struct NotARecipient;
+
+impl Recipient {
+    /// As it stands behind `To:`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// RFC 5321's `Dot-string`, up to 64 bytes.
+fn is_mailbox(text: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(c);
+    text.len() <= 64 && text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(letter))
+}
+
+/// Two labels at least: mail to a bare host never leaves the machine. The last is no number, or it would be an address.
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let letter = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        (1..=63).contains(&label.len())
+            && label.chars().all(letter)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.contains('.') && text.split('.').all(is_label) && !last.chars().all(|c| c.is_ascii_digit())
+}
+
+impl FromStr for Recipient {
+    type Err = NotARecipient;
+
+    fn from_str(text: &str) -> Result<Self, NotARecipient> {
+        match text.rsplit_once('@') {
+            Some((mailbox, domain)) if text.len() <= 254 && is_mailbox(mailbox) && is_domain(domain) => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(NotARecipient),
+        }
+    }
+}
+
+impl TryFrom<String> for Recipient {
+    type Error = NotARecipient;
+
+    fn try_from(text: String) -> Result<Self, NotARecipient> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn takes_what_people_have() {
+        for good in
+            ["a@b.co", "first.last+quota@mail.example.com", "o'neil@example.com", "x@xn--bcher-kva.example"]
+        {
+            assert_eq!(good.parse::<Recipient>().unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        let long = format!("{}@example.com", "a".repeat(65));
+        for bad in [
+            "",
+            "a",
+            "@b.co",
+            "a@",
+            "a@b",
+            "a@@b.co",
+            "a b@c.co",
+            ".a@b.co",
+            "a.@b.co",
+            "a..b@c.co",
+            "a@b..co",
+            "a@-b.co",
+            "a@127.0.0.1",
+            "a@[127.0.0.1]",
+            "\"a\"@b.co",
+            "A <a@b.co>",
+            "a@b.co,c@d.co",
+            "a@b.co\r\nBcc: c@d.co",
+            "a@b.co\n",
+            "ü@b.co",
+            "a@bü.co",
+            &long,
+        ] {
+            assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_gets_in_that_a_header_field_could_be_made_of(text in ".{0,40}(@.{0,40})?") {
+            if let Ok(recipient) = text.parse::<Recipient>() {
+                prop_assert!(recipient.as_str().chars().all(|c| c.is_ascii_graphic() && !"<>()[],;:\\\"".contains(c)));
+            }
+        }
+    }
+}

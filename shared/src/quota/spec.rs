@@ -1,0 +1,244 @@
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{PeriodLength, Recipient};
+use crate::{
+    id::AccountId,
+    name::Name,
+    schema::Violation,
+    time::Time,
+    usage::{Direction, Label, Series},
+    zone::{NOT_A_ZONE, Zone, is_zone},
+};
+
+/// The largest limit: the largest whole number that every reader of JSON takes exactly, 9 petabytes.
+pub const MAX_LIMIT_BYTES: u64 = (1 << 53) - 1;
+
+/// The body of `PUT /v1/quotas/{name}`: how many bytes a set of series may use in a period, and what happens when they do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaSpec {
+    /// How many bytes a period has.
+    #[schema(minimum = 1, maximum = 9007199254740991i64, examples(1000000000000i64))]
+    pub limit_bytes: u64,
+    /// Which way the bytes go that count.
+    pub r#type: Direction,
+    /// Of which service; null: of all.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 128, examples("shop"))]
+    pub service: Option<Label>,
+    /// By which route; null: by all.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 128, examples("list"))]
+    pub route: Option<Label>,
+    /// Whose usage counts; null: everybody's, and that of no account.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+    pub account: Option<AccountId>,
+    /// How long a period is, by the calendar of `timezone`.
+    pub period: PeriodLength,
+    /// In whose time periods begin and end: a name of the IANA Time Zone Database.
+    #[serde(default = "QuotaSpec::default_timezone")]
+    #[schema(max_length = 50, default = "UTC", examples("Europe/Berlin"))]
+    pub timezone: String,
+    /// At how many percent of the limit to say so. One is reached when so much is used, or more.
+    #[serde(default = "QuotaSpec::default_thresholds")]
+    #[schema(min_items = 1, max_items = 10, default = json!([80, 90, 100]))]
+    pub thresholds: Vec<Threshold>,
+    /// Who gets the mails.
+    #[schema(min_items = 1, max_items = 10)]
+    pub recipients: Vec<Recipient>,
+    /// Whether what the account's own keys hand in is turned away (429) once all is used: jobs and events.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub enforce: bool,
+}
+
+/// A part of a limit, in percent: 1 to 1000.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(try_from = "u16")]
+#[schema(value_type = u16, minimum = 1, maximum = 1000)]
+pub struct Threshold(u16);
+
+/// A number that is not a [`Threshold`].
+#[derive(Debug, thiserror::Error)]
+#[error("is not a whole number from 1 to 1000")]
+pub struct NotAThreshold;
+
+impl TryFrom<u16> for Threshold {
+    type Error = NotAThreshold;
+
+    fn try_from(percent: u16) -> Result<Self, NotAThreshold> {
+        if (1..=1000).contains(&percent) { Ok(Self(percent)) } else { Err(NotAThreshold) }
+    }
+}
+
+impl Threshold {
+    /// In percent.
+    #[must_use]
+    pub const fn percent(self) -> u16 {
+        self.0
+    }
+
+    /// Whether so much of a limit is used, or more.
+    #[must_use]
+    pub fn is_reached(self, used: u64, limit: u64) -> bool {
+        u128::from(used) * 100 >= u128::from(limit) * u128::from(self.0)
+    }
+}
+
+impl QuotaSpec {
+    fn default_timezone() -> String {
+        "UTC".to_owned()
+    }
+
+    fn default_thresholds() -> Vec<Threshold> {
+        [80, 90, 100].map(Threshold).to_vec()
+    }
+
+    /// What is wrong with it that its own schema can't say. Whether its account is there is for the stores to tell.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        let mut found = Vec::new();
+        if !is_zone(&self.timezone) {
+            found.push(Violation::new("/timezone", NOT_A_ZONE));
+        }
+        for n in repeated(&self.thresholds) {
+            found.push(Violation::new(format!("/thresholds/{n}"), "is listed twice"));
+        }
+        for n in repeated(&self.recipients) {
+            found.push(Violation::new(format!("/recipients/{n}"), "is listed twice"));
+        }
+        if self.enforce && self.account.is_none() {
+            found.push(Violation::new("/enforce", "needs an account: whose requests would be turned away?"));
+        }
+        found
+    }
+
+    /// Its time zone.
+    #[must_use]
+    pub fn zone(&self) -> Zone {
+        Zone::of(&self.timezone)
+    }
+
+    /// Whether a series' bytes count.
+    #[must_use]
+    pub fn counts(&self, series: &Series) -> bool {
+        let any_or = |wanted: &Option<Label>, is: &Label| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        self.r#type == series.direction
+            && any_or(&self.service, &series.service)
+            && any_or(&self.route, &series.route)
+            && self.account.is_none_or(|account| series.account == Some(account))
+    }
+}
+
+/// The places of what is listed twice.
+fn repeated<T: PartialEq>(items: &[T]) -> impl Iterator<Item = usize> {
+    (0..items.len()).filter(|n| items[..*n].contains(&items[*n]))
+}
+
+/// A quota as Tollgate keeps it.
+#[derive(Clone, Debug)]
+pub struct Quota {
+    /// Its name.
+    pub name: Name,
+    /// Another one after every change.
+    pub version: String,
+    /// What the operator said.
+    pub spec: QuotaSpec,
+    /// When it was first made.
+    pub created_at: Time,
+    /// When it was last changed.
+    pub updated_at: Time,
+}
+
+impl Quota {
+    /// What it measures, as a short text: as long as that stays the same, so does what is used of it. Another quota of the same name,
+    /// after that was deleted, measures anew.
+    #[must_use]
+    pub fn measure(&self) -> String {
+        let QuotaSpec { r#type, service, route, account, period, timezone, .. } = &self.spec;
+        let whole = format!("{:?}", (self.created_at, r#type, service, route, account, period, timezone));
+        Sha256::digest(whole).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::id::mint;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    /// A quota of 1000 bytes a day, with more or other members.
+    pub fn spec(others: Value) -> QuotaSpec {
+        let mut spec = json!({"limit_bytes": 1000, "type": "egress", "period": "day", "recipients": ["ops@example.com"]});
+        spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+        serde_json::from_value(spec).unwrap()
+    }
+
+    #[test]
+    fn counts_the_series_that_it_names() {
+        let account: AccountId = mint(Time::from_millis(1), [1; 10]);
+        let label = |text: &str| text.parse::<Label>().unwrap();
+        let series = |account, service, route| Series {
+            account,
+            direction: Direction::Egress,
+            service: label(service),
+            route: label(route),
+        };
+        fn flags(text: &str) -> Vec<bool> {
+            text.chars().map(|c| c == 'x').collect()
+        }
+        let cases = [
+            (json!({}), "xxxx"),
+            (json!({"account": account}), "-xxx"),
+            (json!({"service": "shop"}), "xxx-"),
+            (json!({"service": "shop", "route": "list"}), "xx--"),
+            (json!({"route": ""}), "--x-"),
+            (json!({"type": "ingress"}), "----"),
+        ];
+        for (others, wanted) in cases {
+            let counted = |others: Value| {
+                let spec = spec(others);
+                [
+                    (None, "shop", "list"),
+                    (Some(account), "shop", "list"),
+                    (Some(account), "shop", ""),
+                    (Some(account), "blog", "list"),
+                ]
+                .map(|(account, service, route)| spec.counts(&series(account, service, route)))
+                .to_vec()
+            };
+            assert_eq!(counted(others.clone()), flags(wanted), "{others}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told() {
+        let bad = spec(json!({
+            "timezone": "Berlin", "thresholds": [80, 90, 80], "recipients": ["a@b.co", "a@b.co"], "enforce": true,
+        }));
+        let told: Vec<_> =
+            bad.violations().into_iter().map(|wrong| format!("{} {}", wrong.pointer, wrong.detail)).collect();
+        insta::assert_snapshot!(told.join("\n"), @"
+        /timezone is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC
+        /thresholds/2 is listed twice
+        /recipients/1 is listed twice
+        /enforce needs an account: whose requests would be turned away?
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn a_threshold_is_reached_at_its_share_and_above(limit in 1..=MAX_LIMIT_BYTES, percent in 1u16..=1000, beyond in 0u64..1000) {
+            let threshold = Threshold::try_from(percent).unwrap();
+            // The least that is so many percent.
+            let share = u64::try_from((u128::from(limit) * u128::from(percent)).div_ceil(100)).unwrap();
+            prop_assert!(threshold.is_reached(share + beyond, limit));
+            prop_assert!(!threshold.is_reached(share - 1, limit));
+        }
+    }
+}

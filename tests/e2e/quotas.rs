@@ -1,0 +1,148 @@
+//! Quotas, as far as the mails in the emulator's outbox.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures::{StreamExt, TryStreamExt, stream};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::{
+    aws::{QuotaStore, Table},
+    clock::Clock,
+    quota::QuotaSpec,
+};
+
+use crate::stack::{Stack, stack};
+
+/// An account of its own, since it is going to be blocked: its id, and a key.
+async fn account(stack: &Stack) -> (String, String) {
+    let account = stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": "quotas"}))).await.id();
+    let body = json!({"name": "quotas", "scopes": ["jobs:write", "usage:read"]});
+    let key = stack.operate(Method::POST, &format!("/v1/accounts/{account}/keys"), Some(body)).await;
+    (account, key.body["secret"].as_str().unwrap().to_owned())
+}
+
+/// A series' total, as its source would have it.
+fn head(series: String, total: u64) -> WriteRequest {
+    let now = Clock::system().now().to_string();
+    let (text, number) =
+        (|text: &str| AttributeValue::S(text.to_owned()), AttributeValue::N(total.to_string()));
+    let put = PutRequest::builder().item("pk", text("SERIES#-push")).item("sk", text(&series));
+    let put = put.item("counted", number.clone()).item("in_hour", text(&now[..13]));
+    WriteRequest::builder()
+        .put_request(put.item(format!("m{}", &now[14..16]), number).build().unwrap())
+        .build()
+}
+
+async fn report(stack: &Stack, heads: Vec<WriteRequest>) {
+    let dynamodb = stack.aws().dynamodb;
+    for some in heads.chunks(25) {
+        let call = dynamodb.batch_write_item().request_items(&stack.table, some.to_vec());
+        call.send().await.unwrap();
+    }
+}
+
+/// A run beside those of every minute.
+async fn check(stack: &Stack) {
+    let path = "/2015-03-31/functions/tollgate-quota-check/invocations";
+    let answer = stack.emulator(Method::POST, path, Some(json!({}))).await;
+    assert_eq!(answer.get("errorMessage"), None, "{answer}");
+}
+
+/// The subjects of the mails about a quota, in their order.
+async fn subjects(stack: &Stack, quota: &str) -> Vec<String> {
+    let outbox = stack.emulator(Method::GET, "/_ministack/ses/messages", None).await;
+    let mut found = Vec::new();
+    collect(&outbox, &mut found);
+    found.retain(|subject| subject.contains(quota));
+    found
+}
+
+/// However the emulator groups them.
+fn collect(value: &Value, subjects: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, subjects)),
+        Value::Object(members) => match members.get("Subject") {
+            Some(subject) => subjects.push(subject.as_str().unwrap().to_owned()),
+            None => members.values().for_each(|item| collect(item, subjects)),
+        },
+        _ => {}
+    }
+}
+
+/// Two checks at once after each step, beside the one of every minute.
+#[tokio::test]
+async fn each_threshold_is_told_once_and_what_is_enforced_is() {
+    let stack = stack();
+    let (account, key) = account(stack).await;
+    let name = format!("e2e-{:x}", rand::random::<u64>());
+    let path = format!("/v1/quotas/{name}");
+    let spec = |limit: u64| json!({"limit_bytes": limit, "type": "egress", "account": account, "period": "month", "recipients": ["ops@example.com"], "enforce": true});
+    assert_eq!(stack.operate(Method::PUT, &path, Some(spec(1000))).await.status, 201);
+    for total in [700, 799, 800, 950, 1010] {
+        report(stack, vec![head(format!("{account}#egress#shop#list"), total)]).await;
+        tokio::join!(check(stack), check(stack));
+    }
+    let told = subjects(stack, &name).await;
+    let wanted = ["80", "90", "100"].map(|percent| format!("[Tollgate] Quota {name}: {percent} % used"));
+    assert_eq!(told, wanted);
+    let quota = stack.send_as(&key, Method::GET, &path, &[], None).await.body;
+    assert_eq!(
+        (&quota["used"], &quota["percent"], &quota["blocked"]),
+        (&json!(1010), &json!(101.0), &json!(true))
+    );
+    assert!(quota["alerts"].as_array().unwrap().iter().all(|alert| !alert["mailed_at"].is_null()), "{quota}");
+
+    let submit =
+        || stack.send_as(&key, Method::POST, "/v1/jobs", &[], Some(json!({"kind": "echo", "payload": 1})));
+    let refused = until(429, submit).await;
+    assert!(refused.headers["ratelimit-policy"].to_str().unwrap().contains("q=1000;qu=\"content-bytes\""));
+    assert_eq!(stack.operate(Method::PUT, &path, Some(spec(2000))).await.status, 200);
+    check(stack).await;
+    until(202, submit).await;
+    assert_eq!(stack.operate(Method::DELETE, &path, None).await.status, 204);
+}
+
+/// The answer once it has this status: functions keep what they know of an account for some seconds.
+async fn until<F: Future<Output = crate::stack::Answer>>(
+    status: u16,
+    ask: impl Fn() -> F,
+) -> crate::stack::Answer {
+    let begun = Instant::now();
+    loop {
+        let answer = ask().await;
+        if answer.status == status {
+            return answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// A thousand series and two hundred quotas, all of which change: one run.
+#[tokio::test]
+async fn a_run_of_many_takes_seconds() {
+    let stack = stack();
+    let (account, _) = account(stack).await;
+    let store = QuotaStore::new(Table::new(stack.aws().dynamodb, &stack.table));
+    let names: Vec<_> = (0..200).map(|n| format!("many-{account}-{n}").parse().unwrap()).collect();
+    let put = |(n, name)| {
+        let spec = json!({"limit_bytes": 1_000_000, "type": "egress", "service": format!("s{}", n % 50), "account": account, "period": "month", "recipients": ["ops@example.com"]});
+        let (store, spec) = (&store, serde_json::from_value::<QuotaSpec>(spec).unwrap());
+        async move { store.put(name, &spec, "1", Clock::system().now()).await.map(|(quota, _)| quota) }
+    };
+    let quotas = stream::iter(names.iter().enumerate()).map(put).buffer_unordered(8);
+    let quotas: Vec<_> = quotas.try_collect().await.unwrap();
+    for total in [100, 200] {
+        let heads = (0..1000).map(|n| head(format!("{account}#egress#s{}#r{}", n % 50, n / 50), total));
+        report(stack, heads.collect()).await;
+        let begun = Instant::now();
+        check(stack).await;
+        let took = begun.elapsed();
+        println!("1,000 series and 200 quotas, all changed: {took:?}");
+        assert!(took < Duration::from_secs(10), "{took:?}");
+    }
+    for quota in quotas {
+        store.delete(&quota).await.unwrap();
+    }
+}

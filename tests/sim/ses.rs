@@ -1,0 +1,108 @@
+//! SES: an outbox that mails end in, and addresses that it doesn't send to.
+
+use crate::{answer::Answer, ledger::Line};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard},
+};
+
+/// How its paths begin.
+pub(crate) const PREFIX: &str = "/v2/email/";
+
+/// An account's SES.
+#[derive(Debug, Default)]
+pub(crate) struct Ses(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    outbox: Vec<Value>,
+    refused: BTreeSet<String>,
+    suppressed: BTreeSet<String>,
+}
+
+/// A request's operation.
+pub(crate) fn operation_of(path: &str) -> &'static str {
+    match &path[PREFIX.len()..] {
+        "outbound-emails" => "SendEmail",
+        other if other.starts_with("suppression/addresses/") => "GetSuppressedDestination",
+        other => panic!("the sim's SES has no {other}"),
+    }
+}
+
+/// A request's address and body in one, as if it had been sent in JSON alone.
+pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
+    if !body.is_empty() {
+        return serde_json::from_slice(body).unwrap();
+    }
+    let address = uri.rsplit('/').next().unwrap().split('?').next().unwrap();
+    json!({"EmailAddress": address.replace("%40", "@")})
+}
+
+impl Ses {
+    /// Does what a request asks.
+    pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
+        let answer = match operation {
+            "SendEmail" => self.send(request),
+            _ => self.suppressed(request["EmailAddress"].as_str().unwrap()),
+        };
+        (answer, Line { calls: 1, ..Line::default() })
+    }
+
+    fn send(&self, request: &Value) -> Answer {
+        let to = &request["Destination"]["ToAddresses"];
+        let mut state = self.lock();
+        let addresses: Vec<_> = to.as_array().unwrap().iter().map(|to| to.as_str().unwrap()).collect();
+        if let Some(refused) = addresses.iter().find(|to| state.refused.contains(**to)) {
+            let message = format!(
+                "Email address is not verified. The following identities failed the check: {refused}"
+            );
+            return Answer::refused("MessageRejected", &message);
+        }
+        let simple = &request["Content"]["Simple"];
+        state.outbox.push(json!({
+            "To": addresses.join(", "),
+            "From": request["FromEmailAddress"],
+            "Subject": simple["Subject"]["Data"],
+            "Text": simple["Body"]["Text"]["Data"],
+            "Html": simple["Body"]["Html"]["Data"],
+        }));
+        Answer::ok(json!({"MessageId": state.outbox.len().to_string()}))
+    }
+
+    fn suppressed(&self, address: &str) -> Answer {
+        if !self.lock().suppressed.contains(address) {
+            return Answer {
+                status: 404,
+                ..Answer::refused("NotFoundException", "Email address does not exist.")
+            };
+        }
+        Answer::ok(
+            json!({"SuppressedDestination": {"EmailAddress": address, "Reason": "BOUNCE", "LastUpdateTime": 1_795_190_400}}),
+        )
+    }
+
+    pub(crate) fn outbox(&self) -> Vec<Value> {
+        self.lock().outbox.clone()
+    }
+
+    pub(crate) fn refuse(&self, address: &str, refused: bool) {
+        set(&mut self.lock().refused, address, refused);
+    }
+
+    pub(crate) fn suppress(&self, address: &str, suppressed: bool) {
+        set(&mut self.lock().suppressed, address, suppressed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+fn set(addresses: &mut BTreeSet<String>, address: &str, is_in: bool) {
+    if is_in {
+        addresses.insert(address.to_owned());
+    } else {
+        addresses.remove(address);
+    }
+}

@@ -1,0 +1,108 @@
+//! Accounts that have used up a quota which is enforced.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::account::Scope;
+use sim::{Answer, Client, Stack};
+
+use super::{
+    spec,
+    used::{MINUTE, define, next_check, sent},
+};
+
+/// For how long functions keep what they know of an account.
+const CACHED: Duration = Duration::from_secs(8);
+
+async fn submit(client: &Client) -> Answer {
+    client.submit("echo", json!(1)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn are_turned_away_and_told_when_to_come_again() {
+    let stack = Stack::new().await;
+    // Functions that run all the time, with what they know.
+    let service = stack.service();
+    let key = stack.another_key(&[Scope::JobsWrite, Scope::EventsWrite, Scope::JobsRead]).await;
+    let account = key.parse::<shared::account::ApiKey>().unwrap().account;
+    let tenant = stack.client_of(&service, &key);
+    let job = submit(&tenant).await;
+    define(&stack, json!({"account": account, "enforce": true})).await;
+    super::used::count(&stack, &format!("{account}#egress#shop#"), 1000, 1000).await;
+    stack.check().await.unwrap();
+    tokio::time::sleep(CACHED).await;
+    stack.aws.reset_ledger();
+    let refused = submit(&tenant).await;
+    assert_eq!((refused.status, refused.slug()), (429, "quota-exceeded"));
+    // The account comes with the key, in one read, as ever.
+    assert_eq!((stack.aws.ledger().count("BatchGetItem"), stack.aws.ledger().calls()), (1, 1));
+    let fields = ["retry-after", "ratelimit", "ratelimit-policy"]
+        .map(|name| format!("{name}: {}", refused.header(name)));
+    insta::assert_snapshot!(fields.join("\n"), @r#"
+    retry-after: 3600
+    ratelimit: "daily";r=0;t=28792
+    ratelimit-policy: "daily";q=1000;qu="content-bytes";w=86400
+    "#);
+    insta::assert_snapshot!(refused.body["detail"].as_str().unwrap(), @"The quota daily of 1000 bytes is used up; the next period begins at 2026-11-21T00:00:00.000Z.");
+
+    let events = format!("/v1/accounts/{account}/events");
+    let spending: [(Method, String, Option<Value>); 6] = [
+        (Method::POST, "/v1/jobs/batch".into(), Some(json!({"jobs": []}))),
+        (Method::POST, format!("/v1/jobs/{}/retry", job.id()), None),
+        (Method::POST, events.clone(), Some(json!({"data": 1}))),
+        (Method::POST, "/api/activities".into(), Some(json!({}))),
+        (Method::DELETE, "/api/user".into(), Some(json!({"id": 7}))),
+        (Method::POST, "/v1/jobs".into(), None),
+    ];
+    for (method, path, body) in spending {
+        assert_eq!(tenant.send(method, &path, body).await.status, 429, "{path}");
+    }
+    assert_eq!(tenant.job(job.id()).await.status, 200);
+    assert_eq!(tenant.send(Method::DELETE, &format!("/v1/jobs/{}", job.id()), None).await.status, 200);
+    let body = json!({"kind": "echo", "payload": 1, "account": account});
+    assert_eq!(stack.operator().send(Method::POST, "/v1/jobs", Some(body)).await.status, 202);
+    assert_eq!(submit(&stack.tenant()).await.status, 202);
+
+    define(&stack, json!({"account": account, "enforce": true, "limit_bytes": 1001})).await;
+    next_check(&stack).await;
+    tokio::time::sleep(CACHED).await;
+    assert_eq!(submit(&tenant).await.status, 202);
+}
+
+/// Nobody has to lift what is over.
+#[tokio::test(start_paused = true)]
+async fn are_let_through_when_the_period_ends_though_no_check_runs() {
+    let stack = Stack::new().await;
+    define(&stack, json!({"enforce": true})).await;
+    sent(&stack, 1000).await;
+    stack.check().await.unwrap();
+    tokio::time::sleep(MINUTE * 60 * 8 - CACHED).await;
+    assert_eq!(submit(&stack.tenant()).await.status, 429);
+    tokio::time::sleep(CACHED).await;
+    assert_eq!(submit(&stack.tenant()).await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_quotas_each_lifts_its_own() {
+    let stack = Stack::new().await;
+    let operator = stack.operator();
+    let put = async |name: &str, others: Value| {
+        let answer =
+            operator.send(Method::PUT, &format!("/v1/quotas/{name}"), Some(spec(&stack, others))).await;
+        assert!([200, 201].contains(&answer.status), "{answer:?}");
+    };
+    put("daily", json!({"enforce": true})).await;
+    put("monthly", json!({"enforce": true, "period": "month"})).await;
+    put("lenient", json!({})).await;
+    sent(&stack, 1000).await;
+    stack.check().await.unwrap();
+    let refused = submit(&stack.tenant()).await;
+    assert!(refused.header("ratelimit").starts_with("\"monthly\""), "{refused:?}");
+    put("monthly", json!({"period": "month"})).await;
+    next_check(&stack).await;
+    assert!(submit(&stack.tenant()).await.header("ratelimit").starts_with("\"daily\""));
+    assert_eq!(operator.send(Method::DELETE, "/v1/quotas/daily", None).await.status, 204);
+    next_check(&stack).await;
+    assert_eq!(submit(&stack.tenant()).await.status, 202);
+}

@@ -1,0 +1,203 @@
+//! What is used of quotas, and what the scheduled check makes of it.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use http::Method;
+use serde_json::{Value, json};
+use shared::aws::{Table, UsageStore};
+use sim::{Answer, Stack, TABLE};
+
+use super::{DAILY, spec};
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+/// Has a service of the tenant's report that it sent so many bytes in all, the last ones now.
+pub async fn sent(stack: &Stack, total: u64) {
+    let heads = UsageStore::new(Table::new(stack.aws.dynamodb(), TABLE)).heads().await.unwrap();
+    let before: u64 = heads.iter().map(|head| head.total).sum();
+    let data = json!({"service": "shop", "route": "list", "type": "egress", "bytes": total - before});
+    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": total.to_string(), "data": data});
+    let answer = stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+}
+
+/// Puts a series' total as it would be after so many reports, of which so much was in this hour.
+pub async fn count(stack: &Stack, series: &str, total: u64, in_this_hour: u64) {
+    let number = |number: u64| AttributeValue::N(number.to_string());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let hour: String = stack.now().to_string().chars().take(13).collect();
+    let minute = format!("m{}", &stack.now().to_string()[14..16]);
+    let put = stack.aws.dynamodb().put_item().table_name(TABLE);
+    let put = put.item("pk", text("SERIES#-push")).item("sk", text(series)).item("counted", number(total));
+    put.item("in_hour", text(&hour)).item(minute, number(in_this_hour)).send().await.unwrap();
+}
+
+/// A quota of 1000 bytes a day of the tenant's egress, with more or other members.
+pub async fn define(stack: &Stack, others: Value) -> Answer {
+    let answer = stack.operator().send(Method::PUT, DAILY, Some(spec(stack, others))).await;
+    assert!([200, 201].contains(&answer.status), "{answer:?}");
+    answer
+}
+
+/// The quota as it stands.
+pub async fn daily(stack: &Stack) -> Value {
+    let answer = stack.tenant().get(DAILY).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+/// The next minute, and its check.
+pub async fn next_check(stack: &Stack) {
+    tokio::time::sleep(MINUTE).await;
+    stack.check().await.unwrap();
+}
+
+/// The thresholds that mails told of, in their order.
+pub fn mailed(stack: &Stack) -> Vec<String> {
+    let percent = |mail: &Value| {
+        let subject = mail["Subject"].as_str().unwrap();
+        subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().to_owned()
+    };
+    stack.aws.outbox().iter().map(percent).collect()
+}
+
+/// What events told, in their order: which type, of which threshold.
+pub async fn told(stack: &Stack) -> Vec<String> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let events = stack.tenant().get("/v1/events?limit=100").await;
+    let events = events.body["items"].as_array().unwrap().iter();
+    let quotas = events.filter(|event| event["type"].as_str().unwrap().starts_with("quota."));
+    quotas
+        .map(|event| {
+            let reason =
+                event["data"]["reason"].as_str().map(|reason| format!(" {reason}")).unwrap_or_default();
+            format!("{} {}{reason}", event["type"].as_str().unwrap(), event["data"]["threshold"])
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_threshold_is_told_once() {
+    let stack = Stack::new().await;
+    define(&stack, json!({})).await;
+    let mut seen = Vec::new();
+    for total in [700, 799, 800, 800, 950, 950, 1010, 1900] {
+        sent(&stack, total).await;
+        next_check(&stack).await;
+        let quota = daily(&stack).await;
+        seen.push(format!("{} bytes, {} %: {}", quota["used"], quota["percent"], mailed(&stack).join(" ")));
+    }
+    insta::assert_snapshot!(seen.join("\n"), @"
+    700 bytes, 70.0 %: 
+    799 bytes, 79.9 %: 
+    800 bytes, 80.0 %: 80
+    800 bytes, 80.0 %: 80
+    950 bytes, 95.0 %: 80 90
+    950 bytes, 95.0 %: 80 90
+    1010 bytes, 101.0 %: 80 90 100
+    1900 bytes, 190.0 %: 80 90 100
+    ");
+    assert_eq!(told(&stack).await, ["quota.crossed 80", "quota.crossed 90", "quota.crossed 100"]);
+    insta::assert_json_snapshot!("standing", daily(&stack).await, {
+        ".account" => "[account]", ".alerts[].crossed_at" => "[time]", ".alerts[].mailed_at" => "[time]", ".alerts[].mails[].sent_at" => "[time]",
+        ".projected" => "[bytes]",
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_highest_of_several_alone_is_told() {
+    let stack = Stack::new().await;
+    define(&stack, json!({})).await;
+    sent(&stack, 950).await;
+    stack.check().await.unwrap();
+    sent(&stack, 1000).await;
+    next_check(&stack).await;
+    assert_eq!(mailed(&stack), ["90", "100"]);
+    let alerts = daily(&stack).await["alerts"].clone();
+    assert_eq!((&alerts[0]["passed_over"], &alerts[0]["mailed_at"]), (&json!(true), &Value::Null));
+}
+
+/// What was used before the period began doesn't count, and what was used in it before the quota was defined does.
+#[tokio::test(start_paused = true)]
+async fn what_counts_is_what_the_period_used() {
+    let stack = Stack::new().await;
+    count(&stack, "-#egress#shop#list", 9000, 300).await;
+    count(&stack, &format!("{}#egress#shop#list", stack.tenant_account()), 5000, 600).await;
+    count(&stack, &format!("{}#ingress#shop#list", stack.tenant_account()), 7000, 700).await;
+    define(&stack, json!({})).await;
+    assert_eq!(daily(&stack).await["used"], Value::Null);
+    stack.check().await.unwrap();
+    assert_eq!(daily(&stack).await["used"], 600);
+    // A service that comes later.
+    count(&stack, &format!("{}#egress#blog#", stack.tenant_account()), 50, 50).await;
+    next_check(&stack).await;
+    assert_eq!(daily(&stack).await["used"], 650);
+    define(&stack, json!({"account": null})).await;
+    next_check(&stack).await;
+    assert_eq!(stack.operator().get(DAILY).await.body["used"], 950);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_period_that_ends_and_a_limit_that_is_raised_resolve() {
+    let stack = Stack::new().await;
+    define(&stack, json!({})).await;
+    sent(&stack, 1000).await;
+    stack.check().await.unwrap();
+    define(&stack, json!({"limit_bytes": 1200})).await;
+    next_check(&stack).await;
+    assert_eq!(told(&stack).await, ["quota.crossed 100", "quota.resolved 100 limit-raised"]);
+    sent(&stack, 1200).await;
+    next_check(&stack).await;
+    assert_eq!(mailed(&stack), ["100", "100"]);
+
+    tokio::time::sleep(MINUTE * 60 * 8).await;
+    let turned = daily(&stack).await;
+    assert_eq!(
+        (&turned["used"], &turned["alerts"], &turned["period_start"]),
+        (&json!(0), &json!([]), &json!("2026-11-21T00:00:00.000Z"))
+    );
+    next_check(&stack).await;
+    assert_eq!(told(&stack).await[2..], ["quota.crossed 100", "quota.resolved 100 period-ended"]);
+    sent(&stack, 1200 + 1000).await;
+    next_check(&stack).await;
+    assert_eq!((mailed(&stack).len(), daily(&stack).await["used"].as_u64()), (3, Some(1000)));
+}
+
+/// What is left of a quota goes with the next check, and a new one of the same name begins anew.
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_is_deleted_is_resolved_and_forgotten() {
+    let stack = Stack::new().await;
+    define(&stack, json!({"enforce": true})).await;
+    sent(&stack, 1000).await;
+    stack.check().await.unwrap();
+    assert_eq!(stack.operator().send(Method::DELETE, DAILY, None).await.status, 204);
+    next_check(&stack).await;
+    assert_eq!(told(&stack).await, ["quota.crossed 100", "quota.resolved 100 deleted"]);
+    assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 202);
+    let left =
+        stack.aws.items().into_iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("QUOTA"));
+    assert_eq!(left.count(), 0);
+    define(&stack, json!({})).await;
+    next_check(&stack).await;
+    assert_eq!((mailed(&stack).len(), daily(&stack).await["used"].as_u64()), (2, Some(1000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn gauges_show_how_much_is_used() {
+    let stack = Stack::new().await;
+    stack.check().await.unwrap();
+    assert!(stack.aws.gauges().is_empty(), "nobody pays for gauges of nothing");
+    define(&stack, json!({})).await;
+    sent(&stack, 955).await;
+    stack.tenant().submit("echo", json!(1)).await;
+    stack.check().await.unwrap();
+    insta::assert_debug_snapshot!(stack.aws.gauges(), @r#"
+    {
+        "Tollgate/MailsFailing": 0.0,
+        "Tollgate/QueueDepth": 1.0,
+        "Tollgate/QuotaUtilization Quota=daily": 95.5,
+        "Tollgate/SourcesDown": 0.0,
+    }
+    "#);
+}
