@@ -44,7 +44,7 @@ impl SourceState {
         else {
             return true;
         };
-        // Three chances, then a pause of 2, 4, 8 and at last 10 minutes.
+        // Three chances more, then a pause of 2, 4, 8 and at last 10 minutes.
         let minutes = match self.failures {
             0..=3 => 1,
             more => 2u32.saturating_pow((more - 3).min(8)).min(LONGEST_PAUSE),
