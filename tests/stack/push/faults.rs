@@ -146,9 +146,9 @@ async fn messages_are_as_long_as_the_gateway_takes() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let path = format!("/v1/accounts/{account}/events");
-    for (source, data) in [("\u{1}", "x".repeat(10)), ("ü", "x".repeat(1000)), ("x", "\u{1}".repeat(10_000))]
-    {
-        for _ in 0..100 {
+    let small = [("\u{1}", "x".repeat(10), 100), ("ü", "x".repeat(1000), 100)];
+    for (source, data, times) in small.into_iter().chain([("x", "\u{1}".repeat(10_000), 10)]) {
+        for _ in 0..times {
             let body = json!({"data": data, "source": source.repeat(255)});
             assert_eq!(tenant.send(Method::POST, &path, Some(body)).await.status, 202);
         }
@@ -156,7 +156,7 @@ async fn messages_are_as_long_as_the_gateway_takes() {
     tokio::time::sleep(20 * SECOND).await;
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
     while subscriber.say(json!({"action": "ping"})).await.iter().any(|said| said["type"] != "pong") {}
-    assert_eq!(subscriber.events.len(), 300);
+    assert_eq!(subscriber.events.len(), 210);
 }
 
 /// Wherever the function dies, what it didn't send is sent next time: in a minute at the latest, when the subscriber says something.
