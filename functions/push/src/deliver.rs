@@ -11,13 +11,13 @@ use shared::{
     aws::{Error, Extent, Portion, Posted, Rest, Turn, Turned},
     event::SETTLING,
     id::AccountId,
-    push::ConnectionId,
+    push::{ConnectionId, MOST_SUBSCRIBERS},
 };
 
 use crate::{Invocation, Pusher};
 
-/// To how many connections events are sent side by side.
-const ABREAST: usize = 25;
+/// To how many connections events are sent side by side: all that an account may have, since most of the time is waiting.
+const ABREAST: usize = MOST_SUBSCRIBERS;
 
 /// How much one message holds: with its cursor less than the 128 KB that API Gateway takes.
 const MESSAGE: Extent = Extent { events: 100, bytes: 110 * 1024 };
@@ -62,7 +62,7 @@ impl Pusher {
         }
         stream::iter(connections)
             .map(async |(id, accounts)| {
-                if self.take_turn(&id, invocation.within(TOLD, now)).await? == Sent::Gone {
+                if self.take_turn(&id, TOLD, invocation).await? == Sent::Gone {
                     for account in accounts {
                         self.connections.strike(account, &id).await?;
                     }
@@ -77,13 +77,13 @@ impl Pusher {
 
     /// Sends what there is to a client that asks for it, and tells it when that was all.
     pub(crate) async fn catch_up(&self, id: &ConnectionId, invocation: Invocation<'_>) -> Result<(), Error> {
-        let invocation = invocation.within(ASKED, self.clock.now());
+        let until = self.clock.now() + ASKED;
         loop {
-            match self.take_turn(id, invocation).await? {
+            match self.take_turn(id, ASKED, invocation).await? {
                 // Where nothing is subscribed to there is nothing to send; and where nobody is, nobody hears it.
                 Sent::All | Sent::Gone => return self.post(id, &PushMessage::Pong).await.map(drop),
                 Sent::Part => return Ok(()),
-                Sent::Elsewhere if self.clock.now() + PAUSE < invocation.deadline => {
+                Sent::Elsewhere if self.clock.now() + PAUSE < until => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 // Whoever has the turn may have died.
@@ -92,19 +92,29 @@ impl Pusher {
         }
     }
 
-    /// Sends what there is to a client that has just subscribed.
+    /// Tells a client that it subscribes, in its own turn, or events would come before that; and sends what there is.
     pub(crate) async fn begin_with(&self, turn: Box<Turn>, invocation: Invocation<'_>) -> Result<(), Error> {
+        let told = self.post(&turn.connection, &PushMessage::Subscribed).await;
+        if !matches!(told, Ok(Posted::Sent)) {
+            self.give_up(turn).await?;
+            return told.map(drop);
+        }
         self.deliver(turn, invocation.within(ASKED, self.clock.now())).await.map(drop)
     }
 
     /// Takes the turn to send to a connection, if it is free.
-    async fn take_turn(&self, id: &ConnectionId, invocation: Invocation<'_>) -> Result<Sent, Error> {
+    async fn take_turn(
+        &self,
+        id: &ConnectionId,
+        patience: Duration,
+        invocation: Invocation<'_>,
+    ) -> Result<Sent, Error> {
         let now = self.clock.now();
         if invocation.deadline <= now {
             return Err(Error::Unavailable("no time is left to send events".to_owned()));
         }
         match self.connections.begin(id, now).await? {
-            Turned::Given(turn) => self.deliver(turn, invocation).await,
+            Turned::Given(turn) => self.deliver(turn, invocation.within(patience, now)).await,
             Turned::Taken => Ok(Sent::Elsewhere),
             Turned::Idle => Ok(Sent::Gone),
         }
@@ -117,14 +127,20 @@ impl Pusher {
             // A turn is ended also after a failure, with what was sent before it.
             let sent = self.send(&mut turn, invocation).await;
             let Some(again) = self.connections.end(turn).await? else { return self.told(&id, sent?).await };
-            turn = again;
             if !matches!(sent, Ok(Sent::All)) {
-                while let Some(again) = self.connections.end(turn).await? {
-                    turn = again;
-                }
+                self.give_up(again).await?;
                 return self.told(&id, sent?).await;
             }
+            turn = again;
         }
+    }
+
+    /// Ends a turn whatever news there is: somebody else will see to it.
+    async fn give_up(&self, mut turn: Box<Turn>) -> Result<(), Error> {
+        while let Some(again) = self.connections.end(turn).await? {
+            turn = again;
+        }
+        Ok(())
     }
 
     /// Tells a client that it has to ask for the rest: once the turn is over, or its question might meet it.

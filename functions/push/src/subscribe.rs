@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use shared::{
     api::{Problem, PushMessage, PushRequest, decode_start},
-    aws::{Error, Posted, Turned},
+    aws::{Error, Turned},
     event::{MOST_ACCOUNTS, Position, Start},
     id::AccountId,
     push::{ConnectionId, MOST_SUBSCRIBERS, Subscriber},
@@ -39,12 +39,12 @@ impl Pusher {
         match turned {
             Err(Problem::Unauthenticated) => self.turn_away(id, invocation).await,
             Err(problem) => self.complain(id, &problem, invocation).await,
-            // In its own turn, or events would come before it.
-            Ok(turned) if self.post(id, &PushMessage::Subscribed).await? == Posted::Sent => match turned {
-                Turned::Given(turn) => self.begin_with(turn, invocation).await,
-                Turned::Taken | Turned::Idle => Ok(()),
-            },
-            Ok(_) => Ok(()),
+            Ok(Turned::Given(turn)) => self.begin_with(turn, invocation).await,
+            // It said so before, and somebody sends to it already.
+            Ok(Turned::Taken | Turned::Idle) => {
+                self.post(id, &PushMessage::Subscribed).await?;
+                self.catch_up(id, invocation).await
+            }
         }
     }
 
