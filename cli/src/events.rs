@@ -54,7 +54,7 @@ struct List {
     #[command(flatten)]
     of: Of,
     /// Go on from here: the `next_cursor` of an earlier list; or `now`, for a cursor that begins now.
-    #[arg(long, value_name = "CURSOR")]
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     after: Option<String>,
     /// How many to list at most.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
@@ -67,7 +67,7 @@ struct Tail {
     #[command(flatten)]
     of: Of,
     /// From here on, instead of from now on: a cursor, such as the one that Ctrl-C leaves behind.
-    #[arg(long, value_name = "CURSOR")]
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     after: Option<String>,
     /// From the oldest event on that is kept.
     #[arg(long, conflicts_with = "after")]

@@ -20,7 +20,7 @@ pub struct Extent {
     #[arg(long)]
     all: bool,
     /// Go on from here: the `next_cursor` of an earlier list.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     cursor: Option<String>,
 }
 

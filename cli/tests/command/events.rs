@@ -83,3 +83,16 @@ fn the_rate_is_shown() {
     let rate = home.run(&["rate"]).ok();
     assert!(rate.contains("events_per_second") && rate.contains("window_seconds"), "{rate}");
 }
+
+/// A cursor is any text of its alphabet, which has a hyphen in it.
+#[test]
+fn a_cursor_may_begin_with_a_hyphen() {
+    let server = Server::start();
+    let home = Home::with(&server.url, &server.tenant);
+    for command in
+        [&["events", "list", "--after"][..], &["events", "tail", "--after"], &["jobs", "list", "--cursor"]]
+    {
+        let run = home.run(&[command, &["-Kx"]].concat());
+        assert!(run.code == 3 && run.err.contains("is not a cursor"), "{command:?} {run:?}");
+    }
+}
