@@ -489,11 +489,13 @@ pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
         "a newer definition is not taken back for an older one"
     );
 
-    let (page, _) =
-        schedules.page(Some(&format!("{}!", &name.as_str()[..name.as_str().len() - 1])), 1).await.unwrap();
+    let (page, _) = schedules
+        .page(None, Some(&format!("{}!", &name.as_str()[..name.as_str().len() - 1])), 1)
+        .await
+        .unwrap();
     assert_eq!(page[0].name, name);
     let names = async || {
-        let (page, _) = schedules.page_of(back.spec.account, None, 2).await.unwrap();
+        let (page, _) = schedules.page(Some(back.spec.account), None, 2).await.unwrap();
         page.into_iter().map(|schedule| schedule.name).collect::<Vec<_>>()
     };
     assert_eq!(names().await, [name]);

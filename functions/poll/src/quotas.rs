@@ -6,7 +6,6 @@ use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, Page, Problem, QuotaBody},
     gate::{Caller, Failure, Named, Query},
-    id::AccountId,
     name::Name,
     quota::Quota,
 };
@@ -36,7 +35,7 @@ pub async fn list(
     let list = of.map_or_else(|| "quotas".to_owned(), |account| format!("quotas {account}"));
     let after = query.cursor::<Name>(&list)?;
     query.end()?;
-    let (quotas, last) = app.quotas_of(of, after.as_ref(), limit).await?;
+    let (quotas, last) = app.quotas.page(of, after.as_ref().map(Name::as_str), limit).await?;
     Ok(Json(Page {
         items: app.as_they_stand(quotas).await?,
         next_cursor: last.map(|name| Cursor { after: name.to_string() }.encode(&list)),
@@ -64,22 +63,6 @@ pub async fn get(
 }
 
 impl App {
-    /// Up to `limit` quotas, and after which name to read on, if there may be more: a name that whoever asks may know.
-    async fn quotas_of(
-        &self,
-        account: Option<AccountId>,
-        after: Option<&Name>,
-        limit: usize,
-    ) -> Result<(Vec<Quota>, Option<Name>), Failure> {
-        let after = after.map(Name::as_str);
-        if let Some(account) = account {
-            return Ok(self.quotas.page_of(account, after, limit).await?);
-        }
-        let (found, more) = self.quotas.page(after, limit).await?;
-        let last = found.last().filter(|_| more).map(|quota| quota.name.clone());
-        Ok((found, last))
-    }
-
     /// Quotas with how they stand: one read for all.
     async fn as_they_stand(&self, quotas: Vec<Quota>) -> Result<Vec<QuotaBody>, Failure> {
         let names: Vec<_> = quotas.iter().map(|quota| quota.name.clone()).collect();

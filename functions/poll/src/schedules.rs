@@ -36,7 +36,7 @@ pub async fn list(
     let list = of.map_or_else(|| "schedules".to_owned(), |account| format!("schedules {account}"));
     let after = query.cursor::<Name>(&list)?;
     query.end()?;
-    let (schedules, last) = app.schedules_of(of, after.as_ref(), limit).await?;
+    let (schedules, last) = app.schedules.page(of, after.as_ref().map(Name::as_str), limit).await?;
     Ok(Json(Page {
         items: schedules.into_iter().map(ScheduleBody::from).collect(),
         next_cursor: last.map(|name| Cursor { after: name.to_string() }.encode(&list)),
@@ -64,22 +64,4 @@ pub async fn get(
 
 fn is_of(schedule: &Schedule, account: Option<AccountId>) -> bool {
     account.is_none_or(|account| schedule.spec.account == account)
-}
-
-impl App {
-    /// Up to `limit` schedules, and after which name to read on, if there may be more: a name that whoever asks may know.
-    async fn schedules_of(
-        &self,
-        account: Option<AccountId>,
-        after: Option<&Name>,
-        limit: usize,
-    ) -> Result<(Vec<Schedule>, Option<Name>), Failure> {
-        let after = after.map(Name::as_str);
-        if let Some(account) = account {
-            return Ok(self.schedules.page_of(account, after, limit).await?);
-        }
-        let (found, more) = self.schedules.page(after, limit).await?;
-        let last = found.last().filter(|_| more).map(|schedule| schedule.name.clone());
-        Ok((found, last))
-    }
 }

@@ -2,12 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{StatusCode, header};
+use axum::{Json, extract::State, response::Response};
+use http::StatusCode;
 use shared::{
     api::{AnyProblem, BodyProblem, KindBody, Problem},
     gate::{Failure, JsonBody, Named, Query},
@@ -15,7 +11,10 @@ use shared::{
     name::Name,
 };
 
-use crate::App;
+use crate::{
+    App,
+    definition::{defined, version},
+};
 
 /// How long to look for jobs that a kind's deletion would strand.
 const LOOK: Duration = Duration::from_secs(5);
@@ -49,14 +48,8 @@ pub async fn put(
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
     }
-    let version = uuid::Uuid::new_v4().simple().to_string();
-    let (kind, new) = app.kinds.put(&name, &spec, &version, app.clock.now()).await?;
-    let body = Json(KindBody::from(kind));
-    Ok(if new {
-        (StatusCode::CREATED, [(header::LOCATION, format!("/v1/kinds/{name}"))], body).into_response()
-    } else {
-        body.into_response()
-    })
+    let (kind, new) = app.kinds.put(&name, &spec, &version(), app.clock.now()).await?;
+    Ok(defined("kinds", &name, new, Json(KindBody::from(kind))))
 }
 
 /// Delete a kind.

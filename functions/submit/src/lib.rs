@@ -6,6 +6,7 @@ mod account;
 mod activities;
 mod batch;
 mod control;
+mod definition;
 mod dropin;
 mod event;
 mod idempotency;

@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{StatusCode, header};
+use axum::{Json, extract::State, response::Response};
+use http::StatusCode;
 use shared::{
     api::{AnyProblem, BodyProblem, Problem, QuotaBody},
     gate::{Failure, JsonBody, Named, Query},
     name::Name,
     quota::QuotaSpec,
-    schema::Violation,
 };
 
-use crate::App;
+use crate::{
+    App,
+    definition::{defined, version},
+};
 
 /// Define a quota, or define it anew.
 ///
@@ -50,23 +48,16 @@ pub async fn put(
     query.end()?;
     let now = app.clock.now();
     let mut violations = spec.violations();
-    if let Some(account) = spec.account
-        && app.accounts.account(account, now).await?.is_none()
-    {
-        violations.push(Violation::new("/account", "is not an account"));
+    if let Some(account) = spec.account {
+        violations.extend(app.unknown(account, now).await?);
     }
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
     }
-    let version = uuid::Uuid::new_v4().simple().to_string();
-    let (quota, new) = app.quotas.put(&name, &spec, &version, now).await?;
+    let (quota, new) = app.quotas.put(&name, &spec, &version(), now).await?;
     let known = if new { None } else { app.quotas.standing(&name).await? };
     let body = Json(QuotaBody::at(now, quota, known.map(|known| known.standing)));
-    Ok(if new {
-        (StatusCode::CREATED, [(header::LOCATION, format!("/v1/quotas/{name}"))], body).into_response()
-    } else {
-        body.into_response()
-    })
+    Ok(defined("quotas", &name, new, body))
 }
 
 /// Delete a quota.

@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{StatusCode, header};
+use axum::{Json, extract::State, response::Response};
+use http::StatusCode;
 use serde_json::Value;
 use shared::{
     api::{AnyProblem, BodyProblem, Problem, ScheduleBody},
@@ -18,7 +14,10 @@ use shared::{
     schema::Violation,
 };
 
-use crate::App;
+use crate::{
+    App,
+    definition::{defined, version},
+};
 
 /// Define a schedule, or define it anew.
 ///
@@ -47,12 +46,7 @@ pub async fn put(
         return Err(Problem::InvalidBody(violations).into());
     }
     let (schedule, new) = app.define(&name, &spec).await?;
-    let body = Json(ScheduleBody::from(schedule));
-    Ok(if new {
-        (StatusCode::CREATED, [(header::LOCATION, format!("/v1/schedules/{name}"))], body).into_response()
-    } else {
-        body.into_response()
-    })
+    Ok(defined("schedules", &name, new, Json(ScheduleBody::from(schedule))))
 }
 
 /// Delete a schedule.
@@ -83,9 +77,7 @@ impl App {
     async fn mistakes(&self, spec: &ScheduleSpec, payload: &Value) -> Result<Vec<Violation>, Failure> {
         let now = self.clock.now();
         let mut found = spec.violations();
-        if self.accounts.account(spec.account, now).await?.is_none() {
-            found.push(Violation::new("/account", "is not an account"));
-        }
+        found.extend(self.unknown(spec.account, now).await?);
         if let Err(unfit) = self.kind_for(&spec.job.kind, &spec.job.payload, payload, "/job", now).await? {
             found.extend(unfit);
         }
@@ -96,8 +88,7 @@ impl App {
     /// ends in between, a repeat completes it.
     async fn define(&self, name: &Name, spec: &ScheduleSpec) -> Result<(Schedule, bool), Failure> {
         let before = self.schedules.find(name).await?;
-        let version = uuid::Uuid::new_v4().simple().to_string();
-        let (schedule, new) = self.schedules.put(name, spec, &version, self.clock.now()).await?;
+        let (schedule, new) = self.schedules.put(name, spec, &version(), self.clock.now()).await?;
         let recurring = Recurring {
             expression: &spec.expression,
             timezone: &spec.timezone,

@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{StatusCode, header};
+use axum::{Json, extract::State, response::Response};
+use http::StatusCode;
 use shared::{
     api::{AnyProblem, BodyProblem, Problem, SourceBody},
     gate::{Failure, JsonBody, Named, Query},
     name::Name,
-    schema::Violation,
     usage::{SourceSpec, SourceState},
 };
 
-use crate::App;
+use crate::{
+    App,
+    definition::{defined, version},
+};
 
 /// Define a source of usage, or define it anew.
 ///
@@ -42,26 +40,18 @@ pub async fn put(
     query.end()?;
     let now = app.clock.now();
     let mut violations = spec.violations();
-    if let Some(account) = spec.account()
-        && app.accounts.account(account, now).await?.is_none()
-    {
-        violations.push(Violation::new("/account", "is not an account"));
+    if let Some(account) = spec.account() {
+        violations.extend(app.unknown(account, now).await?);
     }
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
     }
-    let version = uuid::Uuid::new_v4().simple().to_string();
-    let (source, new) = app.sources.put(&name, &spec, &version, now).await?;
+    let (source, new) = app.sources.put(&name, &spec, &version(), now).await?;
     let state = match new {
         true => SourceState::default(),
         false => app.sources.find(&name).await?.map(|(_, state)| state).unwrap_or_default(),
     };
-    let body = Json(SourceBody::from((source, state)));
-    Ok(if new {
-        (StatusCode::CREATED, [(header::LOCATION, format!("/v1/sources/{name}"))], body).into_response()
-    } else {
-        body.into_response()
-    })
+    Ok(defined("sources", &name, new, Json(SourceBody::from((source, state)))))
 }
 
 /// Delete a source.

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::{name::Name, time::Time};
 
+/// How many one query of all asks for; it ends at a megabyte, which is about as many.
+const EACH: usize = 1000;
+
 /// Things that operators name and define, such as kinds: a partition with an item for each, under its name.
 #[derive(Clone, Debug)]
 pub(super) struct Named<S> {
@@ -133,6 +136,19 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
         let (items, more) = self.table.page(self.partition, after, limit, false).await?;
         let found = items.into_iter().map(|item| self.read(item));
         Ok((found.collect::<Result<_, _>>()?, more))
+    }
+
+    /// All by name: a query for each megabyte.
+    pub async fn all(&self) -> Result<Vec<Definition<S>>, Error> {
+        let mut all: Vec<Definition<S>> = Vec::new();
+        loop {
+            let after = all.last().map(|one| one.name.to_string());
+            let (found, more) = self.page(after.as_deref(), EACH).await?;
+            all.extend(found);
+            if !more {
+                return Ok(all);
+            }
+        }
     }
 
     fn read(&self, item: Item) -> Result<Definition<S>, Error> {

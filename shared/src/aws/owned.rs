@@ -65,9 +65,23 @@ impl<S: OfAccount> Owned<S> {
         self.items.delete(name).await
     }
 
-    /// Up to `limit` of an account by name, those after `after`, and at which name the page ended, if there may be more. However many other
-    /// accounts have, it is one query, and a read of each that it names.
-    pub async fn page_of(
+    /// Up to `limit` by name, those after `after`, and at which name the page ended, if there may be more. Those of all accounts are one query,
+    /// which ends at a megabyte; those of one, however many others have, are one query as well, and a read of each that it names.
+    pub async fn page(
+        &self,
+        of: Option<AccountId>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Definition<S>>, Option<Name>), Error> {
+        let Some(account) = of else {
+            let (found, more) = self.items.page(after, limit).await?;
+            let last = found.last().filter(|_| more).map(|one| one.name.clone());
+            return Ok((found, last));
+        };
+        self.page_of(account, after, limit).await
+    }
+
+    async fn page_of(
         &self,
         account: AccountId,
         after: Option<&str>,

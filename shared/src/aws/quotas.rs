@@ -15,9 +15,6 @@ use crate::{
     time::Time,
 };
 
-/// How many quotas one query asks for; it ends at a megabyte, which is about a thousand of them.
-const PAGE: usize = 1000;
-
 /// The quotas, as operators defined them, and how they stand.
 #[derive(Clone, Debug)]
 pub struct QuotaStore {
@@ -74,27 +71,18 @@ impl QuotaStore {
         self.definitions.delete(&quota.name, &quota.spec).await
     }
 
-    /// Up to `limit` quotas by name, those after `after`, and whether there are more. One query, which ends at a megabyte.
+    /// Up to `limit` quotas by name, of all accounts or of one, those after `after`, and at which name the page ended, if there may be more.
+    /// However many quotas other accounts have, those of one are one query, and a read of each that it names.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Quota>, bool), Error> {
-        let (found, more) = self.definitions.items.page(after, limit).await?;
-        Ok((found.into_iter().map(Quota::from).collect(), more))
-    }
-
-    /// Up to `limit` quotas of an account by name, those after `after`, and at which name the page ended, if there may be more. However many
-    /// quotas other accounts have, it is one query, and a read of each that it names.
-    ///
-    /// # Errors
-    /// When the table can't be read.
-    pub async fn page_of(
+    pub async fn page(
         &self,
-        account: AccountId,
+        of: Option<AccountId>,
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Quota>, Option<Name>), Error> {
-        let (found, last) = self.definitions.page_of(account, after, limit).await?;
+        let (found, last) = self.definitions.page(of, after, limit).await?;
         Ok((found.into_iter().map(Quota::from).collect(), last))
     }
 
@@ -103,15 +91,7 @@ impl QuotaStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn all(&self) -> Result<Vec<Quota>, Error> {
-        let mut all: Vec<Quota> = Vec::new();
-        loop {
-            let after = all.last().map(|quota| quota.name.clone());
-            let (found, more) = self.page(after.as_ref().map(Name::as_str), PAGE).await?;
-            all.extend(found);
-            if !more {
-                return Ok(all);
-            }
-        }
+        Ok(self.definitions.items.all().await?.into_iter().map(Quota::from).collect())
     }
 }
 

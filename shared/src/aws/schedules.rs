@@ -75,27 +75,18 @@ impl ScheduleStore {
         self.definitions.delete(&schedule.name, &schedule.spec).await
     }
 
-    /// Up to `limit` schedules by name, those after `after`, and whether there are more. One query, which ends at a megabyte.
+    /// Up to `limit` schedules by name, of all accounts or of one, those after `after`, and at which name the page ended, if there may be more.
+    /// However many schedules other accounts have, those of one are one query, and a read of each that it names.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Schedule>, bool), Error> {
-        let (found, more) = self.definitions.items.page(after, limit).await?;
-        Ok((found.into_iter().map(Schedule::from).collect(), more))
-    }
-
-    /// Up to `limit` schedules of an account by name, those after `after`, and at which name the page ended, if there may be more. However
-    /// many schedules other accounts have, it is one query, and a read of each that it names.
-    ///
-    /// # Errors
-    /// When the table can't be read.
-    pub async fn page_of(
+    pub async fn page(
         &self,
-        account: AccountId,
+        of: Option<AccountId>,
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Schedule>, Option<Name>), Error> {
-        let (found, last) = self.definitions.page_of(account, after, limit).await?;
+        let (found, last) = self.definitions.page(of, after, limit).await?;
         Ok((found.into_iter().map(Schedule::from).collect(), last))
     }
 }

@@ -85,12 +85,8 @@ impl SourceStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<(Source, SourceState)>, bool), Error> {
-        let ((found, more), mut states) = try_join(self.items.page(after, limit), self.states()).await?;
-        let found = found.into_iter().map(|source| {
-            let state = states.remove(&source.name).unwrap_or_default();
-            (source.into(), state)
-        });
-        Ok((found.collect(), more))
+        let ((found, more), states) = try_join(self.items.page(after, limit), self.states()).await?;
+        Ok((beside(found, states), more))
     }
 
     /// All sources, with how their collection goes. One query for each megabyte, and one of the states.
@@ -98,21 +94,8 @@ impl SourceStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn all(&self) -> Result<Vec<(Source, SourceState)>, Error> {
-        /// How many a query reads; they are small.
-        const PAGE: usize = 1000;
-        let (mut found, mut states) = (Vec::new(), self.states().await?);
-        let mut after: Option<String> = None;
-        loop {
-            let (page, more) = self.items.page(after.as_deref(), PAGE).await?;
-            after = page.last().map(|source| source.name.to_string());
-            found.extend(page.into_iter().map(|source| {
-                let state = states.remove(&source.name).unwrap_or_default();
-                (source.into(), state)
-            }));
-            if !more || after.is_none() {
-                return Ok(found);
-            }
-        }
+        let (found, states) = try_join(self.items.all(), self.states()).await?;
+        Ok(beside(found, states))
     }
 
     /// Keeps how the collection of a source went.
@@ -134,6 +117,18 @@ impl SourceStore {
         let named = |item: &Item| Some((item.get("sk")?.as_s().ok()?.parse().ok()?, read(item)));
         Ok(items.iter().filter_map(named).collect())
     }
+}
+
+/// Sources, each with how its collection goes.
+fn beside(
+    found: Vec<Definition<SourceSpec>>,
+    mut states: HashMap<Name, SourceState>,
+) -> Vec<(Source, SourceState)> {
+    let with_state = |source: Definition<SourceSpec>| {
+        let state = states.remove(&source.name).unwrap_or_default();
+        (source.into(), state)
+    };
+    found.into_iter().map(with_state).collect()
 }
 
 /// A state is for show, but for the pauses and new series: one that can't be read is as good as none.

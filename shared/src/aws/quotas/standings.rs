@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{PAGE, QuotaStore};
+use super::QuotaStore;
 use crate::{
     aws::{
         Error,
@@ -15,6 +15,9 @@ use crate::{
     quota::Standing,
     time::Time,
 };
+
+/// How many standings one query asks for; it ends at a megabyte, which is about as many.
+const PAGE: usize = 1000;
 
 /// Which writing of a standing it is that somebody read, or made.
 #[derive(Clone, Debug, PartialEq, Eq)]
