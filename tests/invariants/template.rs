@@ -238,6 +238,10 @@ fn only_the_check_may_send_mails_and_only_as_the_sender() {
         (role.as_str(), &send["Condition"]["StringEquals"]["ses:FromAddress"]),
         ("QuotaCheckRole", &json!({"!Ref": "SenderAddress"}))
     );
+    // Those that SES asks for, of this account and region (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html):
+    // whom mails come from and go to, and what configuration set the sender has by default.
+    let own = |resource: &str| json!({"!Sub": format!("arn:${{AWS::Partition}}:ses:${{AWS::Region}}:${{AWS::AccountId}}:{resource}/*")});
+    assert_eq!(send["Resource"], json!([own("identity"), own("configuration-set")]));
     let check = &template["Resources"]["QuotaCheckFunction"]["Properties"];
     assert_eq!(check["Environment"]["Variables"]["SENDER_ADDRESS"], json!({"!Ref": "SenderAddress"}));
 }
