@@ -32,7 +32,7 @@ pub use key::{IssuedKeyBody, KeyBody};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
 pub use push::{PushMessage, PushRequest, TicketBody};
-pub use quota::{AlertBody, MailBody, QuotaBody, StandingBody};
+pub use quota::{AlertBody, MailBody, PastBody, QuotaBody, StandingBody, Viewer};
 pub use responses::{
     AnyProblem, BodyProblem, RepeatProblem, SpendingProblem, SpendingTextProblem, TextProblem,
 };

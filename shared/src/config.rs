@@ -25,6 +25,12 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// From `STACK_NAME`: the namespace of a stack's metrics, so that two stacks in one AWS account don't add up to one, nor wake each other's alarms.
+#[must_use]
+pub fn metrics_namespace(vars: Vars) -> String {
+    vars("STACK_NAME").map_or_else(|| "Tollgate".to_owned(), |stack| format!("Tollgate/{stack}"))
+}
+
 /// What `submit` is told.
 #[derive(Debug)]
 pub struct SubmitConfig {
@@ -221,6 +227,8 @@ pub struct QuotaCheckConfig {
     pub sender: Option<String>,
     /// `ALLOW_PRIVATE_TARGETS`: whether sources may be at private, loopback and link-local addresses. `false` unless it says `true`.
     pub allow_private_targets: bool,
+    /// Where gauges are shown: [`metrics_namespace`].
+    pub namespace: String,
 }
 
 impl QuotaCheckConfig {
@@ -234,6 +242,7 @@ impl QuotaCheckConfig {
             queue_url: required(vars, "QUEUE_URL")?,
             sender: vars("SENDER_ADDRESS"),
             allow_private_targets: flag(vars, "ALLOW_PRIVATE_TARGETS")?,
+            namespace: metrics_namespace(vars),
         })
     }
 }

@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, middleware};
 
 pub use answer::{Failure, RequestId};
-pub use auth::Caller;
+pub use auth::{Caller, IDEMPOTENCY_KEY, Repeater};
 pub use body::{JsonBody, PayloadBody};
 pub use contract::Contract;
 pub use fingerprint::fingerprint;

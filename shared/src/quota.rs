@@ -1,9 +1,9 @@
 //! Quotas: allowances of bytes in a period, and what happens when they are used up.
 //!
 //! ```text
-//!  Quota ──┐
-//!  total ──┼─▶ Standing ─▶ Standing' : bars, alerts, block, and what is still to be done: mails, events, the account's block
-//!  now ────┘
+//!  Quota ───┐
+//!  totals ──┼─▶ Standing ─▶ Standing' : bars, alerts, block, and what is still to be done: mails, events, the account's block
+//!  now ─────┘
 //! ```
 
 mod alert;
@@ -11,13 +11,17 @@ mod block;
 mod notice;
 mod period;
 mod recipient;
+mod share;
 mod spec;
 mod standing;
+mod tally;
 
-pub use alert::{Alert, Delivery};
+pub use alert::{Alert, Delivery, NotTaken};
 pub use block::{Block, Exhausted};
 pub use notice::{Change, Notice, Why};
 pub use period::{Period, PeriodLength};
 pub use recipient::{NotARecipient, Recipient};
+pub use share::{Look, Share, Totals};
 pub use spec::{MAX_LIMIT_BYTES, NotAThreshold, Quota, QuotaSpec, Threshold};
 pub use standing::{Standing, percent};
+pub use tally::{Errand, Tally};

@@ -83,6 +83,7 @@ async fn a_thousand_series_take_seconds() {
         queue_url: stack.queue_url.clone(),
         allow_private_targets: true,
         sender: None,
+        namespace: "Tollgate/e2e".to_owned(),
     };
     let checker = Checker::new(stack.aws(), config, Clock::system(), Metrics::new(|_| {}));
     let spec = json!({"type": "prometheus", "url": url, "preset": "kong2"});

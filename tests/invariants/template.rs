@@ -151,9 +151,14 @@ fn policies_list_actions_and_items() {
     }
 }
 
+/// Where a stack's metrics are, and no other's.
+fn own_namespace() -> Value {
+    json!({"!Sub": "Tollgate/${AWS::StackName}"})
+}
+
 /// Whether a statement allows nothing but what can't be tied to resources; gauges to our own namespace.
 fn has_no_resources(statement: &Value) -> bool {
-    let own_gauges = statement["Condition"]["StringEquals"]["cloudwatch:namespace"] == "Tollgate";
+    let own_gauges = statement["Condition"]["StringEquals"]["cloudwatch:namespace"] == own_namespace();
     list(&statement["Action"]).iter().all(|action| match *action {
         "cloudwatch:PutMetricData" => own_gauges,
         // Metrics and lists of streams are no resources, and the suppression list is the account's.
@@ -238,6 +243,10 @@ fn only_the_check_may_send_mails_and_only_as_the_sender() {
         (role.as_str(), &send["Condition"]["StringEquals"]["ses:FromAddress"]),
         ("QuotaCheckRole", &json!({"!Ref": "SenderAddress"}))
     );
+    // Those that SES asks for, of this account and region (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html):
+    // whom mails come from and go to, and what configuration set the sender has by default.
+    let own = |resource: &str| json!({"!Sub": format!("arn:${{AWS::Partition}}:ses:${{AWS::Region}}:${{AWS::AccountId}}:{resource}/*")});
+    assert_eq!(send["Resource"], json!([own("identity"), own("configuration-set")]));
     let check = &template["Resources"]["QuotaCheckFunction"]["Properties"];
     assert_eq!(check["Environment"]["Variables"]["SENDER_ADDRESS"], json!({"!Ref": "SenderAddress"}));
 }
@@ -248,6 +257,21 @@ fn a_checks_lease_outlasts_it_and_ends_before_the_next() {
     let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
     let timeout = Duration::from_secs(check["Timeout"].as_u64().unwrap());
     assert!(timeout < quota_check::LEASE && quota_check::LEASE < Duration::from_secs(60));
+}
+
+/// Two stacks in one account don't add up, nor wake each other's alarms.
+#[test]
+fn metrics_are_the_stacks_own() {
+    let template = template();
+    let told = &template["Globals"]["Function"]["Environment"]["Variables"]["STACK_NAME"];
+    assert_eq!(told, &json!({"!Ref": "AWS::StackName"}));
+    let vars = |name: &str| (name == "STACK_NAME").then(|| "${AWS::StackName}".to_owned());
+    assert_eq!(own_namespace(), json!({"!Sub": shared::config::metrics_namespace(&vars)}));
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    let own =
+        alarms.iter().filter(|(_, alarm)| !alarm["Namespace"].as_str().unwrap_or("").starts_with("AWS/"));
+    let own: Vec<_> = own.map(|(_, alarm)| &alarm["Namespace"]).collect();
+    assert!(own.len() >= 2 && own.iter().all(|namespace| **namespace == own_namespace()), "{own:?}");
 }
 
 /// Alarms are for who wants them, and reach him.

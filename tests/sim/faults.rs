@@ -21,6 +21,8 @@ pub enum Fault {
     Twice,
     /// The request takes this long to arrive.
     Delay(Duration),
+    /// The service acts, and its answer takes this long.
+    Late(Duration),
     /// The service turns the request away: too many.
     Throttle,
 }

@@ -223,6 +223,7 @@ impl Stack {
             queue_url: self.aws.queue_url(JOBS),
             sender: self.options.sender.clone(),
             allow_private_targets: self.options.allow_private_targets,
+            namespace: "Tollgate/sim".into(),
         };
         Checker::new(self.clients(), config, self.clock(), self.metrics())
     }

@@ -4,6 +4,8 @@ mod cost;
 mod enforced;
 mod kills;
 mod mails;
+mod slow;
+mod turn;
 mod used;
 
 use std::time::Duration;
@@ -78,6 +80,26 @@ async fn a_tenant_sees_its_own_and_the_operator_all() {
     assert_eq!(names(&operator, &format!("/v1/quotas?cursor={next}")).await, "daily");
     assert_eq!(stack.tenant().get("/v1/quotas/a").await.status, 404);
     assert_eq!(stranger.get(&format!("/v1/quotas?account={}", stack.tenant_account())).await.status, 403);
+}
+
+/// Whom mails go to, and what SES says of them, is between the operator and SES.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_sees_no_addresses() {
+    let stack = Stack::new().await;
+    stack.aws.refuse_mails_to("ops@example.com", true);
+    put(&stack, json!({})).await;
+    used::sent(&stack, 900).await;
+    stack.check().await.unwrap();
+    let (own, whole) = (stack.tenant().get(DAILY).await.body, stack.operator().get(DAILY).await.body);
+    let listed = stack.tenant().get("/v1/quotas").await.body["items"][0].clone();
+    assert_eq!(own, listed);
+    for body in [own.to_string(), listed.to_string()] {
+        assert!(!body.contains("ops@example.com") && !body.contains("SES"), "{body}");
+    }
+    assert_eq!((&own["used"], &own["alerts"][1]["threshold"]), (&json!(900), &json!(90)));
+    assert_eq!(whole["recipients"], json!(["ops@example.com"]));
+    let why = whole["alerts"][1]["mail_error"].as_str().unwrap();
+    assert!(why.starts_with("ops@example.com: SES refused it"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]

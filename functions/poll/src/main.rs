@@ -4,7 +4,7 @@ use poll::App;
 use shared::{
     aws::connect,
     clock::Clock,
-    config::{PollConfig, environment},
+    config::{PollConfig, environment, metrics_namespace},
     gate::serve,
     telemetry::{self, Metrics},
 };
@@ -13,7 +13,12 @@ use shared::{
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let config = PollConfig::read(&environment)?;
-    let app = App::new(connect(&environment)?, config, Clock::system(), Metrics::stdout());
+    let app = App::new(
+        connect(&environment)?,
+        config,
+        Clock::system(),
+        Metrics::stdout(&metrics_namespace(&environment)),
+    );
     app.prime().await;
     serve(poll::router(app)).await
 }

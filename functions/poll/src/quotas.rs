@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, Page, Problem, QuotaBody},
+    api::{AnyProblem, Cursor, Page, Problem, QuotaBody, Viewer},
     gate::{Caller, Failure, Named, Query},
     name::Name,
     quota::Quota,
@@ -37,12 +37,14 @@ pub async fn list(
     query.end()?;
     let (quotas, last) = app.quotas.page(of, after.as_ref().map(Name::as_str), limit).await?;
     Ok(Json(Page {
-        items: app.as_they_stand(quotas).await?,
+        items: app.as_they_stand(quotas, viewer(&caller)).await?,
         next_cursor: last.map(|name| Cursor { after: name.to_string() }.encode(&list)),
     }))
 }
 
 /// Ask for a quota of the key's account, with what is used of it; `admin` sees those of all accounts, and of none.
+///
+/// Whom mails go to, and what keeps them, is shown to `admin` alone.
 #[utoipa::path(
     get, path = "/v1/quotas/{name}", tag = "quotas", operation_id = "getQuota",
     security(("key" = ["usage:read"])),
@@ -59,12 +61,17 @@ pub async fn get(
     let of = caller.seeing(None)?;
     let (quota, known) = tokio::try_join!(app.quotas.find(&name), app.quotas.standing(&name))?;
     let quota = quota.filter(|quota| of.is_none() || quota.spec.account == of).ok_or(Problem::NotFound)?;
-    Ok(Json(QuotaBody::at(app.clock.now(), quota, known.map(|known| known.standing))))
+    let standing = known.map(|known| known.standing);
+    Ok(Json(QuotaBody::at(app.clock.now(), quota, standing, viewer(&caller))))
+}
+
+fn viewer(caller: &Caller) -> Viewer {
+    if caller.is_admin() { Viewer::Operator } else { Viewer::Tenant }
 }
 
 impl App {
     /// Quotas with how they stand: one read for all.
-    async fn as_they_stand(&self, quotas: Vec<Quota>) -> Result<Vec<QuotaBody>, Failure> {
+    async fn as_they_stand(&self, quotas: Vec<Quota>, viewer: Viewer) -> Result<Vec<QuotaBody>, Failure> {
         let names: Vec<_> = quotas.iter().map(|quota| quota.name.clone()).collect();
         let known = self.quotas.standings_of(&names).await?;
         let mut standings: HashMap<_, _> =
@@ -72,7 +79,7 @@ impl App {
         let now = self.clock.now();
         let shown = quotas.into_iter().map(|quota| {
             let standing = standings.remove(&quota.name);
-            QuotaBody::at(now, quota, standing)
+            QuotaBody::at(now, quota, standing, viewer)
         });
         Ok(shown.collect())
     }

@@ -6,7 +6,7 @@ use queue_worker::Worker;
 use shared::{
     aws::connect,
     clock::Clock,
-    config::{WorkerConfig, environment},
+    config::{WorkerConfig, environment, metrics_namespace},
     telemetry::{self, Metrics},
     time::Time,
 };
@@ -15,7 +15,12 @@ use shared::{
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = WorkerConfig::read(&environment)?;
-    let worker = Worker::new(connect(&environment)?, config, Clock::system(), Metrics::stdout());
+    let worker = Worker::new(
+        connect(&environment)?,
+        config,
+        Clock::system(),
+        Metrics::stdout(&metrics_namespace(&environment)),
+    );
     worker.prime().await;
     let worker = &worker;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {

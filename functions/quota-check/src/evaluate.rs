@@ -6,11 +6,15 @@ use futures::{StreamExt, stream};
 use shared::{
     aws::{Error, Known},
     name::Name,
-    quota::{Quota, Standing},
-    usage::Head,
+    quota::{Look, Quota, Standing},
+    time::Time,
 };
 
-use crate::{Checker, settle::Work, totals::Totals};
+use crate::{
+    Checker,
+    counts::Counts,
+    settle::{Held, Work},
+};
 
 /// How many quotas are seen to at once.
 const AT_ONCE: usize = 16;
@@ -24,21 +28,24 @@ pub struct Evaluated {
     pub mails_failing: usize,
     /// How many quotas could not be seen to.
     pub failed: usize,
+    /// Those of which mails are due.
+    pub(crate) held: Vec<Held>,
 }
 
 impl Checker {
-    /// Looks how all quotas stand after `heads`, and does what is to be done. A quota that can't be seen to doesn't keep the others.
-    pub(crate) async fn evaluate(&self, heads: &[Head]) -> Result<Evaluated, Error> {
+    /// Looks how all quotas stand after `counts`, and does what takes effect: blocks and events. A quota that can't be seen to doesn't keep the
+    /// others.
+    pub(crate) async fn evaluate(&self, counts: &Counts<'_>) -> Result<Evaluated, Error> {
         let (quotas, known) = tokio::try_join!(self.quotas.all(), self.quotas.standings())?;
         let mut known: HashMap<_, _> = known.into_iter().map(|known| (known.quota.clone(), known)).collect();
         let quotas = quotas.into_iter().map(|quota| {
             let known = known.remove(&quota.name);
             (quota, known)
         });
-        let (looks, totals) = (quotas.collect::<Vec<_>>(), Totals::new(&self.usage, heads));
+        let looks = quotas.collect::<Vec<_>>();
         let looked = stream::iter(looks).map(async |(quota, known)| {
-            let outcome = self.look(&quota, known, &totals).await;
-            (quota.name, outcome)
+            let name = quota.name.clone();
+            (name, self.look(quota, known, counts).await)
         });
         let looked: Vec<_> = looked.buffer_unordered(AT_ONCE).collect().await;
         // What is left has no quota any more.
@@ -46,59 +53,99 @@ impl Checker {
             stream::iter(known.into_values()).map(async |known| (known.quota.clone(), self.end(known).await));
         let ended: Vec<_> = ended.buffer_unordered(AT_ONCE).collect().await;
         let mut evaluated = Evaluated::default();
-        for (quota, outcome) in looked.into_iter().chain(ended) {
+        for (quota, outcome) in looked {
             match outcome {
-                Ok(Some(standing)) => evaluated.note(quota, &standing),
-                Ok(None) => {}
-                Err(error) => {
-                    evaluated.failed += 1;
-                    tracing::error!(%quota, cause = %error, "a quota could not be seen to");
-                }
+                Ok((standing, held)) => evaluated.note(quota, &standing, held),
+                Err(error) => evaluated.fail(&quota, &error),
             }
+        }
+        for (quota, outcome) in ended {
+            outcome.unwrap_or_else(|error| evaluated.fail(&quota, &error));
         }
         Ok(evaluated)
     }
 
-    /// How a quota stands now, written if it changed; and what is to be done, done.
+    /// How a quota stands now, written if it changed; and what takes effect, done.
     async fn look(
         &self,
-        quota: &Quota,
+        quota: Quota,
         known: Option<Known>,
-        totals: &Totals<'_>,
-    ) -> Result<Option<Standing>, Error> {
+        counts: &Counts<'_>,
+    ) -> Result<(Standing, Option<Held>), Error> {
         let now = self.clock.now();
+        let look = Look { began: counts.began, now };
         let is_busy = known.as_ref().is_some_and(|known| known.leased_until.is_some_and(|until| now < until));
-        let before = known.as_ref().map(|known| &known.standing);
-        let begun = match before.filter(|standing| standing.goes_on(quota, now)) {
-            Some(standing) => standing.clone(),
-            None => {
-                let start = quota.spec.period.at(&quota.spec.zone(), now).start;
-                Standing::begin(quota, totals.before(&quota.spec, start).await?, before.cloned(), now)
-            }
+        let before = known.as_ref().map(|known| known.standing.clone());
+        let mut standing = match before {
+            Some(standing) if !standing.is_of(&quota) => Standing::begin(&quota, Some(standing), now),
+            Some(standing) if standing.goes_on(now) => standing,
+            Some(standing) => self.close(&quota, standing, counts, look).await?.turn(&quota, now),
+            None => Standing::begin(&quota, None, now),
         };
-        let standing = begun.look(quota, totals.now(&quota.spec), now);
-        if !is_busy {
-            self.settle(Work::new(Some(quota), quota.name.clone(), known), standing.clone()).await?;
+        let totals = counts.now(&quota.spec);
+        self.tell_start(&quota, &mut standing, counts, now).await?;
+        let standing = standing.look(&quota, &totals, look);
+        if is_busy {
+            return Ok((standing, None));
         }
-        Ok(Some(standing))
+        let work = match known {
+            Some(known) => Work::new(Some(quota), known),
+            None => Work::first(quota),
+        };
+        let held = self.settle(work, standing.clone()).await?;
+        Ok((standing, held))
+    }
+
+    /// Looks at a period that is over for the last time: at what was used up to its end.
+    async fn close(
+        &self,
+        quota: &Quota,
+        mut standing: Standing,
+        counts: &Counts<'_>,
+        look: Look,
+    ) -> Result<Standing, Error> {
+        let totals = counts.before(&quota.spec, standing.current.period.end, None).await?;
+        self.tell_start(quota, &mut standing, counts, look.now).await?;
+        Ok(standing.last_look(quota, &totals, look))
+    }
+
+    /// Tells a standing what had been counted at origins that are new to it when its period began.
+    async fn tell_start(
+        &self,
+        quota: &Quota,
+        standing: &mut Standing,
+        counts: &Counts<'_>,
+        now: Time,
+    ) -> Result<(), Error> {
+        let unknown = standing.unknown(&counts.now(&quota.spec));
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let start = standing.current.period.start;
+        standing.tell_start(counts.before(&quota.spec, start, Some(&unknown)).await?, now);
+        Ok(())
     }
 
     /// What is left of a quota that is gone: until everything is told and lifted.
-    async fn end(&self, known: Known) -> Result<Option<Standing>, Error> {
+    async fn end(&self, known: Known) -> Result<(), Error> {
         let now = self.clock.now();
         if known.leased_until.is_some_and(|until| now < until) {
-            return Ok(None);
+            return Ok(());
         }
         let standing = known.standing.clone().end(now);
-        self.settle(Work::new(None, known.quota.clone(), Some(known)), standing).await?;
-        Ok(None)
+        self.settle(Work::new(None, known), standing).await.map(drop)
     }
 }
 
 impl Evaluated {
-    fn note(&mut self, quota: Name, standing: &Standing) {
+    fn note(&mut self, quota: Name, standing: &Standing, held: Option<Held>) {
         self.utilization.push((quota, standing.percent()));
-        let mails = standing.alerts.iter().flat_map(|alert| &alert.mails);
-        self.mails_failing += mails.filter(|mail| mail.sent_at.is_none() && mail.error.is_some()).count();
+        self.mails_failing += standing.mails_failing();
+        self.held.extend(held);
+    }
+
+    fn fail(&mut self, quota: &Name, error: &Error) {
+        self.failed += 1;
+        tracing::error!(%quota, cause = %error, "a quota could not be seen to");
     }
 }

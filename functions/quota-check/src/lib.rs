@@ -6,14 +6,16 @@
 
 mod audit;
 mod collect;
+mod counts;
 mod evaluate;
 mod gauges;
 mod mail;
 mod settle;
 mod source;
-mod totals;
 
 pub use collect::Collected;
+
+use std::time::Duration;
 
 use serde::Deserialize;
 pub use settle::LEASE;
@@ -29,6 +31,14 @@ use shared::{
     time::Time,
 };
 use tokio::sync::Semaphore;
+
+use counts::Counts;
+
+/// How long the first look at quotas waits for sources.
+const AT_ONCE: Duration = Duration::from_secs(5);
+/// After how much of a run no mail is begun any more: the function's time-out in the template is 50 seconds, and one that SES is slow to take,
+/// and its note, may take fifteen.
+const MAILS_UNTIL: Duration = Duration::from_secs(35);
 
 /// What `EventBridge` sends at its minute.
 #[derive(Debug, Deserialize)]
@@ -70,7 +80,7 @@ impl Checker {
             accounts: AccountStore::new(table.clone()),
             events: EventStore::new(table.clone(), rates, clock.clone()),
             mailer: Mailer::new(clients.ses, config.sender),
-            gauges: Gauges::new(clients.cloudwatch.clone()),
+            gauges: Gauges::new(clients.cloudwatch.clone(), config.namespace),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             sources: SourceStore::new(table.clone()),
             usage: UsageStore::new(table),
@@ -95,31 +105,61 @@ impl Checker {
         watched.and(audited)
     }
 
-    /// Collects usage, then looks at the quotas with what is known by now: also when nothing could be collected.
+    /// Collects usage and looks at the quotas. What sources say at once counts at once, with what others said before: one that is slow keeps
+    /// nobody's quota from being looked at. When all have answered, or failed, it is looked again.
     async fn collect_and_watch(&self, request: &str, due: Time) -> Result<(), Error> {
-        let collected = self.collect(request, due).await.inspect_err(|error| {
-            tracing::error!(request.id = request, cause = %error, "usage could not be collected");
-        });
-        let (collected, outcome) = match collected {
-            Ok(collected) => (collected, Ok(())),
-            Err(error) => (Collected::default(), Err(error)),
-        };
-        outcome.and(self.watch_quotas(request, collected).await)
+        let begun = self.clock.now();
+        let mut collecting = Box::pin(self.collect(request, due));
+        if let Ok(collected) = tokio::time::timeout(AT_ONCE, &mut collecting).await {
+            return self.conclude(request, collected, begun).await;
+        }
+        let late = async { self.conclude(request, collecting.await, begun).await };
+        let (early, late) = tokio::join!(self.watch(request, Collected::default(), begun, false), late);
+        early.and(late)
     }
 
-    /// Looks at what was used of the quotas, and shows it.
-    async fn watch_quotas(&self, request: &str, collected: Collected) -> Result<(), Error> {
+    /// Looks at the quotas with what was collected, or with what is known: also when nothing could be collected.
+    async fn conclude(
+        &self,
+        request: &str,
+        collected: Result<Collected, Error>,
+        begun: Time,
+    ) -> Result<(), Error> {
+        let (collected, outcome) = match collected {
+            Ok(collected) => (collected, Ok(())),
+            Err(error) => {
+                tracing::error!(request.id = request, cause = %error, "usage could not be collected");
+                (Collected::default(), Err(error))
+            }
+        };
+        outcome.and(self.watch(request, collected, begun, true).await)
+    }
+
+    /// Looks at what was used of the quotas, has that take effect, and then sends mails and, in the last look of a run, shows gauges.
+    async fn watch(
+        &self,
+        request: &str,
+        collected: Collected,
+        begun: Time,
+        is_last: bool,
+    ) -> Result<(), Error> {
         let Collected { heads, up } = collected;
         let evaluated = async {
             let mut others = self.usage.heads_beside(&heads.keys().cloned().collect()).await?;
             others.extend(heads.into_values().flatten());
-            self.evaluate(&others).await
+            self.evaluate(&Counts::new(&self.usage, &others, begun)).await
         };
-        let evaluated = evaluated.await.inspect_err(|error| {
+        let mut evaluated = evaluated.await.inspect_err(|error| {
             tracing::error!(request.id = request, cause = %error, "quotas could not be looked at");
         })?;
-        self.show(request, &evaluated, &up).await;
-        match evaluated.failed {
+        let held = std::mem::take(&mut evaluated.held);
+        let shown = async {
+            if is_last {
+                self.show(request, &evaluated, &up).await;
+            }
+        };
+        let (unnoted, ()) = tokio::join!(self.send_mails(held, begun + MAILS_UNTIL), shown);
+        match evaluated.failed + unnoted {
             0 => Ok(()),
             n => Err(Error::Unavailable(format!("{n} quotas could not be seen to"))),
         }

@@ -7,7 +7,7 @@ use askama::Template;
 use jiff::Zoned;
 use shared::{
     id::AccountId,
-    quota::{Alert, Period, PeriodLength, Quota, QuotaSpec, Standing, percent},
+    quota::{Block, Period, PeriodLength, Quota, QuotaSpec, Tally, Threshold, percent},
     time::Time,
     zone::Zone,
 };
@@ -53,35 +53,44 @@ struct Text<'a> {
     said: &'a Said,
 }
 
-/// The mail that tells of an alert, as things stand at `now`.
+/// The mail that tells of a threshold that was reached in a period, as things stand at `now`: that may be after the period's end.
 ///
 /// # Errors
 /// Never, as far as is known: templates are compiled.
-pub fn mail(quota: &Quota, standing: &Standing, alert: &Alert, now: Time) -> Result<Mail, askama::Error> {
-    let said = Said::of(quota, standing, alert, now);
+pub fn mail(
+    quota: &Quota,
+    tally: &Tally,
+    threshold: Threshold,
+    block: Option<&Block>,
+    now: Time,
+) -> Result<Mail, askama::Error> {
+    let said = Said::of(quota, tally, threshold, block, now);
     let (text, html) = (Text { said: &said }.render()?, Html { said: &said }.render()?);
     Ok(Mail { subject: said.subject, text, html })
 }
 
 impl Said {
-    fn of(quota: &Quota, standing: &Standing, alert: &Alert, now: Time) -> Self {
+    fn of(quota: &Quota, tally: &Tally, threshold: Threshold, block: Option<&Block>, now: Time) -> Self {
         let Quota { name, spec, .. } = quota;
-        let (zone, used, limit) = (spec.zone(), standing.used, spec.limit_bytes);
-        let is_used_up = used >= limit;
-        let headline = if is_used_up && alert.threshold.percent() == 100 {
-            "All of it is used".to_owned()
+        let (zone, used, limit) = (spec.zone(), tally.used, tally.limit_bytes);
+        let (is_used_up, is_over) = (used >= limit, now >= tally.period.end);
+        let (is, ends) = if is_over { ("was", "Ended") } else { ("is", "Ends") };
+        let headline = if is_used_up && threshold.percent() == 100 {
+            format!("All of it {is} used")
         } else {
-            format!("{} % of it is used", alert.threshold.percent())
+            format!("{} % of it {is} used", threshold.percent())
         };
-        let period = period(spec.period, standing.period, &zone);
+        let period = period(spec.period, tally.period, &zone);
         let mut facts = vec![
             ("Counted", counted(spec)),
             ("Period", format!("{period} ({})", spec.timezone)),
-            ("Ends", time(&zone, standing.period.end)),
+            (ends, time(&zone, tally.period.end)),
         ];
-        facts.extend(projection(spec, standing, &zone, now).map(|text| ("At this pace", text)));
+        facts.extend(projection(tally, &zone, now).map(|text| ("At this pace", text)));
+        // A mail that is late looks like one about the present, unless it says so at once.
+        let of_then = if is_over { format!(", {period}") } else { String::new() };
         Self {
-            subject: format!("[Tollgate] Quota {name}: {} % used", alert.threshold.percent()),
+            subject: format!("[Tollgate] Quota {name}: {} % used{of_then}", threshold.percent()),
             headline,
             quota: name.to_string(),
             // Dark enough for white text on it.
@@ -92,8 +101,8 @@ impl Said {
             period,
             filled: u8::try_from((u128::from(used) * 100 / u128::from(limit.max(1))).min(100)).unwrap_or(100),
             facts,
-            chart: Chart::of(quota, standing, &zone, now),
-            advice: advice(quota, standing, &zone),
+            chart: Chart::of(quota, tally, &zone, now),
+            advice: advice(quota, tally, block, &zone, now),
             footer: format!(
                 "You get this because you are a recipient of the quota {name}. Each threshold is told once in a period. \
                  Whoever operates Tollgate can change both: PUT /v1/quotas/{name}."
@@ -135,9 +144,9 @@ fn shown(zone: &Zone, time: Time, format: &str) -> String {
 }
 
 /// What the end of the period will see, and when all will be used, if it goes on as it did.
-fn projection(spec: &QuotaSpec, standing: &Standing, zone: &Zone, now: Time) -> Option<String> {
-    let (used, limit, period) = (standing.used, spec.limit_bytes, standing.period);
-    let projected = period.projected(used, now)?;
+fn projection(tally: &Tally, zone: &Zone, now: Time) -> Option<String> {
+    let Tally { used, limit_bytes: limit, period, .. } = *tally;
+    let projected = period.projected(used, now).filter(|_| now < period.end)?;
     let end =
         format!("{} by the end of the period, {} %", bytes(projected), percent(projected, limit).floor());
     if used >= limit || projected < limit {
@@ -149,11 +158,14 @@ fn projection(spec: &QuotaSpec, standing: &Standing, zone: &Zone, now: Time) -> 
     Some(format!("{end}; all of it is used on {}", time(zone, when)))
 }
 
-fn advice(quota: &Quota, standing: &Standing, zone: &Zone) -> Vec<String> {
+fn advice(quota: &Quota, tally: &Tally, block: Option<&Block>, zone: &Zone, now: Time) -> Vec<String> {
     let Quota { name, spec, .. } = quota;
-    let end = time(zone, standing.period.end);
+    let end = time(zone, tally.period.end);
     let mut advice = Vec::new();
-    match (spec.enforce, &standing.block) {
+    match (spec.enforce, block) {
+        _ if now >= tally.period.end => {
+            advice.push(format!("The period ended on {end}; this is how it ended."));
+        }
         (_, Some(block)) => advice.push(format!(
             "Jobs and events that the keys of {} hand in are refused (429) until {end}, or until the limit is raised.",
             block.account

@@ -5,7 +5,7 @@ use quota_check::{Checker, Tick};
 use shared::{
     aws::connect,
     clock::Clock,
-    config::{QuotaCheckConfig, environment},
+    config::{QuotaCheckConfig, environment, metrics_namespace},
     telemetry::{self, Metrics},
 };
 
@@ -14,7 +14,12 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = QuotaCheckConfig::read(&environment)?;
     let clock = Clock::system();
-    let checker = Checker::new(connect(&environment)?, config, clock.clone(), Metrics::stdout());
+    let checker = Checker::new(
+        connect(&environment)?,
+        config,
+        clock.clone(),
+        Metrics::stdout(&metrics_namespace(&environment)),
+    );
     let (checker, clock) = (&checker, &clock);
     lambda_runtime::run(service_fn(async |tick: LambdaEvent<Tick>| {
         let due = tick.payload.time.unwrap_or_else(|| clock.now());

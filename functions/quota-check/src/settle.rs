@@ -5,16 +5,18 @@
 //!   standing with what is to be done ── put, if nobody wrote since, with a lease
 //!     ├─ the account's block: written, and written again does no harm
 //!     ├─ events: published once, whoever tries
+//!     │          of all quotas, and then, side by side and as far as there is time:
 //!     └─ mails: each sent, then put as sent; a run that dies in between leaves one that may be sent twice
 //!   put without what is done, and without the lease
 //! ```
 
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use shared::{
     aws::{Error, Known, Letter, Published, Revision},
     name::Name,
-    quota::{Quota, Recipient, Standing},
+    quota::{Errand, NotTaken, Quota, Standing},
     time::Time,
 };
 
@@ -23,11 +25,14 @@ use crate::{Checker, mail::mail};
 /// For how long nobody else does what a run set out to do: longer than a run can take, so that one that is over does nothing any more, and
 /// shorter than a minute, so that the next one goes on.
 pub const LEASE: Duration = Duration::from_secs(55);
+/// Of how many quotas mails are sent at once. SES takes fourteen a second of an account that is out of its sandbox.
+const SENT_AT_ONCE: usize = 10;
 
 /// What a run holds of a quota's standing.
-pub struct Work<'a> {
+#[derive(Debug)]
+pub struct Work {
     /// None: it is gone.
-    quota: Option<&'a Quota>,
+    quota: Option<Quota>,
     name: Name,
     before: Option<Standing>,
     revision: Option<Revision>,
@@ -35,41 +40,102 @@ pub struct Work<'a> {
     was_left: bool,
 }
 
-impl<'a> Work<'a> {
-    pub fn new(quota: Option<&'a Quota>, name: Name, known: Option<Known>) -> Self {
-        let was_left = known.as_ref().is_some_and(|known| known.leased_until.is_some());
-        let (before, revision) = known.map(|known| (known.standing, known.revision)).unzip();
-        Self { quota, name, before, revision, was_left }
+/// A standing of which mails are due, under a lease.
+#[derive(Debug)]
+pub struct Held {
+    work: Work,
+    standing: Standing,
+}
+
+impl Work {
+    /// On a quota at which nobody looked yet.
+    pub fn first(quota: Quota) -> Self {
+        Self { name: quota.name.clone(), quota: Some(quota), before: None, revision: None, was_left: false }
+    }
+
+    /// On a quota as it is known, or on what is left of one.
+    pub fn new(quota: Option<Quota>, known: Known) -> Self {
+        let was_left = known.leased_until.is_some();
+        let Known { quota: name, standing, revision, .. } = known;
+        Self { quota, name, before: Some(standing), revision: Some(revision), was_left }
     }
 }
 
 impl Checker {
-    /// Writes how a quota stands, if that is news, and does what is to be done; nothing if another run was quicker.
-    pub(crate) async fn settle(&self, mut work: Work<'_>, mut standing: Standing) -> Result<(), Error> {
+    /// Writes how a quota stands, if that is news, and does what takes effect; nothing if another run was quicker. What comes back are mails that
+    /// are due.
+    pub(crate) async fn settle(&self, mut work: Work, mut standing: Standing) -> Result<Option<Held>, Error> {
         let now = self.clock.now();
         let is_due = standing.is_due(now);
         if work.quota.is_none() && !is_due {
-            return self.forget(&work).await;
+            return self.forget(&work).await.map(|()| None);
         }
         if work.before.as_ref() == Some(&standing) && !is_due && !work.was_left {
-            return Ok(());
+            return Ok(None);
         }
         let lease = is_due.then_some(now + LEASE);
         if !self.write(&mut work, &standing, lease).await? || !is_due {
-            return Ok(());
+            return Ok(None);
         }
         self.place_blocks(&work.name, &mut standing).await;
         self.publish(&work.name, &mut standing).await;
-        if !self.send_mails(&mut work, &mut standing).await? {
-            return Ok(());
+        let held = Held { work, standing };
+        if held.standing.errand(now).is_some() {
+            return Ok(Some(held));
         }
+        self.let_go(held).await.map(|()| None)
+    }
+
+    /// Sends the mails that are due, of several quotas at once, as long as it isn't `until`; how many quotas could not be seen to.
+    pub(crate) async fn send_mails(&self, held: Vec<Held>, until: Time) -> usize {
+        let sent = stream::iter(held).map(async |held| {
+            let quota = held.work.name.clone();
+            let sent = self.send_mails_of(held, until).await;
+            if let Err(error) = &sent {
+                tracing::error!(%quota, cause = %error, "what became of mails could not be noted");
+            }
+            sent
+        });
+        let sent: Vec<_> = sent.buffer_unordered(SENT_AT_ONCE).collect().await;
+        sent.iter().filter(|sent| sent.is_err()).count()
+    }
+
+    /// Each is noted before the next.
+    async fn send_mails_of(&self, mut held: Held, until: Time) -> Result<(), Error> {
+        let mut first = true;
+        while let Some(errand) = held.standing.errand(self.clock.now()) {
+            let now = self.clock.now();
+            if now >= until {
+                tracing::warn!(quota = %held.work.name, "there was no time for all mails: the next run sends the others");
+                break;
+            }
+            let Held { work, standing } = &mut held;
+            if !first && !self.write(work, standing, Some(now + LEASE)).await? {
+                return Ok(());
+            }
+            if first && work.was_left {
+                tracing::warn!(quota = %work.name, "a run ended before it could say whether a mail was sent: it is sent, maybe again");
+            }
+            first = false;
+            let Some(quota) = &work.quota else { break };
+            let outcome = self.send_mail(quota, standing, &errand).await;
+            if let Err(NotTaken { why, unanswered }) = &outcome {
+                tracing::error!(quota = %quota.name, cause = why, may_be_sent = unanswered, "a mail could not be sent");
+            }
+            standing.ran(&errand, outcome, now);
+        }
+        self.let_go(held).await
+    }
+
+    /// Writes what is done, and lets others at it.
+    async fn let_go(&self, Held { mut work, standing }: Held) -> Result<(), Error> {
         if work.quota.is_none() && !standing.is_due(self.clock.now()) {
             return self.forget(&work).await;
         }
         self.write(&mut work, &standing, None).await.map(drop)
     }
 
-    async fn forget(&self, work: &Work<'_>) -> Result<(), Error> {
+    async fn forget(&self, work: &Work) -> Result<(), Error> {
         match &work.revision {
             Some(revision) => self.quotas.forget(&work.name, revision).await,
             None => Ok(()),
@@ -77,12 +143,7 @@ impl Checker {
     }
 
     /// `false` if another run was quicker.
-    async fn write(
-        &self,
-        work: &mut Work<'_>,
-        standing: &Standing,
-        lease: Option<Time>,
-    ) -> Result<bool, Error> {
+    async fn write(&self, work: &mut Work, standing: &Standing, lease: Option<Time>) -> Result<bool, Error> {
         let written = self.quotas.stand(&work.name, work.revision.as_ref(), standing, lease).await?;
         if written.is_none() {
             tracing::info!(quota = %work.name, "another run was quicker");
@@ -128,47 +189,13 @@ impl Checker {
         }
     }
 
-    /// Sends the mails that are due, each noted before the next; `false` if the lease was lost.
-    async fn send_mails(&self, work: &mut Work<'_>, standing: &mut Standing) -> Result<bool, Error> {
-        let Some(quota) = work.quota else { return Ok(true) };
-        let mut first = true;
-        while let Some((alert, mail)) = due(standing, self.clock.now()) {
-            let now = self.clock.now();
-            if !first && !self.write(work, standing, Some(now + LEASE)).await? {
-                return Ok(false);
-            }
-            let to = standing.alerts[alert].mails[mail].to.clone();
-            if first && work.was_left {
-                tracing::warn!(quota = %quota.name, "a run ended before it could say whether a mail was sent: it is sent, maybe again");
-            }
-            first = false;
-            let outcome = self.send_mail(quota, standing, alert, &to).await;
-            if let Err(why) = &outcome {
-                tracing::error!(quota = %quota.name, cause = why, "a mail could not be sent");
-            }
-            standing.alerts[alert].mails[mail].tried(outcome, now);
-        }
-        Ok(true)
+    async fn send_mail(&self, quota: &Quota, standing: &Standing, errand: &Errand) -> Result<(), NotTaken> {
+        let lost = |why: String| NotTaken { why, unanswered: false };
+        let tally = standing.tally(errand.period).ok_or_else(|| lost("its period is gone".to_owned()))?;
+        let block = standing.block.as_ref();
+        let mail = mail(quota, tally, errand.threshold, block, self.clock.now());
+        let mail = mail.map_err(|error| lost(error.to_string()))?;
+        let letter = Letter { to: &errand.to, subject: &mail.subject, text: &mail.text, html: &mail.html };
+        self.mailer.send(letter).await.map_err(NotTaken::from)
     }
-
-    async fn send_mail(
-        &self,
-        quota: &Quota,
-        standing: &Standing,
-        alert: usize,
-        to: &Recipient,
-    ) -> Result<(), String> {
-        let mail =
-            mail(quota, standing, &standing.alerts[alert], self.clock.now()).map_err(|e| e.to_string())?;
-        let letter = Letter { to, subject: &mail.subject, text: &mail.text, html: &mail.html };
-        self.mailer.send(letter).await.map_err(|error| error.to_string())
-    }
-}
-
-/// The first mail that is due: of which alert, and which of its.
-fn due(standing: &Standing, now: Time) -> Option<(usize, usize)> {
-    standing.alerts.iter().enumerate().find_map(|(n, alert)| {
-        let mail = alert.mails.iter().position(|mail| mail.is_due(now))?;
-        Some((n, mail))
-    })
 }

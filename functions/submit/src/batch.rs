@@ -21,7 +21,7 @@ use shared::{
         RepeatProblem, SpendingProblem,
     },
     aws::{Begun, IdempotencyKey},
-    gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
+    gate::{Caller, Contract, Failure, JsonBody, Query, Repeater, RequestId, fingerprint},
     id::{self, AccountId, JobId},
     job::Job,
     name::Name,
@@ -58,7 +58,7 @@ use crate::{
 )]
 pub async fn submit(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    repeater: Repeater,
     Extension(RequestId(request)): Extension<RequestId>,
     headers: HeaderMap,
     query: Query,
@@ -66,14 +66,15 @@ pub async fn submit(
 ) -> Result<Response, Failure> {
     query.end()?;
     let key = idempotency::key(&headers)?;
-    let now = app.clock.now();
+    let (caller, now) = (&repeater.0, app.clock.now());
+    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs/batch", &text) });
+    app.refuse_new(&repeater, caller.account(), repeat.as_ref(), now).await?;
     app.look_up(&json["jobs"], now).await;
     let asked = jobs.iter().zip(json["jobs"].as_array().into_iter().flatten()).enumerate();
-    let asked = asked.map(|(n, (raw, json))| app.asked(&caller, n, raw.get(), json, trace(&headers), now));
+    let asked = asked.map(|(n, (raw, json))| app.asked(caller, n, raw.get(), json, trace(&headers), now));
     let asked = try_join_all(asked).await?;
 
-    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs/batch", &text) });
-    let (places, replayed) = app.place(&caller, asked, repeat.as_ref(), now).await?;
+    let (places, replayed) = app.place(caller, asked, repeat.as_ref(), now).await?;
     let made = app.make_all(&places, repeat.is_some(), replayed, now).await;
     let items = places.into_iter().zip(made).map(|(place, made)| match place {
         Place::New(Order { job, .. }) | Place::Made(job) if made => {

@@ -7,7 +7,7 @@ use axum::{
 use http::{HeaderMap, HeaderName};
 use shared::{
     api::{JobRequest, Problem},
-    gate::{Caller, Failure, PayloadBody, Query, RequestId, fingerprint},
+    gate::{Failure, PayloadBody, Query, Repeater, RequestId, fingerprint},
     id,
     job::Job,
     name::Name,
@@ -24,7 +24,7 @@ use crate::{
 /// A request whose body is the payload itself.
 #[derive(Debug)]
 pub struct Bare {
-    caller: Caller,
+    repeater: Repeater,
     request: String,
     headers: HeaderMap,
     query: Query,
@@ -36,14 +36,14 @@ impl<S: Send + Sync> FromRequest<S> for Bare {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let repeater = Repeater::from_request_parts(&mut parts, state).await?;
         let query = Query::from_request_parts(&mut parts, state).await?;
         let Extension(RequestId(id)) = Extension::from_request_parts(&mut parts, state)
             .await
             .map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
         let headers = parts.headers.clone();
         let body = PayloadBody::from_request(Request::from_parts(parts, body), state).await?;
-        Ok(Self { caller, request: id, headers, query, body })
+        Ok(Self { repeater, request: id, headers, query, body })
     }
 }
 
@@ -59,13 +59,14 @@ pub struct Made {
 impl App {
     /// Makes a job of `kind` as `POST /v1/jobs` would. `route` tells the request from those of other routes with the same `Idempotency-Key`.
     pub(crate) async fn hand_in(&self, kind: &str, route: &str, asked: Bare) -> Result<Made, Failure> {
-        let Bare { caller, request, headers, query, body: PayloadBody { payload, json } } = asked;
+        let Bare { repeater, request, headers, query, body: PayloadBody { payload, json } } = asked;
         query.end()?;
         let kind: Name =
             kind.parse().map_err(|_| Failure::because(Problem::Internal, format!("{kind} is no name")))?;
         let key = idempotency::key(&headers)?;
-        let (account, trace, now) = (caller.account(), trace(&headers), self.clock.now());
+        let (account, trace, now) = (repeater.0.account(), trace(&headers), self.clock.now());
         let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(route, &payload.0) });
+        self.refuse_new(&repeater, account, repeat.as_ref(), now).await?;
 
         let order = self.kind_for(&kind, &payload, &json, "", now).await?.map(|cached| {
             let wanted = JobRequest::plain(kind.clone(), payload);

@@ -14,7 +14,7 @@ use shared::{
     api::{AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem},
     aws::{Begun, Published},
     event::Content,
-    gate::{Caller, Failure, JsonBody, Named, Query, RequestId, fingerprint},
+    gate::{Caller, Failure, JsonBody, Named, Query, Repeater, RequestId, fingerprint},
     id::{AccountId, EventId},
     time::Time,
 };
@@ -47,7 +47,7 @@ const LONGEST_SOURCE: usize = 255;
 )]
 pub async fn publish(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    repeater: Repeater,
     Extension(RequestId(request)): Extension<RequestId>,
     Named(account): Named<AccountId>,
     headers: HeaderMap,
@@ -56,27 +56,29 @@ pub async fn publish(
 ) -> Result<Response, Failure> {
     query.end()?;
     let key = idempotency::key(&headers)?;
-    app.check_publisher(&caller, account).await?;
+    app.check_publisher(&repeater.0, account).await?;
     let route = format!("POST /v1/accounts/{account}/events");
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &text) });
-    app.publish(&caller, account, wanted, repeat.as_ref(), &request).await
+    app.publish(&repeater, account, wanted, repeat.as_ref(), &request).await
 }
 
 impl App {
     /// Publishes what the caller wants, of an account of which it may, and answers it.
     async fn publish(
         &self,
-        caller: &Caller,
+        repeater: &Repeater,
         account: AccountId,
         wanted: EventRequest,
         repeat: Option<&Repeat>,
         request: &str,
     ) -> Result<Response, Failure> {
+        self.refuse_new(repeater, account, repeat, self.clock.now()).await?;
         let violations = wanted.violations();
         if !violations.is_empty() {
             return Err(Problem::InvalidBody(violations).into());
         }
-        let source = wanted.source.unwrap_or_else(|| caller.name().chars().take(LONGEST_SOURCE).collect());
+        let source =
+            wanted.source.unwrap_or_else(|| repeater.0.name().chars().take(LONGEST_SOURCE).collect());
         let content = Content::data(wanted.data, source);
         let (id, replayed) = match repeat {
             None => {

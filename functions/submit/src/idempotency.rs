@@ -1,13 +1,22 @@
 use http::HeaderMap;
-use shared::{api::Problem, aws::IdempotencyKey};
+use shared::{
+    api::Problem,
+    aws::IdempotencyKey,
+    gate::{Failure, IDEMPOTENCY_KEY, Repeater},
+    id::AccountId,
+    time::Time,
+};
 
+use crate::{App, job::Repeat};
+
+/// As problems name it.
 const NAME: &str = "Idempotency-Key";
 
 /// The `Idempotency-Key`, if the client sent one: 1 to 255 visible ASCII characters, quoted (as
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/> has it) or bare, which is the same key.
 pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let invalid = |detail: &str| Problem::InvalidParameter { name: NAME, detail: detail.to_owned() };
-    let mut given = headers.get_all(NAME).iter();
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = given.next() else { return Ok(None) };
     if given.next().is_some() {
         return Err(invalid("is given more than once"));
@@ -22,6 +31,26 @@ pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     }
 }
 
+impl App {
+    /// Refuses what is new from an account whose quota is used up. What was begun before goes its way: a read, of such requests alone.
+    pub(crate) async fn refuse_new(
+        &self,
+        caller: &Repeater,
+        account: AccountId,
+        repeat: Option<&Repeat>,
+        now: Time,
+    ) -> Result<(), Failure> {
+        let Err(problem) = caller.refusal() else { return Ok(()) };
+        let known = match repeat {
+            Some(Repeat { key, fingerprint }) => {
+                self.idempotency.knows(account, key, fingerprint, now).await?
+            }
+            None => false,
+        };
+        if known { Ok(()) } else { Err(problem.into()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,7 +58,7 @@ mod tests {
     fn of(values: &[&str]) -> Result<Option<IdempotencyKey>, Problem> {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(NAME, value.parse().unwrap());
+            headers.append(IDEMPOTENCY_KEY, value.parse().unwrap());
         }
         key(&headers)
     }

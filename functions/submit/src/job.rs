@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
     api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem, SpendingProblem},
     aws::{Begun, IdempotencyKey},
-    gate::{Caller, Contract, Failure, JsonBody, Query, RequestId, fingerprint},
+    gate::{Contract, Failure, JsonBody, Query, Repeater, RequestId, fingerprint},
     id::{self, AccountId, JobId},
     job::{Job, Pace, Status, retry_after},
     schema::Violation,
@@ -52,7 +52,7 @@ pub fn compile_contract() {
 )]
 pub async fn submit(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    repeater: Repeater,
     Extension(RequestId(request)): Extension<RequestId>,
     headers: HeaderMap,
     query: Query,
@@ -61,10 +61,11 @@ pub async fn submit(
     query.end()?;
     let key = idempotency::key(&headers)?;
     let trace = trace(&headers);
-    let now = app.clock.now();
-    let account = app.account_of(&caller, wanted.account, "", now).await?;
+    let (caller, now) = (&repeater.0, app.clock.now());
+    let account = app.account_of(caller, wanted.account, "", now).await?;
     let account = account.map_err(|violation| Problem::InvalidBody(vec![violation]))?;
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs", &text) });
+    app.refuse_new(&repeater, account, repeat.as_ref(), now).await?;
 
     let asked = app.order(account, wanted, &json["payload"], "", trace.clone(), now).await?;
     let made = app.make(account, asked, repeat.as_ref(), trace, now).await?;

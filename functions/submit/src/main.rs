@@ -3,7 +3,7 @@
 use shared::{
     aws::connect,
     clock::Clock,
-    config::{SubmitConfig, environment},
+    config::{SubmitConfig, environment, metrics_namespace},
     gate::serve,
     telemetry::{self, Metrics},
 };
@@ -13,7 +13,12 @@ use submit::App;
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let config = SubmitConfig::read(&environment)?;
-    let app = App::new(connect(&environment)?, config, Clock::system(), Metrics::stdout());
+    let app = App::new(
+        connect(&environment)?,
+        config,
+        Clock::system(),
+        Metrics::stdout(&metrics_namespace(&environment)),
+    );
     app.prime().await;
     serve(submit::router(app)).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State, response::Response};
 use http::StatusCode;
 use shared::{
-    api::{AnyProblem, BodyProblem, Problem, QuotaBody},
+    api::{AnyProblem, BodyProblem, Problem, QuotaBody, Viewer},
     gate::{Failure, JsonBody, Named, Query},
     name::Name,
     quota::QuotaSpec,
@@ -56,7 +56,7 @@ pub async fn put(
     }
     let (quota, new) = app.quotas.put(&name, &spec, &version(), now).await?;
     let known = if new { None } else { app.quotas.standing(&name).await? };
-    let body = Json(QuotaBody::at(now, quota, known.map(|known| known.standing)));
+    let body = Json(QuotaBody::at(now, quota, known.map(|known| known.standing), Viewer::Operator));
     Ok(defined("quotas", &name, new, body))
 }
 

@@ -8,10 +8,10 @@ use aws_smithy_http_client::{
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::timeout::TimeoutConfig;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
 
-use super::Sockets;
+use super::{Mailer, Sockets};
 use crate::config::{ConfigError, Vars};
 
 /// Amazon's own roots (<https://www.amazontrust.com/repository/>): all that its end points need, and no file to read at the start.
@@ -68,11 +68,15 @@ impl Clients {
         // A run's gauges are some kilobytes: there is nothing to win.
         let cloudwatch =
             aws_sdk_cloudwatch::config::Builder::from(&config).disable_request_compression(true).build();
+        // SES can't tell a repeat from another mail: only who keeps account of each may try again. And it may take its time.
+        let ses = aws_sdk_sesv2::config::Builder::from(&config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(within(Mailer::PATIENCE));
         Self {
             cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             scheduler: aws_sdk_scheduler::Client::new(&config),
-            ses: aws_sdk_sesv2::Client::new(&config),
+            ses: aws_sdk_sesv2::Client::from_conf(ses.build()),
             sqs: aws_sdk_sqs::Client::new(&config),
             config,
         }
@@ -128,6 +132,13 @@ pub(super) fn tls(trust: Trust) -> Option<TlsContext> {
         Trust::Machine => TrustStore::empty().with_native_roots(true),
     };
     TlsContext::builder().with_trust_store(store).build().ok()
+}
+
+/// For calls that are tried once.
+pub(super) fn within(patience: Duration) -> TimeoutConfig {
+    // What isn't said here would be what holds for other calls.
+    let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(1));
+    timeouts.operation_attempt_timeout(patience).operation_timeout(patience).build()
 }
 
 /// An outage has to be told while the client still listens, so all tries together stay well below `submit`'s time-out.

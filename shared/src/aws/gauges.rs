@@ -7,8 +7,6 @@ use aws_sdk_cloudwatch::{
 use super::Error;
 use crate::time::Time;
 
-/// Where they are found, like the metrics that functions log.
-const NAMESPACE: &str = "Tollgate";
 /// How many a call takes (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
 const BATCH: usize = 1000;
 
@@ -16,6 +14,8 @@ const BATCH: usize = 1000;
 #[derive(Clone, Debug)]
 pub struct Gauges {
     client: Client,
+    /// Where they are found, like the metrics that functions log.
+    namespace: String,
 }
 
 /// What a gauge shows now.
@@ -61,10 +61,10 @@ impl Gauge {
 }
 
 impl Gauges {
-    /// Over a client.
+    /// Over a client, in a [namespace](crate::config::metrics_namespace).
     #[must_use]
-    pub const fn new(client: Client) -> Self {
-        Self { client }
+    pub const fn new(client: Client, namespace: String) -> Self {
+        Self { client, namespace }
     }
 
     /// Shows them as they are now: a call for each thousand.
@@ -74,7 +74,7 @@ impl Gauges {
     pub async fn put(&self, gauges: &[Gauge], now: Time) -> Result<(), Error> {
         for some in gauges.chunks(BATCH) {
             let data = some.iter().map(|gauge| gauge.datum(now)).collect();
-            let call = self.client.put_metric_data().namespace(NAMESPACE).set_metric_data(Some(data));
+            let call = self.client.put_metric_data().namespace(&self.namespace).set_metric_data(Some(data));
             call.send().await.map_err(|e| Error::of("PutMetricData", &e))?;
         }
         Ok(())

@@ -160,14 +160,40 @@ impl IdempotencyStore {
         fingerprint: &str,
         now: Time,
     ) -> Result<Option<TypeSafeId<T>>, Error> {
+        let Some(record) = self.record(account, key, now).await? else { return Ok(None) };
+        match record.tells(fingerprint)? {
+            Begun::Repeated { id, .. } => Ok(Some(id)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the same request was begun before.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn knows(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+        fingerprint: &str,
+        now: Time,
+    ) -> Result<bool, Error> {
+        let record = self.record(account, key, now).await?;
+        Ok(record.is_some_and(|record| record.fingerprint == fingerprint))
+    }
+
+    /// The record of a key, if it counts.
+    async fn record(
+        &self,
+        account: AccountId,
+        key: &IdempotencyKey,
+        now: Time,
+    ) -> Result<Option<RecordItem>, Error> {
         let Some(item) = self.table.get(&Key::idempotency(account, &key.0), true).await? else {
             return Ok(None);
         };
         let record: RecordItem = content("an idempotency record", item)?;
-        match record.tells(fingerprint)? {
-            Begun::Repeated { id, .. } if now < Time::from_seconds(record.expires_at) => Ok(Some(id)),
-            _ => Ok(None),
-        }
+        Ok(Some(record).filter(|record| now < Time::from_seconds(record.expires_at)))
     }
 }
 

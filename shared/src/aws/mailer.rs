@@ -1,12 +1,15 @@
+use std::time::Duration;
+
 use aws_sdk_sesv2::{
     Client,
-    config::{Config, retry::RetryConfig},
+    config::Config,
+    error::SdkError,
     operation::{get_suppressed_destination::GetSuppressedDestinationError, send_email::SendEmailError},
     types::{Body, Content, Destination, EmailContent, Message},
 };
 
-use super::Error;
-use crate::quota::Recipient;
+use super::{Error, connect::within};
+use crate::quota::{NotTaken, Recipient};
 
 /// Sends mails through SES.
 #[derive(Clone, Debug)]
@@ -44,12 +47,26 @@ pub enum NotSent {
     /// SES is away, or sent enough for now.
     #[error("SES could not take it: {0}")]
     Unavailable(String),
+    /// SES got it, and didn't say what became of it.
+    #[error("SES did not answer within {} s: it may have been sent", Mailer::PATIENCE.as_secs())]
+    Unanswered,
+}
+
+impl From<NotSent> for NotTaken {
+    fn from(why: NotSent) -> Self {
+        Self { unanswered: why == NotSent::Unanswered, why: why.to_string() }
+    }
 }
 
 /// What passes by itself: the rate or the day's quota of mails is used up.
 const PASSING: [&str; 2] = ["TooManyRequestsException", "LimitExceededException"];
 
 impl Mailer {
+    /// For how long SES may think about a mail. It answers in a tenth of a second as a rule; who doesn't wait for it sends the mail twice.
+    pub const PATIENCE: Duration = Duration::from_secs(8);
+    /// For how long it may look whether it delivers to an address.
+    const GLANCE: Duration = Duration::from_secs(2);
+
     /// Mails from `sender`; none are sent without one.
     #[must_use]
     pub const fn new(client: Client, sender: Option<String>) -> Self {
@@ -59,16 +76,19 @@ impl Mailer {
     /// Sends a mail, in one try: SES has no way to tell a repeat from another mail, so that the caller has to know of each.
     ///
     /// # Errors
-    /// Why it was not sent. After [`NotSent::Unavailable`] it may have been all the same.
+    /// Why it was not sent. After [`NotSent::Unanswered`], and where the connection broke after [`NotSent::Unavailable`], it may have been all the
+    /// same.
     pub async fn send(&self, letter: Letter<'_>) -> Result<(), NotSent> {
         let Some(sender) = &self.sender else { return Err(NotSent::Off) };
         self.check_suppression(letter.to).await?;
         let content = message(letter).map_err(|error| NotSent::Refused(error.to_string()))?;
         let call = self.client.send_email().from_email_address(format!("Tollgate <{sender}>"));
         let call = call.destination(Destination::builder().to_addresses(letter.to.as_str()).build());
-        let once = Config::builder().retry_config(RetryConfig::disabled());
-        let sent = call.content(content).customize().config_override(once).send().await;
+        let sent = call.content(content).send().await;
         sent.map(drop).map_err(|error| {
+            if matches!(error, SdkError::TimeoutError(_) | SdkError::ResponseError(_)) {
+                return NotSent::Unanswered;
+            }
             let (code, message) =
                 error.as_service_error().map(SendEmailError::meta).map_or((None, None), told);
             match code {
@@ -84,7 +104,8 @@ impl Mailer {
 
     /// SES takes mails to suppressed addresses, and doesn't deliver them. Where it can't be asked, the mail itself will tell.
     async fn check_suppression(&self, to: &Recipient) -> Result<(), NotSent> {
-        let asked = self.client.get_suppressed_destination().email_address(to.as_str()).send().await;
+        let call = self.client.get_suppressed_destination().email_address(to.as_str()).customize();
+        let asked = call.config_override(Config::builder().timeout_config(within(Self::GLANCE))).send().await;
         match asked {
             Ok(found) => {
                 let reason = found.suppressed_destination.map(|found| found.reason.as_str().to_lowercase());

@@ -17,8 +17,12 @@ use crate::{
     api::Problem,
     id::{AccountId, KeyId},
     push::{self, Subscriber},
+    quota::Exhausted,
     time::Time,
 };
+
+/// The header field by which a repeat is known.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Who makes a request.
 ///
@@ -27,6 +31,23 @@ use crate::{
 pub struct Caller {
     by: Credential,
     scopes: Scopes,
+    /// What it is turned away with, unless it repeats what came before.
+    exhausted: Option<Exhausted>,
+}
+
+/// Who makes a request that may be a repeat, by its `Idempotency-Key`: it is let through though a quota is used up, since what was accepted
+/// before has to be answered as it was. The handler finds out, and [refuses](Self::refusal) what is new.
+#[derive(Clone, Debug)]
+pub struct Repeater(pub Caller);
+
+impl Repeater {
+    /// Why nothing new is taken from it, if nothing is.
+    ///
+    /// # Errors
+    /// The problem.
+    pub fn refusal(&self) -> Result<(), Problem> {
+        self.0.exhausted.clone().map_or(Ok(()), |exhausted| Err(Problem::QuotaExceeded(exhausted)))
+    }
 }
 
 /// By what a caller is known.
@@ -137,8 +158,19 @@ impl fmt::Display for Caller {
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Failure;
 
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let repeater = Repeater::from_request_parts(parts, state).await?;
+        repeater.refusal()?;
+        Ok(repeater.0)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Repeater {
+    type Rejection = Failure;
+
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::Unauthenticated.into())
+        let caller = parts.extensions.get::<Caller>().cloned().ok_or(Problem::Unauthenticated)?;
+        Ok(Self(caller))
     }
 }
 
@@ -179,7 +211,7 @@ impl Gate {
     /// Who may use a route, with the key if it came with one.
     async fn admit(&self, headers: &HeaderMap, route: &Route, now: Time) -> Result<Caller, Failure> {
         let text = presented(headers).ok_or(Problem::Unauthenticated)?;
-        let caller = match (text.parse(), &self.issuer) {
+        let mut caller = match (text.parse(), &self.issuer) {
             (Ok(key), _) => self.by_key(&key, now).await?,
             (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await?,
             _ => return Err(Problem::Unauthenticated.into()),
@@ -192,9 +224,12 @@ impl Gate {
         {
             return Err(Problem::MissingScope(scope).into());
         }
-        match caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin()) {
-            Some(exhausted) => Err(Problem::QuotaExceeded(exhausted).into()),
-            None => Ok(caller),
+        caller.exhausted = caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin());
+        match &caller.exhausted {
+            Some(exhausted) if !headers.contains_key(IDEMPOTENCY_KEY) => {
+                Err(Problem::QuotaExceeded(exhausted.clone()).into())
+            }
+            _ => Ok(caller),
         }
     }
 
@@ -202,7 +237,7 @@ impl Gate {
         let known = self.accounts.caller(key, now).await?.filter(|known| known.0.opens_for(key, now));
         let known = known.ok_or(Problem::Unauthenticated)?;
         let scopes = known.0.scopes;
-        Ok(Caller { by: Credential::Key(known), scopes })
+        Ok(Caller { by: Credential::Key(known), scopes, exhausted: None })
     }
 
     async fn by_token(&self, issuer: &Issuer, text: &str, now: Time) -> Result<Caller, Failure> {
@@ -210,7 +245,7 @@ impl Gate {
         let bearer = bearer.map_err(|error| Failure::because(Problem::Unavailable, error.to_string()))?;
         let Bearer { subject, account, scopes, until } = bearer.ok_or(Problem::Unauthenticated)?;
         let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
-        Ok(Caller { by: Credential::Token(subject, account, until), scopes })
+        Ok(Caller { by: Credential::Token(subject, account, until), scopes, exhausted: None })
     }
 }
 

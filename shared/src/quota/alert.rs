@@ -9,6 +9,10 @@ use crate::time::Time;
 const FIRST_PAUSE: Duration = Duration::from_secs(50);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// How often a mail is sent of which nobody knows whether it was taken: it is told for certain, and not more than twice.
+const MOST_UNANSWERED: u32 = 2;
+/// How much of a reason is kept, in characters.
+const LONGEST_REASON: usize = 300;
 
 /// A threshold that was reached in a period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,28 +46,53 @@ pub struct Delivery {
     /// Why it failed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// How often it was sent, and nothing came back.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unanswered: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_none(number: &u32) -> bool {
+    *number == 0
+}
+
+/// Why a mail can't be taken for sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotTaken {
+    /// In words for whoever can do something about it.
+    pub why: String,
+    /// Whether it may have been sent all the same.
+    pub unanswered: bool,
 }
 
 impl Delivery {
     /// A mail to be sent at once.
     #[must_use]
     pub const fn new(to: Recipient, now: Time) -> Self {
-        Self { to, sent_at: None, tries: 0, next_try: now, error: None }
+        Self { to, sent_at: None, tries: 0, next_try: now, error: None, unanswered: 0 }
+    }
+
+    /// Whether it is to be sent, now or later.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.sent_at.is_none() && self.unanswered < MOST_UNANSWERED
     }
 
     /// Whether it is to be sent now.
     #[must_use]
     pub fn is_due(&self, now: Time) -> bool {
-        self.sent_at.is_none() && self.next_try <= now
+        self.waits() && self.next_try <= now
     }
 
-    /// What came of sending it. One that failed is tried again with the next run, and then with pauses that double, up to an hour.
-    pub fn tried(&mut self, outcome: Result<(), String>, now: Time) {
+    /// What came of sending it. One that failed is tried again with the next run, and then with pauses that double, up to an hour; but one to
+    /// which nothing was answered once more, and no further.
+    pub fn tried(&mut self, outcome: Result<(), NotTaken>, now: Time) {
         self.tries = self.tries.saturating_add(1);
         match outcome {
             Ok(()) => (self.sent_at, self.error) = (Some(now), None),
-            Err(why) => {
-                self.error = Some(why);
+            Err(NotTaken { why, unanswered }) => {
+                self.unanswered += u32::from(unanswered);
+                self.error = Some(why.chars().take(LONGEST_REASON).collect());
                 self.next_try = now + (FIRST_PAUSE * 2u32.pow(self.tries.min(8) - 1)).min(LONGEST_PAUSE);
             }
         }

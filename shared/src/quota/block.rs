@@ -8,6 +8,9 @@ use crate::{id::AccountId, name::Name, time::Time};
 /// For how long a client is told to wait at most: the limit may be raised before the period ends.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// The largest integer of a structured field: fifteen digits (RFC 9651, section 3.3.1).
+const MOST_IN_A_FIELD: u64 = 999_999_999_999_999;
+
 /// That an account's own keys can't hand in anything because a quota is used up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
@@ -57,14 +60,32 @@ impl Exhausted {
     }
 
     /// The fields `RateLimit-Policy` and `RateLimit`
-    /// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>): the quota, of which nothing remains.
+    /// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>): the quota, of which nothing remains. A limit of a petabyte
+    /// and more is given as the most that a field can say; the problem's text has all of it.
     #[must_use]
     pub fn fields(&self) -> [(&'static str, String); 2] {
         // A name has no character that a String of RFC 9651 would have to escape.
         let Self { quota, limit_bytes, window, reset, .. } = self;
+        let limit_bytes = limit_bytes.min(&MOST_IN_A_FIELD);
         [
             ("ratelimit-policy", format!("\"{quota}\";q={limit_bytes};qu=\"content-bytes\";w={window}")),
             ("ratelimit", format!("\"{quota}\";r=0;t={reset}")),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quota::MAX_LIMIT_BYTES;
+
+    #[test]
+    fn no_field_has_more_digits_than_fields_may() {
+        let told = |limit_bytes| {
+            let (quota, until) = ("q".parse().unwrap(), Time::from_millis(60_000));
+            Exhausted { quota, limit_bytes, window: 60, until, reset: 60 }.fields()[0].1.clone()
+        };
+        assert_eq!(told(MAX_LIMIT_BYTES), r#""q";q=999999999999999;qu="content-bytes";w=60"#);
+        assert_eq!(told(7), r#""q";q=7;qu="content-bytes";w=60"#);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::time::Time;
 
-/// The namespace of all of Tollgate's metrics.
+/// The namespace of metrics where nothing else is said.
 const NAMESPACE: &str = "Tollgate";
 
 /// What a metric's numbers are.
@@ -60,7 +60,7 @@ impl Record {
 
     /// The line.
     #[must_use]
-    fn line(self, now: Time) -> String {
+    fn line(self, namespace: &str, now: Time) -> String {
         let names: Vec<_> = self.dimensions.keys().cloned().collect();
         let definitions: Vec<_> = self
             .metrics
@@ -72,7 +72,7 @@ impl Record {
             "_aws".into(),
             json!({
                 "Timestamp": now.millis(),
-                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": definitions}],
+                "CloudWatchMetrics": [{"Namespace": namespace, "Dimensions": [names], "Metrics": definitions}],
             }),
         );
         for (name, _, values) in self.metrics {
@@ -85,27 +85,31 @@ impl Record {
 
 /// Where records go: standard output, or a test's list.
 #[derive(Clone)]
-pub struct Metrics(Arc<dyn Fn(String) + Send + Sync>);
+pub struct Metrics {
+    write: Arc<dyn Fn(String) + Send + Sync>,
+    namespace: Arc<str>,
+}
 
 impl Metrics {
-    /// To standard output, where Lambda's logs are taken from.
+    /// To standard output, where Lambda's logs are taken from, in a [namespace](crate::config::metrics_namespace).
     #[must_use]
-    pub fn stdout() -> Self {
-        Self::new(|line| {
+    pub fn stdout(namespace: &str) -> Self {
+        let metrics = Self::new(|line| {
             use std::io::Write;
             // In one write, so that no other line gets between; if nobody reads, the work is still worth doing.
             let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
-        })
+        });
+        Self { namespace: namespace.into(), ..metrics }
     }
 
     /// To `write`.
     pub fn new(write: impl Fn(String) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(write))
+        Self { write: Arc::new(write), namespace: NAMESPACE.into() }
     }
 
     /// Emits a record.
     pub fn emit(&self, record: Record, now: Time) {
-        (self.0)(record.line(now));
+        (self.write)(record.line(&self.namespace, now));
     }
 }
 
@@ -126,6 +130,6 @@ mod tests {
             Unit::Milliseconds,
             [1.5, 2.0],
         );
-        insta::assert_snapshot!(record.line(Time::from_millis(7)), @r#"{"Completed":2.0,"RunTime":[1.5,2.0],"_aws":{"CloudWatchMetrics":[{"Dimensions":[["kind"]],"Metrics":[{"Name":"Completed","Unit":"Count"},{"Name":"RunTime","Unit":"Milliseconds"}],"Namespace":"Tollgate"}],"Timestamp":7},"kind":"echo"}"#);
+        insta::assert_snapshot!(record.line(NAMESPACE, Time::from_millis(7)), @r#"{"Completed":2.0,"RunTime":[1.5,2.0],"_aws":{"CloudWatchMetrics":[{"Dimensions":[["kind"]],"Metrics":[{"Name":"Completed","Unit":"Count"},{"Name":"RunTime","Unit":"Milliseconds"}],"Namespace":"Tollgate"}],"Timestamp":7},"kind":"echo"}"#);
     }
 }

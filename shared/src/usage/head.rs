@@ -3,6 +3,7 @@ mod advance;
 use std::{fmt, str::FromStr};
 
 pub use advance::{Advance, ClosedHour};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Counter, Hour, Series, minute_of};
 use crate::{
@@ -103,5 +104,17 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, NotAName> {
         if text == PUSHED { Ok(Self::Pushed) } else { text.parse().map(Self::Source) }
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }

@@ -72,10 +72,13 @@ impl Door {
             Fault::Throttle => return Ok(service.throttle()),
             Fault::Delay(delay) => tokio::time::sleep(delay).await,
             Fault::Twice => drop(self.serve(service, operation, request.clone()).await),
-            Fault::None | Fault::After => {}
+            Fault::None | Fault::After | Fault::Late(_) => {}
         }
         let answer = self.serve(service, operation, request).await;
         call.leave().await;
+        if let Fault::Late(delay) = fault {
+            tokio::time::sleep(delay).await;
+        }
         match fault {
             Fault::After => Err(ConnectorError::timeout("injected: the answer was lost".into())),
             _ => Ok(answer),

@@ -56,6 +56,8 @@ async fn of_a_minute_follows_what_changed() {
     check("nothing changed").await;
     report(&stack, 0..1, 200).await;
     check("one series of four quotas").await;
+    report(&stack, 0..10, 250).await;
+    check("ten of a thousand series").await;
     report(&stack, 0..50, 300).await;
     check("a series of each service").await;
     // The hour turns, and every quota of an hour begins anew.
@@ -66,4 +68,46 @@ async fn of_a_minute_follows_what_changed() {
     assert_eq!(mailed(&stack).len(), QUOTAS);
     check("nothing changed again").await;
     insta::assert_snapshot!(shown.join("\n\n"));
+}
+
+/// What a check costs on a day at the end of a month is what it cost on its second: it looks at what is, not at what was.
+#[tokio::test(start_paused = true)]
+async fn of_a_minute_ignores_history() {
+    let stack = Stack::new().await;
+    let (operator, tenant) = (stack.operator(), stack.tenant());
+    for period in ["hour", "day", "month"] {
+        let body = json!({
+            "limit_bytes": 1_000_000_000, "type": "egress", "account": stack.tenant_account(), "period": period, "recipients": ["ops@example.com"],
+        });
+        let path = format!("/v1/quotas/{period}");
+        assert_eq!(operator.send(Method::PUT, &path, Some(body)).await.status, 201);
+    }
+    // To the second hour of a month.
+    tokio::time::sleep(Duration::from_secs((10 * 24 + 8 + 1) * 3600)).await;
+    assert!(stack.now().to_string().starts_with("2026-12-01T01"));
+    let reported = async |hour: usize| {
+        for n in 0..5 {
+            let data = json!({"service": "s", "route": n.to_string(), "type": "egress", "bytes": 1000});
+            let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": format!("{hour}/{n}"), "data": data});
+            assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
+        }
+        stack.aws.reset_ledger();
+        stack.check().await.unwrap();
+        stack.aws.reset_ledger()
+    };
+    let (mut second_day, mut last_day) = (None, None);
+    for hour in 0..29 * 24 {
+        let ledger = reported(hour).await;
+        match hour {
+            36 => second_day = Some(ledger),
+            684 => last_day = Some(ledger),
+            _ => {}
+        }
+        tokio::time::sleep(MINUTE * 60).await;
+    }
+    let (second_day, last_day) = (second_day.unwrap(), last_day.unwrap());
+    assert_eq!(second_day.count("PutItem"), 3);
+    let calls = |ledger: &sim::Ledger| ["PutItem", "Query", "GetItem"].map(|name| ledger.count(name));
+    assert_eq!(calls(&second_day), calls(&last_day), "{second_day}\n{last_day}");
+    assert!(last_day.read_units() <= second_day.read_units() + 0.5, "{second_day}\n{last_day}");
 }

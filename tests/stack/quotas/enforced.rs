@@ -70,6 +70,52 @@ async fn are_turned_away_and_told_when_to_come_again() {
     assert_eq!(submit(&tenant).await.status, 202);
 }
 
+/// What was accepted before stays accepted: its repeat gets the answer that its client may have missed.
+#[tokio::test(start_paused = true)]
+async fn get_the_answers_to_what_they_handed_in_before() {
+    let stack = Stack::new().await;
+    for kind in ["user.delete", "activities"] {
+        stack.define(kind, json!({"schema": {}, "target": {"type": "echo"}})).await;
+    }
+    let (events, job) =
+        (format!("/v1/accounts/{}/events", stack.tenant_account()), json!({"kind": "echo", "payload": 1}));
+    let requests: [(Method, &str, Option<Value>); 6] = [
+        (Method::POST, "/v1/jobs", Some(job.clone())),
+        (Method::POST, "/v1/jobs/batch", Some(json!({"jobs": [job, job]}))),
+        (Method::POST, &events, Some(json!({"data": 1}))),
+        (Method::PUT, &format!("{events}?data=hello"), None),
+        (Method::DELETE, "/api/user", Some(json!({"id": 7}))),
+        (Method::POST, "/api/activities", Some(json!({"activities": []}))),
+    ];
+    let named = |key: String| stack.tenant().with("idempotency-key", &key);
+    let mut accepted = Vec::new();
+    for (n, (method, path, body)) in requests.iter().enumerate() {
+        let answer = named(format!("k{n}")).send(method.clone(), path, body.clone()).await;
+        assert!([200, 201, 202].contains(&answer.status), "{path}: {answer:?}");
+        accepted.push(answer);
+    }
+    define(&stack, json!({"enforce": true})).await;
+    sent(&stack, 1000).await;
+    stack.check().await.unwrap();
+    for (n, (method, path, body)) in requests.iter().enumerate() {
+        let again = named(format!("k{n}")).send(method.clone(), path, body.clone()).await;
+        assert_eq!(
+            (again.status, again.header("idempotency-replayed")),
+            (accepted[n].status, "true"),
+            "{path}: {again:?}"
+        );
+        assert_eq!(again.body, accepted[n].body, "{path}");
+        let news = named(format!("new{n}")).send(method.clone(), path, body.clone()).await;
+        assert_eq!(news.status, 429, "{path}");
+        assert!(!news.header("ratelimit").is_empty(), "{path}");
+    }
+    let other = json!({"kind": "echo", "payload": 2});
+    assert_eq!(named("k0".to_owned()).send(Method::POST, "/v1/jobs", Some(other)).await.status, 429);
+    // A retry has no repeats, whatever it carries.
+    let retry = format!("/v1/jobs/{}/retry", accepted[0].id());
+    assert_eq!(named("k0".to_owned()).send(Method::POST, &retry, None).await.status, 429);
+}
+
 /// Nobody has to lift what is over.
 #[tokio::test(start_paused = true)]
 async fn are_let_through_when_the_period_ends_though_no_check_runs() {

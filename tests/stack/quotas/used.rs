@@ -24,12 +24,18 @@ pub async fn sent(stack: &Stack, total: u64) {
 
 /// Puts a series' total as it would be after so many reports, of which so much was in this hour.
 pub async fn count(stack: &Stack, series: &str, total: u64, in_this_hour: u64) {
+    count_at(stack, "-push", series, total, in_this_hour).await;
+}
+
+/// The same at another origin.
+pub async fn count_at(stack: &Stack, origin: &str, series: &str, total: u64, in_this_hour: u64) {
     let number = |number: u64| AttributeValue::N(number.to_string());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let hour: String = stack.now().to_string().chars().take(13).collect();
     let minute = format!("m{}", &stack.now().to_string()[14..16]);
     let put = stack.aws.dynamodb().put_item().table_name(TABLE);
-    let put = put.item("pk", text("SERIES#-push")).item("sk", text(series)).item("counted", number(total));
+    let put = put.item("pk", text(&format!("SERIES#{origin}"))).item("sk", text(series));
+    let put = put.item("counted", number(total));
     put.item("in_hour", text(&hour)).item(minute, number(in_this_hour)).send().await.unwrap();
 }
 
@@ -40,9 +46,9 @@ pub async fn define(stack: &Stack, others: Value) -> Answer {
     answer
 }
 
-/// The quota as it stands.
+/// The quota as it stands, with all that an operator sees of it.
 pub async fn daily(stack: &Stack) -> Value {
-    let answer = stack.tenant().get(DAILY).await;
+    let answer = stack.operator().get(DAILY).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.body
 }
@@ -55,11 +61,14 @@ pub async fn next_check(stack: &Stack) {
 
 /// The thresholds that mails told of, in their order.
 pub fn mailed(stack: &Stack) -> Vec<String> {
-    let percent = |mail: &Value| {
-        let subject = mail["Subject"].as_str().unwrap();
-        subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().to_owned()
-    };
-    stack.aws.outbox().iter().map(percent).collect()
+    let percent =
+        |subject: String| subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().to_owned();
+    subjects(stack).into_iter().map(percent).collect()
+}
+
+/// The subjects of all mails, in their order.
+pub fn subjects(stack: &Stack) -> Vec<String> {
+    stack.aws.outbox().iter().map(|mail| mail["Subject"].as_str().unwrap().to_owned()).collect()
 }
 
 /// What events told, in their order: which type, of which threshold.
@@ -194,10 +203,52 @@ async fn gauges_show_how_much_is_used() {
     stack.check().await.unwrap();
     insta::assert_debug_snapshot!(stack.aws.gauges(), @r#"
     {
-        "Tollgate/MailsFailing": 0.0,
-        "Tollgate/QueueDepth": 1.0,
-        "Tollgate/QuotaUtilization Quota=daily": 95.5,
-        "Tollgate/SourcesDown": 0.0,
+        "Tollgate/sim/MailsFailing": 0.0,
+        "Tollgate/sim/QueueDepth": 1.0,
+        "Tollgate/sim/QuotaUtilization Quota=daily": 95.5,
+        "Tollgate/sim/SourcesDown": 0.0,
     }
     "#);
+}
+
+/// A source that was deleted is forgotten with what it had counted in its life, and may come back: what was used stays what it was.
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_takes_nothing_along_and_brings_nothing_back() {
+    let stack = Stack::new().await;
+    let series = format!("{}#egress#shop#list", stack.tenant_account());
+    let (gone, live) = (
+        async |there: bool| {
+            let (dynamodb, text) = (stack.aws.dynamodb(), |text: &str| AttributeValue::S(text.to_owned()));
+            let (pk, sk) = (text("SOURCE_STATES"), text("old"));
+            if there {
+                dynamodb.put_item().table_name(TABLE).item("pk", pk).item("sk", sk).send().await.unwrap();
+            } else {
+                dynamodb.delete_item().table_name(TABLE).key("pk", pk).key("sk", sk).send().await.unwrap();
+            }
+        },
+        async |total| {
+            count(&stack, &series, total, total).await;
+            next_check(&stack).await;
+            daily(&stack).await["used"].as_u64().unwrap()
+        },
+    );
+    gone(true).await;
+    count_at(&stack, "old", &series, 1_000_000, 300).await;
+    let other = format!("{}#egress#blog#", stack.tenant_account());
+    count(&stack, &other, 500_000, 0).await;
+    define(&stack, json!({"limit_bytes": 10_000})).await;
+    assert_eq!(live(100).await, 400);
+    gone(false).await;
+    assert_eq!(live(150).await, 450);
+    assert_eq!(live(200).await, 500);
+    count_at(&stack, "old", &series, 1_000_007, 307).await;
+    gone(true).await;
+    assert_eq!(live(200).await, 507);
+    // Single series are forgotten as well.
+    let key = [("pk", "SERIES#-push"), ("sk", &*other)]
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+    stack.aws.dynamodb().delete_item().table_name(TABLE).set_key(Some(key.into())).send().await.unwrap();
+    assert_eq!(live(200).await, 507);
+    assert_eq!(live(260).await, 567);
+    assert!(mailed(&stack).is_empty());
 }

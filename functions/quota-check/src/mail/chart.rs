@@ -1,6 +1,6 @@
 use jiff::Zoned;
 use shared::{
-    quota::{Period, PeriodLength, Quota, Standing},
+    quota::{Period, PeriodLength, Quota, Tally},
     time::Time,
     zone::Zone,
 };
@@ -12,8 +12,8 @@ const HEIGHT: u64 = 90;
 
 /// The days of a month, the hours of a day or the five minutes of an hour so far, each with what was used in it.
 pub struct Chart {
-    /// What it shows.
-    pub title: &'static str,
+    /// What it shows, and how much the highest bar is.
+    pub title: String,
     /// One for each that began.
     pub bars: Vec<Bar>,
     /// How many the whole period has.
@@ -33,19 +33,19 @@ pub struct Bar {
 
 impl Chart {
     /// Of a period at `now`; without bars if nothing was used while somebody looked.
-    pub fn of(quota: &Quota, standing: &Standing, zone: &Zone, now: Time) -> Self {
-        let (length, period) = (quota.spec.period, standing.period);
+    pub fn of(quota: &Quota, tally: &Tally, zone: &Zone, now: Time) -> Self {
+        let (length, period) = (quota.spec.period, tally.period);
         let last = Time::from_millis(period.end.millis() - 1);
         let slots = length.bars(zone, period, last);
         let begun = length.bars(zone, period, now.min(last)).len();
-        let most = standing.bars.iter().copied().max().unwrap_or(0);
-        let amount = |n: usize| standing.bars.get(n).copied().unwrap_or(0);
+        let most = tally.bars.iter().copied().max().unwrap_or(0);
+        let amount = |n: usize| tally.bars.get(n).copied().unwrap_or(0);
         let bars = slots.iter().take(begun).enumerate().filter(|_| most > 0);
         Self {
             title: match length {
-                PeriodLength::Month => "Used by day",
-                PeriodLength::Day => "Used by hour",
-                PeriodLength::Hour => "Used by five minutes",
+                PeriodLength::Month => format!("Used by day, at most {}", bytes(most)),
+                PeriodLength::Day => format!("Used by hour, at most {}", bytes(most)),
+                PeriodLength::Hour => format!("Used by five minutes, at most {}", bytes(most)),
             },
             bars: bars.map(|(n, slot)| Bar::of(label(length, slot, zone), amount(n), most)).collect(),
             labels: labels(length, &slots, zone),

@@ -1,5 +1,9 @@
 use serde_json::{Value, json};
-use shared::id::mint;
+use shared::{
+    id::mint,
+    quota::{Look, Standing},
+    usage::Origin,
+};
 
 use super::*;
 
@@ -19,12 +23,18 @@ fn quota(others: Value) -> Quota {
 
 /// A quota of which so much was used at each of these times.
 fn mail_after(quota: &Quota, uses: &[(Time, u64)]) -> Mail {
-    let mut standing = Standing::begin(quota, 0, None, uses[0].0);
-    for (time, total) in uses {
-        standing = standing.look(quota, *total, *time);
+    let standing = standing_after(quota, uses);
+    let threshold = standing.current.alerts.last().unwrap().threshold;
+    mail(quota, &standing.current, threshold, standing.block.as_ref(), uses.last().unwrap().0).unwrap()
+}
+
+fn standing_after(quota: &Quota, uses: &[(Time, u64)]) -> Standing {
+    let mut standing = Standing::begin(quota, None, uses[0].0);
+    standing.tell_start([(Origin::Pushed, 0)].into(), uses[0].0);
+    for (now, total) in uses.iter().copied() {
+        standing = standing.look(quota, &[(Origin::Pushed, total)].into(), Look { began: now, now });
     }
-    let alert = standing.alerts.last().unwrap().clone();
-    mail(quota, &standing, &alert, uses.last().unwrap().0).unwrap()
+    standing
 }
 
 fn whole(mail: &Mail) -> String {
@@ -75,5 +85,21 @@ fn of_a_day_that_is_used_up_and_enforced() {
 fn of_a_quota_that_was_defined_too_late() {
     let quota = quota(json!({"period": "day", "timezone": "UTC", "limit_bytes": 100, "thresholds": [50]}));
     let mail = mail_after(&quota, &[(at("2026-11-20T00:50:00Z"), 55)]);
+    insta::assert_snapshot!(whole(&Mail { html: String::new(), ..mail }));
+}
+
+/// Sent when SES took mails again, at two in the morning.
+#[test]
+fn of_a_period_that_is_over() {
+    let account = mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
+    let quota = quota(
+        json!({"period": "day", "timezone": "UTC", "enforce": true, "account": account, "limit_bytes": 1500, "route": "list"}),
+    );
+    let uses = [(at("2026-11-20T00:00:30Z"), 100), (at("2026-11-20T23:58:00Z"), 1400)];
+    let ended = standing_after(&quota, &uses).turn(&quota, at("2026-11-21T00:00:05Z"));
+    let now = at("2026-11-21T02:00:00Z");
+    let errand = ended.errand(now).unwrap();
+    let mail = mail(&quota, ended.tally(errand.period).unwrap(), errand.threshold, None, now).unwrap();
+    keep("late", &mail);
     insta::assert_snapshot!(whole(&Mail { html: String::new(), ..mail }));
 }

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use serde_json::value::to_raw_value;
 use shared::{
     api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem},
-    gate::{Caller, Failure, Named, Query, RequestId, fingerprint},
+    gate::{Failure, Named, Query, Repeater, RequestId, fingerprint},
     id::AccountId,
 };
 
@@ -37,14 +37,14 @@ use crate::{App, idempotency, job::Repeat};
 )]
 pub async fn publish(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    repeater: Repeater,
     Extension(RequestId(request)): Extension<RequestId>,
     Named(account): Named<AccountId>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, Failure> {
     // What a stranger's account takes is nobody's business.
-    app.check_publisher(&caller, account).await?;
+    app.check_publisher(&repeater.0, account).await?;
     let missing = || Problem::InvalidParameter { name: "data", detail: "is missing".to_owned() };
     let text = query.take::<String>("data")?.ok_or_else(missing)?;
     query.end()?;
@@ -52,5 +52,5 @@ pub async fn publish(
     let data = to_raw_value(&text).map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
     let route = format!("PUT /v1/accounts/{account}/events");
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &data) });
-    app.publish(&caller, account, EventRequest { data, source: None }, repeat.as_ref(), &request).await
+    app.publish(&repeater, account, EventRequest { data, source: None }, repeat.as_ref(), &request).await
 }

@@ -47,7 +47,8 @@ struct StandingItem {
 }
 
 impl QuotaStore {
-    /// How all quotas stand, by their names, those that are gone among them: a query for each megabyte.
+    /// How all quotas stand, by their names, those that are gone among them, as every write that was answered before left them: a query for
+    /// each megabyte, at a read unit for 4 KB. Who decided by what was true a moment ago would find his write refused, and lose a minute.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -56,7 +57,7 @@ impl QuotaStore {
         loop {
             let after = all.last().map(|known| known.quota.clone());
             let after = after.as_ref().map(Name::as_str);
-            let (items, more) = self.table.page(QUOTA_STATES, after, PAGE, false).await?;
+            let (items, more) = self.table.page(QUOTA_STATES, after, PAGE, true).await?;
             for item in items {
                 all.push(read(item)?);
             }

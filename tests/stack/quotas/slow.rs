@@ -1,0 +1,128 @@
+//! SES, and sources, that take their time.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use sim::{Fault, Plan, Stack};
+
+use super::{
+    spec,
+    used::{MINUTE, daily, define, mailed, next_check, sent, told},
+};
+
+/// Within what a run has to be over.
+const RUN: Duration = Duration::from_secs(50);
+
+/// Until when somebody is at a quota.
+fn leases(stack: &Stack) -> Vec<Value> {
+    let items = stack.aws.items().into_iter();
+    let states = items.filter(|item| item["pk"]["S"] == "QUOTA_STATES");
+    states.map(|item| item["leased_until"].clone()).filter(|lease| !lease.is_null()).collect()
+}
+
+/// So many enforced quotas that are used up with the tenant's first thousand bytes.
+async fn define_many(stack: &Stack, number: usize) {
+    for n in 0..number {
+        let (path, body) = (format!("/v1/quotas/q{n}"), spec(stack, json!({"enforce": true})));
+        assert_eq!(stack.operator().send(Method::PUT, &path, Some(body)).await.status, 201);
+    }
+}
+
+/// SES that answers after seconds is waited for, and not asked again meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_is_answered_late_is_sent_once() {
+    let stack = Stack::new().await;
+    define(&stack, json!({})).await;
+    sent(&stack, 900).await;
+    stack.aws.inject(Plan::always("SendEmail", Fault::Late(Duration::from_secs(6))));
+    stack.check().await.unwrap();
+    stack.aws.heal();
+    next_check(&stack).await;
+    assert_eq!(mailed(&stack), ["90"]);
+    assert!(!daily(&stack).await["alerts"][1]["mailed_at"].is_null());
+}
+
+/// SES that takes mails and never says so would be sent each of them for hours.
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_is_never_answered_for_is_sent_twice_and_shows() {
+    let stack = Stack::new().await;
+    define(&stack, json!({})).await;
+    sent(&stack, 900).await;
+    stack.aws.inject(Plan::always("SendEmail", Fault::Late(MINUTE)));
+    for _ in 0..10 {
+        next_check(&stack).await;
+    }
+    assert_eq!(mailed(&stack), ["90", "90"]);
+    let mail = daily(&stack).await["alerts"][1]["mails"][0].clone();
+    assert_eq!(
+        (&mail["sent_at"], &mail["next_try_at"], &mail["tries"]),
+        (&Value::Null, &Value::Null, &json!(2))
+    );
+    assert_eq!(mail["error"], "SES did not answer within 8 s: it may have been sent");
+    assert_eq!(stack.aws.gauges()["Tollgate/sim/MailsFailing"], 1.0);
+}
+
+/// What takes effect doesn't wait for mails, and mails that are too many for a run are sent by the next ones.
+#[tokio::test(start_paused = true)]
+async fn slow_mails_keep_nothing_else_and_end_in_time() {
+    const QUOTAS: usize = 60;
+    let stack = Stack::new().await;
+    define_many(&stack, QUOTAS).await;
+    sent(&stack, 1000).await;
+    stack.aws.inject(Plan::always("SendEmail", Fault::Late(Duration::from_secs(7))));
+    let begun = tokio::time::Instant::now();
+    let checker = stack.checker();
+    let watch = async {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 429);
+        assert_eq!(told(&stack).await.len(), QUOTAS);
+        assert_eq!(stack.aws.gauges()["Tollgate/sim/QuotaUtilization Quota=q7"], 100.0);
+        assert!(mailed(&stack).len() < QUOTAS);
+    };
+    let (outcome, ()) = tokio::join!(checker.check("slow", stack.now()), watch);
+    outcome.unwrap();
+    assert!(begun.elapsed() < RUN, "{:?}", begun.elapsed());
+    let sent_first = mailed(&stack).len();
+    assert!((30..QUOTAS).contains(&sent_first), "{sent_first}");
+    assert_eq!(leases(&stack), Vec::<Value>::new());
+    next_check(&stack).await;
+    stack.aws.heal();
+    assert_eq!(mailed(&stack).len(), QUOTAS);
+    next_check(&stack).await;
+    assert_eq!(mailed(&stack).len(), QUOTAS);
+}
+
+/// An address that takes connections and says nothing.
+async fn silent() -> (tokio::net::TcpListener, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// A source that doesn't answer keeps nobody from being turned away for what others said.
+#[tokio::test(start_paused = true)]
+async fn a_slow_source_delays_no_block() {
+    let stack = Stack::new().await;
+    let (_listener, url) = silent().await;
+    let source = json!({"type": "prometheus", "url": url, "preset": "kong2"});
+    assert_eq!(stack.operator().send(Method::PUT, "/v1/sources/slow", Some(source)).await.status, 201);
+    define(&stack, json!({"enforce": true})).await;
+    sent(&stack, 1000).await;
+    let begun = tokio::time::Instant::now();
+    let checker = stack.checker();
+    let watch = async {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 429);
+    };
+    let (outcome, ()) = tokio::join!(checker.check("slow", stack.now()), watch);
+    outcome.unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(15), "the source was slow: {:?}", begun.elapsed());
+    let said = stack.operator().get("/v1/sources/slow").await.body;
+    assert_eq!(said["last_error"], "it took longer than 15 s");
+    assert_eq!(
+        (mailed(&stack), told(&stack).await),
+        (vec!["100".to_owned()], vec!["quota.crossed 100".to_owned()])
+    );
+    assert_eq!(leases(&stack), Vec::<Value>::new());
+}

@@ -1,0 +1,78 @@
+//! The end of a period.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+use sim::Stack;
+
+use super::{
+    DAILY, spec,
+    used::{MINUTE, daily, define, mailed, next_check, sent, subjects, told},
+};
+
+/// Lets time pass until so long before midnight.
+async fn before_midnight(stack: &Stack, before: Duration) {
+    let day = 24 * 3600 * 1000;
+    let left = u64::try_from(day - stack.now().millis().rem_euclid(day)).unwrap();
+    tokio::time::sleep(Duration::from_millis(left) - before).await;
+}
+
+/// What is used after the last look of a period counts for that period, and not for the next as well.
+#[tokio::test(start_paused = true)]
+async fn the_last_minute_counts() {
+    let stack = Stack::new().await;
+    define(&stack, json!({"enforce": true})).await;
+    sent(&stack, 790).await;
+    before_midnight(&stack, Duration::from_secs(55)).await;
+    stack.check().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    sent(&stack, 1010).await;
+    tokio::time::sleep(Duration::from_secs(28)).await;
+    sent(&stack, 1030).await;
+    stack.check().await.unwrap();
+    assert_eq!(subjects(&stack), ["[Tollgate] Quota daily: 100 % used, Friday, 20 November 2026"]);
+    assert_eq!(told(&stack).await, ["quota.crossed 100", "quota.resolved 100 period-ended"]);
+    let quota = daily(&stack).await;
+    assert_eq!((&quota["used"], &quota["blocked"], &quota["past"]), (&json!(20), &json!(false), &json!([])));
+    assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 202);
+    sent(&stack, 1010 + 800).await;
+    next_check(&stack).await;
+    assert_eq!((mailed(&stack).len(), daily(&stack).await["used"].as_u64()), (2, Some(800)));
+}
+
+/// A limit that was lowered for the new day is none of yesterday's.
+#[tokio::test(start_paused = true)]
+async fn what_changes_after_it_is_about_the_next() {
+    let stack = Stack::new().await;
+    define(&stack, json!({})).await;
+    sent(&stack, 700).await;
+    stack.check().await.unwrap();
+    before_midnight(&stack, Duration::ZERO).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let lower = spec(&stack, json!({"limit_bytes": 500}));
+    assert_eq!(stack.operator().send(Method::PUT, DAILY, Some(lower)).await.status, 200);
+    stack.check().await.unwrap();
+    assert_eq!(mailed(&stack), Vec::<String>::new());
+    sent(&stack, 700 + 450).await;
+    next_check(&stack).await;
+    assert_eq!(mailed(&stack), ["90"]);
+}
+
+/// Of hours at which no check looked, the last that was begun is closed, and the one that runs begins with what had been counted then.
+#[tokio::test(start_paused = true)]
+async fn after_hours_without_a_check_nothing_counts_twice() {
+    let stack = Stack::new().await;
+    define(&stack, json!({"period": "hour"})).await;
+    sent(&stack, 700).await;
+    stack.check().await.unwrap();
+    tokio::time::sleep(MINUTE * 50).await;
+    sent(&stack, 850).await;
+    tokio::time::sleep(MINUTE * 60).await;
+    sent(&stack, 2850).await;
+    tokio::time::sleep(MINUTE * 60).await;
+    sent(&stack, 2860).await;
+    stack.check().await.unwrap();
+    assert_eq!(daily(&stack).await["used"], 10);
+    assert_eq!(mailed(&stack), ["80"]);
+}
