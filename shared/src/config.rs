@@ -40,6 +40,8 @@ pub struct SubmitConfig {
     pub push: PushAddress,
     /// Whose tokens are taken.
     pub tokens: Option<TokenConfig>,
+    /// `METER_REQUESTS`: whether what accounts send and get is counted. `false` unless it says `true`.
+    pub meter_requests: bool,
 }
 
 /// Where the gateway is that holds the connections over which events are pushed.
@@ -128,6 +130,7 @@ impl SubmitConfig {
             timing: timing(vars)?,
             push: PushAddress::read(vars)?,
             tokens: TokenConfig::read(vars)?,
+            meter_requests: flag(vars, "METER_REQUESTS")?,
         })
     }
 }
@@ -139,6 +142,8 @@ pub struct PollConfig {
     pub table: String,
     /// Whose tokens are taken.
     pub tokens: Option<TokenConfig>,
+    /// `METER_REQUESTS`, as `submit` is told.
+    pub meter_requests: bool,
 }
 
 impl PollConfig {
@@ -147,7 +152,11 @@ impl PollConfig {
     /// # Errors
     /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
-        Ok(Self { table: required(vars, "TABLE_NAME")?, tokens: TokenConfig::read(vars)? })
+        Ok(Self {
+            table: required(vars, "TABLE_NAME")?,
+            tokens: TokenConfig::read(vars)?,
+            meter_requests: flag(vars, "METER_REQUESTS")?,
+        })
     }
 }
 
@@ -221,6 +230,8 @@ pub struct QuotaCheckConfig {
     pub sender: Option<String>,
     /// `ALLOW_PRIVATE_TARGETS`: whether sources may be at private, loopback and link-local addresses. `false` unless it says `true`.
     pub allow_private_targets: bool,
+    /// `METER_REQUESTS`: whether there is anything of Tollgate's own to collect. `false` unless it says `true`.
+    pub meter_requests: bool,
 }
 
 impl QuotaCheckConfig {
@@ -234,6 +245,7 @@ impl QuotaCheckConfig {
             queue_url: required(vars, "QUEUE_URL")?,
             sender: vars("SENDER_ADDRESS"),
             allow_private_targets: flag(vars, "ALLOW_PRIVATE_TARGETS")?,
+            meter_requests: flag(vars, "METER_REQUESTS")?,
         })
     }
 }

@@ -83,6 +83,7 @@ async fn a_thousand_series_take_seconds() {
         queue_url: stack.queue_url.clone(),
         allow_private_targets: true,
         sender: None,
+        meter_requests: false,
     };
     let checker = Checker::new(stack.aws(), config, Clock::system(), Metrics::new(|_| {}));
     let spec = json!({"type": "prometheus", "url": url, "preset": "kong2"});

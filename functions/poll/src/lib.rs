@@ -23,7 +23,7 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, QuotaStore, Rates, RowStore,
+        AccountStore, Clients, EventStore, JobStore, KindStore, Meters, PaceStore, QuotaStore, Rates, RowStore,
         ScheduleStore, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
@@ -45,6 +45,7 @@ pub struct App {
     jobs: JobStore,
     events: EventStore,
     rates: Rates,
+    meters: Option<Meters>,
     paces: PaceStore,
     rows: RowStore,
     quotas: QuotaStore,
@@ -68,6 +69,7 @@ impl App {
             jobs: JobStore::new(table.clone()),
             events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
             rates,
+            meters: config.meter_requests.then(|| Meters::new(table.clone(), clock.clone())),
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
@@ -120,6 +122,7 @@ pub fn router(app: App) -> Router {
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
         uses: Uses::Logged,
+        meters: app.meters.clone(),
         patience: PATIENCE,
     };
     let (router, _) = routes().split_for_parts();

@@ -20,13 +20,14 @@ pub use settle::LEASE;
 use shared::{
     aws::{
         AccountStore, Clients, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
-        QuotaStore, Rates, SourceStore, Table, UsageStore,
+        QuotaStore, Rates, ReadingStore, SourceStore, Table, UsageStore,
     },
     clock::Clock,
     config::QuotaCheckConfig,
     outbound::Outbound,
     telemetry::Metrics,
     time::Time,
+    usage::Origin,
 };
 use tokio::sync::Semaphore;
 
@@ -45,6 +46,8 @@ pub struct Checker {
     queue: JobQueue,
     sources: SourceStore,
     usage: UsageStore,
+    /// None: what accounts send and get isn't counted.
+    readings: Option<ReadingStore>,
     quotas: QuotaStore,
     accounts: AccountStore,
     events: EventStore,
@@ -73,6 +76,7 @@ impl Checker {
             gauges: Gauges::new(clients.cloudwatch.clone()),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             sources: SourceStore::new(table.clone()),
+            readings: config.meter_requests.then(|| ReadingStore::new(table.clone())),
             usage: UsageStore::new(table),
             metric_store: MetricStore::new(clients.cloudwatch),
             outbound: Outbound::new(config.allow_private_targets).compressed(),
@@ -97,14 +101,19 @@ impl Checker {
 
     /// Collects usage, then looks at the quotas with what is known by now: also when nothing could be collected.
     async fn collect_and_watch(&self, request: &str, due: Time) -> Result<(), Error> {
-        let collected = self.collect(request, due).await.inspect_err(|error| {
+        let log = |error: &Error| {
             tracing::error!(request.id = request, cause = %error, "usage could not be collected");
-        });
-        let (collected, outcome) = match collected {
+        };
+        let (collected, own) = tokio::join!(self.collect(request, due), self.collect_own(due));
+        let (mut collected, outcome) = match collected.inspect_err(log) {
             Ok(collected) => (collected, Ok(())),
             Err(error) => (Collected::default(), Err(error)),
         };
-        outcome.and(self.watch_quotas(request, collected).await)
+        let outcome_of_own = own.inspect_err(log).map(|heads| {
+            collected.heads.extend(heads.map(|heads| (Origin::Own, heads)));
+        });
+        let watched = self.watch_quotas(request, collected).await;
+        outcome.and(outcome_of_own).and(watched)
     }
 
     /// Looks at what was used of the quotas, and shows it.

@@ -9,6 +9,7 @@ use http::{HeaderMap, header, request::Parts};
 
 use super::{
     Failure, Gate, Issuer,
+    meter::Metered,
     route::{self, Access, Route},
     token::Bearer,
 };
@@ -158,7 +159,14 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
         return next.run(request).await;
     }
     let now = gate.clock.now();
-    match gate.admit(request.headers(), route, now).await {
+    let admitted = match gate.recognize(request.headers(), now).await {
+        Ok(caller) => {
+            Metered::note(&request, &caller, route);
+            admit(&caller, route, now).map(|()| caller).map_err(Failure::from)
+        }
+        Err(failure) => Err(failure),
+    };
+    match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             let noted = async {
@@ -176,25 +184,13 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
 type Known = Arc<(KeyRecord, Account)>;
 
 impl Gate {
-    /// Who may use a route, with the key if it came with one.
-    async fn admit(&self, headers: &HeaderMap, route: &Route, now: Time) -> Result<Caller, Failure> {
+    /// Whose request it is, by its key or token.
+    async fn recognize(&self, headers: &HeaderMap, now: Time) -> Result<Caller, Failure> {
         let text = presented(headers).ok_or(Problem::Unauthenticated)?;
-        let caller = match (text.parse(), &self.issuer) {
-            (Ok(key), _) => self.by_key(&key, now).await?,
-            (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await?,
-            _ => return Err(Problem::Unauthenticated.into()),
-        };
-        if !caller.by.account().is_active {
-            return Err(Problem::AccountInactive.into());
-        }
-        if let Access::Scope(scope) = route.access
-            && !caller.scopes.allow(scope)
-        {
-            return Err(Problem::MissingScope(scope).into());
-        }
-        match caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin()) {
-            Some(exhausted) => Err(Problem::QuotaExceeded(exhausted).into()),
-            None => Ok(caller),
+        match (text.parse(), &self.issuer) {
+            (Ok(key), _) => self.by_key(&key, now).await,
+            (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await,
+            _ => Err(Problem::Unauthenticated.into()),
         }
     }
 
@@ -211,6 +207,22 @@ impl Gate {
         let Bearer { subject, account, scopes, until } = bearer.ok_or(Problem::Unauthenticated)?;
         let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
         Ok(Caller { by: Credential::Token(subject, account, until), scopes })
+    }
+}
+
+/// Whether a caller may use a route.
+fn admit(caller: &Caller, route: &Route, now: Time) -> Result<(), Problem> {
+    if !caller.by.account().is_active {
+        return Err(Problem::AccountInactive);
+    }
+    if let Access::Scope(scope) = route.access
+        && !caller.scopes.allow(scope)
+    {
+        return Err(Problem::MissingScope(scope));
+    }
+    match caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin()) {
+        Some(exhausted) => Err(Problem::QuotaExceeded(exhausted)),
+        None => Ok(()),
     }
 }
 

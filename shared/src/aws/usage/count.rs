@@ -72,11 +72,14 @@ impl UsageStore {
         }
         match transaction.send(&self.table.client).await? {
             Ok(()) => Ok(Counted::Yes),
-            Err(Refused(_)) => {
-                let found = self.table.get(key, true).await?;
-                Ok(Counted::Not(found.map(head::read).transpose()?.map(Box::new)))
-            }
+            Err(Refused(_)) => Ok(Counted::Not(self.found(key).await?)),
         }
+    }
+
+    /// A head as somebody else wrote it.
+    pub(super) async fn found(&self, key: &Key) -> Result<Option<Box<Head>>, Error> {
+        let found = self.table.get(key, true).await?;
+        Ok(found.map(head::read).transpose()?.map(Box::new))
     }
 
     /// Keeps an hour of a head that is over, and its sum with its day.
