@@ -1,4 +1,5 @@
-//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand. It may only read.
+//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand. It may only read, and put
+//! what its meter counted.
 
 mod accounts;
 mod attempts;
@@ -23,8 +24,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, JobStore, KindStore, Meters, PaceStore, QuotaStore, Rates, RowStore,
-        ScheduleStore, SourceStore, Table, UsageStore, prime,
+        AccountStore, Clients, EventStore, JobStore, KindStore, Meters, PaceStore, QuotaStore, Rates,
+        RowStore, ScheduleStore, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::PollConfig,

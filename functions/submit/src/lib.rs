@@ -26,8 +26,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, ConnectionStore, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore, Meters,
-        QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
+        AccountStore, Clients, ConnectionStore, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore,
+        Meters, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,

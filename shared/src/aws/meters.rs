@@ -24,7 +24,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 ///
 /// It is written in the background: at once after a pause, since Lambda may freeze a process as soon as its answer is out, and does away with
 /// many that were asked once; and what comes then every 25 s. What is left when a process is frozen is written when it is thawed; what one
-/// that is never thawed has left is lost.
+/// that is never thawed has left is lost. Lambda tells of the end only a process with an extension: a call more in every start, and none to an
+/// emulator without extensions, where the function would not start.
 #[derive(Clone)]
 pub struct Meters(Arc<Inner>);
 
@@ -44,6 +45,12 @@ struct State {
     due: Option<Time>,
     /// Whether somebody will.
     is_writing: bool,
+}
+
+impl State {
+    fn is_due(&self, now: Time) -> bool {
+        self.due.is_none_or(|due| now >= due) || self.meter.is_full()
+    }
 }
 
 impl Meters {
@@ -66,7 +73,7 @@ impl Meters {
         if !state.is_writing {
             state.is_writing = true;
             tokio::spawn(self.clone().write());
-        } else if state.meter.is_full() || state.due.is_some_and(|due| now >= due) {
+        } else if state.is_due(now) {
             self.0.bell.notify_one();
         }
     }
@@ -84,6 +91,10 @@ impl Meters {
             let next = {
                 let mut state = self.0.state();
                 let now = self.0.clock.now();
+                // The bell may have been rung for the last reading.
+                if !state.is_due(now) {
+                    continue;
+                }
                 let next = state.meter.write(now);
                 state.is_writing = next.is_some();
                 state.due = next.as_ref().map(|_| now + APART).or(state.due);

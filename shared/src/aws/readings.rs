@@ -20,7 +20,7 @@ use crate::{
     time::Time,
     usage::{
         Direction, Series,
-        meter::{Place, Reading, Write, own},
+        meter::{Place, Write, own},
     },
 };
 
@@ -114,7 +114,8 @@ impl ReadingStore {
     /// When the table can't be read.
     pub async fn collected_until(&self) -> Result<Option<Time>, Error> {
         let found = self.table.get(&Key::collected(), false).await?;
-        let collected: Option<Collected> = found.map(|found| content("what is collected", found)).transpose()?;
+        let collected: Option<Collected> =
+            found.map(|found| content("what is collected", found)).transpose()?;
         Ok(collected.map(|collected| Time::from_millis(collected.collected_until)))
     }
 

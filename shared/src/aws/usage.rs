@@ -59,8 +59,10 @@ impl UsageStore {
     pub async fn heads_beside(&self, known: &BTreeSet<Origin>) -> Result<Vec<Head>, Error> {
         let states = self.table.partition(SOURCE_STATES, None).await?;
         let names = states.iter().filter_map(|state| state.get("sk")?.as_s().ok()?.parse().ok());
-        let origins =
-            names.map(Origin::Source).chain([Origin::Pushed, Origin::Own]).filter(|origin| !known.contains(origin));
+        let origins = names
+            .map(Origin::Source)
+            .chain([Origin::Pushed, Origin::Own])
+            .filter(|origin| !known.contains(origin));
         let origins: Vec<_> = origins.collect();
         let read: Vec<_> = origins.iter().map(|origin| self.heads_of(origin)).collect();
         let heads: Vec<Vec<Head>> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;

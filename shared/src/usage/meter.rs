@@ -84,10 +84,10 @@ impl Meter {
         }
     }
 
-    /// Whether so many series are there that it is time to write.
+    /// Whether so many series are there that it is time for a reading; not while one is open.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.counted.len() >= MOST_SERIES / 2
+        self.open.is_none() && self.counted.len() >= MOST_SERIES / 2
     }
 
     /// What is to be written now, if anything is. Until [`Meter::written`] tells what became of it, it is the same reading.

@@ -6,15 +6,29 @@ mod late;
 
 use std::collections::BTreeMap;
 
-use shared::{account::Scope, aws::ReadingStore};
-use sim::{Answer, Client, Options};
+use shared::{
+    account::Scope,
+    aws::{ReadingStore, Table},
+};
+use sim::{Answer, Client, Options, TABLE};
 
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+fn on() -> Options {
+    Options { meter_requests: true, ..Options::default() }
+}
+
+/// A stack whose check has run before, so that it need not look for three hours of readings.
 async fn metered() -> Stack {
-    Stack::with(Options { meter_requests: true, ..Options::default() }).await
+    let stack = Stack::with(on()).await;
+    readings(&stack).put_collected_until(stack.now()).await.unwrap();
+    stack
+}
+
+fn readings(stack: &Stack) -> ReadingStore {
+    ReadingStore::new(Table::new(stack.aws.dynamodb(), TABLE))
 }
 
 /// A client with its key that takes down how many bytes it sent and got, by route.
@@ -115,9 +129,11 @@ async fn every_byte_is_charted_by_account_and_route() {
     let (path, route) = ("/v1/kinds/mine", "PUT /v1/kinds/{name}");
     assert_eq!(ours.send(Method::PUT, path, route, Some(json!({"schema": {}}))).await.status, 403);
     assert_eq!(ours.submit(json!("z".repeat(300_000))).await.status, 413);
-    for (method, path, wanted) in
-        [(Method::POST, "/v1/jobs", 400), (Method::POST, "/api/activities", 400), (Method::DELETE, "/api/user", 400)]
-    {
+    for (method, path, wanted) in [
+        (Method::POST, "/v1/jobs", 400),
+        (Method::POST, "/api/activities", 400),
+        (Method::DELETE, "/api/user", 400),
+    ] {
         let route = format!("{method} {path}");
         let answer =
             ours.send_raw(method, path, &route, Some("application/json"), b"{\"kind\":".to_vec()).await;
@@ -138,7 +154,10 @@ async fn every_byte_is_charted_by_account_and_route() {
     assert_eq!(charted(&stack.tenant(), "").await, wanted);
     assert!(wanted["ingress POST /v1/jobs"] > 301_000 && wanted["egress DELETE /api/user"] > 0);
     assert_eq!(charted(&stack.client(&another), "").await, theirs.noted());
-    let dropin = stack.tenant().get("/metrics/bandwidth_used?type=ingress&service=tollgate&lookback_duration=1h").await;
+    let dropin = stack
+        .tenant()
+        .get("/metrics/bandwidth_used?type=ingress&service=tollgate&lookback_duration=1h")
+        .await;
     let bytes = dropin.body.as_array().unwrap().iter().filter_map(|point| point["bandwidth_used"].as_u64());
     let sent = wanted.iter().filter(|(of, _)| of.starts_with("ingress")).map(|(_, bytes)| bytes).sum::<u64>();
     assert_eq!(bytes.sum::<u64>(), sent);
@@ -154,7 +173,9 @@ async fn all_processes_together_and_each_minute_once() {
         for (nth, process) in processes.iter().enumerate() {
             // One is silent for some minutes.
             if nth != 1 || !(5..15).contains(&minute) {
-                process.submit(json!({"n": minute, "note": "x".repeat(usize::try_from(minute).unwrap() * 7)})).await;
+                process
+                    .submit(json!({"n": minute, "note": "x".repeat(usize::try_from(minute).unwrap() * 7)}))
+                    .await;
             }
             tokio::time::sleep(19 * SECOND).await;
         }
@@ -194,7 +215,10 @@ async fn a_quota_of_own_traffic_blocks() {
     assert_eq!((refused.status, refused.slug()), (429, "quota-exceeded"));
     // What is refused was sent all the same.
     collect(&stack).await;
-    assert_eq!(charted(&stack.tenant(), "&type=ingress").await["ingress POST /v1/jobs"], scribe.noted()["ingress POST /v1/jobs"]);
+    assert_eq!(
+        charted(&stack.tenant(), "&type=ingress").await["ingress POST /v1/jobs"],
+        scribe.noted()["ingress POST /v1/jobs"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

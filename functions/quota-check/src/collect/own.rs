@@ -32,7 +32,8 @@ impl Checker {
         let collecting = Box::pin(async {
             let (collected, heads) =
                 tokio::try_join!(readings.collected_until(), self.usage.heads_of(&Origin::Own))?;
-            let minutes = minutes(collected, due).map(async |minute| Ok((minute, readings.sums(minute).await?)));
+            let minutes =
+                minutes(collected, due).map(async |minute| Ok((minute, readings.sums(minute).await?)));
             let minutes: Vec<_> = minutes.collect();
             let read: Vec<_> = stream::iter(minutes).buffered(AT_ONCE).try_collect().await?;
             let heads = self.count_own(heads, by_series(read)).await?;
@@ -65,7 +66,8 @@ impl Checker {
 fn minutes(collected_until: Option<Time>, due: Time) -> impl Iterator<Item = Time> {
     let settled = collected_until.map_or(due - BACK, |until| until - Reading::LANDED);
     let first = settled.max(due - BACK);
-    std::iter::successors(Some(first), |minute| Some(*minute + MINUTE)).take_while(move |minute| *minute < due)
+    std::iter::successors(Some(first), |minute| Some(*minute + MINUTE))
+        .take_while(move |minute| *minute < due)
 }
 
 fn by_series(read: Vec<(Time, BTreeMap<Series, u64>)>) -> Sums {

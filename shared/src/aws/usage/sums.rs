@@ -93,7 +93,7 @@ impl UsageStore {
         self.add_closed(&mut transaction, &advance, &late, before.before())?;
         let counted = match transaction.send(&self.table.client).await? {
             Ok(()) => Counted::Yes,
-            Err(_) => Counted::Not(self.found(&key).await?),
+            Err(_) => Counted::Not(self.some_heads(&[key], true).await?.pop().map(Box::new)),
         };
         Ok((counted, advance.head))
     }

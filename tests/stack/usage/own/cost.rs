@@ -14,6 +14,8 @@ async fn a_thousand_requests_are_three_puts() {
         let key = stack.another_key(&[Scope::JobsRead, Scope::UsageRead]).await;
         clients.push(stack.client_of(&service, &key));
     }
+    // So that what made the stack is written.
+    tokio::time::sleep(SECOND).await;
     stack.aws.reset_ledger();
     let mut got = 0;
     for n in 0..1000 {
@@ -31,6 +33,8 @@ async fn a_thousand_requests_are_three_puts() {
 async fn jobs(meter_requests: bool) -> Ledger {
     let stack = Stack::with(Options { meter_requests, ..Options::default() }).await;
     let tenant = stack.tenant();
+    tokio::time::sleep(SECOND).await;
+    stack.aws.reset_ledger();
     for n in 0..100 {
         let accepted = tenant.submit("echo", json!(n)).await;
         tenant.job(accepted.id()).await;

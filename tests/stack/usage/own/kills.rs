@@ -30,14 +30,12 @@ async fn die(switch: &KillSwitch) {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_dies_anywhere_loses_nothing_and_doubles_nothing() {
-    for kill in [KillSwitch::before, KillSwitch::after] {
-        for nth in 1.. {
-            let switch = kill(nth);
-            die(&switch).await;
-            if switch.calls() < nth {
-                assert!(nth > 15, "a check that collects makes calls");
-                break;
-            }
+    for nth in 1.. {
+        let switch = KillSwitch::before(nth);
+        die(&switch).await;
+        if switch.calls() < nth {
+            assert!(nth > 15, "a check that collects makes calls");
+            break;
         }
     }
 }
