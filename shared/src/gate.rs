@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod contract;
 mod fingerprint;
+mod meter;
 mod query;
 mod route;
 mod serve;
@@ -29,7 +30,11 @@ pub use serve::serve;
 pub use token::Issuer;
 pub use uses::Uses;
 
-use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};
+use crate::{
+    aws::{AccountStore, Meters},
+    clock::Clock,
+    telemetry::Metrics,
+};
 
 /// What the gate itself needs.
 #[derive(Clone, Debug)]
@@ -44,6 +49,8 @@ pub struct Gate {
     pub metrics: Metrics,
     /// What becomes of the news that a key is used.
     pub uses: Uses,
+    /// Counts what accounts send and get, if that is wanted.
+    pub meters: Option<Meters>,
     /// After how long a request is answered as unavailable: before its function's time-out, which would answer nothing of use.
     pub patience: Duration,
 }

@@ -89,7 +89,7 @@ async fn each_threshold_is_told_once_and_what_is_enforced_is() {
     let (account, key) = account(stack).await;
     let name = format!("e2e-{:x}", rand::random::<u64>());
     let path = format!("/v1/quotas/{name}");
-    let spec = |limit: u64| json!({"limit_bytes": limit, "type": "egress", "account": account, "period": "month", "recipients": ["ops@example.com"], "enforce": true});
+    let spec = |limit: u64| json!({"limit_bytes": limit, "type": "egress", "service": "shop", "account": account, "period": "month", "recipients": ["ops@example.com"], "enforce": true});
     assert_eq!(stack.operate(Method::PUT, &path, Some(spec(1000))).await.status, 201);
     for total in [700, 799, 800, 950, 1010] {
         report(stack, vec![head(format!("{account}#egress#shop#list"), total)]).await;

@@ -28,6 +28,8 @@ pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Value,
+    /// How many bytes the body has.
+    pub length: usize,
 }
 
 impl Answer {
@@ -108,7 +110,13 @@ impl Stack {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
-        Ok(Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+        let length = text.len();
+        Ok(Answer {
+            status,
+            headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            length,
+        })
     }
 
     /// One request with the operator's key.

@@ -25,6 +25,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, null if there was none; a string if it wasn't JSON.
     pub body: Value,
+    /// How many bytes the body has.
+    pub length: usize,
 }
 
 impl Answer {
@@ -91,7 +93,7 @@ impl Client {
         } else {
             serde_json::from_str(&text).unwrap_or(Value::String(text))
         };
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body, length: bytes.len() }
     }
 
     /// Gets something.

@@ -38,6 +38,8 @@ pub struct Options {
     pub tokens: Option<TokenConfig>,
     /// Whom mails come from, if any are to be sent.
     pub sender: Option<String>,
+    /// Whether what accounts send and get is counted. Most tests count bytes of their own.
+    pub meter_requests: bool,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             max_running: None,
             tokens: None,
             sender: Some("tollgate@example.com".to_owned()),
+            meter_requests: false,
         }
     }
 }
@@ -168,8 +171,13 @@ impl Stack {
             timing: self.timing,
             push: Self::push_address(),
             tokens: self.options.tokens.clone(),
+            meter_requests: self.options.meter_requests,
         };
-        let poll = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
+        let poll = PollConfig {
+            table: TABLE.into(),
+            tokens: self.options.tokens.clone(),
+            meter_requests: self.options.meter_requests,
+        };
         Service {
             submit: submit::router(submit::App::new(self.clients(), submit, clock.clone(), self.metrics())),
             poll: poll::router(poll::App::new(self.clients(), poll, clock, self.metrics())),
@@ -224,6 +232,7 @@ impl Stack {
             sender: self.options.sender.clone(),
             allow_private_targets: self.options.allow_private_targets,
             namespace: "Tollgate/sim".into(),
+            meter_requests: self.options.meter_requests,
         };
         Checker::new(self.clients(), config, self.clock(), self.metrics())
     }

@@ -7,6 +7,8 @@ mod accounts;
 mod connections;
 #[path = "suite/events.rs"]
 mod events;
+#[path = "suite/readings.rs"]
+mod readings;
 #[path = "suite/rows.rs"]
 mod rows;
 #[path = "suite/usage.rs"]
@@ -33,6 +35,7 @@ use shared::{
 pub use accounts::*;
 pub use connections::*;
 pub use events::*;
+pub use readings::*;
 pub use rows::*;
 pub use usage::*;
 
@@ -73,6 +76,8 @@ macro_rules! for_each {
             many_and_large_rows_are_paged,
             hostile_values_are_only_values,
             totals_are_known_for_every_minute,
+            a_reading_is_in_its_place_or_never_will_be,
+            minutes_are_counted_up_to_what_they_come_to,
             reports_count_once,
             a_deleted_source_keeps_its_heads,
         );

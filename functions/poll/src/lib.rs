@@ -1,4 +1,5 @@
-//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand. It may only read.
+//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand. It may only read, and put
+//! what its meter counted.
 
 mod accounts;
 mod attempts;
@@ -23,8 +24,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, QuotaStore, Rates, RowStore,
-        ScheduleStore, SourceStore, Table, UsageStore, prime,
+        AccountStore, Clients, EventStore, JobStore, KindStore, Meters, PaceStore, QuotaStore, Rates,
+        RowStore, ScheduleStore, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -45,6 +46,7 @@ pub struct App {
     jobs: JobStore,
     events: EventStore,
     rates: Rates,
+    meters: Option<Meters>,
     paces: PaceStore,
     rows: RowStore,
     quotas: QuotaStore,
@@ -68,6 +70,7 @@ impl App {
             jobs: JobStore::new(table.clone()),
             events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
             rates,
+            meters: config.meter_requests.then(|| Meters::new(table.clone(), clock.clone())),
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
@@ -120,6 +123,7 @@ pub fn router(app: App) -> Router {
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
         uses: Uses::Logged,
+        meters: app.meters.clone(),
         patience: PATIENCE,
     };
     let (router, _) = routes().split_for_parts();

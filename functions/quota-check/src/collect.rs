@@ -4,6 +4,7 @@
 //! its head, which somebody else's run, or this one's repeat, finds done.
 
 mod count;
+mod own;
 
 use std::{collections::BTreeMap, time::Duration};
 

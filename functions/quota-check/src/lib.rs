@@ -22,13 +22,14 @@ pub use settle::LEASE;
 use shared::{
     aws::{
         AccountStore, Clients, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
-        QuotaStore, Rates, SourceStore, Table, UsageStore,
+        QuotaStore, Rates, ReadingStore, SourceStore, Table, UsageStore,
     },
     clock::Clock,
     config::QuotaCheckConfig,
     outbound::Outbound,
     telemetry::Metrics,
     time::Time,
+    usage::Origin,
 };
 use tokio::sync::Semaphore;
 
@@ -55,6 +56,8 @@ pub struct Checker {
     queue: JobQueue,
     sources: SourceStore,
     usage: UsageStore,
+    /// None: what accounts send and get isn't counted.
+    readings: Option<ReadingStore>,
     quotas: QuotaStore,
     accounts: AccountStore,
     events: EventStore,
@@ -83,6 +86,7 @@ impl Checker {
             gauges: Gauges::new(clients.cloudwatch.clone(), config.namespace),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             sources: SourceStore::new(table.clone()),
+            readings: config.meter_requests.then(|| ReadingStore::new(table.clone())),
             usage: UsageStore::new(table),
             metric_store: MetricStore::new(clients.cloudwatch),
             outbound: Outbound::new(config.allow_private_targets).compressed(),
@@ -109,30 +113,32 @@ impl Checker {
     /// nobody's quota from being looked at. When all have answered, or failed, it is looked again.
     async fn collect_and_watch(&self, request: &str, due: Time) -> Result<(), Error> {
         let begun = self.clock.now();
-        let mut collecting = Box::pin(self.collect(request, due));
-        if let Ok(collected) = tokio::time::timeout(AT_ONCE, &mut collecting).await {
-            return self.conclude(request, collected, begun).await;
+        let mut collecting = Box::pin(self.collect_everywhere(request, due));
+        if let Ok((collected, outcome)) = tokio::time::timeout(AT_ONCE, &mut collecting).await {
+            return outcome.and(self.watch(request, collected, begun, true).await);
         }
-        let late = async { self.conclude(request, collecting.await, begun).await };
+        let late = async {
+            let (collected, outcome) = collecting.await;
+            outcome.and(self.watch(request, collected, begun, true).await)
+        };
         let (early, late) = tokio::join!(self.watch(request, Collected::default(), begun, false), late);
         early.and(late)
     }
 
-    /// Looks at the quotas with what was collected, or with what is known: also when nothing could be collected.
-    async fn conclude(
-        &self,
-        request: &str,
-        collected: Result<Collected, Error>,
-        begun: Time,
-    ) -> Result<(), Error> {
-        let (collected, outcome) = match collected {
-            Ok(collected) => (collected, Ok(())),
-            Err(error) => {
-                tracing::error!(request.id = request, cause = %error, "usage could not be collected");
-                (Collected::default(), Err(error))
-            }
+    /// Collects at sources and what is Tollgate's own, each for itself: what could be collected, and whether that was all.
+    async fn collect_everywhere(&self, request: &str, due: Time) -> (Collected, Result<(), Error>) {
+        let log = |error: &Error| {
+            tracing::error!(request.id = request, cause = %error, "usage could not be collected");
         };
-        outcome.and(self.watch(request, collected, begun, true).await)
+        let (collected, own) = tokio::join!(self.collect(request, due), self.collect_own(due));
+        let (mut collected, outcome) = match collected.inspect_err(log) {
+            Ok(collected) => (collected, Ok(())),
+            Err(error) => (Collected::default(), Err(error)),
+        };
+        let outcome_of_own = own.inspect_err(log).map(|heads| {
+            collected.heads.extend(heads.map(|heads| (Origin::Own, heads)));
+        });
+        (collected, outcome.and(outcome_of_own))
     }
 
     /// Looks at what was used of the quotas, has that take effect, and then sends mails and, in the last look of a run, shows gauges.

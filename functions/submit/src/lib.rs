@@ -27,7 +27,7 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, ConnectionStore, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore,
-        QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
+        Meters, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -49,6 +49,7 @@ pub struct App {
     jobs: JobStore,
     events: EventStore,
     rates: Rates,
+    meters: Option<Meters>,
     idempotency: IdempotencyStore,
     connections: ConnectionStore,
     push_url: String,
@@ -76,6 +77,7 @@ impl App {
             jobs: JobStore::new(table.clone()),
             events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
             rates,
+            meters: config.meter_requests.then(|| Meters::new(table.clone(), clock.clone())),
             idempotency: IdempotencyStore::new(table.clone()),
             connections: ConnectionStore::new(table.clone()),
             push_url: config.push.url,
@@ -129,6 +131,7 @@ pub fn router(app: App) -> Router {
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
         uses: Uses::Recorded,
+        meters: app.meters.clone(),
         patience: PATIENCE,
     };
     let (router, _) = routes().split_for_parts();

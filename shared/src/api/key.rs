@@ -22,7 +22,7 @@ pub struct KeyBody {
     /// From when on it opens nothing; null: it doesn't end by itself.
     pub expires_at: Option<Time>,
     /// When it was last used for a command (`POST`, `PUT`, `PATCH` or `DELETE`), to the hour; null: never. Queries don't count: what
-    /// answers them can't write, and logs `key used` instead.
+    /// answers them can't write this, and logs `key used` instead.
     pub last_used_at: Option<Time>,
     /// When it was revoked; null: it wasn't.
     pub revoked_at: Option<Time>,

@@ -177,6 +177,21 @@ impl Key {
         (0..RATE_SHARDS).map(|shard| format!("RATE#{minute}#{shard:x}")).collect()
     }
 
+    /// What a process read off its meter for the `number`th time, in a minute that is given by its begin.
+    pub fn reading(minute: Time, process: Uuid, number: u64) -> Self {
+        Self::new(Self::readings(minute), format!("{}#{number:08x}", process.simple()))
+    }
+
+    /// The partition of what all processes read off their meters in a minute.
+    pub fn readings(minute: Time) -> String {
+        format!("METER#{}", minute.millis().div_euclid(60_000))
+    }
+
+    /// Up to when those are collected. Not beside them: whoever may write a reading may not write this.
+    pub fn collected() -> Self {
+        Self::new("METERED", "-")
+    }
+
     /// One of an account's rows; `key` is not empty and has at most 512 bytes.
     pub fn row(account: AccountId, table: &Identifier, key: &str) -> Self {
         Self::new(Self::rows(account, table), key)
@@ -349,6 +364,8 @@ mod tests {
             Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
             Key::subscription(account, &"L0SM9cOFvHcCIhw=".parse().unwrap()),
             Key::rate(29_394_240, Uuid::from_u128(7)),
+            Key::reading(now, Uuid::from_u128(7), 255),
+            Key::collected(),
             Key::named(SOURCES, &"echo".parse().unwrap()),
             Key::named(SOURCE_STATES, &"echo".parse().unwrap()),
             Key::head(&series, &Origin::Pushed),
@@ -381,6 +398,8 @@ mod tests {
         CONNECTION#L0SM9cOFvHcCIhw= | -
         SUBSCRIBERS#acc_01kagzwy00e40r2081040g2081 | L0SM9cOFvHcCIhw=
         RATE#29394240#0 | 00000000000000000000000000000007
+        METER#29394240 | 00000000000000000000000000000007#000000ff
+        METERED | -
         SOURCES | echo
         SOURCE_STATES | echo
         SERIES#-push | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523
@@ -399,7 +418,7 @@ mod tests {
             let account = account.map(|entropy| mint(Time::from_millis(7), entropy));
             let direction = if out { Direction::Egress } else { Direction::Ingress };
             let series = Series { account, direction, service: service.parse().unwrap(), route: route.parse().unwrap() };
-            for origin in [Origin::Pushed, Origin::Source("kong-2.eu".parse().unwrap())] {
+            for origin in [Origin::Pushed, Origin::Own, Origin::Source("kong-2.eu".parse().unwrap())] {
                 let entry = Key::series_in_directory(&series, &origin).sk;
                 prop_assert_eq!(Key::of_series(&entry), Some((series.clone(), origin.clone())));
                 prop_assert_eq!(Key::of_head(&Key::head(&series, &origin).sk), Some(series.clone()));

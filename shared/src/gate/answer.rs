@@ -61,13 +61,15 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Gives the request its id, and turns a failure into an answer, a metric and, if it is Tollgate's own, a line in the log.
+/// Gives the request its id, turns a failure into an answer, a metric and, if it is Tollgate's own, a line in the log, and meters what is
+/// sent in the end.
 pub(super) async fn answer(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let id = match request.extensions().get::<Context>() {
         Some(context) => context.request_id.clone(),
         None => uuid::Uuid::new_v4().to_string(),
     };
     request.extensions_mut().insert(RequestId(id.clone()));
+    let passage = gate.begin_metering(&mut request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = match tokio::time::timeout(gate.patience, next.run(request)).await {
         Ok(response) => response,
@@ -81,6 +83,9 @@ pub(super) async fn answer(State(gate): State<Gate>, mut request: Request, next:
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
+    }
+    if let Some(passage) = passage {
+        gate.meter(&passage, &response);
     }
     response
 }

@@ -9,6 +9,7 @@ use http::{HeaderMap, header, request::Parts};
 
 use super::{
     Failure, Gate, Issuer,
+    meter::Metered,
     route::{self, Access, Route},
     token::Bearer,
 };
@@ -190,7 +191,14 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
         return next.run(request).await;
     }
     let now = gate.clock.now();
-    match gate.admit(request.headers(), route, now).await {
+    let admitted = match gate.recognize(request.headers(), now).await {
+        Ok(caller) => {
+            Metered::note(&request, &caller, route);
+            admit(caller, request.headers(), route, now).map_err(Failure::from)
+        }
+        Err(failure) => Err(failure),
+    };
+    match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             let noted = async {
@@ -208,28 +216,13 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
 type Known = Arc<(KeyRecord, Account)>;
 
 impl Gate {
-    /// Who may use a route, with the key if it came with one.
-    async fn admit(&self, headers: &HeaderMap, route: &Route, now: Time) -> Result<Caller, Failure> {
+    /// Whose request it is, by its key or token.
+    async fn recognize(&self, headers: &HeaderMap, now: Time) -> Result<Caller, Failure> {
         let text = presented(headers).ok_or(Problem::Unauthenticated)?;
-        let mut caller = match (text.parse(), &self.issuer) {
-            (Ok(key), _) => self.by_key(&key, now).await?,
-            (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await?,
-            _ => return Err(Problem::Unauthenticated.into()),
-        };
-        if !caller.by.account().is_active {
-            return Err(Problem::AccountInactive.into());
-        }
-        if let Access::Scope(scope) = route.access
-            && !caller.scopes.allow(scope)
-        {
-            return Err(Problem::MissingScope(scope).into());
-        }
-        caller.exhausted = caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin());
-        match &caller.exhausted {
-            Some(exhausted) if !headers.contains_key(IDEMPOTENCY_KEY) => {
-                Err(Problem::QuotaExceeded(exhausted.clone()).into())
-            }
-            _ => Ok(caller),
+        match (text.parse(), &self.issuer) {
+            (Ok(key), _) => self.by_key(&key, now).await,
+            (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await,
+            _ => Err(Problem::Unauthenticated.into()),
         }
     }
 
@@ -246,6 +239,26 @@ impl Gate {
         let Bearer { subject, account, scopes, until } = bearer.ok_or(Problem::Unauthenticated)?;
         let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
         Ok(Caller { by: Credential::Token(subject, account, until), scopes, exhausted: None })
+    }
+}
+
+/// A caller that may use a route. One whose account has used up a quota may only repeat what was accepted before, for which it needs an
+/// `Idempotency-Key`.
+fn admit(mut caller: Caller, headers: &HeaderMap, route: &Route, now: Time) -> Result<Caller, Problem> {
+    if !caller.by.account().is_active {
+        return Err(Problem::AccountInactive);
+    }
+    if let Access::Scope(scope) = route.access
+        && !caller.scopes.allow(scope)
+    {
+        return Err(Problem::MissingScope(scope));
+    }
+    caller.exhausted = caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin());
+    match &caller.exhausted {
+        Some(exhausted) if !headers.contains_key(IDEMPOTENCY_KEY) => {
+            Err(Problem::QuotaExceeded(exhausted.clone()))
+        }
+        _ => Ok(caller),
     }
 }
 

@@ -42,6 +42,14 @@ pub enum Form {
     Text,
 }
 
+impl Route {
+    /// What it is called where requests are counted: method and path, `GET /v1/jobs/{id}`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
 const fn route(method: Method, path: &'static str, access: Access) -> Route {
     Route { method, path, access, form: Form::Document, spends: false }
 }
@@ -175,6 +183,14 @@ mod tests {
         }
         assert_eq!(of(&Method::HEAD, "/v1/jobs/{id}").unwrap().path, "/v1/jobs/{id}");
         assert!(of(&Method::PATCH, "/v1/jobs").is_none());
+    }
+
+    /// Or all of them would be counted as one.
+    #[test]
+    fn every_name_is_a_label_of_usage() {
+        for route in ROUTES {
+            assert_eq!(route.name().parse::<crate::usage::Label>().unwrap().as_str(), route.name());
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{account::KeyRecord, time::Time};
 pub enum Uses {
     /// It is recorded with the key.
     Recorded,
-    /// It is logged, by a function that may not write.
+    /// It is logged, by a function that may not write it.
     Logged,
 }
 

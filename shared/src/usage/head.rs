@@ -1,8 +1,10 @@
 mod advance;
+mod missing;
 
 use std::{fmt, str::FromStr};
 
 pub use advance::{Advance, ClosedHour};
+pub use missing::Missing;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Counter, Hour, Series, minute_of};
@@ -41,6 +43,8 @@ pub enum Origin {
     Source(Name),
     /// By whoever reports it.
     Pushed,
+    /// At Tollgate's own API.
+    Own,
 }
 
 impl Head {
@@ -89,12 +93,14 @@ impl Minutes {
 
 /// No name of a source begins with a hyphen.
 const PUSHED: &str = "-push";
+const OWN: &str = "-tollgate";
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(name) => name.fmt(f),
             Self::Pushed => f.write_str(PUSHED),
+            Self::Own => f.write_str(OWN),
         }
     }
 }
@@ -103,7 +109,11 @@ impl FromStr for Origin {
     type Err = NotAName;
 
     fn from_str(text: &str) -> Result<Self, NotAName> {
-        if text == PUSHED { Ok(Self::Pushed) } else { text.parse().map(Self::Source) }
+        match text {
+            PUSHED => Ok(Self::Pushed),
+            OWN => Ok(Self::Own),
+            name => name.parse().map(Self::Source),
+        }
     }
 }
 

@@ -147,16 +147,16 @@ impl UsageStore {
                 transaction.put(&entry, head::write_entry(&advance.head), None)?;
             }
         }
-        self.add_closed(transaction, &advance, late, head.before())
+        self.add_closed(transaction, &advance, &counted(late), head.before())
     }
 
     /// Keeps hours that are over, and adds what is late to those that were: all of a day in one write, since a transaction takes one for each
     /// item.
-    fn add_closed(
+    pub(super) fn add_closed(
         &self,
         transaction: &mut Transaction<'_>,
         advance: &Advance,
-        late: &[&Report],
+        late: &[(Time, u64)],
         before: u64,
     ) -> Result<(), Error> {
         let (series, origin) = (&advance.head.series, &advance.head.origin);
@@ -168,10 +168,9 @@ impl UsageStore {
             days.entry(closed.hour.day()).or_default().push((closed.hour, sum));
         }
         let mut hours: BTreeMap<Hour, BTreeMap<usize, u64>> = BTreeMap::new();
-        for report in late {
-            let minute =
-                hours.entry(Hour::of(report.at)).or_default().entry(minute_of(report.at)).or_default();
-            *minute = minute.saturating_add(report.bytes);
+        for (time, bytes) in late {
+            let minute = hours.entry(Hour::of(*time)).or_default().entry(minute_of(*time)).or_default();
+            *minute = minute.saturating_add(*bytes);
         }
         for (hour, minutes) in hours {
             let mut change = Expression::new(
