@@ -267,6 +267,9 @@ fn a_checks_lease_outlasts_it_and_ends_before_the_next() {
     let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
     let timeout = Duration::from_secs(check["Timeout"].as_u64().unwrap());
     assert!(timeout < quota_check::LEASE && quota_check::LEASE < Duration::from_secs(60));
+    // The last mail that is begun: a look at the suppression list, SES, and a write that says what became of it.
+    let last = Duration::from_secs(2) + shared::aws::Mailer::PATIENCE + Duration::from_secs(4);
+    assert!(quota_check::MAILS_UNTIL + last < timeout);
 }
 
 /// Two stacks in one account don't add up, nor wake each other's alarms.

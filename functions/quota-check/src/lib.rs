@@ -13,12 +13,9 @@ mod mail;
 mod settle;
 mod source;
 
-pub use collect::Collected;
-
 use std::time::Duration;
 
 use serde::Deserialize;
-pub use settle::LEASE;
 use shared::{
     aws::{
         AccountStore, Clients, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
@@ -33,13 +30,15 @@ use shared::{
 };
 use tokio::sync::Semaphore;
 
+pub use collect::Collected;
 use counts::Counts;
+pub use settle::LEASE;
 
 /// How long the first look at quotas waits for sources.
 const AT_ONCE: Duration = Duration::from_secs(5);
 /// After how much of a run no mail is begun any more: the function's time-out in the template is 50 seconds, and one that SES is slow to take,
-/// and its note, may take fifteen.
-const MAILS_UNTIL: Duration = Duration::from_secs(35);
+/// and its note, may take fourteen.
+pub const MAILS_UNTIL: Duration = Duration::from_secs(35);
 
 /// What `EventBridge` sends at its minute.
 #[derive(Debug, Deserialize)]

@@ -26,8 +26,9 @@ use crate::{
 /// it is reached again, it is told again, since that is news about another limit. With another `type`, `service`, `route`, `account`,
 /// `period` or `timezone` it begins anew, with all that was used since the period began.
 ///
-/// With `enforce`, jobs and events that the account's own keys hand in are refused with a 429 once all is used, within a minute; operators' go
-/// through, and so do what schedules bring, reports of usage, and everything that only reads, cancels or configures.
+/// With `enforce`, jobs and events that the account's own keys hand in are refused with a 429 once all is used, within about a minute; operators'
+/// go through, and so do what schedules bring, reports of usage, everything that only reads, cancels or configures, and repeats of what was
+/// accepted before.
 #[utoipa::path(
     put, path = "/v1/quotas/{name}", tag = "quotas", operation_id = "putQuota",
     security(("key" = ["admin"])),
