@@ -1,7 +1,5 @@
 //! Counting what a source says.
 
-use std::time::Duration;
-
 use super::{
     UsageStore, head,
     transaction::{Expression, Refused, Transaction},
@@ -10,13 +8,10 @@ use crate::{
     aws::{
         Error,
         key::Key,
-        table::{Condition, Conditional, number, seconds},
+        table::{Condition, Conditional, number},
     },
-    usage::{Advance, ClosedHour, Head, Hour},
+    usage::{Advance, Head},
 };
-
-/// How long a closed hour is kept: longer than the longest look-back, and than any period of a quota.
-const HOURS_KEPT: Duration = Duration::from_secs(35 * 86400);
 
 /// What became of a count.
 #[derive(Debug)]
@@ -29,7 +24,8 @@ pub enum Counted {
 
 impl UsageStore {
     /// Counts at a source: `before` becomes `advance`, unless somebody else wrote since. One write unit for a head of up to a kilobyte; when
-    /// its hour is over, or it is a new one, a transaction of three or two such items, at two units each.
+    /// its hour is over, or it is a new one, a transaction of three or two such items, at two units each; of one or two more for each hour
+    /// that is over besides.
     ///
     /// The whole head is written, not what changed of it: nobody else writes it, and the unit is the same.
     ///
@@ -56,7 +52,7 @@ impl UsageStore {
 
     /// Into another hour, or from nothing.
     async fn turn(&self, before: Option<&Head>, advance: &Advance, key: &Key) -> Result<Counted, Error> {
-        let Advance { head, closed, .. } = advance;
+        let head = &advance.head;
         let condition = match before {
             None => Expression::new("attribute_not_exists(pk)"),
             Some(before) => Expression::new(UNCHANGED).with(":read", number(before.version)),
@@ -67,9 +63,7 @@ impl UsageStore {
             let entry = Key::series_in_directory(&head.series, &head.origin);
             transaction.put(&entry, head::write_entry(head), None)?;
         }
-        for closed in closed {
-            self.close(&mut transaction, head, closed)?;
-        }
+        self.add_closed(&mut transaction, advance, &[], head.before())?;
         match transaction.send(&self.table.client).await? {
             Ok(()) => Ok(Counted::Yes),
             Err(Refused(_)) => {
@@ -78,28 +72,6 @@ impl UsageStore {
             }
         }
     }
-
-    /// Keeps an hour of a head that is over, and its sum with its day.
-    pub(super) fn close(
-        &self,
-        transaction: &mut Transaction<'_>,
-        head: &Head,
-        closed: &ClosedHour,
-    ) -> Result<(), Error> {
-        let (series, origin, hour) = (&head.series, &head.origin, closed.hour);
-        let item = head::write_closed(closed, hour_gone(hour));
-        transaction.put(&Key::closed_hour(series, origin, hour), item, None)?;
-        let sum = format!("SET {} = :sum, expires_at = :gone", head::hour_of_day(hour));
-        let change = Expression::new(sum)
-            .with(":sum", number(closed.minutes.sum().unwrap_or_default()))
-            .with(":gone", head::day_gone(hour));
-        transaction.update(&Key::day(series, origin, hour.day()), change, None)
-    }
 }
 
 const UNCHANGED: &str = "version = :read";
-
-/// When an hour is forgotten.
-pub(super) fn hour_gone(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
-    seconds(hour.start() + HOURS_KEPT)
-}
