@@ -4,6 +4,7 @@ mod chart;
 mod cloudwatch;
 mod collect;
 mod cost;
+mod overlap;
 mod pages;
 mod push;
 mod sources;

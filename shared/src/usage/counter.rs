@@ -10,8 +10,6 @@ pub const WATCHED: Duration = Duration::from_secs(300);
 pub struct Counter {
     /// What it stood at.
     pub value: u64,
-    /// When the answer was there that said so.
-    pub at: Time,
     /// The end of the minute that it counts for.
     pub due: Time,
     /// What the source was defined as: a counter of another definition is another counter.
@@ -28,11 +26,10 @@ impl Counter {
         (0.0..TOO_MUCH).contains(&value).then_some(value as u64)
     }
 
-    /// Whether this may be counted after `last`: it is for a later minute, and it was `asked_at` after that was known. Of two collections at
-    /// once one counts, or the other's older value would look like a reset.
+    /// Whether this is of a later minute than `last`. One that isn't was counted by another run of its minute, or by a later one.
     #[must_use]
-    pub fn follows(&self, last: Option<&Self>, asked_at: Time) -> bool {
-        last.is_none_or(|last| self.due > last.due && asked_at >= last.at)
+    pub fn follows(&self, last: Option<&Self>) -> bool {
+        last.is_none_or(|last| self.due > last.due)
     }
 
     /// How much it grew since `last`; none if that can't be known.
@@ -55,7 +52,7 @@ mod tests {
 
     fn counter(value: u64, minute: i64) -> Counter {
         let due = Time::from_seconds(minute * 60);
-        Counter { value, at: due + Duration::from_secs(2), due, lineage: "a".into() }
+        Counter { value, due, lineage: "a".into() }
     }
 
     #[test]
@@ -85,12 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn of_two_collections_at_once_one_counts() {
-        let last = counter(7, 1);
-        let later = counter(9, 2);
-        assert!(later.follows(Some(&last), later.at) && later.follows(None, later.at));
-        assert!(!later.follows(Some(&last), last.at - Duration::from_millis(1)));
-        assert!(!last.follows(Some(&last), later.at) && !last.follows(Some(&later), later.at));
+    fn of_a_minute_one_counts() {
+        let (last, later) = (counter(7, 1), counter(9, 2));
+        assert!(later.follows(Some(&last)) && later.follows(None));
+        assert!(!last.follows(Some(&last)) && !last.follows(Some(&later)));
     }
 
     proptest! {

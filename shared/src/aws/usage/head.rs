@@ -39,7 +39,6 @@ pub(super) fn write(head: &Head) -> Item {
     set("version", number(head.version));
     if let Some(counter) = &head.counter {
         set("seen", number(counter.value));
-        set("seen_at", millis(counter.at));
         set("seen_for", millis(counter.due));
         set("lineage", text(counter.lineage.clone()));
     }
@@ -55,7 +54,6 @@ pub(super) fn read(item: Item) -> Result<Head, Error> {
         None => None,
         Some(value) => Some(Counter {
             value,
-            at: read_time(&item, "seen_at").ok_or_else(|| corrupt("its time"))?,
             due: read_time(&item, "seen_for").ok_or_else(|| corrupt("its minute"))?,
             lineage: read_text(&item, "lineage").unwrap_or_default().to_owned(),
         }),
