@@ -66,9 +66,9 @@ impl Checker {
             sources.iter().map(|(source, state)| (source.name.clone(), state.failures == 0)).collect();
         // What this minute's run did already, and what is given a rest.
         sources.retain(|(source, state)| {
-            let lineage = source.spec.lineage();
-            let is_done = state.lineage == lineage && state.last_success_at.is_some_and(|at| at >= due);
-            !is_done && state.is_asked(&lineage, due)
+            let lineage = &source.lineage;
+            let is_done = state.lineage == *lineage && state.last_success_at.is_some_and(|at| at >= due);
+            !is_done && state.is_asked(lineage, due)
         });
         let (pages, metrics): (Vec<_>, Vec<_>) =
             sources.into_iter().partition(|(source, _)| matches!(source.spec.0, Upstream::Prometheus { .. }));

@@ -33,7 +33,7 @@ pub struct SourceBody {
 impl From<(Source, SourceState)> for SourceBody {
     fn from((source, state): (Source, SourceState)) -> Self {
         // What was collected of another definition says nothing of this one.
-        let state = if state.lineage == source.spec.lineage() { state } else { SourceState::default() };
+        let state = if state.lineage == source.lineage { state } else { SourceState::default() };
         Self {
             name: source.name,
             upstream: source.spec.0,

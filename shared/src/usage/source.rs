@@ -6,7 +6,6 @@ mod state;
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, schema::Schema},
@@ -150,14 +149,6 @@ impl SourceSpec {
             }
         }
     }
-
-    /// What tells its counters from those of another definition. The account belongs to it: for another one they are other series, of which
-    /// nothing is known.
-    #[must_use]
-    pub fn lineage(&self) -> String {
-        let json = serde_json::to_string(self).unwrap_or_default();
-        Sha256::digest(json).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }
 }
 
 /// A source as Tollgate keeps it.
@@ -167,6 +158,8 @@ pub struct Source {
     pub name: Name,
     /// What the operator said.
     pub spec: SourceSpec,
+    /// What tells its counters from those of other definitions, before or since: another one each time that it is defined as something else.
+    pub lineage: String,
     /// When it was first defined.
     pub created_at: Time,
     /// When it was last defined.

@@ -171,3 +171,39 @@ async fn another_definition_begins_anew() {
     }
     insta::assert_debug_snapshot!("begins_anew", counted);
 }
+
+/// What happened while a source was another one, or none, doesn't count when it is what it was; to say again what it is changes nothing.
+#[tokio::test]
+async fn what_happened_under_another_definition_does_not_count() {
+    let stack = Stack::new().await;
+    let gateway = Gateway::start().await;
+    let (spec, other) = (kong2(gateway.url()), kong2("http://127.0.0.1:9/"));
+    put_source(&stack, "kong", spec.clone()).await;
+    let define = async |spec: &Value| put_source(&stack, "kong", spec.clone()).await;
+    let mut bytes = 0;
+    for (step, counts) in
+        [("", false), ("", true), ("same", true), ("back", false), ("again", false), ("", true)]
+    {
+        bytes += 1000;
+        match step {
+            "same" => define(&spec).await,
+            "back" => {
+                define(&other).await;
+                define(&spec).await;
+            }
+            "again" => {
+                let deleted = stack.operator().send(Method::DELETE, "/v1/sources/kong", None).await;
+                assert_eq!(deleted.status, 204);
+                define(&spec).await;
+                assert_eq!(source(&stack, "kong").await["last_success_at"], Value::Null);
+            }
+            _ => {}
+        }
+        gateway.show(format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {bytes}\n"));
+        next_minute(&stack).await;
+        stack.check().await.unwrap();
+        let found = points(&stack.operator(), "lookback_duration=1m&service=s").await;
+        let found = found.iter().find_map(|(_, bytes)| *bytes);
+        assert_eq!(found, counts.then_some(1000), "{step} at {bytes}");
+    }
+}

@@ -38,7 +38,7 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
     let mut head: Option<Head> = None;
     for minute in (0..119).filter(|minute| minute % 7 != 3 && !(50..65).contains(minute)) {
         let due = start + MINUTE * (minute + 1);
-        let counter = Counter { value: 0, due, lineage: "x".to_owned() };
+        let counter = Counter { value: 0, samples: 1, due, lineage: "x".to_owned() };
         let base =
             head.clone().unwrap_or_else(|| Head::new(series.clone(), origin.clone(), Hour::of(due - MINUTE)));
         let bytes = u64::from(minute) * 1000 + 1;

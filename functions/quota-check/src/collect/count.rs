@@ -6,7 +6,7 @@ use shared::{
     usage::{Counter, Head, Hour, MINUTE, Origin, Series},
 };
 
-use crate::Checker;
+use crate::{Checker, source::prometheus::Sum};
 
 /// How many writes of a run are under way at once.
 pub const AT_ONCE: usize = 32;
@@ -35,10 +35,10 @@ impl Checker {
         tick: &Tick,
         head: Option<Head>,
         series: Series,
-        value: u64,
+        Sum { value, samples }: Sum,
         watched: bool,
     ) -> Result<Head, Error> {
-        let counter = Counter { value, due: tick.due, lineage: tick.lineage.clone() };
+        let counter = Counter { value, samples, due: tick.due, lineage: tick.lineage.clone() };
         let last = head.as_ref().and_then(|head| head.counter.as_ref());
         if let Some(done) = head.as_ref().filter(|_| !counter.follows(last)) {
             return Ok(done.clone());

@@ -49,7 +49,7 @@ impl Checker {
         answer: Option<(Question, Result<Sums, Error>)>,
         due: Time,
     ) -> Outcome {
-        let lineage = source.spec.lineage();
+        let lineage = source.lineage.clone();
         let (heads, state) = match (heads, answer) {
             (Err(error), _) => {
                 let state = state.stumbled(&lineage, due, unread(&source, &error));
@@ -85,7 +85,7 @@ impl Checker {
         let Some(series) = series(source) else { return Ok(heads) };
         let head = heads.iter().position(|head| head.series == series).map(|nth| heads.swap_remove(nth));
         let minutes = cloudwatch::counted(sums, span);
-        let until = Counter { value: 0, due: span.to, lineage: source.spec.lineage() };
+        let until = Counter { value: 0, samples: 1, due: span.to, lineage: source.lineage.clone() };
         let origin = Origin::Source(source.name.clone());
         heads.extend(self.count_minutes(&origin, &series, head, &minutes, &until).await?);
         Ok(heads)
@@ -102,7 +102,7 @@ fn question(source: &Source, heads: &[Head], due: Time) -> Option<Question> {
     let Upstream::Cloudwatch { namespace, metric_name, dimensions, .. } = &source.spec.0 else { return None };
     let own = series(source)?;
     let head = heads.iter().find(|head| head.series == own);
-    let span = cloudwatch::span(head, &source.spec.lineage(), due)?;
+    let span = cloudwatch::span(head, &source.lineage, due)?;
     let metric =
         Metric { namespace: namespace.clone(), name: metric_name.clone(), dimensions: dimensions.clone() };
     Some(Question { metric, span })

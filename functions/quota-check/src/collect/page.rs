@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Checker,
-    source::prometheus::{self, Counters},
+    source::prometheus::{self, Counters, Sum},
 };
 
 impl Checker {
@@ -26,7 +26,7 @@ impl Checker {
         let (heads, state) = match self.usage.heads_of(&origin).await {
             Ok(heads) => self.count_page(&source, heads, state, due).await,
             Err(error) => {
-                let state = state.stumbled(&source.spec.lineage(), due, unread(&source, &error));
+                let state = state.stumbled(&source.lineage, due, unread(&source, &error));
                 (Vec::new(), state)
             }
         };
@@ -43,13 +43,22 @@ impl Checker {
         let Upstream::Prometheus { url, preset, metric, labels, fixed, account } = &source.spec.0 else {
             return (heads, state);
         };
-        let lineage = source.spec.lineage();
+        let lineage = source.lineage.clone();
         let selection = Selection::new(*preset, metric.as_deref(), labels, fixed);
         let page = prometheus::collect(&self.outbound, url, &selection, *account).await;
-        let Counters { each, warning, in_part } = match page {
+        let Counters { mut each, warning, in_part, has_gaps } = match page {
             Ok(counters) => counters,
             Err(why) => return (heads, state.failed(&lineage, due, why.to_string())),
         };
+        if has_gaps {
+            // A sum that lacks samples may lack them for that: it waits for a page that can be read.
+            for (series, last) in heads.iter().filter_map(|head| Some((&head.series, head.counter.as_ref()?)))
+            {
+                if each.get(series).is_some_and(|sum| sum.samples < last.samples) {
+                    each.remove(series);
+                }
+            }
+        }
         let tick = Tick { origin: Origin::Source(source.name.clone()), due, lineage: lineage.clone() };
         let (watched, series) = (state.watched(&lineage, due), each.len());
         let (heads, failed) = self.count_all(&tick, heads, each, watched).await;
@@ -65,15 +74,15 @@ impl Checker {
         &self,
         tick: &Tick,
         heads: Vec<Head>,
-        counters: BTreeMap<Series, u64>,
+        counters: BTreeMap<Series, Sum>,
         watched: bool,
     ) -> (Vec<Head>, usize) {
         let mut heads: BTreeMap<Series, Head> =
             heads.into_iter().map(|head| (head.series.clone(), head)).collect();
         let known: Vec<_> =
-            counters.into_iter().map(|(series, value)| (heads.remove(&series), series, value)).collect();
+            counters.into_iter().map(|(series, sum)| (heads.remove(&series), series, sum)).collect();
         let counts =
-            known.into_iter().map(|(head, series, value)| self.count(tick, head, series, value, watched));
+            known.into_iter().map(|(head, series, sum)| self.count(tick, head, series, sum, watched));
         let counts: Vec<_> = counts.collect();
         let counted: Vec<_> = stream::iter(counts).buffer_unordered(count::AT_ONCE).collect().await;
         let mut failed = 0;

@@ -40,6 +40,9 @@ pub(super) fn write(head: &Head) -> Item {
     if let Some(counter) = &head.counter {
         set("seen", number(counter.value));
         set("seen_for", millis(counter.due));
+        if counter.samples != 1 {
+            set("seen_in", number(counter.samples));
+        }
         set("lineage", text(counter.lineage.clone()));
     }
     item
@@ -54,6 +57,7 @@ pub(super) fn read(item: Item) -> Result<Head, Error> {
         None => None,
         Some(value) => Some(Counter {
             value,
+            samples: read_number(&item, "seen_in").and_then(|n| n.try_into().ok()).unwrap_or(1),
             due: read_time(&item, "seen_for").ok_or_else(|| corrupt("its minute"))?,
             lineage: read_text(&item, "lineage").unwrap_or_default().to_owned(),
         }),
