@@ -104,7 +104,7 @@ impl Checker {
             tracing::warn!(request.id = request, %source, cause, "a source could not be collected");
         }
         let series = outcomes.iter().filter(|outcome| outcome.state.failures == 0);
-        let series: u64 = series.map(|outcome| outcome.state.series).sum();
+        let series: u64 = series.fold(0, |sum, outcome| sum.saturating_add(outcome.state.series));
         let record = Record::new()
             .count("SeriesCollected", usize::try_from(series).unwrap_or(usize::MAX))
             .count("SourcesFailed", failed.len());

@@ -1,13 +1,13 @@
 //! How quotas stand, and what is to be done about it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures::{StreamExt, stream};
 use shared::{
     aws::{Error, Known},
     name::Name,
     quota::{Quota, Standing},
-    usage::Head,
+    usage::{Head, Origin},
 };
 
 use crate::{Checker, settle::Work, totals::Totals};
@@ -27,15 +27,21 @@ pub struct Evaluated {
 }
 
 impl Checker {
-    /// Looks how all quotas stand after `heads`, and does what is to be done. A quota that can't be seen to doesn't keep the others.
-    pub(crate) async fn evaluate(&self, heads: &[Head]) -> Result<Evaluated, Error> {
+    /// Looks how all quotas stand, and does what is to be done. A quota that can't be seen to doesn't keep the others. The heads at some
+    /// origins are known already; those at others are read, if there are quotas.
+    pub(crate) async fn evaluate(&self, collected: BTreeMap<Origin, Vec<Head>>) -> Result<Evaluated, Error> {
         let (quotas, known) = tokio::try_join!(self.quotas.all(), self.quotas.standings())?;
+        let mut heads = match quotas.is_empty() {
+            true => Vec::new(),
+            false => self.usage.heads_beside(&collected.keys().cloned().collect()).await?,
+        };
+        heads.extend(collected.into_values().flatten());
         let mut known: HashMap<_, _> = known.into_iter().map(|known| (known.quota.clone(), known)).collect();
         let quotas = quotas.into_iter().map(|quota| {
             let known = known.remove(&quota.name);
             (quota, known)
         });
-        let (looks, totals) = (quotas.collect::<Vec<_>>(), Totals::new(&self.usage, heads));
+        let (looks, totals) = (quotas.collect::<Vec<_>>(), Totals::new(&self.usage, &heads));
         let looked = stream::iter(looks).map(async |(quota, known)| {
             let outcome = self.look(&quota, known, &totals).await;
             (quota.name, outcome)

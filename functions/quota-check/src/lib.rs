@@ -110,12 +110,7 @@ impl Checker {
     /// Looks at what was used of the quotas, and shows it.
     async fn watch_quotas(&self, request: &str, collected: Collected) -> Result<(), Error> {
         let Collected { heads, up } = collected;
-        let evaluated = async {
-            let mut others = self.usage.heads_beside(&heads.keys().cloned().collect()).await?;
-            others.extend(heads.into_values().flatten());
-            self.evaluate(&others).await
-        };
-        let evaluated = evaluated.await.inspect_err(|error| {
+        let evaluated = self.evaluate(heads).await.inspect_err(|error| {
             tracing::error!(request.id = request, cause = %error, "quotas could not be looked at");
         })?;
         self.show(request, &evaluated, &up).await;

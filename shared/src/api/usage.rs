@@ -118,8 +118,8 @@ pub struct UsageData {
 /// What became of an event.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsageAccepted {
-    /// 202: it counts. 422: it breaks the contract. 403: it names an account that the key may not speak for. 503: it may not have been
-    /// counted; repeat it.
+    /// 202: it counts. 422: it breaks the contract. 403: it names an account that the key may not speak for. 409: its series would be one
+    /// too many of the account. 503: it may not have been counted; repeat it.
     #[schema(examples(202))]
     pub status: u16,
     /// Whether it was counted before; then it isn't counted again.

@@ -235,6 +235,11 @@ impl Key {
         prefix + &format!("{}#", escaped(route))
     }
 
+    /// How many series an account began to report.
+    pub fn reported(account: AccountId) -> Self {
+        Self::new(format!("REPORTED#{account}"), "-")
+    }
+
     /// That a report was counted.
     pub fn report(id: &ReportId) -> Self {
         Self::new(format!("SAMPLE#{}#{}", id.account, id.digest), "-")
@@ -356,6 +361,7 @@ mod tests {
             Key::closed_hour(&series, &Origin::Pushed, Hour::of(now)),
             Key::day(&series, &Origin::Pushed, Day::of(now)),
             Key::report(&ReportId { account, digest: "abc".to_owned() }),
+            Key::reported(account),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         insta::assert_snapshot!(shown.join("\n"), @"

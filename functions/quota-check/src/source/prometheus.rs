@@ -10,7 +10,7 @@ use shared::{
     id::AccountId,
     outbound::{NoWay, NotAllowed, Outbound, is_refused},
     usage::{
-        Counter, Selection, Series,
+        Counter, MAX_SERIES, Selection, Series,
         exposition::{Page, Sample, Unreadable},
     },
 };
@@ -19,8 +19,6 @@ use shared::{
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The largest page, after decompression.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// How many series a source may have.
-pub const MAX_SERIES: usize = 5000;
 
 /// What a page says: where each series' counter stands, and what of it couldn't be used.
 #[derive(Debug, Default)]
@@ -107,7 +105,7 @@ async fn read(
             return Err(Failed::TooLarge);
         }
         page.read(&piece, &mut |sample| tally.add(sample));
-        if tally.sums.len() + tally.broken.len() > MAX_SERIES {
+        if tally.sums.len() > MAX_SERIES {
             return Err(Failed::TooManySeries);
         }
     }
@@ -169,6 +167,7 @@ impl<'a> Tally<'a> {
         if Counter::amount(sample.value).is_none() {
             let why =
                 format!("a sample is {}, which is no amount of bytes: its series is left out", sample.value);
+            self.sums.entry(series.clone()).or_default();
             self.broken.insert(series);
             return Err(why);
         }

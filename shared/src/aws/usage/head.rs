@@ -121,9 +121,8 @@ fn read_minutes(item: &Item) -> Minutes {
     let mut minutes = Minutes::default();
     for (name, value) in item {
         let nth = name.strip_prefix('m').and_then(|nth| nth.parse::<usize>().ok());
-        let (Some(nth), Ok(bytes)) = (nth, value.as_n()) else { continue };
-        if let (Some(minute), Ok(bytes)) = (minutes.0.get_mut(nth), bytes.parse()) {
-            *minute = Some(bytes);
+        if let Some(minute) = nth.and_then(|nth| minutes.0.get_mut(nth)) {
+            *minute = amount(value);
         }
     }
     minutes
@@ -133,8 +132,14 @@ fn key(item: &Item) -> (&str, &str) {
     (read_text(item, "pk").unwrap_or_default(), read_text(item, "sk").unwrap_or_default())
 }
 
-fn read_number(item: &Item, name: &str) -> Option<u64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+pub(super) fn read_number(item: &Item, name: &str) -> Option<u64> {
+    amount(item.get(name)?)
+}
+
+/// An amount; the most that there is, if it is more: several that add to an item at once may together pass that.
+fn amount(value: &AttributeValue) -> Option<u64> {
+    let amount: u128 = value.as_n().ok()?.parse().ok()?;
+    Some(u64::try_from(amount).unwrap_or(u64::MAX))
 }
 
 fn read_time(item: &Item, name: &str) -> Option<Time> {
