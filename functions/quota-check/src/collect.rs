@@ -18,13 +18,18 @@ use shared::{
     usage::{Head, Origin, Source, SourceState, Upstream},
 };
 
+use tokio::time::Instant;
+
 use crate::Checker;
 pub use count::AT_ONCE as WRITES;
 
 /// After how long a collection is given up: the function's time-out in the template is 50 seconds, and the rest of a run comes after it.
 const PATIENCE: Duration = Duration::from_secs(35);
-/// How many sources are asked at once.
-const AT_ONCE: usize = 16;
+/// For how long a run begins to ask sources: what it begins may take until its patience ends. Of those that answer nothing at all it asks as
+/// many as twice [`AT_ONCE`], and leaves the others to the next run.
+const BEGIN: Duration = Duration::from_secs(17);
+/// How many sources are asked at once. What is read of a page is a few megabytes at most.
+const AT_ONCE: usize = 32;
 /// How far back a minute may be that a run is for; a later one looks at its own.
 const LATEST: Duration = Duration::from_secs(120);
 /// How far ahead of this machine's clock that of `EventBridge` may be.
@@ -35,11 +40,14 @@ const AHEAD: Duration = Duration::from_secs(30);
 pub struct Collected {
     /// The heads at each source that was collected whole, as they are now. Those at others are as they were.
     pub heads: BTreeMap<Origin, Vec<Head>>,
-    /// Of each source, whether it could be collected when that was last tried.
+    /// Of each source, whether it could be collected when that was last tried; not of those whose turn didn't come.
     pub up: BTreeMap<Name, bool>,
 }
 
-/// What came of one source.
+/// What came of one source; the source, if its turn didn't come.
+type Turn = Result<Outcome, Name>;
+
+/// What came of one source that was asked.
 struct Outcome {
     origin: Origin,
     heads: Vec<Head>,
@@ -70,17 +78,33 @@ impl Checker {
             let is_done = state.lineage == *lineage && state.last_success_at.is_some_and(|at| at >= due);
             !is_done && state.is_asked(lineage, due)
         });
+        sources.sort_by_key(|(source, state)| state.last_tried(&source.lineage));
         let (pages, metrics): (Vec<_>, Vec<_>) =
             sources.into_iter().partition(|(source, _)| matches!(source.spec.0, Upstream::Prometheus { .. }));
         let asked = pages.len() + metrics.len();
-        let pages = pages.into_iter().map(|(source, state)| self.collect_page(source, state, due));
+        let end = Instant::now() + BEGIN;
+        let pages = pages.into_iter().map(async |(source, state)| match Instant::now() < end {
+            true => Ok(self.collect_page(source, state, due).await),
+            false => Err(source.name),
+        });
         let pages: Vec<_> = pages.collect();
-        let (mut outcomes, of_metrics) = tokio::join!(
-            stream::iter(pages).buffer_unordered(AT_ONCE).collect::<Vec<_>>(),
+        let (mut turns, of_metrics) = tokio::join!(
+            stream::iter(pages).buffer_unordered(AT_ONCE).collect::<Vec<Turn>>(),
             self.collect_metrics(metrics, due),
         );
-        outcomes.extend(of_metrics);
-        self.tell(request, &outcomes, defined - asked, due);
+        turns.extend(of_metrics);
+        let (mut outcomes, mut missed) = (Vec::new(), Vec::new());
+        for turn in turns {
+            match turn {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(source) => missed.push(source),
+            }
+        }
+        self.tell(request, &outcomes, &missed, due);
+        tracing::debug!(request.id = request, %due, asked, resting = defined - asked, "usage was collected");
+        for source in &missed {
+            up.remove(source);
+        }
         for outcome in &outcomes {
             if let Origin::Source(name) = &outcome.origin {
                 up.insert(name.clone(), outcome.state.failures == 0);
@@ -97,7 +121,10 @@ impl Checker {
         Outcome { origin, heads, state }
     }
 
-    fn tell(&self, request: &str, outcomes: &[Outcome], resting: usize, due: Time) {
+    fn tell(&self, request: &str, outcomes: &[Outcome], missed: &[Name], due: Time) {
+        for source in missed {
+            tracing::warn!(request.id = request, %source, %due, "a source's turn did not come: it is among the next run's first");
+        }
         let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.state.failures > 0).collect();
         for outcome in &failed {
             let (source, cause) = (&outcome.origin, outcome.state.last_error.as_deref().unwrap_or_default());
@@ -107,11 +134,11 @@ impl Checker {
         let series: u64 = series.fold(0, |sum, outcome| sum.saturating_add(outcome.state.series));
         let record = Record::new()
             .count("SeriesCollected", usize::try_from(series).unwrap_or(usize::MAX))
-            .count("SourcesFailed", failed.len());
-        if !outcomes.is_empty() {
+            .count("SourcesFailed", failed.len())
+            .count("SourcesMissed", missed.len());
+        if !outcomes.is_empty() || !missed.is_empty() {
             self.metrics.emit(record, self.clock.now());
         }
-        tracing::debug!(request.id = request, %due, sources = outcomes.len(), resting, series, "usage was collected");
     }
 }
 

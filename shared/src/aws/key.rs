@@ -394,6 +394,7 @@ mod tests {
         USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | H#-push#2025-11-20T16
         USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | D#-push#2025-11-20
         SAMPLE#acc_01kagzwy00e40r2081040g2081#abc | -
+        REPORTED#acc_01kagzwy00e40r2081040g2081 | -
         ");
     }
 

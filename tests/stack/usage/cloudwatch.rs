@@ -111,3 +111,52 @@ async fn an_outage_of_three_hours_is_made_up_for() {
         assert_eq!(sum, truth.iter().flatten().sum::<u64>(), "down: {is_down}");
     }
 }
+
+/// Metrics that CloudWatch refuses take some calls more to be found, and not one for each; the others lose nothing by it.
+#[tokio::test(start_paused = true)]
+async fn those_that_are_refused_are_found_in_few_calls() {
+    let stack = Stack::new().await;
+    let names: Vec<_> = (0..120).map(|n| format!("m{n:03}")).collect();
+    let is_bad = |nth: usize| nth % 9 == 4;
+    for (nth, name) in names.iter().enumerate() {
+        put(&stack, name, if is_bad(nth) { "Refused" } else { API.0 }).await;
+    }
+    let start = stack.now().millis() / 1000;
+    let (mut most, mut missed) = (0, 0.0);
+    for minute in 0..25 {
+        tokio::time::sleep(MINUTE).await;
+        for name in &names {
+            stack.aws.put_metric(
+                API.0,
+                API.1,
+                &[("ApiId", name), ("Stage", "live")],
+                start + 60 * minute,
+                5.0,
+            );
+        }
+        stack.aws.reset_ledger();
+        stack.check().await.unwrap();
+        most = most.max(stack.aws.ledger().count("GetMetricData"));
+        let line = stack.metrics_lines().pop().unwrap();
+        missed += line["SourcesMissed"].as_f64().unwrap_or_default();
+    }
+    // Besides the questions, of which there are 64 at most, come further pages of answers, with three metrics each.
+    assert!(most <= 64 + 120 / 3, "{most}");
+    assert!(missed > 0.0, "the first runs don't get far");
+    for (nth, name) in names.iter().enumerate() {
+        let said = source(&stack, name).await;
+        let found = points(&stack.operator(), &format!("lookback_duration=1h&step=1h&route={name}")).await;
+        let counted = found.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>();
+        if is_bad(nth) {
+            assert_eq!(
+                (&said["last_error"], counted),
+                (&json!("CloudWatch gave no data for it"), 0),
+                "{name}"
+            );
+        } else {
+            assert_eq!(said["last_error"], Value::Null, "{name}");
+            // Counting begins when it is first answered.
+            assert!((5 * 15..=5 * 23).contains(&counted), "{name}: {counted}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use shared::{
     usage::{Counter, Head, Origin, Series, Source, SourceState, Upstream},
 };
 
-use super::{AT_ONCE, Outcome, page::unread};
+use super::{AT_ONCE, Outcome, Turn, page::unread};
 use crate::{
     Checker,
     source::cloudwatch::{self, Question},
@@ -15,11 +15,7 @@ use crate::{
 
 impl Checker {
     /// Collects metrics of `CloudWatch`, all that are due in as few calls as it takes.
-    pub(super) async fn collect_metrics(
-        &self,
-        sources: Vec<(Source, SourceState)>,
-        due: Time,
-    ) -> Vec<Outcome> {
+    pub(super) async fn collect_metrics(&self, sources: Vec<(Source, SourceState)>, due: Time) -> Vec<Turn> {
         let read = sources.into_iter().map(async |(source, state)| {
             let heads = self.usage.heads_of(&Origin::Source(source.name.clone())).await;
             (source, state, heads)
@@ -34,11 +30,19 @@ impl Checker {
         let to = due_ones.iter().map(|question| question.span.to).max().unwrap_or(due);
         let mut answers = self.metric_store.sums(&metrics, from, to).await.into_iter();
         let mut outcomes = Vec::new();
+        let mut missed = Vec::new();
         for ((source, state, heads), question) in read.into_iter().zip(questions) {
-            let answer = question.and_then(|question| Some((question, answers.next()?)));
+            let answer = match question.map(|question| (question, answers.next().flatten())) {
+                None => None,
+                Some((question, Some(answer))) => Some((question, answer)),
+                Some((_, None)) => {
+                    missed.push(Err(source.name));
+                    continue;
+                }
+            };
             outcomes.push(self.collect_metric(source, state, heads, answer, due));
         }
-        join_all(outcomes).await
+        join_all(outcomes).await.into_iter().map(Ok).chain(missed).collect()
     }
 
     async fn collect_metric(
