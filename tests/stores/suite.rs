@@ -73,6 +73,7 @@ macro_rules! for_each {
             many_and_large_rows_are_paged,
             hostile_values_are_only_values,
             totals_are_known_for_every_minute,
+            hours_that_are_over_at_once_are_kept,
             reports_count_once,
             a_deleted_source_keeps_its_heads,
         );

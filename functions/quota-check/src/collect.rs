@@ -17,7 +17,6 @@ use shared::{
     time::Time,
     usage::{Head, Origin, Source, SourceState, Upstream},
 };
-
 use tokio::time::Instant;
 
 use crate::Checker;

@@ -51,7 +51,7 @@ pub async fn put(
         true => SourceState::default(),
         false => app.sources.find(&name).await?.map(|(_, state)| state).unwrap_or_default(),
     };
-    Ok(defined("sources", &name, new, Json(SourceBody::from((source, state)))))
+    Ok(defined("sources", &name, new, Json(SourceBody::whole((source, state)))))
 }
 
 /// Delete a source.

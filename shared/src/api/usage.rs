@@ -39,6 +39,22 @@ pub struct UsagePage {
 }
 
 impl UsagePoint {
+    /// How many bytes a point of a series takes at most in an answer as Lambda carries it: JSON as a text within JSON, where each quotation mark and
+    /// backslash takes two.
+    #[must_use]
+    pub fn most_bytes(series: &Series, shown: bool) -> usize {
+        let point = Self {
+            time: Time::from_millis(0),
+            direction: series.direction,
+            service: series.service.clone(),
+            route: series.route.clone(),
+            account: series.account.filter(|_| shown),
+            bandwidth_used: Some(u64::MAX),
+        };
+        let carried = serde_json::to_string(&point).and_then(|json| serde_json::to_string(&json));
+        carried.map_or(0, |carried| carried.len())
+    }
+
     /// The points of a series, the earliest first; with its account where that is to be `shown`.
     pub fn all(series: &Series, points: &Points, shown: bool) -> Vec<Self> {
         let point = |(time, bandwidth_used)| Self {

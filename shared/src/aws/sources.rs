@@ -54,7 +54,7 @@ impl SourceStore {
         version: &str,
         now: Time,
     ) -> Result<(Source, bool), Error> {
-        let before = self.items.find(name).await?.filter(|before| before.spec == *spec);
+        let before = self.items.find(name).await?.filter(|before| before.spec.counts_as(spec));
         let version = before.as_ref().map_or(version, |before| &before.version);
         let (written, new) = self.items.put(name, spec, version, now).await?;
         let remembered = Update { expression: "REMOVE expires_at".into(), ..Update::default() };

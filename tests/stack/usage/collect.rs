@@ -52,8 +52,8 @@ impl Script {
     }
 }
 
-/// Three hours of a gateway that grows, is restarted, is away, and has routes come and go. Each minute is run twice at once, and now and then
-/// once more later.
+/// Three hours of a gateway that grows, is restarted, is away, and has routes come and go. Each minute is run twice at once, on
+/// clocks that are two seconds apart, and now and then once more later.
 #[tokio::test]
 async fn every_point_is_what_went_through() {
     let stack = Stack::new().await;
@@ -99,7 +99,7 @@ async fn every_point_is_what_went_through() {
         }
         next_minute(&stack).await;
         let before = gateway.asked();
-        let (one, other) = (stack.checker(), stack.checker());
+        let (one, other) = (stack.checker_on_a_clock(1000), stack.checker_on_a_clock(-1000));
         let due = stack.now();
         let (one, other) = tokio::join!(one.check("one", due), other.check("other", due));
         one.and(other).unwrap();

@@ -40,12 +40,13 @@ impl Checker {
         state: SourceState,
         due: Time,
     ) -> (Vec<Head>, SourceState) {
-        let Upstream::Prometheus { url, preset, metric, labels, fixed, account } = &source.spec.0 else {
+        let Upstream::Prometheus { url, headers, preset, metric, labels, fixed, account } = &source.spec.0
+        else {
             return (heads, state);
         };
         let lineage = source.lineage.clone();
         let selection = Selection::new(*preset, metric.as_deref(), labels, fixed);
-        let page = prometheus::collect(&self.outbound, url, &selection, *account).await;
+        let page = prometheus::collect(&self.outbound, (url, headers), &selection, *account).await;
         let Counters { mut each, warning, in_part, has_gaps } = match page {
             Ok(counters) => counters,
             Err(why) => return (heads, state.failed(&lineage, due, why.to_string())),

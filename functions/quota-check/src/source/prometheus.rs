@@ -7,6 +7,7 @@ use std::{
 };
 
 use shared::{
+    endpoint::Headers,
     id::AccountId,
     outbound::{NoWay, NotAllowed, Outbound, is_refused},
     usage::{
@@ -77,22 +78,25 @@ pub enum Failed {
 /// Reads what a page says of a selection.
 pub async fn collect(
     way: &Outbound,
-    address: &str,
+    (address, headers): (&str, &Headers),
     selection: &Selection,
     account: Option<AccountId>,
 ) -> Result<Counters, Failed> {
-    let read = read(way, address, selection, account);
+    let read = read(way, (address, headers), selection, account);
     tokio::time::timeout(PATIENCE, read).await.unwrap_or(Err(Failed::TooSlow))
 }
 
 async fn read(
     way: &Outbound,
-    address: &str,
+    (address, headers): (&str, &Headers),
     selection: &Selection,
     account: Option<AccountId>,
 ) -> Result<Counters, Failed> {
     let (client, url) = way.to(address)?;
-    let request = client.get(url).header("accept", "text/plain;version=0.0.4, */*;q=0.1");
+    let mut request = client.get(url).header("accept", "text/plain;version=0.0.4, */*;q=0.1");
+    for (name, value) in &headers.0 {
+        request = request.header(name, value);
+    }
     let mut response = request.send().await.map_err(|error| fault(&error))?;
     if response.status().as_u16() != 200 {
         return Err(Failed::Status(response.status().as_u16()));
