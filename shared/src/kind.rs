@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub use callback::Callback;
 pub use discipline::{Discipline, Rank};
-pub use target::{Headers, NotATarget, Target};
+pub use target::Target;
 
 use crate::{
     job::{RetryPolicy, Timing},

@@ -1,7 +1,7 @@
 //! Tollgate's models, in two rings.
 //!
 //! The **domain** is pure: no I/O, no clock and no randomness of its own (both are parameters).
-//! [`id`], [`time`], [`name`], [`schema`], [`job`], [`account`], [`kind`], [`records`], [`schedule`],
+//! [`id`], [`time`], [`name`], [`schema`], [`endpoint`], [`job`], [`account`], [`kind`], [`records`], [`schedule`],
 //! [`event`], [`push`], [`usage`], [`quota`], [`zone`].
 //!
 //! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
@@ -11,6 +11,7 @@
 //! The domain never imports the outer ring; `tests/invariants` holds that.
 
 pub mod account;
+pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod job;

@@ -11,9 +11,9 @@ pub use expression::{NotAnExpression, check_expression};
 pub use occurrence::{SCHEDULED_TIME, due_at, job_id};
 
 use crate::{
+    endpoint::check_address,
     id::AccountId,
     job::{Message, Metadata, Payload, ScheduledRun, metadata_schema},
-    kind::target::check_address,
     name::Name,
     schema::Violation,
     time::Time,

@@ -20,6 +20,6 @@ pub use hour::{Day, Hour, MINUTE, minute_of};
 pub use label::{Label, NotALabel};
 pub use meter::{Meter, Reading};
 pub use report::{OutOfTime, Report, ReportId};
-pub use series::{Direction, Filter, NotADirection, Series};
+pub use series::{Direction, Filter, MAX_SERIES, NotADirection, Series};
 pub use source::{Fixed, Labels, Preset, Selection, Source, SourceSpec, SourceState, Upstream, WhyNot};
 pub use window::{BadRange, Lookback, MAX_POINTS, NotALookback, NotAStep, Points, Step, Windows};

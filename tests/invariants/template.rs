@@ -206,7 +206,7 @@ fn the_check_is_over_when_its_next_minute_comes() {
     let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
     let events = check["Events"].as_object().unwrap();
     assert_eq!(events.len(), 1);
-    assert_eq!(events["Minute"]["Properties"]["Schedule"], "rate(1 minute)");
+    assert_eq!(events["Minute"]["Properties"]["Schedule"], "cron(* * * * ? *)");
     assert!(check["Timeout"].as_u64().unwrap() < 60);
 }
 

@@ -162,8 +162,7 @@ impl Stack {
     }
 
     fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
-        let clock = self.aws.clock().skewed(ahead_ms);
-        let clock = Clock::new(move || Time::from_millis(clock.now_ms()));
+        let clock = self.clock_ahead(ahead_ms);
         let submit = SubmitConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
@@ -226,6 +225,11 @@ impl Stack {
 
     /// What the schedule runs every minute, in a fresh process.
     pub fn checker(&self) -> Checker {
+        self.checker_on_a_clock(0)
+    }
+
+    /// The same on a machine whose clock is so many milliseconds ahead, or behind if negative.
+    pub fn checker_on_a_clock(&self, ahead_ms: i64) -> Checker {
         let config = QuotaCheckConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
@@ -234,7 +238,7 @@ impl Stack {
             namespace: "Tollgate/sim".into(),
             meter_requests: self.options.meter_requests,
         };
-        Checker::new(self.clients(), config, self.clock(), self.metrics())
+        Checker::new(self.clients(), config, self.clock_ahead(ahead_ms), self.metrics())
     }
 
     /// Runs what the schedule runs every minute, once and now.
@@ -262,7 +266,11 @@ impl Stack {
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        let clock = self.aws.clock();
+        self.clock_ahead(0)
+    }
+
+    fn clock_ahead(&self, ahead_ms: i64) -> Clock {
+        let clock = self.aws.clock().skewed(ahead_ms);
         Clock::new(move || Time::from_millis(clock.now_ms()))
     }
 

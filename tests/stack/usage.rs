@@ -4,6 +4,7 @@ mod chart;
 mod cloudwatch;
 mod collect;
 mod cost;
+mod overlap;
 mod own;
 mod pages;
 mod push;

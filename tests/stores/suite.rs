@@ -78,6 +78,7 @@ macro_rules! for_each {
             totals_are_known_for_every_minute,
             a_reading_is_in_its_place_or_never_will_be,
             minutes_are_counted_up_to_what_they_come_to,
+            hours_that_are_over_at_once_are_kept,
             reports_count_once,
             a_deleted_source_keeps_its_heads,
         );

@@ -14,6 +14,8 @@ use crate::App;
 
 /// List the sources of the key's account by name; `admin` sees all.
 ///
+/// Where a source is and how it is asked is shown to `admin` alone.
+///
 /// A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
 #[utoipa::path(
     get, path = "/v1/sources", tag = "usage", operation_id = "listSources",
@@ -35,7 +37,7 @@ pub async fn list(
     if caller.is_admin() {
         let (found, more) = app.sources.page(after.as_ref().map(Name::as_str), limit).await?;
         let last = found.last().filter(|_| more).map(|(source, _)| source.name.clone());
-        return Ok(Json(page(found, last)));
+        return Ok(Json(page(found, SourceBody::whole, last)));
     }
     // Sources are few, and operators' own: all are looked through, and no cursor names one of others.
     let mut own = app.sources.all().await?;
@@ -45,17 +47,23 @@ pub async fn list(
     let more = own.len() > limit;
     own.truncate(limit);
     let last = own.last().filter(|_| more).map(|(source, _)| source.name.clone());
-    Ok(Json(page(own, last)))
+    Ok(Json(page(own, SourceBody::outline, last)))
 }
 
-fn page(found: Vec<(Source, SourceState)>, last: Option<Name>) -> Page<SourceBody> {
+fn page(
+    found: Vec<(Source, SourceState)>,
+    show: fn((Source, SourceState)) -> SourceBody,
+    last: Option<Name>,
+) -> Page<SourceBody> {
     Page {
-        items: found.into_iter().map(SourceBody::from).collect(),
+        items: found.into_iter().map(show).collect(),
         next_cursor: last.map(|name| Cursor { after: name.to_string() }.encode("sources")),
     }
 }
 
 /// Ask for a source of the key's account; `admin` sees all.
+///
+/// Where it is and how it is asked is shown to `admin` alone.
 #[utoipa::path(
     get, path = "/v1/sources/{name}", tag = "usage", operation_id = "getSource",
     security(("key" = ["usage:read"])),
@@ -70,7 +78,8 @@ pub async fn get(
 ) -> Result<Json<SourceBody>, Failure> {
     query.end()?;
     let found = app.sources.find(&name).await?.filter(|(source, _)| is_of(source, &caller));
-    Ok(Json(found.ok_or(Problem::NotFound)?.into()))
+    let show = if caller.is_admin() { SourceBody::whole } else { SourceBody::outline };
+    Ok(Json(show(found.ok_or(Problem::NotFound)?)))
 }
 
 fn is_of(source: &Source, caller: &Caller) -> bool {

@@ -13,8 +13,11 @@ use shared::{
 
 use crate::App;
 
-/// About how many points a page has: some two megabytes.
+/// About how many points a page has: some two megabytes, with labels of an ordinary length.
 const PAGE_POINTS: usize = 15_000;
+/// How many bytes of points an answer has at most: Lambda carries 6 MB
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>), and what is around them has to fit as well.
+const ANSWER_BYTES: usize = 6_000_000;
 /// How many series a page has at most.
 const PAGE_SERIES: usize = 100;
 /// How many series the drop-in answers at most, which knows no pages.
@@ -27,7 +30,7 @@ const MOST_SERIES: usize = 500;
 /// sources is the sum of what they say. Minutes are kept for 35 days and hours for 400.
 ///
 /// A tenant sees its own series. Points come by series, and within one by time; a page holds whole series, about 15,000 points of up to 100 of
-/// them: read on with `next_cursor`.
+/// them, and fewer where services and routes have long names: read on with `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "usage", operation_id = "getUsage",
     security(("key" = ["usage:read"])),
@@ -54,9 +57,13 @@ pub async fn chart(
     let after = query.cursor::<String>(&list)?;
     query.end()?;
     let most = (PAGE_POINTS / wanted.windows.count().max(1)).clamp(1, PAGE_SERIES);
-    let (series, last) = app.usage.series(&wanted.filter, after.as_deref(), most).await?;
-    let points = app.usage.chart(&series, wanted.windows).await?;
     let shown = caller.is_admin();
+    let (mut series, mut last) = app.usage.series(&wanted.filter, after.as_deref(), most).await?;
+    let fits = wanted.fitting(&series, shown);
+    if fits < series.len() {
+        (series, last) = app.usage.series(&wanted.filter, after.as_deref(), fits.max(1)).await?;
+    }
+    let points = app.usage.chart(&series, wanted.windows).await?;
     let each = series.iter().zip(&points);
     Ok(Json(UsagePage {
         items: each
@@ -69,7 +76,7 @@ pub async fn chart(
 
 /// Chart usage, for clients of the bandwidth service.
 ///
-/// As `GET /v1/usage`, but the points alone, and of at most 500 series: more are refused. What `admin` sees of several accounts under the
+/// As `GET /v1/usage`, but the points alone, of at most 500 series and 6 MB: more are refused. What `admin` sees of several accounts under the
 /// same names is added up.
 #[utoipa::path(
     get, path = "/metrics/bandwidth_used", tag = "drop-in", operation_id = "getBandwidthUsed",
@@ -93,11 +100,14 @@ pub async fn bandwidth_used(
 ) -> Result<Json<Vec<UsagePoint>>, Failure> {
     let wanted = Wanted::read(&caller, &mut query, app.clock.now())?;
     query.end()?;
-    let most = (3 * PAGE_POINTS / wanted.windows.count().max(1)).clamp(1, MOST_SERIES);
-    let (series, last) = app.usage.series(&wanted.filter, None, most).await?;
-    if last.is_some() {
-        let detail =
-            format!("means more than {most} series; name a type, service or route, or take a longer step");
+    let (series, last) = app.usage.series(&wanted.filter, None, MOST_SERIES).await?;
+    let fits = wanted.fitting(&series, false);
+    if last.is_some() || fits < series.len() {
+        let detail = format!(
+            "means more than an answer holds, which is {MOST_SERIES} series and 6 MB: with the {} points that each series has, {fits} of them; name a \
+             type, service or route, look less far back, take a longer step, or read GET /v1/usage page by page",
+            wanted.windows.count()
+        );
         return Err(Problem::InvalidParameter { name: "query", detail }.into());
     }
     let points = app.usage.chart(&series, wanted.windows).await?;
@@ -144,6 +154,16 @@ impl Wanted {
             BadRange::TooMany(_) => refused(if step.is_some() { "step" } else { asked }, &why.to_string()),
         })?;
         Ok(Self { filter, windows })
+    }
+
+    /// How many of some series, from the first on, fit into an answer.
+    fn fitting(&self, series: &[Counting], shown: bool) -> usize {
+        let sizes = series.iter().map(|counting| UsagePoint::most_bytes(&counting.series, shown));
+        let ends = sizes.scan(0, |end: &mut usize, bytes| {
+            *end = end.saturating_add(bytes.saturating_mul(self.windows.count()));
+            Some(*end)
+        });
+        ends.take_while(|end| *end <= ANSWER_BYTES).count()
     }
 
     /// What a cursor is of. The time isn't part of it: it goes on from page to page.

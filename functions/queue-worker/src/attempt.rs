@@ -270,7 +270,7 @@ impl Worker {
         &self,
         held: &Held,
         kind: &Kind,
-        (url, headers, payload): (&str, &shared::kind::Headers, &Payload),
+        (url, headers, payload): (&str, &shared::endpoint::Headers, &Payload),
         task: Task<'_>,
     ) -> Outcome {
         let job = &held.claimed.job;

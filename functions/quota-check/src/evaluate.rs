@@ -1,6 +1,6 @@
 //! How quotas stand, and what is to be done about it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures::{StreamExt, stream};
 use shared::{
@@ -8,6 +8,7 @@ use shared::{
     name::Name,
     quota::{Look, Quota, Standing},
     time::Time,
+    usage::{Head, Origin},
 };
 
 use crate::{
@@ -33,19 +34,28 @@ pub struct Evaluated {
 }
 
 impl Checker {
-    /// Looks how all quotas stand after `counts`, and does what takes effect: blocks and events. A quota that can't be seen to doesn't keep the
-    /// others.
-    pub(crate) async fn evaluate(&self, counts: &Counts<'_>) -> Result<Evaluated, Error> {
+    /// Looks how all quotas stand, and does what takes effect: blocks and events. A quota that can't be seen to doesn't keep the others. The
+    /// heads at some origins are known since `began`, or after it; those at others are read, if there are quotas.
+    pub(crate) async fn evaluate(
+        &self,
+        collected: BTreeMap<Origin, Vec<Head>>,
+        began: Time,
+    ) -> Result<Evaluated, Error> {
         let (quotas, known) = tokio::try_join!(self.quotas.all(), self.quotas.standings())?;
+        let mut heads = match quotas.is_empty() {
+            true => Vec::new(),
+            false => self.usage.heads_beside(&collected.keys().cloned().collect()).await?,
+        };
+        heads.extend(collected.into_values().flatten());
         let mut known: HashMap<_, _> = known.into_iter().map(|known| (known.quota.clone(), known)).collect();
         let quotas = quotas.into_iter().map(|quota| {
             let known = known.remove(&quota.name);
             (quota, known)
         });
-        let looks = quotas.collect::<Vec<_>>();
+        let (looks, counts) = (quotas.collect::<Vec<_>>(), Counts::new(&self.usage, &heads, began));
         let looked = stream::iter(looks).map(async |(quota, known)| {
             let name = quota.name.clone();
-            (name, self.look(quota, known, counts).await)
+            (name, self.look(quota, known, &counts).await)
         });
         let looked: Vec<_> = looked.buffer_unordered(AT_ONCE).collect().await;
         // What is left has no quota any more.

@@ -31,7 +31,6 @@ use shared::{
 use tokio::sync::Semaphore;
 
 pub use collect::Collected;
-use counts::Counts;
 pub use settle::LEASE;
 
 /// How long the first look at quotas waits for sources.
@@ -149,12 +148,7 @@ impl Checker {
         is_last: bool,
     ) -> Result<(), Error> {
         let Collected { heads, up } = collected;
-        let evaluated = async {
-            let mut others = self.usage.heads_beside(&heads.keys().cloned().collect()).await?;
-            others.extend(heads.into_values().flatten());
-            self.evaluate(&Counts::new(&self.usage, &others, begun)).await
-        };
-        let mut evaluated = evaluated.await.inspect_err(|error| {
+        let mut evaluated = self.evaluate(heads, begun).await.inspect_err(|error| {
             tracing::error!(request.id = request, cause = %error, "quotas could not be looked at");
         })?;
         let held = std::mem::take(&mut evaluated.held);

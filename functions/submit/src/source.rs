@@ -19,7 +19,7 @@ use crate::{
 /// Define a source of usage, or define it anew.
 ///
 /// It is collected every minute from the next one on. What its counters stood at before doesn't count; how they grow does, and so does
-/// what they come to after they began anew. A source whose address, metric or labels change begins anew as well.
+/// what they come to after they began anew. A source that is defined as something else begins anew as well; one that is what it was goes on.
 #[utoipa::path(
     put, path = "/v1/sources/{name}", tag = "usage", operation_id = "putSource",
     security(("key" = ["admin"])),
@@ -51,7 +51,7 @@ pub async fn put(
         true => SourceState::default(),
         false => app.sources.find(&name).await?.map(|(_, state)| state).unwrap_or_default(),
     };
-    Ok(defined("sources", &name, new, Json(SourceBody::from((source, state)))))
+    Ok(defined("sources", &name, new, Json(SourceBody::whole((source, state)))))
 }
 
 /// Delete a source.

@@ -91,6 +91,7 @@ impl App {
         let answers = read.into_iter().map(|report| {
             let pushed = report.map(|_| pushed.next());
             match pushed? {
+                Some(Ok(Pushed::TooManySeries)) => Err(Problem::TooManySeries),
                 Some(Ok(pushed)) => Ok(pushed),
                 Some(Err(error)) => {
                     tracing::warn!(cause = %error, "reported usage could not be counted");

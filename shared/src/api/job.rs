@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
+    endpoint::check_address,
     id::{AccountId, JobId},
     job::{Attempt, Job, JobError, Metadata, Payload, Status},
-    kind::target::check_address,
     name::Name,
     schema::Violation,
     time::Time,

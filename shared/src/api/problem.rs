@@ -5,6 +5,7 @@ use crate::{
     job::Status,
     quota::Exhausted,
     schema::Violation,
+    usage::MAX_SERIES,
 };
 
 /// Everything that can be wrong with a request, or with Tollgate: one variant for each slug in RFC 9457's `type`, each with a section in
@@ -65,6 +66,8 @@ pub enum Problem {
     TooManySubscribers,
     /// The connection subscribes already.
     Subscribed,
+    /// The account reports as many series of usage as it may.
+    TooManySeries,
     /// A quota of the account is used up, and enforced.
     QuotaExceeded(Exhausted),
     /// Something that Tollgate needs doesn't answer.
@@ -114,6 +117,7 @@ impl Problem {
             Self::OwnAccess => ("own-access", 409, "The operator would lock himself out"),
             Self::TooManySubscribers => ("too-many-subscribers", 409, "There are too many subscribers"),
             Self::Subscribed => ("subscribed", 409, "The connection subscribes already"),
+            Self::TooManySeries => ("too-many-series", 409, "There are too many series of usage"),
             Self::QuotaExceeded(_) => ("quota-exceeded", 429, "The quota is used up"),
             Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
             Self::Internal => ("internal", 500, "Internal error"),
@@ -153,6 +157,9 @@ impl Problem {
             Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
             Self::TooManySubscribers => "A hundred connections subscribe to this key's account; end one, or read events by `GET /v1/events`.".to_owned(),
             Self::Subscribed => "A connection subscribes once; for other accounts, open another with a new ticket.".to_owned(),
+            Self::TooManySeries => format!(
+                "The account reports {MAX_SERIES} series already, each a type, service and route; report this as one of them. What they used counts on."
+            ),
             Self::QuotaExceeded(Exhausted { quota, limit_bytes, until, .. }) => {
                 format!("The quota {quota} of {limit_bytes} bytes is used up; the next period begins at {until}.")
             }
@@ -262,6 +269,7 @@ mod tests {
             Problem::OwnAccess,
             Problem::TooManySubscribers,
             Problem::Subscribed,
+            Problem::TooManySeries,
             Problem::QuotaExceeded(Exhausted {
                 quota: "daily".parse().unwrap(),
                 limit_bytes: 1_000_000_000,

@@ -39,6 +39,22 @@ pub struct UsagePage {
 }
 
 impl UsagePoint {
+    /// How many bytes a point of a series takes at most in an answer as Lambda carries it: JSON as a text within JSON, where each quotation mark and
+    /// backslash takes two.
+    #[must_use]
+    pub fn most_bytes(series: &Series, shown: bool) -> usize {
+        let point = Self {
+            time: Time::from_millis(0),
+            direction: series.direction,
+            service: series.service.clone(),
+            route: series.route.clone(),
+            account: series.account.filter(|_| shown),
+            bandwidth_used: Some(u64::MAX),
+        };
+        let carried = serde_json::to_string(&point).and_then(|json| serde_json::to_string(&json));
+        carried.map_or(0, |carried| carried.len())
+    }
+
     /// The points of a series, the earliest first; with its account where that is to be `shown`.
     pub fn all(series: &Series, points: &Points, shown: bool) -> Vec<Self> {
         let point = |(time, bandwidth_used)| Self {
@@ -118,8 +134,8 @@ pub struct UsageData {
 /// What became of an event.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsageAccepted {
-    /// 202: it counts. 422: it breaks the contract. 403: it names an account that the key may not speak for. 503: it may not have been
-    /// counted; repeat it.
+    /// 202: it counts. 422: it breaks the contract. 403: it names an account that the key may not speak for. 409: its series would be one
+    /// too many of the account. 503: it may not have been counted; repeat it.
     #[schema(examples(202))]
     pub status: u16,
     /// Whether it was counted before; then it isn't counted again.

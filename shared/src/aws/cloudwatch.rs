@@ -12,6 +12,8 @@ use crate::time::Time;
 /// How many metrics one call asks for at most
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
 const MOST: usize = 500;
+/// How many questions are asked at most for all metrics: one that is refused among 500 takes 19 of them.
+const MOST_CALLS: usize = 64;
 /// In seconds.
 const PERIOD: i32 = 60;
 
@@ -42,31 +44,27 @@ impl MetricStore {
         Self { client }
     }
 
-    /// The sums of each minute from one time to another, of each metric; the answers are in the order of the metrics. One call for 500 metrics;
-    /// if `CloudWatch` refuses one, each of those is asked for by itself, so that the others don't suffer.
-    pub async fn sums(&self, metrics: &[Metric], from: Time, to: Time) -> Vec<Result<Sums, Error>> {
-        let mut answers = Vec::new();
-        for some in metrics.chunks(MOST) {
-            match self.ask(some, from, to).await {
-                Ok(found) => answers.extend(found),
-                Err(Error::Refused(_)) if some.len() > 1 => {
-                    for metric in some {
-                        let alone = self.ask(std::slice::from_ref(metric), from, to).await;
-                        answers
-                            .push(alone.and_then(|mut found| found.pop().unwrap_or_else(|| Ok(Vec::new()))));
-                    }
+    /// The sums of each minute from one time to another, of each metric; the answers are in the order of the metrics. One call for 500 metrics.
+    ///
+    /// If `CloudWatch` refuses what is asked, each half of it is asked for by itself, and so on, so that what it refuses hurts no other. That
+    /// ends after [`MOST_CALLS`]: what couldn't be asked any more is none, and better comes first the next time.
+    pub async fn sums(&self, metrics: &[Metric], from: Time, to: Time) -> Vec<Option<Result<Sums, Error>>> {
+        let mut answers: Vec<_> = metrics.iter().map(|_| None).collect();
+        let begins = (0..metrics.len()).step_by(MOST).rev();
+        let mut parts: Vec<_> = begins.map(|begin| begin..metrics.len().min(begin + MOST)).collect();
+        for _ in 0..MOST_CALLS {
+            let Some(part) = parts.pop() else { break };
+            let slots = &mut answers[part.clone()];
+            match self.ask(&metrics[part.clone()], from, to).await {
+                Ok(found) => slots.iter_mut().zip(found).for_each(|(slot, found)| *slot = Some(found)),
+                Err(Error::Refused(_)) if part.len() > 1 => {
+                    let middle = part.start + part.len() / 2;
+                    parts.extend([middle..part.end, part.start..middle]);
                 }
-                Err(error) => {
-                    let (passing, text) = (matches!(error, Error::Unavailable(_)), error.to_string());
-                    let same = |_| {
-                        Err(if passing {
-                            Error::Unavailable(text.clone())
-                        } else {
-                            Error::Refused(text.clone())
-                        })
-                    };
-                    answers.extend(some.iter().map(same));
+                Err(Error::Unavailable(why)) => {
+                    slots.fill_with(|| Some(Err(Error::Unavailable(why.clone()))));
                 }
+                Err(error) => slots.fill_with(|| Some(Err(Error::Refused(error.to_string())))),
             }
         }
         answers

@@ -18,11 +18,13 @@ pub enum Error {
 }
 
 /// Codes of answers with a status below 500 that pass by themselves.
-const PASSING: [&str; 9] = [
+const PASSING: [&str; 10] = [
     // Of Scheduler, when two change the same schedule at once.
     "ConflictException",
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
+    // As CloudWatch has it.
+    "Throttling",
     "RequestLimitExceeded",
     "RequestThrottled",
     "TransactionConflictException",

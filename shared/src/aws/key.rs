@@ -250,6 +250,11 @@ impl Key {
         prefix + &format!("{}#", escaped(route))
     }
 
+    /// How many series an account began to report.
+    pub fn reported(account: AccountId) -> Self {
+        Self::new(format!("REPORTED#{account}"), "-")
+    }
+
     /// That a report was counted.
     pub fn report(id: &ReportId) -> Self {
         Self::new(format!("SAMPLE#{}#{}", id.account, id.digest), "-")
@@ -373,6 +378,7 @@ mod tests {
             Key::closed_hour(&series, &Origin::Pushed, Hour::of(now)),
             Key::day(&series, &Origin::Pushed, Day::of(now)),
             Key::report(&ReportId { account, digest: "abc".to_owned() }),
+            Key::reported(account),
         ];
         let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
         insta::assert_snapshot!(shown.join("\n"), @"
@@ -407,6 +413,7 @@ mod tests {
         USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | H#-push#2025-11-20T16
         USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | D#-push#2025-11-20
         SAMPLE#acc_01kagzwy00e40r2081040g2081#abc | -
+        REPORTED#acc_01kagzwy00e40r2081040g2081 | -
         ");
     }
 

@@ -43,10 +43,10 @@ impl SourceStore {
         Ok(found.map(|found| (found.into(), state.as_ref().map(read).unwrap_or_default())))
     }
 
-    /// Defines a source; `true` if it is a new one.
+    /// Defines a source; `true` if it is a new one. One that is what it was keeps its version, so that its counters go on.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// When the table can't be read or written.
     pub async fn put(
         &self,
         name: &Name,
@@ -54,6 +54,8 @@ impl SourceStore {
         version: &str,
         now: Time,
     ) -> Result<(Source, bool), Error> {
+        let before = self.items.find(name).await?.filter(|before| before.spec.counts_as(spec));
+        let version = before.as_ref().map_or(version, |before| &before.version);
         let (written, new) = self.items.put(name, spec, version, now).await?;
         let remembered = Update { expression: "REMOVE expires_at".into(), ..Update::default() };
         self.table.update(&Key::named(SOURCE_STATES, name), remembered).await?;
@@ -139,7 +141,7 @@ fn read(item: &Item) -> SourceState {
 
 impl From<Definition<SourceSpec>> for Source {
     fn from(definition: Definition<SourceSpec>) -> Self {
-        let Definition { name, version: _, spec, disabled: _, created_at, updated_at } = definition;
-        Self { name, spec, created_at, updated_at }
+        let Definition { name, version, spec, disabled: _, created_at, updated_at } = definition;
+        Self { name, spec, lineage: version, created_at, updated_at }
     }
 }

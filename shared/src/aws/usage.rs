@@ -1,3 +1,4 @@
+mod closed;
 mod count;
 mod head;
 mod push;

@@ -10,8 +10,8 @@ pub const WATCHED: Duration = Duration::from_secs(300);
 pub struct Counter {
     /// What it stood at.
     pub value: u64,
-    /// When the answer was there that said so.
-    pub at: Time,
+    /// Of how many samples that is the sum.
+    pub samples: u32,
     /// The end of the minute that it counts for.
     pub due: Time,
     /// What the source was defined as: a counter of another definition is another counter.
@@ -28,22 +28,24 @@ impl Counter {
         (0.0..TOO_MUCH).contains(&value).then_some(value as u64)
     }
 
-    /// Whether this may be counted after `last`: it is for a later minute, and it was `asked_at` after that was known. Of two collections at
-    /// once one counts, or the other's older value would look like a reset.
+    /// Whether this is of a later minute than `last`. One that isn't was counted by another run of its minute, or by a later one.
     #[must_use]
-    pub fn follows(&self, last: Option<&Self>, asked_at: Time) -> bool {
-        last.is_none_or(|last| self.due > last.due && asked_at >= last.at)
+    pub fn follows(&self, last: Option<&Self>) -> bool {
+        last.is_none_or(|last| self.due > last.due)
     }
 
     /// How much it grew since `last`; none if that can't be known.
     ///
-    /// One that fell began anew, at nothing. One that was never seen before began at nothing if it is `watched`, which is to say that its
-    /// source was asked shortly before and didn't have it; else it is where counting begins.
+    /// One that fell began anew, at nothing; but if samples of the sum are gone, it may have fallen since what they stood at is missing, and
+    /// counting goes on where it stands. One that was never seen before began at nothing if it is `watched`, which is to say that its source was
+    /// asked shortly before and didn't have it; else it is where counting begins.
     #[must_use]
     pub fn increase(&self, last: Option<&Self>, watched: bool) -> Option<u64> {
         match last.filter(|last| last.lineage == self.lineage) {
             None => watched.then_some(self.value),
-            Some(last) => Some(self.value.checked_sub(last.value).unwrap_or(self.value)),
+            Some(last) if self.value >= last.value => Some(self.value - last.value),
+            Some(last) if self.samples < last.samples => None,
+            Some(_) => Some(self.value),
         }
     }
 }
@@ -55,7 +57,7 @@ mod tests {
 
     fn counter(value: u64, minute: i64) -> Counter {
         let due = Time::from_seconds(minute * 60);
-        Counter { value, at: due + Duration::from_secs(2), due, lineage: "a".into() }
+        Counter { value, samples: 1, due, lineage: "a".into() }
     }
 
     #[test]
@@ -85,12 +87,25 @@ mod tests {
     }
 
     #[test]
-    fn of_two_collections_at_once_one_counts() {
-        let last = counter(7, 1);
-        let later = counter(9, 2);
-        assert!(later.follows(Some(&last), later.at) && later.follows(None, later.at));
-        assert!(!later.follows(Some(&last), last.at - Duration::from_millis(1)));
-        assert!(!last.follows(Some(&last), later.at) && !last.follows(Some(&later), later.at));
+    fn of_a_minute_one_counts() {
+        let (last, later) = (counter(7, 1), counter(9, 2));
+        assert!(later.follows(Some(&last)) && later.follows(None));
+        assert!(!last.follows(Some(&last)) && !last.follows(Some(&later)));
+    }
+
+    #[test]
+    fn a_sum_that_falls_with_its_samples_did_not_begin_anew() {
+        let of = |samples, value| Counter { samples, ..counter(value, 2) };
+        let last = Counter { samples: 3, ..counter(1000, 1) };
+        for (samples, value, grown) in [
+            (3, 400, Some(400)),
+            (4, 400, Some(400)),
+            (2, 400, None),
+            (2, 1001, Some(1)),
+            (4, 1100, Some(100)),
+        ] {
+            assert_eq!(of(samples, value).increase(Some(&last), true), grown, "{samples} of {value}");
+        }
     }
 
     proptest! {

@@ -22,6 +22,8 @@ pub struct Page {
     /// Lines that are as the format has them, and others.
     fit: usize,
     unfit: usize,
+    /// Whether the metric is named.
+    is_known: bool,
 }
 
 /// A text that is no page of metrics.
@@ -33,7 +35,14 @@ impl Page {
     /// A page from which samples of a metric are wanted.
     #[must_use]
     pub fn new(metric: &str) -> Self {
-        Self { metric: metric.to_owned(), rest: Vec::new(), passing: false, fit: 0, unfit: 0 }
+        Self {
+            metric: metric.to_owned(),
+            rest: Vec::new(),
+            passing: false,
+            fit: 0,
+            unfit: 0,
+            is_known: false,
+        }
     }
 
     /// Reads the next piece, and gives each sample that it completes, or what is wrong with it, to `each`.
@@ -60,21 +69,22 @@ impl Page {
         self.passing |= self.rest.len() > MAX_LINE_BYTES;
     }
 
-    /// What the page was like as a whole. A last line without an end may be half of one, so it isn't read.
+    /// What the page was like as a whole: whether it knows the metric, of which it then has samples, or says the type at least. A last line
+    /// without an end may be half of one, so it isn't read.
     ///
     /// # Errors
     /// When less than half of it were lines of metrics, or there were none.
-    pub fn end(mut self, each: &mut dyn FnMut(Result<Sample, Unreadable>)) -> Result<(), NotAPage> {
+    pub fn end(mut self, each: &mut dyn FnMut(Result<Sample, Unreadable>)) -> Result<bool, NotAPage> {
         if self.passing {
             self.too_long(&[], each);
         } else if !self.rest.trim_ascii().is_empty() {
             match Line::of(&self.rest, &self.metric) {
                 Line::Wanted(_) => each(Err(Unreadable::CutOff)),
-                Line::Blank | Line::Comment | Line::Other => self.fit += 1,
+                Line::Blank | Line::Comment | Line::Type | Line::Other => self.fit += 1,
                 Line::Foreign => self.unfit += 1,
             }
         }
-        if self.fit > self.unfit { Ok(()) } else { Err(NotAPage) }
+        if self.fit > self.unfit { Ok(self.is_known) } else { Err(NotAPage) }
     }
 
     fn line(&mut self, line: &[u8], each: &mut dyn FnMut(Result<Sample, Unreadable>)) {
@@ -82,8 +92,13 @@ impl Page {
             Line::Blank => {}
             Line::Comment | Line::Other => self.fit += 1,
             Line::Foreign => self.unfit += 1,
+            Line::Type => {
+                self.fit += 1;
+                self.is_known = true;
+            }
             Line::Wanted(rest) => {
                 self.fit += 1;
+                self.is_known = true;
                 each(line::sample(rest));
             }
         }
@@ -93,7 +108,7 @@ impl Page {
         let begin = if self.rest.is_empty() { begin } else { &self.rest };
         match Line::of(begin, &self.metric) {
             Line::Wanted(_) => each(Err(Unreadable::TooLong)),
-            Line::Blank | Line::Comment | Line::Other => {}
+            Line::Blank | Line::Comment | Line::Type | Line::Other => {}
             Line::Foreign => self.unfit += 1,
         }
     }

@@ -18,6 +18,10 @@ pub struct Series {
     pub route: Label,
 }
 
+/// How many series a source may have, and how many an account may begin to report within the 400 days for which they are kept: as many as
+/// a run can look through every minute.
+pub const MAX_SERIES: usize = 5000;
+
 /// Which series are meant; what is none restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {

@@ -6,7 +6,6 @@ mod state;
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, schema::Schema},
@@ -17,8 +16,8 @@ pub use state::SourceState;
 
 use super::{Label, Series};
 use crate::{
+    endpoint::{Headers, check_address},
     id::AccountId,
-    kind::target::check_address,
     name::Name,
     schema::{Violation, closed},
     time::Time,
@@ -39,6 +38,10 @@ pub enum Upstream {
         /// The page's address, `https://` or `http://`.
         #[schema(max_length = 2000, examples("https://kong.example.com:8100/metrics"))]
         url: String,
+        /// Header fields that every request for the page carries, such as a key that the gateway asks for. Their values are never shown again.
+        #[serde(default, skip_serializing_if = "Headers::is_empty")]
+        #[schema(value_type = std::collections::BTreeMap<String, String>)]
+        headers: Headers,
         /// What Kong calls its bandwidth: `kong_bandwidth{type, service, route}` up to version 2, and
         /// `kong_bandwidth_bytes{direction, service, route}` from version 3 on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +89,25 @@ pub enum Upstream {
     },
 }
 
+impl Upstream {
+    /// The same, fit to be shown: without the values of its headers.
+    #[must_use]
+    pub fn masked(self) -> Self {
+        let masked = match &self {
+            Self::Prometheus { headers, .. } => headers.masked(),
+            Self::Cloudwatch { .. } => Headers::default(),
+        };
+        self.with_headers(masked)
+    }
+
+    fn with_headers(mut self, others: Headers) -> Self {
+        if let Self::Prometheus { headers, .. } = &mut self {
+            *headers = others;
+        }
+        self
+    }
+}
+
 impl PartialSchema for SourceSpec {
     fn schema() -> RefOr<Schema> {
         closed(Upstream::schema())
@@ -115,14 +137,21 @@ impl SourceSpec {
         }
     }
 
+    /// Whether it says of all counters the same as another: their values are the same numbers. A key may be another one.
+    #[must_use]
+    pub fn counts_as(&self, other: &Self) -> bool {
+        self.clone().0.with_headers(Headers::default()) == other.clone().0.with_headers(Headers::default())
+    }
+
     /// What is wrong with it that its schema can't say. Whether its account is there is for the stores to tell.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         match &self.0 {
-            Upstream::Prometheus { url, preset, metric, labels, fixed, .. } => {
+            Upstream::Prometheus { url, headers, preset, metric, labels, fixed, .. } => {
                 let wrong = check_address(url).err().map(|why| Violation::new("/url", why.to_string()));
                 wrong
                     .into_iter()
+                    .chain(headers.violations("/headers"))
                     .chain(selection::violations(*preset, metric.as_deref(), labels, fixed))
                     .collect()
             }
@@ -150,14 +179,6 @@ impl SourceSpec {
             }
         }
     }
-
-    /// What tells its counters from those of another definition. The account belongs to it: for another one they are other series, of which
-    /// nothing is known.
-    #[must_use]
-    pub fn lineage(&self) -> String {
-        let json = serde_json::to_string(self).unwrap_or_default();
-        Sha256::digest(json).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }
 }
 
 /// A source as Tollgate keeps it.
@@ -167,6 +188,8 @@ pub struct Source {
     pub name: Name,
     /// What the operator said.
     pub spec: SourceSpec,
+    /// What tells its counters from those of other definitions, before or since: another one each time that it is defined as something else.
+    pub lineage: String,
     /// When it was first defined.
     pub created_at: Time,
     /// When it was last defined.

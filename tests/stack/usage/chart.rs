@@ -1,5 +1,7 @@
 //! Charts: which series, which windows, and the drop-in.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 async fn report(stack: &Stack, service: &str, route: &str, direction: &str, bytes: u64) {
@@ -123,4 +125,38 @@ async fn many_series_come_in_pages() {
             .sum::<u64>(),
         7
     );
+}
+
+/// How many routes some points are of.
+fn routes(points: &Value) -> usize {
+    points.as_array().unwrap().iter().map(|point| point["route"].to_string()).collect::<BTreeSet<_>>().len()
+}
+
+/// Names that take as many bytes as names can: no answer is over what Lambda carries, which is 6 MB with every quotation mark taking two.
+#[tokio::test(start_paused = true)]
+async fn no_answer_is_too_large_for_lambda() {
+    const MOST: usize = 6 * 1024 * 1024;
+    let stack = Stack::new().await;
+    let name = |n: usize| format!("{}{n}", "\"".repeat(127));
+    for n in 0..9 {
+        report(&stack, &name(0), &name(n), "egress", 1).await;
+    }
+    tokio::time::sleep(MINUTE).await;
+    let (tenant, mut path, mut pages) =
+        (stack.tenant(), "/v1/usage?lookback_duration=1d&step=1m".to_owned(), Vec::new());
+    loop {
+        let page = tenant.get(&path).await.body;
+        let carried = serde_json::to_string(&page.to_string()).unwrap().len();
+        assert!(carried < MOST, "{carried}");
+        pages.push(routes(&page["items"]));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/usage?lookback_duration=1d&step=1m&cursor={cursor}");
+    }
+    assert_eq!((pages.iter().sum::<usize>(), pages.len()), (9, 3), "{pages:?}");
+    let refused = tenant.get("/metrics/bandwidth_used?lookback_duration=1d").await;
+    assert_eq!(refused.status, 400);
+    insta::assert_snapshot!("too_large", refused.body["detail"].as_str().unwrap());
+    let fits = tenant.get("/metrics/bandwidth_used?lookback_duration=1d&step=5m").await;
+    assert_eq!(routes(&fits.body), 9);
+    assert!(serde_json::to_string(&fits.body.to_string()).unwrap().len() < MOST);
 }

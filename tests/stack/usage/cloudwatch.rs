@@ -1,5 +1,7 @@
 //! Metrics of CloudWatch as sources.
 
+use sim::{Fault, Plan};
+
 use super::*;
 
 const API: (&str, &str) = ("AWS/ApiGateway", "DataProcessed");
@@ -74,4 +76,87 @@ async fn one_that_is_refused_hurts_no_other() {
     assert_eq!(counted.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), 15);
     assert_eq!(source(&stack, "bad").await["last_error"], "CloudWatch gave no data for it");
     assert_eq!(source(&stack, "good").await["last_error"], Value::Null);
+}
+
+/// Three hours in which nobody asks, or in which CloudWatch doesn't answer, over whole hours and a midnight: every minute is made up for.
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_three_hours_is_made_up_for() {
+    for is_down in [false, true] {
+        let stack = Stack::new().await;
+        tokio::time::sleep(370 * MINUTE).await;
+        put(&stack, "a", API.0).await;
+        let start = stack.now().millis() / 1000;
+        for minute in 0..200i64 {
+            tokio::time::sleep(MINUTE).await;
+            let dimensions = [("Stage", "live"), ("ApiId", "a")];
+            stack.aws.put_metric(API.0, API.1, &dimensions, start + 60 * minute, 1000.0 + minute as f64);
+            let is_away = (5..185).contains(&minute);
+            if is_away && is_down {
+                stack.aws.inject(Plan::always("GetMetricData", Fault::Before));
+            } else {
+                stack.aws.heal();
+            }
+            if !is_away || is_down {
+                stack.check().await.unwrap();
+            }
+        }
+        assert_eq!(source(&stack, "a").await["last_error"], Value::Null);
+        let found =
+            points(&stack.operator(), "from=2026-11-20T22:10:00Z&to=2026-11-21T01:30:00Z&step=1m").await;
+        let truth: Vec<_> = (0..200).map(|minute| (minute < 197).then_some(1000 + minute)).collect();
+        let counted: Vec<_> = found.into_iter().map(|(_, bytes)| bytes).collect();
+        assert_eq!(counted, truth, "down: {is_down}");
+        let hours = points(&stack.operator(), "from=2026-11-20T22:00:00Z&step=1h").await;
+        let sum = hours.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>();
+        assert_eq!(sum, truth.iter().flatten().sum::<u64>(), "down: {is_down}");
+    }
+}
+
+/// Metrics that CloudWatch refuses take some calls more to be found, and not one for each; the others lose nothing by it.
+#[tokio::test(start_paused = true)]
+async fn those_that_are_refused_are_found_in_few_calls() {
+    let stack = Stack::new().await;
+    let names: Vec<_> = (0..45).map(|n| format!("m{n:02}")).collect();
+    let is_bad = |nth: usize| nth % 3 == 1;
+    for (nth, name) in names.iter().enumerate() {
+        put(&stack, name, if is_bad(nth) { "Refused" } else { API.0 }).await;
+    }
+    let start = stack.now().millis() / 1000;
+    let (mut most, mut missed) = (0, 0.0);
+    for minute in 0..12 {
+        tokio::time::sleep(MINUTE).await;
+        for name in &names {
+            stack.aws.put_metric(
+                API.0,
+                API.1,
+                &[("ApiId", name), ("Stage", "live")],
+                start + 60 * minute,
+                5.0,
+            );
+        }
+        stack.aws.reset_ledger();
+        stack.check().await.unwrap();
+        most = most.max(stack.aws.ledger().count("GetMetricData"));
+        let line = stack.metrics_lines().pop().unwrap();
+        missed += line["SourcesMissed"].as_f64().unwrap_or_default();
+    }
+    // Besides the questions, of which there are 64 at most, come further pages of answers, with three metrics each.
+    assert!(most <= 64 + 45 / 3, "{most}");
+    assert!(missed > 0.0, "the first runs don't get far");
+    for (nth, name) in names.iter().enumerate() {
+        let said = source(&stack, name).await;
+        let found = points(&stack.operator(), &format!("lookback_duration=1h&step=1h&route={name}")).await;
+        let counted = found.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>();
+        if is_bad(nth) {
+            assert_eq!(
+                (&said["last_error"], counted),
+                (&json!("CloudWatch gave no data for it"), 0),
+                "{name}"
+            );
+        } else {
+            assert_eq!(said["last_error"], Value::Null, "{name}");
+            // Counting begins when it is first answered.
+            assert!((5 * 6..=5 * 9).contains(&counted), "{name}: {counted}");
+        }
+    }
 }

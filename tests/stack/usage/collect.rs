@@ -52,8 +52,8 @@ impl Script {
     }
 }
 
-/// Three hours of a gateway that grows, is restarted, is away, and has routes come and go. Each minute is run twice at once, and now and then
-/// once more later.
+/// Three hours of a gateway that grows, is restarted, is away, and has routes come and go. Each minute is run twice at once, on
+/// clocks that are two seconds apart, and now and then once more later.
 #[tokio::test]
 async fn every_point_is_what_went_through() {
     let stack = Stack::new().await;
@@ -99,7 +99,7 @@ async fn every_point_is_what_went_through() {
         }
         next_minute(&stack).await;
         let before = gateway.asked();
-        let (one, other) = (stack.checker(), stack.checker());
+        let (one, other) = (stack.checker_on_a_clock(1000), stack.checker_on_a_clock(-1000));
         let due = stack.now();
         let (one, other) = tokio::join!(one.check("one", due), other.check("other", due));
         one.and(other).unwrap();
@@ -192,4 +192,72 @@ async fn what_was_not_a_number_is_not_new() {
     let query = "from=2026-11-20T16:00:00Z&to=2026-11-20T16:06:00Z";
     let found: Vec<_> = points(&stack.operator(), query).await.into_iter().map(|(_, bytes)| bytes).collect();
     assert_eq!(found, [None, None, None, Some(3), None, Some(7)]);
+}
+
+/// What one series comes to, whose samples stand like this minute after minute, and what is said of each page.
+async fn of_samples(minutes: &[&[(&str, &str)]]) -> Vec<(Option<u64>, Value)> {
+    let stack = Stack::new().await;
+    let gateway = Gateway::start().await;
+    let spec = json!({"type": "prometheus", "url": gateway.url(), "preset": "kong3"});
+    put_source(&stack, "kong", spec).await;
+    let mut warnings = Vec::new();
+    for samples in minutes {
+        let line = |(consumer, value): &(&str, &str)| {
+            format!(
+                "kong_bandwidth_bytes{{direction=\"egress\",service=\"s\",consumer=\"{consumer}\"}} {value}\n"
+            )
+        };
+        let page: String = samples.iter().map(line).collect();
+        gateway.show(format!("# TYPE kong_bandwidth_bytes counter\n{page}"));
+        next_minute(&stack).await;
+        stack.check().await.unwrap();
+        warnings.push(source(&stack, "kong").await["last_warning"].clone());
+    }
+    let found = points(&stack.operator(), "from=2026-11-20T16:00:00Z&service=s").await;
+    found.into_iter().map(|(_, bytes)| bytes).zip(warnings).collect()
+}
+
+/// A consumer's counter that can't be read, or is gone, doesn't make those of the others count anew.
+#[tokio::test]
+async fn what_is_the_sum_of_several_samples_counts_only_as_a_whole() {
+    let counted = of_samples(&[
+        &[("a", "100"), ("b", "1000")],
+        &[("a", "110"), ("b", "1000")],
+        &[("a", "NaN"), ("b", "1005")],
+        &[("a", "120"), ("b", "1010")],
+        // A line that can't be read may be of any series.
+        &[("a", "120"), ("b", "")],
+        &[("a", "121"), ("b", "1010")],
+        // One is gone, and the rest goes on.
+        &[("b", "1011")],
+        &[("b", "1013")],
+        &[("b", "1013"), ("c", "4")],
+        // The gateway began anew.
+        &[("b", "2"), ("c", "1")],
+    ])
+    .await;
+    insta::assert_debug_snapshot!("sums", counted);
+}
+
+/// A counter that appears on a page which knew nothing of its metric before may be as old as the gateway.
+#[tokio::test]
+async fn what_a_page_did_not_know_before_is_not_new() {
+    for (before, counted) in [
+        ("kong_other 1\n", [None, None, Some(3)]),
+        ("# TYPE kong_bandwidth_total counter\nkong_other 1\n", [None, None, Some(3)]),
+        ("# TYPE kong_bandwidth counter\nkong_other 1\n", [None, Some(5000), Some(3)]),
+    ] {
+        let stack = Stack::new().await;
+        let gateway = Gateway::start().await;
+        put_source(&stack, "kong", kong2(gateway.url())).await;
+        let sample = |value: u64| format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {value}\n");
+        for page in [before.to_owned(), sample(5000), sample(5003)] {
+            gateway.show(page);
+            next_minute(&stack).await;
+            stack.check().await.unwrap();
+        }
+        let found = points(&stack.operator(), "from=2026-11-20T16:00:00Z&to=2026-11-20T16:03:00Z").await;
+        let found: Vec<_> = found.into_iter().map(|(_, bytes)| bytes).collect();
+        assert_eq!(found, counted, "{before}");
+    }
 }

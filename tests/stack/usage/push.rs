@@ -141,3 +141,56 @@ async fn an_operator_reports_for_others_and_tenants_for_themselves() {
     assert_eq!(sum(&operator, &format!("&account={account}")).await, 5);
     assert_eq!(stranger.get(&format!("/v1/usage?account={account}")).await.slug(), "missing-scope");
 }
+
+/// An account reports so many series and no more; those that it has go on, and other accounts have their own.
+#[tokio::test(start_paused = true)]
+async fn the_series_of_an_account_are_limited() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let of_route = |n: usize, id: &str| event(&format!("{id}{n}"), 1, json!({"route": format!("{n}")}));
+    for batch in 0..49 {
+        let events: Vec<_> = (batch * 100..batch * 100 + 100).map(|n| of_route(n, "a")).collect();
+        let items = report(&tenant, &json!(events)).await.body["items"].clone();
+        assert!(items.as_array().unwrap().iter().all(|item| item["status"] == 202), "{items}");
+    }
+    // The last hundred, of which some are reported twice, and fifty more.
+    let rest: Vec<_> =
+        (4900..5050).chain(4900..4910).map(|n| of_route(n, if n < 4910 { "b" } else { "a" })).collect();
+    let mut statuses = Vec::new();
+    for some in rest.chunks(80) {
+        let items = report(&tenant, &json!(some)).await.body["items"].clone();
+        statuses.extend(items.as_array().unwrap().iter().map(|item| item["status"].as_u64().unwrap()));
+    }
+    let counted = statuses.iter().filter(|status| **status == 202).count();
+    assert_eq!(
+        (counted, statuses.iter().filter(|status| **status == 409).count()),
+        (110, 50),
+        "{statuses:?}"
+    );
+    let refused = report(&tenant, &of_route(9999, "c")).await;
+    insta::assert_json_snapshot!("too_many_series", refused.body, {".request_id" => "[id]"});
+    assert_eq!(report(&tenant, &of_route(7, "c")).await.status, 202, "one that it has");
+    let stranger = stack.client(&stack.another_key(&[Scope::UsageWrite]).await);
+    assert_eq!(report(&stranger, &of_route(9999, "c")).await.status, 202);
+}
+
+/// A series that was reported more bytes than there are numbers for shows as many as there are, and quotas go on.
+#[tokio::test(start_paused = true)]
+async fn amounts_that_are_too_large_end_nothing() {
+    let stack = Stack::new().await;
+    let quota =
+        json!({"limit_bytes": 1000, "type": "ingress", "period": "day", "recipients": ["a@example.com"]});
+    let put = stack.operator().send(Method::PUT, "/v1/quotas/other", Some(quota)).await;
+    assert_eq!(put.status, 201, "{put:?}");
+    const MOST: u64 = (1 << 53) - 1;
+    for batch in 0..22 {
+        let events: Vec<_> = (0..100).map(|n| event(&format!("{batch} {n}"), MOST, json!({}))).collect();
+        assert_eq!(report(&stack.tenant(), &json!(events)).await.status, 202);
+    }
+    report(&stack.tenant(), &event("in", 7, json!({"type": "ingress"}))).await;
+    tokio::time::sleep(MINUTE).await;
+    stack.check().await.unwrap();
+    let found = points(&stack.tenant(), &format!("{SHOP}&lookback_duration=1h&step=1h")).await;
+    assert_eq!(found.last().unwrap().1, Some(u64::MAX));
+    assert_eq!(stack.operator().get("/v1/quotas/other").await.body["used"], 7);
+}

@@ -171,3 +171,147 @@ async fn another_definition_begins_anew() {
     }
     insta::assert_debug_snapshot!("begins_anew", counted);
 }
+
+/// What happened while a source was another one, or none, doesn't count when it is what it was; to say again what it is changes nothing.
+#[tokio::test]
+async fn what_happened_under_another_definition_does_not_count() {
+    let stack = Stack::new().await;
+    let gateway = Gateway::start().await;
+    let (spec, other) = (kong2(gateway.url()), kong2("http://127.0.0.1:9/"));
+    put_source(&stack, "kong", spec.clone()).await;
+    let define = async |spec: &Value| put_source(&stack, "kong", spec.clone()).await;
+    let mut bytes = 0;
+    for (step, counts) in
+        [("", false), ("", true), ("same", true), ("back", false), ("again", false), ("", true)]
+    {
+        bytes += 1000;
+        match step {
+            "same" => define(&spec).await,
+            "back" => {
+                define(&other).await;
+                define(&spec).await;
+            }
+            "again" => {
+                let deleted = stack.operator().send(Method::DELETE, "/v1/sources/kong", None).await;
+                assert_eq!(deleted.status, 204);
+                define(&spec).await;
+                assert_eq!(source(&stack, "kong").await["last_success_at"], Value::Null);
+            }
+            _ => {}
+        }
+        gateway.show(format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {bytes}\n"));
+        next_minute(&stack).await;
+        stack.check().await.unwrap();
+        let found = points(&stack.operator(), "lookback_duration=1m&service=s").await;
+        let found = found.iter().find_map(|(_, bytes)| *bytes);
+        assert_eq!(found, counts.then_some(1000), "{step} at {bytes}");
+    }
+}
+
+/// Sources that never answer take their time from others; those whose turn didn't come for that say nothing, and come first the next time.
+#[tokio::test]
+async fn many_that_hang_starve_no_other() {
+    let stack = Stack::new().await;
+    let hanging = Target::hanging().await;
+    let good = Gateway::start().await;
+    good.show("kong_bandwidth{type=\"egress\",service=\"s\"} 5\n");
+    for nth in 0..70 {
+        put_source(&stack, &format!("hanging-{nth}"), kong2(&hanging.url)).await;
+    }
+    put_source(&stack, "unlucky", kong2(good.url())).await;
+    let reached = async |so_many: usize| {
+        while hanging.got().len() < so_many {
+            hanging.reached().await;
+        }
+    };
+    let missed = || stack.metrics_lines().pop().unwrap()["SourcesMissed"].clone();
+
+    next_minute(&stack).await;
+    let time_passes = async {
+        for so_many in [32, 64] {
+            reached(so_many).await;
+            pass(Duration::from_secs(16)).await;
+        }
+    };
+    let (checked, ()) = tokio::join!(stack.check(), time_passes);
+    checked.unwrap();
+    assert_eq!((hanging.got().len(), good.asked(), missed()), (64, 0, json!(7.0)));
+    let said = source(&stack, "unlucky").await;
+    assert_eq!((&said["last_success_at"], &said["last_error"]), (&Value::Null, &Value::Null));
+    assert_eq!(source(&stack, "hanging-0").await["last_error"], "it took longer than 15 s");
+
+    next_minute(&stack).await;
+    let time_passes = async {
+        for so_many in [64 + 31, 64 + 63] {
+            reached(so_many).await;
+            pass(Duration::from_secs(16)).await;
+        }
+    };
+    let (checked, ()) = tokio::join!(stack.check(), time_passes);
+    checked.unwrap();
+    assert_eq!(good.asked(), 1);
+    assert_ne!(source(&stack, "unlucky").await["last_success_at"], Value::Null);
+}
+
+/// A gateway that wants a key is sent it; nobody is shown it again, and another key is no other source.
+#[tokio::test]
+async fn header_fields_are_sent_and_never_shown() {
+    let stack = Stack::new().await;
+    let gateway = Gateway::start().await;
+    let with_key = |key: &str| {
+        let mut spec = kong2(gateway.url());
+        spec["headers"] = json!({"Kong-Admin-Token": key, "Accept": "text/plain"});
+        spec["account"] = json!(stack.tenant_account());
+        spec
+    };
+    put_source(&stack, "kong", with_key("s3cret-1")).await;
+    for (minute, key) in [(1, "s3cret-1"), (2, "s3cret-2"), (3, "s3cret-2")] {
+        put_source(&stack, "kong", with_key(key)).await;
+        gateway.show(format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {}\n", 1000 * minute));
+        next_minute(&stack).await;
+        stack.check().await.unwrap();
+    }
+    let sent: Vec<_> = gateway.target.got().iter().map(|(headers, _)| headers.clone()).collect();
+    let sent: Vec<_> =
+        sent.iter().map(|headers| headers["kong-admin-token"].to_str().unwrap().to_owned()).collect();
+    assert_eq!(sent, ["s3cret-1", "s3cret-2", "s3cret-2"]);
+    let found = points(&stack.operator(), "lookback_duration=1h&step=1h").await;
+    assert_eq!(found.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), 2000);
+
+    let shown = source(&stack, "kong").await;
+    assert_eq!(shown["headers"], json!({"Kong-Admin-Token": "***", "Accept": "***"}));
+    let again = stack.operator().send(Method::PUT, "/v1/sources/kong", Some(with_key("***"))).await;
+    assert_eq!(again.body["errors"][0]["pointer"], "/headers/Kong-Admin-Token");
+    let wrong =
+        json!({"type": "prometheus", "url": gateway.url(), "preset": "kong2", "headers": {"Host": "x"}});
+    let wrong = stack.operator().send(Method::PUT, "/v1/sources/kong", Some(wrong)).await;
+    assert_eq!(wrong.body["errors"][0]["pointer"], "/headers/Host");
+}
+
+/// A tenant sees that a source of its own is there and how it goes, and nothing of where it is and how it is asked.
+#[tokio::test]
+async fn a_tenant_sees_no_address() {
+    let stack = Stack::new().await;
+    let gateway = Gateway::start().await;
+    gateway.show(
+        "kong_bandwidth{type=\"egress\",service=\"s\"} 5\nkong_bandwidth{type=\"up\",service=\"inner\"} 5\n",
+    );
+    let mut spec = kong2(gateway.url());
+    spec["account"] = json!(stack.tenant_account());
+    spec["headers"] = json!({"X-Key": "s3cret"});
+    put_source(&stack, "kong", spec).await;
+    let metric = json!({
+        "type": "cloudwatch", "namespace": "Inner/Things", "metric_name": "Bytes", "dimensions": {"Host": "inner-1"},
+        "as": {"type": "egress"}, "account": stack.tenant_account(),
+    });
+    put_source(&stack, "metric", metric).await;
+    next_minute(&stack).await;
+    stack.check().await.unwrap();
+    gateway.fail(503);
+    next_minute(&stack).await;
+    stack.check().await.unwrap();
+    let listed = stack.tenant().get("/v1/sources").await.body;
+    let one = stack.tenant().get("/v1/sources/kong").await.body;
+    assert_eq!(listed["items"][0], one);
+    insta::assert_json_snapshot!("outlines", listed, {".items[].created_at" => "[time]", ".items[].updated_at" => "[time]"});
+}

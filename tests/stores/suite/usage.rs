@@ -5,7 +5,10 @@ use shared::{
     id::AccountId,
     name::Name,
     time::Time,
-    usage::{Counter, Direction, Filter, Head, Hour, Origin, Report, ReportId, Series, SourceSpec, Windows},
+    usage::{
+        Counter, Day, Direction, Filter, Head, Hour, Origin, Report, ReportId, Series, SourceSpec, Step,
+        Windows,
+    },
 };
 
 use super::{MINUTE, account, now};
@@ -38,7 +41,7 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
     let mut head: Option<Head> = None;
     for minute in (0..119).filter(|minute| minute % 7 != 3 && !(50..65).contains(minute)) {
         let due = start + MINUTE * (minute + 1);
-        let counter = Counter { value: 0, at: due, due, lineage: "x".to_owned() };
+        let counter = Counter { value: 0, samples: 1, due, lineage: "x".to_owned() };
         let base =
             head.clone().unwrap_or_else(|| Head::new(series.clone(), origin.clone(), Hour::of(due - MINUTE)));
         let bytes = u64::from(minute) * 1000 + 1;
@@ -61,6 +64,33 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
         assert_eq!(found, before, "at minute {minute}");
     }
     assert_eq!(usage.total_before(&head, start - Duration::from_secs(86400 * 30)).await.unwrap(), 0);
+}
+
+/// Minutes of four hours over a midnight, counted at once: each hour, and each day, has what was counted in it.
+pub async fn hours_that_are_over_at_once_are_kept(table: Table) {
+    let (usage, (_, name)) = (UsageStore::new(table.clone()), source(&table).await);
+    let (mine, origin) = (account(), Origin::Source(name));
+    let start = Day::of(now()).start() - 120 * MINUTE;
+    let first = Head::new(series(mine, "r"), origin, Hour::of(start)).advance(&[(start, 1)], None);
+    assert!(matches!(usage.count(None, &first).await.unwrap(), Counted::Yes));
+    let minutes: Vec<_> = (1..200).map(|nth| (start + MINUTE * nth, u64::from(nth) * 1000)).collect();
+    let advance = first.head.advance(&minutes, None);
+    assert_eq!(advance.closed.len(), 3);
+    assert!(matches!(usage.count(Some(&first.head), &advance).await.unwrap(), Counted::Yes));
+    let filter = Filter { account: Some(mine), ..Filter::default() };
+    let (found, _) = usage.series(&filter, None, 10).await.unwrap();
+    for step in [Step::Minute, Step::Hour, Step::Day] {
+        let windows =
+            Windows::new(start, Some(start + MINUTE * 200), Some(step), start + MINUTE * 200).unwrap();
+        let chart = usage.chart(&found, windows).await.unwrap();
+        let mut begin = windows.start();
+        for (end, bytes) in chart[0].iter() {
+            let within = |time: Time| time >= begin && time < end;
+            let truth: u64 = minutes.iter().filter(|(time, _)| within(*time)).map(|(_, bytes)| bytes).sum();
+            assert_eq!(bytes, Some(truth + u64::from(within(start))), "{step:?} to {end}");
+            begin = end;
+        }
+    }
 }
 
 /// Reports of many series and hours, in any order: each counts once, and in its minute.

@@ -5,9 +5,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use reqwest::RequestBuilder;
 use shared::{
     account::WebhookSecret,
+    endpoint::Headers,
     id::JobId,
     job::{ErrorCode, Outcome, Payload},
-    kind::Headers,
     outbound::{NoWay, Outbound, is_refused},
     telemetry::Traceparent,
     time::Time,

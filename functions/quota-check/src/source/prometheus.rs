@@ -1,16 +1,17 @@
 //! Pages of metrics.
 
 use std::{
-    collections::{BTreeMap, HashSet, hash_map::DefaultHasher},
+    collections::{BTreeMap, BTreeSet, HashSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
     time::Duration,
 };
 
 use shared::{
+    endpoint::Headers,
     id::AccountId,
     outbound::{NoWay, NotAllowed, Outbound, is_refused},
     usage::{
-        Counter, Selection, Series,
+        Counter, MAX_SERIES, Selection, Series,
         exposition::{Page, Sample, Unreadable},
     },
 };
@@ -19,18 +20,27 @@ use shared::{
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The largest page, after decompression.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// How many series a source may have.
-pub const MAX_SERIES: usize = 5000;
 
 /// What a page says: where each series' counter stands, and what of it couldn't be used.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Those that can be counted. Samples that are of the same series are added up.
-    pub each: BTreeMap<Series, u64>,
+    /// Those that can be counted.
+    pub each: BTreeMap<Series, Sum>,
     /// The first thing that couldn't, and how many there were.
     pub warning: Option<String>,
-    /// Whether there were samples of which nobody knows where they stand.
+    /// Whether there are, or may be, samples of which nobody knows where they stand: what is new on the next page may be as old as those.
     pub in_part: bool,
+    /// Whether there were lines that can't be read, so that nobody knows of which series they were.
+    pub has_gaps: bool,
+}
+
+/// What all samples of a series come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum {
+    /// Their sum.
+    pub value: u64,
+    /// How many there are.
+    pub samples: u32,
 }
 
 /// Why a source can't be collected, as its operator is told.
@@ -68,22 +78,25 @@ pub enum Failed {
 /// Reads what a page says of a selection.
 pub async fn collect(
     way: &Outbound,
-    address: &str,
+    (address, headers): (&str, &Headers),
     selection: &Selection,
     account: Option<AccountId>,
 ) -> Result<Counters, Failed> {
-    let read = read(way, address, selection, account);
+    let read = read(way, (address, headers), selection, account);
     tokio::time::timeout(PATIENCE, read).await.unwrap_or(Err(Failed::TooSlow))
 }
 
 async fn read(
     way: &Outbound,
-    address: &str,
+    (address, headers): (&str, &Headers),
     selection: &Selection,
     account: Option<AccountId>,
 ) -> Result<Counters, Failed> {
     let (client, url) = way.to(address)?;
-    let request = client.get(url).header("accept", "text/plain;version=0.0.4, */*;q=0.1");
+    let mut request = client.get(url).header("accept", "text/plain;version=0.0.4, */*;q=0.1");
+    for (name, value) in &headers.0 {
+        request = request.header(name, value);
+    }
     let mut response = request.send().await.map_err(|error| fault(&error))?;
     if response.status().as_u16() != 200 {
         return Err(Failed::Status(response.status().as_u16()));
@@ -100,20 +113,24 @@ async fn read(
             return Err(Failed::TooManySeries);
         }
     }
-    page.end(&mut |sample| tally.add(sample))?;
-    Ok(tally.counters())
+    let is_known = page.end(&mut |sample| tally.add(sample))?;
+    let counters = tally.counters();
+    Ok(Counters { in_part: counters.in_part || !is_known, ..counters })
 }
 
 /// What samples come to.
 struct Tally<'a> {
     selection: &'a Selection,
     account: Option<AccountId>,
-    sums: BTreeMap<Series, f64>,
+    /// Of each series the sum of its samples, and how many they are.
+    sums: BTreeMap<Series, (f64, u32)>,
+    /// Series with a sample that is no amount of bytes: what their others come to is not the whole.
+    broken: BTreeSet<Series>,
     /// Which samples there were, by a digest of their labels.
     seen: HashSet<u64>,
     unusable: usize,
     first: Option<String>,
-    in_part: bool,
+    has_gaps: bool,
 }
 
 impl<'a> Tally<'a> {
@@ -122,10 +139,11 @@ impl<'a> Tally<'a> {
             selection,
             account,
             sums: BTreeMap::new(),
+            broken: BTreeSet::new(),
             seen: HashSet::new(),
             unusable: 0,
             first: None,
-            in_part: false,
+            has_gaps: false,
         }
     }
 
@@ -133,22 +151,29 @@ impl<'a> Tally<'a> {
         let added = match sample {
             Ok(sample) => self.add_sample(sample),
             Err(why) => {
-                self.in_part = true;
+                self.has_gaps = true;
                 Err(format!("a line {why}"))
             }
         };
         if let Err(why) = added {
-            self.unusable += 1;
-            self.first.get_or_insert(why);
+            self.pass_over(why);
         }
+    }
+
+    fn pass_over(&mut self, why: String) {
+        self.unusable += 1;
+        self.first.get_or_insert(why);
     }
 
     fn add_sample(&mut self, mut sample: Sample) -> Result<(), String> {
         let series =
             self.selection.series(&sample, self.account).map_err(|why| format!("of a sample, {why}"))?;
         if Counter::amount(sample.value).is_none() {
-            self.in_part = true;
-            return Err(format!("a sample is {}, which is no amount of bytes", sample.value));
+            let why =
+                format!("a sample is {}, which is no amount of bytes: its series is left out", sample.value);
+            self.sums.entry(series.clone()).or_default();
+            self.broken.insert(series);
+            return Err(why);
         }
         sample.labels.sort();
         let mut digest = DefaultHasher::new();
@@ -156,21 +181,34 @@ impl<'a> Tally<'a> {
         if !self.seen.insert(digest.finish()) {
             return Err("a sample is there twice; the first counts".to_owned());
         }
-        *self.sums.entry(series).or_default() += sample.value;
+        let (sum, samples) = self.sums.entry(series).or_default();
+        *sum += sample.value;
+        *samples += 1;
         Ok(())
     }
 
-    fn counters(self) -> Counters {
+    fn counters(mut self) -> Counters {
+        let mut each = BTreeMap::new();
+        for (series, (sum, samples)) in std::mem::take(&mut self.sums) {
+            match Counter::amount(sum) {
+                _ if self.broken.contains(&series) => {}
+                Some(value) => drop(each.insert(series, Sum { value, samples })),
+                None => {
+                    self.pass_over(format!("the samples of a series come to {sum}: it is left out"));
+                    self.broken.insert(series);
+                }
+            }
+        }
+        let in_part = self.has_gaps || !self.broken.is_empty();
         let warning = match (self.first, self.unusable) {
             (Some(first), 1) => Some(first),
             (Some(first), more) => Some(format!("{first}; {} more like it or otherwise unusable", more - 1)),
-            (None, _) if self.sums.is_empty() => {
+            (None, _) if each.is_empty() => {
                 Some(format!("the page has no samples of {}", self.selection.metric))
             }
             (None, _) => None,
         };
-        let each = self.sums.into_iter().filter_map(|(series, sum)| Some((series, Counter::amount(sum)?)));
-        Counters { each: each.collect(), warning, in_part: self.in_part }
+        Counters { each, warning, in_part, has_gaps: self.has_gaps }
     }
 }
 

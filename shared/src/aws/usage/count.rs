@@ -1,7 +1,5 @@
 //! Counting what a source says.
 
-use std::time::Duration;
-
 use super::{
     UsageStore, head,
     transaction::{Expression, Refused, Transaction},
@@ -10,13 +8,10 @@ use crate::{
     aws::{
         Error,
         key::Key,
-        table::{Condition, Conditional, number, seconds},
+        table::{Condition, Conditional, number},
     },
-    usage::{Advance, Head, Hour},
+    usage::{Advance, Head},
 };
-
-/// How long a closed hour is kept: longer than the longest look-back, and than any period of a quota.
-const HOURS_KEPT: Duration = Duration::from_secs(35 * 86400);
 
 /// What became of a count.
 #[derive(Debug)]
@@ -71,17 +66,15 @@ impl UsageStore {
         self.add_closed(&mut transaction, advance, &[], head.before())?;
         match transaction.send(&self.table.client).await? {
             Ok(()) => Ok(Counted::Yes),
-            Err(Refused(_)) => {
-                let found = self.table.get(key, true).await?;
-                Ok(Counted::Not(found.map(head::read).transpose()?.map(Box::new)))
-            }
+            Err(Refused(_)) => Ok(Counted::Not(self.found(key).await?)),
         }
+    }
+
+    /// A head as somebody else wrote it.
+    pub(super) async fn found(&self, key: &Key) -> Result<Option<Box<Head>>, Error> {
+        let found = self.table.get(key, true).await?;
+        Ok(found.map(head::read).transpose()?.map(Box::new))
     }
 }
 
 const UNCHANGED: &str = "version = :read";
-
-/// When an hour is forgotten.
-pub(super) fn hour_gone(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
-    seconds(hour.start() + HOURS_KEPT)
-}

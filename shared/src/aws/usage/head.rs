@@ -39,8 +39,10 @@ pub(super) fn write(head: &Head) -> Item {
     set("version", number(head.version));
     if let Some(counter) = &head.counter {
         set("seen", number(counter.value));
-        set("seen_at", millis(counter.at));
         set("seen_for", millis(counter.due));
+        if counter.samples != 1 {
+            set("seen_in", number(counter.samples));
+        }
         set("lineage", text(counter.lineage.clone()));
     }
     item
@@ -55,7 +57,7 @@ pub(super) fn read(item: Item) -> Result<Head, Error> {
         None => None,
         Some(value) => Some(Counter {
             value,
-            at: read_time(&item, "seen_at").ok_or_else(|| corrupt("its time"))?,
+            samples: read_number(&item, "seen_in").and_then(|n| n.try_into().ok()).unwrap_or(1),
             due: read_time(&item, "seen_for").ok_or_else(|| corrupt("its minute"))?,
             lineage: read_text(&item, "lineage").unwrap_or_default().to_owned(),
         }),
@@ -119,9 +121,8 @@ fn read_minutes(item: &Item) -> Minutes {
     let mut minutes = Minutes::default();
     for (name, value) in item {
         let nth = name.strip_prefix('m').and_then(|nth| nth.parse::<usize>().ok());
-        let (Some(nth), Ok(bytes)) = (nth, value.as_n()) else { continue };
-        if let (Some(minute), Ok(bytes)) = (minutes.0.get_mut(nth), bytes.parse()) {
-            *minute = Some(bytes);
+        if let Some(minute) = nth.and_then(|nth| minutes.0.get_mut(nth)) {
+            *minute = amount(value);
         }
     }
     minutes
@@ -131,8 +132,14 @@ fn key(item: &Item) -> (&str, &str) {
     (read_text(item, "pk").unwrap_or_default(), read_text(item, "sk").unwrap_or_default())
 }
 
-fn read_number(item: &Item, name: &str) -> Option<u64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+pub(super) fn read_number(item: &Item, name: &str) -> Option<u64> {
+    amount(item.get(name)?)
+}
+
+/// An amount; the most that there is, if it is more: several that add to an item at once may together pass that.
+fn amount(value: &AttributeValue) -> Option<u64> {
+    let amount: u128 = value.as_n().ok()?.parse().ok()?;
+    Some(u64::try_from(amount).unwrap_or(u64::MAX))
 }
 
 fn read_time(item: &Item, name: &str) -> Option<Time> {

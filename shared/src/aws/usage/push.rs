@@ -6,9 +6,7 @@ use std::{
 };
 
 use super::{
-    UsageStore,
-    count::hour_gone,
-    head,
+    UsageStore, head,
     transaction::{Expression, Refused, Transaction},
 };
 use crate::{
@@ -17,26 +15,37 @@ use crate::{
         key::Key,
         table::{Item, number, seconds},
     },
+    id::AccountId,
     time::Time,
-    usage::{Advance, Day, Head, Hour, Origin, Report, Series, minute_of},
+    usage::{Head, Hour, MAX_SERIES, Origin, Report, Series},
 };
 
 /// For how long a report is known.
 const KNOWN: Duration = Duration::from_secs(2 * 86400);
+/// For how long it is known how many series an account began to report: as long as one is that nobody reports any more.
+const BEGUN_KEPT: Duration = head::DAYS_KEPT;
 /// How many reports are one transaction. Each is a write, and its series up to eight: of its head, its entry in the directory, hours that are
-/// over, and their days. A hundred is the most.
+/// over, and their days; and where it is new, of how many its account has. A hundred is the most.
 const TOGETHER: usize = 11;
 /// How often a transaction is tried: others may be at the same series.
 const TRIES: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Whether a report was counted now, or before.
+/// Whether a report was counted now, or before, or is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
     /// Now.
     Now,
     /// It was counted before, by the same source and id.
     Before,
+    /// It isn't: its series would be a new one, of which the account has as many as it may.
+    TooManySeries,
+}
+
+/// Series that begin with a transaction.
+struct Begun {
+    account: AccountId,
+    series: Vec<Series>,
 }
 
 impl UsageStore {
@@ -44,7 +53,7 @@ impl UsageStore {
     /// that could not be counted for certain may be repeated.
     ///
     /// A report of an hour that is over for its series counts there. Four write units for a report by itself, two for each of many of a
-    /// series at once, and two.
+    /// series at once, and two. A series' first costs four more, for the directory and for how many its account has.
     pub async fn push(&self, reports: &[Report], now: Time) -> Vec<Result<Pushed, Error>> {
         let mut order: Vec<usize> = (0..reports.len()).collect();
         order.sort_by(|a, b| reports[*a].series.cmp(&reports[*b].series));
@@ -75,14 +84,23 @@ impl UsageStore {
                 return Ok(pushed);
             }
             let some: Vec<_> = left.iter().map(|nth| reports[*nth]).collect();
-            match self.transaction(&some, now).await?.send(&self.table.client).await {
+            let (transaction, begun) = self.transaction(&some, now).await?;
+            match transaction.send(&self.table.client).await {
                 Ok(Ok(())) => return Ok(pushed),
-                // The first writes are the records of what was seen; those after them are of heads that changed since.
+                // The first writes are the records of what was seen, then come those of how many series an account has; the rest is of
+                // heads that changed since.
                 Ok(Err(Refused(which))) => {
-                    which
-                        .iter()
-                        .filter_map(|nth| left.get(*nth))
-                        .for_each(|nth| pushed[*nth] = Pushed::Before);
+                    for nth in which {
+                        if let Some(nth) = left.get(nth) {
+                            pushed[*nth] = Pushed::Before;
+                        } else if let Some(Begun { account, series }) = begun.get(nth - left.len()) {
+                            let room = self.room(*account).await?;
+                            let refused = &series[room.min(series.len())..];
+                            let of_refused =
+                                left.iter().filter(|nth| refused.contains(&reports[**nth].series));
+                            of_refused.for_each(|nth| pushed[*nth] = Pushed::TooManySeries);
+                        }
+                    }
                 }
                 Err(error @ Error::Unavailable(_)) => last = error,
                 Err(error) => return Err(error),
@@ -91,7 +109,18 @@ impl UsageStore {
         Err(last)
     }
 
-    async fn transaction(&self, reports: &[&Report], now: Time) -> Result<Transaction<'_>, Error> {
+    /// How many more series an account may begin.
+    async fn room(&self, account: AccountId) -> Result<usize, Error> {
+        let item = self.table.get(&Key::reported(account), true).await?.unwrap_or_default();
+        let begun = head::read_number(&item, "begun").unwrap_or_default();
+        Ok(MAX_SERIES.saturating_sub(usize::try_from(begun).unwrap_or(usize::MAX)))
+    }
+
+    async fn transaction(
+        &self,
+        reports: &[&Report],
+        now: Time,
+    ) -> Result<(Transaction<'_>, Vec<Begun>), Error> {
         let mut transaction = Transaction::new(&self.table.name);
         for report in reports {
             let unknown = "attribute_not_exists(pk) OR expires_at < :now";
@@ -105,12 +134,23 @@ impl UsageStore {
         }
         let wanted: Vec<_> = by_series.keys().map(|series| Key::head(series, &Origin::Pushed)).collect();
         let heads = self.some_heads(&wanted, true).await?;
+        let new = by_series.keys().filter(|series| !heads.iter().any(|head| head.series == ***series));
+        let mut begun: Vec<Begun> = Vec::new();
+        for (account, series) in new.filter_map(|series| Some((series.account?, (*series).clone()))) {
+            match begun.last_mut().filter(|begun| begun.account == account) {
+                Some(begun) => begun.series.push(series),
+                None => begun.push(Begun { account, series: vec![series] }),
+            }
+        }
+        for begun in &begun {
+            begun.note(&mut transaction, now)?;
+        }
         for (series, mut reports) in by_series {
             reports.sort_by_key(|report| report.at);
             let head = heads.iter().find(|head| head.series == *series);
             self.add(&mut transaction, series, head, &reports)?;
         }
-        Ok(transaction)
+        Ok((transaction, begun))
     }
 
     /// Adds reports of a series, the oldest first.
@@ -149,48 +189,17 @@ impl UsageStore {
         }
         self.add_closed(transaction, &advance, &counted(late), head.before())
     }
+}
 
-    /// Keeps hours that are over, and adds what is late to those that were: all of a day in one write, since a transaction takes one for each
-    /// item.
-    pub(super) fn add_closed(
-        &self,
-        transaction: &mut Transaction<'_>,
-        advance: &Advance,
-        late: &[(Time, u64)],
-        before: u64,
-    ) -> Result<(), Error> {
-        let (series, origin) = (&advance.head.series, &advance.head.origin);
-        let mut days: BTreeMap<Day, Vec<(Hour, u64)>> = BTreeMap::new();
-        for closed in &advance.closed {
-            let item = head::write_closed(closed, hour_gone(closed.hour));
-            transaction.put(&Key::closed_hour(series, origin, closed.hour), item, None)?;
-            let sum = closed.minutes.sum().unwrap_or_default();
-            days.entry(closed.hour.day()).or_default().push((closed.hour, sum));
-        }
-        let mut hours: BTreeMap<Hour, BTreeMap<usize, u64>> = BTreeMap::new();
-        for (time, bytes) in late {
-            let minute = hours.entry(Hour::of(*time)).or_default().entry(minute_of(*time)).or_default();
-            *minute = minute.saturating_add(*bytes);
-        }
-        for (hour, minutes) in hours {
-            let mut change = Expression::new(
-                "SET counted_before = if_not_exists(counted_before, :before), expires_at = :gone",
-            )
-            .with(":before", number(before))
-            .with(":gone", hour_gone(hour));
-            change.add(minutes.iter().map(|(nth, bytes)| (head::minute(*nth), *bytes)));
-            transaction.update(&Key::closed_hour(series, origin, hour), change, None)?;
-            let sum = minutes.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
-            days.entry(hour.day()).or_default().push((hour, sum));
-        }
-        for (day, hours) in days {
-            let mut change =
-                Expression::new("SET expires_at = :gone").with(":gone", head::day_gone(day.first()));
-            // An hour that is over now has nothing yet, so that adding is as good as setting.
-            change.add(hours.into_iter().map(|(hour, bytes)| (head::hour_of_day(hour), bytes)));
-            transaction.update(&Key::day(series, origin, day), change, None)?;
-        }
-        Ok(())
+impl Begun {
+    /// Adds them to how many the account has, if that isn't too many.
+    fn note(&self, transaction: &mut Transaction<'_>, now: Time) -> Result<(), Error> {
+        let mut change = Expression::new("SET expires_at = if_not_exists(expires_at, :gone)")
+            .with(":gone", seconds(now + BEGUN_KEPT))
+            .with(":room", number(MAX_SERIES.saturating_sub(self.series.len())));
+        change.add([("begun".to_owned(), u64::try_from(self.series.len()).unwrap_or(u64::MAX))]);
+        let fits = "attribute_not_exists(begun) OR begun <= :room";
+        transaction.update(&Key::reported(self.account), change, Some(fits))
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Unreadable {
 pub(super) enum Line<'a> {
     Blank,
     Comment,
+    /// What says the type of the wanted metric.
+    Type,
     /// A sample of the wanted metric: what comes after its name.
     Wanted(&'a [u8]),
     /// A sample of another one.
@@ -39,7 +41,7 @@ impl<'a> Line<'a> {
         let line = line.trim_ascii();
         match line.first() {
             None => return Self::Blank,
-            Some(b'#') => return Self::Comment,
+            Some(b'#') => return if is_type(line, metric) { Self::Type } else { Self::Comment },
             Some(b'{') => return if is_quoted_name(line) { Self::Other } else { Self::Foreign },
             Some(_) => {}
         }
@@ -53,6 +55,18 @@ impl<'a> Line<'a> {
             Self::Other
         }
     }
+}
+
+/// Whether a comment says the type of a metric, or of the family that it is of: a counter's samples may be called `_total`, and a histogram's
+/// and a summary's have further endings.
+fn is_type(comment: &[u8], metric: &str) -> bool {
+    let mut words = comment[1..].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    if words.next() != Some(b"TYPE") {
+        return false;
+    }
+    let family = words.next().and_then(|family| std::str::from_utf8(family).ok());
+    let ending = family.and_then(|family| metric.strip_prefix(family));
+    ending.is_some_and(|ending| ["", "_total", "_sum", "_count", "_bucket"].contains(&ending))
 }
 
 /// Whether a name in quotation marks comes first, which no wanted metric has. JSON looks much alike.

@@ -52,6 +52,12 @@ impl SourceState {
         due.since(failed_at) + Duration::from_secs(1) >= Duration::from_secs(60) * minutes
     }
 
+    /// When it was last tried, by the minute that it was for; none if this definition never was. Those that were longest ago come first.
+    #[must_use]
+    pub fn last_tried(&self, lineage: &str) -> Option<Time> {
+        self.last_success_at.max(self.last_error_at).filter(|_| self.lineage == lineage)
+    }
+
     /// After a collection of `series` series for the minute `due`.
     #[must_use]
     pub fn succeeded(self, lineage: &str, due: Time, series: usize, warning: Option<String>) -> Self {

@@ -1,0 +1,113 @@
+//! Metrics of `CloudWatch`.
+
+use futures::{StreamExt, future::join_all, stream};
+use shared::{
+    aws::{Error, Metric, Sums},
+    time::Time,
+    usage::{Counter, Head, Origin, Series, Source, SourceState, Upstream},
+};
+
+use super::{AT_ONCE, Outcome, Turn, page::unread};
+use crate::{
+    Checker,
+    source::cloudwatch::{self, Question},
+};
+
+impl Checker {
+    /// Collects metrics of `CloudWatch`, all that are due in as few calls as it takes.
+    pub(super) async fn collect_metrics(&self, sources: Vec<(Source, SourceState)>, due: Time) -> Vec<Turn> {
+        let read = sources.into_iter().map(async |(source, state)| {
+            let heads = self.usage.heads_of(&Origin::Source(source.name.clone())).await;
+            (source, state, heads)
+        });
+        let read: Vec<_> = read.collect();
+        let read: Vec<_> = stream::iter(read).buffered(AT_ONCE).collect().await;
+        let questions: Vec<Option<Question>> =
+            read.iter().map(|(source, _, heads)| question(source, heads.as_ref().ok()?, due)).collect();
+        let due_ones: Vec<_> = questions.iter().flatten().collect();
+        let metrics: Vec<Metric> = due_ones.iter().map(|question| question.metric.clone()).collect();
+        let from = due_ones.iter().map(|question| question.span.from).min().unwrap_or(due);
+        let to = due_ones.iter().map(|question| question.span.to).max().unwrap_or(due);
+        let mut answers = self.metric_store.sums(&metrics, from, to).await.into_iter();
+        let mut outcomes = Vec::new();
+        let mut missed = Vec::new();
+        for ((source, state, heads), question) in read.into_iter().zip(questions) {
+            let answer = match question.map(|question| (question, answers.next().flatten())) {
+                None => None,
+                Some((question, Some(answer))) => Some((question, answer)),
+                Some((_, None)) => {
+                    missed.push(Err(source.name));
+                    continue;
+                }
+            };
+            outcomes.push(self.collect_metric(source, state, heads, answer, due));
+        }
+        join_all(outcomes).await.into_iter().map(Ok).chain(missed).collect()
+    }
+
+    async fn collect_metric(
+        &self,
+        source: Source,
+        state: SourceState,
+        heads: Result<Vec<Head>, Error>,
+        answer: Option<(Question, Result<Sums, Error>)>,
+        due: Time,
+    ) -> Outcome {
+        let lineage = source.lineage.clone();
+        let (heads, state) = match (heads, answer) {
+            (Err(error), _) => {
+                let state = state.stumbled(&lineage, due, unread(&source, &error));
+                (Vec::new(), state)
+            }
+            (Ok(heads), None) => (heads, state.succeeded(&lineage, due, 1, None)),
+            (Ok(heads), Some((_, Err(error)))) => {
+                tracing::warn!(source = %source.name, cause = %error, "CloudWatch gave no data");
+                (heads, state.failed(&lineage, due, "CloudWatch gave no data for it".to_owned()))
+            }
+            (Ok(heads), Some((question, Ok(sums)))) => {
+                match self.count_metric(&source, heads, question, &sums).await {
+                    Ok(heads) => (heads, state.succeeded(&lineage, due, 1, None)),
+                    Err(error) => {
+                        tracing::error!(source = %source.name, cause = %error, "usage could not be counted");
+                        (Vec::new(), state.stumbled(&lineage, due, "it could not be stored"))
+                    }
+                }
+            }
+        };
+        let origin = Origin::Source(source.name.clone());
+        self.keep(&source, state, origin, heads).await
+    }
+
+    /// Counts what a metric came to; all heads as they are then.
+    async fn count_metric(
+        &self,
+        source: &Source,
+        mut heads: Vec<Head>,
+        Question { span, .. }: Question,
+        sums: &Sums,
+    ) -> Result<Vec<Head>, Error> {
+        let Some(series) = series(source) else { return Ok(heads) };
+        let head = heads.iter().position(|head| head.series == series).map(|nth| heads.swap_remove(nth));
+        let minutes = cloudwatch::counted(sums, span);
+        let until = Counter { value: 0, samples: 1, due: span.to, lineage: source.lineage.clone() };
+        let origin = Origin::Source(source.name.clone());
+        heads.extend(self.count_minutes(&origin, &series, head, &minutes, &until).await?);
+        Ok(heads)
+    }
+}
+
+fn series(source: &Source) -> Option<Series> {
+    let Upstream::Cloudwatch { fixed, account, .. } = &source.spec.0 else { return None };
+    fixed.series(*account)
+}
+
+/// What to ask `CloudWatch` for a source.
+fn question(source: &Source, heads: &[Head], due: Time) -> Option<Question> {
+    let Upstream::Cloudwatch { namespace, metric_name, dimensions, .. } = &source.spec.0 else { return None };
+    let own = series(source)?;
+    let head = heads.iter().find(|head| head.series == own);
+    let span = cloudwatch::span(head, &source.lineage, due)?;
+    let metric =
+        Metric { namespace: namespace.clone(), name: metric_name.clone(), dimensions: dimensions.clone() };
+    Some(Question { metric, span })
+}

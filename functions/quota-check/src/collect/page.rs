@@ -1,0 +1,110 @@
+//! Pages of metrics.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, stream};
+use shared::{
+    aws::Error,
+    time::Time,
+    usage::{Head, Origin, Selection, Series, Source, SourceState, Upstream},
+};
+
+use super::{
+    Outcome,
+    count::{self, Tick},
+};
+use crate::{
+    Checker,
+    source::prometheus::{self, Counters, Sum},
+};
+
+impl Checker {
+    /// Asks a source for its page and counts what that says, after what is known of its series: that is read before the page is asked for,
+    /// so that the page is the younger of the two.
+    pub(super) async fn collect_page(&self, source: Source, state: SourceState, due: Time) -> Outcome {
+        let origin = Origin::Source(source.name.clone());
+        let (heads, state) = match self.usage.heads_of(&origin).await {
+            Ok(heads) => self.count_page(&source, heads, state, due).await,
+            Err(error) => {
+                let state = state.stumbled(&source.lineage, due, unread(&source, &error));
+                (Vec::new(), state)
+            }
+        };
+        self.keep(&source, state, origin, heads).await
+    }
+
+    async fn count_page(
+        &self,
+        source: &Source,
+        heads: Vec<Head>,
+        state: SourceState,
+        due: Time,
+    ) -> (Vec<Head>, SourceState) {
+        let Upstream::Prometheus { url, headers, preset, metric, labels, fixed, account } = &source.spec.0
+        else {
+            return (heads, state);
+        };
+        let lineage = source.lineage.clone();
+        let selection = Selection::new(*preset, metric.as_deref(), labels, fixed);
+        let page = prometheus::collect(&self.outbound, (url, headers), &selection, *account).await;
+        let Counters { mut each, warning, in_part, has_gaps } = match page {
+            Ok(counters) => counters,
+            Err(why) => return (heads, state.failed(&lineage, due, why.to_string())),
+        };
+        if has_gaps {
+            // A sum that lacks samples may lack them for that: it waits for a page that can be read.
+            for (series, last) in heads.iter().filter_map(|head| Some((&head.series, head.counter.as_ref()?)))
+            {
+                if each.get(series).is_some_and(|sum| sum.samples < last.samples) {
+                    each.remove(series);
+                }
+            }
+        }
+        let tick = Tick { origin: Origin::Source(source.name.clone()), due, lineage: lineage.clone() };
+        let (watched, series) = (state.watched(&lineage, due), each.len());
+        let (heads, failed) = self.count_all(&tick, heads, each, watched).await;
+        if failed > 0 {
+            let why = format!("{failed} of {series} series could not be stored");
+            return (heads, state.stumbled(&lineage, due, &why));
+        }
+        (heads, state.succeeded(&lineage, due, series, warning).in_part(in_part))
+    }
+
+    /// Counts each series, some side by side; the heads as they are then, and how many could not be counted.
+    async fn count_all(
+        &self,
+        tick: &Tick,
+        heads: Vec<Head>,
+        counters: BTreeMap<Series, Sum>,
+        watched: bool,
+    ) -> (Vec<Head>, usize) {
+        let mut heads: BTreeMap<Series, Head> =
+            heads.into_iter().map(|head| (head.series.clone(), head)).collect();
+        let known: Vec<_> =
+            counters.into_iter().map(|(series, sum)| (heads.remove(&series), series, sum)).collect();
+        let counts =
+            known.into_iter().map(|(head, series, sum)| self.count(tick, head, series, sum, watched));
+        let counts: Vec<_> = counts.collect();
+        let counted: Vec<_> = stream::iter(counts).buffer_unordered(count::AT_ONCE).collect().await;
+        let mut failed = 0;
+        let mut after: Vec<Head> = heads.into_values().collect();
+        for head in counted {
+            match head {
+                Ok(head) => after.push(head),
+                Err(error) => {
+                    if failed == 0 {
+                        tracing::error!(source = %tick.origin, cause = %error, "usage could not be counted");
+                    }
+                    failed += 1;
+                }
+            }
+        }
+        (after, failed)
+    }
+}
+
+/// What is said of a source whose heads can't be read.
+pub(super) fn unread(source: &Source, error: &Error) -> &'static str {
+    tracing::error!(source = %source.name, cause = %error, "usage could not be read");
+    "the gateway could not read what it had"
+}

@@ -1,0 +1,103 @@
+//! Runs that overlap, on machines whose clocks are two seconds apart.
+
+use std::fmt::Write;
+
+use sim::{Fault, Plan, Seed};
+
+use super::*;
+
+/// Calls to the table that take up to `most` milliseconds.
+fn slow(seed: u64, most: u64) -> Plan {
+    Plan::new(move |name, n| match name {
+        "Query" | "PutItem" | "TransactWriteItems" => {
+            Fault::Delay(Duration::from_millis(Seed(seed).draw(name, n) % most))
+        }
+        _ => Fault::None,
+    })
+}
+
+/// The runs of a minute and of the one before it, at the same time.
+async fn two_minutes_at_once(stack: &Stack, seed: u64) {
+    let ahead = if seed.is_multiple_of(2) { 1000 } else { -1000 };
+    let (newer, older) = (stack.checker_on_a_clock(ahead), stack.checker_on_a_clock(-ahead));
+    let due = stack.now();
+    let (newer, older) = tokio::join!(newer.check("newer", due), older.check("older", due - MINUTE));
+    newer.and(older).unwrap();
+}
+
+async fn counted(stack: &Stack) -> u64 {
+    let found = points(&stack.operator(), "from=2026-11-20T16:00:00Z&step=1d").await;
+    found.iter().filter_map(|(_, bytes)| *bytes).sum()
+}
+
+/// A counter that grows each time that somebody looks: whichever run looks first or writes first, all that it grew by counts once.
+#[tokio::test]
+async fn a_counter_counts_what_it_grew_by() {
+    let stack = Stack::new().await;
+    let gateway = Target::start(|nth| {
+        let mut page = String::new();
+        for route in 0..8 {
+            let bytes = 1_000_000 + 7 * nth;
+            writeln!(page, "kong_bandwidth{{type=\"egress\",service=\"s\",route=\"{route}\"}} {bytes}")
+                .unwrap();
+        }
+        page.into_response()
+    })
+    .await;
+    put_source(&stack, "kong", kong2(&gateway.url)).await;
+    next_minute(&stack).await;
+    stack.check().await.unwrap();
+    for seed in 0..25 {
+        pass(MINUTE).await;
+        next_minute(&stack).await;
+        stack.aws.inject(slow(seed, 30));
+        two_minutes_at_once(&stack, seed).await;
+        stack.aws.heal();
+    }
+    next_minute(&stack).await;
+    stack.check().await.unwrap();
+    let looks = u64::try_from(gateway.got().len()).unwrap();
+    assert_eq!(looks, 2 + 2 * 25, "each run looks");
+    assert_eq!(counted(&stack).await, 8 * 7 * (looks - 1));
+}
+
+/// Minutes of CloudWatch count once, whichever run asks for them.
+#[tokio::test(start_paused = true)]
+async fn a_metrics_minutes_count_once() {
+    let stack = Stack::new().await;
+    let spec = json!({
+        "type": "cloudwatch", "namespace": "AWS/ApiGateway", "metric_name": "DataProcessed",
+        "dimensions": {"ApiId": "a"}, "as": {"type": "egress", "service": "api"},
+    });
+    put_source(&stack, "api", spec).await;
+    let start = stack.now().millis() / 1000;
+    for minute in 0..150i64 {
+        stack.aws.put_metric(
+            "AWS/ApiGateway",
+            "DataProcessed",
+            &[("ApiId", "a")],
+            start + 60 * minute,
+            1000.0 + minute as f64,
+        );
+        next_minute_asleep(&stack).await;
+        match minute {
+            // The first of them is where counting begins.
+            0..5 => stack.check().await.unwrap(),
+            // Three of four runs don't come.
+            _ if minute % 4 != 0 => {}
+            _ => {
+                stack.aws.inject(slow(minute.unsigned_abs(), 300));
+                two_minutes_at_once(&stack, minute.unsigned_abs() / 4).await;
+                stack.aws.heal();
+            }
+        }
+    }
+    next_minute_asleep(&stack).await;
+    stack.check().await.unwrap();
+    assert_eq!(counted(&stack).await, (0..148).map(|minute| 1000 + minute).sum::<u64>());
+}
+
+async fn next_minute_asleep(stack: &Stack) {
+    let left = 60_000 - stack.now().millis().rem_euclid(60_000);
+    tokio::time::sleep(Duration::from_millis(left.unsigned_abs())).await;
+}
