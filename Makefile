@@ -7,21 +7,41 @@ PORT ?= 4566
 RESET ?=
 # The address to which `make run` has users deleted; without it, deletions are echoed.
 export TASKER_URL ?=
+# The address of an emulator that is there already, for `make run` and `make test` to use instead of one of their own.
+export ENDPOINT ?=
+# Where `make sam-local` answers.
+API_PORT ?= 3000
+export PYTHON
 
 LOCAL = $(PYTHON) -m infra.local
+# The tests that need something that runs.
+LIVE = cargo test --workspace --features tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build deploy kinds openapi fmt lint clean
+.PHONY: help run sam-local test test-stack build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its data, TASKER_URL=…)
+run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its data, TASKER_URL=…, ENDPOINT=…)
 	@$(LOCAL) up --port $(PORT) $(if $(filter-out 0,$(RESET)),--reset)
 
-test: ## run all tests, the last ones against a stack of their own
+sam-local: ## serve the API from containers, by `sam local` (PORT=4566, API_PORT=3000); needs a Docker engine
+	@$(LOCAL) sam-local --port $(PORT) --api-port $(API_PORT)
+
+test: ## run all tests, the last ones against moto and a stack of their own (ENDPOINT=…: against that emulator)
 	cargo test --workspace
-	$(LOCAL) up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test e2e --test restart
+	$(LOCAL) moto -- $(LIVE) --test moto
+	$(LOCAL) up --port 0 --temporary -- make test-stack
+
+test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
+ifeq ($(ENDPOINT),)
+	$(LIVE) --test e2e --test restart
+else
+	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart and tests/e2e/crash.rs not tried."
+	$(LIVE) --test e2e -- --skip crash::
+endif
+	$(LOCAL) sam-local --api-port 0 -- $(LIVE) --test sam_local
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build

@@ -42,6 +42,20 @@ def stack_outputs(endpoint: str, name: str) -> dict[str, str]:
     return {member.findtext("{*}OutputKey", ""): member.findtext("{*}OutputValue", "") for member in members}
 
 
+def delete_stack(endpoint: str, name: str) -> None:
+    """Has a CloudFormation stack deleted; one that isn't there is as good."""
+    query = {"Action": "DeleteStack", "Version": "2010-05-15", "StackName": name}
+    _call(endpoint, "cloudformation", "/", urllib.parse.urlencode(query).encode(),
+          {"Content-Type": "application/x-www-form-urlencoded"})
+
+
+def function_variables(endpoint: str, name: str) -> dict[str, str]:
+    """The environment variables that a function was deployed with."""
+    answer = _call(endpoint, "lambda", f"/2015-03-31/functions/{name}/configuration", method="GET")
+    variables: dict[str, str] = json.loads(answer)["Environment"]["Variables"]
+    return variables
+
+
 def log_events(endpoint: str, group: str, since_ms: int) -> list[dict[str, Any]]:
     """What was written to a log group since a time, oldest first."""
     body = json.dumps({"logGroupName": group, "startTime": since_ms}).encode()

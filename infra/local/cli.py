@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from infra.local import build, kinds, lint
+from infra.local import build, crates, emulator, engine, kinds, lint, moto_server, sam_local, stack
 from infra.local.failure import Failure
 from infra.local.places import LOCAL
 from infra.local.processes import run
@@ -19,6 +19,9 @@ from infra.local.up import up
 from infra.local.venvs import venv
 
 _DEFAULT_PORT = 4566
+_API_PORT = 3000
+# Of an emulator that is there already: make run ENDPOINT=http://127.0.0.1:4566
+_ENDPOINT = os.environ.get("ENDPOINT", "")
 
 
 def main() -> int:
@@ -49,7 +52,29 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--reset", action="store_true", help="forget the data that an earlier run left")
     start.add_argument("command", nargs="*", help="after --: what to run in the stack, with TOLLGATE_STACK set to the "
                                                   "path of its stack.json; without it, logs are followed")
-    start.set_defaults(run=lambda given: up(given.port, given.state, given.reset, given.command))
+    start.set_defaults(run=lambda given: up(given.port, _ENDPOINT, given.state, given.reset, given.command,
+                                            tests=bool(given.command)))
+
+    local = commands.add_parser("sam-local", help="serve the HTTP API from containers, over a stack of its own or one that runs")
+    local.add_argument("--port", type=int, default=_DEFAULT_PORT, help="of the emulator (default: %(default)s)")
+    local.add_argument("--api-port", type=int, default=_API_PORT, help="of the API (default: %(default)s; 0: any)")
+    _add_stack(local)
+    local.add_argument("command", nargs="*", help="after --: what to run with the API, as in `up`")
+    local.set_defaults(run=_sam_local)
+
+    once = commands.add_parser("invoke", help="run a function once in a container, for an event")
+    once.add_argument("function", choices=build.FUNCTIONS)
+    once.add_argument("--event", type=Path, help="a file (default: the first of the function's fixtures)")
+    _add_stack(once)
+    once.set_defaults(run=lambda given: sam_local.invoke(given.stack or stack.path(LOCAL), given.function, given.event))
+
+    third = commands.add_parser("moto", help="run a command with moto's AWS, at $TOLLGATE_MOTO")
+    third.add_argument("command", nargs="+", help="after --")
+    third.set_defaults(run=lambda given: moto_server.run_with(given.command))
+
+    docker = commands.add_parser("engine", help="run a command with a Docker engine, Debian's where none answers")
+    docker.add_argument("command", nargs="+", help="after --")
+    docker.set_defaults(run=lambda given: engine.run_with(given.command))
 
     define = commands.add_parser("kinds", help="define the default kinds of a stack, where they aren't there yet")
     define.add_argument("--url", default=os.environ.get("TOLLGATE_URL"), help="of its API (default: $TOLLGATE_URL)")
@@ -59,13 +84,30 @@ def _parser() -> argparse.ArgumentParser:
     define.set_defaults(run=_define)
 
     commands.add_parser("build", help="build the functions for AWS").set_defaults(run=lambda _: build.for_aws())
-    commands.add_parser("lint", help="check the template and these scripts").set_defaults(run=lambda _: lint.check())
+    commands.add_parser("lint", help="check the template, the crates and these scripts").set_defaults(run=lambda _: lint.check())
+    commands.add_parser("deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub").set_defaults(
+        run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
 
     sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
     sam.add_argument("rest", nargs=argparse.REMAINDER)
     sam.set_defaults(run=lambda given: run([venv("sam") / "sam", *given.rest],
                                            env={**os.environ, "SAM_CLI_TELEMETRY": "0"}))
     return parser
+
+
+def _add_stack(parser: argparse.ArgumentParser) -> None:
+    told = os.environ.get("TOLLGATE_STACK")
+    parser.add_argument("--stack", type=Path, default=Path(told) if told else None,
+                        help="the stack.json of a running stack (default: $TOLLGATE_STACK)")
+
+
+def _sam_local(given: argparse.Namespace) -> int:
+    port = given.api_port or emulator.free_port()
+    if given.stack:
+        return sam_local.start_api(given.stack, port, given.command)
+    emulator.check_port(port)
+    again = [sys.executable, "-m", "infra.local", "sam-local", "--api-port", str(port), "--", *given.command]
+    return up(given.port, _ENDPOINT, LOCAL, False, again, tests=False)
 
 
 def _define(given: argparse.Namespace) -> int:

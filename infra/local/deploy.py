@@ -12,14 +12,17 @@ from infra.local.build import FUNCTIONS
 from infra.local.places import ROOT
 from infra.local.processes import run_quietly
 
-_STACK = "tollgate"
+STACK = "tollgate"
 _BUCKET = "tollgate-deploy"
 
 # Whom mails come from; they end in the emulator's outbox.
 SENDER = "tollgate@example.com"
 
+# Of this machine, for which the functions are built.
+ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+
 _PARAMETERS = {
-    "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+    "Architecture": ARCHITECTURE,
     # A job whose worker was killed comes back after the visibility time-out: the shortest there is.
     "WorkerTiming": "quick",
     # MiniStack has a sensible limit of its own, and doesn't read one that comes from a parameter.
@@ -37,24 +40,32 @@ _PARAMETERS = {
     "OperatorEmail": os.environ.get("OPERATOR_EMAIL", ""),
     # make run TASKER_URL=http://127.0.0.1:8000/users/delete
     "TaskerUrl": os.environ.get("TASKER_URL", ""),
+    # What functions call of an emulator that isn't ours; MiniStack sets it over this. Where they don't find it at the address that
+    # we do: make run ENDPOINT=http://127.0.0.1:4566 FUNCTIONS_ENDPOINT=http://localstack:4566
+    "AwsEndpointUrl": os.environ.get("FUNCTIONS_ENDPOINT") or os.environ.get("ENDPOINT", ""),
 }
+# As `sam` takes them: in quotes, since it takes no empty value without.
+OVERRIDES = [f'{name}="{value}"' for name, value in _PARAMETERS.items()]
+
+
+def template(folder: Path) -> Path:
+    """Where the template that is deployed lies, beside the functions."""
+    return folder / "deploy" / "template.yaml"
 
 
 def deploy(sam: Path, endpoint: str, programs: dict[str, Path], folder: Path) -> dict[str, str]:
     """Deploys what changed since the last time and returns the stack's outputs."""
-    stage = _stage(programs, folder / "deploy")
+    stage = _stage(programs, template(folder).parent)
     create_bucket(endpoint, _BUCKET)
     create_sender(endpoint, SENDER)
-    # In quotes, since SAM takes no empty value without.
-    overrides = [f'{name}="{value}"' for name, value in _PARAMETERS.items()]
     # MiniStack gives an API the id that this tag asks for, so that the URL stays the same.
-    tags = [f"ms-custom-id={_STACK}"]
+    tags = [f"ms-custom-id={STACK}"]
     run_quietly(
-        [sam / "sam", "deploy", "--template-file", "template.yaml", "--stack-name", _STACK, "--s3-bucket", _BUCKET,
+        [sam / "sam", "deploy", "--template-file", "template.yaml", "--stack-name", STACK, "--s3-bucket", _BUCKET,
          "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
-         "--no-progressbar", "--tags", *tags, "--parameter-overrides", *overrides],
+         "--no-progressbar", "--tags", *tags, "--parameter-overrides", *OVERRIDES],
         folder / "deploy.log", env=_environment(endpoint, folder), cwd=stage)
-    return stack_outputs(endpoint, _STACK)
+    return stack_outputs(endpoint, STACK)
 
 
 def _stage(programs: dict[str, Path], stage: Path) -> Path:

@@ -1,4 +1,4 @@
-"""MiniStack: the AWS that the stack is deployed to."""
+"""MiniStack: the AWS that the stack is deployed to, unless it is told of another one."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from infra.local.steps import say
 _HOST = "127.0.0.1"
 _START_SECONDS = 60.0
 _END_SECONDS = 15.0
+_ANSWER_SECONDS = 10.0
 
 
 def free_port() -> int:
@@ -75,6 +76,21 @@ class Emulator:
         """Ends it and starts it again: functions are gone and come back, data stays."""
         self.end()
         self.start()
+
+
+class Elsewhere:
+    """A LocalStack-compatible emulator that somebody else runs: it is there, or it is a failure."""
+
+    def __init__(self, endpoint: str) -> None:
+        """Makes sure that it answers, whatever it says."""
+        self.endpoint = endpoint.rstrip("/")
+        try:
+            with urllib.request.urlopen(self.endpoint, timeout=_ANSWER_SECONDS):
+                pass
+        except urllib.error.HTTPError:
+            pass
+        except (OSError, ValueError) as error:
+            raise Failure(f"ENDPOINT={endpoint} doesn't answer: {error}") from error
 
 
 @contextmanager

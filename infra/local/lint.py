@@ -1,10 +1,11 @@
-"""Checks of the template and of these scripts that leave nothing behind."""
+"""Checks of the template, the crates and these scripts that leave nothing behind."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from infra.local import crates
 from infra.local.aws import CREDENTIALS
 from infra.local.failure import Failure
 from infra.local.places import ROOT
@@ -13,12 +14,18 @@ from infra.local.venvs import venv
 
 
 def check() -> int:
-    """Compiles every script, without writing bytecode, and has SAM validate the template."""
+    """Compiles every script, without writing bytecode, checks the crates, and has SAM validate the template.
+
+    SAM's `--lint` is cfn-lint, run over the template as SAM transforms it.
+    """
     for script in sorted(Path(__file__).parent.glob("*.py")):
         try:
             compile(script.read_text(), str(script), "exec")
         except SyntaxError as error:
             raise Failure(f"{script.relative_to(ROOT)}:{error.lineno}: {error.msg}") from error
+    status = crates.check("licenses", "bans", "sources")
+    if status != 0:
+        return status
     environment = {**os.environ, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0"}
     return run([venv("sam") / "sam", "validate", "--lint", "--template-file", "template.yaml"],
                env=environment, cwd=ROOT)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Stack:
-    """What `stack.json` says."""
+    """What `stack.json` says; `template` is the file that was deployed, with the functions where it names them."""
 
     url: str
     operator_key: str
@@ -20,6 +20,7 @@ class Stack:
     table: str
     queue_url: str
     dead_letter_queue_url: str
+    template: str
 
 
 def path(state: Path) -> Path:

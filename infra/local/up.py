@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -11,8 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from infra.local import build, emulator, keys, kinds, logs, processes, stack
-from infra.local.deploy import deploy
-from infra.local.emulator import Emulator
+from infra.local.aws import delete_stack, stack_outputs
+from infra.local.deploy import STACK, deploy, template
+from infra.local.emulator import Elsewhere, Emulator
 from infra.local.failure import Failure
 from infra.local.places import ROOT
 from infra.local.stack import Stack
@@ -20,36 +22,61 @@ from infra.local.steps import say, step
 from infra.local.venvs import venv
 
 
-def up(port: int, state: Path | None, reset: bool, command: Sequence[str]) -> int:
+def up(port: int, endpoint: str, state: Path | None, reset: bool, command: Sequence[str], *, tests: bool) -> int:
     """Starts the stack, runs a command in it or follows its logs, and ends all that was started.
 
-    Without a `state` folder the stack lives in a temporary one, and nothing of it is kept.
+    With an `endpoint` it is deployed to the emulator that runs there, instead of one of its own on `port`. Without a `state` folder the
+    stack lives in a temporary one, and nothing of it is kept. `tests` says whether the command builds them.
     """
-    port = port or emulator.free_port()
-    emulator.check_port(port)
+    if not endpoint:
+        port = port or emulator.free_port()
+        emulator.check_port(port)
     with step("Tools: MiniStack and SAM"):
         ministack, sam = venv("ministack"), venv("sam")
     with step("Build"):
-        programs = build.for_this_machine(tests=bool(command))
+        programs = build.for_this_machine(tests=tests)
 
     with ExitStack() as ending:
         folder = ending.enter_context(_folder(state))
-        # Queues are known by their URLs, so a stack can't move to another port: each has data of its own.
-        own = folder / f"port-{port}"
-        if reset:
-            shutil.rmtree(own, ignore_errors=True)
-        with step(f"MiniStack on port {port}"):
-            aws = ending.enter_context(emulator.running(ministack, port, own))
+        own = folder / (_name(endpoint) if endpoint else f"port-{port}")
+        aws = ending.enter_context(_given(endpoint, reset) if endpoint else _own(ministack, port, own, reset))
         # From here on the end is orderly, and not to be interrupted by a second Ctrl-C.
         ending.callback(_ignore_signals)
+        if endpoint and state is None and not stack_outputs(endpoint, STACK):
+            ending.callback(delete_stack, endpoint, STACK)
         with step("Deployment of template.yaml"):
             outputs = deploy(sam, aws.endpoint, programs, own)
         with step("Keys and kinds"):
-            described = _furnish(aws.endpoint, outputs, programs[build.BOOTSTRAP], folder)
+            described = _furnish(aws.endpoint, outputs, programs[build.BOOTSTRAP], folder, template(own))
         if command:
             return _run(command, folder, aws)
         _greet(described, programs[build.COMMAND], folder)
         return _follow(aws.endpoint)
+
+
+@contextmanager
+def _own(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emulator]:
+    # Queues are known by their URLs, so a stack can't move to another port: each has data of its own.
+    if reset:
+        shutil.rmtree(folder, ignore_errors=True)
+    with ExitStack() as ending:
+        with step(f"MiniStack on port {port}"):
+            aws = ending.enter_context(emulator.running(ministack, port, folder))
+        yield aws
+
+
+@contextmanager
+def _given(endpoint: str, reset: bool) -> Iterator[Elsewhere]:
+    if reset:
+        raise Failure(f"RESET=1 forgets the data of an emulator of our own; that at {endpoint} is not.")
+    with step(f"Emulator at {endpoint}"):
+        aws = Elsewhere(endpoint)
+    yield aws
+
+
+def _name(endpoint: str) -> str:
+    """A folder's name for what was deployed to an endpoint."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", endpoint)
 
 
 @contextmanager
@@ -63,7 +90,7 @@ def _folder(state: Path | None) -> Iterator[Path]:
     yield folder
 
 
-def _furnish(endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path) -> Stack:
+def _furnish(endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path, deployed: Path) -> Stack:
     """Gives the stack its keys and kinds; keys of an earlier run are kept if they still work."""
     url = f"{endpoint}/_aws/execute-api/{outputs['ApiId']}"
     table = outputs["TableName"]
@@ -75,18 +102,20 @@ def _furnish(endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Pa
         tenant_account, tenant_key = keys.make(bootstrap, endpoint, table, "tenant", keys.TENANT_SCOPES)
     described = Stack(url=url, operator_key=operator_key, tenant_key=tenant_key, tenant_account=tenant_account,
                       endpoint=endpoint, table=table, queue_url=outputs["QueueUrl"],
-                      dead_letter_queue_url=outputs["DeadLetterQueueUrl"])
+                      dead_letter_queue_url=outputs["DeadLetterQueueUrl"], template=str(deployed))
     # Written before anything else can fail, or the keys would be lost: the table only knows their hashes.
     stack.write(described, folder)
     kinds.apply(url, operator_key, outputs)
     return described
 
 
-def _run(command: Sequence[str], folder: Path, aws: Emulator) -> int:
-    """Runs a command, which may have the stack stopped and started again by SIGUSR1 to the process `TOLLGATE_UP`."""
-    signal.signal(signal.SIGUSR1, lambda _number, _frame: aws.restart())
-    status = processes.run(command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder)),
-                                         "TOLLGATE_UP": str(os.getpid())})
+def _run(command: Sequence[str], folder: Path, aws: Emulator | Elsewhere) -> int:
+    """Runs a command, which may have a stack of our own stopped and started again by SIGUSR1 to the process `TOLLGATE_UP`."""
+    env = {**os.environ, "TOLLGATE_STACK": str(stack.path(folder))}
+    if isinstance(aws, Emulator):
+        signal.signal(signal.SIGUSR1, lambda _number, _frame: aws.restart())
+        env["TOLLGATE_UP"] = str(os.getpid())
+    status = processes.run(command, env=env)
     if status != 0:
         say(f"\n✗ The command ended with status {status}. What the functions said last:")
         logs.show_last(aws.endpoint)
@@ -100,7 +129,7 @@ def _follow(endpoint: str) -> int:
     except KeyboardInterrupt:
         say("\nStopping …")
     except OSError as error:
-        raise Failure(f"MiniStack doesn't answer any more ({error}).") from error
+        raise Failure(f"The emulator doesn't answer any more ({error}).") from error
     return 0
 
 

@@ -9,6 +9,8 @@ mod crash;
 mod dropin;
 mod events;
 mod jobs;
+#[path = "../stores/new_queue.rs"]
+mod new_queue;
 mod order;
 mod push;
 mod quotas;

@@ -1,8 +1,8 @@
-//! The store suite against the emulator's table.
+//! The store suite against the emulator's table and queues.
 
 use shared::aws::Table;
 
-use crate::{stack::stack, suite};
+use crate::{new_queue::new_queue, stack::stack, suite};
 
 macro_rules! on_the_emulator {
     ($($name:ident),* $(,)?) => { $(
@@ -15,3 +15,14 @@ macro_rules! on_the_emulator {
 }
 
 suite::for_each!(on_the_emulator);
+
+macro_rules! queues_on_the_emulator {
+    ($($name:ident),* $(,)?) => { $(
+        #[tokio::test]
+        async fn $name() {
+            suite::$name(new_queue(stack().aws().sqs).await).await;
+        }
+    )* };
+}
+
+suite::for_each_of_queues!(queues_on_the_emulator);

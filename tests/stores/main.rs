@@ -1,9 +1,9 @@
-//! The store suite against dynoxide; `e2e` runs the same against the emulator that it is given.
+//! The store suite against dynoxide and the sim's queue; `e2e` runs the same against the emulator that it is given, `moto` against moto.
 
 mod suite;
 
 use shared::aws::{Clients, Table};
-use sim::{Aws, TABLE};
+use sim::{Aws, JOBS, TABLE};
 
 macro_rules! on_dynoxide {
     ($($name:ident),* $(,)?) => { $(
@@ -17,3 +17,15 @@ macro_rules! on_dynoxide {
 }
 
 suite::for_each!(on_dynoxide);
+
+macro_rules! queues_on_the_sim {
+    ($($name:ident),* $(,)?) => { $(
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            let aws = Aws::new();
+            suite::$name(suite::Taken::new(aws.sqs(), aws.queue_url(JOBS))).await;
+        }
+    )* };
+}
+
+suite::for_each_of_queues!(queues_on_the_sim);

@@ -7,6 +7,8 @@ mod accounts;
 mod connections;
 #[path = "suite/events.rs"]
 mod events;
+#[path = "suite/queues.rs"]
+mod queues;
 #[path = "suite/readings.rs"]
 mod readings;
 #[path = "suite/rows.rs"]
@@ -35,6 +37,7 @@ use shared::{
 pub use accounts::*;
 pub use connections::*;
 pub use events::*;
+pub use queues::*;
 pub use readings::*;
 pub use rows::*;
 pub use usage::*;
@@ -85,6 +88,19 @@ macro_rules! for_each {
     };
 }
 pub(crate) use for_each;
+
+/// Calls a macro with the name of every test of a queue.
+macro_rules! for_each_of_queues {
+    ($run:ident) => {
+        $run!(
+            a_message_arrives_with_its_trace_and_its_group,
+            many_messages_are_sent_ten_a_call,
+            a_message_is_not_early,
+            what_is_hidden_comes_back_when_it_is_due,
+        );
+    };
+}
+pub(crate) use for_each_of_queues;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -43,3 +43,29 @@ impl Delivery {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::sqs::SqsEvent;
+    use shared::aws::{Clients, connect};
+
+    use super::*;
+
+    #[test]
+    fn an_event_of_sqs_is_read() {
+        let event: SqsEvent = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
+        let Clients { sqs, .. } =
+            connect(&|name| (name != "AWS_ENDPOINT_URL").then(|| "x".to_owned())).unwrap();
+        let dead_letters = JobQueue::new(
+            sqs,
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/tollgate-DeadLetterQueue-2BCDEFGHIJKLM",
+        );
+        let of = |record: SqsMessage| Delivery::of(record, &dead_letters);
+        let [job, broken] = event.records.into_iter().map(of).collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!((job.count, job.dead, job.trace.is_some()), (2, false, true));
+        assert_eq!(job.sent_at, Some(Time::from_millis(1_795_190_400_000)));
+        assert!(matches!(job.message, Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap()));
+        assert_eq!((broken.count, broken.dead, broken.trace), (1, true, None));
+        assert!(matches!(broken.message, Err(NotAMessage::Malformed)));
+    }
+}

@@ -1,0 +1,54 @@
+"""moto's server: another opinion on what DynamoDB and SQS do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.local import processes
+from infra.local.aws import CREDENTIALS
+from infra.local.emulator import free_port
+from infra.local.failure import Failure
+from infra.local.steps import step
+from infra.local.venvs import venv
+
+_HOST = "127.0.0.1"
+_START_SECONDS = 60.0
+
+
+def run_with(command: Sequence[str]) -> int:
+    """Runs a command with moto's server at `TOLLGATE_MOTO`, which keeps everything in memory and ends with it."""
+    with step("Tools: moto"):
+        python = venv("moto") / "python"
+    port = free_port()
+    endpoint = f"http://{_HOST}:{port}"
+    with tempfile.TemporaryDirectory(prefix="tollgate-") as folder:
+        log = Path(folder) / "moto.log"
+        with step(f"moto on port {port}"), log.open("wb") as output:
+            process = processes.start([python, Path(__file__).with_name("moto_main.py"), "--host", _HOST, "--port", str(port)],
+                                      cwd=Path(folder), env={**os.environ, **CREDENTIALS}, stdin=subprocess.DEVNULL,
+                                      output=output, errors=subprocess.STDOUT)
+        try:
+            _wait(process, endpoint, log)
+            return processes.run(command, env={**os.environ, "TOLLGATE_MOTO": endpoint})
+        finally:
+            processes.end(process)
+
+
+def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Failure(f"moto ended at once; the end of its log:\n{processes.tail(log)}")
+        try:
+            with urllib.request.urlopen(f"{endpoint}/moto-api/data.json", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise Failure(f"moto did not answer within {_START_SECONDS:.0f} s.")

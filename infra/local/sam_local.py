@@ -1,0 +1,167 @@
+"""The functions of a running stack in containers, by `sam local`: the same programs, table and queues.
+
+`sam local` runs the HTTP functions behind an API of its own, or one function for one event. All else stays with the emulator,
+which also goes on running its own copies of the functions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from infra.local import engine, image, processes, relay, stack
+from infra.local.aws import CREDENTIALS, function_variables
+from infra.local.build import FUNCTIONS
+from infra.local.deploy import ARCHITECTURE, OVERRIDES, STACK
+from infra.local.failure import Failure
+from infra.local.places import ROOT
+from infra.local.stack import Stack
+from infra.local.steps import say, step
+from infra.local.venvs import venv
+
+_HOST = "127.0.0.1"
+# The first call builds SAM's image and starts a container.
+_START_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class _Sam:
+    """The `sam` command, and what all that it does locally needs to know."""
+
+    program: Path
+    options: Sequence[str | Path]
+    env: Mapping[str, str]
+
+    def local(self, *arguments: str | Path) -> Sequence[str | Path]:
+        """A command of `sam local`."""
+        return [self.program, "local", *arguments, *self.options]
+
+
+def start_api(file: Path, port: int, command: Sequence[str]) -> int:
+    """Serves the stack's HTTP API from containers, and runs a command with it or waits for Ctrl-C.
+
+    The command finds the API as the `url` of its `TOLLGATE_STACK`. Without an engine it isn't run: visibly, and not in CI.
+    """
+    if not engine.answers() and command and not os.environ.get("CI"):
+        say("! No Docker engine: `sam local` not tried.")
+        return 0
+    described = _described(file)
+    with ExitStack() as ending:
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="tollgate-")))
+        sam = ending.enter_context(_sam(described, folder))
+        log = folder / "start-api.log"
+        output = ending.enter_context(log.open("wb")) if command else None
+        url = f"http://{_HOST}:{port}"
+        with step(f"sam local start-api on port {port}"):
+            arguments = sam.local("start-api", "--host", _HOST, "--port", str(port), "--warm-containers", "LAZY", "--no-watch")
+            process = processes.start(arguments, env=sam.env, cwd=folder, stdin=subprocess.DEVNULL, output=output,
+                                      errors=subprocess.STDOUT if command else None)
+            ending.callback(processes.end, process)
+            _wait(process, url, log if command else None)
+        if not command:
+            _greet(url, described)
+            with contextlib.suppress(KeyboardInterrupt):
+                process.wait()
+            return 0
+        stack.write(replace(described, url=url), folder)
+        status = processes.run(command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder))})
+        if status != 0:
+            say(f"\n✗ The command ended with status {status}. What `sam local` said last:\n{processes.tail(log)}")
+        return status
+
+
+def invoke(file: Path, function: str, event: Path | None) -> int:
+    """Runs one function once in a container, for an event of its `fixtures/` or another one; prints what it returns."""
+    if event is None:
+        event = min((ROOT / "functions" / function / "fixtures").glob("*.json"), default=None)
+        if event is None:
+            raise Failure(f"functions/{function}/fixtures has no event: name a file with --event.")
+    with tempfile.TemporaryDirectory(prefix="tollgate-") as temporary:
+        with _sam(_described(file), Path(temporary)) as sam:
+            arguments = sam.local("invoke", _logical_id(function), "--event", event.resolve())
+            return processes.run(arguments, env=sam.env, cwd=Path(temporary))
+
+
+@contextmanager
+def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
+    """What `sam local` needs, as long as the context lasts: an engine, an image, and a way from containers to the emulator."""
+    if not engine.answers():
+        raise Failure("`sam local` runs functions in containers, and no Docker engine answers.\n"
+                      "As root on Debian: python3 -m infra.local engine -- make sam-local")
+    tools = venv("sam")
+    image.ensure(ARCHITECTURE)
+    with relay.reachable(described.endpoint) as endpoint:
+        variables = folder / "variables.json"
+        variables.write_text(json.dumps({_logical_id(name): {
+            **function_variables(described.endpoint, f"{STACK}-{name}"), "AWS_ENDPOINT_URL": endpoint,
+        } for name in FUNCTIONS}))
+        options = ["--template-file", _template(tools, Path(described.template)), "--env-vars", variables, "--skip-pull-image",
+                   "--parameter-overrides", *OVERRIDES]
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
+        env = {**inherited, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam")}
+        yield _Sam(tools / "sam", options, env)
+
+
+def _template(tools: Path, deployed: Path) -> Path:
+    """The template for `sam local`, beside the one that was deployed, since it names the functions' files from there."""
+    script = Path(__file__).with_name("sam_template.py")
+    template = deployed.with_name("sam-local.json")
+    template.write_bytes(subprocess.run([tools / "python", script, deployed], stdout=subprocess.PIPE, check=True).stdout)
+    return template
+
+
+def _described(file: Path) -> Stack:
+    described = stack.read(file.parent)
+    if described is None:
+        raise Failure(f"{file} describes no stack. `make sam-local` starts one.")
+    return described
+
+
+def _logical_id(function: str) -> str:
+    """The name that template.yaml has for a function."""
+    return "".join(part.title() for part in function.split("-")) + "Function"
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
+    """Waits until the API answers, from a container."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Failure("sam local ended at once" + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above"))
+        try:
+            with urllib.request.urlopen(f"{url}/heartbeat", timeout=_START_SECONDS):
+                return
+        except urllib.error.HTTPError as error:
+            raise Failure(f"{url}/heartbeat answered {error.code}"
+                          + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")) from error
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise Failure(f"sam local did not answer within {_START_SECONDS:.0f} s.")
+
+
+def _greet(url: str, described: Stack) -> None:
+    python = Path(sys.executable).name
+    say(f"""
+`sam local` answers at {url}, from containers; the emulator at {described.endpoint} keeps the table and runs the jobs.
+
+Try:
+  export TOLLGATE_URL={url} TOLLGATE_KEY={described.tenant_key}
+  curl $TOLLGATE_URL/heartbeat
+  curl $TOLLGATE_URL/v1/jobs -H "Authorization: Bearer $TOLLGATE_KEY" \\
+       -H 'Content-Type: application/json' -d '{{"kind":"echo","payload":{{"hello":"world"}}}}'
+  {python} -m infra.local invoke quota-check     # one function, one event
+  {python} -m infra.local invoke queue-worker
+
+What the functions say follows; Ctrl-C stops everything.
+""")

@@ -1,0 +1,73 @@
+//! The store suite against moto: a third opinion on what DynamoDB and SQS do, beside dynoxide's and MiniStack's.
+//!
+//! `python3 -m infra.local moto -- cargo test --workspace --features tests/e2e --test moto`.
+
+#[path = "../stores/new_queue.rs"]
+mod new_queue;
+#[path = "../stores/suite.rs"]
+mod suite;
+
+use new_queue::new_queue;
+use reqwest::Client;
+use serde_json::json;
+use shared::aws::{Clients, Table, connect};
+
+macro_rules! on_moto {
+    ($($name:ident),* $(,)?) => { $(
+        #[tokio::test]
+        async fn $name() {
+            suite::$name(table().await).await;
+        }
+    )* };
+}
+
+suite::for_each!(on_moto);
+
+macro_rules! queues_on_moto {
+    ($($name:ident),* $(,)?) => { $(
+        #[tokio::test]
+        async fn $name() {
+            suite::$name(new_queue(moto().sqs).await).await;
+        }
+    )* };
+}
+
+suite::for_each_of_queues!(queues_on_moto);
+
+fn endpoint() -> String {
+    std::env::var("TOLLGATE_MOTO")
+        .unwrap_or_else(|_| panic!("TOLLGATE_MOTO names no endpoint; run `make test`"))
+}
+
+fn moto() -> Clients {
+    let vars = |name: &str| match name {
+        "AWS_ENDPOINT_URL" => Some(endpoint()),
+        "AWS_REGION" => Some("us-east-1".to_owned()),
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+        _ => None,
+    };
+    connect(&vars).unwrap()
+}
+
+/// A table of the test's own, as `template.yaml` has it, whose properties are the call's own. For a transaction moto copies the table once for
+/// each item, so that many tests in one would time out.
+async fn table() -> Table {
+    let name = format!("tollgate-{:016x}", rand::random::<u64>());
+    let template: yaml_serde::Value = yaml_serde::from_str(include_str!("../../template.yaml")).unwrap();
+    let mut request = json!({"TableName": name});
+    for name in ["BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"] {
+        request[name] = serde_json::to_value(&template["Resources"]["Table"]["Properties"][name]).unwrap();
+    }
+    let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=x";
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let call = Client::new()
+        .post(endpoint())
+        .header("authorization", scope)
+        .header("x-amz-target", "DynamoDB_20120810.CreateTable")
+        .header("content-type", "application/x-amz-json-1.0")
+        .body(request.to_string());
+    let answer = call.send().await.unwrap();
+    let (status, made) = (answer.status(), answer.text().await.unwrap());
+    assert!(status.is_success() && made.contains("agenda"), "{made}");
+    Table::new(moto().dynamodb, name)
+}

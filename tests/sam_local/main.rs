@@ -1,0 +1,64 @@
+//! The functions in containers, by `sam local`, on a stack whose table and queues the emulator keeps.
+//!
+//! `python3 -m infra.local sam-local -- cargo test --workspace --features tests/e2e --test sam_local` starts what they need; so does
+//! `make test`, where a Docker engine is.
+
+#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[path = "../e2e/stack.rs"]
+mod stack;
+
+use std::{path::Path, process::Command};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use stack::{PATIENCE, stack};
+
+#[tokio::test]
+async fn a_job_handed_in_through_sam_local_is_completed() {
+    let stack = stack();
+    let id = stack.submit("echo", json!({"in": "a container"})).await;
+    let job = stack.outcome(&id, PATIENCE).await;
+    assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &json!({"in": "a container"})));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_through_sam_local_too() {
+    let stack = stack();
+    let answer = stack.send(Method::POST, "/v1/jobs", &[], Some(json!({"kind": "Echo"}))).await;
+    assert_eq!(answer.status, 422, "{answer:?}");
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    let answer = stack.send_as("tg_unknown", Method::GET, "/v1/jobs", &[], None).await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+    let answer = stack.send(Method::GET, "/nowhere", &[], None).await;
+    assert_eq!(answer.status, 404, "{answer:?}");
+}
+
+/// The event has a job that isn't there, which may be a moment behind, and a message that is none.
+#[tokio::test]
+async fn a_worker_reports_what_is_to_come_back() {
+    let answer = invoke("queue-worker");
+    let back = json!({"batchItemFailures": [{"itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d"}]});
+    assert_eq!(answer, back);
+}
+
+#[tokio::test]
+async fn a_check_runs() {
+    assert_eq!(invoke("quota-check"), Value::Null);
+}
+
+/// What a function returns for the event of its `fixtures/`.
+fn invoke(function: &str) -> Value {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = Command::new(python)
+        .args(["-m", "infra.local", "invoke", function])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}");
+    let answer = serde_json::from_str::<Value>(said.trim()).unwrap_or_else(|_| panic!("{said}\n{told}"));
+    assert_eq!(answer.get("errorType"), None, "{answer}\n{told}");
+    answer
+}

@@ -1,0 +1,123 @@
+//! What the queue of jobs promises, whatever plays SQS. Every test has a queue of its own, from which no function takes anything.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use aws_sdk_sqs::{
+    Client,
+    types::{Message as Received, MessageSystemAttributeName},
+};
+use shared::{
+    aws::{JobQueue, Outgoing, Visibility},
+    id::{self, JobId},
+    job::{JobMessage, Message},
+    telemetry::Traceparent,
+};
+use tokio::time::Instant;
+
+use super::{account, now};
+
+/// A queue, and who takes from it what it holds, as Lambda does.
+pub struct Taken {
+    queue: JobQueue,
+    client: Client,
+    url: String,
+}
+
+impl Taken {
+    /// A queue from which nobody else takes.
+    pub fn new(client: Client, url: String) -> Self {
+        Self { queue: JobQueue::new(client.clone(), &url), client, url }
+    }
+
+    /// What there is, at most ten messages, or comes within ten seconds.
+    async fn take(&self) -> Vec<Received> {
+        for _ in 0..10 {
+            // The client's own patience is shorter than SQS's.
+            let call = self.client.receive_message().queue_url(&self.url).wait_time_seconds(1);
+            let call = call.max_number_of_messages(10).message_attribute_names("All");
+            let call = call.message_system_attribute_names(MessageSystemAttributeName::All);
+            let messages = call.send().await.unwrap().messages.unwrap_or_default();
+            if !messages.is_empty() {
+                return messages;
+            }
+        }
+        panic!("no message came");
+    }
+}
+
+fn message() -> JobMessage {
+    JobMessage::new(account(), id::mint(now(), rand::random()), "echo".parse().unwrap())
+}
+
+fn job(received: &Received) -> JobId {
+    match Message::decode(received.body().unwrap()) {
+        Ok(Message::Job(job)) => job.id,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub async fn a_message_arrives_with_its_trace_and_its_group(taken: Taken) {
+    let trace: Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+    let sent = message();
+    let outgoing = Outgoing::now(Message::Job(sent.clone()), Some(trace.clone()));
+    taken.queue.send(&outgoing, now()).await.unwrap();
+    let [received] = taken.take().await.try_into().unwrap();
+    assert_eq!(Message::decode(received.body().unwrap()).unwrap(), Message::Job(sent.clone()));
+    let attributes = received.message_attributes().unwrap();
+    assert_eq!(attributes["traceparent"].string_value(), Some(trace.as_str()));
+    let system = received.attributes().unwrap();
+    assert_eq!(system[&MessageSystemAttributeName::MessageGroupId], sent.account.to_string());
+    assert_eq!(system[&MessageSystemAttributeName::ApproximateReceiveCount], "1");
+}
+
+pub async fn many_messages_are_sent_ten_a_call(taken: Taken) {
+    let messages: Vec<_> = (0..25).map(|_| message()).collect();
+    let outgoing: Vec<_> =
+        messages.iter().map(|message| Outgoing::now(Message::Job(message.clone()), None)).collect();
+    assert_eq!(taken.queue.send_all(&outgoing, now()).await, [true; 25]);
+    let mut arrived = Vec::new();
+    while arrived.len() < 25 {
+        arrived.extend(taken.take().await.iter().map(job));
+    }
+    let sent: BTreeSet<_> = messages.iter().map(|message| message.id).collect();
+    assert_eq!((arrived.len(), arrived.into_iter().collect::<BTreeSet<_>>()), (25, sent));
+    assert_eq!(taken.queue.depth().await.unwrap(), 25);
+}
+
+pub async fn a_message_is_not_early(taken: Taken) {
+    let (sent, at, begun) = (message(), now(), Instant::now());
+    let pause = Duration::from_secs(2);
+    taken.queue.send(&Outgoing::at(sent.clone(), at + pause, None), at).await.unwrap();
+    assert_eq!(taken.queue.depth().await.unwrap(), 1);
+    let [received] = taken.take().await.try_into().unwrap();
+    assert!(begun.elapsed() >= pause);
+    assert_eq!(job(&received), sent.id);
+}
+
+pub async fn what_is_hidden_comes_back_when_it_is_due(taken: Taken) {
+    let messages = [message(), message()];
+    for message in &messages {
+        taken.queue.send(&Outgoing::now(Message::Job(message.clone()), None), now()).await.unwrap();
+    }
+    let mut first = Vec::new();
+    while first.len() < 2 {
+        first.extend(taken.take().await);
+    }
+    // One comes back soon, the other one as late as can be.
+    let hidden: Vec<_> = first
+        .iter()
+        .zip([2, 13 * 3600])
+        .map(|(received, seconds)| Visibility {
+            receipt: received.receipt_handle().unwrap().to_owned(),
+            hidden_for: Duration::from_secs(seconds),
+        })
+        .collect();
+    let begun = Instant::now();
+    taken.queue.hide(&hidden).await.unwrap();
+    let [again] = taken.take().await.try_into().unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(job(&again), job(&first[0]));
+    let system = again.attributes().unwrap();
+    assert_eq!(system[&MessageSystemAttributeName::ApproximateReceiveCount], "2");
+    assert_eq!(taken.queue.depth().await.unwrap(), 2);
+}
