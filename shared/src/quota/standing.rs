@@ -145,9 +145,13 @@ impl Standing {
     /// is about the next.
     #[must_use]
     pub fn last_look(self, quota: &Quota, totals: &Totals, look: Look) -> Self {
+        // What is dated ahead was seen before its time came: it was counted, and isn't again.
+        let seen = |origin: &Origin| self.shares.get(origin).map_or(0, |share| share.total);
+        let totals =
+            totals.iter().map(|(origin, total)| (origin.clone(), seen(origin).max(*total))).collect();
         let is_changed = quota.updated_at >= self.current.period.end;
         let limit_bytes = if is_changed { self.current.limit_bytes } else { quota.spec.limit_bytes };
-        self.weigh(quota, totals, limit_bytes, look)
+        self.weigh(quota, &totals, limit_bytes, look)
     }
 
     /// After its quota is gone. What wasn't told yet isn't any more, except that it is over.

@@ -270,6 +270,18 @@ fn a_period_is_looked_at_once_more_when_it_is_over() {
     assert_eq!(next.seen(&quota, 925, now).current.used, 15);
 }
 
+/// A report may be dated a minute ahead: seen in one period, it isn't counted in the next as well.
+#[test]
+fn what_is_dated_ahead_counts_once() {
+    let quota = quota(json!({}));
+    let midnight: Time = "2026-11-21T00:00:00Z".parse().unwrap();
+    let now = midnight + Duration::from_secs(3);
+    let standing = begun(&quota).seen(&quota, 790, midnight - Duration::from_secs(57));
+    let ended = standing.last_look(&quota, &counted(780), at(now));
+    assert_eq!(ended.current.used, 790);
+    assert_eq!(ended.turn(&quota, now).seen(&quota, 795, now).current.used, 5);
+}
+
 /// What was changed after the end is about the next period.
 #[test]
 fn a_period_that_is_over_keeps_its_limit() {
