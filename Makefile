@@ -58,7 +58,7 @@ openapi: ## write infra/openapi.json anew, from the routers
 fmt: ## format the code
 	cargo fmt --all
 
-lint: ## check formatting, clippy, the template and the scripts
+lint: ## check formatting, clippy, the template, the crates and the scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(LOCAL) lint

@@ -42,6 +42,17 @@ def stack_outputs(endpoint: str, name: str) -> dict[str, str]:
     return {member.findtext("{*}OutputKey", ""): member.findtext("{*}OutputValue", "") for member in members}
 
 
+def has_stack(endpoint: str, name: str) -> bool:
+    """Whether there is a CloudFormation stack of this name."""
+    try:
+        stack_outputs(endpoint, name)
+    except urllib.error.HTTPError as error:
+        if "does not exist" in error.read().decode():
+            return False
+        raise
+    return True
+
+
 def delete_stack(endpoint: str, name: str) -> None:
     """Has a CloudFormation stack deleted; one that isn't there is as good."""
     query = {"Action": "DeleteStack", "Version": "2010-05-15", "StackName": name}

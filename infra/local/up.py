@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from infra.local import build, emulator, keys, kinds, logs, processes, stack
-from infra.local.aws import delete_stack, stack_outputs
+from infra.local.aws import delete_stack, has_stack
 from infra.local.deploy import STACK, deploy, template
 from infra.local.emulator import Elsewhere, Emulator
 from infra.local.failure import Failure
@@ -42,7 +42,7 @@ def up(port: int, endpoint: str, state: Path | None, reset: bool, command: Seque
         aws = ending.enter_context(_given(endpoint, reset) if endpoint else _own(ministack, port, own, reset))
         # From here on the end is orderly, and not to be interrupted by a second Ctrl-C.
         ending.callback(_ignore_signals)
-        if endpoint and state is None and not stack_outputs(endpoint, STACK):
+        if endpoint and state is None and not has_stack(endpoint, STACK):
             ending.callback(delete_stack, endpoint, STACK)
         with step("Deployment of template.yaml"):
             outputs = deploy(sam, aws.endpoint, programs, own)
