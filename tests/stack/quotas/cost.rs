@@ -1,6 +1,6 @@
 //! What a check costs: by what changed, and not by what was.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use http::Method;
@@ -46,9 +46,7 @@ async fn of_a_minute_follows_what_changed() {
     let mut shown = Vec::new();
     let mut check = async |about: &str| {
         stack.aws.reset_ledger();
-        let begun = Instant::now();
         stack.check().await.unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(10), "{about} took {:?}", begun.elapsed());
         shown.push(format!("{about}\n{}", stack.aws.reset_ledger()));
         tokio::time::sleep(MINUTE).await;
     };
