@@ -56,6 +56,7 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
     if not engine.answers() and command and not os.environ.get("CI"):
         say("! No Docker engine: `sam local` not tried.")
         return 0
+    _check_engine()
     described = _described(file)
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="tollgate-")))
@@ -87,18 +88,22 @@ def invoke(file: Path, function: str, event: Path | None) -> int:
         event = min((ROOT / "functions" / function / "fixtures").glob("*.json"), default=None)
         if event is None:
             raise Failure(f"functions/{function}/fixtures has no event: name a file with --event.")
+    _check_engine()
     with tempfile.TemporaryDirectory(prefix="tollgate-") as temporary:
         with _sam(_described(file), Path(temporary)) as sam:
             arguments = sam.local("invoke", _logical_id(function), "--event", event.resolve())
             return processes.run(arguments, env=sam.env, cwd=Path(temporary))
 
 
-@contextmanager
-def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
-    """What `sam local` needs, as long as the context lasts: an engine, an image, and a way from containers to the emulator."""
+def _check_engine() -> None:
     if not engine.answers():
         raise Failure("`sam local` runs functions in containers, and no Docker engine answers.\n"
                       "As root on Debian: python3 -m infra.local engine -- make sam-local")
+
+
+@contextmanager
+def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
+    """What `sam local` needs, as long as the context lasts: an image, and a way from containers to the emulator."""
     tools = venv("sam")
     image.ensure(ARCHITECTURE)
     with relay.reachable(described.endpoint) as endpoint:
