@@ -17,6 +17,7 @@ use shared::{
     },
     id::{self, AccountId},
     job::Timing,
+    outbound::Outbound,
     telemetry::Metrics,
     time::Time,
 };
@@ -38,6 +39,8 @@ pub struct Options {
     pub tokens: Option<TokenConfig>,
     /// Whom mails come from, if any are to be sent.
     pub sender: Option<String>,
+    /// The network that targets and pages of metrics are on; the real one if none is given.
+    pub network: Option<Outbound>,
 }
 
 impl Default for Options {
@@ -49,6 +52,7 @@ impl Default for Options {
             max_running: None,
             tokens: None,
             sender: Some("tollgate@example.com".to_owned()),
+            network: None,
         }
     }
 }
@@ -158,9 +162,9 @@ impl Stack {
         self.service_on_a_clock(0)
     }
 
-    fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
-        let clock = self.aws.clock().skewed(ahead_ms);
-        let clock = Clock::new(move || Time::from_millis(clock.now_ms()));
+    /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
+    pub fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
+        let clock = self.clock_ahead(ahead_ms);
         let submit = SubmitConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
@@ -194,6 +198,11 @@ impl Stack {
 
     /// A worker in a fresh process.
     pub fn worker(&self) -> Worker {
+        self.worker_on_a_clock(0)
+    }
+
+    /// The same on a machine whose clock is so many milliseconds ahead, or behind if negative.
+    pub fn worker_on_a_clock(&self, ahead_ms: i64) -> Worker {
         let config = WorkerConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
@@ -202,7 +211,11 @@ impl Stack {
             allow_private_targets: self.options.allow_private_targets,
             max_running: self.options.max_running,
         };
-        Worker::new(self.clients(), config, self.clock(), self.metrics())
+        let worker = Worker::new(self.clients(), config, self.clock_ahead(ahead_ms), self.metrics());
+        match &self.options.network {
+            Some(way) => worker.by_way_of(way.clone()),
+            None => worker,
+        }
     }
 
     /// Lets one worker work, in batches of ten, until the queue is empty or `patience` ends.
@@ -218,13 +231,22 @@ impl Stack {
 
     /// What the schedule runs every minute, in a fresh process.
     pub fn checker(&self) -> Checker {
+        self.checker_on_a_clock(0)
+    }
+
+    /// The same on a machine whose clock is so many milliseconds ahead, or behind if negative.
+    pub fn checker_on_a_clock(&self, ahead_ms: i64) -> Checker {
         let config = QuotaCheckConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
             sender: self.options.sender.clone(),
             allow_private_targets: self.options.allow_private_targets,
         };
-        Checker::new(self.clients(), config, self.clock(), self.metrics())
+        let checker = Checker::new(self.clients(), config, self.clock_ahead(ahead_ms), self.metrics());
+        match &self.options.network {
+            Some(way) => checker.by_way_of(way.clone()),
+            None => checker,
+        }
     }
 
     /// Runs what the schedule runs every minute, once and now.
@@ -252,7 +274,11 @@ impl Stack {
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        let clock = self.aws.clock();
+        self.clock_ahead(0)
+    }
+
+    fn clock_ahead(&self, ahead_ms: i64) -> Clock {
+        let clock = self.aws.clock().skewed(ahead_ms);
         Clock::new(move || Time::from_millis(clock.now_ms()))
     }
 

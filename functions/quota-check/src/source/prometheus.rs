@@ -84,7 +84,7 @@ async fn read(
 ) -> Result<Counters, Failed> {
     let (client, url) = way.to(address)?;
     let request = client.get(url).header("accept", "text/plain;version=0.0.4, */*;q=0.1");
-    let mut response = request.send().await.map_err(|error| fault(&error))?;
+    let mut response = way.send(request).await.map_err(|error| fault(&error))?;
     if response.status().as_u16() != 200 {
         return Err(Failed::Status(response.status().as_u16()));
     }
