@@ -11,7 +11,12 @@ export TASKER_URL ?=
 LOCAL = $(PYTHON) -m infra.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build deploy kinds openapi fmt lint clean
+# What `make faults` replays: the first seed, how many, and how many jobs each.
+SEED ?= 1
+SEEDS ?= 5
+JOBS ?= 100
+
+.PHONY: help run test faults build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +27,9 @@ run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its da
 test: ## run all tests, the last ones against a stack of their own
 	cargo test --workspace
 	$(LOCAL) up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test e2e --test restart
+
+faults: ## let the stack suffer by seeds, and hold every promise against it (SEED=1, SEEDS=5, JOBS=100)
+	SEED=$(SEED) SEEDS=$(SEEDS) JOBS=$(JOBS) cargo test --profile faults -p tests --test faults every_promise -- --nocapture
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build
