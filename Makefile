@@ -17,8 +17,13 @@ LOCAL = $(PYTHON) -m infra.local
 # The tests that need something that runs.
 LIVE = cargo test --workspace --features tests/e2e
 
+# What `make faults` replays: the first seed, how many, and how many jobs each.
+SEED ?= 1
+SEEDS ?= 5
+JOBS ?= 100
+
 .DEFAULT_GOAL := help
-.PHONY: help run sam-local test test-stack build deploy kinds openapi fmt lint clean
+.PHONY: help run sam-local test test-stack faults build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +47,9 @@ else
 	$(LIVE) --test e2e -- --skip crash::
 endif
 	$(LOCAL) sam-local --api-port 0 -- $(LIVE) --test sam_local
+
+faults: ## let the stack suffer by seeds, and hold every promise against it (SEED=1, SEEDS=5, JOBS=100)
+	SEED=$(SEED) SEEDS=$(SEEDS) JOBS=$(JOBS) cargo test --profile faults -p tests --test faults every_promise -- --nocapture
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build

@@ -9,25 +9,34 @@ use std::{
     error::Error as _,
     fmt,
     net::IpAddr,
+    pin::Pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 pub use address::NotAllowed;
 use address::{PublicOnly, is_public};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Request, RequestBuilder, Response, Url, redirect};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// For how long a connection is used again: a function may be frozen for longer than its peer keeps one.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// An HTTP client for addresses from outside.
+/// An HTTP client for addresses from outside; clones share their connections.
+#[derive(Clone)]
 pub struct Outbound {
     allow_private: bool,
     compressed: bool,
     /// Made when it is first needed: most of it is reading root certificates, and not every function meets an address.
-    client: OnceLock<Result<Client, String>>,
+    client: Arc<OnceLock<Result<Client, String>>>,
+    /// Answers in the network's place.
+    network: Option<Arc<Network>>,
 }
+
+/// A request on its way to the head of its answer.
+pub type Exchange = Pin<Box<dyn Future<Output = Result<Response, reqwest::Error>> + Send>>;
+
+type Network = dyn Fn(Request) -> Exchange + Send + Sync;
 
 /// Why an address can't be asked.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +55,8 @@ pub enum NoWay {
 impl Outbound {
     /// With or without addresses that are private, loopback and link-local.
     #[must_use]
-    pub const fn new(allow_private: bool) -> Self {
-        Self { allow_private, compressed: false, client: OnceLock::new() }
+    pub fn new(allow_private: bool) -> Self {
+        Self { allow_private, compressed: false, client: Arc::default(), network: None }
     }
 
     /// The same, asking for answers that are compressed by gzip; they come out plain.
@@ -56,7 +65,13 @@ impl Outbound {
         Self { compressed: true, ..self }
     }
 
-    /// What to ask an address with.
+    /// The same over a network of the caller's: in tests one in the process, which needs no sockets, and no time but what it takes.
+    #[must_use]
+    pub fn over(self, network: impl Fn(Request) -> Exchange + Send + Sync + 'static) -> Self {
+        Self { network: Some(Arc::new(network)), ..self }
+    }
+
+    /// What to ask an address with; [`send`](Self::send) sends it.
     ///
     /// # Errors
     /// When it can't be asked. A name that resolves to other than public addresses shows in the exchange itself: see [`is_refused`].
@@ -69,6 +84,17 @@ impl Outbound {
             return Err(NotAllowed.into());
         }
         Ok((client, url))
+    }
+
+    /// Sends a request, and answers when the head of its answer is there.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
+        match &self.network {
+            None => request.send().await,
+            Some(network) => network(request.build()?).await,
+        }
     }
 
     fn connector(&self) -> Result<Client, String> {

@@ -8,12 +8,14 @@ use crate::{
     ledger::Ledger,
     queue::{Message, Queue, Queues},
     scheduler::Scheduler,
+    seed::Seed,
+    trace::Trace,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, region::Region};
-use door::Door;
 pub(crate) use door::Service;
+use door::{Door, Flaw};
 use serde_json::Value;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -138,6 +140,22 @@ impl Aws {
     /// faults that never struck has shown nothing.
     pub fn heal(&self) -> u64 {
         self.door.faults.heal()
+    }
+
+    /// Has the index `agenda` show what is written up to `longest` later, from now on; by `seed`, mostly a moment and at times long.
+    pub fn lag_index(&self, longest: Duration, seed: Seed) {
+        self.door.database.lag(self.clock, longest, seed);
+    }
+
+    /// Has services do other than they are asked to, so that a stack that is sound behaves as one with a bug would, to see that the bug
+    /// would be noticed. The rule is shown each operation and its request; it may change that, or answer it in the service's place.
+    pub fn plant(&self, flaw: impl Fn(&str, &mut Value) -> Option<Value> + Send + Sync + 'static) {
+        *self.door.flaw.lock().unwrap() = Some(Flaw::new(flaw));
+    }
+
+    /// A digest of every call so far: when it was made, what it asked for, and what befell it.
+    pub fn trace(&self) -> Trace {
+        self.door.trace.lock().unwrap().clone()
     }
 
     /// What has been called since the last reset.

@@ -4,31 +4,54 @@
 //! their own would let the paused clock jump ahead while they work.
 
 mod capacity;
+mod index;
 
-use crate::{answer::Answer, aws::TABLE, clock::SimClock, ledger::Line};
+use crate::{answer::Answer, aws::TABLE, clock::SimClock, ledger::Line, seed::Seed};
 use dynoxide::DynoxideError;
+use index::Index;
 use serde_json::{Value, json};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// One account's tables.
 #[derive(Clone)]
-pub(crate) struct Database(dynoxide::Database);
+pub(crate) struct Database {
+    tables: dynoxide::Database,
+    /// Set where the index is behind.
+    index: Arc<OnceLock<Index>>,
+}
 
 impl Database {
     /// A database with Tollgate's table in it.
     pub(crate) fn open(clock: SimClock) -> Self {
-        let database = Self(dynoxide::Database::memory_with_clock(Arc::new(clock)).unwrap());
+        let tables = dynoxide::Database::memory_with_clock(Arc::new(clock)).unwrap();
+        let database = Self { tables, index: Arc::default() };
         for (operation, request) in [("CreateTable", table()), ("UpdateTimeToLive", time_to_live())] {
             database.dispatch(operation, &request).unwrap();
         }
         database
     }
 
+    /// Has the index show what is written up to `longest` later, from now on.
+    pub(crate) fn lag(&self, clock: SimClock, longest: Duration, seed: Seed) {
+        self.index.set(Index::behind(clock, longest, seed)).expect("the index lags once");
+    }
+
     /// Does what a request asks: the answer, and what the call is billed.
     pub(crate) fn call(&self, operation: &str, mut request: Value) -> (Answer, Line) {
         let asked = capacity::ask(operation, &mut request);
-        match self.dispatch(operation, &request) {
+        let source = match self.index.get() {
+            Some(index) if Index::serves(operation, &request) => index.read(),
+            _ => self,
+        };
+        match source.dispatch(operation, &request) {
             Ok(mut body) => {
+                if let Some(index) = self.index.get() {
+                    index.note(self, operation, &request);
+                }
                 let line = capacity::consumed(operation, &body);
                 if asked && let Some(fields) = body.as_object_mut() {
                     fields.remove("ConsumedCapacity");
@@ -62,7 +85,7 @@ impl Database {
 
     /// Deletes what has expired by the clock, and says how many items that were.
     pub(crate) fn sweep_ttl(&self) -> usize {
-        self.0.sweep_ttl().unwrap()
+        self.tables.sweep_ttl().unwrap()
     }
 
     /// Requests are read from text, since that is what dynoxide's readers are made for.
@@ -72,7 +95,7 @@ impl Database {
                 match operation {
                     $($name => {
                         let request = serde_json::from_str(&request.to_string()).map_err(unreadable)?;
-                        Ok(serde_json::to_value(self.0.$method(request)?).unwrap())
+                        Ok(serde_json::to_value(self.tables.$method(request)?).unwrap())
                     })*
                     other => panic!("the sim's DynamoDB has no {other} yet: add it here"),
                 }

@@ -17,12 +17,15 @@ pub enum Fault {
     Before,
     /// The service acts, and its answer is lost.
     After,
+    /// The caller is told that there was no answer, and the service acts this much later: whatever happened meanwhile, and whether or not the
+    /// caller lives.
+    Late(Duration),
     /// The network delivers the request twice; the second answer arrives.
     Twice,
     /// The request takes this long to arrive.
     Delay(Duration),
     /// The service acts, and its answer takes this long.
-    Late(Duration),
+    Slow(Duration),
     /// The service turns the request away: too many.
     Throttle,
 }
@@ -65,6 +68,11 @@ impl Plan {
                 _ => Fault::Delay(Duration::from_millis((draw >> 40) % 2_000)),
             }
         })
+    }
+
+    /// What it has in store for the `nth` call of `operation`.
+    pub fn fate(&self, operation: &str, nth: u64) -> Fault {
+        (self.0)(operation, nth)
     }
 
     /// This plan, but nothing for one operation.

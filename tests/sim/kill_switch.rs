@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, pending},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -28,6 +28,7 @@ struct State {
     moment: Option<Moment>,
     calls: AtomicU64,
     pulled: AtomicBool,
+    made: Mutex<Vec<String>>,
     bell: Notify,
 }
 
@@ -58,9 +59,14 @@ impl KillSwitch {
         self.0.calls.load(Ordering::Relaxed)
     }
 
+    /// The operations of the calls that had their effect, in their order.
+    pub fn made(&self) -> Vec<String> {
+        self.0.made.lock().unwrap().clone()
+    }
+
     fn armed(moment: Option<Moment>) -> Self {
         let (calls, pulled, bell) = (AtomicU64::new(0), AtomicBool::new(false), Notify::new());
-        Self(Arc::new(State { moment, calls, pulled, bell }))
+        Self(Arc::new(State { moment, calls, pulled, made: Mutex::default(), bell }))
     }
 
     /// A call begins: its number, counted for the function that makes it. Never answers if the
@@ -89,8 +95,9 @@ pub(crate) struct Call(Option<(KillSwitch, u64)>);
 
 impl Call {
     /// The call has had its effect; never answers if the function is to die now.
-    pub(crate) async fn leave(self) {
+    pub(crate) async fn leave(self, operation: &str) {
         if let Some((switch, nth)) = self.0 {
+            switch.0.made.lock().unwrap().push(operation.to_owned());
             switch.die_if(Moment::After(nth)).await;
         }
     }

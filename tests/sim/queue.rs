@@ -113,7 +113,9 @@ impl Queues {
 
     /// When the next message of a queue is there to be received; past if one is. None if it is empty.
     pub(crate) fn next_visible_at(&self, queue: &str) -> Option<Instant> {
-        self.messages(queue).iter().map(|message| message.visible_at).min()
+        let mut state = self.lock();
+        let queue = state.queue(queue).expect("a queue of this account");
+        queue.messages.iter().map(|message| message.visible_at).min()
     }
 
     /// Resolves at the next change to any queue from now on, from before it is first polled.

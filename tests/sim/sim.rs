@@ -22,12 +22,16 @@
 //! | [`Plan`] of [`Fault`]s | which call fails, and whether before or after it had its effect |
 //! | [`KillSwitch`] | a function that dies at its n-th call |
 //! | [`Ledger`] | every call that reached a service, and what it would have been billed |
+//! | [`network`] | the network that targets are on: a router |
+//! | [`Trace`] | a digest of all calls, by which two runs are compared |
 //! | [`SimClock`] | the time of day on the paused clock |
 //! | [`Seed`] | the same dice for the same number, in every release |
 //!
 //! | [`Stack`], [`Client`], [`Subscriber`] | all of Tollgate on top of it, and who uses it |
 //!
-//! Nothing but the last three knows what a job is. It needs `#[tokio::test(start_paused = true)]`, except where a target is reached over a
+//! | [`promises`] | what clients write down, and what has to hold of it: here, and of a stack of real processes |
+//!
+//! Nothing but the last four knows what a job is. It needs `#[tokio::test(start_paused = true)]`, except where a target is reached over a
 //! real socket.
 
 mod answer;
@@ -40,6 +44,8 @@ mod event_source;
 mod faults;
 mod kill_switch;
 mod ledger;
+mod network;
+pub mod promises;
 mod queue;
 mod scheduler;
 mod seed;
@@ -48,6 +54,7 @@ mod sockets;
 mod stack;
 mod stream;
 mod subscriber;
+mod trace;
 
 pub use aws::{Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE};
 pub use client::{Answer, Client};
@@ -56,7 +63,9 @@ pub use event_source::{Delivery, EventSource, Run};
 pub use faults::{Fault, Plan};
 pub use kill_switch::{KillSwitch, Killed, run_until_killed};
 pub use ledger::{Ledger, Line};
+pub use network::{BrokenOff, network};
 pub use queue::Message;
 pub use seed::Seed;
 pub use stack::{Checker, Options, Service, Stack, Worker};
 pub use subscriber::{Plug, Refused, Subscriber};
+pub use trace::Trace;

@@ -17,6 +17,7 @@ use shared::{
     },
     id::{self, AccountId},
     job::Timing,
+    outbound::Outbound,
     telemetry::Metrics,
     time::Time,
 };
@@ -40,6 +41,8 @@ pub struct Options {
     pub sender: Option<String>,
     /// Whether what accounts send and get is counted. Most tests count bytes of their own.
     pub meter_requests: bool,
+    /// The network that targets and pages of metrics are on; the real one if none is given.
+    pub network: Option<Outbound>,
 }
 
 impl Default for Options {
@@ -52,6 +55,7 @@ impl Default for Options {
             tokens: None,
             sender: Some("tollgate@example.com".to_owned()),
             meter_requests: false,
+            network: None,
         }
     }
 }
@@ -161,7 +165,8 @@ impl Stack {
         self.service_on_a_clock(0)
     }
 
-    fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
+    /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
+    pub fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
         let clock = self.clock_ahead(ahead_ms);
         let submit = SubmitConfig {
             table: TABLE.into(),
@@ -201,6 +206,11 @@ impl Stack {
 
     /// A worker in a fresh process.
     pub fn worker(&self) -> Worker {
+        self.worker_on_a_clock(0)
+    }
+
+    /// The same on a machine whose clock is so many milliseconds ahead, or behind if negative.
+    pub fn worker_on_a_clock(&self, ahead_ms: i64) -> Worker {
         let config = WorkerConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
@@ -209,7 +219,11 @@ impl Stack {
             allow_private_targets: self.options.allow_private_targets,
             max_running: self.options.max_running,
         };
-        Worker::new(self.clients(), config, self.clock(), self.metrics())
+        let worker = Worker::new(self.clients(), config, self.clock_ahead(ahead_ms), self.metrics());
+        match &self.options.network {
+            Some(way) => worker.by_way_of(way.clone()),
+            None => worker,
+        }
     }
 
     /// Lets one worker work, in batches of ten, until the queue is empty or `patience` ends.
@@ -238,7 +252,11 @@ impl Stack {
             namespace: "Tollgate/sim".into(),
             meter_requests: self.options.meter_requests,
         };
-        Checker::new(self.clients(), config, self.clock_ahead(ahead_ms), self.metrics())
+        let checker = Checker::new(self.clients(), config, self.clock_ahead(ahead_ms), self.metrics());
+        match &self.options.network {
+            Some(way) => checker.by_way_of(way.clone()),
+            None => checker,
+        }
     }
 
     /// Runs what the schedule runs every minute, once and now.

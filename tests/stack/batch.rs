@@ -209,6 +209,24 @@ async fn repeats_that_complete_a_batch_undo_nothing() {
     }
 }
 
+/// A write of which nobody heard may come when its jobs could have been run long since: it undoes nothing.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_comes_late_undoes_nothing() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant().with("idempotency-key", "b");
+    stack.aws.inject(Plan::only("BatchWriteItem", 1, Fault::Late(Duration::from_millis(1900))));
+    let mut answer = send(&tenant, echoes(30)).await;
+    while answer.status != 202 || ids(&answer).len() < 30 {
+        stack.work(Duration::from_secs(11)).await;
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        answer = send(&tenant, echoes(30)).await;
+    }
+    assert!(stack.work(HOUR).await.emptied);
+    assert!(all_completed(&tenant, &ids(&answer)).await);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(all_completed(&tenant, &ids(&answer)).await, "its end was undone");
+}
+
 /// Every call fails in turn; the client repeats until all is accepted, and no job is made twice.
 #[tokio::test(start_paused = true)]
 async fn no_fault_loses_or_doubles_a_job() {

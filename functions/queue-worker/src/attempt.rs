@@ -300,6 +300,8 @@ impl Worker {
             timeout,
         };
         tokio::select! {
+            // An answer that is there counts, also when the cancellation is seen at the same moment.
+            biased;
             outcome = self.targets.post(attempt, now) => outcome,
             () = self.cancelled(job) => Outcome::Cancel,
         }

@@ -29,6 +29,7 @@ use shared::{
     clock::Clock,
     config::WorkerConfig,
     job::{Message, NotAMessage, Timing},
+    outbound::Outbound,
     telemetry::Metrics,
     time::Time,
 };
@@ -101,6 +102,12 @@ impl Worker {
             clock,
             metrics,
         }
+    }
+
+    /// The same, which reaches its targets by another way.
+    #[must_use]
+    pub fn by_way_of(self, way: Outbound) -> Self {
+        Self { targets: Targets::by_way_of(way), ..self }
     }
 
     /// Opens the connection that the first batch would otherwise wait for.

@@ -94,6 +94,12 @@ impl Checker {
         }
     }
 
+    /// The same, which reaches pages of metrics by another way.
+    #[must_use]
+    pub fn by_way_of(self, way: Outbound) -> Self {
+        Self { outbound: way, ..self }
+    }
+
     /// Does what the minute `due` asks for; `request` is under which operators find the invocation.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use crate::{
     ses::{self, Ses},
     sockets::{self, Sockets},
     stream::Stream,
+    trace::Trace,
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -22,7 +23,10 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::Value;
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 /// What stands behind the door, and what watches over it. Clones lead to the same place.
 #[derive(Clone, Debug)]
@@ -36,6 +40,28 @@ pub(crate) struct Door {
     pub(crate) cloudwatch: Arc<CloudWatch>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
+    pub(crate) trace: Arc<Mutex<Trace>>,
+    pub(crate) flaw: Arc<Mutex<Option<Flaw>>>,
+    clock: SimClock,
+}
+
+/// What makes services do other than they are asked to, so that a stack that is sound behaves as one with a bug would: it may change a
+/// request, or answer it in the service's place.
+#[derive(Clone)]
+pub(crate) struct Flaw(Arc<FlawRule>);
+
+type FlawRule = dyn Fn(&str, &mut Value) -> Option<Value> + Send + Sync;
+
+impl Flaw {
+    pub(super) fn new(rule: impl Fn(&str, &mut Value) -> Option<Value> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(rule))
+    }
+}
+
+impl fmt::Debug for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Flaw")
+    }
 }
 
 /// The service that a request is for.
@@ -54,8 +80,21 @@ impl Door {
         let (queues, scheduler) = (Arc::new(queues), Arc::new(scheduler));
         let database = Database::open(clock);
         let (cloudwatch, ses, sockets, stream) = <(Arc<_>, Arc<_>, Arc<_>, Arc<_>)>::default();
-        let (faults, ledger) = (Arc::default(), Arc::default());
-        Self { database, queues, scheduler, ses, cloudwatch, sockets, stream, faults, ledger }
+        let (faults, ledger, trace, flaw) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        Self {
+            database,
+            queues,
+            scheduler,
+            ses,
+            cloudwatch,
+            sockets,
+            stream,
+            faults,
+            ledger,
+            trace,
+            flaw,
+            clock,
+        }
     }
 
     /// Makes one call, with whatever is to befall it.
@@ -67,16 +106,25 @@ impl Door {
     ) -> Result<Answer, ConnectorError> {
         let call = KillSwitch::enter().await;
         let fault = self.faults.next(operation);
+        self.trace.lock().unwrap().note(self.clock.now_ms(), operation, &request, fault);
         match fault {
             Fault::Before => return Err(ConnectorError::io("injected: the request was lost".into())),
             Fault::Throttle => return Ok(service.throttle()),
             Fault::Delay(delay) => tokio::time::sleep(delay).await,
+            Fault::Late(delay) => {
+                let (door, operation) = (self.clone(), operation.to_owned());
+                tokio::spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    door.serve(service, &operation, request).await
+                });
+                return Err(ConnectorError::timeout("injected: the request is late".into()));
+            }
             Fault::Twice => drop(self.serve(service, operation, request.clone()).await),
-            Fault::None | Fault::After | Fault::Late(_) => {}
+            Fault::None | Fault::After | Fault::Slow(_) => {}
         }
         let answer = self.serve(service, operation, request).await;
-        call.leave().await;
-        if let Fault::Late(delay) = fault {
+        call.leave(operation).await;
+        if let Fault::Slow(delay) = fault {
             tokio::time::sleep(delay).await;
         }
         match fault {
@@ -85,7 +133,11 @@ impl Door {
         }
     }
 
-    async fn serve(&self, service: Service, operation: &str, request: Value) -> Answer {
+    async fn serve(&self, service: Service, operation: &str, mut request: Value) -> Answer {
+        let flaw = self.flaw.lock().unwrap().clone();
+        if let Some(answer) = flaw.and_then(|flaw| (flaw.0)(operation, &mut request)) {
+            return Answer::ok(answer);
+        }
         let (answer, line) = match service {
             Service::DynamoDb => {
                 let asked = request.clone();

@@ -35,7 +35,7 @@ async fn a_mail_that_is_answered_late_is_sent_once() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     sent(&stack, 900).await;
-    stack.aws.inject(Plan::always("SendEmail", Fault::Late(Duration::from_secs(6))));
+    stack.aws.inject(Plan::always("SendEmail", Fault::Slow(Duration::from_secs(6))));
     stack.check().await.unwrap();
     stack.aws.heal();
     next_check(&stack).await;
@@ -49,7 +49,7 @@ async fn a_mail_that_is_never_answered_for_is_sent_twice_and_shows() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     sent(&stack, 900).await;
-    stack.aws.inject(Plan::always("SendEmail", Fault::Late(MINUTE)));
+    stack.aws.inject(Plan::always("SendEmail", Fault::Slow(MINUTE)));
     for _ in 0..10 {
         next_check(&stack).await;
     }
@@ -70,7 +70,7 @@ async fn slow_mails_keep_nothing_else_and_end_in_time() {
     let stack = Stack::new().await;
     define_many(&stack, QUOTAS).await;
     sent(&stack, 1000).await;
-    stack.aws.inject(Plan::always("SendEmail", Fault::Late(Duration::from_secs(7))));
+    stack.aws.inject(Plan::always("SendEmail", Fault::Slow(Duration::from_secs(7))));
     let begun = tokio::time::Instant::now();
     let checker = stack.checker();
     let watch = async {

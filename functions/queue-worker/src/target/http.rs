@@ -44,8 +44,13 @@ pub struct HttpAttempt<'a> {
 
 impl Targets {
     /// With or without targets at private, loopback and link-local addresses.
-    pub const fn new(allow_private: bool) -> Self {
-        Self(Outbound::new(allow_private))
+    pub fn new(allow_private: bool) -> Self {
+        Self::by_way_of(Outbound::new(allow_private))
+    }
+
+    /// Reached by this way.
+    pub const fn by_way_of(way: Outbound) -> Self {
+        Self(way)
     }
 
     /// Posts a job to its target and reads what the answer means.
@@ -76,7 +81,7 @@ impl Targets {
             return fail(ErrorCode::TargetForbidden, "the account's signing secret can't be read");
         };
         let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
-        let answered = match request.send().await {
+        let answered = match self.0.send(request).await {
             Ok(response) => answer::read(response, now).await,
             Err(error) => Err(error),
         };

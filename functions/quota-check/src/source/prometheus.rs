@@ -97,7 +97,7 @@ async fn read(
     for (name, value) in &headers.0 {
         request = request.header(name, value);
     }
-    let mut response = request.send().await.map_err(|error| fault(&error))?;
+    let mut response = way.send(request).await.map_err(|error| fault(&error))?;
     if response.status().as_u16() != 200 {
         return Err(Failed::Status(response.status().as_u16()));
     }

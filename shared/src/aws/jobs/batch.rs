@@ -2,8 +2,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_dynamodb::{
     config::{Builder, retry::RetryConfig},
+    error::SdkError,
+    operation::batch_write_item::BatchWriteItemError,
     types::{KeysAndAttributes, PutRequest, WriteRequest},
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures::future::{join_all, try_join_all};
 
 use super::{JobItem, JobStore, Stored};
@@ -25,6 +28,24 @@ const READS: usize = 100;
 /// How long to wait before what `DynamoDB` left unwritten is tried again; each further time twice as long.
 const PAUSE: Duration = Duration::from_millis(50);
 const TRIES: u32 = 4;
+
+/// Why a call wrote nothing, or maybe nothing.
+enum Unwritten {
+    /// It was turned away, and will never have an effect.
+    Refused(Error),
+    /// There was no answer, or none that tells: it may have had its effect, or have it yet.
+    Maybe(Error),
+}
+
+impl Unwritten {
+    fn of(error: &SdkError<BatchWriteItemError, HttpResponse>) -> Self {
+        let cause = Error::of("BatchWriteItem", error);
+        match error {
+            SdkError::ServiceError(answer) if answer.raw().status().as_u16() < 500 => Self::Refused(cause),
+            _ => Self::Maybe(cause),
+        }
+    }
+}
 
 /// An item, and which of the jobs it is of.
 type Numbered = (usize, Item);
@@ -80,9 +101,14 @@ impl JobStore {
                     left.retain(|(_, item)| unwritten.contains(&key_of(item)));
                     tokio::time::sleep(PAUSE * 2u32.pow(tried)).await;
                 }
-                Err(error) => {
+                Err(Unwritten::Refused(error)) => {
                     tracing::warn!(cause = %error, "jobs of a batch are put one by one");
                     return self.put_each(&left).await;
+                }
+                // It may still come, and without conditions undo what became of its jobs: they must not be run before it is decided.
+                Err(Unwritten::Maybe(error)) => {
+                    tracing::warn!(cause = %error, "it isn't known whether jobs of a batch were put");
+                    break;
                 }
             }
         }
@@ -90,20 +116,21 @@ impl JobStore {
     }
 
     /// One call, never repeated by the SDK: it has no conditions, and a repeat after a lost answer could undo a claim.
-    async fn write_once(&self, items: &[&Numbered]) -> Result<BTreeSet<(String, String)>, Error> {
+    async fn write_once(&self, items: &[&Numbered]) -> Result<BTreeSet<(String, String)>, Unwritten> {
         let puts = items.iter().map(|(_, item)| {
             let put = PutRequest::builder().set_item(Some(item.clone())).build();
             put.map(|put| WriteRequest::builder().put_request(put).build())
         });
-        let puts = puts.collect::<Result<Vec<_>, _>>().map_err(|e| Error::Refused(e.to_string()))?;
+        let puts = puts.collect::<Result<Vec<_>, _>>();
+        let puts = puts.map_err(|e| Unwritten::Refused(Error::Refused(e.to_string())))?;
         let call = self.table.client.batch_write_item().request_items(&self.table.name, puts);
         let once = Builder::new().retry_config(RetryConfig::disabled());
         let answer = call.customize().config_override(once).send().await;
-        let left = answer.map_err(|e| Error::of("BatchWriteItem", &e))?.unprocessed_items.unwrap_or_default();
+        let left = answer.map_err(|e| Unwritten::of(&e))?.unprocessed_items.unwrap_or_default();
         Ok(left.values().flatten().filter_map(|request| Some(key_of(&request.put_request()?.item))).collect())
     }
 
-    /// The way round a call of which isn't known what it did: what is there already stays.
+    /// The way round a call that was turned away: what is there already stays.
     async fn put_each(&self, items: &[&Numbered]) -> BTreeSet<usize> {
         let puts = items.iter().map(async |(n, item)| {
             let put = self.table.put_item_if(item.clone(), Condition::no_item()).await;

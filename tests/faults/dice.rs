@@ -1,0 +1,45 @@
+//! What one actor decides by chance: its own row of draws, which no other actor's change.
+
+use sim::Seed;
+use std::{cell::Cell, ops::Range, time::Duration};
+
+/// An actor's dice.
+pub struct Dice {
+    seed: Seed,
+    label: String,
+    drawn: Cell<u64>,
+}
+
+impl Dice {
+    /// Those of a seed and a label.
+    pub fn new(seed: Seed, label: impl Into<String>) -> Self {
+        Self { seed, label: label.into(), drawn: Cell::new(0) }
+    }
+
+    pub fn draw(&self) -> u64 {
+        self.drawn.set(self.drawn.get() + 1);
+        self.seed.draw(&self.label, self.drawn.get())
+    }
+
+    /// Whether something happens that happens so often.
+    pub fn chance(&self, percent: u64) -> bool {
+        self.draw() % 100 < percent
+    }
+
+    pub fn among(&self, range: Range<u64>) -> u64 {
+        range.start + self.draw() % (range.end - range.start)
+    }
+
+    pub fn millis(&self, range: Range<u64>) -> Duration {
+        Duration::from_millis(self.among(range))
+    }
+
+    pub fn seconds(&self, range: Range<u64>) -> Duration {
+        self.millis(range.start * 1000..range.end * 1000)
+    }
+
+    /// How far a clock is off: any two are within two seconds.
+    pub fn skew(&self) -> i64 {
+        i64::try_from(self.among(0..2001)).unwrap() - 1000
+    }
+}

@@ -1,0 +1,109 @@
+//! Who publishes events, and who reads them.
+
+use crate::{
+    dice::Dice,
+    world::{BUSY_MS, Request, Tenant, World},
+};
+use futures::future::join_all;
+use serde_json::{Value, json};
+use sim::promises::{EventNote, SubscriberNote};
+use std::{cell::RefCell, time::Duration};
+
+/// How many of a tenant's subscribers read all along.
+const PRESENT: usize = 2;
+
+/// Every tenant publishes so many events, one after the other.
+pub async fn publishers(world: &World, events: u64) {
+    join_all(world.tenants.iter().enumerate().map(|(n, tenant)| publisher(world, tenant, n, events))).await;
+}
+
+async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) {
+    let writer = format!("writer-{machine}");
+    let dice = Dice::new(world.seed, &*writer);
+    let path = format!("/v1/accounts/{}/events", tenant.account);
+    for n in 0..events {
+        tokio::time::sleep(dice.millis(0..2 * BUSY_MS / events)).await;
+        let data = json!({"writer": writer, "n": n});
+        let mut note =
+            EventNote { account: tenant.account.clone(), writer: writer.clone(), data, tries: Vec::new() };
+        let key = Some(format!("{writer}/{n}"));
+        let request = Request::post(&path, Some(json!({"data": note.data}))).under(key);
+        // A writer is a process, or one that takes its place on the same machine.
+        let request = Request { machine: Some(machine), ..request };
+        let mut is_accepted = false;
+        while !is_accepted {
+            let told = world.ask(tenant, request.clone()).await;
+            is_accepted = told.status == Some(202);
+            let may_be_repeated = matches!(told.status, None | Some(409 | 500..));
+            assert!(is_accepted || may_be_repeated, "nothing is wrong with it: {told:?}");
+            note.tries.push(told);
+            if !is_accepted {
+                tokio::time::sleep(dice.seconds(1..6)).await;
+            }
+        }
+        world.notes.borrow_mut().published.push(note);
+    }
+}
+
+/// One that reads, and keeps its cursor with what it got.
+pub struct Subscriber<'a> {
+    world: &'a World,
+    tenant: &'a Tenant,
+    dice: Dice,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    cursor: Option<String>,
+    events: Vec<Value>,
+}
+
+/// Those that read all along.
+pub fn present(world: &World) -> Vec<Subscriber<'_>> {
+    let all = world.tenants.iter().flat_map(|tenant| (0..PRESENT).map(move |n| (tenant, n)));
+    all.map(|(tenant, n)| Subscriber::new(world, tenant, &format!("{} {n}", tenant.account))).collect()
+}
+
+impl<'a> Subscriber<'a> {
+    pub fn new(world: &'a World, tenant: &'a Tenant, name: &str) -> Self {
+        let dice = Dice::new(world.seed, format!("subscriber {name}"));
+        Self { world, tenant, dice, state: RefCell::default() }
+    }
+
+    /// Reads at its own pace, and is away at times; for ever.
+    pub async fn read_on(&self) {
+        loop {
+            let is_away = self.dice.chance(3);
+            let pause = if is_away { self.dice.seconds(60..240) } else { self.dice.millis(100..40_000) };
+            tokio::time::sleep(pause).await;
+            self.read().await;
+        }
+    }
+
+    /// Reads a page; whether it brought anything.
+    async fn read(&self) -> bool {
+        let after = self.state.borrow().cursor.as_ref().map(|cursor| format!("&after={cursor}"));
+        let path = format!("/v1/events?limit={}{}", self.dice.among(1..60), after.unwrap_or_default());
+        // Whoever hears nothing reads on from where it was.
+        let answer = self.world.ask(self.tenant, Request::get(path)).await;
+        if answer.status != Some(200) {
+            return true;
+        }
+        let page = answer.body["items"].as_array().unwrap().clone();
+        let cursor = answer.body["next_cursor"].as_str().map(str::to_owned);
+        let mut state = self.state.borrow_mut();
+        let is_news = !page.is_empty() || state.cursor != cursor;
+        state.events.extend(page);
+        state.cursor = cursor;
+        is_news
+    }
+
+    /// Reads until nothing more can come, and tells what it saw.
+    pub async fn read_out(&self, name: &str) -> SubscriberNote {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        while self.read().await {}
+        let events = std::mem::take(&mut self.state.borrow_mut().events);
+        SubscriberNote { name: name.to_owned(), account: self.tenant.account.clone(), events }
+    }
+}

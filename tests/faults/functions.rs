@@ -1,0 +1,116 @@
+//! What runs the functions: pollers that hand messages to workers, and the schedule that starts a check every minute.
+
+use crate::{dice::Dice, world::World};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use futures::future::join_all;
+use shared::time::Time;
+use sim::{DEAD_LETTERS, EventSource, JOBS, Killed, Worker, run_until_killed};
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+/// How many workers run at once: the last one has the dead letters.
+const QUEUES: [&str; 4] = [JOBS, JOBS, JOBS, DEAD_LETTERS];
+/// As the template has it.
+const CHECK: Duration = Duration::from_secs(50);
+const MINUTE: Duration = Duration::from_secs(60);
+/// How often expired items are swept.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// Runs workers and checks for ever.
+pub async fn run(world: &World) {
+    let pollers = join_all(QUEUES.iter().enumerate().map(|(n, queue)| poll(world, queue, n)));
+    let sweeps = async {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            world.stack.aws.sweep_ttl();
+        }
+    };
+    tokio::join!(pollers, check_on(world), sweeps);
+}
+
+/// One poller with its process, which is replaced when it dies.
+struct Process<'a> {
+    world: &'a World,
+    dice: Dice,
+    skew: i64,
+    worker: RefCell<Rc<Worker>>,
+}
+
+async fn poll(world: &World, queue: &'static str, n: usize) {
+    let dice = Dice::new(world.seed, format!("worker {n}"));
+    let skew = dice.skew();
+    let worker = RefCell::new(Rc::new(world.stack.worker_on_a_clock(skew)));
+    let process = Process { world, dice, skew, worker };
+    let source = EventSource::new(&world.stack.aws, queue, if n == 0 { 1 } else { 10 });
+    loop {
+        source.run_until_idle(MINUTE, async |event| process.handle(event).await).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+impl Process<'_> {
+    async fn handle(&self, event: SqsEvent) -> Result<SqsBatchResponse, Killed> {
+        let (switch, worker) = (self.world.switch(&self.dice, 15, 20), self.worker.borrow().clone());
+        let ends = Time::from_millis(self.world.stack.deadline().millis() + self.skew);
+        let work = run_until_killed(worker.handle(event, "run", ends), &switch);
+        let done = tokio::time::timeout(self.world.timing().function(), work).await.ok().flatten();
+        if done.is_none() {
+            self.world.died();
+            *self.worker.borrow_mut() = Rc::new(self.world.stack.worker_on_a_clock(self.skew));
+        }
+        done.ok_or(Killed)
+    }
+}
+
+/// Starts a check every minute, and at times a second one.
+async fn check_on(world: &World) {
+    let dice = Dice::new(world.seed, "checks");
+    let mut minutes = futures::stream::FuturesUnordered::new();
+    loop {
+        let left = MINUTE - Duration::from_millis(u64::try_from(world.now_ms().rem_euclid(60_000)).unwrap());
+        let next = tokio::time::sleep(left);
+        tokio::pin!(next);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut next => break,
+                Some(()) = futures::StreamExt::next(&mut minutes) => {}
+            }
+        }
+        let due = world.stack.now();
+        minutes.push(invoke(world, Dice::new(world.seed, format!("check {due}")), due, Duration::ZERO));
+        if dice.chance(40) {
+            let late = dice.millis(0..2_000);
+            minutes.push(invoke(world, Dice::new(world.seed, format!("check {due} again")), due, late));
+        }
+    }
+}
+
+/// One invocation, which Lambda repeats twice if it fails.
+async fn invoke(world: &World, dice: Dice, due: Time, late: Duration) {
+    tokio::time::sleep(late).await;
+    for _ in 0..3 {
+        if check(world, &dice, due).await {
+            return;
+        }
+        tokio::time::sleep(dice.seconds(5..70)).await;
+    }
+}
+
+/// A run, in a fresh process; whether it was done.
+async fn check(world: &World, dice: &Dice, due: Time) -> bool {
+    let switch = world.switch(dice, 30, 30);
+    let checker = world.stack.checker_on_a_clock(dice.skew());
+    let work = run_until_killed(checker.check("check", due), &switch);
+    let done = tokio::time::timeout(CHECK, work).await.ok().flatten();
+    if done.is_none() {
+        world.died();
+    }
+    let is_done = done.is_some_and(|done| done.is_ok());
+    let made = switch.made();
+    let mail = made.iter().rposition(|operation| operation == "SendEmail");
+    let is_noted = mail.is_some_and(|mail| made[mail..].iter().any(|operation| operation == "PutItem"));
+    if mail.is_some() && !is_noted && !is_done {
+        world.notes.borrow_mut().mails_interrupted += 1;
+    }
+    is_done
+}

@@ -1,0 +1,212 @@
+//! Clients that ask for jobs, look at them until they are over, call some off and put some back.
+
+use crate::{
+    dice::Dice,
+    target::payload,
+    world::{BUSY_MS, PATIENCE, Request, SUFFERING, Tenant, World},
+};
+use futures::future::join_all;
+use http::Method;
+use serde_json::{Value, json};
+use sim::promises::{Answered, JobNote, Work};
+use std::time::Duration;
+
+/// How many jobs a batch has.
+const BATCH: u64 = 4;
+
+/// Asks for so many jobs, and stays until all are over.
+pub async fn clients(world: &World, jobs: u64) {
+    let mut clients = Vec::new();
+    let mut n = 0;
+    while n < jobs {
+        let dice = Dice::new(world.seed, format!("client {n}"));
+        let size = if dice.chance(10) { BATCH.min(jobs - n) } else { 1 };
+        clients.push(client(world, dice, n..n + size));
+        n += size;
+    }
+    join_all(clients).await;
+}
+
+/// One client: a job, or a batch of them.
+async fn client(world: &World, dice: Dice, numbers: std::ops::Range<u64>) {
+    tokio::time::sleep(dice.millis(0..BUSY_MS)).await;
+    let tenant = &world.tenants[usize::try_from(dice.among(0..world.tenants.len() as u64)).unwrap()];
+    let is_batch = numbers.end - numbers.start > 1;
+    let keyed = is_batch || dice.chance(80);
+    let jobs: Vec<_> = numbers.map(|n| wanted(&dice, tenant, n, keyed)).collect();
+    let (mut notes, bodies): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+    let key = keyed.then(|| notes[0].mark.clone());
+    submit(world, tenant, &dice, &mut notes, bodies, key).await;
+    let stories = notes.into_iter().enumerate().map(|(n, note)| {
+        let dice = Dice::new(world.seed, format!("story {} {n}", note.mark));
+        async move { follow(world, tenant, &dice, note).await }
+    });
+    join_all(stories).await;
+}
+
+/// A job to ask for: what to note of it, and the request.
+fn wanted(dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (JobNote, Value) {
+    let mark = format!("{}/{n}", tenant.account);
+    let (kind, max_attempts, tells) = match dice.among(0..100) {
+        0..20 => ("plain", 4, true),
+        20..40 => ("newest", 5, true),
+        40..55 => ("hook", 5, false),
+        55..70 => ("ranked", 6, true),
+        70..82 => ("news", 5, false),
+        82..94 => ("kept", 6, false),
+        _ => ("brief", 4, false),
+    };
+    let (work, payload) = match kind {
+        "hook" | "ranked" => (Work::Http, payload(&mark)),
+        "news" => (Work::Event, payload(&mark)),
+        "kept" => rows(dice, &mark, tenant),
+        _ => (Work::Echo, payload(&mark)),
+    };
+    let mut body =
+        json!({"kind": kind, "payload": payload, "metadata": {"mark": mark}, "priority": dice.among(0..10)});
+    match dice.among(0..100) {
+        0..20 => body["delay_seconds"] = dice.among(1..120).into(),
+        20..23 => body["delay_seconds"] = dice.among(950..1100).into(),
+        _ => {}
+    }
+    let calls_back = dice.chance(25);
+    if calls_back {
+        body["callback_url"] = json!("http://client.example/told");
+    }
+    let account = tenant.account.clone();
+    let kind = kind.to_owned();
+    let note = JobNote {
+        account,
+        kind,
+        mark,
+        keyed,
+        max_attempts,
+        payload,
+        work,
+        tells,
+        calls_back,
+        ..JobNote::default()
+    };
+    (note, body)
+}
+
+/// Some rows of a job's own; at times with one that is there already, so that none can be kept.
+fn rows(dice: &Dice, mark: &str, tenant: &Tenant) -> (Work, Value) {
+    let keys: Vec<_> = (0..dice.among(1..4)).map(|n| format!("{mark}/{n}")).collect();
+    let mut all = keys.clone();
+    if dice.chance(20) {
+        all.push(taken(tenant));
+    }
+    let insert = |key: &String| json!({"operation": "insert", "table": "kept", "col_names": ["id"], "col_types": ["TEXT"], "col_values": [key]});
+    (Work::Rows(keys), json!({"activities": all.iter().map(insert).collect::<Vec<_>>()}))
+}
+
+/// A row that a tenant has from the start.
+pub fn taken(tenant: &Tenant) -> String {
+    format!("{}/taken", tenant.account)
+}
+
+/// Has jobs accepted. What has a key is repeated until somebody says so, and sometimes once more; what has none is asked for once.
+async fn submit(
+    world: &World,
+    tenant: &Tenant,
+    dice: &Dice,
+    notes: &mut [JobNote],
+    bodies: Vec<Value>,
+    key: Option<String>,
+) {
+    let request = match &bodies[..] {
+        [body] => Request::post("/v1/jobs", Some(body.clone())),
+        all => Request::post("/v1/jobs/batch", Some(json!({"jobs": all}))),
+    };
+    let request = request.under(key.clone());
+    let mut again = key.is_some() && dice.chance(15);
+    loop {
+        let told = world.ask(tenant, request.clone()).await;
+        let status = told.status;
+        for (n, note) in notes.iter_mut().enumerate() {
+            note.tries.push(part(&told, n));
+        }
+        match status {
+            Some(202) if again => again = false,
+            Some(202) => return,
+            Some(409 | 429) | None | Some(500..) if key.is_some() => {}
+            Some(500..) | None => return,
+            _ => panic!("nothing is wrong with {bodies:?}: {told:?}"),
+        }
+        tokio::time::sleep(dice.seconds(1..20)).await;
+    }
+}
+
+/// What a batch's answer says of one of its jobs.
+fn part(told: &Answered, n: usize) -> Answered {
+    match told.body["items"].get(n) {
+        Some(item) => {
+            let status = item["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+            Answered { span: told.span, status, body: item["job"].clone() }
+        }
+        None => told.clone(),
+    }
+}
+
+/// Looks at a job until it is over, and notes what is seen.
+async fn follow(world: &World, tenant: &Tenant, dice: &Dice, mut note: JobNote) {
+    if let Some(path) = note.id().map(|id| format!("/v1/jobs/{id}")) {
+        if dice.chance(20) {
+            let other = world.another(tenant);
+            let shown = world.ask(other, Request::get(&path)).await;
+            world.notes.borrow_mut().strangers.push((other.account.clone(), shown));
+        }
+        if dice.chance(12) {
+            tokio::time::sleep(dice.millis(0..20_000)).await;
+            cancel(world, tenant, &path, &mut note).await;
+        }
+        watch(world, tenant, dice, &path, &mut note).await;
+        let can_go_on = |note: &JobNote| {
+            note.last().is_some_and(|last| last.is_over() && last.job_status() != "completed")
+        };
+        while note.retries.len() < 3 && can_go_on(&note) && dice.chance(60) {
+            let retry = world.ask(tenant, Request::post(format!("{path}/retry"), None)).await;
+            note.retries.push(retry);
+            watch(world, tenant, dice, &path, &mut note).await;
+        }
+    }
+    world.notes.borrow_mut().jobs.push(note);
+}
+
+async fn cancel(world: &World, tenant: &Tenant, path: &str, note: &mut JobNote) {
+    let told = world.ask(tenant, Request { method: Method::DELETE, ..Request::get(path) }).await;
+    if matches!(told.status, Some(200 | 202)) {
+        note.looks.push(told.clone());
+    }
+    note.cancels.push(told);
+}
+
+/// Looks again and again, less and less often, until the job is over, and twice more.
+async fn watch(world: &World, tenant: &Tenant, dice: &Dice, path: &str, note: &mut JobNote) {
+    let give_up = world.now_ms() + i64::try_from((SUFFERING + PATIENCE).as_millis()).unwrap();
+    let (mut pause, mut more) = (Duration::from_secs(1), 2);
+    while more > 0 && world.now_ms() < give_up {
+        tokio::time::sleep(pause + dice.millis(0..1000)).await;
+        pause = (pause * 2).min(Duration::from_secs(90));
+        let look = world.ask(tenant, Request::get(path)).await;
+        match look.status {
+            Some(200) if look.is_over() => more -= 1,
+            Some(404) => more = 0,
+            _ => {}
+        }
+        note.looks.push(look);
+    }
+}
+
+/// What is said of a job when everything is over.
+pub async fn look_back(world: &World, tenant: &Tenant, note: &mut JobNote) {
+    let Some(path) = note.id().map(|id| format!("/v1/jobs/{id}")) else { return };
+    let look = world.insist(tenant, Request::get(&path)).await;
+    let is_there = look.status == Some(200);
+    note.looks.push(look);
+    if is_there {
+        let attempts = world.insist(tenant, Request::get(format!("{path}/attempts"))).await;
+        note.attempts = attempts.body["items"].as_array().cloned().unwrap_or_default();
+    }
+}

@@ -1,0 +1,102 @@
+//! Proof, not hope: the whole stack in one process suffers by a seed, its clients write down what they are told, and every promise is held
+//! against that.
+//!
+//! ```text
+//!   clients, subscribers, a gateway ── requests, some of whose functions die ──▶ Stack ◀── workers and checks, some of which die
+//!            │ write down what they are told                                      │ calls that fail, are lost, repeated, late
+//!            ▼                                                                    ▼
+//!          Notes ──▶ promises::broken                                     Aws, with an index that is behind
+//! ```
+//!
+//! `SEED`, `SEEDS` and `JOBS` say from which seed on, how many seeds, and how many jobs each.
+
+mod chance;
+mod dice;
+mod events;
+mod functions;
+mod jobs;
+mod plan;
+mod planted;
+mod run;
+mod target;
+mod usage;
+mod world;
+
+use planted::Planted;
+use run::run;
+use sim::Seed;
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+/// What a variable says, or how it is without.
+fn number(name: &str, otherwise: u64) -> u64 {
+    let said = std::env::var(name).ok().filter(|said| !said.is_empty());
+    said.map_or(otherwise, |said| said.parse().unwrap_or_else(|_| panic!("{name}={said} is no number")))
+}
+
+/// What functions log of what they suffer is of use to whoever looks at one run.
+fn quiet() {
+    let level =
+        if std::env::var_os("SHOW_LOGS").is_some() { tracing::Level::INFO } else { return silence() };
+    let _ = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).try_init();
+}
+
+fn silence() {
+    let _ = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::OFF).try_init();
+}
+
+#[test]
+fn every_promise_is_kept() {
+    quiet();
+    let (first, seeds, jobs) = (number("SEED", 1), number("SEEDS", 3), number("JOBS", 80));
+    let (next, broken) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + seeds {
+                return;
+            }
+            let report = run(Seed(seed), jobs, None);
+            println!("{report}");
+            assert!(report.kills > 0, "nothing was suffered");
+            if !report.broken.is_empty() {
+                broken.lock().unwrap().push(seed);
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    let broken = broken.into_inner().unwrap();
+    assert!(broken.is_empty(), "promises were broken with the seeds {broken:?}");
+}
+
+/// Two runs of a seed make the same calls at the same times with the same content, suffer the same, and tell clients the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_seed_replays_exactly() {
+    quiet();
+    let runs = [7, 7, 8].map(|seed| thread::spawn(move || run(Seed(seed), 25, None)));
+    let [one, again, other] = runs.map(|run| run.join().unwrap().trace);
+    assert_eq!(one, again);
+    assert_ne!(one, other);
+}
+
+/// Each is found with one of twenty seeds, by the promise that it breaks. `PLANTED` names one.
+#[test]
+fn planted_bugs_are_found() {
+    quiet();
+    let wanted = std::env::var("PLANTED").ok();
+    let named = |planted: &Planted| wanted.as_ref().is_none_or(|name| *name == format!("{planted:?}"));
+    for planted in Planted::ALL.into_iter().filter(named) {
+        let found = (1..=20).map(|seed| run(Seed(seed), 40, Some(planted))).find_map(|run| {
+            let broken = run.broken.iter().find(|broken| broken.promise == planted.breaks())?;
+            Some(format!("seed {}: {broken}", run.seed))
+        });
+        println!("{planted:?}: {}", found.unwrap_or_else(|| panic!("{planted:?} was not found")));
+    }
+}

@@ -1,0 +1,40 @@
+//! What calls suffer: a few of them always, and in outages most.
+
+use sim::{Fault, Plan, Seed, SimClock};
+use std::time::Duration;
+
+/// How long an outage of an operation lasts.
+const OUTAGE_MS: i64 = 15_000;
+
+/// Faults of every sort by seed, and a little time for every call, so that calls of one function come between those of another.
+pub fn plan(seed: Seed, clock: SimClock) -> Plan {
+    let sparse = Plan::seeded(Seed(seed.draw("faults", 0)), 3);
+    let dense = Plan::seeded(Seed(seed.draw("outages", 0)), 75);
+    let suffered = Plan::new(move |operation, nth| {
+        let window = u64::try_from(clock.now_ms() / OUTAGE_MS).unwrap();
+        let is_out = seed.draw(operation, window).is_multiple_of(16);
+        if is_out { dense.fate(operation, nth) } else { sparse.fate(operation, nth) }
+    });
+    Plan::new(move |operation, nth| match (operation, suffered.fate(operation, nth)) {
+        // SES can't tell a repeat: of a mail whose answer is lost nobody promises that it comes once.
+        ("SendEmail", Fault::After | Fault::Twice) => Fault::Throttle,
+        (_, Fault::After) if seed.draw(operation, nth).is_multiple_of(2) => late(seed, operation, nth),
+        (_, Fault::None) => lag(seed, operation, nth),
+        (_, fault) => fault,
+    })
+}
+
+/// Writes that name whom they are of may come at any time; how late others do is limited, by what readers of events count on.
+fn late(seed: Seed, operation: &str, nth: u64) -> Fault {
+    let longest = if operation == "UpdateItem" { 30_000 } else { 2_000 };
+    Fault::Late(Duration::from_millis(seed.draw(operation, nth) / 2 % longest))
+}
+
+/// Time for every call, and nothing else.
+pub fn calm(seed: Seed) -> Plan {
+    Plan::new(move |operation, nth| lag(seed, operation, nth))
+}
+
+fn lag(seed: Seed, operation: &str, nth: u64) -> Fault {
+    Fault::Delay(Duration::from_millis(1 + seed.draw(operation, nth) / 7 % 25))
+}

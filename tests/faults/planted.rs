@@ -1,0 +1,91 @@
+//! Bugs that are not there: services that do other than they are asked to, as if the code had them. Every one has to be found.
+
+use serde_json::{Value, json};
+use sim::Aws;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// A bug.
+#[derive(Clone, Copy, Debug)]
+pub enum Planted {
+    /// The end of an attempt is written whoever has the job by now.
+    EndByAnybody,
+    /// Nobody receives dead letters.
+    DeadLettersStay,
+    /// The agenda's index is trusted alone: what the table says of a permit's own job is not looked at.
+    IndexAlone,
+    /// A quota's alerts are put only when their mails are sent.
+    MailBeforeAlert,
+}
+
+impl Planted {
+    pub const ALL: [Self; 4] =
+        [Self::EndByAnybody, Self::DeadLettersStay, Self::IndexAlone, Self::MailBeforeAlert];
+
+    /// The promise that it breaks.
+    pub fn breaks(self) -> &'static str {
+        match self {
+            Self::EndByAnybody => "a job has one outcome",
+            Self::DeadLettersStay | Self::IndexAlone => "every accepted job ends",
+            Self::MailBeforeAlert => "one mail per threshold, quota and period",
+        }
+    }
+
+    pub fn plant(self, aws: &Aws) {
+        match self {
+            Self::EndByAnybody => aws.plant(end_by_anybody),
+            Self::DeadLettersStay => aws.plant(dead_letters_stay),
+            Self::IndexAlone => aws.plant(index_alone),
+            Self::MailBeforeAlert => aws.plant(mail_before_alert()),
+        }
+    }
+}
+
+/// The condition of an attempt's end names the status and the owner.
+fn end_by_anybody(operation: &str, request: &mut Value) -> Option<Value> {
+    let condition = request["ConditionExpression"].as_str().unwrap_or_default();
+    if operation == "UpdateItem" && condition.starts_with("#status = :running AND #owner = :me") {
+        // Only whose row it is remains.
+        request["ConditionExpression"] =
+            json!("attribute_exists(pk) AND (#status = :running OR #status <> :running OR #owner = :me)");
+    }
+    None
+}
+
+fn dead_letters_stay(operation: &str, request: &mut Value) -> Option<Value> {
+    let is_dead = request["QueueUrl"].as_str().is_some_and(|url| url.ends_with(sim::DEAD_LETTERS));
+    (operation == "ReceiveMessage" && is_dead).then(|| json!({"Messages": []}))
+}
+
+/// Permits' own jobs are read by their keys, with what an agenda needs of them.
+fn index_alone(operation: &str, request: &mut Value) -> Option<Value> {
+    let wanted = &request["RequestItems"][sim::TABLE];
+    let is_own = wanted["ProjectionExpression"].as_str().is_some_and(|names| names.contains("agenda"));
+    (operation == "BatchGetItem" && is_own)
+        .then(|| json!({"Responses": {sim::TABLE: []}, "UnprocessedKeys": {}}))
+}
+
+/// A standing is put with a lease, then mails are sent, then it is put without. Here the first does nothing, and the last takes its place,
+/// whatever is there by then.
+fn mail_before_alert() -> impl Fn(&str, &mut Value) -> Option<Value> {
+    let (is_held, held) = (AtomicBool::new(false), Mutex::new(()));
+    move |operation, request| {
+        let _one = held.lock().unwrap();
+        if operation != "PutItem" || request["Item"]["standing"].is_null() {
+            return None;
+        }
+        if !request["Item"]["leased_until"].is_null() {
+            is_held.store(true, Ordering::Relaxed);
+            return Some(json!({}));
+        }
+        if is_held.load(Ordering::Relaxed) {
+            let fields = request.as_object_mut().unwrap();
+            for name in ["ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"] {
+                fields.remove(name);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,162 @@
+//! One run: everything at once, and then what can be read back.
+
+use crate::{
+    chance, events, functions, jobs,
+    planted::Planted,
+    usage,
+    world::{Request, SUFFERING, Tenant, World},
+};
+use futures::future::join_all;
+use serde_json::{Value, json};
+use sim::{
+    DEAD_LETTERS, JOBS, Seed, Trace,
+    promises::{Broken, Notes, broken},
+};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+/// What came of a run.
+pub struct Report {
+    pub seed: Seed,
+    pub jobs: u64,
+    pub broken: Vec<Broken>,
+    /// Of every call to AWS, and of everything that clients were told.
+    pub trace: Trace,
+    pub kills: u64,
+    /// How long it took, and how long it was by its own clock.
+    pub took: Duration,
+    pub lasted: Duration,
+}
+
+/// Runs a seed in a thread of its own, whose chances all follow from it.
+pub fn run(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
+    let run = move || {
+        chance::follow(seed);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(suffer(seed, jobs, planted))
+    };
+    // What a run awaits at once is large in a build that isn't optimised.
+    let thread = std::thread::Builder::new().stack_size(64 << 20);
+    thread.spawn(run).unwrap().join().unwrap_or_else(|panic| {
+        eprintln!("seed {seed} stopped; {}", again(seed, jobs));
+        std::panic::resume_unwind(panic)
+    })
+}
+
+async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
+    let (began, started) = (Instant::now(), tokio::time::Instant::now());
+    let world = World::new(seed).await;
+    if let Some(planted) = planted {
+        planted.plant(&world.stack.aws);
+    }
+    world.define_kinds().await;
+    usage::prepare(&world).await;
+    take_rows(&world).await;
+    let subscribers = events::present(&world);
+    world.suffer();
+    let clients = async {
+        let calm = async {
+            tokio::time::sleep(SUFFERING).await;
+            world.calm()
+        };
+        let told = tokio::join!(
+            Box::pin(jobs::clients(&world, jobs)),
+            Box::pin(events::publishers(&world, (jobs / 8).max(10))),
+            Box::pin(usage::reporters(&world, (jobs / 8).max(10))),
+            Box::pin(usage::gateway(&world)),
+            calm,
+        );
+        settled(&world).await;
+        told
+    };
+    let forever =
+        async { tokio::join!(functions::run(&world), join_all(subscribers.iter().map(|s| s.read_on()))) };
+    let ((), (), reported, mut quota, _) = tokio::select! {
+        biased;
+        told = Box::pin(clients) => told,
+        _ = Box::pin(forever) => unreachable!("they run for ever"),
+    };
+    usage::mailed(&world, &mut quota);
+    let usage = usage::charts(&world, &reported, quota.used).await;
+    let mut notes = world.notes.take();
+    (notes.usage, notes.quotas, notes.deliveries) = (usage, vec![quota], world.targets.deliveries());
+    look_back(&world, &mut notes).await;
+    for subscriber in &subscribers {
+        notes.subscribers.push(subscriber.read_out("who was there").await);
+    }
+    for tenant in &world.tenants {
+        let late = events::Subscriber::new(&world, tenant, "late");
+        notes.subscribers.push(late.read_out("who came late").await);
+    }
+    let trace = world.stack.aws.trace().with(&format!("{notes:?}"));
+    let (kills, took, lasted) = (world.kills.get(), began.elapsed(), started.elapsed());
+    Report { seed, jobs, broken: broken(&notes), trace, kills, took, lasted }
+}
+
+/// Until nothing waits in a queue any more: a permit too many looks for work for a while.
+async fn settled(world: &World) {
+    let is_idle = || [JOBS, DEAD_LETTERS].iter().all(|queue| world.stack.aws.messages(queue).is_empty());
+    for _ in 0..360 {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        if is_idle() {
+            break;
+        }
+    }
+}
+
+/// Each tenant gets a row that some jobs will want to insert again.
+async fn take_rows(world: &World) {
+    for tenant in &world.tenants {
+        let insert = json!({"operation": "insert", "table": "kept", "col_names": ["id"], "col_types": ["TEXT"], "col_values": [jobs::taken(tenant)]});
+        let body = json!({"kind": "kept", "payload": {"activities": [insert]}});
+        assert_eq!(world.insist(tenant, Request::post("/v1/jobs", Some(body))).await.status, Some(202));
+    }
+    assert!(world.stack.work(Duration::from_secs(60)).await.emptied);
+}
+
+/// What can be read of everything when it is over.
+async fn look_back(world: &World, notes: &mut Notes) {
+    for note in &mut notes.jobs {
+        let tenant = world.tenants.iter().find(|tenant| tenant.account == note.account).unwrap();
+        jobs::look_back(world, tenant, note).await;
+    }
+    for tenant in &world.tenants {
+        notes.lists.insert(tenant.account.clone(), whole(world, tenant, "/v1/jobs?limit=100").await);
+        notes
+            .rows
+            .insert(tenant.account.clone(), whole(world, tenant, "/v1/tables/kept/rows?limit=100").await);
+    }
+}
+
+/// All pages of a list.
+async fn whole(world: &World, tenant: &Tenant, path: &str) -> Vec<Value> {
+    let (mut items, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = world.insist(tenant, Request::get(format!("{path}{cursor}"))).await;
+        items.extend(page.body["items"].as_array().unwrap_or_else(|| panic!("{page:?}")).iter().cloned());
+        match page.body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return items,
+        }
+    }
+}
+
+/// How to see it again.
+fn again(seed: Seed, jobs: u64) -> String {
+    format!("again: make faults SEED={seed} SEEDS=1 JOBS={jobs}")
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, jobs, kills, trace, .. } = self;
+        let (lasted, took) = (self.lasted.as_secs() / 60, self.took.as_secs_f32());
+        write!(f, "seed {seed}: {jobs} jobs, {kills} kills, {trace}, {lasted} min in {took:.1} s")?;
+        if !self.broken.is_empty() {
+            write!(f, "; {}", again(*seed, *jobs))?;
+        }
+        self.broken.iter().take(10).try_for_each(|broken| write!(f, "\n  {broken}"))
+    }
+}

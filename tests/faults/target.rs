@@ -1,0 +1,161 @@
+//! The targets of jobs, the receiver of callbacks, and a gateway's page of metrics: one router in the process.
+
+use crate::dice::Dice;
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    routing::{get, post},
+};
+use http::{HeaderMap, Response};
+use serde_json::Value;
+use sim::{BrokenOff, Seed, promises::Delivery};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// What targets got, and how they are.
+#[derive(Clone)]
+pub struct Targets(Arc<Mutex<Known>>);
+
+struct Known {
+    seed: Seed,
+    is_calm: bool,
+    deliveries: Vec<Delivery>,
+    /// How many bytes went through the gateway, by its counter.
+    counter: u64,
+    asked: u64,
+}
+
+/// How a target takes a request.
+enum Way {
+    Answers(u16),
+    /// Answers after a while.
+    Late(Duration),
+    /// Turns it away, for so many seconds.
+    Busy(u64),
+    Hangs,
+    BreaksOff,
+}
+
+impl Targets {
+    pub fn new(seed: Seed) -> Self {
+        Self(Arc::new(Mutex::new(Known {
+            seed,
+            is_calm: false,
+            deliveries: Vec::new(),
+            counter: 0,
+            asked: 0,
+        })))
+    }
+
+    /// Everything is answered from now on.
+    pub fn calm(&self) {
+        self.0.lock().unwrap().is_calm = true;
+    }
+
+    /// So much went through the gateway.
+    pub fn count(&self, bytes: u64) {
+        self.0.lock().unwrap().counter = bytes;
+    }
+
+    /// Every request, in the order in which they came.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.0.lock().unwrap().deliveries.clone()
+    }
+
+    /// Notes a request: its number, and how it is taken.
+    fn take(&self, delivery: Delivery) -> (usize, Way) {
+        let mut known = self.0.lock().unwrap();
+        let nth = known.deliveries.len();
+        known.deliveries.push(delivery);
+        let dice = Dice::new(known.seed, format!("delivery {nth}"));
+        (nth, if known.is_calm { Way::Answers(200) } else { way(&dice) })
+    }
+
+    fn answer(&self, nth: usize, status: u16) -> Response<Body> {
+        self.0.lock().unwrap().deliveries[nth].answered = status;
+        Response::builder().status(status).body(Body::from(r#"{"done":true}"#)).unwrap()
+    }
+}
+
+fn way(dice: &Dice) -> Way {
+    match dice.among(0..100) {
+        0..55 => Way::Answers(200),
+        55..63 => Way::Answers(503),
+        63..68 => Way::Answers(500),
+        68..72 => Way::Answers(400),
+        72..80 => Way::Busy(dice.among(1..6)),
+        80..88 => Way::Late(dice.millis(500..2900)),
+        88..94 => Way::Hangs,
+        _ => Way::BreaksOff,
+    }
+}
+
+pub fn router(targets: Targets) -> Router {
+    let work = |targets, headers, body| take(targets, headers, body, false);
+    let callback = |targets, headers, body| take(targets, headers, body, true);
+    Router::new()
+        .route("/work", post(work))
+        .route("/told", post(callback))
+        .route("/metrics", get(metrics))
+        .with_state(targets)
+}
+
+async fn take(
+    State(targets): State<Targets>,
+    headers: HeaderMap,
+    body: Bytes,
+    is_callback: bool,
+) -> Response<Body> {
+    let field = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let delivery = Delivery {
+        id: field("webhook-id"),
+        attempt: field("tollgate-attempt").parse().unwrap(),
+        body: serde_json::from_slice(&body).unwrap(),
+        is_callback,
+        answered: 0,
+    };
+    let (nth, way) = targets.take(delivery);
+    match way {
+        Way::Answers(status) => targets.answer(nth, status),
+        Way::Late(pause) => {
+            tokio::time::sleep(pause).await;
+            targets.answer(nth, 200)
+        }
+        Way::Busy(seconds) => {
+            let mut answer = targets.answer(nth, 429);
+            answer.headers_mut().insert("retry-after", seconds.into());
+            answer
+        }
+        Way::Hangs => std::future::pending().await,
+        Way::BreaksOff => {
+            let mut answer = Response::new(Body::empty());
+            answer.extensions_mut().insert(BrokenOff);
+            answer
+        }
+    }
+}
+
+/// Kong's page, which at times fails.
+async fn metrics(State(targets): State<Targets>) -> Response<Body> {
+    let (dice, counter, is_calm) = {
+        let mut known = targets.0.lock().unwrap();
+        known.asked += 1;
+        (Dice::new(known.seed, format!("page {}", known.asked)), known.counter, known.is_calm)
+    };
+    if !is_calm && dice.chance(15) {
+        return Response::builder().status(503).body(Body::empty()).unwrap();
+    }
+    if !is_calm && dice.chance(5) {
+        return std::future::pending().await;
+    }
+    let page = format!("kong_bandwidth{{service=\"shop\",route=\"cart\",type=\"egress\"}} {counter}\n");
+    Response::new(Body::from(page))
+}
+
+/// Whether a job's payload came from a client.
+pub fn payload(mark: &str) -> Value {
+    serde_json::json!({"mark": mark, "number": 1.5})
+}

@@ -1,0 +1,104 @@
+//! Usage that is reported and collected, and a quota that it uses up.
+
+use crate::{
+    dice::Dice,
+    world::{BUSY_MS, PATIENCE, Request, Tenant, World},
+};
+use futures::future::join_all;
+use http::Method;
+use serde_json::{Value, json};
+use sim::promises::{QuotaNote, UsageNote};
+use std::time::Duration;
+
+const QUOTA: &str = "/v1/quotas/monthly";
+const LIMIT: u64 = 10_000_000;
+/// Where the gateway's counter stands when it is first seen.
+const BEFORE: u64 = 123_456;
+/// What of the limit is used, step by step, in thousandths, and which threshold that reaches.
+const STEPS: [(u64, Option<u64>); 5] =
+    [(700, None), (799, None), (800, Some(80)), (950, Some(90)), (1010, Some(100))];
+
+/// Defines the source and the quota, and has the gateway seen once.
+pub async fn prepare(world: &World) {
+    let (operator, account) = (world.stack.operator(), &world.tenants[0].account);
+    let source = json!({"type": "prometheus", "url": "http://kong.example/metrics", "preset": "kong2", "account": account});
+    let quota = json!({"limit_bytes": LIMIT, "type": "egress", "service": "shop", "account": account, "period": "month", "recipients": ["ops@example.com"]});
+    for (path, spec) in [("/v1/sources/kong", source), (QUOTA, quota)] {
+        assert_eq!(operator.send(Method::PUT, path, Some(spec)).await.status, 201);
+    }
+    world.targets.count(BEFORE);
+    while operator.get("/v1/sources/kong").await.body["last_success_at"].is_null() {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        world.stack.check().await.unwrap();
+    }
+}
+
+/// Uses the quota up, step by step, each of which is seen before the next.
+pub async fn gateway(world: &World) -> QuotaNote {
+    let tenant = &world.tenants[0];
+    let mut note =
+        QuotaNote { name: "monthly".into(), account: tenant.account.clone(), ..QuotaNote::default() };
+    for (thousandths, threshold) in STEPS {
+        note.used = LIMIT / 1000 * thousandths;
+        note.reached.extend(threshold);
+        world.targets.count(BEFORE + note.used);
+        let give_up = world.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
+        while note.shown != note.used && world.now_ms() < give_up {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let shown = world.insist(tenant, Request::get(QUOTA)).await;
+            note.shown = shown.body["used"].as_u64().unwrap_or(0);
+        }
+        tokio::time::sleep(Duration::from_secs(100)).await;
+    }
+    note
+}
+
+/// What is known of the quota when everything is over.
+pub fn mailed(world: &World, note: &mut QuotaNote) {
+    let percent = |mail: &Value| {
+        let subject = mail["Subject"].as_str().unwrap();
+        subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
+    };
+    note.mailed = world.stack.aws.outbox().iter().map(percent).collect();
+}
+
+/// Every tenant reports so often what it sent, and how much that was.
+pub async fn reporters(world: &World, reports: u64) -> Vec<u64> {
+    join_all(world.tenants.iter().enumerate().map(|(n, tenant)| reporter(world, tenant, n, reports))).await
+}
+
+async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64 {
+    let dice = Dice::new(world.seed, format!("reporter {n}"));
+    let mut accepted = 0;
+    for nth in 0..reports {
+        tokio::time::sleep(dice.millis(0..2 * BUSY_MS / reports)).await;
+        let bytes = dice.among(0..1_000_000);
+        let data = json!({"service": "app", "route": "/", "type": "egress", "bytes": bytes});
+        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": nth.to_string(), "data": data});
+        let tries = if dice.chance(25) { 2 } else { 1 };
+        for _ in 0..tries {
+            let answer = world.insist(tenant, Request::post("/v1/usage", Some(event.clone()))).await;
+            assert_eq!(answer.status, Some(202), "{answer:?}");
+        }
+        accepted += bytes;
+    }
+    accepted
+}
+
+/// What the charts show when everything is over, beside what was `reported` and what went `through` the gateway.
+pub async fn charts(world: &World, reported: &[u64], through: u64) -> Vec<UsageNote> {
+    let mut notes = Vec::new();
+    for (tenant, accepted) in world.tenants.iter().zip(reported) {
+        notes.push(chart(world, tenant, "service=app", *accepted).await);
+    }
+    notes.push(chart(world, &world.tenants[0], "service=shop", through).await);
+    notes
+}
+
+async fn chart(world: &World, tenant: &Tenant, query: &str, accepted: u64) -> UsageNote {
+    let path = format!("/v1/usage?type=egress&{query}&from=2026-11-20T15:00:00Z&step=1h");
+    let answer = world.insist(tenant, Request::get(path)).await;
+    let points = answer.body["items"].as_array().unwrap().iter();
+    let shown = points.filter_map(|point| point["bandwidth_used"].as_u64()).sum();
+    UsageNote { series: format!("{} of {}", query, tenant.account), accepted, shown }
+}

@@ -1,0 +1,225 @@
+//! Everything that a run is made of: the stack, its tenants, and what they write down.
+
+use crate::{
+    dice::Dice,
+    plan,
+    target::{self, Targets},
+};
+use http::Method;
+use serde_json::{Value, json};
+use shared::{
+    account::{ApiKey, Scope},
+    job::Timing,
+};
+use sim::{
+    Client, KillSwitch, Options, Seed, Service, Stack, network,
+    promises::{Answered, Notes, Span},
+    run_until_killed,
+};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
+
+/// For how long there are faults and kills.
+pub const SUFFERING: Duration = Duration::from_secs(25 * 60);
+/// Within this time the jobs are asked for.
+pub const BUSY_MS: u64 = 15 * 60 * 1000;
+/// What ends, has ended so long after the last fault.
+pub const PATIENCE: Duration = Duration::from_secs(75 * 60);
+
+/// How many tenants there are.
+const TENANTS: usize = 3;
+/// How many processes answer requests at once.
+const MACHINES: usize = 4;
+/// As long as the API's gateway waits for a function.
+const GATEWAY: Duration = Duration::from_secs(29);
+
+/// What a run is made of.
+pub struct World {
+    pub stack: Stack,
+    pub seed: Seed,
+    pub tenants: Vec<Tenant>,
+    pub targets: Targets,
+    pub notes: RefCell<Notes>,
+    /// How many functions were killed.
+    pub kills: Cell<u64>,
+    machines: RefCell<Vec<Machine>>,
+    dice: Dice,
+    is_calm: Cell<bool>,
+}
+
+/// An account and its key.
+#[derive(Clone)]
+pub struct Tenant {
+    pub account: String,
+    pub key: String,
+}
+
+/// A process of the HTTP functions, and how far its clock is off.
+struct Machine {
+    service: Service,
+    skew: i64,
+}
+
+/// A request of a client's.
+#[derive(Clone)]
+pub struct Request {
+    pub method: Method,
+    pub path: String,
+    pub body: Option<Value>,
+    pub key: Option<String>,
+    /// Which process is asked; any if none.
+    pub machine: Option<usize>,
+}
+
+impl Request {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None, key: None, machine: None }
+    }
+
+    pub fn post(path: impl Into<String>, body: Option<Value>) -> Self {
+        Self { method: Method::POST, body, ..Self::get(path) }
+    }
+
+    pub fn under(self, key: Option<String>) -> Self {
+        Self { key, ..self }
+    }
+}
+
+impl World {
+    pub async fn new(seed: Seed) -> Self {
+        let dice = Dice::new(seed, "world");
+        let targets = Targets::new(seed);
+        let options = Options {
+            target: Duration::from_secs(10),
+            max_receives: if dice.chance(50) { 3 } else { 1000 },
+            network: Some(network(target::router(targets.clone()))),
+            ..Options::default()
+        };
+        let stack = Stack::with(options).await;
+        stack.aws.lag_index(Duration::from_secs(4), seed);
+        let mut tenants = Vec::new();
+        for _ in 0..TENANTS {
+            let key = stack.another_key(&SCOPES).await;
+            tenants.push(Tenant { account: key.parse::<ApiKey>().unwrap().account.to_string(), key });
+        }
+        let machine = || {
+            let skew = dice.skew();
+            Machine { service: stack.service_on_a_clock(skew), skew }
+        };
+        let machines = RefCell::new((0..MACHINES).map(|_| machine()).collect());
+        let (kills, is_calm) = (Cell::default(), Cell::new(true));
+        Self { stack, seed, tenants, targets, notes: RefCell::default(), kills, machines, dice, is_calm }
+    }
+
+    /// Lets the faults begin.
+    pub fn suffer(&self) {
+        self.is_calm.set(false);
+        self.stack.aws.inject(plan::plan(self.seed, self.stack.aws.clock()));
+    }
+
+    /// Ends all faults; how many calls suffered, if only a delay.
+    pub fn calm(&self) -> u64 {
+        self.is_calm.set(true);
+        self.targets.calm();
+        let suffered = self.stack.aws.heal();
+        self.stack.aws.inject(plan::calm(self.seed));
+        suffered
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.stack.aws.clock().now_ms()
+    }
+
+    pub fn timing(&self) -> Timing {
+        self.stack.timing
+    }
+
+    /// A function's fate: it dies at one of its first `most` calls so often.
+    pub fn switch(&self, dice: &Dice, percent: u64, most: u64) -> KillSwitch {
+        let (is_doomed, nth) = (dice.chance(percent), dice.among(1..most));
+        match (is_doomed && !self.is_calm.get(), dice.chance(50)) {
+            (false, _) => KillSwitch::never(),
+            (true, false) => KillSwitch::before(nth),
+            (true, true) => KillSwitch::after(nth),
+        }
+    }
+
+    /// Notes that a function died.
+    pub fn died(&self) {
+        self.kills.set(self.kills.get() + 1);
+    }
+
+    /// Sends a request. The function may die over it: then nobody answers.
+    pub async fn ask(&self, tenant: &Tenant, request: Request) -> Answered {
+        let begun = self.now_ms();
+        tokio::time::sleep(self.dice.millis(1..40)).await;
+        let any = usize::try_from(self.dice.among(0..MACHINES as u64)).unwrap();
+        let machine = request.machine.unwrap_or(any);
+        let (service, switch) =
+            (self.machines.borrow()[machine].service.clone(), self.switch(&self.dice, 6, 6));
+        let client = self.client(&service, tenant, &request);
+        let work = client.send(request.method, &request.path, request.body);
+        let answer = tokio::time::timeout(GATEWAY, run_until_killed(work, &switch)).await.ok().flatten();
+        if answer.is_none() {
+            self.died();
+            let machine = &mut self.machines.borrow_mut()[machine];
+            machine.service = self.stack.service_on_a_clock(machine.skew);
+        }
+        let span = Span { begun, ended: self.now_ms() };
+        let (status, body) = answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));
+        Answered { span, status, body }
+    }
+
+    /// Sends a request until somebody says what became of it; for what may be repeated.
+    pub async fn insist(&self, tenant: &Tenant, request: Request) -> Answered {
+        loop {
+            let answer = self.ask(tenant, request.clone()).await;
+            if answer.status.is_some_and(|status| status < 500) {
+                return answer;
+            }
+            tokio::time::sleep(self.dice.seconds(1..4)).await;
+        }
+    }
+
+    fn client(&self, service: &Service, tenant: &Tenant, request: &Request) -> Client {
+        let client = self.stack.client_of(service, &tenant.key);
+        request.key.iter().fold(client, |client, key| client.with("idempotency-key", key))
+    }
+
+    /// Another tenant than this one.
+    pub fn another(&self, tenant: &Tenant) -> &Tenant {
+        self.tenants.iter().find(|other| other.account != tenant.account).unwrap()
+    }
+
+    /// What the run's jobs are of.
+    pub async fn define_kinds(&self) {
+        let retry =
+            |most: u64| json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 20});
+        let http = json!({"type": "http", "url": "http://target.example/work"});
+        for (name, target, discipline, most, more) in [
+            ("plain", json!({"type": "echo"}), "standard", 4, json!({"events": true})),
+            ("newest", json!({"type": "echo"}), "lifo", 5, json!({"events": true})),
+            ("hook", http.clone(), "standard", 5, json!({"timeout_seconds": 3})),
+            ("ranked", http, "priority", 6, json!({"timeout_seconds": 3, "events": true})),
+            ("news", json!({"type": "event"}), "standard", 5, json!({})),
+            ("kept", json!({"type": "records"}), "priority", 6, json!({})),
+            ("brief", json!({"type": "echo"}), "standard", 4, json!({"retention_seconds": 600})),
+        ] {
+            let mut spec =
+                json!({"schema": {}, "target": target, "discipline": discipline, "retry": retry(most)});
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            self.stack.define(name, spec).await;
+        }
+    }
+}
+
+const SCOPES: [Scope; 6] = [
+    Scope::JobsRead,
+    Scope::JobsWrite,
+    Scope::EventsRead,
+    Scope::EventsWrite,
+    Scope::UsageRead,
+    Scope::UsageWrite,
+];

@@ -1,0 +1,100 @@
+//! Subscribers miss nothing, see nothing twice, and each writer's events in the order in which they were accepted.
+
+use super::{Broken, JobNote, Notes, SubscriberNote, Work};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+const NOTHING_TWICE: &str = "subscribers see nothing twice";
+const NOTHING_MISSED: &str = "subscribers miss nothing";
+const IN_ORDER: &str = "a writer's events come in their order";
+const ENDS_ONCE: &str = "each end of a job is told once";
+
+pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+    let checks = notes.subscribers.iter().flat_map(|subscriber| {
+        let jobs = notes.jobs.iter().filter(|job| job.account == subscriber.account);
+        let ends = jobs.clone().filter_map(|job| told_its_end(subscriber, job));
+        let published = jobs.filter_map(|job| job_published(subscriber, job));
+        twice(subscriber)
+            .into_iter()
+            .chain(writers(subscriber, notes))
+            .chain(ends)
+            .chain(published)
+            .collect::<Vec<_>>()
+    });
+    checks.collect()
+}
+
+fn twice(subscriber: &SubscriberNote) -> Option<Broken> {
+    let mut seen = BTreeSet::new();
+    let again = subscriber.events.iter().find(|event| !seen.insert(event["id"].to_string()))?;
+    Some(Broken::new(NOTHING_TWICE, &subscriber.name, again.to_string()))
+}
+
+/// Where in what a subscriber saw events with this data are.
+fn places(subscriber: &SubscriberNote, data: &Value) -> Vec<usize> {
+    let events = subscriber.events.iter().enumerate();
+    events.filter(|(_, event)| event["type"] == "data" && event["data"] == *data).map(|(n, _)| n).collect()
+}
+
+fn writers(subscriber: &SubscriberNote, notes: &Notes) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    let mut last = BTreeMap::<&str, usize>::new();
+    for event in notes.published.iter().filter(|event| event.account == subscriber.account) {
+        let is_accepted = event.tries.iter().any(|told| told.status == Some(202));
+        let about = format!("{}, event {} of {}", subscriber.name, event.data, event.writer);
+        match places(subscriber, &event.data)[..] {
+            [] if is_accepted => {
+                broken.push(Broken::new(NOTHING_MISSED, about, "it was accepted and not seen"))
+            }
+            [] => {}
+            [place] => {
+                let before = last.insert(&event.writer, place);
+                if before.is_some_and(|before| before > place) && is_accepted {
+                    broken.push(Broken::new(
+                        IN_ORDER,
+                        about,
+                        format!("it is at {place}, the one before at {before:?}"),
+                    ));
+                }
+            }
+            ref places => {
+                broken.push(Broken::new(NOTHING_TWICE, about, format!("it was seen at {places:?}")))
+            }
+        }
+    }
+    broken
+}
+
+/// Of each life that ended, one event; where it isn't known whether it was put back, there may be one more.
+fn told_its_end(subscriber: &SubscriberNote, job: &JobNote) -> Option<Broken> {
+    let (id, last) = (job.id().filter(|_| job.tells)?, job.last()?);
+    let told: Vec<_> = subscriber
+        .events
+        .iter()
+        .filter(|event| event["data"]["job_id"] == id)
+        .map(|event| event["type"].as_str().unwrap_or_default())
+        .collect();
+    let known = 1 + job.retries.iter().filter(|retry| retry.status == Some(202)).count();
+    let most = 1 + job.put_back().count();
+    let is_last = told.last().is_some_and(|kind| *kind == format!("job.{}", last.job_status()));
+    let is_right = (known..=most).contains(&told.len()) && (is_last || most > 1);
+    let seen = format!(
+        "{} told {told:?} of a job that is {}, {known} to {most} ends",
+        subscriber.name,
+        last.job_status()
+    );
+    (!is_right).then(|| Broken::new(ENDS_ONCE, job, seen))
+}
+
+/// A job whose target is an event has published one when it is completed, and otherwise no more than one.
+fn job_published(subscriber: &SubscriberNote, job: &JobNote) -> Option<Broken> {
+    if !matches!(job.work, Work::Event) || job.id().is_none() {
+        return None;
+    }
+    let seen = places(subscriber, &job.payload).len();
+    let is_completed = job.last()?.job_status() == "completed";
+    let most = 1 + job.put_back().count();
+    let promise = if seen == 0 { NOTHING_MISSED } else { NOTHING_TWICE };
+    let is_right = (usize::from(is_completed)..=most).contains(&seen);
+    (!is_right).then(|| Broken::new(promise, job, format!("{} saw its event {seen} times", subscriber.name)))
+}

@@ -1,0 +1,52 @@
+//! A 202 is durable, every accepted job ends, and nothing younger than its retention vanishes.
+
+use super::{Broken, JobNote, Notes};
+use shared::time::Time;
+
+const DURABLE: &str = "a 202 is durable";
+const ENDS: &str = "every accepted job ends";
+const KEPT: &str = "nothing younger than its retention vanishes";
+
+/// How far clocks may differ.
+const APART_MS: i64 = 2_000;
+
+pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+    let accepted = notes.jobs.iter().filter(|job| job.id().is_some());
+    accepted.filter_map(|job| durable(job).or_else(|| ends(job)).or_else(|| kept(job))).collect()
+}
+
+fn durable(job: &JobNote) -> Option<Broken> {
+    let found = job.looks.iter().any(|look| look.status == Some(200));
+    (!found)
+        .then(|| Broken::new(DURABLE, job, format!("it was accepted and never seen: {:?}", job.looks.last())))
+}
+
+fn ends(job: &JobNote) -> Option<Broken> {
+    let last = job.last()?;
+    (!last.is_over()).then(|| Broken::new(ENDS, job, format!("at last it was {}", last.body)))
+}
+
+/// A look that doesn't find a job comes after the time until which the job was to be shown.
+fn kept(job: &JobNote) -> Option<Broken> {
+    let mut until = None;
+    for look in &job.looks {
+        match look.status {
+            Some(404) => {
+                let gone_early = until.is_none_or(|until: i64| look.span.ended + APART_MS < until);
+                if gone_early {
+                    return Some(Broken::new(
+                        KEPT,
+                        job,
+                        format!("it was gone at {}, after {until:?}", look.span.ended),
+                    ));
+                }
+            }
+            Some(200) => {
+                let time = look.body["expires_at"].as_str().and_then(|at| at.parse::<Time>().ok());
+                until = time.map(Time::millis);
+            }
+            _ => {}
+        }
+    }
+    None
+}

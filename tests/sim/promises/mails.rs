@@ -1,0 +1,65 @@
+//! One mail per threshold, quota and period, of which a crash between the mail and its record is the only repeat; and one event.
+
+use super::{Broken, Notes, QuotaNote};
+
+const ONE_MAIL: &str = "one mail per threshold, quota and period";
+const ONE_EVENT: &str = "one event per threshold, quota and period";
+
+pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+    let missing =
+        notes.quotas.iter().flat_map(|quota| quota.reached.iter().map(move |threshold| (quota, *threshold)));
+    let missing = missing.filter(|(quota, threshold)| mails(quota, *threshold) == 0);
+    let missing =
+        missing.map(|(quota, threshold)| Broken::new(ONE_MAIL, about(quota, threshold), "no mail was sent"));
+    let repeats: usize = notes.quotas.iter().map(|quota| quota.mailed.len() - distinct(quota)).sum();
+    let repeated = (repeats > notes.mails_interrupted).then(|| {
+        let quotas: Vec<_> =
+            notes.quotas.iter().map(|quota| format!("{}: {:?}", quota.name, quota.mailed)).collect();
+        let seen = format!("{repeats} repeats after {} interruptions", notes.mails_interrupted);
+        Broken::new(ONE_MAIL, quotas.join(", "), seen)
+    });
+    missing.chain(repeated).chain(unreached(notes)).chain(events(notes)).collect()
+}
+
+/// Mails of thresholds that were not reached.
+fn unreached(notes: &Notes) -> Vec<Broken> {
+    let all =
+        notes.quotas.iter().flat_map(|quota| quota.mailed.iter().map(move |threshold| (quota, *threshold)));
+    let wrong = all.filter(|(quota, threshold)| !quota.reached.contains(threshold));
+    wrong
+        .map(|(quota, threshold)| Broken::new(ONE_MAIL, about(quota, threshold), "it was not reached"))
+        .collect()
+}
+
+fn events(notes: &Notes) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for quota in &notes.quotas {
+        for subscriber in notes.subscribers.iter().filter(|subscriber| subscriber.account == quota.account) {
+            for threshold in &quota.reached {
+                let told = subscriber.events.iter().filter(|event| {
+                    event["type"] == "quota.crossed"
+                        && event["data"]["quota"] == *quota.name
+                        && event["data"]["threshold"] == *threshold
+                });
+                let told = told.count();
+                if told != 1 {
+                    let seen = format!("{} saw {told}", subscriber.name);
+                    broken.push(Broken::new(ONE_EVENT, about(quota, *threshold), seen));
+                }
+            }
+        }
+    }
+    broken
+}
+
+fn about(quota: &QuotaNote, threshold: u64) -> String {
+    format!("quota {}, {threshold} %", quota.name)
+}
+
+fn mails(quota: &QuotaNote, threshold: u64) -> usize {
+    quota.mailed.iter().filter(|mailed| **mailed == threshold).count()
+}
+
+fn distinct(quota: &QuotaNote) -> usize {
+    quota.mailed.iter().collect::<std::collections::BTreeSet<_>>().len()
+}

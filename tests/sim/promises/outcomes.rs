@@ -1,0 +1,52 @@
+//! One outcome, which stays, and attempts that are counted.
+
+use super::{Answered, Broken, JobNote, Notes, Work};
+
+const ONE: &str = "a job has one outcome";
+const COUNTED: &str = "attempts are counted, and no more than allowed";
+
+pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+    let checks = notes.jobs.iter().flat_map(|job| [stays(job), counted(job), numbered(job), echoed(job)]);
+    checks.flatten().collect()
+}
+
+/// What is told of an end.
+fn end(look: &Answered) -> String {
+    let job = &look.body;
+    format!("{} at {}: {} {}", job["status"], job["finished_at"], job["result"], job["error"])
+}
+
+/// Once it is over it stays as it is, until it is put back.
+fn stays(job: &JobNote) -> Option<Broken> {
+    job.lives().into_iter().find_map(|life| {
+        let over = life.iter().find(|look| look.is_over())?;
+        let differs = |look: &&&Answered| look.span.begun >= over.span.ended && end(look) != end(over);
+        let other = life.iter().find(differs)?;
+        Some(Broken::new(ONE, job, format!("it was {}, and then {}", end(over), end(other))))
+    })
+}
+
+fn counted(job: &JobNote) -> Option<Broken> {
+    let over = job.looks.iter().find(|look| look.body["attempts"].as_u64() > Some(job.max_attempts))?;
+    Some(Broken::new(COUNTED, job, format!("{} attempts of {}", over.body["attempts"], job.max_attempts)))
+}
+
+/// Numbers go up by one, from 1 to the last; what was put back begins anew, and a claim that died may have left no attempt to show.
+fn numbered(job: &JobNote) -> Option<Broken> {
+    let numbers: Vec<_> = job.attempts.iter().filter_map(|attempt| attempt["number"].as_u64()).collect();
+    let begins_anew = job.put_back().count();
+    let restarts = numbers.windows(2).filter(|pair| pair[1] <= pair[0]).count();
+    let is_within = numbers.iter().all(|number| (1..=job.max_attempts).contains(number));
+    (restarts > begins_anew || !is_within)
+        .then(|| Broken::new(COUNTED, job, format!("the attempts are {numbers:?}")))
+}
+
+/// What an echo answers is what it was sent.
+fn echoed(job: &JobNote) -> Option<Broken> {
+    let wrong = job.looks.iter().find(|look| {
+        matches!(job.work, Work::Echo)
+            && look.job_status() == "completed"
+            && look.body["result"] != job.payload
+    })?;
+    Some(Broken::new(ONE, job, format!("its result is {}", wrong.body["result"])))
+}

@@ -1,0 +1,28 @@
+//! Rows are applied all or none, and once.
+
+use super::{Broken, JobNote, Notes, Work};
+use std::collections::BTreeSet;
+
+const WHOLE: &str = "a job's rows are there all or none";
+
+pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+    let kept = |job: &JobNote| -> BTreeSet<String> {
+        let rows = notes.rows.get(&job.account).into_iter().flatten();
+        rows.filter_map(|row| row["key"].as_str().map(str::to_owned)).collect()
+    };
+    let jobs = notes.jobs.iter().filter_map(|job| match &job.work {
+        Work::Rows(keys) => Some((job, keys, job.last()?)),
+        _ => None,
+    });
+    let checks = jobs.filter_map(|(job, keys, last)| {
+        let rows = kept(job);
+        let there = keys.iter().filter(|key| rows.contains(*key)).count();
+        // What was applied before its worker died, or its client called it off, stays applied.
+        let is_known = last.job_status() == "completed" || last.body["error"]["code"] == "row-conflict";
+        let expected = if last.job_status() == "completed" { keys.len() } else { 0 };
+        let is_whole = there == 0 || there == keys.len();
+        let seen = format!("it is {}, and {there} of {} rows are there", last.job_status(), keys.len());
+        (!is_whole || (is_known && there != expected)).then(|| Broken::new(WHOLE, job, seen))
+    });
+    checks.collect()
+}

@@ -1,0 +1,63 @@
+//! At least once at the target, which can tell repeats; and whoever asked for it is told of the end.
+
+use super::{Broken, Delivery, JobNote, Notes, Work};
+use std::collections::{BTreeMap, BTreeSet};
+
+const REACHED: &str = "at least once at the target, which can tell repeats";
+const CALLED_BACK: &str = "who asked for it is told of the end, once";
+
+pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+    let (called_back, delivered): (Vec<_>, Vec<_>) =
+        notes.deliveries.iter().partition(|delivery| delivery.is_callback);
+    let mut to_targets = BTreeMap::<&str, Vec<&Delivery>>::new();
+    for delivery in delivered {
+        to_targets.entry(&delivery.id).or_default().push(delivery);
+    }
+    let mut told = BTreeMap::<&str, Vec<&Delivery>>::new();
+    for delivery in called_back {
+        told.entry(delivery.body["id"].as_str().unwrap_or_default()).or_default().push(delivery);
+    }
+    let checks = notes.jobs.iter().filter_map(|job| Some((job, job.id()?))).flat_map(|(job, id)| {
+        let (reached, told) = (to_targets.get(id), told.get(id));
+        [
+            reached_target(job, reached.map_or(&[], Vec::as_slice)),
+            told_end(job, told.map_or(&[], Vec::as_slice)),
+        ]
+    });
+    checks.flatten().collect()
+}
+
+fn reached_target(job: &JobNote, got: &[&Delivery]) -> Option<Broken> {
+    if !matches!(job.work, Work::Http) {
+        return None;
+    }
+    let complain = |seen: String| Some(Broken::new(REACHED, job, seen));
+    let is_completed = job.last()?.job_status() == "completed";
+    if is_completed && !got.iter().any(|delivery| (200..300).contains(&delivery.answered)) {
+        return complain(format!("it is completed, and the target got {got:?}"));
+    }
+    if let Some(other) = got.iter().find(|delivery| delivery.body != job.payload) {
+        return complain(format!("the target got {}", other.body));
+    }
+    if let Some(beyond) = got.iter().find(|delivery| !(1..=job.max_attempts).contains(&delivery.attempt)) {
+        return complain(format!("the target got attempt {} of {}", beyond.attempt, job.max_attempts));
+    }
+    let numbers: BTreeSet<_> = got.iter().map(|delivery| delivery.attempt).collect();
+    let lives = 1 + job.put_back().count();
+    (got.len() > numbers.len() * lives)
+        .then(|| Broken::new(REACHED, job, format!("the target got {got:?} in {lives} lives")))
+}
+
+/// Each end under an id of its own, by which repeats are told.
+fn told_end(job: &JobNote, got: &[&Delivery]) -> Option<Broken> {
+    if !job.calls_back {
+        return None;
+    }
+    let ids: BTreeSet<_> = got.iter().map(|delivery| &delivery.id).collect();
+    let most = 1 + job.put_back().count();
+    let is_told = job
+        .last()
+        .is_some_and(|last| got.iter().any(|delivery| delivery.body["status"] == last.body["status"]));
+    (!is_told || ids.len() > most)
+        .then(|| Broken::new(CALLED_BACK, job, format!("{} of at most {most}: {got:?}", ids.len())))
+}

@@ -1,0 +1,118 @@
+//! A promise that is broken in notes is found: each check is seen to fail.
+
+use super::*;
+use serde_json::{Value, json};
+
+fn answered(at: i64, status: u16, body: Value) -> Answered {
+    Answered { span: Span { begun: at, ended: at }, status: Some(status), body }
+}
+
+fn job(status: &str) -> Value {
+    json!({"id": "job_1", "status": status, "attempts": 1, "result": null, "expires_at": "2026-11-20T16:00:00.000Z"})
+}
+
+fn note() -> JobNote {
+    JobNote {
+        account: "acc_1".into(),
+        mark: "m".into(),
+        keyed: true,
+        max_attempts: 2,
+        tries: vec![answered(0, 202, job("queued"))],
+        looks: vec![answered(1, 200, job("running")), answered(2, 200, job("completed"))],
+        ..JobNote::default()
+    }
+}
+
+fn promises(notes: &Notes) -> Vec<&'static str> {
+    broken(notes).into_iter().map(|broken| broken.promise).collect()
+}
+
+fn of_job(change: impl FnOnce(&mut JobNote)) -> Vec<&'static str> {
+    let mut note = note();
+    change(&mut note);
+    promises(&Notes { jobs: vec![note], ..Notes::default() })
+}
+
+#[test]
+fn what_was_kept_is_not_complained_of() {
+    assert_eq!(of_job(|_| {}), [""; 0]);
+    let again = of_job(|job| {
+        job.retries.push(answered(5, 202, Value::Null));
+        job.looks.extend([answered(6, 200, self::job("running")), answered(7, 200, self::job("failed"))]);
+    });
+    assert_eq!(again, [""; 0]);
+}
+
+#[test]
+fn each_broken_promise_to_a_job_is_found() {
+    assert_eq!(of_job(|job| job.looks.clear()), ["a 202 is durable"]);
+    assert_eq!(of_job(|job| job.looks.truncate(1)), ["every accepted job ends"]);
+    let vanished = of_job(|job| job.looks.push(answered(3, 404, Value::Null)));
+    assert_eq!(vanished, ["nothing younger than its retention vanishes"]);
+    let two = of_job(|job| job.tries.push(answered(1, 202, json!({"id": "job_2"}))));
+    assert_eq!(two, ["a repeat is safe"]);
+    let changed = of_job(|job| job.looks.push(answered(3, 200, self::job("failed"))));
+    assert_eq!(changed, ["a job has one outcome"]);
+    let many = of_job(|job| job.looks[1].body["attempts"] = json!(3));
+    assert_eq!(many, ["attempts are counted, and no more than allowed"]);
+    let numbers = of_job(|job| job.attempts = vec![json!({"number": 2}), json!({"number": 2})]);
+    assert_eq!(numbers, ["attempts are counted, and no more than allowed"]);
+    assert_eq!(of_job(|job| job.payload = json!(7)), ["a job has one outcome"]);
+    let unreached = of_job(|job| job.work = Work::Http);
+    assert_eq!(unreached, ["at least once at the target, which can tell repeats"]);
+    assert_eq!(of_job(|job| job.calls_back = true), ["who asked for it is told of the end, once"]);
+    let partly = Notes {
+        jobs: vec![JobNote { work: Work::Rows(vec!["acc_1/a".into(), "acc_1/b".into()]), ..note() }],
+        rows: [("acc_1".into(), vec![json!({"key": "acc_1/a"})])].into(),
+        ..Notes::default()
+    };
+    assert_eq!(promises(&partly), ["a job's rows are there all or none"]);
+}
+
+fn event(id: &str, data: u64) -> Value {
+    json!({"id": id, "account_id": "acc_1", "type": "data", "data": data})
+}
+
+fn seen(events: Vec<Value>) -> Vec<&'static str> {
+    let subscriber = SubscriberNote { name: "s".into(), account: "acc_1".into(), events };
+    let published = (1..3).map(|n| EventNote {
+        account: "acc_1".into(),
+        writer: "w".into(),
+        data: json!(n),
+        tries: vec![answered(0, 202, Value::Null)],
+    });
+    promises(&Notes { subscribers: vec![subscriber], published: published.collect(), ..Notes::default() })
+}
+
+#[test]
+fn each_broken_promise_to_a_subscriber_is_found() {
+    assert_eq!(seen(vec![event("a", 1), event("b", 2)]), [""; 0]);
+    assert_eq!(seen(vec![event("a", 1)]), ["subscribers miss nothing"]);
+    assert_eq!(seen(vec![event("a", 1), event("b", 2), event("c", 2)]), ["subscribers see nothing twice"]);
+    assert_eq!(seen(vec![event("b", 2), event("a", 1)]), ["a writer's events come in their order"]);
+    let mut others = event("b", 2);
+    others["account_id"] = json!("acc_2");
+    assert_eq!(seen(vec![event("a", 1), others]), ["tenants can't see each other's"]);
+    let mut notes = Notes { jobs: vec![JobNote { tells: true, ..note() }], ..Notes::default() };
+    notes.subscribers.push(SubscriberNote { account: "acc_1".into(), ..SubscriberNote::default() });
+    assert_eq!(promises(&notes), ["each end of a job is told once"]);
+}
+
+#[test]
+fn usage_and_mails_are_counted() {
+    let quota = QuotaNote { reached: vec![80], mailed: vec![80], ..QuotaNote::default() };
+    let of = |quota: QuotaNote, mails_interrupted| {
+        promises(&Notes { quotas: vec![quota], mails_interrupted, ..Notes::default() })
+    };
+    assert_eq!(of(quota.clone(), 0), [""; 0]);
+    assert_eq!(
+        of(QuotaNote { mailed: vec![], ..quota.clone() }, 0),
+        ["one mail per threshold, quota and period"]
+    );
+    let twice = QuotaNote { mailed: vec![80, 80], ..quota.clone() };
+    assert_eq!(of(twice.clone(), 0), ["one mail per threshold, quota and period"]);
+    assert_eq!(of(twice, 1), [""; 0]);
+    assert_eq!(of(QuotaNote { used: 1, ..quota }, 0), ["usage is counted once"]);
+    let usage = vec![UsageNote { series: "s".into(), accepted: 7, shown: 14 }];
+    assert_eq!(promises(&Notes { usage, ..Notes::default() }), ["usage is counted once"]);
+}
