@@ -263,7 +263,91 @@ mod tests {
         assert_eq!(schema.violations(&json!(format!("{}b", "a".repeat(100_000))), "").len(), 1);
     }
 
+    #[test]
+    fn what_refers_to_itself_comes_to_an_end() {
+        for schema in [
+            json!({"$ref": "#"}),
+            json!({"allOf": [{"$ref": "#"}]}),
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}}),
+            json!({"$dynamicRef": "#a", "$dynamicAnchor": "a"}),
+        ] {
+            if let Ok(compiled) = Schema::compile(&schema) {
+                compiled.violations(&json!({"a": [1]}), "");
+            }
+        }
+    }
+
+    #[test]
+    fn what_doubles_at_every_step_comes_to_an_end() {
+        let mut parts = serde_json::Map::from_iter([("a0".to_owned(), json!({"type": "string"}))]);
+        for n in 1..=40 {
+            let below = json!({"$ref": format!("#/$defs/a{}", n - 1)});
+            parts.insert(format!("a{n}"), json!({"allOf": [below, below]}));
+        }
+        let begun = std::time::Instant::now();
+        if let Ok(schema) = Schema::compile(&json!({"$ref": "#/$defs/a40", "$defs": parts})) {
+            schema.violations(&json!("x"), "");
+            schema.violations(&json!(1), "");
+        }
+        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    }
+
+    /// Any schema of a few keywords, most of them with what they take.
+    fn any_schema() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!({})),
+            any::<bool>().prop_map(Value::from),
+            Just(json!({"type": "integer", "minimum": 3, "multipleOf": 0.1})),
+            Just(json!({"$ref": "#"})),
+            Just(json!({"$ref": "#/$defs/a"})),
+            Just(json!({"$ref": "b.json"})),
+            Just(json!({"format": "regex", "type": ["string", "null"]})),
+            "[a-z()+*.\\\\\\[\\]{}0-9^$|?]{0,12}".prop_map(|pattern| json!({"pattern": pattern})),
+            any::<i64>().prop_map(|n| json!({"minLength": n, "maxItems": n})),
+            Just(json!({"$id": "urn:x", "$anchor": "a"})),
+            Just(json!({"enum": [1, "x", null, {"a": 1}], "const": 1})),
+        ];
+        let name = prop::sample::select(vec!["properties", "$defs", "patternProperties", "dependentSchemas"]);
+        let one = prop::sample::select(vec![
+            "items",
+            "not",
+            "additionalProperties",
+            "contains",
+            "if",
+            "then",
+            "propertyNames",
+            "unevaluatedProperties",
+            "unevaluatedItems",
+        ]);
+        let many = prop::sample::select(vec!["allOf", "anyOf", "oneOf", "prefixItems"]);
+        leaf.prop_recursive(5, 32, 4, move |inner| {
+            prop_oneof![
+                (name.clone(), prop::collection::btree_map("[ab]{1,2}", inner.clone(), 0..3))
+                    .prop_map(|(name, parts)| json!({name: parts})),
+                (one.clone(), inner.clone(), inner.clone())
+                    .prop_map(|(name, of, beside)| merged(json!({name: of}), beside)),
+                (many.clone(), prop::collection::vec(inner, 0..4)).prop_map(|(name, of)| json!({name: of})),
+            ]
+        })
+    }
+
+    fn merged(mut schema: Value, other: Value) -> Value {
+        if let (Value::Object(members), Value::Object(others)) = (&mut schema, other) {
+            members.extend(others);
+        }
+        schema
+    }
+
     proptest! {
+        #[test]
+        fn no_schema_upsets_it(schema in any_schema(), text in "\\PC{0,8}", number: f64) {
+            if let Ok(compiled) = Schema::compile(&schema) {
+                for value in [json!(text), json!(number), json!([[text], number]), json!({"a": {"b": text, "a": null}, "b": [1, 1]})] {
+                    prop_assert!(compiled.violations(&value, "").len() <= MAX_VIOLATIONS);
+                }
+            }
+        }
+
         #[test]
         fn pointers_lead_back_to_the_property(name in ".{0,12}") {
             let schema = Schema::compile(&json!({"additionalProperties": {"type": "null"}})).unwrap();

@@ -107,14 +107,24 @@ impl Stack {
         stack
     }
 
+    /// The operator's key.
+    pub fn operator_key(&self) -> String {
+        self.operator.reveal()
+    }
+
+    /// The tenant's key.
+    pub fn tenant_key(&self) -> String {
+        self.tenant.reveal()
+    }
+
     /// A client with the operator's key.
     pub fn operator(&self) -> Client {
-        self.client(&self.operator.reveal())
+        self.client(&self.operator_key())
     }
 
     /// A client with the tenant's key, of all functions in fresh processes.
     pub fn tenant(&self) -> Client {
-        self.client(&self.tenant.reveal())
+        self.client(&self.tenant_key())
     }
 
     /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.

@@ -10,7 +10,10 @@ use axum::{
 use http::StatusCode;
 use serde_json::Value;
 use shared::{
-    api::{AnyProblem, BodyProblem, Problem, UsageAccepted, UsageEvent, UsageReported},
+    api::{
+        AnyProblem, BodyProblem, MAX_USAGE_EVENTS, Problem, UsageAccepted, UsageBatch, UsageEvent,
+        UsageReported,
+    },
     aws::Pushed,
     gate::{Caller, Contract, Failure, PayloadBody, Query, RequestId},
     id::AccountId,
@@ -21,9 +24,6 @@ use shared::{
 
 use crate::App;
 
-/// How many events a batch has at most.
-const MOST: usize = 100;
-
 /// Report usage.
 ///
 /// One `CloudEvent` in structured mode, or up to a hundred as `application/cloudevents-batch+json`, of which each is accepted or refused for
@@ -33,7 +33,7 @@ const MOST: usize = 100;
     security(("key" = ["usage:write"])),
     request_body(content(
         (UsageEvent = "application/cloudevents+json"),
-        (Vec<UsageEvent> = "application/cloudevents-batch+json"),
+        (UsageBatch = "application/cloudevents-batch+json"),
     )),
     responses(
         (status = 202, description = "What became of each event; of a single one, that it counts", body = UsageReported),
@@ -52,8 +52,8 @@ pub async fn report(
         Value::Array(events) => (true, events),
         event => (false, vec![event]),
     };
-    if events.is_empty() || events.len() > MOST {
-        let wrong = Violation::new("", format!("has not 1 to {MOST} events"));
+    if events.is_empty() || events.len() > MAX_USAGE_EVENTS {
+        let wrong = Violation::new("", format!("has not 1 to {MAX_USAGE_EVENTS} events"));
         return Err(Problem::InvalidBody(vec![wrong]).into());
     }
     let mut answers = app.count_usage(&caller, &events).await?;

@@ -1,9 +1,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    id::AccountId,
     name::Name,
-    quota::{self, Quota, QuotaSpec, Recipient, Standing, Threshold},
+    quota::{self, PeriodLength, Quota, QuotaSpec, Recipient, Standing, Threshold},
     time::Time,
+    usage::{Direction, Label},
 };
 
 /// A quota and how it stands.
@@ -11,9 +13,27 @@ use crate::{
 pub struct QuotaBody {
     /// Its name.
     pub name: Name,
-    #[expect(missing_docs, reason = "its fields have docs, and stand where it does")]
-    #[serde(flatten)]
-    pub spec: QuotaSpec,
+    /// How many bytes a period has.
+    pub limit_bytes: u64,
+    /// Which way the bytes go that count.
+    pub r#type: Direction,
+    /// Of which service; null: of all.
+    pub service: Option<Label>,
+    /// By which route; null: by all.
+    pub route: Option<Label>,
+    /// Whose usage counts; null: everybody's, and that of no account.
+    #[schema(value_type = Option<String>)]
+    pub account: Option<AccountId>,
+    /// How long a period is, by the calendar of `timezone`.
+    pub period: PeriodLength,
+    /// In whose time periods begin and end.
+    pub timezone: String,
+    /// At how many percent of the limit it is said.
+    pub thresholds: Vec<Threshold>,
+    /// Who gets the mails.
+    pub recipients: Vec<Recipient>,
+    /// Whether what the account's own keys hand in is turned away once all is used.
+    pub enforce: bool,
     /// When it was first made.
     pub created_at: Time,
     /// When it was last changed.
@@ -85,7 +105,22 @@ impl QuotaBody {
             other => StandingBody::unseen(&quota.spec, other.map(|_| 0), now),
         };
         let Quota { name, spec, created_at, updated_at, version: _ } = quota;
-        Self { name, spec, created_at, updated_at, standing }
+        Self {
+            name,
+            limit_bytes: spec.limit_bytes,
+            r#type: spec.r#type,
+            service: spec.service,
+            route: spec.route,
+            account: spec.account,
+            period: spec.period,
+            timezone: spec.timezone,
+            thresholds: spec.thresholds,
+            recipients: spec.recipients,
+            enforce: spec.enforce,
+            created_at,
+            updated_at,
+            standing,
+        }
     }
 }
 
