@@ -8,10 +8,17 @@ RESET ?=
 # The address to which `make run` has users deleted; without it, deletions are echoed.
 export TASKER_URL ?=
 
+# How often `make fuzz` tries each, and which of the tests.
+CASES ?= 20000
+FUZZED = fuzz:: upsets_it any_path pieces
+# How long `make schemathesis` goes on by chance, 0: not at all, and from where.
+MINUTES ?= 10
+SEED ?= 1
+
 LOCAL = $(PYTHON) -m infra.local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build deploy kinds openapi fmt lint clean
+.PHONY: help run test fuzz schemathesis build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,9 +26,19 @@ help: ## list the targets
 run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its data, TASKER_URL=…)
 	@$(LOCAL) up --port $(PORT) $(if $(filter-out 0,$(RESET)),--reset)
 
+# What the functions ask AWS for is noted there, and held to template.yaml in the end.
+test: export TOLLGATE_CALLS = $(CURDIR)/target/calls
 test: ## run all tests, the last ones against a stack of their own
+	rm -rf $(TOLLGATE_CALLS)
 	cargo test --workspace
 	$(LOCAL) up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test e2e --test restart
+	cargo test --workspace --features tests/e2e --test permissions
+
+fuzz: ## try what comes from outside more often than `make test` does (CASES=20000 of each sort)
+	PROPTEST_CASES=$(CASES) cargo test --workspace --lib --test stack -- $(FUZZED)
+
+schemathesis: ## try a stack of its own by infra/openapi.json, for MINUTES=10 by chance, from SEED=1 on
+	$(LOCAL) up --port 0 --temporary -- $(LOCAL) schemathesis --minutes $(MINUTES) --seed $(SEED)
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build

@@ -181,8 +181,13 @@ impl Stack {
         };
         let poll = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
         Service {
-            submit: submit::router(submit::App::new(self.clients(), submit, clock.clone(), self.metrics())),
-            poll: poll::router(poll::App::new(self.clients(), poll, clock, self.metrics())),
+            submit: submit::router(submit::App::new(
+                self.clients("submit"),
+                submit,
+                clock.clone(),
+                self.metrics(),
+            )),
+            poll: poll::router(poll::App::new(self.clients("poll"), poll, clock, self.metrics())),
         }
     }
 
@@ -212,7 +217,7 @@ impl Stack {
             allow_private_targets: self.options.allow_private_targets,
             max_running: self.options.max_running,
         };
-        Worker::new(self.clients(), config, self.clock(), self.metrics())
+        Worker::new(self.clients("queue-worker"), config, self.clock(), self.metrics())
     }
 
     /// Lets one worker work, in batches of ten, until the queue is empty or `patience` ends.
@@ -234,7 +239,7 @@ impl Stack {
             sender: self.options.sender.clone(),
             allow_private_targets: self.options.allow_private_targets,
         };
-        Checker::new(self.clients(), config, self.clock(), self.metrics())
+        Checker::new(self.clients("quota-check"), config, self.clock(), self.metrics())
     }
 
     /// Runs what the schedule runs every minute, once and now.
@@ -257,8 +262,9 @@ impl Stack {
         self.lines.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    pub(crate) fn clients(&self) -> Clients {
-        Clients::of(&self.aws.sdk_config())
+    /// The clients of a function, held to what it may do.
+    pub(crate) fn clients(&self, function: &'static str) -> Clients {
+        Clients::of(&self.aws.sdk_config_of(function))
     }
 
     pub(crate) fn clock(&self) -> Clock {

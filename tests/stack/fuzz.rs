@@ -68,7 +68,8 @@ fn keeps_to_the_contract(method: &Method, path: &str, response: &Response<String
     {
         return Err(format!("{status} is not described for {}", route.path));
     }
-    if status < 400 {
+    // A HEAD is answered without the body.
+    if status < 400 || method == Method::HEAD {
         return Ok(());
     }
     let declared = field("content-type");
@@ -138,7 +139,7 @@ fn no_request_upsets_it() {
     let account = tried.stack.tenant_account().to_string();
     let service = tried.stack.service();
     runner(1)
-        .run(&request::any(account), |asked| {
+        .run(&request::requests(account), |asked| {
             let (status, answer) = tried.answer(&service, asked.with(&keys))?;
             if status >= 500 {
                 return Err(TestCaseError::fail(format!("{asked:?}: {answer}")));

@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 use shared::{
     api::{
@@ -45,9 +45,13 @@ pub async fn report(
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
     query: Query,
+    headers: HeaderMap,
     PayloadBody { json, .. }: PayloadBody,
 ) -> Result<Response, Failure> {
     query.end()?;
+    if let Some(wrong) = declared_otherwise(&headers, &json) {
+        return Err(Problem::InvalidBody(vec![wrong]).into());
+    }
     let (is_batch, events) = match json {
         Value::Array(events) => (true, events),
         event => (false, vec![event]),
@@ -62,6 +66,21 @@ pub async fn report(
     }
     let items = answers.into_iter().map(|answer| item(answer, &request)).collect();
     Ok((StatusCode::ACCEPTED, Json(UsageReported { items })).into_response())
+}
+
+/// The two media types of `CloudEvents` say whether it is one event or a list of them; other JSON may be either.
+fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
+    let declared =
+        headers.get(header::CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
+    match declared.as_str() {
+        "application/cloudevents+json" if json.is_array() => {
+            Some(Violation::new("", "is a list, which application/cloudevents-batch+json declares"))
+        }
+        "application/cloudevents-batch+json" if !json.is_array() => {
+            Some(Violation::new("", "is not a list of events"))
+        }
+        _ => None,
+    }
 }
 
 fn item(answer: Result<Pushed, Problem>, request: &str) -> UsageAccepted {

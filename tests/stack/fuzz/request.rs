@@ -150,7 +150,7 @@ fn bodies(account: &str) -> Vec<(Method, String, Value)> {
 }
 
 /// Any request: a sound one, one with something changed, or one of a route or of none with things drawn for it.
-pub fn any(account: String) -> impl Strategy<Value = Asked> {
+pub fn requests(account: String) -> impl Strategy<Value = Asked> {
     let sound = select(seeds(&account));
     let changed = (sound.clone(), vec(change(), 1..4), query(), fields(), 0..3usize).prop_map(
         |(sound, changes, query, fields, key)| {
