@@ -171,7 +171,11 @@ impl Stack {
     fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
         let clock = self.aws.clock().skewed(ahead_ms);
         let clock = Clock::new(move || Time::from_millis(clock.now_ms()));
-        let submit = SubmitConfig {
+        Service { submit: submit::router(self.submit(clock.clone())), poll: poll::router(self.poll(clock)) }
+    }
+
+    fn submit(&self, clock: Clock) -> submit::App {
+        let config = SubmitConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
             scheduler: self.scheduler_config(),
@@ -179,16 +183,19 @@ impl Stack {
             push: Self::push_address(),
             tokens: self.options.tokens.clone(),
         };
-        let poll = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
-        Service {
-            submit: submit::router(submit::App::new(
-                self.clients("submit"),
-                submit,
-                clock.clone(),
-                self.metrics(),
-            )),
-            poll: poll::router(poll::App::new(self.clients("poll"), poll, clock, self.metrics())),
-        }
+        submit::App::new(self.clients("submit"), config, clock, self.metrics())
+    }
+
+    fn poll(&self, clock: Clock) -> poll::App {
+        let config = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
+        poll::App::new(self.clients("poll"), config, clock, self.metrics())
+    }
+
+    /// What functions do before their first request, which opens their connections.
+    pub async fn prime(&self) {
+        self.submit(self.clock()).prime().await;
+        self.poll(self.clock()).prime().await;
+        self.worker().prime().await;
     }
 
     /// Where the gateway is that holds connections. No socket listens there: whoever comes over one has to do without.

@@ -128,7 +128,11 @@ fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Call {
     if operation != "SendEmail" {
         return Call::new(&format!("ses:{operation}"), "*");
     }
-    let from = named(text(&request["FromEmailAddress"]), &[(names.sender, "${SenderAddress}")]);
+    // The name that may stand before it isn't part of an address, and has a key of its own
+    // (<https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>).
+    let sender = text(&request["FromEmailAddress"]);
+    let address = sender.split_once('<').map_or(sender, |(_, address)| address.trim_end_matches('>'));
+    let from = named(address, &[(names.sender, "${SenderAddress}")]);
     Call::new("ses:SendEmail", format!("arn:${{AWS::Partition}}:ses:{HERE}:identity/{from}"))
         .about("ses:FromAddress", [from])
 }
