@@ -13,17 +13,22 @@ export ENDPOINT ?=
 API_PORT ?= 3000
 export PYTHON
 
-LOCAL = $(PYTHON) -m infra.local
-# The tests that need something that runs.
-LIVE = cargo test --workspace --features tests/e2e
-
-# What `make faults` replays: the first seed, how many, and how many jobs each.
+# How often `make fuzz` tries each, and which of the tests.
+CASES ?= 20000
+FUZZED = fuzz:: upsets_it any_path pieces
+# How long `make schemathesis` goes on by chance, 0: not at all.
+MINUTES ?= 10
+# From where the chance of `make schemathesis` and `make faults` goes on; how many seeds `make faults` tries, and how many jobs each.
 SEED ?= 1
 SEEDS ?= 5
 JOBS ?= 100
 
+LOCAL = $(PYTHON) -m infra.local
+# The tests that need something that runs.
+LIVE = cargo test --workspace --features tests/e2e
+
 .DEFAULT_GOAL := help
-.PHONY: help run sam-local test test-stack faults build deploy kinds openapi fmt lint clean
+.PHONY: help run sam-local test test-stack faults fuzz schemathesis build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,10 +39,14 @@ run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its da
 sam-local: ## serve the API from containers, by `sam local` (PORT=4566, API_PORT=3000); needs a Docker engine
 	@$(LOCAL) sam-local --port $(PORT) --api-port $(API_PORT)
 
+# What the functions ask AWS for is noted there, and held to template.yaml in the end.
+test: export TOLLGATE_CALLS = $(CURDIR)/target/calls
 test: ## run all tests, the last ones against moto and a stack of their own (ENDPOINT=…: against that emulator)
+	rm -rf $(TOLLGATE_CALLS)
 	cargo test --workspace
 	$(LOCAL) moto -- $(LIVE) --test moto
 	$(LOCAL) up --port 0 --temporary -- make test-stack
+	$(LIVE) --test permissions
 
 test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 ifeq ($(ENDPOINT),)
@@ -50,6 +59,12 @@ endif
 
 faults: ## let the stack suffer by seeds, and hold every promise against it (SEED=1, SEEDS=5, JOBS=100)
 	SEED=$(SEED) SEEDS=$(SEEDS) JOBS=$(JOBS) cargo test --profile faults -p tests --test faults every_promise -- --nocapture
+
+fuzz: ## try what comes from outside more often than `make test` does (CASES=20000 of each sort)
+	PROPTEST_CASES=$(CASES) cargo test --workspace --lib --test stack -- $(FUZZED)
+
+schemathesis: ## try a stack of its own by infra/openapi.json, for MINUTES=10 by chance, from SEED=1 on
+	$(LOCAL) up --port 0 --temporary -- $(LOCAL) schemathesis --minutes $(MINUTES) --seed $(SEED)
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from infra.local import build, crates, emulator, engine, kinds, lint, moto_server, sam_local, stack
+from infra.local import build, crates, emulator, engine, kinds, lint, moto_server, sam_local, schemathesis, stack
 from infra.local.failure import Failure
 from infra.local.places import LOCAL
 from infra.local.processes import run
@@ -88,6 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub").set_defaults(
         run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
 
+    tried = commands.add_parser("schemathesis", help="try a running stack's API by its description")
+    tried.add_argument("--stack", type=Path, default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
+                       help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)")
+    tried.add_argument("--minutes", type=float, default=0, help="how long to go on by chance (default: not at all)")
+    tried.add_argument("--seed", type=int, help="of that chance (default: the same each time)")
+    tried.set_defaults(run=lambda given: schemathesis.check(_running(given.stack), given.minutes, given.seed))
+
     sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
     sam.add_argument("rest", nargs=argparse.REMAINDER)
     sam.set_defaults(run=lambda given: run([venv("sam") / "sam", *given.rest],
@@ -114,6 +121,13 @@ def _define(given: argparse.Namespace) -> int:
     if not given.url or not given.key:
         raise Failure("Say where the stack is and how to get in: --url and --key, or TOLLGATE_URL and TOLLGATE_KEY.")
     return kinds.define(given.url, given.key, given.tasker_url)
+
+
+def _running(described: Path) -> stack.Stack:
+    found = stack.read(described.parent)
+    if found is None:
+        raise Failure(f"{described} describes no stack. Is one running?")
+    return found
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> NoReturn:

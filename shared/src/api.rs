@@ -10,6 +10,7 @@ mod event;
 mod job;
 mod key;
 mod kind;
+pub mod parameter;
 mod problem;
 mod push;
 mod quota;
@@ -40,7 +41,8 @@ pub use row::RowBody;
 pub use schedule::ScheduleBody;
 pub use source::SourceBody;
 pub use usage::{
-    SpecVersion, UsageAccepted, UsageData, UsageEvent, UsageEventType, UsagePage, UsagePoint, UsageReported,
+    MAX_USAGE_EVENTS, SpecVersion, UsageAccepted, UsageBatch, UsageData, UsageEvent, UsageEventType,
+    UsagePage, UsagePoint, UsageReported,
 };
 pub use webhook_secret::{WebhookSecretBody, WebhookSecretsBody};
 

@@ -4,6 +4,7 @@
 //! linear-time engine (a look-around or a back-reference is refused when the schema is compiled), and compiling is bounded.
 
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::openapi::{self, RefOr, schema::AdditionalProperties};
@@ -14,6 +15,8 @@ pub const MAX_VIOLATIONS: usize = 100;
 pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
 /// The most characters of a violation's pointer and of its text: a name in a body can be as long as the body.
 const MAX_CHARS: usize = 300;
+/// How many parts of a schema may apply to one value, one by way of another.
+const MAX_STEPS: usize = 2000;
 /// The most memory that one compiled pattern may take, in bytes.
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
@@ -48,6 +51,10 @@ impl Schema {
         if schema.to_string().len() > MAX_SCHEMA_BYTES {
             return Err(Violation::new("", format!("the schema is over {MAX_SCHEMA_BYTES} bytes")));
         }
+        if !comes_to_an_end(schema) {
+            let detail = format!("the schema applies more than {MAX_STEPS} parts to one value");
+            return Err(Violation::new("", detail));
+        }
         jsonschema::options()
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true)
@@ -71,6 +78,71 @@ impl Schema {
         found.sort();
         found.dedup();
         found
+    }
+}
+
+/// Keywords whose schemas apply to the very value that theirs does.
+const IN_PLACE: &[&str] = &["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];
+
+/// Whether no part of a schema applies too many others to one value. Parts that refer to others twice double at every step, so that a
+/// short schema could take for ever.
+fn comes_to_an_end(schema: &Value) -> bool {
+    let mut parts = vec![schema];
+    while let Some(part) = parts.pop() {
+        if part.is_object() && steps(schema, part, &mut Vec::new(), MAX_STEPS).is_none() {
+            return false;
+        }
+        match part {
+            Value::Object(members) => parts.extend(members.values()),
+            Value::Array(values) => parts.extend(values),
+            _ => {}
+        }
+    }
+    true
+}
+
+/// How many of `left` steps are left after a part was applied, with those that it leads to in place; none if they don't suffice. A circle is
+/// gone through once, as the validator does.
+fn steps<'a>(root: &'a Value, part: &'a Value, within: &mut Vec<&'a Value>, left: usize) -> Option<usize> {
+    let mut left = left.checked_sub(1)?;
+    let Value::Object(members) = part else { return Some(left) };
+    if within.iter().any(|earlier| std::ptr::eq(*earlier, part)) {
+        return Some(left);
+    }
+    within.push(part);
+    for (keyword, value) in members {
+        let next: Vec<_> = match (keyword.as_str(), value) {
+            ("$ref" | "$dynamicRef", Value::String(reference)) => {
+                referred(root, reference).into_iter().collect()
+            }
+            (keyword, Value::Array(parts)) if IN_PLACE.contains(&keyword) => parts.iter().collect(),
+            ("dependentSchemas", Value::Object(parts)) => parts.values().collect(),
+            (keyword, part) if IN_PLACE.contains(&keyword) => vec![part],
+            _ => Vec::new(),
+        };
+        for part in next {
+            left = steps(root, part, within, left)?;
+        }
+    }
+    within.pop();
+    Some(left)
+}
+
+/// What a reference within a schema leads to, by its pointer or its anchor.
+fn referred<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+    let (_, fragment) = reference.split_once('#')?;
+    let pointer = percent_decode_str(fragment).decode_utf8().ok()?;
+    root.pointer(&pointer).or_else(|| anchored(root, &pointer))
+}
+
+fn anchored<'a>(part: &'a Value, name: &str) -> Option<&'a Value> {
+    match part {
+        Value::Object(members) => {
+            let is_it = ["$anchor", "$dynamicAnchor"].iter().any(|anchor| part[*anchor] == name);
+            if is_it { Some(part) } else { members.values().find_map(|part| anchored(part, name)) }
+        }
+        Value::Array(parts) => parts.iter().find_map(|part| anchored(part, name)),
+        _ => None,
     }
 }
 
@@ -263,7 +335,95 @@ mod tests {
         assert_eq!(schema.violations(&json!(format!("{}b", "a".repeat(100_000))), "").len(), 1);
     }
 
+    #[test]
+    fn what_refers_to_itself_comes_to_an_end() {
+        for schema in [
+            json!({"$ref": "#"}),
+            json!({"allOf": [{"$ref": "#"}]}),
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}}),
+            json!({"$dynamicRef": "#a", "$dynamicAnchor": "a"}),
+        ] {
+            if let Ok(compiled) = Schema::compile(&schema) {
+                assert!(compiled.violations(&json!({"a": [1]}), "").len() <= MAX_VIOLATIONS);
+            }
+        }
+    }
+
+    #[test]
+    fn what_doubles_at_every_step_is_refused() {
+        let mut parts = serde_json::Map::from_iter([("a0".to_owned(), json!({"type": "string"}))]);
+        for n in 1..=40 {
+            let below = json!({"$ref": format!("#/$defs/a{}", n - 1)});
+            parts.insert(format!("a{n}"), json!({"allOf": [below, below]}));
+        }
+        let doubling = |parts: serde_json::Map<String, Value>, n: u8| {
+            Schema::compile(&json!({"properties": {"p": {"$ref": format!("#/$defs/a{n}")}}, "$defs": parts}))
+        };
+        let refused = doubling(parts.clone(), 40).unwrap_err();
+        assert_eq!(refused.detail, "the schema applies more than 2000 parts to one value");
+        parts.retain(|name, _| name.len() == 2 && name != "a9");
+        assert_eq!(doubling(parts, 8).unwrap().violations(&json!({"p": 1}), "").len(), 1);
+        // A tree goes on in the value, which is finite.
+        let tree = json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}, "of": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}});
+        assert!(Schema::compile(&tree).is_ok());
+    }
+
+    /// Any schema of a few keywords, most of them with what they take.
+    fn any_schema() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!({})),
+            any::<bool>().prop_map(Value::from),
+            Just(json!({"type": "integer", "minimum": 3, "multipleOf": 0.1})),
+            Just(json!({"$ref": "#"})),
+            Just(json!({"$ref": "#/$defs/a"})),
+            Just(json!({"$ref": "b.json"})),
+            Just(json!({"format": "regex", "type": ["string", "null"]})),
+            "[a-z()+*.\\\\\\[\\]{}0-9^$|?]{0,12}".prop_map(|pattern| json!({"pattern": pattern})),
+            any::<i64>().prop_map(|n| json!({"minLength": n, "maxItems": n})),
+            Just(json!({"$id": "urn:x", "$anchor": "a"})),
+            Just(json!({"enum": [1, "x", null, {"a": 1}], "const": 1})),
+        ];
+        let name = prop::sample::select(vec!["properties", "$defs", "patternProperties", "dependentSchemas"]);
+        let one = prop::sample::select(vec![
+            "items",
+            "not",
+            "additionalProperties",
+            "contains",
+            "if",
+            "then",
+            "propertyNames",
+            "unevaluatedProperties",
+            "unevaluatedItems",
+        ]);
+        let many = prop::sample::select(vec!["allOf", "anyOf", "oneOf", "prefixItems"]);
+        leaf.prop_recursive(5, 32, 4, move |inner| {
+            prop_oneof![
+                (name.clone(), prop::collection::btree_map("[ab]{1,2}", inner.clone(), 0..3))
+                    .prop_map(|(name, parts)| json!({name: parts})),
+                (one.clone(), inner.clone(), inner.clone())
+                    .prop_map(|(name, of, beside)| merged(json!({name: of}), beside)),
+                (many.clone(), prop::collection::vec(inner, 0..4)).prop_map(|(name, of)| json!({name: of})),
+            ]
+        })
+    }
+
+    fn merged(mut schema: Value, other: Value) -> Value {
+        if let (Value::Object(members), Value::Object(others)) = (&mut schema, other) {
+            members.extend(others);
+        }
+        schema
+    }
+
     proptest! {
+        #[test]
+        fn no_schema_upsets_it(schema in any_schema(), text in "\\PC{0,8}", number: f64) {
+            if let Ok(compiled) = Schema::compile(&schema) {
+                for value in [json!(text), json!(number), json!([[text], number]), json!({"a": {"b": text, "a": null}, "b": [1, 1]})] {
+                    prop_assert!(compiled.violations(&value, "").len() <= MAX_VIOLATIONS);
+                }
+            }
+        }
+
         #[test]
         fn pointers_lead_back_to_the_property(name in ".{0,12}") {
             let schema = Schema::compile(&json!({"additionalProperties": {"type": "null"}})).unwrap();

@@ -183,6 +183,7 @@ async fn a_run_of_many_takes_seconds() {
         allow_private_targets: true,
         sender: None,
         namespace: "Tollgate/e2e".to_owned(),
+        meter_requests: false,
     };
     let checker = Checker::new(stack.aws(), config, Clock::system(), metrics);
     let mut took = Vec::new();

@@ -2,5 +2,6 @@
 
 mod kinds;
 mod openapi;
+mod permissions;
 mod rings;
 mod template;

@@ -2,28 +2,12 @@
 
 use std::{fs, time::Duration};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::job::{QUEUE_RETENTION, Timing};
 
 fn template() -> Value {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
-    plain(yaml_serde::from_str(&text).unwrap())
-}
-
-/// As JSON; a tag such as `!Ref` becomes an object's only member.
-fn plain(yaml: yaml_serde::Value) -> Value {
-    use yaml_serde::Value as Yaml;
-    match yaml {
-        Yaml::Tagged(tagged) => json!({tagged.tag.to_string(): plain(tagged.value)}),
-        Yaml::Sequence(items) => items.into_iter().map(plain).collect(),
-        Yaml::Mapping(members) => {
-            let text = |key: Yaml| key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
-            Value::Object(
-                members.into_iter().map(|(key, value)| (text(key), plain(value))).collect::<Map<_, _>>(),
-            )
-        }
-        scalar => serde_json::to_value(scalar).unwrap(),
-    }
+    sim::iam::template(&text)
 }
 
 /// The properties of every resource of a type.

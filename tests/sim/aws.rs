@@ -13,9 +13,10 @@ use crate::{
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::HttpClient;
 use aws_types::{SdkConfig, region::Region};
 pub(crate) use door::Service;
-use door::{Door, Flaw};
+use door::{Caller, Door, Flaw};
 use serde_json::Value;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -93,6 +94,15 @@ impl Aws {
     /// The SDK keeps those quotas in a static, by service and region, and an [`SdkConfig`] has no
     /// place for another partition; so each process gets a region of its own.
     pub fn sdk_config(&self) -> SdkConfig {
+        self.config_by(self.door.clone())
+    }
+
+    /// The same for one of the stack's functions, whose calls are held to its policy.
+    pub fn sdk_config_of(&self, function: &'static str) -> SdkConfig {
+        self.config_by(Caller { function, door: self.door.clone() })
+    }
+
+    fn config_by(&self, client: impl HttpClient + 'static) -> SdkConfig {
         static PROCESSES: AtomicU64 = AtomicU64::new(1);
         let region = format!("eu-sim-{}", PROCESSES.fetch_add(1, Ordering::Relaxed));
         let credentials = Credentials::new("AKIDSIM", "secret", None, None, "sim");
@@ -100,7 +110,7 @@ impl Aws {
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
             .region(Region::new(region))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(self.door.clone())
+            .http_client(client)
             .sleep_impl(TokioSleep::new())
             .time_source(self.clock)
             .build()

@@ -42,6 +42,7 @@ mod cloudwatch;
 mod database;
 mod event_source;
 mod faults;
+pub mod iam;
 mod kill_switch;
 mod ledger;
 mod network;

@@ -114,14 +114,24 @@ impl Stack {
         stack
     }
 
+    /// The operator's key.
+    pub fn operator_key(&self) -> String {
+        self.operator.reveal()
+    }
+
+    /// The tenant's key.
+    pub fn tenant_key(&self) -> String {
+        self.tenant.reveal()
+    }
+
     /// A client with the operator's key.
     pub fn operator(&self) -> Client {
-        self.client(&self.operator.reveal())
+        self.client(&self.operator_key())
     }
 
     /// A client with the tenant's key, of all functions in fresh processes.
     pub fn tenant(&self) -> Client {
-        self.client(&self.tenant.reveal())
+        self.client(&self.tenant_key())
     }
 
     /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
@@ -168,7 +178,11 @@ impl Stack {
     /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
     pub fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
         let clock = self.clock_ahead(ahead_ms);
-        let submit = SubmitConfig {
+        Service { submit: submit::router(self.submit(clock.clone())), poll: poll::router(self.poll(clock)) }
+    }
+
+    fn submit(&self, clock: Clock) -> submit::App {
+        let config = SubmitConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
             scheduler: self.scheduler_config(),
@@ -177,15 +191,23 @@ impl Stack {
             tokens: self.options.tokens.clone(),
             meter_requests: self.options.meter_requests,
         };
-        let poll = PollConfig {
+        submit::App::new(self.clients("submit"), config, clock, self.metrics())
+    }
+
+    fn poll(&self, clock: Clock) -> poll::App {
+        let config = PollConfig {
             table: TABLE.into(),
             tokens: self.options.tokens.clone(),
             meter_requests: self.options.meter_requests,
         };
-        Service {
-            submit: submit::router(submit::App::new(self.clients(), submit, clock.clone(), self.metrics())),
-            poll: poll::router(poll::App::new(self.clients(), poll, clock, self.metrics())),
-        }
+        poll::App::new(self.clients("poll"), config, clock, self.metrics())
+    }
+
+    /// What functions do before their first request, which opens their connections.
+    pub async fn prime(&self) {
+        self.submit(self.clock()).prime().await;
+        self.poll(self.clock()).prime().await;
+        self.worker().prime().await;
     }
 
     /// Where the gateway is that holds connections. No socket listens there: whoever comes over one has to do without.
@@ -219,7 +241,8 @@ impl Stack {
             allow_private_targets: self.options.allow_private_targets,
             max_running: self.options.max_running,
         };
-        let worker = Worker::new(self.clients(), config, self.clock_ahead(ahead_ms), self.metrics());
+        let worker =
+            Worker::new(self.clients("queue-worker"), config, self.clock_ahead(ahead_ms), self.metrics());
         match &self.options.network {
             Some(way) => worker.by_way_of(way.clone()),
             None => worker,
@@ -252,7 +275,8 @@ impl Stack {
             namespace: "Tollgate/sim".into(),
             meter_requests: self.options.meter_requests,
         };
-        let checker = Checker::new(self.clients(), config, self.clock_ahead(ahead_ms), self.metrics());
+        let checker =
+            Checker::new(self.clients("quota-check"), config, self.clock_ahead(ahead_ms), self.metrics());
         match &self.options.network {
             Some(way) => checker.by_way_of(way.clone()),
             None => checker,
@@ -279,8 +303,9 @@ impl Stack {
         self.lines.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    pub(crate) fn clients(&self) -> Clients {
-        Clients::of(&self.aws.sdk_config())
+    /// The clients of a function, held to what it may do.
+    pub(crate) fn clients(&self, function: &'static str) -> Clients {
+        Clients::of(&self.aws.sdk_config_of(function))
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -49,7 +49,7 @@ impl Stack {
     /// A process of the function `push`.
     pub fn pusher(&self) -> Pusher {
         let config = shared::config::PushConfig { table: crate::TABLE.into(), address: Self::push_address() };
-        Pusher::new(&self.clients(), config, self.clock())
+        Pusher::new(&self.clients("push"), config, self.clock())
     }
 
     /// A ticket for a client.

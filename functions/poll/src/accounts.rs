@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AccountBody, AnyProblem, Cursor, Page, Problem},
+    api::{AccountBody, AnyProblem, Cursor, Page, Problem, parameter},
     gate::{Failure, Named, Query},
     id::AccountId,
 };
@@ -20,7 +20,7 @@ const LIST: &str = "accounts";
     security(("key" = ["admin"])),
     params(
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page", body = Page<AccountBody>), AnyProblem),
 )]
@@ -39,7 +39,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Result<Json<
 #[utoipa::path(
     get, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "getAccount",
     security(("key" = ["admin"])),
-    params(("id" = String, Path, description = "The account's id")),
+    params(("id" = parameter::AccountId, Path, description = "The account's id")),
     responses((status = 200, description = "The account", body = AccountBody), AnyProblem),
 )]
 pub async fn get(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Attempts},
+    api::{AnyProblem, Attempts, parameter},
     gate::{Caller, Failure, Named, Query},
     id::JobId,
 };
@@ -16,8 +16,8 @@ use crate::App;
     get, path = "/v1/jobs/{id}/attempts", tag = "jobs", operation_id = "listAttempts",
     security(("key" = ["jobs:read"])),
     params(
-        ("id" = String, Path, description = "The token"),
-        ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        ("id" = parameter::JobId, Path, description = "The token"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
     ),
     responses((status = 200, description = "The attempts", body = Attempts), AnyProblem),
 )]

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, header};
 use shared::{
-    api::{AnyProblem, EventBody, EventPage, Problem, encode_position},
+    api::{AnyProblem, EventBody, EventPage, Problem, encode_position, parameter},
     aws::{Extent, Portion, Rest},
     event::{Event, MOST_ACCOUNTS, Position, Start},
     gate::{Caller, Failure, Query},
@@ -41,10 +41,10 @@ const LOOKS: Duration = Duration::from_millis(500);
     get, path = "/v1/events", tag = "events", operation_id = "listEvents",
     security(("key" = ["events:read"])),
     params(
-        ("account" = Option<Vec<String>>, Query, description = "Whose events, up to 50 accounts; the key's own if nothing is said. Others are for `admin` alone."),
-        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before; or `now`"),
+        ("account" = Option<Vec<parameter::AccountId>>, Query, description = "Whose events, up to 50 accounts; the key's own if nothing is said. Others are for `admin` alone."),
+        ("after" = Option<parameter::After>, Query, description = "The `next_cursor` of the page before; or `now`"),
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, N seconds at most 20"),
+        parameter::PreferWait,
     ),
     responses(
         (status = 200, description = "A page", body = EventPage, headers(

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
-    api::{AnyProblem, JobBody, Problem},
+    api::{AnyProblem, JobBody, Problem, parameter},
     gate::{Caller, Failure, Named, Query},
     id::{AccountId, JobId},
     job::{Job, Pace, retry_after},
@@ -34,10 +34,10 @@ const YOUNG_SECONDS: u64 = 5;
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
     security(("key" = ["jobs:read"])),
     params(
-        ("id" = String, Path, description = "The token"),
-        ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` that you have"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`, N seconds at most 20"),
+        ("id" = parameter::JobId, Path, description = "The token"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        parameter::IfNoneMatch,
+        parameter::PreferWait,
     ),
     responses(
         (status = 200, description = "The job", body = JobBody, headers(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, JobBody, Page},
+    api::{AnyProblem, Cursor, JobBody, Page, parameter},
     aws::Filter,
     gate::{Caller, Failure, Query},
     id::{AccountId, JobId},
@@ -22,8 +22,8 @@ use crate::App;
         ("status" = Option<shared::job::Status>, Query, description = "Only those that stand there"),
         ("kind" = Option<shared::name::Name>, Query, description = "Only those of this kind"),
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-        ("account" = Option<String>, Query, description = "Whose jobs, if not the key's account's. Only for `admin`."),
+        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Whose jobs, if not the key's account's. Only for `admin`."),
     ),
     responses((status = 200, description = "A page", body = Page<JobBody>), AnyProblem),
 )]

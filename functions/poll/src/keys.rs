@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, KeyBody, Page, Problem},
+    api::{AnyProblem, Cursor, KeyBody, Page, Problem, parameter},
     gate::{Failure, Named, Query},
     id::{AccountId, KeyId},
 };
@@ -18,9 +18,9 @@ use crate::App;
     get, path = "/v1/accounts/{id}/keys", tag = "accounts", operation_id = "listKeys",
     security(("key" = ["admin"])),
     params(
-        ("id" = String, Path, description = "The account's id"),
+        ("id" = parameter::AccountId, Path, description = "The account's id"),
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page", body = Page<KeyBody>), AnyProblem),
 )]

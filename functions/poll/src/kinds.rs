@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, KindBody, Page, Problem},
+    api::{AnyProblem, Cursor, KindBody, Page, Problem, parameter},
     gate::{Failure, Named, Query},
     name::Name,
 };
@@ -20,7 +20,7 @@ const LIST: &str = "kinds";
     security(("key" = [])),
     params(
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page", body = Page<KindBody>), AnyProblem),
 )]

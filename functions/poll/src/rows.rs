@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, Page, Problem, RowBody},
+    api::{AnyProblem, Cursor, Page, Problem, RowBody, parameter},
     gate::{Caller, Failure, Named, Query},
     records::Identifier,
 };
@@ -21,8 +21,8 @@ use crate::App;
     params(
         ("table" = Identifier, Path, description = "The table's name; its case counts"),
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-        ("account" = Option<String>, Query, description = "Whose table, if not the key's account's. Only for `admin`."),
+        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Whose table, if not the key's account's. Only for `admin`."),
     ),
     responses((status = 200, description = "A page", body = Page<RowBody>), AnyProblem),
 )]

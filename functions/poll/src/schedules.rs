@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, Page, Problem, ScheduleBody},
+    api::{AnyProblem, Cursor, Page, Problem, ScheduleBody, parameter},
     gate::{Caller, Failure, Named, Query},
     id::AccountId,
     name::Name,
@@ -21,8 +21,8 @@ use crate::App;
     security(("key" = ["jobs:read"])),
     params(
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-        ("account" = Option<String>, Query, description = "Only those of this account, for `admin`."),
+        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Only those of this account, for `admin`."),
     ),
     responses((status = 200, description = "A page", body = Page<ScheduleBody>), AnyProblem),
 )]

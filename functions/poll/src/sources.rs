@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, Page, Problem, SourceBody},
+    api::{AnyProblem, Cursor, Page, Problem, SourceBody, parameter},
     gate::{Caller, Failure, Named, Query},
     name::Name,
     usage::{Source, SourceState},
@@ -22,7 +22,7 @@ use crate::App;
     security(("key" = ["usage:read"])),
     params(
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page", body = Page<SourceBody>), AnyProblem),
 )]

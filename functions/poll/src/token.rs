@@ -9,7 +9,7 @@ use axum::{
 };
 use http::header;
 use shared::{
-    api::{Problem, TextProblem, TokenStatus},
+    api::{Problem, TextProblem, TokenStatus, parameter},
     gate::{Caller, Failure, Query},
     id::JobId,
 };
@@ -22,7 +22,7 @@ use crate::App;
 #[utoipa::path(
     get, path = "/api/poll/{token}", tag = "drop-in", operation_id = "pollToken",
     security(("key" = ["jobs:read"])),
-    params(("token" = String, Path, description = "The token")),
+    params(("token" = parameter::JobId, Path, description = "The token")),
     responses((status = 200, description = "Where it stands", body = TokenStatus), TextProblem),
 )]
 pub async fn get(

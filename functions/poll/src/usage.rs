@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use shared::{
-    api::{AnyProblem, Cursor, Problem, UsagePage, UsagePoint},
+    api::{AnyProblem, Cursor, Problem, UsagePage, UsagePoint, parameter},
     aws::Counting,
     gate::{Caller, Failure, Query},
     time::Time,
@@ -36,14 +36,14 @@ const MOST_SERIES: usize = 500;
     security(("key" = ["usage:read"])),
     params(
         ("type" = Option<Direction>, Query, description = "Only this direction"),
-        ("service" = Option<String>, Query, description = "Only this service"),
-        ("route" = Option<String>, Query, description = "Only this route"),
-        ("account" = Option<String>, Query, description = "Only this account's, for `admin`"),
-        ("lookback_duration" = Option<String>, Query, description = "How far back to look: a whole number with `s`, `m`, `h` or `d`, from `1m` to `31d`; `1h` if nothing is said. Not with `from` and `to`."),
+        ("service" = Option<Label>, Query, description = "Only this service"),
+        ("route" = Option<Label>, Query, description = "Only this route"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Only this account's, for `admin`"),
+        ("lookback_duration" = Option<parameter::Lookback>, Query, description = "How far back to look: a whole number with `s`, `m`, `h` or `d`, from `1m` to `31d`; `1h` if nothing is said. Not with `from` and `to`."),
         ("from" = Option<Time>, Query, description = "From when on"),
         ("to" = Option<Time>, Query, description = "Until when; now if nothing is said, and at most. A window that it is in is shown whole."),
         ("step" = Option<Step>, Query, description = "How much time a point stands for; the shortest with which a series has at most 1500 points, if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
     ),
     responses((status = 200, description = "A page", body = UsagePage), AnyProblem),
 )]
@@ -83,10 +83,10 @@ pub async fn chart(
     security(("key" = ["usage:read"])),
     params(
         ("type" = Option<Direction>, Query, description = "Only this direction"),
-        ("service" = Option<String>, Query, description = "Only this service"),
-        ("route" = Option<String>, Query, description = "Only this route"),
-        ("account" = Option<String>, Query, description = "Only this account's, for `admin`"),
-        ("lookback_duration" = Option<String>, Query, description = "How far back to look, such as `5m`; `1h` if nothing is said"),
+        ("service" = Option<Label>, Query, description = "Only this service"),
+        ("route" = Option<Label>, Query, description = "Only this route"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Only this account's, for `admin`"),
+        ("lookback_duration" = Option<parameter::Lookback>, Query, description = "How far back to look, such as `5m`; `1h` if nothing is said"),
         ("from" = Option<Time>, Query, description = "From when on, in the place of `lookback_duration`"),
         ("to" = Option<Time>, Query, description = "Until when; now if nothing is said"),
         ("step" = Option<Step>, Query, description = "How much time a point stands for"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use http::{HeaderName, header};
 use shared::{
-    api::{AnyProblem, Problem, WebhookSecretsBody},
+    api::{AnyProblem, Problem, WebhookSecretsBody, parameter},
     gate::{Caller, Failure, Named, Query},
     id::AccountId,
 };
@@ -16,7 +16,7 @@ use crate::App;
 #[utoipa::path(
     get, path = "/v1/accounts/{id}/webhook-secrets", tag = "accounts", operation_id = "listWebhookSecrets",
     security(("key" = ["jobs:write"])),
-    params(("id" = String, Path, description = "The account's id")),
+    params(("id" = parameter::AccountId, Path, description = "The account's id")),
     responses((status = 200, description = "The secrets that sign now, newest first", body = WebhookSecretsBody), AnyProblem),
 )]
 pub async fn list(

@@ -10,7 +10,7 @@ use axum::{
 use http::{StatusCode, header};
 use shared::{
     account::{AccountChange, NewAccount},
-    api::{AccountBody, AnyProblem, BodyProblem, Problem},
+    api::{AccountBody, AnyProblem, BodyProblem, Problem, parameter},
     gate::{Caller, Failure, JsonBody, Named, Query, RequestId},
     id::{self, AccountId},
 };
@@ -25,7 +25,7 @@ use crate::App;
     security(("key" = ["admin"])),
     request_body = NewAccount,
     responses(
-        (status = 201, description = "The account", body = AccountBody, headers(("Location" = String, description = "The account"))),
+        (status = 201, description = "The account", body = AccountBody, links(("getAccount" = (operation_id = "getAccount", parameters(("id" = "$response.body#/id")))), ("changeAccount" = (operation_id = "changeAccount", parameters(("id" = "$response.body#/id")))), ("createKey" = (operation_id = "createKey", parameters(("id" = "$response.body#/id")))), ("listKeys" = (operation_id = "listKeys", parameters(("id" = "$response.body#/id")))), ("publishEvent" = (operation_id = "publishEvent", parameters(("id" = "$response.body#/id"))))), headers(("Location" = String, description = "The account"))),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -52,7 +52,7 @@ pub async fn create(
 #[utoipa::path(
     patch, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "changeAccount",
     security(("key" = ["admin"])),
-    params(("id" = String, Path, description = "The account's id")),
+    params(("id" = parameter::AccountId, Path, description = "The account's id")),
     request_body = AccountChange,
     responses(
         (status = 200, description = "The account as it is now", body = AccountBody),

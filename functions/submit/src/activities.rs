@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
-    api::{Activities, ActivitiesToken, AnyProblem, BodyProblem, RepeatProblem, SpendingProblem},
+    api::{Activities, ActivitiesToken, AnyProblem, BodyProblem, RepeatProblem, SpendingProblem, parameter},
     gate::Failure,
 };
 
@@ -25,12 +25,12 @@ use crate::{
     post, path = "/api/activities", tag = "drop-in", operation_id = "submitActivities",
     security(("key" = ["jobs:write"])),
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key makes no second job and gets the same answer."),
-        ("traceparent" = Option<String>, Header, description = "W3C Trace Context."),
+        parameter::IdempotencyKey,
+        parameter::Traceparent,
     ),
     request_body = Activities,
     responses(
-        (status = 200, description = "The activities are stored and queued", body = ActivitiesToken, headers(
+        (status = 200, description = "The activities are stored and queued", body = ActivitiesToken, links(("pollToken" = (operation_id = "pollToken", parameters(("token" = "$response.body#/token")))), ("getJob" = (operation_id = "getJob", parameters(("id" = "$response.body#/token"))))), headers(
             ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
         )),
         AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,

@@ -18,7 +18,7 @@ use serde_json::Value;
 use shared::{
     api::{
         AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, JobBody, JobRequest, Problem,
-        RepeatProblem, SpendingProblem,
+        RepeatProblem, SpendingProblem, parameter,
     },
     aws::{Begun, IdempotencyKey},
     gate::{Caller, Contract, Failure, JsonBody, Query, Repeater, RequestId, fingerprint},
@@ -45,8 +45,8 @@ use crate::{
     post, path = "/v1/jobs/batch", tag = "jobs", operation_id = "submitJobs",
     security(("key" = ["jobs:write"])),
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key makes no second jobs."),
-        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; the targets get it."),
+        parameter::IdempotencyKey,
+        parameter::Traceparent,
     ),
     request_body = BatchRequest,
     responses(

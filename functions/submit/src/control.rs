@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use shared::{
-    api::{AnyProblem, JobBody, Problem, SpendingProblem, delivery_of},
+    api::{AnyProblem, JobBody, Problem, SpendingProblem, delivery_of, parameter},
     aws::{CachedKind, Listing, Outgoing, Place, Reopened},
     event::{Content, KEPT},
     gate::{Caller, Failure, Named, Query, RequestId},
@@ -39,9 +39,9 @@ const CALLED_BACK: Duration = Duration::from_secs(KindSpec::DEFAULT_RETENTION.as
     delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "cancelJob",
     security(("key" = ["jobs:write"])),
     params(
-        ("id" = String, Path, description = "The token"),
-        ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
-        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; who is told of the end gets it."),
+        ("id" = parameter::JobId, Path, description = "The token"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        parameter::Traceparent,
     ),
     responses(
         (status = 200, description = "It is cancelled", body = JobBody),
@@ -83,9 +83,9 @@ pub async fn cancel(
     post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
     security(("key" = ["jobs:write"])),
     params(
-        ("id" = String, Path, description = "The token"),
-        ("account" = Option<String>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
-        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; the target gets it."),
+        ("id" = parameter::JobId, Path, description = "The token"),
+        ("account" = Option<parameter::AccountId>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        parameter::Traceparent,
     ),
     responses(
         (status = 202, description = "It waits again", body = JobBody),

@@ -11,7 +11,10 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode};
 use shared::{
-    api::{AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem},
+    api::{
+        AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem,
+        parameter,
+    },
     aws::{Begun, Published},
     event::Content,
     gate::{Caller, Failure, JsonBody, Named, Query, Repeater, RequestId, fingerprint},
@@ -33,8 +36,8 @@ const LONGEST_SOURCE: usize = 255;
     post, path = "/v1/accounts/{id}/events", tag = "events", operation_id = "publishEvent",
     security(("key" = ["events:write"])),
     params(
-        ("id" = String, Path, description = "The key's account; for `admin` any"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key publishes no second event and gets the same answer."),
+        ("id" = parameter::AccountId, Path, description = "The key's account; for `admin` any"),
+        parameter::IdempotencyKey,
     ),
     request_body = EventRequest,
     responses(

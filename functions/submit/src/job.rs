@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
-    api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem, SpendingProblem},
+    api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem, SpendingProblem, parameter},
     aws::{Begun, IdempotencyKey},
     gate::{Contract, Failure, JsonBody, Query, Repeater, RequestId, fingerprint},
     id::{self, AccountId, JobId},
@@ -37,12 +37,12 @@ pub fn compile_contract() {
     post, path = "/v1/jobs", tag = "jobs", operation_id = "submitJob",
     security(("key" = ["jobs:write"])),
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key makes no second job and gets the same answer."),
-        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; the target gets it."),
+        parameter::IdempotencyKey,
+        parameter::Traceparent,
     ),
     request_body = JobRequest,
     responses(
-        (status = 202, description = "The job is stored and queued", body = JobBody, headers(
+        (status = 202, description = "The job is stored and queued", body = JobBody, links(("getJob" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))), ("cancelJob" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))), ("retryJob" = (operation_id = "retryJob", parameters(("id" = "$response.body#/id")))), ("listAttempts" = (operation_id = "listAttempts", parameters(("id" = "$response.body#/id"))))), headers(
             ("Location" = String, description = "Where to poll"),
             ("Retry-After" = u64, description = "When to poll first, in seconds"),
             ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),

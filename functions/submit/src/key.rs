@@ -6,7 +6,7 @@ use axum::{Extension, Json, extract::State};
 use http::{HeaderName, StatusCode, header};
 use shared::{
     account::{ApiKey, KeyRecord, NewKey},
-    api::{AnyProblem, BodyProblem, IssuedKeyBody, KeyBody, Problem},
+    api::{AnyProblem, BodyProblem, IssuedKeyBody, KeyBody, Problem, parameter},
     gate::{Caller, Failure, JsonBody, Named, Query, RequestId},
     id::{self, AccountId, KeyId},
 };
@@ -19,10 +19,10 @@ use crate::App;
 #[utoipa::path(
     post, path = "/v1/accounts/{id}/keys", tag = "accounts", operation_id = "createKey",
     security(("key" = ["admin"])),
-    params(("id" = String, Path, description = "The account's id")),
+    params(("id" = parameter::AccountId, Path, description = "The account's id")),
     request_body = NewKey,
     responses(
-        (status = 201, description = "The key, with its secret", body = IssuedKeyBody, headers(("Location" = String, description = "The key, to be revoked"))),
+        (status = 201, description = "The key, with its secret", body = IssuedKeyBody, links(("revokeKey" = (operation_id = "revokeKey", parameters(("id" = "$request.path.id"), ("key_id" = "$response.body#/id"))))), headers(("Location" = String, description = "The key, to be revoked"))),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -61,7 +61,7 @@ pub async fn create(
 #[utoipa::path(
     delete, path = "/v1/accounts/{id}/keys/{key_id}", tag = "accounts", operation_id = "revokeKey",
     security(("key" = ["admin"])),
-    params(("id" = String, Path, description = "The account's id"), ("key_id" = String, Path, description = "The key's id")),
+    params(("id" = parameter::AccountId, Path, description = "The account's id"), ("key_id" = parameter::KeyId, Path, description = "The key's id")),
     responses(
         (status = 204, description = "The key is revoked"),
         (status = 409, description = "It is the very key that asks", body = shared::api::ProblemBody, content_type = "application/problem+json"),

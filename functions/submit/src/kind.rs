@@ -28,8 +28,8 @@ const LOOK: Duration = Duration::from_secs(5);
     params(("name" = Name, Path, description = "The kind's name")),
     request_body = KindSpec,
     responses(
-        (status = 200, description = "The kind was defined anew", body = KindBody),
-        (status = 201, description = "The kind is new", body = KindBody, headers(("Location" = String, description = "The kind"))),
+        (status = 200, description = "The kind was defined anew", body = KindBody, links(("getKind" = (operation_id = "getKind", parameters(("name" = "$response.body#/name")))), ("deleteKind" = (operation_id = "deleteKind", parameters(("name" = "$response.body#/name")))))),
+        (status = 201, description = "The kind is new", body = KindBody, links(("getKind" = (operation_id = "getKind", parameters(("name" = "$response.body#/name")))), ("deleteKind" = (operation_id = "deleteKind", parameters(("name" = "$response.body#/name"))))), headers(("Location" = String, description = "The kind"))),
         AnyProblem, BodyProblem,
     ),
 )]

@@ -35,8 +35,8 @@ use crate::{
     params(("name" = Name, Path, description = "The quota's name")),
     request_body = QuotaSpec,
     responses(
-        (status = 200, description = "The quota was defined anew", body = QuotaBody),
-        (status = 201, description = "The quota is new", body = QuotaBody, headers(("Location" = String, description = "The quota"))),
+        (status = 200, description = "The quota was defined anew", body = QuotaBody, links(("getQuota" = (operation_id = "getQuota", parameters(("name" = "$response.body#/name")))), ("deleteQuota" = (operation_id = "deleteQuota", parameters(("name" = "$response.body#/name")))))),
+        (status = 201, description = "The quota is new", body = QuotaBody, links(("getQuota" = (operation_id = "getQuota", parameters(("name" = "$response.body#/name")))), ("deleteQuota" = (operation_id = "deleteQuota", parameters(("name" = "$response.body#/name"))))), headers(("Location" = String, description = "The quota"))),
         AnyProblem, BodyProblem,
     ),
 )]

@@ -29,8 +29,8 @@ use crate::{
     params(("name" = Name, Path, description = "The schedule's name")),
     request_body = ScheduleSpec,
     responses(
-        (status = 200, description = "The schedule was defined anew", body = ScheduleBody),
-        (status = 201, description = "The schedule is new", body = ScheduleBody, headers(("Location" = String, description = "The schedule"))),
+        (status = 200, description = "The schedule was defined anew", body = ScheduleBody, links(("getSchedule" = (operation_id = "getSchedule", parameters(("name" = "$response.body#/name")))), ("deleteSchedule" = (operation_id = "deleteSchedule", parameters(("name" = "$response.body#/name")))))),
+        (status = 201, description = "The schedule is new", body = ScheduleBody, links(("getSchedule" = (operation_id = "getSchedule", parameters(("name" = "$response.body#/name")))), ("deleteSchedule" = (operation_id = "deleteSchedule", parameters(("name" = "$response.body#/name"))))), headers(("Location" = String, description = "The schedule"))),
         AnyProblem, BodyProblem,
     ),
 )]

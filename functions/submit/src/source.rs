@@ -26,8 +26,8 @@ use crate::{
     params(("name" = Name, Path, description = "The source's name")),
     request_body = SourceSpec,
     responses(
-        (status = 200, description = "The source was defined anew", body = SourceBody),
-        (status = 201, description = "The source is new", body = SourceBody, headers(("Location" = String, description = "The source"))),
+        (status = 200, description = "The source was defined anew", body = SourceBody, links(("getSource" = (operation_id = "getSource", parameters(("name" = "$response.body#/name")))), ("deleteSource" = (operation_id = "deleteSource", parameters(("name" = "$response.body#/name")))))),
+        (status = 201, description = "The source is new", body = SourceBody, links(("getSource" = (operation_id = "getSource", parameters(("name" = "$response.body#/name")))), ("deleteSource" = (operation_id = "deleteSource", parameters(("name" = "$response.body#/name"))))), headers(("Location" = String, description = "The source"))),
         AnyProblem, BodyProblem,
     ),
 )]

@@ -7,10 +7,13 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 use shared::{
-    api::{AnyProblem, BodyProblem, Problem, UsageAccepted, UsageEvent, UsageReported},
+    api::{
+        AnyProblem, BodyProblem, MAX_USAGE_EVENTS, Problem, UsageAccepted, UsageBatch, UsageEvent,
+        UsageReported,
+    },
     aws::Pushed,
     gate::{Caller, Contract, Failure, PayloadBody, Query, RequestId},
     id::AccountId,
@@ -21,9 +24,6 @@ use shared::{
 
 use crate::App;
 
-/// How many events a batch has at most.
-const MOST: usize = 100;
-
 /// Report usage.
 ///
 /// One `CloudEvent` in structured mode, or up to a hundred as `application/cloudevents-batch+json`, of which each is accepted or refused for
@@ -33,7 +33,7 @@ const MOST: usize = 100;
     security(("key" = ["usage:write"])),
     request_body(content(
         (UsageEvent = "application/cloudevents+json"),
-        (Vec<UsageEvent> = "application/cloudevents-batch+json"),
+        (UsageBatch = "application/cloudevents-batch+json"),
     )),
     responses(
         (status = 202, description = "What became of each event; of a single one, that it counts", body = UsageReported),
@@ -45,15 +45,19 @@ pub async fn report(
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
     query: Query,
+    headers: HeaderMap,
     PayloadBody { json, .. }: PayloadBody,
 ) -> Result<Response, Failure> {
     query.end()?;
+    if let Some(wrong) = declared_otherwise(&headers, &json) {
+        return Err(Problem::InvalidBody(vec![wrong]).into());
+    }
     let (is_batch, events) = match json {
         Value::Array(events) => (true, events),
         event => (false, vec![event]),
     };
-    if events.is_empty() || events.len() > MOST {
-        let wrong = Violation::new("", format!("has not 1 to {MOST} events"));
+    if events.is_empty() || events.len() > MAX_USAGE_EVENTS {
+        let wrong = Violation::new("", format!("has not 1 to {MAX_USAGE_EVENTS} events"));
         return Err(Problem::InvalidBody(vec![wrong]).into());
     }
     let mut answers = app.count_usage(&caller, &events).await?;
@@ -62,6 +66,21 @@ pub async fn report(
     }
     let items = answers.into_iter().map(|answer| item(answer, &request)).collect();
     Ok((StatusCode::ACCEPTED, Json(UsageReported { items })).into_response())
+}
+
+/// The two media types of `CloudEvents` say whether it is one event or a list of them; other JSON may be either.
+fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
+    let declared =
+        headers.get(header::CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
+    match declared.as_str() {
+        "application/cloudevents+json" if json.is_array() => {
+            Some(Violation::new("", "is a list, which application/cloudevents-batch+json declares"))
+        }
+        "application/cloudevents-batch+json" if !json.is_array() => {
+            Some(Violation::new("", "is not a list of events"))
+        }
+        _ => None,
+    }
 }
 
 fn item(answer: Result<Pushed, Problem>, request: &str) -> UsageAccepted {

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{StatusCode, header};
 use shared::{
-    api::{SpendingTextProblem, TextProblem, Token, UserToDelete},
+    api::{SpendingTextProblem, TextProblem, Token, UserToDelete, parameter},
     gate::Failure,
 };
 
@@ -26,12 +26,12 @@ use crate::{
     delete, path = "/api/user", tag = "drop-in", operation_id = "deleteUser",
     security(("key" = ["jobs:write"])),
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key makes no second job and gets the same answer. With another request it is refused with 400."),
-        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; the target gets it."),
+        parameter::IdempotencyKey,
+        parameter::Traceparent,
     ),
     request_body = UserToDelete,
     responses(
-        (status = 201, description = "The deletion is stored and queued", body = Token, headers(
+        (status = 201, description = "The deletion is stored and queued", body = Token, links(("pollToken" = (operation_id = "pollToken", parameters(("token" = "$response.body#/token"))))), headers(
             ("Location" = String, description = "Where to poll"),
             ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
         )),

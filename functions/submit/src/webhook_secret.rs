@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::State};
 use http::{HeaderName, StatusCode, header};
 use shared::{
-    api::{AnyProblem, Problem, WebhookSecretBody},
+    api::{AnyProblem, Problem, WebhookSecretBody, parameter},
     gate::{Caller, Failure, Named, Query, RequestId},
     id::AccountId,
 };
@@ -22,7 +22,7 @@ const TRIES: usize = 5;
 #[utoipa::path(
     post, path = "/v1/accounts/{id}/webhook-secrets", tag = "accounts", operation_id = "createWebhookSecret",
     security(("key" = ["jobs:write"])),
-    params(("id" = String, Path, description = "The account's id")),
+    params(("id" = parameter::AccountId, Path, description = "The account's id")),
     responses(
         (status = 201, description = "The new secret", body = WebhookSecretBody),
         (status = 409, description = "Three secrets sign already", body = shared::api::ProblemBody, content_type = "application/problem+json"),

@@ -14,6 +14,10 @@ pub fn openapi() -> OpenApi {
     let about = "An asynchronous job gateway: hand in a request, get a token at once, ask for the outcome. \
                  Whatever goes wrong is an `application/problem+json` document (RFC 9457), or plain text at the drop-in routes that say so.";
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
+    let components = ComponentsBuilder::new()
+        .security_scheme("key", SecurityScheme::Http(key))
+        .schemas_from_iter(super::parameter::parts())
+        .build();
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -22,6 +26,6 @@ pub fn openapi() -> OpenApi {
                 .description(Some(about))
                 .license(Some(license)),
         )
-        .components(Some(ComponentsBuilder::new().security_scheme("key", SecurityScheme::Http(key)).build()))
+        .components(Some(components))
         .build()
 }

@@ -25,6 +25,8 @@ pub struct KindBody {
     pub retry: RetryPolicy,
     /// In which order waiting jobs are taken.
     pub discipline: Discipline,
+    /// Whether the end of a job is published as an event of its account.
+    pub events: bool,
     /// How long a job is shown after it finished, in seconds.
     pub retention_seconds: u32,
     /// How long the target may take for one attempt, in seconds; null: 30, or the stack's limit if that is less.
@@ -47,6 +49,7 @@ impl From<Kind> for KindBody {
             target: spec.target.masked(),
             retry: spec.retry,
             discipline: spec.discipline,
+            events: spec.events,
             retention_seconds: spec.retention_seconds,
             timeout_seconds: spec.timeout_seconds,
             disabled: kind.disabled,

@@ -1,4 +1,13 @@
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr,
+        schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaType},
+    },
+};
 
 use super::ProblemBody;
 use crate::{
@@ -6,6 +15,9 @@ use crate::{
     time::Time,
     usage::{Direction, Label, Points, Series, Step},
 };
+
+/// How many events a batch of usage has at most.
+pub const MAX_USAGE_EVENTS: usize = 100;
 
 /// What was counted in one window of one series.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -129,6 +141,30 @@ pub struct UsageData {
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     pub account: Option<AccountId>,
+}
+
+/// Usage events, and whatever else, since one that is none is refused alone.
+#[derive(Debug)]
+pub struct UsageBatch;
+
+impl PartialSchema for UsageBatch {
+    fn schema() -> RefOr<Schema> {
+        let other = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+        let other = other.description(Some("Anything else is refused alone, with status 422."));
+        let event = AnyOfBuilder::new().item(Ref::from_schema_name(UsageEvent::name())).item(other);
+        ArrayBuilder::new().items(event).min_items(Some(1)).max_items(Some(MAX_USAGE_EVENTS)).into()
+    }
+}
+
+impl ToSchema for UsageBatch {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("UsageBatch")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((UsageEvent::name().into_owned(), UsageEvent::schema()));
+        UsageEvent::schemas(schemas);
+    }
 }
 
 /// What became of an event.

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use axum::Router;
+use http::header;
 use lambda_http::{Adapter, Error, LambdaEvent, lambda_runtime, request::LambdaRequest};
 use tower::ServiceExt;
 
@@ -9,24 +10,26 @@ use tower::ServiceExt;
 /// # Errors
 /// When Lambda's runtime can't be reached.
 pub async fn serve(router: Router) -> Result<(), Error> {
-    lambda_runtime::run(Adapter::from(router).map_request(with_sound_query)).await
+    lambda_runtime::run(Adapter::from(router).map_request(with_sound_address)).await
 }
 
-/// A gateway hands a query on as the client wrote it; the adapter panics at characters that no URI may have, where the client should
-/// hear what is wrong with its parameter.
-fn with_sound_query(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload
-        && let Some(query) = &mut request.raw_query_string
-    {
-        *query = escaped(query);
+/// A gateway hands path and query on as the client wrote them, the path with all but `%25` decoded, and header fields as well. The adapter makes
+/// an address of them: it panics at what no address may have, and takes a backslash for a slash. A client should hear instead that there is no
+/// such thing, or what is wrong with its parameter; under which scheme and name it called is of no interest here.
+fn with_sound_address(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+        request.raw_path = request.raw_path.as_deref().map(|path| escaped(path, b"/:@"));
+        request.raw_query_string = request.raw_query_string.as_deref().map(|query| escaped(query, b"/:@?"));
+        request.headers.remove(header::HOST);
+        request.request_context.domain_name = None;
     }
     event
 }
 
-/// The query with every byte escaped that may not stand in one as it is (RFC 3986, section 3.4).
-fn escaped(query: &str) -> String {
-    query.bytes().fold(String::with_capacity(query.len()), |mut sound, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
+/// The path or query with every byte escaped that may not stand in it as it is (RFC 3986, sections 3.3 and 3.4); escapes stay.
+fn escaped(part: &str, beside: &[u8]) -> String {
+    part.bytes().fold(String::with_capacity(part.len()), |mut sound, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte) || beside.contains(&byte) {
             sound.push(char::from(byte));
         } else {
             let _ = write!(sound, "%{byte:02X}");
@@ -38,19 +41,53 @@ fn escaped(query: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Uri;
+    use http::Request;
+    use lambda_http::{Body, Context, aws_lambda_events::apigw::ApiGatewayV2httpRequest};
     use proptest::prelude::*;
+
+    const DOMAIN: &str = "a1b2c3.execute-api.eu-west-1.amazonaws.com";
+
+    /// What the router is handed for an event of the gateway.
+    fn adapted(domain: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Request<Body> {
+        let mut request = ApiGatewayV2httpRequest::default();
+        request.raw_path = Some(path.to_owned());
+        request.raw_query_string = Some(query.to_owned());
+        request.request_context.domain_name = Some(domain.to_owned());
+        for (name, value) in headers {
+            request.headers.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(request), Context::default());
+        with_sound_address(event).payload.into()
+    }
+
+    #[test]
+    fn a_backslash_is_no_slash_and_a_question_mark_in_a_path_begins_no_query() {
+        let request = adapted(DOMAIN, "/api/poll/a\\b?c#d", "e=f", &[]);
+        assert_eq!((request.uri().path(), request.uri().query()), ("/api/poll/a%5Cb%3Fc%23d", Some("e=f")));
+        assert_eq!(adapted(DOMAIN, "/v1/jobs/a%25b", "", &[]).uri().path(), "/v1/jobs/a%25b");
+    }
+
+    #[test]
+    fn how_it_was_called_breaks_nothing() {
+        for told in ["a b", "mailto", "", "https", "1.execute-api.127.0.0.1"] {
+            let headers = [("x-forwarded-proto", told), ("host", told)];
+            let request = adapted(told, "/heartbeat", "", &headers);
+            assert_eq!(request.uri().path(), "/heartbeat", "{told}");
+        }
+    }
 
     proptest! {
         #[test]
-        fn any_query_becomes_part_of_a_uri(query: String) {
-            let uri = format!("https://example.com/v1/jobs?{}", escaped(&query));
-            prop_assert!(uri.parse::<Uri>().is_ok());
+        fn any_path_and_query_become_an_address(path in "/\\PC{0,40}|/[/.\\\\%?#\u{0}-\u{20}]{0,12}", query: String) {
+            let request = adapted(DOMAIN, &path, &query, &[]);
+            prop_assert!(request.uri().path().starts_with('/'));
+            prop_assert_eq!(request.uri().query().unwrap_or_default(), escaped(&query, b"/:@?"));
         }
 
         #[test]
-        fn a_sound_query_stays_as_it_is(query in "[a-z0-9=&%+._~-]{0,40}") {
-            prop_assert_eq!(escaped(&query), query);
+        fn a_sound_one_stays_as_it_is(path in "/[a-z0-9/_-]{0,40}", query in "[a-z0-9=&%+._~-]{1,40}") {
+            let request = adapted(DOMAIN, &path, &query, &[]);
+            prop_assert_eq!((request.uri().path(), request.uri().query()), (&*path, Some(&*query)));
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     cloudwatch::{self, CloudWatch},
     database::Database,
     faults::{Fault, Faults},
+    iam,
     kill_switch::KillSwitch,
     ledger::Ledger,
     queue::Queues,
@@ -194,6 +195,18 @@ impl Service {
         }
     }
 
+    /// What IAM's actions on it begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "dynamodb",
+            Self::Sqs => "sqs",
+            Self::Scheduler => "scheduler",
+            Self::Sockets => "execute-api",
+            Self::Ses => "ses",
+            Self::CloudWatch => "cloudwatch",
+        }
+    }
+
     fn throttle(self) -> Answer {
         match self {
             Self::DynamoDb => Answer::refused(
@@ -218,8 +231,15 @@ impl Service {
     }
 }
 
-impl HttpConnector for Door {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+/// The door as a function comes to it, which may only ask for what its policy allows.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) function: &'static str,
+    pub(super) door: Door,
+}
+
+impl Door {
+    fn pass(&self, request: HttpRequest, function: Option<&'static str>) -> HttpConnectorFuture {
         let (service, operation) = Service::of(&request);
         let uri = request.uri().to_owned();
         let door = self.clone();
@@ -228,6 +248,9 @@ impl HttpConnector for Door {
             let body = ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
             let body = body.into_bytes();
             let request = service.read(&uri, &body);
+            if let Some(function) = function {
+                iam::check(function, service.prefix(), &operation, &request);
+            }
             let answer = Door::call(&door, service, &operation, request).await?;
             Ok(if service == Service::CloudWatch {
                 cloudwatch::into_http(answer)
@@ -238,7 +261,25 @@ impl HttpConnector for Door {
     }
 }
 
+impl HttpConnector for Door {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.pass(request, None)
+    }
+}
+
 impl HttpClient for Door {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Caller {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.door.pass(request, Some(self.function))
+    }
+}
+
+impl HttpClient for Caller {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }

@@ -6,7 +6,7 @@ use axum::{Extension, extract::State, response::Response};
 use http::HeaderMap;
 use serde_json::value::to_raw_value;
 use shared::{
-    api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem},
+    api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem, parameter},
     gate::{Failure, Named, Query, Repeater, RequestId, fingerprint},
     id::AccountId,
 };
@@ -22,9 +22,9 @@ use crate::{App, idempotency, job::Repeat};
     put, path = "/v1/accounts/{id}/events", tag = "drop-in", operation_id = "putEvent",
     security(("key" = ["events:write"])),
     params(
-        ("id" = String, Path, description = "The key's account; for `admin` any"),
+        ("id" = parameter::AccountId, Path, description = "The key's account; for `admin` any"),
         ("data" = String, Query, description = "What there is to tell, percent-encoded UTF-8; not empty", example = "hello%20world"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, kept for 24 hours: the same request with the same key publishes no second event and gets the same answer."),
+        parameter::IdempotencyKey,
     ),
     responses(
         (status = 202, description = "The event is published", body = EventAccepted, headers(

@@ -1,0 +1,76 @@
+"""Trying the running API by its own description, with Schemathesis (https://schemathesis.readthedocs.io)."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from infra.local import api
+from infra.local.failure import Failure
+from infra.local.keys import TENANT_SCOPES
+from infra.local.places import ROOT
+from infra.local.processes import run
+from infra.local.stack import Stack
+from infra.local.steps import say
+from infra.local.venvs import venv
+
+_CONFIG = Path(__file__).with_name("schemathesis.toml")
+# What each tries anew by chance, as long as there is time.
+_SHORT, _LONG = "examples,coverage", "examples,coverage,fuzzing,stateful"
+
+
+def check(stack: Stack, minutes: float, seed: int | None) -> int:
+    """Has tenants and then the operator call every operation; returns the worst status.
+
+    Without minutes, only with what follows from the description alone: its examples, and the bounds of its schemas.
+    """
+    tenant, other = stack.tenant_key, _another_tenant(stack)
+    statuses = []
+    with tempfile.TemporaryDirectory(prefix="tollgate-") as folder:
+        # Two tenants: neither may see what is the other's.
+        for name, users in (("tenants", {"tenant": tenant, "other": other}), ("the operator", {"operator": stack.operator_key})):
+            say(f"\nThe API as {name} may use it:")
+            keys, config = Path(folder) / "keys.json", Path(folder) / "schemathesis.toml"
+            _write(keys, json.dumps({"auth": [_user(user, key) for user, key in users.items()]}))
+            _write(config, _CONFIG.read_text() + _auth(keys, users))
+            statuses.append(_run(stack.url, config, minutes / 2, seed, Path(folder)))
+    return max(statuses)
+
+
+def _run(url: str, config: Path, minutes: float, seed: int | None, folder: Path) -> int:
+    chosen = ["--phases", _LONG, "--max-time", str(round(minutes * 60))] if minutes else ["--phases", _SHORT]
+    if seed is not None:
+        chosen += ["--seed", str(seed)]
+    return run([venv("schemathesis") / "schemathesis", "--config-file", config, "run", ROOT / "infra" / "openapi.json", "--url", url,
+                "--checks", "all", *chosen],
+               env={**os.environ, "NO_PROXY": "127.0.0.1", "COLUMNS": "140"}, cwd=folder)
+
+
+def _user(name: str, key: str) -> dict[str, object]:
+    return {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {key}"}]}
+
+
+def _auth(keys: Path, users: dict[str, str]) -> str:
+    peers = f"peers = {json.dumps(list(users))}\n" if len(users) > 1 else ""
+    return f"\n[auth.wfc]\npath = {json.dumps(str(keys))}\n{peers}"
+
+
+def _another_tenant(stack: Stack) -> str:
+    account = _create(f"{stack.url}/v1/accounts", stack.operator_key, {"name": "another tenant"})["id"]
+    asked = {"name": "schemathesis", "scopes": TENANT_SCOPES.split(",")}
+    return str(_create(f"{stack.url}/v1/accounts/{account}/keys", stack.operator_key, asked)["secret"])
+
+
+def _create(url: str, key: str, body: dict[str, object]) -> dict[str, object]:
+    status, answer = api.call("POST", url, key, json.dumps(body).encode())
+    if status != 201:
+        raise Failure(f"No second tenant: {url} answered {status}.\n{answer}")
+    created: dict[str, object] = json.loads(answer)
+    return created
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o600)

@@ -1,0 +1,109 @@
+//! Parameters of requests as `OpenAPI` tells them; [`Query`](crate::gate::Query) and [`Named`](crate::gate::Named) read them.
+
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        RefOr, Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Schema, Type},
+    },
+};
+
+/// An account's id.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$", examples("acc_01kagzwy00e40r2081040g2081"))]
+pub struct AccountId(());
+
+/// A job's id, its token.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^job_[0-7][0-9a-hjkmnp-tv-z]{25}$", examples("job_01kagzwy00e81840g2081040g2"))]
+pub struct JobId(());
+
+/// A key's id.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", examples("key_01kagzwy00ec1r60r30c1g60r3"))]
+pub struct KeyId(());
+
+/// The `next_cursor` of the page before, as it came; any other text is refused.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{11,1600}$")]
+pub struct Cursor(());
+
+/// Where to read on among events: the `next_cursor` of the page before, as it came; or `now`.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^(now|[A-Za-z0-9_-]{11,7400})$", examples("now"))]
+pub struct After(());
+
+/// How far back to look: a whole number of seconds, minutes, hours or days, from `1m` to `31d`.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9]{1,7}[smhd]$", examples("5m"))]
+pub struct Lookback(());
+
+/// The parts that parameters are described by, with their names.
+pub(super) fn parts() -> Vec<(String, RefOr<Schema>)> {
+    fn part<T: ToSchema>() -> (String, RefOr<Schema>) {
+        (T::name().into_owned(), T::schema())
+    }
+    vec![
+        part::<AccountId>(),
+        part::<JobId>(),
+        part::<KeyId>(),
+        part::<Cursor>(),
+        part::<After>(),
+        part::<Lookback>(),
+    ]
+}
+
+/// `Idempotency-Key`, with which a request can be repeated.
+#[derive(Debug)]
+pub struct IdempotencyKey;
+
+/// `traceparent` (<https://www.w3.org/TR/trace-context/>).
+#[derive(Debug)]
+pub struct Traceparent;
+
+/// `Prefer: wait=N` (RFC 7240, section 4.3).
+#[derive(Debug)]
+pub struct PreferWait;
+
+/// `If-None-Match` (RFC 9110, section 13.1.2).
+#[derive(Debug)]
+pub struct IfNoneMatch;
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let about = "1 to 255 visible ASCII characters, bare or in quotes, kept for 24 hours: the same request with the same key is \
+                     carried out once, and gets the same answer. With another request the key is refused.";
+        header("Idempotency-Key", about, Some(r#"^([!-~]{1,255}|"[!-~]{1,255}")$"#))
+    }
+}
+
+impl IntoParams for Traceparent {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let about = "W3C Trace Context, for the targets of jobs and whoever is told of their end; one that can't be read is passed over.";
+        header("traceparent", about, None)
+    }
+}
+
+impl IntoParams for PreferWait {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        header("Prefer", "`wait=N`, N seconds at most 20; other preferences are passed over.", None)
+    }
+}
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        header("If-None-Match", "The `ETag` that you have", None)
+    }
+}
+
+fn header(name: &str, about: &str, pattern: Option<&str>) -> Vec<Parameter> {
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(pattern);
+    let parameter = ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(schema));
+    vec![parameter.build()]
+}

@@ -1,0 +1,74 @@
+//! The check of permissions itself: it sees what is missing in a policy, and what nobody uses.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use sim::iam::{Call, Names, Policies, template};
+
+const NAMES: Names<'static> = Names {
+    table: "tollgate",
+    jobs: "jobs",
+    dead_letters: "dead",
+    delays: "delays",
+    schedules: "schedules",
+    role: "role",
+    sender: "tollgate@example.com",
+};
+
+fn policies(change: impl FnOnce(&mut Vec<Value>)) -> Policies {
+    let mut template =
+        template(&fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap());
+    let role =
+        &mut template["Resources"]["PollRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"];
+    change(role.as_array_mut().unwrap());
+    Policies::of(&template)
+}
+
+fn get(pk: &str) -> Call {
+    let request = json!({"TableName": "tollgate", "Key": {"pk": {"S": pk}, "sk": {"S": "-"}}});
+    Call::all(&NAMES, "dynamodb", "GetItem", &request).remove(0)
+}
+
+#[test]
+fn an_action_that_is_missing_is_seen() {
+    let whole = policies(|_| ());
+    assert_eq!(whole.used("poll", &get("JOBS#a#1")).len(), 1);
+    assert!(whole.used("poll", &get("IDEMPOTENCY#a")).is_empty(), "a key of another function");
+    let put = json!({"TableName": "tollgate", "Item": {"pk": {"S": "JOBS#a#1"}}});
+    assert!(whole.used("poll", &Call::all(&NAMES, "dynamodb", "PutItem", &put)[0]).is_empty());
+    assert!(whole.used("poll", &Call { resource: "another".into(), ..get("JOBS#a#1") }).is_empty());
+    let without = policies(|statements| statements.retain(|statement| statement["Sid"] != "ReadItems"));
+    assert!(without.used("poll", &get("JOBS#a#1")).is_empty());
+}
+
+#[test]
+fn an_action_that_nobody_uses_is_seen() {
+    let before = policies(|_| ()).grants();
+    let added = policies(|statements| {
+        let statement = statements.iter_mut().find(|statement| statement["Sid"] == "ReadItems").unwrap();
+        statement["Action"].as_array_mut().unwrap().push(json!("dynamodb:DeleteItem"));
+    });
+    let used = added.used("poll", &get("JOBS#a#1"));
+    let new: Vec<_> = added.grants().into_iter().filter(|grant| !before.contains(grant)).collect();
+    assert!(
+        !new.is_empty()
+            && new.iter().all(|grant| grant.action == "dynamodb:DeleteItem" && !used.contains(grant))
+    );
+}
+
+/// What blocks an account is all of it that the check may write.
+#[test]
+fn conditions_on_attributes_and_answers_are_kept_to() {
+    let all = policies(|_| ());
+    let update = |expression: &str, answer: Option<&str>| {
+        let mut request = json!({"TableName": "tollgate", "Key": {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}}, "UpdateExpression": expression});
+        if let Some(answer) = answer {
+            request["ReturnValues"] = json!(answer);
+        }
+        !all.used("quota-check", &Call::all(&NAMES, "dynamodb", "UpdateItem", &request)[0]).is_empty()
+    };
+    assert!(update("SET blocks = :b", None) && update("SET blocks = :b", Some("NONE")));
+    assert!(
+        !update("SET blocks = :b, max_running = :m", None) && !update("SET blocks = :b", Some("ALL_NEW"))
+    );
+}

@@ -1,0 +1,39 @@
+//! No function may do more than it does: what its policy in `template.yaml` grants was used, by the tests of the stack in a process or by those
+//! of the running stack, whose calls were recorded. `make test` runs this last. That no function does more than it may, is held by each call.
+
+use std::{env, path::Path};
+
+use sim::iam::{Record, VARIABLE, policies};
+
+/// What Lambda itself does with a function's role, before and after it is called
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>): to read its queues and streams
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>, <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>),
+/// and to keep logs and traces.
+const OF_LAMBDA: &[(&str, &str)] = &[
+    ("queue-worker", "sqs:ReceiveMessage"),
+    ("queue-worker", "sqs:DeleteMessage"),
+    ("queue-worker", "sqs:GetQueueAttributes"),
+    ("push", "dynamodb:DescribeStream"),
+    ("push", "dynamodb:GetRecords"),
+    ("push", "dynamodb:GetShardIterator"),
+    ("push", "dynamodb:ListStreams"),
+];
+
+#[test]
+fn all_that_is_granted_is_used_and_nothing_else() {
+    let folder = env::var(VARIABLE).unwrap_or_else(|_| panic!("{VARIABLE} names no record; run `make test`"));
+    let record = Record::read(Path::new(&folder));
+    assert!(record.denied.is_empty(), "not allowed by template.yaml: {:#?}", record.denied);
+    let is_lambdas = |function: &str, action: &str| {
+        action.starts_with("logs:") || action.starts_with("xray:") || OF_LAMBDA.contains(&(function, action))
+    };
+    let granted = policies().grants();
+    let unused: Vec<_> = granted
+        .iter()
+        .filter(|grant| !is_lambdas(&grant.function, &grant.action))
+        .map(ToString::to_string)
+        .filter(|grant| !record.used.contains(grant))
+        .collect();
+    assert!(unused.is_empty(), "granted by template.yaml, and never used: {unused:#?}");
+    println!("{} grants, {} of them used by the functions", granted.len(), record.used.len());
+}

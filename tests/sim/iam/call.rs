@@ -1,0 +1,282 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// One thing that a request asks for, as IAM sees it. A request may ask for several.
+///
+/// Resources and what parameters stand for are named as the template names them, so that both can be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Such as `dynamodb:GetItem`.
+    pub action: String,
+    /// Such as `${Table.Arn}`.
+    pub resource: String,
+    /// What conditions can be about, such as `dynamodb:LeadingKeys`, by name.
+    pub context: BTreeMap<String, Vec<String>>,
+}
+
+/// What things are called where the calls are made.
+#[derive(Clone, Debug)]
+pub struct Names<'a> {
+    /// The table.
+    pub table: &'a str,
+    /// The queue of jobs.
+    pub jobs: &'a str,
+    /// The queue of dead letters.
+    pub dead_letters: &'a str,
+    /// The group of schedules that send one job's message.
+    pub delays: &'a str,
+    /// The group of those that recur.
+    pub schedules: &'a str,
+    /// As whom Scheduler sends.
+    pub role: &'a str,
+    /// Whom mails come from.
+    pub sender: &'a str,
+}
+
+/// In the sim.
+pub(super) const SIM: Names<'static> = Names {
+    table: crate::TABLE,
+    jobs: crate::JOBS,
+    dead_letters: crate::DEAD_LETTERS,
+    delays: crate::DELAYS,
+    schedules: crate::SCHEDULES,
+    role: "arn:aws:iam::000000000000:role/scheduler",
+    sender: "tollgate@example.com",
+};
+
+const HERE: &str = "${AWS::Region}:${AWS::AccountId}";
+
+impl Call {
+    fn new(action: &str, resource: impl Into<String>) -> Self {
+        Self { action: action.to_owned(), resource: resource.into(), context: BTreeMap::new() }
+    }
+
+    fn about(mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let values: Vec<String> = values.into_iter().map(Into::into).collect();
+        if !values.is_empty() {
+            self.context.insert(key.to_owned(), values);
+        }
+        self
+    }
+
+    /// All that a request asks for.
+    ///
+    /// # Panics
+    /// When it is one that isn't known here.
+    pub fn all(names: &Names<'_>, service: &str, operation: &str, request: &Value) -> Vec<Self> {
+        match service {
+            "dynamodb" => dynamodb(names, operation, request),
+            "sqs" => {
+                // A batch needs what its parts do
+                // (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html>).
+                let action = format!("sqs:{}", operation.trim_end_matches("Batch"));
+                let queue = text(&request["QueueUrl"]).rsplit('/').next().unwrap_or_default();
+                vec![Self::new(
+                    &action,
+                    named(
+                        queue,
+                        &[(names.jobs, "${JobQueue.Arn}"), (names.dead_letters, "${DeadLetterQueue.Arn}")],
+                    ),
+                )]
+            }
+            "scheduler" => scheduler(names, operation, request),
+            "ses" => vec![ses(names, operation, request)],
+            "cloudwatch" => {
+                let namespace = request["Namespace"].as_str();
+                vec![
+                    Self::new(&format!("cloudwatch:{operation}"), "*")
+                        .about("cloudwatch:namespace", namespace),
+                ]
+            }
+            "execute-api" => {
+                let method = if operation == "PostToConnection" { "POST" } else { "DELETE" };
+                let connection = format!(
+                    "arn:${{AWS::Partition}}:execute-api:{HERE}:${{PushApi}}/live/{method}/@connections/id"
+                );
+                vec![Self::new("execute-api:ManageConnections", connection)]
+            }
+            other => panic!("what {other} asks for isn't known here"),
+        }
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// As the template names it; as it is, where that has no name for it.
+fn named(name: &str, known: &[(&str, &str)]) -> String {
+    known.iter().find(|(here, _)| *here == name).map_or(name, |(_, there)| there).to_owned()
+}
+
+fn scheduler(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
+    let group = named(
+        text(&request["GroupName"]),
+        &[(names.delays, "${DelaysGroup}"), (names.schedules, "${SchedulesGroup}")],
+    );
+    let entry =
+        format!("arn:${{AWS::Partition}}:scheduler:{HERE}:schedule/{group}/{}", text(&request["Name"]));
+    let role = request["Target"]["RoleArn"].as_str().map(|role| {
+        let role = named(role, &[(names.role, "${SchedulerRole.Arn}")]);
+        Call::new("iam:PassRole", role).about("iam:PassedToService", ["scheduler.amazonaws.com"])
+    });
+    [Call::new(&format!("scheduler:{operation}"), entry)].into_iter().chain(role).collect()
+}
+
+fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Call {
+    if operation != "SendEmail" {
+        return Call::new(&format!("ses:{operation}"), "*");
+    }
+    // The name that may stand before it isn't part of an address, and has a key of its own
+    // (<https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>).
+    let sender = text(&request["FromEmailAddress"]);
+    let address = sender.split_once('<').map_or(sender, |(_, address)| address.trim_end_matches('>'));
+    let from = named(address, &[(names.sender, "${SenderAddress}")]);
+    Call::new("ses:SendEmail", format!("arn:${{AWS::Partition}}:ses:{HERE}:identity/{from}"))
+        .about("ses:FromAddress", [from])
+}
+
+/// A transaction has no action of its own: each of its parts is authorized as if it came alone. A batch has one, for all of its items
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>, and for keys and attributes
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>).
+fn dynamodb(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
+    let one = |action: &str, of: &Value| {
+        let index = of["IndexName"].as_str();
+        let table = named(text(&of["TableName"]), &[(names.table, "${Table.Arn}")]);
+        let resource = index.map_or(table.clone(), |index| format!("{table}/index/{index}"));
+        Call::new(&format!("dynamodb:{action}"), resource)
+            .about("dynamodb:LeadingKeys", leading_keys(of))
+            .about("dynamodb:Attributes", attributes(of))
+            .about("dynamodb:ReturnValues", of["ReturnValues"].as_str())
+    };
+    match operation {
+        "TransactWriteItems" | "TransactGetItems" => {
+            let parts = request["TransactItems"].as_array().into_iter().flatten();
+            parts
+                .flat_map(|part| part.as_object().unwrap())
+                .map(|(part, of)| one(&format!("{part}Item"), of))
+                .collect()
+        }
+        "BatchGetItem" | "BatchWriteItem" => {
+            let tables = request["RequestItems"].as_object().unwrap();
+            let call = |(table, of): (&String, &Value)| {
+                let table = named(table, &[(names.table, "${Table.Arn}")]);
+                let reads = of["Keys"].as_array().into_iter().flatten();
+                let writes = of.as_array().into_iter().flatten().map(|part| {
+                    if part["PutRequest"].is_object() {
+                        &part["PutRequest"]["Item"]
+                    } else {
+                        &part["DeleteRequest"]["Key"]
+                    }
+                });
+                let keys: Vec<_> = reads.chain(writes).map(|item| text(&item["pk"]["S"])).collect();
+                Call::new(&format!("dynamodb:{operation}"), table).about("dynamodb:LeadingKeys", keys)
+            };
+            tables.iter().map(call).collect()
+        }
+        _ => vec![one(operation, request)],
+    }
+}
+
+/// The partition keys that a request names: an item's, or what a query asks for first.
+fn leading_keys(request: &Value) -> Option<String> {
+    for item in ["Key", "Item"] {
+        if let Some(key) = request[item]["pk"]["S"].as_str() {
+            return Some(key.to_owned());
+        }
+    }
+    let (_, value) = text(&request["KeyConditionExpression"]).split(" AND ").next()?.split_once('=')?;
+    let value = value.trim_matches([' ', '(', ')']);
+    request["ExpressionAttributeValues"][value]["S"].as_str().map(str::to_owned)
+}
+
+/// Expressions that name attributes.
+const EXPRESSIONS: &[&str] = &[
+    "UpdateExpression",
+    "ConditionExpression",
+    "ProjectionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+];
+/// Words in them that name none.
+const WORDS: &[&str] = &["SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"];
+
+/// The top-level attributes that a request names, in its items and expressions.
+fn attributes(request: &Value) -> Vec<String> {
+    let mut found: Vec<String> = ["Key", "Item"]
+        .iter()
+        .filter_map(|item| request[*item].as_object())
+        .flat_map(|item| item.keys().cloned())
+        .collect();
+    for expression in EXPRESSIONS {
+        let text = text(&request[*expression]);
+        let is_part = |c: char| c.is_alphanumeric() || "_#:.[]".contains(c);
+        for (at, word) in text
+            .split(|c: char| !is_part(c))
+            .map(|word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
+        {
+            let is_function = text[at + word.len()..].starts_with('(');
+            let name = word.split(['.', '[']).next().unwrap_or_default();
+            if name.is_empty()
+                || name.starts_with(|c: char| c == ':' || c.is_ascii_digit())
+                || is_function
+                || WORDS.contains(&name)
+            {
+                continue;
+            }
+            found.push(request["ExpressionAttributeNames"][name].as_str().unwrap_or(name).to_owned());
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(operation: &str, request: &Value) -> Vec<Call> {
+        Call::all(&SIM, "dynamodb", operation, request)
+    }
+
+    #[test]
+    fn an_update_names_keys_and_attributes() {
+        let request = json!({"TableName": "tollgate", "Key": {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}}, "ReturnValues": "ALL_NEW",
+            "UpdateExpression": "SET blocks.#q = :b, #n = if_not_exists(made, :t)", "ConditionExpression": "attribute_exists(pk) AND size(x) < :n",
+            "ExpressionAttributeNames": {"#n": "name", "#q": "quota"}});
+        let [call] = &of("UpdateItem", &request)[..] else { panic!() };
+        assert_eq!((call.action.as_str(), call.resource.as_str()), ("dynamodb:UpdateItem", "${Table.Arn}"));
+        assert_eq!(call.context["dynamodb:LeadingKeys"], ["ACCOUNT#a"]);
+        assert_eq!(call.context["dynamodb:Attributes"], ["blocks", "made", "name", "pk", "sk", "x"]);
+        assert_eq!(call.context["dynamodb:ReturnValues"], ["ALL_NEW"]);
+    }
+
+    #[test]
+    fn a_transaction_is_its_parts_and_a_batch_is_one() {
+        let item = |pk: &str| json!({"pk": {"S": pk}, "sk": {"S": "-"}});
+        let parts = json!({"TransactItems": [{"Put": {"TableName": "tollgate", "Item": item("A")}}, {"Delete": {"TableName": "tollgate", "Key": item("B")}},
+            {"ConditionCheck": {"TableName": "tollgate", "Key": item("C")}}, {"Update": {"TableName": "tollgate", "Key": item("D")}}]});
+        let actions: Vec<_> = of("TransactWriteItems", &parts).into_iter().map(|call| call.action).collect();
+        assert_eq!(
+            actions,
+            ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"]
+        );
+        let batch = json!({"RequestItems": {"tollgate": [{"PutRequest": {"Item": item("A")}}, {"DeleteRequest": {"Key": item("B")}}]}});
+        let [call] = &of("BatchWriteItem", &batch)[..] else { panic!() };
+        assert_eq!(call.context["dynamodb:LeadingKeys"], ["A", "B"]);
+    }
+
+    #[test]
+    fn a_query_names_its_partition() {
+        let request = json!({"TableName": "tollgate", "IndexName": "agenda", "KeyConditionExpression": "agenda = :a AND #r > :r",
+            "ExpressionAttributeNames": {"#r": "rank"}, "ExpressionAttributeValues": {":a": {"S": "acc_1#k"}, ":r": {"S": ""}}});
+        let [call] = &of("Query", &request)[..] else { panic!() };
+        assert_eq!(
+            (call.resource.as_str(), &call.context["dynamodb:LeadingKeys"][..]),
+            ("${Table.Arn}/index/agenda", &["acc_1#k".to_owned()][..])
+        );
+    }
+}

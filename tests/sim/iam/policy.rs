@@ -1,0 +1,225 @@
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::Call;
+
+/// The policies of a template's functions: what of IAM's language they need, and nothing else
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>).
+#[derive(Clone, Debug)]
+pub struct Policies(Vec<Statement>);
+
+#[derive(Clone, Debug)]
+struct Statement {
+    function: String,
+    sid: String,
+    actions: Vec<String>,
+    resources: Vec<String>,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug)]
+struct Condition {
+    operator: String,
+    key: String,
+    values: Vec<String>,
+}
+
+/// One thing that a function may do. A statement grants many: each of its actions, on each of its resources, by each pattern of keys.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// Who.
+    pub function: String,
+    /// By which statement.
+    pub sid: String,
+    /// What.
+    pub action: String,
+    /// On what.
+    pub resource: String,
+    /// With which keys, if that is said.
+    pub key: Option<String>,
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, sid, action, resource, key } = self;
+        write!(f, "{function} {sid}: {action} on {resource}")?;
+        key.iter().try_for_each(|key| write!(f, " with {key}"))
+    }
+}
+
+/// A template as JSON; a tag such as `!Ref` becomes an object's only member.
+pub fn template(text: &str) -> Value {
+    plain(yaml_serde::from_str(text).unwrap())
+}
+
+fn plain(yaml: yaml_serde::Value) -> Value {
+    use yaml_serde::Value as Yaml;
+    match yaml {
+        Yaml::Tagged(tagged) => json!({tagged.tag.to_string(): plain(tagged.value)}),
+        Yaml::Sequence(items) => items.into_iter().map(plain).collect(),
+        Yaml::Mapping(members) => {
+            let text = |key: Yaml| key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
+            Value::Object(
+                members.into_iter().map(|(key, value)| (text(key), plain(value))).collect::<Map<_, _>>(),
+            )
+        }
+        scalar => serde_json::to_value(scalar).unwrap(),
+    }
+}
+
+impl Policies {
+    /// Those of the functions in a template.
+    pub fn of(template: &Value) -> Self {
+        let resources = template["Resources"].as_object().unwrap();
+        let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+        let statements = functions.flat_map(|function| {
+            let name = function["Properties"]["CodeUri"]
+                .as_str()
+                .unwrap()
+                .trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap();
+            let role = function["Properties"]["Role"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
+            let policies = resources[role]["Properties"]["Policies"].as_array().unwrap();
+            let statements =
+                policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+            statements.map(|statement| Statement::read(name, statement)).collect::<Vec<_>>()
+        });
+        Self(statements.collect())
+    }
+
+    /// All that is granted.
+    pub fn grants(&self) -> Vec<Grant> {
+        self.0.iter().flat_map(Statement::grants).collect()
+    }
+
+    /// What of a function's policy a call makes use of; nothing if it isn't allowed.
+    pub fn used(&self, function: &str, call: &Call) -> Vec<Grant> {
+        let allowing =
+            self.0.iter().filter(|statement| statement.function == function && statement.allows(call));
+        let keys = call.context.get(KEYS).map(Vec::as_slice).unwrap_or_default();
+        allowing
+            .flat_map(Statement::grants)
+            .filter(|grant| {
+                grant.action == call.action
+                    && matches(&grant.resource, &call.resource)
+                    && grant.key.as_ref().is_none_or(|pattern| keys.iter().any(|key| matches(pattern, key)))
+            })
+            .collect()
+    }
+}
+
+const KEYS: &str = "dynamodb:LeadingKeys";
+
+impl Statement {
+    fn read(function: &str, statement: &Value) -> Self {
+        assert_eq!(statement["Effect"], "Allow", "{statement}");
+        let conditions = statement["Condition"].as_object().into_iter().flatten();
+        let conditions = conditions.flat_map(|(operator, keys)| {
+            let keys = keys.as_object().unwrap().iter();
+            keys.map(|(key, values)| Condition {
+                operator: operator.clone(),
+                key: key.clone(),
+                values: list(values),
+            })
+        });
+        Self {
+            function: function.to_owned(),
+            sid: statement["Sid"].as_str().unwrap().to_owned(),
+            actions: list(&statement["Action"]),
+            resources: list(&statement["Resource"]),
+            conditions: conditions.collect(),
+        }
+    }
+
+    fn allows(&self, call: &Call) -> bool {
+        self.actions.contains(&call.action)
+            && self.resources.iter().any(|resource| matches(resource, &call.resource))
+            && self.conditions.iter().all(|condition| condition.holds(call))
+    }
+
+    fn grants(&self) -> Vec<Grant> {
+        let keys = self.conditions.iter().find(|condition| condition.key == KEYS);
+        let keys: Vec<_> = keys.map_or(vec![None], |keys| keys.values.iter().cloned().map(Some).collect());
+        let mut grants = Vec::new();
+        for action in &self.actions {
+            for resource in &self.resources {
+                grants.extend(keys.iter().map(|key| Grant {
+                    function: self.function.clone(),
+                    sid: self.sid.clone(),
+                    action: action.clone(),
+                    resource: resource.clone(),
+                    key: key.clone(),
+                }));
+            }
+        }
+        grants
+    }
+}
+
+impl Condition {
+    /// `ForAllValues` holds where there is nothing to ask for, `StringEquals` doesn't
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>).
+    fn holds(&self, call: &Call) -> bool {
+        let given = call.context.get(&self.key).map(Vec::as_slice).unwrap_or_default();
+        let equals = |value: &String| self.values.contains(value);
+        match self.operator.as_str() {
+            "ForAllValues:StringLike" => {
+                given.iter().all(|value| self.values.iter().any(|pattern| matches(pattern, value)))
+            }
+            "ForAllValues:StringEquals" => given.iter().all(equals),
+            "StringEqualsIfExists" => given.iter().all(equals),
+            "StringEquals" => !given.is_empty() && given.iter().all(equals),
+            other => panic!("the operator {other} isn't known here"),
+        }
+    }
+}
+
+/// A text, or texts, of a template; what it refers to as `!Sub` would have it.
+fn list(value: &Value) -> Vec<String> {
+    let one = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Object(members) => match members.iter().next().unwrap() {
+            (tag, Value::String(name)) if tag == "!Ref" || tag == "!GetAtt" => format!("${{{name}}}"),
+            (tag, Value::String(text)) if tag == "!Sub" => text.clone(),
+            other => panic!("{other:?} isn't known here"),
+        },
+        other => panic!("{other} isn't known here"),
+    };
+    match value {
+        Value::Array(values) => values.iter().map(one).collect(),
+        value => vec![one(value)],
+    }
+}
+
+/// Whether a text is like a pattern, in which `*` stands for any characters.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            (0..=text.len()).any(|at| text.is_char_boundary(at) && matches(rest, &text[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, text, fits) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "a", true),
+            ("a*c", "abc", true),
+            ("a*c", "abcd", false),
+            ("*", "", true),
+            ("A#*", "A", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+}
