@@ -151,3 +151,45 @@ fn a_batch_is_described_by_its_jobs() {
     assert_eq!(parts["BatchRequest"]["properties"]["jobs"]["items"]["$ref"], "#/components/schemas/BatchJob");
     assert_eq!(parts["BatchJob"]["anyOf"][0]["$ref"], "#/components/schemas/JobRequest");
 }
+
+/// What is made of several parts has the members of all: a part that knows its own alone would allow none of the others.
+#[test]
+fn no_part_of_several_is_closed() {
+    let document = described();
+    let parts = document["components"]["schemas"].as_object().unwrap();
+    let mut seen = 0;
+    for (name, schema) in parts {
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            let referred = part["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+            let part = referred.map_or(part, |referred| &parts[referred]);
+            assert_ne!(part["additionalProperties"], false, "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
+
+/// Links lead to operations that are there, by parameters that they have.
+#[test]
+fn links_lead_somewhere() {
+    let document = described();
+    let operations: Vec<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|methods| methods.as_object().unwrap().values())
+        .collect();
+    let mut links = 0;
+    for answer in operations.iter().flat_map(|operation| operation["responses"].as_object().unwrap().values())
+    {
+        for link in answer["links"].as_object().into_iter().flat_map(|links| links.values()) {
+            let target = operations.iter().find(|operation| operation["operationId"] == link["operationId"]);
+            let parameters = target.unwrap()["parameters"].as_array().unwrap();
+            for name in link["parameters"].as_object().unwrap().keys() {
+                assert!(parameters.iter().any(|parameter| parameter["name"] == name.as_str()), "{link}");
+            }
+            links += 1;
+        }
+    }
+    assert!(links > 20);
+}

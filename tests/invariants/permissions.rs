@@ -13,6 +13,7 @@ const NAMES: Names<'static> = Names {
     schedules: "schedules",
     role: "role",
     sender: "tollgate@example.com",
+    stack: "tollgate",
 };
 
 fn policies(change: impl FnOnce(&mut Vec<Value>)) -> Policies {

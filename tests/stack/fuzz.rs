@@ -1,6 +1,6 @@
 //! Whatever comes in, and whatever is found in the table: an answer that the description knows, never a panic.
 //!
-//! `PROPTEST_CASES=100000 make fuzz` tries more than the usual few hundred.
+//! `make fuzz CASES=100000` tries more than the usual few hundred.
 
 mod items;
 mod request;
@@ -125,7 +125,7 @@ fn bearer(request: http::request::Builder, key: &str) -> http::request::Builder 
     request.header(header::AUTHORIZATION, format!("Bearer {key}"))
 }
 
-/// As often as `PROPTEST_CASES` says, and not less often than a hundredth of that where a case is worth many.
+/// As often as `PROPTEST_CASES` says, or a `share`-th of that where a case is worth many. What fails is shown whole, and kept nowhere.
 fn runner(share: u32) -> TestRunner {
     let config = Config::default();
     TestRunner::new(Config { cases: (config.cases / share).max(1), failure_persistence: None, ..config })

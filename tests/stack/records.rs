@@ -288,3 +288,17 @@ async fn cost_what_the_transaction_does() {
     total                   8         2     2     11
     ");
 }
+
+/// What a job undoes itself leaves no row, and still depends on there having been none.
+#[tokio::test(start_paused = true)]
+async fn what_comes_and_goes_in_one_job_leaves_nothing() {
+    let stack = stack().await;
+    let job = run(&stack, &[user(1, "a"), no_user(1)]).await;
+    assert_eq!(
+        (&job["status"], &job["result"]),
+        (&json!("completed"), &json!({"inserted": 1, "deleted": 1}))
+    );
+    assert_eq!(rows(&stack.tenant(), "users").await, json!([]));
+    assert_eq!(run(&stack, &[user(1, "a")]).await["status"], "completed");
+    assert_eq!(run(&stack, &[user(1, "b"), no_user(1)]).await["status"], "failed");
+}

@@ -85,6 +85,31 @@ async fn dead_letters_end_as_failed_jobs() {
     assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("worker-crashed")));
 }
 
+/// Its worker lives, however often the message was received meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_of_a_job_that_runs_waits_for_its_end() {
+    let stack = Stack::with(Options { max_receives: 2, ..Options::default() }).await;
+    let tenant = stack.tenant();
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    let jobs = shared::aws::JobStore::new(shared::aws::Table::new(stack.aws.dynamodb(), sim::TABLE));
+    let until = stack.now() + HOUR;
+    let claim = jobs.claim(stack.tenant_account(), id.parse().unwrap(), "alive", stack.now(), until, None);
+    assert!(matches!(claim.await.unwrap(), shared::aws::Claim::Claimed(_)));
+    EventSource::new(&stack.aws, JOBS, 10).run_until_idle(HOUR / 2, async |_| Err("out of order")).await;
+    assert_eq!(stack.aws.messages(DEAD_LETTERS).len(), 1);
+    stack.aws.reset_ledger();
+
+    let worker = stack.worker();
+    let run = EventSource::new(&stack.aws, DEAD_LETTERS, 10)
+        .run_until_idle(3 * HOUR, async |event| {
+            Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+        })
+        .await;
+    assert!(run.emptied && stack.now() >= until, "{run:?}");
+    assert!(stack.aws.ledger().count("ChangeMessageVisibilityBatch") > 0);
+    assert_eq!(tenant.job(&id).await.body["error"]["code"], "worker-crashed");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_attempt_cannot_overwrite_a_later_one() {
     let stack = Stack::new().await;

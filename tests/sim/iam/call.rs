@@ -32,6 +32,8 @@ pub struct Names<'a> {
     pub role: &'a str,
     /// Whom mails come from.
     pub sender: &'a str,
+    /// The stack, after which its gauges are named.
+    pub stack: &'a str,
 }
 
 /// In the sim.
@@ -43,6 +45,7 @@ pub(super) const SIM: Names<'static> = Names {
     schedules: crate::SCHEDULES,
     role: "arn:aws:iam::000000000000:role/scheduler",
     sender: "tollgate@example.com",
+    stack: "sim",
 };
 
 const HERE: &str = "${AWS::Region}:${AWS::AccountId}";
@@ -81,9 +84,12 @@ impl Call {
                 )]
             }
             "scheduler" => scheduler(names, operation, request),
-            "ses" => vec![ses(names, operation, request)],
+            "ses" => ses(names, operation, request),
             "cloudwatch" => {
+                let of_stack = format!("Tollgate/{}", names.stack);
                 let namespace = request["Namespace"].as_str();
+                let namespace =
+                    namespace.map(|name| named(name, &[(&of_stack, "Tollgate/${AWS::StackName}")]));
                 vec![
                     Self::new(&format!("cloudwatch:{operation}"), "*")
                         .about("cloudwatch:namespace", namespace),
@@ -124,17 +130,23 @@ fn scheduler(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     [Call::new(&format!("scheduler:{operation}"), entry)].into_iter().chain(role).collect()
 }
 
-fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Call {
+/// A mail asks for the sender's identity, and where that has a configuration set by default, as it has here, for that too
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html>).
+fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     if operation != "SendEmail" {
-        return Call::new(&format!("ses:{operation}"), "*");
+        return vec![Call::new(&format!("ses:{operation}"), "*")];
     }
     // The name that may stand before it isn't part of an address, and has a key of its own
     // (<https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>).
     let sender = text(&request["FromEmailAddress"]);
     let address = sender.split_once('<').map_or(sender, |(_, address)| address.trim_end_matches('>'));
     let from = named(address, &[(names.sender, "${SenderAddress}")]);
-    Call::new("ses:SendEmail", format!("arn:${{AWS::Partition}}:ses:{HERE}:identity/{from}"))
-        .about("ses:FromAddress", [from])
+    let asks = [format!("identity/{from}"), "configuration-set/default".to_owned()];
+    let asks = asks.map(|of| {
+        let resource = format!("arn:${{AWS::Partition}}:ses:{HERE}:{of}");
+        Call::new("ses:SendEmail", resource).about("ses:FromAddress", [from.clone()])
+    });
+    asks.into()
 }
 
 /// A transaction has no action of its own: each of its parts is authorized as if it came alone. A batch has one, for all of its items

@@ -95,7 +95,7 @@ fn a_damaged_item_is_told_of_and_breaks_nothing() {
     let operator = tried.stack.operator_key();
     let service = tried.stack.service();
     for asked in request::seeds(&tried.stack.tenant_account().to_string()) {
-        tried.answer(&service, asked.with(&[operator.clone()])).unwrap();
+        tried.answer(&service, asked.with(std::slice::from_ref(&operator))).unwrap();
     }
     let items = tried.runtime.block_on(async {
         tried.stack.work(Duration::from_secs(600)).await;

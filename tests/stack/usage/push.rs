@@ -194,3 +194,27 @@ async fn amounts_that_are_too_large_end_nothing() {
     assert_eq!(found.last().unwrap().1, Some(u64::MAX));
     assert_eq!(stack.operator().get("/v1/quotas/other").await.body["used"], 7);
 }
+
+/// One event isn't a list of them, whatever its sender meant.
+#[tokio::test(start_paused = true)]
+async fn a_body_is_what_its_media_type_says() {
+    let stack = Stack::new().await;
+    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s", "id": "1",
+        "data": {"service": "shop", "type": "egress", "bytes": 7}});
+    let send = async |declared: &str, body: Value| {
+        let answer = stack
+            .tenant()
+            .send_raw(Method::POST, "/v1/usage", Some(declared), body.to_string().into_bytes())
+            .await;
+        (answer.status, answer.body["errors"][0]["detail"].as_str().map(str::to_owned))
+    };
+    let (one, batch) = ("application/cloudevents+json", "application/cloudevents-batch+json; charset=utf-8");
+    let told = |text: &str| (422, Some(text.to_owned()));
+    assert_eq!(
+        send(one, json!([event])).await,
+        told("is a list, which application/cloudevents-batch+json declares")
+    );
+    assert_eq!(send(batch, event.clone()).await, told("is not a list of events"));
+    assert_eq!(send("application/json", json!([event])).await, (202, None));
+    assert_eq!(send(one, event).await, (202, None));
+}
