@@ -79,7 +79,7 @@ async fn check_on(world: &World) {
         let due = world.stack.now();
         minutes.push(invoke(world, Dice::new(world.seed, format!("check {due}")), due, Duration::ZERO));
         if dice.chance(40) {
-            let late = dice.millis(0..2_000);
+            let late = dice.millis(0..600);
             minutes.push(invoke(world, Dice::new(world.seed, format!("check {due} again")), due, late));
         }
     }
