@@ -18,7 +18,7 @@ pub fn plan(seed: Seed, clock: SimClock) -> Plan {
     Plan::new(move |operation, nth| match (operation, suffered.fate(operation, nth)) {
         // SES can't tell a repeat: of a mail whose answer is lost nobody promises that it comes once.
         ("SendEmail", Fault::After | Fault::Twice) => Fault::Throttle,
-        (_, Fault::After) if !seed.draw(operation, nth).is_multiple_of(4) => late(seed, operation, nth),
+        ("UpdateItem", Fault::Before) | (_, Fault::After) if !seed.draw(operation, nth).is_multiple_of(4) => late(seed, operation, nth),
         (_, Fault::None) => lag(seed, operation, nth),
         (_, fault) => fault,
     })
