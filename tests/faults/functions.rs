@@ -78,8 +78,8 @@ async fn check_on(world: &World) {
         }
         let due = world.stack.now();
         minutes.push(invoke(world, Dice::new(world.seed, format!("check {due}")), due, Duration::ZERO));
-        if dice.chance(40) {
-            let late = dice.millis(0..2_000);
+        if dice.chance(50) {
+            let late = dice.millis(0..200);
             minutes.push(invoke(world, Dice::new(world.seed, format!("check {due} again")), due, late));
         }
     }

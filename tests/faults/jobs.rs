@@ -48,10 +48,10 @@ async fn client(world: &World, dice: Dice, numbers: std::ops::Range<u64>) {
 fn wanted(dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (JobNote, Value) {
     let mark = format!("{}/{n}", tenant.account);
     let (kind, max_attempts, tells) = match dice.among(0..100) {
-        0..20 => ("plain", 4, true),
-        20..40 => ("newest", 5, true),
-        40..55 => ("hook", 5, false),
-        55..70 => ("ranked", 6, true),
+        0..15 => ("plain", 4, true),
+        15..33 => ("newest", 5, true),
+        33..52 => ("hook", 5, false),
+        52..70 => ("ranked", 6, true),
         70..82 => ("news", 5, false),
         82..94 => ("kept", 6, false),
         _ => ("brief", 4, false),

@@ -18,7 +18,9 @@ pub fn plan(seed: Seed, clock: SimClock) -> Plan {
     Plan::new(move |operation, nth| match (operation, suffered.fate(operation, nth)) {
         // SES can't tell a repeat: of a mail whose answer is lost nobody promises that it comes once.
         ("SendEmail", Fault::After | Fault::Twice) => Fault::Throttle,
-        (_, Fault::After) if seed.draw(operation, nth).is_multiple_of(2) => late(seed, operation, nth),
+        ("UpdateItem", Fault::Before) | (_, Fault::After) if !seed.draw(operation, nth).is_multiple_of(4) => {
+            late(seed, operation, nth)
+        }
         (_, Fault::None) => lag(seed, operation, nth),
         (_, fault) => fault,
     })
@@ -26,7 +28,7 @@ pub fn plan(seed: Seed, clock: SimClock) -> Plan {
 
 /// Writes that name whom they are of may come at any time; how late others do is limited, by what readers of events count on.
 fn late(seed: Seed, operation: &str, nth: u64) -> Fault {
-    let longest = if operation == "UpdateItem" { 30_000 } else { 2_000 };
+    let longest = if operation == "UpdateItem" { 5_000 } else { 2_000 };
     Fault::Late(Duration::from_millis(seed.draw(operation, nth) / 2 % longest))
 }
 

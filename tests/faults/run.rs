@@ -14,6 +14,8 @@ use sim::{
 };
 use std::{
     fmt,
+    sync::Once,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -30,20 +32,26 @@ pub struct Report {
     pub lasted: Duration,
 }
 
-/// Runs a seed in a thread of its own, whose chances all follow from it.
+/// Runs a seed, from which all chances follow.
 pub fn run(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
-    let run = move || {
-        chance::follow(seed);
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(suffer(seed, jobs, planted))
-    };
-    // What a run awaits at once is large in a build that isn't optimised.
-    let thread = std::thread::Builder::new().stack_size(64 << 20);
-    thread.spawn(run).unwrap().join().unwrap_or_else(|panic| {
+    // What libraries draw once for the whole process, they draw here, and not in whichever run is the first.
+    static DRAWN: Once = Once::new();
+    DRAWN.call_once(|| alone(Seed(0), async || World::new(Seed(0)).await.define_kinds().await).unwrap());
+    alone(seed, async move || suffer(seed, jobs, planted).await).unwrap_or_else(|panic| {
         eprintln!("seed {seed} stopped; {}", again(seed, jobs));
         std::panic::resume_unwind(panic)
     })
+}
+
+/// Runs something in a thread of its own, on a clock of its own, by a seed.
+fn alone<T: Send + 'static>(seed: Seed, work: impl AsyncFnOnce() -> T + Send + 'static) -> thread::Result<T> {
+    let work = move || {
+        chance::follow(seed);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true).build().unwrap().block_on(work())
+    };
+    // What a run awaits at once is large in a build that isn't optimised.
+    thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap().join()
 }
 
 async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {

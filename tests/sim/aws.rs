@@ -165,7 +165,7 @@ impl Aws {
 
     /// A digest of every call so far: when it was made, what it asked for, and what befell it.
     pub fn trace(&self) -> Trace {
-        self.door.trace.lock().unwrap().clone()
+        *self.door.trace.lock().unwrap()
     }
 
     /// What has been called since the last reset.
