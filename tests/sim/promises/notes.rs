@@ -3,6 +3,9 @@
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
 
+/// How much later than a request a call may arrive that it made and of which it didn't hear.
+const LATEST_MS: i64 = 30_000;
+
 /// Everything that was noted of one stack.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
@@ -169,6 +172,12 @@ impl Answered {
         self.status.is_some_and(|status| (400..500).contains(&status))
     }
 
+    /// When it may have had its effect: until it was answered, or if nobody knows what came of it, some time later.
+    fn effective(&self) -> Span {
+        let late = if self.status.is_some_and(|status| status < 300) { 0 } else { LATEST_MS };
+        Span { ended: self.span.ended + late, ..self.span }
+    }
+
     /// The status of the job that it shows.
     #[must_use]
     pub fn job_status(&self) -> &str {
@@ -207,7 +216,7 @@ impl JobNote {
 
     /// Looks that found it, and after which it was not put back before the next: in each group it may end once.
     pub(super) fn lives(&self) -> Vec<Vec<&Answered>> {
-        let mut bounds: Vec<_> = self.put_back().map(|retry| retry.span).collect();
+        let mut bounds: Vec<_> = self.put_back().map(Answered::effective).collect();
         bounds.push(Span { begun: i64::MAX, ended: i64::MAX });
         let mut froms = vec![i64::MIN];
         froms.extend(bounds.iter().map(|bound| bound.ended));
