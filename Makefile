@@ -28,7 +28,7 @@ LOCAL = $(PYTHON) -m infra.local
 LIVE = cargo test --workspace --features tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help run sam-local test test-stack faults fuzz schemathesis build deploy kinds openapi fmt lint clean
+.PHONY: help run sam-local test test-stack faults faults-planted fuzz schemathesis build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ fuzz: ## try what comes from outside more often than `make test` does (CASES=200
 
 schemathesis: ## try a stack of its own by infra/openapi.json, for MINUTES=10 by chance, from SEED=1 on
 	$(LOCAL) up --port 0 --temporary -- $(LOCAL) schemathesis --minutes $(MINUTES) --seed $(SEED)
+
+faults-planted: ## plant bugs in the stack, of which each has to be found within twenty seeds (PLANTED=… one of them)
+	cargo test --profile faults -p tests --test faults planted -- --ignored --nocapture
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build
