@@ -9,11 +9,20 @@ const OUTAGE_MS: i64 = 15_000;
 /// Faults of every sort by seed, and a little time for every call, so that calls of one function come between those of another.
 pub fn plan(seed: Seed, clock: SimClock) -> Plan {
     let sparse = Plan::seeded(Seed(seed.draw("faults", 0)), 3);
+    // What claims, ends and cancels is what most depends on.
+    let often = Plan::seeded(Seed(seed.draw("updates", 0)), 10);
     let dense = Plan::seeded(Seed(seed.draw("outages", 0)), 75);
     let suffered = Plan::new(move |operation, nth| {
         let window = u64::try_from(clock.now_ms() / OUTAGE_MS).unwrap();
         let is_out = seed.draw(operation, window).is_multiple_of(16);
-        if is_out { dense.fate(operation, nth) } else { sparse.fate(operation, nth) }
+        let plan = if is_out {
+            &dense
+        } else if operation == "UpdateItem" {
+            &often
+        } else {
+            &sparse
+        };
+        plan.fate(operation, nth)
     });
     Plan::new(move |operation, nth| match (operation, suffered.fate(operation, nth)) {
         // SES can't tell a repeat: of a mail whose answer is lost nobody promises that it comes once.
@@ -26,10 +35,11 @@ pub fn plan(seed: Seed, clock: SimClock) -> Plan {
     })
 }
 
-/// Writes that name whom they are of may come at any time; how late others do is limited, by what readers of events count on.
+/// How late a request comes of which its caller doesn't hear any more: within what the announcement of an end waits for it, and what
+/// readers of events count on.
 fn late(seed: Seed, operation: &str, nth: u64) -> Fault {
-    let longest = if operation == "UpdateItem" { 5_000 } else { 2_000 };
-    Fault::Late(Duration::from_millis(seed.draw(operation, nth) / 2 % longest))
+    let (least, most) = if operation == "UpdateItem" { (3_000, 7_000) } else { (0, 2_000) };
+    Fault::Late(Duration::from_millis(least + seed.draw(operation, nth) / 8 % (most - least)))
 }
 
 /// Time for every call, and nothing else.

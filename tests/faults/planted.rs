@@ -24,12 +24,13 @@ impl Planted {
     pub const ALL: [Self; 4] =
         [Self::EndByAnybody, Self::DeadLettersStay, Self::IndexAlone, Self::MailBeforeAlert];
 
-    /// The promise that it breaks.
-    pub fn breaks(self) -> &'static str {
+    /// The promises that it breaks, of which one has to be noticed.
+    pub fn breaks(self) -> &'static [&'static str] {
         match self {
-            Self::EndByAnybody => "a job has one outcome",
-            Self::DeadLettersStay | Self::IndexAlone => "every accepted job ends",
-            Self::MailBeforeAlert => "one mail per threshold, quota and period",
+            // A job that is over and then waits again has lost its message.
+            Self::EndByAnybody => &["a job has one outcome", "every accepted job ends"],
+            Self::DeadLettersStay | Self::IndexAlone => &["every accepted job ends"],
+            Self::MailBeforeAlert => &["one mail per threshold, quota and period"],
         }
     }
 

@@ -82,8 +82,8 @@ impl Targets {
 
 fn way(dice: &Dice) -> Way {
     match dice.among(0..100) {
-        0..45 => Way::Answers(200),
-        45..63 => Way::Answers(503),
+        0..35 => Way::Answers(200),
+        35..63 => Way::Answers(503),
         63..68 => Way::Answers(500),
         68..72 => Way::Answers(400),
         72..80 => Way::Busy(dice.among(1..6)),

@@ -196,7 +196,7 @@ impl World {
     /// What the run's jobs are of.
     pub async fn define_kinds(&self) {
         let retry =
-            |most: u64| json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 20});
+            |most: u64| json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 2});
         let http = json!({"type": "http", "url": "http://target.example/work"});
         for (name, target, discipline, most, more) in [
             ("plain", json!({"type": "echo"}), "standard", 4, json!({"events": true})),
