@@ -153,6 +153,31 @@ async fn a_failed_job_starts_anew() {
     }
 }
 
+/// A command whose answer was lost is repeated, and arrives a second time when the job has been through it all again: it undoes nothing.
+#[tokio::test(start_paused = true)]
+async fn a_command_that_comes_late_changes_nothing() {
+    let late = |nth| Plan::only("UpdateItem", nth, Fault::Late(Duration::from_secs(5)));
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = failed(&stack, "standard").await;
+    // The first makes the payload last, which has an item of its own.
+    stack.aws.inject(late(2));
+    assert_eq!(retry(&tenant, &id).await.status, 202);
+    assert!(stack.work(HOUR).await.emptied);
+    let ended = tenant.job(&id).await.body;
+    assert_eq!(ended["status"], "failed");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(tenant.job(&id).await.body, ended, "it was put back a second time");
+
+    let id = tenant.submit("echo", json!(1)).await.id().to_owned();
+    stack.aws.inject(late(1));
+    assert_eq!(cancel(&tenant, &id).await.status, 200);
+    assert_eq!(retry(&tenant, &id).await.status, 202);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(stack.aws.heal(), 1);
+    assert_eq!(tenant.job(&id).await.body["status"], "queued", "it was cancelled a second time");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_that_was_put_back_is_news() {
     let stack = Stack::new().await;

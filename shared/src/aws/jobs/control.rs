@@ -40,7 +40,9 @@ impl JobStore {
         change.finish(Status::Cancelled, job.kept_until, expires_at);
         change.announced(by);
         change.set("#owner = :me", ":me", text(by.token));
-        self.change(job, seen, by.token, change.update(SEEN)).await
+        let (condition, values) = unmoved(seen);
+        change.values.extend(values);
+        self.change(job, by.token, change.update(condition)).await
     }
 
     /// Asks the worker that holds a job to stop. If it has moved since `seen`, nothing is changed and there is no answer.
@@ -48,14 +50,16 @@ impl JobStore {
     /// # Errors
     /// When the table can't be written.
     pub async fn request_cancel(&self, job: &Job, seen: &Lease) -> Result<Option<Job>, Error> {
+        let (condition, mut values) = unmoved(seen);
+        values.push((":true", AttributeValue::Bool(true)));
         let update = Update {
             expression: "SET cancel_requested = :true".into(),
-            condition: Some(SEEN),
-            names: vec![("#status", "status")],
-            values: vec![(":true", AttributeValue::Bool(true))],
+            condition: Some(condition),
+            names: vec![("#status", "status"), ("#owner", "owner")],
+            values,
             returns: None,
         };
-        self.change(job, seen, "", update).await
+        self.change(job, "", update).await
     }
 
     /// Whether a job's cancellation was asked for, as far as is known a moment later.
@@ -90,14 +94,15 @@ impl JobStore {
             "SET #status = :queued, #owner = :me, attempts = :none, max_attempts = :most, run_at = :now, \
                               due_at = :now, expires_at = :ttl"
                 .to_owned();
-        let mut values = vec![
+        let (condition, mut values) = unmoved(seen);
+        values.extend([
             (":queued", text(Status::Queued.as_str())),
             (":me", text(me)),
             (":none", number(0)),
             (":most", number(max_attempts)),
             (":now", millis(now)),
             (":ttl", seconds(kept.unwrap_or(expires_at))),
-        ];
+        ]);
         let mut names =
             vec![("#status", "status"), ("#owner", "owner"), ("#result", "result"), ("#error", "error")];
         if let Some(Listing { agenda, rank }) = listing {
@@ -107,8 +112,8 @@ impl JobStore {
         }
         expression += " REMOVE started_at, attempt_started_at, finished_at, shown_until, cancel_requested, history, lease_until, \
                        result_apart, event, #result, #error";
-        let update = Update { expression, condition: Some(SEEN), names, values, returns: None };
-        let changed = self.change(job, seen, me, update).await?;
+        let update = Update { expression, condition: Some(condition), names, values, returns: None };
+        let changed = self.change(job, me, update).await?;
         Ok(changed.map_or(Reopened::Moved, |job| Reopened::Yes(Box::new(job))))
     }
 
@@ -130,15 +135,8 @@ impl JobStore {
         Ok(matches!(kept, Conditional::Done(_)))
     }
 
-    async fn change(
-        &self,
-        job: &Job,
-        seen: &Lease,
-        me: &str,
-        mut update: Update<'_>,
-    ) -> Result<Option<Job>, Error> {
+    async fn change(&self, job: &Job, me: &str, mut update: Update<'_>) -> Result<Option<Job>, Error> {
         update.returns = Some(aws_sdk_dynamodb::types::ReturnValue::AllNew);
-        update.values.extend([(":seen", text(seen.status.as_str())), (":attempts", number(seen.attempts))]);
         let read = |item: Item| JobItem::read(item)?.job();
         match self.table.update(&Key::job(job.account, job.id), update).await? {
             Conditional::Done(item) => item.map(read).transpose(),
@@ -153,5 +151,13 @@ impl JobStore {
     }
 }
 
-/// That a job stands where it stood.
-const SEEN: &str = "#status = :seen AND attempts = :attempts";
+/// That a job stands where it was seen to, as a condition with its values. Its owner, which is another with each claim and each command,
+/// says so also of one that came back to where it was: a command that arrives late, and was carried out before, changes nothing.
+pub(super) fn unmoved(seen: &Lease) -> (&'static str, Vec<(&'static str, AttributeValue)>) {
+    let mut values = vec![(":seen", text(seen.status.as_str())), (":attempts", number(seen.attempts))];
+    let Some(owner) = &seen.owner else {
+        return ("#status = :seen AND attempts = :attempts AND attribute_not_exists(#owner)", values);
+    };
+    values.push((":owner", text(owner)));
+    ("#status = :seen AND attempts = :attempts AND #owner = :owner", values)
+}

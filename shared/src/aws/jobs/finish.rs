@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::value::RawValue;
 
-use super::{Bulk, INLINE_RESULT, JobItem, JobStore};
+use super::{Bulk, INLINE_RESULT, JobItem, JobStore, control::unmoved};
 use crate::{
     aws::{
         Error,
@@ -174,9 +174,9 @@ impl JobStore {
         } else {
             change.set_error(&error)?;
         }
-        change.values.push((":seen", text(seen.status.as_str())));
-        change.values.push((":attempts", number(seen.attempts)));
-        let update = change.update("#status = :seen AND attempts = :attempts");
+        let (condition, values) = unmoved(seen);
+        change.values.extend(values);
+        let update = change.update(condition);
         match self.table.update(&Key::job(job.account, job.id), update).await? {
             Conditional::Done(_) => Ok(true),
             Conditional::Refused(item) => {
@@ -237,7 +237,7 @@ pub(super) struct Change {
     now: Time,
     set: Vec<&'static str>,
     remove: Vec<&'static str>,
-    values: Vec<(&'static str, AttributeValue)>,
+    pub values: Vec<(&'static str, AttributeValue)>,
 }
 
 impl Change {
