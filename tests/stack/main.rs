@@ -20,6 +20,7 @@ mod ladder;
 mod logs;
 mod order;
 mod outage;
+mod pages;
 mod priming;
 mod push;
 mod quotas;
