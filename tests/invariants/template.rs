@@ -3,7 +3,10 @@
 use std::{fs, time::Duration};
 
 use serde_json::{Value, json};
-use shared::job::{QUEUE_RETENTION, Timing};
+use shared::{
+    gate::ROUTES,
+    job::{QUEUE_RETENTION, Timing},
+};
 
 pub fn template() -> Value {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
@@ -50,7 +53,11 @@ fn the_workers_times_are_those_of_the_code() {
 #[test]
 fn functions_outlast_the_patience_of_their_handlers() {
     let template = template();
-    for (function, patience) in [("SubmitFunction", submit::PATIENCE), ("PollFunction", poll::PATIENCE)] {
+    for (function, patience) in [
+        ("SubmitFunction", submit::PATIENCE),
+        ("PollFunction", poll::PATIENCE),
+        ("ConsoleFunction", console::PATIENCE),
+    ] {
         let timeout =
             Duration::from_secs(template["Resources"][function]["Properties"]["Timeout"].as_u64().unwrap());
         assert!(patience < timeout && timeout < Duration::from_secs(30), "{function}");
@@ -310,4 +317,44 @@ fn whose_tokens_are_taken_is_told_to_both_functions_that_take_them() {
         }
     }
     assert_eq!(template["Parameters"]["JwtAdmin"]["Default"], "false");
+}
+
+/// The gateway knows where pages are; a page that it doesn't know would be asked of `poll`.
+#[test]
+fn pages_are_asked_of_the_function_that_has_them() {
+    let template = template();
+    let target = json!({"!Sub": "integrations/${ConsoleIntegration}"});
+    let mut routed: Vec<_> = resources(&template, "AWS::ApiGatewayV2::Route")
+        .into_iter()
+        .filter(|(_, route)| route["Target"] == target)
+        .map(|(_, route)| route["RouteKey"].as_str().unwrap().replace("{proxy+}", "{*file}"))
+        .collect();
+    let pages = console::routes().into_openapi().paths.paths.into_keys();
+    let files = ROUTES.iter().filter(|route| !route.is_operation()).map(|route| route.path.to_owned());
+    let mut wanted: Vec<_> = pages
+        .chain(files)
+        .flat_map(|path| ["GET", "HEAD"].map(|method| format!("{method} {path}")))
+        .collect();
+    routed.sort();
+    wanted.sort();
+    assert_eq!(routed, wanted);
+}
+
+/// It has nothing to hide, and nothing that it could give away.
+#[test]
+fn the_console_may_do_nothing() {
+    let template = template();
+    let statements = statements(&template);
+    let mut allowed: Vec<_> = statements
+        .iter()
+        .filter(|(role, _)| role == "ConsoleRole")
+        .flat_map(|(_, statement)| list(&statement["Action"]))
+        .collect();
+    allowed.sort_unstable();
+    assert_eq!(
+        allowed,
+        ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    );
+    let told = &template["Resources"]["ConsoleFunction"]["Properties"]["Environment"]["Variables"];
+    assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), ["PUSH_ADDRESS"]);
 }

@@ -20,6 +20,7 @@ mod ladder;
 mod logs;
 mod order;
 mod outage;
+mod pages;
 mod price;
 mod priming;
 mod push;
