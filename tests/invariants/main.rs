@@ -1,5 +1,6 @@
 //! What holds of the repository itself: its rings, its template, its default kinds, its `OpenAPI` description.
 
+mod docs;
 mod kinds;
 mod openapi;
 mod permissions;

@@ -91,7 +91,7 @@ fn metrics_are_the_stacks_own() {
     assert!(own.len() >= 10 && own.iter().all(is_own), "{own:?}");
 }
 
-/// Alarms are for who wants them, and reach him.
+/// Alarms are for who wants them, reach him, and say what to do.
 #[test]
 fn alarms_reach_the_operator() {
     let template = template();
@@ -101,6 +101,11 @@ fn alarms_reach_the_operator() {
         assert_eq!(template["Resources"][&name]["Condition"], "HasOperator", "{name}");
         assert_eq!(alarm["AlarmActions"], json!([{"!Ref": "AlarmTopic"}]), "{name}");
         assert!(alarm["AlarmDescription"].is_string() && alarm["TreatMissingData"].is_string(), "{name}");
+        let told = format!("`{}`", name.trim_end_matches("Alarm"));
+        assert!(
+            include_str!("../../docs/operate.md").contains(&told),
+            "docs/operate.md doesn't say what to do about {told}"
+        );
     }
 }
 
