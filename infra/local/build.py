@@ -12,7 +12,7 @@ from infra.local.failure import Failure
 from infra.local.places import ROOT
 from infra.local.venvs import venv
 
-FUNCTIONS = ("submit", "poll", "queue-worker", "quota-check", "push")
+FUNCTIONS = ("submit", "poll", "queue-worker", "quota-check", "push", "console")
 COMMAND = "tollgate"
 BOOTSTRAP = "tollgate-bootstrap"
 

@@ -136,7 +136,8 @@ def _follow(endpoint: str) -> int:
 def _greet(described: Stack, tollgate: Path, folder: Path) -> None:
     say(f"""
 Tollgate is up.
-  API           {described.url}
+  console       {described.url}/
+  API           {described.url}, described at {described.url}/openapi.json
   operator key  {described.operator_key}
   tenant key    {described.tenant_key}
   tenant        {described.tenant_account}

@@ -185,6 +185,23 @@ impl PushConfig {
     }
 }
 
+/// What `console` is told.
+#[derive(Debug)]
+pub struct ConsoleConfig {
+    /// Where pages connect to, for events.
+    pub push: PushAddress,
+}
+
+impl ConsoleConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When a variable is missing or unfit.
+    pub fn read(vars: Vars) -> Result<Self, ConfigError> {
+        Ok(Self { push: PushAddress::read(vars)? })
+    }
+}
+
 /// What `queue-worker` is told.
 #[derive(Debug)]
 pub struct WorkerConfig {

@@ -17,6 +17,7 @@ mod uses;
 
 use std::{sync::Arc, time::Duration};
 
+use answer::Answering;
 use axum::{Router, middleware};
 
 pub use answer::{Failure, RequestId};
@@ -58,10 +59,31 @@ pub struct Gate {
 impl Gate {
     /// Puts the gate before a router's handlers.
     pub fn before(self, router: Router) -> Router {
-        router
-            .layer(middleware::from_fn_with_state(self.clone(), auth::authorize))
-            .method_not_allowed_fallback(route::unrouted)
-            .fallback(route::unrouted)
-            .layer(middleware::from_fn_with_state(self, answer::answer))
+        let answering = Answering {
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            meters: self.meters.clone(),
+            patience: self.patience,
+        };
+        answering.before(router.layer(middleware::from_fn_with_state(self, auth::authorize)))
+    }
+}
+
+/// The gate of a function that has nothing to hide, and so knows neither keys nor accounts.
+#[derive(Clone, Debug)]
+pub struct OpenGate {
+    /// Tells the time.
+    pub clock: Clock,
+    /// Takes a record of every request that was turned away.
+    pub metrics: Metrics,
+    /// After how long a request is answered as unavailable, as with [`Gate`].
+    pub patience: Duration,
+}
+
+impl OpenGate {
+    /// Puts the gate before a router's handlers.
+    pub fn before(self, router: Router) -> Router {
+        let Self { clock, metrics, patience } = self;
+        Answering { clock, metrics, meters: None, patience }.before(router)
     }
 }

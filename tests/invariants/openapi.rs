@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::{
     account::Scope,
     api::Problem,
-    gate::{Access, Form, ROUTES},
+    gate::{Access, Form, ROUTES, Route},
     quota::Exhausted,
     time::Time,
 };
@@ -17,7 +17,12 @@ fn described() -> Value {
     let mut document = shared::api::openapi();
     document.merge(submit::routes().into_openapi());
     document.merge(poll::routes().into_openapi());
+    document.merge(console::routes().into_openapi());
     serde_json::to_value(document).unwrap()
+}
+
+fn operations() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(|route| route.is_operation())
 }
 
 /// `make openapi` writes it.
@@ -52,8 +57,7 @@ fn routes_and_scopes_are_those_of_the_gate() {
             described.insert(format!("{} {path}: {scopes}", method.to_uppercase()));
         }
     }
-    let table: BTreeSet<_> = ROUTES
-        .iter()
+    let table: BTreeSet<_> = operations()
         .map(|route| {
             let scope = match route.access {
                 Access::Open => "open",
@@ -83,7 +87,7 @@ fn every_operation_is_described() {
 #[test]
 fn problems_are_described_in_the_form_of_their_route() {
     let document = described();
-    for route in ROUTES {
+    for route in operations() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
         for (status, answer) in operation["responses"].as_object().unwrap() {
             if !status.starts_with(['4', '5']) {
@@ -132,7 +136,7 @@ fn header_fields_of_problems_are_described() {
 #[test]
 fn what_a_quota_closes_says_so() {
     let document = described();
-    for route in ROUTES {
+    for route in operations() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
         assert_eq!(
             operation["responses"].get("429").is_some(),

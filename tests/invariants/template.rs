@@ -3,15 +3,18 @@
 use std::{fs, time::Duration};
 
 use serde_json::{Value, json};
-use shared::job::{QUEUE_RETENTION, Timing};
+use shared::{
+    gate::ROUTES,
+    job::{QUEUE_RETENTION, Timing},
+};
 
-fn template() -> Value {
+pub fn template() -> Value {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
     sim::iam::template(&text)
 }
 
 /// The properties of every resource of a type.
-fn resources(template: &Value, of_type: &str) -> Vec<(String, Value)> {
+pub fn resources(template: &Value, of_type: &str) -> Vec<(String, Value)> {
     let all = template["Resources"].as_object().unwrap();
     let found = all.iter().filter(|(_, resource)| resource["Type"] == of_type);
     found.map(|(name, resource)| (name.clone(), resource["Properties"].clone())).collect()
@@ -50,7 +53,11 @@ fn the_workers_times_are_those_of_the_code() {
 #[test]
 fn functions_outlast_the_patience_of_their_handlers() {
     let template = template();
-    for (function, patience) in [("SubmitFunction", submit::PATIENCE), ("PollFunction", poll::PATIENCE)] {
+    for (function, patience) in [
+        ("SubmitFunction", submit::PATIENCE),
+        ("PollFunction", poll::PATIENCE),
+        ("ConsoleFunction", console::PATIENCE),
+    ] {
         let timeout =
             Duration::from_secs(template["Resources"][function]["Properties"]["Timeout"].as_u64().unwrap());
         assert!(patience < timeout && timeout < Duration::from_secs(30), "{function}");
@@ -136,7 +143,7 @@ fn policies_list_actions_and_items() {
 }
 
 /// Where a stack's metrics are, and no other's.
-fn own_namespace() -> Value {
+pub fn own_namespace() -> Value {
     json!({"!Sub": "Tollgate/${AWS::StackName}"})
 }
 
@@ -256,34 +263,6 @@ fn a_checks_lease_outlasts_it_and_ends_before_the_next() {
     assert!(quota_check::MAILS_UNTIL + last < timeout);
 }
 
-/// Two stacks in one account don't add up, nor wake each other's alarms.
-#[test]
-fn metrics_are_the_stacks_own() {
-    let template = template();
-    let told = &template["Globals"]["Function"]["Environment"]["Variables"]["STACK_NAME"];
-    assert_eq!(told, &json!({"!Ref": "AWS::StackName"}));
-    let vars = |name: &str| (name == "STACK_NAME").then(|| "${AWS::StackName}".to_owned());
-    assert_eq!(own_namespace(), json!({"!Sub": shared::config::metrics_namespace(&vars)}));
-    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
-    let own =
-        alarms.iter().filter(|(_, alarm)| !alarm["Namespace"].as_str().unwrap_or("").starts_with("AWS/"));
-    let own: Vec<_> = own.map(|(_, alarm)| &alarm["Namespace"]).collect();
-    assert!(own.len() >= 2 && own.iter().all(|namespace| **namespace == own_namespace()), "{own:?}");
-}
-
-/// Alarms are for who wants them, and reach him.
-#[test]
-fn alarms_reach_the_operator() {
-    let template = template();
-    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
-    assert!(alarms.len() >= 8);
-    for (name, alarm) in alarms {
-        assert_eq!(template["Resources"][&name]["Condition"], "HasOperator", "{name}");
-        assert_eq!(alarm["AlarmActions"], json!([{"!Ref": "AlarmTopic"}]), "{name}");
-        assert!(alarm["AlarmDescription"].is_string() && alarm["TreatMissingData"].is_string(), "{name}");
-    }
-}
-
 /// Who could write an account or a key could make himself the operator.
 #[test]
 fn only_submit_may_change_accounts() {
@@ -338,4 +317,44 @@ fn whose_tokens_are_taken_is_told_to_both_functions_that_take_them() {
         }
     }
     assert_eq!(template["Parameters"]["JwtAdmin"]["Default"], "false");
+}
+
+/// The gateway knows where pages are; a page that it doesn't know would be asked of `poll`.
+#[test]
+fn pages_are_asked_of_the_function_that_has_them() {
+    let template = template();
+    let target = json!({"!Sub": "integrations/${ConsoleIntegration}"});
+    let mut routed: Vec<_> = resources(&template, "AWS::ApiGatewayV2::Route")
+        .into_iter()
+        .filter(|(_, route)| route["Target"] == target)
+        .map(|(_, route)| route["RouteKey"].as_str().unwrap().replace("{proxy+}", "{*file}"))
+        .collect();
+    let pages = console::routes().into_openapi().paths.paths.into_keys();
+    let files = ROUTES.iter().filter(|route| !route.is_operation()).map(|route| route.path.to_owned());
+    let mut wanted: Vec<_> = pages
+        .chain(files)
+        .flat_map(|path| ["GET", "HEAD"].map(|method| format!("{method} {path}")))
+        .collect();
+    routed.sort();
+    wanted.sort();
+    assert_eq!(routed, wanted);
+}
+
+/// It has nothing to hide, and nothing that it could give away.
+#[test]
+fn the_console_may_do_nothing() {
+    let template = template();
+    let statements = statements(&template);
+    let mut allowed: Vec<_> = statements
+        .iter()
+        .filter(|(role, _)| role == "ConsoleRole")
+        .flat_map(|(_, statement)| list(&statement["Action"]))
+        .collect();
+    allowed.sort_unstable();
+    assert_eq!(
+        allowed,
+        ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+    );
+    let told = &template["Resources"]["ConsoleFunction"]["Properties"]["Environment"]["Variables"];
+    assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), ["PUSH_ADDRESS"]);
 }

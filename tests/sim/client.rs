@@ -84,7 +84,8 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.body(Body::from(body)).unwrap();
-        let response = self.service.function(&method).oneshot(request).await.unwrap();
+        let path = request.uri().path().to_owned();
+        let response = self.service.function(&method, &path).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();

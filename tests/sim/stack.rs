@@ -1,4 +1,4 @@
-//! The whole of Tollgate in one process: both routers, the queue, the worker, the scheduled check.
+//! The whole of Tollgate in one process: the routers, the queue, the worker, the scheduled check.
 
 use std::{
     sync::{Arc, Mutex},
@@ -170,7 +170,7 @@ impl Stack {
         assert!(answer.status == 200 || answer.status == 201, "{answer:?}");
     }
 
-    /// Both HTTP functions in fresh processes, behind routes as the template has them.
+    /// The HTTP functions in fresh processes, behind routes as the template has them.
     pub fn service(&self) -> Service {
         self.service_on_a_clock(0)
     }
@@ -178,7 +178,11 @@ impl Stack {
     /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
     pub fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
         let clock = self.clock_ahead(ahead_ms);
-        Service { submit: submit::router(self.submit(clock.clone())), poll: poll::router(self.poll(clock)) }
+        Service {
+            submit: submit::router(self.submit(clock.clone())),
+            poll: poll::router(self.poll(clock.clone())),
+            console: console::router(self.console(clock)).unwrap(),
+        }
     }
 
     fn submit(&self, clock: Clock) -> submit::App {
@@ -201,6 +205,10 @@ impl Stack {
             meter_requests: self.options.meter_requests,
         };
         poll::App::new(self.clients("poll"), config, clock, self.metrics())
+    }
+
+    fn console(&self, clock: Clock) -> console::App {
+        console::App { push: Self::push_address(), clock, metrics: self.metrics() }
     }
 
     /// What functions do before their first request, which opens their connections.
@@ -328,12 +336,17 @@ impl Stack {
 pub struct Service {
     submit: Router,
     poll: Router,
+    console: Router,
 }
 
 impl Service {
-    /// The function that the template's routes send a method to.
-    pub fn function(&self, method: &Method) -> Router {
+    /// The function that the template's routes send a request to.
+    pub fn function(&self, method: &Method, path: &str) -> Router {
+        let is_page = matches!(path, "/" | "/docs" | "/openapi.json")
+            || path.starts_with("/docs/")
+            || path.starts_with("/console/");
         match *method {
+            Method::GET | Method::HEAD if is_page => self.console.clone(),
             Method::POST | Method::PUT | Method::PATCH | Method::DELETE => self.submit.clone(),
             _ => self.poll.clone(),
         }

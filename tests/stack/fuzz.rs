@@ -44,7 +44,7 @@ impl Tried {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let shown = format!("{method} {}", request.uri());
         self.runtime.block_on(async {
-            let response = service.function(&method).oneshot(request).await.unwrap();
+            let response = service.function(&method, &path).oneshot(request).await.unwrap();
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.unwrap().to_bytes();
             let response = Response::from_parts(parts, String::from_utf8(bytes.to_vec()).unwrap());

@@ -20,6 +20,8 @@ mod ladder;
 mod logs;
 mod order;
 mod outage;
+mod pages;
+mod price;
 mod priming;
 mod push;
 mod quotas;

@@ -91,7 +91,7 @@ impl Drop for Server {
 
 fn routes(service: Service) -> Router {
     let serve = move |request: Request| {
-        let function = service.function(request.method());
+        let function = service.function(request.method(), request.uri().path());
         function.oneshot(request)
     };
     let api: Router = Router::new().fallback(serve);

@@ -1,20 +1,30 @@
+use std::time::Duration;
+
 use axum::{
+    Router,
     extract::{Request, State},
-    middleware::Next,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use lambda_http::Context;
 
-use super::{
-    Gate,
-    route::{self, Form},
-};
+use super::route::{self, Form};
 use crate::{
     api::Problem,
-    aws,
-    telemetry::{Record, Unit},
+    aws::{self, Meters},
+    clock::Clock,
+    telemetry::{Metrics, Record, Unit},
 };
+
+/// What requests are answered with, whoever makes them: the part of a gate that every function has.
+#[derive(Clone, Debug)]
+pub(super) struct Answering {
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    pub(super) meters: Option<Meters>,
+    pub(super) patience: Duration,
+}
 
 /// Under which operators find a request; every answer carries it as `x-request-id`.
 #[derive(Clone, Debug)]
@@ -63,34 +73,42 @@ impl IntoResponse for Failure {
 
 /// Gives the request its id, turns a failure into an answer, a metric and, if it is Tollgate's own, a line in the log, and meters what is
 /// sent in the end.
-pub(super) async fn answer(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+async fn answer(State(answering): State<Answering>, mut request: Request, next: Next) -> Response {
     let id = match request.extensions().get::<Context>() {
         Some(context) => context.request_id.clone(),
         None => uuid::Uuid::new_v4().to_string(),
     };
     request.extensions_mut().insert(RequestId(id.clone()));
-    let passage = gate.begin_metering(&mut request);
+    let passage = answering.begin_metering(&mut request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match tokio::time::timeout(gate.patience, next.run(request)).await {
+    let mut response = match tokio::time::timeout(answering.patience, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             Failure { problem: Problem::Unavailable, cause: Some("out of time".into()) }.into_response()
         }
     };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        gate.report(&failure, &id, &method, &path);
+        answering.report(&failure, &id, &method, &path);
         response = complete(&failure.problem, route::form_at(&path), &id);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
     }
     if let Some(passage) = passage {
-        gate.meter(&passage, &response);
+        answering.meter(&passage, &response);
     }
     response
 }
 
-impl Gate {
+impl Answering {
+    /// Puts it before a router's handlers, and answers what none of them takes.
+    pub(super) fn before(self, router: Router) -> Router {
+        router
+            .method_not_allowed_fallback(route::unrouted)
+            .fallback(route::unrouted)
+            .layer(middleware::from_fn_with_state(self, answer))
+    }
+
     fn report(&self, failure: &Failure, id: &str, method: &Method, path: &str) {
         let (reason, status) = (failure.problem.slug(), failure.problem.status());
         self.metrics.emit(

@@ -192,12 +192,12 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
     // By the router's own match: what it routes nowhere has none, and the fallback knows what to say.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     if path.as_ref().is_some_and(|template| !route::is_of(request.uri().path(), template)) {
-        return route::refusal(request.uri().path()).into_response();
+        return route::refusal(request.method(), request.uri().path()).into_response();
     }
     let Some(path) = path else { return next.run(request).await };
     // What isn't in the table is nobody's to use, whatever a router leads to.
     let Some(route) = route::of(request.method(), &path) else {
-        return route::refusal(request.uri().path()).into_response();
+        return route::refusal(request.method(), request.uri().path()).into_response();
     };
     if route.access == Access::Open {
         return next.run(request).await;

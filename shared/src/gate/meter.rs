@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 use axum::{body::HttpBody, extract::Request, response::Response};
 use http::Method;
 
-use super::{Caller, Gate, Route};
+use super::{Caller, Route, answer::Answering};
 use crate::id::AccountId;
 
 /// Whose request it is and to which route, from when that is known: also of one that is refused then, or runs out of time.
@@ -27,7 +27,7 @@ impl Metered {
     }
 }
 
-impl Gate {
+impl Answering {
     /// Begins to meter a request, where that is done.
     pub(super) fn begin_metering(&self, request: &mut Request) -> Option<Passage> {
         self.meters.as_ref()?;

@@ -48,6 +48,13 @@ impl Route {
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
+
+    /// Whether it is described as an operation. The files of a page are not, which are behind one route whatever they are called: no template
+    /// of a description leads across folders (<https://spec.openapis.org/oas/v3.1.0#path-templating>).
+    #[must_use]
+    pub fn is_operation(&self) -> bool {
+        !self.path.contains("{*")
+    }
 }
 
 const fn route(method: Method, path: &'static str, access: Access) -> Route {
@@ -69,6 +76,9 @@ const fn spending_in_text(method: Method, path: &'static str, access: Access) ->
 /// Every route.
 pub const ROUTES: &[Route] = &[
     route(Method::GET, "/heartbeat", Access::Open),
+    route(Method::GET, "/", Access::Open),
+    route(Method::GET, "/console/{*file}", Access::Open),
+    route(Method::GET, "/openapi.json", Access::Open),
     spending(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
     spending(Method::POST, "/v1/jobs/batch", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs", Access::Scope(Scope::JobsRead)),
@@ -118,9 +128,13 @@ pub const ROUTES: &[Route] = &[
 
 /// The route of a method and a path as the router has it.
 pub(super) fn of(method: &Method, template: &str) -> Option<&'static Route> {
-    // A HEAD is answered as the GET without its body (RFC 9110, section 9.3.2).
-    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let method = asked(method);
     ROUTES.iter().find(|route| route.method == *method && route.path == template)
+}
+
+/// A HEAD is answered as the GET without its body (RFC 9110, section 9.3.2).
+fn asked(method: &Method) -> &Method {
+    if method == Method::HEAD { &Method::GET } else { method }
 }
 
 /// How whoever asks at this path, with whatever method, is told what went wrong.
@@ -149,6 +163,7 @@ fn leads_to(template: &str, path: &str) -> bool {
     loop {
         match (wanted.next(), given.next()) {
             (None, None) => return true,
+            (Some(part), Some(value)) if part.starts_with("{*") => return !value.is_empty(),
             (Some(part), Some(value)) if part == value || (part.starts_with('{') && !value.is_empty()) => {}
             _ => return false,
         }
@@ -157,12 +172,13 @@ fn leads_to(template: &str, path: &str) -> bool {
 
 /// No handler of this function takes the request: either nobody does, or another method does.
 pub(super) async fn unrouted(request: Request) -> Failure {
-    refusal(request.uri().path())
+    refusal(request.method(), request.uri().path())
 }
 
-pub(super) fn refusal(path: &str) -> Failure {
+pub(super) fn refusal(method: &Method, path: &str) -> Failure {
     let mut allow: Vec<_> = at(path).into_iter().map(|route| route.method.as_str()).collect();
-    if allow.is_empty() {
+    // A method that the path takes is refused where no such file is below its folder.
+    if allow.is_empty() || allow.contains(&asked(method).as_str()) {
         return Problem::NotFound.into();
     }
     if allow.contains(&"GET") {
@@ -182,6 +198,10 @@ mod tests {
         for path in ["/v1/jobs/", "/v1/jobs", "/v1/jobs/x/", "/v1/jobs/x/y", "v1/jobs/x", "/V1/jobs/x"] {
             assert!(!leads_to("/v1/jobs/{id}", path), "{path}");
         }
+        for path in ["/console/a.js", "/console/a/b.js"] {
+            assert!(leads_to("/console/{*file}", path), "{path}");
+        }
+        assert!(!leads_to("/console/{*file}", "/console/") && !leads_to("/console/{*file}", "/console"));
         assert_eq!(of(&Method::HEAD, "/v1/jobs/{id}").unwrap().path, "/v1/jobs/{id}");
         assert!(of(&Method::PATCH, "/v1/jobs").is_none());
     }

@@ -6,7 +6,7 @@ use tracing_subscriber::{
 
 /// The crates whose lines follow `LOG_LEVEL`. Libraries only warn: some of them log requests whole at lower levels, and with them payloads
 /// and keys.
-const OURS: [&str; 5] = ["shared", "submit", "poll", "queue_worker", "quota_check"];
+const OURS: [&str; 6] = ["shared", "submit", "poll", "queue_worker", "quota_check", "console"];
 
 /// Sends logs to standard output, one JSON object a line. `LOG_LEVEL` is `error`, `warn`, `info` (which it is if nothing is said),
 /// `debug` or `trace`.

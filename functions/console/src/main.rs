@@ -1,0 +1,17 @@
+//! The Lambda function `console`.
+
+use console::App;
+use shared::{
+    clock::Clock,
+    config::{ConsoleConfig, environment, metrics_namespace},
+    gate::serve,
+    telemetry::{self, Metrics},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let config = ConsoleConfig::read(&environment)?;
+    let metrics = Metrics::stdout(&metrics_namespace(&environment));
+    serve(console::router(App { push: config.push, clock: Clock::system(), metrics })?).await
+}
