@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from infra.local import api as tollgate
 from infra.local import stack as stacks
@@ -24,6 +24,8 @@ from watch import Watch
 
 # How long a test waits for what it expects to see. Jobs take a second or two here; a machine may be busy.
 _PATIENCE_MS = 20_000
+expect.set_options(timeout=_PATIENCE_MS)
+
 _SCREENSHOTS = ROOT / "target" / "browser"
 
 _DESKTOP = {"viewport": {"width": 1280, "height": 800}}

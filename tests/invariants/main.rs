@@ -5,3 +5,4 @@ mod openapi;
 mod permissions;
 mod rings;
 mod template;
+mod vendored;
