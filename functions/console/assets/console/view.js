@@ -3,5 +3,5 @@
 const { preact, preactHooks, htm } = globalThis;
 
 export const { h, render } = preact;
-export const { useEffect, useLayoutEffect, useMemo, useRef, useState } = preactHooks;
+export const { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } = preactHooks;
 export const html = htm.bind(h);
