@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { setRegion } from "./announce.js";
 import { useResource } from "./resource.js";
 import { href, useRoute } from "./router.js";
-import { end, key, begin, may, useSession } from "./session.js";
+import { begin, end, key, may, useSession, wasKept } from "./session.js";
 import { viewOf, VIEWS } from "./views.js";
 import { SignIn } from "./signin.js";
 import { Loading } from "./parts/table.js";
@@ -33,13 +33,13 @@ function Frame({ caller }) {
   const { parts, query } = useRoute();
   const place = parts.join("/");
   const main = useRef();
-  const isFirst = useRef(true);
+  // A tab that was loaded anew is the browser's to begin; everywhere else one came from somewhere.
+  const isFirst = useRef(wasKept);
   const view = viewOf(parts);
 
   // Who goes somewhere by keyboard or screen reader begins at the view's heading.
   useLayoutEffect(() => {
-    if (isFirst.current && !parts.length) { isFirst.current = false; return; }
-    isFirst.current = false;
+    if (isFirst.current) { isFirst.current = false; return; }
     scrollTo(0, 0);
     main.current.querySelector("h1")?.focus({ preventScroll: true });
   }, [place]);

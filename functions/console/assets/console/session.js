@@ -5,6 +5,8 @@ const PLACE = "tollgate.key";
 const listeners = new Set();
 
 const session = { key: sessionStorage.getItem(PLACE), caller: null, reason: null };
+// Whether the tab had the key when it was loaded.
+export const wasKept = session.key !== null;
 
 const tell = () => listeners.forEach((listener) => listener());
 

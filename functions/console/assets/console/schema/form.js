@@ -57,7 +57,10 @@ function objects(schema, field, inner) {
   const isOpen = typeof schema.additionalProperties === "object";
   if (!members.length && schema.additionalProperties === false) return { ...field, type: "object", fields: [] };
   if (!members.length || isOpen) return { ...field, type: "json" };
-  return { ...field, type: "object", fields: members.map(([name, one]) => fieldOf(one, { ...inner, name, isRequired: required.includes(name) })) };
+  const fields = members.map(([name, one]) => fieldOf(one, { ...inner, name, isRequired: required.includes(name) }));
+  // A kind's schema comes back with its names in the alphabet's order. What has to be filled in goes first, in the order in which it is required.
+  const place = ({ name }) => required.includes(name) ? required.indexOf(name) : required.length;
+  return { ...field, type: "object", fields: fields.sort((a, b) => place(a) - place(b)) };
 }
 
 function referred(schema, { root, name, isRequired, depth, seen }) {
