@@ -28,7 +28,7 @@ export function EventsView({ query: { account, type, from } }) {
       <label class="field" for="from"><span>From</span><select id="from" value=${from ?? "now"} onChange=${(event) => choose({ from: event.target.value === "now" ? "" : event.target.value })}>
         <option value="now">now on</option><option value="oldest">7 days ago on</option></select></label>
       <${AccountSelect} value=${account} accounts=${accounts} onChange=${(account) => choose({ account })} />
-      <p class="connection"><${Status} is=${isPaused ? "paused" : state} /></p>
+      <p class="connection" role="status"><${Status} is=${isPaused ? "paused" : state} /></p>
     </form>
     ${problem && html`<${ProblemNote} problem=${problem} again=${problem.passes ? null : again} />`}
     ${shown.length ? html`<ol class="events" aria-label="Events, newest first">${shown.map((event) => html`<${Event} key=${event.id} event=${event} accounts=${account ? accounts : null} />`)}</ol>`
@@ -37,7 +37,7 @@ export function EventsView({ query: { account, type, from } }) {
   <//>`;
 }
 
-const Event = ({ event, accounts }) => html`<li class="event"><div><${Time} at=${event.time} /> <strong>${event.type}</strong>
+const Event = ({ event, accounts }) => html`<li class="event"><div><${Time} at=${event.time} /> <strong>${event.type}</strong>${" "}
     <span class="quiet">from</span> ${event.source}${accounts && html` <span class="quiet">of ${nameOf(accounts, event.account_id)}</span>`}
     ${event.data?.job_id && may("jobs:read") && html` <a href=${href(["jobs", event.data.job_id], { account: accounts ? event.account_id : "" })}>its job</a>`}</div>
   <pre tabindex="0" role="region" aria-label=${`Data of ${event.id}`}>${JSON.stringify(event.data)}</pre></li>`;

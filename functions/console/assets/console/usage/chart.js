@@ -30,7 +30,7 @@ function options({ lines, range, top, onZoom, width, element }) {
     cursor: { drag: { x: Boolean(onZoom), y: false, setScale: false }, points: { size: 7 } },
     select: { show: Boolean(onZoom) },
     scales: { x: range ? { range: () => range } : {}, y: { range: (_, __, max) => [0, Math.max(max ?? 0, top ?? 0, 1) * 1.06] } },
-    axes: [axis, { ...axis, size: 68, values: (_, values) => values.map((value) => bytes(value)), incrs: INCREMENTS }],
+    axes: [{ ...axis, values: (_, times, __, ___, step) => times.map((time) => tick(time, step)) }, { ...axis, size: 68, values: (_, values) => values.map((value) => bytes(value)), incrs: INCREMENTS }],
     series: [
       { label: "Time", value: (_, time) => time === null ? "–" : local(time * 1000) },
       ...lines.map((line) => ({
@@ -50,6 +50,13 @@ function options({ lines, range, top, onZoom, width, element }) {
 }
 
 const INCREMENTS = Array.from({ length: 17 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
+
+// By the reader's clock: the time of day, the day where one begins, or days alone.
+function tick(time, step) {
+  const day = local(time * 1000, new Date(0)).slice(5, 10);
+  const clock = local(time * 1000, new Date(0)).slice(11, 16);
+  return step >= 86_400 ? day : clock === "00:00" ? day : clock;
+}
 
 // The theme's colours, as a canvas wants them: what a browser makes of a property is known by where it is used.
 function palette(element) {
