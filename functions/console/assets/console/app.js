@@ -37,6 +37,9 @@ function Frame({ caller }) {
   const isFirst = useRef(wasKept);
   const view = viewOf(parts);
 
+  // On a phone the menu is a strip, and where one is may be outside of it.
+  useLayoutEffect(() => document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [place]);
+
   // Who goes somewhere by keyboard or screen reader begins at the view's heading.
   useLayoutEffect(() => {
     if (isFirst.current) { isFirst.current = false; return; }
