@@ -55,6 +55,7 @@ else
 	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart and tests/e2e/crash.rs not tried."
 	$(LIVE) --test e2e -- --skip crash::
 endif
+	$(LOCAL) browser
 	$(LOCAL) sam-local --api-port 0 -- $(LIVE) --test sam_local
 
 faults: ## let the stack suffer by seeds, and hold every promise against it (SEED=1, SEEDS=5, JOBS=100)

@@ -16,7 +16,9 @@ FUNCTIONS = ("submit", "poll", "queue-worker", "quota-check", "push", "console")
 COMMAND = "tollgate"
 BOOTSTRAP = "tollgate-bootstrap"
 
-_PACKAGES = [argument for package in (*FUNCTIONS, "cli", "bootstrap") for argument in ("--package", package)]
+# Packages that aren't called as their function is.
+_RENAMED = {"console": "tollgate-console"}
+_FUNCTIONS = [argument for name in FUNCTIONS for argument in ("--package", _RENAMED.get(name, name))]
 
 
 def for_this_machine(*, tests: bool) -> dict[str, Path]:
@@ -25,7 +27,7 @@ def for_this_machine(*, tests: bool) -> dict[str, Path]:
     With `tests`, just as `cargo test` built it: cargo unites the features of all that it builds at once, and would otherwise
     compile most of the dependencies again.
     """
-    what = ["--workspace", "--all-targets"] if tests else _PACKAGES
+    what = ["--workspace", "--all-targets"] if tests else [*_FUNCTIONS, "--package", "cli", "--package", "bootstrap"]
     command = ["cargo", "build", *what, "--message-format", "json-render-diagnostics"]
     try:
         process = processes.start(command, cwd=ROOT, output=subprocess.PIPE)
@@ -52,6 +54,5 @@ def for_aws() -> int:
     tools = venv("cargo-lambda")
     # First in the path: cargo-lambda asks `python3` for the Zig that came with it.
     path = os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)])
-    functions = [argument for name in FUNCTIONS for argument in ("--package", name)]
-    return processes.run([tools / "cargo-lambda", "lambda", "build", "--release", "--arm64", *functions],
+    return processes.run([tools / "cargo-lambda", "lambda", "build", "--release", "--arm64", *_FUNCTIONS],
                          env={**os.environ, "PATH": path}, cwd=ROOT)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from infra.local import build, crates, emulator, engine, kinds, lint, moto_server, sam_local, schemathesis, stack
+from infra.local import browser, build, crates, emulator, engine, kinds, lint, moto_server, sam_local, schemathesis, stack
 from infra.local.failure import Failure
 from infra.local.places import LOCAL
 from infra.local.processes import run
@@ -87,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("lint", help="check the template, the crates and these scripts").set_defaults(run=lambda _: lint.check())
     commands.add_parser("deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub").set_defaults(
         run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
+
+    seen = commands.add_parser("browser", help="test a running stack's pages in a browser")
+    seen.add_argument("--stack", type=Path, default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
+                      help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)")
+    seen.add_argument("arguments", nargs="*", help="after --: of pytest, such as -k docs")
+    seen.set_defaults(run=lambda given: browser.check(given.stack, given.arguments))
 
     tried = commands.add_parser("schemathesis", help="try a running stack's API by its description")
     tried.add_argument("--stack", type=Path, default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),

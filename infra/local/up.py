@@ -137,7 +137,8 @@ def _greet(described: Stack, tollgate: Path, folder: Path) -> None:
     say(f"""
 Tollgate is up.
   console       {described.url}/
-  API           {described.url}, described at {described.url}/openapi.json
+  reference     {described.url}/docs
+  API           {described.url}
   operator key  {described.operator_key}
   tenant key    {described.tenant_key}
   tenant        {described.tenant_account}

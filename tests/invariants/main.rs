@@ -6,4 +6,5 @@ mod openapi;
 mod permissions;
 mod rings;
 mod template;
+mod vendored;
 mod watching;

@@ -3,6 +3,7 @@
 
 mod console;
 mod description;
+mod docs;
 mod policy;
 
 use std::time::Duration;
@@ -30,7 +31,10 @@ pub struct App {
 /// The routes and their description. Files that belong to a page are beside them: how many there are, and what they are called, is the page's
 /// affair.
 pub fn routes() -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(console::get)).routes(routes!(description::get))
+    OpenApiRouter::new()
+        .routes(routes!(console::get))
+        .routes(routes!(docs::get))
+        .routes(routes!(description::get))
 }
 
 /// The whole service.
@@ -41,7 +45,7 @@ pub fn router(app: App) -> Result<Router, InvalidHeaderValue> {
     let App { push, clock, metrics } = app;
     let policy = Policy::new(&push)?;
     let (router, _) = routes().split_for_parts();
-    let router = router.nest("/console", console::files());
+    let router = router.nest("/console", console::files()).nest("/docs", docs::files());
     let gate = OpenGate { clock, metrics, patience: PATIENCE };
-    Ok(gate.before(router).layer(middleware::map_response_with_state(policy, policy::apply)))
+    Ok(gate.before(router).layer(middleware::from_fn_with_state(policy, policy::apply)))
 }

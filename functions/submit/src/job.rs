@@ -40,7 +40,7 @@ pub fn compile_contract() {
         parameter::IdempotencyKey,
         parameter::Traceparent,
     ),
-    request_body = JobRequest,
+    request_body(content = JobRequest, example = json!({"kind": "echo", "payload": {"hello": "world"}})),
     responses(
         (status = 202, description = "The job is stored and queued", body = JobBody, links(("getJob" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))), ("cancelJob" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))), ("retryJob" = (operation_id = "retryJob", parameters(("id" = "$response.body#/id")))), ("listAttempts" = (operation_id = "listAttempts", parameters(("id" = "$response.body#/id"))))), headers(
             ("Location" = String, description = "Where to poll"),

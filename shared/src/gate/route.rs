@@ -78,6 +78,8 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/heartbeat", Access::Open),
     route(Method::GET, "/", Access::Open),
     route(Method::GET, "/console/{*file}", Access::Open),
+    route(Method::GET, "/docs", Access::Open),
+    route(Method::GET, "/docs/{*file}", Access::Open),
     route(Method::GET, "/openapi.json", Access::Open),
     spending(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
     spending(Method::POST, "/v1/jobs/batch", Access::Scope(Scope::JobsWrite)),

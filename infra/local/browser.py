@@ -1,0 +1,44 @@
+"""The tests of what people see, in a browser that this machine has, over a running stack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.local.failure import Failure
+from infra.local.places import ROOT
+from infra.local.processes import run
+from infra.local.steps import say
+from infra.local.venvs import venv
+
+# What it is called, by Debian and by others. Playwright drives any that is recent; none is downloaded.
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+          "/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+
+
+def check(stack: Path, arguments: Sequence[str]) -> int:
+    """Runs `tests/browser` against the stack of a `stack.json`, with arguments for pytest.
+
+    Without a browser nothing is run: visibly, and not in CI.
+    """
+    browser = _browser()
+    if browser is None:
+        told = "No Chromium, at $CHROMIUM or in the path (Debian: apt install chromium)"
+        if os.environ.get("CI"):
+            raise Failure(f"{told}: what people see can't be tested.")
+        say(f"! {told}: tests/browser not tried.")
+        return 0
+    tests = arguments if any(Path(argument.split("::")[0]).exists() for argument in arguments) else [*arguments, "tests/browser"]
+    # The tests' address is on this machine, whatever proxy the environment names.
+    env = {**os.environ, "TOLLGATE_STACK": str(stack.resolve()), "CHROMIUM": browser, "NO_PROXY": "127.0.0.1,localhost",
+           "PYTHONDONTWRITEBYTECODE": "1"}
+    return run([venv("browser") / "python", "-m", "pytest", "-p", "no:cacheprovider", *tests], env=env, cwd=ROOT)
+
+
+def _browser() -> str | None:
+    told = os.environ.get("CHROMIUM")
+    if told and not shutil.which(told):
+        raise Failure(f"CHROMIUM={told} is no program.")
+    return told or next((found for found in map(shutil.which, _NAMES) if found), None)
