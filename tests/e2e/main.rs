@@ -14,6 +14,7 @@ mod new_queue;
 mod order;
 mod push;
 mod quotas;
+mod receivers;
 mod records;
 mod schedules;
 mod stack;

@@ -1,8 +1,10 @@
 //! What holds of the repository itself: its rings, its template, its default kinds, its `OpenAPI` description.
 
+mod docs;
 mod kinds;
 mod openapi;
 mod permissions;
 mod rings;
 mod template;
 mod vendored;
+mod watching;

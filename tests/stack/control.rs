@@ -153,6 +153,26 @@ async fn a_failed_job_starts_anew() {
     }
 }
 
+/// Nobody hears of a job being put back, and it is all the same, after the function gave up: it runs.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_put_back_late_runs_nonetheless() {
+    for discipline in ["standard", "lifo"] {
+        let stack = Stack::new().await;
+        let tenant = stack.tenant();
+        let id = failed(&stack, discipline).await;
+        let late = |operation: &str, _| match operation {
+            "UpdateItem" => Fault::Late(Duration::from_secs(5)),
+            _ => Fault::None,
+        };
+        stack.aws.inject(Plan::new(late));
+        assert_eq!(retry(&tenant, &id).await.status, 503);
+        stack.aws.heal();
+        assert!(stack.work(HOUR).await.emptied);
+        let job = tenant.job(&id).await.body;
+        assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)), "{discipline}: {job}");
+    }
+}
+
 /// A command whose answer was lost is repeated, and arrives a second time when the job has been through it all again: it undoes nothing.
 #[tokio::test(start_paused = true)]
 async fn a_command_that_comes_late_changes_nothing() {

@@ -26,6 +26,19 @@ async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>)
     (tenant.job(&id).await.body, attempts)
 }
 
+/// A job can be followed to its target also if its client has no trace of its own.
+#[tokio::test]
+async fn gets_x_rays_trace_if_the_client_has_none() {
+    let stack = Stack::new().await;
+    let target = Target::start(|_| StatusCode::NO_CONTENT.into_response()).await;
+    stack.define("hook", json!({"schema": {}, "target": {"type": "http", "url": target.url}})).await;
+    let xray = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    stack.tenant().with("x-amzn-trace-id", xray).submit("hook", json!(7)).await;
+    assert!(stack.work(PATIENCE).await.emptied);
+    let trace = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
+    assert_eq!(target.got()[0].0["traceparent"], trace);
+}
+
 #[tokio::test]
 async fn gets_the_payload_signed_and_its_answer_is_the_result() {
     let stack = Stack::new().await;

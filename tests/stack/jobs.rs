@@ -188,3 +188,17 @@ async fn retry_after_follows_what_jobs_of_the_kind_take() {
     let job = stack.tenant().job(&id).await;
     assert_eq!(job.header("retry-after"), "12");
 }
+
+/// A replica of the table that doesn't have a job yet hides it from nobody.
+#[tokio::test(start_paused = true)]
+async fn a_job_is_found_at_once_whichever_replica_is_asked() {
+    let stack = Stack::new().await;
+    stack.aws.plant(|operation, request| {
+        let of_job = request["Key"]["pk"]["S"].as_str().is_some_and(|key| key.starts_with("JOBS#"));
+        let is_behind = operation == "GetItem" && of_job && request["ConsistentRead"] != true;
+        is_behind.then(|| json!({}))
+    });
+    let tenant = stack.tenant();
+    let accepted = tenant.submit("echo", json!(1)).await;
+    assert_eq!(tenant.job(accepted.id()).await.status, 200);
+}

@@ -21,6 +21,7 @@ mod logs;
 mod order;
 mod outage;
 mod pages;
+mod price;
 mod priming;
 mod push;
 mod quotas;

@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use shared::{
     aws::{
         Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore, JobStore, KindStore,
-        Listing, PaceStore, ScheduleStore, SlotStore, Table,
+        Listing, PaceStore, Reopened, ScheduleStore, SlotStore, Table,
     },
     id::{self, AccountId, JobId},
     job::{
@@ -52,6 +52,7 @@ macro_rules! for_each {
             a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be,
             a_job_without_attempts_left_is_given_up,
             the_same_call_twice_changes_nothing,
+            who_puts_a_job_back_hears_so_when_it_runs_already,
             only_an_untouched_job_is_taken_back,
             large_payloads_and_results_come_back_whole,
             a_slow_attempt_cannot_reach_a_later_ones_large_result,
@@ -262,6 +263,25 @@ pub async fn the_same_call_twice_changes_nothing(table: Table) {
     assert_eq!(jobs.end(&first.job, By::silent("me"), ending(), t).await.unwrap(), Ended::Yes);
     assert_eq!(jobs.end(&first.job, By::silent("me"), ending(), t).await.unwrap(), Ended::Yes);
     assert_eq!(find(&jobs, &job).await.attempts, 1);
+}
+
+pub async fn who_puts_a_job_back_hears_so_when_it_runs_already(table: Table) {
+    let jobs = JobStore::new(table);
+    let job = put(&jobs, "1").await;
+    let by = By::silent("cancelled");
+    let (_, lease) = jobs.inspect(job.account, job.id).await.unwrap().unwrap();
+    assert!(
+        jobs.cancel(&job, &lease, by, now() + KindSpec::DEFAULT_RETENTION, now()).await.unwrap().is_some()
+    );
+    let (job, lease) = jobs.inspect(job.account, job.id).await.unwrap().unwrap();
+    let reopen = async |me| jobs.reopen(&job, &lease, 3, None, me, now()).await.unwrap();
+    assert!(matches!(reopen("mine").await, Reopened::Yes(_)));
+    claimed(&jobs, &job, "worker", now()).await;
+    match reopen("mine").await {
+        Reopened::Yes(job) => assert_eq!(job.status, Status::Running),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(reopen("another's").await, Reopened::Moved));
 }
 
 pub async fn only_an_untouched_job_is_taken_back(table: Table) {

@@ -21,8 +21,8 @@ use crate::{
     wait::{ETag, wanted_wait},
 };
 
-/// Up to which age a job is read strongly consistently, in seconds: its client may ask before every replica has it. Later the cheaper
-/// read is good enough, which shows a change a moment late.
+/// Up to which age a job that isn't found is read again, strongly consistently, in seconds: its client may ask before every replica has
+/// it. The read at half the price is good enough otherwise; it shows a change a moment late.
 const YOUNG_SECONDS: u64 = 5;
 
 /// Ask for a job.
@@ -98,8 +98,10 @@ impl App {
     /// The job, if the account has it and it is still shown.
     pub(crate) async fn read(&self, account: AccountId, id: JobId) -> Result<Job, Failure> {
         let now = self.clock.now();
-        let young = now.since(shared::id::time_of(&id)).as_secs() < YOUNG_SECONDS;
-        let job = self.jobs.find(account, id, young, now).await?;
+        let mut job = self.jobs.find(account, id, false, now).await?;
+        if job.is_none() && now.since(shared::id::time_of(&id)).as_secs() < YOUNG_SECONDS {
+            job = self.jobs.find(account, id, true, now).await?;
+        }
         job.ok_or_else(|| Problem::NotFound.into())
     }
 

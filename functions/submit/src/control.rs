@@ -184,6 +184,7 @@ impl App {
         now: Time,
     ) -> Result<Option<Job>, Failure> {
         let fresh = JobMessage { attempts: 0, ..job.message() };
+        let in_case = Outgoing::in_case(fresh.clone(), trace.clone());
         let outgoing = Outgoing::now(Message::Job(fresh), trace);
         match job.status {
             Status::Failed | Status::Cancelled => {}
@@ -198,10 +199,9 @@ impl App {
         self.see_called_back(&job, lease, now).await?;
         let rank = kind.kind.spec.discipline.rank(job.id, job.priority);
         let listing = rank.map(|rank| Listing::new(job.account, &job.kind, rank));
-        if listing.is_some() {
-            // As when it is first accepted: a permit too many does no harm, one too few would.
-            self.queue.send(&outgoing, now).await?;
-        }
+        // As when it is first accepted: a permit too many does no harm, one too few would. A message of one job alone would be gone if it
+        // came before the job waits.
+        self.queue.send(if listing.is_some() { &outgoing } else { &in_case }, now).await?;
         let attempts = kind.kind.spec.retry.max_attempts;
         match self.jobs.reopen(&job, lease, attempts, listing.as_ref(), &token(), now).await? {
             Reopened::Moved => Ok(None),

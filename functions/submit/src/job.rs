@@ -74,9 +74,10 @@ pub async fn submit(
     Ok(accepted(caller.account(), job, replayed, now))
 }
 
-/// The client's trace, if it sent one.
+/// The trace that a request belongs to.
 pub fn trace(headers: &HeaderMap) -> Option<Traceparent> {
-    headers.get("traceparent").and_then(|value| value.to_str().ok()?.parse().ok())
+    let field = |name: &str| headers.get(name)?.to_str().ok();
+    Traceparent::of(field("traceparent"), field("x-amzn-trace-id"))
 }
 
 /// By what a repeated request is known.

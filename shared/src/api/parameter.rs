@@ -80,7 +80,7 @@ impl IntoParams for IdempotencyKey {
 
 impl IntoParams for Traceparent {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let about = "W3C Trace Context, for the targets of jobs and whoever is told of their end; one that can't be read is passed over.";
+        let about = "W3C Trace Context, for the targets of jobs and whoever is told of their end. Without one, or if it can't be read, X-Ray's trace of the request takes its place.";
         header("traceparent", about, None)
     }
 }

@@ -75,6 +75,13 @@ impl Outgoing {
         Self { message, arrives: Arrives::After(pause), trace: None }
     }
 
+    /// A job's message in case that the write which makes it wait outlives whoever makes it, so that no other message follows: it arrives
+    /// when that write is there or never will be, also as a call of which nobody hears any more.
+    #[must_use]
+    pub const fn in_case(job: JobMessage, trace: Option<Traceparent>) -> Self {
+        Self { message: Message::Job(job), arrives: Arrives::After(Duration::from_secs(30)), trace }
+    }
+
     /// A job's message that counts from `due` on, whenever it is sent. One that is further away than SQS delays a message arrives earlier,
     /// and is then sent on for the rest of the way.
     #[must_use]

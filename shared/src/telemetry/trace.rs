@@ -11,6 +11,23 @@ pub struct Traceparent(String);
 pub struct NotATraceparent;
 
 impl Traceparent {
+    /// The trace that a request belongs to: the one its client tells, or else the one that X-Ray made of it (`x-amzn-trace-id`), so that a
+    /// job can be followed to its target in any case.
+    #[must_use]
+    pub fn of(told: Option<&str>, xray: Option<&str>) -> Option<Self> {
+        told.and_then(|told| told.parse().ok()).or_else(|| Self::from_xray(xray?))
+    }
+
+    /// The same trace in W3C's form, of `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`
+    /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
+    fn from_xray(header: &str) -> Option<Self> {
+        let part =
+            |name: &str| header.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
+        let (epoch, unique) = part("Root")?.strip_prefix("1-")?.split_once('-')?;
+        let sampled = u8::from(part("Sampled") == Some("1"));
+        format!("00-{epoch}{unique}-{}-{sampled:02}", part("Parent")?).parse().ok()
+    }
+
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -57,6 +74,30 @@ mod tests {
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nx: y",
         ] {
             assert!(bad.parse::<Traceparent>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_request_belongs_to_its_clients_trace_or_else_to_x_rays() {
+        let (w3c, xray) = (
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a87bd80c:0",
+        );
+        let of = |told, xray| Traceparent::of(told, xray).map(|trace| trace.to_string());
+        assert_eq!(of(None, None), None);
+        assert_eq!(of(Some(w3c), Some(xray)).as_deref(), Some(w3c));
+        let made = Some("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");
+        assert_eq!(of(None, Some(xray)).as_deref(), made);
+        assert_eq!(of(Some("nonsense"), Some(xray)).as_deref(), made);
+        let unsampled = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
+        assert!(of(None, Some(unsampled)).unwrap().ends_with("-00"));
+        for bad in [
+            "",
+            "Root=1-5759e988-bd862e3fe1be46a994272793",
+            "Self=1-5759e988-x;Parent=53995c3f42cd8ad8",
+            "Root=é;Parent=é",
+        ] {
+            assert_eq!(Traceparent::from_xray(bad), None, "{bad}");
         }
     }
 }

@@ -72,7 +72,7 @@ impl JobStore {
     }
 
     /// Puts a job that failed or was cancelled back, due at once, as if it had never been tried; with a `listing` on its kind's agenda.
-    /// `me` is the token of this change.
+    /// `me` is the token of this change. A call that is repeated since its answer was lost finds the job as it is by then.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -91,8 +91,8 @@ impl JobStore {
         }
         let kept = job.kept_until.filter(|kept| *kept > expires_at);
         let mut expression =
-            "SET #status = :queued, #owner = :me, attempts = :none, max_attempts = :most, run_at = :now, \
-                              due_at = :now, expires_at = :ttl"
+            "SET #status = :queued, #owner = :me, reopened_by = :me, attempts = :none, max_attempts = :most, \
+                              run_at = :now, due_at = :now, expires_at = :ttl"
                 .to_owned();
         let (condition, mut values) = unmoved(seen);
         values.extend([
@@ -141,10 +141,12 @@ impl JobStore {
         match self.table.update(&Key::job(job.account, job.id), update).await? {
             Conditional::Done(item) => item.map(read).transpose(),
             Conditional::Refused(None) => Ok(None),
-            // Its token says that this very call changed it, and that its answer was lost.
+            // Its token says that this very call changed it, and that its answer was lost. One that was put back may have been claimed since.
             Conditional::Refused(Some(item)) => {
-                let mine =
-                    item.get("owner").and_then(|owner| owner.as_s().ok()).is_some_and(|owner| owner == me);
+                let bears = |name: &str| {
+                    item.get(name).and_then(|token| token.as_s().ok()).is_some_and(|token| token == me)
+                };
+                let mine = bears("owner") || bears("reopened_by");
                 Some(item).filter(|_| mine).map(read).transpose()
             }
         }

@@ -1,0 +1,109 @@
+// Receives what Tollgate sends to targets and callbacks, and believes only what it signed. Go's own library is all it needs.
+//
+//	WEBHOOK_SECRET=whsec_… go run receiver.go 8000
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	largest   = 1 << 20
+	tolerance = 5 * time.Minute
+)
+
+type message struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+}
+
+type receiver struct {
+	secret []byte
+	mutex  sync.Mutex
+	// In earnest a table with a unique key, written in the transaction that does the work.
+	done map[string]bool
+}
+
+// isGenuine says whether the bytes are those that were signed, a moment ago, for this id.
+func (r *receiver) isGenuine(header http.Header, body []byte) bool {
+	sent, err := strconv.ParseInt(header.Get("webhook-timestamp"), 10, 64)
+	if err != nil || time.Since(time.Unix(sent, 0)).Abs() > tolerance {
+		return false
+	}
+	mac := hmac.New(sha256.New, r.secret)
+	fmt.Fprintf(mac, "%s.%d.", header.Get("webhook-id"), sent)
+	mac.Write(body)
+	good := []byte("v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	// One for each secret that is good: while a secret changes, there are two.
+	for _, told := range strings.Fields(header.Get("webhook-signature")) {
+		if hmac.Equal([]byte(told), good) {
+			return true
+		}
+	}
+	return false
+}
+
+// work is what is to be done with it. If it fails, Tollgate sends the message again.
+func work(m message) error {
+	_, err := fmt.Println(m.ID, m.Status)
+	return err
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if request.Method != http.MethodPost {
+		w.Header().Set("allow", http.MethodPost)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, largest))
+	if err != nil {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	if !r.isGenuine(request.Header, body) {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	id := request.Header.Get("webhook-id")
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.done[id] {
+		return
+	}
+	var m message
+	if err := json.Unmarshal(body, &m); err == nil {
+		err = work(m)
+	}
+	if err != nil {
+		log.Print(err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	r.done[id] = true
+}
+
+func main() {
+	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(os.Getenv("WEBHOOK_SECRET"), "whsec_"))
+	if err != nil || len(secret) == 0 {
+		log.Fatal("WEBHOOK_SECRET is not a secret of Tollgate's: whsec_…")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("listening on http://%s\n", listener.Addr())
+	log.Fatal(http.Serve(listener, &receiver{secret: secret, done: map[string]bool{}}))
+}

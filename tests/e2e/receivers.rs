@@ -1,0 +1,145 @@
+//! The receivers that `docs/callbacks.md` shows, each run as its first line says: a real callback arrives, and a forged one gets nowhere.
+
+use std::{path::Path, process::Stdio};
+
+use reqwest::{Client, Method};
+use serde_json::json;
+use shared::time::Time;
+use standardwebhooks::Webhook;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+use uuid::Uuid;
+
+use crate::{
+    crash::undisturbed,
+    stack::{PATIENCE, stack},
+};
+
+/// What is told of a message, in what way it is signed.
+struct Forged<'a> {
+    secret: &'a str,
+    body: &'a str,
+    /// How long ago, in seconds.
+    age: i64,
+}
+
+/// A receiver that runs.
+struct Receiver {
+    url: String,
+    said: Lines<BufReader<ChildStdout>>,
+    _process: Child,
+}
+
+impl Receiver {
+    /// Starts one; nothing where its language isn't installed, which in CI is a failure.
+    async fn start(command: &[&str], secret: &str) -> Option<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/receivers");
+        let mut started = Command::new(command[0]);
+        started.args(&command[1..]).arg("0").current_dir(folder).env("WEBHOOK_SECRET", secret);
+        let mut process = match started.stdout(Stdio::piped()).kill_on_drop(true).spawn() {
+            Ok(process) => process,
+            Err(error) if std::env::var_os("CI").is_none() => {
+                println!("! {} is not tried: {error}", command[0]);
+                return None;
+            }
+            Err(error) => panic!("{}: {error}", command[0]),
+        };
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+        let line = tokio::time::timeout(PATIENCE, said.next_line()).await.unwrap().unwrap().unwrap();
+        let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        Some(Self { url, said, _process: process })
+    }
+
+    /// The next message that it took for genuine.
+    async fn took(&mut self) -> String {
+        tokio::time::timeout(PATIENCE, self.said.next_line()).await.unwrap().unwrap().unwrap()
+    }
+
+    /// Sends it a message as Tollgate would, and gets its status.
+    async fn send(&self, id: &str, timestamp: i64, signature: &str, body: &str) -> u16 {
+        let request = Client::new().post(&self.url).header("webhook-id", id);
+        let request = request.header("webhook-timestamp", timestamp).header("webhook-signature", signature);
+        request.body(body.to_owned()).send().await.unwrap().status().as_u16()
+    }
+
+    async fn send_signed(&self, id: &str, forged: Forged<'_>, sent: &str) -> u16 {
+        let (timestamp, signature) = signed(id, &forged);
+        self.send(id, timestamp, &signature, sent).await
+    }
+}
+
+fn signed(id: &str, forged: &Forged<'_>) -> (i64, String) {
+    let timestamp = now().millis() / 1000 - forged.age;
+    let signature = Webhook::new(forged.secret).unwrap().sign(id, timestamp, forged.body.as_bytes()).unwrap();
+    (timestamp, signature)
+}
+
+fn now() -> Time {
+    shared::clock::Clock::system().now()
+}
+
+async fn try_out(command: &[&str]) {
+    let (_quiet, stack) = (undisturbed().await, stack());
+    let path = format!("/v1/accounts/{}/webhook-secrets", stack.tenant_account);
+    let secrets = stack.send(Method::GET, &path, &[], None).await;
+    let secret = secrets.body["items"][0]["secret"].as_str().unwrap();
+    let Some(mut receiver) = Receiver::start(command, secret).await else { return };
+
+    let body = json!({"kind": "echo", "payload": {"n": 1}, "callback_url": receiver.url});
+    let job = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await.id();
+    assert_eq!(receiver.took().await, format!("{job} completed"));
+
+    let (body, other) = (r#"{"id":"one","status":"failed"}"#, "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCE=");
+    let id = Uuid::new_v4().to_string();
+    let genuine = || Forged { secret, body, age: 0 };
+    assert_eq!(
+        receiver.send_signed(&id, genuine(), r#"{"id":"two","status":"failed"}"#).await,
+        401,
+        "altered"
+    );
+    assert_eq!(receiver.send_signed(&id, Forged { age: 600, ..genuine() }, body).await, 401, "old");
+    assert_eq!(
+        receiver.send_signed(&id, Forged { age: -600, ..genuine() }, body).await,
+        401,
+        "of the future"
+    );
+    assert_eq!(
+        receiver.send_signed(&id, Forged { secret: other, ..genuine() }, body).await,
+        401,
+        "by another"
+    );
+    let (timestamp, good) = signed(&id, &genuine());
+    assert_eq!(receiver.send("job_other", timestamp, &good, body).await, 401, "another's id");
+    assert_eq!(receiver.send(&id, timestamp, "", body).await, 401, "unsigned");
+    assert_eq!(
+        receiver.send(&id, timestamp, &good.replace("v1,", "v2,"), body).await,
+        401,
+        "another way to sign"
+    );
+    // While a secret changes there are two; and whatever is sent again is done once.
+    for _ in 0..2 {
+        assert_eq!(receiver.send(&id, timestamp, &format!("v1,AAAA {good}"), body).await, 200);
+    }
+    let last = r#"{"id":"three","status":"cancelled"}"#;
+    let fresh = Forged { body: last, ..genuine() };
+    assert_eq!(receiver.send_signed(&Uuid::new_v4().to_string(), fresh, last).await, 200);
+    assert_eq!([receiver.took().await, receiver.took().await], ["one failed", "three cancelled"]);
+}
+
+#[tokio::test]
+async fn in_python() {
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    try_out(&[&python, "receiver.py"]).await;
+}
+
+#[tokio::test]
+async fn in_javascript() {
+    try_out(&["node", "receiver.mjs"]).await;
+}
+
+#[tokio::test]
+async fn in_go() {
+    try_out(&["go", "run", "receiver.go"]).await;
+}

@@ -1,0 +1,233 @@
+//! The dashboard and the alarms: that they reach the operator, and show what is there.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::template::{own_namespace, resources, template};
+
+/// A metric that somebody looks at: its namespace, its name, and the names of its dimensions.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Watched {
+    namespace: String,
+    name: String,
+    dimensions: Vec<String>,
+}
+
+/// The dashboard's body, with references as they are.
+fn dashboard(template: &Value) -> Value {
+    let body = resources(template, "AWS::CloudWatch::Dashboard").remove(0).1["DashboardBody"]["!Sub"].clone();
+    serde_json::from_str(body.as_str().unwrap()).unwrap()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().or_else(|| value["!Sub"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// What an alarm looks at: one metric, or those of its expression.
+fn of_alarm(alarm: &Value) -> Vec<Watched> {
+    let stats = alarm["Metrics"].as_array().map_or_else(
+        || vec![alarm],
+        |metrics| {
+            metrics
+                .iter()
+                .map(|metric| &metric["MetricStat"]["Metric"])
+                .filter(|metric| !metric.is_null())
+                .collect()
+        },
+    );
+    let watched = stats.into_iter().map(|metric| Watched {
+        namespace: text(&metric["Namespace"]),
+        name: text(&metric["MetricName"]),
+        dimensions: metric["Dimensions"].as_array().map_or_else(Vec::new, |dimensions| {
+            dimensions.iter().map(|dimension| text(&dimension["Name"])).collect()
+        }),
+    });
+    watched.collect()
+}
+
+/// What a line of a widget looks at: `["namespace", "name", "dimension", "value", {…}]`, or a search for it.
+fn of_line(line: &Value) -> Vec<Watched> {
+    let parts = line.as_array().unwrap();
+    if let Some(expression) = parts[0]["expression"].as_str() {
+        return searched(expression).into_iter().collect();
+    }
+    let texts: Vec<_> = parts.iter().filter_map(Value::as_str).collect();
+    let dimensions = texts[2..].iter().step_by(2).map(|name| (*name).to_owned()).collect();
+    vec![Watched { namespace: texts[0].to_owned(), name: texts[1].to_owned(), dimensions }]
+}
+
+/// `SEARCH('{namespace,dimension} MetricName="name"', …)`
+fn searched(expression: &str) -> Option<Watched> {
+    let (schema, rest) = expression.split_once("SEARCH('{")?.1.split_once("} MetricName=\"")?;
+    let (namespace, dimension) = schema.split_once(',').unwrap();
+    let name = rest.split_once('"').unwrap().0.to_owned();
+    Some(Watched { namespace: namespace.to_owned(), name, dimensions: vec![dimension.to_owned()] })
+}
+
+fn widgets(template: &Value) -> Vec<Value> {
+    dashboard(template)["widgets"].as_array().unwrap().clone()
+}
+
+fn watched(template: &Value) -> BTreeSet<Watched> {
+    let alarms = resources(template, "AWS::CloudWatch::Alarm");
+    let alarms = alarms.iter().flat_map(|(_, alarm)| of_alarm(alarm));
+    let widgets = widgets(template);
+    let lines = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
+    alarms.chain(lines.flat_map(of_line)).collect()
+}
+
+/// Two stacks in one account don't add up, nor wake each other's alarms.
+#[test]
+fn metrics_are_the_stacks_own() {
+    let template = template();
+    let told = &template["Globals"]["Function"]["Environment"]["Variables"]["STACK_NAME"];
+    assert_eq!(told, &json!({"!Ref": "AWS::StackName"}));
+    let vars = |name: &str| (name == "STACK_NAME").then(|| "${AWS::StackName}".to_owned());
+    assert_eq!(own_namespace(), json!({"!Sub": shared::config::metrics_namespace(&vars)}));
+    let watched = watched(&template);
+    let own: Vec<_> = watched.iter().filter(|metric| !metric.namespace.starts_with("AWS/")).collect();
+    let is_own = |metric: &&Watched| metric.namespace == text(&own_namespace());
+    assert!(own.len() >= 10 && own.iter().all(is_own), "{own:?}");
+}
+
+/// Alarms are for who wants them, reach him, and say what to do.
+#[test]
+fn alarms_reach_the_operator() {
+    let template = template();
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    assert!(alarms.len() >= 8);
+    for (name, alarm) in alarms {
+        assert_eq!(template["Resources"][&name]["Condition"], "HasOperator", "{name}");
+        assert_eq!(alarm["AlarmActions"], json!([{"!Ref": "AlarmTopic"}]), "{name}");
+        assert!(alarm["AlarmDescription"].is_string() && alarm["TreatMissingData"].is_string(), "{name}");
+        let told = format!("`{}`", name.trim_end_matches("Alarm"));
+        assert!(
+            include_str!("../../docs/operate.md").contains(&told),
+            "docs/operate.md doesn't say what to do about {told}"
+        );
+    }
+}
+
+/// What AWS itself tells, as its documentation has it: of the HTTP API
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>), Lambda
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>), SQS
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>), `DynamoDB`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html>) and SES.
+const OF_AWS: &[(&str, &[&str], &[&str])] = &[
+    ("AWS/ApiGateway", &["ApiId"], &["Count", "4xx", "5xx", "Latency"]),
+    ("AWS/Lambda", &["FunctionName"], &["Invocations", "Errors", "Throttles", "Duration", "IteratorAge"]),
+    (
+        "AWS/SQS",
+        &["QueueName"],
+        &[
+            "ApproximateNumberOfMessagesVisible",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+            "ApproximateAgeOfOldestMessage",
+            "NumberOfMessagesSent",
+            "NumberOfMessagesReceived",
+            "NumberOfMessagesDeleted",
+            "NumberOfEmptyReceives",
+        ],
+    ),
+    (
+        "AWS/DynamoDB",
+        &["TableName"],
+        &[
+            "ConsumedReadCapacityUnits",
+            "ConsumedWriteCapacityUnits",
+            "ReadThrottleEvents",
+            "WriteThrottleEvents",
+        ],
+    ),
+    (
+        "AWS/DynamoDB",
+        &["TableName", "GlobalSecondaryIndexName"],
+        &["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"],
+    ),
+    ("AWS/SES", &[], &["Bounce"]),
+];
+
+/// All that functions are made of.
+fn code() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (mut folders, mut code) = (vec![root.join("functions"), root.join("shared/src")], String::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(extension) if extension == "rs" => code.push_str(&fs::read_to_string(path).unwrap()),
+                _ => {}
+            }
+        }
+    }
+    code
+}
+
+/// Whoever looks at a metric that nobody tells would take it that all is well.
+#[test]
+fn what_is_watched_is_told() {
+    let code = code();
+    for metric in watched(&template()) {
+        let Watched { namespace, name, dimensions } = &metric;
+        let is_told = if namespace.starts_with("AWS/") {
+            OF_AWS
+                .iter()
+                .any(|(of, by, names)| of == namespace && *by == &dimensions[..] && names.contains(&&**name))
+        } else {
+            [name].into_iter().chain(dimensions).all(|word| code.contains(&format!("\"{word}\"")))
+        };
+        assert!(is_told, "{metric:?}");
+    }
+}
+
+/// What a reference names is there: a typing error in the body would not fail the deployment.
+#[test]
+fn the_dashboard_refers_to_what_is_there() {
+    let template = template();
+    let body = dashboard(&template).to_string();
+    let references = body.split("${").skip(1).map(|rest| rest.split_once('}').unwrap().0);
+    for reference in
+        references.filter(|reference| !reference.starts_with("AWS::") && !reference.starts_with('!'))
+    {
+        let resource = reference.split('.').next().unwrap();
+        assert!(template["Resources"].get(resource).is_some(), "{reference}");
+    }
+}
+
+/// Widgets stand side by side on a grid of 24 columns.
+#[test]
+fn the_dashboards_widgets_do_not_overlap() {
+    let mut taken = BTreeSet::new();
+    for widget in widgets(&template()) {
+        let number = |name: &str| widget[name].as_u64().unwrap();
+        let (x, y) = (number("x"), number("y"));
+        assert!(x + number("width") <= 24, "{widget}");
+        for cell in (x..x + number("width")).flat_map(|x| (y..y + number("height")).map(move |y| (x, y))) {
+            assert!(taken.insert(cell), "{widget}");
+        }
+    }
+}
+
+/// An expression names only what its widget has.
+#[test]
+fn the_dashboards_sums_have_their_terms() {
+    for widget in widgets(&template()) {
+        let lines = widget["properties"]["metrics"].as_array().cloned().unwrap_or_default();
+        let options = |line: &Value| line.as_array().unwrap().last().unwrap().clone();
+        let ids: BTreeSet<_> =
+            lines.iter().filter_map(|line| options(line)["id"].as_str().map(str::to_owned)).collect();
+        for line in &lines {
+            let expression = line[0]["expression"].as_str().unwrap_or_default();
+            if expression.contains("SEARCH(") {
+                continue;
+            }
+            let words = expression.split(|c: char| !c.is_ascii_alphanumeric());
+            for word in words.filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())) {
+                assert!(ids.contains(word), "{word}: {expression}");
+            }
+        }
+    }
+}
