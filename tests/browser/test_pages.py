@@ -39,6 +39,19 @@ def test_text_is_no_markup_in_the_console(page: Page, url: str) -> None:
     assert "TrustedHTML" in told and page.watch.take()
 
 
+def test_the_console_may_connect_to_where_events_are_pushed(page: Page, url: str, api) -> None:
+    status, ticket = api("POST", "/v1/push/tickets")
+    assert status == 201
+    page.goto(url)
+    told = page.evaluate("""ticket => new Promise((resolve, reject) => {
+        const socket = new WebSocket(`${ticket.url}?ticket=${ticket.ticket}`);
+        socket.onopen = () => socket.send(JSON.stringify({ action: "ping" }));
+        socket.onmessage = message => { resolve(JSON.parse(message.data)); socket.close() };
+        socket.onerror = () => reject(new Error("it can't connect"));
+    })""", ticket)
+    assert told == {"type": "pong"}
+
+
 def test_the_description_is_the_generated_one(page: Page, url: str) -> None:
     answer = page.request.get(url + "openapi.json")
     assert answer.json() and answer.body() == (ROOT / "infra" / "openapi.json").read_bytes()
