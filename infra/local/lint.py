@@ -18,7 +18,8 @@ def check() -> int:
 
     SAM's `--lint` is cfn-lint, run over the template as SAM transforms it.
     """
-    for script in sorted(Path(__file__).parent.glob("*.py")):
+    scripts = [*Path(__file__).parent.glob("*.py"), *(ROOT / "tests" / "browser").glob("*.py")]
+    for script in sorted(scripts):
         try:
             compile(script.read_text(), str(script), "exec")
         except SyntaxError as error:

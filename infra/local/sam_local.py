@@ -158,7 +158,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
 def _greet(url: str, described: Stack) -> None:
     python = Path(sys.executable).name
     say(f"""
-`sam local` answers at {url}, from containers; the emulator at {described.endpoint} keeps the table and runs the jobs.
+`sam local` answers at {url}, from containers, with the console at {url}/ and the reference at {url}/docs; the emulator at {described.endpoint} keeps the table and runs the jobs.
 
 Try:
   export TOLLGATE_URL={url} TOLLGATE_KEY={described.tenant_key}

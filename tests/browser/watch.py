@@ -35,7 +35,8 @@ class Watch:
         self._expected.append((status, path))
 
     def take(self) -> list[str]:
-        """All that went wrong so far, which the test had in mind."""
+        """All that went wrong so far, which is what the test had in mind."""
+        self._page.evaluate("0")
         taken, self._wrong = self._wrong, []
         return taken
 

@@ -34,6 +34,21 @@ async fn what_is_wrong_is_told_through_sam_local_too() {
     assert_eq!(answer.status, 404, "{answer:?}");
 }
 
+/// Pages are behind routes of their own, and come compressed, which an event carries as Base64.
+#[tokio::test]
+async fn pages_come_through_sam_local() {
+    let stack = stack();
+    let page = stack.send_as("", Method::GET, "/docs", &[], None).await;
+    assert_eq!((page.status, &page.headers["content-type"]), (200, &"text/html".parse().unwrap()));
+    assert!(page.headers.contains_key("content-security-policy"));
+    let description = stack.send_as("", Method::GET, "/openapi.json", &[], None).await;
+    assert_eq!((description.status, &description.body["openapi"]), (200, &json!("3.1.0")));
+    let missing = stack.send_as("", Method::GET, "/console/nothing.js", &[], None).await;
+    assert!(missing.status == 404 && missing.headers.contains_key("content-security-policy"), "{missing:?}");
+    let head = stack.send_as("", Method::HEAD, "/", &[], None).await;
+    assert_eq!(head.status, 200, "{head:?}");
+}
+
 /// The event has a job that isn't there, which may be a moment behind, and a message that is none.
 #[tokio::test]
 async fn a_worker_reports_what_is_to_come_back() {

@@ -1,4 +1,4 @@
-//! `GET /`, and what belongs to it below `/console/`.
+//! `GET /`, and what belongs to it below `/console/`. Files are named from the workspace, where cargo has the compiler run.
 
 use std::convert::Infallible;
 
