@@ -1,11 +1,12 @@
-// The frame around every view: who is signed in, where one can go, and what has the focus when one gets there.
+// The frame around every view: who is signed in, and where one can go.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 import { get } from "./api.js";
 import { setRegion } from "./announce.js";
+import { Arrival } from "./arrival.js";
 import { useResource } from "./resource.js";
 import { href, useRoute } from "./router.js";
-import { begin, end, key, may, useSession, wasKept } from "./session.js";
-import { viewOf, VIEWS } from "./views.js";
+import { begin, end, key, may, useSession } from "./session.js";
+import { loaderOf, viewOf, VIEWS } from "./views.js";
 import { SignIn } from "./signin.js";
 import { Loading } from "./parts/table.js";
 import { ProblemNote } from "./parts/problem.js";
@@ -14,7 +15,7 @@ export function App() {
   const session = useSession();
   if (!session.key) return html`<${SignIn} reason=${session.reason} />`;
   if (!session.caller) return html`<${Resume} />`;
-  return html`<${Frame} caller=${session.caller} />`;
+  return html`<${Frame} caller=${session.caller} wasKept=${session.wasKept} />`;
 }
 
 // The tab was loaded anew: the key is there, and who it is for has to be asked.
@@ -29,23 +30,17 @@ function Resume() {
     : html`<${Loading} />`}</main>`;
 }
 
-function Frame({ caller }) {
+function Frame({ caller, wasKept }) {
   const { parts, query } = useRoute();
   const place = parts.join("/");
   const main = useRef();
-  // A tab that was loaded anew is the browser's to begin; everywhere else one came from somewhere.
-  const isFirst = useRef(wasKept);
+  // A tab that was loaded anew is the browser's to begin; to everywhere else one came from somewhere.
+  const first = useRef(wasKept ? place : null);
+  if (first.current !== place) first.current = null;
   const view = viewOf(parts);
 
   // On a phone the menu is a strip, and where one is may be outside of it.
   useLayoutEffect(() => document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [place]);
-
-  // Who goes somewhere by keyboard or screen reader begins at the view's heading.
-  useLayoutEffect(() => {
-    if (isFirst.current) { isFirst.current = false; return; }
-    scrollTo(0, 0);
-    main.current.querySelector("h1")?.focus({ preventScroll: true });
-  }, [place]);
 
   return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.querySelector("h1")?.focus(); }}>Skip to the content</a>
     <header class="top">
@@ -59,7 +54,7 @@ function Frame({ caller }) {
         aria-current=${view?.path === one.path ? "page" : null}>${one.title}</a></li>`)}
     </ul><p class="small"><a href="docs">API reference</a></p></nav>
     <main id="main" ref=${main}>${view?.isOpen()
-      ? html`<${view.component(parts)} key=${place} parts=${parts} query=${query} />`
+      ? html`<${Arrival} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)} parts=${parts} query=${query} isFocused=${first.current !== place} />`
       : html`<${Nowhere} exists=${Boolean(view)} />`}</main>
     <div class="unseen" aria-live="polite" ref=${setRegion}></div>`;
 }

@@ -4,9 +4,9 @@ import { useEffect, useState } from "./view.js";
 const PLACE = "tollgate.key";
 const listeners = new Set();
 
-const session = { key: sessionStorage.getItem(PLACE), caller: null, reason: null };
-// Whether the tab had the key when it was loaded.
-export const wasKept = session.key !== null;
+const kept = sessionStorage.getItem(PLACE);
+// `wasKept`: the tab had the key when it was loaded.
+const session = { key: kept, caller: null, reason: null, wasKept: kept !== null };
 
 const tell = () => listeners.forEach((listener) => listener());
 
@@ -22,7 +22,7 @@ export function begin(key, caller) {
 export function end(reason = null) {
   if (session.key === null && session.caller === null && !reason) return;
   sessionStorage.removeItem(PLACE);
-  Object.assign(session, { key: null, caller: null, reason });
+  Object.assign(session, { key: null, caller: null, reason, wasKept: false });
   tell();
 }
 

@@ -1,37 +1,41 @@
-// Every view: its place, its title in the menu, and whose key opens it.
+// Every view: its place, its title in the menu, whose key opens it, and the module that is loaded when one goes there. One that `isOne` stays
+// the same whatever follows in its place.
 import { isAdmin, may } from "./session.js";
-import { AccountView } from "./accounts/account.js";
-import { AccountList } from "./accounts/list.js";
-import { DefinitionForm } from "./definitions/form.js";
-import { EventsView } from "./events/view.js";
-import { JobView } from "./jobs/job.js";
-import { JobList } from "./jobs/list.js";
-import { SubmitView } from "./jobs/submit.js";
-import { KindView } from "./kinds/kind.js";
-import { KindList } from "./kinds/list.js";
-import { QuotaList } from "./quotas/list.js";
-import { QuotaView } from "./quotas/quota.js";
-import { ScheduleList } from "./schedules/list.js";
-import { ScheduleView } from "./schedules/schedule.js";
-import { SourceList } from "./sources/list.js";
-import { SourceView } from "./sources/source.js";
-import { UsageView } from "./usage/view.js";
-
-const view = (path, title, isOpen, list, one = null) => ({ path, title, isOpen, component: (parts) => parts[1] && one ? one : list });
 
 export const VIEWS = [
-  view("jobs", "Jobs", () => may("jobs:read"), JobList, JobView),
-  view("submit", "Submit a job", () => may("jobs:write"), SubmitView, SubmitView),
-  view("kinds", "Kinds", () => true, KindList, KindView),
-  view("schedules", "Schedules", () => may("jobs:read"), ScheduleList, ScheduleView),
-  view("events", "Events", () => may("events:read"), EventsView),
-  view("usage", "Usage", () => may("usage:read"), UsageView),
-  view("quotas", "Quotas", () => may("usage:read"), QuotaList, QuotaView),
-  view("sources", "Sources", () => may("usage:read"), SourceList, SourceView),
-  view("accounts", "Accounts", isAdmin, AccountList, AccountView),
-  view("define", null, isAdmin, DefinitionForm),
+  {
+    path: "jobs", title: "Jobs", isOpen: () => may("jobs:read"),
+    list: async () => (await import("./jobs/list.js")).JobList, one: async () => (await import("./jobs/job.js")).JobView,
+  },
+  { path: "submit", title: "Submit a job", isOpen: () => may("jobs:write"), list: async () => (await import("./jobs/submit.js")).SubmitView, isOne: true },
+  {
+    path: "kinds", title: "Kinds", isOpen: () => true,
+    list: async () => (await import("./kinds/list.js")).KindList, one: async () => (await import("./kinds/kind.js")).KindView,
+  },
+  {
+    path: "schedules", title: "Schedules", isOpen: () => may("jobs:read"),
+    list: async () => (await import("./schedules/list.js")).ScheduleList, one: async () => (await import("./schedules/schedule.js")).ScheduleView,
+  },
+  { path: "events", title: "Events", isOpen: () => may("events:read"), list: async () => (await import("./events/view.js")).EventsView },
+  { path: "usage", title: "Usage", isOpen: () => may("usage:read"), list: async () => (await import("./usage/view.js")).UsageView },
+  {
+    path: "quotas", title: "Quotas", isOpen: () => may("usage:read"),
+    list: async () => (await import("./quotas/list.js")).QuotaList, one: async () => (await import("./quotas/quota.js")).QuotaView,
+  },
+  {
+    path: "sources", title: "Sources", isOpen: () => may("usage:read"),
+    list: async () => (await import("./sources/list.js")).SourceList, one: async () => (await import("./sources/source.js")).SourceView,
+  },
+  {
+    path: "accounts", title: "Accounts", isOpen: isAdmin,
+    list: async () => (await import("./accounts/list.js")).AccountList, one: async () => (await import("./accounts/account.js")).AccountView,
+  },
+  { path: "define", title: null, isOpen: isAdmin, list: async () => (await import("./definitions/form.js")).DefinitionForm },
 ];
 
 export const viewOf = (parts) => parts.length
   ? VIEWS.find(({ path }) => path === parts[0])
   : VIEWS.find(({ isOpen }) => isOpen());
+
+// What shows a place.
+export const loaderOf = ({ list, one }, parts) => parts[1] && one ? one : list;
