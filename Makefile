@@ -28,7 +28,7 @@ LOCAL = $(PYTHON) -m infra.local
 LIVE = cargo test --workspace --features tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help run sam-local test test-stack faults faults-planted fuzz schemathesis build deploy kinds openapi fmt lint clean
+.PHONY: help images run sam-local test test-stack faults faults-planted fuzz schemathesis build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ deploy: build ## build, then deploy to the AWS account you are signed in to
 
 kinds: ## define the default kinds of a deployed stack (TOLLGATE_URL=…, TOLLGATE_KEY=…, TASKER_URL=…)
 	@$(LOCAL) kinds
+
+images: ## take the pictures of the console in docs/images/ anew, on a stack of its own
+	$(LOCAL) up --port 0 --temporary -- $(LOCAL) browser tests/browser/console_images.py
 
 openapi: ## write infra/openapi.json anew, from the routers
 	UPDATE_OPENAPI=1 cargo test --workspace --test invariants openapi

@@ -77,6 +77,8 @@ enum Command {
     /// Webhook secrets: what targets and callbacks check signatures with
     #[command(subcommand)]
     Secrets(secrets::Command),
+    /// Show whose the key is that is used, and what it may do
+    Whoami,
     /// Ask the server whether it is there; needs no key
     Heartbeat,
     /// Print the server's totals since deployment, as Prometheus reads them
@@ -115,6 +117,7 @@ impl Arguments {
             Command::Accounts(command) => command.run(&client()?, format).await,
             Command::Keys(command) => command.run(&client()?, format).await,
             Command::Secrets(command) => command.run(&client()?, format).await,
+            Command::Whoami => service::whoami(&client()?, format).await,
             Command::Heartbeat => service::heartbeat(&connection.keyless()?, format).await,
             Command::Metrics => service::metrics(&client()?).await,
             Command::Completions { shell } => shell::completions(shell),

@@ -25,6 +25,11 @@ impl Rate {
     }
 }
 
+/// Asks whose the key is, and what it may do.
+pub async fn whoami(client: &Client, format: Format) -> Result<(), Failure> {
+    output::line(&output::item(format, &client.send(&Call::get(&["v1", "token"])).await?.body)?)
+}
+
 /// Asks whether the server is there.
 pub async fn heartbeat(client: &Client, format: Format) -> Result<(), Failure> {
     output::line(&output::item(format, &client.send(&Call::get(&["heartbeat"])).await?.body)?)

@@ -3,6 +3,7 @@
 mod account;
 mod batch;
 mod callback;
+mod caller;
 mod cursor;
 mod description;
 mod dropin;
@@ -24,6 +25,7 @@ mod webhook_secret;
 pub use account::AccountBody;
 pub use batch::{BatchBody, BatchItem, BatchJob, BatchRequest};
 pub use callback::delivery_of;
+pub use caller::CallerBody;
 pub use cursor::{BadCursor, Cursor, decode_start, encode_position};
 pub use description::openapi;
 pub use dropin::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};

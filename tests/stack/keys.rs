@@ -52,6 +52,25 @@ async fn a_secret_is_shown_once_and_works_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn its_holder_learns_whose_it_is_and_what_it_may_do() {
+    let stack = Stack::new().await;
+    let (id, secret) = make(&stack, json!({"scopes": ["usage:read", "jobs:read"]})).await;
+    let answer = stack.client(&secret).get("/v1/token").await;
+    assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
+    let account = stack.operator().get(&format!("/v1/accounts/{}", stack.tenant_account())).await;
+    let expected = json!({
+        "account_id": stack.tenant_account().to_string(), "account_name": account.body["name"],
+        "key_id": id, "name": "ci", "scopes": ["jobs:read", "usage:read"],
+    });
+    assert_eq!(answer.body, expected);
+
+    assert_eq!(stack.client("tg_nobody").get("/v1/token").await.status, 401);
+    assert_eq!(revoke(&stack.operator(), &stack, &id).await, 204);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(stack.client(&secret).get("/v1/token").await.status, 401);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_revoked_opens_nothing_within_thirty_seconds() {
     let stack = Stack::new().await;
     let operator = stack.operator();

@@ -23,6 +23,11 @@ fn an_account_from_its_making_to_the_end_of_its_key() {
 
     let tenant = Home::with(&server.url, secret);
     assert_eq!(tenant.run(&["submit", "echo", "7", "--wait"]).ok(), "7");
+    let whose: Value = serde_json::from_str(&tenant.run(&["whoami", "-o", "json"]).ok()).unwrap();
+    assert_eq!(
+        (&whose["account_id"], &whose["account_name"], &whose["name"]),
+        (&made["id"], &made["name"], &"ci".into())
+    );
     // A key names its account.
     assert_eq!(tenant.run(&["secrets", "list"]).ok().matches("whsec_").count(), 1);
     tenant.run(&["secrets", "rotate"]).ok();

@@ -26,6 +26,7 @@ fn every_command_has_help() {
         "accounts",
         "keys",
         "secrets",
+        "whoami",
         "heartbeat",
         "metrics",
     ];

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod attempts;
+mod caller;
 mod events;
 mod heartbeat;
 mod job;
@@ -109,6 +110,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(usage::chart))
         .routes(routes!(usage::bandwidth_used))
         .routes(routes!(token::get))
+        .routes(routes!(caller::get))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::get))
         .routes(routes!(keys::list))

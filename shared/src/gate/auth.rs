@@ -75,6 +75,18 @@ impl Caller {
         self.by.account().id
     }
 
+    /// What people call that account.
+    #[must_use]
+    pub fn account_name(&self) -> &str {
+        &self.by.account().name
+    }
+
+    /// What it may do.
+    #[must_use]
+    pub const fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+
     /// Whether it is the operator, who sees everything of every account.
     #[must_use]
     pub const fn is_admin(&self) -> bool {

@@ -107,6 +107,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::DELETE, "/v1/sources/{name}", Access::Scope(Scope::Admin)),
     route(Method::GET, "/v1/usage", Access::Scope(Scope::UsageRead)),
     route(Method::POST, "/v1/usage", Access::Scope(Scope::UsageWrite)),
+    route(Method::GET, "/v1/token", Access::AnyKey),
     route(Method::POST, "/v1/accounts", Access::Scope(Scope::Admin)),
     route(Method::GET, "/v1/accounts", Access::Scope(Scope::Admin)),
     route(Method::GET, "/v1/accounts/{id}", Access::Scope(Scope::Admin)),

@@ -67,6 +67,7 @@ fn reads(items: &[Item]) -> Vec<String> {
         "/v1/accounts",
         "/v1/events",
         "/v1/rate",
+        "/v1/token",
         "/v1/tables/users/rows",
         "/metrics/bandwidth_used",
     ]

@@ -1,0 +1,60 @@
+import { html, useState } from "../view.js";
+import { announce } from "../announce.js";
+import { get, request, segment } from "../api.js";
+import { href } from "../router.js";
+import { useAction, useResource } from "../resource.js";
+import { ownAccount } from "../session.js";
+import { Id } from "../parts/copy.js";
+import { Confirm } from "../parts/dialog.js";
+import { Page } from "../parts/page.js";
+import { Loaded } from "../parts/pages.js";
+import { ProblemNote } from "../parts/problem.js";
+import { Status } from "../parts/status.js";
+import { Facts } from "../parts/table.js";
+import { Time } from "../parts/time.js";
+import { Keys } from "./keys.js";
+
+export function AccountView({ parts: [, id] }) {
+  const account = useResource((signal) => get(`accounts/${segment(id)}`, {}, { signal }), [id]);
+  return html`<${Page} title=${account.data?.name ?? "Account"} back=${{ href: href("accounts"), title: "Accounts" }}
+      actions=${account.data && html`<a class="button" href=${href("jobs", { account: id === ownAccount() ? "" : id })}>Its jobs</a><${Activity} account=${account.data} again=${account.again} />`}>
+    <${Loaded} of=${account}>${(account_) => html`<section class="card"><h2>Account</h2><${Facts} of=${[
+        ["State", html`<${Status} is=${account_.is_active ? "active" : "inactive"} />`],
+        ["Id", html`<${Id} id=${account_.id} name="account's id" />`],
+        ["Made", html`<${Time} at=${account_.created_at} />`],
+      ]} /><${Change} account=${account_} again=${account.again} /></section>
+      <${Keys} account=${account_} />`}<//>
+  <//>`;
+}
+
+function Change({ account, again }) {
+  const [name, setName] = useState(account.name);
+  const [cap, setCap] = useState(account.max_running ?? "");
+  const saving = useAction();
+  const isChanged = name !== account.name || String(cap) !== String(account.max_running ?? "");
+  const save = async (event) => {
+    event.preventDefault();
+    const body = { name, max_running: cap === "" ? null : Number(cap) };
+    if (await saving.run(() => request("PATCH", `accounts/${segment(account.id)}`, { body }))) { announce("The account is changed"); again(); }
+  };
+  return html`<form onSubmit=${save}><${ProblemNote} problem=${saving.problem} /><div class="row">
+    <label class="field" for="name"><span>Name</span><input id="name" required maxlength="100" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
+    <label class="field" for="cap"><span>Jobs at once</span><input id="cap" type="number" min="1" max="1000" placeholder="the stack's" value=${cap} onInput=${(event) => setCap(event.target.value)} /></label>
+    <button class="button" disabled=${saving.isBusy || !isChanged}>Save</button></div></form>`;
+}
+
+function Activity({ account, again }) {
+  const [isAsked, setAsked] = useState(false);
+  const action = useAction();
+  const set = async (is_active) => {
+    if (!await action.run(() => request("PATCH", `accounts/${segment(account.id)}`, { body: { is_active } }))) return;
+    setAsked(false);
+    announce(is_active ? "The account is active" : "The account is deactivated");
+    again();
+  };
+  if (!account.is_active) return html`<button type="button" class="button main" disabled=${action.isBusy} onClick=${() => set(true)}>Activate</button>`;
+  if (account.id === ownAccount()) return null;
+  return html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Deactivate</button>
+    ${isAsked && html`<${Confirm} title=${`Deactivate ${account.name}?`} verb="Deactivate it" action=${action} onConfirm=${() => set(false)}
+      onClose=${() => { setAsked(false); action.clear(); }}><p>Within 30 seconds its keys open nothing. Jobs that it has go on.</p><//>`}`;
+}

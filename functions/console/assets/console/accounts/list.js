@@ -1,0 +1,48 @@
+import { html, useState } from "../view.js";
+import { request } from "../api.js";
+import { go, href } from "../router.js";
+import { useAction } from "../resource.js";
+import { Id } from "../parts/copy.js";
+import { Dialog } from "../parts/dialog.js";
+import { Page } from "../parts/page.js";
+import { Loaded, Pager, usePages } from "../parts/pages.js";
+import { ProblemNote } from "../parts/problem.js";
+import { Status } from "../parts/status.js";
+import { Empty, Table } from "../parts/table.js";
+import { Time } from "../parts/time.js";
+
+const COLUMNS = [
+  { title: "Account", cell: ({ id, name }) => html`<a href=${href(["accounts", id])}>${name}</a>` },
+  { title: "State", cell: ({ is_active }) => html`<${Status} is=${is_active ? "active" : "inactive"} />` },
+  { title: "Id", cell: ({ id }) => html`<${Id} id=${id} name="account's id" />` },
+  { title: "Jobs at once", class: "number", cell: ({ max_running }) => max_running ?? "–" },
+  { title: "Made", cell: ({ created_at }) => html`<${Time} at=${created_at} />` },
+];
+
+export function AccountList() {
+  const pages = usePages("accounts", {});
+  const [isMaking, setMaking] = useState(false);
+  return html`<${Page} title="Accounts" actions=${html`<button type="button" class="button main" onClick=${() => setMaking(true)}>Make an account</button>`}>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No accounts yet"><p>Each tenant is an account, with keys of its own.</p><//>`}>
+      ${({ items }) => html`<${Table} caption="Accounts" columns=${COLUMNS} rows=${items} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
+    <//>
+    ${isMaking && html`<${Make} onClose=${() => setMaking(false)} />`}
+  <//>`;
+}
+
+function Make({ onClose }) {
+  const [name, setName] = useState("");
+  const [cap, setCap] = useState("");
+  const making = useAction();
+  const make = async (event) => {
+    event.preventDefault();
+    const made = await making.run(() => request("POST", "accounts", { body: { name, max_running: cap === "" ? null : Number(cap) } }));
+    if (made) go(["accounts", made.body.id]);
+  };
+  return html`<${Dialog} title="Make an account" onClose=${onClose}><form onSubmit=${make}>
+    <${ProblemNote} problem=${making.problem} />
+    <label class="field" for="account-name"><span>Name</span><input id="account-name" required maxlength="100" autocomplete="off" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
+    <label class="field" for="account-cap"><span>Jobs at once</span><input id="account-cap" type="number" min="1" max="1000" value=${cap} placeholder="as many as the stack allows" onInput=${(event) => setCap(event.target.value)} /></label>
+    <div class="actions"><button class="button main" disabled=${making.isBusy}>Make it</button><button type="button" class="button" onClick=${onClose}>Leave it</button></div>
+  </form><//>`;
+}

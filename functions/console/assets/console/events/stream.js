@@ -1,0 +1,79 @@
+// Events as they come: pushed over a WebSocket, or where that can't be by long polling; each goes on from the cursor of the other.
+import { get, request } from "../api.js";
+import { pause, seen } from "../jobs/watch.js";
+import { Problem, unreachable } from "../problem.js";
+
+const PING_MS = 60_000;
+// How many pages are polled before the socket is tried again.
+const POLLS = 15;
+
+// Calls `onEvents(events)` and `onState(state, problem)` until the signal aborts. `after` is a cursor, `now`, or nothing: the oldest kept.
+export async function follow({ accounts, after, signal, onEvents, onState }) {
+  let cursor = after, failures = 0;
+  const take = (events, next) => { cursor = next; if (events.length) onEvents(events); };
+  while (!signal.aborted) {
+    try {
+      // What comes between two connections is behind the cursor: there has to be one from the first moment on.
+      if (cursor === "now") cursor = (await get("events", { account: accounts, after: "now" }, { signal })).next_cursor;
+      const wasLive = await pushed({ accounts, cursor, signal, take, onLive: () => { failures = 0; onState("live"); } });
+      if (signal.aborted) return;
+      if (!wasLive) await polled({ accounts, signal, take, cursorOf: () => cursor, onState });
+    } catch (error) {
+      if (signal.aborted) return;
+      const problem = error instanceof Problem ? error : unreachable();
+      onState("reconnecting", problem);
+      if (!problem.passes) return;
+      failures += 1;
+      await pause(Math.max(Math.min(500 * 2 ** failures, 30_000), (problem.retryAfter ?? 0) * 1000), signal);
+    }
+  }
+}
+
+// One connection, until it ends: whether there was one at all.
+async function pushed({ accounts, cursor, signal, take, onLive }) {
+  const { body: { url, ticket } } = await request("POST", "push/tickets", { signal });
+  return new Promise((resolve, reject) => {
+    let isLive = false, problem = null, timer = null;
+    const socket = new WebSocket(`${url}?ticket=${encodeURIComponent(ticket)}`);
+    const ping = () => { if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ action: "ping" })); };
+    const stop = () => socket.close();
+    signal.addEventListener("abort", stop, { once: true });
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ action: "subscribe", ...(accounts.length ? { accounts } : {}), ...(cursor ? { after: cursor } : {}) }));
+      timer = setInterval(ping, PING_MS);
+    };
+    socket.onmessage = ({ data }) => {
+      const message = parsed(data);
+      switch (message?.type) {
+        case "subscribed": isLive = true; onLive(); break;
+        case "events": take(message.events, message.cursor); break;
+        case "more": ping(); break;
+        case "error": problem = new Problem(message.problem); socket.close(); break;
+        case "pong": break;
+        // The gateway's own, of a function that failed.
+        default: socket.close();
+      }
+    };
+    socket.onclose = () => {
+      clearInterval(timer);
+      signal.removeEventListener("abort", stop);
+      if (problem) reject(problem);
+      // It was there and went: connect anew, after a moment.
+      else if (isLive && !signal.aborted) pause(500, signal).then(() => resolve(true));
+      else resolve(isLive);
+    };
+  });
+}
+
+async function polled({ accounts, signal, take, cursorOf, onState }) {
+  onState("polling");
+  for (let poll = 0; poll < POLLS && !signal.aborted; poll += 1) {
+    await seen(signal);
+    const { items, next_cursor } = await get("events", { account: accounts, after: cursorOf(), limit: 100 }, { signal, headers: { Prefer: "wait=20" } });
+    take(items, next_cursor);
+  }
+}
+
+function parsed(text) {
+  try { return JSON.parse(text); } catch { return null; }
+}

@@ -1,0 +1,87 @@
+import { html, useState } from "../view.js";
+import { announce } from "../announce.js";
+import { request, segment } from "../api.js";
+import { href } from "../router.js";
+import { useAction } from "../resource.js";
+import { may } from "../session.js";
+import { Id } from "../parts/copy.js";
+import { Confirm } from "../parts/dialog.js";
+import { Json } from "../parts/json.js";
+import { Page } from "../parts/page.js";
+import { ProblemNote } from "../parts/problem.js";
+import { Status } from "../parts/status.js";
+import { Facts, Loading } from "../parts/table.js";
+import { Ago, Time } from "../parts/time.js";
+import { duration } from "../format.js";
+import { AttemptList } from "./attempts.js";
+import { isOver, useJob } from "./watch.js";
+
+export function JobView({ parts: [, id], query: { account } }) {
+  const { job, attempts, problem, again } = useJob(id, account);
+  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <${Id} id=${id} name="job's id" />`}
+      back=${{ href: href("jobs", { account }), title: "Jobs" }}
+      actions=${job && may("jobs:write") && html`<${Control} job=${job} account=${account} again=${again} />`}>
+    ${problem && html`<${ProblemNote} problem=${problem} again=${again} />`}
+    ${job ? html`<${Body} job=${job} attempts=${attempts} />` : !problem && html`<${Loading} />`}
+  <//>`;
+}
+
+function Body({ job, attempts }) {
+  const isLate = job.status === "queued" && !job.next_attempt_at && new Date(job.run_at) > Date.now();
+  return html`<section aria-label="State" class="card">
+      <p class="state" aria-live="polite"><${Status} is=${job.status}>${job.cancel_requested && job.status === "running" ? "being cancelled" : job.status}<//>
+        ${!isOver(job) && html`<span class="quiet">${waiting(job, isLate)}</span>`}</p>
+      <${Facts} of=${[
+        ["Kind", html`<a href=${href(["kinds", job.kind])}>${job.kind}</a>`],
+        ["Attempts", `${job.attempts} of at most ${job.max_attempts}`],
+        ["Priority", job.priority],
+        ["Accepted", html`<${Time} at=${job.created_at} />`],
+        isLate && ["Due", html`<${Time} at=${job.run_at} />`],
+        job.next_attempt_at && ["Next attempt", html`<${Time} at=${job.next_attempt_at} />`],
+        ["Began", html`<${Time} at=${job.started_at} />`],
+        ["Ended", html`<${Time} at=${job.finished_at} />`],
+        job.started_at && job.finished_at && ["Took", duration(new Date(job.finished_at) - new Date(job.started_at))],
+        ["Shown until", html`<${Time} at=${job.expires_at} />`],
+      ]} />
+    </section>
+    ${job.error && html`<section class="card"><h2>${isOver(job) ? "Error" : "Error of the latest attempt"}</h2>
+      <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">${job.error.message}</pre></section>`}
+    ${job.status === "completed" && html`<section class="card"><h2>Result</h2><${Json} value=${job.result ?? null} name="result" /></section>`}
+    ${job.payload !== undefined && html`<section class="card"><h2>Payload</h2><${Json} value=${job.payload} name="payload" /></section>`}
+    <section class="card"><h2>Attempts</h2>${attempts.length
+      ? html`<${AttemptList} attempts=${attempts} />`
+      : html`<p class="quiet">None has begun.</p>`}</section>
+    ${Object.keys(job.metadata).length > 0 && html`<section class="card"><h2>Metadata</h2>
+      <${Facts} of=${Object.entries(job.metadata)} /></section>`}`;
+}
+
+function waiting(job, isLate) {
+  if (job.status === "running") return html`since <${Ago} at=${job.started_at} />`;
+  if (job.next_attempt_at) return html`tried again <${Ago} at=${job.next_attempt_at} />`;
+  return isLate ? html`due <${Ago} at=${job.run_at} />` : "waits for its turn";
+}
+
+function Control({ job, account, again }) {
+  const action = useAction();
+  const [isAsked, setAsked] = useState(false);
+  const path = `jobs/${segment(job.id)}`;
+  const send = async (method, address, done) => {
+    const sent = await action.run(() => request(method, address, { query: { account } }));
+    if (!sent) return;
+    setAsked(false);
+    announce(done);
+    again();
+  };
+  const retry = () => send("POST", `${path}/retry`, "The job is tried again");
+  const cancel = () => send("DELETE", path, "The job is cancelled");
+  const canRetry = job.status === "failed" || job.status === "cancelled";
+  return html`
+    ${action.problem && !isAsked && html`<p class="note bad inline" role="alert">${action.problem.detail || action.problem.title}</p>`}
+    <a class="button" href=${href(["submit", job.kind], { account })}>Another one</a>
+    ${canRetry && html`<button type="button" class="button main" disabled=${action.isBusy} onClick=${retry}>Retry</button>`}
+    ${!isOver(job) && !job.cancel_requested && html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Cancel</button>`}
+    ${isAsked && html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action} onConfirm=${cancel}
+      onClose=${() => { setAsked(false); action.clear(); }}>
+      <p>${job.status === "running" ? "Its worker lets go of the target within seconds; what the target did by then is done." : "It won't be taken to its target."}
+        You can have it tried again afterwards.</p><//>`}`;
+}

@@ -1,0 +1,34 @@
+import { html, useMemo } from "../view.js";
+import { useResource } from "../resource.js";
+import { Loaded } from "../parts/pages.js";
+import { bytes, zone } from "../format.js";
+import { Chart } from "../usage/chart.js";
+import { points } from "../usage/load.js";
+import { standing } from "../usage/series.js";
+
+// What was used since the period began, with the quota's thresholds, and where it leads.
+export function QuotaChart({ quota }) {
+  const { type, service, route, account, period_start: from } = quota;
+  const query = { type, service, route, account, from };
+  const usage = useResource((signal) => points(query, signal), [JSON.stringify(query)], { every: 30_000 });
+  return html`<${Loaded} of=${usage}>${(data) => html`<${Drawn} quota=${quota} data=${data} />`}<//>`;
+}
+
+function Drawn({ quota, data }) {
+  const drawn = useMemo(() => {
+    const { times, used, leads, thresholds } = standing(quota, data.items, Date.now() / 1000);
+    const lines = [
+      { name: "Used", values: used, colour: "--series-1", width: 2, fill: true, spanGaps: true },
+      ...(leads ? [{ name: "Projected", values: leads, colour: "--series-1", dash: [4, 5], spanGaps: true, points: false }] : []),
+      ...thresholds.map(({ threshold, bytes: at }) => ({
+        name: `${threshold} %`, values: times.map(() => at), colour: threshold >= 100 ? "--bad" : "--warn", width: threshold >= 100 ? 1.5 : 1, dash: threshold >= 100 ? undefined : [8, 4], points: false,
+      })),
+    ];
+    const [begin, end] = [quota.period_start, quota.period_end].map((time) => Date.parse(time) / 1000);
+    return { times, lines, range: [begin, end], top: quota.limit_bytes };
+  }, [data, quota]);
+  const label = `Used ${bytes(quota.used)} of ${bytes(quota.limit_bytes)}${quota.projected ? `, projected ${bytes(quota.projected)}` : ""}`;
+  return html`<${Chart} ...${drawn} label=${label} />
+    <p class="small quiet">Since the ${quota.period} began, as sums of what was counted; the quota itself is looked at once a minute. Times: ${zone()}.
+      ${quota.projected === null ? " A projection is made when a 24th of the period is over." : ""}</p>`;
+}

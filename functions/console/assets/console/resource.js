@@ -1,0 +1,71 @@
+// What is loaded from the API, and loaded again while somebody looks at it.
+import { useEffect, useRef, useState } from "./view.js";
+import { Problem, unreachable } from "./problem.js";
+
+const SLOWEST_MS = 30_000;
+
+// `load(signal)` is called anew when `deps` change, and every `every` milliseconds, if that is given: at half the pace each time nothing
+// changed, and not at all in a tab that isn't seen. What was there stays there meanwhile, `isStale` when it was for other `deps`.
+export function useResource(load, deps, { every = null } = {}) {
+  const [state, setState] = useState({ data: undefined, problem: null, isStale: true });
+  const again = useRef(() => {});
+
+  useEffect(() => {
+    const controller = new AbortController();
+    let timer = null, last = null, pause = every, isLoading = false;
+    setState((old) => ({ ...old, isStale: true }));
+
+    const later = (ms) => { clearTimeout(timer); timer = setTimeout(run, ms); };
+    async function run() {
+      if (document.hidden && last !== null) return;
+      clearTimeout(timer);
+      isLoading = true;
+      try {
+        const data = await load(controller.signal);
+        if (controller.signal.aborted) return;
+        const text = JSON.stringify(data) ?? "";
+        pause = text === last ? Math.min(pause * 1.5, SLOWEST_MS) : every;
+        if (text !== last) setState({ data, problem: null, isStale: false });
+        else setState((old) => old.problem || old.isStale ? { ...old, problem: null, isStale: false } : old);
+        last = text;
+        if (every) later(pause);
+      } catch (error) {
+        if (controller.signal.aborted || error.name === "AbortError") return;
+        const problem = error instanceof Problem ? error : unreachable();
+        setState((old) => ({ data: old.isStale ? undefined : old.data, problem, isStale: false }));
+        pause = Math.min(Math.max(pause ?? 0, 2000) * 2, SLOWEST_MS);
+        if (problem.passes) later(Math.max(pause, (problem.retryAfter ?? 0) * 1000));
+      } finally {
+        isLoading = false;
+      }
+    }
+    again.current = () => { pause = every; if (!isLoading) run(); };
+    const seen = () => { if (!document.hidden && every && !isLoading) { pause = every; run(); } };
+    document.addEventListener("visibilitychange", seen);
+    run();
+    return () => {
+      controller.abort();
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", seen);
+    };
+  }, deps);
+
+  return { ...state, again: () => again.current() };
+}
+
+// Something that is done once, on somebody's word: `run(work)`, with what went wrong, and whether it is under way.
+export function useAction() {
+  const [state, setState] = useState({ isBusy: false, problem: null });
+  const run = async (work) => {
+    setState({ isBusy: true, problem: null });
+    try {
+      const done = await work();
+      setState({ isBusy: false, problem: null });
+      return done;
+    } catch (error) {
+      setState({ isBusy: false, problem: error instanceof Problem ? error : unreachable() });
+      return undefined;
+    }
+  };
+  return { ...state, run, clear: () => setState({ isBusy: false, problem: null }) };
+}

@@ -1,0 +1,36 @@
+// Where one is: a path and a query behind the `#`, which the server never sees.
+import { useEffect, useState } from "./view.js";
+
+export const href = (parts, query = {}) => {
+  const path = [parts].flat().map(encodeURIComponent).join("/");
+  const params = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== ""));
+  return `#/${path}${params.size ? "?" + params : ""}`;
+};
+
+export function here() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  return { parts: path.split("/").filter(Boolean).map(decoded), query: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+export const go = (parts, query) => { location.hash = href(parts, query); };
+
+// Changes the query without a new entry in the history: what one chose, not where one went.
+export function choose(changes) {
+  const { parts, query } = here();
+  history.replaceState(null, "", href(parts, { ...query, ...changes }));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+export function useRoute() {
+  const [route, setRoute] = useState(here);
+  useEffect(() => {
+    const follow = () => setRoute(here());
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return route;
+}
+
+function decoded(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
+}

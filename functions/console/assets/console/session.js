@@ -1,0 +1,46 @@
+// Who is signed in. The key lives in the tab's session storage: it is gone with the tab, and in no address, cookie or other tab.
+import { useEffect, useState } from "./view.js";
+
+const PLACE = "tollgate.key";
+const listeners = new Set();
+
+const kept = sessionStorage.getItem(PLACE);
+// `wasKept`: the tab had the key when it was loaded.
+const session = { key: kept, caller: null, reason: null, wasKept: kept !== null };
+
+const tell = () => listeners.forEach((listener) => listener());
+
+export const key = () => session.key;
+
+export function begin(key, caller) {
+  sessionStorage.setItem(PLACE, key);
+  Object.assign(session, { key, caller, reason: null });
+  tell();
+}
+
+// `reason` is shown above the form: why it is there again.
+export function end(reason = null) {
+  if (session.key === null && session.caller === null && !reason) return;
+  sessionStorage.removeItem(PLACE);
+  Object.assign(session, { key: null, caller: null, reason, wasKept: false });
+  tell();
+}
+
+export const isAdmin = () => may("admin");
+
+export const may = (scope) => {
+  const scopes = session.caller?.scopes ?? [];
+  return scopes.includes(scope) || scopes.includes("admin");
+};
+
+export const ownAccount = () => session.caller?.account_id;
+
+export function useSession() {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    const listener = () => draw((n) => n + 1);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, []);
+  return session;
+}

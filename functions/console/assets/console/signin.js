@@ -1,0 +1,36 @@
+import { html, useEffect, useRef, useState } from "./view.js";
+import { get } from "./api.js";
+import { useAction } from "./resource.js";
+import { begin } from "./session.js";
+import { ProblemNote } from "./parts/problem.js";
+
+// The first thing that one sees: nothing is asked of the API without a key.
+export function SignIn({ reason }) {
+  const [key, setKey] = useState("");
+  const trying = useAction();
+  const input = useRef();
+  useEffect(() => { document.title = "Sign in · Tollgate"; input.current.focus(); }, []);
+  const submit = async (event) => {
+    event.preventDefault();
+    const tried = key.trim();
+    const caller = await trying.run(() => get("token", {}, { key: tried }));
+    if (caller) begin(tried, caller);
+    else input.current?.focus();
+  };
+  const problem = trying.problem ?? reason;
+  return html`<main class="signin" id="main">
+    <h1><img src="console/icon.svg" alt="" width="36" height="36" /> Tollgate</h1>
+    <p>Jobs, events, usage and quotas: what your key opens.</p>
+    ${problem && html`<div id="signin-problem"><${ProblemNote} problem=${problem} /></div>`}
+    <form onSubmit=${submit}>
+      <label class="field" for="key"><span>API key or token</span>
+        <input id="key" ref=${input} type="password" required autocomplete="off" spellcheck="false" placeholder="tg_…" value=${key}
+          aria-describedby=${`key-help${problem ? " signin-problem" : ""}`} aria-invalid=${problem ? "true" : null}
+          onInput=${(event) => setKey(event.target.value)} /></label>
+      <p id="key-help" class="small">It stays in this tab until you sign out or close it, and goes to this API alone. Whoever runs this stack makes keys;
+        <code>make run</code> prints two.</p>
+      <button class="button main" disabled=${trying.isBusy}>${trying.isBusy ? "Looking…" : "Sign in"}</button>
+    </form>
+    <p class="small"><a href="docs">Reference of the API</a></p>
+  </main>`;
+}

@@ -1,0 +1,31 @@
+//! `GET /v1/token`.
+
+use axum::Json;
+use http::{HeaderName, header};
+use shared::{
+    api::{AnyProblem, CallerBody},
+    gate::{Caller, Failure, Query},
+};
+
+/// Ask whose the key or token is that you send, and what it may do.
+#[utoipa::path(
+    get, path = "/v1/token", tag = "accounts", operation_id = "getToken",
+    security(("key" = [])),
+    responses((status = 200, description = "Whose it is, and its scopes", body = CallerBody), AnyProblem),
+)]
+pub async fn get(
+    caller: Caller,
+    query: Query,
+) -> Result<([(HeaderName, &'static str); 1], Json<CallerBody>), Failure> {
+    query.end()?;
+    Ok((
+        [(header::CACHE_CONTROL, "no-store")],
+        Json(CallerBody {
+            account_id: caller.account(),
+            account_name: caller.account_name().to_owned(),
+            key_id: caller.key(),
+            name: caller.name().to_owned(),
+            scopes: caller.scopes(),
+        }),
+    ))
+}

@@ -1,0 +1,32 @@
+"""What a person does on the console, in the tests' words."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+
+def sign_in(page: Page, url: str, key: str, place: str = "") -> None:
+    """Opens the console, and signs in with a key; `place` is where to go then, such as `usage?range=1h`."""
+    page.goto(f"{url}#/{place}")
+    page.get_by_label("API key or token").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+
+
+def visit(page: Page, place: str) -> None:
+    """Goes to another view, by its address."""
+    page.evaluate("place => { location.hash = '#/' + place; }", place)
+
+
+def settled(page: Page) -> None:
+    """Waits until a view has what it shows."""
+    expect(page.locator("main h1")).to_be_visible()
+    expect(page.get_by_text("Loading…")).to_have_count(0)
+
+
+def fits(page: Page) -> None:
+    """The page is no wider than its window."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{page.url} is {wide} pixels too wide: " + page.evaluate("""() => [...document.querySelectorAll("main *")]
+        .filter(element => element.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+        .slice(0, 3).map(element => element.outerHTML.slice(0, 120)).join("\\n")""")

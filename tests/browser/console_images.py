@@ -1,0 +1,78 @@
+"""The pictures of the console in `docs/images/`: `make images` takes them anew, on a stack of its own with a shop's data.
+
+The file's name keeps it out of the tests.
+"""
+
+from __future__ import annotations
+
+import re
+
+import demo
+import pytest
+from console import settled, sign_in
+from playwright.sync_api import Page, expect
+
+from infra.local.places import ROOT
+
+IMAGES = ROOT / "docs" / "images"
+# So that pages of a README stay light.
+MOST_BYTES = 150_000
+
+
+@pytest.fixture(scope="module")
+def shop(api, stack) -> list[str]:
+    demo.kinds(api, stack)
+    demo.operators(api, stack)
+    total = demo.usage(api)
+    demo.quota(api, stack, int(total / 0.83))
+    return demo.jobs(api)
+
+
+def keep(page: Page, name: str) -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    path = IMAGES / f"console-{name}.png"
+    # Where the pointer and the focus are belongs to no picture.
+    page.evaluate("document.activeElement?.blur()")
+    page.mouse.move(0, 0)
+    page.screenshot(path=path, animations="disabled")
+    assert path.stat().st_size <= MOST_BYTES, f"{path.name} has {path.stat().st_size} bytes"
+
+
+def test_jobs(visit, url: str, stack, shop) -> None:
+    page = visit(color_scheme="light", viewport={"width": 1280, "height": 720})
+    sign_in(page, url, stack.tenant_key, "jobs")
+    settled(page)
+    for job, end in zip(shop[-3:], ("completed", "failed", "queued")):
+        expect(page.get_by_role("row").filter(has_text=job)).to_contain_text(end)
+    keep(page, "jobs")
+
+
+def test_submit(visit, url: str, stack, shop) -> None:
+    page = visit(color_scheme="light", viewport={"width": 1280, "height": 980})
+    page.watch.expect(422, "/v1/jobs")
+    sign_in(page, url, stack.tenant_key, "submit/invoice.send")
+    page.get_by_label("customer").fill("Ada Lovelace")
+    page.get_by_label("number").fill("1052")
+    for number in (1, 2):
+        page.get_by_role("group", name="copy_to").get_by_role("button", name="Add").click()
+        page.get_by_label(f"copy_to {number}", exact=True).fill("books@example.com")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page.locator(".note.bad")).to_be_visible()
+    keep(page, "submit")
+
+
+def test_usage(visit, url: str, stack, shop) -> None:
+    page = visit(color_scheme="dark", viewport={"width": 1280, "height": 900})
+    sign_in(page, url, stack.tenant_key, "quotas")
+    expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", re.compile("GB of"), timeout=90_000)
+    page.goto(f"{url}#/usage?range=1h&quota=shop-egress")
+    expect(page.locator(".chart canvas")).to_have_count(2)
+    settled(page)
+    keep(page, "usage")
+
+
+def test_phone(visit, url: str, stack, shop) -> None:
+    page = visit(color_scheme="dark", viewport={"width": 390, "height": 780}, device_scale_factor=2, is_mobile=True, has_touch=True)
+    sign_in(page, url, stack.tenant_key, f"jobs/{shop[0]}")
+    expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
+    keep(page, "phone")

@@ -1,0 +1,277 @@
+"""A person's way through the console: the key, a job, what becomes of it."""
+
+from __future__ import annotations
+
+import re
+
+import demo
+import pytest
+from console import fits, settled, sign_in, visit
+from playwright.sync_api import Page, expect
+
+JOB = re.compile(r"#/jobs/job_")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kinds(api, stack) -> None:
+    demo.kinds(api, stack)
+
+
+def submit_invoice(page: Page, number: str) -> None:
+    page.get_by_label("Kind").select_option("invoice.send")
+    page.get_by_label("customer").fill("Ada Lovelace")
+    page.get_by_label("number").fill(number)
+
+
+def test_from_the_key_to_an_outcome(page: Page, url: str, stack) -> None:
+    page.watch.expect(401, "/v1/token")
+    page.goto(url)
+    # Nothing is asked for without a key, and a wrong one is told so.
+    assert not [request.url for request in page.watch.requests if "/v1/" in request.url]
+    page.get_by_label("API key or token").fill("tg_nobody")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Request")
+    page.get_by_label("API key or token").fill(stack.tenant_key)
+    page.get_by_role("button", name="Sign in").click()
+
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Submit a job").click()
+    submit_invoice(page, "1042")
+    expect(page.get_by_label("format")).to_have_value("0")
+    page.get_by_role("group", name="copy_to").get_by_role("button", name="Add").click()
+    page.get_by_label("copy_to 1", exact=True).fill("books@example.com")
+    page.get_by_role("button", name="Fill in address").click()
+    page.get_by_label("city").fill("London")
+    with page.expect_request(lambda request: request.method == "POST") as sent:
+        page.get_by_role("button", name="Submit", exact=True).click()
+    assert re.fullmatch(r"[0-9a-f]{32}", sent.value.headers["idempotency-key"])
+    assert sent.value.post_data_json["payload"] == {
+        "customer": "Ada Lovelace", "number": 1042, "format": "pdf", "copy_to": ["books@example.com"], "address": {"city": "London"}}
+
+    expect(page).to_have_url(JOB)
+    expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
+    expect(page.get_by_role("region", name="result")).to_contain_text('"customer": "Ada Lovelace"')
+    expect(page.get_by_role("table", name="Attempts").get_by_text("completed")).to_be_visible()
+
+    assert stack.tenant_key not in page.url and "tg_" not in page.evaluate("JSON.stringify(localStorage) + document.cookie")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("API key or token")).to_be_empty()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_one_that_waits_is_cancelled_and_tried_again(page: Page, url: str, stack) -> None:
+    sign_in(page, url, stack.tenant_key, "submit/invoice.send")
+    submit_invoice(page, "7")
+    page.get_by_text("More: when").click()
+    page.get_by_label("When").select_option("after a delay")
+    page.get_by_label("Delay in seconds").fill("3600")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    state = page.get_by_label("State")
+    expect(state.get_by_text("queued")).to_be_visible()
+
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    question = page.get_by_role("dialog")
+    expect(question.get_by_role("button", name="Leave it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(question).to_have_count(0)
+    expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    question.get_by_role("button", name="Cancel the job").click()
+    expect(state.get_by_text("cancelled")).to_be_visible()
+
+    page.get_by_role("button", name="Retry").click()
+    expect(state.get_by_text("completed")).to_be_visible()
+
+
+def test_what_is_refused_is_told_at_its_field(page: Page, url: str, stack, axe) -> None:
+    page.watch.expect(422, "/v1/jobs")
+    sign_in(page, url, stack.tenant_key, "submit/invoice.send")
+    # What the browser knows, it says before anything is sent: all of it.
+    page.get_by_label("number").fill("0")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    note = page.get_by_role("alert")
+    expect(note).to_be_focused()
+    expect(note).to_contain_text("2 things to mend")
+    page.get_by_role("button", name="/payload/customer").click()
+    expect(page.get_by_label("customer")).to_be_focused()
+
+    # What only the schema says, the server does.
+    submit_invoice(page, "7")
+    copies = page.get_by_role("group", name="copy_to")
+    for index in (1, 2):
+        copies.get_by_role("button", name="Add").click()
+        page.get_by_label(f"copy_to {index}", exact=True).fill("same@example.com")
+    page.get_by_text("More: when").click()
+    page.get_by_label("Callback URL").fill("ftp://example.com/callbacks")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(note).to_be_focused()
+    expect(note).to_contain_text("Request")
+    expect(copies.locator(".wrong")).not_to_be_empty()
+    url_field = page.get_by_label("Callback URL")
+    expect(url_field).to_have_attribute("aria-invalid", "true")
+    described = page.locator(f"[id='{url_field.get_attribute('aria-describedby')}'] .wrong")
+    expect(described).not_to_be_empty()
+    axe(page)
+
+    url_field.fill("")
+    expect(described).to_have_count(0)
+    page.get_by_role("button", name="Remove copy_to 2").click()
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page).to_have_url(JOB)
+
+
+def test_as_json_it_goes_as_it_was_typed(page: Page, url: str, stack) -> None:
+    page.watch.expect(422, "/v1/jobs")
+    sign_in(page, url, stack.tenant_key, "submit/thumbnail.make")
+    page.get_by_role("button", name="JSON").click()
+    text = page.get_by_label("Payload as JSON")
+    assert '"width": 320' in text.input_value()
+    text.fill('{"product": "seven"}')
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page.get_by_role("button", name="/payload/product")).to_be_visible()
+    text.fill('{"product": 7.50e1,')
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("isn't JSON")
+    # A number that would lose its last digits, if it went through the browser's numbers.
+    text.fill('{"product": 12345678901234567890}')
+    with page.expect_request(lambda request: request.method == "POST") as sent:
+        page.get_by_role("button", name="Submit", exact=True).click()
+    assert '"payload":{"product": 12345678901234567890}' in sent.value.post_data
+    expect(page).to_have_url(JOB)
+
+
+def test_failures_are_shown_attempt_by_attempt(page: Page, url: str, api, stack) -> None:
+    job = demo.made(api("POST", "/v1/jobs", {"kind": "thumbnail.make", "payload": {"product": 1}}))["id"]
+    sign_in(page, url, stack.tenant_key, f"jobs/{job}")
+    expect(page.get_by_label("State").get_by_text("failed")).to_be_visible()
+    expect(page.get_by_role("table", name="Attempts").get_by_role("row")).to_have_count(3)
+    expect(page.get_by_text("target-unreachable").first).to_be_visible()
+
+
+def test_the_list_follows_what_happens(page: Page, url: str, api, stack) -> None:
+    sign_in(page, url, stack.tenant_key, "jobs?kind=invoice.send")
+    settled(page)
+    job = demo.made(api("POST", "/v1/jobs", {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}}))["id"]
+    row = page.get_by_role("row").filter(has_text=job)
+    expect(row.get_by_text("completed")).to_be_visible()
+    page.get_by_label("Status").select_option("failed")
+    expect(row).to_have_count(0)
+    page.get_by_label("Status").select_option("")
+    row.get_by_role("link", name=job).click()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_by_keyboard_alone(page: Page, url: str, stack) -> None:
+    page.goto(url)
+    expect(page.get_by_label("API key or token")).to_be_focused()
+    page.keyboard.type(stack.tenant_key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+    def reach(role: str, name: str, presses: int = 40) -> None:
+        target = page.get_by_role(role, name=name, exact=True).first
+        for _ in range(presses):
+            page.keyboard.press("Tab")
+            if target.evaluate("element => element === document.activeElement"):
+                outline = target.evaluate("element => getComputedStyle(element).outlineStyle")
+                assert outline != "none", f"{name} doesn't show that it is focused"
+                return
+        raise AssertionError(f"{name} can't be reached by {presses} tabs")
+
+    reach("link", "Submit a job")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Submit a job")).to_be_focused()
+    reach("combobox", "Kind")
+    page.keyboard.type("invoice")
+    expect(page).to_have_url(re.compile("#/submit/invoice.send"))
+    expect(page.get_by_label("customer")).to_be_visible()
+    reach("textbox", "customer (required)")
+    page.keyboard.type("Grace Hopper")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("number")).to_be_focused()
+    page.keyboard.type("3")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(JOB)
+    expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api, stack) -> None:
+    keys = f"/v1/accounts/{stack.tenant_account}/keys"
+    key = demo.made(api("POST", keys, {"name": "short", "scopes": ["jobs:read"]}, key=stack.operator_key))
+    sign_in(page, url, key["secret"])
+    # What the key doesn't open isn't offered.
+    menu = page.get_by_role("navigation", name="Main").get_by_role("listitem")
+    expect(menu).to_have_text(["Jobs", "Kinds", "Schedules"])
+    expect(page.get_by_role("link", name="Submit a job")).to_have_count(0)
+    visit(page, "accounts")
+    expect(page.get_by_role("heading", name="Your key doesn't open this")).to_be_visible()
+
+    # It takes up to 30 seconds until a key that is revoked opens nothing more: by then, this is the answer.
+    assert api("DELETE", f"{keys}/{key['id']}", key=stack.operator_key)[0] == 204
+    page.route("**/v1/schedules?*", lambda route: route.fulfill(status=401, content_type="application/problem+json", body=(
+        '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is over","status":401,"detail":"It was revoked.","request_id":"r-1"}')))
+    page.watch.expect(401, "/v1/schedules")
+    visit(page, "schedules")
+    expect(page.get_by_label("API key or token")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("It was revoked.")
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_an_outage_is_told_and_waited_out(page: Page, url: str, stack) -> None:
+    sign_in(page, url, stack.tenant_key, "kinds")
+    settled(page)
+    page.watch.expect(503, "/v1/jobs")
+    asked = []
+
+    def answer(route) -> None:
+        asked.append(page.evaluate("performance.now()"))
+        if len(asked) > 1:
+            route.continue_()
+            return
+        route.fulfill(status=503, content_type="application/problem+json", headers={"retry-after": "3"}, body=(
+            '{"type":"urn:tollgate:problem:unavailable","title":"Something is away","status":503,"detail":"Try again.","request_id":"r-2"}'))
+
+    page.route("**/v1/jobs?*", answer)
+    visit(page, "jobs")
+    expect(page.get_by_role("alert")).to_contain_text("Something is away")
+    expect(page.get_by_role("alert")).to_contain_text("r-2")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert asked[1] - asked[0] >= 3000
+
+
+def test_everything_is_small(page: Page, url: str, stack) -> None:
+    sizes = {}
+    page.on("response", lambda response: sizes.update({response.url: response}) if "/v1/" not in response.url else None)
+    sign_in(page, url, stack.tenant_key)
+    settled(page)
+    raw = sum(len(response.body()) for response in sizes.values())
+    sent = sum(response.request.sizes()["responseBodySize"] for response in sizes.values())
+    print(f"{len(sizes)} files, {raw} bytes, {sent} as they were sent")
+    assert sent < 200_000
+
+
+def test_the_theme_is_chosen_and_kept(page: Page, url: str, stack) -> None:
+    sign_in(page, url, stack.tenant_key)
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.get_by_role("button", name="Dark theme").click()
+    dark = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+    assert page.evaluate(background) == dark
+    expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("place", ["", "jobs", "submit/invoice.send", "submit/activities", "kinds", "kinds/thumbnail.make", "events", "usage", "quotas", "sources", "schedules"])
+def test_every_view_is_for_everybody(any_page: Page, url: str, stack, axe, place: str) -> None:
+    sign_in(any_page, url, stack.tenant_key, place)
+    settled(any_page)
+    axe(any_page)
+    fits(any_page)

@@ -1,0 +1,232 @@
+"""What the console shows of usage, quotas, events and accounts, and what an operator does there."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+
+import demo
+import pytest
+from console import fits, settled, sign_in, visit
+from playwright.sync_api import Page, expect
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kinds(api, stack) -> None:
+    demo.kinds(api, stack)
+    demo.operators(api, stack)
+
+
+@pytest.fixture(scope="module")
+def usage(api) -> None:
+    """The last hour, at a shop's gateway."""
+    demo.usage(api)
+
+
+def pixels(page: Page, colour: str) -> int:
+    """How many pixels of the chart have the colour of a custom property: whether a line is drawn."""
+    return page.evaluate("""name => {
+        const probe = document.body.appendChild(document.createElement("i"));
+        probe.style.color = `var(${name})`;
+        const [r, g, b] = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
+        probe.remove();
+        const canvas = document.querySelector(".chart canvas");
+        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+        copy.drawImage(canvas, 0, 0);
+        const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+        let count = 0;
+        for (let at = 0; at < data.length; at += 4) {
+            count += data[at + 3] > 200 && Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 12;
+        }
+        return count;
+    }""", colour)
+
+
+def test_usage_is_charted_zoomed_and_held_against_a_quota(page: Page, url: str, api, stack, usage, axe) -> None:
+    name = f"shop-{uuid.uuid4().hex[:8]}"
+    demo.quota(api, stack, 6_000_000_000, name)
+    sign_in(page, url, stack.tenant_key, "usage?range=1h&service=shop")
+    table = page.get_by_role("table", name="Sums by series")
+    expect(table.get_by_role("row").filter(has_text="shop · /products")).to_be_visible()
+    expect(table).not_to_contain_text("images")
+    expect(page.get_by_text(re.compile(r"In \d+ of \d+ windows nothing was reported"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Times: .*UTC"))).to_be_visible()
+    assert pixels(page, "--series-1") > 50
+
+    # The values under the pointer.
+    over = page.locator(".chart .u-over").first
+    over.hover(position={"x": 300, "y": 60})
+    expect(page.locator(".u-legend .u-value").nth(1)).to_have_text(re.compile(r"\d.* (kB|MB)$|–"))
+
+    box = over.bounding_box()
+    page.mouse.move(box["x"] + 0.55 * box["width"], box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.85 * box["width"], box["y"] + 50, steps=5)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"from=.*&to="))
+    expect(page.get_by_text(re.compile("^From ")).first).to_be_visible()
+    page.get_by_role("button", name="Whole range").click()
+    expect(page).not_to_have_url(re.compile(r"from="))
+
+    page.get_by_label("Against quota").select_option(name)
+    heading = page.get_by_role("heading", name=f"{name}: used in this day")
+    expect(heading).to_be_visible()
+    section = page.locator("section").filter(has=heading)
+    expect(section.locator(".u-legend")).to_contain_text("80 %")
+    expect(section.locator(".u-legend")).to_contain_text("100 %")
+    assert pixels(page, "--bad") > 50
+    assert pixels(page, "--warn") > 50
+    axe(page)
+    assert api("DELETE", f"/v1/quotas/{name}", key=stack.operator_key)[0] == 204
+
+
+def test_an_event_appears_while_one_watches(page: Page, url: str, api, stack) -> None:
+    events = f"/v1/accounts/{stack.tenant_account}/events"
+    sign_in(page, url, stack.tenant_key, "events")
+    expect(page.get_by_role("status")).to_contain_text("live")
+    demo.made(api("POST", events, {"data": {"temperature": 21.5}, "source": "sensor-7"}))
+    shown = page.get_by_role("list", name="Events, newest first")
+    expect(shown.get_by_role("listitem").first).to_contain_text("sensor-7")
+    expect(shown).to_contain_text('{"temperature":21.5}')
+
+    page.get_by_role("button", name="Pause").click()
+    demo.made(api("POST", events, {"data": "while paused", "source": "sensor-8"}))
+    go_on = page.get_by_role("button", name="Go on (1 new)")
+    expect(go_on).to_be_visible()
+    expect(shown).not_to_contain_text("while paused")
+    go_on.click()
+    expect(shown.get_by_role("listitem").first).to_contain_text("while paused")
+
+    job = demo.made(api("POST", "/v1/jobs", {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}}))["id"]
+    page.get_by_label("Type").select_option("job.completed")
+    expect(shown).not_to_contain_text("sensor-7")
+    expect(shown).to_contain_text(job)
+    shown.get_by_role("link", name="its job").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(job)
+
+
+def test_events_go_on_where_no_socket_can_be_opened(page: Page, url: str, api, stack) -> None:
+    page.add_init_script("window.WebSocket = class { constructor() { setTimeout(() => this.onclose?.({}), 0); } close() {} };")
+    sign_in(page, url, stack.tenant_key, "events")
+    expect(page.get_by_role("status")).to_contain_text("polling")
+    demo.made(api("POST", f"/v1/accounts/{stack.tenant_account}/events", {"data": "by polling", "source": "sensor-9"}))
+    expect(page.get_by_role("list", name="Events, newest first")).to_contain_text("by polling")
+
+
+def test_a_connection_that_ends_misses_nothing(page: Page, url: str, api, stack) -> None:
+    page.add_init_script("window.sockets = []; const Socket = WebSocket; window.WebSocket = class extends Socket { constructor(url) { super(url); sockets.push(this); } };")
+    sign_in(page, url, stack.tenant_key, "events")
+    expect(page.get_by_role("status")).to_contain_text("live")
+    page.evaluate("sockets[0].close()")
+    mark = uuid.uuid4().hex
+    for number in range(3):
+        demo.made(api("POST", f"/v1/accounts/{stack.tenant_account}/events", {"data": f"{mark}-{number}", "source": "sensor-10"}))
+    shown = page.get_by_role("listitem").filter(has_text=mark)
+    expect(shown).to_have_count(3)
+    expect(shown.first).to_contain_text(f"{mark}-2")
+    assert page.evaluate("sockets.length") >= 2
+
+
+def test_an_operator_makes_an_account_and_a_key_that_works(page: Page, url: str, api, stack, axe) -> None:
+    name = f"Shop {uuid.uuid4().hex[:8]}"
+    sign_in(page, url, stack.operator_key, "accounts")
+    page.get_by_role("button", name="Make an account").click()
+    page.get_by_role("dialog").get_by_label("Name").fill(name)
+    page.get_by_role("dialog").get_by_role("button", name="Make it").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.get_by_text("No keys yet")).to_be_visible()
+
+    page.get_by_role("button", name="Make a key").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("ci")
+    dialog.get_by_label("usage:read").check()
+    axe(page)
+    dialog.get_by_role("button", name="Make it").click()
+    secret = dialog.locator(".secret").inner_text()
+    assert api("GET", "/v1/token", key=secret)[1]["scopes"] == ["jobs:read", "jobs:write", "usage:read"]
+    # It is shown once, and not lost by a slip.
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Copy the key").click()
+    expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
+    dialog.get_by_role("button", name="I have it").click()
+    expect(page.locator("main")).not_to_contain_text(secret)
+
+    row = page.get_by_role("row").filter(has_text="ci")
+    row.get_by_role("button", name="Revoke ci").click()
+    dialog.get_by_role("button", name="Revoke it").click()
+    expect(row.get_by_text("revoked")).to_be_visible()
+
+    page.get_by_role("button", name="Deactivate").click()
+    dialog.get_by_role("button", name="Deactivate it").click()
+    expect(page.get_by_text("inactive")).to_be_visible()
+
+
+def test_a_definition_is_written_as_json_and_its_mistakes_are_found(page: Page, url: str, api, stack) -> None:
+    name = f"report.{uuid.uuid4().hex[:8]}"
+    page.watch.expect(422, f"/v1/kinds/{name}")
+    sign_in(page, url, stack.operator_key, "define/kinds")
+    page.get_by_label("Name").fill(name)
+    text = page.get_by_label("Definition")
+    draft = json.loads(text.input_value())
+    draft["retry"]["max_attempts"] = 1000
+    draft["target"] = {"type": "http", "url": "ftp://example.com"}
+    text.fill(json.dumps(draft, indent=2))
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    page.get_by_role("button", name="/retry/max_attempts").click()
+    assert "1000" in text.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)")
+    draft["retry"]["max_attempts"] = 3
+    draft["target"] = {"type": "echo"}
+    text.fill(json.dumps(draft, indent=2))
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.get_by_text("3 at most")).to_be_visible()
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
+    expect(page).to_have_url(re.compile("#/kinds$"))
+    assert api("GET", f"/v1/kinds/{name}")[0] == 404
+
+
+def test_what_is_secret_stays_masked(page: Page, url: str, stack) -> None:
+    sign_in(page, url, stack.operator_key, "kinds/thumbnail.make")
+    expect(page.get_by_text("Header authorization")).to_be_visible()
+    expect(page.locator("main")).not_to_contain_text("not-shown")
+    page.get_by_role("link", name="Change").click()
+    expect(page.get_by_text("write them anew")).to_be_visible()
+
+
+def test_a_quota_and_a_source_tell_how_they_stand(page: Page, url: str, api, stack, usage) -> None:
+    name = f"standing-{uuid.uuid4().hex[:8]}"
+    demo.quota(api, stack, 1_000_000, name)
+    sign_in(page, url, stack.operator_key, f"quotas/{name}")
+    # The next look comes within a minute.
+    expect(page.get_by_role("table", name="Alerts").get_by_text("100 %")).to_be_visible(timeout=90_000)
+    meter = page.get_by_role("meter")
+    assert "of 1 MB" in meter.get_attribute("aria-valuetext")
+    expect(page.get_by_role("table", name="Alerts").get_by_text("ops@example.com")).to_be_visible()
+    visit(page, "sources/kong-eu")
+    expect(page.get_by_text("failing")).to_be_visible(timeout=90_000)
+    assert api("DELETE", f"/v1/quotas/{name}", key=stack.operator_key)[0] == 204
+
+
+def test_an_operator_looks_into_an_account(page: Page, url: str, api, stack) -> None:
+    job = demo.made(api("POST", "/v1/jobs", {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}}))["id"]
+    sign_in(page, url, stack.operator_key, "jobs")
+    settled(page)
+    expect(page.get_by_role("row").filter(has_text=job)).to_have_count(0)
+    page.get_by_label("Account").select_option(stack.tenant_account)
+    page.get_by_role("row").filter(has_text=job).get_by_role("link", name=job).click()
+    expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
+
+
+@pytest.mark.parametrize("place", ["jobs?account={}", "submit/invoice.send", "kinds", "define/kinds", "define/quotas", "accounts", "accounts/{}", "events", "usage?range=1h",
+                                   "quotas", "quotas/day", "sources", "sources/kong-eu", "schedules", "schedules/daily-report"])
+def test_every_view_of_an_operator_is_for_everybody(any_page: Page, url: str, api, stack, axe, usage, place: str) -> None:
+    demo.quota(api, stack, 6_000_000_000, "day")
+    sign_in(any_page, url, stack.operator_key, place.format(stack.tenant_account))
+    settled(any_page)
+    axe(any_page)
+    fits(any_page)
