@@ -69,6 +69,7 @@ const fn spending_in_text(method: Method, path: &'static str, access: Access) ->
 /// Every route.
 pub const ROUTES: &[Route] = &[
     route(Method::GET, "/heartbeat", Access::Open),
+    route(Method::GET, "/metrics", Access::Scope(Scope::MetricsRead)),
     spending(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
     spending(Method::POST, "/v1/jobs/batch", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs", Access::Scope(Scope::JobsRead)),
@@ -120,6 +121,11 @@ pub(super) fn of(method: &Method, template: &str) -> Option<&'static Route> {
     // A HEAD is answered as the GET without its body (RFC 9110, section 9.3.2).
     let method = if method == Method::HEAD { &Method::GET } else { method };
     ROUTES.iter().find(|route| route.method == *method && route.path == template)
+}
+
+/// The route of a request, whichever function answers it.
+pub(super) fn to(method: &Method, path: &str) -> Option<&'static Route> {
+    at(path).first().and_then(|route| of(method, route.path))
 }
 
 /// How whoever asks at this path, with whatever method, is told what went wrong.
