@@ -70,7 +70,7 @@ def test_usage_is_charted_zoomed_and_held_against_a_quota(page: Page, url: str, 
     expect(page).not_to_have_url(re.compile(r"from="))
 
     page.get_by_label("Against quota").select_option(name)
-    heading = page.get_by_role("heading", name=f"{name}: used in this day")
+    heading = page.get_by_role("heading", name=f"{name}: used this day")
     expect(heading).to_be_visible()
     section = page.locator("section").filter(has=heading)
     expect(section.locator(".u-legend")).to_contain_text("80 %")
