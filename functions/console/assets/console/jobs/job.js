@@ -82,6 +82,6 @@ function Control({ job, account, again }) {
     ${!isOver(job) && !job.cancel_requested && html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Cancel</button>`}
     ${isAsked && html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action} onConfirm=${cancel}
       onClose=${() => { setAsked(false); action.clear(); }}>
-      <p>${job.status === "running" ? "Its worker lets go of the target within seconds; what the target did by then is done." : "It won't be taken to its target."}
+      <p>${job.status === "running" ? "Its worker lets go of the target within seconds; what the target did by then is done." : "It won't be taken to its target."}${" "}
         You can have it tried again afterwards.</p><//>`}`;
 }
