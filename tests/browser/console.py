@@ -11,11 +11,13 @@ def sign_in(page: Page, url: str, key: str, place: str = "") -> None:
     page.get_by_label("API key or token").fill(key)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
 def visit(page: Page, place: str) -> None:
-    """Goes to another view, by its address."""
-    page.evaluate("place => { location.hash = '#/' + place; }", place)
+    """Goes to another view, by its address; each has a heading of its own."""
+    page.evaluate("place => { document.querySelector('main h1').dataset.left = ''; location.hash = '#/' + place; }", place)
+    expect(page.locator("main h1:not([data-left])")).to_be_visible()
 
 
 def settled(page: Page) -> None:

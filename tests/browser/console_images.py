@@ -34,6 +34,7 @@ def keep(page: Page, name: str) -> None:
     # Where the pointer and the focus are belongs to no picture.
     page.evaluate("document.activeElement?.blur()")
     page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=path, animations="disabled")
     assert path.stat().st_size <= MOST_BYTES, f"{path.name} has {path.stat().st_size} bytes"
 

@@ -123,7 +123,7 @@ def test_a_quota_is_cumulated_from_its_periods_begin_to_where_it_leads(module) -
     drawn = module("usage/series.js", "m.standing(x[0], x[1], Date.parse('2026-11-20T16:02:30Z') / 1000)", [quota, given])
     begin = drawn["times"][0]
     assert [time - begin for time in drawn["times"]] == [0, 60, 120, 150, 3600]
-    assert drawn["used"] == [0, None, 11, 31, None]
+    assert drawn["used"] == [0, 0, 11, 31, None]
     assert drawn["leads"] == [None, None, None, 31, 480]
     assert drawn["thresholds"] == [{"threshold": 80, "bytes": 160}, {"threshold": 100, "bytes": 200}]
 

@@ -3,6 +3,7 @@ import { announce } from "../announce.js";
 import { get, request, segment } from "../api.js";
 import { go, href } from "../router.js";
 import { useAction, useResource } from "../resource.js";
+import { ownAccount } from "../session.js";
 import { Page } from "../parts/page.js";
 import { ProblemNote } from "../parts/problem.js";
 import { Loaded } from "../parts/pages.js";
@@ -18,7 +19,7 @@ export function DefinitionForm({ parts: [, sort, name] }) {
   const back = name ? { href: href([sort, name]), title: name } : { href: href(sort), title: `All ${sort}` };
   return html`<${Page} title=${title} back=${back}><p>${what.help}</p>${name
     ? html`<${Existing} sort=${sort} name=${name} />`
-    : html`<${Editor} sort=${sort} body=${what.draft} />`}<//>`;
+    : html`<${Editor} sort=${sort} body=${what.draft.account ? { ...what.draft, account: ownAccount() } : what.draft} />`}<//>`;
 }
 
 function Existing({ sort, name }) {

@@ -77,11 +77,11 @@ function Control({ job, account, again }) {
   const canRetry = job.status === "failed" || job.status === "cancelled";
   return html`
     ${action.problem && !isAsked && html`<p class="note bad inline" role="alert">${action.problem.detail || action.problem.title}</p>`}
-    <a class="button" href=${href(["submit", job.kind], { account })}>Another one</a>
+    <a class="button" href=${href(["submit", job.kind], { account })}>Submit another</a>
     ${canRetry && html`<button type="button" class="button main" disabled=${action.isBusy} onClick=${retry}>Retry</button>`}
     ${!isOver(job) && !job.cancel_requested && html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Cancel</button>`}
     ${isAsked && html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action} onConfirm=${cancel}
       onClose=${() => { setAsked(false); action.clear(); }}>
-      <p>${job.status === "running" ? "Its worker lets go of the target within seconds; what the target did by then is done." : "It won't be taken to its target."}
+      <p>${job.status === "running" ? "Its worker lets go of the target within seconds; what the target did by then is done." : "It won't be taken to its target."}${" "}
         You can have it tried again afterwards.</p><//>`}`;
 }

@@ -29,16 +29,10 @@ export function busiest(series, most) {
   return [...sorted.slice(0, most - 1), { name: `${rest.length} others`, values, total: total(values) }];
 }
 
-// What was used since the begin of the period, window by window; before the first report, and after now, it is not known.
-export function cumulated({ times, series }, now) {
-  let sum = 0, isBegun = false;
-  return times.map((time, index) => {
-    const values = series.map((one) => one.values[index]);
-    if (values.some((value) => value !== null)) isBegun = true;
-    sum += total(values);
-    // The last window is shown with its end, which is yet to come.
-    return isBegun && time <= now + 86_400 ? sum : null;
-  });
+// What was used since the first window, window by window: of a window of which nothing is known nothing counts, as for quotas.
+export function cumulated({ times, series }) {
+  let sum = 0;
+  return times.map((_, index) => { sum += total(series.map(({ values }) => values[index])); return sum; });
 }
 
 // The chart of a quota's period: what was used, its thresholds, and where it leads. `used` is what the last look found, which sums of windows
@@ -46,8 +40,11 @@ export function cumulated({ times, series }, now) {
 export function standing(quota, points, now) {
   const [begin, end] = [quota.period_start, quota.period_end].map((time) => Date.parse(time) / 1000);
   const counted = columns(points, () => "used");
-  const curve = cumulated(counted, now).map((value, index) => [Math.min(counted.times[index], now), value]).filter(([time]) => time >= begin);
-  const at = new Map([[begin, 0], ...curve]);
+  // The last window's end is yet to come.
+  const curve = cumulated(counted).map((value, index) => [Math.min(counted.times[index], now), value]);
+  // Series that began later have no windows before: nothing was used until the first of them.
+  const [first = begin, second = first] = counted.times;
+  const at = new Map([[begin, 0], [Math.max(begin, 2 * first - second), 0], ...curve]);
   const last = Math.max(...at.keys());
   const times = [...new Set([...at.keys(), end])].sort((a, b) => a - b);
   const used = times.map((time) => at.get(time) ?? null);

@@ -39,7 +39,7 @@ export function UsageView({ query }) {
         <option value="">none</option>${matching.map(({ name }) => html`<option value=${name}>${name}</option>`)}</select></label>
     </form>
     ${from && html`<p class="zoomed">From ${local(from)} to ${local(to)} <button type="button" class="button" onClick=${() => choose({ from: "", to: "" })}>Whole range</button></p>`}
-    ${chosen && html`<section class="card"><div class="switch"><h2>${chosen.name}: used in this ${chosen.period}</h2><a href=${href(["quotas", chosen.name])}>The quota</a></div>
+    ${chosen && html`<section class="card"><div class="switch"><h2>${chosen.name}: used this ${chosen.period}</h2><a href=${href(["quotas", chosen.name])}>The quota</a></div>
       <${QuotaChart} quota=${chosen} /></section>`}
     <${Loaded} of=${usage} empty=${html`<${Empty} title="Nothing was counted here"><p>Usage comes from <a href=${href("sources")}>sources</a>, from applications by <code>POST /v1/usage</code>,
       and from requests to Tollgate itself, which show within two minutes. Choose a longer range, or less of a filter.</p><//>`}>
