@@ -1,4 +1,4 @@
-//! What tells of metrics tells of those that there are: the page's documentation, the README and the dashboard.
+//! What tells of metrics tells of those that there are: the documentation, and Grafana's dashboard.
 
 use std::{collections::BTreeSet, fs};
 
@@ -50,10 +50,10 @@ fn every_metric_is_documented_with_its_labels() {
 }
 
 #[test]
-fn every_metric_of_cloudwatch_is_in_the_readme() {
-    let readme = text("README.md");
+fn every_metric_of_cloudwatch_is_documented() {
+    let documented = text("docs/operate.md");
     for name in METRICS.iter().filter_map(|metric| metric.cloudwatch) {
-        assert!(readme.contains(&format!("`{name}`")), "the README doesn't tell of {name}");
+        assert!(documented.contains(&format!("`{name}`")), "docs/operate.md doesn't tell of {name}");
     }
 }
 
