@@ -50,10 +50,10 @@ test: ## run all tests, the last ones against moto and a stack of their own (END
 
 test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 ifeq ($(ENDPOINT),)
-	$(LIVE) --test e2e --test restart
+	$(LIVE) --test e2e --test restart --test prometheus
 else
 	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart and tests/e2e/crash.rs not tried."
-	$(LIVE) --test e2e -- --skip crash::
+	$(LIVE) --test e2e --test prometheus -- --skip crash::
 endif
 	$(LOCAL) browser
 	$(LOCAL) sam-local --api-port 0 -- $(LIVE) --test sam_local
@@ -88,7 +88,7 @@ openapi: ## write infra/openapi.json anew, from the routers
 fmt: ## format the code
 	cargo fmt --all
 
-lint: ## check formatting, clippy, the template, the crates and the scripts
+lint: ## check formatting, clippy, the template, the crates, the dashboards and the scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(LOCAL) lint

@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     define.set_defaults(run=_define)
 
     commands.add_parser("build", help="build the functions for AWS").set_defaults(run=lambda _: build.for_aws())
-    commands.add_parser("lint", help="check the template, the crates and these scripts").set_defaults(run=lambda _: lint.check())
+    commands.add_parser("lint", help="check the template, the crates, the dashboards and these scripts").set_defaults(run=lambda _: lint.check())
     commands.add_parser("deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub").set_defaults(
         run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
 

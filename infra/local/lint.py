@@ -1,4 +1,4 @@
-"""Checks of the template, the crates and these scripts that leave nothing behind."""
+"""Checks of the template, the crates, the dashboards and these scripts that leave nothing behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.local.venvs import venv
 
 
 def check() -> int:
-    """Compiles every script, without writing bytecode, checks the crates, and has SAM validate the template.
+    """Compiles every script, without writing bytecode, checks the crates and the dashboards, and has SAM validate the template.
 
     SAM's `--lint` is cfn-lint, run over the template as SAM transforms it.
     """
@@ -25,6 +25,10 @@ def check() -> int:
         except SyntaxError as error:
             raise Failure(f"{script.relative_to(ROOT)}:{error.lineno}: {error.msg}") from error
     status = crates.check("licenses", "bans", "sources")
+    if status != 0:
+        return status
+    dashboards = sorted((ROOT / "infra" / "grafana").glob("*.json"))
+    status = run([venv("grafana") / "python", Path(__file__).parent / "grafana_main.py", *dashboards], cwd=ROOT)
     if status != 0:
         return status
     environment = {**os.environ, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0"}

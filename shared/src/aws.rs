@@ -5,10 +5,12 @@
 //! recognised by their owner's token, id or fingerprint, and count as the success that they were.
 
 mod accounts;
+mod background;
 mod cache;
 mod cloudwatch;
 mod connect;
 mod connections;
+mod counters;
 mod error;
 mod events;
 mod gauges;
@@ -39,6 +41,7 @@ pub use accounts::AccountStore;
 pub use cloudwatch::{Metric, MetricStore, Sums};
 pub use connect::{Clients, Trust, connect, http_client, prime};
 pub use connections::{ConnectionStore, Turn, Turned};
+pub use counters::Counters;
 pub use error::Error;
 pub use events::{EventStore, Extent, Place, Portion, Published, Rest};
 pub use gauges::{Gauge, Gauges};
@@ -48,7 +51,7 @@ pub use key::account_of_event;
 pub use kinds::{CachedKind, KindStore, Unfit};
 pub use mailer::{Letter, Mailer, NotSent};
 pub use meters::Meters;
-pub use paces::PaceStore;
+pub use paces::{PaceStore, Paces};
 pub use queue::{JobQueue, Outgoing, Visibility};
 pub use quotas::{Known, QuotaStore, Revision};
 pub use rates::{Rate, Rates};

@@ -93,6 +93,21 @@ pub enum EventType {
     QuotaResolved,
 }
 
+impl EventType {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::JobCompleted => "job.completed",
+            Self::JobFailed => "job.failed",
+            Self::JobCancelled => "job.cancelled",
+            Self::QuotaCrossed => "quota.crossed",
+            Self::QuotaResolved => "quota.resolved",
+        }
+    }
+}
+
 /// Why this can't be the data of an event, if it can't: nothing is told by null, an empty text, list or object, and there is a limit.
 #[must_use]
 pub fn unfit(data: &RawValue) -> Option<String> {
@@ -145,6 +160,22 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::registry::EVENTS_PUBLISHED;
+
+    #[test]
+    fn a_type_has_one_name() {
+        for r#type in [
+            EventType::Data,
+            EventType::JobCompleted,
+            EventType::JobFailed,
+            EventType::JobCancelled,
+            EventType::QuotaCrossed,
+            EventType::QuotaResolved,
+        ] {
+            assert_eq!(serde_json::to_value(r#type).unwrap(), r#type.as_str());
+            assert!(EVENTS_PUBLISHED.known.contains(&r#type.as_str()));
+        }
+    }
 
     #[test]
     fn data_tells_something() {

@@ -46,7 +46,7 @@ pub struct Gate {
     pub issuer: Option<Arc<Issuer>>,
     /// Tells the time.
     pub clock: Clock,
-    /// Takes a record of every request that was turned away.
+    /// Takes a record of every request, and of what turned it away.
     pub metrics: Metrics,
     /// What becomes of the news that a key is used.
     pub uses: Uses,

@@ -12,5 +12,5 @@ mod trace;
 
 #[cfg(feature = "aws")]
 pub use log::{init, lines};
-pub use metrics::{Metrics, Record, Unit};
+pub use metrics::{Metrics, Record};
 pub use trace::{NotATraceparent, Traceparent};

@@ -2,6 +2,7 @@
 
 mod docs;
 mod kinds;
+mod metrics;
 mod openapi;
 mod permissions;
 mod rings;

@@ -6,9 +6,9 @@ use std::{
 };
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const DOMAIN: [&str; 16] = [
-    "account", "endpoint", "event", "id", "job", "json", "kind", "name", "push", "quota", "records",
-    "schedule", "schema", "time", "usage", "zone",
+const DOMAIN: [&str; 17] = [
+    "account", "endpoint", "event", "id", "job", "json", "kind", "metrics", "name", "push", "quota",
+    "records", "schedule", "schema", "time", "usage", "zone",
 ];
 const OUTER: [&str; 7] = ["api", "aws", "clock", "config", "gate", "outbound", "telemetry"];
 

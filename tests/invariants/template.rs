@@ -201,10 +201,11 @@ fn the_check_is_over_when_its_next_minute_comes() {
     assert!(check["Timeout"].as_u64().unwrap() < 60);
 }
 
-/// Whoever can query must not be able to change what others see. The one exception harms nobody: what `poll` answered, and to whom, nobody else
-/// can count, so it may put readings of its own meter, which are collected as usage; it may not read, change or delete them.
+/// Whoever can query must not be able to change what others see. The exceptions harm nobody: what `poll` answered, and to whom, nobody else
+/// can count, so it may put readings of its own meter, which are collected as usage, and add to totals, which are for show; it may not read,
+/// change or delete readings, nor touch any other counter.
 #[test]
-fn poll_can_only_read_and_write_what_it_metered() {
+fn poll_can_only_read_and_write_what_it_metered_and_counted() {
     let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
     let own =
         ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"];
@@ -212,14 +213,15 @@ fn poll_can_only_read_and_write_what_it_metered() {
     let mut of_poll = statements(&template);
     of_poll.retain(|(role, _)| role == "PollRole");
     assert!(!of_poll.is_empty());
-    let before = of_poll.len();
-    of_poll.retain(|(_, statement)| {
-        let only_readings = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["METER#*"]}});
-        let writes_readings =
-            list(&statement["Action"]) == ["dynamodb:PutItem"] && statement["Condition"] == only_readings;
-        !(writes_readings && statement["Resource"] == json!({"!GetAtt": "Table.Arn"}))
-    });
-    assert_eq!(before - of_poll.len(), 1);
+    for (action, keys) in [("dynamodb:PutItem", "METER#*"), ("dynamodb:UpdateItem", "COUNTERS#?")] {
+        let before = of_poll.len();
+        let only = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}});
+        of_poll.retain(|(_, statement)| {
+            let writes = list(&statement["Action"]) == [action] && statement["Condition"] == only;
+            !(writes && statement["Resource"] == json!({"!GetAtt": "Table.Arn"}))
+        });
+        assert_eq!(before - of_poll.len(), 1, "{action}");
+    }
     for (_, statement) in of_poll {
         assert!(
             list(&statement["Action"]).iter().all(|action| reads.contains(action) || own.contains(action)),

@@ -16,6 +16,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::HttpClient;
 use aws_types::{SdkConfig, region::Region};
 pub(crate) use door::Service;
+pub use door::TOTALS;
 use door::{Caller, Door, Flaw};
 use serde_json::Value;
 use std::{

@@ -53,6 +53,13 @@ impl Ledger {
         self.total().write_units
     }
 
+    /// The same without one operation.
+    #[must_use]
+    pub fn without(mut self, operation: &str) -> Self {
+        self.0.remove(operation);
+        self
+    }
+
     /// Adds one call.
     pub(crate) fn record(&mut self, operation: &str, call: Line) {
         self.0.entry(operation.to_owned()).or_default().add(&call);

@@ -57,7 +57,7 @@ mod stream;
 mod subscriber;
 mod trace;
 
-pub use aws::{Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE};
+pub use aws::{Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE, TOTALS};
 pub use client::{Answer, Client};
 pub use clock::{START_MS, SimClock};
 pub use event_source::{Delivery, EventSource, Run};

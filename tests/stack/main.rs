@@ -18,6 +18,7 @@ mod keys;
 mod kinds;
 mod ladder;
 mod logs;
+mod metrics;
 mod order;
 mod outage;
 mod pages;

@@ -1,5 +1,5 @@
-//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand. It may only read, and put
-//! what its meter counted.
+//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand, and metrics. It may only read, put what its meter
+//! counted, and add to totals.
 
 mod accounts;
 mod attempts;
@@ -10,6 +10,7 @@ mod job;
 mod jobs;
 mod keys;
 mod kinds;
+mod metrics;
 mod quotas;
 mod rate;
 mod rows;
@@ -25,8 +26,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, JobStore, KindStore, Meters, PaceStore, QuotaStore, Rates,
-        RowStore, ScheduleStore, SourceStore, Table, UsageStore, prime,
+        AccountStore, Clients, Counters, EventStore, JobStore, KindStore, Meters, PaceStore, QuotaStore,
+        Rates, RowStore, ScheduleStore, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -47,6 +48,7 @@ pub struct App {
     jobs: JobStore,
     events: EventStore,
     rates: Rates,
+    counters: Counters,
     meters: Option<Meters>,
     paces: PaceStore,
     rows: RowStore,
@@ -64,13 +66,16 @@ impl App {
     pub fn new(clients: Clients, config: PollConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
         let rates = Rates::new(table.clone(), clock.clone());
+        let counters = Counters::new(table.clone(), clock.clone());
+        let metrics = counters.behind(metrics);
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
+            events: EventStore::new(table.clone(), rates.clone(), metrics.clone(), clock.clone()),
             rates,
+            counters,
             meters: config.meter_requests.then(|| Meters::new(table.clone(), clock.clone())),
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
@@ -93,6 +98,7 @@ impl App {
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(heartbeat::heartbeat))
+        .routes(routes!(metrics::get))
         .routes(routes!(jobs::list))
         .routes(routes!(job::get))
         .routes(routes!(attempts::list))

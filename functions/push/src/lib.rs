@@ -19,6 +19,7 @@ use shared::{
     clock::Clock,
     config::PushConfig,
     push::ConnectionId,
+    telemetry::Metrics,
     time::Time,
 };
 
@@ -74,7 +75,7 @@ impl Pusher {
         let rates = Rates::new(table.clone(), clock.clone());
         Self {
             accounts: AccountStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates, clock.clone()),
+            events: EventStore::new(table.clone(), rates, Metrics::new(drop), clock.clone()),
             connections: ConnectionStore::new(table),
             sockets: clients.sockets(&config.address.connections),
             clock,

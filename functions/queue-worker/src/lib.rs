@@ -23,7 +23,7 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, JobQueue, JobStore, KindStore, PaceStore, Rates, RowStore,
+        AccountStore, Clients, Counters, EventStore, JobQueue, JobStore, KindStore, Paces, Rates, RowStore,
         ScheduleStore, SlotStore, Table, Visibility, prime,
     },
     clock::Clock,
@@ -52,7 +52,8 @@ pub struct Worker {
     jobs: JobStore,
     events: EventStore,
     rates: Rates,
-    paces: PaceStore,
+    paces: Paces,
+    counters: Counters,
     schedules: ScheduleStore,
     slots: SlotStore,
     rows: RowStore,
@@ -83,13 +84,18 @@ impl Worker {
     pub fn new(clients: Clients, config: WorkerConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
         let rates = Rates::new(table.clone(), clock.clone());
+        let counters = Counters::new(table.clone(), clock.clone());
+        let metrics = counters.beside(metrics);
+        // Events have no part in a batch's write: whoever looks at them can wait.
+        let of_events = Counters::new(table.clone(), clock.clone()).behind(Metrics::new(drop));
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
+            events: EventStore::new(table.clone(), rates.clone(), of_events, clock.clone()),
             rates,
-            paces: PaceStore::new(table.clone()),
+            paces: Paces::new(table.clone(), clock.clone()),
+            counters,
             rows: RowStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             slots: SlotStore::new(table),

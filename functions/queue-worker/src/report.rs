@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use futures::future::join_all;
+use futures::future::join;
 use shared::{
     aws::Outgoing,
     id::AccountId,
     job::{AttemptOutcome, Job, Pace},
+    metrics::registry,
     name::Name,
-    telemetry::{Record, Unit},
+    telemetry::Record,
     time::Time,
 };
 
@@ -44,8 +45,8 @@ pub struct Run {
     pub outcome: AttemptOutcome,
     /// How long the job had been due when it began.
     pub waited: Duration,
-    /// How long the attempt took.
-    pub ran: Duration,
+    /// How long the attempt took; none: nobody knows, since its worker didn't come back.
+    pub ran: Option<Duration>,
     /// How long the job took since it was due.
     pub took: Duration,
     /// Its number.
@@ -100,7 +101,7 @@ impl Report {
             kind: job.kind.clone(),
             outcome: AttemptOutcome::Failed,
             waited: took,
-            ran: Duration::ZERO,
+            ran: None,
             took,
             attempt: job.attempts,
         };
@@ -128,50 +129,51 @@ impl Report {
     }
 }
 
-/// For how long a batch waits until its paces are written: they are for show, and its messages are not.
+/// For how long a batch waits until what it counted is written: that is for show, and its messages are not.
 const TELLING: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// Tells metrics, and the paces behind `Retry-After`, of a batch: a line for each kind, a write for each account and kind.
+    /// Tells metrics of a batch, a line for each kind, and the paces behind `Retry-After`.
+    ///
+    /// Totals are written here, a write for each kind, since the worker may be frozen for long as soon as its batch is over, and whoever looks at
+    /// them after a burst of jobs wants to see all of it. That costs a tenth of a write unit for each job of a full batch. Paces, for which the
+    /// last batches are as good as any, are written as seldom as in the background.
     pub(crate) async fn tell(&self, reports: &[&Report]) {
         let now = self.clock.now();
         let dropped = reports.iter().filter(|report| matches!(report.fate, Fate::Dropped)).count();
         if dropped > 0 {
-            self.metrics.emit(Record::new().count("MessagesDropped", dropped), now);
+            self.metrics.emit(&Record::new().count(&registry::DROPPED, dropped), now);
         }
         let mut by_kind = BTreeMap::<&Name, Vec<&Run>>::new();
-        let mut paces = BTreeMap::<(AccountId, &Name), Pace>::new();
         for run in reports.iter().filter_map(|report| report.run.as_ref()) {
             by_kind.entry(&run.kind).or_default().push(run);
             if run.outcome != AttemptOutcome::Retried {
                 let took_ms = u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX);
-                let pace = paces.entry((run.account, &run.kind)).or_default();
-                *pace = pace.and(Pace { jobs: 1, took_ms });
+                self.paces.note(run.account, &run.kind, Pace { jobs: 1, took_ms });
             }
         }
         for (kind, runs) in by_kind {
-            self.metrics.emit(record(kind, &runs), now);
+            self.metrics.emit(&record(kind, &runs), now);
         }
-        let written = paces.into_iter().map(async |((account, kind), pace)| {
-            if let Err(error) = self.paces.add(account, kind, pace, now).await {
-                tracing::warn!(%account, %kind, cause = %error, "how long jobs took could not be recorded");
-            }
-        });
-        let _ = tokio::time::timeout(TELLING, join_all(written)).await;
+        let written = join(self.counters.write(), self.paces.write_if_due());
+        let _ = tokio::time::timeout(TELLING, written).await;
     }
 }
 
 fn record(kind: &Name, runs: &[&Run]) -> Record {
-    let count = |outcome| runs.iter().filter(|run| run.outcome == outcome).count();
-    let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    let ended = |outcome| runs.iter().filter(|run| run.outcome == outcome).count();
+    let attempts = |outcome| runs.iter().filter(|run| run.outcome == outcome && run.ran.is_some()).count();
     // A retry didn't wait in the queue: it was told to.
-    let firsts = runs.iter().filter(|run| run.attempt == 1);
+    let firsts = runs.iter().filter(|run| run.attempt == 1 && run.ran.is_some());
     Record::new()
         .dimension("kind", kind.as_str())
-        .count("Completed", count(AttemptOutcome::Completed))
-        .count("Failed", count(AttemptOutcome::Failed))
-        .count("Retried", count(AttemptOutcome::Retried))
-        .count("Cancelled", count(AttemptOutcome::Cancelled))
-        .metric("QueueWait", Unit::Milliseconds, firsts.map(|run| millis(run.waited)))
-        .metric("RunTime", Unit::Milliseconds, runs.iter().map(|run| millis(run.ran)))
+        .count(&registry::COMPLETED, ended(AttemptOutcome::Completed))
+        .count(&registry::FAILED, ended(AttemptOutcome::Failed))
+        .count(&registry::CANCELLED, ended(AttemptOutcome::Cancelled))
+        .count(&registry::RETRIED, ended(AttemptOutcome::Retried))
+        .count(&registry::ATTEMPT_COMPLETED, attempts(AttemptOutcome::Completed))
+        .count(&registry::ATTEMPT_FAILED, attempts(AttemptOutcome::Failed))
+        .count(&registry::ATTEMPT_CANCELLED, attempts(AttemptOutcome::Cancelled))
+        .durations(&registry::QUEUE_WAIT, firsts.map(|run| run.waited))
+        .durations(&registry::RUN_TIME, runs.iter().filter_map(|run| run.ran))
 }

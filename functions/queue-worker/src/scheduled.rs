@@ -6,8 +6,9 @@ use serde_json::Value;
 use shared::{
     aws::{self, CachedKind, Outgoing, Unfit},
     job::{ErrorCode, Job, JobError, Lease, Message, RetryPolicy, ScheduledRun, Status, Timing},
+    metrics::registry,
     schedule::{Schedule, due_at, job_id},
-    telemetry::{Record, Unit},
+    telemetry::Record,
     time::Time,
 };
 
@@ -78,7 +79,7 @@ impl Worker {
         self.jobs.put(&job, &schedule.spec.job.payload, None).await?;
         tracing::info!(request.id = invocation.request, schedule = %schedule.name, account = %job.account, job = %job.id, kind = %job.kind, "job accepted");
         let accepted = Record::new().dimension("kind", job.kind.as_str());
-        self.metrics.emit(accepted.metric("Accepted", Unit::Count, [1.0]), now);
+        self.metrics.emit(&accepted.count(&registry::ACCEPTED, 1), now);
         self.rates.jobs(1);
         let lease = Lease {
             status: job.status,

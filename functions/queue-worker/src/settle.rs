@@ -47,7 +47,7 @@ impl Worker {
             kind: job.kind.clone(),
             outcome: decided.outcome,
             waited: held.since.since(job.run_at),
-            ran: now.since(held.since),
+            ran: Some(now.since(held.since)),
             took: now.since(job.run_at),
             attempt: job.attempts,
         };
@@ -68,7 +68,7 @@ impl Worker {
             Ended::Yes => {
                 tracing::info!(
                     request.id = request, account = %job.account, job = %job.id, kind = %job.kind, attempt,
-                    outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str), ran_ms = run.ran.as_millis(), "attempt ended"
+                    outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str), ran_ms = run.ran.unwrap_or_default().as_millis(), "attempt ended"
                 );
                 self.events.tell(place, job.account, end).await;
                 let next = next.filter(|_| !held.listed);

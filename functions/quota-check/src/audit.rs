@@ -5,6 +5,7 @@ use shared::{
         Message,
         audit::{self, Overdue},
     },
+    metrics::registry,
     telemetry::Record,
     time::Time,
 };
@@ -38,8 +39,8 @@ impl Checker {
         }
         let audit = audit::audit(&overdue, messages, rand::random_range(0..usize::MAX));
         let sent = self.send(&audit).await;
-        let record = Record::new().count("Overdue", audit.overdue).count("PermitsSent", sent);
-        self.metrics.emit(record, now);
+        let record = Record::new().count(&registry::OVERDUE, audit.overdue).count(&registry::PERMITTED, sent);
+        self.metrics.emit(&record, now);
         let (overdue, missing, wanted) = (audit.overdue, audit.missing, audit.permits.len());
         if missing > 0 {
             tracing::warn!(request.id = request, overdue, messages, sent, "permits were missing");

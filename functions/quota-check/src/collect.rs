@@ -13,6 +13,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::{StreamExt, stream};
 use shared::{
     aws::Error,
+    metrics::registry,
     name::Name,
     telemetry::Record,
     time::Time,
@@ -133,11 +134,11 @@ impl Checker {
         let series = outcomes.iter().filter(|outcome| outcome.state.failures == 0);
         let series: u64 = series.fold(0, |sum, outcome| sum.saturating_add(outcome.state.series));
         let record = Record::new()
-            .count("SeriesCollected", usize::try_from(series).unwrap_or(usize::MAX))
-            .count("SourcesFailed", failed.len())
-            .count("SourcesMissed", missed.len());
+            .count(&registry::SERIES_COLLECTED, usize::try_from(series).unwrap_or(usize::MAX))
+            .count(&registry::SOURCES_FAILED, failed.len())
+            .count(&registry::SOURCES_MISSED, missed.len());
         if !outcomes.is_empty() || !missed.is_empty() {
-            self.metrics.emit(record, self.clock.now());
+            self.metrics.emit(&record, self.clock.now());
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use shared::{aws::Gauge, name::Name};
+use shared::{aws::Gauge, metrics::registry, name::Name};
 
 use crate::{Checker, evaluate::Evaluated};
 
@@ -13,16 +13,19 @@ impl Checker {
         }
         let utilization = evaluated.utilization.iter();
         let mut gauges: Vec<_> = utilization
-            .map(|(quota, percent)| Gauge::percent("QuotaUtilization", *percent).of("Quota", quota.as_str()))
+            .map(|(quota, percent)| {
+                Gauge::percent(&registry::UTILIZATION, *percent).of("Quota", quota.as_str())
+            })
             .collect();
         gauges.extend(
-            up.iter()
-                .map(|(source, up)| Gauge::count("SourceUp", f64::from(*up)).of("Source", source.as_str())),
+            up.iter().map(|(source, up)| {
+                Gauge::count(&registry::UP, f64::from(*up)).of("Source", source.as_str())
+            }),
         );
-        gauges.push(Gauge::count("SourcesDown", count(up.values().filter(|up| !**up).count())));
-        gauges.push(Gauge::count("MailsFailing", count(evaluated.mails_failing)));
+        gauges.push(Gauge::count(&registry::SOURCES_DOWN, count(up.values().filter(|up| !**up).count())));
+        gauges.push(Gauge::count(&registry::MAILS_FAILING, count(evaluated.mails_failing)));
         match self.queue.depth().await {
-            Ok(depth) => gauges.push(Gauge::count("QueueDepth", count(depth))),
+            Ok(depth) => gauges.push(Gauge::count(&registry::QUEUE_DEPTH, count(depth))),
             Err(error) => {
                 tracing::warn!(request.id = request, cause = %error, "the queue could not be asked")
             }

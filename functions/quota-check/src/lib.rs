@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use shared::{
     aws::{
-        AccountStore, Clients, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
+        AccountStore, Clients, Counters, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
         QuotaStore, Rates, ReadingStore, SourceStore, Table, UsageStore,
     },
     clock::Clock,
@@ -35,6 +35,8 @@ pub use settle::LEASE;
 
 /// How long the first look at quotas waits for sources.
 const AT_ONCE: Duration = Duration::from_secs(5);
+/// For how long a run waits until what it counted is written: that is for show.
+const COUNTING: Duration = Duration::from_secs(1);
 /// After how much of a run no mail is begun any more: the function's time-out in the template is 50 seconds, and one that SES is slow to take,
 /// and its note, may take fourteen.
 pub const MAILS_UNTIL: Duration = Duration::from_secs(35);
@@ -65,6 +67,7 @@ pub struct Checker {
     outbound: Outbound,
     /// Bounds the writes of usage that are under way.
     writes: Semaphore,
+    counters: Counters,
     clock: Clock,
     metrics: Metrics,
 }
@@ -75,11 +78,13 @@ impl Checker {
     pub fn new(clients: Clients, config: QuotaCheckConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
         let rates = Rates::new(table.clone(), clock.clone());
+        let counters = Counters::new(table.clone(), clock.clone());
+        let metrics = counters.beside(metrics);
         Self {
             jobs: JobStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
             accounts: AccountStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates, clock.clone()),
+            events: EventStore::new(table.clone(), rates, metrics.clone(), clock.clone()),
             mailer: Mailer::new(clients.ses, config.sender),
             gauges: Gauges::new(clients.cloudwatch.clone(), config.namespace),
             queue: JobQueue::new(clients.sqs, config.queue_url),
@@ -89,6 +94,7 @@ impl Checker {
             metric_store: MetricStore::new(clients.cloudwatch),
             outbound: Outbound::new(config.allow_private_targets).compressed(),
             writes: Semaphore::new(collect::WRITES),
+            counters,
             clock,
             metrics,
         }
@@ -110,6 +116,7 @@ impl Checker {
         if let Err(error) = &audited {
             tracing::error!(request.id = request, cause = %error, "agenda could not be audited");
         }
+        let _ = tokio::time::timeout(COUNTING, self.counters.write()).await;
         watched.and(audited)
     }
 

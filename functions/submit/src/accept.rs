@@ -10,9 +10,10 @@ use shared::{
     id::{self, AccountId, JobId},
     job::{Job, JobMessage, Message, Payload, Timing},
     kind::Rank,
+    metrics::registry,
     name::Name,
     schema::Violation,
-    telemetry::{Record, Traceparent, Unit},
+    telemetry::{Record, Traceparent},
     time::Time,
 };
 
@@ -138,15 +139,20 @@ impl App {
             stored.and(sent)
         };
         let Err(error) = done else {
-            let accepted = Record::new().dimension("kind", job.kind.as_str());
-            self.metrics.emit(accepted.metric("Accepted", Unit::Count, [1.0]), now);
-            self.rates.jobs(1);
+            self.note_accepted(&job.kind, 1, now);
             return Ok(());
         };
         if !repeatable {
             self.take_back(order).await;
         }
         Err(error.into())
+    }
+
+    /// Tells that jobs of a kind were accepted.
+    pub(crate) fn note_accepted(&self, kind: &Name, number: usize, now: Time) {
+        let accepted = Record::new().dimension("kind", kind.as_str());
+        self.metrics.emit(&accepted.count(&registry::ACCEPTED, number), now);
+        self.rates.jobs(number);
     }
 
     /// Takes back a job that nobody was promised.

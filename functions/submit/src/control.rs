@@ -16,7 +16,8 @@ use shared::{
     id::{self, AccountId, JobId},
     job::{By, Ended, Job, JobMessage, Lease, Message, Status},
     kind::KindSpec,
-    telemetry::Traceparent,
+    metrics::{Metric, registry},
+    telemetry::{Record, Traceparent},
     time::Time,
 };
 
@@ -139,6 +140,7 @@ impl App {
         self.queue.announce(job, by, trace.as_ref(), now).await?;
         let cancelled = self.jobs.cancel(job, lease, by, now + retention, now).await?;
         if let Some(job) = &cancelled {
+            self.note(job, &registry::CANCELLED, now);
             let end = Content::of_end(job.id, &job.kind, job.status, job.error.as_ref());
             self.events.tell(place, job.account, end).await;
             self.recall(job, now).await;
@@ -174,6 +176,11 @@ impl App {
         Ok(self.queue.send(&Outgoing::now(Message::Job(delivery.message()), None), now).await?)
     }
 
+    /// Tells what a command made of a job.
+    fn note(&self, job: &Job, metric: &'static Metric, now: Time) {
+        self.metrics.emit(&Record::new().dimension("kind", job.kind.as_str()).count(metric, 1), now);
+    }
+
     /// Puts a job back and sends its message; nothing if it moved meanwhile.
     async fn put_back(
         &self,
@@ -207,6 +214,7 @@ impl App {
             Reopened::Moved => Ok(None),
             Reopened::NoPayload => Err(Problem::NotRetryable("its payload is gone").into()),
             Reopened::Yes(job) => {
+                self.note(&job, &registry::REOPENED, now);
                 if listing.is_none() {
                     self.queue.send(&outgoing, now).await?;
                 }

@@ -26,8 +26,9 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, ConnectionStore, EventStore, IdempotencyStore, JobQueue, JobStore, KindStore,
-        Meters, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore, prime,
+        AccountStore, Clients, ConnectionStore, Counters, EventStore, IdempotencyStore, JobQueue, JobStore,
+        KindStore, Meters, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore,
+        prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -70,12 +71,13 @@ impl App {
     pub fn new(clients: Clients, config: SubmitConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
         let rates = Rates::new(table.clone(), clock.clone());
+        let metrics = Counters::new(table.clone(), clock.clone()).behind(metrics);
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates.clone(), clock.clone()),
+            events: EventStore::new(table.clone(), rates.clone(), metrics.clone(), clock.clone()),
             rates,
             meters: config.meter_requests.then(|| Meters::new(table.clone(), clock.clone())),
             idempotency: IdempotencyStore::new(table.clone()),

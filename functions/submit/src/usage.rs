@@ -18,6 +18,7 @@ use shared::{
     gate::{Caller, Contract, Failure, PayloadBody, Query, RequestId},
     id::AccountId,
     schema::Violation,
+    telemetry::Record,
     time::Time,
     usage::{Report, ReportId, Series},
 };
@@ -106,7 +107,12 @@ impl App {
         let read: Vec<_> =
             read.into_iter().map(|report| report.and_then(|report| is_known(report, &known))).collect();
         let reports: Vec<_> = read.iter().filter_map(|report| report.as_ref().ok()).cloned().collect();
-        let mut pushed = self.usage.push(&reports, now).await.into_iter();
+        let pushed = self.usage.push(&reports, now).await;
+        for (report, _) in reports.iter().zip(&pushed).filter(|(_, pushed)| matches!(pushed, Ok(Pushed::Now)))
+        {
+            self.metrics.emit(&Record::of_usage(&report.series, report.bytes), now);
+        }
+        let mut pushed = pushed.into_iter();
         let answers = read.into_iter().map(|report| {
             let pushed = report.map(|_| pushed.next());
             match pushed? {

@@ -21,6 +21,8 @@ use crate::{
     clock::Clock,
     event::{Content, DECIDED, Event, EventType, FRESH, KEPT, WRITING},
     id::{self, AccountId, EventId, JobId},
+    metrics::registry,
+    telemetry::{Metrics, Record},
     time::Time,
 };
 
@@ -30,6 +32,7 @@ pub struct EventStore {
     table: Table,
     records: IdempotencyStore,
     rates: Rates,
+    metrics: Metrics,
     clock: Clock,
     lanes: Lanes,
 }
@@ -65,11 +68,11 @@ fn in_time() -> TimeoutConfig {
 }
 
 impl EventStore {
-    /// The events of a table; each that is accepted is counted.
+    /// The events of a table; each that is published is counted.
     #[must_use]
-    pub fn new(table: Table, rates: Rates, clock: Clock) -> Self {
+    pub fn new(table: Table, rates: Rates, metrics: Metrics, clock: Clock) -> Self {
         let records = IdempotencyStore::new(table.clone());
-        Self { table, records, rates, clock, lanes: Lanes::default() }
+        Self { table, records, rates, metrics, clock, lanes: Lanes::default() }
     }
 
     /// A place for the next event. It is good for as long as [`FRESH`]; one that isn't used does no harm.
@@ -190,6 +193,8 @@ impl EventStore {
             return Err(Error::Unavailable("PutItem: an event was written too late".to_owned()));
         }
         self.rates.event();
+        let published = Record::new().dimension("type", r#type.as_str());
+        self.metrics.emit(&published.count(&registry::PUBLISHED, 1), self.clock.now());
         Ok(())
     }
 

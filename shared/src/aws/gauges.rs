@@ -5,7 +5,7 @@ use aws_sdk_cloudwatch::{
 };
 
 use super::Error;
-use crate::time::Time;
+use crate::{metrics::Metric, time::Time};
 
 /// How many a call takes (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
 const BATCH: usize = 1000;
@@ -21,7 +21,7 @@ pub struct Gauges {
 /// What a gauge shows now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gauge {
-    name: &'static str,
+    metric: &'static Metric,
     /// Of which one, where there are several: its name and its value.
     of: Option<(&'static str, String)>,
     value: f64,
@@ -31,14 +31,14 @@ pub struct Gauge {
 impl Gauge {
     /// So many of something.
     #[must_use]
-    pub const fn count(name: &'static str, value: f64) -> Self {
-        Self { name, of: None, value, is_percent: false }
+    pub const fn count(metric: &'static Metric, value: f64) -> Self {
+        Self { metric, of: None, value, is_percent: false }
     }
 
     /// So much of a whole.
     #[must_use]
-    pub const fn percent(name: &'static str, value: f64) -> Self {
-        Self { name, of: None, value, is_percent: true }
+    pub const fn percent(metric: &'static Metric, value: f64) -> Self {
+        Self { metric, of: None, value, is_percent: true }
     }
 
     /// The same of one of several, such as a quota.
@@ -51,7 +51,7 @@ impl Gauge {
         let dimension =
             |(name, value): &(&str, String)| Dimension::builder().name(*name).value(value).build();
         MetricDatum::builder()
-            .metric_name(self.name)
+            .set_metric_name(self.metric.cloudwatch.map(str::to_owned))
             .set_dimensions(self.of.as_ref().map(|of| vec![dimension(of)]))
             .value(self.value)
             .unit(if self.is_percent { StandardUnit::Percent } else { StandardUnit::Count })

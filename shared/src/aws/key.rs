@@ -30,6 +30,9 @@ pub(super) const SHARDS: u8 = 16;
 /// Over how many partitions the counts of processes are spread: each takes a thousand writes a second, and a process makes one.
 const RATE_SHARDS: u8 = 4;
 
+/// Over how many partitions totals are spread: each takes a thousand writes a second of a kind, and a worker makes one a batch.
+const COUNTER_SHARDS: u8 = 4;
+
 /// All kinds.
 pub(super) const KINDS: &str = "KINDS";
 /// All quotas.
@@ -175,6 +178,17 @@ impl Key {
     /// The partitions of what all processes accepted in a minute.
     pub fn rates(minute: i64) -> Vec<String> {
         (0..RATE_SHARDS).map(|shard| format!("RATE#{minute}#{shard:x}")).collect()
+    }
+
+    /// Where a process adds to the totals of a topic, and of what names it. No account's id is a single character, so that no pace is among them.
+    pub fn counters(process: Uuid, topic: &str, name: &str) -> Self {
+        let shard = process.as_bytes()[0] % COUNTER_SHARDS;
+        Self::new(format!("COUNTERS#{shard:x}"), format!("{topic}#{name}"))
+    }
+
+    /// The partitions of all totals.
+    pub fn counter_shards() -> Vec<String> {
+        (0..COUNTER_SHARDS).map(|shard| format!("COUNTERS#{shard:x}")).collect()
     }
 
     /// What a process read off its meter for the `number`th time, in a minute that is given by its begin.

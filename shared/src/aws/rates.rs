@@ -1,9 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -11,13 +6,12 @@ use uuid::Uuid;
 
 use super::{
     Error, Table,
+    background::{Background, Counts, Rhythm},
     key::Key,
     table::{content, text},
 };
 use crate::{clock::Clock, time::Time};
 
-/// How often a process writes at most.
-const APART: Duration = Duration::from_secs(1);
 /// How long counts are kept.
 const KEPT: Duration = Duration::from_secs(3600);
 /// How many seconds a rate is the mean of.
@@ -28,28 +22,22 @@ const BEHIND: i64 = 5;
 /// How many events and jobs are accepted, counted by each process for itself.
 ///
 /// A process keeps its counts of a minute, by the second, in an item that is its own, and writes it anew when there is more: a write whose
-/// answer was lost counts nothing twice. It does so in the background, at most once a second. Lambda may freeze a process before its last
-/// counts are written; they are when it is thawed.
+/// answer was lost counts nothing twice. It does so in the background, at most once a second.
 #[derive(Clone)]
-pub struct Rates(Arc<Inner>);
+pub struct Rates(Background<Counted>);
 
-struct Inner {
+/// Where a process' counts go.
+pub(super) struct Minutes {
     table: Table,
-    clock: Clock,
     process: Uuid,
-    counted: Mutex<Counted>,
 }
 
 #[derive(Default)]
-struct Counted {
-    minutes: BTreeMap<i64, Minute>,
-    /// Whether somebody will write what is counted.
-    writing: bool,
-}
+pub(super) struct Counted(BTreeMap<i64, Minute>);
 
 /// What was accepted in each second of a minute.
 #[derive(Clone, Serialize, Deserialize)]
-struct Minute {
+pub(super) struct Minute {
     events: Vec<u32>,
     jobs: Vec<u32>,
     /// TTL, in seconds.
@@ -69,11 +57,45 @@ pub struct Rate {
     pub window: Duration,
 }
 
+impl Counts for Counted {
+    type Store = Minutes;
+    /// A minute a second.
+    type Write = (i64, Minute);
+    type Outcome = Result<(), Error>;
+
+    const NOUN: &'static str = "how much was accepted";
+    const RHYTHM: Rhythm = {
+        let second = Duration::from_secs(1);
+        Rhythm { first: second, apart: second, again: second }
+    };
+
+    fn next(&mut self, now: Time) -> Option<Self::Write> {
+        let current = now.millis().div_euclid(60_000);
+        self.0.retain(|minute, counts| counts.unwritten || *minute >= current);
+        let (minute, counts) = self.0.iter_mut().find(|(_, counts)| counts.unwritten)?;
+        counts.unwritten = false;
+        Some((*minute, counts.clone()))
+    }
+
+    async fn write(store: &Minutes, (minute, counts): &Self::Write) -> Result<(), Error> {
+        store.table.put(&Key::rate(*minute, store.process), counts).await
+    }
+
+    fn written(&mut self, (minute, _): Self::Write, outcome: Result<(), Error>) -> Result<(), Error> {
+        if outcome.is_err()
+            && let Some(counts) = self.0.get_mut(&minute)
+        {
+            counts.unwritten = true;
+        }
+        outcome
+    }
+}
+
 impl Rates {
     /// The counts of a table, and of this process.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self(Arc::new(Inner { table, clock, process: Uuid::new_v4(), counted: Mutex::default() }))
+        Self(Background::new(Minutes { table, process: Uuid::new_v4() }, clock))
     }
 
     /// Counts an event.
@@ -90,44 +112,15 @@ impl Rates {
         if number == 0 {
             return;
         }
-        let second = self.0.clock.now().millis().div_euclid(1000);
-        let mut counted = self.0.counted();
-        let minute = counted.minutes.entry(second.div_euclid(60)).or_insert_with(|| Minute::new(second));
-        minute.unwritten = true;
-        let at = usize::try_from(second.rem_euclid(60)).unwrap_or_default();
-        if let Some(count) = what(minute).get_mut(at) {
-            *count = count.saturating_add(number);
-        }
-        if !counted.writing {
-            counted.writing = true;
-            tokio::spawn(self.clone().write());
-        }
-    }
-
-    /// Writes what is counted, a minute a second, until there is nothing left.
-    async fn write(self) {
-        loop {
-            tokio::time::sleep(APART).await;
-            let next = {
-                let mut counted = self.0.counted();
-                let current = self.0.clock.now().millis().div_euclid(60_000);
-                counted.minutes.retain(|minute, counts| counts.unwritten || *minute >= current);
-                let next = counted.minutes.iter_mut().find(|(_, counts)| counts.unwritten);
-                let next = next.map(|(minute, counts)| {
-                    counts.unwritten = false;
-                    (*minute, counts.clone())
-                });
-                counted.writing = next.is_some();
-                next
-            };
-            let Some((minute, counts)) = next else { return };
-            if let Err(error) = self.0.table.put(&Key::rate(minute, self.0.process), &counts).await {
-                tracing::warn!(cause = %error, "how much was accepted could not be recorded yet");
-                if let Some(counts) = self.0.counted().minutes.get_mut(&minute) {
-                    counts.unwritten = true;
-                }
+        let second = self.0.clock().now().millis().div_euclid(1000);
+        self.0.count(|counted| {
+            let minute = counted.0.entry(second.div_euclid(60)).or_insert_with(|| Minute::new(second));
+            minute.unwritten = true;
+            let at = usize::try_from(second.rem_euclid(60)).unwrap_or_default();
+            if let Some(count) = what(minute).get_mut(at) {
+                *count = count.saturating_add(number);
             }
-        }
+        });
     }
 
     /// What all processes accepted in the last seconds that all have written.
@@ -135,7 +128,7 @@ impl Rates {
     /// # Errors
     /// When the table can't be read.
     pub async fn read(&self) -> Result<Rate, Error> {
-        let end = self.0.clock.now().millis().div_euclid(1000) - BEHIND;
+        let end = self.0.clock().now().millis().div_euclid(1000) - BEHIND;
         let (first, last) = ((end - WINDOW).div_euclid(60), (end - 1).div_euclid(60));
         let partitions = (first..=last)
             .flat_map(|minute| Key::rates(minute).into_iter().map(move |partition| (minute, partition)));
@@ -161,7 +154,7 @@ impl Rates {
     }
 
     async fn minutes(&self, partition: String) -> Result<Vec<Minute>, Error> {
-        let table = &self.0.table;
+        let table = &self.0.store().table;
         let call = table.client.query().table_name(&table.name).consistent_read(true);
         let mut items = call
             .key_condition_expression("pk = :rates")
@@ -177,12 +170,6 @@ impl Rates {
     }
 }
 
-impl Inner {
-    fn counted(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Minute {
     fn new(second: i64) -> Self {
         let expires_at = (Time::from_seconds(second) + KEPT).seconds_up();
@@ -192,6 +179,6 @@ impl Minute {
 
 impl fmt::Debug for Rates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rates({})", self.0.process)
+        write!(f, "Rates({})", self.0.store().process)
     }
 }

@@ -14,7 +14,9 @@ use crate::{
     api::Problem,
     aws::{self, Meters},
     clock::Clock,
-    telemetry::{Metrics, Record, Unit},
+    metrics::{OTHER, registry},
+    telemetry::{Metrics, Record},
+    time::Time,
 };
 
 /// What requests are answered with, whoever makes them: the part of a gate that every function has.
@@ -81,6 +83,7 @@ async fn answer(State(answering): State<Answering>, mut request: Request, next: 
     request.extensions_mut().insert(RequestId(id.clone()));
     let passage = answering.begin_metering(&mut request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let begun = answering.clock.now();
     let mut response = match tokio::time::timeout(answering.patience, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
@@ -97,6 +100,7 @@ async fn answer(State(answering): State<Answering>, mut request: Request, next: 
     if let Some(passage) = passage {
         answering.meter(&passage, &response);
     }
+    answering.count(&method, &path, response.status(), begun);
     response
 }
 
@@ -109,12 +113,24 @@ impl Answering {
             .layer(middleware::from_fn_with_state(self, answer))
     }
 
+    /// Counts a request that was answered, by its route. Whatever isn't in the table of routes is one.
+    fn count(&self, method: &Method, path: &str, status: StatusCode, begun: Time) {
+        let now = self.clock.now();
+        let (method, path) =
+            route::to(method, path).map_or((OTHER, OTHER), |route| (route.method.as_str(), route.path));
+        let answered = Record::new()
+            .dimension("method", method)
+            .dimension("route", path)
+            .dimension("status", status.as_str())
+            .count(&registry::ANSWERED, 1)
+            .durations(&registry::ANSWER_TIME, [now.since(begun)]);
+        self.metrics.emit(&answered, now);
+    }
+
     fn report(&self, failure: &Failure, id: &str, method: &Method, path: &str) {
         let (reason, status) = (failure.problem.slug(), failure.problem.status());
-        self.metrics.emit(
-            Record::new().dimension("reason", reason).metric("Rejected", Unit::Count, [1.0]),
-            self.clock.now(),
-        );
+        let rejected = Record::new().dimension("reason", reason).count(&registry::REJECTED, 1);
+        self.metrics.emit(&rejected, self.clock.now());
         if status >= 500 {
             let cause = failure.cause.as_deref().unwrap_or("no cause was given");
             tracing::error!(request.id = id, http.method = %method, http.path = path, http.status = status, reason, cause, "request failed");

@@ -81,6 +81,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/docs", Access::Open),
     route(Method::GET, "/docs/{*file}", Access::Open),
     route(Method::GET, "/openapi.json", Access::Open),
+    route(Method::GET, "/metrics", Access::Scope(Scope::MetricsRead)),
     spending(Method::POST, "/v1/jobs", Access::Scope(Scope::JobsWrite)),
     spending(Method::POST, "/v1/jobs/batch", Access::Scope(Scope::JobsWrite)),
     route(Method::GET, "/v1/jobs", Access::Scope(Scope::JobsRead)),
@@ -137,6 +138,11 @@ pub(super) fn of(method: &Method, template: &str) -> Option<&'static Route> {
 /// A HEAD is answered as the GET without its body (RFC 9110, section 9.3.2).
 fn asked(method: &Method) -> &Method {
     if method == Method::HEAD { &Method::GET } else { method }
+}
+
+/// The route of a request, whichever function answers it.
+pub(super) fn to(method: &Method, path: &str) -> Option<&'static Route> {
+    at(path).first().and_then(|route| of(method, route.path))
 }
 
 /// How whoever asks at this path, with whatever method, is told what went wrong.

@@ -1,29 +1,27 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 
-use crate::time::Time;
+use crate::{
+    metrics::{Delta, Metric, registry},
+    time::Time,
+    usage::Series,
+};
 
 /// The namespace of metrics where nothing else is said.
 const NAMESPACE: &str = "Tollgate";
 
-/// What a metric's numbers are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// How many.
-    Count,
-    /// How long.
-    Milliseconds,
-}
-
-/// One unit of work, as metrics tell it.
-///
-/// A dimension makes a metric of its own, which costs money: only what an operator defines or the code bounds may be one, an account
-/// never.
+/// One unit of work, as metrics tell it: a line for `CloudWatch`, and something to add to the totals that Prometheus is shown.
 #[derive(Debug, Default)]
 pub struct Record {
-    dimensions: Map<String, Value>,
-    metrics: Vec<(&'static str, Unit, Vec<f64>)>,
+    dimensions: Vec<(&'static str, String)>,
+    metrics: Vec<(&'static Metric, Values)>,
+}
+
+#[derive(Debug)]
+enum Values {
+    Number(u64),
+    Durations(Vec<Duration>),
 }
 
 impl Record {
@@ -33,41 +31,76 @@ impl Record {
         Self::default()
     }
 
-    /// With a dimension.
+    /// Of bytes that were counted of a series.
     #[must_use]
-    pub fn dimension(mut self, name: &'static str, value: &str) -> Self {
-        self.dimensions.insert(name.to_owned(), value.into());
-        self
+    pub fn of_usage(Series { direction, service, .. }: &Series, bytes: u64) -> Self {
+        let of = Self::new().dimension("service", service.as_str()).dimension("type", direction.as_str());
+        of.amount(&registry::USED, bytes)
     }
 
-    /// With a metric; one without values is left out.
+    /// With a dimension, which is a label of the same name.
     #[must_use]
-    pub fn metric(mut self, name: &'static str, unit: Unit, values: impl IntoIterator<Item = f64>) -> Self {
-        let values: Vec<_> = values.into_iter().collect();
-        if !values.is_empty() {
-            self.metrics.push((name, unit, values));
-        }
+    pub fn dimension(mut self, name: &'static str, value: &str) -> Self {
+        self.dimensions.push((name, value.to_owned()));
         self
     }
 
     /// With a count; none at all is left out.
     #[must_use]
-    pub fn count(self, name: &'static str, number: usize) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "counts of one batch")]
-        let number = (number > 0).then_some(number as f64);
-        self.metric(name, Unit::Count, number)
+    pub fn count(self, metric: &'static Metric, number: usize) -> Self {
+        self.amount(metric, u64::try_from(number).unwrap_or(u64::MAX))
     }
 
-    /// The line.
+    /// With an amount; nothing is left out.
     #[must_use]
-    fn line(self, namespace: &str, now: Time) -> String {
-        let names: Vec<_> = self.dimensions.keys().cloned().collect();
-        let definitions: Vec<_> = self
-            .metrics
-            .iter()
-            .map(|(name, unit, _)| json!({"Name": name, "Unit": format!("{unit:?}")}))
-            .collect();
-        let mut line = self.dimensions;
+    pub fn amount(mut self, metric: &'static Metric, number: u64) -> Self {
+        if number > 0 {
+            self.metrics.push((metric, Values::Number(number)));
+        }
+        self
+    }
+
+    /// With how long each took; none at all is left out.
+    #[must_use]
+    pub fn durations(mut self, metric: &'static Metric, took: impl IntoIterator<Item = Duration>) -> Self {
+        let took: Vec<_> = took.into_iter().collect();
+        if !took.is_empty() {
+            self.metrics.push((metric, Values::Durations(took)));
+        }
+        self
+    }
+
+    /// Counts all of it that the page shows.
+    pub fn count_in(&self, delta: &mut Delta) {
+        for (metric, values) in &self.metrics {
+            let Some(family) = metric.family else { continue };
+            let mut own = metric.labels.iter().copied();
+            let given = |name: &str| {
+                self.dimensions.iter().find(|(of, _)| *of == name).map(|(_, value)| value.as_str())
+            };
+            let labels: Option<Vec<_>> =
+                family.labels.iter().map(|name| given(name).or_else(|| own.next())).collect();
+            let Some(labels) = labels else { continue };
+            match values {
+                Values::Number(number) => delta.count(family, &labels, *number),
+                Values::Durations(took) => took.iter().for_each(|took| delta.observe(family, &labels, *took)),
+            }
+        }
+    }
+
+    /// The line, if `CloudWatch` is told anything.
+    fn line(&self, namespace: &str, now: Time) -> Option<String> {
+        let told = self.metrics.iter().filter_map(|(metric, values)| Some((metric.cloudwatch?, values)));
+        let told: Vec<_> = told.collect();
+        if told.is_empty() {
+            return None;
+        }
+        let names: Vec<_> = self.dimensions.iter().map(|(name, _)| *name).collect();
+        let definitions: Vec<_> =
+            told.iter().map(|(name, values)| json!({"Name": name, "Unit": values.unit()})).collect();
+        let dimensions =
+            self.dimensions.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
+        let mut line: Map<String, Value> = dimensions.collect();
         line.insert(
             "_aws".into(),
             json!({
@@ -75,18 +108,36 @@ impl Record {
                 "CloudWatchMetrics": [{"Namespace": namespace, "Dimensions": [names], "Metrics": definitions}],
             }),
         );
-        for (name, _, values) in self.metrics {
-            let value = if let [only] = values[..] { json!(only) } else { json!(values) };
-            line.insert(name.into(), value);
-        }
-        Value::Object(line).to_string()
+        line.extend(told.into_iter().map(|(name, values)| (name.to_owned(), values.json())));
+        Some(Value::Object(line).to_string())
     }
 }
 
-/// Where records go: standard output, or a test's list.
+impl Values {
+    const fn unit(&self) -> &'static str {
+        match self {
+            Self::Number(_) => "Count",
+            Self::Durations(_) => "Milliseconds",
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of one batch")]
+    fn json(&self) -> Value {
+        match self {
+            Self::Number(number) => json!(*number as f64),
+            Self::Durations(took) => {
+                let millis: Vec<_> = took.iter().map(|took| took.as_secs_f64() * 1000.0).collect();
+                if let [only] = millis[..] { json!(only) } else { json!(millis) }
+            }
+        }
+    }
+}
+
+/// Where records go: lines to standard output or a test's list, and what is counted to who keeps that.
 #[derive(Clone)]
 pub struct Metrics {
     write: Arc<dyn Fn(String) + Send + Sync>,
+    count: Arc<dyn Fn(&Record) + Send + Sync>,
     namespace: Arc<str>,
 }
 
@@ -104,12 +155,21 @@ impl Metrics {
 
     /// To `write`.
     pub fn new(write: impl Fn(String) + Send + Sync + 'static) -> Self {
-        Self { write: Arc::new(write), namespace: NAMESPACE.into() }
+        Self { write: Arc::new(write), count: Arc::new(|_| ()), namespace: NAMESPACE.into() }
+    }
+
+    /// The same, and to `count`.
+    #[must_use]
+    pub fn and(self, count: impl Fn(&Record) + Send + Sync + 'static) -> Self {
+        Self { count: Arc::new(count), ..self }
     }
 
     /// Emits a record.
-    pub fn emit(&self, record: Record, now: Time) {
-        (self.write)(record.line(&self.namespace, now));
+    pub fn emit(&self, record: &Record, now: Time) {
+        if let Some(line) = record.line(&self.namespace, now) {
+            (self.write)(line);
+        }
+        (self.count)(record);
     }
 }
 
@@ -122,14 +182,37 @@ impl fmt::Debug for Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Totals, Value};
 
     #[test]
     fn a_record_is_one_line_as_cloudwatch_reads_it() {
-        let record = Record::new().dimension("kind", "echo").count("Completed", 2).count("Failed", 0).metric(
-            "RunTime",
-            Unit::Milliseconds,
-            [1.5, 2.0],
-        );
-        insta::assert_snapshot!(record.line(NAMESPACE, Time::from_millis(7)), @r#"{"Completed":2.0,"RunTime":[1.5,2.0],"_aws":{"CloudWatchMetrics":[{"Dimensions":[["kind"]],"Metrics":[{"Name":"Completed","Unit":"Count"},{"Name":"RunTime","Unit":"Milliseconds"}],"Namespace":"Tollgate"}],"Timestamp":7},"kind":"echo"}"#);
+        let record = Record::new()
+            .dimension("kind", "echo")
+            .count(&registry::COMPLETED, 2)
+            .count(&registry::ATTEMPT_COMPLETED, 2)
+            .count(&registry::FAILED, 0)
+            .durations(&registry::RUN_TIME, [Duration::from_micros(1500), Duration::from_millis(2)]);
+        insta::assert_snapshot!(record.line(NAMESPACE, Time::from_millis(7)).unwrap(), @r#"{"Completed":2.0,"RunTime":[1.5,2.0],"_aws":{"CloudWatchMetrics":[{"Dimensions":[["kind"]],"Metrics":[{"Name":"Completed","Unit":"Count"},{"Name":"RunTime","Unit":"Milliseconds"}],"Namespace":"Tollgate"}],"Timestamp":7},"kind":"echo"}"#);
+        let mut delta = Delta::default();
+        record.count_in(&mut delta);
+        let mut totals = Totals::default();
+        for (item, fields) in delta.take(|_| true) {
+            totals.add(
+                item.prefix,
+                &item.name,
+                fields.iter().map(|(field, number)| (field.as_str(), *number)),
+            );
+        }
+        let page = totals.into_page();
+        assert_eq!(page.get(&registry::JOBS_ENDED, &["echo", "completed"]), Some(&Value::Count(2)));
+        assert_eq!(page.get(&registry::ATTEMPTS, &["echo", "completed"]), Some(&Value::Count(2)));
+        let Some(Value::Histogram(ran)) = page.get(&registry::JOB_RUN, &["echo"]) else { panic!() };
+        assert_eq!(ran.count(), 2);
+    }
+
+    #[test]
+    fn what_cloudwatch_is_not_told_makes_no_line() {
+        let record = Record::new().dimension("kind", "echo").count(&registry::REOPENED, 1);
+        assert_eq!(record.line(NAMESPACE, Time::from_millis(7)), None);
     }
 }

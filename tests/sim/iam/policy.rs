@@ -194,13 +194,21 @@ fn list(value: &Value) -> Vec<String> {
     }
 }
 
-/// Whether a text is like a pattern, in which `*` stands for any characters.
+/// Whether a text is like a pattern, in which `*` stands for any characters, and `?` for one.
 fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
-            (0..=text.len()).any(|at| text.is_char_boundary(at) && matches(rest, &text[at..]))
-        }),
+    let mut pattern_left = pattern.chars();
+    let mut text_left = text.chars();
+    match (pattern_left.next(), text_left.next()) {
+        (None, None) => true,
+        (Some('*'), _) => {
+            let rest = pattern_left.as_str();
+            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.into_iter().any(|at| matches(rest, &text[at..]))
+        }
+        (Some(wanted), Some(found)) if wanted == '?' || wanted == found => {
+            matches(pattern_left.as_str(), text_left.as_str())
+        }
+        _ => false,
     }
 }
 
@@ -218,6 +226,9 @@ mod tests {
             ("a*c", "abcd", false),
             ("*", "", true),
             ("A#*", "A", false),
+            ("A#?", "A#1", true),
+            ("A#?", "A#12", false),
+            ("A#?", "A#", false),
         ] {
             assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
         }

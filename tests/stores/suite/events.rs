@@ -6,6 +6,7 @@ use shared::{
     clock::Clock,
     event::{Content, Position},
     id::{self, EventId},
+    telemetry::Metrics,
     time::Time,
 };
 
@@ -16,7 +17,7 @@ fn content(text: &str) -> Content {
 }
 
 fn store(table: &Table, clock: Clock) -> EventStore {
-    EventStore::new(table.clone(), Rates::new(table.clone(), clock.clone()), clock)
+    EventStore::new(table.clone(), Rates::new(table.clone(), clock.clone()), Metrics::new(drop), clock)
 }
 
 /// A clock that stands still, a while after the suite began.

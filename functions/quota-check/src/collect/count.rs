@@ -2,6 +2,7 @@
 
 use shared::{
     aws::{Counted, Error},
+    telemetry::Record,
     time::Time,
     usage::{Counter, Head, Hour, MINUTE, Origin, Series},
 };
@@ -76,6 +77,12 @@ impl Checker {
         Err(Error::Unavailable("others are at the same series".into()))
     }
 
+    /// Tells by how much a series grew.
+    pub(super) fn tell_usage(&self, series: &Series, before: Option<&Head>, after: &Head) {
+        let bytes = after.total.saturating_sub(before.map_or(0, |before| before.total));
+        self.metrics.emit(&Record::of_usage(series, bytes), self.clock.now());
+    }
+
     /// Adds minutes to a head, or to a new one; what became of it, or the head that somebody else made of it meanwhile.
     async fn advance(
         &self,
@@ -90,7 +97,10 @@ impl Checker {
         let advance = before.clone().unwrap_or_else(new).advance(minutes, Some(counter));
         let _permit = self.writes.acquire().await;
         Ok(match self.usage.count(before.as_ref(), &advance).await? {
-            Counted::Yes => Ok(advance.head),
+            Counted::Yes => {
+                self.tell_usage(series, before.as_ref(), &advance.head);
+                Ok(advance.head)
+            }
             Counted::Not(found) => Err(found.map(|found| *found)),
         })
     }

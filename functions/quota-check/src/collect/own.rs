@@ -53,7 +53,12 @@ impl Checker {
             sums.into_iter().map(|(series, sums)| (heads.remove(&series), series, sums)).collect();
         let counts = known.into_iter().map(async |(head, series, sums)| {
             let _permit = self.writes.acquire().await;
-            self.usage.count_sums(&series, &Origin::Own, head, &sums).await
+            let before = head.clone();
+            let after = self.usage.count_sums(&series, &Origin::Own, head, &sums).await?;
+            if let Some(after) = &after {
+                self.tell_usage(&series, before.as_ref(), after);
+            }
+            Ok::<_, Error>(after)
         });
         let counts: Vec<_> = counts.collect();
         let counted: Vec<_> = stream::iter(counts).buffer_unordered(count::AT_ONCE).collect().await;

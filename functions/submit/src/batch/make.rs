@@ -7,7 +7,6 @@ use shared::{
     aws::Outgoing,
     job::{Job, Payload},
     kind::Rank,
-    telemetry::Record,
     time::Time,
 };
 
@@ -89,8 +88,7 @@ impl App {
             }
         }
         for (kind, number) in by_kind {
-            self.metrics.emit(Record::new().dimension("kind", kind.as_str()).count("Accepted", number), now);
-            self.rates.jobs(number);
+            self.note_accepted(kind, number, now);
         }
     }
 

@@ -1,0 +1,151 @@
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+};
+use futures::future::try_join_all;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    aws::{
+        Error, Table,
+        key::Key,
+        table::{Item as TableItem, number, text},
+    },
+    metrics::{Item, OTHER, Totals},
+};
+
+/// Of how many processes an item knows the last token.
+const TOKENS: u8 = 8;
+/// How many items of names from outside a shard has. Some forty names find places of their own in one.
+const PLACES: u16 = 128;
+/// What an item with a name from outside is of.
+const OF: &str = "of";
+
+/// The items of totals, as one process adds to them.
+#[derive(Clone, Debug)]
+pub(in crate::aws) struct CounterStore {
+    table: Table,
+    process: Uuid,
+}
+
+impl CounterStore {
+    pub fn new(table: Table) -> Self {
+        Self { table, process: Uuid::new_v4() }
+    }
+
+    pub const fn process(&self) -> Uuid {
+        self.process
+    }
+
+    /// Adds to an item, as the process' `nth` write: another try of the same changes nothing.
+    ///
+    /// There are only so many items of names from outside. Each of those has two places, and whoever comes first keeps one; who finds both
+    /// taken is counted with others.
+    pub async fn add(&self, nth: u64, item: &Item, fields: &BTreeMap<String, u64>) -> Result<(), Error> {
+        let Item { prefix, name, is_open } = item;
+        if !is_open {
+            let key = self.key(prefix, name);
+            return self.add_to(&key, None, nth, fields).await.map(drop);
+        }
+        for place in places(name) {
+            if self.add_to(&self.key(prefix, &place), Some(name), nth, fields).await? {
+                return Ok(());
+            }
+        }
+        self.add_to(&self.key(prefix, OTHER), Some(OTHER), nth, fields).await.map(drop)
+    }
+
+    fn key(&self, prefix: &str, name: &str) -> Key {
+        Key::counters(self.process, prefix, name)
+    }
+
+    /// `false`: the item is of another name.
+    async fn add_to(
+        &self,
+        key: &Key,
+        of: Option<&str>,
+        nth: u64,
+        fields: &BTreeMap<String, u64>,
+    ) -> Result<bool, Error> {
+        let slot = format!("t{}", self.process.as_bytes()[1] % TOKENS);
+        let mut names = HashMap::from([("#token".to_owned(), slot)]);
+        let mut values = HashMap::from([(":token".to_owned(), text(self.token(nth)))]);
+        let mut added = Vec::new();
+        for (at, (field, amount)) in fields.iter().enumerate() {
+            names.insert(format!("#{at}"), field.clone());
+            values.insert(format!(":{at}"), number(amount));
+            added.push(format!("#{at} :{at}"));
+        }
+        let (mut set, mut condition) =
+            ("#token = :token".to_owned(), "(attribute_not_exists(#token) OR #token <> :token)".to_owned());
+        if let Some(of) = of {
+            names.insert("#of".to_owned(), OF.to_owned());
+            values.insert(":of".to_owned(), text(of));
+            set.push_str(", #of = :of");
+            condition.push_str(" AND (attribute_not_exists(#of) OR #of = :of)");
+        }
+        let call = self.table.client.update_item().table_name(&self.table.name);
+        let answer = call
+            .set_key(Some(key.attributes()))
+            .update_expression(format!("SET {set} ADD {}", added.join(", ")))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .set_return_values_on_condition_check_failure(
+                of.map(|_| ReturnValuesOnConditionCheckFailure::AllOld),
+            )
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(true) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                // Its own token, unless the item is another's.
+                let found = refused.item.as_ref().and_then(|item| item.get(OF)?.as_s().ok());
+                Ok(of.is_none() || found.map(String::as_str) == of)
+            }
+            _ => Err(Error::of("UpdateItem", &error)),
+        }
+    }
+
+    fn token(&self, nth: u64) -> String {
+        format!("{}-{nth:x}", &self.process.simple().to_string()[..12])
+    }
+
+    /// All totals.
+    pub async fn totals(&self) -> Result<Totals, Error> {
+        let mut totals = Totals::default();
+        let shards = Key::counter_shards();
+        let read = shards.iter().map(async |shard| {
+            let table = &self.table;
+            let call = table.client.query().table_name(&table.name).consistent_read(true);
+            let call = call
+                .key_condition_expression("pk = :shard")
+                .expression_attribute_values(":shard", text(shard));
+            let items = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+            items.map_err(|error| Error::of("Query", &error))
+        });
+        for item in try_join_all(read).await?.into_iter().flatten() {
+            add_item(&mut totals, &item);
+        }
+        Ok(totals)
+    }
+}
+
+/// The two places of a name from outside.
+fn places(name: &str) -> [String; 2] {
+    let digest = Sha256::digest(name);
+    let place = |at: usize| format!("{:02x}", u16::from_be_bytes([digest[at], digest[at + 1]]) % PLACES);
+    [place(0), place(2)]
+}
+
+fn add_item(totals: &mut Totals, item: &TableItem) {
+    let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let Some((prefix, name)) = string("sk").and_then(|sk| sk.split_once('#')) else { return };
+    let name = string(OF).map_or(name, String::as_str);
+    let count = |value: &AttributeValue| value.as_n().ok()?.parse().ok();
+    let fields = item.iter().filter_map(|(field, value)| Some((field.as_str(), count(value)?)));
+    totals.add(prefix, name, fields);
+}

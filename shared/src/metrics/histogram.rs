@@ -1,0 +1,112 @@
+use std::{collections::BTreeMap, time::Duration};
+
+/// How many took how long. Only what is there is held: most of what is measured falls into a few of many buckets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// How many took at most so many milliseconds, and more than the bound before.
+    buckets: BTreeMap<u64, u64>,
+    /// How many took longer than the last bound.
+    over: u64,
+    /// How long all took together, in milliseconds.
+    sum_ms: u64,
+}
+
+/// What is kept of a histogram: one of its counts, or its sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Bucket(u64),
+    Over,
+    Sum,
+}
+
+impl Part {
+    /// Into which bucket something falls that took so long; what takes as long as a bound is within it
+    /// (<https://prometheus.io/docs/concepts/metric_types/#histogram>).
+    pub fn of(took: Duration, bounds: &[u64]) -> Self {
+        let bound = bounds.iter().find(|bound| took <= Duration::from_millis(**bound));
+        bound.map_or(Self::Over, |bound| Self::Bucket(*bound))
+    }
+
+    pub fn text(self) -> String {
+        match self {
+            Self::Bucket(bound) => bound.to_string(),
+            Self::Over => "over".to_owned(),
+            Self::Sum => "sum".to_owned(),
+        }
+    }
+
+    pub fn read(text: &str) -> Option<Self> {
+        match text {
+            "over" => Some(Self::Over),
+            "sum" => Some(Self::Sum),
+            bound => bound.parse().ok().map(Self::Bucket),
+        }
+    }
+}
+
+impl Histogram {
+    pub(super) fn add(&mut self, part: Part, number: u64) {
+        let kept = match part {
+            Part::Bucket(bound) => self.buckets.entry(bound).or_default(),
+            Part::Over => &mut self.over,
+            Part::Sum => &mut self.sum_ms,
+        };
+        *kept = kept.saturating_add(number);
+    }
+
+    /// How many took at most as long as each bound. What an earlier version kept by a bound that isn't one any more counts at the next.
+    pub fn cumulative<'a>(&'a self, bounds: &'a [u64]) -> impl Iterator<Item = (u64, u64)> + 'a {
+        bounds.iter().map(|bound| (*bound, self.buckets.range(..=bound).map(|(_, number)| number).sum()))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.values().sum::<u64>().saturating_add(self.over)
+    }
+
+    /// How long all took together, in seconds.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of what people wait for")]
+    pub fn sum_seconds(&self) -> f64 {
+        self.sum_ms as f64 / 1000.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BOUNDS: &[u64] = &[5, 10, 100];
+
+    proptest! {
+        #[test]
+        fn counts_what_is_within_each_bound(took in prop::collection::vec(0u64..200, 0..50)) {
+            let mut histogram = Histogram::default();
+            for ms in &took {
+                histogram.add(Part::of(Duration::from_millis(*ms), BOUNDS), 1);
+                histogram.add(Part::Sum, *ms);
+            }
+            for (bound, number) in histogram.cumulative(BOUNDS) {
+                prop_assert_eq!(number, took.iter().filter(|ms| **ms <= bound).count() as u64);
+            }
+            prop_assert_eq!(histogram.count(), took.len() as u64);
+            prop_assert!((histogram.sum_seconds() * 1000.0 - took.iter().sum::<u64>() as f64).abs() < 1e-6);
+        }
+
+        #[test]
+        fn a_part_is_read_as_it_was_written(bound: u64) {
+            for part in [Part::Bucket(bound), Part::Over, Part::Sum] {
+                prop_assert_eq!(Part::read(&part.text()), Some(part));
+            }
+        }
+    }
+
+    #[test]
+    fn a_fraction_over_a_bound_is_over_it() {
+        assert_eq!(Part::of(Duration::from_micros(5_001), BOUNDS), Part::Bucket(10));
+        assert_eq!(Part::of(Duration::from_millis(5), BOUNDS), Part::Bucket(5));
+        assert_eq!(Part::of(Duration::from_millis(101), BOUNDS), Part::Over);
+    }
+}

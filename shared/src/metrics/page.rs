@@ -1,0 +1,64 @@
+use std::collections::BTreeMap;
+
+use super::{Family, Histogram, OTHER, registry::FAMILIES};
+
+/// What Prometheus is shown: of every family its series, by the values of their labels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page(BTreeMap<usize, BTreeMap<Vec<String>, Option<Value>>>);
+
+/// What a series says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// How many there were.
+    Count(u64),
+    /// How much there is.
+    Level(f64),
+    /// How many took how long.
+    Histogram(Histogram),
+}
+
+impl Page {
+    /// Shows a number as it is now, with its family's labels in their order.
+    pub fn show(&mut self, family: &'static Family, labels: &[&str], level: f64) {
+        let labels = labels.iter().copied().map(str::to_owned).collect();
+        *self.entry(family, labels) = Some(Value::Level(level));
+    }
+
+    /// Shows counts that differ in a label as one, under [`OTHER`].
+    pub fn gather(&mut self, family: &'static Family, label: &str) {
+        let Some(at) = family.labels.iter().position(|name| *name == label) else { return };
+        for (mut labels, value) in self.0.remove(&place(family)).unwrap_or_default() {
+            labels[at] = OTHER.to_owned();
+            match (self.entry(family, labels), value) {
+                (Some(Value::Count(sum)), Some(Value::Count(count))) => *sum = sum.saturating_add(count),
+                (first, value) => *first = value,
+            }
+        }
+    }
+
+    /// What a series says.
+    #[must_use]
+    pub fn get(&self, family: &Family, labels: &[&str]) -> Option<&Value> {
+        let labels: Vec<_> = labels.iter().copied().map(str::to_owned).collect();
+        self.0.get(&place(family))?.get(&labels)?.as_ref()
+    }
+
+    pub(super) fn entry(&mut self, family: &'static Family, labels: Vec<String>) -> &mut Option<Value> {
+        self.0.entry(place(family)).or_default().entry(labels).or_default()
+    }
+
+    /// Every family, those without series too, with its series.
+    pub(super) fn families(
+        &self,
+    ) -> impl Iterator<Item = (&'static Family, impl Iterator<Item = (&[String], &Value)>)> {
+        FAMILIES.iter().enumerate().map(|(place, family)| {
+            let series = self.0.get(&place).into_iter().flatten();
+            (*family, series.filter_map(|(labels, value)| Some((labels.as_slice(), value.as_ref()?))))
+        })
+    }
+}
+
+/// Where a family stands on the page.
+fn place(family: &Family) -> usize {
+    FAMILIES.iter().position(|other| other.name == family.name).unwrap_or(FAMILIES.len())
+}

@@ -1,0 +1,126 @@
+//! What tells of metrics tells of those that there are: the page's documentation, the README and the dashboard.
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::Value;
+use shared::metrics::{
+    Family, Shape,
+    registry::{FAMILIES, METRICS},
+};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn text(path: &str) -> String {
+    fs::read_to_string(format!("{ROOT}/{path}")).unwrap()
+}
+
+/// What queries may name of a family.
+fn names(family: &Family) -> Vec<String> {
+    let ends: &[&str] = match family.shape {
+        Shape::Counter => &["_total"],
+        Shape::Gauge => &[""],
+        Shape::Histogram(_) => &["_bucket", "_sum", "_count"],
+        Shape::Info => &["_info"],
+    };
+    ends.iter().map(|end| format!("{}{end}", family.name)).collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+}
+
+#[test]
+fn every_metric_is_documented_with_its_labels() {
+    let documented = text("docs/metrics.md");
+    for family in FAMILIES {
+        let name = match family.shape {
+            Shape::Histogram(_) => family.name.to_owned(),
+            _ => names(family).remove(0),
+        };
+        let labels: Vec<_> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        let row = format!("| `{name}` | {}", labels.join(", "));
+        assert!(documented.contains(row.trim_end()), "docs/metrics.md has no row {row}");
+    }
+    let known: BTreeSet<_> = FAMILIES.iter().flat_map(|family| names(family)).collect();
+    let plain: BTreeSet<_> = FAMILIES.iter().map(|family| family.name).collect();
+    let named = words(&documented).filter(|word| word.starts_with("tollgate_"));
+    for word in named {
+        assert!(known.contains(word) || plain.contains(word), "docs/metrics.md: {word} is no metric");
+    }
+}
+
+#[test]
+fn every_metric_of_cloudwatch_is_in_the_readme() {
+    let readme = text("README.md");
+    for name in METRICS.iter().filter_map(|metric| metric.cloudwatch) {
+        assert!(readme.contains(&format!("`{name}`")), "the README doesn't tell of {name}");
+    }
+}
+
+/// Every query names metrics that there are, and of each of them labels that it has. That it is a query at all, Prometheus says in
+/// `tests/prometheus`.
+#[test]
+fn every_query_of_the_dashboard_is_about_metrics_that_there_are() {
+    let dashboard: Value = serde_json::from_str(&text("infra/grafana/tollgate.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut shown = BTreeSet::new();
+    let queries = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    let queries: Vec<_> = queries.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
+    assert!(queries.len() >= 20);
+    for query in &queries {
+        let named: Vec<_> = words(query).filter(|word| word.starts_with("tollgate_")).collect();
+        assert!(!named.is_empty(), "{query} is about nothing of ours");
+        for name in named {
+            let family = FAMILIES.iter().find(|family| names(family).iter().any(|known| known == name));
+            let family = family.unwrap_or_else(|| panic!("{query}: {name} is no metric"));
+            shown.insert(family.name);
+            for label in labels_in(query) {
+                assert!(
+                    label == "le" || family.labels.contains(&label.as_str()),
+                    "{query}: {name} has no label {label}"
+                );
+            }
+        }
+    }
+    let missing: Vec<_> =
+        FAMILIES.iter().map(|family| family.name).filter(|name| !shown.contains(name)).collect();
+    assert!(missing.is_empty(), "no panel shows {missing:?}");
+}
+
+/// The labels that a query selects or sums by.
+fn labels_in(query: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for selector in query.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+        found.extend(
+            selector
+                .split(',')
+                .filter_map(|part| part.split(['=', '!']).next())
+                .map(|name| name.trim().to_owned()),
+        );
+    }
+    for names in query.split("by (").skip(1).filter_map(|rest| rest.split(')').next()) {
+        found.extend(names.split(',').map(|name| name.trim().to_owned()));
+    }
+    found
+}
+
+/// Where data comes from is asked, not fixed: the dashboard goes anywhere.
+#[test]
+fn the_dashboard_asks_for_its_data_source() {
+    let dashboard: Value = serde_json::from_str(&text("infra/grafana/tollgate.json")).unwrap();
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    assert!(
+        variables
+            .iter()
+            .any(|variable| variable["type"] == "datasource" && variable["query"] == "prometheus")
+    );
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut ids = BTreeSet::new();
+    for panel in panels {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "two panels have an id");
+        let sources = panel["targets"].as_array().into_iter().flatten().chain([panel]);
+        for source in sources.filter(|_| panel["type"] != "row") {
+            assert_eq!(source["datasource"]["uid"], "${datasource}", "{}", panel["title"]);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the page says when answers are lost and processes end.
+
+use sim::{EventSource, Fault, JOBS, KillSwitch, Killed, Plan, TOTALS, Worker, run_until_killed};
+
+use super::*;
+
+const COMPLETED: &str = r#"tollgate_jobs_total{kind="echo",outcome="completed"}"#;
+const ACCEPTED: &str = r#"tollgate_jobs_accepted_total{kind="echo"}"#;
+
+async fn batch(stack: &Stack, worker: &Worker) {
+    EventSource::new(&stack.aws, JOBS, 10)
+        .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+        .await;
+}
+
+async fn submit_ten(tenant: &Client) {
+    for n in 0..10 {
+        assert_eq!(tenant.submit("echo", json!(n)).await.status, 202);
+    }
+}
+
+/// A batch's jobs are on the page as soon as it is over: its worker may be frozen then.
+#[tokio::test(start_paused = true)]
+async fn whoever_looks_after_a_burst_sees_all_of_it() {
+    let stack = Stack::new().await;
+    let (tenant, worker, scraper) = (stack.tenant(), stack.worker(), scraper(&stack).await);
+    for nth in 1..=5u32 {
+        submit_ten(&tenant).await;
+        batch(&stack, &worker).await;
+        assert_eq!(samples(&scraper.get("/metrics").await)[COMPLETED], 10.0 * f64::from(nth));
+    }
+}
+
+/// A write whose answers are lost is tried again, by the SDK and later by the worker, and counts once.
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_counts_once() {
+    let stack = Stack::new().await;
+    let (service, worker) = (stack.service(), stack.worker());
+    let tenant = stack.client_of(&service, &stack.tenant_key());
+    submit_ten(&tenant).await;
+    stack.aws.inject(Plan::always(TOTALS, Fault::After));
+    batch(&stack, &worker).await;
+    assert!(stack.aws.heal() > 0);
+    submit_ten(&tenant).await;
+    stack.aws.inject(Plan::always(TOTALS, Fault::Twice));
+    batch(&stack, &worker).await;
+    tokio::time::sleep(30 * SECOND).await;
+    assert!(stack.aws.heal() > 0);
+    let page = scrape(&stack).await;
+    assert_eq!((page[COMPLETED], page[ACCEPTED]), (20.0, 20.0));
+    assert_eq!(page[r#"tollgate_requests_total{method="POST",route="/v1/jobs",status="202"}"#], 20.0);
+}
+
+/// What nobody could write for a while isn't lost as long as its process lives.
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_made_up_for() {
+    let stack = Stack::new().await;
+    let (service, worker) = (stack.service(), stack.worker());
+    let tenant = stack.client_of(&service, &stack.tenant_key());
+    for _ in 0..3 {
+        stack.aws.heal();
+        submit_ten(&tenant).await;
+        stack.aws.inject(Plan::always(TOTALS, Fault::Before));
+        batch(&stack, &worker).await;
+        tokio::time::sleep(20 * SECOND).await;
+    }
+    stack.aws.heal();
+    submit_ten(&tenant).await;
+    batch(&stack, &worker).await;
+    tokio::time::sleep(20 * SECOND).await;
+    let page = scrape(&stack).await;
+    assert_eq!((page[COMPLETED], page[ACCEPTED]), (40.0, 40.0));
+}
+
+/// Wherever a worker is killed, its batch may be missing, and nothing is there twice.
+#[tokio::test(start_paused = true)]
+async fn a_kill_loses_a_batch_at_most() {
+    for calls in 0..26 {
+        let stack = Stack::new().await;
+        submit_ten(&stack.tenant()).await;
+        let worker = stack.worker();
+        let switch = KillSwitch::after(calls);
+        EventSource::new(&stack.aws, JOBS, 10)
+            .deliver_once(async |event| {
+                run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+            })
+            .await;
+        assert!(stack.work(60 * MINUTE).await.emptied);
+        let page = scrape(&stack).await;
+        assert!(page[COMPLETED] <= 10.0, "{calls}: {}", page[COMPLETED]);
+        if calls == 0 {
+            assert_eq!(page[COMPLETED], 10.0);
+        }
+    }
+}
