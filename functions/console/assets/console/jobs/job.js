@@ -4,7 +4,7 @@ import { request, segment } from "../api.js";
 import { href } from "../router.js";
 import { useAction } from "../resource.js";
 import { may } from "../session.js";
-import { Id } from "../parts/copy.js";
+import { Copy } from "../parts/copy.js";
 import { Confirm } from "../parts/dialog.js";
 import { Json } from "../parts/json.js";
 import { Page } from "../parts/page.js";
@@ -18,7 +18,7 @@ import { isOver, useJob } from "./watch.js";
 
 export function JobView({ parts: [, id], query: { account } }) {
   const { job, attempts, problem, again } = useJob(id, account);
-  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <${Id} id=${id} name="job's id" />`}
+  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`} beside=${html`<${Copy} text=${id} name="job's id" />`}
       back=${{ href: href("jobs", { account }), title: "Jobs" }}
       actions=${job && may("jobs:write") && html`<${Control} job=${job} account=${account} again=${again} />`}>
     ${problem && html`<${ProblemNote} problem=${problem} again=${again} />`}

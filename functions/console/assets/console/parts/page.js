@@ -1,11 +1,11 @@
 import { html, useEffect } from "../view.js";
 
 // A view's head: where one is, and what can be done here.
-export function Page({ title, heading = null, back = null, actions = null, children }) {
+export function Page({ title, heading = null, beside = null, back = null, actions = null, children }) {
   useEffect(() => { document.title = `${title} · Tollgate`; }, [title]);
   return html`<header class="head">
       <div>${back && html`<a class="back" href=${back.href}><span aria-hidden="true">‹ </span>${back.title}</a>`}
-      <h1 tabindex="-1">${heading ?? title}</h1></div>
+      <div class="title"><h1 tabindex="-1">${heading ?? title}</h1>${beside}</div></div>
       ${actions && html`<div class="actions">${actions}</div>`}
     </header>${children}`;
 }
