@@ -18,17 +18,18 @@ CASES ?= 20000
 FUZZED = fuzz:: upsets_it any_path pieces
 # How long `make schemathesis` goes on by chance, 0: not at all.
 MINUTES ?= 10
-# From where the chance of `make schemathesis` and `make faults` goes on; how many seeds `make faults` tries, and how many jobs each.
+# From where the chance of `make schemathesis`, `make faults` and `make faults-real` goes on; how many seeds `make faults` tries; and how many
+# jobs there are, where 100 and 200 aren't right.
 SEED ?= 1
 SEEDS ?= 5
-JOBS ?= 100
+JOBS ?=
 
 LOCAL = $(PYTHON) -m infra.local
 # The tests that need something that runs.
 LIVE = cargo test --workspace --features tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help images run sam-local test test-stack faults faults-planted fuzz schemathesis build deploy kinds openapi fmt lint clean
+.PHONY: help images run sam-local test test-stack faults faults-real faults-planted fuzz schemathesis build deploy kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,16 +51,19 @@ test: ## run all tests, the last ones against moto and a stack of their own (END
 
 test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 ifeq ($(ENDPOINT),)
-	$(LIVE) --test e2e --test restart --test prometheus
+	$(LIVE) --test e2e --test restart --test prometheus --test faults_real
 else
-	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart and tests/e2e/crash.rs not tried."
+	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart, tests/faults_real and tests/e2e/crash.rs not tried."
 	$(LIVE) --test e2e --test prometheus -- --skip crash::
 endif
 	$(LOCAL) browser
 	$(LOCAL) sam-local --api-port 0 -- $(LIVE) --test sam_local
 
 faults: ## let the stack suffer by seeds, and hold every promise against it (SEED=1, SEEDS=5, JOBS=100)
-	SEED=$(SEED) SEEDS=$(SEEDS) JOBS=$(JOBS) cargo test --profile faults -p tests --test faults every_promise -- --nocapture
+	SEED=$(SEED) SEEDS=$(SEEDS) JOBS=$(or $(JOBS),100) cargo test --profile faults -p tests --test faults every_promise -- --nocapture
+
+faults-real: ## the same with real processes and real kills, on a stack of its own (SEED=1, JOBS=200)
+	$(LOCAL) up --port 0 --temporary -- env SEED=$(SEED) JOBS=$(or $(JOBS),200) $(LIVE) --test faults_real -- --nocapture
 
 fuzz: ## try what comes from outside more often than `make test` does (CASES=20000 of each sort)
 	PROPTEST_CASES=$(CASES) cargo test --workspace --lib --test stack -- $(FUZZED)

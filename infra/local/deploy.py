@@ -40,12 +40,15 @@ _PARAMETERS = {
     "OperatorEmail": os.environ.get("OPERATOR_EMAIL", ""),
     # make run TASKER_URL=http://127.0.0.1:8000/users/delete
     "TaskerUrl": os.environ.get("TASKER_URL", ""),
-    # What functions call of an emulator that isn't ours; MiniStack sets it over this. Where they don't find it at the address that
-    # we do: make run ENDPOINT=http://127.0.0.1:4566 FUNCTIONS_ENDPOINT=http://localstack:4566
-    "AwsEndpointUrl": os.environ.get("FUNCTIONS_ENDPOINT") or os.environ.get("ENDPOINT", ""),
 }
-# As `sam` takes them: in quotes, since it takes no empty value without.
-OVERRIDES = [f'{name}="{value}"' for name, value in _PARAMETERS.items()]
+
+
+def overrides(endpoint: str) -> list[str]:
+    """The template's parameters as `sam` takes them: in quotes, since it takes no empty value without."""
+    # Where functions don't find the emulator at the address that we do:
+    # make run ENDPOINT=http://127.0.0.1:4566 FUNCTIONS_ENDPOINT=http://localstack:4566
+    called = {"AwsEndpointUrl": os.environ.get("FUNCTIONS_ENDPOINT") or endpoint}
+    return [f'{name}="{value}"' for name, value in {**_PARAMETERS, **called}.items()]
 
 
 def template(folder: Path) -> Path:
@@ -63,7 +66,7 @@ def deploy(sam: Path, endpoint: str, programs: dict[str, Path], folder: Path) ->
     run_quietly(
         [sam / "sam", "deploy", "--template-file", "template.yaml", "--stack-name", STACK, "--s3-bucket", _BUCKET,
          "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
-         "--no-progressbar", "--tags", *tags, "--parameter-overrides", *OVERRIDES],
+         "--no-progressbar", "--tags", *tags, "--parameter-overrides", *overrides(endpoint)],
         folder / "deploy.log", env=_environment(endpoint, folder), cwd=stage)
     return stack_outputs(endpoint, STACK)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from infra.local import engine, image, processes, relay, stack
 from infra.local.aws import CREDENTIALS, function_variables
 from infra.local.build import FUNCTIONS
-from infra.local.deploy import ARCHITECTURE, OVERRIDES, STACK
+from infra.local.deploy import ARCHITECTURE, STACK, overrides
 from infra.local.failure import Failure
 from infra.local.places import ROOT
 from infra.local.stack import Stack
@@ -112,7 +112,7 @@ def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
             **function_variables(described.endpoint, f"{STACK}-{name}"), "AWS_ENDPOINT_URL": endpoint,
         } for name in FUNCTIONS}))
         options = ["--template-file", _template(tools, Path(described.template)), "--env-vars", variables, "--skip-pull-image",
-                   "--parameter-overrides", *OVERRIDES]
+                   "--parameter-overrides", *overrides(described.endpoint)]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
         env = {**inherited, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam")}
         yield _Sam(tools / "sam", options, env)

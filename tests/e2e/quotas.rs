@@ -11,13 +11,11 @@ use std::{
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use axum::{Router, routing::get};
 use futures::{StreamExt, TryStreamExt, stream};
-use quota_check::Checker;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::{
     aws::{QuotaStore, Table},
     clock::Clock,
-    config::QuotaCheckConfig,
     name::Name,
     quota::QuotaSpec,
     telemetry::Metrics,
@@ -177,15 +175,7 @@ async fn a_run_of_many_takes_seconds() {
         let line: Value = serde_json::from_str(&line).unwrap();
         told.fetch_max(line["SeriesCollected"].as_f64().unwrap_or_default() as u64, Ordering::Relaxed);
     });
-    let config = QuotaCheckConfig {
-        table: stack.table.clone(),
-        queue_url: stack.queue_url.clone(),
-        allow_private_targets: true,
-        sender: None,
-        namespace: "Tollgate/e2e".to_owned(),
-        meter_requests: false,
-    };
-    let checker = Checker::new(stack.aws(), config, Clock::system(), metrics);
+    let checker = stack.checker(metrics);
     let mut took = Vec::new();
     while took.len() < 3 {
         collected.store(0, Ordering::Relaxed);

@@ -2,9 +2,15 @@
 
 use std::{fs, sync::OnceLock, time::Duration};
 
+use quota_check::Checker;
 use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::{Value, json};
-use shared::aws::{Clients, connect};
+use shared::{
+    aws::{Clients, connect},
+    clock::Clock,
+    config::QuotaCheckConfig,
+    telemetry::Metrics,
+};
 
 /// How long a job may take that nothing holds up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -170,15 +176,37 @@ impl Stack {
 
     /// One call of the emulator's own Lambda API.
     pub async fn emulator(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        self.try_emulator(method, path, body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The same, of an emulator that may be away.
+    pub async fn try_emulator(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> reqwest::Result<Value> {
         let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=x";
         let mut request =
             self.http.request(method, format!("{}{path}", self.endpoint)).header("authorization", scope);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let answer = request.send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {answer:?}");
-        serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null)
+        let answer = request.send().await?.error_for_status()?;
+        Ok(serde_json::from_str(&answer.text().await?).unwrap_or(Value::Null))
+    }
+
+    /// The check as a process of the test's own, beside the stack's: it sends no mails.
+    pub fn checker(&self, metrics: Metrics) -> Checker {
+        let config = QuotaCheckConfig {
+            table: self.table.clone(),
+            queue_url: self.queue_url.clone(),
+            allow_private_targets: true,
+            sender: None,
+            namespace: "Tollgate/e2e".to_owned(),
+            meter_requests: false,
+        };
+        Checker::new(self.aws(), config, Clock::system(), metrics)
     }
 
     /// Clients of the emulator itself.

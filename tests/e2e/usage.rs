@@ -7,10 +7,9 @@ use std::{
 };
 
 use axum::{Router, routing::get};
-use quota_check::Checker;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::{clock::Clock, config::QuotaCheckConfig, telemetry::Metrics, usage::Origin};
+use shared::{clock::Clock, telemetry::Metrics, usage::Origin};
 use tokio::net::TcpListener;
 
 use crate::stack::{Stack, stack};
@@ -79,15 +78,7 @@ async fn a_thousand_series_take_seconds() {
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await });
     let name = format!("e2e-many-{:x}", rand::random::<u64>());
-    let config = QuotaCheckConfig {
-        table: stack.table.clone(),
-        queue_url: stack.queue_url.clone(),
-        allow_private_targets: true,
-        sender: None,
-        namespace: "Tollgate/e2e".to_owned(),
-        meter_requests: false,
-    };
-    let checker = Checker::new(stack.aws(), config, Clock::system(), Metrics::new(|_| {}));
+    let checker = stack.checker(Metrics::new(|_| {}));
     let spec = json!({"type": "prometheus", "url": url, "preset": "kong2"});
     let path = format!("/v1/sources/{name}");
     assert_eq!(stack.operate(Method::PUT, &path, Some(spec)).await.status, 201);

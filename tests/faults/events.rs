@@ -2,13 +2,16 @@
 
 use crate::{
     dice::Dice,
-    world::{BUSY_MS, Request, Tenant, World},
+    scenario::{BUSY_MS, Request, Tenant},
+    world::World,
 };
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sim::promises::{EventNote, SubscriberNote};
-use std::{cell::RefCell, time::Duration};
+use std::cell::RefCell;
 
+/// After how many pages without an event there is none left: a real clock goes on, and cursors with it.
+const EMPTY: usize = 10;
 /// How many of a tenant's subscribers read all along.
 const PRESENT: usize = 2;
 
@@ -22,7 +25,7 @@ async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) 
     let dice = Dice::new(world.seed, &*writer);
     let path = format!("/v1/accounts/{}/events", tenant.account);
     for n in 0..events {
-        tokio::time::sleep(dice.millis(0..2 * BUSY_MS / events)).await;
+        world.sleep(dice.millis(0..2 * BUSY_MS / events)).await;
         let data = json!({"writer": writer, "n": n});
         let mut note =
             EventNote { account: tenant.account.clone(), writer: writer.clone(), data, tries: Vec::new() };
@@ -38,7 +41,7 @@ async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) 
             assert!(is_accepted || may_be_repeated, "nothing is wrong with it: {told:?}");
             note.tries.push(told);
             if !is_accepted {
-                tokio::time::sleep(dice.seconds(1..6)).await;
+                world.sleep(dice.seconds(1..6)).await;
             }
         }
         world.notes.borrow_mut().published.push(note);
@@ -76,7 +79,7 @@ impl<'a> Subscriber<'a> {
         loop {
             let is_away = self.dice.chance(3);
             let pause = if is_away { self.dice.seconds(60..240) } else { self.dice.millis(100..40_000) };
-            tokio::time::sleep(pause).await;
+            self.world.sleep(pause).await;
             self.read().await;
         }
     }
@@ -99,10 +102,19 @@ impl<'a> Subscriber<'a> {
         is_news
     }
 
-    /// Reads until nothing more can come, and tells what it saw.
+    /// Reads what is left when nothing more can come, and tells what it saw.
     pub async fn read_out(&self, name: &str) -> SubscriberNote {
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        while self.read().await {}
+        let mut empty = 0;
+        while empty < EMPTY {
+            let before = self.state.borrow().events.len();
+            let is_news = self.read().await;
+            let is_empty = self.state.borrow().events.len() == before;
+            empty = match (is_news, is_empty) {
+                (false, _) => EMPTY,
+                (true, true) => empty + 1,
+                (true, false) => 0,
+            };
+        }
         let events = std::mem::take(&mut self.state.borrow_mut().events);
         SubscriberNote { name: name.to_owned(), account: self.tenant.account.clone(), events }
     }

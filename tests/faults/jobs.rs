@@ -2,8 +2,9 @@
 
 use crate::{
     dice::Dice,
+    scenario::{BUSY_MS, PATIENCE, Request, SUFFERING, Tenant},
     target::payload,
-    world::{BUSY_MS, PATIENCE, Request, SUFFERING, Tenant, World},
+    world::World,
 };
 use futures::future::join_all;
 use http::Method;
@@ -29,11 +30,11 @@ pub async fn clients(world: &World, jobs: u64) {
 
 /// One client: a job, or a batch of them.
 async fn client(world: &World, dice: Dice, numbers: std::ops::Range<u64>) {
-    tokio::time::sleep(dice.millis(0..BUSY_MS)).await;
+    world.sleep(dice.millis(0..BUSY_MS)).await;
     let tenant = &world.tenants[usize::try_from(dice.among(0..world.tenants.len() as u64)).unwrap()];
     let is_batch = numbers.end - numbers.start > 1;
     let keyed = is_batch || dice.chance(80);
-    let jobs: Vec<_> = numbers.map(|n| wanted(&dice, tenant, n, keyed)).collect();
+    let jobs: Vec<_> = numbers.map(|n| wanted(world, &dice, tenant, n, keyed)).collect();
     let (mut notes, bodies): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
     let key = keyed.then(|| notes[0].mark.clone());
     submit(world, tenant, &dice, &mut notes, bodies, key).await;
@@ -45,7 +46,7 @@ async fn client(world: &World, dice: Dice, numbers: std::ops::Range<u64>) {
 }
 
 /// A job to ask for: what to note of it, and the request.
-fn wanted(dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (JobNote, Value) {
+fn wanted(world: &World, dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (JobNote, Value) {
     let mark = format!("{}/{n}", tenant.account);
     let (kind, max_attempts, tells) = match dice.among(0..100) {
         0..15 => ("plain", 4, true),
@@ -65,13 +66,13 @@ fn wanted(dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (JobNote, Value)
     let mut body =
         json!({"kind": kind, "payload": payload, "metadata": {"mark": mark}, "priority": dice.among(0..10)});
     match dice.among(0..100) {
-        0..20 => body["delay_seconds"] = dice.among(1..120).into(),
-        20..23 => body["delay_seconds"] = dice.among(950..1100).into(),
+        0..20 => body["delay_seconds"] = world.delay(dice.among(1..120)).into(),
+        20..23 => body["delay_seconds"] = world.delay(dice.among(950..1100)).into(),
         _ => {}
     }
     let calls_back = dice.chance(25);
     if calls_back {
-        body["callback_url"] = json!("http://client.example/told");
+        body["callback_url"] = json!(world.address("/told"));
     }
     let account = tenant.account.clone();
     let kind = kind.to_owned();
@@ -102,8 +103,17 @@ fn rows(dice: &Dice, mark: &str, tenant: &Tenant) -> (Work, Value) {
 }
 
 /// A row that a tenant has from the start.
-pub fn taken(tenant: &Tenant) -> String {
+fn taken(tenant: &Tenant) -> String {
     format!("{}/taken", tenant.account)
+}
+
+/// Asks for a row of each tenant's that some jobs will want to insert again.
+pub async fn take_rows(world: &World) {
+    for tenant in &world.tenants {
+        let insert = json!({"operation": "insert", "table": "kept", "col_names": ["id"], "col_types": ["TEXT"], "col_values": [taken(tenant)]});
+        let body = json!({"kind": "kept", "payload": {"activities": [insert]}});
+        assert_eq!(world.insist(tenant, Request::post("/v1/jobs", Some(body))).await.status, Some(202));
+    }
 }
 
 /// Has jobs accepted. What has a key is repeated until somebody says so, and sometimes once more; what has none is asked for once.
@@ -134,7 +144,7 @@ async fn submit(
             Some(500..) | None => return,
             _ => panic!("nothing is wrong with {bodies:?}: {told:?}"),
         }
-        tokio::time::sleep(dice.seconds(1..20)).await;
+        world.sleep(dice.seconds(1..20)).await;
     }
 }
 
@@ -158,7 +168,7 @@ async fn follow(world: &World, tenant: &Tenant, dice: &Dice, mut note: JobNote) 
             world.notes.borrow_mut().strangers.push((other.account.clone(), shown));
         }
         if dice.chance(12) {
-            tokio::time::sleep(dice.millis(0..20_000)).await;
+            world.sleep(dice.millis(0..20_000)).await;
             cancel(world, tenant, &path, &mut note).await;
         }
         watch(world, tenant, dice, &path, &mut note).await;
@@ -184,10 +194,10 @@ async fn cancel(world: &World, tenant: &Tenant, path: &str, note: &mut JobNote) 
 
 /// Looks again and again, less and less often, until the job is over, and twice more.
 async fn watch(world: &World, tenant: &Tenant, dice: &Dice, path: &str, note: &mut JobNote) {
-    let give_up = world.now_ms() + i64::try_from((SUFFERING + PATIENCE).as_millis()).unwrap();
+    let give_up = world.within(SUFFERING + PATIENCE);
     let (mut pause, mut more) = (Duration::from_secs(1), 2);
     while more > 0 && world.now_ms() < give_up {
-        tokio::time::sleep(pause + dice.millis(0..1000)).await;
+        world.sleep(pause + dice.millis(0..1000)).await;
         pause = (pause * 2).min(Duration::from_secs(90));
         let look = world.ask(tenant, Request::get(path)).await;
         match look.status {

@@ -15,9 +15,12 @@ mod dice;
 mod events;
 mod functions;
 mod jobs;
+#[expect(dead_code, reason = "that jobs are over, the sim's queue tells")]
+mod last_look;
 mod plan;
 mod planted;
 mod run;
+mod scenario;
 mod target;
 mod usage;
 mod world;

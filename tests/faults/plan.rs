@@ -1,19 +1,19 @@
 //! What calls suffer: a few of them always, and in outages most.
 
-use sim::{Fault, Plan, Seed, SimClock};
+use sim::{Fault, Plan, Seed};
 use std::time::Duration;
 
 /// How long an outage of an operation lasts.
 const OUTAGE_MS: i64 = 15_000;
 
 /// Faults of every sort by seed, and a little time for every call, so that calls of one function come between those of another.
-pub fn plan(seed: Seed, clock: SimClock) -> Plan {
+pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Plan {
     let sparse = Plan::seeded(Seed(seed.draw("faults", 0)), 3);
     // What claims, ends and cancels is what most depends on.
     let often = Plan::seeded(Seed(seed.draw("updates", 0)), 10);
     let dense = Plan::seeded(Seed(seed.draw("outages", 0)), 75);
     let suffered = Plan::new(move |operation, nth| {
-        let window = u64::try_from(clock.now_ms() / OUTAGE_MS).unwrap();
+        let window = u64::try_from(now_ms() / OUTAGE_MS).unwrap();
         let is_out = seed.draw(operation, window).is_multiple_of(16);
         let plan = if is_out {
             &dense

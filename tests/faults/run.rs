@@ -1,16 +1,12 @@
 //! One run: everything at once, and then what can be read back.
 
 use crate::{
-    chance, events, functions, jobs,
-    planted::Planted,
-    usage,
-    world::{Request, SUFFERING, Tenant, World},
+    chance, events, functions, jobs, last_look, planted::Planted, scenario::SUFFERING, usage, world::World,
 };
 use futures::future::join_all;
-use serde_json::{Value, json};
 use sim::{
     DEAD_LETTERS, JOBS, Seed, Trace,
-    promises::{Broken, Notes, broken},
+    promises::{Broken, broken},
 };
 use std::{
     fmt,
@@ -18,6 +14,9 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+/// How long after an event has happened it is shown for certain.
+const SHOWN: Duration = Duration::from_secs(30);
 
 /// What came of a run.
 pub struct Report {
@@ -62,7 +61,8 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     }
     world.define_kinds().await;
     usage::prepare(&world).await;
-    take_rows(&world).await;
+    jobs::take_rows(&world).await;
+    assert!(world.stack.work(Duration::from_secs(60)).await.emptied);
     let subscribers = events::present(&world);
     world.suffer();
     let clients = async {
@@ -74,7 +74,7 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
             Box::pin(jobs::clients(&world, jobs)),
             Box::pin(events::publishers(&world, (jobs / 8).max(10))),
             Box::pin(usage::reporters(&world, (jobs / 8).max(10))),
-            Box::pin(usage::gateway(&world)),
+            Box::pin(usage::gateway(&world, &usage::STEPS)),
             calm,
         );
         settled(&world).await;
@@ -87,11 +87,12 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
         told = Box::pin(clients) => told,
         _ = Box::pin(forever) => unreachable!("they run for ever"),
     };
-    usage::mailed(&world, &mut quota);
+    usage::mailed(&world, &mut quota).await;
     let usage = usage::charts(&world, &reported, quota.used).await;
     let mut notes = world.notes.take();
     (notes.usage, notes.quotas, notes.deliveries) = (usage, vec![quota], world.targets.deliveries());
-    look_back(&world, &mut notes).await;
+    last_look::take(&world, &mut notes).await;
+    tokio::time::sleep(SHOWN).await;
     for subscriber in &subscribers {
         notes.subscribers.push(subscriber.read_out("who was there").await);
     }
@@ -111,43 +112,6 @@ async fn settled(world: &World) {
         tokio::time::sleep(Duration::from_secs(30)).await;
         if is_idle() {
             break;
-        }
-    }
-}
-
-/// Each tenant gets a row that some jobs will want to insert again.
-async fn take_rows(world: &World) {
-    for tenant in &world.tenants {
-        let insert = json!({"operation": "insert", "table": "kept", "col_names": ["id"], "col_types": ["TEXT"], "col_values": [jobs::taken(tenant)]});
-        let body = json!({"kind": "kept", "payload": {"activities": [insert]}});
-        assert_eq!(world.insist(tenant, Request::post("/v1/jobs", Some(body))).await.status, Some(202));
-    }
-    assert!(world.stack.work(Duration::from_secs(60)).await.emptied);
-}
-
-/// What can be read of everything when it is over.
-async fn look_back(world: &World, notes: &mut Notes) {
-    for note in &mut notes.jobs {
-        let tenant = world.tenants.iter().find(|tenant| tenant.account == note.account).unwrap();
-        jobs::look_back(world, tenant, note).await;
-    }
-    for tenant in &world.tenants {
-        notes.lists.insert(tenant.account.clone(), whole(world, tenant, "/v1/jobs?limit=100").await);
-        notes
-            .rows
-            .insert(tenant.account.clone(), whole(world, tenant, "/v1/tables/kept/rows?limit=100").await);
-    }
-}
-
-/// All pages of a list.
-async fn whole(world: &World, tenant: &Tenant, path: &str) -> Vec<Value> {
-    let (mut items, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = world.insist(tenant, Request::get(format!("{path}{cursor}"))).await;
-        items.extend(page.body["items"].as_array().unwrap_or_else(|| panic!("{page:?}")).iter().cloned());
-        match page.body["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return items,
         }
     }
 }

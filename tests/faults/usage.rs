@@ -2,64 +2,73 @@
 
 use crate::{
     dice::Dice,
-    world::{BUSY_MS, PATIENCE, Request, Tenant, World},
+    scenario::{BUSY_MS, PATIENCE, Request, Tenant},
+    world::World,
 };
 use futures::future::join_all;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use sim::promises::{QuotaNote, UsageNote};
 use std::time::Duration;
 
-const QUOTA: &str = "/v1/quotas/monthly";
 const LIMIT: u64 = 10_000_000;
 /// Where the gateway's counter stands when it is first seen.
 const BEFORE: u64 = 123_456;
 /// What of the limit is used, step by step, in thousandths, and which threshold that reaches.
-const STEPS: [(u64, Option<u64>); 5] =
+pub const STEPS: [(u64, Option<u64>); 5] =
     [(700, None), (799, None), (800, Some(80)), (950, Some(90)), (1010, Some(100))];
 
 /// Defines the source and the quota, and has the gateway seen once.
 pub async fn prepare(world: &World) {
-    let (operator, account) = (world.stack.operator(), &world.tenants[0].account);
-    let source = json!({"type": "prometheus", "url": "http://kong.example/metrics", "preset": "kong2", "account": account});
+    let account = &world.tenants[0].account;
+    let source = json!({"type": "prometheus", "url": world.address("/metrics"), "preset": "kong2", "account": account});
     let quota = json!({"limit_bytes": LIMIT, "type": "egress", "service": "shop", "account": account, "period": "month", "recipients": ["ops@example.com"]});
-    for (path, spec) in [("/v1/sources/kong", source), (QUOTA, quota)] {
-        assert_eq!(operator.send(Method::PUT, path, Some(spec)).await.status, 201);
+    let (at, quota_at) = (source_path(world), quota_path(world));
+    for (path, spec) in [(&at, source), (&quota_at, quota)] {
+        assert_eq!(world.operate(Method::PUT, path, Some(spec)).await.status, Some(201));
     }
     world.targets.count(BEFORE);
-    while operator.get("/v1/sources/kong").await.body["last_success_at"].is_null() {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        world.stack.check().await.unwrap();
+    while world.operate(Method::GET, &at, None).await.body["last_success_at"].is_null() {
+        world.sleep(Duration::from_secs(60)).await;
+        world.check().await;
     }
 }
 
+/// Where the source is defined.
+pub fn source_path(world: &World) -> String {
+    format!("/v1/sources/{}", world.named("kong"))
+}
+
+/// Where the quota is defined.
+pub fn quota_path(world: &World) -> String {
+    format!("/v1/quotas/{}", world.named("monthly"))
+}
+
 /// Uses the quota up, step by step, each of which is seen before the next.
-pub async fn gateway(world: &World) -> QuotaNote {
+pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaNote {
     let tenant = &world.tenants[0];
     let mut note =
-        QuotaNote { name: "monthly".into(), account: tenant.account.clone(), ..QuotaNote::default() };
-    for (thousandths, threshold) in STEPS {
+        QuotaNote { name: world.named("monthly"), account: tenant.account.clone(), ..QuotaNote::default() };
+    for (thousandths, threshold) in steps {
         note.used = LIMIT / 1000 * thousandths;
-        note.reached.extend(threshold);
+        note.reached.extend(*threshold);
         world.targets.count(BEFORE + note.used);
-        let give_up = world.now_ms() + i64::try_from(PATIENCE.as_millis()).unwrap();
+        let give_up = world.within(PATIENCE);
         while note.shown != note.used && world.now_ms() < give_up {
-            tokio::time::sleep(Duration::from_secs(20)).await;
-            let shown = world.insist(tenant, Request::get(QUOTA)).await;
+            world.sleep(Duration::from_secs(20)).await;
+            let shown = world.insist(tenant, Request::get(quota_path(world))).await;
             note.shown = shown.body["used"].as_u64().unwrap_or(0);
         }
-        tokio::time::sleep(Duration::from_secs(100)).await;
+        world.sleep(Duration::from_secs(100)).await;
     }
     note
 }
 
 /// What is known of the quota when everything is over.
-pub fn mailed(world: &World, note: &mut QuotaNote) {
-    let percent = |mail: &Value| {
-        let subject = mail["Subject"].as_str().unwrap();
-        subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
-    };
-    note.mailed = world.stack.aws.outbox().iter().map(percent).collect();
+pub async fn mailed(world: &World, note: &mut QuotaNote) {
+    let percent =
+        |subject: &String| subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap();
+    note.mailed = world.mails().await.iter().map(percent).collect();
 }
 
 /// Every tenant reports so often what it sent, and how much that was.
@@ -71,7 +80,7 @@ async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64
     let dice = Dice::new(world.seed, format!("reporter {n}"));
     let mut accepted = 0;
     for nth in 0..reports {
-        tokio::time::sleep(dice.millis(0..2 * BUSY_MS / reports)).await;
+        world.sleep(dice.millis(0..2 * BUSY_MS / reports)).await;
         let bytes = dice.among(0..1_000_000);
         let data = json!({"service": "app", "route": "/", "type": "egress", "bytes": bytes});
         let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": nth.to_string(), "data": data});
@@ -96,7 +105,7 @@ pub async fn charts(world: &World, reported: &[u64], through: u64) -> Vec<UsageN
 }
 
 async fn chart(world: &World, tenant: &Tenant, query: &str, accepted: u64) -> UsageNote {
-    let path = format!("/v1/usage?type=egress&{query}&from=2026-11-20T15:00:00Z&step=1h");
+    let path = format!("/v1/usage?type=egress&{query}&from={}&step=1h", world.hour());
     let answer = world.insist(tenant, Request::get(path)).await;
     let points = answer.body["items"].as_array().unwrap().iter();
     let shown = points.filter_map(|point| point["bandwidth_used"].as_u64()).sum();

@@ -3,14 +3,12 @@
 use crate::{
     dice::Dice,
     plan,
+    scenario::{Request, SCOPES, TENANTS, Tenant, kinds},
     target::{self, Targets},
 };
 use http::Method;
-use serde_json::{Value, json};
-use shared::{
-    account::{ApiKey, Scope},
-    job::Timing,
-};
+use serde_json::Value;
+use shared::{account::ApiKey, job::Timing, time::Time};
 use sim::{
     Client, KillSwitch, Options, Seed, Service, Stack, network,
     promises::{Answered, Notes, Span},
@@ -21,15 +19,6 @@ use std::{
     time::Duration,
 };
 
-/// For how long there are faults and kills.
-pub const SUFFERING: Duration = Duration::from_secs(25 * 60);
-/// Within this time the jobs are asked for.
-pub const BUSY_MS: u64 = 15 * 60 * 1000;
-/// What ends, has ended so long after the last fault.
-pub const PATIENCE: Duration = Duration::from_secs(75 * 60);
-
-/// How many tenants there are.
-const TENANTS: usize = 3;
 /// How many processes answer requests at once.
 const MACHINES: usize = 4;
 /// As long as the API's gateway waits for a function.
@@ -49,42 +38,10 @@ pub struct World {
     is_calm: Cell<bool>,
 }
 
-/// An account and its key.
-#[derive(Clone)]
-pub struct Tenant {
-    pub account: String,
-    pub key: String,
-}
-
 /// A process of the HTTP functions, and how far its clock is off.
 struct Machine {
     service: Service,
     skew: i64,
-}
-
-/// A request of a client's.
-#[derive(Clone)]
-pub struct Request {
-    pub method: Method,
-    pub path: String,
-    pub body: Option<Value>,
-    pub key: Option<String>,
-    /// Which process is asked; any if none.
-    pub machine: Option<usize>,
-}
-
-impl Request {
-    pub fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), body: None, key: None, machine: None }
-    }
-
-    pub fn post(path: impl Into<String>, body: Option<Value>) -> Self {
-        Self { method: Method::POST, body, ..Self::get(path) }
-    }
-
-    pub fn under(self, key: Option<String>) -> Self {
-        Self { key, ..self }
-    }
 }
 
 impl World {
@@ -116,7 +73,10 @@ impl World {
     /// Lets the faults begin.
     pub fn suffer(&self) {
         self.is_calm.set(false);
-        self.stack.aws.inject(plan::plan(self.seed, self.stack.aws.clock()));
+        self.stack.aws.inject(plan::plan(self.seed, {
+            let clock = self.stack.aws.clock();
+            move || clock.now_ms()
+        }));
     }
 
     /// Ends all faults; how many calls suffered, if only a delay.
@@ -195,31 +155,60 @@ impl World {
 
     /// What the run's jobs are of.
     pub async fn define_kinds(&self) {
-        let retry =
-            |most: u64| json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 2});
-        let http = json!({"type": "http", "url": "http://target.example/work"});
-        for (name, target, discipline, most, more) in [
-            ("plain", json!({"type": "echo"}), "standard", 4, json!({"events": true})),
-            ("newest", json!({"type": "echo"}), "lifo", 5, json!({"events": true})),
-            ("hook", http.clone(), "standard", 5, json!({"timeout_seconds": 3})),
-            ("ranked", http, "priority", 6, json!({"timeout_seconds": 3, "events": true})),
-            ("news", json!({"type": "event"}), "standard", 5, json!({})),
-            ("kept", json!({"type": "records"}), "priority", 6, json!({})),
-            ("brief", json!({"type": "echo"}), "standard", 4, json!({"retention_seconds": 600})),
-        ] {
-            let mut spec =
-                json!({"schema": {}, "target": target, "discipline": discipline, "retry": retry(most)});
-            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        for (name, spec) in kinds(&self.address("/work")) {
             self.stack.define(name, spec).await;
         }
     }
-}
 
-const SCOPES: [Scope; 6] = [
-    Scope::JobsRead,
-    Scope::JobsWrite,
-    Scope::EventsRead,
-    Scope::EventsWrite,
-    Scope::UsageRead,
-    Scope::UsageWrite,
-];
+    /// Where something of the run's own is: a target, a receiver of callbacks, a page of metrics.
+    pub fn address(&self, path: &str) -> String {
+        format!("http://target.example{path}")
+    }
+
+    /// What a thing is called of which a stack has one for each run.
+    pub fn named(&self, what: &str) -> String {
+        what.to_owned()
+    }
+
+    /// Lets some time pass: here as much as it says.
+    pub async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// So many seconds from now, for a job to start at.
+    pub fn delay(&self, seconds: u64) -> u64 {
+        seconds
+    }
+
+    /// When so much time will have passed.
+    pub fn within(&self, time: Duration) -> i64 {
+        self.now_ms() + i64::try_from(time.as_millis()).unwrap()
+    }
+
+    /// When this world began, to the hour.
+    pub fn hour(&self) -> Time {
+        "2026-11-20T15:00:00Z".parse().unwrap()
+    }
+
+    /// A request of the operator's; its status.
+    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answered {
+        let begun = self.now_ms();
+        let answer = self.stack.operator().send(method, path, body).await;
+        Answered {
+            span: Span { begun, ended: self.now_ms() },
+            status: Some(answer.status),
+            body: answer.body,
+        }
+    }
+
+    /// A run of the check beside those of every minute.
+    pub async fn check(&self) {
+        self.stack.check().await.unwrap();
+    }
+
+    /// The subjects of the mails that were sent, in their order.
+    pub async fn mails(&self) -> Vec<String> {
+        let outbox = self.stack.aws.outbox();
+        outbox.iter().map(|mail| mail["Subject"].as_str().unwrap().to_owned()).collect()
+    }
+}

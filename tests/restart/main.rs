@@ -3,24 +3,19 @@
 //! It has the stack for itself, which is why it isn't one of the `e2e` tests. `make test` runs it after those; for the long version,
 //! `EVENTS=10000 python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test restart -- --nocapture`.
 
+mod emulator;
 mod publisher;
 #[expect(dead_code, reason = "the e2e tests ask more of it")]
 #[path = "../e2e/stack.rs"]
 mod stack;
 mod subscriber;
 
-use std::{
-    collections::BTreeMap,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
-use reqwest::Method;
 use serde_json::json;
 use tokio::sync::watch;
 
 use publisher::{Accepted, Account, Writer};
-use stack::stack;
 use subscriber::{Subscriber, Tagged};
 
 /// How many events; `EVENTS=10000` for the long version.
@@ -86,26 +81,9 @@ async fn restart(mut accepted: watch::Receiver<usize>) -> usize {
     for n in 1..=restarts {
         let enough = number() * n / (restarts + 1);
         accepted.wait_for(|accepted| *accepted >= enough).await.unwrap();
-        let up = std::env::var("TOLLGATE_UP")
-            .unwrap_or_else(|_| panic!("TOLLGATE_UP names no process; run `make test`"));
-        assert!(Command::new("kill").args(["-USR1", &up]).status().unwrap().success());
-        heartbeat(false).await;
-        heartbeat(true).await;
+        emulator::restart().await;
     }
     restarts
-}
-
-/// Waits until the stack is there, or is away.
-async fn heartbeat(there: bool) {
-    let deadline = Instant::now() + stack::PATIENCE;
-    loop {
-        let answer = stack().try_as("", Method::GET, "/heartbeat", &[], None).await;
-        if answer.is_ok_and(|answer| answer.status == 200) == there {
-            return;
-        }
-        assert!(Instant::now() < deadline, "the stack should be {}", if there { "there" } else { "away" });
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// All that was accepted, each once; and of an account none before another that was accepted before it was begun to be published.

@@ -1,6 +1,7 @@
 //! One AWS account for one test.
 
 mod door;
+mod service;
 
 use crate::{
     clock::{START_MS, SimClock},
@@ -15,10 +16,11 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::HttpClient;
 use aws_types::{SdkConfig, region::Region};
-pub(crate) use door::Service;
 pub use door::TOTALS;
 use door::{Caller, Door, Flaw};
 use serde_json::Value;
+pub use service::Asked;
+pub(crate) use service::Service;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,

@@ -97,7 +97,7 @@ impl fmt::Debug for Plan {
 
 /// The plan in force, and how far it has come.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Progress>);
+pub struct Faults(Mutex<Progress>);
 
 #[derive(Debug, Default)]
 struct Progress {
@@ -108,17 +108,17 @@ struct Progress {
 
 impl Faults {
     /// Puts a plan into force; counting starts again.
-    pub(crate) fn inject(&self, plan: Plan) {
+    pub fn inject(&self, plan: Plan) {
         *self.0.lock().unwrap() = Progress { plan: Some(plan), ..Progress::default() };
     }
 
     /// Ends the plan in force and says how many faults came of it.
-    pub(crate) fn heal(&self) -> u64 {
+    pub fn heal(&self) -> u64 {
         std::mem::take(&mut *self.0.lock().unwrap()).injected
     }
 
     /// The fate of the next call of `operation`.
-    pub(crate) fn next(&self, operation: &str) -> Fault {
+    pub fn next(&self, operation: &str) -> Fault {
         let mut progress = self.0.lock().unwrap();
         let Some(plan) = progress.plan.clone() else { return Fault::None };
         let count = progress.calls.entry(operation.to_owned()).or_default();

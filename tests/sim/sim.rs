@@ -20,6 +20,7 @@
 //! | [`Aws`] | one account for one test: its table, its queues, its schedules, and what can be seen of them |
 //! | [`EventSource`] | the mapping between a queue and a function: batches in, failures back |
 //! | [`Plan`] of [`Fault`]s | which call fails, and whether before or after it had its effect |
+//! | [`Asked`] | what a request asks of which service, and whether the function that makes it may |
 //! | [`KillSwitch`] | a function that dies at its n-th call |
 //! | [`Ledger`] | every call that reached a service, and what it would have been billed |
 //! | [`network`] | the network that targets are on: a router |
@@ -57,11 +58,11 @@ mod stream;
 mod subscriber;
 mod trace;
 
-pub use aws::{Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE, TOTALS};
+pub use aws::{Asked, Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE, TOTALS};
 pub use client::{Answer, Client};
 pub use clock::{START_MS, SimClock};
 pub use event_source::{Delivery, EventSource, Run};
-pub use faults::{Fault, Plan};
+pub use faults::{Fault, Faults, Plan};
 pub use kill_switch::{KillSwitch, Killed, run_until_killed};
 pub use ledger::{Ledger, Line};
 pub use network::{BrokenOff, network};

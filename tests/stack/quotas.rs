@@ -6,6 +6,7 @@ mod kills;
 mod mails;
 mod slow;
 mod turn;
+mod unreadable;
 mod used;
 
 use std::time::Duration;

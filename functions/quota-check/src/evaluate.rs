@@ -1,6 +1,6 @@
 //! How quotas stand, and what is to be done about it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
 use shared::{
@@ -41,32 +41,34 @@ impl Checker {
         collected: BTreeMap<Origin, Vec<Head>>,
         began: Time,
     ) -> Result<Evaluated, Error> {
-        let (quotas, known) = tokio::try_join!(self.quotas.all(), self.quotas.standings())?;
+        let (quotas, mut known) = tokio::try_join!(self.quotas.all(), self.quotas.standings())?;
         let mut heads = match quotas.is_empty() {
             true => Vec::new(),
             false => self.usage.heads_beside(&collected.keys().cloned().collect()).await?,
         };
         heads.extend(collected.into_values().flatten());
-        let mut known: HashMap<_, _> = known.into_iter().map(|known| (known.quota.clone(), known)).collect();
         let quotas = quotas.into_iter().map(|quota| {
-            let known = known.remove(&quota.name);
+            let known = known.remove(quota.name.as_str());
             (quota, known)
         });
         let (looks, counts) = (quotas.collect::<Vec<_>>(), Counts::new(&self.usage, &heads, began));
         let looked = stream::iter(looks).map(async |(quota, known)| {
             let name = quota.name.clone();
-            (name, self.look(quota, known, &counts).await)
+            let look = async { self.look(quota, known.transpose()?, &counts).await };
+            (name, look.await)
         });
         let looked: Vec<_> = looked.buffer_unordered(AT_ONCE).collect().await;
         // What is left has no quota any more.
-        let ended =
-            stream::iter(known.into_values()).map(async |known| (known.quota.clone(), self.end(known).await));
+        let ended = stream::iter(known).map(async |(name, known)| {
+            let end = async { self.end(known?).await };
+            (name, end.await)
+        });
         let ended: Vec<_> = ended.buffer_unordered(AT_ONCE).collect().await;
         let mut evaluated = Evaluated::default();
         for (quota, outcome) in looked {
             match outcome {
                 Ok((standing, held)) => evaluated.note(quota, &standing, held),
-                Err(error) => evaluated.fail(&quota, &error),
+                Err(error) => evaluated.fail(quota.as_str(), &error),
             }
         }
         for (quota, outcome) in ended {
@@ -154,8 +156,8 @@ impl Evaluated {
         self.held.extend(held);
     }
 
-    fn fail(&mut self, quota: &Name, error: &Error) {
+    fn fail(&mut self, quota: &str, error: &Error) {
         self.failed += 1;
-        tracing::error!(%quota, cause = %error, "a quota could not be seen to");
+        tracing::error!(quota, cause = %error, "a quota could not be seen to");
     }
 }

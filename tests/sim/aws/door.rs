@@ -1,18 +1,19 @@
 //! The one way in: every request passes here, on its way to its service.
 
+use super::service::{Asked, Service};
 use crate::{
     answer::Answer,
     clock::SimClock,
-    cloudwatch::{self, CloudWatch},
+    cloudwatch::CloudWatch,
     database::Database,
     faults::{Fault, Faults},
     iam,
     kill_switch::KillSwitch,
     ledger::Ledger,
     queue::Queues,
-    scheduler::{self, Scheduler},
-    ses::{self, Ses},
-    sockets::{self, Sockets},
+    scheduler::Scheduler,
+    ses::Ses,
+    sockets::Sockets,
     stream::Stream,
     trace::Trace,
 };
@@ -66,17 +67,6 @@ impl fmt::Debug for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Flaw")
     }
-}
-
-/// The service that a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
-    DynamoDb,
-    Sqs,
-    Scheduler,
-    Sockets,
-    Ses,
-    CloudWatch,
 }
 
 impl Door {
@@ -173,78 +163,6 @@ fn told_apart<'a>(operation: &'a str, request: &Value) -> &'a str {
     if operation == "UpdateItem" && of_totals { TOTALS } else { operation }
 }
 
-impl Service {
-    /// A request's service and operation: from its protocol, the target that it names, or else its address.
-    fn of(request: &HttpRequest) -> (Self, String) {
-        if let Some(operation) = cloudwatch::operation_of(request) {
-            return (Self::CloudWatch, operation);
-        }
-        if let Some(target) = request.headers().get("x-amz-target") {
-            let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
-            let service = match prefix {
-                "DynamoDB_20120810" => Self::DynamoDb,
-                "AmazonSQS" => Self::Sqs,
-                other => panic!("the sim has no service {other}"),
-            };
-            return (service, operation.to_owned());
-        }
-        let uri: http::Uri = request.uri().parse().unwrap();
-        match uri.path() {
-            path if path.starts_with(ses::PREFIX) => (Self::Ses, ses::operation_of(path).to_owned()),
-            path if path.contains(sockets::PATH) => {
-                (Self::Sockets, sockets::operation_of(request).to_owned())
-            }
-            _ => (Self::Scheduler, scheduler::operation_of(request).to_owned()),
-        }
-    }
-
-    /// A request's content.
-    fn read(self, uri: &str, body: &[u8]) -> Value {
-        match self {
-            Self::Scheduler => scheduler::request_of(uri, body),
-            Self::Ses => ses::request_of(uri, body),
-            Self::Sockets => sockets::request_of(uri, body),
-            Self::CloudWatch => cloudwatch::request_of(body),
-            Self::DynamoDb | Self::Sqs => serde_json::from_slice(body).unwrap(),
-        }
-    }
-
-    /// What IAM's actions on it begin with.
-    const fn prefix(self) -> &'static str {
-        match self {
-            Self::DynamoDb => "dynamodb",
-            Self::Sqs => "sqs",
-            Self::Scheduler => "scheduler",
-            Self::Sockets => "execute-api",
-            Self::Ses => "ses",
-            Self::CloudWatch => "cloudwatch",
-        }
-    }
-
-    fn throttle(self) -> Answer {
-        match self {
-            Self::DynamoDb => Answer::refused(
-                "com.amazonaws.dynamodb.v20120810#ThrottlingException",
-                "Throughput exceeds the current capacity of your table or index.",
-            ),
-            Self::Sqs => Answer {
-                query_error: Some("RequestThrottled"),
-                ..Answer::refused("com.amazonaws.sqs#RequestThrottled", "Request is throttled.")
-            },
-            Self::Scheduler | Self::CloudWatch => {
-                Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
-            }
-            Self::Sockets => {
-                Answer { status: 429, ..Answer::refused("LimitExceededException", "Too many messages.") }
-            }
-            Self::Ses => {
-                let message = "Maximum sending rate exceeded.";
-                Answer { status: 429, ..Answer::refused("TooManyRequestsException", message) }
-            }
-        }
-    }
-}
-
 /// The door as a function comes to it, which may only ask for what its policy allows.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
@@ -254,23 +172,19 @@ pub(super) struct Caller {
 
 impl Door {
     fn pass(&self, request: HttpRequest, function: Option<&'static str>) -> HttpConnectorFuture {
-        let (service, operation) = Service::of(&request);
-        let uri = request.uri().to_owned();
+        let asked = Asked::head(&request);
         let door = self.clone();
         HttpConnectorFuture::new(async move {
             // Read to its end, as a socket would: the SDK watches, and gives up on one that stalls.
             let body = ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
-            let body = body.into_bytes();
-            let request = service.read(&uri, &body);
+            let asked = asked.with(&body.into_bytes());
             if let Some(function) = function {
-                iam::check(function, service.prefix(), &operation, &request);
+                let allowed = asked.hold_to_policies(&iam::SIM, function);
+                allowed.unwrap_or_else(|denied| panic!("{denied}"));
             }
-            let answer = Door::call(&door, service, &operation, request).await?;
-            Ok(if service == Service::CloudWatch {
-                cloudwatch::into_http(answer)
-            } else {
-                answer.into_http()
-            })
+            let service = asked.service;
+            let answer = Door::call(&door, service, &asked.operation, asked.request).await?;
+            Ok(service.into_http(answer))
         })
     }
 }

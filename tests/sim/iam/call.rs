@@ -37,7 +37,7 @@ pub struct Names<'a> {
 }
 
 /// In the sim.
-pub(super) const SIM: Names<'static> = Names {
+pub(crate) const SIM: Names<'static> = Names {
     table: crate::TABLE,
     jobs: crate::JOBS,
     dead_letters: crate::DEAD_LETTERS,

@@ -40,18 +40,18 @@ impl Record {
     }
 }
 
-/// Records what this process used, each thing once.
-pub(super) fn note(used: impl Iterator<Item = String>) {
+/// Records what this process used, or was denied, each thing once.
+pub(super) fn note(became: &str, what: impl Iterator<Item = String>) {
     static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     static FOLDER: LazyLock<Option<String>> = LazyLock::new(|| env::var(VARIABLE).ok());
     let Some(folder) = &*FOLDER else { return };
     let mut noted = NOTED.lock().unwrap();
-    for grant in used {
-        if noted.insert(grant.clone()) {
+    for thing in what {
+        if noted.insert(thing.clone()) {
             fs::create_dir_all(folder).unwrap();
             let file = Path::new(folder).join(format!("{}.tsv", std::process::id()));
             let mut file = fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
-            writeln!(file, "used\t{grant}").unwrap();
+            writeln!(file, "{became}\t{thing}").unwrap();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How quotas stand. They are a partition, so that a run reads them all in a query for each megabyte.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -49,17 +51,17 @@ struct StandingItem {
 impl QuotaStore {
     /// How all quotas stand, by their names, those that are gone among them, as every write that was answered before left them: a query for
     /// each megabyte, at a read unit for 4 KB. Who decided by what was true a moment ago would find his write refused, and lose a minute.
+    /// A standing that can't be understood is an error in its own place.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn standings(&self) -> Result<Vec<Known>, Error> {
-        let mut all: Vec<Known> = Vec::new();
+    pub async fn standings(&self) -> Result<BTreeMap<String, Result<Known, Error>>, Error> {
+        let mut all = BTreeMap::new();
         loop {
-            let after = all.last().map(|known| known.quota.clone());
-            let after = after.as_ref().map(Name::as_str);
+            let after = all.last_key_value().map(|(name, _): (&String, _)| name.as_str());
             let (items, more) = self.table.page(QUOTA_STATES, after, PAGE, true).await?;
             for item in items {
-                all.push(read(item)?);
+                all.insert(name_of(&item)?.to_owned(), read(item));
             }
             if !more {
                 return Ok(all);
@@ -113,7 +115,7 @@ impl QuotaStore {
             Conditional::Done(()) => Ok(Some(Revision(revision))),
             // The SDK repeats a call whose answer was lost: it may have been this one.
             Conditional::Refused(Some(item)) => {
-                let written = content::<StandingItem>("a quota's standing", item)?.revision;
+                let written = content::<StandingItem>(NOUN, item)?.revision;
                 Ok((written == revision).then_some(Revision(revision)))
             }
             Conditional::Refused(None) => Ok(None),
@@ -137,13 +139,22 @@ fn is_at(revision: &Revision) -> Condition {
     }
 }
 
+const NOUN: &str = "a quota's standing";
+
+fn corrupt(why: impl Into<String>) -> Error {
+    Error::Corrupt(NOUN, why.into())
+}
+
+fn name_of(item: &Item) -> Result<&str, Error> {
+    let name = item.get("sk").and_then(|sk| sk.as_s().ok());
+    name.map(String::as_str).ok_or_else(|| corrupt("it has no name"))
+}
+
 fn read(item: Item) -> Result<Known, Error> {
-    const NOUN: &str = "a quota's standing";
-    let corrupt = |why: String| Error::Corrupt(NOUN, why);
-    let name = item.get("sk").and_then(|sk| sk.as_s().ok()?.parse().ok());
+    let quota = name_of(&item)?.parse().map_err(|_| corrupt("its key is no name"))?;
     let StandingItem { revision, leased_until, standing } = content(NOUN, item)?;
     Ok(Known {
-        quota: name.ok_or_else(|| corrupt("its key is no name".into()))?,
+        quota,
         standing: serde_json::from_str(&standing).map_err(|error| corrupt(error.to_string()))?,
         revision: Revision(revision),
         leased_until: leased_until.map(Time::from_millis),

@@ -1,0 +1,81 @@
+//! What both forms of a run have in common: who there is, what jobs are of, and for how long there are faults. Times are the sim's; the world
+//! of real processes goes faster, by [`crate::world::World::sleep`].
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::account::Scope;
+use std::time::Duration;
+
+/// For how long there are faults and kills.
+pub const SUFFERING: Duration = Duration::from_secs(25 * 60);
+/// Within this time the jobs are asked for.
+pub const BUSY_MS: u64 = 15 * 60 * 1000;
+/// What ends, has ended so long after the last fault.
+pub const PATIENCE: Duration = Duration::from_secs(75 * 60);
+
+/// How many tenants there are.
+pub const TENANTS: usize = 3;
+/// What each of them may.
+pub const SCOPES: [Scope; 6] = [
+    Scope::JobsRead,
+    Scope::JobsWrite,
+    Scope::EventsRead,
+    Scope::EventsWrite,
+    Scope::UsageRead,
+    Scope::UsageWrite,
+];
+
+/// An account and its key.
+#[derive(Clone)]
+pub struct Tenant {
+    pub account: String,
+    pub key: String,
+}
+
+/// A request of a client's.
+#[derive(Clone)]
+pub struct Request {
+    pub method: Method,
+    pub path: String,
+    pub body: Option<Value>,
+    pub key: Option<String>,
+    /// Which process is asked, where that can be said; any if none.
+    pub machine: Option<usize>,
+}
+
+impl Request {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None, key: None, machine: None }
+    }
+
+    pub fn post(path: impl Into<String>, body: Option<Value>) -> Self {
+        Self { method: Method::POST, body, ..Self::get(path) }
+    }
+
+    pub fn under(self, key: Option<String>) -> Self {
+        Self { key, ..self }
+    }
+}
+
+/// What the run's jobs are of: kinds by name, some of which are asked at this address.
+pub fn kinds(address: &str) -> Vec<(&'static str, Value)> {
+    let retry =
+        |most: u64| json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 2});
+    let http = json!({"type": "http", "url": address});
+    let kinds = [
+        ("plain", json!({"type": "echo"}), "standard", 4, json!({"events": true})),
+        ("newest", json!({"type": "echo"}), "lifo", 5, json!({"events": true})),
+        ("hook", http.clone(), "standard", 5, json!({"timeout_seconds": 3})),
+        ("ranked", http, "priority", 6, json!({"timeout_seconds": 3, "events": true})),
+        ("news", json!({"type": "event"}), "standard", 5, json!({})),
+        ("kept", json!({"type": "records"}), "priority", 6, json!({})),
+        ("brief", json!({"type": "echo"}), "standard", 4, json!({"retention_seconds": 600})),
+    ];
+    let kinds = kinds.map(|(name, target, discipline, most, more)| {
+        let mut spec =
+            json!({"schema": {}, "target": target, "discipline": discipline, "retry": retry(most)});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        (name, spec)
+    });
+    kinds.into()
+}

@@ -1,0 +1,64 @@
+//! The functions as they are deployed: whom they call, and what they call things.
+
+use crate::stack::stack;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use sim::iam::Names;
+
+/// All of them.
+pub const FUNCTIONS: [&str; 5] = ["submit", "poll", "queue-worker", "quota-check", "push"];
+
+/// The environment of each, as it was deployed, in the order of [`FUNCTIONS`].
+#[derive(Debug)]
+pub struct Functions(Vec<Map<String, Value>>);
+
+impl Functions {
+    pub async fn read() -> Self {
+        let mut all = Vec::new();
+        for function in FUNCTIONS {
+            let configuration = stack().emulator(Method::GET, &path(function), None).await;
+            all.push(configuration["Environment"]["Variables"].as_object().unwrap().clone());
+        }
+        Self(all)
+    }
+
+    /// Has each call such an address.
+    pub async fn call(&self, address: impl Fn(&str) -> String) {
+        for (function, variables) in FUNCTIONS.into_iter().zip(&self.0) {
+            let mut variables = variables.clone();
+            variables.insert("AWS_ENDPOINT_URL".to_owned(), address(function).into());
+            let body = json!({"Environment": {"Variables": variables}});
+            stack().emulator(Method::PUT, &path(function), Some(body)).await;
+        }
+    }
+
+    /// Where the jobs' queue is, and that of dead letters.
+    pub fn queues(&self) -> [&str; 2] {
+        ["QUEUE_URL", "DEAD_LETTER_QUEUE_URL"].map(|name| self.variable("queue-worker", name))
+    }
+
+    fn variable(&self, function: &str, name: &str) -> &str {
+        let n = FUNCTIONS.iter().position(|known| *known == function).unwrap();
+        self.0[n][name].as_str().unwrap()
+    }
+
+    /// What things are called, to tell what their policies say of them.
+    pub fn names(&self) -> Names<'_> {
+        let of = |function, name| self.variable(function, name);
+        let [jobs, dead_letters] = self.queues().map(|queue| queue.rsplit('/').next().unwrap());
+        Names {
+            table: of("submit", "TABLE_NAME"),
+            jobs,
+            dead_letters,
+            delays: of("submit", "DELAYS_GROUP"),
+            schedules: of("submit", "SCHEDULES_GROUP"),
+            role: of("submit", "SCHEDULER_ROLE_ARN"),
+            sender: of("quota-check", "SENDER_ADDRESS"),
+            stack: of("submit", "STACK_NAME"),
+        }
+    }
+}
+
+fn path(function: &str) -> String {
+    format!("/2015-03-31/functions/tollgate-{function}/configuration")
+}

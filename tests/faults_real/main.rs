@@ -1,0 +1,68 @@
+//! What `tests/faults` proves in one process, seen again with many: the same clients ask the real functions over HTTP, the same checker holds
+//! what they were told against the same promises.
+//!
+//! ```text
+//!   clients, subscribers ── HTTP ──▶ emulator ── starts ──▶ functions' processes, some of which are killed
+//!            │                           ▲                        │
+//!            │ write down                └── proxy ◀── calls ─────┘ that fail, are lost, repeated, late
+//!            ▼                                └── are held to the policies in template.yaml
+//!          Notes ──▶ promises::broken
+//! ```
+//!
+//! It needs a stack of its own, with an emulator that it may restart: `make faults-real`. `SEED` says what is done to the n-th call of a kind,
+//! `JOBS` how many jobs there are; with less than fifty it is over sooner. What was done is written to `target/faults-real/`.
+
+#[expect(dead_code, reason = "clocks that differ are the sim's")]
+#[path = "../faults/dice.rs"]
+mod dice;
+#[path = "../restart/emulator.rs"]
+mod emulator;
+#[path = "../faults/events.rs"]
+mod events;
+mod functions;
+#[path = "../faults/jobs.rs"]
+mod jobs;
+mod kills;
+#[path = "../faults/last_look.rs"]
+mod last_look;
+mod log;
+#[expect(dead_code, reason = "in the sim calls take time after the faults too, and clocks differ")]
+#[path = "../faults/plan.rs"]
+mod plan;
+mod processes;
+mod proxy;
+mod run;
+#[expect(dead_code, reason = "here nobody says which process is asked")]
+#[path = "../faults/scenario.rs"]
+mod scenario;
+mod server;
+#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[path = "../e2e/stack.rs"]
+mod stack;
+#[path = "../faults/target.rs"]
+mod target;
+#[path = "../faults/usage.rs"]
+mod usage;
+mod world;
+
+use sim::Seed;
+
+/// What a variable says, or how it is without.
+fn number(name: &str, otherwise: u64) -> u64 {
+    let said = std::env::var(name).ok().filter(|said| !said.is_empty());
+    said.map_or(otherwise, |said| said.parse().unwrap_or_else(|_| panic!("{name}={said} is no number")))
+}
+
+#[test]
+fn every_promise_is_kept_by_real_processes() {
+    let (seed, jobs) = (Seed(number("SEED", 1)), number("JOBS", 20));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let work = move || runtime.block_on(run::run(seed, jobs));
+    // What a run awaits at once is large in a build that isn't optimised.
+    let run = std::thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap();
+    let report = run.join().unwrap();
+    println!("{report}");
+    assert!(report.suffered > 0 && report.kills > 0, "nothing was suffered");
+    assert!(report.denied.is_empty(), "functions asked for what they may not");
+    assert!(report.broken.is_empty(), "promises were broken");
+}

@@ -1,0 +1,198 @@
+//! Everything that a run is made of: the stack of real processes, what stands between them and the emulator, and what clients write down.
+
+use crate::{
+    dice::Dice,
+    functions::Functions,
+    proxy::Proxy,
+    scenario::{Request, SCOPES, TENANTS, Tenant, kinds},
+    server,
+    stack::{Stack, stack},
+    target::{self, Targets},
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use axum::body::Body;
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::{clock::Clock, time::Time};
+use sim::{
+    BrokenOff, Seed,
+    promises::{Answered, Notes, Span},
+};
+use std::{cell::RefCell, time::Duration};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+/// How much less time clients give than in the sim until they give up.
+const IMPATIENCE: u32 = 10;
+
+/// What a run is made of.
+pub struct World {
+    pub seed: Seed,
+    pub tenants: Vec<Tenant>,
+    pub targets: Targets,
+    pub notes: RefCell<Notes>,
+    pub proxy: Proxy,
+    stack: &'static Stack,
+    /// Where targets are.
+    at: String,
+    /// What tells this run from all others in the same stack.
+    run: String,
+    /// How much faster everything goes than in the sim.
+    pace: u32,
+    began: Time,
+    dice: Dice,
+}
+
+impl World {
+    /// One that goes so much faster than the sim.
+    pub async fn new(seed: Seed, pace: u32) -> Self {
+        let (stack, run) = (stack(), format!("{:08x}", rand::random::<u32>()));
+        let proxy = Proxy::new(seed, &stack.endpoint, Functions::read().await, &run);
+        proxy.open().await;
+        let mut tenants = Vec::new();
+        for n in 0..TENANTS {
+            tenants.push(tenant(stack, &format!("faults-{run}-{n}")).await);
+        }
+        let (targets, listener) = (Targets::new(seed), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let at = format!("http://{}", listener.local_addr().unwrap());
+        let router = target::router(targets.clone());
+        let answer = move |_, request: http::Request<hyper::body::Incoming>| {
+            let answer = router.clone().oneshot(request.map(Body::new));
+            async move { answer.await.ok().filter(|answer| answer.extensions().get::<BrokenOff>().is_none()) }
+        };
+        tokio::spawn(server::serve(listener, answer));
+        let (dice, began, notes) = (Dice::new(seed, "world"), Clock::system().now(), RefCell::default());
+        Self { seed, tenants, targets, notes, proxy, stack, at, run, pace, began, dice }
+    }
+
+    /// Lets the faults begin.
+    pub fn suffer(&self) {
+        self.proxy.suffer(self.seed, || Clock::system().now().millis());
+    }
+
+    /// Ends all faults.
+    pub fn calm(&self) {
+        self.targets.calm();
+        self.proxy.calm();
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        Clock::system().now().millis()
+    }
+
+    /// Lets some time pass: as much as it is at this world's pace.
+    pub async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time / self.pace).await;
+    }
+
+    /// So many seconds from now, for a job to start at.
+    pub fn delay(&self, seconds: u64) -> u64 {
+        (seconds / u64::from(self.pace)).max(1)
+    }
+
+    /// When so much time will have passed, and no less however fast everything goes: what a killed process held comes back after minutes.
+    pub fn within(&self, time: Duration) -> i64 {
+        self.now_ms() + i64::try_from((time / IMPATIENCE).as_millis()).unwrap()
+    }
+
+    /// When this world began, to the hour.
+    pub fn hour(&self) -> Time {
+        const HOUR: i64 = 3_600_000;
+        Time::from_millis(self.began.millis() / HOUR * HOUR)
+    }
+
+    /// What a thing is called of which a stack has one for each run.
+    pub fn named(&self, what: &str) -> String {
+        format!("{what}-{}", self.run)
+    }
+
+    /// Where something of the run's own is: a target, a receiver of callbacks, a page of metrics.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.at)
+    }
+
+    /// Sends a request.
+    pub async fn ask(&self, tenant: &Tenant, request: Request) -> Answered {
+        let headers: Vec<_> = request.key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
+        self.send(&tenant.key, request.method, &request.path, &headers, request.body).await
+    }
+
+    /// Sends a request until somebody says what became of it; for what may be repeated.
+    pub async fn insist(&self, tenant: &Tenant, request: Request) -> Answered {
+        loop {
+            let answer = self.ask(tenant, request.clone()).await;
+            if answer.status.is_some_and(|status| status < 500) {
+                return answer;
+            }
+            self.sleep(self.dice.seconds(1..4)).await;
+        }
+    }
+
+    /// A request of the operator's.
+    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answered {
+        self.send(&self.stack.operator_key, method, path, &[], body).await
+    }
+
+    async fn send(
+        &self,
+        key: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answered {
+        let begun = self.now_ms();
+        let asked = format!("{method} {path}");
+        let answer = self.stack.try_as(key, method, path, headers, body).await;
+        let status = answer.as_ref().map_or(0, |answer| answer.status);
+        self.proxy.log().say(&format!("a client: {asked}: {status}"));
+        let span = Span { begun, ended: self.now_ms() };
+        let (status, body) = answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));
+        Answered { span, status, body }
+    }
+
+    /// A run of the check beside those of every minute; whether it was done.
+    pub async fn check(&self) -> bool {
+        let path = "/2015-03-31/functions/tollgate-quota-check/invocations";
+        let answer = self.stack.try_emulator(Method::POST, path, Some(json!({}))).await;
+        answer.is_ok_and(|answer| answer.get("errorMessage").is_none())
+    }
+
+    /// The subjects of the mails that were sent of this run's quota, in their order.
+    pub async fn mails(&self) -> Vec<String> {
+        self.proxy.log().subjects()
+    }
+
+    /// How many messages there are in the queues.
+    pub async fn waiting(&self) -> usize {
+        let sqs = self.stack.aws().sqs;
+        let sqs = &sqs;
+        let queues = self.proxy.functions().queues().map(|queue| async move {
+            let names = [QueueAttributeName::All];
+            let call = sqs.get_queue_attributes().queue_url(queue).set_attribute_names(Some(names.into()));
+            let numbers = call.send().await.unwrap().attributes.unwrap();
+            let counted = numbers.iter().filter(|(name, _)| name.as_str().starts_with("ApproximateNumber"));
+            counted.map(|(_, number)| number.parse::<usize>().unwrap()).sum::<usize>()
+        });
+        futures::future::join_all(queues).await.into_iter().sum()
+    }
+
+    /// Another tenant than this one.
+    pub fn another(&self, tenant: &Tenant) -> &Tenant {
+        self.tenants.iter().find(|other| other.account != tenant.account).unwrap()
+    }
+
+    /// What the run's jobs are of.
+    pub async fn define_kinds(&self) {
+        for (name, spec) in kinds(&self.address("/work")) {
+            self.stack.define(name, spec).await;
+        }
+    }
+}
+
+async fn tenant(stack: &Stack, name: &str) -> Tenant {
+    let account = stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": name}))).await.id();
+    let key = json!({"name": name, "scopes": SCOPES.map(|scope| scope.to_string())});
+    let key = stack.operate(Method::POST, &format!("/v1/accounts/{account}/keys"), Some(key)).await;
+    Tenant { account, key: key.body["secret"].as_str().unwrap().to_owned() }
+}

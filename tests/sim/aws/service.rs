@@ -1,0 +1,153 @@
+//! What requests ask for: told by how the SDK words them.
+
+use crate::{
+    answer::Answer,
+    cloudwatch,
+    iam::{self, Names},
+    scheduler, ses, sockets,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use serde_json::Value;
+
+/// What a request asks of which service.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub(super) service: Service,
+    /// Such as `PutItem`.
+    pub operation: String,
+    /// Its content, as if it had been sent in JSON alone.
+    pub request: Value,
+}
+
+/// A request of which the body is still to come.
+pub(super) struct Head {
+    service: Service,
+    operation: String,
+    uri: String,
+}
+
+impl Asked {
+    /// What a request with this body asks for; its own body isn't looked at.
+    ///
+    /// # Panics
+    /// When it is of a service that no function uses.
+    pub fn of(request: &HttpRequest, body: &[u8]) -> Self {
+        Self::head(request).with(body)
+    }
+
+    pub(super) fn head(request: &HttpRequest) -> Head {
+        let (service, operation) = Service::of(request);
+        Head { service, operation, uri: request.uri().to_owned() }
+    }
+
+    /// Holds it to the policy of the function that asks, and records what is used of that.
+    ///
+    /// # Errors
+    /// What the function may not do.
+    pub fn hold_to_policies(&self, names: &Names<'_>, function: &str) -> Result<(), String> {
+        iam::check(names, function, self.service.prefix(), &self.operation, &self.request)
+    }
+
+    /// The service's answer when it is asked too much.
+    pub fn throttled(&self) -> HttpResponse {
+        self.service.into_http(self.service.throttle())
+    }
+}
+
+impl Head {
+    pub(super) fn with(self, body: &[u8]) -> Asked {
+        let request = self.service.read(&self.uri, body);
+        Asked { service: self.service, operation: self.operation, request }
+    }
+}
+
+/// The service that a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    DynamoDb,
+    Sqs,
+    Scheduler,
+    Sockets,
+    Ses,
+    CloudWatch,
+}
+
+impl Service {
+    /// A request's service and operation: from its protocol, the target that it names, or else its address.
+    fn of(request: &HttpRequest) -> (Self, String) {
+        if let Some(operation) = cloudwatch::operation_of(request) {
+            return (Self::CloudWatch, operation);
+        }
+        if let Some(target) = request.headers().get("x-amz-target") {
+            let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
+            let service = match prefix {
+                "DynamoDB_20120810" => Self::DynamoDb,
+                "AmazonSQS" => Self::Sqs,
+                other => panic!("the sim has no service {other}"),
+            };
+            return (service, operation.to_owned());
+        }
+        let uri: http::Uri = request.uri().parse().unwrap();
+        match uri.path() {
+            path if path.starts_with(ses::PREFIX) => (Self::Ses, ses::operation_of(path).to_owned()),
+            path if path.contains(sockets::PATH) => {
+                (Self::Sockets, sockets::operation_of(request).to_owned())
+            }
+            _ => (Self::Scheduler, scheduler::operation_of(request).to_owned()),
+        }
+    }
+
+    /// A request's content.
+    fn read(self, uri: &str, body: &[u8]) -> Value {
+        match self {
+            Self::Scheduler => scheduler::request_of(uri, body),
+            Self::Ses => ses::request_of(uri, body),
+            Self::Sockets => sockets::request_of(uri, body),
+            Self::CloudWatch => cloudwatch::request_of(body),
+            Self::DynamoDb | Self::Sqs => serde_json::from_slice(body).unwrap(),
+        }
+    }
+
+    /// What IAM's actions on it begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "dynamodb",
+            Self::Sqs => "sqs",
+            Self::Scheduler => "scheduler",
+            Self::Sockets => "execute-api",
+            Self::Ses => "ses",
+            Self::CloudWatch => "cloudwatch",
+        }
+    }
+
+    pub(super) fn throttle(self) -> Answer {
+        match self {
+            Self::DynamoDb => Answer::refused(
+                "com.amazonaws.dynamodb.v20120810#ThrottlingException",
+                "Throughput exceeds the current capacity of your table or index.",
+            ),
+            Self::Sqs => Answer {
+                query_error: Some("RequestThrottled"),
+                ..Answer::refused("com.amazonaws.sqs#RequestThrottled", "Request is throttled.")
+            },
+            Self::Scheduler | Self::CloudWatch => {
+                Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
+            }
+            Self::Sockets => {
+                Answer { status: 429, ..Answer::refused("LimitExceededException", "Too many messages.") }
+            }
+            Self::Ses => {
+                let message = "Maximum sending rate exceeded.";
+                Answer { status: 429, ..Answer::refused("TooManyRequestsException", message) }
+            }
+        }
+    }
+
+    /// An answer as the SDK reads it.
+    pub(super) fn into_http(self, answer: Answer) -> HttpResponse {
+        match self {
+            Self::CloudWatch => cloudwatch::into_http(answer),
+            _ => answer.into_http(),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! A standing that can't be understood, as one of a version that is yet to come.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use http::Method;
+use serde_json::json;
+use sim::{Stack, TABLE};
+
+use super::{
+    spec,
+    used::{define, mailed, sent, told},
+};
+
+/// It is the trouble of its own quota alone, is told of, and stays as it is.
+#[tokio::test(start_paused = true)]
+async fn one_standing_keeps_no_other_quota_from_being_seen_to() {
+    let stack = Stack::new().await;
+    define(&stack, json!({})).await;
+    let body = spec(&stack, json!({"recipients": ["others@example.com"]}));
+    assert_eq!(stack.operator().send(Method::PUT, "/v1/quotas/other", Some(body)).await.status, 201);
+    for name in ["other", "gone"] {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = stack.aws.dynamodb().put_item().table_name(TABLE).item("pk", text("QUOTA_STATES"));
+        let put = put.item("sk", text(name)).item("revision", text("1"));
+        put.item("standing", text(r#"{"of":"a later version"}"#)).send().await.unwrap();
+    }
+    let unreadable = || {
+        let items = stack.aws.items().into_iter().filter(|item| item["pk"]["S"] == "QUOTA_STATES");
+        items.filter(|item| item["revision"]["S"] == "1").count()
+    };
+
+    sent(&stack, 900).await;
+    let failed = stack.check().await.unwrap_err().to_string();
+    assert!(failed.contains("2 quotas could not be seen to"), "{failed}");
+    assert_eq!(
+        (mailed(&stack), told(&stack).await),
+        (vec!["90".to_owned()], vec!["quota.crossed 90".to_owned()])
+    );
+    assert_eq!(stack.aws.outbox()[0]["To"], "ops@example.com");
+    assert_eq!(unreadable(), 2);
+}
