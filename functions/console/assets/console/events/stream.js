@@ -36,9 +36,11 @@ async function pushed({ accounts, cursor, signal, take, onLive }) {
     let isLive = false, problem = null, timer = null;
     const socket = new WebSocket(`${url}?ticket=${encodeURIComponent(ticket)}`);
     const ping = () => { if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ action: "ping" })); };
-    const stop = () => socket.close();
+    // One that isn't open yet is closed when it is: a browser warns of the other.
+    const stop = () => { if (socket.readyState === WebSocket.OPEN) socket.close(); };
     signal.addEventListener("abort", stop, { once: true });
     socket.onopen = () => {
+      if (signal.aborted) { socket.close(); return; }
       socket.send(JSON.stringify({ action: "subscribe", ...(accounts.length ? { accounts } : {}), ...(cursor ? { after: cursor } : {}) }));
       timer = setInterval(ping, PING_MS);
     };
