@@ -169,7 +169,7 @@ def test_by_keyboard_alone(page: Page, url: str, stack) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_focused()
 
     def reach(role: str, name: str, presses: int = 40) -> None:
-        target = page.get_by_role(role, name=name, exact=True).first
+        target = page.locator("main").get_by_role(role, name=name, exact=True)
         for _ in range(presses):
             page.keyboard.press("Tab")
             if target.evaluate("element => element === document.activeElement"):
