@@ -25,11 +25,6 @@ const (
 	tolerance = 5 * time.Minute
 )
 
-type message struct {
-	ID     string `json:"id"`
-	Status string `json:"status"`
-}
-
 type receiver struct {
 	secret []byte
 	mutex  sync.Mutex
@@ -57,8 +52,8 @@ func (r *receiver) isGenuine(header http.Header, body []byte) bool {
 }
 
 // work is what is to be done with it. If it fails, Tollgate sends the message again.
-func work(m message) error {
-	_, err := fmt.Println(m.ID, m.Status)
+func work(message map[string]any) error {
+	_, err := fmt.Println(message["id"], message["status"])
 	return err
 }
 
@@ -83,9 +78,10 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if r.done[id] {
 		return
 	}
-	var m message
-	if err := json.Unmarshal(body, &m); err == nil {
-		err = work(m)
+	var message map[string]any
+	err = json.Unmarshal(body, &message)
+	if err == nil {
+		err = work(message)
 	}
 	if err != nil {
 		log.Print(err)

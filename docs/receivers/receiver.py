@@ -54,7 +54,7 @@ class Receiver(BaseHTTPRequestHandler):
 
     def receive(self):
         length = int(self.headers.get("content-length", "0"))
-        if length > LARGEST:
+        if not 0 <= length <= LARGEST:
             self.close_connection = True
             return 413
         body = self.rfile.read(length)

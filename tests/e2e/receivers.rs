@@ -122,6 +122,12 @@ async fn try_out(command: &[&str]) {
     for _ in 0..2 {
         assert_eq!(receiver.send(&id, timestamp, &format!("v1,AAAA {good}"), body).await, 200);
     }
+    // What it can't work on is not done: it has to come again.
+    let (nonsense, unsound) = (Uuid::new_v4().to_string(), "no JSON");
+    for _ in 0..2 {
+        let forged = Forged { body: unsound, ..genuine() };
+        assert_eq!(receiver.send_signed(&nonsense, forged, unsound).await, 500);
+    }
     let last = r#"{"id":"three","status":"cancelled"}"#;
     let fresh = Forged { body: last, ..genuine() };
     assert_eq!(receiver.send_signed(&Uuid::new_v4().to_string(), fresh, last).await, 200);
