@@ -1,9 +1,10 @@
 //! What both forms of a run have in common: who there is, what jobs are of, and for how long there are faults. Times are the sim's; the world
-//! of real processes goes faster, by [`crate::world::World::sleep`].
+//! of real processes goes faster, by [`World::sleep`].
 
+use crate::world::World;
 use http::Method;
 use serde_json::{Value, json};
-use shared::account::Scope;
+use sim::promises::Answered;
 use std::time::Duration;
 
 /// For how long there are faults and kills.
@@ -15,16 +16,6 @@ pub const PATIENCE: Duration = Duration::from_secs(75 * 60);
 
 /// How many tenants there are.
 pub const TENANTS: usize = 3;
-/// What each of them may.
-pub const SCOPES: [Scope; 6] = [
-    Scope::JobsRead,
-    Scope::JobsWrite,
-    Scope::EventsRead,
-    Scope::EventsWrite,
-    Scope::UsageRead,
-    Scope::UsageWrite,
-];
-
 /// An account and its key.
 #[derive(Clone)]
 pub struct Tenant {
@@ -57,8 +48,33 @@ impl Request {
     }
 }
 
+impl World {
+    /// Sends a request until somebody says what became of it; for what may be repeated.
+    pub async fn insist(&self, tenant: &Tenant, request: Request) -> Answered {
+        loop {
+            let answer = self.ask(tenant, request.clone()).await;
+            if answer.status.is_some_and(|status| status < 500) {
+                return answer;
+            }
+            self.sleep(self.dice.seconds(1..4)).await;
+        }
+    }
+
+    /// Another tenant than this one.
+    pub fn another(&self, tenant: &Tenant) -> &Tenant {
+        self.tenants.iter().find(|other| other.account != tenant.account).unwrap()
+    }
+
+    /// Defines what the run's jobs are of.
+    pub async fn define_kinds(&self) {
+        for (name, spec) in kinds(&self.address("/work")) {
+            self.stack.define(name, spec).await;
+        }
+    }
+}
+
 /// What the run's jobs are of: kinds by name, some of which are asked at this address.
-pub fn kinds(address: &str) -> Vec<(&'static str, Value)> {
+fn kinds(address: &str) -> Vec<(&'static str, Value)> {
     let retry =
         |most: u64| json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 2});
     let http = json!({"type": "http", "url": address});

@@ -3,14 +3,14 @@
 use crate::{
     dice::Dice,
     plan,
-    scenario::{Request, SCOPES, TENANTS, Tenant, kinds},
+    scenario::{Request, TENANTS, Tenant},
     target::{self, Targets},
 };
 use http::Method;
 use serde_json::Value;
 use shared::{account::ApiKey, job::Timing, time::Time};
 use sim::{
-    Client, KillSwitch, Options, Seed, Service, Stack, network,
+    Client, KillSwitch, Options, Seed, Service, Stack, TENANT_SCOPES, network,
     promises::{Answered, Notes, Span},
     run_until_killed,
 };
@@ -34,7 +34,7 @@ pub struct World {
     /// How many functions were killed.
     pub kills: Cell<u64>,
     machines: RefCell<Vec<Machine>>,
-    dice: Dice,
+    pub dice: Dice,
     is_calm: Cell<bool>,
 }
 
@@ -58,7 +58,7 @@ impl World {
         stack.aws.lag_index(Duration::from_secs(4), seed);
         let mut tenants = Vec::new();
         for _ in 0..TENANTS {
-            let key = stack.another_key(&SCOPES).await;
+            let key = stack.another_key(&TENANT_SCOPES).await;
             tenants.push(Tenant { account: key.parse::<ApiKey>().unwrap().account.to_string(), key });
         }
         let machine = || {
@@ -132,32 +132,9 @@ impl World {
         Answered { span, status, body }
     }
 
-    /// Sends a request until somebody says what became of it; for what may be repeated.
-    pub async fn insist(&self, tenant: &Tenant, request: Request) -> Answered {
-        loop {
-            let answer = self.ask(tenant, request.clone()).await;
-            if answer.status.is_some_and(|status| status < 500) {
-                return answer;
-            }
-            tokio::time::sleep(self.dice.seconds(1..4)).await;
-        }
-    }
-
     fn client(&self, service: &Service, tenant: &Tenant, request: &Request) -> Client {
         let client = self.stack.client_of(service, &tenant.key);
         request.key.iter().fold(client, |client, key| client.with("idempotency-key", key))
-    }
-
-    /// Another tenant than this one.
-    pub fn another(&self, tenant: &Tenant) -> &Tenant {
-        self.tenants.iter().find(|other| other.account != tenant.account).unwrap()
-    }
-
-    /// What the run's jobs are of.
-    pub async fn define_kinds(&self) {
-        for (name, spec) in kinds(&self.address("/work")) {
-            self.stack.define(name, spec).await;
-        }
     }
 
     /// Where something of the run's own is: a target, a receiver of callbacks, a page of metrics.

@@ -4,7 +4,7 @@ use crate::{
     dice::Dice,
     functions::Functions,
     proxy::Proxy,
-    scenario::{Request, SCOPES, TENANTS, Tenant, kinds},
+    scenario::{Request, TENANTS, Tenant},
     server,
     stack::{Stack, stack},
     target::{self, Targets},
@@ -15,7 +15,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::{clock::Clock, time::Time};
 use sim::{
-    BrokenOff, Seed,
+    BrokenOff, Seed, TENANT_SCOPES,
     promises::{Answered, Notes, Span},
 };
 use std::{cell::RefCell, time::Duration};
@@ -32,7 +32,7 @@ pub struct World {
     pub targets: Targets,
     pub notes: RefCell<Notes>,
     pub proxy: Proxy,
-    stack: &'static Stack,
+    pub stack: &'static Stack,
     /// Where targets are.
     at: String,
     /// What tells this run from all others in the same stack.
@@ -40,7 +40,7 @@ pub struct World {
     /// How much faster everything goes than in the sim.
     pace: u32,
     began: Time,
-    dice: Dice,
+    pub dice: Dice,
 }
 
 impl World {
@@ -117,17 +117,6 @@ impl World {
         self.send(&tenant.key, request.method, &request.path, &headers, request.body).await
     }
 
-    /// Sends a request until somebody says what became of it; for what may be repeated.
-    pub async fn insist(&self, tenant: &Tenant, request: Request) -> Answered {
-        loop {
-            let answer = self.ask(tenant, request.clone()).await;
-            if answer.status.is_some_and(|status| status < 500) {
-                return answer;
-            }
-            self.sleep(self.dice.seconds(1..4)).await;
-        }
-    }
-
     /// A request of the operator's.
     pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answered {
         self.send(&self.stack.operator_key, method, path, &[], body).await
@@ -176,23 +165,11 @@ impl World {
         });
         futures::future::join_all(queues).await.into_iter().sum()
     }
-
-    /// Another tenant than this one.
-    pub fn another(&self, tenant: &Tenant) -> &Tenant {
-        self.tenants.iter().find(|other| other.account != tenant.account).unwrap()
-    }
-
-    /// What the run's jobs are of.
-    pub async fn define_kinds(&self) {
-        for (name, spec) in kinds(&self.address("/work")) {
-            self.stack.define(name, spec).await;
-        }
-    }
 }
 
 async fn tenant(stack: &Stack, name: &str) -> Tenant {
     let account = stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": name}))).await.id();
-    let key = json!({"name": name, "scopes": SCOPES.map(|scope| scope.to_string())});
+    let key = json!({"name": name, "scopes": TENANT_SCOPES.map(|scope| scope.to_string())});
     let key = stack.operate(Method::POST, &format!("/v1/accounts/{account}/keys"), Some(key)).await;
     Tenant { account, key: key.body["secret"].as_str().unwrap().to_owned() }
 }

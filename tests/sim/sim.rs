@@ -68,6 +68,6 @@ pub use ledger::{Ledger, Line};
 pub use network::{BrokenOff, network};
 pub use queue::Message;
 pub use seed::Seed;
-pub use stack::{Checker, Options, Service, Stack, Worker};
+pub use stack::{Checker, Options, Service, Stack, TENANT_SCOPES, Worker};
 pub use subscriber::{Plug, Refused, Subscriber};
 pub use trace::Trace;

@@ -24,6 +24,16 @@ use shared::{
 
 use crate::{Aws, DEAD_LETTERS, DELAYS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client};
 
+/// What a tenant's key may do that may do all but what operators do.
+pub const TENANT_SCOPES: [Scope; 6] = [
+    Scope::JobsRead,
+    Scope::JobsWrite,
+    Scope::EventsRead,
+    Scope::EventsWrite,
+    Scope::UsageRead,
+    Scope::UsageWrite,
+];
+
 /// What a stack can be started with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -99,15 +109,7 @@ impl Stack {
         let accounts = AccountStore::new(Table::new(aws.dynamodb(), TABLE));
         let now = Time::from_millis(aws.clock().now_ms());
         let operator = make_key(&accounts, "operator", &[Scope::Admin], now).await;
-        let scopes = [
-            Scope::JobsRead,
-            Scope::JobsWrite,
-            Scope::EventsRead,
-            Scope::EventsWrite,
-            Scope::UsageRead,
-            Scope::UsageWrite,
-        ];
-        let tenant = make_key(&accounts, "tenant", &scopes, now).await;
+        let tenant = make_key(&accounts, "tenant", &TENANT_SCOPES, now).await;
         let stack = Self { aws, timing, operator, tenant, lines: Arc::default(), options };
         stack.define("echo", json!({"schema": {}, "target": {"type": "echo"}})).await;
         stack.aws.reset_ledger();

@@ -41,16 +41,12 @@ impl Totals {
     }
 
     fn begin_family(&mut self, family: &'static Family, named: &[String]) {
-        let zero = || match family.shape {
-            Shape::Histogram(_) => Value::Histogram(Histogram::default()),
-            _ => Value::Count(0),
-        };
         if family.labels.len() == named.len() {
-            self.0.entry(family, named.to_vec()).get_or_insert_with(zero);
+            self.0.entry(family, named.to_vec()).get_or_insert_with(|| zero(family));
         } else if family.labels.len() == named.len() + 1 {
             for known in family.known {
                 let labels = [named, &[(*known).to_owned()]].concat();
-                self.0.entry(family, labels).get_or_insert_with(zero);
+                self.0.entry(family, labels).get_or_insert_with(|| zero(family));
             }
         }
     }
@@ -70,16 +66,20 @@ impl Totals {
         if labels.len() != family.labels.len() {
             return;
         }
-        match (self.0.entry(family, labels), part) {
-            (Some(Value::Histogram(histogram)), Some(part)) => histogram.add(part, number),
-            (Some(Value::Count(count)), None) => *count = count.saturating_add(number),
-            (empty, Some(part)) => {
-                let mut histogram = Histogram::default();
-                histogram.add(part, number);
-                *empty = Some(Value::Histogram(histogram));
-            }
-            (empty, None) => *empty = Some(Value::Count(number)),
+        match (self.0.entry(family, labels).get_or_insert_with(|| zero(family)), part) {
+            (Value::Histogram(histogram), Some(part)) => histogram.add(part, number),
+            (Value::Count(count), None) => *count = count.saturating_add(number),
+            // A part is that of a histogram, and nothing else here has one.
+            _ => {}
         }
+    }
+}
+
+/// What a series has before anything was counted of it.
+fn zero(family: &Family) -> Value {
+    match family.shape {
+        Shape::Histogram(_) => Value::Histogram(Histogram::default()),
+        _ => Value::Count(0),
     }
 }
 

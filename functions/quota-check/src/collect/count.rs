@@ -77,9 +77,9 @@ impl Checker {
         Err(Error::Unavailable("others are at the same series".into()))
     }
 
-    /// Tells by how much a series grew.
-    pub(super) fn tell_usage(&self, series: &Series, before: Option<&Head>, after: &Head) {
-        let bytes = after.total.saturating_sub(before.map_or(0, |before| before.total));
+    /// Tells by how much a series grew from its total before.
+    pub(super) fn tell_usage(&self, series: &Series, before: u64, after: &Head) {
+        let bytes = after.total.saturating_sub(before);
         self.metrics.emit(&Record::of_usage(series, bytes), self.clock.now());
     }
 
@@ -98,7 +98,7 @@ impl Checker {
         let _permit = self.writes.acquire().await;
         Ok(match self.usage.count(before.as_ref(), &advance).await? {
             Counted::Yes => {
-                self.tell_usage(series, before.as_ref(), &advance.head);
+                self.tell_usage(series, before.map_or(0, |before| before.total), &advance.head);
                 Ok(advance.head)
             }
             Counted::Not(found) => Err(found.map(|found| *found)),

@@ -53,10 +53,10 @@ impl Checker {
             sums.into_iter().map(|(series, sums)| (heads.remove(&series), series, sums)).collect();
         let counts = known.into_iter().map(async |(head, series, sums)| {
             let _permit = self.writes.acquire().await;
-            let before = head.clone();
+            let before = head.as_ref().map_or(0, |head| head.total);
             let after = self.usage.count_sums(&series, &Origin::Own, head, &sums).await?;
             if let Some(after) = &after {
-                self.tell_usage(&series, before.as_ref(), after);
+                self.tell_usage(&series, before, after);
             }
             Ok::<_, Error>(after)
         });
