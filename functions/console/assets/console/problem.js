@@ -17,6 +17,9 @@ export const unreachable = () => new Problem({
   detail: "The request didn't get there, or its answer didn't get back. Is the network there?",
 });
 
+// What was thrown, as a problem.
+export const problemOf = (error) => error instanceof Problem ? error : unreachable();
+
 // An answer that is a refusal; one without a problem document comes from a gateway before the API.
 export function refusal(response, body) {
   const seconds = Number(response.headers.get("retry-after") ?? NaN);

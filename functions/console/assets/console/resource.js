@@ -1,6 +1,6 @@
 // What is loaded from the API, and loaded again while somebody looks at it.
 import { useEffect, useRef, useState } from "./view.js";
-import { Problem, unreachable } from "./problem.js";
+import { problemOf } from "./problem.js";
 
 const SLOWEST_MS = 30_000;
 
@@ -31,7 +31,7 @@ export function useResource(load, deps, { every = null } = {}) {
         if (every) later(pause);
       } catch (error) {
         if (controller.signal.aborted || error.name === "AbortError") return;
-        const problem = error instanceof Problem ? error : unreachable();
+        const problem = problemOf(error);
         setState((old) => ({ data: old.isStale ? undefined : old.data, problem, isStale: false }));
         pause = Math.min(Math.max(pause ?? 0, 2000) * 2, SLOWEST_MS);
         if (problem.passes) later(Math.max(pause, (problem.retryAfter ?? 0) * 1000));
@@ -63,7 +63,7 @@ export function useAction() {
       setState({ isBusy: false, problem: null });
       return done;
     } catch (error) {
-      setState({ isBusy: false, problem: error instanceof Problem ? error : unreachable() });
+      setState({ isBusy: false, problem: problemOf(error) });
       return undefined;
     }
   };

@@ -1,7 +1,7 @@
 // Events as they come: pushed over a WebSocket, or where that can't be by long polling; each goes on from the cursor of the other.
 import { get, request } from "../api.js";
-import { pause, seen } from "../jobs/watch.js";
-import { Problem, unreachable } from "../problem.js";
+import { Problem, problemOf } from "../problem.js";
+import { pause, pauseAfter, seen } from "../waiting.js";
 
 const PING_MS = 60_000;
 // How many pages are polled before the socket is tried again.
@@ -20,11 +20,11 @@ export async function follow({ accounts, after, signal, onEvents, onState }) {
       if (!wasLive) await polled({ accounts, signal, take, cursorOf: () => cursor, onState });
     } catch (error) {
       if (signal.aborted) return;
-      const problem = error instanceof Problem ? error : unreachable();
+      const problem = problemOf(error);
       onState("reconnecting", problem);
       if (!problem.passes) return;
       failures += 1;
-      await pause(Math.max(Math.min(500 * 2 ** failures, 30_000), (problem.retryAfter ?? 0) * 1000), signal);
+      await pauseAfter(problem, failures, 500, signal);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "../view.js";
 import { announce } from "../announce.js";
 import { request, segment } from "../api.js";
-import { Problem, unreachable } from "../problem.js";
+import { problemOf } from "../problem.js";
+import { pause, pauseAfter, seen } from "../waiting.js";
 
 export const isOver = ({ status }) => ["completed", "failed", "cancelled"].includes(status);
 
@@ -36,11 +37,11 @@ export function useJob(id, account) {
           if (isUnheld || !tag) await pause(2000, signal);
         } catch (error) {
           if (signal.aborted) return;
-          const problem = error instanceof Problem ? error : unreachable();
+          const problem = problemOf(error);
           setState((old) => ({ ...old, problem }));
           if (!problem.passes) return;
           failures += 1;
-          await pause(Math.max(Math.min(1000 * 2 ** failures, 30_000), (problem.retryAfter ?? 0) * 1000), signal);
+          await pauseAfter(problem, failures, 1000, signal);
         }
       }
     }
@@ -50,19 +51,3 @@ export function useJob(id, account) {
 
   return { ...state, again: () => setRound((n) => n + 1) };
 }
-
-export const pause = (ms, signal) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, ms);
-  signal?.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
-});
-
-// Resolves when the tab is looked at.
-export const seen = (signal) => document.hidden ? new Promise((resolve) => {
-  const look = () => {
-    if (document.hidden && !signal.aborted) return;
-    document.removeEventListener("visibilitychange", look);
-    resolve();
-  };
-  document.addEventListener("visibilitychange", look);
-  signal.addEventListener("abort", look, { once: true });
-}) : Promise.resolve();
