@@ -14,6 +14,9 @@ export function QuotaChart({ quota }) {
   return html`<${Loaded} of=${usage}>${(data) => html`<${Drawn} quota=${quota} data=${data} />`}<//>`;
 }
 
+// In one stroke from the first time to the last: through every minute a dashed line is drawn in pieces, and pale.
+const across = (times, at) => times.map((_, n) => n === 0 || n === times.length - 1 ? at : null);
+
 function Drawn({ quota, data }) {
   const drawn = useMemo(() => {
     const { times, used, leads, thresholds } = standing(quota, data.items, Date.now() / 1000);
@@ -21,7 +24,7 @@ function Drawn({ quota, data }) {
       { name: "Used", values: used, colour: "--series-1", width: 2, fill: true, spanGaps: true },
       ...(leads ? [{ name: "Projected", values: leads, colour: "--series-1", dash: [4, 5], spanGaps: true, points: false }] : []),
       ...thresholds.map(({ threshold, bytes: at }) => ({
-        name: `${threshold} %`, values: times.map(() => at), colour: threshold >= 100 ? "--bad" : "--warn", width: threshold >= 100 ? 1.5 : 1, dash: threshold >= 100 ? undefined : [8, 4], points: false,
+        name: `${threshold} %`, values: across(times, at), level: at, spanGaps: true, colour: threshold >= 100 ? "--bad" : "--warn", width: threshold >= 100 ? 1.5 : 1, dash: threshold >= 100 ? undefined : [8, 4], points: false,
       })),
     ];
     const [begin, end] = [quota.period_start, quota.period_end].map((time) => Date.parse(time) / 1000);

@@ -3,7 +3,7 @@ import { bytes, local } from "../format.js";
 
 const { uPlot } = globalThis;
 
-// Times on the left, `lines` of {name, values, colour, width, dash, fill, points}; `onZoom(from, to)` after dragging over a part of it.
+// Times on the left, `lines` of {name, values, colour, width, dash, fill, points}, and a `level` of what is the same everywhere; `onZoom(from, to)` after dragging over a part of it.
 export function Chart({ times, lines, label, range = null, top = null, onZoom = null }) {
   const place = useRef();
   const look = useLook();
@@ -36,7 +36,7 @@ function options({ lines, range, top, onZoom, width, element }) {
       ...lines.map((line) => ({
         label: line.name, stroke: colour(line.colour), width: line.width ?? 1.5, dash: line.dash, spanGaps: line.spanGaps ?? false,
         fill: line.fill ? colour(line.colour).replace("rgb(", "rgba(").replace(")", ", 0.12)") : undefined,
-        points: { show: line.points ?? undefined, size: 5 }, value: (_, value) => bytes(value),
+        points: { show: line.points ?? undefined, size: 5 }, value: (_, value, __, at) => bytes(at === null ? null : line.level ?? value),
       })),
     ],
     hooks: {
