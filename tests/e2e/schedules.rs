@@ -42,30 +42,3 @@ async fn first_job(mark: &str) -> Value {
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
-
-#[tokio::test]
-async fn what_is_due_once_can_be_made_twice_and_taken_back_twice() {
-    let stack = stack();
-    let config = SchedulerConfig {
-        delays_group: "tollgate-delays".into(),
-        schedules_group: "tollgate-schedules".into(),
-        role_arn: "arn:aws:iam::000000000000:role/scheduler".into(),
-        queue_arn: "arn:aws:sqs:us-east-1:000000000000:nowhere".into(),
-    };
-    let client = stack.aws().scheduler;
-    let scheduler = Scheduler::new(client.clone(), config);
-    let now = Clock::system().now();
-    let (job, tomorrow) = (id::mint(now, rand::random()), now + Duration::from_secs(24 * 3600));
-    let kept = async || {
-        let call = client.get_schedule().group_name("tollgate-delays").name(job.to_string());
-        call.send().await.is_ok()
-    };
-    for _ in 0..2 {
-        scheduler.at("{}", job, tomorrow).await.unwrap();
-        assert!(kept().await);
-    }
-    for _ in 0..2 {
-        scheduler.cancel(job).await.unwrap();
-        assert!(!kept().await);
-    }
-}

@@ -50,7 +50,6 @@ impl Functions {
             table: of("submit", "TABLE_NAME"),
             jobs,
             dead_letters,
-            delays: of("submit", "DELAYS_GROUP"),
             schedules: of("submit", "SCHEDULES_GROUP"),
             role: of("submit", "SCHEDULER_ROLE_ARN"),
             sender: of("quota-check", "SENDER_ADDRESS"),

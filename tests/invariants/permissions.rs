@@ -9,7 +9,6 @@ const NAMES: Names<'static> = Names {
     table: "tollgate",
     jobs: "jobs",
     dead_letters: "dead",
-    delays: "delays",
     schedules: "schedules",
     role: "role",
     sender: "tollgate@example.com",

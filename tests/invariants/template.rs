@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use serde_json::{Value, json};
 use shared::{
     gate::ROUTES,
-    job::{QUEUE_RETENTION, Timing},
+    job::{QUEUE_RETENTION, RECEIVES_SHARE, Timing},
 };
 
 pub fn template() -> Value {
@@ -40,10 +40,18 @@ fn the_workers_times_are_those_of_the_code() {
             (timing.function(), timing.visibility()),
             "{name}"
         );
+        let receives = u32::try_from(row["Receives"].as_u64().unwrap()).unwrap();
+        assert!(
+            timing.visibility() * receives <= QUEUE_RETENTION / RECEIVES_SHARE && receives >= 80,
+            "{name}: a message would be deleted before it becomes a dead letter, or give up on an outage"
+        );
     }
     let queue = &template["Resources"]["JobQueue"]["Properties"];
     assert_eq!(queue["MessageRetentionPeriod"], QUEUE_RETENTION.as_secs());
-    assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"], 1000);
+    let dead = &template["Resources"]["DeadLetterQueue"]["Properties"];
+    assert_eq!(dead["MessageRetentionPeriod"], QUEUE_RETENTION.as_secs());
+    let receives = &queue["RedrivePolicy"]["maxReceiveCount"]["!FindInMap"];
+    assert_eq!(receives, &json!(["Timing", {"!Ref": "WorkerTiming"}, "Receives"]));
     for queue in ["JobQueue", "DeadLetterQueue"] {
         let visibility = &template["Resources"][queue]["Properties"]["VisibilityTimeout"]["!FindInMap"];
         assert_eq!(visibility, &json!(["Timing", {"!Ref": "WorkerTiming"}, "VisibilitySeconds"]), "{queue}");

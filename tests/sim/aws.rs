@@ -35,9 +35,6 @@ pub const JOBS: &str = "jobs";
 /// The name of the jobs queue's dead-letter queue.
 pub const DEAD_LETTERS: &str = "jobs-dead-letters";
 
-/// The name of the group of schedules that send one job's message.
-pub const DELAYS: &str = "delays";
-
 /// The name of the group of schedules that recur.
 pub const SCHEDULES: &str = "schedules";
 
@@ -82,7 +79,7 @@ impl Aws {
         let dead_letters = Queue::new(DEAD_LETTERS, settings.visibility);
         let jobs = Queue::new(JOBS, settings.visibility).redriven(DEAD_LETTERS, settings.max_receives);
         let queues = Queues::new(clock, [jobs, dead_letters]);
-        let scheduler = Scheduler::new(clock, vec![DELAYS, SCHEDULES]);
+        let scheduler = Scheduler::new(clock, vec![SCHEDULES]);
         Self { door: Door::open(clock, queues, scheduler), clock }
     }
 
@@ -194,6 +191,16 @@ impl Aws {
     /// Every message in a queue, hidden ones too, oldest first.
     pub fn messages(&self, queue: &str) -> Vec<Message> {
         self.door.queues.messages(queue)
+    }
+
+    /// Has a queue lose one of `those` messages that are not in flight, which `nth` chooses; what it was.
+    pub fn lose_message(&self, queue: &str, nth: usize, those: impl Fn(&Message) -> bool) -> Option<Message> {
+        self.door.queues.lose(queue, nth, those)
+    }
+
+    /// How many messages a queue deleted because they were older than its retention.
+    pub fn expired_messages(&self, queue: &str) -> u64 {
+        self.door.queues.expired(queue)
     }
 
     /// Every schedule, in Scheduler's JSON, by group and name.

@@ -11,6 +11,7 @@ use error::QueueError;
 pub use message::Message;
 use message::Receipt;
 use serde_json::Value;
+use shared::job::QUEUE_RETENTION;
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard},
@@ -33,6 +34,8 @@ pub(crate) struct Queue {
     redrive: Option<Redrive>,
     messages: Vec<Message>,
     turns: Turns,
+    /// How many messages were deleted for their age.
+    expired: u64,
 }
 
 /// Where a message goes that was received too often.
@@ -44,11 +47,21 @@ struct Redrive {
 
 impl Queue {
     pub(crate) fn new(name: &'static str, visibility: Duration) -> Self {
-        Self { name, visibility, redrive: None, messages: Vec::new(), turns: Turns::default() }
+        Self { name, visibility, redrive: None, messages: Vec::new(), turns: Turns::default(), expired: 0 }
     }
 
     pub(crate) fn redriven(self, to: &'static str, max_receives: u32) -> Self {
         Self { redrive: Some(Redrive { to, max_receives }), ..self }
+    }
+
+    /// Deletes the messages that are older than the retention, as SQS does: without a trace, in flight or not. A dead letter's age counts
+    /// from when it was first sent
+    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>).
+    fn expire(&mut self, now_ms: i64) {
+        let before = self.messages.len();
+        let oldest = now_ms - i64::try_from(QUEUE_RETENTION.as_millis()).unwrap();
+        self.messages.retain(|message| message.sent_ms > oldest);
+        self.expired += (before - self.messages.len()) as u64;
     }
 
     /// Hands out up to `max` messages, each to the group whose turn it is, and sorts out the ones
@@ -111,6 +124,22 @@ impl Queues {
         self.lock().queue(queue).expect("a queue of this account").messages.clone()
     }
 
+    /// Deletes a message, as if it had been lost: the `nth` of `those` that are not in flight. None if there are none.
+    pub(crate) fn lose(&self, queue: &str, nth: usize, those: impl Fn(&Message) -> bool) -> Option<Message> {
+        let mut state = self.lock();
+        let messages = &mut state.queue(queue).expect("a queue of this account").messages;
+        let may_go = |n: &usize| !messages[*n].is_in_flight() && those(&messages[*n]);
+        let idle: Vec<_> = (0..messages.len()).filter(may_go).collect();
+        let lost = idle.get(nth.checked_rem(idle.len())?).map(|n| messages.remove(*n));
+        self.changed.notify_waiters();
+        lost
+    }
+
+    /// How many messages of a queue were deleted for their age.
+    pub(crate) fn expired(&self, queue: &str) -> u64 {
+        self.lock().queue(queue).expect("a queue of this account").expired
+    }
+
     /// When the next message of a queue is there to be received; past if one is. None if it is empty.
     pub(crate) fn next_visible_at(&self, queue: &str) -> Option<Instant> {
         let mut state = self.lock();
@@ -151,6 +180,7 @@ impl Queues {
     ) -> Result<Vec<Message>, QueueError> {
         let mut state = self.lock();
         let source = state.queue(queue)?;
+        source.expire(self.clock.now_ms());
         let (name, redrive, visibility) =
             (source.name, source.redrive, visibility.unwrap_or(source.visibility));
         let (received, dead) = source.receive(max, visibility, self.clock.now_ms());

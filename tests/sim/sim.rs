@@ -58,7 +58,7 @@ mod stream;
 mod subscriber;
 mod trace;
 
-pub use aws::{Asked, Aws, DEAD_LETTERS, DELAYS, JOBS, SCHEDULES, Settings, TABLE, TOTALS};
+pub use aws::{Asked, Aws, DEAD_LETTERS, JOBS, SCHEDULES, Settings, TABLE, TOTALS};
 pub use client::{Answer, Client};
 pub use clock::{START_MS, SimClock};
 pub use event_source::{Delivery, EventSource, Run};

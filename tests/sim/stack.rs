@@ -22,7 +22,7 @@ use shared::{
     time::Time,
 };
 
-use crate::{Aws, DEAD_LETTERS, DELAYS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client};
+use crate::{Aws, DEAD_LETTERS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client};
 
 /// What a tenant's key may do that may do all but what operators do.
 pub const TENANT_SCOPES: [Scope; 6] = [
@@ -229,7 +229,6 @@ impl Stack {
     /// What functions are told of Scheduler.
     pub fn scheduler_config(&self) -> SchedulerConfig {
         SchedulerConfig {
-            delays_group: DELAYS.into(),
             schedules_group: SCHEDULES.into(),
             role_arn: "arn:aws:iam::000000000000:role/scheduler".into(),
             queue_arn: self.aws.queue_arn(JOBS),
@@ -268,6 +267,17 @@ impl Stack {
                 Ok::<_, String>(worker.handle(event, "run", self.deadline()).await)
             })
             .await
+    }
+
+    /// Lets time pass as on a deployed stack: every minute there is a check, and a worker works.
+    pub async fn run_for(&self, time: Duration) {
+        let end = tokio::time::Instant::now() + time;
+        while tokio::time::Instant::now() < end {
+            let minute = tokio::time::Instant::now() + Duration::from_secs(60);
+            self.check().await.unwrap();
+            self.work(minute - tokio::time::Instant::now()).await;
+            tokio::time::sleep_until(minute).await;
+        }
     }
 
     /// What the schedule runs every minute, in a fresh process.

@@ -1,4 +1,4 @@
-//! Jobs that are due later: by the queue's delay, or by Scheduler.
+//! Jobs that are due later: by the queue's delay, or on the due list.
 
 use std::time::Duration;
 
@@ -44,8 +44,12 @@ async fn a_short_delay_is_the_queues() {
     assert_eq!(job["attempts"], 1);
 }
 
+fn due_list(stack: &Stack) -> usize {
+    stack.aws.items().iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("DUE#")).count()
+}
+
 #[tokio::test(start_paused = true)]
-async fn longer_ones_are_schedulers_and_start_to_the_second() {
+async fn longer_ones_wait_in_the_table_and_start_to_the_second() {
     for delay in [20 * MINUTE, 3 * DAY, 365 * DAY] {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
@@ -53,36 +57,48 @@ async fn longer_ones_are_schedulers_and_start_to_the_second() {
         let by_delay = submit(&tenant, json!({"delay_seconds": delay.as_secs()})).await;
         let by_time = submit(&tenant, json!({"run_at": run_at})).await;
         assert_eq!((time(&by_delay.body["run_at"]), time(&by_time.body["run_at"])), (run_at, run_at));
-        let entries = stack.aws.schedules();
-        assert_eq!((entries.len(), stack.aws.messages(JOBS).len()), (2, 0));
-        let minute_before = (run_at - MINUTE).to_string();
-        assert!(
-            entries
-                .iter()
-                .all(|entry| entry["ScheduleExpression"] == format!("at({})", &minute_before[..19])),
-            "{entries:?}"
+        assert_eq!(
+            (due_list(&stack), stack.aws.messages(JOBS).len(), stack.aws.schedules().len()),
+            (2, 0, 0)
         );
-        assert!(stack.work(delay + HOUR).await.emptied);
+        tokio::time::sleep(delay.saturating_sub(20 * MINUTE)).await;
+        stack.run_for(6 * MINUTE).await;
+        assert_eq!(stack.aws.messages(JOBS).len(), 0, "not yet released");
+        stack.run_for(15 * MINUTE).await;
         for answer in [by_delay, by_time] {
             let job = tenant.job(answer.id()).await.body;
             assert!(lateness(&job) < Duration::from_secs(2), "{job}");
             assert_eq!(job["attempts"], 1);
         }
-        assert!(stack.aws.schedules().is_empty());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_job_leaves_nothing_behind() {
+async fn a_cancelled_job_is_not_run() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    for seconds in [600, 3 * 24 * 3600] {
+    for seconds in [600, 3600] {
         let id = submit(&tenant, json!({"delay_seconds": seconds})).await.id().to_owned();
         let answer = tenant.send(Method::DELETE, &format!("/v1/jobs/{id}"), None).await;
         assert_eq!((answer.status, &answer.body["status"]), (200, &json!("cancelled")));
-        assert!(stack.aws.schedules().is_empty());
-        assert!(stack.work(4 * DAY).await.emptied);
+        stack.run_for(70 * MINUTE).await;
+        let job = tenant.job(&id).await.body;
+        assert_eq!((&job["status"], &job["attempts"]), (&json!("cancelled"), &json!(0)));
+        assert!(stack.aws.messages(JOBS).is_empty());
     }
+}
+
+/// A far job that was cancelled and retried runs at once, and not again at its first time.
+#[tokio::test(start_paused = true)]
+async fn a_retried_job_runs_once() {
+    let stack = Stack::new().await;
+    let tenant = stack.tenant();
+    let id = submit(&tenant, json!({"delay_seconds": 3600})).await.id().to_owned();
+    tenant.send(Method::DELETE, &format!("/v1/jobs/{id}"), None).await;
+    assert_eq!(tenant.send(Method::POST, &format!("/v1/jobs/{id}/retry"), None).await.status, 202);
+    stack.run_for(90 * MINUTE).await;
+    let job = tenant.job(&id).await.body;
+    assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(1)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,25 +128,28 @@ async fn times_that_cannot_be_are_told() {
     assert_eq!(tenant.job(passed.id()).await.body["status"], "completed");
 }
 
-/// An outage of Scheduler is told, and leaves no job behind; a lost answer is no outage; a repeat makes no second entry.
+/// An outage is told, and leaves no job behind; a lost answer is no outage; a repeat makes no second entry.
 #[tokio::test(start_paused = true)]
-async fn a_202_means_that_scheduler_has_it() {
+async fn a_202_means_that_the_due_list_has_it() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    stack.aws.inject(Plan::always("CreateSchedule", Fault::Before));
+    stack.aws.inject(Plan::always("PutItem", Fault::Before));
     let answer = submit(&tenant, json!({"delay_seconds": 3600})).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
     stack.aws.heal();
-    assert_eq!(tenant.get("/v1/jobs").await.body["items"], json!([]));
+    assert_eq!((tenant.get("/v1/jobs").await.body["items"].clone(), due_list(&stack)), (json!([]), 0));
 
-    stack.aws.inject(Plan::only("CreateSchedule", 1, Fault::After));
+    stack.aws.inject(Plan::new(|operation, nth| match (operation, nth) {
+        ("PutItem", 2 | 3) => Fault::After,
+        _ => Fault::None,
+    }));
     let keyed = tenant.with("idempotency-key", "k");
     let first = submit(&keyed, json!({"delay_seconds": 3600})).await;
-    assert_eq!((first.status, stack.aws.heal()), (202, 1));
+    assert_eq!((first.status, stack.aws.heal()), (202, 2));
     let again = submit(&keyed, json!({"delay_seconds": 3600})).await;
     assert_eq!((again.status, &again.body), (202, &first.body));
-    assert_eq!(stack.aws.schedules().len(), 1);
-    assert!(stack.work(2 * HOUR).await.emptied);
+    assert_eq!(due_list(&stack), 1);
+    stack.run_for(70 * MINUTE).await;
     assert_eq!(tenant.job(first.id()).await.body["attempts"], 1);
 }
 
@@ -164,8 +183,8 @@ async fn a_batch_may_hold_jobs_of_every_distance() {
         .into();
     let answer = tenant.send(Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
     assert_eq!(answer.status, 202);
-    assert_eq!((stack.aws.messages(JOBS).len(), stack.aws.schedules().len()), (2, 2));
-    assert!(stack.work(4 * HOUR).await.emptied);
+    assert_eq!((stack.aws.messages(JOBS).len(), due_list(&stack)), (2, 2));
+    stack.run_for(130 * MINUTE).await;
     for item in answer.body["items"].as_array().unwrap() {
         let job = tenant.job(item["job"]["id"].as_str().unwrap()).await.body;
         assert!(lateness(&job) < Duration::from_secs(2), "{job}");

@@ -254,7 +254,7 @@ impl Worker {
             Target::Echo {} => Outcome::Complete(payload.0.clone()),
             Target::Event {} => self.publish(held, payload, task.invocation).await,
             Target::Records {} => {
-                let marker_until = Timing::unfinished_expiry(held.since) + kind.spec.retention();
+                let marker_until = Timing::messages_gone(held.since) + kind.spec.retention();
                 records::apply(&self.rows, job, payload, marker_until, task.invocation).await
             }
             Target::Http { url, headers } => {

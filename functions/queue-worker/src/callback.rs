@@ -75,6 +75,7 @@ impl Worker {
         let made = delivery_of(job, &ended.owner);
         let made = made.map_err(|error| aws::Error::Corrupt("a callback", error.to_string()))?;
         let Some((made, payload)) = made else { return Ok(Report::done()) };
+        self.due.verify_late(&made, now).await?;
         self.jobs.put(&made, &payload, None).await?;
         Ok(Report::sends(Outgoing::now(Message::Job(made.message()), delivery.trace.clone())))
     }

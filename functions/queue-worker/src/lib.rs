@@ -23,8 +23,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
     aws::{
-        AccountStore, Clients, Counters, EventStore, JobQueue, JobStore, KindStore, Paces, Rates, RowStore,
-        ScheduleStore, SlotStore, Table, Visibility, prime,
+        AccountStore, Clients, Counters, DueStore, EventStore, JobQueue, JobStore, KindStore, Paces, Rates,
+        RowStore, ScheduleStore, SlotStore, Table, Visibility, prime,
     },
     clock::Clock,
     config::WorkerConfig,
@@ -50,6 +50,7 @@ pub struct Worker {
     accounts: Arc<AccountStore>,
     kinds: KindStore,
     jobs: JobStore,
+    due: DueStore,
     events: EventStore,
     rates: Rates,
     paces: Paces,
@@ -92,6 +93,7 @@ impl Worker {
             accounts: Arc::new(AccountStore::new(table.clone())),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
+            due: DueStore::new(table.clone()),
             events: EventStore::new(table.clone(), rates.clone(), of_events, clock.clone()),
             rates,
             paces: Paces::new(table.clone(), clock.clone()),

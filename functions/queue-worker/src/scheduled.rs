@@ -76,6 +76,7 @@ impl Worker {
             return Ok(found);
         }
         // Without a rank: on an agenda it comes with its message, as others that are due later do.
+        self.due.verify_late(&job, now).await?;
         self.jobs.put(&job, &schedule.spec.job.payload, None).await?;
         tracing::info!(request.id = invocation.request, schedule = %schedule.name, account = %job.account, job = %job.id, kind = %job.kind, "job accepted");
         let accepted = Record::new().dimension("kind", job.kind.as_str());
@@ -101,12 +102,11 @@ fn waiting(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) 
     let id = job_id(spec.account, &schedule.name, at);
     let job = Job::waiting(id, spec.account, spec.job.kind.clone(), retry.max_attempts, at);
     // From now on, since Scheduler or the queue may have been late; and kept for as long as the schedule's message may come again.
-    let kept = Timing::unfinished_expiry(now);
+    let kept = Timing::messages_gone(now);
     Job {
         priority: spec.job.priority,
         callback_url: spec.job.callback_url.clone(),
         metadata: spec.job.metadata.clone(),
-        expires_at: kept,
         kept_until: Some(kept),
         ..job
     }

@@ -2,7 +2,7 @@ use futures::future::try_join_all;
 use shared::{
     aws::{Error, Outgoing},
     job::{
-        Message,
+        JobMessage, Message,
         audit::{self, Overdue},
     },
     metrics::registry,
@@ -38,7 +38,7 @@ impl Checker {
             return Ok(());
         }
         let audit = audit::audit(&overdue, messages, rand::random_range(0..usize::MAX));
-        let sent = self.send(&audit).await;
+        let sent = self.send(&audit.permits).await;
         let record = Record::new().count(&registry::OVERDUE, audit.overdue).count(&registry::PERMITTED, sent);
         self.metrics.emit(&record, now);
         let (overdue, missing, wanted) = (audit.overdue, audit.missing, audit.permits.len());
@@ -83,12 +83,12 @@ impl Checker {
         Ok(try_join_all(looks).await?.into_iter().flat_map(|look| look.jobs).collect())
     }
 
-    /// How many of the permits were sent; those after a failure aren't tried, since the next minute's run comes soon enough.
-    async fn send(&self, audit: &audit::Audit) -> usize {
-        let permits: Vec<_> =
-            audit.permits.iter().map(|job| Outgoing::now(Message::Job(job.clone()), None)).collect();
+    /// How many of the messages were sent; those after a failure aren't tried, since another run comes soon enough.
+    pub(crate) async fn send(&self, messages: &[JobMessage]) -> usize {
+        let outgoing: Vec<_> =
+            messages.iter().map(|job| Outgoing::now(Message::Job(job.clone()), None)).collect();
         let mut sent = 0;
-        for some in permits.chunks(SENT_AT_ONCE) {
+        for some in outgoing.chunks(SENT_AT_ONCE) {
             let arrived = self
                 .queue
                 .send_all(some, self.clock.now())

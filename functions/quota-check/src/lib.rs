@@ -1,5 +1,4 @@
-//! What has to be looked at every minute: the sources of usage, the quotas, and the agenda, whose jobs must not wait for a permit that was
-//! lost.
+//! What has to be done every minute: release the jobs that are due soon, collect usage, evaluate quotas, and find jobs whose message was lost.
 //!
 //! Nothing here minds running twice, at once or again: a run that fails is an error of its invocation, so that Lambda repeats it, and
 //! the next minute's comes all the same.
@@ -10,16 +9,19 @@ mod counts;
 mod evaluate;
 mod gauges;
 mod mail;
+mod release;
+mod rescue;
 mod settle;
 mod source;
+mod walk;
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use shared::{
     aws::{
-        AccountStore, Clients, Counters, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
-        QuotaStore, Rates, ReadingStore, SourceStore, Table, UsageStore,
+        AccountStore, Clients, Counters, DueStore, Error, EventStore, Gauges, JobQueue, JobStore, Mailer,
+        MetricStore, QuotaStore, Rates, ReadingStore, SourceStore, Table, UsageStore, WalkStore,
     },
     clock::Clock,
     config::QuotaCheckConfig,
@@ -53,6 +55,8 @@ pub struct Tick {
 #[derive(Debug)]
 pub struct Checker {
     jobs: JobStore,
+    due: DueStore,
+    walks: WalkStore,
     queue: JobQueue,
     sources: SourceStore,
     usage: UsageStore,
@@ -82,6 +86,8 @@ impl Checker {
         let metrics = counters.beside(metrics);
         Self {
             jobs: JobStore::new(table.clone()),
+            due: DueStore::new(table.clone()),
+            walks: WalkStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
             accounts: AccountStore::new(table.clone()),
             events: EventStore::new(table.clone(), rates, metrics.clone(), clock.clone()),
@@ -112,12 +118,23 @@ impl Checker {
     /// When AWS can't be reached or refuses; it is in the log already.
     pub async fn check(&self, request: &str, due: Time) -> Result<(), Error> {
         let watched = Box::pin(self.collect_and_watch(request, due));
-        let (watched, audited) = tokio::join!(watched, self.audit(request, due));
-        if let Err(error) = &audited {
-            tracing::error!(request.id = request, cause = %error, "agenda could not be audited");
-        }
+        let begun = self.clock.now();
+        let (watched, audited, released, rescued) = tokio::join!(
+            watched,
+            self.audit(request, due),
+            self.release(request, begun),
+            Box::pin(self.rescue(request, begun)),
+        );
+        let log = |outcome: &Result<(), Error>, what: &str| {
+            if let Err(error) = outcome {
+                tracing::error!(request.id = request, cause = %error, "{what}");
+            }
+        };
+        log(&audited, "agenda could not be audited");
+        log(&released, "due jobs could not be released");
+        log(&rescued, "overdue jobs could not be looked for");
         let _ = tokio::time::timeout(COUNTING, self.counters.write()).await;
-        watched.and(audited)
+        watched.and(audited).and(released).and(rescued)
     }
 
     /// Collects usage and looks at the quotas. What sources say at once counts at once, with what others said before: one that is slow keeps

@@ -1,6 +1,6 @@
 //! What makes a request a job, for every way in which one can come.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::Value;
 use shared::{
@@ -8,7 +8,10 @@ use shared::{
     aws::{self, CachedKind, Outgoing, Unfit},
     gate::{Caller, Failure},
     id::{self, AccountId, JobId},
-    job::{Job, JobMessage, Message, Payload, Timing},
+    job::{
+        Job, Payload,
+        due::{DueEntry, Purpose},
+    },
     kind::Rank,
     metrics::registry,
     name::Name,
@@ -59,8 +62,7 @@ impl Order {
     /// The same under another id and with that one's time, kept for as long as a repeated request may ask for it.
     pub fn renamed(self, id: JobId, kept_until: Option<Time>) -> Self {
         let run_at = self.start.due(id::time_of(&id));
-        let expires_at = Timing::unfinished_expiry(run_at);
-        Self { job: Job { id, run_at, expires_at, kept_until, ..self.job }, ..self }
+        Self { job: Job { id, run_at, kept_until, ..self.job }, ..self }
     }
 
     /// Where it is on its kind's agenda, if that has one and the job is due while its request is answered at `now`: its message may come
@@ -70,11 +72,6 @@ impl Order {
         rank.filter(|_| self.job.run_at <= now + UNDER_WAY)
     }
 }
-
-/// How long before a job is due Scheduler sends its message. It keeps time to the minute
-/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>); the worker sends the message on, to arrive to the
-/// second, and in its account's group, which Scheduler can't name.
-const AHEAD: Duration = Duration::from_secs(60);
 
 /// Whether a job is due later than the queue can delay its message.
 pub fn is_far(job: &Job, now: Time) -> bool {
@@ -157,13 +154,13 @@ impl App {
 
     /// Takes back a job that nobody was promised.
     pub(crate) async fn take_back(&self, Order { job, payload, .. }: &Order) {
-        self.recall(job, self.clock.now()).await;
         if let Err(kept) = self.jobs.take_back(job, payload).await {
             tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that was refused could not be taken back");
         }
     }
 
-    /// Sends a job's message, so that it arrives when the job is due: delayed by the queue, or if that is too far away by Scheduler.
+    /// Sees to it that a job's message arrives when the job is due: sends it with a delay, or if that would be too long, puts the job on the
+    /// due list. An entry whose job is cancelled or taken back stays: its message finds nothing to do.
     pub(crate) async fn dispatch(
         &self,
         job: &Job,
@@ -171,20 +168,10 @@ impl App {
         now: Time,
     ) -> Result<(), aws::Error> {
         if !is_far(job, now) {
+            self.due.verify_late(job, now).await?;
             return self.queue.send(&Outgoing::at(job.message(), job.run_at, trace), now).await;
         }
-        let message = JobMessage { due: Some(job.run_at), ..job.message() };
-        self.scheduler.at(&Message::Job(message).encode(), job.id, job.run_at - AHEAD).await
-    }
-
-    /// Takes the message back that Scheduler would send for a job that will not run. If that fails it comes all the same, and does
-    /// nothing.
-    pub(crate) async fn recall(&self, job: &Job, now: Time) {
-        if !is_far(job, job.created_at()) || job.run_at - AHEAD <= now {
-            return;
-        }
-        if let Err(kept) = self.scheduler.cancel(job.id).await {
-            tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that will not run could not be taken from its schedule");
-        }
+        let Job { id, account, run_at: due, .. } = *job;
+        self.due.put(&DueEntry { due, account, id, kind: job.kind.clone(), purpose: Purpose::Release }).await
     }
 }

@@ -119,7 +119,7 @@ pub async fn retry(
 impl App {
     async fn shown(&self, account: AccountId, id: JobId, now: Time) -> Result<(Job, Lease), Failure> {
         let found = self.jobs.inspect(account, id).await?;
-        found.filter(|(job, _)| now < job.expires_at).ok_or_else(|| Problem::NotFound.into())
+        found.filter(|(job, _)| job.is_shown(now)).ok_or_else(|| Problem::NotFound.into())
     }
 
     /// Cancels a job that waits; nothing if it moved meanwhile. That is announced first, so that no crash can lose its callback or its event.
@@ -143,7 +143,6 @@ impl App {
             self.note(job, &registry::CANCELLED, now);
             let end = Content::of_end(job.id, &job.kind, job.status, job.error.as_ref());
             self.events.tell(place, job.account, end).await;
-            self.recall(job, now).await;
         }
         Ok(cancelled)
     }
@@ -172,6 +171,7 @@ impl App {
         let made = delivery_of(job.clone(), owner);
         let made = made.map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
         let Some((delivery, payload)) = made else { return Ok(()) };
+        self.due.verify_late(&delivery, now).await?;
         self.jobs.put(&delivery, &payload, None).await?;
         Ok(self.queue.send(&Outgoing::now(Message::Job(delivery.message()), None), now).await?)
     }
@@ -202,6 +202,7 @@ impl App {
             }
             _ => return Err(Problem::NotRetryable("it did not fail and was not cancelled").into()),
         }
+        self.due.verify_late(&job, now).await?;
         self.see_told(&job, lease, now).await?;
         self.see_called_back(&job, lease, now).await?;
         let rank = kind.kind.spec.discipline.rank(job.id, job.priority);

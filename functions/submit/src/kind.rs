@@ -85,7 +85,7 @@ pub async fn delete(
 impl App {
     async fn any_waiting(&self, kind: &Name) -> Result<bool, Failure> {
         for account in self.accounts.all().await? {
-            if self.jobs.any_waiting(account, kind, self.clock.now()).await? {
+            if self.jobs.any_waiting(account, kind).await? {
                 return Ok(true);
             }
         }

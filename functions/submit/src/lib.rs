@@ -26,9 +26,9 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, ConnectionStore, Counters, EventStore, IdempotencyStore, JobQueue, JobStore,
-        KindStore, Meters, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore,
-        prime,
+        AccountStore, Clients, ConnectionStore, Counters, DueStore, EventStore, IdempotencyStore, JobQueue,
+        JobStore, KindStore, Meters, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table,
+        UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -56,6 +56,7 @@ pub struct App {
     push_url: String,
     quotas: QuotaStore,
     schedules: ScheduleStore,
+    due: DueStore,
     scheduler: Scheduler,
     sources: SourceStore,
     usage: UsageStore,
@@ -86,6 +87,7 @@ impl App {
             quotas: QuotaStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             sources: SourceStore::new(table.clone()),
+            due: DueStore::new(table.clone()),
             usage: UsageStore::new(table),
             scheduler: Scheduler::new(clients.scheduler, config.scheduler),
             queue: JobQueue::new(clients.sqs, config.queue_url),

@@ -137,8 +137,8 @@ pub struct JobBody {
     pub finished_at: Option<Time>,
     /// When it is tried again, while it waits for that.
     pub next_attempt_at: Option<Time>,
-    /// From when on it is no longer shown; the kind's retention counts from its finish.
-    pub expires_at: Time,
+    /// When it is deleted: the kind's retention after it finished. `null` while it is unfinished.
+    pub expires_at: Option<Time>,
     /// Whether its cancellation was asked for while it ran.
     pub cancel_requested: bool,
     /// Your own notes.

@@ -121,6 +121,16 @@ impl AccountStore {
         Ok(accounts)
     }
 
+    /// The ids of up to `limit` accounts, oldest first, those after `after`. One query, eventually consistent.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn ids_after(&self, after: Option<AccountId>, limit: usize) -> Result<Vec<AccountId>, Error> {
+        let after = after.map(|id| id.to_string());
+        let (entries, _) = self.table.page(ACCOUNTS, after.as_deref(), limit, false).await?;
+        entries.iter().map(|entry| id_of(entry, "sk")).collect()
+    }
+
     /// An account as it is now.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod finish;
 mod item;
 mod list;
 mod overdue;
+mod unfinished;
 mod waiting;
 
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     id::{AccountId, JobId},
-    job::{Job, Lease, Payload},
+    job::{Job, Lease, Payload, Timing},
     kind::Rank,
     time::Time,
 };
@@ -28,6 +29,7 @@ pub use control::Reopened;
 pub use finish::{Ended, Ending};
 pub use list::{Filter, JobPage};
 pub use overdue::Look;
+pub use unfinished::UnfinishedPart;
 
 use item::{Bulk, JobItem};
 
@@ -40,9 +42,14 @@ const INLINE_PAYLOAD: usize = 512;
 /// The largest result that stays in its job's item, in bytes: it is written once, and a poll reads four kilobytes a unit.
 const INLINE_RESULT: usize = 3 * 1024;
 
-/// For how much longer a payload that has an item of its own is kept than its job can wait: until the end of the longest retention a
-/// failed job can be put back.
+/// The longest retention of a kind: for so long a failed job can be retried, with its payload.
 const LONGEST_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// When a payload that has an item of its own may be deleted, if its job was due at `due`. A job that waits for longer has it extended by
+/// the minute's check: to set it when the job finishes would cost a write unit for each of its kilobytes.
+fn payload_expiry(due: Time) -> Time {
+    Timing::messages_gone(due) + LONGEST_RETENTION
+}
 
 /// Whether a payload has an item of its own.
 fn is_apart(payload: &Payload) -> bool {
@@ -64,7 +71,7 @@ impl Stored {
         }
         let json = payload.as_str().to_owned();
         if is_apart(payload) {
-            let expires_at = (job.expires_at + LONGEST_RETENTION).seconds_up();
+            let expires_at = payload_expiry(job.run_at).seconds_up();
             Self { item, bulk: Some(Bulk { json, expires_at }) }
         } else {
             item.payload = Some(json);
@@ -130,7 +137,7 @@ impl JobStore {
         now: Time,
     ) -> Result<Option<Job>, Error> {
         let job = self.whole(account, id, consistent).await?;
-        Ok(job.filter(|job| now < job.expires_at))
+        Ok(job.filter(|job| job.is_shown(now)))
     }
 
     /// A job with its result, whether it is still shown or not.

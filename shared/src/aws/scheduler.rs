@@ -1,12 +1,12 @@
 use aws_sdk_scheduler::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target},
+    types::{FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::Error;
-use crate::{config::SchedulerConfig, id::JobId, name::Name, time::Time};
+use crate::{config::SchedulerConfig, name::Name};
 
 /// How often an update and a creation may take turns: each is refused only if someone else deleted or created the schedule in between.
 const TURNS: usize = 3;
@@ -42,37 +42,6 @@ impl Scheduler {
         Self { client, config }
     }
 
-    /// Has a message sent once, at `when`, rounded down to a whole second, and forgets it then. A repeated call for the same job changes
-    /// nothing.
-    ///
-    /// # Errors
-    /// When Scheduler can't be reached or refuses; it may have taken the message all the same.
-    pub async fn at(&self, message: &str, job: JobId, when: Time) -> Result<(), Error> {
-        let time = when.to_string();
-        let seconds = time.split('.').next().unwrap_or_default();
-        let call = self.client.create_schedule().name(job.to_string()).group_name(&self.config.delays_group);
-        let answer = call
-            .schedule_expression(format!("at({seconds})"))
-            .schedule_expression_timezone("UTC")
-            .flexible_time_window(on_time()?)
-            .action_after_completion(ActionAfterCompletion::Delete)
-            .target(self.target(message)?)
-            .send()
-            .await;
-        match answer {
-            Err(error) if code(&error) != Some(CONFLICT) => Err(Error::of("CreateSchedule", &error)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes a message back that [`Self::at`] would send. One that was sent already is no error.
-    ///
-    /// # Errors
-    /// When Scheduler can't be reached or refuses.
-    pub async fn cancel(&self, job: JobId) -> Result<(), Error> {
-        self.delete(&self.config.delays_group, &job.to_string()).await
-    }
-
     /// Makes a recurring schedule, or changes it. To be repeated, if it failed, until it succeeds.
     ///
     /// # Errors
@@ -103,7 +72,7 @@ impl Scheduler {
     /// # Errors
     /// When Scheduler can't be reached or refuses.
     pub async fn delete_recurring(&self, name: &Name) -> Result<(), Error> {
-        self.delete(&self.config.schedules_group, name.as_str()).await
+        self.delete(name.as_str()).await
     }
 
     async fn create(&self, name: &Name, recurring: Recurring<'_>) -> Result<Put, Error> {
@@ -132,8 +101,8 @@ impl Scheduler {
         put("UpdateSchedule", answer.map(drop), GONE)
     }
 
-    async fn delete(&self, group: &str, name: &str) -> Result<(), Error> {
-        let call = self.client.delete_schedule().name(name).group_name(group);
+    async fn delete(&self, name: &str) -> Result<(), Error> {
+        let call = self.client.delete_schedule().name(name).group_name(&self.config.schedules_group);
         match call.send().await {
             Err(error) if code(&error) != Some(GONE) => Err(Error::of("DeleteSchedule", &error)),
             _ => Ok(()),

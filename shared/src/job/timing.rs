@@ -2,9 +2,14 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// How long the queue keeps a message (the template's `MessageRetentionPeriod`). One that waits for a slot, or as a permit, is sent anew each
-/// time, and kept from then on.
-pub const QUEUE_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
+/// How long the queues keep a message (the template's `MessageRetentionPeriod`): the longest that SQS offers. SQS deletes an older message
+/// without handing it to the dead-letter queue
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>).
+pub const QUEUE_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// The part of the retention that a message's receives may use up before it becomes a dead letter, as a divisor. The dead-letter queue
+/// counts a message's age from when it was first sent, so the rest is what is left to handle it there.
+pub const RECEIVES_SHARE: u32 = 4;
 
 /// What the worker needs beside the target's time: to claim before it, and to record after it.
 const WORKER_MARGIN: Duration = Duration::from_secs(10);
@@ -68,11 +73,10 @@ impl Timing {
         Some(left).filter(|left| *left >= timeout.min(Duration::from_secs(1)))
     }
 
-    /// When the item of an unfinished job that was due at `run_at` may be deleted: far later than any message of it could come that hasn't
-    /// found a slot or its turn by then.
+    /// When no message that was sent by `sent` is left in a queue, with a day to spare for clocks and repeats.
     #[must_use]
-    pub fn unfinished_expiry(run_at: Time) -> Time {
-        run_at + QUEUE_RETENTION + Duration::from_secs(10 * 24 * 3600)
+    pub fn messages_gone(sent: Time) -> Time {
+        sent + QUEUE_RETENTION + Duration::from_secs(24 * 3600)
     }
 }
 

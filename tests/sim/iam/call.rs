@@ -24,9 +24,7 @@ pub struct Names<'a> {
     pub jobs: &'a str,
     /// The queue of dead letters.
     pub dead_letters: &'a str,
-    /// The group of schedules that send one job's message.
-    pub delays: &'a str,
-    /// The group of those that recur.
+    /// The group of operators' schedules.
     pub schedules: &'a str,
     /// As whom Scheduler sends.
     pub role: &'a str,
@@ -41,7 +39,6 @@ pub(crate) const SIM: Names<'static> = Names {
     table: crate::TABLE,
     jobs: crate::JOBS,
     dead_letters: crate::DEAD_LETTERS,
-    delays: crate::DELAYS,
     schedules: crate::SCHEDULES,
     role: "arn:aws:iam::000000000000:role/scheduler",
     sender: "tollgate@example.com",
@@ -117,10 +114,7 @@ fn named(name: &str, known: &[(&str, &str)]) -> String {
 }
 
 fn scheduler(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
-    let group = named(
-        text(&request["GroupName"]),
-        &[(names.delays, "${DelaysGroup}"), (names.schedules, "${SchedulesGroup}")],
-    );
+    let group = named(text(&request["GroupName"]), &[(names.schedules, "${SchedulesGroup}")]);
     let entry =
         format!("arn:${{AWS::Partition}}:scheduler:{HERE}:schedule/{group}/{}", text(&request["Name"]));
     let role = request["Target"]["RoleArn"].as_str().map(|role| {
@@ -161,6 +155,7 @@ fn dynamodb(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
             .about("dynamodb:LeadingKeys", leading_keys(of))
             .about("dynamodb:Attributes", attributes(of))
             .about("dynamodb:ReturnValues", of["ReturnValues"].as_str())
+            .about("dynamodb:Select", (action == "Query").then(|| select(of)))
     };
     match operation {
         "TransactWriteItems" | "TransactGetItems" => {
@@ -183,7 +178,9 @@ fn dynamodb(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
                     }
                 });
                 let keys: Vec<_> = reads.chain(writes).map(|item| text(&item["pk"]["S"])).collect();
-                Call::new(&format!("dynamodb:{operation}"), table).about("dynamodb:LeadingKeys", keys)
+                Call::new(&format!("dynamodb:{operation}"), table)
+                    .about("dynamodb:LeadingKeys", keys)
+                    .about("dynamodb:Attributes", attributes(of))
             };
             tables.iter().map(call).collect()
         }
@@ -201,6 +198,14 @@ fn leading_keys(request: &Value) -> Option<String> {
     let (_, value) = text(&request["KeyConditionExpression"]).split(" AND ").next()?.split_once('=')?;
     let value = value.trim_matches([' ', '(', ')']);
     request["ExpressionAttributeValues"][value]["S"].as_str().map(str::to_owned)
+}
+
+/// Which attributes a query asks for, as the policy's key has it
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html>).
+fn select(request: &Value) -> String {
+    let by_default =
+        if request["ProjectionExpression"].is_string() { "SPECIFIC_ATTRIBUTES" } else { "ALL_ATTRIBUTES" };
+    request["Select"].as_str().unwrap_or(by_default).to_owned()
 }
 
 /// Expressions that name attributes.

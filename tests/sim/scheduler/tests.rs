@@ -1,7 +1,7 @@
 //! Scheduler as the SDK meets it, and as its clock goes.
 
 use super::expression::Expression;
-use crate::{Aws, DELAYS, Fault, JOBS, Plan, SCHEDULES};
+use crate::{Aws, Fault, JOBS, Plan, SCHEDULES};
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target,
 };
@@ -34,9 +34,9 @@ fn bodies(aws: &Aws) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_one_time_schedule_fires_once_and_is_gone() {
     let aws = Aws::new();
-    create(&aws, DELAYS, "once", "at(2026-11-20T16:30:00)").await.unwrap();
+    create(&aws, SCHEDULES, "once", "at(2026-11-20T16:30:00)").await.unwrap();
     assert_eq!(
-        create(&aws, DELAYS, "once", "at(2026-11-20T17:00:00)").await.unwrap_err(),
+        create(&aws, SCHEDULES, "once", "at(2026-11-20T17:00:00)").await.unwrap_err(),
         "ConflictException"
     );
     sleep(29 * MINUTE).await;

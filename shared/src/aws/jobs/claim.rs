@@ -83,6 +83,9 @@ impl JobStore {
             }
             None => update.expression += " REMOVE due_at, agenda, #rank",
         }
+        // Earlier releases gave unfinished jobs a TTL.
+        update.expression +=
+            if listing.is_some() { " REMOVE expires_at, shown_until" } else { ", expires_at, shown_until" };
         let answer = self.table.update(&Key::job(account, id), update).await?;
         let item = match answer {
             Conditional::Done(Some(item)) => JobItem::read(item)?,

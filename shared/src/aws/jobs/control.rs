@@ -8,7 +8,7 @@ use crate::{
         table::{Conditional, Item, Update, millis, number, seconds, text},
     },
     id::{AccountId, JobId},
-    job::{By, Job, Lease, Status, Timing},
+    job::{By, Job, Lease, Status},
     time::Time,
 };
 
@@ -37,7 +37,7 @@ impl JobStore {
         now: Time,
     ) -> Result<Option<Job>, Error> {
         let mut change = Change::new(now);
-        change.finish(Status::Cancelled, job.kept_until, expires_at);
+        change.finish(Status::Cancelled, job, by, expires_at);
         change.announced(by);
         change.set("#owner = :me", ":me", text(by.token));
         let (condition, values) = unmoved(seen);
@@ -85,14 +85,12 @@ impl JobStore {
         me: &str,
         now: Time,
     ) -> Result<Reopened, Error> {
-        let expires_at = Timing::unfinished_expiry(now);
-        if !self.keep_payload(job, expires_at).await? {
+        if !self.keep_payload(job, now).await? {
             return Ok(Reopened::NoPayload);
         }
-        let kept = job.kept_until.filter(|kept| *kept > expires_at);
         let mut expression =
             "SET #status = :queued, #owner = :me, reopened_by = :me, attempts = :none, max_attempts = :most, \
-                              run_at = :now, due_at = :now, expires_at = :ttl"
+                              run_at = :now, due_at = :now"
                 .to_owned();
         let (condition, mut values) = unmoved(seen);
         values.extend([
@@ -101,7 +99,6 @@ impl JobStore {
             (":none", number(0)),
             (":most", number(max_attempts)),
             (":now", millis(now)),
-            (":ttl", seconds(kept.unwrap_or(expires_at))),
         ]);
         let mut names =
             vec![("#status", "status"), ("#owner", "owner"), ("#result", "result"), ("#error", "error")];
@@ -110,29 +107,37 @@ impl JobStore {
             names.push(("#rank", "rank"));
             values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
         }
-        expression += " REMOVE started_at, attempt_started_at, finished_at, shown_until, cancel_requested, history, lease_until, \
-                       result_apart, event, #result, #error";
+        expression += " REMOVE started_at, attempt_started_at, finished_at, expires_at, shown_until, cancel_requested, history, \
+                       lease_until, result_apart, event, #result, #error";
         let update = Update { expression, condition: Some(condition), names, values, returns: None };
         let changed = self.change(job, me, update).await?;
         Ok(changed.map_or(Reopened::Moved, |job| Reopened::Yes(Box::new(job))))
     }
 
-    /// Makes a payload that has an item of its own last as long as its job; `false` if there is none any more.
-    async fn keep_payload(&self, job: &Job, expires_at: Time) -> Result<bool, Error> {
+    /// Makes a payload that has an item of its own last as long as its job, which is due at `due`; `false` if it is gone.
+    async fn keep_payload(&self, job: &Job, due: Time) -> Result<bool, Error> {
         let Some(item) = self.table.get(&Key::job(job.account, job.id), true).await? else {
             return Ok(false);
         };
         if item.contains_key("payload") {
             return Ok(true);
         }
+        self.extend_payload(job.account, job.id, due).await
+    }
+
+    /// Extends the life of a payload that has an item of its own, as if its job were due at `due`; `false` if there is no such item. Costs a
+    /// write unit for each kilobyte of it.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn extend_payload(&self, account: AccountId, id: JobId, due: Time) -> Result<bool, Error> {
         let update = Update {
             expression: "SET expires_at = :ttl".into(),
             condition: Some("attribute_exists(pk)"),
-            values: vec![(":ttl", seconds(expires_at + super::LONGEST_RETENTION))],
+            values: vec![(":ttl", seconds(super::payload_expiry(due)))],
             ..Update::default()
         };
-        let kept = self.table.update(&Key::payload(job.account, job.id), update).await?;
-        Ok(matches!(kept, Conditional::Done(_)))
+        self.table.update_blindly(&Key::payload(account, id), update).await
     }
 
     async fn change(&self, job: &Job, me: &str, mut update: Update<'_>) -> Result<Option<Job>, Error> {

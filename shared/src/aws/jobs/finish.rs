@@ -108,17 +108,17 @@ impl JobStore {
         let condition = if matches!(ending, Ending::Queued { .. }) { TO_GO_ON } else { HELD_BY_ME };
         match ending {
             Ending::Completed { result, expires_at } => {
-                change.finish(Status::Completed, job.kept_until, expires_at);
-                self.set_result(&mut change, job, me, result, expires_at).await?;
+                change.finish(Status::Completed, job, by, expires_at);
+                self.set_result(&mut change, job, by, result, expires_at).await?;
                 change.remove.push("#error");
             }
             Ending::Failed { attempt, expires_at } => {
-                change.finish(Status::Failed, job.kept_until, expires_at);
+                change.finish(Status::Failed, job, by, expires_at);
                 change.announced(by);
                 change.attempt(&attempt, job)?;
             }
             Ending::Cancelled { attempt, expires_at } => {
-                change.finish(Status::Cancelled, job.kept_until, expires_at);
+                change.finish(Status::Cancelled, job, by, expires_at);
                 change.announced(by);
                 change.attempt(&attempt, job)?;
             }
@@ -128,7 +128,6 @@ impl JobStore {
                 }
                 change.set("#status = :status", ":status", text(Status::Queued.as_str()));
                 change.set("due_at = :due", ":due", millis(due_at));
-                change.keep(job.kept_until, Timing::unfinished_expiry(due_at));
                 change.attempt(&attempt, job)?;
             }
         }
@@ -165,7 +164,7 @@ impl JobStore {
         now: Time,
     ) -> Result<bool, Error> {
         let mut change = Change::new(now);
-        change.finish(Status::Failed, job.kept_until, expires_at);
+        change.finish(Status::Failed, job, by, expires_at);
         change.announced(by);
         // So that its holder, should it still come, finds that this end isn't its own.
         change.set("#owner = :me", ":me", text(by.token));
@@ -217,7 +216,7 @@ impl JobStore {
         &self,
         change: &mut Change,
         job: &Job,
-        me: &str,
+        by: By<'_>,
         result: Box<RawValue>,
         expires_at: Time,
     ) -> Result<(), Error> {
@@ -225,11 +224,19 @@ impl JobStore {
             change.set("#result = :result", ":result", text(result.get()));
             return Ok(());
         }
-        let bulk = Bulk { json: result.get().to_owned(), expires_at: expires_at.seconds_up() };
-        self.table.put(&Key::result(job.account, job.id, me), &bulk).await?;
+        let kept = kept_until(job, by, change.now).map_or(expires_at, |kept| kept.max(expires_at));
+        let bulk = Bulk { json: result.get().to_owned(), expires_at: kept.seconds_up() };
+        self.table.put(&Key::result(job.account, job.id, by.token), &bulk).await?;
         change.set("result_apart = :apart", ":apart", AttributeValue::Bool(true));
         Ok(())
     }
+}
+
+/// Until when a job's items are kept that ends at `now`, if that may be longer than it is shown: as long as a message can come that announces
+/// the end, or a repeat of the request that made the job.
+fn kept_until(job: &Job, by: By<'_>, now: Time) -> Option<Time> {
+    let is_announced = by.event.is_some() || job.callback_url.is_some();
+    job.kept_until.max(is_announced.then(|| Timing::messages_gone(now)))
 }
 
 /// An update in the making.
@@ -251,10 +258,10 @@ impl Change {
         self.values.push((name, value));
     }
 
-    pub fn finish(&mut self, status: Status, kept_until: Option<Time>, expires_at: Time) {
+    pub fn finish(&mut self, status: Status, job: &Job, by: By<'_>, expires_at: Time) {
         self.set("#status = :status", ":status", text(status.as_str()));
         self.set("finished_at = :now", ":now", millis(self.now));
-        self.keep(kept_until, expires_at);
+        self.keep(kept_until(job, by, self.now), expires_at);
         self.remove.push("due_at");
     }
 

@@ -45,7 +45,9 @@ pub(super) struct JobItem {
     pub attempt_started_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<i64>,
-    pub expires_at: i64,
+    /// TTL, in seconds. None while the job is unfinished, so that `DynamoDB` can't delete it before its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
     /// Only where the item is kept for longer than it is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_until: Option<i64>,
@@ -128,7 +130,6 @@ impl JobItem {
     /// Of a job that was not yet claimed.
     pub fn of(job: &Job) -> Self {
         let run_at = Some(job.run_at.millis()).filter(|_| job.run_at != job.created_at());
-        let kept = job.kept_until.filter(|kept| *kept > job.expires_at);
         Self {
             pk: String::new(),
             sk: String::new(),
@@ -144,8 +145,8 @@ impl JobItem {
             started_at: None,
             attempt_started_at: None,
             finished_at: None,
-            expires_at: kept.unwrap_or(job.expires_at).seconds_up(),
-            shown_until: kept.map(|_| job.expires_at.millis()),
+            expires_at: None,
+            shown_until: None,
             kept_until: job.kept_until.map(Time::millis),
             cancel_requested: None,
             callback_url: job.callback_url.clone(),
@@ -200,6 +201,7 @@ impl JobItem {
         let time = |millis: Option<i64>| millis.map(Time::from_millis);
         let metadata = self.metadata.as_deref().map(serde_json::from_str).transpose();
         let result = self.result.map(RawValue::from_string).transpose();
+        let expires_at = time(self.shown_until).or(self.expires_at.map(Time::from_seconds));
         Ok(Job {
             id,
             account,
@@ -213,7 +215,8 @@ impl JobItem {
             attempt_started_at: time(self.attempt_started_at),
             finished_at: time(self.finished_at),
             next_attempt_at: time(self.due_at).filter(|_| self.status == Status::Queued && self.attempts > 0),
-            expires_at: time(self.shown_until).unwrap_or(Time::from_seconds(self.expires_at)),
+            // Unfinished items of earlier releases have one.
+            expires_at: expires_at.filter(|_| self.status.is_terminal()),
             kept_until: time(self.kept_until),
             cancel_requested: self.cancel_requested.unwrap_or(false),
             callback_url: self.callback_url,

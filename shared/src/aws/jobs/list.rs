@@ -89,7 +89,7 @@ impl JobStore {
             let Some(job) = newest.read.pop_front() else { continue };
             looked_at += 1;
             ended_at = Some(job.id);
-            if filter.admits(&job) && now < job.expires_at {
+            if filter.admits(&job) && job.is_shown(now) {
                 jobs.push(job);
             }
         }

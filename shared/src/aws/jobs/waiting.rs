@@ -5,11 +5,10 @@ use crate::{
     aws::{
         Error,
         key::{Key, SHARDS},
-        table::{number, text},
+        table::text,
     },
     id::AccountId,
     name::Name,
-    time::Time,
 };
 
 impl JobStore {
@@ -18,22 +17,21 @@ impl JobStore {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn any_waiting(&self, account: AccountId, kind: &Name, now: Time) -> Result<bool, Error> {
-        let shards = (0..SHARDS).map(|shard| self.any_waiting_in(Key::jobs(account, shard), kind, now));
+    pub async fn any_waiting(&self, account: AccountId, kind: &Name) -> Result<bool, Error> {
+        let shards = (0..SHARDS).map(|shard| self.any_waiting_in(Key::jobs(account, shard), kind));
         Ok(try_join_all(shards).await?.contains(&true))
     }
 
-    async fn any_waiting_in(&self, shard: String, kind: &Name, now: Time) -> Result<bool, Error> {
+    async fn any_waiting_in(&self, shard: String, kind: &Name) -> Result<bool, Error> {
         let mut start = None;
         loop {
             let call = self.table.client.query().table_name(&self.table.name);
             let answer = call
                 .key_condition_expression("pk = :jobs")
-                .filter_expression("kind = :kind AND #status IN (:queued, :running) AND expires_at > :now")
+                .filter_expression("kind = :kind AND #status IN (:queued, :running)")
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_values(":jobs", text(shard.clone()))
                 .expression_attribute_values(":kind", text(kind.as_str()))
-                .expression_attribute_values(":now", number(now.millis().div_euclid(1000)))
                 .expression_attribute_values(":queued", text("queued"))
                 .expression_attribute_values(":running", text("running"))
                 .select(aws_sdk_dynamodb::types::Select::Count)

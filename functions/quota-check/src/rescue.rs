@@ -1,0 +1,100 @@
+//! Jobs that should have ended or begun: their messages may be lost, and are sent again.
+
+use futures::future::{join_all, try_join_all};
+use shared::{
+    aws::{DueCursor, Error},
+    job::{
+        audit::Overdue,
+        due::{Pass, Purpose},
+        rescue::{self, Unfinished},
+    },
+    metrics::registry,
+    telemetry::Record,
+    time::Time,
+};
+
+use crate::Checker;
+
+/// How many entries of a shard are verified at once: one read of a hundred jobs.
+const PAGE: usize = 100;
+
+/// How many pages of a shard one run verifies: 9,600 entries a minute in all.
+const PAGES: usize = 12;
+
+impl Checker {
+    /// Verifies what the due list asks for, goes on with the walk, and sends the messages of jobs that seem to have none.
+    pub(crate) async fn rescue(&self, request: &str, begun: Time) -> Result<(), Error> {
+        let (verified, walked) = tokio::join!(self.verify(begun), self.walk(begun));
+        let (mut overdue, outcome) = verified;
+        let walked = walked.map(|more| overdue.extend(more));
+        self.resend(request, &overdue, begun).await.and(outcome).and(walked)
+    }
+
+    /// The overdue jobs among the entries that are an hour old, and whether all could be verified.
+    async fn verify(&self, now: Time) -> (Vec<Overdue>, Result<(), Error>) {
+        let cursors = match self.due.cursors(Pass::Verify, now).await {
+            Ok(cursors) => cursors,
+            Err(error) => return (Vec::new(), Err(error)),
+        };
+        let shards = join_all(cursors.into_iter().map(|cursor| self.verify_shard(cursor, now))).await;
+        let (mut overdue, mut outcome) = (Vec::new(), Ok(()));
+        for shard in shards {
+            match shard {
+                Ok(found) => overdue.extend(found),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        (overdue, outcome)
+    }
+
+    async fn verify_shard(&self, mut cursor: DueCursor, now: Time) -> Result<Vec<Overdue>, Error> {
+        let mut overdue = Vec::new();
+        for _ in 0..PAGES {
+            let page = self.due.page(&cursor, now, PAGE).await?;
+            let named: Vec<_> = page.entries.iter().map(|entry| (entry.account, entry.id)).collect();
+            let unfinished = self.jobs.unfinished_among(&named).await?;
+            // Before the cursor passes them, so that a run that dies loses none.
+            overdue.extend(self.enlist(&unfinished, now).await?);
+            cursor = cursor.behind(&page);
+            if !page.more {
+                break;
+            }
+        }
+        self.due.save(cursor).await?;
+        Ok(overdue)
+    }
+
+    /// Puts unfinished jobs on the due list, to be verified again; the overdue ones among them.
+    pub(crate) async fn enlist(&self, unfinished: &[Unfinished], now: Time) -> Result<Vec<Overdue>, Error> {
+        let found: Vec<_> = unfinished.iter().map(|job| (job, job.assess(now))).collect();
+        let entries: Vec<_> =
+            found.iter().map(|(job, finding)| job.entry(finding.next, Purpose::Verify)).collect();
+        let old = found.iter().filter(|(_, finding)| finding.extends_payload);
+        let extended = old.map(|(job, _)| self.jobs.extend_payload(job.account, job.id, now));
+        tokio::try_join!(self.due.put_all(&entries), try_join_all(extended))?;
+        Ok(found.iter().filter(|(_, finding)| finding.is_overdue).map(|(job, _)| job.overdue()).collect())
+    }
+
+    async fn resend(&self, request: &str, overdue: &[Overdue], now: Time) -> Result<(), Error> {
+        if overdue.is_empty() {
+            return Ok(());
+        }
+        let depth = self.queue.depth().await?;
+        let messages = rescue::messages(overdue, depth, now, rand::random_range(0..usize::MAX));
+        let sent = self.send(&messages).await;
+        let record = Record::new().count(&registry::OVERDUE, overdue.len()).count(&registry::PERMITTED, sent);
+        self.metrics.emit(&record, now);
+        tracing::warn!(
+            request.id = request,
+            overdue = overdue.len(),
+            depth,
+            sent,
+            "messages of overdue jobs sent again"
+        );
+        if sent < messages.len() {
+            let unsent = messages.len() - sent;
+            return Err(Error::Unavailable(format!("{unsent} of {} messages were not sent", messages.len())));
+        }
+        Ok(())
+    }
+}

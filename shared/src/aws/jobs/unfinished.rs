@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures::future::try_join_all;
+
+use super::{JobStore, agenda::int};
+use crate::{
+    aws::{
+        Error,
+        key::{Key, SHARDS},
+        table::{Item, text},
+    },
+    id::{self, AccountId, JobId},
+    job::{Status, rescue::Unfinished},
+    time::Time,
+};
+
+/// How many rows of each partition one look reads. Most are of finished jobs, and are dropped by the filter.
+const EACH: i32 = 250;
+
+/// What a look needs of a job. The policy of the function that looks names the same attributes, so that it can't read payloads or results.
+const ATTRIBUTES: &str = "pk, sk, kind, #status, attempts, run_at, due_at, lease_until, agenda";
+
+/// The unfinished jobs of a part of a span.
+#[derive(Debug)]
+pub struct UnfinishedPart {
+    /// In no order.
+    pub jobs: Vec<Unfinished>,
+    /// Up to when jobs were accepted that were read; none if that is the whole span.
+    pub until: Option<Time>,
+}
+
+impl JobStore {
+    /// The unfinished jobs among an account's that were accepted from `from` until before `to`. One query for each of the account's
+    /// partitions, eventually consistent; each ends after [`EACH`] rows.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn unfinished_of(
+        &self,
+        account: AccountId,
+        from: Time,
+        to: Time,
+    ) -> Result<UnfinishedPart, Error> {
+        let shards = (0..SHARDS).map(|shard| self.unfinished_in(Key::jobs(account, shard), from, to));
+        let parts = try_join_all(shards).await?;
+        // A part that was cut is whole before the millisecond of its last row. No partition takes 250 rows in a millisecond.
+        let until = parts.iter().filter_map(|part| part.until).min();
+        let until = until.map(|until| until.max(from + Duration::from_millis(1)));
+        let jobs = parts.into_iter().flat_map(|part| part.jobs);
+        let jobs = jobs.filter(|job| until.is_none_or(|until| id::time_of(&job.id) < until)).collect();
+        Ok(UnfinishedPart { jobs, until })
+    }
+
+    async fn unfinished_in(&self, shard: String, from: Time, to: Time) -> Result<UnfinishedPart, Error> {
+        let first: JobId = id::mint(from, [0; 10]);
+        let last: JobId = id::mint(Time::from_millis(to.millis() - 1), [u8::MAX; 10]);
+        let call = self.table.client.query().table_name(&self.table.name);
+        let answer = call
+            .key_condition_expression("pk = :jobs AND sk BETWEEN :first AND :last")
+            .filter_expression("#status IN (:queued, :running)")
+            .projection_expression(ATTRIBUTES)
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":jobs", text(shard))
+            .expression_attribute_values(":first", text(first.to_string()))
+            .expression_attribute_values(":last", text(last.to_string()))
+            .expression_attribute_values(":queued", text(Status::Queued.as_str()))
+            .expression_attribute_values(":running", text(Status::Running.as_str()))
+            .limit(EACH)
+            .send()
+            .await
+            .map_err(|e| Error::of("Query", &e))?;
+        let until = answer.last_evaluated_key.as_ref().and_then(|key| Some(id::time_of(&id_of(key)?)));
+        Ok(UnfinishedPart { jobs: answer.items.unwrap_or_default().iter().filter_map(read).collect(), until })
+    }
+
+    /// Those of these jobs, a hundred at most, that are unfinished. One call, eventually consistent.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn unfinished_among(&self, jobs: &[(AccountId, JobId)]) -> Result<Vec<Unfinished>, Error> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = jobs.iter().map(|(account, id)| Key::job(*account, *id).attributes()).collect();
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .projection_expression(ATTRIBUTES)
+            .expression_attribute_names("#status", "status")
+            .build()
+            .map_err(|e| Error::Refused(e.to_string()))?;
+        let items = self.table.batch_get(wanted).await?;
+        Ok(items.iter().filter_map(read).filter(|job| !job.status.is_terminal()).collect())
+    }
+}
+
+fn id_of(item: &Item) -> Option<JobId> {
+    item.get("sk")?.as_s().ok()?.parse().ok()
+}
+
+fn read(item: &Item) -> Option<Unfinished> {
+    let word = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let time = |name| int(item, name).map(Time::from_millis);
+    let id = id_of(item)?;
+    let status: Status = word("status")?.parse().ok()?;
+    let run_at = time("run_at").unwrap_or_else(|| id::time_of(&id));
+    let claimable_at = if status == Status::Running { time("lease_until") } else { time("due_at") };
+    Some(Unfinished {
+        account: word("pk")?.split('#').nth(1)?.parse().ok()?,
+        id,
+        kind: word("kind")?.parse().ok()?,
+        status,
+        attempts: int(item, "attempts").and_then(|attempts| attempts.try_into().ok()).unwrap_or(0),
+        run_at,
+        claimable_at: claimable_at.unwrap_or(run_at),
+        is_listed: item.contains_key("agenda"),
+    })
+}

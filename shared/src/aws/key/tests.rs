@@ -1,0 +1,128 @@
+use super::*;
+use crate::id::mint;
+use proptest::prelude::*;
+
+#[test]
+fn no_two_things_share_a_key() {
+    let now = Time::from_millis(1_763_654_400_000);
+    let (account, job, key) = (mint(now, [1; 10]), mint(now, [2; 10]), mint(now, [3; 10]));
+    let series = Series {
+        account: Some(account),
+        direction: Direction::Egress,
+        service: "a#b".parse().unwrap(),
+        route: "c%23".parse().unwrap(),
+    };
+    let keys = [
+        Key::account(account),
+        Key::account_in_directory(account),
+        Key::api_key(account, key),
+        Key::named(KINDS, &"echo".parse().unwrap()),
+        Key::named(SCHEDULES, &"echo".parse().unwrap()),
+        Key::in_directory(SCHEDULES, account, &"echo".parse().unwrap()),
+        Key::named(QUOTAS, &"echo".parse().unwrap()),
+        Key::in_directory(QUOTAS, account, &"echo".parse().unwrap()),
+        Key::named(QUOTA_STATES, &"echo".parse().unwrap()),
+        Key::job(account, job),
+        Key::payload(account, job),
+        Key::due(now, account, job),
+        Key::due_cursor("release", 0),
+        Key::walk(),
+        Key::result(account, job, "owner"),
+        Key::idempotency(account, "abc"),
+        Key::pace(account, &"echo".parse().unwrap(), now),
+        Key::row(account, &"users".parse().unwrap(), "a#b"),
+        Key::applied(account, job),
+        Key::slot(account, 7),
+        Key::event(account, &mint(now, [4; 10])),
+        Key::ticket("abc"),
+        Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
+        Key::subscription(account, &"L0SM9cOFvHcCIhw=".parse().unwrap()),
+        Key::rate(29_394_240, Uuid::from_u128(7)),
+        Key::reading(now, Uuid::from_u128(7), 255),
+        Key::collected(),
+        Key::named(SOURCES, &"echo".parse().unwrap()),
+        Key::named(SOURCE_STATES, &"echo".parse().unwrap()),
+        Key::head(&series, &Origin::Pushed),
+        Key::series_in_directory(&series, &Origin::Source("kong".parse().unwrap())),
+        Key::closed_hour(&series, &Origin::Pushed, Hour::of(now)),
+        Key::day(&series, &Origin::Pushed, Day::of(now)),
+        Key::report(&ReportId { account, digest: "abc".to_owned() }),
+        Key::reported(account),
+    ];
+    let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
+    insta::assert_snapshot!(shown.join("\n"), @"
+    ACCOUNT#acc_01kagzwy00e40r2081040g2081 | PROFILE
+    ACCOUNTS | acc_01kagzwy00e40r2081040g2081
+    ACCOUNT#acc_01kagzwy00e40r2081040g2081 | KEY#key_01kagzwy00ec1r60r30c1g60r3
+    KINDS | echo
+    SCHEDULES | echo
+    SCHEDULES#acc_01kagzwy00e40r2081040g2081 | echo
+    QUOTAS | echo
+    QUOTAS#acc_01kagzwy00e40r2081040g2081 | echo
+    QUOTA_STATES | echo
+    JOBS#acc_01kagzwy00e40r2081040g2081#2 | job_01kagzwy00e81840g2081040g2
+    BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | PAYLOAD
+    DUE#489904#2 | 1763654400000#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2
+    CURSORS | release#0
+    CURSORS | walk
+    BULK#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | RESULT#owner
+    IDEMPOTENCY#acc_01kagzwy00e40r2081040g2081#abc | -
+    COUNTERS#acc_01kagzwy00e40r2081040g2081 | PACE#echo#2025-11-20T16
+    TABLE#acc_01kagzwy00e40r2081040g2081#users | a#b
+    APPLIED#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | -
+    SLOTS#acc_01kagzwy00e40r2081040g2081 | 00007
+    EVENTS#acc_01kagzwy00e40r2081040g2081 | evt_01kagzwy00eg2881040g208104
+    TICKET#abc | -
+    CONNECTION#L0SM9cOFvHcCIhw= | -
+    SUBSCRIBERS#acc_01kagzwy00e40r2081040g2081 | L0SM9cOFvHcCIhw=
+    RATE#29394240#0 | 00000000000000000000000000000007
+    METER#29394240 | 00000000000000000000000000000007#000000ff
+    METERED | -
+    SOURCES | echo
+    SOURCE_STATES | echo
+    SERIES#-push | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523
+    SERIES | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523#kong
+    USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | H#-push#2025-11-20T16
+    USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | D#-push#2025-11-20
+    SAMPLE#acc_01kagzwy00e40r2081040g2081#abc | -
+    REPORTED#acc_01kagzwy00e40r2081040g2081 | -
+    ");
+}
+
+proptest! {
+    #[test]
+    fn a_series_is_read_as_it_was_written(
+        account: Option<[u8; 10]>, out: bool, service in "[#%23a/5 ]{0,12}|\\PC{0,30}", route in "[#%23a/5 ]{0,12}",
+    ) {
+        let account = account.map(|entropy| mint(Time::from_millis(7), entropy));
+        let direction = if out { Direction::Egress } else { Direction::Ingress };
+        let series = Series { account, direction, service: service.parse().unwrap(), route: route.parse().unwrap() };
+        for origin in [Origin::Pushed, Origin::Own, Origin::Source("kong-2.eu".parse().unwrap())] {
+            let entry = Key::series_in_directory(&series, &origin).sk;
+            prop_assert_eq!(Key::of_series(&entry), Some((series.clone(), origin.clone())));
+            prop_assert_eq!(Key::of_head(&Key::head(&series, &origin).sk), Some(series.clone()));
+            let prefix = Key::series_prefix(account, Some(direction), Some(&series.service), Some(&series.route));
+            prop_assert!(entry.starts_with(&prefix) && entry[prefix.len()..] == origin.to_string());
+        }
+    }
+}
+
+#[test]
+fn the_longest_series_fits_into_a_key() {
+    let label: Label = "#".repeat(Label::MAX_BYTES).parse().unwrap();
+    let account = Some(mint(Time::from_millis(7), [7; 10]));
+    let series = Series { account, direction: Direction::Ingress, service: label.clone(), route: label };
+    let origin = Origin::Source("s".repeat(64).parse().unwrap());
+    assert!(Key::series_in_directory(&series, &origin).sk.len() <= 1024);
+}
+
+#[test]
+fn an_agenda_is_read_as_it_was_written() {
+    let (account, kind) = (mint(Time::from_millis(1), [1; 10]), "a.b-c_d".parse().unwrap());
+    assert_eq!(Key::of_agenda(&Key::agenda(account, &kind)), Some((account, kind)));
+    for none in
+        ["", "#", "acc_01kagzwy00e40r2081040g2081", "acc_01kagzwy00e40r2081040g2081#", "x#echo", "#echo"]
+    {
+        assert_eq!(Key::of_agenda(none), None, "{none}");
+    }
+}

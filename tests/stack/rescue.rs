@@ -1,0 +1,177 @@
+//! Messages that are lost, and rows that outlive what AWS deletes: every job ends.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sim::{Client, JOBS, Stack};
+
+mod expiry;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn submit(client: &Client, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for n in 0..count {
+        ids.push(client.submit("echo", json!(n)).await.id().to_owned());
+    }
+    ids
+}
+
+fn lose_all(stack: &Stack) -> usize {
+    std::iter::from_fn(|| stack.aws.lose_message(JOBS, 0, |_| true)).count()
+}
+
+async fn assert_ended(client: &Client, ids: &[String], attempts: u64) {
+    for id in ids {
+        let job = client.job(id).await.body;
+        assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(attempts)), "{job}");
+    }
+}
+
+/// A message of a job without an order is lost: the walk finds the job within about an hour.
+#[tokio::test(start_paused = true)]
+async fn a_lost_message_is_sent_again() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    stack.run_for(MINUTE).await;
+    let ids = submit(&client, 5).await;
+    assert_eq!(lose_all(&stack), 5);
+    stack.run_for(14 * MINUTE).await;
+    assert_eq!(client.job(&ids[0]).await.body["status"], "queued");
+    stack.run_for(65 * MINUTE).await;
+    assert_ended(&client, &ids, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_message_of_a_retry_is_sent_again() {
+    let stack = Stack::new().await;
+    let target = sim_target(&stack).await;
+    let client = stack.tenant();
+    let id = client.submit("fails-once", json!(1)).await.id().to_owned();
+    stack.work(Duration::from_secs(1)).await;
+    assert_eq!((client.job(&id).await.body["attempts"].clone(), lose_all(&stack)), (json!(1), 1));
+    stack.run_for(3 * HOUR).await;
+    let job = client.job(&id).await.body;
+    assert_eq!(job["attempts"], 3, "{job}: its retries ran, {target}");
+}
+
+/// A kind whose target can't be reached, with three attempts.
+async fn sim_target(stack: &Stack) -> &'static str {
+    let address = "http://127.0.0.1:9/";
+    let spec = json!({"schema": {}, "target": {"type": "http", "url": address},
+        "retry": {"max_attempts": 3, "initial_seconds": 600, "max_seconds": 600}});
+    stack.define("fails-once", spec).await;
+    address
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_message_of_a_far_job_is_sent_again() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 3 * 3600});
+    let id = client.send(http::Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
+    stack.run_for(170 * MINUTE).await;
+    assert_eq!(lose_all(&stack), 1);
+    stack.run_for(68 * MINUTE).await;
+    assert_eq!(client.job(&id).await.body["status"], "queued");
+    stack.run_for(5 * MINUTE).await;
+    assert_ended(&client, &[id], 1).await;
+}
+
+/// A job that is retried long after it was made is behind the walk.
+#[tokio::test(start_paused = true)]
+async fn a_lost_message_of_a_job_that_was_put_back_is_sent_again() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    let ids = submit(&client, 1).await;
+    client.send(http::Method::DELETE, &format!("/v1/jobs/{}", ids[0]), None).await;
+    stack.run_for(5 * HOUR).await;
+    let path = format!("/v1/jobs/{}/retry", ids[0]);
+    assert_eq!(client.send(http::Method::POST, &path, None).await.status, 202);
+    assert!(lose_all(&stack) > 0);
+    stack.run_for(70 * MINUTE).await;
+    assert_ended(&client, &ids, 1).await;
+}
+
+/// Among messages that are there: the trickle reaches a job within hours, and its age does for certain.
+#[tokio::test(start_paused = true)]
+async fn a_lost_message_is_found_among_many() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    stack.run_for(MINUTE).await;
+    let ids = submit(&client, 3).await;
+    lose_all(&stack);
+    let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 890});
+    for _ in 0..40 {
+        client.send(http::Method::POST, "/v1/jobs", Some(body.clone())).await;
+    }
+    let waiting = async {
+        loop {
+            tokio::time::sleep(10 * MINUTE).await;
+            for _ in 0..40 {
+                client.send(http::Method::POST, "/v1/jobs", Some(body.clone())).await;
+            }
+        }
+    };
+    tokio::select! {
+        () = stack.run_for(5 * HOUR) => {}
+        () = waiting => {}
+    }
+    assert_ended(&client, &ids, 1).await;
+}
+
+/// No worker for two hours: the backlog's messages are all there, and hardly any is sent again.
+#[tokio::test(start_paused = true)]
+async fn a_backlog_is_not_flooded() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    stack.check().await.unwrap();
+    let ids = submit(&client, 200).await;
+    for _ in 0..150 {
+        tokio::time::sleep(MINUTE).await;
+        stack.check().await.unwrap();
+    }
+    let sent = stack.aws.messages(JOBS).len();
+    assert!((200..=210).contains(&sent), "{sent}");
+    assert!(stack.work(HOUR).await.emptied);
+    assert_ended(&client, &ids, 1).await;
+}
+
+fn overdue(stack: &Stack) -> Vec<Value> {
+    stack.metrics_lines().iter().filter(|line| line["Overdue"].is_number()).cloned().collect()
+}
+
+/// What the net costs: each job is read once, and a quiet account eight read units an hour.
+#[tokio::test(start_paused = true)]
+async fn the_walk_costs_next_to_nothing() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    stack.run_for(2 * MINUTE).await;
+    let quiet = read_units_of_a_walk(&stack).await;
+    let ids = submit(&client, 400).await;
+    assert!(stack.work(HOUR).await.emptied);
+    let busy = read_units_of_a_walk(&stack).await;
+    let again = read_units_of_a_walk(&stack).await;
+    println!("a walk over two accounts: {quiet} read units, with 400 jobs more {busy}, and then {again}");
+    // Two accounts of sixteen partitions, half a unit each, and eight shards at the turn of an hour. 50 jobs are a read unit.
+    assert!(quiet <= 2.0 * 16.0 * 0.5 + 8.0 + 1.0, "{quiet}");
+    assert!(busy - quiet <= 400.0 / 40.0, "{busy}");
+    assert!(again <= quiet, "{again}");
+    assert_ended(&client, &ids, 1).await;
+    assert!(overdue(&stack).is_empty());
+}
+
+/// What an hour's checks read more than as many that walk nothing.
+async fn read_units_of_a_walk(stack: &Stack) -> f64 {
+    let (mut all, mut least) = (0.0, f64::MAX);
+    for _ in 0..61 {
+        stack.aws.reset_ledger();
+        stack.check().await.unwrap();
+        let units = stack.aws.reset_ledger().read_units();
+        all += units;
+        least = least.min(units);
+        tokio::time::sleep(MINUTE).await;
+    }
+    all - 61.0 * least
+}

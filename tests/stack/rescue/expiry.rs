@@ -1,0 +1,64 @@
+//! What SQS and TTL delete, and when.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sim::{EventSource, JOBS, KillSwitch, Stack, run_until_killed};
+
+use super::{HOUR, assert_ended, submit};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// No worker runs for seven weeks, and TTL deletes what it may at the first moment: messages expire, jobs don't.
+#[tokio::test(start_paused = true)]
+async fn an_unfinished_job_outlives_its_message() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    stack.check().await.unwrap();
+    let mut ids = submit(&client, 2).await;
+    // Its payload has an item of its own.
+    ids.push(client.submit("echo", json!("x".repeat(10_000))).await.id().to_owned());
+    for _ in 0..50 * 2 {
+        tokio::time::sleep(12 * HOUR).await;
+        stack.check().await.unwrap();
+        stack.aws.sweep_ttl();
+    }
+    for id in &ids {
+        let job = client.job(id).await.body;
+        assert_eq!((&job["status"], &job["expires_at"]), (&json!("queued"), &json!(null)));
+    }
+    stack.work(HOUR).await;
+    assert!(stack.aws.expired_messages(JOBS) >= 3);
+    assert_ended(&client, &ids, 1).await;
+    tokio::time::sleep(8 * DAY).await;
+    stack.aws.sweep_ttl();
+    assert_eq!(client.job(&ids[0]).await.status, 404, "a finished job expires");
+}
+
+/// The worker that ends a job dies before it can tell, and the message that announces the end waits for ten days.
+#[tokio::test(start_paused = true)]
+async fn a_job_outlives_the_message_that_announces_its_end() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    let spec = json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60});
+    stack.define("brief", spec).await;
+    let body = json!({"kind": "brief", "payload": "x".repeat(5000), "callback_url": "http://127.0.0.1:9/"});
+    let id = client.send(http::Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
+    let worker = stack.worker();
+    let source = EventSource::new(&stack.aws, JOBS, 1);
+    let switch = KillSwitch::never();
+    let once = async |event| {
+        let work = worker.handle(event, "run", stack.deadline());
+        Ok::<_, String>(run_until_killed(work, &switch).await.unwrap())
+    };
+    source.deliver_once(once).await;
+    assert_eq!(client.job(&id).await.body["status"], "completed");
+    for _ in 0..10 {
+        tokio::time::sleep(DAY).await;
+        stack.aws.sweep_ttl();
+    }
+    assert_eq!(client.job(&id).await.status, 404, "it is no longer shown");
+    stack.work(Duration::from_secs(10)).await;
+    let callbacks = client.get("/v1/jobs?kind=tollgate.callback").await;
+    assert_eq!(callbacks.body["items"].as_array().map(Vec::len), Some(1), "{callbacks:?}");
+}
