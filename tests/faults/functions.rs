@@ -12,8 +12,10 @@ const QUEUES: [&str; 4] = [JOBS, JOBS, JOBS, DEAD_LETTERS];
 /// As the template has it.
 const CHECK: Duration = Duration::from_secs(50);
 const MINUTE: Duration = Duration::from_secs(60);
-/// How often expired items are swept.
-const SWEEP: Duration = Duration::from_secs(600);
+/// How often expired items are swept: nearly as soon as they may go.
+const SWEEP: Duration = Duration::from_secs(60);
+/// How far apart the losses of messages are at most.
+const LOSS: u64 = 60;
 
 /// Runs workers and checks for ever.
 pub async fn run(world: &World) {
@@ -24,7 +26,20 @@ pub async fn run(world: &World) {
             world.stack.aws.sweep_ttl();
         }
     };
-    tokio::join!(pollers, check_on(world), sweeps);
+    tokio::join!(pollers, check_on(world), sweeps, lose_messages(world));
+}
+
+/// Loses messages of jobs, as an old queue or a purge does, while there are faults. Who announces an end relies on the queue: those stay.
+async fn lose_messages(world: &World) {
+    let dice = Dice::new(world.seed, "losses");
+    let is_jobs = |message: &sim::Message| message.body.starts_with(r#"{"job":"#);
+    loop {
+        tokio::time::sleep(dice.seconds(1..LOSS)).await;
+        let nth = usize::try_from(dice.draw() % 1000).unwrap();
+        if !world.is_calm() && world.stack.aws.lose_message(JOBS, nth, is_jobs).is_some() {
+            world.losses.set(world.losses.get() + 1);
+        }
+    }
 }
 
 /// One poller with its process, which is replaced when it dies.

@@ -67,7 +67,7 @@ fn wanted(world: &World, dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (
         json!({"kind": kind, "payload": payload, "metadata": {"mark": mark}, "priority": dice.among(0..10)});
     match dice.among(0..100) {
         0..20 => body["delay_seconds"] = world.delay(dice.among(1..120)).into(),
-        20..23 => body["delay_seconds"] = world.delay(dice.among(950..1100)).into(),
+        20..26 => body["delay_seconds"] = world.delay(dice.among(950..1100)).into(),
         _ => {}
     }
     let calls_back = dice.chance(25);

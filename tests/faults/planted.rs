@@ -1,10 +1,14 @@
 //! Bugs that are not there: services that do other than they are asked to, as if the code had them. Every one has to be found.
 
 use serde_json::{Value, json};
+use shared::id::{self, JobId};
 use sim::Aws;
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 /// A bug.
@@ -18,11 +22,18 @@ pub enum Planted {
     IndexAlone,
     /// A quota's alerts are put only when their mails are sent.
     MailBeforeAlert,
+    /// A job's row expires before its end.
+    ExpiryBeforeEnd,
 }
 
 impl Planted {
-    pub const ALL: [Self; 4] =
-        [Self::EndByAnybody, Self::DeadLettersStay, Self::IndexAlone, Self::MailBeforeAlert];
+    pub const ALL: [Self; 5] = [
+        Self::EndByAnybody,
+        Self::DeadLettersStay,
+        Self::IndexAlone,
+        Self::MailBeforeAlert,
+        Self::ExpiryBeforeEnd,
+    ];
 
     /// The promises that it breaks, of which one has to be noticed.
     pub fn breaks(self) -> &'static [&'static str] {
@@ -31,6 +42,7 @@ impl Planted {
             Self::EndByAnybody => &["a job has one outcome", "every accepted job ends"],
             Self::DeadLettersStay | Self::IndexAlone => &["every accepted job ends"],
             Self::MailBeforeAlert => &["one mail per threshold, quota and period"],
+            Self::ExpiryBeforeEnd => &["a 202 is durable", "nothing younger than its retention vanishes"],
         }
     }
 
@@ -40,6 +52,7 @@ impl Planted {
             Self::DeadLettersStay => aws.plant(dead_letters_stay),
             Self::IndexAlone => aws.plant(index_alone),
             Self::MailBeforeAlert => aws.plant(mail_before_alert()),
+            Self::ExpiryBeforeEnd => aws.plant(expiry_before_end),
         }
     }
 }
@@ -66,6 +79,17 @@ fn index_alone(operation: &str, request: &mut Value) -> Option<Value> {
     let is_own = wanted["ProjectionExpression"].as_str().is_some_and(|names| names.contains("agenda"));
     (operation == "BatchGetItem" && is_own)
         .then(|| json!({"Responses": {sim::TABLE: []}, "UnprocessedKeys": {}}))
+}
+
+/// A row is put with a TTL of ten minutes, which a claim takes away: what waits for longer is lost.
+fn expiry_before_end(operation: &str, request: &mut Value) -> Option<Value> {
+    let pk = request["Item"]["pk"]["S"].as_str().unwrap_or_default();
+    if operation == "PutItem" && pk.starts_with("JOBS#") {
+        let id: JobId = request["Item"]["sk"]["S"].as_str()?.parse().ok()?;
+        let expires_at = (id::time_of(&id) + Duration::from_secs(600)).seconds_up();
+        request["Item"]["expires_at"] = json!({"N": expires_at.to_string()});
+    }
+    None
 }
 
 /// A standing is put with a lease, then mails are sent, then it is put without. Here the first does nothing, and the last takes its place,

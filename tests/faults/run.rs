@@ -26,6 +26,7 @@ pub struct Report {
     /// Of every call to AWS, and of everything that clients were told.
     pub trace: Trace,
     pub kills: u64,
+    pub losses: u64,
     /// How long it took, and how long it was by its own clock.
     pub took: Duration,
     pub lasted: Duration,
@@ -101,16 +102,18 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
         notes.subscribers.push(late.read_out("who came late").await);
     }
     let trace = world.stack.aws.trace().with(&format!("{notes:?}"));
-    let (kills, took, lasted) = (world.kills.get(), began.elapsed(), started.elapsed());
-    Report { seed, jobs, broken: broken(&notes), trace, kills, took, lasted }
+    let (kills, losses, took, lasted) =
+        (world.kills.get(), world.losses.get(), began.elapsed(), started.elapsed());
+    Report { seed, jobs, broken: broken(&notes), trace, kills, losses, took, lasted }
 }
 
-/// Until nothing waits in a queue any more: a permit too many looks for work for a while.
+/// Until nothing waits in a queue any more and no job is unfinished: a permit too many looks for work for a while, and a job whose message
+/// was lost is found within hours.
 async fn settled(world: &World) {
     let is_idle = || [JOBS, DEAD_LETTERS].iter().all(|queue| world.stack.aws.messages(queue).is_empty());
-    for _ in 0..360 {
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        if is_idle() {
+    for _ in 0..120 {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        if is_idle() && !world.has_unfinished_jobs() {
             break;
         }
     }
@@ -123,9 +126,12 @@ fn again(seed: Seed, jobs: u64) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, jobs, kills, trace, .. } = self;
+        let Self { seed, jobs, kills, losses, trace, .. } = self;
         let (lasted, took) = (self.lasted.as_secs() / 60, self.took.as_secs_f32());
-        write!(f, "seed {seed}: {jobs} jobs, {kills} kills, {trace}, {lasted} min in {took:.1} s")?;
+        write!(
+            f,
+            "seed {seed}: {jobs} jobs, {kills} kills, {losses} losses, {trace}, {lasted} min in {took:.1} s"
+        )?;
         if !self.broken.is_empty() {
             write!(f, "; {}", again(*seed, *jobs))?;
         }

@@ -33,6 +33,8 @@ pub struct World {
     pub notes: RefCell<Notes>,
     /// How many functions were killed.
     pub kills: Cell<u64>,
+    /// How many messages were lost.
+    pub losses: Cell<u64>,
     machines: RefCell<Vec<Machine>>,
     pub dice: Dice,
     is_calm: Cell<bool>,
@@ -66,8 +68,19 @@ impl World {
             Machine { service: stack.service_on_a_clock(skew), skew }
         };
         let machines = RefCell::new((0..MACHINES).map(|_| machine()).collect());
-        let (kills, is_calm) = (Cell::default(), Cell::new(true));
-        Self { stack, seed, tenants, targets, notes: RefCell::default(), kills, machines, dice, is_calm }
+        let (kills, losses, is_calm) = (Cell::default(), Cell::default(), Cell::new(true));
+        Self {
+            stack,
+            seed,
+            tenants,
+            targets,
+            notes: RefCell::default(),
+            kills,
+            losses,
+            machines,
+            dice,
+            is_calm,
+        }
     }
 
     /// Lets the faults begin.
@@ -86,6 +99,20 @@ impl World {
         let suffered = self.stack.aws.heal();
         self.stack.aws.inject(plan::calm(self.seed));
         suffered
+    }
+
+    /// Whether nothing is suffered.
+    pub fn is_calm(&self) -> bool {
+        self.is_calm.get()
+    }
+
+    /// Whether a job waits or runs.
+    pub fn has_unfinished_jobs(&self) -> bool {
+        let is_unfinished = |item: &Value| {
+            let is_job = item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("JOBS#"));
+            is_job && matches!(item["status"]["S"].as_str(), Some("queued" | "running"))
+        };
+        self.stack.aws.items().iter().any(is_unfinished)
     }
 
     pub fn now_ms(&self) -> i64 {

@@ -7,6 +7,9 @@ const DURABLE: &str = "a 202 is durable";
 const ENDS: &str = "every accepted job ends";
 const KEPT: &str = "nothing younger than its retention vanishes";
 
+/// For how long the kinds of the faults' jobs keep a job that has ended, at least.
+const SHORTEST_RETENTION_MS: i64 = 600_000;
+
 /// How far clocks may differ.
 const APART_MS: i64 = 2_000;
 
@@ -26,7 +29,8 @@ fn ends(job: &JobNote) -> Option<Broken> {
     (!last.is_over()).then(|| Broken::new(ENDS, job, format!("at last it was {}", last.body)))
 }
 
-/// A look that doesn't find a job comes after the time until which the job was to be shown.
+/// A look that doesn't find a job comes after the time until which the job was to be shown. An unfinished job has no such time, and is there
+/// until its retention is over that begins with its end: at the earliest, that begins with the last look.
 fn kept(job: &JobNote) -> Option<Broken> {
     let mut until = None;
     for look in &job.looks {
@@ -43,7 +47,8 @@ fn kept(job: &JobNote) -> Option<Broken> {
             }
             Some(200) => {
                 let time = look.body["expires_at"].as_str().and_then(|at| at.parse::<Time>().ok());
-                until = time.map(Time::millis);
+                let at_least = || look.span.begun + SHORTEST_RETENTION_MS;
+                until = Some(time.map_or_else(at_least, Time::millis));
             }
             _ => {}
         }
