@@ -30,6 +30,7 @@ mod records;
 mod schedules;
 mod target;
 mod tenants;
+mod throttle;
 mod time;
 mod tokens;
 mod usage;
