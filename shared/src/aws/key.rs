@@ -33,6 +33,10 @@ const RATE_SHARDS: u8 = 4;
 /// Over how many partitions totals are spread: each takes a thousand writes a second of a kind, and a worker makes one a batch.
 const COUNTER_SHARDS: u8 = 4;
 
+/// Over how many partitions accounts are spread by what they report: each takes a thousand write
+/// units a second, and a report is a transaction, which takes two. A check queries each every minute.
+const PUSH_SHARDS: u8 = 8;
+
 /// All kinds.
 pub(super) const KINDS: &str = "KINDS";
 /// All quotas.
@@ -223,12 +227,24 @@ impl Key {
 
     /// What is counted of a series at one origin in its current hour, and in all.
     pub fn head(series: &Series, origin: &Origin) -> Self {
-        Self::new(Self::heads(origin), parts(series))
+        let partition = match origin {
+            Origin::Pushed => pushed(push_shard(series.account)),
+            origin => format!("{SERIES}#{origin}"),
+        };
+        Self::new(partition, parts(series))
     }
 
-    /// The partition of all heads at one origin.
-    pub fn heads(origin: &Origin) -> String {
-        format!("{SERIES}#{origin}")
+    /// The partitions of all heads at one origin.
+    pub fn heads(origin: &Origin) -> Vec<String> {
+        match origin {
+            Origin::Pushed => (0..PUSH_SHARDS).map(pushed).collect(),
+            origin => vec![format!("{SERIES}#{origin}")],
+        }
+    }
+
+    /// At which origin the heads of a partition are.
+    pub fn of_heads(partition: &str) -> Option<Origin> {
+        partition.split('#').nth(1)?.parse().ok()
     }
 
     /// That a series is counted at an origin.
@@ -302,6 +318,16 @@ impl Key {
 #[must_use]
 pub fn account_of_event(partition: &str) -> Option<AccountId> {
     partition.strip_prefix("EVENTS#")?.parse().ok()
+}
+
+/// The partition of the heads of what the accounts of a shard reported.
+fn pushed(shard: u8) -> String {
+    format!("{SERIES}#{}#{shard}", Origin::Pushed)
+}
+
+/// By the last character of an account's id, which holds five of its random bits.
+fn push_shard(account: Option<AccountId>) -> u8 {
+    owner(account).bytes().last().unwrap_or_default() % PUSH_SHARDS
 }
 
 /// What a series is made of, in a row.
@@ -422,7 +448,7 @@ mod tests {
         METERED | -
         SOURCES | echo
         SOURCE_STATES | echo
-        SERIES#-push | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523
+        SERIES#-push#1 | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523
         SERIES | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523#kong
         USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | H#-push#2025-11-20T16
         USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | D#-push#2025-11-20
@@ -442,7 +468,10 @@ mod tests {
             for origin in [Origin::Pushed, Origin::Own, Origin::Source("kong-2.eu".parse().unwrap())] {
                 let entry = Key::series_in_directory(&series, &origin).sk;
                 prop_assert_eq!(Key::of_series(&entry), Some((series.clone(), origin.clone())));
-                prop_assert_eq!(Key::of_head(&Key::head(&series, &origin).sk), Some(series.clone()));
+                let head = Key::head(&series, &origin);
+                prop_assert_eq!(Key::of_head(&head.sk), Some(series.clone()));
+                prop_assert_eq!(Key::of_heads(&head.pk), Some(origin.clone()));
+                prop_assert!(Key::heads(&origin).contains(&head.pk));
                 let prefix = Key::series_prefix(account, Some(direction), Some(&series.service), Some(&series.route));
                 prop_assert!(entry.starts_with(&prefix) && entry[prefix.len()..] == origin.to_string());
             }
