@@ -51,6 +51,7 @@ async fn what_is_due_once_can_be_made_twice_and_taken_back_twice() {
         schedules_group: "tollgate-schedules".into(),
         role_arn: "arn:aws:iam::000000000000:role/scheduler".into(),
         queue_arn: "arn:aws:sqs:us-east-1:000000000000:nowhere".into(),
+        dead_letter_queue_arn: "arn:aws:sqs:us-east-1:000000000000:nowhere-either".into(),
     };
     let client = stack.aws().scheduler;
     let scheduler = Scheduler::new(client.clone(), config);
