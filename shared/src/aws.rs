@@ -6,6 +6,7 @@
 
 mod accounts;
 mod background;
+mod backoff;
 mod cache;
 mod cloudwatch;
 mod connect;

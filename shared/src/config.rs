@@ -108,6 +108,8 @@ pub struct SchedulerConfig {
     pub role_arn: String,
     /// `QUEUE_ARN`: the queue where jobs wait.
     pub queue_arn: String,
+    /// `DEAD_LETTER_QUEUE_ARN`: where Scheduler sends what it could not send there.
+    pub dead_letter_queue_arn: String,
 }
 
 impl SchedulerConfig {
@@ -116,6 +118,7 @@ impl SchedulerConfig {
             schedules_group: required(vars, "SCHEDULES_GROUP")?,
             role_arn: required(vars, "SCHEDULER_ROLE_ARN")?,
             queue_arn: required(vars, "QUEUE_ARN")?,
+            dead_letter_queue_arn: required(vars, "DEAD_LETTER_QUEUE_ARN")?,
         })
     }
 }

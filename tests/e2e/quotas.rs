@@ -37,7 +37,9 @@ fn head(series: String, total: u64) -> WriteRequest {
     let now = Clock::system().now().to_string();
     let (text, number) =
         (|text: &str| AttributeValue::S(text.to_owned()), AttributeValue::N(total.to_string()));
-    let put = PutRequest::builder().item("pk", text("SERIES#-push")).item("sk", text(&series));
+    let shard = series.split('#').next().and_then(|account| account.bytes().last()).unwrap() % 8;
+    let put = PutRequest::builder().item("pk", text(&format!("SERIES#-push#{shard}")));
+    let put = put.item("sk", text(&series));
     let put = put.item("counted", number.clone()).item("in_hour", text(&now[..13]));
     WriteRequest::builder()
         .put_request(put.item(format!("m{}", &now[14..16]), number).build().unwrap())

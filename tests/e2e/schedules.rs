@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::{aws::Scheduler, clock::Clock, config::SchedulerConfig, id};
 
 use crate::{crash::undisturbed, stack::stack};
 

@@ -186,7 +186,7 @@ impl Proxy {
                 return None;
             }
             Fault::Twice => drop(self.forward(call).await),
-            Fault::None | Fault::After | Fault::Slow(_) => {}
+            Fault::None | Fault::After | Fault::Slow(_) | Fault::Partial(_) => {}
         }
         let answer = self.forward(call).await;
         if let Fault::Slow(delay) = fault {

@@ -8,7 +8,7 @@ use crate::{
     faults::Plan,
     ledger::Ledger,
     queue::{Message, Queue, Queues},
-    scheduler::Scheduler,
+    scheduler::{Fate, Occurrence, Scheduler},
     seed::Seed,
     trace::Trace,
 };
@@ -157,10 +157,26 @@ impl Aws {
         self.door.database.lag(self.clock, longest, seed);
     }
 
+    /// Has each partition of the table, and of its index, take so many read and write units a second,
+    /// from now on. DynamoDB's take 3,000 and 1,000.
+    pub fn limit_partitions(&self, reads: f64, writes: f64) {
+        self.door.database.limit(self.clock, reads, writes);
+    }
+
     /// Has services do other than they are asked to, so that a stack that is sound behaves as one with a bug would, to see that the bug
     /// would be noticed. The rule is shown each operation and its request; it may change that, or answer it in the service's place.
     pub fn plant(&self, flaw: impl Fn(&str, &mut Value) -> Option<Value> + Send + Sync + 'static) {
         *self.door.flaw.lock().unwrap() = Some(Flaw::new(flaw));
+    }
+
+    /// Has Lambda end every loop from now on, as if no function said `RecursiveLoop: Allow`.
+    pub fn end_loops(&self) {
+        self.door.loops.are_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// How many invocations Lambda refused as a part of a loop: `RecursiveInvocationsDropped`.
+    pub fn loops_ended(&self) -> u64 {
+        self.door.loops.refused.load(Ordering::Relaxed)
     }
 
     /// A digest of every call so far: when it was made, what it asked for, and what befell it.
@@ -224,6 +240,22 @@ impl Aws {
     /// [`EventSource`](crate::EventSource) that runs until it is idle does so by itself.
     pub fn fire_due_schedules(&self) -> usize {
         self.door.scheduler.fire(&self.door.queues)
+    }
+
+    /// Decides from now on what becomes of each occurrence of a schedule that recurs, by its name and
+    /// when it is due in milliseconds since 1970.
+    pub fn decide_occurrences(&self, rule: impl Fn(&str, i64) -> Fate + Send + Sync + 'static) {
+        self.door.scheduler.decide(rule);
+    }
+
+    /// How many occurrences Scheduler gave up, of which the dead letters are still to come.
+    pub fn undelivered(&self) -> usize {
+        self.door.scheduler.undelivered()
+    }
+
+    /// What became of every occurrence of schedules that recur, in their order.
+    pub fn occurrences(&self) -> Vec<Occurrence> {
+        self.door.scheduler.occurrences()
     }
 
     /// Every mail that SES took, oldest first: `To`, `From`, `Subject`, `Text` and `Html`.

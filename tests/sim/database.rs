@@ -3,12 +3,21 @@
 //! Calls run inline and not on a blocking thread: they take about a millisecond, and a thread of
 //! their own would let the paused clock jump ahead while they work.
 
+pub(crate) mod batch;
 mod capacity;
 mod index;
+mod partitions;
 
-use crate::{answer::Answer, aws::TABLE, clock::SimClock, ledger::Line, seed::Seed};
+use crate::{
+    answer::Answer,
+    aws::{Service, TABLE},
+    clock::SimClock,
+    ledger::Line,
+    seed::Seed,
+};
 use dynoxide::DynoxideError;
 use index::Index;
+use partitions::{Admitted, Partitions};
 use serde_json::{Value, json};
 use std::{
     fmt,
@@ -22,13 +31,15 @@ pub(crate) struct Database {
     tables: dynoxide::Database,
     /// Set where the index is behind.
     index: Arc<OnceLock<Index>>,
+    /// Set where partitions take no more than DynamoDB's do.
+    partitions: Arc<OnceLock<Partitions>>,
 }
 
 impl Database {
     /// A database with Tollgate's table in it.
     pub(crate) fn open(clock: SimClock) -> Self {
         let tables = dynoxide::Database::memory_with_clock(Arc::new(clock)).unwrap();
-        let database = Self { tables, index: Arc::default() };
+        let database = Self { tables, index: Arc::default(), partitions: Arc::default() };
         for (operation, request) in [("CreateTable", table()), ("UpdateTimeToLive", time_to_live())] {
             database.dispatch(operation, &request).unwrap();
         }
@@ -40,8 +51,29 @@ impl Database {
         self.index.set(Index::behind(clock, longest, seed)).expect("the index lags once");
     }
 
+    /// Has each partition take so many units a second, from now on.
+    pub(crate) fn limit(&self, clock: SimClock, reads: f64, writes: f64) {
+        let partitions = Partitions::limited(clock, reads, writes);
+        self.partitions.set(partitions).expect("partitions are limited once");
+    }
+
     /// Does what a request asks: the answer, and what the call is billed.
-    pub(crate) fn call(&self, operation: &str, mut request: Value) -> (Answer, Line) {
+    pub(crate) fn call(&self, operation: &str, request: Value) -> (Answer, Line) {
+        let Some(partitions) = self.partitions.get() else { return self.serve(operation, request) };
+        match partitions.admit(operation, request) {
+            Admitted::Throttled => (Service::DynamoDb.throttle(), Line { calls: 1, ..Line::default() }),
+            Admitted::Done(split) => {
+                let (mut answer, line) = self.serve(operation, split.request.clone());
+                partitions.charge(operation, &split.request, &line);
+                if let Some(left) = split.left.filter(|_| answer.is_ok()) {
+                    batch::leave(operation, &mut answer.body, left);
+                }
+                (answer, line)
+            }
+        }
+    }
+
+    fn serve(&self, operation: &str, mut request: Value) -> (Answer, Line) {
         let asked = capacity::ask(operation, &mut request);
         let source = match self.index.get() {
             Some(index) if Index::serves(operation, &request) => index.read(),

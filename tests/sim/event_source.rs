@@ -2,11 +2,21 @@
 
 use crate::{
     aws::{Aws, Service, arn_of},
+    lineage,
     queue::Queues,
+    seed::Seed,
 };
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeSet, fmt::Display, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt::Display,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// How long the poller waits after a poll that went wrong.
@@ -22,7 +32,15 @@ pub struct EventSource {
     aws: Aws,
     queue: &'static str,
     batch_size: usize,
+    drawn: Option<Arc<Draws>>,
     function_timeout: Duration,
+}
+
+/// Of how many messages batches are.
+#[derive(Debug)]
+struct Draws {
+    seed: Seed,
+    polls: AtomicU64,
 }
 
 /// What came of one poll.
@@ -36,6 +54,11 @@ pub enum Delivery {
         deleted: usize,
         /// Messages that were reported as failed, or whose deletion failed.
         kept: usize,
+    },
+    /// Lambda refused to invoke the function, as a part of a loop, and the messages are gone.
+    Dropped {
+        /// Messages in the batch.
+        messages: usize,
     },
     /// The function didn't answer, or not sensibly: every message comes again.
     Failed {
@@ -59,7 +82,14 @@ impl EventSource {
     /// A mapping that hands over up to `batch_size` messages (ten at most) at once.
     pub fn new(aws: &Aws, queue: &'static str, batch_size: usize) -> Self {
         assert!((1..=10).contains(&batch_size), "one poll brings 1 to 10 messages");
-        Self { aws: aws.clone(), queue, batch_size, function_timeout: Duration::from_secs(900) }
+        let function_timeout = Duration::from_secs(900);
+        Self { aws: aws.clone(), queue, batch_size, drawn: None, function_timeout }
+    }
+
+    /// The same, whose batches are as small as Lambda's pollers make them at low traffic: mostly of
+    /// one to three messages, by `seed`, and at times as many as there are.
+    pub fn with_small_batches(self, seed: Seed) -> Self {
+        Self { drawn: Some(Arc::new(Draws { seed, polls: AtomicU64::default() })), ..self }
     }
 
     /// The same, for a function that is dropped after `function_timeout`.
@@ -77,9 +107,14 @@ impl EventSource {
         if batch.is_empty() {
             return Delivery::Nothing;
         }
+        let hops = batch.iter().map(hops_of).max().unwrap_or_default();
+        if self.is_ended(hops) {
+            return Delivery::Dropped { messages: self.delete_all_but(&BTreeSet::new(), &batch).await };
+        }
         let mut event = SqsEvent::default();
         event.records = batch.clone();
-        let failures = match timeout(self.function_timeout, handler(event)).await {
+        let invocation = lineage::invoke(hops, handler(event));
+        let failures = match timeout(self.function_timeout, invocation).await {
             Ok(Ok(response)) => failures_among(&batch, response),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("timed out".to_owned()),
@@ -126,13 +161,31 @@ impl EventSource {
     async fn poll(&self) -> Vec<SqsMessage> {
         let request = json!({
             "QueueUrl": self.aws.queue_url(self.queue),
-            "MaxNumberOfMessages": self.batch_size,
+            "MaxNumberOfMessages": self.next_size(),
             "MessageSystemAttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         });
         let answer = self.call("ReceiveMessage", request).await;
         let messages = answer.as_ref().and_then(|body| body["Messages"].as_array());
         messages.into_iter().flatten().map(|message| self.record(message)).collect()
+    }
+
+    /// Of how many messages the next batch is at most.
+    fn next_size(&self) -> usize {
+        let Some(drawn) = &self.drawn else { return self.batch_size };
+        let poll = drawn.polls.fetch_add(1, Ordering::Relaxed);
+        let draw = drawn.seed.draw(self.queue, poll);
+        let size = if draw.is_multiple_of(8) { self.batch_size as u64 } else { 1 + draw / 8 % 3 };
+        usize::try_from(size).unwrap().min(self.batch_size)
+    }
+
+    /// Whether Lambda takes a message with so many hops for a part of a loop.
+    fn is_ended(&self, hops: u32) -> bool {
+        let loops = &self.aws.door().loops;
+        let template_counts = !loops.are_ended.load(Ordering::Relaxed);
+        let is_ended = lineage::is_refused(self.queue, hops, template_counts);
+        loops.refused.fetch_add(u64::from(is_ended), Ordering::Relaxed);
+        is_ended
     }
 
     /// How many were deleted.
@@ -186,6 +239,10 @@ fn failures_among(batch: &[SqsMessage], response: SqsBatchResponse) -> Result<BT
         Some(stranger) => Err(format!("reported {stranger:?}, which was not in the batch")),
         None => Ok(failed),
     }
+}
+
+fn hops_of(message: &SqsMessage) -> u32 {
+    lineage::hops(message.attributes.get(lineage::HEADER).map(String::as_str))
 }
 
 fn id_of(message: &SqsMessage) -> &str {

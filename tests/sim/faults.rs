@@ -28,6 +28,9 @@ pub enum Fault {
     Slow(Duration),
     /// The service turns the request away: too many.
     Throttle,
+    /// Of a batch of DynamoDB's, the entries stay unprocessed for which the mask has a bit; but one
+    /// at least is done. Other calls suffer nothing.
+    Partial(u64),
 }
 
 type Rule = dyn Fn(&str, u64) -> Fault + Send + Sync;
@@ -67,6 +70,15 @@ impl Plan {
                 3 => Fault::Throttle,
                 _ => Fault::Delay(Duration::from_millis((draw >> 40) % 2_000)),
             }
+        })
+    }
+
+    /// `percent` of DynamoDB's batches are done in part, each by a mask of its own.
+    pub fn partial(seed: Seed, percent: u64) -> Self {
+        Self::new(move |name, count| {
+            let draw = seed.draw(name, count);
+            let is_partial = matches!(name, "BatchGetItem" | "BatchWriteItem") && draw % 100 < percent;
+            if is_partial { Fault::Partial(seed.draw("mask", draw)) } else { Fault::None }
         })
     }
 

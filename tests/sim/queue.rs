@@ -154,7 +154,12 @@ impl Queues {
 
     /// Sends a message as another service of Amazon's does: without attributes, and without a group.
     pub(crate) fn put(&self, queue: &str, body: &str) {
-        self.send(queue, &serde_json::json!({"MessageBody": body}))
+        self.put_with(queue, body, &Value::Null);
+    }
+
+    /// The same with message attributes.
+    pub(crate) fn put_with(&self, queue: &str, body: &str, attributes: &Value) {
+        self.send(queue, &serde_json::json!({"MessageBody": body, "MessageAttributes": attributes}))
             .expect("a queue of this account takes it");
     }
 

@@ -2,11 +2,14 @@
 
 mod error;
 mod expression;
+mod fate;
 mod protocol;
 
 use crate::{clock::SimClock, queue::Queues};
 use error::SchedulerError;
 use expression::Expression;
+pub use fate::{Fate, Occurrence};
+use fate::{Fates, Undelivered};
 pub(crate) use protocol::{operation_of, request_of};
 use serde_json::Value;
 use std::{
@@ -28,6 +31,7 @@ pub(crate) struct Scheduler {
     clock: SimClock,
     groups: Vec<&'static str>,
     entries: Mutex<BTreeMap<Key, Entry>>,
+    fates: Mutex<Fates>,
 }
 
 /// One schedule.
@@ -76,7 +80,7 @@ impl Entry {
 
 impl Scheduler {
     pub(crate) fn new(clock: SimClock, groups: Vec<&'static str>) -> Self {
-        Self { clock, groups, entries: Mutex::default() }
+        Self { clock, groups, entries: Mutex::default(), fates: Mutex::default() }
     }
 
     /// The requests behind every schedule, by group and name.
@@ -89,7 +93,8 @@ impl Scheduler {
         let now_ms = self.clock.now_ms();
         let entries = self.lock();
         let due = entries.values().filter(|entry| entry.queue() == queue && entry.is_enabled());
-        let next_ms = due.filter_map(|entry| entry.next_ms).min()?;
+        let undelivered = self.fates().next_ms(queue);
+        let next_ms = due.filter_map(|entry| entry.next_ms).chain(undelivered).min()?;
         Some(Instant::now() + Duration::from_millis(u64::try_from(next_ms - now_ms).unwrap_or(0)))
     }
 
@@ -97,17 +102,42 @@ impl Scheduler {
     pub(crate) fn fire(&self, queues: &Queues) -> usize {
         let now_ms = self.clock.now_ms();
         let mut entries = self.lock();
+        let mut fates = self.fates();
         let mut fired = 0;
-        for entry in entries.values_mut().filter(|entry| entry.is_enabled()) {
+        for (key, entry) in entries.iter_mut().filter(|(_, entry)| entry.is_enabled()) {
             while let Some(due_ms) = entry.next_ms.filter(|due_ms| *due_ms <= now_ms) {
-                queues.put(entry.queue(), &entry.input(due_ms));
+                match fates.decide(key, due_ms) {
+                    Fate::OnTime => queues.put(entry.queue(), &entry.input(due_ms)),
+                    Fate::GivenUp => fates.undelivered.extend(Undelivered::of(key, entry, due_ms)),
+                    Fate::Never => {}
+                }
                 entry.next_ms = entry.expression.next_after(due_ms);
                 fired += 1;
             }
         }
+        fates.bury(queues, now_ms);
         entries
             .retain(|_, entry| entry.next_ms.is_some() || entry.request["ActionAfterCompletion"] != "DELETE");
         fired
+    }
+
+    /// Decides from now on what becomes of each occurrence.
+    pub(crate) fn decide(&self, rule: impl Fn(&str, i64) -> Fate + Send + Sync + 'static) {
+        self.fates().rule = Some(Box::new(rule));
+    }
+
+    /// What became of every occurrence of schedules that recur.
+    pub(crate) fn occurrences(&self) -> Vec<Occurrence> {
+        self.fates().occurrences.clone()
+    }
+
+    /// How many dead letters are still to come.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.fates().undelivered.len()
+    }
+
+    fn fates(&self) -> MutexGuard<'_, Fates> {
+        self.fates.lock().unwrap()
     }
 
     fn create(&self, key: Key, request: &Value) -> Result<(), SchedulerError> {

@@ -232,6 +232,7 @@ impl Stack {
             schedules_group: SCHEDULES.into(),
             role_arn: "arn:aws:iam::000000000000:role/scheduler".into(),
             queue_arn: self.aws.queue_arn(JOBS),
+            dead_letter_queue_arn: self.aws.queue_arn(DEAD_LETTERS),
         }
     }
 

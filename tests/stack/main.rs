@@ -32,6 +32,7 @@ mod rescue;
 mod schedules;
 mod target;
 mod tenants;
+mod throttle;
 mod time;
 mod tokens;
 mod usage;

@@ -1,5 +1,6 @@
 //! Schedules: defined, read and deleted.
 
+mod drift;
 mod runs;
 
 use std::time::Duration;

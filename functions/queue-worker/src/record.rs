@@ -1,7 +1,9 @@
 use aws_lambda_events::sqs::SqsMessage;
+use serde_json::Value;
 use shared::{
     aws::JobQueue,
     job::{Message, NotAMessage},
+    schedule::SCHEDULED_TIME,
     telemetry::Traceparent,
     time::Time,
 };
@@ -32,15 +34,36 @@ impl Delivery {
         let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
         let sent_at = record.attributes.get("SentTimestamp").and_then(|millis| millis.parse().ok());
         let trace = record.message_attributes.get("traceparent");
+        let dead = source.rsplit(':').next() == Some(dead_letters.name());
+        let mut message = decode(&record.body.unwrap_or_default(), dead);
+        let due = record.message_attributes.get("SCHEDULED_TIME").and_then(|due| due.string_value.as_ref());
+        if let (true, Ok(Message::Schedule(run)), Some(due)) = (dead, &mut message, due)
+            && run.at == SCHEDULED_TIME
+        {
+            run.at.clone_from(due);
+        }
         Self {
             message_id: record.message_id.unwrap_or_default(),
             receipt: record.receipt_handle.unwrap_or_default(),
             count: count.unwrap_or(1),
             sent_at: sent_at.map(Time::from_millis),
-            dead: source.rsplit(':').next() == Some(dead_letters.name()),
-            message: Message::decode(&record.body.unwrap_or_default()),
+            dead,
+            message,
             trace: trace.and_then(|value| value.string_value.as_deref()?.parse().ok()),
         }
+    }
+}
+
+/// Reads a message. Scheduler's dead letters may be the calls of SQS that it could not make, with the
+/// message in them; AWS shows no more than an example
+/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
+fn decode(body: &str, dead: bool) -> Result<Message, NotAMessage> {
+    match Message::decode(body) {
+        Err(NotAMessage::Malformed) if dead => {
+            let call: Value = serde_json::from_str(body).unwrap_or_default();
+            Message::decode(call["MessageBody"].as_str().unwrap_or_default())
+        }
+        message => message,
     }
 }
 
@@ -67,5 +90,18 @@ mod tests {
         assert!(matches!(job.message, Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap()));
         assert_eq!((broken.count, broken.dead, broken.trace), (1, true, None));
         assert!(matches!(broken.message, Err(NotAMessage::Malformed)));
+    }
+
+    #[test]
+    fn a_dead_letter_of_scheduler_is_its_message_or_the_call_with_it() {
+        let text = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T16:00:00Z"}}"#;
+        let call = serde_json::json!({"MessageBody": text, "QueueUrl": "https://sqs/jobs"}).to_string();
+        for body in [text, &call] {
+            assert!(matches!(decode(body, true), Ok(Message::Schedule(run)) if run.at.ends_with("Z")));
+        }
+        assert!(matches!(decode(&call, false), Err(NotAMessage::Malformed)), "anybody's");
+        for rubbish in ["", "{}", r#"{"MessageBody":7}"#, r#"{"MessageBody":"x"}"#] {
+            assert!(matches!(decode(rubbish, true), Err(NotAMessage::Malformed)), "{rubbish}");
+        }
     }
 }

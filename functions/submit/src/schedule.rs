@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::Value;
 use shared::{
     api::{AnyProblem, BodyProblem, Problem, ScheduleBody},
-    aws::{NotAccepted, Recurring},
+    aws::{self, NotAccepted, Recurring},
     gate::{Failure, JsonBody, Named, Query},
     name::Name,
     schedule::{self, Schedule, ScheduleSpec},
@@ -65,10 +65,12 @@ pub async fn delete(
 ) -> Result<StatusCode, Failure> {
     query.end()?;
     let known = app.schedules.find(&name).await?;
-    // Scheduler first: as long as the item is there, a repeat finds something to delete.
-    app.scheduler.delete_recurring(&name).await?;
-    let known = known.ok_or(Problem::NotFound)?;
-    app.schedules.delete(&known).await?;
+    if let Some(known) = &known {
+        app.schedules.delete(known).await?;
+    }
+    // Also where there is none: an earlier deletion may have ended after the item's.
+    app.follow(&name, None).await?;
+    known.ok_or(Problem::NotFound)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -84,24 +86,59 @@ impl App {
         Ok(found)
     }
 
-    /// Keeps the schedule, then has Scheduler keep its time: what Scheduler sends is only of use to a worker that finds the item. If this
-    /// ends in between, a repeat completes it.
+    /// Stores the schedule, then has Scheduler follow. The item comes first: what Scheduler sends is
+    /// only of use to a worker that finds it. If this ends in between, a repeat completes it.
     async fn define(&self, name: &Name, spec: &ScheduleSpec) -> Result<(Schedule, bool), Failure> {
         let before = self.schedules.find(name).await?;
         let (schedule, new) = self.schedules.put(name, spec, &version(), self.clock.now()).await?;
-        let recurring = Recurring {
-            expression: &spec.expression,
-            timezone: &spec.timezone,
-            enabled: spec.enabled,
-            message: &schedule::message(name).encode(),
-        };
-        match self.scheduler.put_recurring(name, recurring).await? {
-            Ok(()) => Ok((schedule, new)),
-            Err(NotAccepted) => {
-                self.schedules.take_back(&schedule, before).await?;
-                let why = "is refused by EventBridge Scheduler, with this timezone";
-                Err(Problem::InvalidBody(vec![Violation::new("/expression", why)]).into())
-            }
+        if self.follow(name, Some(schedule.clone())).await? != Some(Refused(schedule.version.clone())) {
+            return Ok((schedule, new));
         }
+        self.schedules.take_back(&schedule, before).await?;
+        let found = self.schedules.find(name).await?;
+        self.follow(name, found).await?;
+        let why = "is refused by EventBridge Scheduler, with this timezone";
+        Err(Problem::InvalidBody(vec![Violation::new("/expression", why)]).into())
+    }
+
+    /// Makes Scheduler's schedule what the item says that was `read` last, or is gone, and again while
+    /// the item changes. Calls of several requests may reach Scheduler in any order; but whichever
+    /// comes last is of a request that found the item unchanged after it, so that both agree.
+    /// Tells which version Scheduler takes no such expression of.
+    ///
+    /// # Errors
+    /// When AWS can't be reached, or others change the schedule all the time. A repeat completes it.
+    async fn follow(&self, name: &Name, mut read: Option<Schedule>) -> Result<Option<Refused>, Failure> {
+        for _ in 0..TURNS {
+            let mut refused = None;
+            match &read {
+                Some(Schedule { spec, version, .. }) => {
+                    let recurring = Recurring {
+                        expression: &spec.expression,
+                        timezone: &spec.timezone,
+                        enabled: spec.enabled,
+                        message: &schedule::message(name).encode(),
+                    };
+                    let answer = self.scheduler.put_recurring(name, recurring).await?;
+                    refused = answer.err().map(|NotAccepted| Refused(version.clone()));
+                }
+                None => self.scheduler.delete_recurring(name).await?,
+            }
+            let found = self.schedules.find(name).await?;
+            let version = |schedule: &Option<Schedule>| schedule.as_ref().map(|s| s.version.clone());
+            if version(&found) == version(&read) {
+                return Ok(refused);
+            }
+            read = found;
+        }
+        let busy = "others define and delete the same schedule all the time";
+        Err(aws::Error::Unavailable(busy.into()).into())
     }
 }
+
+/// How often the item may change while one request has Scheduler follow it.
+const TURNS: usize = 20;
+
+/// The version of a definition that Scheduler doesn't take.
+#[derive(Debug, PartialEq, Eq)]
+struct Refused(String);

@@ -23,17 +23,20 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     }
 
     pub fn get(&self, key: &K, now: Time) -> Option<V> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .get(key)
-            .filter(|(read_at, _)| now.since(*read_at) < self.keep)
-            .map(|(_, value)| value.clone())
+        self.within(key, self.keep, now)
     }
 
     /// What was read last, however long ago.
     pub fn stale(&self, key: &K) -> Option<V> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(key).map(|(_, value)| value.clone())
+    }
+
+    /// What was read last, if that is less than `age` ago.
+    pub fn within(&self, key: &K, age: Duration, now: Time) -> Option<V> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read_at, value) = entries.get(key)?;
+        (now.since(*read_at) < age).then(|| value.clone())
     }
 
     pub fn put(&self, key: K, value: V, now: Time) {

@@ -40,6 +40,10 @@ pub const DUE_SHARDS: u8 = 8;
 /// How far the minute's check came with what it does in parts.
 pub(super) const CURSORS: &str = "CURSORS";
 
+/// Over how many partitions accounts are spread by what they report: each takes a thousand write
+/// units a second, and a report is a transaction, which takes two. A check queries each every minute.
+const PUSH_SHARDS: u8 = 8;
+
 /// All kinds.
 pub(super) const KINDS: &str = "KINDS";
 /// All quotas.
@@ -251,12 +255,24 @@ impl Key {
 
     /// What is counted of a series at one origin in its current hour, and in all.
     pub fn head(series: &Series, origin: &Origin) -> Self {
-        Self::new(Self::heads(origin), parts(series))
+        let partition = match origin {
+            Origin::Pushed => pushed(push_shard(series.account)),
+            origin => format!("{SERIES}#{origin}"),
+        };
+        Self::new(partition, parts(series))
     }
 
-    /// The partition of all heads at one origin.
-    pub fn heads(origin: &Origin) -> String {
-        format!("{SERIES}#{origin}")
+    /// The partitions of all heads at one origin.
+    pub fn heads(origin: &Origin) -> Vec<String> {
+        match origin {
+            Origin::Pushed => (0..PUSH_SHARDS).map(pushed).collect(),
+            origin => vec![format!("{SERIES}#{origin}")],
+        }
+    }
+
+    /// At which origin the heads of a partition are.
+    pub fn of_heads(partition: &str) -> Option<Origin> {
+        partition.split('#').nth(1)?.parse().ok()
     }
 
     /// That a series is counted at an origin.
@@ -330,6 +346,16 @@ impl Key {
 #[must_use]
 pub fn account_of_event(partition: &str) -> Option<AccountId> {
     partition.strip_prefix("EVENTS#")?.parse().ok()
+}
+
+/// The partition of the heads of what the accounts of a shard reported.
+fn pushed(shard: u8) -> String {
+    format!("{SERIES}#{}#{shard}", Origin::Pushed)
+}
+
+/// By the last character of an account's id, which holds five of its random bits.
+fn push_shard(account: Option<AccountId>) -> u8 {
+    owner(account).bytes().last().unwrap_or_default() % PUSH_SHARDS
 }
 
 /// What a series is made of, in a row.

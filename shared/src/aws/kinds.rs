@@ -21,6 +21,9 @@ use crate::{
 
 /// For how long a kind that was read counts: long enough to cost nothing, short enough to wait for after a change.
 const KEEP: Duration = Duration::from_secs(5);
+/// For how long it counts while the table can't be read: all processes read the kinds in one
+/// partition, and must not fail because that is throttled.
+const KEEP_IN_OUTAGE: Duration = Duration::from_secs(60);
 
 /// The kinds, and their compiled schemas.
 #[derive(Debug)]
@@ -106,7 +109,7 @@ impl KindStore {
         self.items.touch().await
     }
 
-    /// A kind, at most 5 s old. One that was never there is looked for each time, so that a new kind can be used at once; Tollgate's own
+    /// A kind, at most 5 s old, or a minute while the table can't be read. One that was never there is looked for each time, so that a new kind can be used at once; Tollgate's own
     /// need no looking for.
     ///
     /// # Errors
@@ -115,7 +118,14 @@ impl KindStore {
         if let Some(known) = self.known.get(name, now) {
             return Ok(Some(known));
         }
-        let found = if name.is_own() { own(name) } else { self.find(name).await? };
+        let found = if name.is_own() { Ok(own(name)) } else { self.find(name).await };
+        let found = match (found, self.known.within(name, KEEP_IN_OUTAGE, now)) {
+            (Err(Error::Unavailable(cause)), Some(known)) => {
+                tracing::warn!(kind = %name, cause, "kind not read again");
+                return Ok(Some(known));
+            }
+            (found, _) => found?,
+        };
         let Some(kind) = found else { return Ok(None) };
         let stale = self.known.stale(name);
         let fresh = match stale {

@@ -1,7 +1,9 @@
 use aws_sdk_scheduler::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::{FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target},
+    types::{
+        DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target,
+    },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -10,6 +12,13 @@ use crate::{config::SchedulerConfig, name::Name};
 
 /// How often an update and a creation may take turns: each is refused only if someone else deleted or created the schedule in between.
 const TURNS: usize = 3;
+
+/// For how long Scheduler tries to send, in seconds (60 to 86,400; a day if nothing is said). An hour
+/// outlasts most outages of SQS. What isn't sent by then is a dead letter, of which the worker still
+/// makes the job: waiting a day would only make that later.
+const LONGEST_TRY: i32 = 3600;
+/// How often (0 to 185): as often as the backoff fits into that time.
+const MOST_TRIES: i32 = 185;
 
 /// `EventBridge` Scheduler: sends a message to the queue of jobs at its time.
 #[derive(Clone, Debug)]
@@ -111,8 +120,17 @@ impl Scheduler {
 
     /// The queue of jobs. Without a message group: Scheduler knows those of FIFO queues alone.
     fn target(&self, message: &str) -> Result<Target, Error> {
-        let target =
-            Target::builder().arn(&self.config.queue_arn).role_arn(&self.config.role_arn).input(message);
+        let retry = RetryPolicy::builder()
+            .maximum_event_age_in_seconds(LONGEST_TRY)
+            .maximum_retry_attempts(MOST_TRIES)
+            .build();
+        let dead_letters = DeadLetterConfig::builder().arn(&self.config.dead_letter_queue_arn).build();
+        let target = Target::builder()
+            .arn(&self.config.queue_arn)
+            .role_arn(&self.config.role_arn)
+            .input(message)
+            .retry_policy(retry)
+            .dead_letter_config(dead_letters);
         target.build().map_err(|e| Error::Refused(e.to_string()))
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Error, key::Key};
+use super::{Error, backoff::Backoff, key::Key};
 use crate::time::Time;
 
 /// An item as the SDK has it.
@@ -59,14 +59,22 @@ impl Table {
         Ok(answer.item)
     }
 
-    /// Reads up to a hundred items in one call; in no order, and without those that aren't there.
-    pub(super) async fn batch_get(&self, wanted: KeysAndAttributes) -> Result<Vec<Item>, Error> {
-        let call = self.client.batch_get_item().request_items(&self.name, wanted);
-        let answer = call.send().await.map_err(|e| Error::of("BatchGetItem", &e))?;
-        if answer.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
-            return Err(Error::Unavailable("BatchGetItem: keys were left unprocessed".into()));
+    /// Reads up to a hundred items; in no order, and without those that aren't there. One call,
+    /// and more with backoff for what `DynamoDB` leaves unprocessed: under throttling, or beyond
+    /// 16 MB.
+    pub(super) async fn batch_get(&self, mut wanted: KeysAndAttributes) -> Result<Vec<Item>, Error> {
+        let (mut items, mut backoff) = (Vec::new(), Backoff::start());
+        loop {
+            let call = self.client.batch_get_item().request_items(&self.name, wanted);
+            let answer = call.send().await.map_err(|e| Error::of("BatchGetItem", &e))?;
+            items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
+            let left = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
+            let Some(left) = left.filter(|left| !left.keys.is_empty()) else { return Ok(items) };
+            if !backoff.retry().await {
+                return Err(Error::Unavailable("BatchGetItem: keys were left unprocessed".into()));
+            }
+            wanted = left;
         }
-        Ok(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default())
     }
 
     /// Up to `limit` items of a partition by their sort keys, those after `after`, and whether there may be more. One query, which ends at

@@ -8,7 +8,7 @@ mod transaction;
 
 use std::collections::BTreeSet;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future::try_join_all, stream};
 
 use super::{
     Error, Table,
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 8;
 
 /// How many bytes went where and when.
 ///
-/// The current hour of a series at an origin is its [`Head`], all of which are a partition for each origin: a run reads them in one query, and
+/// The current hour of a series at an origin is its [`Head`], all of which are a partition for each origin, or some: a run reads them in one query each, and
 /// writes one unit for each series that was reported. Closed hours are items of the series' own partition, kept for 35 days, and its days,
 /// kept for 400; so is a head that nobody writes any more.
 #[derive(Clone, Debug)]
@@ -75,8 +75,10 @@ impl UsageStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn heads_of(&self, origin: &Origin) -> Result<Vec<Head>, Error> {
-        let items = self.table.partition(&Key::heads(origin), None).await?;
-        items.into_iter().map(head::read).collect()
+        let partitions = Key::heads(origin);
+        let read = partitions.iter().map(|partition| self.table.partition(partition, None));
+        let items: Vec<Vec<_>> = try_join_all(read).await?;
+        items.into_iter().flatten().map(head::read).collect()
     }
 
     /// The total of a head's series at its origin, as it was at a time; what was counted since is the head's total without it. Without a call

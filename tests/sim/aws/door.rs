@@ -5,11 +5,12 @@ use crate::{
     answer::Answer,
     clock::SimClock,
     cloudwatch::CloudWatch,
-    database::Database,
+    database::{Database, batch},
     faults::{Fault, Faults},
     iam,
     kill_switch::KillSwitch,
     ledger::Ledger,
+    lineage,
     queue::Queues,
     scheduler::Scheduler,
     ses::Ses,
@@ -27,7 +28,10 @@ use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::Value;
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 /// By what name bills and faults know an `UpdateItem` that adds to what functions count.
@@ -47,7 +51,17 @@ pub(crate) struct Door {
     pub(crate) ledger: Arc<Mutex<Ledger>>,
     pub(crate) trace: Arc<Mutex<Trace>>,
     pub(crate) flaw: Arc<Mutex<Option<Flaw>>>,
+    pub(crate) loops: Arc<Loops>,
     clock: SimClock,
+}
+
+/// What becomes of messages that went round too often.
+#[derive(Debug, Default)]
+pub(crate) struct Loops {
+    /// Whether they are ended whatever the template says.
+    pub(crate) are_ended: AtomicBool,
+    /// How many invocations were refused.
+    pub(crate) refused: AtomicU64,
 }
 
 /// What makes services do other than they are asked to, so that a stack that is sound behaves as one with a bug would: it may change a
@@ -87,6 +101,7 @@ impl Door {
             ledger,
             trace,
             flaw,
+            loops: Arc::default(),
             clock,
         }
     }
@@ -96,8 +111,9 @@ impl Door {
         &self,
         service: Service,
         operation: &str,
-        request: Value,
+        mut request: Value,
     ) -> Result<Answer, ConnectorError> {
+        lineage::mark(operation, &mut request);
         let call = KillSwitch::enter().await;
         let fault = self.faults.next(told_apart(operation, &request));
         self.trace.lock().unwrap().note(self.clock.now_ms(), operation, &request, fault);
@@ -114,9 +130,14 @@ impl Door {
                 return Err(ConnectorError::timeout("injected: the request is late".into()));
             }
             Fault::Twice => drop(self.serve(service, operation, request.clone()).await),
-            Fault::None | Fault::After | Fault::Slow(_) => {}
+            Fault::None | Fault::After | Fault::Slow(_) | Fault::Partial(_) => {}
         }
-        let answer = self.serve(service, operation, request).await;
+        let mask = if let Fault::Partial(mask) = fault { mask } else { 0 };
+        let split = batch::split(operation, request, |nth| mask >> (nth % 64) & 1 == 1);
+        let mut answer = self.serve(service, operation, split.request).await;
+        if let Some(left) = split.left.filter(|_| answer.is_ok()) {
+            batch::leave(operation, &mut answer.body, left);
+        }
         call.leave(operation).await;
         if let Fault::Slow(delay) = fault {
             tokio::time::sleep(delay).await;

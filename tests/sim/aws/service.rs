@@ -120,7 +120,7 @@ impl Service {
         }
     }
 
-    pub(super) fn throttle(self) -> Answer {
+    pub(crate) fn throttle(self) -> Answer {
         match self {
             Self::DynamoDb => Answer::refused(
                 "com.amazonaws.dynamodb.v20120810#ThrottlingException",

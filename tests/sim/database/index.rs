@@ -78,14 +78,7 @@ fn written(operation: &str, request: &Value) -> Vec<Value> {
     match operation {
         "PutItem" => vec![key_in(&request["Item"])],
         "UpdateItem" | "DeleteItem" => vec![key_in(&request["Key"])],
-        "BatchWriteItem" => {
-            let requests = request["RequestItems"][TABLE].as_array().into_iter().flatten();
-            let keys = requests.map(|write| match &write["PutRequest"] {
-                Value::Null => key_in(&write["DeleteRequest"]["Key"]),
-                put => key_in(&put["Item"]),
-            });
-            keys.collect()
-        }
+        "BatchWriteItem" => super::batch::keys(operation, request).unwrap_or_default(),
         "TransactWriteItems" => {
             let items = request["TransactItems"].as_array().into_iter().flatten();
             let keys = items.filter_map(|item| {

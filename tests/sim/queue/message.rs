@@ -1,7 +1,7 @@
 //! A message in a queue, and the receipt for having received it.
 
 use super::error::QueueError;
-use crate::aws::arn_of;
+use crate::{aws::arn_of, lineage::HEADER};
 use serde_json::{Map, Value, json};
 use std::{fmt, str::FromStr, time::Duration};
 use tokio::time::Instant;
@@ -32,6 +32,8 @@ pub struct Message {
     /// The queue that gave up on it.
     pub died_in: Option<&'static str>,
     first_received_ms: i64,
+    /// The trace header of the invocation that sent it.
+    trace_header: Option<String>,
 }
 
 impl Message {
@@ -55,6 +57,7 @@ impl Message {
             receives: 0,
             died_in: None,
             first_received_ms: 0,
+            trace_header: entry[HEADER].as_str().map(str::to_owned),
         })
     }
 
@@ -97,6 +100,9 @@ impl Message {
         set("ApproximateReceiveCount", self.receives.to_string());
         if let Some(group) = &self.group {
             set("MessageGroupId", group.clone());
+        }
+        if let Some(header) = &self.trace_header {
+            set(HEADER, header.clone());
         }
         if let Some(queue) = self.died_in {
             set("DeadLetterQueueSourceArn", arn_of(queue));

@@ -7,8 +7,12 @@ use serde_json::{Value, json};
 use shared::{
     account::{Account, ApiKey, Scope},
     aws::{KindStore, Table},
+    time::Time,
 };
-use sim::{Delivery, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE, run_until_killed};
+use sim::{
+    DEAD_LETTERS, Delivery, EventSource, Fate, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE,
+    run_until_killed,
+};
 
 use super::{NIGHTLY, SECOND, put, spec};
 
@@ -220,4 +224,62 @@ async fn a_job_that_its_kind_does_not_take_any_more_fails_visibly() {
             "{made}"
         );
     }
+}
+
+/// Handles dead letters until there is none, and then jobs.
+async fn work_on_dead_letters(stack: &Stack, patience: Duration) {
+    let worker = stack.worker();
+    let source = EventSource::new(&stack.aws, DEAD_LETTERS, 10);
+    let run = source.run_until_idle(patience, async |event| {
+        Ok::<_, String>(worker.handle(event, "dead", stack.deadline()).await)
+    });
+    assert!(!run.await.deliveries.is_empty(), "there was no dead letter");
+    stack.work(MINUTE).await;
+}
+
+/// Scheduler tries for an hour, not for its day; then the dead letter makes the job of its time.
+#[tokio::test(start_paused = true)]
+async fn an_occurrence_that_scheduler_gives_up_is_made_late() {
+    let stack = Stack::new().await;
+    stack.aws.decide_occurrences(|_, _| Fate::GivenUp);
+    put(&stack, json!({"expression": "cron(0 17 20 11 ? 2026)"})).await;
+    stack.work(HOUR + MINUTE).await;
+    assert!(jobs(&stack).await.is_empty(), "it was not sent");
+    work_on_dead_letters(&stack, HOUR + MINUTE).await;
+    let made = jobs(&stack).await;
+    assert_eq!(times(&made), ["2026-11-20T17:00:00.000Z"]);
+    assert_eq!(made[0]["status"], "completed");
+    let took = made[0]["finished_at"].as_str().unwrap().parse::<Time>().unwrap();
+    let due = "2026-11-20T17:00:00Z".parse::<Time>().unwrap();
+    assert!((HOUR..HOUR + 3 * MINUTE).contains(&took.since(due)), "{}", made[0]);
+}
+
+/// An answer was lost, so that it is sent and given up: it is one job.
+#[tokio::test(start_paused = true)]
+async fn an_occurrence_that_is_sent_and_given_up_is_one_job() {
+    let stack = Stack::new().await;
+    stack.aws.decide_occurrences(|_, _| Fate::GivenUp);
+    put(&stack, json!({"expression": "cron(0 17 20 11 ? 2026)"})).await;
+    tokio::time::sleep(HOUR).await;
+    stack.aws.fire_due_schedules();
+    let body = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T17:00:00Z"}}"#;
+    let call = stack.aws.sqs().send_message().queue_url(stack.aws.queue_url(JOBS));
+    call.message_body(body).send().await.unwrap();
+    stack.work(MINUTE).await;
+    assert_eq!(jobs(&stack).await.len(), 1);
+    work_on_dead_letters(&stack, 2 * HOUR).await;
+    assert_eq!(jobs(&stack).await.len(), 1);
+}
+
+/// What is neither sent nor a dead letter is lost, and with it this job alone.
+#[tokio::test(start_paused = true)]
+async fn an_occurrence_that_scheduler_forgets_leaves_the_next_alone() {
+    let stack = Stack::new().await;
+    stack.aws.decide_occurrences(|_, due_ms| match due_ms / 60_000 % 10 {
+        0 => Fate::Never,
+        _ => Fate::OnTime,
+    });
+    put(&stack, json!({"expression": "cron(0/5 17 20 11 ? 2026)"})).await;
+    stack.work(HOUR + 13 * MINUTE).await;
+    assert_eq!(times(&jobs(&stack).await), ["2026-11-20T17:05:00.000Z"]);
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::{
     config::{Builder, retry::RetryConfig},
@@ -13,6 +13,7 @@ use super::{JobItem, JobStore, Stored};
 use crate::{
     aws::{
         Error,
+        backoff::Backoff,
         key::Key,
         table::{Condition, Item, item},
     },
@@ -25,9 +26,6 @@ use crate::{
 const WRITES: usize = 25;
 /// How many items one call reads.
 const READS: usize = 100;
-/// How long to wait before what `DynamoDB` left unwritten is tried again; each further time twice as long.
-const PAUSE: Duration = Duration::from_millis(50);
-const TRIES: u32 = 4;
 
 /// Why a call wrote nothing, or maybe nothing.
 enum Unwritten {
@@ -94,12 +92,16 @@ impl JobStore {
 
     async fn write(&self, portion: &[Numbered]) -> BTreeSet<usize> {
         let mut left: Vec<&Numbered> = portion.iter().collect();
-        for tried in 0..TRIES {
+        let mut backoff = Backoff::start();
+        loop {
             match self.write_once(&left).await {
                 Ok(unwritten) if unwritten.is_empty() => return BTreeSet::new(),
                 Ok(unwritten) => {
                     left.retain(|(_, item)| unwritten.contains(&key_of(item)));
-                    tokio::time::sleep(PAUSE * 2u32.pow(tried)).await;
+                    if !backoff.retry().await {
+                        tracing::warn!(left = left.len(), "jobs of a batch were left unprocessed");
+                        break;
+                    }
                 }
                 Err(Unwritten::Refused(error)) => {
                     tracing::warn!(cause = %error, "jobs of a batch are put one by one");

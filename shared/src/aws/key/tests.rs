@@ -80,7 +80,7 @@ fn no_two_things_share_a_key() {
     METERED | -
     SOURCES | echo
     SOURCE_STATES | echo
-    SERIES#-push | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523
+    SERIES#-push#1 | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523
     SERIES | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523#kong
     USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | H#-push#2025-11-20T16
     USAGE#acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523 | D#-push#2025-11-20
@@ -100,7 +100,10 @@ proptest! {
         for origin in [Origin::Pushed, Origin::Own, Origin::Source("kong-2.eu".parse().unwrap())] {
             let entry = Key::series_in_directory(&series, &origin).sk;
             prop_assert_eq!(Key::of_series(&entry), Some((series.clone(), origin.clone())));
-            prop_assert_eq!(Key::of_head(&Key::head(&series, &origin).sk), Some(series.clone()));
+            let head = Key::head(&series, &origin);
+            prop_assert_eq!(Key::of_head(&head.sk), Some(series.clone()));
+            prop_assert_eq!(Key::of_heads(&head.pk), Some(origin.clone()));
+            prop_assert!(Key::heads(&origin).contains(&head.pk));
             let prefix = Key::series_prefix(account, Some(direction), Some(&series.service), Some(&series.route));
             prop_assert!(entry.starts_with(&prefix) && entry[prefix.len()..] == origin.to_string());
         }

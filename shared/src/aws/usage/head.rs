@@ -11,7 +11,7 @@ use crate::{
         table::{Item, millis, number, seconds, text},
     },
     time::Time,
-    usage::{ClosedHour, Counter, Day, Head, Hour, Minutes, Origin},
+    usage::{ClosedHour, Counter, Day, Head, Hour, Minutes},
 };
 
 const NOUN: &str = "usage";
@@ -52,7 +52,6 @@ pub(super) fn write(head: &Head) -> Item {
 pub(super) fn read(item: Item) -> Result<Head, Error> {
     let corrupt = |what: &str| Error::Corrupt(NOUN, format!("{what} can't be read"));
     let (pk, sk) = key(&item);
-    let origin: Option<Origin> = pk.split_once('#').and_then(|(_, origin)| origin.parse().ok());
     let counter = match read_number(&item, "seen") {
         None => None,
         Some(value) => Some(Counter {
@@ -65,7 +64,7 @@ pub(super) fn read(item: Item) -> Result<Head, Error> {
     let hour = read_text(&item, "in_hour").and_then(|hour| hour.parse().ok());
     Ok(Head {
         series: Key::of_head(sk).ok_or_else(|| corrupt("its key"))?,
-        origin: origin.ok_or_else(|| corrupt("its partition"))?,
+        origin: Key::of_heads(pk).ok_or_else(|| corrupt("its partition"))?,
         total: read_number(&item, "counted").ok_or_else(|| corrupt("its total"))?,
         hour: hour.ok_or_else(|| corrupt("its hour"))?,
         minutes: read_minutes(&item),

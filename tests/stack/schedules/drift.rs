@@ -1,0 +1,77 @@
+//! A schedule's item and its entry at Scheduler say the same, whatever was asked at once.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use http::Method;
+use serde_json::json;
+use sim::{Fault, Plan, Seed, Stack};
+
+use super::{NIGHTLY, spec};
+
+const ROUNDS: u64 = 25;
+/// How many requests there are at once in a round.
+const AT_ONCE: u64 = 6;
+
+/// Each call takes some time of its own, so that those of several requests come in any order.
+fn lag(seed: Seed) -> Plan {
+    Plan::new(move |operation, nth| Fault::Delay(Duration::from_millis(1 + seed.draw(operation, nth) % 200)))
+}
+
+/// Requests at once of which each is a PUT of another expression, or a DELETE.
+async fn all_at_once(stack: &Stack, seed: Seed) -> Vec<u16> {
+    let requests = (0..AT_ONCE).map(async |n| {
+        tokio::time::sleep(Duration::from_millis(seed.draw("begin", n) % 300)).await;
+        let operator = stack.operator();
+        if seed.draw("method", n).is_multiple_of(3) {
+            return operator.send(Method::DELETE, NIGHTLY, None).await.status;
+        }
+        let minutes = json!({"expression": format!("rate({} minutes)", n + 2)});
+        operator.send(Method::PUT, NIGHTLY, Some(spec(stack, minutes))).await.status
+    });
+    join_all(requests).await
+}
+
+/// The item and the entry are both gone, or say the same, and the account's list has the one or not.
+async fn assert_alike(stack: &Stack, about: &str) {
+    let item = stack.operator().get(NIGHTLY).await;
+    let listed = stack.tenant().get("/v1/schedules").await.body["items"].clone();
+    let entries = stack.aws.schedules();
+    if item.status == 404 {
+        assert_eq!((entries.len(), &listed), (0, &json!([])), "{about}: {entries:?}");
+    } else {
+        assert_eq!((entries.len(), &listed[0]["name"]), (1, &json!("nightly")), "{about}: {item:?}");
+        assert_eq!(entries[0]["ScheduleExpression"], item.body["expression"], "{about}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn parallel_puts_and_deletes_leave_both_alike() {
+    for round in 1..=ROUNDS {
+        let (stack, seed) = (Stack::new().await, Seed(round));
+        stack.aws.inject(lag(seed));
+        let statuses = all_at_once(&stack, seed).await;
+        stack.aws.heal();
+        assert!(statuses.iter().all(|status| [200, 201, 204, 404].contains(status)), "{statuses:?}");
+        assert_alike(&stack, &format!("round {round}")).await;
+    }
+}
+
+/// What was told to have failed may have been done, or half of it: a repeat of any of them completes it.
+#[tokio::test(start_paused = true)]
+async fn a_repeat_leaves_both_alike_after_faults() {
+    for round in 1..=ROUNDS {
+        let (stack, seed) = (Stack::new().await, Seed(round));
+        let late = Plan::new(move |operation, nth| match seed.draw(operation, nth) % 20 {
+            0 => Fault::Late(Duration::from_millis(seed.draw(operation, nth) % 5000)),
+            _ => Fault::None,
+        });
+        stack.aws.inject(late.or(Plan::seeded(seed, 15)).or(lag(seed)));
+        all_at_once(&stack, seed).await;
+        assert!(stack.aws.heal() > 0);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let repeat = if round.is_multiple_of(2) { Method::DELETE } else { Method::PUT };
+        stack.operator().send(repeat, NIGHTLY, Some(spec(&stack, json!({})))).await;
+        assert_alike(&stack, &format!("round {round}")).await;
+    }
+}
