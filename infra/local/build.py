@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from infra.local import processes
@@ -18,7 +19,10 @@ BOOTSTRAP = "tollgate-bootstrap"
 
 # Packages that aren't called as their function is.
 _RENAMED = {"console": "tollgate-console"}
-_FUNCTIONS = [argument for name in FUNCTIONS for argument in ("--package", _RENAMED.get(name, name))]
+
+
+def _packages(functions: Sequence[str]) -> list[str]:
+    return [argument for name in functions for argument in ("--package", _RENAMED.get(name, name))]
 
 
 def for_this_machine(*, tests: bool) -> dict[str, Path]:
@@ -27,7 +31,17 @@ def for_this_machine(*, tests: bool) -> dict[str, Path]:
     With `tests`, just as `cargo test` built it: cargo unites the features of all that it builds at once, and would otherwise
     compile most of the dependencies again.
     """
-    what = ["--workspace", "--all-targets"] if tests else [*_FUNCTIONS, "--package", "cli", "--package", "bootstrap"]
+    programs = [*_packages(FUNCTIONS), "--package", "cli", "--package", "bootstrap"]
+    what = ["--workspace", "--all-targets"] if tests else programs
+    return _build(what, {*FUNCTIONS, COMMAND, BOOTSTRAP})
+
+
+def bootstrap() -> Path:
+    """Builds what makes a stack's first key, and returns the program."""
+    return _build(["--package", "bootstrap"], {BOOTSTRAP})[BOOTSTRAP]
+
+
+def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
     command = ["cargo", "build", *what, "--message-format", "json-render-diagnostics"]
     try:
         process = processes.start(command, cwd=ROOT, output=subprocess.PIPE)
@@ -43,7 +57,7 @@ def for_this_machine(*, tests: bool) -> dict[str, Path]:
         processes.end(process)
     if status != 0:
         raise Failure("The build failed, see above.")
-    missing = {*FUNCTIONS, COMMAND, BOOTSTRAP} - programs.keys()
+    missing = wanted - programs.keys()
     if missing:
         raise Failure(f"The build made no program called {', '.join(sorted(missing))}.")
     return programs
@@ -54,5 +68,5 @@ def for_aws() -> int:
     tools = venv("cargo-lambda")
     # First in the path: cargo-lambda asks `python3` for the Zig that came with it.
     path = os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)])
-    return processes.run([tools / "cargo-lambda", "lambda", "build", "--release", "--arm64", *_FUNCTIONS],
+    return processes.run([tools / "cargo-lambda", "lambda", "build", "--release", "--arm64", *_packages(FUNCTIONS)],
                          env={**os.environ, "PATH": path}, cwd=ROOT)
