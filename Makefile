@@ -37,7 +37,7 @@ LOCAL = $(PYTHON) -m infra.local
 LIVE = cargo test --workspace --features tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help images run sam-local test test-stack faults faults-real faults-planted fuzz schemathesis build deploy key kinds openapi fmt lint clean
+.PHONY: help images run sam-local test test-stack faults faults-real faults-planted fuzz schemathesis build arm64 deploy key kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -87,6 +87,10 @@ faults-planted: ## plant bugs in the stack, of which each has to be found within
 
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build
+
+arm64: ## build one function with the tools of `make build`, and check its machine type and glibc
+	$(PYTHON) -m unittest tests/deploy/test_elf.py
+	$(LOCAL) arm64
 
 deploy: build ## build, then deploy to the AWS account you are signed in to
 	$(LOCAL) sam deploy --guided

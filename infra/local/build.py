@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 from infra.local import processes
@@ -63,10 +63,20 @@ def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
     return programs
 
 
-def for_aws() -> int:
-    """Builds the functions as template.yaml deploys them: for Amazon Linux on arm64, into target/lambda/."""
+def for_aws(functions: Sequence[str] = FUNCTIONS, options: Sequence[str] = ("--release",),
+            variables: Mapping[str, str] | None = None) -> int:
+    """Builds functions as template.yaml deploys them, for arm64, into target/lambda/.
+
+    Then checks that Amazon Linux 2023 can run them.
+    """
     tools = venv("cargo-lambda")
     # First in the path: cargo-lambda asks `python3` for the Zig that came with it.
     path = os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)])
-    return processes.run([tools / "cargo-lambda", "lambda", "build", "--release", "--arm64", *_packages(FUNCTIONS)],
-                         env={**os.environ, "PATH": path}, cwd=ROOT)
+    environment = {**os.environ, "PATH": path, **(variables or {})}
+    command: list[str | Path] = [tools / "cargo-lambda", "lambda", "build", "--arm64", *options]
+    status = processes.run([*command, *_packages(functions)], env=environment, cwd=ROOT)
+    if status != 0:
+        return status
+    folder = ROOT / environment.get("CARGO_TARGET_DIR", "target") / "lambda"
+    programs = [folder / name / "bootstrap" for name in functions]
+    return processes.run([tools / "python", Path(__file__).with_name("elf_main.py"), *programs])

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from infra.local import (
-    browser, build, crates, emulator, engine, first_key, kinds, lint, moto_server, sam_local,
+    arm64, browser, build, crates, emulator, engine, first_key, kinds, lint, moto_server, sam_local,
     schemathesis, stack,
 )
 from infra.local.failure import Failure
@@ -96,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         given.stack, given.profile, given.region, given.bootstrap, given.rest))
 
     commands.add_parser("build", help="build the functions for AWS").set_defaults(run=lambda _: build.for_aws())
+    one = commands.add_parser("arm64", help="build one function for AWS, and check what it needs")
+    one.set_defaults(run=lambda _: arm64.check())
     commands.add_parser("lint", help="check the template, the crates, the dashboards and these scripts").set_defaults(run=lambda _: lint.check())
     commands.add_parser("deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub").set_defaults(
         run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
