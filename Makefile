@@ -13,6 +13,14 @@ export ENDPOINT ?=
 API_PORT ?= 3000
 export PYTHON
 
+# Of `make key`: which stack, with which credentials, and the account and scopes of the new key.
+# Not from the environment, where others use such names.
+STACK =
+PROFILE =
+REGION =
+ACCOUNT = operator
+SCOPES = admin
+
 # How often `make fuzz` tries each, and which of the tests.
 CASES ?= 20000
 FUZZED = fuzz:: upsets_it any_path pieces
@@ -29,10 +37,10 @@ LOCAL = $(PYTHON) -m infra.local
 LIVE = cargo test --workspace --features tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help images run sam-local test test-stack faults faults-real faults-planted fuzz schemathesis build deploy kinds openapi fmt lint clean
+.PHONY: help images run sam-local test test-stack faults faults-real faults-planted fuzz schemathesis build arm64 deploy key kinds openapi fmt lint clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its data, TASKER_URL=…, ENDPOINT=…)
 	@$(LOCAL) up --port $(PORT) $(if $(filter-out 0,$(RESET)),--reset)
@@ -53,6 +61,7 @@ test: ## run all tests, the last ones against moto and a stack of their own (END
 test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 	$(LIVE) --test e2e --test prometheus $(if $(ENDPOINT),-- --skip crash::)
 	$(LOCAL) browser
+	$(PYTHON) -m unittest tests/deploy/test_first_key.py
 ifeq ($(ENDPOINT),)
 	$(LIVE) --test restart
 	$(LIVE) --test faults_real
@@ -79,8 +88,16 @@ faults-planted: ## plant bugs in the stack, of which each has to be found within
 build: ## build the functions for AWS, into target/lambda/
 	$(LOCAL) build
 
+arm64: ## build one function with the tools of `make build`, and check its machine type and glibc
+	$(PYTHON) -m unittest tests/deploy/test_elf.py
+	$(LOCAL) arm64
+
 deploy: build ## build, then deploy to the AWS account you are signed in to
 	$(LOCAL) sam deploy --guided
+
+key: ## make the first key of a deployed stack (STACK=, PROFILE=, REGION=, ACCOUNT=, SCOPES=)
+	@$(LOCAL) key --stack "$(STACK)" --profile "$(PROFILE)" --region "$(REGION)" -- \
+		--account "$(ACCOUNT)" --scopes "$(SCOPES)"
 
 kinds: ## define the default kinds of a deployed stack (TOLLGATE_URL=…, TOLLGATE_KEY=…, TASKER_URL=…)
 	@$(LOCAL) kinds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 from infra.local import processes
@@ -18,7 +19,10 @@ BOOTSTRAP = "tollgate-bootstrap"
 
 # Packages that aren't called as their function is.
 _RENAMED = {"console": "tollgate-console"}
-_FUNCTIONS = [argument for name in FUNCTIONS for argument in ("--package", _RENAMED.get(name, name))]
+
+
+def _packages(functions: Sequence[str]) -> list[str]:
+    return [argument for name in functions for argument in ("--package", _RENAMED.get(name, name))]
 
 
 def for_this_machine(*, tests: bool) -> dict[str, Path]:
@@ -27,7 +31,17 @@ def for_this_machine(*, tests: bool) -> dict[str, Path]:
     With `tests`, just as `cargo test` built it: cargo unites the features of all that it builds at once, and would otherwise
     compile most of the dependencies again.
     """
-    what = ["--workspace", "--all-targets"] if tests else [*_FUNCTIONS, "--package", "cli", "--package", "bootstrap"]
+    programs = [*_packages(FUNCTIONS), "--package", "cli", "--package", "bootstrap"]
+    what = ["--workspace", "--all-targets"] if tests else programs
+    return _build(what, {*FUNCTIONS, COMMAND, BOOTSTRAP})
+
+
+def bootstrap() -> Path:
+    """Builds what makes a stack's first key, and returns the program."""
+    return _build(["--package", "bootstrap"], {BOOTSTRAP})[BOOTSTRAP]
+
+
+def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
     command = ["cargo", "build", *what, "--message-format", "json-render-diagnostics"]
     try:
         process = processes.start(command, cwd=ROOT, output=subprocess.PIPE)
@@ -43,16 +57,26 @@ def for_this_machine(*, tests: bool) -> dict[str, Path]:
         processes.end(process)
     if status != 0:
         raise Failure("The build failed, see above.")
-    missing = {*FUNCTIONS, COMMAND, BOOTSTRAP} - programs.keys()
+    missing = wanted - programs.keys()
     if missing:
         raise Failure(f"The build made no program called {', '.join(sorted(missing))}.")
     return programs
 
 
-def for_aws() -> int:
-    """Builds the functions as template.yaml deploys them: for Amazon Linux on arm64, into target/lambda/."""
+def for_aws(functions: Sequence[str] = FUNCTIONS, options: Sequence[str] = ("--release",),
+            variables: Mapping[str, str] | None = None) -> int:
+    """Builds functions as template.yaml deploys them, for arm64, into target/lambda/.
+
+    Then checks that Amazon Linux 2023 can run them.
+    """
     tools = venv("cargo-lambda")
     # First in the path: cargo-lambda asks `python3` for the Zig that came with it.
     path = os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)])
-    return processes.run([tools / "cargo-lambda", "lambda", "build", "--release", "--arm64", *_FUNCTIONS],
-                         env={**os.environ, "PATH": path}, cwd=ROOT)
+    environment = {**os.environ, "PATH": path, **(variables or {})}
+    command: list[str | Path] = [tools / "cargo-lambda", "lambda", "build", "--arm64", *options]
+    status = processes.run([*command, *_packages(functions)], env=environment, cwd=ROOT)
+    if status != 0:
+        return status
+    folder = ROOT / environment.get("CARGO_TARGET_DIR", "target") / "lambda"
+    programs = [folder / name / "bootstrap" for name in functions]
+    return processes.run([tools / "python", Path(__file__).with_name("elf_main.py"), *programs])

@@ -10,7 +10,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from infra.local import browser, build, crates, emulator, engine, kinds, lint, moto_server, sam_local, schemathesis, stack
+from infra.local import (
+    arm64, browser, build, crates, emulator, engine, first_key, kinds, lint, moto_server, sam_local,
+    schemathesis, stack,
+)
 from infra.local.failure import Failure
 from infra.local.places import LOCAL
 from infra.local.processes import run
@@ -83,7 +86,18 @@ def _parser() -> argparse.ArgumentParser:
                         help="where users are deleted; without it they are echoed (default: $TASKER_URL)")
     define.set_defaults(run=_define)
 
+    key = commands.add_parser("key", help="make a stack's first key, with the credentials of `sam`")
+    key.add_argument("--stack", default="", help="default: what `make deploy` saved, else tollgate")
+    key.add_argument("--profile", default="", help="default: as saved, else $AWS_PROFILE")
+    key.add_argument("--region", default="", help="default: as saved, else the profile's")
+    key.add_argument("--bootstrap", type=Path, help="the program, if it is built already")
+    key.add_argument("rest", nargs="*", help="after --: for tollgate-bootstrap")
+    key.set_defaults(run=lambda given: first_key.make(
+        given.stack, given.profile, given.region, given.bootstrap, given.rest))
+
     commands.add_parser("build", help="build the functions for AWS").set_defaults(run=lambda _: build.for_aws())
+    one = commands.add_parser("arm64", help="build one function for AWS, and check what it needs")
+    one.set_defaults(run=lambda _: arm64.check())
     commands.add_parser("lint", help="check the template, the crates, the dashboards and these scripts").set_defaults(run=lambda _: lint.check())
     commands.add_parser("deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub").set_defaults(
         run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))

@@ -21,6 +21,8 @@ SENDER = "tollgate@example.com"
 # Of this machine, for which the functions are built.
 ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
+_ISSUER = os.environ.get("JWT_ISSUER", "")
+
 _PARAMETERS = {
     "Architecture": ARCHITECTURE,
     # A job whose worker was killed comes back after the visibility time-out: the shortest there is.
@@ -30,7 +32,8 @@ _PARAMETERS = {
     # The services that a developer sends jobs to listen on this machine.
     "AllowPrivateTargets": "true",
     # make run JWT_ISSUER=http://127.0.0.1:8080/realms/dev JWT_AUDIENCE=tollgate
-    "JwtIssuer": os.environ.get("JWT_ISSUER", ""),
+    "JwtIssuer": "" if _ISSUER.startswith("http:") else _ISSUER,
+    "EmulatorJwtIssuer": _ISSUER if _ISSUER.startswith("http:") else "",
     "JwtAudience": os.environ.get("JWT_AUDIENCE", ""),
     "JwtAdmin": os.environ.get("JWT_ADMIN", "false"),
     # `debug` and the like: make run LOG_LEVEL=debug
@@ -49,6 +52,11 @@ def overrides(endpoint: str) -> list[str]:
     # make run ENDPOINT=http://127.0.0.1:4566 FUNCTIONS_ENDPOINT=http://localstack:4566
     called = {"AwsEndpointUrl": os.environ.get("FUNCTIONS_ENDPOINT") or endpoint}
     return [f'{name}="{value}"' for name, value in {**_PARAMETERS, **called}.items()]
+
+
+def logical_id(function: str) -> str:
+    """The name that template.yaml has for a function."""
+    return "".join(part.title() for part in function.split("-")) + "Function"
 
 
 def template(folder: Path) -> Path:

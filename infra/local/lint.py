@@ -18,7 +18,7 @@ def check() -> int:
 
     SAM's `--lint` is cfn-lint, run over the template as SAM transforms it.
     """
-    scripts = [*Path(__file__).parent.glob("*.py"), *(ROOT / "tests" / "browser").glob("*.py")]
+    scripts = [*Path(__file__).parent.glob("*.py"), *(ROOT / "tests").glob("*/*.py")]
     for script in sorted(scripts):
         try:
             compile(script.read_text(), str(script), "exec")

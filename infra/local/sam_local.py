@@ -23,7 +23,7 @@ from pathlib import Path
 from infra.local import engine, image, processes, relay, stack
 from infra.local.aws import CREDENTIALS, function_variables
 from infra.local.build import FUNCTIONS
-from infra.local.deploy import ARCHITECTURE, STACK, overrides
+from infra.local.deploy import ARCHITECTURE, logical_id, overrides
 from infra.local.failure import Failure
 from infra.local.places import ROOT
 from infra.local.stack import Stack
@@ -91,7 +91,7 @@ def invoke(file: Path, function: str, event: Path | None) -> int:
     _check_engine()
     with tempfile.TemporaryDirectory(prefix="tollgate-") as temporary:
         with _sam(_described(file), Path(temporary)) as sam:
-            arguments = sam.local("invoke", _logical_id(function), "--event", event.resolve())
+            arguments = sam.local("invoke", logical_id(function), "--event", event.resolve())
             return processes.run(arguments, env=sam.env, cwd=Path(temporary))
 
 
@@ -108,8 +108,9 @@ def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
     image.ensure(ARCHITECTURE)
     with relay.reachable(described.endpoint) as endpoint:
         variables = folder / "variables.json"
-        variables.write_text(json.dumps({_logical_id(name): {
-            **function_variables(described.endpoint, f"{STACK}-{name}"), "AWS_ENDPOINT_URL": endpoint,
+        variables.write_text(json.dumps({logical_id(name): {
+            **function_variables(described.endpoint, described.functions[name]),
+            "AWS_ENDPOINT_URL": endpoint,
         } for name in FUNCTIONS}))
         options = ["--template-file", _template(tools, Path(described.template)), "--env-vars", variables, "--skip-pull-image",
                    "--parameter-overrides", *overrides(described.endpoint)]
@@ -131,11 +132,6 @@ def _described(file: Path) -> Stack:
     if described is None:
         raise Failure(f"{file} describes no stack. `make sam-local` starts one.")
     return described
-
-
-def _logical_id(function: str) -> str:
-    """The name that template.yaml has for a function."""
-    return "".join(part.title() for part in function.split("-")) + "Function"
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:

@@ -21,6 +21,8 @@ class Stack:
     queue_url: str
     dead_letter_queue_url: str
     template: str
+    # The functions' names as CloudFormation made them, by their folders' names.
+    functions: dict[str, str]
 
 
 def path(state: Path) -> Path:

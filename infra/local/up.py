@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infra.local import build, emulator, keys, kinds, logs, processes, stack
 from infra.local.aws import delete_stack, has_stack
-from infra.local.deploy import STACK, deploy, template
+from infra.local.deploy import STACK, deploy, logical_id, template
 from infra.local.emulator import Elsewhere, Emulator
 from infra.local.failure import Failure
 from infra.local.places import ROOT
@@ -102,7 +102,9 @@ def _furnish(endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Pa
         tenant_account, tenant_key = keys.make(bootstrap, endpoint, table, "tenant", keys.TENANT_SCOPES)
     described = Stack(url=url, operator_key=operator_key, tenant_key=tenant_key, tenant_account=tenant_account,
                       endpoint=endpoint, table=table, queue_url=outputs["QueueUrl"],
-                      dead_letter_queue_url=outputs["DeadLetterQueueUrl"], template=str(deployed))
+                      dead_letter_queue_url=outputs["DeadLetterQueueUrl"], template=str(deployed),
+                      functions={name: outputs[f"{logical_id(name)}Name"]
+                                 for name in build.FUNCTIONS})
     # Written before anything else can fail, or the keys would be lost: the table only knows their hashes.
     stack.write(described, folder)
     kinds.apply(url, operator_key, outputs)

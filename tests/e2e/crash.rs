@@ -57,7 +57,7 @@ fn is_worker(process: &Path, port: &str) -> bool {
     let mut variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
     let (mut worker, mut ours) = (false, false);
     for variable in &mut variables {
-        worker |= variable.starts_with("AWS_LAMBDA_FUNCTION_NAME=") && variable.ends_with("queue-worker");
+        worker |= variable.starts_with("AWS_LAMBDA_FUNCTION_NAME=tollgate-QueueWorkerFunction-");
         ours |= variable.starts_with("AWS_ENDPOINT_URL=") && variable.contains(port);
     }
     worker && ours

@@ -46,16 +46,19 @@ impl<'a> Tap<'a> {
 
     /// One message at a time.
     async fn drip(&self) {
-        let worker = "/2017-10-31/functions/tollgate-queue-worker/concurrency";
-        self.stack.emulator(Method::PUT, worker, Some(json!({"ReservedConcurrentExecutions": 1}))).await;
+        let one = json!({"ReservedConcurrentExecutions": 1});
+        self.stack.emulator(Method::PUT, &self.concurrency(), Some(one)).await;
         self.set(json!({"Enabled": true, "BatchSize": 1})).await;
     }
 
     /// As the template has it.
     async fn on(&self) {
-        let worker = "/2017-10-31/functions/tollgate-queue-worker/concurrency";
-        self.stack.emulator(Method::DELETE, worker, None).await;
+        self.stack.emulator(Method::DELETE, &self.concurrency(), None).await;
         self.set(json!({"Enabled": true, "BatchSize": 10})).await;
+    }
+
+    fn concurrency(&self) -> String {
+        format!("/2017-10-31/functions/{}/concurrency", self.stack.function("queue-worker"))
     }
 }
 

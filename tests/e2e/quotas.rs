@@ -56,8 +56,8 @@ async fn report(stack: &Stack, heads: Vec<WriteRequest>) {
 
 /// A run beside those of every minute.
 async fn check(stack: &Stack) {
-    let path = "/2015-03-31/functions/tollgate-quota-check/invocations";
-    let answer = stack.emulator(Method::POST, path, Some(json!({}))).await;
+    let path = format!("/2015-03-31/functions/{}/invocations", stack.function("quota-check"));
+    let answer = stack.emulator(Method::POST, &path, Some(json!({}))).await;
     assert_eq!(answer.get("errorMessage"), None, "{answer}");
 }
 

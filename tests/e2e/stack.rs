@@ -25,6 +25,7 @@ pub struct Stack {
     pub endpoint: String,
     pub queue_url: String,
     pub table: String,
+    functions: Value,
     http: Client,
 }
 
@@ -62,6 +63,7 @@ pub fn stack() -> &'static Stack {
             endpoint: text("endpoint"),
             queue_url: text("queue_url"),
             table: text("table"),
+            functions: told["functions"].clone(),
             // A connection lives in the runtime of the test that opened it, and goes with that: none is kept for another test.
             http: Client::builder()
                 .timeout(Duration::from_secs(40))
@@ -73,6 +75,11 @@ pub fn stack() -> &'static Stack {
 }
 
 impl Stack {
+    /// A function's name, such as `tollgate-PollFunction-…` of `poll`.
+    pub fn function(&self, name: &str) -> &str {
+        self.functions[name].as_str().unwrap_or_else(|| panic!("no function {name}"))
+    }
+
     /// One request with the tenant's key.
     pub async fn send(
         &self,

@@ -59,5 +59,5 @@ impl Functions {
 }
 
 fn path(function: &str) -> String {
-    format!("/2015-03-31/functions/tollgate-{function}/configuration")
+    format!("/2015-03-31/functions/{}/configuration", stack().function(function))
 }

@@ -58,12 +58,38 @@ fn of_line(line: &Value) -> Vec<Watched> {
     vec![Watched { namespace: texts[0].to_owned(), name: texts[1].to_owned(), dimensions }]
 }
 
-/// `SEARCH('{namespace,dimension} MetricName="name"', …)`
+/// `SEARCH('{namespace,dimension} MetricName="name"', …)`. A namespace or a dimension with a
+/// character that is not alphanumeric has to be in double quotes, or it matches nothing
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html>).
 fn searched(expression: &str) -> Option<Watched> {
     let (schema, rest) = expression.split_once("SEARCH('{")?.1.split_once("} MetricName=\"")?;
-    let (namespace, dimension) = schema.split_once(',').unwrap();
+    // What stands for the stack's name counts as one with a hyphen, which most names have.
+    let mut names = schema.split(',').map(|name| {
+        let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+        let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric());
+        assert!(quoted.is_some() || is_plain, "{name} needs quotes: {expression}");
+        quoted.unwrap_or(name).to_owned()
+    });
+    let (namespace, dimensions) = (names.next().unwrap(), names.collect());
     let name = rest.split_once('"').unwrap().0.to_owned();
-    Some(Watched { namespace: namespace.to_owned(), name, dimensions: vec![dimension.to_owned()] })
+    Some(Watched { namespace, name, dimensions })
+}
+
+#[test]
+#[should_panic = "needs quotes"]
+fn a_search_without_quotes_is_seen() {
+    searched("SEARCH('{Tollgate/tollgate-prod,kind} MetricName=\"Accepted\"', 'Sum', 60)");
+}
+
+/// A search whose form isn't known here would escape the check of its quotes.
+#[test]
+fn every_search_of_the_dashboard_is_read() {
+    let searches = dashboard(&template()).to_string().matches("SEARCH(").count();
+    let widgets = widgets(&template());
+    let lines = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array());
+    let expressions = lines.flatten().filter_map(|line| line[0]["expression"].as_str());
+    assert_eq!(expressions.filter_map(searched).count(), searches);
+    assert!(searches >= 10);
 }
 
 fn widgets(template: &Value) -> Vec<Value> {
@@ -110,6 +136,9 @@ fn alarms_reach_the_operator() {
     }
 }
 
+const OF_LAMBDA: [&str; 6] =
+    ["Invocations", "Errors", "Throttles", "Duration", "IteratorAge", "RecursiveInvocationsDropped"];
+
 /// What AWS itself tells, as its documentation has it: of the HTTP API
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>), Lambda
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>), SQS
@@ -117,7 +146,7 @@ fn alarms_reach_the_operator() {
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html>) and SES.
 const OF_AWS: &[(&str, &[&str], &[&str])] = &[
     ("AWS/ApiGateway", &["ApiId"], &["Count", "4xx", "5xx", "Latency"]),
-    ("AWS/Lambda", &["FunctionName"], &["Invocations", "Errors", "Throttles", "Duration", "IteratorAge"]),
+    ("AWS/Lambda", &["FunctionName"], &OF_LAMBDA),
     (
         "AWS/SQS",
         &["QueueName"],

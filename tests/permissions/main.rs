@@ -8,7 +8,7 @@ use sim::iam::{Record, VARIABLE, policies};
 /// What Lambda itself does with a function's role, before and after it is called
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>): to read its queues and streams
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>, <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>),
-/// and to keep logs and traces.
+/// and to keep logs.
 const OF_LAMBDA: &[(&str, &str)] = &[
     ("queue-worker", "sqs:ReceiveMessage"),
     ("queue-worker", "sqs:DeleteMessage"),
@@ -24,9 +24,8 @@ fn all_that_is_granted_is_used_and_nothing_else() {
     let folder = env::var(VARIABLE).unwrap_or_else(|_| panic!("{VARIABLE} names no record; run `make test`"));
     let record = Record::read(Path::new(&folder));
     assert!(record.denied.is_empty(), "not allowed by template.yaml: {:#?}", record.denied);
-    let is_lambdas = |function: &str, action: &str| {
-        action.starts_with("logs:") || action.starts_with("xray:") || OF_LAMBDA.contains(&(function, action))
-    };
+    let is_lambdas =
+        |function: &str, action: &str| action.starts_with("logs:") || OF_LAMBDA.contains(&(function, action));
     let granted = policies().grants();
     let unused: Vec<_> = granted
         .iter()

@@ -1,0 +1,36 @@
+"""The first key of a stack on AWS, with whatever credentials `sam` would use."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.local import build
+from infra.local.places import ROOT
+from infra.local.venvs import venv
+
+
+def make(stack: str, profile: str, region: str, bootstrap: Path | None, rest: Sequence[str]) -> int:
+    """Builds `tollgate-bootstrap` and runs it for a stack; empty arguments are left to botocore.
+
+    Not in a process group of its own: a source of credentials may ask for a code on the terminal.
+    """
+    program = bootstrap or build.bootstrap()
+    command = [
+        venv("sam") / "python",
+        Path(__file__).with_name("first_key_main.py"),
+        "--bootstrap",
+        program,
+        "--samconfig",
+        ROOT / "samconfig.toml",
+        "--stack",
+        stack,
+        "--profile",
+        profile,
+        "--region",
+        region,
+        "--",
+        *rest,
+    ]
+    return subprocess.run([str(part) for part in command], check=False).returncode

@@ -1,0 +1,184 @@
+"""Makes a deployed stack's first key; runs inside SAM's virtual environment.
+
+botocore finds the credentials, as it does for `sam`: environment, profile, SSO, `aws login`,
+`credential_process`, roles. `tollgate-bootstrap` gets them in its environment, never as arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from botocore import exceptions
+from botocore.config import Config
+from botocore.session import Session
+
+# No others reach `tollgate-bootstrap`: it is to use the resolved credentials, and no profile.
+_PASSED_ON = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
+_REFUSED = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+)
+
+
+class Refusal(Exception):
+    """What stands in the way, and what to do about it."""
+
+
+def main() -> int:
+    """Makes the key, prints it as JSON, and says what comes next."""
+    given = _arguments()
+    try:
+        saved = _saved(given.samconfig)
+        stack = given.stack or saved.get("stack_name", "tollgate")
+        profile = given.profile or saved.get("profile")
+        # botocore reads AWS_DEFAULT_REGION alone; other SDKs and version 2 of `aws` read AWS_REGION.
+        region = given.region or saved.get("region") or os.environ.get("AWS_REGION")
+        session = Session(profile=profile)
+        if region:
+            session.set_config_variable("region", region)
+        variables, outputs = _resolve(session, stack, profile)
+    except Refusal as refusal:
+        print(f"✗ {refusal}", file=sys.stderr)
+        return 1
+    made = subprocess.run(
+        [given.bootstrap, "--table", outputs["TableName"], *given.rest], env=variables, check=False
+    )
+    if made.returncode == 0:
+        _say_what_is_next(outputs)
+    return made.returncode
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bootstrap", required=True)
+    parser.add_argument("--samconfig", type=Path, required=True)
+    for name in ("stack", "profile", "region"):
+        parser.add_argument(f"--{name}", default="")
+    parser.add_argument("rest", nargs="*")
+    return parser.parse_args()
+
+
+def _saved(samconfig: Path) -> Mapping[str, str]:
+    """What `sam deploy --guided` saved, the more particular last: a stack is where it put it."""
+    try:
+        default = tomlkit.parse(samconfig.read_text()).unwrap().get("default", {})
+    except FileNotFoundError:
+        return {}
+    sections = (default.get(command, {}).get("parameters", {}) for command in ("global", "deploy"))
+    return {name: value for section in sections for name, value in section.items()}
+
+
+def _resolve(
+    session: Session, stack: str, profile: str | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The environment of `tollgate-bootstrap`, and the stack's outputs."""
+    named = f" --profile {profile}" if profile else ""
+    try:
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise Refusal(
+                "No AWS credentials. Sign in as for `sam deploy`, or name a profile: "
+                "make key PROFILE=…"
+            )
+        frozen: Any = credentials.get_frozen_credentials()
+        # The same ones, also should the profile's change in between.
+        session.set_credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        described = _describe(session, stack)
+    except exceptions.ProfileNotFound as error:
+        raise Refusal(
+            f"{error}. `aws configure list-profiles` lists those that there are."
+        ) from error
+    except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:
+        raise Refusal(f"{error}\n  Run: aws sso login{named}") from error
+    except exceptions.LoginError as error:
+        raise Refusal(f"{error}\n  Run: aws login{named}") from error
+    except exceptions.NoRegionError as error:
+        raise Refusal("No region. Name the stack's: make key REGION=…") from error
+    except exceptions.ClientError as error:
+        raise Refusal(_reason(error, stack, session.get_config_variable("region"))) from error
+    except exceptions.BotoCoreError as error:
+        raise Refusal(str(error)) from error
+    outputs = {
+        output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
+    }
+    if "TableName" not in outputs:
+        raise Refusal(
+            f"The stack {stack} has no output TableName; its status is "
+            f"{described['StackStatus']}. Was Tollgate deployed to it?"
+        )
+    # arn:aws:cloudformation:<region>:…
+    region = described["StackId"].split(":")[3]
+    return _environment(frozen, region), outputs
+
+
+def _describe(session: Session, stack: str) -> dict[str, Any]:
+    client: Any = session.create_client(
+        "cloudformation", config=Config(connect_timeout=10, retries={"mode": "standard"})
+    )
+    stacks: list[dict[str, Any]] = client.describe_stacks(StackName=stack)["Stacks"]
+    return stacks[0]
+
+
+def _environment(credentials: Any, region: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") or name in _PASSED_ON
+    }
+    token = {"AWS_SESSION_TOKEN": credentials.token} if credentials.token else {}
+    return {
+        **kept,
+        **token,
+        "AWS_REGION": region,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def _reason(error: exceptions.ClientError, stack: str, region: str) -> str:
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    if code == "ValidationError" and "does not exist" in message:
+        return (
+            f"There is no stack {stack} in {region}. Deploy it first, or name another one: "
+            "make key STACK=… REGION=…"
+        )
+    if code in _REFUSED:
+        return f"AWS refuses the credentials ({code}): {message}\n  Sign in again, as for `sam`."
+    if code.startswith("AccessDenied"):
+        return (
+            f"{message}\n  `make key` needs cloudformation:DescribeStacks, "
+            "and dynamodb:PutItem on the table."
+        )
+    return f"{code}: {message}"
+
+
+def _say_what_is_next(outputs: Mapping[str, str]) -> None:
+    tasker = f" TASKER_URL={outputs['TaskerUrl']}" if "TaskerUrl" in outputs else ""
+    print(
+        f"\nKeep the key; it is not shown again. Then define the default kinds:\n"
+        f"  export TOLLGATE_URL={outputs.get('ApiUrl', '…')} TOLLGATE_KEY=tg_…\n"
+        f"  make kinds{tasker}",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

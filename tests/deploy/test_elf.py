@@ -1,0 +1,65 @@
+"""The check of programs for AWS, on programs that are there: this machine's, and what is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+from infra.local.venvs import venv
+
+ROOT = Path(__file__).resolve().parents[2]
+# A program for this machine, with this machine's glibc.
+PROGRAM = Path("/bin/ls")
+
+
+def check(file: Path, *options: str) -> tuple[int, str]:
+    """The exit status, and what is wrong."""
+    command: list[str | Path] = [
+        venv("cargo-lambda") / "python",
+        ROOT / "infra" / "local" / "elf_main.py",
+        *options,
+        file,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@unittest.skipUnless(sys.platform == "linux", "elsewhere programs are not of this form")
+class Elf(unittest.TestCase):
+    """`python3 -m unittest tests/deploy/test_elf.py`"""
+
+    def setUp(self) -> None:
+        # e_machine, at byte 18: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+        number = int.from_bytes(PROGRAM.read_bytes()[18:20], sys.byteorder)
+        self.own, self.other = {62: ("EM_X86_64", "EM_AARCH64"), 183: ("EM_AARCH64", "EM_X86_64")}[
+            number
+        ]
+
+    def test_another_machine(self) -> None:
+        status, told = check(PROGRAM, "--machine", self.other, "--glibc", "9.9")
+        self.assertEqual(status, 1)
+        self.assertIn(f"is for {self.own}, not {self.other}", told)
+
+    def test_a_newer_glibc(self) -> None:
+        status, told = check(PROGRAM, "--machine", self.own, "--glibc", "2.1")
+        self.assertEqual(status, 1)
+        self.assertRegex(told, r"needs GLIBC_2\.\d+ of libc\.so\.6")
+
+    def test_a_library_that_the_runtime_lacks(self) -> None:
+        # Debian's `ls` reads security labels.
+        _, told = check(PROGRAM, "--machine", self.own, "--glibc", "9.9")
+        self.assertIn("needs libselinux.so.1", told)
+
+    def test_one_that_runs(self) -> None:
+        self.assertEqual(check(Path("/bin/cat"), "--machine", self.own, "--glibc", "9.9"), (0, ""))
+
+    def test_no_program(self) -> None:
+        status, told = check(Path(__file__))
+        self.assertEqual(status, 1)
+        self.assertIn("is no ELF file", told)
+
+
+if __name__ == "__main__":
+    unittest.main()

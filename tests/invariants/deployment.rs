@@ -1,0 +1,298 @@
+//! What AWS demands of a deployment, and emulators don't (`docs/operate.md`).
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use shared::config::{
+    ConfigError, ConsoleConfig, PollConfig, PushConfig, QuotaCheckConfig, SubmitConfig, Vars, WorkerConfig,
+};
+
+use crate::{
+    parameters::Parameters,
+    template::{list, resources, statements, template},
+};
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+
+/// The queues that feed a function, as references to their ARNs.
+fn queues_of(function: &Value) -> Vec<Value> {
+    let events = function["Events"].as_object().into_iter().flatten();
+    events
+        .filter(|(_, event)| event["Type"] == "SQS")
+        .map(|(_, event)| event["Properties"]["Queue"].clone())
+        .collect()
+}
+
+/// Whether a function's role may send to one of these queues.
+fn may_send_to(template: &Value, function: &Value, queues: &[Value]) -> bool {
+    let role = function["Role"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
+    statements(template).iter().filter(|(of, _)| of == role).any(|(_, statement)| {
+        let sends = list(&statement["Action"]).iter().any(|action| action.starts_with("sqs:SendMessage"));
+        let to = statement["Resource"].as_array().cloned();
+        let to = to.unwrap_or_else(|| vec![statement["Resource"].clone()]);
+        sends && to.iter().any(|queue| queue == "*" || queues.contains(queue))
+    })
+}
+
+/// Lambda drops the invocation of a function that was called some 16 times in one chain of
+/// messages, unless the function allows loops. It follows SQS, SNS, S3 and direct invocations, not `DynamoDB`
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>).
+#[test]
+fn a_function_that_feeds_itself_allows_loops_and_no_other_does() {
+    let template = template();
+    let mut loops = Vec::new();
+    for (name, function) in resources(&template, FUNCTION) {
+        let feeds_itself = may_send_to(&template, &function, &queues_of(&function));
+        let wanted = if feeds_itself { json!("Allow") } else { Value::Null };
+        assert_eq!(function["RecursiveLoop"], wanted, "{name}");
+        loops.extend(feeds_itself.then_some(name));
+    }
+    assert_eq!(template["Globals"]["Function"]["RecursiveLoop"], Value::Null);
+    assert_eq!(loops, ["QueueWorkerFunction"]);
+    // A dropped invocation is visible nowhere else.
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm");
+    let watched: Vec<_> = alarms
+        .iter()
+        .filter(|(_, alarm)| alarm["MetricName"] == "RecursiveInvocationsDropped")
+        .map(|(_, alarm)| alarm["Dimensions"][0]["Value"]["!Ref"].as_str().unwrap())
+        .collect();
+    assert_eq!(watched, loops);
+}
+
+/// Loops of other kinds of sources would need a thought of their own.
+#[test]
+fn functions_are_fed_by_queues_the_stream_and_the_clock() {
+    for (name, function) in resources(&template(), FUNCTION) {
+        for event in function["Events"].as_object().into_iter().flatten().map(|(_, event)| event) {
+            let kind = event["Type"].as_str().unwrap();
+            assert!(["SQS", "DynamoDB", "Schedule"].contains(&kind), "{name}: {kind}");
+        }
+    }
+}
+
+/// Lambda doesn't follow streams, so nothing would end such a loop.
+#[test]
+fn what_the_stream_calls_writes_nothing_that_the_stream_tells_it() {
+    let template = template();
+    let push = &template["Resources"]["PushFunction"]["Properties"];
+    let filters = &push["Events"]["News"]["Properties"]["FilterCriteria"]["Filters"];
+    let [filter] = &filters.as_array().unwrap()[..] else { panic!("{filters}") };
+    let pattern: Value = serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap();
+    let told = pattern["dynamodb"]["Keys"]["pk"]["S"][0]["prefix"].as_str().unwrap();
+    let writes = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"];
+    let statements = statements(&template);
+    let written: Vec<_> = statements
+        .iter()
+        .filter(|(role, statement)| {
+            role == "PushRole" && list(&statement["Action"]).iter().any(|action| writes.contains(action))
+        })
+        .flat_map(|(_, statement)| {
+            list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
+        })
+        .map(|key| key.trim_end_matches('*'))
+        .collect();
+    assert!(!written.is_empty());
+    for key in written {
+        assert!(!key.starts_with(told) && !told.starts_with(key), "{key} and {told}");
+    }
+}
+
+/// A WebSocket API can't be deployed without a route, and a stage's settings of a route need that
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2-stage.html>).
+/// A stage of an HTTP API takes routes on as they come, by `AutoDeploy`.
+#[test]
+fn a_stage_that_needs_routes_comes_after_all_of_them() {
+    let template = template();
+    let mut ordered = 0;
+    for (name, stage) in resources(&template, "AWS::ApiGatewayV2::Stage") {
+        let api = stage["ApiId"]["!Ref"].as_str().unwrap();
+        let protocol = &template["Resources"][api]["Properties"]["ProtocolType"];
+        if protocol == "HTTP" && stage["RouteSettings"].is_null() {
+            assert_eq!(stage["AutoDeploy"], true, "{name}");
+            continue;
+        }
+        let routes = resources(&template, "AWS::ApiGatewayV2::Route");
+        let routes: BTreeSet<_> = routes
+            .iter()
+            .filter(|(_, route)| route["ApiId"] == stage["ApiId"])
+            .map(|(route, _)| route.as_str())
+            .collect();
+        let before = list(&template["Resources"][&name]["DependsOn"]).into_iter().collect();
+        assert!(routes.len() >= 3, "{name}");
+        assert_eq!(routes, before, "{name}");
+        ordered += 1;
+    }
+    assert_eq!(ordered, 1);
+}
+
+/// How many characters a name may have, by AWS's references of these types.
+const NAMES: [(&str, &str, usize); 6] = [
+    ("AWS::ApiGatewayV2::Api", "Name", 128),
+    ("AWS::CloudWatch::Dashboard", "DashboardName", 255),
+    ("AWS::Logs::LogGroup", "LogGroupName", 512),
+    ("AWS::SNS::Topic", "TopicName", 256),
+    ("AWS::Serverless::Function", "FunctionName", 64),
+    ("AWS::Scheduler::ScheduleGroup", "Name", 64),
+];
+
+/// CloudFormation takes 128 characters, and rules can't see the stack's name. So names with a lower
+/// limit are left to CloudFormation, which cuts them to fit.
+#[test]
+fn a_stack_may_have_as_long_a_name_as_cloudformation_takes() {
+    let template = template();
+    let stack = "s".repeat(128);
+    let mut named = 0;
+    for (id, resource) in template["Resources"].as_object().unwrap() {
+        let properties = resource["Properties"].as_object().into_iter().flatten();
+        for (property, value) in properties.filter(|(property, _)| property.ends_with("Name")) {
+            let value = value["!Sub"].as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+            // The group of delays goes, with the schedules in it.
+            if !value.contains("AWS::StackName") || id == "DelaysGroup" {
+                continue;
+            }
+            let is_it = |(of, name, _): &&(&str, &str, usize)| *of == resource["Type"] && name == property;
+            let limit = NAMES.iter().find(is_it).map(|(_, _, limit)| *limit);
+            let limit = limit.unwrap_or_else(|| panic!("how long may a {property} of {id} be?"));
+            let name = value.replace("${AWS::StackName}", &stack);
+            let name = name.replace(r#"{"!Ref":"AWS::StackName"}"#, &stack);
+            assert!(name.len() <= limit, "{property} of {id} has more than {limit} characters");
+            named += 1;
+        }
+    }
+    assert!(named >= 8);
+    let namespace = shared::config::metrics_namespace(&|_| Some(stack.clone()));
+    assert!(namespace.len() <= 255);
+}
+
+/// Reads a function's environment as it does at its start.
+fn start(function: &str, vars: Vars) -> Result<(), ConfigError> {
+    match function {
+        "SubmitFunction" => SubmitConfig::read(vars).map(drop),
+        "PollFunction" => PollConfig::read(vars).map(drop),
+        "QueueWorkerFunction" => WorkerConfig::read(vars).map(drop),
+        "PushFunction" => PushConfig::read(vars).map(drop),
+        "ConsoleFunction" => ConsoleConfig::read(vars).map(drop),
+        "QuotaCheckFunction" => QuotaCheckConfig::read(vars).map(drop),
+        other => panic!("{other} isn't known here"),
+    }
+}
+
+/// Why functions would not start with these parameters.
+fn failures(template: &Value, parameters: &Parameters) -> Vec<String> {
+    let common = &template["Globals"]["Function"]["Environment"]["Variables"];
+    let functions = resources(template, FUNCTION);
+    let failed = functions.iter().filter_map(|(name, function)| {
+        let own = &function["Environment"]["Variables"];
+        let variable = |variable: &str| {
+            let property = own.get(variable).or_else(|| common.get(variable))?;
+            parameters.resolve(property).filter(|value| !value.is_empty())
+        };
+        start(name, &variable).err().map(|error| format!("{name}: {error}"))
+    });
+    failed.collect()
+}
+
+const ENDPOINT: (&str, &str) = ("AwsEndpointUrl", "http://127.0.0.1:4566");
+const AUDIENCE: (&str, &str) = ("JwtAudience", "tollgate");
+
+#[test]
+fn good_parameters_are_taken() {
+    let template = template();
+    let good: &[&[(&str, &str)]] = &[
+        &[],
+        &[("WorkerTiming", "quick"), ("WorkerConcurrency", "2"), ("MaxRunning", "1000")],
+        &[("WorkerTiming", "long"), ("WorkerConcurrency", "1000"), ("MaxRunning", "1")],
+        &[("WorkerConcurrency", "0"), ("Tracing", "true"), ("Architecture", "x86_64")],
+        &[("JwtIssuer", "https://id.example/realms/a"), AUDIENCE, ("JwtAdmin", "true")],
+        &[("EmulatorJwtIssuer", "http://127.0.0.1:8080/realms/dev"), AUDIENCE, ENDPOINT],
+        &[("SenderAddress", "a@example.com"), ("OperatorEmail", "b@example.com")],
+    ];
+    for given in good {
+        let parameters = Parameters::accept(&template, given);
+        let parameters = parameters.unwrap_or_else(|reason| panic!("{given:?}: {reason}"));
+        assert_eq!(failures(&template, &parameters), [""; 0], "{given:?}");
+    }
+}
+
+#[test]
+fn bad_parameters_are_refused_before_anything_is_created() {
+    let template = template();
+    let issuer = ("JwtIssuer", "https://id.example");
+    let bad: &[(&[(&str, &str)], &str)] = &[
+        (&[("WorkerConcurrency", "1")], "WorkerConcurrency must be 0, or a whole number from 2 to 1000"),
+        (&[("WorkerConcurrency", "1001")], "WorkerConcurrency must be"),
+        (&[("WorkerConcurrency", "2.5")], "WorkerConcurrency must be"),
+        (&[("WorkerConcurrency", "02")], "WorkerConcurrency must be"),
+        (&[("MaxRunning", "0.5")], "MaxRunning must be a whole number from 0 to 1000"),
+        (&[("MaxRunning", "1001")], "MaxRunning must be"),
+        (&[issuer], "An issuer needs an audience"),
+        (&[issuer, ("JwtAudience", " ")], "JwtAudience must not begin with a space"),
+        (&[("JwtIssuer", "http://id.example"), AUDIENCE], "JwtIssuer must be an https address"),
+        (&[("JwtIssuer", "https://"), AUDIENCE], "JwtIssuer must be an https address"),
+        (&[("EmulatorJwtIssuer", "http://id.example"), AUDIENCE], "On AWS an issuer needs https"),
+        (&[("EmulatorJwtIssuer", "http://id.example"), ENDPOINT], "An issuer needs an audience"),
+        (&[issuer, ("EmulatorJwtIssuer", "http://a.b"), AUDIENCE, ENDPOINT], "There can be one issuer"),
+        (&[("AwsEndpointUrl", "localhost")], "AwsEndpointUrl must be an http or https address"),
+        (&[("WorkerTiming", "slow")], "WorkerTiming is not among its allowed values"),
+        (&[("Tracing", "yes")], "Tracing is not among its allowed values"),
+    ];
+    for (given, reason) in bad {
+        let refused = Parameters::accept(&template, given).err();
+        assert!(refused.as_ref().is_some_and(|told| told.starts_with(reason)), "{given:?}: {refused:?}");
+    }
+}
+
+/// What the template takes, functions start with: every parameter with every value of a list, alone
+/// and with an audience or an emulator.
+#[test]
+fn what_is_not_refused_lets_functions_start() {
+    let template = template();
+    let values = [
+        "",
+        " ",
+        "0",
+        "1",
+        "2",
+        "7",
+        "007",
+        "2.5",
+        "1e2",
+        "-1",
+        "50",
+        "1000",
+        "1001",
+        "true",
+        "false",
+        "yes",
+        "quick",
+        "standard",
+        "long",
+        "info",
+        "arm64",
+        "a@example.com",
+        "http://a.example",
+        "https://a.example",
+        "https://",
+        "http://",
+        "ftp://a.example",
+        "https://a b",
+        "tollgate",
+    ];
+    let (mut taken, mut refused) = (0, 0);
+    for name in template["Parameters"].as_object().unwrap().keys() {
+        for value in values {
+            for others in [&[][..], &[AUDIENCE], &[AUDIENCE, ENDPOINT]] {
+                let mut given = vec![(name.as_str(), value)];
+                given.extend(others.iter().filter(|(other, _)| other != name));
+                match Parameters::accept(&template, &given) {
+                    Ok(parameters) => {
+                        assert_eq!(failures(&template, &parameters), [""; 0], "{given:?}");
+                        taken += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+    }
+    assert!(taken > 100 && refused > 300, "{taken} taken, {refused} refused");
+}
