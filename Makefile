@@ -40,7 +40,7 @@ run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its da
 sam-local: ## serve the API from containers, by `sam local` (PORT=4566, API_PORT=3000); needs a Docker engine
 	@$(LOCAL) sam-local --port $(PORT) --api-port $(API_PORT)
 
-# What the functions ask AWS for is noted there, and held to template.yaml in the end.
+# The functions' calls are recorded there, and checked against template.yaml and AWS's models.
 test: export TOLLGATE_CALLS = $(CURDIR)/target/calls
 test: ## run all tests, the last ones against moto and a stack of their own (ENDPOINT=…: against that emulator)
 	rm -rf $(TOLLGATE_CALLS)
@@ -48,6 +48,7 @@ test: ## run all tests, the last ones against moto and a stack of their own (END
 	$(LOCAL) moto -- $(LIVE) --test moto
 	$(LOCAL) up --port 0 --temporary -- make test-stack
 	$(LIVE) --test permissions
+	$(LOCAL) calls $(TOLLGATE_CALLS)
 
 # After a restart MiniStack goes on with a stream where nothing is any more, so what looks at pushed events comes before.
 test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from infra.local import browser, build, crates, emulator, engine, kinds, lint, moto_server, sam_local, schemathesis, stack
+from infra.local import (browser, build, calls, crates, emulator, engine, kinds, lint, moto_server, sam_local,
+                         schemathesis, stack)
 from infra.local.failure import Failure
 from infra.local.places import LOCAL
 from infra.local.processes import run
@@ -100,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     tried.add_argument("--minutes", type=float, default=0, help="how long to go on by chance (default: not at all)")
     tried.add_argument("--seed", type=int, help="of that chance (default: the same each time)")
     tried.set_defaults(run=lambda given: schemathesis.check(_running(given.stack), given.minutes, given.seed))
+
+    recorded = commands.add_parser("calls", help="check recorded calls against AWS's service models")
+    recorded.add_argument("folder", type=Path, help="where the tests recorded them: $TOLLGATE_CALLS")
+    recorded.set_defaults(run=lambda given: calls.check(given.folder))
 
     sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
     sam.add_argument("rest", nargs=argparse.REMAINDER)
