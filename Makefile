@@ -54,6 +54,7 @@ test: ## run all tests, the last ones against moto and a stack of their own (END
 test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 	$(LIVE) --test e2e --test prometheus $(if $(ENDPOINT),-- --skip crash::)
 	$(LOCAL) browser
+	$(LOCAL) smoke
 ifeq ($(ENDPOINT),)
 	$(LIVE) --test restart
 	$(LIVE) --test faults_real
@@ -61,6 +62,11 @@ else
 	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart, tests/faults_real and tests/e2e/crash.rs not tried."
 endif
 	$(LOCAL) sam-local --api-port 0 -- $(LIVE) --test sam_local
+
+.PHONY: smoke
+smoke: export TOLLGATE_KEY := $(or $(KEY),$(TOLLGATE_KEY))
+smoke: ## test a deployed stack, as its operator (URL=https://…, KEY=…, CALLBACK=https://…, SLOW=1)
+	@$(LOCAL) smoke --url '$(URL)' --callback '$(CALLBACK)' $(if $(filter-out 0,$(SLOW)),--slow)
 
 faults: ## let the stack suffer by seeds, and hold every promise against it (SEED=1, SEEDS=5, JOBS=100)
 	SEED=$(SEED) SEEDS=$(SEEDS) JOBS=$(or $(JOBS),100) cargo test --profile faults -p tests --test faults every_promise -- --nocapture

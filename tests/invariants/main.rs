@@ -6,6 +6,7 @@ mod metrics;
 mod openapi;
 mod permissions;
 mod rings;
+mod smoke;
 mod template;
 mod vendored;
 mod watching;

@@ -64,14 +64,15 @@ impl Extent {
             Value::Number(number) => {
                 let number = number.as_f64().unwrap();
                 // The power of two below it, which time does not change.
-                let shown = if number.abs() < LARGE { number } else { number.abs().log2().floor().exp2() };
+                let magnitude = number.abs().log2().floor().exp2();
+                let shown = if number.abs() < LARGE { number } else { magnitude };
                 widen(&mut self.numbers, shown) | self.kinds.insert("number")
             }
             Value::String(text) => self.add_text(text) | self.kinds.insert("text"),
             Value::Array(items) => widen(&mut self.sizes, items.len()) | self.kinds.insert("list"),
             Value::Object(members) => {
-                let is_shape =
-                    self.shapes.len() < MOST_SHAPES && self.shapes.insert(members.keys().cloned().collect());
+                let names = || members.keys().cloned().collect();
+                let is_shape = self.shapes.len() < MOST_SHAPES && self.shapes.insert(names());
                 is_shape | widen(&mut self.sizes, members.len()) | self.kinds.insert("object")
             }
         }
