@@ -48,7 +48,7 @@ run: ## start the whole stack on this machine (PORT=4566, RESET=1: forget its da
 sam-local: ## serve the API from containers, by `sam local` (PORT=4566, API_PORT=3000); needs a Docker engine
 	@$(LOCAL) sam-local --port $(PORT) --api-port $(API_PORT)
 
-# What the functions ask AWS for is noted there, and held to template.yaml in the end.
+# The functions' calls are recorded there, and checked against template.yaml and AWS's models.
 test: export TOLLGATE_CALLS = $(CURDIR)/target/calls
 test: ## run all tests, the last ones against moto and a stack of their own (ENDPOINT=…: against that emulator)
 	rm -rf $(TOLLGATE_CALLS)
@@ -56,12 +56,14 @@ test: ## run all tests, the last ones against moto and a stack of their own (END
 	$(LOCAL) moto -- $(LIVE) --test moto
 	$(LOCAL) up --port 0 --temporary -- make test-stack
 	$(LIVE) --test permissions
+	$(LOCAL) calls $(TOLLGATE_CALLS)
 
 # After a restart MiniStack goes on with a stream where nothing is any more, so what looks at pushed events comes before.
 test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 	$(LIVE) --test e2e --test prometheus $(if $(ENDPOINT),-- --skip crash::)
 	$(LOCAL) browser
 	$(PYTHON) -m unittest tests/deploy/test_first_key.py
+	$(LOCAL) smoke
 ifeq ($(ENDPOINT),)
 	$(LIVE) --test restart
 	$(LIVE) --test faults_real
@@ -69,6 +71,11 @@ else
 	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart, tests/faults_real and tests/e2e/crash.rs not tried."
 endif
 	$(LOCAL) sam-local --api-port 0 -- $(LIVE) --test sam_local
+
+.PHONY: smoke
+smoke: export TOLLGATE_KEY := $(or $(KEY),$(TOLLGATE_KEY))
+smoke: ## test a deployed stack, as its operator (URL=https://…, KEY=…, CALLBACK=https://…, SLOW=1)
+	@$(LOCAL) smoke --url '$(URL)' --callback '$(CALLBACK)' $(if $(filter-out 0,$(SLOW)),--slow)
 
 faults: ## let the stack suffer by seeds, and hold every promise against it (SEED=1, SEEDS=5, JOBS=100)
 	SEED=$(SEED) SEEDS=$(SEEDS) JOBS=$(or $(JOBS),100) cargo test --profile faults -p tests --test faults every_promise -- --nocapture

@@ -14,9 +14,10 @@ _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _ELSEWHERE = urllib.request.build_opener()
 
 
-def call(method: str, url: str, key: str, body: bytes | None = None) -> tuple[int, str]:
-    """Makes one call and returns the status and the body of the answer, be it an error or not."""
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+def call(method: str, url: str, key: str, body: bytes | None = None,
+         more: dict[str, str] | None = None) -> tuple[int, str]:
+    """Makes one call, with `more` headers, and returns the answer's status and body, be it an error or not."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **(more or {})}
     request = urllib.request.Request(url, body, headers, method=method)
     is_here = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost")
     opener = _DIRECTLY if is_here else _ELSEWHERE

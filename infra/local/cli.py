@@ -11,8 +11,8 @@ from types import FrameType
 from typing import NoReturn
 
 from infra.local import (
-    arm64, browser, build, crates, emulator, engine, first_key, kinds, lint, moto_server, sam_local,
-    schemathesis, stack,
+    arm64, browser, build, calls, crates, emulator, engine, first_key, kinds, lint, moto_server,
+    sam_local, schemathesis, smoke, stack,
 )
 from infra.local.failure import Failure
 from infra.local.places import LOCAL
@@ -115,6 +115,18 @@ def _parser() -> argparse.ArgumentParser:
     tried.add_argument("--seed", type=int, help="of that chance (default: the same each time)")
     tried.set_defaults(run=lambda given: schemathesis.check(_running(given.stack), given.minutes, given.seed))
 
+    recorded = commands.add_parser("calls", help="check recorded calls against AWS's service models")
+    recorded.add_argument("folder", type=Path, help="where the tests recorded them: $TOLLGATE_CALLS")
+    recorded.set_defaults(run=lambda given: calls.check(given.folder))
+
+    smoked = commands.add_parser("smoke", help="test a deployed stack, as its operator")
+    smoked.add_argument("--url", default="", help="of its API (default: that of the stack in $TOLLGATE_STACK)")
+    smoked.add_argument("--key", default=os.environ.get("TOLLGATE_KEY", ""),
+                        help="an operator's (default: $TOLLGATE_KEY)")
+    smoked.add_argument("--callback", default="", help="a public URL that answers POST with 2xx")
+    smoked.add_argument("--slow", action="store_true", help="wait for a job that is due in 15 minutes, too")
+    smoked.set_defaults(run=_smoke)
+
     sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
     sam.add_argument("rest", nargs=argparse.REMAINDER)
     sam.set_defaults(run=lambda given: run([venv("sam") / "sam", *given.rest],
@@ -141,6 +153,13 @@ def _define(given: argparse.Namespace) -> int:
     if not given.url or not given.key:
         raise Failure("Say where the stack is and how to get in: --url and --key, or TOLLGATE_URL and TOLLGATE_KEY.")
     return kinds.define(given.url, given.key, given.tasker_url)
+
+
+def _smoke(given: argparse.Namespace) -> int:
+    described = os.environ.get("TOLLGATE_STACK")
+    if not given.url and described:
+        return smoke.check_local(_running(Path(described)))
+    return smoke.check(given.url, given.key, given.callback, given.slow)
 
 
 def _running(described: Path) -> stack.Stack:

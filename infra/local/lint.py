@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from infra.local import crates
+from infra.local import crates, template_lint
 from infra.local.aws import CREDENTIALS
 from infra.local.failure import Failure
 from infra.local.places import ROOT
@@ -14,7 +14,7 @@ from infra.local.venvs import venv
 
 
 def check() -> int:
-    """Compiles every script, without writing bytecode, checks the crates and the dashboards, and has SAM validate the template.
+    """Compiles every script, without writing bytecode, checks the crates and the dashboards, and has SAM and linters check the template.
 
     SAM's `--lint` is cfn-lint, run over the template as SAM transforms it.
     """
@@ -29,6 +29,9 @@ def check() -> int:
         return status
     dashboards = sorted((ROOT / "infra" / "grafana").glob("*.json"))
     status = run([venv("grafana") / "python", Path(__file__).parent / "grafana_main.py", *dashboards], cwd=ROOT)
+    if status != 0:
+        return status
+    status = template_lint.check()
     if status != 0:
         return status
     environment = {**os.environ, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0"}

@@ -8,6 +8,7 @@ mod openapi;
 mod parameters;
 mod permissions;
 mod rings;
+mod smoke;
 mod template;
 mod vendored;
 mod watching;

@@ -37,6 +37,7 @@
 
 mod answer;
 mod aws;
+mod calls;
 mod client;
 mod clock;
 mod cloudwatch;

@@ -17,7 +17,11 @@ pub(crate) fn operation_of(request: &HttpRequest) -> &'static str {
 pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
     let (_, id) = uri.split_once(PATH).unwrap();
     // The id is escaped in the address.
-    json!({"id": id.replace("%3D", "="), "message": String::from_utf8_lossy(body)})
+    let id = id.replace("%3D", "=");
+    if body.is_empty() {
+        return json!({"ConnectionId": id});
+    }
+    json!({"ConnectionId": id, "Data": String::from_utf8_lossy(body)})
 }
 
 /// The most that one message holds.
@@ -48,14 +52,14 @@ impl Sockets {
         self.0.lock().unwrap().remove(id);
     }
 
-    /// Does what a request asks; `request` has the connection's `id`, and the `message`.
+    /// Does what a request asks; `request` has `ConnectionId`, and the `Data` to post.
     pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
         let mut connections = self.0.lock().unwrap();
-        let id = request["id"].as_str().unwrap();
+        let id = request["ConnectionId"].as_str().unwrap();
         let answer = match (operation, connections.get_mut(id)) {
             (_, None) => Answer { status: 410, ..Answer::refused("GoneException", "") },
             ("PostToConnection", Some(inbox)) => {
-                let message = request["message"].as_str().unwrap();
+                let message = request["Data"].as_str().unwrap();
                 if message.len() > MOST_BYTES {
                     Answer { status: 413, ..Answer::refused("PayloadTooLargeException", "") }
                 } else {

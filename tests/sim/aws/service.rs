@@ -2,7 +2,7 @@
 
 use crate::{
     answer::Answer,
-    cloudwatch,
+    calls, cloudwatch,
     iam::{self, Names},
     scheduler, ses, sockets,
 };
@@ -40,11 +40,12 @@ impl Asked {
         Head { service, operation, uri: request.uri().to_owned() }
     }
 
-    /// Holds it to the policy of the function that asks, and records what is used of that.
+    /// Holds it to the policy of the function that asks, and records it, and what is used of the policy.
     ///
     /// # Errors
     /// What the function may not do.
     pub fn hold_to_policies(&self, names: &Names<'_>, function: &str) -> Result<(), String> {
+        calls::record(function, self.service.prefix(), &self.operation, &self.request);
         iam::check(names, function, self.service.prefix(), &self.operation, &self.request)
     }
 

@@ -1,0 +1,29 @@
+"""What linters of the template find and is meant so, each with its reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+_FILE = Path(__file__).with_name("lint_exceptions.json")
+
+
+def report(linter: str, found: dict[str, str]) -> int:
+    """Prints findings without an exception, and exceptions without a finding; returns 1 for any.
+
+    An exception is a finding's id, or the first word of it, which is the check's.
+    """
+    excepted: dict[str, str] = json.loads(_FILE.read_text())[linter]
+    unexpected = {
+        place: text
+        for place, text in found.items()
+        if not {place, place.split(" ")[0]} & excepted.keys()
+    }
+    needed = {name for place in found for name in (place, place.split(" ")[0])}
+    stale = excepted.keys() - needed
+    for place, text in sorted(unexpected.items()):
+        print(f"✗ {linter}: {place}: {text}")
+    for place in sorted(stale):
+        print(f"✗ {linter}: {_FILE.name} excepts {place}, which is not found any more")
+    print(f"{linter}: {len(found)} findings, {len(found) - len(unexpected)} of them excepted")
+    return 1 if unexpected or stale else 0

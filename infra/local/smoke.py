@@ -1,0 +1,33 @@
+"""The smoke test of a deployed stack: `make smoke URL=… KEY=…`."""
+
+from __future__ import annotations
+
+import os
+
+from infra.local.failure import Failure
+from infra.local.places import ROOT
+from infra.local.processes import run
+from infra.local.stack import Stack
+from infra.local.venvs import venv
+
+
+def check(url: str, key: str, callback: str, slow: bool) -> int:
+    """Runs the smoke test against a stack on AWS, as the operator; returns the status."""
+    if not url or not key:
+        raise Failure(
+            "make smoke URL=https://… KEY=… needs the API's address and an operator's key."
+        )
+    return _run(
+        url, key, *(["--callback", callback] if callback else []), *(["--slow"] if slow else [])
+    )
+
+
+def check_local(stack: Stack) -> int:
+    """The same against a local stack, whose minute's check is invoked instead of waited for."""
+    return _run(stack.url, stack.operator_key, "--emulator", stack.endpoint)
+
+
+def _run(url: str, key: str, *more: str) -> int:
+    # In the environment: other users of the machine see command lines.
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TOLLGATE_URL": url, "TOLLGATE_KEY": key}
+    return run([venv("smoke") / "python", "-m", "infra.local.smoke_main", *more], env=env, cwd=ROOT)

@@ -1,0 +1,112 @@
+"""What the smoke test calls a stack with, and how it waits."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from infra.local import api
+
+# New processes, throttling and cached accounts: what a healthy stack answers for some seconds.
+_PATIENCE_SECONDS = 45.0
+_PAUSE_SECONDS = 1.0
+_SENT_AGAIN = {429, 502, 503, 504}
+
+
+class Broken(Exception):
+    """The stack does not do what it should."""
+
+
+class Skipped(Exception):
+    """A step cannot be taken on this stack, for the reason given."""
+
+
+class Client:
+    """One key's view of the API."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url.rstrip("/")
+        self._key = key
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: dict[str, str] | None = None,
+        wanted: tuple[int, ...] = (200, 201, 202, 204),
+    ) -> Any:
+        """Returns the body of an answer with one of the wanted statuses.
+
+        Repeats a request for 45 s while it is throttled, the stack is unavailable, or the account
+        is not yet active everywhere. A repeated POST needs an idempotency key.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            status, answer = self.ask(method, path, body, headers=headers)
+            if status in wanted:
+                return answer
+            may_pass = status in _SENT_AGAIN or (
+                status == 403 and "account-inactive" in str(answer)
+            )
+            if not may_pass or time.monotonic() > deadline:
+                raise Broken(f"{method} {path} answered {status}: {_short(answer)}")
+            time.sleep(_PAUSE_SECONDS)
+
+    def ask(
+        self, method: str, path: str, body: object = None, *, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Makes one call, and returns status and body: JSON if it is that, else text."""
+        sent = None if body is None else json.dumps(body).encode()
+        status, text = api.call(method, f"{self.url}{path}", self._key, sent, headers or {})
+        try:
+            return status, json.loads(text)
+        except ValueError:
+            return status, text
+
+    def items(self, path: str) -> Iterator[Any]:
+        """Yields all items of a list, page by page."""
+        cursor, sign = "", "&" if "?" in path else "?"
+        while True:
+            page = self.send("GET", f"{path}{sign}limit=100{cursor}")
+            yield from page["items"]
+            if not page.get("next_cursor"):
+                return
+            cursor = f"&cursor={page['next_cursor']}"
+
+    def outcome(self, job: str, seconds: float = 60) -> Any:
+        """Returns a job once it is over."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self.send("GET", f"/v1/jobs/{job}", headers={"Prefer": "wait=10"})
+            if found["status"] in ("completed", "failed", "cancelled"):
+                return found
+            if time.monotonic() > deadline:
+                raise Broken(f"job {job} is {found['status']} after {seconds:.0f} s")
+
+    def completed(self, job: str, seconds: float = 60) -> Any:
+        """Returns a job once it is completed."""
+        found = self.outcome(job, seconds)
+        if found["status"] != "completed":
+            raise Broken(f"job {job} {found['status']}: {_short(found.get('error'))}")
+        return found
+
+
+def until(what: str, seconds: float, found: Callable[[], Any]) -> Any:
+    """Returns what is found as soon as it is true; `found` is asked once a second."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = found()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Broken(f"{what}: not within {seconds:.0f} s")
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 300 else f"{text[:300]}…"
