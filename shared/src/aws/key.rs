@@ -191,21 +191,6 @@ impl Key {
         (0..COUNTER_SHARDS).map(|shard| format!("COUNTERS#{shard:x}")).collect()
     }
 
-    /// What a process read off its meter for the `number`th time, in a minute that is given by its begin.
-    pub fn reading(minute: Time, process: Uuid, number: u64) -> Self {
-        Self::new(Self::readings(minute), format!("{}#{number:08x}", process.simple()))
-    }
-
-    /// The partition of what all processes read off their meters in a minute.
-    pub fn readings(minute: Time) -> String {
-        format!("METER#{}", minute.millis().div_euclid(60_000))
-    }
-
-    /// Up to when those are collected. Not beside them: whoever may write a reading may not write this.
-    pub fn collected() -> Self {
-        Self::new("METERED", "-")
-    }
-
     /// One of an account's rows; `key` is not empty and has at most 512 bytes.
     pub fn row(account: AccountId, table: &Identifier, key: &str) -> Self {
         Self::new(Self::rows(account, table), key)
@@ -383,8 +368,6 @@ mod tests {
             Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
             Key::subscription(account, &"L0SM9cOFvHcCIhw=".parse().unwrap()),
             Key::rate(29_394_240, Uuid::from_u128(7)),
-            Key::reading(now, Uuid::from_u128(7), 255),
-            Key::collected(),
             Key::named(SOURCES, &"echo".parse().unwrap()),
             Key::named(SOURCE_STATES, &"echo".parse().unwrap()),
             Key::head(&series, &Origin::Pushed),
@@ -418,8 +401,6 @@ mod tests {
         CONNECTION#L0SM9cOFvHcCIhw= | -
         SUBSCRIBERS#acc_01kagzwy00e40r2081040g2081 | L0SM9cOFvHcCIhw=
         RATE#29394240#0 | 00000000000000000000000000000007
-        METER#29394240 | 00000000000000000000000000000007#000000ff
-        METERED | -
         SOURCES | echo
         SOURCE_STATES | echo
         SERIES#-push | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523
