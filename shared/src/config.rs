@@ -46,8 +46,6 @@ pub struct SubmitConfig {
     pub push: PushAddress,
     /// Whose tokens are taken.
     pub tokens: Option<TokenConfig>,
-    /// `METER_REQUESTS`: whether what accounts send and get is counted. `false` unless it says `true`.
-    pub meter_requests: bool,
 }
 
 /// Where the gateway is that holds the connections over which events are pushed.
@@ -136,7 +134,6 @@ impl SubmitConfig {
             timing: timing(vars)?,
             push: PushAddress::read(vars)?,
             tokens: TokenConfig::read(vars)?,
-            meter_requests: flag(vars, "METER_REQUESTS")?,
         })
     }
 }
@@ -148,8 +145,6 @@ pub struct PollConfig {
     pub table: String,
     /// Whose tokens are taken.
     pub tokens: Option<TokenConfig>,
-    /// `METER_REQUESTS`, as `submit` is told.
-    pub meter_requests: bool,
 }
 
 impl PollConfig {
@@ -158,11 +153,7 @@ impl PollConfig {
     /// # Errors
     /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
-        Ok(Self {
-            table: required(vars, "TABLE_NAME")?,
-            tokens: TokenConfig::read(vars)?,
-            meter_requests: flag(vars, "METER_REQUESTS")?,
-        })
+        Ok(Self { table: required(vars, "TABLE_NAME")?, tokens: TokenConfig::read(vars)? })
     }
 }
 
@@ -255,8 +246,6 @@ pub struct QuotaCheckConfig {
     pub allow_private_targets: bool,
     /// Where gauges are shown: [`metrics_namespace`].
     pub namespace: String,
-    /// `METER_REQUESTS`: whether there is anything of Tollgate's own to collect. `false` unless it says `true`.
-    pub meter_requests: bool,
 }
 
 impl QuotaCheckConfig {
@@ -271,7 +260,6 @@ impl QuotaCheckConfig {
             sender: vars("SENDER_ADDRESS"),
             allow_private_targets: flag(vars, "ALLOW_PRIVATE_TARGETS")?,
             namespace: metrics_namespace(vars),
-            meter_requests: flag(vars, "METER_REQUESTS")?,
         })
     }
 }

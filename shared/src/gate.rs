@@ -7,7 +7,6 @@ mod auth;
 mod body;
 mod contract;
 mod fingerprint;
-mod meter;
 mod query;
 mod route;
 mod serve;
@@ -31,11 +30,7 @@ pub use serve::serve;
 pub use token::Issuer;
 pub use uses::Uses;
 
-use crate::{
-    aws::{AccountStore, Meters},
-    clock::Clock,
-    telemetry::Metrics,
-};
+use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};
 
 /// What the gate itself needs.
 #[derive(Clone, Debug)]
@@ -50,8 +45,6 @@ pub struct Gate {
     pub metrics: Metrics,
     /// What becomes of the news that a key is used.
     pub uses: Uses,
-    /// Counts what accounts send and get, if that is wanted.
-    pub meters: Option<Meters>,
     /// After how long a request is answered as unavailable: before its function's time-out, which would answer nothing of use.
     pub patience: Duration,
 }
@@ -59,12 +52,8 @@ pub struct Gate {
 impl Gate {
     /// Puts the gate before a router's handlers.
     pub fn before(self, router: Router) -> Router {
-        let answering = Answering {
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            meters: self.meters.clone(),
-            patience: self.patience,
-        };
+        let answering =
+            Answering { clock: self.clock.clone(), metrics: self.metrics.clone(), patience: self.patience };
         answering.before(router.layer(middleware::from_fn_with_state(self, auth::authorize)))
     }
 }
@@ -84,6 +73,6 @@ impl OpenGate {
     /// Puts the gate before a router's handlers.
     pub fn before(self, router: Router) -> Router {
         let Self { clock, metrics, patience } = self;
-        Answering { clock, metrics, meters: None, patience }.before(router)
+        Answering { clock, metrics, patience }.before(router)
     }
 }

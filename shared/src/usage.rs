@@ -8,17 +8,15 @@ pub mod exposition;
 mod head;
 mod hour;
 mod label;
-pub mod meter;
 mod report;
 mod series;
 mod source;
 mod window;
 
 pub use counter::{Counter, WATCHED};
-pub use head::{Advance, ClosedHour, Head, Minutes, Missing, Origin};
+pub use head::{Advance, ClosedHour, Head, Minutes, Origin};
 pub use hour::{Day, Hour, MINUTE, minute_of};
 pub use label::{Label, NotALabel};
-pub use meter::{Meter, Reading};
 pub use report::{OutOfTime, Report, ReportId};
 pub use series::{Direction, Filter, MAX_SERIES, NotADirection, Series};
 pub use source::{Fixed, Labels, Preset, Selection, Source, SourceSpec, SourceState, Upstream, WhyNot};

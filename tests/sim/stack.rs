@@ -49,8 +49,6 @@ pub struct Options {
     pub tokens: Option<TokenConfig>,
     /// Whom mails come from, if any are to be sent.
     pub sender: Option<String>,
-    /// Whether what accounts send and get is counted. Most tests count bytes of their own.
-    pub meter_requests: bool,
     /// The network that targets and pages of metrics are on; the real one if none is given.
     pub network: Option<Outbound>,
 }
@@ -64,7 +62,6 @@ impl Default for Options {
             max_running: None,
             tokens: None,
             sender: Some("tollgate@example.com".to_owned()),
-            meter_requests: false,
             network: None,
         }
     }
@@ -195,17 +192,12 @@ impl Stack {
             timing: self.timing,
             push: Self::push_address(),
             tokens: self.options.tokens.clone(),
-            meter_requests: self.options.meter_requests,
         };
         submit::App::new(self.clients("submit"), config, clock, self.metrics())
     }
 
     fn poll(&self, clock: Clock) -> poll::App {
-        let config = PollConfig {
-            table: TABLE.into(),
-            tokens: self.options.tokens.clone(),
-            meter_requests: self.options.meter_requests,
-        };
+        let config = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
         poll::App::new(self.clients("poll"), config, clock, self.metrics())
     }
 
@@ -294,7 +286,6 @@ impl Stack {
             sender: self.options.sender.clone(),
             allow_private_targets: self.options.allow_private_targets,
             namespace: "Tollgate/sim".into(),
-            meter_requests: self.options.meter_requests,
         };
         let checker =
             Checker::new(self.clients("quota-check"), config, self.clock_ahead(ahead_ms), self.metrics());

@@ -1,5 +1,5 @@
 //! What a million jobs cost, from the calls and the capacity units of three hundred that come at fifty a second: handed in, run in batches, and
-//! each asked for twice. All that goes on beside them is in it: rates, paces, totals, the metering of requests, the minute's checks.
+//! each asked for twice. All that goes on beside them is in it: rates, paces, totals, the minute's checks.
 //!
 //! Prices are those of us-east-1 with functions on arm64, in dollars a million:
 //! <https://aws.amazon.com/api-gateway/pricing/>, <https://aws.amazon.com/lambda/pricing/>, <https://aws.amazon.com/sqs/pricing/>,

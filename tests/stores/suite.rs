@@ -9,8 +9,6 @@ mod connections;
 mod events;
 #[path = "suite/queues.rs"]
 mod queues;
-#[path = "suite/readings.rs"]
-mod readings;
 #[path = "suite/rows.rs"]
 mod rows;
 #[path = "suite/usage.rs"]
@@ -38,7 +36,6 @@ pub use accounts::*;
 pub use connections::*;
 pub use events::*;
 pub use queues::*;
-pub use readings::*;
 pub use rows::*;
 pub use usage::*;
 
@@ -80,8 +77,6 @@ macro_rules! for_each {
             many_and_large_rows_are_paged,
             hostile_values_are_only_values,
             totals_are_known_for_every_minute,
-            a_reading_is_in_its_place_or_never_will_be,
-            minutes_are_counted_up_to_what_they_come_to,
             hours_that_are_over_at_once_are_kept,
             reports_count_once,
             a_deleted_source_keeps_its_heads,

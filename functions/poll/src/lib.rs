@@ -1,5 +1,5 @@
-//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand, and metrics. It may only read, put what its meter
-//! counted, and add to totals.
+//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand, and metrics. It may only read,
+//! and add to totals.
 
 mod accounts;
 mod attempts;
@@ -26,8 +26,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, Counters, EventStore, JobStore, KindStore, Meters, PaceStore, QuotaStore,
-        Rates, RowStore, ScheduleStore, SourceStore, Table, UsageStore, prime,
+        AccountStore, Clients, Counters, EventStore, JobStore, KindStore, PaceStore, QuotaStore, Rates,
+        RowStore, ScheduleStore, SourceStore, Table, UsageStore, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -49,7 +49,6 @@ pub struct App {
     events: EventStore,
     rates: Rates,
     counters: Counters,
-    meters: Option<Meters>,
     paces: PaceStore,
     rows: RowStore,
     quotas: QuotaStore,
@@ -76,7 +75,6 @@ impl App {
             events: EventStore::new(table.clone(), rates.clone(), metrics.clone(), clock.clone()),
             rates,
             counters,
-            meters: config.meter_requests.then(|| Meters::new(table.clone(), clock.clone())),
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
@@ -131,7 +129,6 @@ pub fn router(app: App) -> Router {
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
         uses: Uses::Logged,
-        meters: app.meters.clone(),
         patience: PATIENCE,
     };
     let (router, _) = routes().split_for_parts();

@@ -5,7 +5,6 @@
 
 mod count;
 mod metrics;
-mod own;
 mod page;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -21,14 +21,13 @@ use serde::Deserialize;
 use shared::{
     aws::{
         AccountStore, Clients, Counters, DueStore, Error, EventStore, Gauges, JobQueue, JobStore, Mailer,
-        MetricStore, QuotaStore, Rates, ReadingStore, SourceStore, Table, UsageStore, WalkStore,
+        MetricStore, QuotaStore, Rates, SourceStore, Table, UsageStore, WalkStore,
     },
     clock::Clock,
     config::QuotaCheckConfig,
     outbound::Outbound,
     telemetry::Metrics,
     time::Time,
-    usage::Origin,
 };
 use tokio::sync::Semaphore;
 
@@ -60,8 +59,6 @@ pub struct Checker {
     queue: JobQueue,
     sources: SourceStore,
     usage: UsageStore,
-    /// None: what accounts send and get isn't counted.
-    readings: Option<ReadingStore>,
     quotas: QuotaStore,
     accounts: AccountStore,
     events: EventStore,
@@ -95,7 +92,6 @@ impl Checker {
             gauges: Gauges::new(clients.cloudwatch.clone(), config.namespace),
             queue: JobQueue::new(clients.sqs, config.queue_url),
             sources: SourceStore::new(table.clone()),
-            readings: config.meter_requests.then(|| ReadingStore::new(table.clone())),
             usage: UsageStore::new(table),
             metric_store: MetricStore::new(clients.cloudwatch),
             outbound: Outbound::new(config.allow_private_targets).compressed(),
@@ -141,7 +137,7 @@ impl Checker {
     /// nobody's quota from being looked at. When all have answered, or failed, it is looked again.
     async fn collect_and_watch(&self, request: &str, due: Time) -> Result<(), Error> {
         let begun = self.clock.now();
-        let mut collecting = Box::pin(self.collect_everywhere(request, due));
+        let mut collecting = Box::pin(self.collect_or_log(request, due));
         if let Ok((collected, outcome)) = tokio::time::timeout(AT_ONCE, &mut collecting).await {
             return outcome.and(self.watch(request, collected, begun, true).await);
         }
@@ -153,20 +149,15 @@ impl Checker {
         early.and(late)
     }
 
-    /// Collects at sources and what is Tollgate's own, each for itself: what could be collected, and whether that was all.
-    async fn collect_everywhere(&self, request: &str, due: Time) -> (Collected, Result<(), Error>) {
-        let log = |error: &Error| {
-            tracing::error!(request.id = request, cause = %error, "usage could not be collected");
-        };
-        let (collected, own) = tokio::join!(self.collect(request, due), self.collect_own(due));
-        let (mut collected, outcome) = match collected.inspect_err(log) {
+    /// Collects at sources; nothing if that fails, and the error.
+    async fn collect_or_log(&self, request: &str, due: Time) -> (Collected, Result<(), Error>) {
+        match self.collect(request, due).await {
             Ok(collected) => (collected, Ok(())),
-            Err(error) => (Collected::default(), Err(error)),
-        };
-        let outcome_of_own = own.inspect_err(log).map(|heads| {
-            collected.heads.extend(heads.map(|heads| (Origin::Own, heads)));
-        });
-        (collected, outcome.and(outcome_of_own))
+            Err(error) => {
+                tracing::error!(request.id = request, cause = %error, "usage could not be collected");
+                (Collected::default(), Err(error))
+            }
+        }
     }
 
     /// Looks at what was used of the quotas, has that take effect, and then sends mails and, in the last look of a run, shows gauges.

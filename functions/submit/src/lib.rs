@@ -27,8 +27,8 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, ConnectionStore, Counters, DueStore, EventStore, IdempotencyStore, JobQueue,
-        JobStore, KindStore, Meters, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table,
-        UsageStore, prime,
+        JobStore, KindStore, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore,
+        prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -50,7 +50,6 @@ pub struct App {
     jobs: JobStore,
     events: EventStore,
     rates: Rates,
-    meters: Option<Meters>,
     idempotency: IdempotencyStore,
     connections: ConnectionStore,
     push_url: String,
@@ -80,7 +79,6 @@ impl App {
             jobs: JobStore::new(table.clone()),
             events: EventStore::new(table.clone(), rates.clone(), metrics.clone(), clock.clone()),
             rates,
-            meters: config.meter_requests.then(|| Meters::new(table.clone(), clock.clone())),
             idempotency: IdempotencyStore::new(table.clone()),
             connections: ConnectionStore::new(table.clone()),
             push_url: config.push.url,
@@ -135,7 +133,6 @@ pub fn router(app: App) -> Router {
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
         uses: Uses::Recorded,
-        meters: app.meters.clone(),
         patience: PATIENCE,
     };
     let (router, _) = routes().split_for_parts();

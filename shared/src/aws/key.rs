@@ -223,21 +223,6 @@ impl Key {
         (0..COUNTER_SHARDS).map(|shard| format!("COUNTERS#{shard:x}")).collect()
     }
 
-    /// What a process read off its meter for the `number`th time, in a minute that is given by its begin.
-    pub fn reading(minute: Time, process: Uuid, number: u64) -> Self {
-        Self::new(Self::readings(minute), format!("{}#{number:08x}", process.simple()))
-    }
-
-    /// The partition of what all processes read off their meters in a minute.
-    pub fn readings(minute: Time) -> String {
-        format!("METER#{}", minute.millis().div_euclid(60_000))
-    }
-
-    /// Up to when those are collected. Not beside them: whoever may write a reading may not write this.
-    pub fn collected() -> Self {
-        Self::new("METERED", "-")
-    }
-
     /// One of an account's rows; `key` is not empty and has at most 512 bytes.
     pub fn row(account: AccountId, table: &Identifier, key: &str) -> Self {
         Self::new(Self::rows(account, table), key)

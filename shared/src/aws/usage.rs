@@ -3,7 +3,6 @@ mod count;
 mod head;
 mod push;
 mod read;
-mod sums;
 mod transaction;
 
 use std::collections::BTreeSet;
@@ -44,8 +43,8 @@ impl UsageStore {
         Self { table }
     }
 
-    /// All heads, of every source that is or was there in the last 35 days, of what was pushed and of Tollgate's own: a query for each of
-    /// those, or several where one is over a megabyte, which is about 1,400 series.
+    /// All heads, of every source that is or was there in the last 35 days, and of what was pushed: a query for each of those, or several
+    /// where one is over a megabyte, which is about 1,400 series.
     ///
     /// # Errors
     /// When the table can't be read.
@@ -60,10 +59,8 @@ impl UsageStore {
     pub async fn heads_beside(&self, known: &BTreeSet<Origin>) -> Result<Vec<Head>, Error> {
         let states = self.table.partition(SOURCE_STATES, None).await?;
         let names = states.iter().filter_map(|state| state.get("sk")?.as_s().ok()?.parse().ok());
-        let origins = names
-            .map(Origin::Source)
-            .chain([Origin::Pushed, Origin::Own])
-            .filter(|origin| !known.contains(origin));
+        let origins =
+            names.map(Origin::Source).chain([Origin::Pushed]).filter(|origin| !known.contains(origin));
         let origins: Vec<_> = origins.collect();
         let read: Vec<_> = origins.iter().map(|origin| self.heads_of(origin)).collect();
         let heads: Vec<Vec<Head>> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;

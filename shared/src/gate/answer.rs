@@ -12,7 +12,7 @@ use lambda_http::Context;
 use super::route::{self, Form};
 use crate::{
     api::Problem,
-    aws::{self, Meters},
+    aws,
     clock::Clock,
     metrics::{OTHER, registry},
     telemetry::{Metrics, Record},
@@ -24,7 +24,6 @@ use crate::{
 pub(super) struct Answering {
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
-    pub(super) meters: Option<Meters>,
     pub(super) patience: Duration,
 }
 
@@ -73,15 +72,13 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Gives the request its id, turns a failure into an answer, a metric and, if it is Tollgate's own, a line in the log, and meters what is
-/// sent in the end.
+/// Gives the request its id, and turns a failure into an answer, a metric and, if it is Tollgate's own, a line in the log.
 async fn answer(State(answering): State<Answering>, mut request: Request, next: Next) -> Response {
     let id = match request.extensions().get::<Context>() {
         Some(context) => context.request_id.clone(),
         None => uuid::Uuid::new_v4().to_string(),
     };
     request.extensions_mut().insert(RequestId(id.clone()));
-    let passage = answering.begin_metering(&mut request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = answering.clock.now();
     let mut response = match tokio::time::timeout(answering.patience, next.run(request)).await {
@@ -96,9 +93,6 @@ async fn answer(State(answering): State<Answering>, mut request: Request, next: 
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
-    }
-    if let Some(passage) = passage {
-        answering.meter(&passage, &response);
     }
     answering.count(&method, &path, response.status(), begun);
     response

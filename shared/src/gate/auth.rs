@@ -9,7 +9,6 @@ use http::{HeaderMap, header, request::Parts};
 
 use super::{
     Failure, Gate, Issuer,
-    meter::Metered,
     route::{self, Access, Route},
     token::Bearer,
 };
@@ -204,10 +203,7 @@ pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
     }
     let now = gate.clock.now();
     let admitted = match gate.recognize(request.headers(), now).await {
-        Ok(caller) => {
-            Metered::note(&request, &caller, route);
-            admit(caller, request.headers(), route, now).map_err(Failure::from)
-        }
+        Ok(caller) => admit(caller, request.headers(), route, now).map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     match admitted {

@@ -1,10 +1,8 @@
 mod advance;
-mod missing;
 
 use std::{fmt, str::FromStr};
 
 pub use advance::{Advance, ClosedHour};
-pub use missing::Missing;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{Counter, Hour, Series, minute_of};
@@ -43,7 +41,7 @@ pub enum Origin {
     Source(Name),
     /// By whoever reports it.
     Pushed,
-    /// At Tollgate's own API.
+    /// At Tollgate's own API, by a release that still counted there. Stored items name it for up to 400 days; it never grows.
     Own,
 }
 

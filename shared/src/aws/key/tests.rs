@@ -38,8 +38,6 @@ fn no_two_things_share_a_key() {
         Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
         Key::subscription(account, &"L0SM9cOFvHcCIhw=".parse().unwrap()),
         Key::rate(29_394_240, Uuid::from_u128(7)),
-        Key::reading(now, Uuid::from_u128(7), 255),
-        Key::collected(),
         Key::named(SOURCES, &"echo".parse().unwrap()),
         Key::named(SOURCE_STATES, &"echo".parse().unwrap()),
         Key::head(&series, &Origin::Pushed),
@@ -76,8 +74,6 @@ fn no_two_things_share_a_key() {
     CONNECTION#L0SM9cOFvHcCIhw= | -
     SUBSCRIBERS#acc_01kagzwy00e40r2081040g2081 | L0SM9cOFvHcCIhw=
     RATE#29394240#0 | 00000000000000000000000000000007
-    METER#29394240 | 00000000000000000000000000000007#000000ff
-    METERED | -
     SOURCES | echo
     SOURCE_STATES | echo
     SERIES#-push#1 | acc_01kagzwy00e40r2081040g2081#egress#a%23b#c%2523

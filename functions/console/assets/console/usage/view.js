@@ -41,8 +41,8 @@ export function UsageView({ query }) {
     ${from && html`<p class="zoomed">From ${local(from)} to ${local(to)} <button type="button" class="button" onClick=${() => choose({ from: "", to: "" })}>Whole range</button></p>`}
     ${chosen && html`<section class="card"><div class="switch"><h2>${chosen.name}: used this ${chosen.period}</h2><a href=${href(["quotas", chosen.name])}>The quota</a></div>
       <${QuotaChart} quota=${chosen} /></section>`}
-    <${Loaded} of=${usage} empty=${html`<${Empty} title="Nothing was counted here"><p>Usage comes from <a href=${href("sources")}>sources</a>, from applications by <code>POST /v1/usage</code>,
-      and from requests to Tollgate itself, which show within two minutes. Choose a longer range, or less of a filter.</p><//>`}>
+    <${Loaded} of=${usage} empty=${html`<${Empty} title="Nothing was counted here"><p>Usage comes from <a href=${href("sources")}>sources</a>, and from applications by
+      <code>POST /v1/usage</code>. Choose a longer range, or less of a filter.</p><//>`}>
       ${(data) => html`<${Charted} data=${data} isBusy=${usage.isStale} onZoom=${zoom} accounts=${account ? null : accounts} />`}
     <//>
   <//>`;
