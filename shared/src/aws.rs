@@ -5,7 +5,6 @@
 //! recognised by their owner's token, id or fingerprint, and count as the success that they were.
 
 mod accounts;
-mod background;
 mod cache;
 mod cloudwatch;
 mod connect;
@@ -32,8 +31,10 @@ mod slots;
 mod sockets;
 mod sources;
 mod table;
+mod tallies;
 mod usage;
 mod web;
+mod write_behind;
 
 pub use accounts::AccountStore;
 pub use cloudwatch::{Metric, MetricStore, Sums};
@@ -59,5 +60,6 @@ pub use slots::{Slot, SlotStore};
 pub use sockets::{Posted, Sockets};
 pub use sources::SourceStore;
 pub use table::Table;
+pub use tallies::Tallies;
 pub use usage::{Counted, Counting, Pushed, UsageStore};
 pub use web::Web;

@@ -10,6 +10,7 @@ mod control;
 mod cost;
 mod dropin;
 mod events;
+mod freeze;
 mod fuzz;
 mod http_target;
 mod idempotency;
