@@ -67,8 +67,10 @@ test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 ifeq ($(ENDPOINT),)
 	$(LIVE) --test restart
 	$(LIVE) --test faults_real
+	for mode in response extensions crashes; do \
+	  TOLLGATE_FREEZE=$$mode $(LOCAL) up --port 0 --temporary -- $(LIVE) --test freeze || exit 1; done
 else
-	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart, tests/faults_real and tests/e2e/crash.rs not tried."
+	@echo "! $(ENDPOINT) is not ours to restart, nor are its workers to kill: tests/restart, tests/faults_real, tests/freeze and tests/e2e/crash.rs not tried."
 endif
 	$(LOCAL) sam-local --api-port 0 -- $(LIVE) --test sam_local
 

@@ -119,8 +119,8 @@ def _environment(port: int, folder: Path, scratch: Path) -> dict[str, str]:
 
     Nor what they are to call: MiniStack would set that over what they were deployed with, which a test may change.
     """
-    inherited = {name: os.environ[name]
-                 for name in ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+    names = ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "TOLLGATE_FREEZE")
+    inherited = {name: os.environ[name] for name in names if name in os.environ}
     return {
         **inherited,
         "HOME": str(scratch),

@@ -5,7 +5,6 @@
 //! recognised by their owner's token, id or fingerprint, and count as the success that they were.
 
 mod accounts;
-mod background;
 mod backoff;
 mod cache;
 mod cloudwatch;
@@ -34,9 +33,11 @@ mod slots;
 mod sockets;
 mod sources;
 mod table;
+mod tallies;
 mod usage;
 mod walks;
 mod web;
+mod write_behind;
 
 pub use accounts::AccountStore;
 pub use cloudwatch::{Metric, MetricStore, Sums};
@@ -65,6 +66,7 @@ pub use slots::{Slot, SlotStore};
 pub use sockets::{Posted, Sockets};
 pub use sources::SourceStore;
 pub use table::Table;
+pub use tallies::Tallies;
 pub use usage::{Counted, Counting, Pushed, UsageStore};
 pub use walks::{KnownWalk, WalkStore};
 pub use web::Web;

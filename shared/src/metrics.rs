@@ -7,6 +7,7 @@ mod delta;
 mod format;
 mod histogram;
 mod page;
+pub(crate) mod pair;
 pub mod registry;
 mod text;
 mod totals;

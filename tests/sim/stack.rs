@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
-    aws::{AccountStore, Clients, Error, Table},
+    aws::{AccountStore, Clients, Error, Table, Tallies},
     clock::Clock,
     config::{
         PollConfig, PushAddress, QuotaCheckConfig, SchedulerConfig, SubmitConfig, TokenConfig, WorkerConfig,
@@ -177,9 +177,11 @@ impl Stack {
     /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
     pub fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
         let clock = self.clock_ahead(ahead_ms);
+        let (submit, poll) = (self.submit(clock.clone()), self.poll(clock.clone()));
         Service {
-            submit: submit::router(self.submit(clock.clone())),
-            poll: poll::router(self.poll(clock.clone())),
+            tallies: [submit.tallies(), poll.tallies()],
+            submit: submit::router(submit),
+            poll: poll::router(poll),
             console: console::router(self.console(clock)).unwrap(),
         }
     }
@@ -341,9 +343,26 @@ pub struct Service {
     submit: Router,
     poll: Router,
     console: Router,
+    /// Those of `submit` and of `poll`.
+    tallies: [Tallies; 2],
 }
 
+/// After how long without a request Lambda ends a process here.
+const IDLE: Duration = Duration::from_secs(11);
+
 impl Service {
+    /// What the functions do between a response and the freeze, with an extension; and when they are ended.
+    pub async fn flush(&self) {
+        let [submit, poll] = &self.tallies;
+        submit.flush().await;
+        poll.flush_if_due().await;
+        let ended = poll.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(IDLE).await;
+            ended.flush().await;
+        });
+    }
+
     /// The function that the template's routes send a request to.
     pub fn function(&self, method: &Method, path: &str) -> Router {
         let is_page = matches!(path, "/" | "/docs" | "/openapi.json")

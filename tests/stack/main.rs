@@ -11,6 +11,7 @@ mod cost;
 mod dropin;
 mod due;
 mod events;
+mod freeze;
 mod fuzz;
 mod http_target;
 mod idempotency;

@@ -26,8 +26,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, Counters, EventStore, JobStore, KindStore, PaceStore, QuotaStore, Rates,
-        RowStore, ScheduleStore, SourceStore, Table, UsageStore, prime,
+        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, QuotaStore, RowStore,
+        ScheduleStore, SourceStore, Table, Tallies, UsageStore, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -47,8 +47,7 @@ pub struct App {
     kinds: KindStore,
     jobs: JobStore,
     events: EventStore,
-    rates: Rates,
-    counters: Counters,
+    tallies: Tallies,
     paces: PaceStore,
     rows: RowStore,
     quotas: QuotaStore,
@@ -64,17 +63,15 @@ impl App {
     #[must_use]
     pub fn new(clients: Clients, config: PollConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
-        let rates = Rates::new(table.clone(), clock.clone());
-        let counters = Counters::new(table.clone(), clock.clone());
-        let metrics = counters.behind(metrics);
+        let tallies = Tallies::new(&table, &clock);
+        let metrics = tallies.counters.count(metrics);
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates.clone(), metrics.clone(), clock.clone()),
-            rates,
-            counters,
+            events: EventStore::new(table.clone(), tallies.rates.clone(), metrics.clone(), clock.clone()),
+            tallies,
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
@@ -84,6 +81,12 @@ impl App {
             clock,
             metrics,
         }
+    }
+
+    /// What this process counts, which is to be flushed when an invocation ends.
+    #[must_use]
+    pub fn tallies(&self) -> Tallies {
+        self.tallies.clone()
     }
 
     /// Opens the connection that the first request would otherwise wait for.

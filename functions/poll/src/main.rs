@@ -5,7 +5,7 @@ use shared::{
     aws::connect,
     clock::Clock,
     config::{PollConfig, environment, metrics_namespace},
-    gate::serve,
+    gate::{Flush, serve_counting},
     telemetry::{self, Metrics},
 };
 
@@ -20,5 +20,6 @@ async fn main() -> Result<(), lambda_http::Error> {
         Metrics::stdout(&metrics_namespace(&environment)),
     );
     app.prime().await;
-    serve(poll::router(app)).await
+    let tallies = app.tallies();
+    serve_counting(poll::router(app), tallies, Flush::WhenDue).await
 }

@@ -52,7 +52,7 @@ impl App {
     async fn page(&self, of: Option<AccountId>) -> Result<Page, Error> {
         let is_seen = |account: Option<AccountId>| of.is_none() || account.is_none() || account == of;
         let (totals, quotas, mut standings, sources) = tokio::try_join!(
-            self.counters.totals(),
+            self.tallies.counters.totals(),
             self.quotas.all(),
             self.quotas.standings(),
             self.sources.all()

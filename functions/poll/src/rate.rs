@@ -20,7 +20,7 @@ use crate::App;
 )]
 pub async fn get(State(app): State<Arc<App>>, query: Query) -> Result<Json<RateBody>, Failure> {
     query.end()?;
-    let rate = app.rates.read().await?;
+    let rate = app.tallies.rates.read().await?;
     Ok(Json(RateBody {
         events_per_second: rate.events,
         jobs_per_second: rate.jobs,

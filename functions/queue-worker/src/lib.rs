@@ -23,8 +23,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
     aws::{
-        AccountStore, Clients, Counters, DueStore, EventStore, JobQueue, JobStore, KindStore, Paces, Rates,
-        RowStore, ScheduleStore, SlotStore, Table, Visibility, prime,
+        AccountStore, Clients, DueStore, EventStore, JobQueue, JobStore, KindStore, Paces, RowStore,
+        ScheduleStore, SlotStore, Table, Tallies, Visibility, prime,
     },
     clock::Clock,
     config::WorkerConfig,
@@ -52,9 +52,8 @@ pub struct Worker {
     jobs: JobStore,
     due: DueStore,
     events: EventStore,
-    rates: Rates,
+    tallies: Tallies,
     paces: Paces,
-    counters: Counters,
     schedules: ScheduleStore,
     slots: SlotStore,
     rows: RowStore,
@@ -84,20 +83,18 @@ impl Worker {
     #[must_use]
     pub fn new(clients: Clients, config: WorkerConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
-        let rates = Rates::new(table.clone(), clock.clone());
-        let counters = Counters::new(table.clone(), clock.clone());
-        let metrics = counters.beside(metrics);
-        // Events have no part in a batch's write: whoever looks at them can wait.
-        let of_events = Counters::new(table.clone(), clock.clone()).behind(Metrics::new(drop));
+        let tallies = Tallies::new(&table, &clock);
+        let metrics = tallies.counters.count(metrics);
+        // Events make no lines for CloudWatch.
+        let of_events = tallies.counters.count(Metrics::new(drop));
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
             due: DueStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates.clone(), of_events, clock.clone()),
-            rates,
+            events: EventStore::new(table.clone(), tallies.rates.clone(), of_events, clock.clone()),
+            tallies,
             paces: Paces::new(table.clone(), clock.clone()),
-            counters,
             rows: RowStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             slots: SlotStore::new(table),

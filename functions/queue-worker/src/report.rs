@@ -136,9 +136,9 @@ const TELLING: Duration = Duration::from_secs(1);
 impl Worker {
     /// Tells metrics of a batch, a line for each kind, and the paces behind `Retry-After`.
     ///
-    /// Totals are written here, a write for each kind, since the worker may be frozen for long as soon as its batch is over, and whoever looks at
-    /// them after a burst of jobs wants to see all of it. That costs a tenth of a write unit for each job of a full batch. Paces, for which the
-    /// last batches are as good as any, are written as seldom as in the background.
+    /// Counts are flushed here, a write for each kind, since the worker may be frozen as soon as its batch is over. That
+    /// costs a tenth of a write unit for each job of a full batch. Paces, for which the last batches are as good as any,
+    /// are written every ten seconds at most.
     pub(crate) async fn tell(&self, reports: &[&Report]) {
         let now = self.clock.now();
         let dropped = reports.iter().filter(|report| matches!(report.fate, Fate::Dropped)).count();
@@ -156,7 +156,7 @@ impl Worker {
         for (kind, runs) in by_kind {
             self.metrics.emit(&record(kind, &runs), now);
         }
-        let written = join(self.counters.write(), self.paces.write_if_due());
+        let written = join(self.tallies.flush(), self.paces.flush_if_due());
         let _ = tokio::time::timeout(TELLING, written).await;
     }
 }

@@ -81,7 +81,7 @@ impl Worker {
         tracing::info!(request.id = invocation.request, schedule = %schedule.name, account = %job.account, job = %job.id, kind = %job.kind, "job accepted");
         let accepted = Record::new().dimension("kind", job.kind.as_str());
         self.metrics.emit(&accepted.count(&registry::ACCEPTED, 1), now);
-        self.rates.jobs(1);
+        self.tallies.rates.jobs(1);
         let lease = Lease {
             status: job.status,
             attempts: job.attempts,

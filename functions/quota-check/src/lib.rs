@@ -20,8 +20,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use shared::{
     aws::{
-        AccountStore, Clients, Counters, DueStore, Error, EventStore, Gauges, JobQueue, JobStore, Mailer,
-        MetricStore, QuotaStore, Rates, SourceStore, Table, UsageStore, WalkStore,
+        AccountStore, Clients, DueStore, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
+        QuotaStore, SourceStore, Table, Tallies, UsageStore, WalkStore,
     },
     clock::Clock,
     config::QuotaCheckConfig,
@@ -36,8 +36,6 @@ pub use settle::LEASE;
 
 /// How long the first look at quotas waits for sources.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// For how long a run waits until what it counted is written: that is for show.
-const COUNTING: Duration = Duration::from_secs(1);
 /// After how much of a run no mail is begun any more: the function's time-out in the template is 50 seconds, and one that SES is slow to take,
 /// and its note, may take fourteen.
 pub const MAILS_UNTIL: Duration = Duration::from_secs(35);
@@ -68,7 +66,7 @@ pub struct Checker {
     outbound: Outbound,
     /// Bounds the writes of usage that are under way.
     writes: Semaphore,
-    counters: Counters,
+    tallies: Tallies,
     clock: Clock,
     metrics: Metrics,
 }
@@ -78,16 +76,15 @@ impl Checker {
     #[must_use]
     pub fn new(clients: Clients, config: QuotaCheckConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
-        let rates = Rates::new(table.clone(), clock.clone());
-        let counters = Counters::new(table.clone(), clock.clone());
-        let metrics = counters.beside(metrics);
+        let tallies = Tallies::new(&table, &clock);
+        let metrics = tallies.counters.count(metrics);
         Self {
             jobs: JobStore::new(table.clone()),
             due: DueStore::new(table.clone()),
             walks: WalkStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
             accounts: AccountStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates, metrics.clone(), clock.clone()),
+            events: EventStore::new(table.clone(), tallies.rates.clone(), metrics.clone(), clock.clone()),
             mailer: Mailer::new(clients.ses, config.sender),
             gauges: Gauges::new(clients.cloudwatch.clone(), config.namespace),
             queue: JobQueue::new(clients.sqs, config.queue_url),
@@ -96,7 +93,7 @@ impl Checker {
             metric_store: MetricStore::new(clients.cloudwatch),
             outbound: Outbound::new(config.allow_private_targets).compressed(),
             writes: Semaphore::new(collect::WRITES),
-            counters,
+            tallies,
             clock,
             metrics,
         }
@@ -129,7 +126,7 @@ impl Checker {
         log(&audited, "agenda could not be audited");
         log(&released, "due jobs could not be released");
         log(&rescued, "overdue jobs could not be looked for");
-        let _ = tokio::time::timeout(COUNTING, self.counters.write()).await;
+        self.tallies.flush().await;
         watched.and(audited).and(released).and(rescued)
     }
 

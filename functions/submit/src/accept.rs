@@ -149,7 +149,7 @@ impl App {
     pub(crate) fn note_accepted(&self, kind: &Name, number: usize, now: Time) {
         let accepted = Record::new().dimension("kind", kind.as_str());
         self.metrics.emit(&accepted.count(&registry::ACCEPTED, number), now);
-        self.rates.jobs(number);
+        self.tallies.rates.jobs(number);
     }
 
     /// Takes back a job that nobody was promised.

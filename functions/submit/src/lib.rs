@@ -26,9 +26,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, ConnectionStore, Counters, DueStore, EventStore, IdempotencyStore, JobQueue,
-        JobStore, KindStore, QuotaStore, Rates, ScheduleStore, Scheduler, SourceStore, Table, UsageStore,
-        prime,
+        AccountStore, Clients, ConnectionStore, DueStore, EventStore, IdempotencyStore, JobQueue, JobStore,
+        KindStore, QuotaStore, ScheduleStore, Scheduler, SourceStore, Table, Tallies, UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -49,7 +48,7 @@ pub struct App {
     kinds: KindStore,
     jobs: JobStore,
     events: EventStore,
-    rates: Rates,
+    tallies: Tallies,
     idempotency: IdempotencyStore,
     connections: ConnectionStore,
     push_url: String,
@@ -70,15 +69,15 @@ impl App {
     #[must_use]
     pub fn new(clients: Clients, config: SubmitConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
-        let rates = Rates::new(table.clone(), clock.clone());
-        let metrics = Counters::new(table.clone(), clock.clone()).behind(metrics);
+        let tallies = Tallies::new(&table, &clock);
+        let metrics = tallies.counters.count(metrics);
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            events: EventStore::new(table.clone(), rates.clone(), metrics.clone(), clock.clone()),
-            rates,
+            events: EventStore::new(table.clone(), tallies.rates.clone(), metrics.clone(), clock.clone()),
+            tallies,
             idempotency: IdempotencyStore::new(table.clone()),
             connections: ConnectionStore::new(table.clone()),
             push_url: config.push.url,
@@ -93,6 +92,12 @@ impl App {
             clock,
             metrics,
         }
+    }
+
+    /// What this process counts, which is to be flushed when an invocation ends.
+    #[must_use]
+    pub fn tallies(&self) -> Tallies {
+        self.tallies.clone()
     }
 
     /// Opens the connections that the first request would otherwise wait for, and compiles the body's schema.

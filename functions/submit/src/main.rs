@@ -4,7 +4,7 @@ use shared::{
     aws::connect,
     clock::Clock,
     config::{SubmitConfig, environment, metrics_namespace},
-    gate::serve,
+    gate::{Flush, serve_counting},
     telemetry::{self, Metrics},
 };
 use submit::App;
@@ -20,5 +20,6 @@ async fn main() -> Result<(), lambda_http::Error> {
         Metrics::stdout(&metrics_namespace(&environment)),
     );
     app.prime().await;
-    serve(submit::router(app)).await
+    let tallies = app.tallies();
+    serve_counting(submit::router(app), tallies, Flush::EachResponse).await
 }

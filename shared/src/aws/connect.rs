@@ -98,6 +98,11 @@ pub async fn prime(calls: impl Future) {
     let _ = tokio::time::timeout(PRIMING, calls).await;
 }
 
+/// For how long an idle connection is used again. A frozen function outlives the connections that its peers close, and
+/// sees that only when it sends. The pool compares times when a connection is taken out, so that timers which stood
+/// still do no harm.
+pub(super) const IDLE: Duration = Duration::from_secs(15);
+
 /// Whose certificates an HTTP client trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
@@ -118,7 +123,7 @@ fn trust(endpoint: Option<&str>) -> Trust {
 /// An HTTP client for the SDK.
 #[must_use]
 pub fn http_client(trust: Trust) -> SharedHttpClient {
-    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let builder = Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
     match tls(trust) {
         Some(context) => builder.tls_context(context).build_https(),
         None => builder.build_https(),

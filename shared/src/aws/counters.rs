@@ -6,11 +6,11 @@ use futures::future::join_all;
 
 use super::{
     Error, Table,
-    background::{Background, Counts, Rhythm},
+    write_behind::{Accumulator, FlushPolicy, WriteBehind},
 };
 use crate::{
     clock::Clock,
-    metrics::{Delta, Item, Totals},
+    metrics::{Delta, Item, Totals, pair},
     telemetry::{Metrics, Record},
     time::Time,
 };
@@ -18,12 +18,13 @@ use store::CounterStore;
 
 /// What all processes count since deployment, and this one's part in it.
 ///
+/// A request is one write: its route, and what else it counted ([`pair`]).
+///
 /// Totals are items of a few shards, which every process adds to. Each write carries a token of its process, and an item knows the last tokens
 /// of a few processes: a write that is tried again, because its answer was lost or its process was frozen in the middle of it, counts once unless
-/// many others wrote meanwhile. What a process had not written when it was done away with is lost. Totals are for show: usage and quotas,
-/// which have to be exact, don't come from here.
+/// many others wrote meanwhile. Whoever counts [flushes](Self::flush) at the end of the invocation.
 #[derive(Clone)]
-pub struct Counters(Background<Unwritten>);
+pub struct Counters(WriteBehind<Unwritten>);
 
 /// What a process counted and didn't write yet, or doesn't know whether it did.
 #[derive(Default)]
@@ -42,19 +43,18 @@ pub(super) struct Write {
     fields: BTreeMap<String, u64>,
 }
 
-impl Counts for Unwritten {
+impl Accumulator for Unwritten {
     type Store = CounterStore;
     type Write = Vec<(u64, Write)>;
     type Outcome = Vec<(u64, Result<(), Error>)>;
 
     const NOUN: &'static str = "what was counted";
-    const RHYTHM: Rhythm =
-        Rhythm { first: Duration::ZERO, apart: Duration::from_secs(10), again: Duration::from_secs(5) };
+    const POLICY: FlushPolicy = FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
 
     fn next(&mut self, _: Time) -> Option<Self::Write> {
         // What may be written or not is tried again as it was; more of the same item waits for it.
-        let free = |item: &Item| !self.open.values().any(|open| open.item == *item);
-        for (item, fields) in self.counted.take(free).collect::<Vec<_>>() {
+        let free = |item: &Item| !self.open.values().any(|open| pair::holds(&open.item, item));
+        for (item, fields) in pair::join(self.counted.take(free).collect()) {
             self.numbered += 1;
             self.open.insert(self.numbered, Write { item, fields });
         }
@@ -87,27 +87,26 @@ impl Counters {
     /// The totals of a table, and what this process counts.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self(Background::new(CounterStore::new(table), clock))
+        Self(WriteBehind::new(CounterStore::new(table), clock))
     }
 
-    /// Has everything that is told to `metrics` counted too, and written in the background, every ten seconds at most.
+    /// Counts every record that goes to `metrics`, too.
     #[must_use]
-    pub fn behind(&self, metrics: Metrics) -> Metrics {
+    pub fn count(&self, metrics: Metrics) -> Metrics {
         let counters = self.0.clone();
         metrics
             .and(move |record: &Record| counters.count(|unwritten| record.count_in(&mut unwritten.counted)))
     }
 
-    /// The same for who works in batches, and [writes](Self::write) before he ends one.
-    #[must_use]
-    pub fn beside(&self, metrics: Metrics) -> Metrics {
-        let counters = self.0.clone();
-        metrics.and(move |record: &Record| counters.note(|unwritten| record.count_in(&mut unwritten.counted)))
+    /// Writes what is counted by now: a write unit for each kind, route or other topic of which something is. What can't
+    /// be written stays.
+    pub async fn flush(&self) {
+        self.0.flush().await;
     }
 
-    /// Writes what is counted by now: a write unit for each kind, route or other topic of which something is. What can't be written stays.
-    pub async fn write(&self) {
-        self.0.write().await;
+    /// The same, unless it was written within the last ten seconds.
+    pub async fn flush_if_due(&self) {
+        self.0.flush_if_due().await;
     }
 
     /// The totals of all processes, as far as they wrote them: a query for each shard, at a read unit for 4 KB. As every write left them that was

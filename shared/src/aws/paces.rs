@@ -4,10 +4,10 @@ use futures::future::join_all;
 
 use super::{
     Error, Table,
-    background::{Background, Counts, Rhythm},
     cache::Cache,
     key::Key,
     table::{Item, Update, number, seconds},
+    write_behind::{Accumulator, FlushPolicy, WriteBehind},
 };
 use crate::{clock::Clock, id::AccountId, job::Pace, name::Name, time::Time};
 
@@ -18,20 +18,19 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// How long a worker's jobs took, written every ten seconds at most by a worker that has batches all the time. What is lost of it shifts a mean
 /// a little.
 #[derive(Clone)]
-pub struct Paces(Background<Taken>);
+pub struct Paces(WriteBehind<Taken>);
 
 /// What jobs took, by account, kind and when.
 #[derive(Default)]
 pub(super) struct Taken(BTreeMap<(AccountId, Name), Pace>);
 
-impl Counts for Taken {
+impl Accumulator for Taken {
     type Store = PaceStore;
     type Write = (Time, Vec<((AccountId, Name), Pace)>);
     type Outcome = Vec<Result<(), Error>>;
 
     const NOUN: &'static str = "how long jobs took";
-    const RHYTHM: Rhythm =
-        Rhythm { first: Duration::ZERO, apart: Duration::from_secs(10), again: Duration::from_secs(5) };
+    const POLICY: FlushPolicy = FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
 
     fn next(&mut self, now: Time) -> Option<Self::Write> {
         let taken: Vec<_> = std::mem::take(&mut self.0).into_iter().collect();
@@ -67,17 +66,17 @@ impl Paces {
     /// What this process takes, for the paces of a table.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self(Background::new(PaceStore::new(table), clock))
+        Self(WriteBehind::new(PaceStore::new(table), clock))
     }
 
     /// Takes note of what jobs of an account and kind took.
     pub fn note(&self, account: AccountId, kind: &Name, pace: Pace) {
-        self.0.note(|taken| taken.add((account, kind.clone()), pace));
+        self.0.count(|taken| taken.add((account, kind.clone()), pace));
     }
 
     /// Writes what jobs took, if it is time: a write unit for each account and kind.
-    pub async fn write_if_due(&self) {
-        self.0.write_if_due().await;
+    pub async fn flush_if_due(&self) {
+        self.0.flush_if_due().await;
     }
 }
 

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::{
     Error, Table,
-    background::{Background, Counts, Rhythm},
     key::Key,
     table::{content, text},
+    write_behind::{Accumulator, FlushPolicy, WriteBehind},
 };
 use crate::{clock::Clock, time::Time};
 
@@ -16,15 +16,15 @@ use crate::{clock::Clock, time::Time};
 const KEPT: Duration = Duration::from_secs(3600);
 /// How many seconds a rate is the mean of.
 const WINDOW: i64 = 10;
-/// How far a rate is behind: clocks differ by 2 s, a second's counts are written within the next two, and a second to spare.
+/// How far a rate is behind: clocks differ by 2 s, a flush takes up to two, and a second to spare.
 const BEHIND: i64 = 5;
 
 /// How many events and jobs are accepted, counted by each process for itself.
 ///
-/// A process keeps its counts of a minute, by the second, in an item that is its own, and writes it anew when there is more: a write whose
-/// answer was lost counts nothing twice. It does so in the background, at most once a second.
+/// A process keeps its counts of a minute, by the second, in an item that is its own, and replaces it when there is more:
+/// a write whose answer was lost counts nothing twice.
 #[derive(Clone)]
-pub struct Rates(Background<Counted>);
+pub struct Rates(WriteBehind<Counted>);
 
 /// Where a process' counts go.
 pub(super) struct Minutes {
@@ -42,8 +42,12 @@ pub(super) struct Minute {
     jobs: Vec<u32>,
     /// TTL, in seconds.
     expires_at: i64,
+    /// How often something was counted.
     #[serde(skip)]
-    unwritten: bool,
+    counted: u64,
+    /// How much of that is in the table. A write that is given up in the middle leaves it as it was.
+    #[serde(skip)]
+    written: u64,
 }
 
 /// How many things are accepted a second, by all processes together.
@@ -57,23 +61,22 @@ pub struct Rate {
     pub window: Duration,
 }
 
-impl Counts for Counted {
+impl Accumulator for Counted {
     type Store = Minutes;
     /// A minute a second.
     type Write = (i64, Minute);
     type Outcome = Result<(), Error>;
 
     const NOUN: &'static str = "how much was accepted";
-    const RHYTHM: Rhythm = {
+    const POLICY: FlushPolicy = {
         let second = Duration::from_secs(1);
-        Rhythm { first: second, apart: second, again: second }
+        FlushPolicy { apart: second, again: second }
     };
 
     fn next(&mut self, now: Time) -> Option<Self::Write> {
         let current = now.millis().div_euclid(60_000);
-        self.0.retain(|minute, counts| counts.unwritten || *minute >= current);
-        let (minute, counts) = self.0.iter_mut().find(|(_, counts)| counts.unwritten)?;
-        counts.unwritten = false;
+        self.0.retain(|minute, counts| counts.is_unwritten() || *minute >= current);
+        let (minute, counts) = self.0.iter().find(|(_, counts)| counts.is_unwritten())?;
         Some((*minute, counts.clone()))
     }
 
@@ -81,13 +84,12 @@ impl Counts for Counted {
         store.table.put(&Key::rate(*minute, store.process), counts).await
     }
 
-    fn written(&mut self, (minute, _): Self::Write, outcome: Result<(), Error>) -> Result<(), Error> {
-        if outcome.is_err()
-            && let Some(counts) = self.0.get_mut(&minute)
-        {
-            counts.unwritten = true;
+    fn written(&mut self, (minute, written): Self::Write, outcome: Result<(), Error>) -> Result<(), Error> {
+        outcome?;
+        if let Some(counts) = self.0.get_mut(&minute) {
+            counts.written = written.counted;
         }
-        outcome
+        Ok(())
     }
 }
 
@@ -95,7 +97,7 @@ impl Rates {
     /// The counts of a table, and of this process.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self(Background::new(Minutes { table, process: Uuid::new_v4() }, clock))
+        Self(WriteBehind::new(Minutes { table, process: Uuid::new_v4() }, clock))
     }
 
     /// Counts an event.
@@ -115,12 +117,22 @@ impl Rates {
         let second = self.0.clock().now().millis().div_euclid(1000);
         self.0.count(|counted| {
             let minute = counted.0.entry(second.div_euclid(60)).or_insert_with(|| Minute::new(second));
-            minute.unwritten = true;
+            minute.counted += 1;
             let at = usize::try_from(second.rem_euclid(60)).unwrap_or_default();
             if let Some(count) = what(minute).get_mut(at) {
                 *count = count.saturating_add(number);
             }
         });
+    }
+
+    /// Writes what is counted by now: a write unit for each minute in which something was. What can't be written stays.
+    pub async fn flush(&self) {
+        self.0.flush().await;
+    }
+
+    /// The same, unless it was written within the last second.
+    pub async fn flush_if_due(&self) {
+        self.0.flush_if_due().await;
     }
 
     /// What all processes accepted in the last seconds that all have written.
@@ -173,7 +185,11 @@ impl Rates {
 impl Minute {
     fn new(second: i64) -> Self {
         let expires_at = (Time::from_seconds(second) + KEPT).seconds_up();
-        Self { events: vec![0; 60], jobs: vec![0; 60], expires_at, unwritten: false }
+        Self { events: vec![0; 60], jobs: vec![0; 60], expires_at, counted: 0, written: 0 }
+    }
+
+    const fn is_unwritten(&self) -> bool {
+        self.counted != self.written
     }
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_apigatewaymanagement::{
     primitives::Blob,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::retry::ErrorKind;
 use aws_types::SdkConfig;
 
 use super::Error;
@@ -45,12 +46,18 @@ impl Sockets {
 
     /// Sends a message, of at most 128 KB
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
+    /// A call whose connection turns out to be closed is repeated once: a freeze outlives idle connections.
     ///
     /// # Errors
     /// When the gateway doesn't answer; the message may have been sent.
     pub async fn post(&self, connection: &ConnectionId, message: String) -> Result<Posted, Error> {
         let call = self.client.post_to_connection().connection_id(connection.as_str());
-        match call.data(Blob::new(message)).send().await {
+        let call = call.data(Blob::new(message));
+        let mut answer = call.clone().send().await;
+        if answer.as_ref().is_err_and(is_closed) {
+            answer = call.send().await;
+        }
+        match answer {
             Ok(_) => Ok(Posted::Sent),
             Err(error) if is_gone(&error) => Ok(Posted::Gone),
             Err(error) => Err(Error::of("PostToConnection", &error)),
@@ -68,6 +75,13 @@ impl Sockets {
             Err(error) => Err(Error::of("DeleteConnection", &error)),
         }
     }
+}
+
+/// Whether a connection broke before there was an answer, which an idle one does that its peer has closed. A time-out is
+/// something else: the message may be on its way.
+fn is_closed<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    let SdkError::DispatchFailure(failure) = error else { return false };
+    failure.is_io() || failure.as_other() == Some(ErrorKind::TransientError)
 }
 
 fn is_gone<E>(error: &SdkError<E, HttpResponse>) -> bool {

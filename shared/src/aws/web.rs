@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 
-use super::connect::{Trust, tls};
+use super::connect::{IDLE, Trust, tls};
 
 /// For all of a request, from connecting to the end of the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -54,6 +54,7 @@ fn connector() -> Connector {
     let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(PATIENCE).build();
     let builder = Connector::builder()
         .connector_settings(settings)
+        .pool_idle_timeout(IDLE)
         .sleep_impl(TokioSleep::new())
         .tls_provider(Provider::Rustls(CryptoMode::Ring));
     match tls(Trust::Machine) {

@@ -2,8 +2,15 @@ use std::fmt::Write as _;
 
 use axum::Router;
 use http::header;
-use lambda_http::{Adapter, Error, LambdaEvent, lambda_runtime, request::LambdaRequest};
-use tower::ServiceExt;
+use lambda_http::{
+    Adapter, Error, LambdaEvent,
+    lambda_runtime::{self, LambdaInvocation, Runtime, layers::TracingLayer},
+    request::LambdaRequest,
+};
+use tower::{Service, ServiceExt, layer::layer_fn};
+
+use super::flush::{Flush, Flusher};
+use crate::aws::Tallies;
 
 /// Answers the HTTP API's events with a router, until Lambda ends the function.
 ///
@@ -11,6 +18,36 @@ use tower::ServiceExt;
 /// When Lambda's runtime can't be reached.
 pub async fn serve(router: Router) -> Result<(), Error> {
     lambda_runtime::run(Adapter::from(router).map_request(with_sound_address)).await
+}
+
+/// The same, for a function that counts: what it counted is written before Lambda freezes it.
+///
+/// # Errors
+/// When Lambda's runtime can't be reached.
+pub async fn serve_counting(router: Router, tallies: Tallies, flush: Flush) -> Result<(), Error> {
+    let flusher = Flusher::start(tallies, flush).await;
+    let before = flusher.clone();
+    let handler = Adapter::from(router).map_request(with_sound_address);
+    let handler = ServiceExt::<LambdaEvent<LambdaRequest>>::then(handler, move |response| async move {
+        before.before_response().await;
+        response
+    });
+    let after = layer_fn(move |inner| after_response(inner, flusher.clone()));
+    Runtime::new(handler).layer(TracingLayer::new()).layer(after).run().await
+}
+
+/// Outermost, so that an event that can't be read, which no handler sees, is responded to as well.
+fn after_response<S>(
+    inner: S,
+    flusher: Flusher,
+) -> impl Service<LambdaInvocation, Response = (), Error = Error>
+where
+    S: Service<LambdaInvocation, Response = (), Error = Error>,
+{
+    inner.then(move |outcome: Result<(), Error>| async move {
+        flusher.responded();
+        outcome
+    })
 }
 
 /// A gateway hands path and query on as the client wrote them, the path with all but `%25` decoded, and header fields as well. The adapter makes

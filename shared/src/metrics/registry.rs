@@ -63,7 +63,7 @@ pub struct Metric {
 }
 
 const KIND: Topic = Topic { prefix: "KIND", labels: 1, is_open: false };
-const ROUTE: Topic = Topic { prefix: "ROUTE", labels: 2, is_open: false };
+pub(super) const ROUTE: Topic = Topic { prefix: "ROUTE", labels: 2, is_open: false };
 const SERVICE: Topic = Topic { prefix: "SERVICE", labels: 1, is_open: true };
 const REASONS: Topic = Topic { prefix: "REASONS", labels: 0, is_open: false };
 const REST: Topic = Topic { prefix: "REST", labels: 0, is_open: false };

@@ -1,4 +1,4 @@
-//! `GET /v1/rate`: what all instances accepted, exactly, at no more than a write a second each.
+//! `GET /v1/rate`: what all instances accepted, exactly, at a write for each invocation.
 
 use std::time::Duration;
 
@@ -44,9 +44,9 @@ async fn it_is_exact_over_all_instances() {
     assert_eq!(answer.body["events_per_second"], 0.0);
 }
 
-/// A thousand events cost a thousand write units, and the rate no more than one a second.
+/// A thousand events cost two thousand write units: each its own, and one for the rate.
 #[tokio::test(start_paused = true)]
-async fn it_costs_a_write_a_second() {
+async fn it_costs_a_write_a_request() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     publish(&tenant, account, json!(0)).await;
@@ -58,6 +58,6 @@ async fn it_costs_a_write_a_second() {
     }
     tokio::time::sleep(5 * SECOND).await;
     let puts = stack.aws.reset_ledger().line("PutItem");
-    assert!((1009..=1011).contains(&puts.calls), "{puts:?}");
+    assert!(puts.calls == 2000, "{puts:?}");
     assert!((puts.write_units - puts.calls as f64).abs() < 0.1, "{puts:?}");
 }

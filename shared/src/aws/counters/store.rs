@@ -14,7 +14,7 @@ use crate::{
         key::Key,
         table::{Item as TableItem, number, text},
     },
-    metrics::{Item, OTHER, Totals},
+    metrics::{Item, OTHER, Totals, pair},
 };
 
 /// Of how many processes an item knows the last token.
@@ -147,5 +147,9 @@ fn add_item(totals: &mut Totals, item: &TableItem) {
     let name = string(OF).map_or(name, String::as_str);
     let count = |value: &AttributeValue| value.as_n().ok()?.parse().ok();
     let fields = item.iter().filter_map(|(field, value)| Some((field.as_str(), count(value)?)));
-    totals.add(prefix, name, fields);
+    let fields: Vec<_> = fields.collect();
+    for (prefix, name, first) in pair::parts(prefix, name) {
+        let own = fields.iter().filter_map(|(field, number)| Some((field.strip_prefix(first)?, *number)));
+        totals.add(prefix, name, own);
+    }
 }

@@ -1,0 +1,86 @@
+//! Two items of totals as one: a request counts its route and mostly one thing more, and each item
+//! is a write unit.
+
+use std::collections::BTreeMap;
+
+use super::{Item, registry::ROUTE};
+
+/// How the keys of such items begin.
+const PAIR: &str = "PAIR";
+/// Between the two; in neither the name of a kind nor a route.
+const AND: char = '+';
+/// Between an item's topic and its name.
+const OF: char = '#';
+
+type Fields = BTreeMap<String, u64>;
+
+/// One item in the place of two, if one of them is a route's and the other has no name from
+/// outside: there are only so many such pairs. Fields say by a digit in front of which item they
+/// are.
+pub(crate) fn join(items: Vec<(Item, Fields)>) -> Vec<(Item, Fields)> {
+    let [(first, _), (second, _)] = &items[..] else { return items };
+    let routes = [first, second].iter().filter(|item| item.prefix == ROUTE.prefix).count();
+    if routes != 1 || first.is_open || second.is_open {
+        return items;
+    }
+    let of = |item: &Item| format!("{}{OF}{}", item.prefix, item.name);
+    let name = format!("{}{AND}{}", of(first), of(second));
+    let numbered = items.into_iter().enumerate();
+    let fields = numbered.flat_map(|(at, (_, fields))| {
+        fields.into_iter().map(move |(field, number)| (format!("{at}{field}"), number))
+    });
+    vec![(Item { prefix: PAIR, name, is_open: false }, fields.collect())]
+}
+
+/// The items that an item stands for, each by topic and name, and how the names of its fields
+/// begin.
+pub(crate) fn parts<'a>(prefix: &'a str, name: &'a str) -> Vec<(&'a str, &'a str, &'static str)> {
+    if prefix != PAIR {
+        return vec![(prefix, name, "")];
+    }
+    let parts = name.split(AND).zip(["0", "1"]);
+    parts.filter_map(|(part, at)| part.split_once(OF).map(|(prefix, name)| (prefix, name, at))).collect()
+}
+
+/// Whether an item is another one, or a part of it.
+pub(crate) fn holds(item: &Item, other: &Item) -> bool {
+    parts(item.prefix, &item.name)
+        .iter()
+        .any(|(prefix, name, _)| (*prefix, *name) == (other.prefix, &*other.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(prefix: &'static str, name: &str, is_open: bool) -> (Item, Fields) {
+        (Item { prefix, name: name.to_owned(), is_open }, Fields::from([("a#b".to_owned(), 7)]))
+    }
+
+    #[test]
+    fn a_route_and_one_thing_more_are_one_item() {
+        let (kind, route) = (item("KIND", "a.b-c", false), item("ROUTE", "POST /v1/jobs/{id}/retry", false));
+        let joined = join(vec![kind.clone(), route.clone()]);
+        let [(pair, fields)] = &joined[..] else { panic!("{joined:?}") };
+        assert_eq!(fields.keys().collect::<Vec<_>>(), ["0a#b", "1a#b"]);
+        let parts = parts(pair.prefix, &pair.name);
+        assert_eq!(parts, [("KIND", "a.b-c", "0"), ("ROUTE", "POST /v1/jobs/{id}/retry", "1")]);
+        assert!(holds(pair, &kind.0) && holds(pair, &route.0) && holds(&kind.0, &kind.0));
+        assert!(!holds(pair, &item("KIND", "a", false).0) && !holds(&kind.0, &route.0));
+    }
+
+    #[test]
+    fn others_stay_apart() {
+        let (kind, route) = (item("KIND", "a", false), item("ROUTE", "GET /", false));
+        let apart = [
+            vec![kind.clone(), item("KIND", "b", false)],
+            vec![route.clone(), item("SERVICE", "a+b#c", true)],
+            vec![kind, item("REST", "", false), route.clone()],
+            vec![route],
+            vec![],
+        ];
+        for items in apart {
+            assert_eq!(join(items.clone()), items);
+        }
+    }
+}
