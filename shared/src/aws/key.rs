@@ -34,7 +34,8 @@ const RATE_SHARDS: u8 = 4;
 const COUNTER_SHARDS: u8 = 4;
 
 /// Over how many partitions accounts are spread by what they report: each takes a thousand write
-/// units a second, and a report is a transaction, which takes two. A check queries each every minute.
+/// units a second, and a report is a transaction, which takes two. A check queries each every
+/// minute.
 const PUSH_SHARDS: u8 = 8;
 
 /// All kinds.
