@@ -157,8 +157,8 @@ impl Aws {
         self.door.database.lag(self.clock, longest, seed);
     }
 
-    /// Has each partition of the table, and of its index, take so many read and write units a second,
-    /// from now on. DynamoDB's take 3,000 and 1,000.
+    /// Has each partition of the table, and of its index, take so many read and write units a
+    /// second, from now on. DynamoDB's take 3,000 and 1,000.
     pub fn limit_partitions(&self, reads: f64, writes: f64) {
         self.door.database.limit(self.clock, reads, writes);
     }
@@ -242,8 +242,8 @@ impl Aws {
         self.door.scheduler.fire(&self.door.queues)
     }
 
-    /// Decides from now on what becomes of each occurrence of a schedule that recurs, by its name and
-    /// when it is due in milliseconds since 1970.
+    /// Decides from now on what becomes of each occurrence of a schedule that recurs, by its name
+    /// and when it is due in milliseconds since 1970.
     pub fn decide_occurrences(&self, rule: impl Fn(&str, i64) -> Fate + Send + Sync + 'static) {
         self.door.scheduler.decide(rule);
     }

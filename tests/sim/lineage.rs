@@ -1,8 +1,9 @@
 //! Lambda's recursive-loop detection: how often a message went through the function that it feeds.
 //!
-//! The SDK passes the trace header of an invocation on with every call; SQS keeps it with a message,
-//! and Lambda counts in it how often a function was invoked in one chain of requests. After about 16
-//! times it stops the next invocation, unless the function says `RecursiveLoop: Allow`
+//! The SDK passes the trace header of an invocation on with every call; SQS keeps it with a
+//! message, and Lambda counts in it how often a function was invoked in one chain of requests.
+//! After about 16 times it stops the next invocation, unless the function allows loops by its
+//! property `RecursiveLoop`
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>). Of a queue's batch
 //! nothing is left then: the redrive policy counts receives, and this is none that failed.
 
@@ -73,7 +74,8 @@ mod tests {
     use aws_lambda_events::sqs::SqsBatchResponse;
     use std::{cell::Cell, time::Duration};
 
-    /// Sends a message that a function sends on to its own queue each time; how often it is invoked.
+    /// Sends a message that a function sends on to its own queue each time; how often it is
+    /// invoked.
     async fn invocations(aws: &Aws) -> (usize, Vec<Delivery>) {
         let send = async || {
             let call = aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body("x");

@@ -54,8 +54,8 @@ impl Delivery {
     }
 }
 
-/// Reads a message. Scheduler's dead letters may be the calls of SQS that it could not make, with the
-/// message in them; AWS shows no more than an example
+/// Reads a message. Scheduler's dead letters may be the calls of SQS that it could not make, with
+/// the message in them; AWS shows no more than an example
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
 fn decode(body: &str, dead: bool) -> Result<Message, NotAMessage> {
     match Message::decode(body) {

@@ -86,8 +86,8 @@ impl App {
         Ok(found)
     }
 
-    /// Stores the schedule, then has Scheduler follow. The item comes first: what Scheduler sends is
-    /// only of use to a worker that finds it. If this ends in between, a repeat completes it.
+    /// Stores the schedule, then has Scheduler follow. The item comes first: what Scheduler sends
+    /// is only of use to a worker that finds it. If this ends in between, a repeat completes it.
     async fn define(&self, name: &Name, spec: &ScheduleSpec) -> Result<(Schedule, bool), Failure> {
         let before = self.schedules.find(name).await?;
         let (schedule, new) = self.schedules.put(name, spec, &version(), self.clock.now()).await?;
@@ -101,13 +101,14 @@ impl App {
         Err(Problem::InvalidBody(vec![Violation::new("/expression", why)]).into())
     }
 
-    /// Makes Scheduler's schedule what the item says that was `read` last, or is gone, and again while
-    /// the item changes. Calls of several requests may reach Scheduler in any order; but whichever
-    /// comes last is of a request that found the item unchanged after it, so that both agree.
-    /// Tells which version Scheduler takes no such expression of.
+    /// Makes Scheduler's schedule what the item says that was `read` last, or is gone, and again
+    /// while the item changes. Calls of several requests may reach Scheduler in any order; but
+    /// whichever comes last is of a request that found the item unchanged after it, so that both
+    /// agree. Tells which version Scheduler takes no such expression of.
     ///
     /// # Errors
-    /// When AWS can't be reached, or others change the schedule all the time. A repeat completes it.
+    /// When AWS can't be reached, or others change the schedule all the time. A repeat completes
+    /// it.
     async fn follow(&self, name: &Name, mut read: Option<Schedule>) -> Result<Option<Refused>, Failure> {
         for _ in 0..TURNS {
             let mut refused = None;

@@ -41,7 +41,8 @@ pub const DUE_SHARDS: u8 = 8;
 pub(super) const CURSORS: &str = "CURSORS";
 
 /// Over how many partitions accounts are spread by what they report: each takes a thousand write
-/// units a second, and a report is a transaction, which takes two. A check queries each every minute.
+/// units a second, and a report is a transaction, which takes two. A check queries each every
+/// minute.
 const PUSH_SHARDS: u8 = 8;
 
 /// All kinds.

@@ -109,8 +109,9 @@ impl KindStore {
         self.items.touch().await
     }
 
-    /// A kind, at most 5 s old, or a minute while the table can't be read. One that was never there is looked for each time, so that a new kind can be used at once; Tollgate's own
-    /// need no looking for.
+    /// A kind, at most 5 s old, or a minute while the table can't be read. One that was never there
+    /// is looked for each time, so that a new kind can be used at once; Tollgate's own need no
+    /// looking for.
     ///
     /// # Errors
     /// When the table can't be read.

@@ -13,9 +13,9 @@ use crate::{config::SchedulerConfig, name::Name};
 /// How often an update and a creation may take turns: each is refused only if someone else deleted or created the schedule in between.
 const TURNS: usize = 3;
 
-/// For how long Scheduler tries to send, in seconds (60 to 86,400; a day if nothing is said). An hour
-/// outlasts most outages of SQS. What isn't sent by then is a dead letter, of which the worker still
-/// makes the job: waiting a day would only make that later.
+/// For how long Scheduler tries to send, in seconds (60 to 86,400; a day if nothing is said). An
+/// hour outlasts most outages of SQS. What isn't sent by then is a dead letter, of which the worker
+/// still makes the job: waiting a day would only make that later.
 const LONGEST_TRY: i32 = 3600;
 /// How often (0 to 185): as often as the backoff fits into that time.
 const MOST_TRIES: i32 = 185;

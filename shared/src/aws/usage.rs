@@ -28,9 +28,10 @@ const AT_ONCE: usize = 8;
 
 /// How many bytes went where and when.
 ///
-/// The current hour of a series at an origin is its [`Head`], all of which are a partition for each origin, or some: a run reads them in one query each, and
-/// writes one unit for each series that was reported. Closed hours are items of the series' own partition, kept for 35 days, and its days,
-/// kept for 400; so is a head that nobody writes any more.
+/// The current hour of a series at an origin is its [`Head`], all of which are a partition for each
+/// origin, or some: a run reads them in one query each, and writes one unit for each series that
+/// was reported. Closed hours are items of the series' own partition, kept for 35 days, and its
+/// days, kept for 400; so is a head that nobody writes any more.
 #[derive(Clone, Debug)]
 pub struct UsageStore {
     table: Table,

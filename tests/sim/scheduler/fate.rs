@@ -13,8 +13,8 @@ const DAY: i64 = 86_400;
 pub enum Fate {
     /// It is sent.
     OnTime,
-    /// The queue can't be reached until the retry policy is exhausted. Then it is a dead letter, where
-    /// the target has a queue for them, and nothing elsewhere.
+    /// The queue can't be reached until the retry policy is exhausted. Then it is a dead letter,
+    /// where the target has a queue for them, and nothing elsewhere.
     GivenUp,
     /// It is forgotten.
     Never,

@@ -32,7 +32,8 @@ async fn all_at_once(stack: &Stack, seed: Seed) -> Vec<u16> {
     join_all(requests).await
 }
 
-/// The item and the entry are both gone, or say the same, and the account's list has the one or not.
+/// The item and the entry are both gone, or say the same, and the account's list has the one or
+/// not.
 async fn assert_alike(stack: &Stack, about: &str) {
     let item = stack.operator().get(NIGHTLY).await;
     let listed = stack.tenant().get("/v1/schedules").await.body["items"].clone();
@@ -57,7 +58,8 @@ async fn parallel_puts_and_deletes_leave_both_alike() {
     }
 }
 
-/// What was told to have failed may have been done, or half of it: a repeat of any of them completes it.
+/// What was told to have failed may have been done, or half of it: a repeat of any of them
+/// completes it.
 #[tokio::test(start_paused = true)]
 async fn a_repeat_leaves_both_alike_after_faults() {
     for round in 1..=ROUNDS {
