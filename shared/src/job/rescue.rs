@@ -104,15 +104,15 @@ impl Unfinished {
 #[must_use]
 pub fn messages(overdue: &[Overdue], messages: usize, now: Time, turn: usize) -> Vec<JobMessage> {
     // A job that both passes found counts once.
-    let by_id: BTreeMap<_, _> = overdue.iter().map(|job| (job.job.id, job)).collect();
+    let by_id: BTreeMap<_, _> = overdue.iter().map(|job| (job.job.id, job.clone())).collect();
     let mut oldest: Vec<_> = by_id.into_values().collect();
     oldest.sort_by_key(|job| (job.due_at, job.job.id));
     let is_short = messages < oldest.len();
-    let certain = oldest.into_iter().filter(|job| is_short || job.due_at + LONG <= now);
+    let certain = oldest.iter().filter(|job| is_short || job.due_at + LONG <= now);
     let mut sent: Vec<_> = certain.map(|job| job.job.clone()).take(MOST).collect();
     if !is_short {
         let known: BTreeSet<_> = sent.iter().map(|job| job.id).collect();
-        let trickle = audit::audit(overdue, messages, turn).permits;
+        let trickle = audit::audit(&oldest, messages, turn).permits;
         sent.extend(trickle.into_iter().filter(|job| !known.contains(&job.id)));
     }
     sent
