@@ -25,7 +25,7 @@ from infra.local.smoke_steps import LINES
 
 STATEMENTS = Path(__file__).with_name("smoke_statements.json")
 _SCOPES = ["jobs:read", "jobs:write", "events:read", "events:write", "usage:read", "usage:write"]
-_TICK = "/2015-03-31/functions/tollgate-quota-check/invocations"
+_TICK = "/2015-03-31/functions/{}/invocations"
 
 _NOUNS = ("schedules", "sources", "quotas")
 
@@ -58,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--callback", help="a public URL that answers POST with 2xx")
     parser.add_argument("--slow", action="store_true", help="wait for a job due in 15 minutes")
     parser.add_argument("--emulator", help="its endpoint, to run the minute's check at once")
+    parser.add_argument("--check", help="the name of the function that runs it")
     return parser.parse_args()
 
 
@@ -69,7 +70,7 @@ def _prepare(operator: Client, accounts: list[str], given: argparse.Namespace) -
     known = {account["name"]: account["id"] for account in operator.items("/v1/accounts")}
     tenant = _access(operator, accounts, known, NAME, None)
     limited = _access(operator, accounts, known, f"{NAME}-limited", 1)
-    tick = partial(_invoke, f"{given.emulator}{_TICK}") if given.emulator else lambda: None
+    tick = partial(_invoke, given.emulator + _TICK.format(given.check)) if given.emulator else lambda: None
     return Smoke(
         operator=operator,
         tenant=tenant,

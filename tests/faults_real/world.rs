@@ -142,8 +142,8 @@ impl World {
 
     /// A run of the check beside those of every minute; whether it was done.
     pub async fn check(&self) -> bool {
-        let path = "/2015-03-31/functions/tollgate-quota-check/invocations";
-        let answer = self.stack.try_emulator(Method::POST, path, Some(json!({}))).await;
+        let path = format!("/2015-03-31/functions/{}/invocations", self.stack.function("quota-check"));
+        let answer = self.stack.try_emulator(Method::POST, &path, Some(json!({}))).await;
         answer.is_ok_and(|answer| answer.get("errorMessage").is_none())
     }
 

@@ -226,7 +226,7 @@ fn scheduler_may_only_send_and_only_for_this_account() {
     let (Some((_, only)), None) = (of_scheduler.next(), of_scheduler.next()) else { panic!("one statement") };
     assert_eq!(
         (list(&only["Action"]), &only["Resource"]),
-        (vec!["sqs:SendMessage"], &json!({"!GetAtt": "JobQueue.Arn"}))
+        (vec!["sqs:SendMessage"], &json!([{"!GetAtt": "JobQueue.Arn"}, {"!GetAtt": "DeadLetterQueue.Arn"}]))
     );
     let passes: Vec<_> = statements
         .iter()

@@ -113,7 +113,8 @@ impl EventSource {
         }
         let mut event = SqsEvent::default();
         event.records = batch.clone();
-        let invocation = lineage::invoke(hops, handler(event));
+        // Boxed: a worker's future is larger than a test's stack allows for.
+        let invocation = lineage::invoke(hops, Box::pin(handler(event)));
         let failures = match timeout(self.function_timeout, invocation).await {
             Ok(Ok(response)) => failures_among(&batch, response),
             Ok(Err(error)) => Err(error.to_string()),

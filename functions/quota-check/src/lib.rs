@@ -114,8 +114,8 @@ impl Checker {
         let begun = self.clock.now();
         let (watched, audited, released, rescued) = tokio::join!(
             watched,
-            self.audit(request, due),
-            self.release(request, begun),
+            Box::pin(self.audit(request, due)),
+            Box::pin(self.release(request, begun)),
             Box::pin(self.rescue(request, begun)),
         );
         let log = |outcome: &Result<(), Error>, what: &str| {

@@ -24,7 +24,7 @@ const PAGES: usize = 12;
 impl Checker {
     /// Verifies what the due list asks for, goes on with the walk, and sends the messages of jobs that seem to have none.
     pub(crate) async fn rescue(&self, request: &str, begun: Time) -> Result<(), Error> {
-        let (verified, walked) = tokio::join!(self.verify(begun), self.walk(begun));
+        let (verified, walked) = tokio::join!(Box::pin(self.verify(begun)), Box::pin(self.walk(begun)));
         let (mut overdue, outcome) = verified;
         let walked = walked.map(|more| overdue.extend(more));
         self.resend(request, &overdue, begun).await.and(outcome).and(walked)
