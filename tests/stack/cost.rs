@@ -7,7 +7,7 @@ use sim::{EventSource, JOBS, Ledger, Stack};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Lets functions write what they count in the background, which isn't a cost of one job or event; keys stay known meanwhile.
+/// Lets `poll` write what it counts, which isn't a cost of one query; keys stay known meanwhile.
 async fn without_counts(stack: &Stack) {
     tokio::time::sleep(Duration::from_secs(6)).await;
     stack.aws.reset_ledger();

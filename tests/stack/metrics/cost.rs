@@ -61,8 +61,8 @@ async fn a_scrape_costs_the_same_after_ten_jobs_and_after_a_thousand() {
     insta::assert_snapshot!("scrape", after_thousand);
 }
 
-/// A thousand jobs in 100 s: what is counted costs a tenth of a unit for each job in the worker's batches, which paces cost before, and some for
-/// what other processes write every ten seconds.
+/// A thousand jobs in 100 s: what is counted costs a unit for each job in `submit`, a tenth in the worker's batches, and
+/// what `poll` writes every ten seconds.
 #[tokio::test(start_paused = true)]
 async fn a_thousand_jobs() {
     let load = Load::new().await;
@@ -78,12 +78,12 @@ async fn a_thousand_jobs() {
     // A claim and an end of each job are the rest.
     let (counted, paces) = (ledger.line(TOTALS).write_units, ledger.line("UpdateItem").write_units - 2000.0);
     assert!(
-        (100.0..150.0).contains(&counted) && paces <= 12.0,
+        (1100.0..1200.0).contains(&counted) && paces <= 12.0,
         "{counted} and {paces} write units: {ledger}"
     );
     // On-demand prices of us-east-1 for a million units.
     let dollars = (counted + paces) * 1000.0 / 1e6 * 0.625;
-    assert!(dollars < 0.10, "{dollars} dollars for a million jobs");
+    assert!(dollars < 0.76, "{dollars} dollars for a million jobs");
     println!(
         "1,000 jobs: {counted} write units for totals and {paces} for paces, ${dollars:.3} for a million\n{ledger}"
     );

@@ -50,7 +50,8 @@ async fn what_it_counted_at_its_own_api_stays_charted_and_used() {
     assert_eq!(charted.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), 70);
 
     let quota = json!({
-        "limit_bytes": 1000, "account": stack.tenant_account(), "period": "month", "recipients": ["ops@example.com"],
+        "limit_bytes": 1000, "type": "egress", "account": stack.tenant_account(), "period": "month",
+        "recipients": ["ops@example.com"],
     });
     let path = "/v1/quotas/all";
     assert_eq!(stack.operator().send(Method::PUT, path, Some(quota)).await.status, 201);
