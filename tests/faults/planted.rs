@@ -18,11 +18,18 @@ pub enum Planted {
     IndexAlone,
     /// A quota's alerts are put only when their mails are sent.
     MailBeforeAlert,
+    /// No function says `RecursiveLoop: Allow`: what goes round its queue too often is dropped.
+    NoRecursiveLoop,
 }
 
 impl Planted {
-    pub const ALL: [Self; 4] =
-        [Self::EndByAnybody, Self::DeadLettersStay, Self::IndexAlone, Self::MailBeforeAlert];
+    pub const ALL: [Self; 5] = [
+        Self::EndByAnybody,
+        Self::DeadLettersStay,
+        Self::IndexAlone,
+        Self::MailBeforeAlert,
+        Self::NoRecursiveLoop,
+    ];
 
     /// The promises that it breaks, of which one has to be noticed.
     pub fn breaks(self) -> &'static [&'static str] {
@@ -30,6 +37,8 @@ impl Planted {
             // A job that is over and then waits again has lost its message.
             Self::EndByAnybody => &["a job has one outcome", "every accepted job ends"],
             Self::DeadLettersStay | Self::IndexAlone => &["every accepted job ends"],
+            // What the check sends again in its place would hide that a job was lost.
+            Self::NoRecursiveLoop => &["no message is taken for a part of a loop"],
             Self::MailBeforeAlert => &["one mail per threshold, quota and period"],
         }
     }
@@ -40,6 +49,7 @@ impl Planted {
             Self::DeadLettersStay => aws.plant(dead_letters_stay),
             Self::IndexAlone => aws.plant(index_alone),
             Self::MailBeforeAlert => aws.plant(mail_before_alert()),
+            Self::NoRecursiveLoop => aws.end_loops(),
         }
     }
 }
