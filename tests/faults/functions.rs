@@ -4,7 +4,7 @@ use crate::{dice::Dice, world::World};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::time::Time;
-use sim::{DEAD_LETTERS, EventSource, JOBS, Killed, Worker, run_until_killed};
+use sim::{DEAD_LETTERS, EventSource, JOBS, Killed, Seed, Worker, run_until_killed};
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 /// How many workers run at once: the last one has the dead letters.
@@ -54,8 +54,12 @@ async fn poll(world: &World, queue: &'static str, n: usize) {
     let dice = Dice::new(world.seed, format!("worker {n}"));
     let skew = dice.skew();
     let worker = RefCell::new(Rc::new(world.stack.worker_on_a_clock(skew)));
-    let process = Process { world, dice, skew, worker };
     let source = EventSource::new(&world.stack.aws, queue, if n == 0 { 1 } else { 10 });
+    let source = match dice.chance(50) {
+        true => source.with_small_batches(Seed(world.seed.draw("batches", n as u64))),
+        false => source,
+    };
+    let process = Process { world, dice, skew, worker };
     loop {
         source.run_until_idle(MINUTE, async |event| process.handle(event).await).await;
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -21,6 +21,7 @@ mod plan;
 mod planted;
 mod run;
 mod scenario;
+mod schedule;
 mod target;
 mod usage;
 mod world;

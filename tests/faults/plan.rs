@@ -6,11 +6,13 @@ use std::time::Duration;
 /// How long an outage of an operation lasts.
 const OUTAGE_MS: i64 = 15_000;
 
-/// Faults of every sort by seed, and a little time for every call, so that calls of one function come between those of another.
+/// Faults of every sort by seed, batches that are done in part, and a little time for every call,
+/// so that calls of one function come between those of another.
 pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Plan {
     let sparse = Plan::seeded(Seed(seed.draw("faults", 0)), 3);
     // What claims, ends and cancels is what most depends on.
     let often = Plan::seeded(Seed(seed.draw("updates", 0)), 10);
+    let partial = Plan::partial(Seed(seed.draw("partial", 0)), 15);
     let dense = Plan::seeded(Seed(seed.draw("outages", 0)), 75);
     let suffered = Plan::new(move |operation, nth| {
         let window = u64::try_from(now_ms() / OUTAGE_MS).unwrap();
@@ -30,7 +32,10 @@ pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Pla
         ("UpdateItem", Fault::Before) | (_, Fault::After) if !seed.draw(operation, nth).is_multiple_of(4) => {
             late(seed, operation, nth)
         }
-        (_, Fault::None) => lag(seed, operation, nth),
+        (_, Fault::None) => match partial.fate(operation, nth) {
+            Fault::None => lag(seed, operation, nth),
+            partial => partial,
+        },
         (_, fault) => fault,
     })
 }

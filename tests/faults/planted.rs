@@ -24,15 +24,18 @@ pub enum Planted {
     MailBeforeAlert,
     /// A job's row expires before its end.
     ExpiryBeforeEnd,
+    /// No function says `RecursiveLoop: Allow`: what goes round its queue too often is dropped.
+    NoRecursiveLoop,
 }
 
 impl Planted {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::EndByAnybody,
         Self::DeadLettersStay,
         Self::IndexAlone,
         Self::MailBeforeAlert,
         Self::ExpiryBeforeEnd,
+        Self::NoRecursiveLoop,
     ];
 
     /// The promises that it breaks, of which one has to be noticed.
@@ -41,6 +44,8 @@ impl Planted {
             // A job that is over and then waits again has lost its message.
             Self::EndByAnybody => &["a job has one outcome", "every accepted job ends"],
             Self::DeadLettersStay | Self::IndexAlone => &["every accepted job ends"],
+            // What the check sends again in its place would hide that a job was lost.
+            Self::NoRecursiveLoop => &["no message is taken for a part of a loop"],
             Self::MailBeforeAlert => &["one mail per threshold, quota and period"],
             Self::ExpiryBeforeEnd => &["a 202 is durable", "nothing younger than its retention vanishes"],
         }
@@ -53,6 +58,7 @@ impl Planted {
             Self::IndexAlone => aws.plant(index_alone),
             Self::MailBeforeAlert => aws.plant(mail_before_alert()),
             Self::ExpiryBeforeEnd => aws.plant(expiry_before_end),
+            Self::NoRecursiveLoop => aws.end_loops(),
         }
     }
 }

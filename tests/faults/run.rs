@@ -1,7 +1,8 @@
 //! One run: everything at once, and then what can be read back.
 
 use crate::{
-    chance, events, functions, jobs, last_look, planted::Planted, scenario::SUFFERING, usage, world::World,
+    chance, events, functions, jobs, last_look, planted::Planted, scenario::SUFFERING, schedule, usage,
+    world::World,
 };
 use futures::future::join_all;
 use sim::{
@@ -63,7 +64,9 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     world.define_kinds().await;
     usage::prepare(&world).await;
     jobs::take_rows(&world).await;
+    schedule::cap(&world, &world.tenants[2]).await;
     assert!(world.stack.work(Duration::from_secs(60)).await.emptied);
+    schedule::prepare(&world).await;
     let subscribers = events::present(&world);
     world.suffer();
     let clients = async {
@@ -78,6 +81,7 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
             Box::pin(usage::gateway(&world, &usage::STEPS)),
             calm,
         );
+        schedule::end(&world).await;
         settled(&world).await;
         told
     };
@@ -93,6 +97,8 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     let mut notes = world.notes.take();
     (notes.usage, notes.quotas, notes.deliveries) = (usage, vec![quota], world.targets.deliveries());
     last_look::take(&world, &mut notes).await;
+    notes.occurrences = schedule::occurrences(&world, &notes.lists[&world.tenants[0].account]);
+    notes.loops_ended = world.stack.aws.loops_ended();
     tokio::time::sleep(SHOWN).await;
     for subscriber in &subscribers {
         notes.subscribers.push(subscriber.read_out("who was there").await);

@@ -228,6 +228,9 @@ fn scheduler_may_only_send_and_only_for_this_account() {
         (list(&only["Action"]), &only["Resource"]),
         (vec!["sqs:SendMessage"], &json!([{"!GetAtt": "JobQueue.Arn"}, {"!GetAtt": "DeadLetterQueue.Arn"}]))
     );
+    // Scheduler sends to the second in the same role what it could not send to the first.
+    let told = &template["Resources"]["SubmitFunction"]["Properties"]["Environment"]["Variables"];
+    assert_eq!(told["DEAD_LETTER_QUEUE_ARN"], json!({"!GetAtt": "DeadLetterQueue.Arn"}));
     let passes: Vec<_> = statements
         .iter()
         .filter(|(_, statement)| list(&statement["Action"]).contains(&"iam:PassRole"))

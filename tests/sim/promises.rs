@@ -10,6 +10,7 @@
 //! | one outcome, which stays; attempts are counted | `outcomes` |
 //! | at least once at the target, and who asked for it is told of the end | `targets` |
 //! | rows are applied all or none, and once | `rows` |
+//! | each occurrence of a schedule makes one job; nothing is taken for a loop | `schedules` |
 //! | subscribers miss nothing, see nothing twice, and in order | `events` |
 //! | usage is counted once | `usage` |
 //! | one mail per threshold, quota and period | `mails` |
@@ -22,6 +23,7 @@ mod notes;
 mod outcomes;
 mod repeats;
 mod rows;
+mod schedules;
 mod targets;
 mod tenants;
 mod usage;
@@ -62,6 +64,7 @@ pub fn broken(notes: &Notes) -> Vec<Broken> {
         outcomes::check,
         targets::check,
         rows::check,
+        schedules::check,
         events::check,
         usage::check,
         mails::check,

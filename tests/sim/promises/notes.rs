@@ -27,6 +27,10 @@ pub struct Notes {
     pub usage: Vec<UsageNote>,
     /// Quotas, each with one recipient.
     pub quotas: Vec<QuotaNote>,
+    /// Occurrences of an operator's schedule.
+    pub occurrences: Vec<OccurrenceNote>,
+    /// How many invocations Lambda refused as a part of a loop.
+    pub loops_ended: u64,
     /// How many runs of the check sent a mail and ended before they could say so: each may have had one sent again.
     pub mails_interrupted: usize,
 }
@@ -163,6 +167,17 @@ pub struct QuotaNote {
     pub shown: u64,
     /// How much was used.
     pub used: u64,
+}
+
+/// An occurrence of an operator's schedule.
+#[derive(Clone, Debug, Default)]
+pub struct OccurrenceNote {
+    /// When it was due.
+    pub at: String,
+    /// Whether Scheduler sent it, or handed it over as a dead letter.
+    pub is_delivered: bool,
+    /// The jobs of it, as shown at the end.
+    pub jobs: Vec<Value>,
 }
 
 impl Answered {

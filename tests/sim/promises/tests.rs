@@ -44,6 +44,26 @@ fn what_was_kept_is_not_complained_of() {
 }
 
 #[test]
+fn occurrences_and_loops_are_looked_at() {
+    let of = |is_delivered, jobs: Vec<Value>| {
+        let occurrences = vec![OccurrenceNote { at: "16:00".into(), is_delivered, jobs }];
+        promises(&Notes { occurrences, ..Notes::default() })
+    };
+    assert_eq!(of(true, vec![job("failed")]), [""; 0]);
+    assert_eq!(of(false, vec![]), [""; 0]);
+    for (is_delivered, jobs) in [
+        (true, vec![]),
+        (true, vec![job("queued")]),
+        (true, vec![job("completed"), job("completed")]),
+        (false, vec![job("completed")]),
+    ] {
+        assert_eq!(of(is_delivered, jobs), ["each occurrence that is delivered makes one job"]);
+    }
+    let looped = Notes { loops_ended: 1, ..Notes::default() };
+    assert_eq!(promises(&looped), ["no message is taken for a part of a loop"]);
+}
+
+#[test]
 fn each_broken_promise_to_a_job_is_found() {
     assert_eq!(of_job(|job| job.looks.clear()), ["a 202 is durable"]);
     assert_eq!(of_job(|job| job.looks.truncate(1)), ["every accepted job ends"]);

@@ -1,0 +1,26 @@
+//! Each occurrence of a schedule that Scheduler delivers makes one job, if late; and no message is
+//! taken for a part of a loop.
+//!
+//! Of an occurrence that Scheduler neither delivers nor hands over as a dead letter nothing is
+//! promised: nobody knows of it.
+
+use super::{Broken, Notes, OccurrenceNote};
+
+const ONE: &str = "each occurrence that is delivered makes one job";
+const NO_LOOP: &str = "no message is taken for a part of a loop";
+
+pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+    let refused = notes.loops_ended;
+    let ended = (refused > 0).then(|| Broken::new(NO_LOOP, "Lambda", format!("{refused} were refused")));
+    notes.occurrences.iter().filter_map(one).chain(ended).collect()
+}
+
+fn one(occurrence: &OccurrenceNote) -> Option<Broken> {
+    let OccurrenceNote { at, is_delivered, jobs } = occurrence;
+    let are_over = jobs.iter().all(|job| matches!(job["status"].as_str(), Some("completed" | "failed")));
+    let is_kept = jobs.len() == usize::from(*is_delivered) && are_over;
+    (!is_kept).then(|| {
+        let seen = format!("delivered: {is_delivered}, jobs: {jobs:?}");
+        Broken::new(ONE, format!("that of {at}"), seen)
+    })
+}
