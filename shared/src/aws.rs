@@ -35,6 +35,7 @@ mod sockets;
 mod sources;
 mod table;
 mod usage;
+mod wait_slots;
 mod web;
 
 pub use accounts::AccountStore;
@@ -64,4 +65,5 @@ pub use sockets::{Posted, Sockets};
 pub use sources::SourceStore;
 pub use table::Table;
 pub use usage::{Counted, Counting, Pushed, UsageStore};
+pub use wait_slots::{WaitSlot, WaitSlots};
 pub use web::Web;

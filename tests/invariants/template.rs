@@ -64,6 +64,25 @@ fn functions_outlast_the_patience_of_their_handlers() {
     }
 }
 
+/// AWS keeps 100 executions of an account unreserved, and new accounts have 10: nothing is reserved
+/// unless the operator says so (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
+#[test]
+fn executions_are_reserved_for_poll_alone_and_only_on_demand() {
+    let template = template();
+    let parameter = &template["Parameters"]["PollConcurrency"];
+    assert_eq!((&parameter["Default"], &parameter["MinValue"]), (&json!(0), &json!(0)));
+    let none = json!({"!Not": [{"!Equals": [{"!Ref": "PollConcurrency"}, 0]}]});
+    assert_eq!(template["Conditions"]["ReservePoll"], none);
+    let reserved = json!({"!If": ["ReservePoll", {"!Ref": "PollConcurrency"}, {"!Ref": "AWS::NoValue"}]});
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        let is_poll = name == "PollFunction";
+        let expected = if is_poll { reserved.clone() } else { Value::Null };
+        assert_eq!(function["ReservedConcurrentExecutions"], expected, "{name}");
+        let told = &function["Environment"]["Variables"]["POLL_CONCURRENCY"];
+        assert_eq!(*told == json!({"!Ref": "PollConcurrency"}), is_poll, "{name}");
+    }
+}
+
 #[test]
 fn both_queues_report_what_failed_of_a_batch() {
     let events = template()["Resources"]["QueueWorkerFunction"]["Properties"]["Events"].clone();
@@ -203,7 +222,7 @@ fn the_check_is_over_when_its_next_minute_comes() {
 
 /// Whoever can query must not be able to change what others see. The exceptions harm nobody: what `poll` answered, and to whom, nobody else
 /// can count, so it may put readings of its own meter, which are collected as usage, and add to totals, which are for show; it may not read,
-/// change or delete readings, nor touch any other counter.
+/// change or delete readings, nor touch any other counter. It also takes and releases wait slots.
 #[test]
 fn poll_can_only_read_and_write_what_it_metered_and_counted() {
     let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
@@ -213,14 +232,18 @@ fn poll_can_only_read_and_write_what_it_metered_and_counted() {
     let mut of_poll = statements(&template);
     of_poll.retain(|(role, _)| role == "PollRole");
     assert!(!of_poll.is_empty());
-    for (action, keys) in [("dynamodb:PutItem", "METER#*"), ("dynamodb:UpdateItem", "COUNTERS#?")] {
+    for (actions, keys) in [
+        (&["dynamodb:PutItem"][..], "METER#*"),
+        (&["dynamodb:UpdateItem"], "COUNTERS#?"),
+        (&["dynamodb:PutItem", "dynamodb:DeleteItem"], "WAIT#*"),
+    ] {
         let before = of_poll.len();
         let only = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}});
         of_poll.retain(|(_, statement)| {
-            let writes = list(&statement["Action"]) == [action] && statement["Condition"] == only;
+            let writes = list(&statement["Action"]) == actions && statement["Condition"] == only;
             !(writes && statement["Resource"] == json!({"!GetAtt": "Table.Arn"}))
         });
-        assert_eq!(before - of_poll.len(), 1, "{action}");
+        assert_eq!(before - of_poll.len(), 1, "{actions:?}");
     }
     for (_, statement) in of_poll {
         assert!(

@@ -51,6 +51,8 @@ pub struct Options {
     pub sender: Option<String>,
     /// Whether what accounts send and get is counted. Most tests count bytes of their own.
     pub meter_requests: bool,
+    /// How many requests wait at once.
+    pub wait_slots: u32,
     /// The network that targets and pages of metrics are on; the real one if none is given.
     pub network: Option<Outbound>,
 }
@@ -65,6 +67,7 @@ impl Default for Options {
             tokens: None,
             sender: Some("tollgate@example.com".to_owned()),
             meter_requests: false,
+            wait_slots: 50,
             network: None,
         }
     }
@@ -205,6 +208,7 @@ impl Stack {
             table: TABLE.into(),
             tokens: self.options.tokens.clone(),
             meter_requests: self.options.meter_requests,
+            wait_slots: self.options.wait_slots,
         };
         poll::App::new(self.clients("poll"), config, clock, self.metrics())
     }

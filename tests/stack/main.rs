@@ -33,5 +33,6 @@ mod tenants;
 mod time;
 mod tokens;
 mod usage;
+mod waits;
 mod webhook_secrets;
 mod worker;

@@ -139,6 +139,11 @@ impl Key {
         format!("SLOTS#{account}")
     }
 
+    /// One of the slots of requests that wait. Each is a partition of its own, so that none is hot.
+    pub fn wait_slot(number: u32) -> Self {
+        Self::new(format!("WAIT#{number}"), "-")
+    }
+
     /// One of an account's events.
     pub fn event(account: AccountId, event: &EventId) -> Self {
         Self::new(Self::events(account), event.to_string())
@@ -378,6 +383,7 @@ mod tests {
             Key::row(account, &"users".parse().unwrap(), "a#b"),
             Key::applied(account, job),
             Key::slot(account, 7),
+            Key::wait_slot(7),
             Key::event(account, &mint(now, [4; 10])),
             Key::ticket("abc"),
             Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
@@ -413,6 +419,7 @@ mod tests {
         TABLE#acc_01kagzwy00e40r2081040g2081#users | a#b
         APPLIED#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | -
         SLOTS#acc_01kagzwy00e40r2081040g2081 | 00007
+        WAIT#7 | -
         EVENTS#acc_01kagzwy00e40r2081040g2081 | evt_01kagzwy00eg2881040g208104
         TICKET#abc | -
         CONNECTION#L0SM9cOFvHcCIhw= | -
