@@ -54,6 +54,7 @@ test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 	$(LIVE) --test e2e --test prometheus $(if $(ENDPOINT),-- --skip crash::)
 	$(LOCAL) browser
 ifeq ($(ENDPOINT),)
+	$(LIVE) --test concurrency
 	$(LIVE) --test restart
 	$(LIVE) --test faults_real
 else

@@ -1,10 +1,11 @@
 """MiniStack as bring-up starts it; runs inside MiniStack's virtual environment.
 
-Two things are not as in `python -m ministack`:
+Three things are not as in `python -m ministack`:
 - It ends when bring-up does, however that ended, and takes the functions' processes with it. They are in the
   process group that this process leads.
 - The Runtime API answers without Nagle's algorithm. It writes headers and body separately, and with delayed
   acknowledgements each call of a function would take 40 ms longer.
+- The limit of concurrent executions is applied as on AWS: emulator_concurrency.py.
 """
 
 import os
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 
+import emulator_concurrency
 from ministack.app import main
 from ministack.core import lambda_runtime
 
@@ -46,6 +48,7 @@ def _end_group() -> None:
 
 if __name__ == "__main__":
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    emulator_concurrency.install()
     threading.Thread(target=_follow_parent, daemon=True).start()
     try:
         main()
