@@ -65,6 +65,7 @@ test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 	$(PYTHON) -m unittest tests/deploy/test_first_key.py
 	$(LOCAL) smoke
 ifeq ($(ENDPOINT),)
+	$(LIVE) --test concurrency
 	$(LIVE) --test restart
 	$(LIVE) --test faults_real
 	for mode in response extensions crashes; do \

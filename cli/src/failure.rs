@@ -149,10 +149,15 @@ impl Refusal {
                 )
             }
             Some(problem) => say(&problem),
-            None => {
-                let said: String = body.chars().filter(|c| !c.is_control()).take(200).collect();
-                format!("{call} was answered with {status}, and not in Tollgate's words: {said}")
-            }
+            None => match of_gateway(status, body) {
+                Some(said) => {
+                    format!("{call} was answered with {status} by the gateway in front of Tollgate: {said}")
+                }
+                None => {
+                    let said = quoted(body);
+                    format!("{call} was answered with {status}, and not in Tollgate's words: {said}")
+                }
+            },
         };
         Self { status, retry_after, message }
     }
@@ -180,6 +185,29 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
+}
+
+/// An answer of API Gateway itself, and what it means, in words. Its body has a `message`, where
+/// Tollgate's has a `type` (docs/problems.md).
+fn of_gateway(status: StatusCode, body: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        message: String,
+    }
+    let Body { message } = serde_json::from_str(body).ok()?;
+    let message = quoted(&message);
+    let hint = match status.as_u16() {
+        413 => "the request is too large",
+        429 | 503 => "there are too many requests at once; try again later",
+        500 | 502 | 504 => "no answer came from Tollgate, but the request may have been carried out",
+        _ => return Some(message),
+    };
+    Some(format!("{message} ({hint})"))
+}
+
+/// The begin of a text from outside, for a terminal.
+fn quoted(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// A problem in lines: what, then every rule that is broken, then where to look further.

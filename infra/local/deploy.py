@@ -29,6 +29,8 @@ _PARAMETERS = {
     "WorkerTiming": "quick",
     # MiniStack has a sensible limit of its own, and doesn't read one that comes from a parameter.
     "WorkerConcurrency": "0",
+    # Half of them may wait: tests have many requests wait at once.
+    "PollConcurrency": "100",
     # The services that a developer sends jobs to listen on this machine.
     "AllowPrivateTargets": "true",
     # make run JWT_ISSUER=http://127.0.0.1:8080/realms/dev JWT_AUDIENCE=tollgate

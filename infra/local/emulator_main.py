@@ -6,6 +6,7 @@ Three things are not as in `python -m ministack`:
 - The Runtime API answers without Nagle's algorithm. It writes headers and body separately, and with delayed
   acknowledgements each call of a function would take 40 ms longer.
 - With `TOLLGATE_FREEZE`, functions are frozen between invocations, as on Lambda.
+- The limit of concurrent executions is applied as on AWS: emulator_concurrency.py.
 """
 
 import os
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 
+import emulator_concurrency
 import freezer  # next to this file
 from ministack.app import main
 from ministack.core import lambda_runtime
@@ -49,6 +51,7 @@ def _end_group() -> None:
 if __name__ == "__main__":
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
     freezer.install()
+    emulator_concurrency.install()
     threading.Thread(target=_follow_parent, daemon=True).start()
     try:
         main()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::Timing;
+use crate::{job::Timing, wait};
 
 /// Where variables come from: the process's environment, or a test's table. An empty variable counts as unset, since a template
 /// can't leave one out.
@@ -145,6 +145,9 @@ pub struct PollConfig {
     pub table: String,
     /// Whose tokens are taken.
     pub tokens: Option<TokenConfig>,
+    /// How many requests may wait at once, from `POLL_CONCURRENCY`: the executions that are
+    /// reserved for `poll`; unset or 0 if none are.
+    pub wait_slots: u32,
 }
 
 impl PollConfig {
@@ -153,7 +156,11 @@ impl PollConfig {
     /// # Errors
     /// When a variable is missing or unfit.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
-        Ok(Self { table: required(vars, "TABLE_NAME")?, tokens: TokenConfig::read(vars)? })
+        Ok(Self {
+            table: required(vars, "TABLE_NAME")?,
+            tokens: TokenConfig::read(vars)?,
+            wait_slots: wait::slots(concurrency(vars, "POLL_CONCURRENCY")?),
+        })
     }
 }
 
@@ -222,13 +229,7 @@ impl WorkerConfig {
             dead_letter_queue_url: required(vars, "DEAD_LETTER_QUEUE_URL")?,
             timing: timing(vars)?,
             allow_private_targets: flag(vars, "ALLOW_PRIVATE_TARGETS")?,
-            max_running: match vars("MAX_RUNNING").map(|value| value.parse()) {
-                None | Some(Ok(0)) => None,
-                Some(Ok(cap @ 1..=1000)) => Some(cap),
-                Some(_) => {
-                    return Err(ConfigError::Unfit("MAX_RUNNING", "is not a whole number from 0 to 1000"));
-                }
-            },
+            max_running: Some(concurrency(vars, "MAX_RUNNING")?).filter(|cap| *cap > 0),
         })
     }
 }
@@ -276,6 +277,15 @@ fn flag(vars: Vars, name: &'static str) -> Result<bool, ConfigError> {
     }
 }
 
+/// A number of things at once; 0 if the variable is unset.
+fn concurrency(vars: Vars, name: &'static str) -> Result<u32, ConfigError> {
+    match vars(name).map(|value| value.parse()) {
+        None => Ok(0),
+        Some(Ok(number @ 0..=1000)) => Ok(number),
+        Some(_) => Err(ConfigError::Unfit(name, "is not a whole number from 0 to 1000")),
+    }
+}
+
 fn timing(vars: Vars) -> Result<Timing, ConfigError> {
     const NAME: &str = "TARGET_SECONDS_MAX";
     match required(vars, NAME)?.parse() {
@@ -310,6 +320,20 @@ mod tests {
         insta::assert_snapshot!(read(("TARGET_SECONDS_MAX", "1h")).unwrap_err(), @"the environment variable TARGET_SECONDS_MAX is not a whole number from 1 to 885");
         insta::assert_snapshot!(read(("MAX_RUNNING", "-1")).unwrap_err(), @"the environment variable MAX_RUNNING is not a whole number from 0 to 1000");
         insta::assert_snapshot!(read(("ALLOW_PRIVATE_TARGETS", "1")).unwrap_err(), @"the environment variable ALLOW_PRIVATE_TARGETS is neither true nor false");
+    }
+
+    #[test]
+    fn half_of_the_executions_of_poll_may_wait() {
+        let read = |concurrency: &str| {
+            let vars = |name: &str| {
+                let set = [("TABLE_NAME", "t"), ("POLL_CONCURRENCY", concurrency)];
+                let (_, value) = set.into_iter().find(|(key, _)| *key == name)?;
+                Some(value.to_owned()).filter(|value| !value.is_empty())
+            };
+            PollConfig::read(&vars).map(|config| config.wait_slots).map_err(|error| error.to_string())
+        };
+        assert_eq!(["", "0", "100"].map(read), [Ok(5), Ok(5), Ok(50)]);
+        insta::assert_snapshot!(read("1001").unwrap_err(), @"the environment variable POLL_CONCURRENCY is not a whole number from 0 to 1000");
     }
 
     #[test]

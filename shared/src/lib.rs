@@ -2,7 +2,7 @@
 //!
 //! The **domain** is pure: no I/O, no clock and no randomness of its own (both are parameters).
 //! [`id`], [`time`], [`name`], [`schema`], [`endpoint`], [`job`], [`account`], [`kind`], [`records`], [`schedule`],
-//! [`event`], [`push`], [`usage`], [`quota`], [`zone`], [`metrics`].
+//! [`event`], [`push`], [`usage`], [`quota`], [`wait`], [`zone`], [`metrics`].
 //!
 //! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
 //! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler), and with the feature
@@ -26,6 +26,7 @@ pub mod schedule;
 pub mod schema;
 pub mod time;
 pub mod usage;
+pub mod wait;
 pub mod zone;
 
 pub mod api;

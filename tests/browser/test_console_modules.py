@@ -41,6 +41,25 @@ def test_times_are_local_and_the_zone_is_said(visit, url: str) -> None:
     assert said == ["2026-11-21 01:30:07", "01:30:07", "2026-11-20 20:00:07.123 UTC", "Asia/Calcutta (UTC+5:30)", "3 min ago"]
 
 
+@pytest.mark.parametrize(("status", "message", "passes", "title"), [
+    (413, "Request Too Long", False, "The request is too large"), (429, "Too Many Requests", True, "Too many requests at once"),
+    (500, "Internal Server Error", True, "No answer from Tollgate"), (503, "Service Unavailable", True, "Too many requests at once"),
+    (418, "I'm a teapot", False, "The answer is 418")])
+def test_answers_of_the_gateway_itself_are_problems(module, status: int, message: str, passes: bool, title: str) -> None:
+    given = {"status": status, "body": {"message": message}}
+    read = "(({ title, detail, status, passes, requestId }) => ({ title, detail, status, passes, requestId }))"
+    headers = "{ headers: { 'apigw-requestid': 'r1' }, status: x.status }"
+    problem = module("problem.js", f"{read}(m.refusal(new Response(null, {headers}), x.body))", given)
+    assert problem.pop("detail").startswith(f"{message}.")
+    assert problem == {"title": title, "status": status, "passes": passes, "requestId": "r1"}
+
+
+def test_a_problem_of_tollgate_is_shown_as_it_is(module) -> None:
+    given = {"type": "urn:tollgate:problem:unavailable", "title": "T", "detail": "D", "request_id": "r2"}
+    problem = module("problem.js", "m.refusal(new Response(null, { headers: { 'retry-after': '3' }, status: 503 }), x)", given)
+    assert (problem["title"], problem["detail"], problem["retryAfter"], problem["requestId"]) == ("T", "D", 3, "r2")
+
+
 SCHEMA = {
     "type": "object",
     "required": ["b", "a", "kind"],

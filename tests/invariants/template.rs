@@ -72,6 +72,25 @@ fn functions_outlast_the_patience_of_their_handlers() {
     }
 }
 
+/// AWS keeps 100 executions of an account unreserved, and new accounts have 10: nothing is reserved
+/// unless the operator says so (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
+#[test]
+fn executions_are_reserved_for_poll_alone_and_only_on_demand() {
+    let template = template();
+    let parameter = &template["Parameters"]["PollConcurrency"];
+    assert_eq!((&parameter["Default"], &parameter["MinValue"]), (&json!(0), &json!(0)));
+    let none = json!({"!Not": [{"!Equals": [{"!Ref": "PollConcurrency"}, 0]}]});
+    assert_eq!(template["Conditions"]["ReservePoll"], none);
+    let reserved = json!({"!If": ["ReservePoll", {"!Ref": "PollConcurrency"}, {"!Ref": "AWS::NoValue"}]});
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        let is_poll = name == "PollFunction";
+        let expected = if is_poll { reserved.clone() } else { Value::Null };
+        assert_eq!(function["ReservedConcurrentExecutions"], expected, "{name}");
+        let told = &function["Environment"]["Variables"]["POLL_CONCURRENCY"];
+        assert_eq!(*told == json!({"!Ref": "PollConcurrency"}), is_poll, "{name}");
+    }
+}
+
 #[test]
 fn both_queues_report_what_failed_of_a_batch() {
     let events = template()["Resources"]["QueueWorkerFunction"]["Properties"]["Events"].clone();
@@ -258,23 +277,28 @@ fn the_check_is_over_when_its_next_minute_comes() {
     assert!(check["Timeout"].as_u64().unwrap() < 60);
 }
 
-/// A function that answers queries must not change what others see. One exception harms nobody: only `poll` knows how
-/// many requests it answered, so it may add to totals, but to no other counter.
+/// A function that answers queries must not change what others see. Two exceptions harm nobody: `poll` may add to totals,
+/// but to no other counter, since only it knows how many requests it answered; and it takes and releases wait slots.
 #[test]
-fn poll_can_only_read_and_add_to_totals() {
+fn poll_can_only_read_add_to_totals_and_take_wait_slots() {
     let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
     let own = ["logs:CreateLogStream", "logs:PutLogEvents"];
     let template = template();
     let mut of_poll = statements(&template);
     of_poll.retain(|(role, _)| role == "PollRole");
     assert!(!of_poll.is_empty());
-    let before = of_poll.len();
-    let only = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["COUNTERS#?"]}});
-    of_poll.retain(|(_, statement)| {
-        let adds = list(&statement["Action"]) == ["dynamodb:UpdateItem"] && statement["Condition"] == only;
-        !(adds && statement["Resource"] == json!({"!GetAtt": "Table.Arn"}))
-    });
-    assert_eq!(before - of_poll.len(), 1);
+    for (actions, keys) in [
+        (&["dynamodb:UpdateItem"][..], "COUNTERS#?"),
+        (&["dynamodb:PutItem", "dynamodb:DeleteItem"], "WAIT#*"),
+    ] {
+        let before = of_poll.len();
+        let only = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}});
+        of_poll.retain(|(_, statement)| {
+            let writes = list(&statement["Action"]) == actions && statement["Condition"] == only;
+            !(writes && statement["Resource"] == json!({"!GetAtt": "Table.Arn"}))
+        });
+        assert_eq!(before - of_poll.len(), 1, "{actions:?}");
+    }
     for (_, statement) in of_poll {
         assert!(
             list(&statement["Action"]).iter().all(|action| reads.contains(action) || own.contains(action)),

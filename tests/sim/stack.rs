@@ -49,6 +49,8 @@ pub struct Options {
     pub tokens: Option<TokenConfig>,
     /// Whom mails come from, if any are to be sent.
     pub sender: Option<String>,
+    /// How many requests wait at once.
+    pub wait_slots: u32,
     /// The network that targets and pages of metrics are on; the real one if none is given.
     pub network: Option<Outbound>,
 }
@@ -62,6 +64,7 @@ impl Default for Options {
             max_running: None,
             tokens: None,
             sender: Some("tollgate@example.com".to_owned()),
+            wait_slots: 50,
             network: None,
         }
     }
@@ -199,7 +202,11 @@ impl Stack {
     }
 
     fn poll(&self, clock: Clock) -> poll::App {
-        let config = PollConfig { table: TABLE.into(), tokens: self.options.tokens.clone() };
+        let config = PollConfig {
+            table: TABLE.into(),
+            tokens: self.options.tokens.clone(),
+            wait_slots: self.options.wait_slots,
+        };
         poll::App::new(self.clients("poll"), config, clock, self.metrics())
     }
 

@@ -37,5 +37,6 @@ mod throttle;
 mod time;
 mod tokens;
 mod usage;
+mod waits;
 mod webhook_secrets;
 mod worker;

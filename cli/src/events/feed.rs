@@ -202,10 +202,11 @@ impl Feed {
         let call = call(&self.accounts, self.cursor.as_deref())
             .query("limit", Some(MAX_LIMIT))
             .header("prefer", prefer);
-        let page: Page<Box<RawValue>> = self.client.send(&call).await?.json()?;
+        let answer = self.client.send(&call).await?;
+        let page: Page<Box<RawValue>> = answer.json()?;
         if page.items.is_empty() && asked.elapsed() < PAUSE && !wait.is_zero() {
-            // It doesn't hold its answers.
-            tokio::time::sleep(PAUSE).await;
+            // It doesn't hold its answers, or too many wait already and it says when to come back.
+            tokio::time::sleep(answer.retry_after().unwrap_or(PAUSE).clamp(PAUSE, WAIT)).await;
         }
         Ok(page)
     }

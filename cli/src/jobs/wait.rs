@@ -120,7 +120,8 @@ async fn until_over(
             }
             known = answer.header("etag").map(str::to_owned);
         } else if asked.elapsed() < PAUSE {
-            tokio::time::sleep(PAUSE.min(left)).await;
+            // Too many wait already: the server says when to come back.
+            tokio::time::sleep(answer.retry_after().unwrap_or(PAUSE).min(left)).await;
         }
         if known.is_none() {
             tokio::time::sleep(answer.retry_after().unwrap_or(PAUSE).min(left)).await;

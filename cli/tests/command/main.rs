@@ -5,6 +5,7 @@
 mod accounts;
 mod errors;
 mod events;
+mod gateway;
 mod help;
 mod home;
 mod interactive;

@@ -16,7 +16,7 @@ use shared::{
     id::AccountId,
 };
 
-use crate::{App, wait::wanted_wait};
+use crate::{App, wait::wanted_wait, waiter::Waiter};
 
 /// The most bytes of a page, unless a single event has more: a function's answer is limited.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -29,7 +29,9 @@ const LOOKS: Duration = Duration::from_millis(500);
 ///
 /// Without `after` from the oldest that is kept, 7 days ago; with the `next_cursor` of the page before from there on: no event is missed or
 /// comes twice, however long ago that was and whoever published meanwhile. Keep the cursor together with what you made of the page. With
-/// `Prefer: wait=N` the answer is held, for at most 20 seconds, until there is an event.
+/// `Prefer: wait=N` the answer is held, for at most 20 seconds, until there is an event. Where too
+/// many requests wait already, it is held for less time, which `Preference-Applied` shows, or not at
+/// all: then `Retry-After` says when to ask again.
 ///
 /// `after=now` begins at the moment at which the server looks, while it answers: events that were accepted before the request are not told,
 /// those that are accepted after that moment are, all of them, whatever clocks say. Without a wait the answer is an empty page at once, for
@@ -48,7 +50,8 @@ const LOOKS: Duration = Duration::from_millis(500);
     ),
     responses(
         (status = 200, description = "A page", body = EventPage, headers(
-            ("Preference-Applied" = String, description = "`wait=N` if the answer was held for it"),
+            ("Preference-Applied" = String, description = "`wait=N` if it was held for up to `N` seconds"),
+            ("Retry-After" = u64, description = "When to ask again, in seconds, if too many wait"),
         )),
         AnyProblem,
     ),
@@ -74,18 +77,22 @@ pub async fn list(
         Start::Now => app.events.now(&accounts).await?,
         Start::After(position) => position,
     };
+    let mut waiter = Waiter::new(&app, caller.account(), wait);
     let events = if begins {
-        Vec::new()
+        Ok(Vec::new())
     } else {
-        app.await_events(&accounts, &mut position, extent, wait.unwrap_or_default()).await?
+        app.await_events(&accounts, &mut position, extent, &mut waiter).await
     };
+    let waited = waiter.end().await;
+    let events = events?;
     let page = EventPage {
         items: events.into_iter().map(EventBody::from).collect(),
         next_cursor: encode_position(&position),
     };
-    let applied = wait
-        .map(|wait| [(HeaderName::from_static("preference-applied"), format!("wait={}", wait.as_secs()))]);
-    Ok(([(header::CACHE_CONTROL, "private, no-store")], applied, Json(page)).into_response())
+    let applied = waited.applied().map(|wait| [(HeaderName::from_static("preference-applied"), wait)]);
+    let later = waited.retry_after(None).map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
+    let cache = [(header::CACHE_CONTROL, "private, no-store")];
+    Ok((cache, applied, later, Json(page)).into_response())
 }
 
 impl App {
@@ -95,20 +102,21 @@ impl App {
         accounts: &[AccountId],
         position: &mut Position,
         extent: Extent,
-        wait: Duration,
+        waiter: &mut Waiter<'_>,
     ) -> Result<Vec<Event>, Failure> {
-        let deadline = self.clock.now() + wait;
         loop {
             let Portion { events, rest } = self.events.read(accounts, position, extent).await?;
-            let (now, left) = (self.clock.now(), deadline.since(self.clock.now()));
-            if !events.is_empty() || left.is_zero() {
+            if !events.is_empty() || waiter.is_over() {
                 return Ok(events);
             }
-            match rest {
+            let goes_on = match rest {
                 // What expired is passed over in pages.
-                Rest::Now => {}
-                Rest::From(time) => tokio::time::sleep(time.since(now).min(left)).await,
-                Rest::Nothing => tokio::time::sleep(LOOKS.min(left)).await,
+                Rest::Now => true,
+                Rest::From(time) => waiter.pause(time.since(self.clock.now())).await,
+                Rest::Nothing => waiter.pause(LOOKS).await,
+            };
+            if !goes_on {
+                return Ok(events);
             }
         }
     }

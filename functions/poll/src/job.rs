@@ -19,6 +19,7 @@ use shared::{
 use crate::{
     App,
     wait::{ETag, wanted_wait},
+    waiter::{Waited, Waiter},
 };
 
 /// Up to which age a job that isn't found is read again, strongly consistently, in seconds: its client may ask before every replica has
@@ -29,7 +30,8 @@ const YOUNG_SECONDS: u64 = 5;
 ///
 /// While the job isn't finished, `Retry-After` says when it pays to ask again, from how long jobs of its kind really take. With
 /// `Prefer: wait=N` the answer is held, for at most 20 seconds, until the job is finished; with `If-None-Match` as well, until it
-/// changed.
+/// changed. Where too many requests wait already, it is held for less time, which
+/// `Preference-Applied` shows, or not at all: then that field is missing.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
     security(("key" = ["jobs:read"])),
@@ -43,7 +45,7 @@ const YOUNG_SECONDS: u64 = 5;
         (status = 200, description = "The job", body = JobBody, headers(
             ("ETag" = String, description = "Another one after every change"),
             ("Retry-After" = u64, description = "When to ask again, in seconds, while it isn't finished"),
-            ("Preference-Applied" = String, description = "`wait=N` if the answer was held for it"),
+            ("Preference-Applied" = String, description = "`wait=N` if it was held for up to `N` seconds"),
         )),
         (status = 304, description = "It is as you have it"),
         AnyProblem,
@@ -59,15 +61,13 @@ pub async fn get(
     let account = caller.acting_for(query.account()?)?;
     query.end()?;
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let wait = wanted_wait(&headers);
-    let job = match wait {
-        Some(wait) => app.await_news(account, id, known, wait).await?,
-        None => app.read(account, id).await?,
-    };
+    let mut waiter = Waiter::new(&app, caller.account(), wanted_wait(&headers));
+    let job = app.await_news(account, id, known, &mut waiter).await;
+    let waited = waiter.end().await;
+    let job = job?;
     let now = app.clock.now();
     let pace = if job.status.is_terminal() { Pace::default() } else { app.pace(&job, now).await };
-    let applied = wait.map(|wait| format!("wait={}", wait.as_secs()));
-    Ok(answer(caller.account(), job, pace, known, applied, now))
+    Ok(answer(caller.account(), job, pace, known, waited, now))
 }
 
 fn answer(
@@ -75,15 +75,16 @@ fn answer(
     job: Job,
     pace: Pace,
     known: Option<&str>,
-    applied: Option<String>,
+    waited: Waited,
     now: Time,
 ) -> Response {
     let etag = ETag::of(&job);
+    let retry_after = waited.retry_after(retry_after(&job, pace, now));
     let fields = [
         (header::ETAG, Some(etag.to_string())),
         (header::CACHE_CONTROL, Some("private, no-cache".to_owned())),
-        (header::RETRY_AFTER, retry_after(&job, pace, now).map(|seconds| seconds.to_string())),
-        (HeaderName::from_static("preference-applied"), applied),
+        (header::RETRY_AFTER, retry_after.map(|seconds| seconds.to_string())),
+        (HeaderName::from_static("preference-applied"), waited.applied()),
     ];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?.parse().ok()?)));
     let headers: HeaderMap = fields.collect();

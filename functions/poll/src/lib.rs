@@ -1,5 +1,5 @@
 //! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand, and metrics. It may only read,
-//! and add to totals.
+//! add to totals, and take slots in which requests wait.
 
 mod accounts;
 mod attempts;
@@ -19,6 +19,7 @@ mod sources;
 mod token;
 mod usage;
 mod wait;
+mod waiter;
 mod webhook_secrets;
 
 use std::{sync::Arc, time::Duration};
@@ -27,7 +28,7 @@ use axum::Router;
 use shared::{
     aws::{
         AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, QuotaStore, RowStore,
-        ScheduleStore, SourceStore, Table, Tallies, UsageStore, prime,
+        ScheduleStore, SourceStore, Table, Tallies, UsageStore, WaitSlots, prime,
     },
     clock::Clock,
     config::PollConfig,
@@ -54,6 +55,7 @@ pub struct App {
     schedules: ScheduleStore,
     sources: SourceStore,
     usage: UsageStore,
+    wait_slots: WaitSlots,
     clock: Clock,
     metrics: Metrics,
 }
@@ -77,7 +79,8 @@ impl App {
             quotas: QuotaStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             sources: SourceStore::new(table.clone()),
-            usage: UsageStore::new(table),
+            usage: UsageStore::new(table.clone()),
+            wait_slots: WaitSlots::new(table, config.wait_slots),
             clock,
             metrics,
         }

@@ -9,7 +9,7 @@ use shared::{
     job::Job,
 };
 
-use crate::App;
+use crate::{App, waiter::Waiter};
 
 /// The longest wait. An HTTP API gives up after thirty seconds.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -63,19 +63,16 @@ impl App {
         account: AccountId,
         id: JobId,
         known: Option<&str>,
-        wait: Duration,
+        waiter: &mut Waiter<'_>,
     ) -> Result<Job, Failure> {
-        let deadline = self.clock.now() + wait;
         let mut pause = FIRST;
         loop {
             let job = self.read(account, id).await?;
             let news = known.is_none_or(|known| !ETag::of(&job).is_among(known));
             let enough = job.status.is_terminal() || (known.is_some() && news);
-            let left = deadline.since(self.clock.now());
-            if enough || left.is_zero() {
+            if enough || !waiter.pause(pause).await {
                 return Ok(job);
             }
-            tokio::time::sleep(pause.min(left)).await;
             pause = (pause + pause / 2).min(SLOWEST);
         }
     }

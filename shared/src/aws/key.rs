@@ -172,6 +172,11 @@ impl Key {
         format!("SLOTS#{account}")
     }
 
+    /// One of the slots of requests that wait. Each is a partition of its own, so that none is hot.
+    pub fn wait_slot(number: u32) -> Self {
+        Self::new(format!("WAIT#{number}"), "-")
+    }
+
     /// One of an account's events.
     pub fn event(account: AccountId, event: &EventId) -> Self {
         Self::new(Self::events(account), event.to_string())

@@ -33,6 +33,7 @@ fn no_two_things_share_a_key() {
         Key::row(account, &"users".parse().unwrap(), "a#b"),
         Key::applied(account, job),
         Key::slot(account, 7),
+        Key::wait_slot(7),
         Key::event(account, &mint(now, [4; 10])),
         Key::ticket("abc"),
         Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
@@ -69,6 +70,7 @@ fn no_two_things_share_a_key() {
     TABLE#acc_01kagzwy00e40r2081040g2081#users | a#b
     APPLIED#acc_01kagzwy00e40r2081040g2081#job_01kagzwy00e81840g2081040g2 | -
     SLOTS#acc_01kagzwy00e40r2081040g2081 | 00007
+    WAIT#7 | -
     EVENTS#acc_01kagzwy00e40r2081040g2081 | evt_01kagzwy00eg2881040g208104
     TICKET#abc | -
     CONNECTION#L0SM9cOFvHcCIhw= | -

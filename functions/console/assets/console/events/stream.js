@@ -71,8 +71,12 @@ async function polled({ accounts, signal, take, cursorOf, onState }) {
   onState("polling");
   for (let poll = 0; poll < POLLS && !signal.aborted; poll += 1) {
     await seen(signal);
-    const { items, next_cursor } = await get("events", { account: accounts, after: cursorOf(), limit: 100 }, { signal, headers: { Prefer: "wait=20" } });
-    take(items, next_cursor);
+    const query = { account: accounts, after: cursorOf(), limit: 100 };
+    const { body, headers } = await request("GET", "events", { query, signal, headers: { Prefer: "wait=20" } });
+    take(body.items, body.next_cursor);
+    // Too many requests wait already: the answer came at once, and says when to ask again.
+    const later = Number(headers.get("retry-after") ?? 0);
+    if (later > 0) await pause(later * 1000, signal);
   }
 }
 

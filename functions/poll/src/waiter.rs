@@ -1,0 +1,115 @@
+//! A request that waits: as long as it prefers, if there is a slot for it.
+
+use std::time::Duration;
+
+use shared::{aws::WaitSlot, id::AccountId, time::Time};
+
+use crate::App;
+
+/// How long a request waits without a slot. Most jobs are done by then, and cost no write; a
+/// process that met an account without a free slot grants that account no such time for a while.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// When to ask again after a wait that was not granted, in seconds, at least.
+pub const RETRY_AFTER: u64 = 2;
+
+/// One request that may wait.
+#[derive(Debug)]
+pub struct Waiter<'a> {
+    app: &'a App,
+    account: AccountId,
+    begun: Time,
+    wait: Duration,
+    slot: Option<WaitSlot>,
+    is_refused: bool,
+}
+
+/// What came of a request's preference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// There was none.
+    NotAsked,
+    /// The answer was held for at most so many seconds.
+    Held(u64),
+    /// There was no slot: the answer came at once.
+    Refused,
+}
+
+impl<'a> Waiter<'a> {
+    /// A request with a key of this account, which begins now.
+    pub fn new(app: &'a App, account: AccountId, wait: Option<Duration>) -> Self {
+        let wait = wait.unwrap_or_default();
+        Self { app, account, begun: app.clock.now(), wait, slot: None, is_refused: false }
+    }
+
+    /// Whether the time is over, or none was granted.
+    pub fn is_over(&self) -> bool {
+        self.is_refused || self.left().is_zero()
+    }
+
+    /// Pauses, unless the wait is over: then `false`, at once.
+    pub async fn pause(&mut self, pause: Duration) -> bool {
+        if !self.is_over() {
+            self.acquire_when_due().await;
+        }
+        if self.is_over() {
+            return false;
+        }
+        let longest = if self.slot.is_some() { self.left() } else { self.left().min(self.grace()) };
+        tokio::time::sleep(pause.min(longest)).await;
+        true
+    }
+
+    /// Gives the slot back.
+    pub async fn end(self) -> Waited {
+        if let Some(slot) = self.slot {
+            // Its lease ends by itself should this fail.
+            let _ = self.app.wait_slots.release(slot).await;
+        }
+        match u64::try_from(self.wait.as_millis().div_ceil(1000)) {
+            _ if self.is_refused => Waited::Refused,
+            Ok(0) | Err(_) => Waited::NotAsked,
+            Ok(seconds) => Waited::Held(seconds),
+        }
+    }
+
+    async fn acquire_when_due(&mut self) {
+        let now = self.app.clock.now();
+        let slots = &self.app.wait_slots;
+        if self.slot.is_some() || !(self.grace().is_zero() || slots.are_full(self.account, now)) {
+            return;
+        }
+        // Waiting is a preference: where slots can't be had, the answer comes without.
+        self.slot = slots.acquire(self.account, self.wait, now).await.ok().flatten();
+        match &self.slot {
+            Some(slot) => self.wait = slot.wait,
+            None => self.is_refused = true,
+        }
+    }
+
+    fn left(&self) -> Duration {
+        (self.begun + self.wait).since(self.app.clock.now())
+    }
+
+    fn grace(&self) -> Duration {
+        (self.begun + GRACE).since(self.app.clock.now())
+    }
+}
+
+impl Waited {
+    /// The value of `Preference-Applied` (RFC 7240, section 3).
+    pub fn applied(self) -> Option<String> {
+        match self {
+            Self::Held(seconds) => Some(format!("wait={seconds}")),
+            Self::NotAsked | Self::Refused => None,
+        }
+    }
+
+    /// When to ask again, in seconds: no sooner than after [`RETRY_AFTER`] if there was no slot.
+    pub fn retry_after(self, seconds: Option<u64>) -> Option<u64> {
+        match self {
+            Self::Refused => Some(seconds.unwrap_or_default().max(RETRY_AFTER)),
+            Self::NotAsked | Self::Held(_) => seconds,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Schemas and values that take far more work than their size: each is answered within a small
+//! multiple of what a plain body of the largest size takes.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// The longest body of a request.
+const MAX_BYTES: usize = 256 * 1024;
+/// How much more time than the reference each may take. Without the bounds most of them take hours.
+const RATIO: u32 = 16;
+
+fn nested(depth: usize, leaf: Value, wrap: impl Fn(Value) -> Value) -> Value {
+    (0..depth).fold(leaf, |inner, _| wrap(inner))
+}
+
+/// A filter language whose operators all take filters.
+fn filter() -> Value {
+    let operator = |name: &str| {
+        json!({
+            "type": "object", "additionalProperties": false, "required": ["args", "op"],
+            "properties": {"args": {"type": "array", "items": {"$ref": "#/$defs/filter"}}, "op": {"const": name}},
+        })
+    };
+    let equal = json!({
+        "type": "object", "additionalProperties": false, "required": ["op", "field", "value"],
+        "properties": {"op": {"const": "eq"}, "field": {"type": "string"}, "value": {}},
+    });
+    let of = [operator("and"), operator("or"), operator("not"), equal];
+    json!({"$ref": "#/$defs/filter", "$defs": {"filter": {"oneOf": of}}})
+}
+
+fn filters(depth: usize, field: &str) -> Value {
+    nested(depth, json!({"op": "eq", field: "x", "value": 1}), |inner| json!({"op": "not", "args": [inner]}))
+}
+
+/// Names, schemas and values.
+fn corpus() -> Vec<(&'static str, Value, Value)> {
+    let items = |item: Value, each: usize| Value::Array(vec![item; MAX_BYTES / each]);
+    let expression = |ways: usize| {
+        let way =
+            json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}, "required": ["left"]});
+        let mut ways = vec![way; ways];
+        ways.push(json!({"type": "number"}));
+        json!({"anyOf": ways})
+    };
+    let pair = |leaf: Value| move |inner: Value| json!({"left": inner, "right": leaf.clone()});
+    let strict = json!({
+        "allOf": [{"properties": {"child": {"$ref": "#"}}}, {"properties": {"child": {"$ref": "#"}}}],
+        "unevaluatedProperties": false,
+    });
+    let doubling =
+        nested(30, json!({"type": "string"}), |inner| json!({"properties": {"a": {"allOf": [inner]}}}));
+    let chain: serde_json::Map<String, Value> = (0..60)
+        .map(|n| {
+            let next = json!({"$ref": format!("#/$defs/a{}", n + 1)});
+            (format!("a{n}"), json!({"properties": {"a": {"anyOf": [next, next, next]}}}))
+        })
+        .chain([("a60".to_owned(), json!({"type": "string"}))])
+        .collect();
+    let numbers: Vec<_> = (0..1900).map(|n| json!({"const": n})).collect();
+    let names: Vec<_> = (0..5000).map(|n| json!(format!("p{n}"))).collect();
+    let patterns: serde_json::Map<String, Value> =
+        (0..500).map(|n| (format!("^a{{{n}}}b"), json!({"type": "null"}))).collect();
+    let members: serde_json::Map<String, Value> =
+        (0..20_000).map(|n| (format!("aaaa{n}"), json!(1))).collect();
+    vec![
+        ("a typo deep in a filter", filter(), filters(10, "feild")),
+        ("a typo deeper in a filter", filter(), filters(40, "feild")),
+        ("a deep filter", filter(), filters(40, "field")),
+        ("a tree with two ways", expression(2), nested(60, json!("x"), pair(json!(1)))),
+        ("a tree with ten ways", expression(10), nested(60, json!("x"), pair(json!("y")))),
+        (
+            "a child checked twice",
+            strict.clone(),
+            nested(18, json!({"typo": 1}), |inner| json!({"child": inner})),
+        ),
+        ("a child checked twice, deeper", strict, nested(100, json!({}), |inner| json!({"child": inner}))),
+        (
+            "alternatives of alternatives",
+            json!({"$ref": "#/$defs/a0", "$defs": chain}),
+            nested(60, json!(1), |inner| json!({"a": inner})),
+        ),
+        ("parts in parts", doubling, nested(60, json!(1), |inner| json!({"a": inner}))),
+        ("many ways for many items", json!({"items": {"anyOf": numbers}}), items(json!(-1), 4)),
+        ("many names for many items", json!({"items": {"enum": names.clone()}}), items(json!("x"), 5)),
+        ("many required for many items", json!({"items": {"required": names}}), items(json!({}), 4)),
+        ("contained in everything", json!({"contains": {"anyOf": numbers}}), items(json!(-1), 4)),
+        ("many patterns for many names", json!({"patternProperties": patterns}), Value::Object(members)),
+        (
+            "unique arrays of unique arrays",
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"uniqueItems": true, "items": {"$ref": "#/$defs/a"}}}}),
+            nested(100, items(json!("same-prefix"), 20), |inner| json!([inner, 1])),
+        ),
+        ("patterns to compile", json!({"items": {"format": "regex"}}), items(json!("(a{99}){99}"), 14)),
+        (
+            "a long pattern for a long text",
+            json!({"pattern": "^(a?){500}(a+)+$"}),
+            json!("a".repeat(MAX_BYTES)),
+        ),
+        ("multiples of the smallest", json!({"items": {"multipleOf": 5e-324}}), items(json!(1.797e308), 10)),
+        (
+            "every name checked",
+            json!({"propertyNames": {"anyOf": numbers}}),
+            Value::Object((0..20_000).map(|n| (n.to_string(), json!(1))).collect()),
+        ),
+    ]
+}
+
+/// What a plain body of the largest size takes to be refused.
+fn reference() -> Duration {
+    let schema = json!({"items": {
+        "type": "object", "required": ["id"], "additionalProperties": false,
+        "properties": {"id": {"type": "integer", "minimum": 1}, "name": {"type": "string", "maxLength": 20}},
+    }});
+    let mut rows = vec![json!({"id": 7, "name": "something"}); MAX_BYTES / 29];
+    rows.push(json!({"id": 0}));
+    let (schema, rows) = (Schema::compile(&schema).unwrap(), Value::Array(rows));
+    let begun = Instant::now();
+    assert_eq!(schema.violations(&rows, "").len(), 1);
+    begun.elapsed()
+}
+
+#[test]
+fn no_value_takes_far_more_work_than_a_plain_one() {
+    let most = reference().max(Duration::from_millis(50)) * RATIO;
+    let mut slow = Vec::new();
+    for (name, schema, value) in corpus() {
+        let Ok(schema) = Schema::compile(&schema) else { continue };
+        let begun = Instant::now();
+        let found = schema.violations(&value, "/payload");
+        let took = begun.elapsed();
+        println!("{name}: {took:?}, {} found, {:?}", found.len(), found.first().map(|v| &v.detail));
+        if took > most {
+            slow.push(format!("{name}: {took:?}"));
+        }
+    }
+    assert!(slow.is_empty(), "more than {most:?}: {slow:#?}");
+}
+
+/// Counted, so that no machine's speed matters: which of them get no list, and which no verdict.
+#[test]
+fn work_beyond_the_bounds_is_refused() {
+    let bounds = |schema: &Value, value: &Value| {
+        [Purpose::Verdict, Purpose::Description].map(|purpose| work::fits(schema, value, purpose))
+    };
+    assert_eq!(bounds(&filter(), &filters(5, "feild")), [true, true]);
+    assert_eq!(bounds(&filter(), &filters(10, "feild")), [true, false]);
+    let refused: Vec<_> = corpus()
+        .iter()
+        .filter(|(_, schema, value)| bounds(schema, value) == [false, false])
+        .map(|(name, ..)| *name)
+        .collect();
+    for name in ["many ways for many items", "many required for many items", "patterns to compile"] {
+        assert!(refused.contains(&name), "{name}: {refused:#?}");
+    }
+}
+
+#[test]
+fn what_is_refused_says_why() {
+    let found = |schema: &Value, value: &Value| {
+        let found = Schema::compile(schema).unwrap().violations(value, "/payload");
+        assert_eq!(found.len(), 1, "{found:?}");
+        (found[0].pointer.clone(), found[0].detail.clone())
+    };
+    let (pointer, detail) = found(&filter(), &filters(10, "feild"));
+    assert_eq!(pointer, "/payload");
+    assert!(detail.contains("too many parts apply"), "{detail}");
+    let numbers: Vec<_> = (0..1900).map(|n| json!({"const": n})).collect();
+    let (_, detail) = found(&json!({"items": {"anyOf": numbers}}), &json!(vec![-1; 60_000]));
+    assert!(detail.contains("more than 500000 steps"), "{detail}");
+    // As deep, and right.
+    let compiled = Schema::compile(&filter()).unwrap();
+    assert_eq!(compiled.violations(&filters(10, "field"), ""), []);
+}
+
+/// References to what isn't the schema's own root would lead elsewhere than the bound assumes.
+#[test]
+fn references_are_plain() {
+    for schema in [
+        json!({"$ref": "urn:x#/a", "$id": "urn:x"}),
+        json!({"properties": {"a": {"$id": "urn:y", "$ref": "#/b"}}}),
+    ] {
+        let refused = Schema::compile(&schema).unwrap_err();
+        assert!(refused.detail.contains("which begin with #"), "{refused:?}");
+    }
+    let names = json!({"properties": {"$ref": {"type": "string"}, "$id": {}}, "enum": [{"$ref": "x"}]});
+    assert!(Schema::compile(&names).is_ok());
+}

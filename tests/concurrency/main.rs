@@ -1,0 +1,170 @@
+//! Many clients wait while the AWS account runs ten executions at most, as a new account does.
+//!
+//! It sets the emulator's limit, so it has the stack for itself. `make test` runs it; by hand,
+//! `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e
+//! --test concurrency`.
+
+#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[path = "../e2e/stack.rs"]
+mod stack;
+
+use std::{
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
+
+use futures::{FutureExt, future::join_all};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use stack::{Answer, Stack, stack};
+
+/// A new AWS account's concurrency limit.
+const LIMIT: u64 = 10;
+const WAITING: usize = 50;
+/// For how long clients wait and others work.
+const TIME: Duration = Duration::from_secs(25);
+/// How long a job may take, from its submission to its outcome, while others wait.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// What a client does after an answer that the gateway gives in a function's place.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+const LIMIT_KEY: &str = "lambda_svc._ACCOUNT_CONCURRENCY_CAP";
+const POLL: &str = "/2015-03-31/functions/tollgate-poll/configuration";
+const POLL_RESERVED: &str = "/2017-10-31/functions/tollgate-poll/concurrency";
+const CHECK: &str = "/2015-03-31/functions/tollgate-quota-check/invocations";
+
+/// Has the account run so many executions at once; returns the limit before.
+async fn limit(stack: &Stack, executions: u64) -> u64 {
+    let body = json!({LIMIT_KEY: executions});
+    let answer = stack.emulator(Method::POST, "/_ministack/config", Some(body)).await;
+    answer["previous"][LIMIT_KEY].as_u64().unwrap_or_else(|| panic!("{answer}"))
+}
+
+/// Has `poll` run with this `POLL_CONCURRENCY`; returns the one before.
+async fn set_poll_concurrency(stack: &Stack, value: &str) -> String {
+    let mut environment = stack.emulator(Method::GET, POLL, None).await["Environment"].take();
+    let before = environment["Variables"]["POLL_CONCURRENCY"].as_str().unwrap().to_owned();
+    environment["Variables"]["POLL_CONCURRENCY"] = json!(value);
+    stack.emulator(Method::PUT, POLL, Some(json!({"Environment": environment}))).await;
+    before
+}
+
+/// One request, repeated while the gateway has no execution for it; how often that was, too.
+async fn insist(stack: &Stack, method: Method, path: &str, body: Option<Value>) -> (Answer, u32) {
+    let begun = Instant::now();
+    for refused in 0.. {
+        let answer = stack.send(method.clone(), path, &[], body.clone()).await;
+        if answer.status != 503 {
+            return (answer, refused);
+        }
+        assert!(begun.elapsed() < PATIENCE, "no execution for {path} in {PATIENCE:?}");
+        tokio::time::sleep(BACKOFF / 4).await;
+    }
+    unreachable!()
+}
+
+/// Waits for a job again and again, and obeys `Retry-After`; what came of it, by kind of answer.
+async fn wait_for(stack: &Stack, path: &str, until: Instant) -> BTreeMap<&'static str, u32> {
+    let mut seen = BTreeMap::new();
+    while Instant::now() < until {
+        let answer = stack.send(Method::GET, path, &[("prefer", "wait=20")], None).await;
+        let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
+        let (kind, pause) = match answer.status {
+            503 => {
+                // Not a problem of Tollgate's: the gateway's own answer.
+                assert_eq!(answer.body, json!({"message": "Service Unavailable"}));
+                ("refused by the gateway", BACKOFF)
+            }
+            200 if header("preference-applied").is_some() => ("held", Duration::ZERO),
+            200 => {
+                let seconds: u64 = header("retry-after").unwrap().parse().unwrap();
+                assert!(seconds >= 2, "{answer:?}");
+                ("at once", Duration::from_secs(seconds.min(3)))
+            }
+            _ => panic!("{answer:?}"),
+        };
+        *seen.entry(kind).or_default() += 1;
+        tokio::time::sleep(pause.mul_f64(rand::random_range(1.0..1.5))).await;
+    }
+    seen
+}
+
+/// Submits jobs one after another, and reads each until it is completed.
+async fn work(stack: &Stack, until: Instant) -> (u32, u32) {
+    let (mut jobs, mut refusals) = (0, 0);
+    while Instant::now() < until {
+        let begun = Instant::now();
+        let body = json!({"kind": "echo", "payload": jobs});
+        let (accepted, refused) = insist(stack, Method::POST, "/v1/jobs", Some(body)).await;
+        assert_eq!(accepted.status, 202, "{accepted:?}");
+        refusals += refused;
+        let path = format!("/v1/jobs/{}", accepted.id());
+        loop {
+            let (job, refused) = insist(stack, Method::GET, &path, None).await;
+            refusals += refused;
+            if job.body["status"] == "completed" {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not done in time: {job:?}");
+            tokio::time::sleep(BACKOFF / 4).await;
+        }
+        jobs += 1;
+    }
+    (jobs, refusals)
+}
+
+/// Runs the minute's check as EventBridge does, which tries again if there is no execution.
+async fn check(stack: &Stack, until: Instant) -> u32 {
+    let mut runs = 0;
+    while Instant::now() < until {
+        let begun = Instant::now();
+        // An event without a time is of now.
+        let event = json!({});
+        while let Err(error) = stack.try_emulator(Method::POST, CHECK, Some(event.clone())).await {
+            assert_eq!(error.status().map(|status| status.as_u16()), Some(429), "{error}");
+            assert!(begun.elapsed() < PATIENCE, "no execution for the check in {PATIENCE:?}");
+            tokio::time::sleep(BACKOFF).await;
+        }
+        runs += 1;
+        tokio::time::sleep(BACKOFF * 5).await;
+    }
+    runs
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_clients_that_wait_leave_ten_executions_to_others() {
+    let stack = stack();
+    let before = set_poll_concurrency(stack, "0").await;
+    stack.emulator(Method::DELETE, POLL_RESERVED, None).await;
+    let delayed = json!({"kind": "echo", "payload": 1, "delay_seconds": 600});
+    let id = stack.send(Method::POST, "/v1/jobs", &[], Some(delayed)).await.id();
+    let path = format!("/v1/jobs/{id}");
+    let limit_before = limit(stack, LIMIT).await;
+
+    let until = Instant::now() + TIME;
+    let waiting = join_all((0..WAITING).map(|_| wait_for(stack, &path, until)));
+    let ran = async { tokio::join!(waiting, work(stack, until), check(stack, until)) };
+    // Whatever comes of it, the tests after this one want the stack as it was.
+    let ran = AssertUnwindSafe(ran).catch_unwind().await;
+    limit(stack, limit_before).await;
+    set_poll_concurrency(stack, &before).await;
+    if before != "0" {
+        let reserved: u64 = before.parse().unwrap();
+        let body = json!({"ReservedConcurrentExecutions": reserved});
+        stack.emulator(Method::PUT, POLL_RESERVED, Some(body)).await;
+    }
+    stack.send(Method::DELETE, &path, &[], None).await;
+    let (waited, (jobs, refusals), checks) = ran.unwrap();
+
+    let mut seen = BTreeMap::<_, u32>::new();
+    for (kind, times) in waited.into_iter().flatten() {
+        *seen.entry(kind).or_default() += times;
+    }
+    println!("waited: {seen:?}; {jobs} jobs, refused {refusals} times; {checks} checks");
+    // Three of the five slots are this account's, each for twenty seconds or less, and some are
+    // free in between.
+    assert!(seen.contains_key("held") && seen.contains_key("at once"), "{seen:?}");
+    assert!(jobs >= 5 && checks >= 2, "{jobs} jobs, {checks} checks");
+}
