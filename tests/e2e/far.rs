@@ -44,7 +44,6 @@ async fn five_thousand_due_jobs_are_released_by_one_run() {
         allow_private_targets: true,
         sender: None,
         namespace: "Tollgate/e2e".to_owned(),
-        meter_requests: false,
     };
     let checker = quota_check::Checker::new(aws.clone(), config, clock.clone(), Metrics::new(drop));
     let (mut runs, begun) = (0, Instant::now());

@@ -23,7 +23,8 @@ async fn main() -> Result<(), Error> {
     let (checker, clock) = (&checker, &clock);
     lambda_runtime::run(service_fn(async |tick: LambdaEvent<Tick>| {
         let due = tick.payload.time.unwrap_or_else(|| clock.now());
-        checker.check(&tick.context.request_id, due).await.map_err(Error::from)
+        // Boxed: the whole of a check is too deep for the compiler's layout.
+        Box::pin(checker.check(&tick.context.request_id, due)).await.map_err(Error::from)
     }))
     .await
 }
