@@ -6,9 +6,9 @@ use std::{
 };
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const DOMAIN: [&str; 17] = [
+const DOMAIN: [&str; 18] = [
     "account", "endpoint", "event", "id", "job", "json", "kind", "metrics", "name", "push", "quota",
-    "records", "schedule", "schema", "time", "usage", "zone",
+    "records", "schedule", "schema", "time", "usage", "wait", "zone",
 ];
 const OUTER: [&str; 7] = ["api", "aws", "clock", "config", "gate", "outbound", "telemetry"];
 

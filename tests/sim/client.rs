@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::stack::Service;
@@ -27,6 +28,8 @@ pub struct Answer {
     pub body: Value,
     /// How many bytes the body has.
     pub length: usize,
+    /// When it came. The process flushes what it counted after that.
+    pub at: Instant,
 }
 
 impl Answer {
@@ -88,6 +91,7 @@ impl Client {
         let response = self.service.function(&method, &path).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
+        let at = Instant::now();
         // Boxed, since tests await it deep in futures of their own.
         Box::pin(self.service.flush()).await;
         let text = String::from_utf8(bytes.to_vec()).unwrap();
@@ -96,7 +100,7 @@ impl Client {
         } else {
             serde_json::from_str(&text).unwrap_or(Value::String(text))
         };
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body, length: bytes.len() }
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body, length: bytes.len(), at }
     }
 
     /// Gets something.

@@ -76,12 +76,14 @@ async fn a_hundred_jobs_take_four_writes_and_ten_sends() {
     let answer = send(&tenant, echoes(100)).await;
     assert_eq!(answer.status, 202);
     insta::assert_snapshot!(stack.aws.reset_ledger(), @"
-    operation         calls  messages  read  write
-    BatchGetItem          1         0     1      0
-    BatchWriteItem        4         0     0    100
-    GetItem               1         0     1      0
-    SendMessageBatch     10       100     0      0
-    total                16       100     2    100
+    operation            calls  messages  read  write
+    BatchGetItem             1         0     1      0
+    BatchWriteItem           4         0     0    100
+    GetItem                  1         0     1      0
+    PutItem                  1         0     0      1
+    SendMessageBatch        10       100     0      0
+    UpdateItem (totals)      1         0     0      1
+    total                   18       100     2    102
     ");
     let ids = ids(&answer);
     assert_eq!(ids.len(), 100);

@@ -33,7 +33,8 @@ async fn it_is_told_to_the_event() {
             for n in 0..80 {
                 let answer = publish(&client, account, json!({"writer": writer, "n": n})).await;
                 assert_eq!(answer.status, 202, "{answer:?}");
-                accepted.push((answer.id().to_owned(), now()));
+                let at = answer.at.duration_since(began).as_millis() as u64;
+                accepted.push((answer.id().to_owned(), at));
                 tokio::time::sleep(Duration::from_millis(10 + writer * 31)).await;
             }
             accepted

@@ -35,8 +35,8 @@ async fn are_turned_away_and_told_when_to_come_again() {
     stack.aws.reset_ledger();
     let refused = submit(&tenant).await;
     assert_eq!((refused.status, refused.slug()), (429, "quota-exceeded"));
-    // The account comes with the key, in one read, as ever.
-    assert_eq!((stack.aws.ledger().count("BatchGetItem"), stack.aws.ledger().calls()), (1, 1));
+    // The account comes with the key, in one read, and the refusal is counted.
+    assert_eq!((stack.aws.ledger().count("BatchGetItem"), stack.aws.ledger().calls()), (1, 2));
     let fields = ["retry-after", "ratelimit", "ratelimit-policy"]
         .map(|name| format!("{name}: {}", refused.header(name)));
     insta::assert_snapshot!(fields.join("\n"), @r#"
