@@ -17,6 +17,7 @@ mod functions;
 mod jobs;
 #[expect(dead_code, reason = "that jobs are over, the sim's queue tells")]
 mod last_look;
+mod line;
 mod plan;
 mod planted;
 mod run;

@@ -1,7 +1,7 @@
 //! One run: everything at once, and then what can be read back.
 
 use crate::{
-    chance, events, functions, jobs, last_look, planted::Planted, scenario::SUFFERING, schedule, usage,
+    chance, events, functions, jobs, last_look, line, planted::Planted, scenario::SUFFERING, schedule, usage,
     world::World,
 };
 use futures::future::join_all;
@@ -64,7 +64,7 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     world.define_kinds().await;
     usage::prepare(&world).await;
     jobs::take_rows(&world).await;
-    schedule::cap(&world, &world.tenants[2]).await;
+    line::prepare(&world, &world.tenants[2]).await;
     assert!(world.stack.work(Duration::from_secs(60)).await.emptied);
     schedule::prepare(&world).await;
     let subscribers = events::present(&world);
@@ -75,7 +75,10 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
             world.calm()
         };
         let told = tokio::join!(
-            Box::pin(jobs::clients(&world, jobs)),
+            async {
+                line::ask(&world, &world.tenants[2]).await;
+                Box::pin(jobs::clients(&world, jobs)).await;
+            },
             Box::pin(events::publishers(&world, (jobs / 8).max(10))),
             Box::pin(usage::reporters(&world, (jobs / 8).max(10))),
             Box::pin(usage::gateway(&world, &usage::STEPS)),

@@ -1,13 +1,12 @@
 //! An operator's schedule, of whose occurrences Scheduler gives some up and forgets others.
 
-use crate::{dice::Dice, scenario::Tenant, world::World};
+use crate::{dice::Dice, world::World};
 use http::Method;
 use serde_json::{Value, json};
 use shared::time::Time;
 use sim::{Fate, promises::OccurrenceNote};
 use std::time::Duration;
 
-const PATH: &str = "/v1/schedules/regular";
 /// Of its jobs: it is no other client's, and tells of no end.
 const KIND: &str = "regular";
 
@@ -22,19 +21,22 @@ pub async fn prepare(world: &World) {
             _ => Fate::Never,
         }
     });
-    let spec = json!({
-        "expression": "rate(2 minutes)", "account": world.tenants[0].account,
-        "job": {"kind": KIND, "payload": {}},
-    });
-    assert_eq!(world.operate(Method::PUT, PATH, Some(spec)).await.status, Some(201));
+    assert_eq!(put(world, "rate(2 minutes)").await, Some(201));
 }
 
-/// Deletes it when the faults are over, and waits for what Scheduler still has to hand over.
+/// Has it recur no more when the faults are over, and waits for what Scheduler still has to hand
+/// over. The schedule stays: an occurrence that comes after a deletion makes no job.
 pub async fn end(world: &World) {
-    assert_eq!(world.operate(Method::DELETE, PATH, None).await.status, Some(204));
+    assert_eq!(put(world, "rate(300 days)").await, Some(200));
     while world.stack.aws.undelivered() > 0 {
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
+}
+
+async fn put(world: &World, expression: &str) -> Option<u16> {
+    let (account, job) = (&world.tenants[0].account, json!({"kind": KIND, "payload": {}}));
+    let spec = json!({"expression": expression, "account": account, "job": job});
+    world.operate(Method::PUT, "/v1/schedules/regular", Some(spec)).await.status
 }
 
 /// What came of each occurrence, by the `list` of the tenant's jobs.
@@ -47,12 +49,4 @@ pub fn occurrences(world: &World, list: &[Value]) -> Vec<OccurrenceNote> {
         OccurrenceNote { at, is_delivered: occurrence.fate != Fate::Never, jobs }
     });
     notes.collect()
-}
-
-/// Lets one job of a tenant run at once: those that wait for their turn go round the queue many
-/// times.
-pub async fn cap(world: &World, tenant: &Tenant) {
-    let path = format!("/v1/accounts/{}", tenant.account);
-    let capped = world.operate(Method::PATCH, &path, Some(json!({"max_running": 1}))).await;
-    assert_eq!(capped.status, Some(200));
 }

@@ -99,6 +99,7 @@ pub fn router(targets: Targets) -> Router {
     Router::new()
         .route("/work", post(work))
         .route("/told", post(callback))
+        .route("/slow", post(slow))
         .route("/metrics", get(metrics))
         .with_state(targets)
 }
@@ -136,6 +137,12 @@ async fn take(
             answer
         }
     }
+}
+
+/// Takes almost as long as a target may, so that a line forms.
+async fn slow() -> &'static str {
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    "{}"
 }
 
 /// Kong's page, which at times fails.

@@ -49,10 +49,10 @@ async fn keys_that_stay_unprocessed_are_a_503_in_time() {
 #[tokio::test(start_paused = true)]
 async fn jobs_of_a_batch_that_are_left_unprocessed_are_put_again() {
     let stack = Stack::new().await;
-    stack.aws.inject(partly("BatchWriteItem", 5));
+    stack.aws.inject(partly("BatchWriteItem", 2));
     let (status, items) = batch_of_ten(&stack).await;
     assert_eq!((status, items), (202, vec![json!(202); 10]));
-    assert_eq!(stack.aws.heal(), 5);
+    assert_eq!(stack.aws.heal(), 2);
     assert!(stack.work(Duration::from_secs(60)).await.emptied);
     let jobs = stack.tenant().get("/v1/jobs?status=completed").await;
     assert_eq!(jobs.body["items"].as_array().map(Vec::len), Some(10));

@@ -1,6 +1,7 @@
 //! A 202 is durable, every accepted job ends, and nothing younger than its retention vanishes.
 
 use super::{Broken, JobNote, Notes};
+use serde_json::Value;
 use shared::time::Time;
 
 const DURABLE: &str = "a 202 is durable";
@@ -15,7 +16,8 @@ const APART_MS: i64 = 2_000;
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let accepted = notes.jobs.iter().filter(|job| job.id().is_some());
-    accepted.filter_map(|job| durable(job).or_else(|| ends(job)).or_else(|| kept(job))).collect()
+    let of_jobs = accepted.filter_map(|job| durable(job).or_else(|| ends(job)).or_else(|| kept(job)));
+    of_jobs.chain(listed(notes)).collect()
 }
 
 fn durable(job: &JobNote) -> Option<Broken> {
@@ -27,6 +29,20 @@ fn durable(job: &JobNote) -> Option<Broken> {
 fn ends(job: &JobNote) -> Option<Broken> {
     let last = job.last()?;
     (!last.is_over()).then(|| Broken::new(ENDS, job, format!("at last it was {}", last.body)))
+}
+
+/// What was accepted and is listed at the end is over, also what no client looked at. What is
+/// listed and was never accepted is of a request that nobody answered.
+fn listed(notes: &Notes) -> Vec<Broken> {
+    let all = notes.lists.iter().flat_map(|(account, jobs)| jobs.iter().map(move |job| (account, job)));
+    let unfinished = all.filter(|(_, job)| is_unfinished(job));
+    let accepted = |job: &Value| job["id"].as_str().is_some_and(|id| notes.accepted.contains(id));
+    let unfinished = unfinished.filter(|(_, job)| accepted(job));
+    unfinished.map(|(account, job)| Broken::new(ENDS, account, format!("at last there was {job}"))).collect()
+}
+
+fn is_unfinished(job: &Value) -> bool {
+    matches!(job["status"].as_str(), Some("queued" | "running"))
 }
 
 /// A look that doesn't find a job comes after the time until which the job was to be shown. An unfinished job has no such time, and is there

@@ -1,7 +1,10 @@
 //! What clients write down: what they asked for, and what they were told.
 
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// How much later than a request a call may arrive that it made and of which it didn't hear.
 const LATEST_MS: i64 = 30_000;
@@ -11,6 +14,8 @@ const LATEST_MS: i64 = 30_000;
 pub struct Notes {
     /// Jobs that were asked for.
     pub jobs: Vec<JobNote>,
+    /// The ids of jobs that were accepted beside those, and of which the lists alone tell the end.
+    pub accepted: BTreeSet<String>,
     /// Jobs that accounts were shown when they looked for those of others: an account, and what it was shown.
     pub strangers: Vec<(String, Answered)>,
     /// The lists that accounts were shown at the end: all jobs of an account.

@@ -44,6 +44,17 @@ fn what_was_kept_is_not_complained_of() {
 }
 
 #[test]
+fn an_accepted_job_that_is_listed_and_not_over_is_found() {
+    let of = |status| {
+        let lists = [("acc_1".to_owned(), vec![job(status)])].into();
+        let accepted = ["job_1".to_owned()].into();
+        promises(&Notes { lists, accepted, ..Notes::default() })
+    };
+    assert_eq!(of("failed"), [""; 0]);
+    assert_eq!(of("queued"), ["every accepted job ends"]);
+}
+
+#[test]
 fn occurrences_and_loops_are_looked_at() {
     let of = |is_delivered, jobs: Vec<Value>| {
         let occurrences = vec![OccurrenceNote { at: "16:00".into(), is_delivered, jobs }];

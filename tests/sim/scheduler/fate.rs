@@ -31,10 +31,12 @@ pub struct Occurrence {
     pub fate: Fate,
 }
 
+type Rule = dyn Fn(&str, i64) -> Fate + Send + Sync;
+
 /// What decides, and what it decided.
 #[derive(Default)]
 pub(super) struct Fates {
-    pub(super) rule: Option<Box<dyn Fn(&str, i64) -> Fate + Send + Sync>>,
+    pub(super) rule: Option<Box<Rule>>,
     pub(super) occurrences: Vec<Occurrence>,
     pub(super) undelivered: Vec<Undelivered>,
 }
