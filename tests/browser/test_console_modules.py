@@ -56,8 +56,9 @@ def test_answers_of_the_gateway_itself_are_problems(module, status: int, message
 
 def test_a_problem_of_tollgate_is_shown_as_it_is(module) -> None:
     given = {"type": "urn:tollgate:problem:unavailable", "title": "T", "detail": "D", "request_id": "r2"}
-    problem = module("problem.js", "m.refusal(new Response(null, { headers: { 'retry-after': '3' }, status: 503 }), x)", given)
-    assert (problem["title"], problem["detail"], problem["retryAfter"], problem["requestId"]) == ("T", "D", 3, "r2")
+    read = "(({ title, detail, retryAfter, requestId }) => [title, detail, retryAfter, requestId])"
+    answer = "new Response(null, { headers: { 'retry-after': '3' }, status: 503 })"
+    assert module("problem.js", f"{read}(m.refusal({answer}, x))", given) == ["T", "D", 3, "r2"]
 
 
 SCHEMA = {
