@@ -31,9 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const BACKOFF: Duration = Duration::from_secs(1);
 
 const LIMIT_KEY: &str = "lambda_svc._ACCOUNT_CONCURRENCY_CAP";
-const POLL: &str = "/2015-03-31/functions/tollgate-poll/configuration";
-const POLL_RESERVED: &str = "/2017-10-31/functions/tollgate-poll/concurrency";
-const CHECK: &str = "/2015-03-31/functions/tollgate-quota-check/invocations";
+
+/// A path of the emulator's Lambda API about a function.
+fn path_of(stack: &Stack, api: &str, function: &str, what: &str) -> String {
+    format!("/{api}/functions/{}/{what}", stack.function(function))
+}
+
+fn reserved_of_poll(stack: &Stack) -> String {
+    path_of(stack, "2017-10-31", "poll", "concurrency")
+}
 
 /// Has the account run so many executions at once; returns the limit before.
 async fn limit(stack: &Stack, executions: u64) -> u64 {
@@ -44,10 +50,11 @@ async fn limit(stack: &Stack, executions: u64) -> u64 {
 
 /// Has `poll` run with this `POLL_CONCURRENCY`; returns the one before.
 async fn set_poll_concurrency(stack: &Stack, value: &str) -> String {
-    let mut environment = stack.emulator(Method::GET, POLL, None).await["Environment"].take();
+    let poll = path_of(stack, "2015-03-31", "poll", "configuration");
+    let mut environment = stack.emulator(Method::GET, &poll, None).await["Environment"].take();
     let before = environment["Variables"]["POLL_CONCURRENCY"].as_str().unwrap().to_owned();
     environment["Variables"]["POLL_CONCURRENCY"] = json!(value);
-    stack.emulator(Method::PUT, POLL, Some(json!({"Environment": environment}))).await;
+    stack.emulator(Method::PUT, &poll, Some(json!({"Environment": environment}))).await;
     before
 }
 
@@ -117,12 +124,13 @@ async fn work(stack: &Stack, until: Instant) -> (u32, u32) {
 
 /// Runs the minute's check as EventBridge does, which tries again if there is no execution.
 async fn check(stack: &Stack, until: Instant) -> u32 {
+    let invocations = path_of(stack, "2015-03-31", "quota-check", "invocations");
     let mut runs = 0;
     while Instant::now() < until {
         let begun = Instant::now();
         // An event without a time is of now.
         let event = json!({});
-        while let Err(error) = stack.try_emulator(Method::POST, CHECK, Some(event.clone())).await {
+        while let Err(error) = stack.try_emulator(Method::POST, &invocations, Some(event.clone())).await {
             assert_eq!(error.status().map(|status| status.as_u16()), Some(429), "{error}");
             assert!(begun.elapsed() < PATIENCE, "no execution for the check in {PATIENCE:?}");
             tokio::time::sleep(BACKOFF).await;
@@ -137,7 +145,7 @@ async fn check(stack: &Stack, until: Instant) -> u32 {
 async fn fifty_clients_that_wait_leave_ten_executions_to_others() {
     let stack = stack();
     let before = set_poll_concurrency(stack, "0").await;
-    stack.emulator(Method::DELETE, POLL_RESERVED, None).await;
+    stack.emulator(Method::DELETE, &reserved_of_poll(stack), None).await;
     let delayed = json!({"kind": "echo", "payload": 1, "delay_seconds": 600});
     let id = stack.send(Method::POST, "/v1/jobs", &[], Some(delayed)).await.id();
     let path = format!("/v1/jobs/{id}");
@@ -153,7 +161,7 @@ async fn fifty_clients_that_wait_leave_ten_executions_to_others() {
     if before != "0" {
         let reserved: u64 = before.parse().unwrap();
         let body = json!({"ReservedConcurrentExecutions": reserved});
-        stack.emulator(Method::PUT, POLL_RESERVED, Some(body)).await;
+        stack.emulator(Method::PUT, &reserved_of_poll(stack), Some(body)).await;
     }
     stack.send(Method::DELETE, &path, &[], None).await;
     let (waited, (jobs, refusals), checks) = ran.unwrap();
