@@ -36,6 +36,9 @@ async fn metrics(stack: &Stack) -> BTreeMap<String, f64> {
     samples.collect()
 }
 
+/// How long the last flush may take after its response.
+const FLUSHED: Duration = Duration::from_secs(10);
+
 /// All jobs that are in the items of the throughput rate.
 async fn jobs_in_rates(stack: &Stack) -> u64 {
     let client = stack.aws().dynamodb;
@@ -74,6 +77,12 @@ async fn a_thousand_jobs_are_counted_exactly() {
     })
     .await;
     println!("{REQUESTS} jobs took {took:?}");
+    // An extension flushes after the response: the last counts follow it.
+    let until = Instant::now() + FLUSHED;
+    while jobs_in_rates(stack).await - rated < 1000 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let after = metrics(stack).await;
     let grown = |series: &str| after[series] - before.get(series).copied().unwrap_or_default();
     assert_eq!(grown(r#"tollgate_jobs_accepted_total{kind="frozen"}"#), 1000.0);
