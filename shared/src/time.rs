@@ -43,6 +43,12 @@ impl Time {
         self.0.div_euclid(1000) + (self.0.rem_euclid(1000) != 0) as i64
     }
 
+    /// The begin of its minute.
+    #[must_use]
+    pub const fn minute(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(60_000))
+    }
+
     /// How long it is from `earlier` until this; zero when `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -37,9 +37,11 @@ pub enum Progress {
 
 impl Walk {
     /// The walk to go on with at `now`, given the last known one; none if it is done and the next isn't due.
+    ///
+    /// A span ends at a whole minute. So walks begin an hour apart, however late within its minute a check runs.
     #[must_use]
     pub fn current(known: Option<Self>, now: Time) -> Option<Self> {
-        let to = now - AGE;
+        let to = (now - AGE).minute();
         match known {
             None => Some(Self { from: Time::from_millis(0), to, progress: Progress::After(None) }),
             Some(last) if last.progress == Progress::Done => {
@@ -77,6 +79,15 @@ mod tests {
         assert_eq!(Walk::current(Some(done.clone()), NOW + Duration::from_secs(3599)), None);
         let next = Walk::current(Some(done), NOW + EVERY).unwrap();
         assert_eq!((next.from, next.to, next.is_first()), (first.to, NOW + EVERY - AGE, false));
+    }
+
+    #[test]
+    fn walks_begin_an_hour_apart() {
+        let at = |minute: u64, millis| NOW + Duration::from_millis(minute * 60_000 + millis);
+        let first = Walk::current(None, at(0, 900)).unwrap();
+        let done = Walk { progress: Progress::Done, ..first };
+        assert_eq!(Walk::current(Some(done.clone()), at(59, 999)), None);
+        assert!(Walk::current(Some(done), at(60, 0)).is_some());
     }
 
     #[test]
