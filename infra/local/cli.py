@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from infra.local import (
-    arm64, browser, build, calls, crates, emulator, engine, first_key, kinds, lint, moto_server,
+    arm64, browser, build, calls, console, crates, emulator, engine, first_key, kinds, lint, moto_server,
     sam_local, schemathesis, smoke, stack,
 )
 from infra.local.failure import Failure
@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("lint", help="check the template, the crates, the dashboards and these scripts").set_defaults(run=lambda _: lint.check())
     commands.add_parser("deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub").set_defaults(
         run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
+
+    commands.add_parser("console", help="test the console's pure modules with Node.js").set_defaults(
+        run=lambda _: console.check())
 
     seen = commands.add_parser("browser", help="test a running stack's pages in a browser")
     seen.add_argument("--stack", type=Path, default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),

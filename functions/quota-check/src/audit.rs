@@ -1,12 +1,7 @@
 use futures::future::try_join_all;
 use shared::{
-    aws::{Error, Outgoing},
-    job::{
-        JobMessage, Message,
-        audit::{self, Overdue},
-    },
-    metrics::registry,
-    telemetry::Record,
+    aws::Error,
+    job::audit::{self, Overdue},
     time::Time,
 };
 
@@ -26,9 +21,6 @@ const ROUND: u32 = 15;
 /// stands behind an account's huge backlog from that: only what shares its sixtieth waits until it is shorter than a page.
 const SEGMENTS_A_MINUTE: u32 = 4;
 
-/// How many permits are on their way to SQS at once: ten calls, as many connections as a small function opens in good time.
-const SENT_AT_ONCE: usize = 100;
-
 impl Checker {
     /// Sends permits for jobs that seem to have none. A run for the minute `due` looks at that minute's part of a large index.
     pub(crate) async fn audit(&self, request: &str, due: Time) -> Result<(), Error> {
@@ -38,19 +30,14 @@ impl Checker {
             return Ok(());
         }
         let audit = audit::audit(&overdue, messages, rand::random_range(0..usize::MAX));
-        let sent = self.send(&audit.permits).await;
-        let record = Record::new().count(&registry::OVERDUE, audit.overdue).count(&registry::PERMITTED, sent);
-        self.metrics.emit(&record, now);
-        let (overdue, missing, wanted) = (audit.overdue, audit.missing, audit.permits.len());
-        if missing > 0 {
+        let resent = self.resend(audit.overdue, &audit.permits, now).await;
+        let (overdue, sent) = (audit.overdue, resent.sent);
+        if audit.missing > 0 {
             tracing::warn!(request.id = request, overdue, messages, sent, "permits were missing");
         } else {
             tracing::info!(request.id = request, overdue, messages, sent, "jobs are overdue");
         }
-        if sent < wanted {
-            return Err(Error::Unavailable(format!("{} of {wanted} permits were not sent", wanted - sent)));
-        }
-        Ok(())
+        resent.all()
     }
 
     /// The jobs due by `since`, and how many messages there are: all jobs where a page holds the index, else those that this minute
@@ -81,26 +68,5 @@ impl Checker {
             self.jobs.overdue(since, segment, ROUND * SEGMENTS_A_MINUTE, PAGE)
         });
         Ok(try_join_all(looks).await?.into_iter().flat_map(|look| look.jobs).collect())
-    }
-
-    /// How many of the messages were sent; those after a failure aren't tried, since another run comes soon enough.
-    pub(crate) async fn send(&self, messages: &[JobMessage]) -> usize {
-        let outgoing: Vec<_> =
-            messages.iter().map(|job| Outgoing::now(Message::Job(job.clone()), None)).collect();
-        let mut sent = 0;
-        for some in outgoing.chunks(SENT_AT_ONCE) {
-            let arrived = self
-                .queue
-                .send_all(some, self.clock.now())
-                .await
-                .into_iter()
-                .filter(|arrived| *arrived)
-                .count();
-            sent += arrived;
-            if arrived < some.len() {
-                break;
-            }
-        }
-        sent
     }
 }

@@ -11,6 +11,7 @@ mod gauges;
 mod mail;
 mod release;
 mod rescue;
+mod resend;
 mod settle;
 mod source;
 mod walk;

@@ -8,8 +8,6 @@ use shared::{
         due::{Pass, Purpose},
         rescue::{self, Unfinished},
     },
-    metrics::registry,
-    telemetry::Record,
     time::Time,
 };
 
@@ -27,7 +25,7 @@ impl Checker {
         let (verified, walked) = tokio::join!(Box::pin(self.verify(begun)), Box::pin(self.walk(begun)));
         let (mut overdue, outcome) = verified;
         let walked = walked.map(|more| overdue.extend(more));
-        self.resend(request, &overdue, begun).await.and(outcome).and(walked)
+        self.resend_overdue(request, &overdue, begun).await.and(outcome).and(walked)
     }
 
     /// The overdue jobs among the entries that are an hour old, and whether all could be verified.
@@ -75,26 +73,20 @@ impl Checker {
         Ok(found.iter().filter(|(_, finding)| finding.is_overdue).map(|(job, _)| job.overdue()).collect())
     }
 
-    async fn resend(&self, request: &str, overdue: &[Overdue], now: Time) -> Result<(), Error> {
+    async fn resend_overdue(&self, request: &str, overdue: &[Overdue], now: Time) -> Result<(), Error> {
         if overdue.is_empty() {
             return Ok(());
         }
         let depth = self.queue.depth().await?;
         let messages = rescue::messages(overdue, depth, now, rand::random_range(0..usize::MAX));
-        let sent = self.send(&messages).await;
-        let record = Record::new().count(&registry::OVERDUE, overdue.len()).count(&registry::PERMITTED, sent);
-        self.metrics.emit(&record, now);
+        let resent = self.resend(overdue.len(), &messages, now).await;
         tracing::warn!(
             request.id = request,
             overdue = overdue.len(),
             depth,
-            sent,
+            sent = resent.sent,
             "messages of overdue jobs sent again"
         );
-        if sent < messages.len() {
-            let unsent = messages.len() - sent;
-            return Err(Error::Unavailable(format!("{unsent} of {} messages were not sent", messages.len())));
-        }
-        Ok(())
+        resent.all()
     }
 }
