@@ -218,3 +218,23 @@ async fn a_long_way_is_gone_in_stages() {
     assert_eq!(once(&subscriber.events), (0..3000).collect::<Vec<_>>());
     assert_eq!(subscriber.events.len(), 3000);
 }
+
+/// Who finds the turn taken leaves a note of its news, and who has the turn sends that as well.
+#[tokio::test(start_paused = true)]
+async fn news_that_comes_while_somebody_sends_is_sent() {
+    let stack = Stack::new().await;
+    let (tenant, account) = (stack.tenant(), stack.tenant_account());
+    let mut subscriber = stack.subscribe(&tenant, &[], None).await;
+    publish(&tenant, account, json!(1)).await;
+    stack.aws.inject(Plan::always("PostToConnection", Fault::Delay(SECOND)));
+    let meanwhile = async {
+        // By then the first one has read what there is.
+        tokio::time::sleep(SECOND / 2).await;
+        publish(&tenant, account, json!(2)).await;
+        stack.spread().await
+    };
+    let (first, second) = tokio::join!(stack.spread(), meanwhile);
+    assert_eq!((first.unwrap(), second.unwrap()), (1, 1));
+    subscriber.look();
+    assert_eq!(once(&subscriber.events), [1, 2], "nobody else brings the second");
+}
