@@ -106,6 +106,18 @@ fn both_queues_report_what_failed_of_a_batch() {
     }
 }
 
+/// SQS moves a message that was received too often, and the worker drains what it was moved to.
+#[test]
+fn what_is_received_too_often_becomes_a_dead_letter_that_the_worker_takes() {
+    let template = template();
+    let redrive = |queue: &str| &template["Resources"][queue]["Properties"]["RedrivePolicy"];
+    assert_eq!(redrive("JobQueue")["deadLetterTargetArn"], json!({"!GetAtt": "DeadLetterQueue.Arn"}));
+    assert_eq!(redrive("DeadLetterQueue"), &Value::Null);
+    let events = &template["Resources"]["QueueWorkerFunction"]["Properties"]["Events"];
+    let taken = ["Jobs", "DeadLetters"].map(|source| &events[source]["Properties"]["Queue"]["!GetAtt"]);
+    assert_eq!(taken, ["JobQueue.Arn", "DeadLetterQueue.Arn"]);
+}
+
 #[test]
 fn the_table_is_safe() {
     for (name, table) in resources(&template(), "AWS::DynamoDB::Table") {
