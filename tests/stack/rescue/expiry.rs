@@ -62,3 +62,24 @@ async fn a_job_outlives_the_message_that_announces_its_end() {
     let callbacks = client.get("/v1/jobs?kind=tollgate.callback").await;
     assert_eq!(callbacks.body["items"].as_array().map(Vec::len), Some(1), "{callbacks:?}");
 }
+
+/// A job may wait for nearly as long as its message, and be retried for as long as it is kept after that.
+#[tokio::test(start_paused = true)]
+async fn a_payload_is_there_for_a_late_retry_of_a_late_failure() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    let target = json!({"type": "http", "url": "http://127.0.0.1:9/"});
+    let (retry, longest) = (json!({"max_attempts": 1}), 30 * DAY.as_secs());
+    let spec = json!({"schema": {}, "target": target, "retry": retry, "retention_seconds": longest});
+    stack.define("kept", spec).await;
+    let id = client.submit("kept", json!("x".repeat(5000))).await.id().to_owned();
+    tokio::time::sleep(13 * DAY).await;
+    stack.work(Duration::from_secs(10)).await;
+    assert_eq!(client.job(&id).await.body["status"], "failed");
+    tokio::time::sleep(29 * DAY).await;
+    stack.aws.sweep_ttl();
+    let retried = client.send(http::Method::POST, &format!("/v1/jobs/{id}/retry"), None).await;
+    assert_eq!(retried.status, 202, "{retried:?}");
+    stack.work(Duration::from_secs(10)).await;
+    assert_eq!(client.job(&id).await.body["error"]["code"], "target-unreachable");
+}
