@@ -106,6 +106,36 @@ fn both_queues_report_what_failed_of_a_batch() {
     }
 }
 
+/// SQS moves a message that was received too often, and the worker drains what it was moved to.
+#[test]
+fn what_is_received_too_often_becomes_a_dead_letter_that_the_worker_takes() {
+    let template = template();
+    let redrive = |queue: &str| &template["Resources"][queue]["Properties"]["RedrivePolicy"];
+    assert_eq!(redrive("JobQueue")["deadLetterTargetArn"], json!({"!GetAtt": "DeadLetterQueue.Arn"}));
+    assert_eq!(redrive("DeadLetterQueue"), &Value::Null);
+    let events = &template["Resources"]["QueueWorkerFunction"]["Properties"]["Events"];
+    let taken = ["Jobs", "DeadLetters"].map(|source| &events[source]["Properties"]["Queue"]["!GetAtt"]);
+    assert_eq!(taken, ["JobQueue.Arn", "DeadLetterQueue.Arn"]);
+}
+
+/// A window would hold back jobs and events at low traffic, when batches don't fill. A shard goes on
+/// behind a batch that fails: by default Lambda tries it for a day, while nobody is told anything
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>).
+#[test]
+fn nothing_waits_for_fuller_batches_or_behind_old_news() {
+    let template = template();
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        for (event, source) in function["Events"].as_object().into_iter().flatten() {
+            let window = &source["Properties"]["MaximumBatchingWindowInSeconds"];
+            assert!(window.is_null() || window == 0, "{event} of {name}: {window}");
+        }
+    }
+    let news = &template["Resources"]["PushFunction"]["Properties"]["Events"]["News"]["Properties"];
+    let number = |name: &str| news[name].as_u64().unwrap_or(u64::MAX);
+    assert!(number("MaximumRecordAgeInSeconds") <= 60 && number("MaximumRetryAttempts") <= 3, "{news}");
+    assert_eq!(news["StartingPosition"], "LATEST");
+}
+
 #[test]
 fn the_table_is_safe() {
     for (name, table) in resources(&template(), "AWS::DynamoDB::Table") {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use serde_json::json;
 use shared::{
@@ -138,4 +139,23 @@ async fn many_jobs_of_one_minute_are_released_in_time() {
         .into_iter()
         .filter(|message| message.visible_at < tokio::time::Instant::now());
     assert_eq!((released, late.count()), (count, 0));
+}
+
+/// Earlier releases had far jobs elsewhere: a stack's first walk puts them on the list.
+#[tokio::test(start_paused = true)]
+async fn far_jobs_that_are_not_on_the_list_are_found_by_the_first_walk() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 3600});
+    let id = client.send(http::Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
+    let entries =
+        stack.aws.items().into_iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("DUE#"));
+    let entries: Vec<_> = entries.collect();
+    assert_eq!(entries.len(), 1);
+    let key = |name: &str| AttributeValue::S(entries[0][name]["S"].as_str().unwrap().to_owned());
+    let delete = stack.aws.dynamodb().delete_item().table_name(TABLE);
+    delete.key("pk", key("pk")).key("sk", key("sk")).send().await.unwrap();
+    tokio::time::sleep(16 * MINUTE).await;
+    stack.run_for(50 * MINUTE).await;
+    assert_on_time(&client, &[id]).await;
 }

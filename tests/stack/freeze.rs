@@ -13,7 +13,8 @@ use axum::{Router, serve::ListenerExt};
 use serde_json::json;
 use shared::{
     account::Scope,
-    aws::{Posted, Trust, connect, http_client},
+    aws::{Posted, Trust, Web, connect, http_client},
+    outbound::Outbound,
 };
 use sim::{Client, Stack};
 use tokio::{
@@ -108,9 +109,8 @@ async fn a_message_over_a_closed_connection_is_sent_once_more() {
     assert_eq!(posted.load(Ordering::Relaxed), 2);
 }
 
-/// A peer closes idle connections while a process is frozen.
-#[tokio::test]
-async fn a_connection_that_was_idle_for_15_s_is_not_used_again() {
+/// A server, and how many connections were opened to it.
+async fn server() -> (String, Arc<AtomicUsize>) {
     let opened = Arc::new(AtomicUsize::new(0));
     let counted = opened.clone();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -119,6 +119,24 @@ async fn a_connection_that_was_idle_for_15_s_is_not_used_again() {
         counted.fetch_add(1, Ordering::Relaxed);
     });
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(async || "{}")).await });
+    (address, opened)
+}
+
+/// Asks, and again after some time: a connection that was idle for longer than 15 s isn't used again.
+async fn assert_idle_ones_are_left(opened: &AtomicUsize, ask: impl AsyncFn()) {
+    for (pause, wanted) in [(0, 1), (14, 1), (16, 2)] {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(pause)).await;
+        tokio::time::resume();
+        ask().await;
+        assert_eq!(opened.load(Ordering::Relaxed), wanted, "after {pause} s");
+    }
+}
+
+/// A peer closes idle connections while a process is frozen.
+#[tokio::test]
+async fn a_connection_that_was_idle_for_15_s_is_not_used_again() {
+    let (address, opened) = server().await;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
@@ -126,11 +144,22 @@ async fn a_connection_that_was_idle_for_15_s_is_not_used_again() {
         .endpoint_url(address)
         .http_client(http_client(Trust::Amazon));
     let client = aws_sdk_dynamodb::Client::from_conf(config.build());
-    for (pause, wanted) in [(0, 1), (14, 1), (16, 2)] {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(pause)).await;
-        tokio::time::resume();
-        client.list_tables().send().await.unwrap();
-        assert_eq!(opened.load(Ordering::Relaxed), wanted, "after {pause} s");
-    }
+    let ask = async || drop(client.list_tables().send().await.unwrap());
+    assert_idle_ones_are_left(&opened, ask).await;
+}
+
+/// So do targets, pages of metrics and issuers of tokens.
+#[tokio::test]
+async fn nor_is_one_to_an_address_from_outside() {
+    let (address, opened) = server().await;
+    let outbound = Outbound::new(true);
+    let ask = async || {
+        let (client, url) = outbound.to(&address).unwrap();
+        let answer = outbound.send(client.get(url)).await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), "{}");
+    };
+    assert_idle_ones_are_left(&opened, ask).await;
+    let (address, opened) = server().await;
+    let web = Web::default();
+    assert_idle_ones_are_left(&opened, async || drop(web.get(&address, 100).await.unwrap())).await;
 }

@@ -189,3 +189,16 @@ fn references_are_plain() {
     let names = json!({"properties": {"$ref": {"type": "string"}, "$id": {}}, "enum": [{"$ref": "x"}]});
     assert!(Schema::compile(&names).is_ok());
 }
+
+/// The validator recurses: a chain of parts may be as long as its stack allows.
+#[test]
+fn parts_within_parts_are_bounded() {
+    let chain = |length: usize| {
+        let parts = (0..length).map(|n| (format!("a{n}"), json!({"$ref": format!("#/$defs/a{}", n + 1)})));
+        let parts: serde_json::Map<_, _> = parts.chain([(format!("a{length}"), json!(true))]).collect();
+        json!({"$ref": "#/$defs/a0", "$defs": parts})
+    };
+    let fits = move |length| work::fits(&chain(length), &json!(1), Purpose::Verdict);
+    let found = std::thread::Builder::new().stack_size(1 << 26).spawn(move || [fits(900), fits(1100)]);
+    assert_eq!(found.unwrap().join().unwrap(), [true, false]);
+}

@@ -218,3 +218,53 @@ async fn a_long_way_is_gone_in_stages() {
     assert_eq!(once(&subscriber.events), (0..3000).collect::<Vec<_>>());
     assert_eq!(subscriber.events.len(), 3000);
 }
+
+/// Who finds the turn taken leaves a note of its news, and who has the turn sends that as well.
+#[tokio::test(start_paused = true)]
+async fn news_that_comes_while_somebody_sends_is_sent() {
+    let stack = Stack::new().await;
+    let (tenant, account) = (stack.tenant(), stack.tenant_account());
+    let mut subscriber = stack.subscribe(&tenant, &[], None).await;
+    publish(&tenant, account, json!(1)).await;
+    stack.aws.inject(Plan::always("PostToConnection", Fault::Delay(SECOND)));
+    let meanwhile = async {
+        // By then the first one has read what there is.
+        tokio::time::sleep(SECOND / 2).await;
+        publish(&tenant, account, json!(2)).await;
+        stack.spread().await
+    };
+    let (first, second) = tokio::join!(stack.spread(), meanwhile);
+    assert_eq!((first.unwrap(), second.unwrap()), (1, 1));
+    subscriber.look();
+    assert_eq!(once(&subscriber.events), [1, 2], "nobody else brings the second");
+}
+
+/// Lambda may hand over a record twice, late, or never: what is sent goes by the events that are there.
+#[tokio::test(start_paused = true)]
+async fn records_that_come_twice_late_or_never_change_nothing() {
+    let stack = Stack::new().await;
+    let (tenant, account) = (stack.tenant(), stack.tenant_account());
+    let mut subscriber = stack.subscribe(&tenant, &[], None).await;
+    let mut records = Vec::new();
+    for n in 0..4 {
+        let id = publish(&tenant, account, json!(n)).await.id().to_owned();
+        let keys = json!({"pk": {"S": format!("EVENTS#{account}")}, "sk": {"S": id}});
+        records.push(json!({"eventName": "INSERT", "dynamodb": {"Keys": keys}}));
+        tokio::time::sleep(SECOND).await;
+    }
+    let hand = async |records: &[Value]| {
+        let occasion = serde_json::from_value(json!({"Records": records})).unwrap();
+        stack.pusher().handle(occasion, "news", stack.now() + Duration::from_secs(28)).await.unwrap();
+    };
+    // The third alone, of which the first two are behind; twice; and those before it late.
+    hand(&records[2..3]).await;
+    assert_eq!(subscriber.told(), [0, 1, 2, 3].map(|n| json!(n)));
+    for late in [0, 1, 3600] {
+        tokio::time::sleep(late * SECOND).await;
+        hand(&[records[2].clone(), records[2].clone()]).await;
+        hand(&records[..2]).await;
+        hand(&records).await;
+    }
+    subscriber.look();
+    assert_eq!(subscriber.events.len(), 4, "none is sent again");
+}

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use sim::{EventSource, JOBS, KillSwitch, Stack, run_until_killed};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
+use sim::{EventSource, JOBS, KillSwitch, Stack, TABLE, run_until_killed};
 
 use super::{HOUR, assert_ended, submit};
 
@@ -61,4 +62,59 @@ async fn a_job_outlives_the_message_that_announces_its_end() {
     stack.work(Duration::from_secs(10)).await;
     let callbacks = client.get("/v1/jobs?kind=tollgate.callback").await;
     assert_eq!(callbacks.body["items"].as_array().map(Vec::len), Some(1), "{callbacks:?}");
+}
+
+/// Earlier releases gave unfinished jobs a TTL: an attempt takes it away.
+#[tokio::test(start_paused = true)]
+async fn a_job_with_an_earlier_releases_ttl_outlives_it_once_it_was_claimed() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    let target = json!({"type": "http", "url": "http://127.0.0.1:9/"});
+    for discipline in ["standard", "lifo"] {
+        let retry = json!({"max_attempts": 2, "initial_seconds": 3600, "max_seconds": 3600});
+        let spec = json!({"schema": {}, "target": target, "retry": retry, "discipline": discipline});
+        stack.define(discipline, spec).await;
+        let id = client.submit(discipline, json!(1)).await.id().to_owned();
+        let mut item = stack.aws.items().into_iter().find(|item| item["sk"]["S"] == json!(id)).unwrap();
+        item["expires_at"] = json!({"N": (stack.now() + HOUR / 2).seconds_up().to_string()});
+        put_item(&stack, &item).await;
+        stack.work(Duration::from_secs(1)).await;
+        assert_eq!(client.job(&id).await.body["attempts"], 1);
+        tokio::time::sleep(HOUR / 2 + Duration::from_secs(2)).await;
+        stack.aws.sweep_ttl();
+        assert_eq!(client.job(&id).await.body["status"], "queued", "{discipline}");
+    }
+}
+
+/// Puts an item as it is, whose attributes are texts, numbers and nothing else.
+async fn put_item(stack: &Stack, item: &Value) {
+    let put = stack.aws.dynamodb().put_item().table_name(TABLE);
+    let attributes = item.as_object().unwrap().iter().map(|(name, value)| {
+        let (sort, value) = value.as_object().unwrap().iter().next().unwrap();
+        let value = value.as_str().unwrap_or_else(|| panic!("{name} is {value}")).to_owned();
+        let value = if sort == "N" { AttributeValue::N(value) } else { AttributeValue::S(value) };
+        (name.clone(), value)
+    });
+    put.set_item(Some(attributes.collect())).send().await.unwrap();
+}
+
+/// A job may wait for nearly as long as its message, and be retried for as long as it is kept after that.
+#[tokio::test(start_paused = true)]
+async fn a_payload_is_there_for_a_late_retry_of_a_late_failure() {
+    let stack = Stack::new().await;
+    let client = stack.tenant();
+    let target = json!({"type": "http", "url": "http://127.0.0.1:9/"});
+    let (retry, longest) = (json!({"max_attempts": 1}), 30 * DAY.as_secs());
+    let spec = json!({"schema": {}, "target": target, "retry": retry, "retention_seconds": longest});
+    stack.define("kept", spec).await;
+    let id = client.submit("kept", json!("x".repeat(5000))).await.id().to_owned();
+    tokio::time::sleep(13 * DAY).await;
+    stack.work(Duration::from_secs(10)).await;
+    assert_eq!(client.job(&id).await.body["status"], "failed");
+    tokio::time::sleep(29 * DAY).await;
+    stack.aws.sweep_ttl();
+    let retried = client.send(http::Method::POST, &format!("/v1/jobs/{id}/retry"), None).await;
+    assert_eq!(retried.status, 202, "{retried:?}");
+    stack.work(Duration::from_secs(10)).await;
+    assert_eq!(client.job(&id).await.body["error"]["code"], "target-unreachable");
 }
