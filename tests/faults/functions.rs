@@ -125,11 +125,16 @@ async fn check(world: &World, dice: &Dice, due: Time) -> bool {
         world.died();
     }
     let is_done = done.is_some_and(|done| done.is_ok());
-    let made = switch.made();
-    let mail = made.iter().rposition(|operation| operation == "SendEmail");
-    let is_noted = mail.is_some_and(|mail| made[mail..].iter().any(|operation| operation == "PutItem"));
-    if mail.is_some() && !is_noted && !is_done {
+    let is_sent = switch.made().iter().any(|operation| operation == "SendEmail");
+    if is_sent && !is_done && holds_lease(world) {
         world.notes.borrow_mut().mails_interrupted += 1;
     }
     is_done
+}
+
+/// Whether a run took the lease of a quota and did not give it back. It may have sent a mail that
+/// the table doesn't show as sent.
+fn holds_lease(world: &World) -> bool {
+    let items = world.stack.aws.items();
+    items.iter().any(|item| item["pk"]["S"] == "QUOTA_STATES" && item["leased_until"].is_object())
 }

@@ -43,8 +43,9 @@ impl Planted {
         match self {
             // A job that is over and then waits again has lost its message.
             Self::EndByAnybody => &["a job has one outcome", "every accepted job ends"],
-            Self::DeadLettersStay | Self::IndexAlone => &["every accepted job ends"],
-            // What the check sends again in its place would hide that a job was lost.
+            Self::IndexAlone => &["every accepted job ends"],
+            // The check sends messages again, which hides that these were lost.
+            Self::DeadLettersStay => &["every dead letter is handled"],
             Self::NoRecursiveLoop => &["no message is taken for a part of a loop"],
             Self::MailBeforeAlert => &["one mail per threshold, quota and period"],
             Self::ExpiryBeforeEnd => &["a 202 is durable", "nothing younger than its retention vanishes"],

@@ -102,6 +102,7 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     last_look::take(&world, &mut notes).await;
     notes.occurrences = schedule::occurrences(&world, &notes.lists[&world.tenants[0].account]);
     notes.loops_ended = world.stack.aws.loops_ended();
+    notes.dead_letters = world.stack.aws.messages(DEAD_LETTERS).len();
     tokio::time::sleep(SHOWN).await;
     for subscriber in &subscribers {
         notes.subscribers.push(subscriber.read_out("who was there").await);

@@ -6,6 +6,7 @@
 //! | promise | is held by |
 //! | --- | --- |
 //! | a 202 is durable; every accepted job ends; nothing younger than its retention vanishes | `lives` |
+//! | every dead letter is handled | `dead_letters` |
 //! | a repeat is safe | `repeats` |
 //! | one outcome, which stays; attempts are counted | `outcomes` |
 //! | at least once at the target, and who asked for it is told of the end | `targets` |
@@ -16,6 +17,7 @@
 //! | one mail per threshold, quota and period | `mails` |
 //! | tenants can't see each other's | `tenants` |
 
+mod dead_letters;
 mod events;
 mod lives;
 mod mails;
@@ -60,6 +62,7 @@ impl fmt::Display for Broken {
 pub fn broken(notes: &Notes) -> Vec<Broken> {
     let checks = [
         lives::check,
+        dead_letters::check,
         repeats::check,
         outcomes::check,
         targets::check,

@@ -1,6 +1,6 @@
 //! A 202 is durable, every accepted job ends, and nothing younger than its retention vanishes.
 
-use super::{Broken, JobNote, Notes};
+use super::{Answered, Broken, JobNote, Notes};
 use serde_json::Value;
 use shared::time::Time;
 
@@ -45,8 +45,8 @@ fn is_unfinished(job: &Value) -> bool {
     matches!(job["status"].as_str(), Some("queued" | "running"))
 }
 
-/// A look that doesn't find a job comes after the time until which the job was to be shown. An unfinished job has no such time, and is there
-/// until its retention is over that begins with its end: at the earliest, that begins with the last look.
+/// A look that doesn't find a job comes after the time until which the job was to be shown. An
+/// unfinished job has no such time: its retention begins with its end.
 fn kept(job: &JobNote) -> Option<Broken> {
     let mut until = None;
     for look in &job.looks {
@@ -62,12 +62,22 @@ fn kept(job: &JobNote) -> Option<Broken> {
                 }
             }
             Some(200) => {
-                let time = look.body["expires_at"].as_str().and_then(|at| at.parse::<Time>().ok());
-                let at_least = || look.span.begun + SHORTEST_RETENTION_MS;
-                until = Some(time.map_or_else(at_least, Time::millis));
+                let at_least = || earliest_end(job, look) + SHORTEST_RETENTION_MS;
+                until = Some(time_of(&look.body["expires_at"]).unwrap_or_else(at_least));
             }
             _ => {}
         }
     }
     None
+}
+
+/// When a job that was unfinished at a look may have ended: not before it is due, unless somebody
+/// cancels it.
+fn earliest_end(job: &JobNote, look: &Answered) -> i64 {
+    let due = time_of(&look.body["run_at"]).filter(|_| job.cancels.is_empty());
+    due.unwrap_or(look.span.begun).max(look.span.begun)
+}
+
+fn time_of(value: &Value) -> Option<i64> {
+    Some(value.as_str()?.parse::<Time>().ok()?.millis())
 }

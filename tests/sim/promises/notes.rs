@@ -36,6 +36,8 @@ pub struct Notes {
     pub occurrences: Vec<OccurrenceNote>,
     /// How many invocations Lambda refused as a part of a loop.
     pub loops_ended: u64,
+    /// How many messages are left in the dead-letter queue when nothing is under way.
+    pub dead_letters: usize,
     /// How many runs of the check sent a mail and ended before they could say so: each may have had one sent again.
     pub mails_interrupted: usize,
 }

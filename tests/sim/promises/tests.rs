@@ -130,6 +130,11 @@ fn each_broken_promise_to_a_subscriber_is_found() {
 }
 
 #[test]
+fn dead_letters_are_handled() {
+    assert_eq!(promises(&Notes { dead_letters: 1, ..Notes::default() }), ["every dead letter is handled"]);
+}
+
+#[test]
 fn usage_and_mails_are_counted() {
     let quota = QuotaNote { reached: vec![80], mailed: vec![80], ..QuotaNote::default() };
     let of = |quota: QuotaNote, mails_interrupted| {

@@ -1,0 +1,12 @@
+//! Each dead letter is received, so that its job ends. The check would send the message of a job
+//! that it belongs to again, hours later, which hides a function that receives none.
+
+use super::{Broken, Notes};
+
+const HANDLED: &str = "every dead letter is handled";
+
+pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+    let left = notes.dead_letters;
+    let broken = || Broken::new(HANDLED, "the dead-letter queue", format!("{left} are left"));
+    (left > 0).then(broken).into_iter().collect()
+}
