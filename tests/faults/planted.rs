@@ -48,7 +48,11 @@ impl Planted {
             Self::DeadLettersStay => &["every dead letter is handled"],
             Self::NoRecursiveLoop => &["no message is taken for a part of a loop"],
             Self::MailBeforeAlert => &["one mail per threshold, quota and period"],
-            Self::ExpiryBeforeEnd => &["a 202 is durable", "nothing younger than its retention vanishes"],
+            Self::ExpiryBeforeEnd => &[
+                "a 202 is durable",
+                "every accepted job ends",
+                "nothing younger than its retention vanishes",
+            ],
         }
     }
 

@@ -29,6 +29,7 @@ use std::{
 #[derive(Clone)]
 pub(crate) struct Database {
     tables: dynoxide::Database,
+    clock: SimClock,
     /// Set where the index is behind.
     index: Arc<OnceLock<Index>>,
     /// Set where partitions take no more than DynamoDB's do.
@@ -39,7 +40,7 @@ impl Database {
     /// A database with Tollgate's table in it.
     pub(crate) fn open(clock: SimClock) -> Self {
         let tables = dynoxide::Database::memory_with_clock(Arc::new(clock)).unwrap();
-        let database = Self { tables, index: Arc::default(), partitions: Arc::default() };
+        let database = Self { tables, clock, index: Arc::default(), partitions: Arc::default() };
         for (operation, request) in [("CreateTable", table()), ("UpdateTimeToLive", time_to_live())] {
             database.dispatch(operation, &request).unwrap();
         }
@@ -100,9 +101,12 @@ impl Database {
 
     /// Every item of Tollgate's table, in DynamoDB's JSON.
     pub(crate) fn items(&self) -> Vec<Value> {
+        self.scan(json!({"TableName": TABLE, "ConsistentRead": true}))
+    }
+
+    fn scan(&self, mut request: Value) -> Vec<Value> {
         let (mut items, mut start) = (Vec::new(), Value::Null);
         loop {
-            let mut request = json!({"TableName": TABLE, "ConsistentRead": true});
             if !start.is_null() {
                 request["ExclusiveStartKey"] = start;
             }
@@ -115,9 +119,20 @@ impl Database {
         }
     }
 
-    /// Deletes what has expired by the clock, and says how many items that were.
+    /// Deletes the expired items, and returns how many there were. Dynoxide's own sweep passes over
+    /// items of a table with more than 25.
     pub(crate) fn sweep_ttl(&self) -> usize {
-        self.tables.sweep_ttl().unwrap()
+        let seconds = self.clock.now_ms() / 1000;
+        let expired = self.scan(json!({
+            "TableName": TABLE, "ConsistentRead": true, "ProjectionExpression": "pk, sk",
+            "FilterExpression": "expires_at < :now",
+            "ExpressionAttributeValues": {":now": {"N": seconds.to_string()}},
+        }));
+        for key in &expired {
+            let (answer, _) = self.serve("DeleteItem", json!({"TableName": TABLE, "Key": key}));
+            assert!(answer.is_ok(), "{answer:?}");
+        }
+        expired.len()
     }
 
     /// Requests are read from text, since that is what dynoxide's readers are made for.
@@ -218,5 +233,18 @@ mod tests {
         tokio::time::sleep(std::time::Duration::from_secs(61)).await;
         assert_eq!(database.sweep_ttl(), 1);
         assert_eq!(database.items()[0]["sk"]["S"], "long");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_that_has_expired_goes_however_large_the_table() {
+        let database = Database::open(SimClock::new(crate::START_MS));
+        for n in 0..1000 {
+            let expires_at = (crate::START_MS / 1000 + 60 + n % 2 * 6000).to_string();
+            let (pk, sk) = (json!({"S": format!("p{}", n % 90)}), json!({"S": n.to_string()}));
+            let item = json!({"pk": pk, "sk": sk, "expires_at": {"N": expires_at}});
+            database.call("PutItem", json!({"TableName": TABLE, "Item": item}));
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(61)).await;
+        assert_eq!(database.sweep_ttl(), 500);
     }
 }
