@@ -7,7 +7,7 @@ PORT ?= 4566
 RESET ?=
 # The address to which `make run` has users deleted; without it, deletions are echoed.
 export TASKER_URL ?=
-# The address of an emulator that is there already, for `make run` and `make test` to use instead of one of their own.
+# The address of an emulator that is there already, for `make run` and `make test-all` to use instead of one of their own.
 export ENDPOINT ?=
 # Where `make sam-local` answers.
 API_PORT ?= 3000
@@ -37,7 +37,7 @@ LOCAL = $(PYTHON) -m infra.local
 LIVE = cargo test --workspace --features tests/e2e
 
 .DEFAULT_GOAL := help
-.PHONY: help images run sam-local test test-stack faults faults-real faults-planted fuzz schemathesis build arm64 deploy key kinds openapi fmt lint clean
+.PHONY: help images run sam-local test test-all test-stack faults faults-real faults-planted fuzz schemathesis build arm64 deploy key kinds openapi fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,21 +49,28 @@ sam-local: ## serve the API from containers, by `sam local` (PORT=4566, API_PORT
 	@$(LOCAL) sam-local --port $(PORT) --api-port $(API_PORT)
 
 # The functions' calls are recorded there, and checked against template.yaml and AWS's models.
-test: export TOLLGATE_CALLS = $(CURDIR)/target/calls
-test: ## run all tests, the last ones against moto and a stack of their own (ENDPOINT=…: against that emulator)
+test test-all: export TOLLGATE_CALLS = $(CURDIR)/target/calls
+
+test: ## run the default tests: in process, and a smoke test of a stack of their own
 	rm -rf $(TOLLGATE_CALLS)
 	cargo test --workspace
+	$(LOCAL) console
+	$(LOCAL) up --port 0 --temporary -- $(LOCAL) smoke
+	$(LOCAL) calls $(TOLLGATE_CALLS)
+
+test-all: ## after `make test`, run the tests that need a stack, a browser, moto, containers (ENDPOINT=…: that emulator)
 	$(LOCAL) moto -- $(LIVE) --test moto
 	$(LOCAL) up --port 0 --temporary -- make test-stack
 	$(LIVE) --test permissions
 	$(LOCAL) calls $(TOLLGATE_CALLS)
+	$(MAKE) schemathesis MINUTES=0
+	$(MAKE) arm64
 
 # After a restart MiniStack goes on with a stream where nothing is any more, so what looks at pushed events comes before.
 test-stack: ## run the tests that need a stack, against that of TOLLGATE_STACK
 	$(LIVE) --test e2e --test prometheus $(if $(ENDPOINT),-- --skip crash::)
 	$(LOCAL) browser
 	$(PYTHON) -m unittest tests/deploy/test_first_key.py
-	$(LOCAL) smoke
 ifeq ($(ENDPOINT),)
 	$(LIVE) --test concurrency
 	$(LIVE) --test restart

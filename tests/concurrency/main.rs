@@ -1,6 +1,6 @@
 //! Many clients wait while the AWS account runs ten executions at most, as a new account does.
 //!
-//! It sets the emulator's limit, so it has the stack for itself. `make test` runs it; by hand,
+//! It sets the emulator's limit, so it has the stack for itself. `make test-all` runs it; by hand,
 //! `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e
 //! --test concurrency`.
 

@@ -1,6 +1,6 @@
 //! The running stack, as its users meet it: over HTTP, with real functions, a real queue and a real table.
 //!
-//! `make test` starts one and names its `stack.json` in `TOLLGATE_STACK`; by hand, `make run` and
+//! `make test-all` starts one and names its `stack.json` in `TOLLGATE_STACK`; by hand, `make run` and
 //! `TOLLGATE_STACK=.local/stack.json cargo test -p tests --test e2e`.
 
 mod accounts;

@@ -48,7 +48,7 @@ pub fn stack() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
     STACK.get_or_init(|| {
         let file = std::env::var("TOLLGATE_STACK")
-            .unwrap_or_else(|_| panic!("TOLLGATE_STACK names no stack.json; run `make test`"));
+            .unwrap_or_else(|_| panic!("TOLLGATE_STACK names no stack.json; run `make test-all`"));
         let told: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
         let text =
             |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{file} has no {name}")).to_owned();

@@ -1,5 +1,5 @@
 //! No function may do more than it does: what its policy in `template.yaml` grants was used, by the tests of the stack in a process or by those
-//! of the running stack, whose calls were recorded. `make test` runs this last. That no function does more than it may, is held by each call.
+//! of the running stack, whose calls were recorded. `make test-all` runs this last. That no function does more than it may, is held by each call.
 
 use std::{env, path::Path};
 

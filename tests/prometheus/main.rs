@@ -1,7 +1,7 @@
 //! Debian's Prometheus scrapes the running stack, and what it computes is what a load of jobs measured.
 //!
 //! `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test prometheus` starts what they need; so
-//! does `make test`. Where no `prometheus` is installed they say so and hold nothing; with `CI` set that is a failure.
+//! does `make test-all`. Where no `prometheus` is installed they say so and hold nothing; with `CI` set that is a failure.
 
 mod measured;
 mod server;

@@ -13,7 +13,7 @@ use crate::stack::{PATIENCE, stack};
 /// no other time, so that a kill of its own process would lose what AWS doesn't.
 pub async fn restart() {
     let up = std::env::var("TOLLGATE_UP")
-        .unwrap_or_else(|_| panic!("TOLLGATE_UP names no process; run `make test`"));
+        .unwrap_or_else(|_| panic!("TOLLGATE_UP names no process; run `make test-all`"));
     assert!(Command::new("kill").args(["-USR1", &up]).status().unwrap().success());
     heartbeat(false).await;
     heartbeat(true).await;

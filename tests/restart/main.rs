@@ -1,6 +1,6 @@
 //! Subscribers that are killed, and a stack that is stopped and started again under others: each event is seen once, and in order.
 //!
-//! It has the stack for itself, which is why it isn't one of the `e2e` tests. `make test` runs it after those; for the long version,
+//! It has the stack for itself, which is why it isn't one of the `e2e` tests. `make test-all` runs it after those; for the long version,
 //! `EVENTS=10000 python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test restart -- --nocapture`.
 
 mod emulator;

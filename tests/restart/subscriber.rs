@@ -27,7 +27,7 @@ pub struct Subscriber {
     kept: Vec<Value>,
 }
 
-/// The command as `make test` built it, with the operator's key.
+/// The command as `make test-all` built it, with the operator's key.
 fn tollgate() -> Command {
     let tests: PathBuf = std::env::current_exe().unwrap();
     let program = tests.parent().unwrap().parent().unwrap().join("tollgate");

@@ -1,7 +1,7 @@
 //! The functions in containers, by `sam local`, on a stack whose table and queues the emulator keeps.
 //!
 //! `python3 -m infra.local sam-local -- cargo test --workspace --features tests/e2e --test sam_local` starts what they need; so does
-//! `make test`, where a Docker engine is.
+//! `make test-all`, where a Docker engine is.
 
 #[expect(dead_code, reason = "the e2e tests ask more of it")]
 #[path = "../e2e/stack.rs"]
