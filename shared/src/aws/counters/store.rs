@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
+    primitives::Blob,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use futures::future::try_join_all;
@@ -17,8 +18,9 @@ use crate::{
     metrics::{Item, OTHER, Totals, pair},
 };
 
-/// Of how many processes an item knows the last token.
-const TOKENS: u8 = 8;
+/// Of how many processes an item knows the last token. A token takes some ten bytes of the
+/// kilobyte that a write unit covers.
+const TOKENS: u8 = 32;
 /// How many items of names from outside a shard has. Some forty names find places of their own in one.
 const PLACES: u16 = 128;
 /// What an item with a name from outside is of.
@@ -72,7 +74,7 @@ impl CounterStore {
     ) -> Result<bool, Error> {
         let slot = format!("t{}", self.process.as_bytes()[1] % TOKENS);
         let mut names = HashMap::from([("#token".to_owned(), slot)]);
-        let mut values = HashMap::from([(":token".to_owned(), text(self.token(nth)))]);
+        let mut values = HashMap::from([(":token".to_owned(), AttributeValue::B(self.token(nth)))]);
         let mut added = Vec::new();
         for (at, (field, amount)) in fields.iter().enumerate() {
             names.insert(format!("#{at}"), field.clone());
@@ -110,8 +112,12 @@ impl CounterStore {
         }
     }
 
-    fn token(&self, nth: u64) -> String {
-        format!("{}-{nth:x}", &self.process.simple().to_string()[..12])
+    /// Two processes that share a slot differ in four bytes of chance, and writes of one in their
+    /// number.
+    fn token(&self, nth: u64) -> Blob {
+        let mut token = self.process.as_bytes()[12..].to_vec();
+        token.extend(nth.to_be_bytes().into_iter().skip_while(|byte| *byte == 0));
+        Blob::new(token)
     }
 
     /// All totals.
