@@ -63,10 +63,23 @@ async fn poll(world: &World, queue: &'static str, n: usize) {
     loop {
         source.run_until_idle(MINUTE, async |event| process.handle(event).await).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
+        process.freeze().await;
     }
 }
 
 impl Process<'_> {
+    /// Lambda freezes a process that has nothing to do. It thaws with all that it knew, or ends
+    /// without a signal.
+    async fn freeze(&self) {
+        if self.world.is_calm() || !self.dice.chance(5) {
+            return;
+        }
+        tokio::time::sleep(self.dice.seconds(60..900)).await;
+        if self.dice.chance(50) {
+            *self.worker.borrow_mut() = Rc::new(self.world.stack.worker_on_a_clock(self.skew));
+        }
+    }
+
     async fn handle(&self, event: SqsEvent) -> Result<SqsBatchResponse, Killed> {
         let (switch, worker) = (self.world.switch(&self.dice, 15, 20), self.worker.borrow().clone());
         let ends = Time::from_millis(self.world.stack.deadline().millis() + self.skew);
