@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local.failure import Failure
+from infra.local.optional import skip
 from infra.local.places import ROOT
 from infra.local.processes import run
-from infra.local.steps import say
 from infra.local.venvs import venv
 
 # What it is called, by Debian and by others. Playwright drives any that is recent; none is downloaded.
@@ -25,11 +25,7 @@ def check(stack: Path, arguments: Sequence[str]) -> int:
     """
     browser = _browser()
     if browser is None:
-        told = "No Chromium, at $CHROMIUM or in the path (Debian: apt install chromium)"
-        if os.environ.get("CI"):
-            raise Failure(f"{told}: what people see can't be tested.")
-        say(f"! {told}: tests/browser not tried.")
-        return 0
+        return skip("No Chromium, at $CHROMIUM or in the path (Debian: apt install chromium)", "tests/browser")
     tests = arguments if any(Path(argument.split("::")[0]).exists() for argument in arguments) else [*arguments, "tests/browser"]
     # The tests' address is on this machine, whatever proxy the environment names.
     env = {**os.environ, "TOLLGATE_STACK": str(stack.resolve()), "CHROMIUM": browser, "NO_PROXY": "127.0.0.1,localhost",

@@ -29,7 +29,7 @@ _REGISTER = "/2020-01-01/extension/register"
 _NEXT = "/2020-01-01/extension/event/next"
 _IDLE_SECONDS = 1.0
 _END_SECONDS = 0.5
-# A process that isn't done by then is frozen all the same, as a time-out would.
+# A process that isn't done by then is frozen nevertheless, as a time-out would.
 _EXTENSION_SECONDS = 10.0
 
 

@@ -37,7 +37,7 @@ impl Checker {
         } else {
             tracing::info!(request.id = request, overdue, messages, sent, "jobs are overdue");
         }
-        resent.all()
+        resent.all().map(drop)
     }
 
     /// The jobs due by `since`, and how many messages there are: all jobs where a page holds the index, else those that this minute

@@ -9,7 +9,7 @@ use shared::{
     time::Time,
 };
 
-use crate::Checker;
+use crate::{Checker, resend::Sent};
 
 /// How many entries of a shard are read, and sent, at once: ten calls to SQS.
 const PAGE: usize = 100;
@@ -66,11 +66,7 @@ impl Checker {
         let page = self.due.page(cursor, begun, PAGE).await?;
         let due = page.entries.iter().filter(|entry| entry.purpose == Purpose::Release);
         let outgoing: Vec<_> = due.map(|entry| Outgoing::at(entry.message(), entry.due, None)).collect();
-        let sent = self.queue.send_all(&outgoing, self.clock.now()).await;
-        let unsent = sent.iter().filter(|sent| !**sent).count();
-        if unsent > 0 {
-            return Err(Error::Unavailable(format!("{unsent} of {} due jobs were not sent", sent.len())));
-        }
-        Ok((sent.len(), page))
+        let Sent { sent, .. } = Sent::of(&self.queue.send_all(&outgoing, self.clock.now()).await).all()?;
+        Ok((sent, page))
     }
 }

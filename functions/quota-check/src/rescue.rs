@@ -87,6 +87,6 @@ impl Checker {
             sent = resent.sent,
             "messages of overdue jobs sent again"
         );
-        resent.all()
+        resent.all().map(drop)
     }
 }

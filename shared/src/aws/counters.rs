@@ -22,7 +22,7 @@ use store::CounterStore;
 ///
 /// Totals are items of a few shards, which every process adds to. Each write carries a token of its process, and an item knows the last tokens
 /// of a few processes: a write that is tried again, because its answer was lost or its process was frozen in the middle of it, counts once unless
-/// many others wrote meanwhile. Whoever counts [flushes](Self::flush) at the end of the invocation.
+/// many others wrote meanwhile. A function [flushes](Self::flush) at the end of each invocation.
 #[derive(Clone)]
 pub struct Counters(WriteBehind<Unwritten>);
 

@@ -73,7 +73,7 @@ impl DueStore {
     /// Puts an entry. One that is there already, for the same job and time, is replaced.
     ///
     /// # Errors
-    /// When the table can't be written; the entry may be there all the same.
+    /// When the table can't be written; the entry may still be stored.
     pub async fn put(&self, entry: &DueEntry) -> Result<(), Error> {
         let item = EntryItem {
             kind: entry.kind.clone(),
@@ -99,7 +99,7 @@ impl DueStore {
     /// Puts many entries.
     ///
     /// # Errors
-    /// When the table can't be written; some may be there all the same.
+    /// When the table can't be written; some may still be stored.
     pub async fn put_all(&self, entries: &[DueEntry]) -> Result<(), Error> {
         let puts = stream::iter(entries).map(|entry| self.put(entry)).buffer_unordered(PUT_AT_ONCE);
         puts.try_collect().await

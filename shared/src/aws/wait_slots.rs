@@ -68,7 +68,8 @@ impl WaitSlots {
     /// Takes a slot for a wait; `None` if the account finds none, and until a moment later without
     /// a write. The fuller the slots, the shorter the wait that is granted.
     ///
-    /// # Errors When the table can't be written.
+    /// # Errors
+    /// When the table can't be written.
     pub async fn acquire(
         &self,
         account: AccountId,

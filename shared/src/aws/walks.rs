@@ -67,7 +67,7 @@ impl WalkStore {
         Ok(KnownWalk { walk, turn })
     }
 
-    /// Saves how far a walk came; `false` if another run saved meanwhile.
+    /// Saves how far a walk came; `false` if another run saved first.
     ///
     /// # Errors
     /// When the table can't be written.

@@ -54,8 +54,8 @@ struct Inner<A: Accumulator> {
     store: A::Store,
     clock: Clock,
     state: Mutex<State<A>>,
-    /// Held during a round of writes: whoever flushes next returns after it, not in the middle of
-    /// it.
+    /// Held during a round of writes: the next flush returns after it, not in the
+    /// middle of it.
     writing: tokio::sync::Mutex<()>,
 }
 

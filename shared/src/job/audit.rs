@@ -23,7 +23,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// How many permits are sent at most in one run.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// How many are sent though nothing seems to be missing: one for an agenda, and no more than this.
 ///

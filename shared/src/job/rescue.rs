@@ -20,18 +20,12 @@ use crate::{
     time::Time,
 };
 
-/// For how long a job has to be overdue before its message may be lost.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
-
 /// For how long a job has to be overdue before its message is sent again although the queue may hold it.
 const LONG: Duration = Duration::from_secs(3 * 3600);
 
 /// The longest pause between two looks at a job that stays overdue. A look is followed by another after half the time that the job is
 /// overdue, so a job in a backlog has some ten messages more in its first day.
 const LONGEST_PAUSE: Duration = Duration::from_secs(11 * 3600);
-
-/// How many messages are sent at most in one run.
-const MOST: usize = 1000;
 
 /// How often a payload that has an item of its own is extended: each fortnight that its job waits.
 const FORTNIGHT_DAYS: u64 = 14;
@@ -72,7 +66,7 @@ impl Unfinished {
     /// What is to be done at `now`.
     #[must_use]
     pub fn assess(&self, now: Time) -> Finding {
-        let is_late = self.claimable_at + PATIENCE <= now;
+        let is_late = self.claimable_at <= audit::overdue_since(now);
         let pause =
             if is_late { (now.since(self.claimable_at) / 2).min(LONGEST_PAUSE) } else { Duration::ZERO };
         let days = now.since(self.run_at).as_secs() / (24 * 3600);
@@ -109,7 +103,7 @@ pub fn messages(overdue: &[Overdue], messages: usize, now: Time, turn: usize) ->
     oldest.sort_by_key(|job| (job.due_at, job.job.id));
     let is_short = messages < oldest.len();
     let certain = oldest.iter().filter(|job| is_short || job.due_at + LONG <= now);
-    let mut sent: Vec<_> = certain.map(|job| job.job.clone()).take(MOST).collect();
+    let mut sent: Vec<_> = certain.map(|job| job.job.clone()).take(audit::MOST).collect();
     if !is_short {
         let known: BTreeSet<_> = sent.iter().map(|job| job.id).collect();
         let trickle = audit::audit(&oldest, messages, turn).permits;

@@ -71,8 +71,8 @@ fn kept(job: &JobNote) -> Option<Broken> {
     None
 }
 
-/// When a job that was unfinished at a look may have ended: not before it is due, unless somebody
-/// cancels it.
+/// When a job that was unfinished at a look may have ended: not before it is due, unless it was
+/// cancelled.
 fn earliest_end(job: &JobNote, look: &Answered) -> i64 {
     let due = time_of(&look.body["run_at"]).filter(|_| job.cancels.is_empty());
     due.unwrap_or(look.span.begun).max(look.span.begun)
