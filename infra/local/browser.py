@@ -9,9 +9,7 @@ from pathlib import Path
 
 from infra.local.failure import Failure
 from infra.local.optional import skip
-from infra.local.places import ROOT
-from infra.local.processes import run
-from infra.local.venvs import venv
+from infra.local.venvs import run_python
 
 # What it is called, by Debian and by others. Playwright drives any that is recent; none is downloaded.
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
@@ -28,9 +26,8 @@ def check(stack: Path, arguments: Sequence[str]) -> int:
         return skip("No Chromium, at $CHROMIUM or in the path (Debian: apt install chromium)", "tests/browser")
     tests = arguments if any(Path(argument.split("::")[0]).exists() for argument in arguments) else [*arguments, "tests/browser"]
     # The tests' address is on this machine, whatever proxy the environment names.
-    env = {**os.environ, "TOLLGATE_STACK": str(stack.resolve()), "CHROMIUM": browser, "NO_PROXY": "127.0.0.1,localhost",
-           "PYTHONDONTWRITEBYTECODE": "1"}
-    return run([venv("browser") / "python", "-m", "pytest", "-p", "no:cacheprovider", *tests], env=env, cwd=ROOT)
+    env = {"TOLLGATE_STACK": str(stack.resolve()), "CHROMIUM": browser, "NO_PROXY": "127.0.0.1,localhost"}
+    return run_python("browser", "-m", "pytest", "-p", "no:cacheprovider", *tests, env=env)
 
 
 def _browser() -> str | None:

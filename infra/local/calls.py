@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from infra.local.places import ROOT
-from infra.local.processes import run
-from infra.local.venvs import venv
+from infra.local.venvs import run_python
 
 
 def check(folder: Path) -> int:
@@ -15,13 +12,8 @@ def check(folder: Path) -> int:
 
     botocore comes with moto.
     """
-    python = venv("moto") / "python"
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    tested = run(
-        [python, "-m", "unittest", "discover", "--start-directory", "tests/calls"],
-        env=env,
-        cwd=ROOT,
-    )
+    discover = ("-m", "unittest", "discover", "--start-directory", "tests/calls")
+    tested = run_python("moto", *discover)
     if tested != 0:
         return tested
-    return run([python, "-m", "infra.local.calls_main", folder.resolve()], env=env, cwd=ROOT)
+    return run_python("moto", "-m", "infra.local.calls_main", folder.resolve())

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from infra.local.failure import Failure
-from infra.local.places import ROOT
-from infra.local.processes import run
 from infra.local.stack import Stack
-from infra.local.venvs import venv
+from infra.local.venvs import run_python
 
 
 def check(url: str, key: str, callback: str, slow: bool) -> int:
@@ -30,5 +26,5 @@ def check_local(stack: Stack) -> int:
 
 def _run(url: str, key: str, *more: str) -> int:
     # In the environment: other users of the machine see command lines.
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TOLLGATE_URL": url, "TOLLGATE_KEY": key}
-    return run([venv("smoke") / "python", "-m", "infra.local.smoke_main", *more], env=env, cwd=ROOT)
+    env = {"TOLLGATE_URL": url, "TOLLGATE_KEY": key}
+    return run_python("smoke", "-m", "infra.local.smoke_main", *more, env=env)

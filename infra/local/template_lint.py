@@ -8,29 +8,21 @@ which actions, resources and condition keys go together, from AWS's reference in
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 from infra.local import exceptions
 from infra.local.failure import Failure
 from infra.local.places import ROOT
-from infra.local.processes import run
-from infra.local.venvs import venv
+from infra.local.venvs import run_python, venv
 
 
 def check() -> int:
     """Runs both, and a test that the second finds faults; returns the worst status."""
-    python = venv("iam") / "python"
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     return max(
         _checkov(),
-        run(
-            [python, "-m", "unittest", "discover", "--start-directory", "tests/policies"],
-            env=env,
-            cwd=ROOT,
-        ),
-        run([python, "-m", "infra.local.iam_main"], env=env, cwd=ROOT),
+        run_python("iam", "-m", "unittest", "discover", "--start-directory", "tests/policies"),
+        run_python("iam", "-m", "infra.local.iam_main"),
     )
 
 

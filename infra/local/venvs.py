@@ -6,13 +6,15 @@ MiniStack and SAM pin different versions of boto3, so each tool has its own.
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.failure import Failure
-from infra.local.places import LOCAL
-from infra.local.processes import run_quietly
+from infra.local.places import LOCAL, ROOT
+from infra.local.processes import run, run_quietly
 
 _REQUIREMENTS = Path(__file__).parent / "requirements"
 
@@ -28,6 +30,15 @@ def venv(name: str) -> Path:
         _make(folder, requirements, LOCAL / "venvs" / f"{name}.log")
         stamp.write_text(wanted)
     return folder / "bin"
+
+
+def run_python(name: str, *arguments: str | Path, env: Mapping[str, str] | None = None) -> int:
+    """Runs the Python of a tool's environment in the project's root; returns the status.
+
+    No bytecode is written.
+    """
+    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+    return run([venv(name) / "python", *arguments], env=variables, cwd=ROOT)
 
 
 def _make(folder: Path, requirements: Path, log: Path) -> None:
