@@ -15,6 +15,8 @@ from infra.local.venvs import run_python
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
           "/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
+_TESTS = "tests/browser"
+
 
 def check(stack: Path, arguments: Sequence[str]) -> int:
     """Runs `tests/browser` against the stack of a `stack.json`, with arguments for pytest.
@@ -23,8 +25,10 @@ def check(stack: Path, arguments: Sequence[str]) -> int:
     """
     browser = _browser()
     if browser is None:
-        return skip("No Chromium, at $CHROMIUM or in the path (Debian: apt install chromium)", "tests/browser")
-    tests = arguments if any(Path(argument.split("::")[0]).exists() for argument in arguments) else [*arguments, "tests/browser"]
+        return skip("No Chromium, at $CHROMIUM or in the path (Debian: apt install chromium)", _TESTS)
+    # Not whether a path exists: in `-k docs`, `docs` is a word, and a folder too.
+    is_named = any(argument.startswith(_TESTS) for argument in arguments)
+    tests = arguments if is_named else [*arguments, _TESTS]
     # The tests' address is on this machine, whatever proxy the environment names.
     env = {"TOLLGATE_STACK": str(stack.resolve()), "CHROMIUM": browser, "NO_PROXY": "127.0.0.1,localhost"}
     return run_python("browser", "-m", "pytest", "-p", "no:cacheprovider", *tests, env=env)
