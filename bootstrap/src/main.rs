@@ -41,7 +41,8 @@ impl Bootstrap {
             .await;
         let accounts = AccountStore::new(Table::new(Clients::of(&config).dynamodb, self.table));
         let now = Clock::system().now();
-        let account = Account::open(id::mint(now, rand::random()), self.account, rand::random(), now);
+        let account =
+            Account::open(id::mint(now, rand::random()), self.account, rand::random(), now);
         let account = Account { max_running: self.max_running, ..account };
         let key = ApiKey::mint(account.id, id::mint(now, rand::random()), rand::random());
         let record = KeyRecord::of(&key, "bootstrap", self.scopes.into_iter().collect(), now);

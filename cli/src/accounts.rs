@@ -74,11 +74,15 @@ impl Command {
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let call = match self {
             Self::List(extent) => {
-                return extent.print(client, format, &COLUMNS, || Call::get(&["v1", "accounts"])).await;
+                return extent
+                    .print(client, format, &COLUMNS, || Call::get(&["v1", "accounts"]))
+                    .await;
             }
             Self::Create(create) => Call::post(&["v1", "accounts"]).body(&create.body())?,
             Self::Show { id } => Call::get(&["v1", "accounts", &id]),
-            Self::Update(update) => Call::patch(&["v1", "accounts", &update.id]).body(&update.body())?,
+            Self::Update(update) => {
+                Call::patch(&["v1", "accounts", &update.id]).body(&update.body())?
+            }
         };
         output::line(&output::item(format, &client.send(&call).await?.body)?)
     }

@@ -16,7 +16,10 @@ pub fn read(file: &str) -> Result<Vec<Box<RawValue>>, Failure> {
     if text.trim_start().starts_with('[') {
         return serde_json::from_str(&text).map_err(unreadable);
     }
-    serde_json::Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>().map_err(unreadable)
+    serde_json::Deserializer::from_str(&text)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .map_err(unreadable)
 }
 
 /// As few requests as will hold them.

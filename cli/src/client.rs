@@ -102,7 +102,8 @@ impl Call {
 
     /// With a JSON body.
     pub fn body(mut self, body: &impl Serialize) -> Result<Self, Failure> {
-        self.body = Some(serde_json::to_vec(body).map_err(|error| Failure::Local(error.to_string()))?);
+        self.body =
+            Some(serde_json::to_vec(body).map_err(|error| Failure::Local(error.to_string()))?);
         self.headers.push(("content-type", "application/json".into()));
         Ok(self)
     }
@@ -118,7 +119,8 @@ impl Call {
     fn is_repeatable(&self) -> bool {
         let named = self.headers.iter().any(|(name, _)| *name == "idempotency-key");
         // An event of reported usage counts once, by its source and id.
-        let is_known = self.headers.iter().any(|(_, value)| value.starts_with("application/cloudevents"));
+        let is_known =
+            self.headers.iter().any(|(_, value)| value.starts_with("application/cloudevents"));
         named || is_known || self.method == Method::GET || self.method == Method::PUT
     }
 
@@ -149,10 +151,13 @@ impl Client {
     /// A client of the server at `url`; without a key, for what needs none.
     pub fn new(url: &str, key: Option<Secret>) -> Result<Self, Failure> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let base =
-            Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let base = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let base = base.ok_or_else(|| {
-            Failure::Usage(format!("{url:?} is no address of a server, such as https://tollgate.example.com"))
+            Failure::Usage(format!(
+                "{url:?} is no address of a server, such as https://tollgate.example.com"
+            ))
         })?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("tollgate-cli/", env!("CARGO_PKG_VERSION")))
@@ -192,7 +197,9 @@ impl Client {
         for left in (0..self.attempts).rev() {
             let failure = match self.send_once(call).await {
                 Ok(answer) => return Ok(answer),
-                Err((failure, received)) if left > 0 && may_repeat(call, &failure, received) => failure,
+                Err((failure, received)) if left > 0 && may_repeat(call, &failure, received) => {
+                    failure
+                }
                 Err((failure, _)) => return Err(failure),
             };
             let told = match &failure {
@@ -213,7 +220,9 @@ impl Client {
     /// Makes a call once; of a failure, also tells whether the server may have received the call.
     async fn send_once(&self, call: &Call) -> Result<Answer, (Failure, bool)> {
         // An address would lose them, and name something else.
-        if let Some(segment) = call.path.iter().find(|segment| matches!(segment.as_str(), "" | "." | "..")) {
+        if let Some(segment) =
+            call.path.iter().find(|segment| matches!(segment.as_str(), "" | "." | ".."))
+        {
             return Err((Failure::Usage(format!("{segment:?} is nothing's id or name.")), false));
         }
         let mut request = self.http.request(call.method.clone(), self.address(call));
@@ -221,14 +230,16 @@ impl Client {
             request = request.header(*name, value);
         }
         if let Some(key) = &self.key {
-            request =
-                request.header(header::AUTHORIZATION, authorization(key).map_err(|error| (error, false))?);
+            request = request
+                .header(header::AUTHORIZATION, authorization(key).map_err(|error| (error, false))?);
         }
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
-        let unreachable =
-            |error: &reqwest::Error| Failure::Unreachable { url: self.url().into(), why: reason(error) };
+        let unreachable = |error: &reqwest::Error| Failure::Unreachable {
+            url: self.url().into(),
+            why: reason(error),
+        };
         let response = request.send().await.map_err(|error| {
             if error.is_builder() {
                 (Failure::Usage(reason(&error)), false)
@@ -242,7 +253,8 @@ impl Client {
             return Ok(Answer { status: status.as_u16(), headers, body });
         }
         let is_collection = call.path.len() <= 2;
-        let refusal = Refusal::read(status, retry_after(&headers), &body, &call.name(), is_collection);
+        let refusal =
+            Refusal::read(status, retry_after(&headers), &body, &call.name(), is_collection);
         Err((Failure::Refused(Box::new(refusal)), true))
     }
 

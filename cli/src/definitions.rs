@@ -38,7 +38,12 @@ pub struct Named {
 
 impl Noun {
     /// Puts what the files define in its place, and says for each whether that is new. One that is refused doesn't stop the others.
-    pub async fn apply(self, client: &Client, format: Format, files: &Files) -> Result<(), Failure> {
+    pub async fn apply(
+        self,
+        client: &Client,
+        format: Format,
+        files: &Files,
+    ) -> Result<(), Failure> {
         let mut first = Ok(());
         for file in &files.files {
             if let Err(failure) = self.apply_one(client, format, file).await {
@@ -46,7 +51,9 @@ impl Noun {
                 first = first.and(Err(failure));
             }
         }
-        first.map_err(|failure| failure.briefly(format!("Not everything could be applied to {}.", self.path)))
+        first.map_err(|failure| {
+            failure.briefly(format!("Not everything could be applied to {}.", self.path))
+        })
     }
 
     async fn apply_one(self, client: &Client, format: Format, file: &str) -> Result<(), Failure> {
@@ -55,7 +62,10 @@ impl Noun {
         if format == Format::Json {
             return output::line(&answer.body);
         }
-        output::line(&format!("{name}\t{}", if answer.status == 201 { "created" } else { "updated" }))
+        output::line(&format!(
+            "{name}\t{}",
+            if answer.status == 201 { "created" } else { "updated" }
+        ))
     }
 
     /// Lists them; `account` is whose, where that matters.
@@ -97,6 +107,7 @@ fn read(file: &str) -> Result<(String, Map<String, Value>), Failure> {
             file.map(|name| name.strip_suffix(".json").unwrap_or(name).to_owned())
         }
     };
-    let name = name.ok_or_else(|| Failure::Usage("What is it called? Give it a field `name`.".into()))?;
+    let name =
+        name.ok_or_else(|| Failure::Usage("What is it called? Give it a field `name`.".into()))?;
     Ok((name, definition))
 }

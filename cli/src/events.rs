@@ -161,9 +161,9 @@ impl Tail {
                         output::line(&json!({"next_cursor": cursor}).to_string())?;
                     }
                 }
-                News::Gone(why) => {
-                    output::note(&format!("The server is away ({why}); trying again until it is back."))
-                }
+                News::Gone(why) => output::note(&format!(
+                    "The server is away ({why}); trying again until it is back."
+                )),
                 News::Back => output::note("The server is back."),
             }
         }
@@ -174,7 +174,8 @@ impl Publish {
     async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let own = || Some(client.key()?.reveal().parse::<ApiKey>().ok()?.account.to_string());
         let account = self.account.clone().or_else(own);
-        let account = account.ok_or_else(|| Failure::Usage("Whose event? Name the --account.".into()))?;
+        let account =
+            account.ok_or_else(|| Failure::Usage("Whose event? Name the --account.".into()))?;
         let text = match self.data.strip_prefix('@') {
             Some(file) => output::read(file)?,
             None if self.data == "-" => output::read("-")?,

@@ -115,7 +115,11 @@ impl Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Local(error.to_string()) }
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::Closed
+        } else {
+            Self::Local(error.to_string())
+        }
     }
 }
 
@@ -151,11 +155,15 @@ impl Refusal {
             Some(problem) => say(&problem),
             None => match of_gateway(status, body) {
                 Some(said) => {
-                    format!("{call} was answered with {status} by the gateway in front of Tollgate: {said}")
+                    format!(
+                        "{call} was answered with {status} by the gateway in front of Tollgate: {said}"
+                    )
                 }
                 None => {
                     let said = quoted(body);
-                    format!("{call} was answered with {status}, and not in Tollgate's words: {said}")
+                    format!(
+                        "{call} was answered with {status}, and not in Tollgate's words: {said}"
+                    )
                 }
             },
         };
@@ -199,7 +207,9 @@ fn of_gateway(status: StatusCode, body: &str) -> Option<String> {
     let hint = match status.as_u16() {
         413 => "the request is too large",
         429 | 503 => "there are too many requests at once; try again later",
-        500 | 502 | 504 => "no answer came from Tollgate, but the request may have been carried out",
+        500 | 502 | 504 => {
+            "no answer came from Tollgate, but the request may have been carried out"
+        }
         _ => return Some(message),
     };
     Some(format!("{message} ({hint})"))
@@ -230,13 +240,21 @@ mod tests {
         let body = format!(
             r#"{{"type": "urn:tollgate:problem:{slug}", "title": "T", "status": {status}, "detail": "D.", "request_id": "r"}}"#
         );
-        Refusal::read(StatusCode::from_u16(status).unwrap(), None, &body, "GET /v1/x", is_collection)
+        Refusal::read(
+            StatusCode::from_u16(status).unwrap(),
+            None,
+            &body,
+            "GET /v1/x",
+            is_collection,
+        )
     }
 
     #[test]
     fn a_list_that_is_not_there_is_a_call_that_the_server_does_not_know() {
         assert_eq!(refusal(404, "not-found", false).message, "T: D.\n  (404 not-found, request r)");
-        assert!(refusal(404, "not-found", true).message.contains("doesn't know this call (GET /v1/x)"));
+        assert!(
+            refusal(404, "not-found", true).message.contains("doesn't know this call (GET /v1/x)")
+        );
     }
 
     #[test]
@@ -254,13 +272,23 @@ mod tests {
             (503, 8),
         ];
         for (status, code) in codes {
-            assert_eq!(Failure::Refused(Box::new(refusal(status, "x", false))).exit_code(), code, "{status}");
+            assert_eq!(
+                Failure::Refused(Box::new(refusal(status, "x", false))).exit_code(),
+                code,
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn what_is_not_tollgates_is_quoted_without_its_control_characters() {
-        let html = Refusal::read(StatusCode::BAD_GATEWAY, None, "<h1>\u{1b}[2J Bad</h1>", "GET /v1/x", true);
+        let html = Refusal::read(
+            StatusCode::BAD_GATEWAY,
+            None,
+            "<h1>\u{1b}[2J Bad</h1>",
+            "GET /v1/x",
+            true,
+        );
         assert_eq!(
             html.message,
             "GET /v1/x was answered with 502 Bad Gateway, and not in Tollgate's words: <h1>[2J Bad</h1>"

@@ -15,8 +15,10 @@ use crate::{
     watch::watch,
 };
 
-const COLUMNS: [&str; 7] = ["id", "kind", "status", "priority", "attempts", "created_at", "finished_at"];
-const ATTEMPT_COLUMNS: [&str; 6] = ["number", "started_at", "ended_at", "outcome", "http_status", "error"];
+const COLUMNS: [&str; 7] =
+    ["id", "kind", "status", "priority", "attempts", "created_at", "finished_at"];
+const ATTEMPT_COLUMNS: [&str; 6] =
+    ["number", "started_at", "ended_at", "outcome", "http_status", "error"];
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
@@ -105,11 +107,13 @@ impl Command {
                 output::line(&output::item(format, &answer.body)?)
             }
             Self::Retry(job) => {
-                let answer = client.send(&job.call(Call::post(&["v1", "jobs", &job.id, "retry"]))).await?;
+                let answer =
+                    client.send(&job.call(Call::post(&["v1", "jobs", &job.id, "retry"]))).await?;
                 output::line(&output::item(format, &answer.body)?)
             }
             Self::Attempts(job) => {
-                let answer = client.send(&job.call(Call::get(&["v1", "jobs", &job.id, "attempts"]))).await?;
+                let answer =
+                    client.send(&job.call(Call::get(&["v1", "jobs", &job.id, "attempts"]))).await?;
                 output::line(&output::whole_list(format, &answer.body, &ATTEMPT_COLUMNS)?)
             }
             Self::Batch(batch) => batch.run(client, format).await,

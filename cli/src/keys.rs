@@ -74,14 +74,16 @@ impl Create {
         if let Some(until) = self.expires_at {
             body["expires_at"] = until.into();
         }
-        let answer =
-            client.send(&Call::post(&["v1", "accounts", &self.account, "keys"]).body(&body)?).await?;
+        let answer = client
+            .send(&Call::post(&["v1", "accounts", &self.account, "keys"]).body(&body)?)
+            .await?;
         if format == Format::Json {
             return output::line(&answer.body);
         }
         let key: Value = answer.json()?;
-        let secret =
-            key["secret"].as_str().ok_or_else(|| Failure::Local("The answer has no key in it.".into()))?;
+        let secret = key["secret"]
+            .as_str()
+            .ok_or_else(|| Failure::Local("The answer has no key in it.".into()))?;
         output::line(secret)?;
         output::note(&format!(
             "{} is its id. The key is not shown again.",

@@ -49,7 +49,11 @@ pub fn item(format: Format, body: &str) -> Result<String, Failure> {
 }
 
 /// A page of a list: these fields of each thing, or all of it as JSON.
-pub fn list(format: Format, page: &Page<Box<RawValue>>, columns: &[&str]) -> Result<String, Failure> {
+pub fn list(
+    format: Format,
+    page: &Page<Box<RawValue>>,
+    columns: &[&str],
+) -> Result<String, Failure> {
     if format == Format::Json {
         return serde_json::to_string(page).map_err(|error| Failure::Local(error.to_string()));
     }
@@ -103,7 +107,9 @@ fn cell(value: &Value) -> String {
 /// A text without what would move a terminal's cursor or do worse: control characters are shown as escapes.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
 }
 
 fn parse(body: &str) -> Result<Value, Failure> {

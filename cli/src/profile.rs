@@ -42,7 +42,13 @@ pub struct Connection {
     #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
     url: Option<String>,
     /// The profile to use, whatever the environment says; without it, the environment counts, and then the profile in use
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Connection", conflicts_with = "url")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        help_heading = "Connection",
+        conflicts_with = "url"
+    )]
     profile: Option<String>,
 }
 
@@ -147,12 +153,15 @@ impl Add {
     /// Keeps the address and the key, and uses them from now on if `used`, or if they are the first.
     pub async fn run(self, connection: &Connection, used: bool) -> Result<(), Failure> {
         let url = connection.url.clone().or_else(|| variable("TOLLGATE_URL"));
-        let url = url.ok_or_else(|| Failure::Usage("Which server? Name its address with --url.".into()))?;
+        let url =
+            url.ok_or_else(|| Failure::Usage("Which server? Name its address with --url.".into()))?;
         let url = url.trim_end_matches('/').to_owned();
         let key = ask_for_key(&url)?;
         let client = Client::new(&url, Some(key.clone()))?;
         if client.is_exposed() {
-            output::note("This address is not encrypted (http): whoever is on the way can read the key.");
+            output::note(
+                "This address is not encrypted (http): whoever is on the way can read the key.",
+            );
         }
         if !self.no_check {
             // Any key reads kinds.
@@ -183,7 +192,9 @@ fn ask_for_key(url: &str) -> Result<Secret, Failure> {
     };
     let key = typed.trim();
     if key.is_empty() || key.contains(char::is_whitespace) {
-        return Err(Failure::Usage("That is no key: one word is expected, tg_… or a token.".into()));
+        return Err(Failure::Usage(
+            "That is no key: one word is expected, tg_… or a token.".into(),
+        ));
     }
     Ok(Secret(key.to_owned()))
 }

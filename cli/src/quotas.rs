@@ -39,7 +39,9 @@ impl Command {
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::Apply(files) => NOUN.apply(client, format, &files).await,
-            Self::List { account, extent } => NOUN.list(client, format, &extent, account.as_deref()).await,
+            Self::List { account, extent } => {
+                NOUN.list(client, format, &extent, account.as_deref()).await
+            }
             Self::Show(named) => NOUN.show(client, format, &named).await,
             Self::Delete(named) => NOUN.delete(client, &named).await,
         }

@@ -41,7 +41,11 @@ impl Command {
         match self {
             Self::List(of) => {
                 let call = Call::get(&["v1", "accounts", &of.account(client)?, "webhook-secrets"]);
-                output::line(&output::whole_list(format, &client.send(&call).await?.body, &COLUMNS)?)
+                output::line(&output::whole_list(
+                    format,
+                    &client.send(&call).await?.body,
+                    &COLUMNS,
+                )?)
             }
             Self::Rotate(of) => {
                 let call = Call::post(&["v1", "accounts", &of.account(client)?, "webhook-secrets"]);

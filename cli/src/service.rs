@@ -20,7 +20,8 @@ pub struct Rate {
 impl Rate {
     /// Shows how many events and jobs there are a second.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
-        let look = async || output::item(format, &client.send(&Call::get(&["v1", "rate"])).await?.body);
+        let look =
+            async || output::item(format, &client.send(&Call::get(&["v1", "rate"])).await?.body);
         if self.watch { watch(look).await } else { output::line(&look().await?) }
     }
 }

@@ -30,7 +30,8 @@ impl Command {
     /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let Self::Rows { table, account, extent } = self;
-        let call = || Call::get(&["v1", "tables", &table, "rows"]).query("account", account.as_ref());
+        let call =
+            || Call::get(&["v1", "tables", &table, "rows"]).query("account", account.as_ref());
         extent.print(client, format, &COLUMNS, call).await
     }
 }

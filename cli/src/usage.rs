@@ -74,9 +74,11 @@ impl Usage {
             let items = self.query.read(client).await?;
             if format == Format::Json {
                 let page = Page { items, next_cursor: None };
-                return serde_json::to_string(&page).map_err(|error| Failure::Local(error.to_string()));
+                return serde_json::to_string(&page)
+                    .map_err(|error| Failure::Local(error.to_string()));
             }
-            let points = items.iter().map(|item| serde_json::from_str(item.get()).map_err(output::no_json));
+            let points =
+                items.iter().map(|item| serde_json::from_str(item.get()).map_err(output::no_json));
             Ok(chart::draw(&points.collect::<Result<Vec<UsagePoint>, _>>()?))
         };
         if self.query.watch { watch(look).await } else { output::line(&look().await?) }
@@ -116,13 +118,15 @@ async fn report(client: &Client, format: Format, file: &str) -> Result<(), Failu
     let events = bulk::read(file)?;
     let (mut counted, mut before, mut refused) = (0, 0, Vec::new());
     for chunk in bulk::chunks(&events) {
-        let body = serde_json::to_string(&json!(chunk)).map_err(|error| Failure::Local(error.to_string()))?;
+        let body = serde_json::to_string(&json!(chunk))
+            .map_err(|error| Failure::Local(error.to_string()))?;
         let call = Call::post(&["v1", "usage"]).text("application/cloudevents-batch+json", body);
         for item in client.send(&call).await?.json::<UsageReported>()?.items {
             let number = counted + before + refused.len() + 1;
             if format == Format::Json {
                 output::line(
-                    &serde_json::to_string(&item).map_err(|error| Failure::Local(error.to_string()))?,
+                    &serde_json::to_string(&item)
+                        .map_err(|error| Failure::Local(error.to_string()))?,
                 )?;
             }
             match item {
@@ -139,7 +143,10 @@ async fn report(client: &Client, format: Format, file: &str) -> Result<(), Failu
         }
     }
     if format == Format::Table {
-        output::line(&format!("{counted} counted, {before} counted before, {} refused", refused.len()))?;
+        output::line(&format!(
+            "{counted} counted, {before} counted before, {} refused",
+            refused.len()
+        ))?;
     }
     let Some(status) = refused.iter().max() else { return Ok(()) };
     let message = format!("{} of {} events were not accepted.", refused.len(), events.len());

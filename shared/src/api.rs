@@ -43,8 +43,8 @@ pub use row::RowBody;
 pub use schedule::ScheduleBody;
 pub use source::SourceBody;
 pub use usage::{
-    MAX_USAGE_EVENTS, SpecVersion, UsageAccepted, UsageBatch, UsageData, UsageEvent, UsageEventType,
-    UsagePage, UsagePoint, UsageReported,
+    MAX_USAGE_EVENTS, SpecVersion, UsageAccepted, UsageBatch, UsageData, UsageEvent,
+    UsageEventType, UsagePage, UsagePoint, UsageReported,
 };
 pub use webhook_secret::{WebhookSecretBody, WebhookSecretsBody};
 

@@ -51,7 +51,8 @@ pub use events::{EventStore, Extent, Place, Portion, Published, Rest};
 pub use gauges::{Gauge, Gauges};
 pub use idempotency::{Begun, IdempotencyKey, IdempotencyStore};
 pub use jobs::{
-    Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing, Look, Reopened, UnfinishedPart,
+    Claim, Claimed, Ended, Ending, Filter, JobPage, JobStore, Listing, Look, Reopened,
+    UnfinishedPart,
 };
 pub use key::account_of_event;
 pub use kinds::{CachedKind, KindStore, Unfit};

@@ -62,13 +62,17 @@ impl PushAddress {
     fn read(vars: Vars) -> Result<Self, ConfigError> {
         const NAME: &str = "PUSH_ADDRESS";
         let address = required(vars, NAME)?;
-        let parts = address.split_once('/').and_then(|(host, stage)| Some((host.split_once('.')?.0, stage)));
-        let (api, stage) = parts.ok_or(ConfigError::Unfit(NAME, "is not a host's name and a stage"))?;
+        let parts = address
+            .split_once('/')
+            .and_then(|(host, stage)| Some((host.split_once('.')?.0, stage)));
+        let (api, stage) =
+            parts.ok_or(ConfigError::Unfit(NAME, "is not a host's name and a stage"))?;
         let Some(emulator) = vars("AWS_ENDPOINT_URL") else {
             let (url, connections) = (format!("wss://{address}"), format!("https://{address}"));
             return Ok(Self { url, connections });
         };
-        let connections = format!("{}/_aws/execute-api/{api}/{stage}", emulator.trim_end_matches('/'));
+        let connections =
+            format!("{}/_aws/execute-api/{api}/{stage}", emulator.trim_end_matches('/'));
         Ok(Self { url: connections.replacen("http", "ws", 1), connections })
     }
 }
@@ -330,7 +334,9 @@ mod tests {
                 let (_, value) = set.into_iter().find(|(key, _)| *key == name)?;
                 Some(value.to_owned()).filter(|value| !value.is_empty())
             };
-            PollConfig::read(&vars).map(|config| config.wait_slots).map_err(|error| error.to_string())
+            PollConfig::read(&vars)
+                .map(|config| config.wait_slots)
+                .map_err(|error| error.to_string())
         };
         assert_eq!(["", "0", "100"].map(read), [Ok(5), Ok(5), Ok(50)]);
         insta::assert_snapshot!(read("1001").unwrap_err(), @"the environment variable POLL_CONCURRENCY is not a whole number from 0 to 1000");
@@ -339,8 +345,9 @@ mod tests {
     #[test]
     fn an_emulator_has_its_gateways_elsewhere() {
         let read = |set: &[(&str, &str)]| {
-            let vars =
-                |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            let vars = |name: &str| {
+                set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            };
             PushAddress::read(&vars).map_err(|error| error.to_string())
         };
         let set = ("PUSH_ADDRESS", "abc.execute-api.eu-central-1.amazonaws.com/live");
@@ -367,16 +374,20 @@ mod tests {
     #[test]
     fn tokens_need_an_issuer_that_can_be_trusted_and_an_audience() {
         let read = |set: &[(&str, &str)]| {
-            let vars =
-                |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            let vars = |name: &str| {
+                set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            };
             TokenConfig::read(&vars).map_err(|error| error.to_string())
         };
         assert!(read(&[]).unwrap().is_none());
         let good = [("JWT_ISSUER", "https://id.example"), ("JWT_AUDIENCE", "tollgate")];
         assert!(!read(&good).unwrap().unwrap().admin);
         insta::assert_snapshot!(read(&good[..1]).unwrap_err(), @"the environment variable JWT_AUDIENCE is not set");
-        let plain =
-            [("JWT_ISSUER", "http://id.example"), good[1], ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")];
+        let plain = [
+            ("JWT_ISSUER", "http://id.example"),
+            good[1],
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+        ];
         insta::assert_snapshot!(read(&plain[..2]).unwrap_err(), @"the environment variable JWT_ISSUER is not an https:// address");
         assert!(read(&plain).is_ok());
     }

@@ -84,17 +84,22 @@ pub(crate) fn check_address(address: &str) -> Result<(), NotAnAddress> {
         return Err(NotAnAddress::Credentials);
     }
     let visible = address.bytes().all(|c| c.is_ascii_graphic() && c != b'\\');
-    let (host, port) = match authority.rfind(':').filter(|colon| !authority[*colon..].contains(']')) {
+    let (host, port) = match authority.rfind(':').filter(|colon| !authority[*colon..].contains(']'))
+    {
         Some(colon) => (&authority[..colon], &authority[colon + 1..]),
         None => (authority, "443"),
     };
     let sound_host = match host.strip_prefix('[') {
-        Some(rest) => {
-            rest.strip_suffix(']').is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
-        }
+        Some(rest) => rest
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
         None => !host.is_empty() && !host.contains(['[', ']', ':']),
     };
-    if sound_host && visible && port.parse::<u16>().is_ok() { Ok(()) } else { Err(NotAnAddress::Address) }
+    if sound_host && visible && port.parse::<u16>().is_ok() {
+        Ok(())
+    } else {
+        Err(NotAnAddress::Address)
+    }
 }
 
 /// Header fields as RFC 9110, section 5, has them.
@@ -124,16 +129,23 @@ mod tests {
     use proptest::prelude::*;
 
     fn wrong(url: &str, headers: &[(&str, &str)]) -> Vec<String> {
-        let headers = Headers(headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect());
+        let headers =
+            Headers(headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect());
         let wrong = check_address(url).err().map(|_| "/url".to_owned());
-        wrong.into_iter().chain(headers.violations("/headers").into_iter().map(|v| v.pointer)).collect()
+        wrong
+            .into_iter()
+            .chain(headers.violations("/headers").into_iter().map(|v| v.pointer))
+            .collect()
     }
 
     #[test]
     fn addresses() {
-        for good in
-            ["https://example.com", "http://127.0.0.1:8080/x?y=1", "https://[::1]/", "https://a.b:1/#c"]
-        {
+        for good in [
+            "https://example.com",
+            "http://127.0.0.1:8080/x?y=1",
+            "https://[::1]/",
+            "https://a.b:1/#c",
+        ] {
             assert!(wrong(good, &[]).is_empty(), "{good}");
         }
         for bad in [
@@ -167,7 +179,11 @@ mod tests {
             ("x", "ä"),
             ("x", "***"),
         ] {
-            assert_eq!(wrong("http://x", &[(name, value)]), [format!("/headers/{name}")], "{name}: {value}");
+            assert_eq!(
+                wrong("http://x", &[(name, value)]),
+                [format!("/headers/{name}")],
+                "{name}: {value}"
+            );
         }
     }
 

@@ -113,7 +113,8 @@ impl EventType {
 pub fn unfit(data: &RawValue) -> Option<String> {
     let text = data.get().trim();
     let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
-    let empty = text == "null" || (text.starts_with(['"', '[', '{']) && inner.trim_ascii().is_empty());
+    let empty =
+        text == "null" || (text.starts_with(['"', '[', '{']) && inner.trim_ascii().is_empty());
     // A text of blanks is one all the same.
     if empty && (inner.is_empty() || !text.starts_with('"')) {
         return Some("is empty".to_owned());
@@ -138,7 +139,12 @@ impl Content {
 
     /// That a job of a kind reached a terminal status; nothing where it isn't one.
     #[must_use]
-    pub fn of_end(job: JobId, kind: &Name, status: Status, error: Option<&JobError>) -> Option<Self> {
+    pub fn of_end(
+        job: JobId,
+        kind: &Name,
+        status: Status,
+        error: Option<&JobError>,
+    ) -> Option<Self> {
         #[derive(Serialize)]
         struct End<'a> {
             job_id: JobId,
@@ -187,6 +193,9 @@ mod tests {
             assert_eq!(unfit(good), None, "{good}");
         }
         let digits = |n| "1".repeat(n);
-        assert!(unfit(&digits(MAX_DATA_BYTES)).is_none() && unfit(&digits(MAX_DATA_BYTES + 1)).is_some());
+        assert!(
+            unfit(&digits(MAX_DATA_BYTES)).is_none()
+                && unfit(&digits(MAX_DATA_BYTES + 1)).is_some()
+        );
     }
 }

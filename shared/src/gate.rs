@@ -54,8 +54,11 @@ pub struct Gate {
 impl Gate {
     /// Puts the gate before a router's handlers.
     pub fn before(self, router: Router) -> Router {
-        let answering =
-            Answering { clock: self.clock.clone(), metrics: self.metrics.clone(), patience: self.patience };
+        let answering = Answering {
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            patience: self.patience,
+        };
         answering.before(router.layer(middleware::from_fn_with_state(self, auth::authorize)))
     }
 }

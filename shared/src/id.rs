@@ -48,9 +48,9 @@ pub fn mint<T: StaticType>(now: Time, entropy: Entropy) -> TypeSafeId<T> {
 #[must_use]
 pub fn derived<T: StaticType>(at: Time, parts: &[&str]) -> TypeSafeId<T> {
     // Lengths keep apart what would read alike in a row.
-    let sum = parts
-        .iter()
-        .fold(Sha256::new(), |sum, part| sum.chain_update(part.len().to_be_bytes()).chain_update(part));
+    let sum = parts.iter().fold(Sha256::new(), |sum, part| {
+        sum.chain_update(part.len().to_be_bytes()).chain_update(part)
+    });
     let sum = sum.finalize();
     mint(at, std::array::from_fn(|n| sum[n]))
 }

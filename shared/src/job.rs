@@ -57,7 +57,9 @@ pub(crate) fn metadata_schema() -> utoipa::openapi::Schema {
         .description(Some(about))
         .max_properties(Some(16))
         .property_names(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(40))))
-        .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(256))))
+        .additional_properties(Some(
+            ObjectBuilder::new().schema_type(Type::String).max_length(Some(256)),
+        ))
         .into()
 }
 
@@ -110,7 +112,13 @@ pub struct Job {
 impl Job {
     /// A job that waits for its first attempt, due at `run_at`; without priority, notes and callback.
     #[must_use]
-    pub fn waiting(id: JobId, account: AccountId, kind: Name, max_attempts: u32, run_at: Time) -> Self {
+    pub fn waiting(
+        id: JobId,
+        account: AccountId,
+        kind: Name,
+        max_attempts: u32,
+        run_at: Time,
+    ) -> Self {
         Self {
             id,
             account,
@@ -144,7 +152,10 @@ impl Job {
     /// The message that sends it on its way.
     #[must_use]
     pub fn message(&self) -> JobMessage {
-        JobMessage { attempts: self.attempts, ..JobMessage::new(self.account, self.id, self.kind.clone()) }
+        JobMessage {
+            attempts: self.attempts,
+            ..JobMessage::new(self.account, self.id, self.kind.clone())
+        }
     }
 
     /// When the job was accepted.
@@ -157,7 +168,8 @@ impl Job {
     #[must_use]
     pub fn as_accepted(self) -> Self {
         let Self { priority, kept_until, callback_url, metadata, .. } = self;
-        let accepted = Self::waiting(self.id, self.account, self.kind, self.max_attempts, self.run_at);
+        let accepted =
+            Self::waiting(self.id, self.account, self.kind, self.max_attempts, self.run_at);
         Self { priority, kept_until, callback_url, metadata, ..accepted }
     }
 

@@ -81,7 +81,10 @@ impl KindSpec {
         found.extend(self.target.violations("/target"));
         let longest = timing.target().as_secs();
         if self.timeout_seconds.is_some_and(|seconds| u64::from(seconds) > longest) {
-            found.push(Violation::new("/timeout_seconds", format!("is over {longest}, this stack's limit")));
+            found.push(Violation::new(
+                "/timeout_seconds",
+                format!("is over {longest}, this stack's limit"),
+            ));
         }
         found
     }

@@ -81,7 +81,9 @@ impl Changes {
     /// Everything that is wrong with it, with `prefix` before each pointer.
     pub fn read(payload: &RawValue, prefix: &str) -> Result<Self, Vec<Violation>> {
         let activities = read::activities(payload, prefix)?;
-        let count = |operation| activities.iter().filter(|activity| activity.operation == operation).count();
+        let count = |operation| {
+            activities.iter().filter(|activity| activity.operation == operation).count()
+        };
         let (inserted, deleted) = (count(Operation::Insert), count(Operation::Delete));
         Ok(Self { effects: effect::fold(&activities, prefix)?, inserted, deleted })
     }

@@ -25,7 +25,9 @@ const MAX_STEPS: usize = 2000;
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
 /// One thing in a body that breaks a rule.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct Violation {
     /// Where: a JSON Pointer (RFC 6901) into the body.
     #[schema(examples("/payload/id"))]
@@ -72,7 +74,9 @@ impl Schema {
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true)
             .with_pattern_options(
-                PatternOptions::regex().size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES),
+                PatternOptions::regex()
+                    .size_limit(MAX_PATTERN_BYTES)
+                    .dfa_size_limit(MAX_PATTERN_BYTES),
             )
             .build(schema)
             .map(|validator| Self { validator, written: schema.clone() })
@@ -86,14 +90,16 @@ impl Schema {
     #[must_use]
     pub fn violations(&self, value: &Value, prefix: &str) -> Vec<Violation> {
         if !work::fits(&self.written, value, Purpose::Verdict) {
-            let detail = format!("takes more than {VERDICT_STEPS} steps to check against the schema");
+            let detail =
+                format!("takes more than {VERDICT_STEPS} steps to check against the schema");
             return vec![Violation::new(prefix, detail)];
         }
         if self.validator.is_valid(value) {
             return Vec::new();
         }
         if !work::fits(&self.written, value, Purpose::Description) {
-            let detail = "does not match the schema, in which too many parts apply to list what is wrong";
+            let detail =
+                "does not match the schema, in which too many parts apply to list what is wrong";
             return vec![Violation::new(prefix, detail)];
         }
         let mut found: Vec<_> = self
@@ -117,7 +123,9 @@ fn has_plain_references(schema: &Value) -> bool {
             Value::Object(members) => {
                 for (keyword, of) in members {
                     match (keyword.as_str(), of) {
-                        ("$ref" | "$dynamicRef", Value::String(to)) if !to.starts_with('#') => return false,
+                        ("$ref" | "$dynamicRef", Value::String(to)) if !to.starts_with('#') => {
+                            return false;
+                        }
                         ("$id", Value::String(_)) if !std::ptr::eq(part, schema) => return false,
                         // Values, not schemas.
                         ("const" | "enum" | "default" | "examples", _) => {}
@@ -133,7 +141,8 @@ fn has_plain_references(schema: &Value) -> bool {
 }
 
 /// Keywords whose schemas apply to the very value that theirs does.
-const IN_PLACE: &[&str] = &["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];
+const IN_PLACE: &[&str] =
+    &["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];
 
 /// Whether no part of a schema applies too many others to one value. Parts that refer to others twice double at every step, so that a
 /// short schema could take for ever.
@@ -154,7 +163,12 @@ fn comes_to_an_end(schema: &Value) -> bool {
 
 /// How many of `left` steps are left after a part was applied, with those that it leads to in place; none if they don't suffice. A circle is
 /// gone through once, as the validator does.
-fn steps<'a>(root: &'a Value, part: &'a Value, within: &mut Vec<&'a Value>, left: usize) -> Option<usize> {
+fn steps<'a>(
+    root: &'a Value,
+    part: &'a Value,
+    within: &mut Vec<&'a Value>,
+    left: usize,
+) -> Option<usize> {
     let mut left = left.checked_sub(1)?;
     let Value::Object(members) = part else { return Some(left) };
     if within.iter().any(|earlier| std::ptr::eq(*earlier, part)) {
@@ -200,7 +214,8 @@ fn anchored<'a>(part: &'a Value, name: &str) -> Option<&'a Value> {
 fn refusal(error: &ValidationError<'_>) -> Violation {
     let detail = match error.kind() {
         ValidationErrorKind::Referencing(_) => {
-            "a reference in the schema can't be resolved; only references within it are allowed".to_owned()
+            "a reference in the schema can't be resolved; only references within it are allowed"
+                .to_owned()
         }
         _ => bounded(&error.to_string()),
     };
@@ -218,7 +233,10 @@ fn describe(error: &ValidationError<'_>, prefix: &str) -> Vec<Violation> {
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
             .map(|name| {
-                Violation::new(format!("{at}/{}", escape(name)), "is not a property that is known here")
+                Violation::new(
+                    format!("{at}/{}", escape(name)),
+                    "is not a property that is known here",
+                )
             })
             .collect(),
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
@@ -231,19 +249,28 @@ fn describe(error: &ValidationError<'_>, prefix: &str) -> Vec<Violation> {
 
 /// What helps most of a choice at `at` of which no branch fits: what is wrong with the branch whose `type` the value bears, or which
 /// types there are, or what is wrong with all of them alike.
-fn of_branches(branches: &[Vec<ValidationError<'_>>], at: &str, prefix: &str) -> Option<Vec<Violation>> {
+fn of_branches(
+    branches: &[Vec<ValidationError<'_>>],
+    at: &str,
+    prefix: &str,
+) -> Option<Vec<Violation>> {
     let tag = format!("{at}/type");
     let told: Vec<Vec<_>> = branches
         .iter()
         .map(|errors| errors.iter().flat_map(|error| describe(error, prefix)).collect())
         .collect();
-    let mut meant =
-        told.iter().filter(|violations| violations.iter().all(|violation| violation.pointer != tag));
+    let mut meant = told
+        .iter()
+        .filter(|violations| violations.iter().all(|violation| violation.pointer != tag));
     if let (Some(branch), None) = (meant.next(), meant.next()) {
         return Some(branch.clone());
     }
-    let shared: Vec<_> =
-        told.first()?.iter().filter(|v| told.iter().all(|other| other.contains(v))).cloned().collect();
+    let shared: Vec<_> = told
+        .first()?
+        .iter()
+        .filter(|v| told.iter().all(|other| other.contains(v)))
+        .cloned()
+        .collect();
     if !shared.is_empty() {
         return Some(shared);
     }
@@ -276,7 +303,8 @@ pub(crate) fn closed(mut schema: RefOr<openapi::Schema>) -> RefOr<openapi::Schem
     if let RefOr::T(openapi::Schema::OneOf(variants)) = &mut schema {
         for variant in &mut variants.items {
             if let RefOr::T(openapi::Schema::Object(object)) = variant {
-                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+                object.additional_properties =
+                    Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
         }
     }

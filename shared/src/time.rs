@@ -9,7 +9,17 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time: RFC 3339 in UTC, with milliseconds.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(into = "String", try_from = "String")]
 #[schema(value_type = String, format = DateTime, examples("2026-11-20T16:00:00.000Z"))]
@@ -91,7 +101,9 @@ impl From<Time> for String {
 
 /// A text that is not a point in time.
 #[derive(Debug, thiserror::Error)]
-#[error("is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z")]
+#[error(
+    "is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z"
+)]
 pub struct NotATime;
 
 impl FromStr for Time {
@@ -126,8 +138,12 @@ mod tests {
         for good in ["9999-12-30T22:00:00Z", "2026-11-20t16:00:00z", "2016-12-31T23:59:60Z"] {
             assert!(good.parse::<Time>().is_ok(), "{good}");
         }
-        for bad in ["9999-12-30T22:00:01Z", "9999-12-31T23:59:59-23:00", "2026-11-20", "2026-11-20T16:00:00"]
-        {
+        for bad in [
+            "9999-12-30T22:00:01Z",
+            "9999-12-31T23:59:59-23:00",
+            "2026-11-20",
+            "2026-11-20T16:00:00",
+        ] {
             assert!(bad.parse::<Time>().is_err(), "{bad}");
         }
     }

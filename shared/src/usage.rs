@@ -19,5 +19,7 @@ pub use hour::{Day, Hour, MINUTE, minute_of};
 pub use label::{Label, NotALabel};
 pub use report::{OutOfTime, Report, ReportId};
 pub use series::{Direction, Filter, MAX_SERIES, NotADirection, Series};
-pub use source::{Fixed, Labels, Preset, Selection, Source, SourceSpec, SourceState, Upstream, WhyNot};
+pub use source::{
+    Fixed, Labels, Preset, Selection, Source, SourceSpec, SourceState, Upstream, WhyNot,
+};
 pub use window::{BadRange, Lookback, MAX_POINTS, NotALookback, NotAStep, Points, Step, Windows};

@@ -73,7 +73,8 @@ mod tests {
     #[test]
     fn an_account_reaches_its_share_of_the_slots_only() {
         for (all, share) in [(0, 0), (1, 1), (5, 3), (50, 25), (500, 250)] {
-            let own: BTreeSet<_> = (0..50).flat_map(|turn| candidates(account(1), all, turn)).collect();
+            let own: BTreeSet<_> =
+                (0..50).flat_map(|turn| candidates(account(1), all, turn)).collect();
             assert_eq!(own.len(), share, "{all}");
             assert!(own.iter().all(|slot| *slot < all), "{all}");
         }
@@ -84,7 +85,9 @@ mod tests {
     fn accounts_have_different_shares() {
         let own: BTreeSet<_> = candidates(account(0), 50, 0).into_iter().collect();
         let left: Vec<_> = (1..=100)
-            .map(|n| candidates(account(n), 50, 0).iter().filter(|slot| !own.contains(slot)).count())
+            .map(|n| {
+                candidates(account(n), 50, 0).iter().filter(|slot| !own.contains(slot)).count()
+            })
             .collect();
         assert!(left.iter().all(|left| *left >= 5), "{left:?}");
         let average = left.iter().sum::<usize>() / left.len();

@@ -5,7 +5,8 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use crate::time::Time;
 
 /// What to say of a text that is no zone's name.
-pub const NOT_A_ZONE: &str = "is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC";
+pub const NOT_A_ZONE: &str =
+    "is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC";
 
 /// A time zone with all its changes of the clock.
 #[derive(Clone, Debug)]
@@ -26,7 +27,9 @@ impl Zone {
     /// The zone of this name; UTC where there is none, since names are checked where they come in.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        Self(rules(name).and_then(|rules| TimeZone::tzif(name, rules).ok()).unwrap_or(TimeZone::UTC))
+        Self(
+            rules(name).and_then(|rules| TimeZone::tzif(name, rules).ok()).unwrap_or(TimeZone::UTC),
+        )
     }
 
     /// A point in time as clocks and calendars in the zone show it.

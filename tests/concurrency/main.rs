@@ -130,7 +130,9 @@ async fn check(stack: &Stack, until: Instant) -> u32 {
         let begun = Instant::now();
         // An event without a time is of now.
         let event = json!({});
-        while let Err(error) = stack.try_emulator(Method::POST, &invocations, Some(event.clone())).await {
+        while let Err(error) =
+            stack.try_emulator(Method::POST, &invocations, Some(event.clone())).await
+        {
             assert_eq!(error.status().map(|status| status.as_u16()), Some(429), "{error}");
             assert!(begun.elapsed() < PATIENCE, "no execution for the check in {PATIENCE:?}");
             tokio::time::sleep(BACKOFF).await;

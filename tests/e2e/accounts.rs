@@ -14,8 +14,9 @@ const REVOKED: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn an_account_is_made_works_and_loses_its_key() {
     let stack = stack();
-    let made =
-        stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": "e2e", "max_running": 5}))).await;
+    let made = stack
+        .operate(Method::POST, "/v1/accounts", Some(json!({"name": "e2e", "max_running": 5})))
+        .await;
     assert_eq!(made.status, 201, "{made:?}");
     let path = format!("/v1/accounts/{}", made.id());
     let keys = format!("{path}/keys");
@@ -23,10 +24,12 @@ async fn an_account_is_made_works_and_loses_its_key() {
     let key = stack.operate(Method::POST, &keys, Some(body)).await;
     assert_eq!(key.status, 201, "{key:?}");
     let secret = key.body["secret"].as_str().unwrap().to_owned();
-    let send =
-        async |method, path: &str, body: Option<Value>| stack.send_as(&secret, method, path, &[], body).await;
+    let send = async |method, path: &str, body: Option<Value>| {
+        stack.send_as(&secret, method, path, &[], body).await
+    };
 
-    let accepted = send(Method::POST, "/v1/jobs", Some(json!({"kind": "echo", "payload": 7}))).await;
+    let accepted =
+        send(Method::POST, "/v1/jobs", Some(json!({"kind": "echo", "payload": 7}))).await;
     assert_eq!(accepted.status, 202, "{accepted:?}");
     let job = format!("/v1/jobs/{}", accepted.id());
     let deadline = Instant::now() + PATIENCE;
@@ -49,7 +52,8 @@ async fn an_account_is_made_works_and_loses_its_key() {
     let deadline = Instant::now() + REVOKED;
     loop {
         let now = Instant::now();
-        let answers = [send(Method::GET, "/v1/jobs", None).await, send(Method::POST, "/v1/jobs", None).await];
+        let answers =
+            [send(Method::GET, "/v1/jobs", None).await, send(Method::POST, "/v1/jobs", None).await];
         if answers.iter().all(|answer| answer.status == 401) {
             break;
         }

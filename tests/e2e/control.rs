@@ -15,7 +15,11 @@ async fn a_job_due_in_days_waits_and_can_be_cancelled() {
     for delay in [20 * 60, 3 * 24 * 3600] {
         let body = json!({"kind": "echo", "payload": 1, "delay_seconds": delay});
         let accepted = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await;
-        assert_eq!((accepted.status, &accepted.body["status"]), (202, &json!("queued")), "{accepted:?}");
+        assert_eq!(
+            (accepted.status, &accepted.body["status"]),
+            (202, &json!("queued")),
+            "{accepted:?}"
+        );
         assert!(accepted.body["run_at"].as_str() > accepted.body["created_at"].as_str());
         let id = accepted.id();
         let cancelled = stack.send(Method::DELETE, &format!("/v1/jobs/{id}"), &[], None).await;
@@ -28,7 +32,8 @@ async fn a_short_delay_passes_and_the_end_is_told() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let mut receiver = Target::start(|_| Act::Echo).await;
-    let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 3, "callback_url": receiver.url});
+    let body =
+        json!({"kind": "echo", "payload": 1, "delay_seconds": 3, "callback_url": receiver.url});
     let accepted = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await;
     let job = stack.outcome(&accepted.id(), PATIENCE).await;
     assert!(job["started_at"].as_str() >= job["run_at"].as_str(), "{job}");
@@ -42,7 +47,9 @@ async fn a_failed_job_is_tried_again_on_demand() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let target = Target::start(|nth| if nth == 1 { Act::Answer(400) } else { Act::Echo }).await;
-    stack.define("e2e-again", json!({"schema": {}, "target": {"type": "http", "url": target.url}})).await;
+    stack
+        .define("e2e-again", json!({"schema": {}, "target": {"type": "http", "url": target.url}}))
+        .await;
     let id = stack.submit("e2e-again", json!("x")).await;
     assert_eq!(stack.outcome(&id, PATIENCE).await["status"], "failed");
     let retried = stack.send(Method::POST, &format!("/v1/jobs/{id}/retry"), &[], None).await;

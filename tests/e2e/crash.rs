@@ -22,7 +22,8 @@ pub async fn undisturbed() -> RwLockReadGuard<'static, ()> {
 async fn a_worker_killed_in_mid_attempt_loses_nothing() {
     let stack = stack();
     let mut target = Target::start(|nth| if nth == 1 { Act::Hang } else { Act::Echo }).await;
-    let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 10});
+    let spec =
+        json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 10});
     let id = {
         let _alone = KILLING.write().await;
         stack.define("e2e-killed", spec).await;
@@ -45,10 +46,13 @@ pub fn kill_workers() -> usize {
     let port = format!(":{}", stack().endpoint.rsplit(':').next().unwrap().trim_end_matches('/'));
     let workers = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let process = entry.ok()?.path();
-        is_worker(&process, &port).then(|| process.file_name().unwrap().to_str().unwrap().to_owned())
+        is_worker(&process, &port)
+            .then(|| process.file_name().unwrap().to_str().unwrap().to_owned())
     });
     workers
-        .filter(|pid| Command::new("kill").args(["-9", pid]).status().is_ok_and(|status| status.success()))
+        .filter(|pid| {
+            Command::new("kill").args(["-9", pid]).status().is_ok_and(|status| status.success())
+        })
         .count()
 }
 

@@ -47,8 +47,7 @@ async fn old_activities_become_rows() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let table = format!("old_{:x}", rand::random::<u64>());
-    let columns =
-        json!({"col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [7, "Ada"]});
+    let columns = json!({"col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [7, "Ada"]});
     let mut insert = columns.clone();
     (insert["operation"], insert["table"]) = (json!("insert"), json!(table));
     let delete = json!({"operation": "delete", "table": table, "value_to_delete": columns});
@@ -56,7 +55,11 @@ async fn old_activities_become_rows() {
     for activity in [insert, delete] {
         let body = json!({"activities": [activity]});
         let accepted = stack.send(Method::POST, "/api/activities", &[], Some(body)).await;
-        assert_eq!((accepted.status, &accepted.body["status"]), (200, &json!("queued")), "{accepted:?}");
+        assert_eq!(
+            (accepted.status, &accepted.body["status"]),
+            (200, &json!("queued")),
+            "{accepted:?}"
+        );
         let job = stack.outcome(accepted.body["token"].as_str().unwrap(), PATIENCE).await;
         assert_eq!(job["status"], "completed", "{job}");
         let rows = stack.send(Method::GET, &format!("/v1/tables/{table}/rows"), &[], None).await;
@@ -65,7 +68,10 @@ async fn old_activities_become_rows() {
     assert_eq!(left, [1, 0]);
 
     let refused = stack.send(Method::POST, "/api/activities", &[], Some(json!({}))).await;
-    assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/activities")));
+    assert_eq!(
+        (refused.status, &refused.body["errors"][0]["pointer"]),
+        (422, &json!("/activities"))
+    );
 }
 
 /// As the account tracker's clients do it: what API Gateway passes on of a query is what they sent.
@@ -74,13 +80,16 @@ async fn a_text_in_a_query_becomes_an_event() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let run = format!("{:x}", rand::random::<u64>());
-    let path =
-        format!("/v1/accounts/{}/events?data={run}+1%2B1%3D2%26%20gr%C3%BC%C3%9Fe", stack.tenant_account);
+    let path = format!(
+        "/v1/accounts/{}/events?data={run}+1%2B1%3D2%26%20gr%C3%BC%C3%9Fe",
+        stack.tenant_account
+    );
     let accepted = stack.send(Method::PUT, &path, &[], None).await;
     assert_eq!(accepted.status, 202, "{accepted:?}");
     let (mut cursor, deadline) = (String::new(), tokio::time::Instant::now() + PATIENCE);
     let told = loop {
-        let page = stack.send(Method::GET, &format!("/v1/events?limit=100{cursor}"), &[], None).await.body;
+        let page =
+            stack.send(Method::GET, &format!("/v1/events?limit=100{cursor}"), &[], None).await.body;
         let mut events = page["items"].as_array().unwrap().iter();
         if let Some(event) = events.find(|event| event["id"] == accepted.body["id"]) {
             break event["data"].clone();

@@ -30,7 +30,8 @@ async fn begin(stack: &Stack) -> String {
     let mut cursor = String::new();
     loop {
         let after = if cursor.is_empty() { String::new() } else { format!("&after={cursor}") };
-        let page = stack.send(Method::GET, &format!("/v1/events?limit=100{after}"), &[], None).await.body;
+        let page =
+            stack.send(Method::GET, &format!("/v1/events?limit=100{after}"), &[], None).await.body;
         cursor = page["next_cursor"].as_str().unwrap().to_owned();
         if page["items"].as_array().unwrap().is_empty() {
             return cursor;
@@ -65,16 +66,23 @@ async fn subscribers_see_each_event_once_and_in_order_the_ends_of_jobs_too() {
     });
     let mut cursor = start.clone();
     let all = |events: &[Value]| mine(events).len() >= 100;
-    let (present, _) = tokio::join!(read(stack, &mut cursor, all), futures::future::join_all(publishers));
+    let (present, _) =
+        tokio::join!(read(stack, &mut cursor, all), futures::future::join_all(publishers));
     let later = read(stack, &mut start.clone(), all).await;
     for got in [mine(&present), mine(&later)] {
         assert_eq!(got.len(), 100);
         let mut writers = BTreeMap::<u64, Vec<u64>>::new();
         for event in &got {
             let data = &event["data"];
-            writers.entry(data["writer"].as_u64().unwrap()).or_default().push(data["n"].as_u64().unwrap());
+            writers
+                .entry(data["writer"].as_u64().unwrap())
+                .or_default()
+                .push(data["n"].as_u64().unwrap());
         }
-        assert!(writers.values().all(|numbers| *numbers == (0..20).collect::<Vec<_>>()), "{writers:?}");
+        assert!(
+            writers.values().all(|numbers| *numbers == (0..20).collect::<Vec<_>>()),
+            "{writers:?}"
+        );
     }
 
     let kind = format!("e2e-told-{run}");
@@ -86,7 +94,10 @@ async fn subscribers_see_each_event_once_and_in_order_the_ends_of_jobs_too() {
     };
     let told = of_job(&read(stack, &mut cursor, |events| of_job(events).len() >= 2).await);
     assert_eq!((&told[0]["type"], &told[0]["data"]["run"]), (&json!("data"), &json!(run)));
-    assert_eq!((&told[1]["type"], &told[1]["data"]["job_id"]), (&json!("job.completed"), &json!(id)));
+    assert_eq!(
+        (&told[1]["type"], &told[1]["data"]["job_id"]),
+        (&json!("job.completed"), &json!(id))
+    );
     the_rate_follows(stack).await;
 }
 

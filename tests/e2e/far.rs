@@ -53,7 +53,10 @@ async fn five_thousand_due_jobs_are_released_by_one_run() {
         runs += 1;
         delayed = waiting(&aws, &queue).await;
     }
-    println!("{delayed} jobs were released by {runs} runs in {:.1} s", begun.elapsed().as_secs_f64());
+    println!(
+        "{delayed} jobs were released by {runs} runs in {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
     assert_eq!((delayed, runs), (JOBS, 1));
     checker.check("e2e", clock.now()).await.unwrap();
     assert_eq!(waiting(&aws, &queue).await, JOBS, "none is released twice");
@@ -66,7 +69,8 @@ async fn waiting(aws: &Clients, queue: &str) -> usize {
         QueueAttributeName::ApproximateNumberOfMessages,
         QueueAttributeName::ApproximateNumberOfMessagesDelayed,
     ];
-    let call = aws.sqs.get_queue_attributes().queue_url(queue).set_attribute_names(Some(counts.to_vec()));
+    let call =
+        aws.sqs.get_queue_attributes().queue_url(queue).set_attribute_names(Some(counts.to_vec()));
     let answer = call.send().await.unwrap();
     let counts = answer.attributes.unwrap_or_default().into_values();
     counts.map(|count| count.parse::<usize>().unwrap()).sum()
@@ -89,7 +93,8 @@ async fn make_table(aws: &Clients, name: &str) {
         .projection(Projection::builder().projection_type(ProjectionType::All).build())
         .build()
         .unwrap();
-    let call = aws.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let call =
+        aws.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     let call = call.set_key_schema(Some(keys("pk", "sk"))).global_secondary_indexes(index);
     let attributes = ["pk", "sk", "agenda", "rank"].map(attribute).to_vec();
     call.set_attribute_definitions(Some(attributes)).send().await.unwrap();

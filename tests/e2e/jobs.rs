@@ -25,7 +25,10 @@ async fn two_hundred_jobs_of_twenty_clients_all_complete() {
     });
     let per_client = futures::future::join_all(clients).await;
     for jobs in &per_client {
-        assert!(jobs.windows(2).all(|pair| pair[0].0 < pair[1].0), "one client's ids sort by time: {jobs:?}");
+        assert!(
+            jobs.windows(2).all(|pair| pair[0].0 < pair[1].0),
+            "one client's ids sort by time: {jobs:?}"
+        );
     }
     let ids: BTreeSet<_> = per_client.iter().flatten().map(|(id, _)| id).collect();
     assert_eq!(ids.len(), 200);
@@ -47,8 +50,9 @@ async fn a_repeated_key_gives_the_same_job() {
     let stack = stack();
     let key = format!("e2e-{:x}", rand::random::<u64>());
     let body = json!({"kind": "echo", "payload": {"a": 1}});
-    let send =
-        async || stack.send(Method::POST, "/v1/jobs", &[("Idempotency-Key", &key)], Some(body.clone())).await;
+    let send = async || {
+        stack.send(Method::POST, "/v1/jobs", &[("Idempotency-Key", &key)], Some(body.clone())).await
+    };
     let first = send().await;
     stack.outcome(&first.id(), PATIENCE).await;
     let again = send().await;
@@ -80,7 +84,10 @@ async fn polls_are_conditional_and_lists_show_the_job() {
     let same = stack.send(Method::GET, &path, &[("If-None-Match", etag)], None).await;
     assert_eq!((same.status, &same.body), (304, &json!("")));
     let list = stack.send(Method::GET, "/v1/jobs?limit=100&status=completed", &[], None).await;
-    assert!(list.body["items"].as_array().unwrap().iter().any(|job| job["id"] == id.as_str()), "{list:?}");
+    assert!(
+        list.body["items"].as_array().unwrap().iter().any(|job| job["id"] == id.as_str()),
+        "{list:?}"
+    );
 }
 
 /// The gateway's routes lead every method to a function, and its answer comes through whole.

@@ -27,8 +27,9 @@ impl<'a> Tap<'a> {
         let all = stack.emulator(Method::GET, "/2015-03-31/event-source-mappings/", None).await;
         let jobs = stack.queue_url.rsplit('/').next().unwrap();
         let all = all["EventSourceMappings"].as_array().unwrap();
-        let mapping =
-            all.iter().find(|one| one["EventSourceArn"].as_str().unwrap().ends_with(&format!(":{jobs}")));
+        let mapping = all
+            .iter()
+            .find(|one| one["EventSourceArn"].as_str().unwrap().ends_with(&format!(":{jobs}")));
         Self { stack, id: mapping.unwrap()["UUID"].as_str().unwrap().to_owned() }
     }
 
@@ -69,7 +70,8 @@ async fn hand_in(stack: &Stack, kind: &str, priorities: &[u8]) -> Vec<String> {
             .iter()
             .map(|priority| json!({"kind": kind, "payload": 1, "priority": priority}))
             .collect();
-        let answer = stack.send(Method::POST, "/v1/jobs/batch", &[], Some(json!({"jobs": jobs}))).await;
+        let answer =
+            stack.send(Method::POST, "/v1/jobs/batch", &[], Some(json!({"jobs": jobs}))).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         let items = answer.body["items"].as_array().unwrap();
         ids.extend(items.iter().map(|item| item["job"]["id"].as_str().unwrap().to_owned()));
@@ -79,7 +81,8 @@ async fn hand_in(stack: &Stack, kind: &str, priorities: &[u8]) -> Vec<String> {
 
 /// The jobs by when they began; each has to be completed.
 async fn began(stack: &Stack, ids: &[String]) -> Vec<String> {
-    let patience = Duration::from_secs(120) + Duration::from_millis(300) * u32::try_from(ids.len()).unwrap();
+    let patience =
+        Duration::from_secs(120) + Duration::from_millis(300) * u32::try_from(ids.len()).unwrap();
     let mut times = Vec::new();
     for id in ids {
         let job = stack.outcome(id, patience).await;
@@ -95,9 +98,14 @@ async fn one_at_a_time_they_run_in_order_without_exception() {
     let _alone = KILLING.write().await;
     let stack = stack();
     let tap = Tap::of(stack).await;
-    stack.define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"})).await;
     stack
-        .define("e2e-priority", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "priority"}))
+        .define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
+        .await;
+    stack
+        .define(
+            "e2e-priority",
+            json!({"schema": {}, "target": {"type": "echo"}, "discipline": "priority"}),
+        )
         .await;
     tap.off().await;
     let lifo = hand_in(stack, "e2e-lifo", &vec![0; number()]).await;
@@ -122,7 +130,10 @@ async fn killed_workers_lose_none() {
     let ids = {
         let _alone = KILLING.write().await;
         stack
-            .define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
+            .define(
+                "e2e-lifo",
+                json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}),
+            )
             .await;
         let mut ids = hand_in(stack, "e2e-lifo", &[0; 100]).await;
         let mut killed = kill_workers();

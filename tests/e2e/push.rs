@@ -18,7 +18,8 @@ impl Subscriber {
         let answer = stack.send(Method::POST, "/v1/push/tickets", &[], None).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         let part = |name: &str| answer.body[name].as_str().unwrap().to_owned();
-        let (socket, _) = connect_async(format!("{}?ticket={}", part("url"), part("ticket"))).await.unwrap();
+        let (socket, _) =
+            connect_async(format!("{}?ticket={}", part("url"), part("ticket"))).await.unwrap();
         Self(socket)
     }
 
@@ -63,7 +64,9 @@ async fn events_are_pushed_and_gone_on_with_after_a_break() {
     subscriber.say(json!({"action": "subscribe", "after": "now"})).await;
     assert_eq!(subscriber.hear().await, json!({"type": "subscribed"}));
     let (mut got, mut cursor) = (Vec::new(), String::new());
-    let mine = |data: Vec<Value>| data.into_iter().filter(|data| data[0] == json!(mark)).collect::<Vec<_>>();
+    let mine = |data: Vec<Value>| {
+        data.into_iter().filter(|data| data[0] == json!(mark)).collect::<Vec<_>>()
+    };
     for n in 0..5 {
         publish(stack, json!([mark, n])).await;
         while got.len() <= n {
@@ -91,7 +94,8 @@ async fn without_a_ticket_there_is_no_connection() {
     let answer = stack().send(Method::POST, "/v1/push/tickets", &[], None).await;
     let url = answer.body["url"].as_str().unwrap();
     for query in ["", "?ticket=", "?ticket=dHJhdmVsbGVyLCB0aGVyZSBpcyBubyB0aWNrZXQgaA"] {
-        let refused = timeout(Duration::from_secs(20), connect_async(format!("{url}{query}"))).await.unwrap();
+        let refused =
+            timeout(Duration::from_secs(20), connect_async(format!("{url}{query}"))).await.unwrap();
         assert!(refused.is_err(), "{query}");
     }
 }

@@ -26,9 +26,11 @@ use crate::stack::{Stack, stack};
 
 /// An account of its own, since it is going to be blocked: its id, and a key.
 async fn account(stack: &Stack) -> (String, String) {
-    let account = stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": "quotas"}))).await.id();
+    let account =
+        stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": "quotas"}))).await.id();
     let body = json!({"name": "quotas", "scopes": ["jobs:write", "usage:read"]});
-    let key = stack.operate(Method::POST, &format!("/v1/accounts/{account}/keys"), Some(body)).await;
+    let key =
+        stack.operate(Method::POST, &format!("/v1/accounts/{account}/keys"), Some(body)).await;
     (account, key.body["secret"].as_str().unwrap().to_owned())
 }
 
@@ -96,19 +98,35 @@ async fn each_threshold_is_told_once_and_what_is_enforced_is() {
         tokio::join!(check(stack), check(stack));
     }
     let told = subjects(stack, &name).await;
-    let wanted = ["80", "90", "100"].map(|percent| format!("[Tollgate] Quota {name}: {percent} % used"));
+    let wanted =
+        ["80", "90", "100"].map(|percent| format!("[Tollgate] Quota {name}: {percent} % used"));
     assert_eq!(told, wanted);
     let quota = stack.send_as(&key, Method::GET, &path, &[], None).await.body;
     assert_eq!(
         (&quota["used"], &quota["percent"], &quota["blocked"]),
         (&json!(1010), &json!(101.0), &json!(true))
     );
-    assert!(quota["alerts"].as_array().unwrap().iter().all(|alert| !alert["mailed_at"].is_null()), "{quota}");
+    assert!(
+        quota["alerts"].as_array().unwrap().iter().all(|alert| !alert["mailed_at"].is_null()),
+        "{quota}"
+    );
 
-    let submit =
-        || stack.send_as(&key, Method::POST, "/v1/jobs", &[], Some(json!({"kind": "echo", "payload": 1})));
+    let submit = || {
+        stack.send_as(
+            &key,
+            Method::POST,
+            "/v1/jobs",
+            &[],
+            Some(json!({"kind": "echo", "payload": 1})),
+        )
+    };
     let refused = until(429, submit).await;
-    assert!(refused.headers["ratelimit-policy"].to_str().unwrap().contains("q=1000;qu=\"content-bytes\""));
+    assert!(
+        refused.headers["ratelimit-policy"]
+            .to_str()
+            .unwrap()
+            .contains("q=1000;qu=\"content-bytes\"")
+    );
     assert_eq!(stack.operate(Method::PUT, &path, Some(spec(2000))).await.status, 200);
     check(stack).await;
     until(202, submit).await;
@@ -147,7 +165,9 @@ async fn thousand() -> String {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await });
+    tokio::spawn(
+        async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await },
+    );
     url
 }
 
@@ -159,7 +179,8 @@ async fn a_run_of_many_takes_seconds() {
     let source = format!("/v1/sources/e2e-quotas-{:x}", rand::random::<u64>());
     let spec = json!({"type": "prometheus", "url": thousand().await, "preset": "kong2", "account": account});
     let store = QuotaStore::new(Table::new(stack.aws().dynamodb, &stack.table));
-    let names: Vec<Name> = (0..200).map(|n| format!("many-{account}-{n}").parse().unwrap()).collect();
+    let names: Vec<Name> =
+        (0..200).map(|n| format!("many-{account}-{n}").parse().unwrap()).collect();
     let put = |(n, name)| {
         let period = ["hour", "day", "month", "month"][n / 50];
         let spec = json!({"limit_bytes": 1_000_000_000, "type": "egress", "service": format!("s{}", n % 50), "account": account, "period": period, "recipients": ["ops@example.com"]});
@@ -175,7 +196,10 @@ async fn a_run_of_many_takes_seconds() {
     let told = collected.clone();
     let metrics = Metrics::new(move |line| {
         let line: Value = serde_json::from_str(&line).unwrap();
-        told.fetch_max(line["SeriesCollected"].as_f64().unwrap_or_default() as u64, Ordering::Relaxed);
+        told.fetch_max(
+            line["SeriesCollected"].as_f64().unwrap_or_default() as u64,
+            Ordering::Relaxed,
+        );
     });
     let checker = stack.checker(metrics);
     let mut took = Vec::new();
@@ -197,7 +221,8 @@ async fn a_run_of_many_takes_seconds() {
     assert_eq!(used.len(), 200);
     // Twenty series of a service, each by a hundred a look. An hour may have begun meanwhile.
     assert!(
-        used.iter().all(|used| used % 2000 == 0) && used.iter().filter(|used| **used >= 4000).count() >= 150,
+        used.iter().all(|used| used % 2000 == 0)
+            && used.iter().filter(|used| **used >= 4000).count() >= 150,
         "{used:?}"
     );
     assert!(took.iter().all(|took| *took < Duration::from_secs(10)), "{took:?}");

@@ -47,7 +47,8 @@ impl Receiver {
             Err(error) => panic!("{}: {error}", command[0]),
         };
         let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
-        let line = tokio::time::timeout(PATIENCE, said.next_line()).await.unwrap().unwrap().unwrap();
+        let line =
+            tokio::time::timeout(PATIENCE, said.next_line()).await.unwrap().unwrap().unwrap();
         let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
         Some(Self { url, said, _process: process })
     }
@@ -60,7 +61,8 @@ impl Receiver {
     /// Sends it a message as Tollgate would, and gets its status.
     async fn send(&self, id: &str, timestamp: i64, signature: &str, body: &str) -> u16 {
         let request = Client::new().post(&self.url).header("webhook-id", id);
-        let request = request.header("webhook-timestamp", timestamp).header("webhook-signature", signature);
+        let request =
+            request.header("webhook-timestamp", timestamp).header("webhook-signature", signature);
         request.body(body.to_owned()).send().await.unwrap().status().as_u16()
     }
 
@@ -72,7 +74,8 @@ impl Receiver {
 
 fn signed(id: &str, forged: &Forged<'_>) -> (i64, String) {
     let timestamp = now().millis() / 1000 - forged.age;
-    let signature = Webhook::new(forged.secret).unwrap().sign(id, timestamp, forged.body.as_bytes()).unwrap();
+    let signature =
+        Webhook::new(forged.secret).unwrap().sign(id, timestamp, forged.body.as_bytes()).unwrap();
     (timestamp, signature)
 }
 
@@ -91,7 +94,8 @@ async fn try_out(command: &[&str]) {
     let job = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await.id();
     assert_eq!(receiver.took().await, format!("{job} completed"));
 
-    let (body, other) = (r#"{"id":"one","status":"failed"}"#, "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCE=");
+    let (body, other) =
+        (r#"{"id":"one","status":"failed"}"#, "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCE=");
     let id = Uuid::new_v4().to_string();
     let genuine = || Forged { secret, body, age: 0 };
     assert_eq!(

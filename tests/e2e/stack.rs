@@ -50,8 +50,9 @@ pub fn stack() -> &'static Stack {
         let file = std::env::var("TOLLGATE_STACK")
             .unwrap_or_else(|_| panic!("TOLLGATE_STACK names no stack.json; run `make test-all`"));
         let told: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        let text =
-            |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{file} has no {name}")).to_owned();
+        let text = |name: &str| {
+            told[name].as_str().unwrap_or_else(|| panic!("{file} has no {name}")).to_owned()
+        };
         let _ = rustls::crypto::ring::default_provider().install_default();
         Stack {
             url: text("url"),
@@ -110,8 +111,10 @@ impl Stack {
         headers: &[(&str, &str)],
         body: Option<Value>,
     ) -> reqwest::Result<Answer> {
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.url.trim_end_matches('/'))).bearer_auth(key);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.url.trim_end_matches('/')))
+            .bearer_auth(key);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -121,7 +124,11 @@ impl Stack {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
-        Ok(Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+        Ok(Answer {
+            status,
+            headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        })
     }
 
     /// One request with the operator's key.
@@ -156,8 +163,9 @@ impl Stack {
     pub async fn outcome(&self, id: &str, patience: Duration) -> Value {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let answer =
-                self.send(Method::GET, &format!("/v1/jobs/{id}"), &[("prefer", "wait=10")], None).await;
+            let answer = self
+                .send(Method::GET, &format!("/v1/jobs/{id}"), &[("prefer", "wait=10")], None)
+                .await;
             if ["completed", "failed", "cancelled"]
                 .contains(&answer.body["status"].as_str().unwrap_or_default())
             {
@@ -175,7 +183,9 @@ impl Stack {
 
     /// One call of the emulator's own Lambda API.
     pub async fn emulator(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        self.try_emulator(method, path, body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+        self.try_emulator(method, path, body)
+            .await
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// The same, of an emulator that may be away.
@@ -186,8 +196,10 @@ impl Stack {
         body: Option<Value>,
     ) -> reqwest::Result<Value> {
         let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=x";
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.endpoint)).header("authorization", scope);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.endpoint))
+            .header("authorization", scope);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
@@ -211,7 +223,9 @@ impl Stack {
     pub fn aws(&self) -> Clients {
         let vars = |name: &str| match name {
             "AWS_ENDPOINT_URL" => Some(self.endpoint.clone()),
-            "AWS_REGION" => Some(std::env::var("AWS_REGION").unwrap_or_else(|_| "us-east-1".to_owned())),
+            "AWS_REGION" => {
+                Some(std::env::var("AWS_REGION").unwrap_or_else(|_| "us-east-1".to_owned()))
+            }
             "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
             _ => None,
         };

@@ -43,7 +43,8 @@ impl Target {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in", listener.local_addr().unwrap());
         let (send, got) = watch::channel(Vec::new());
-        let router = Router::new().fallback(act).with_state((Arc::new(script) as Script, Arc::new(send)));
+        let router =
+            Router::new().fallback(act).with_state((Arc::new(script) as Script, Arc::new(send)));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, got }
     }

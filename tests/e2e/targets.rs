@@ -59,9 +59,14 @@ async fn one_that_refuses_fails_its_job_at_once() {
 async fn one_that_hangs_is_cut_at_its_time_out() {
     let target = Target::start(|_| Act::Hang).await;
     let (job, attempts) =
-        run("e2e-hangs", &target, json!({"timeout_seconds": 1, "retry": {"max_attempts": 1}})).await;
-    assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("target-timeout")));
-    let time = |field: &str| attempts[0][field].as_str().unwrap().parse::<shared::time::Time>().unwrap();
+        run("e2e-hangs", &target, json!({"timeout_seconds": 1, "retry": {"max_attempts": 1}}))
+            .await;
+    assert_eq!(
+        (&job["status"], &job["error"]["code"]),
+        (&json!("failed"), &json!("target-timeout"))
+    );
+    let time =
+        |field: &str| attempts[0][field].as_str().unwrap().parse::<shared::time::Time>().unwrap();
     let took = time("ended_at").since(time("started_at"));
     assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(3), "{took:?}");
 }

@@ -23,20 +23,32 @@ async fn gateway() -> String {
     static LOOKS: AtomicU64 = AtomicU64::new(0);
     let page = async || {
         let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
-        PAGE.replace("consumer=\"alice\"} 7000", &format!("consumer=\"alice\"}} {}", 7000 + 500 * looks))
+        PAGE.replace(
+            "consumer=\"alice\"} 7000",
+            &format!("consumer=\"alice\"}} {}", 7000 + 500 * looks),
+        )
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await });
+    tokio::spawn(
+        async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await },
+    );
     url
 }
 
 /// What is charted of a service, in all.
 async fn bytes(stack: &Stack, service: &str) -> u64 {
-    let path = format!("/metrics/bandwidth_used?type=egress&service={service}&lookback_duration=10m");
+    let path =
+        format!("/metrics/bandwidth_used?type=egress&service={service}&lookback_duration=10m");
     let points = stack.send(Method::GET, &path, &[], None).await;
     assert_eq!(points.status, 200, "{points:?}");
-    points.body.as_array().unwrap().iter().filter_map(|point| point["bandwidth_used"].as_u64()).sum()
+    points
+        .body
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|point| point["bandwidth_used"].as_u64())
+        .sum()
 }
 
 #[tokio::test]
@@ -69,13 +81,18 @@ async fn a_thousand_series_take_seconds() {
     let page = async || {
         let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
         let line = |n: u64| {
-            format!("kong_bandwidth{{type=\"egress\",service=\"many\",route=\"{n}\"}} {}\n", looks * n)
+            format!(
+                "kong_bandwidth{{type=\"egress\",service=\"many\",route=\"{n}\"}} {}\n",
+                looks * n
+            )
         };
         (0..1000).map(line).collect::<String>()
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await });
+    tokio::spawn(
+        async move { axum::serve(listener, Router::new().route("/metrics", get(page))).await },
+    );
     let name = format!("e2e-many-{:x}", rand::random::<u64>());
     let checker = stack.checker(Metrics::new(|_| {}));
     let spec = json!({"type": "prometheus", "url": url, "preset": "kong2"});
@@ -109,8 +126,12 @@ async fn what_is_reported_counts_once() {
     for wanted in [[false, false, true], [true, true, true]] {
         let answer = stack.send(Method::POST, "/v1/usage", &[], Some(batch.clone())).await;
         assert_eq!(answer.status, 202, "{answer:?}");
-        let told: Vec<_> =
-            answer.body["items"].as_array().unwrap().iter().map(|item| item["duplicate"].as_bool()).collect();
+        let told: Vec<_> = answer.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["duplicate"].as_bool())
+            .collect();
         assert_eq!(told, wanted.map(Some), "{answer:?}");
     }
     assert_eq!(bytes(stack, &service).await, 14);

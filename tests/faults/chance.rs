@@ -18,7 +18,10 @@ pub fn follow(seed: Seed) {
 
 /// In the place of the C library's function of this name, see getrandom(2).
 #[unsafe(no_mangle)]
-#[expect(unsafe_code, reason = "the C library's functions are replaced by their names, and take pointers")]
+#[expect(
+    unsafe_code,
+    reason = "the C library's functions are replaced by their names, and take pointers"
+)]
 pub extern "C" fn getrandom(buffer: *mut u8, length: usize, _flags: u32) -> isize {
     // SAFETY: the caller hands over a buffer of this length, as the function's contract says.
     fill(unsafe { std::slice::from_raw_parts_mut(buffer, length) });

@@ -17,7 +17,10 @@ const PRESENT: usize = 2;
 
 /// Every tenant publishes so many events, one after the other.
 pub async fn publishers(world: &World, events: u64) {
-    join_all(world.tenants.iter().enumerate().map(|(n, tenant)| publisher(world, tenant, n, events))).await;
+    join_all(
+        world.tenants.iter().enumerate().map(|(n, tenant)| publisher(world, tenant, n, events)),
+    )
+    .await;
 }
 
 async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) {
@@ -27,8 +30,12 @@ async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) 
     for n in 0..events {
         world.sleep(dice.millis(0..2 * BUSY_MS / events)).await;
         let data = json!({"writer": writer, "n": n});
-        let mut note =
-            EventNote { account: tenant.account.clone(), writer: writer.clone(), data, tries: Vec::new() };
+        let mut note = EventNote {
+            account: tenant.account.clone(),
+            writer: writer.clone(),
+            data,
+            tries: Vec::new(),
+        };
         let key = Some(format!("{writer}/{n}"));
         let request = Request::post(&path, Some(json!({"data": note.data}))).under(key);
         // A writer is a process, or one that takes its place on the same machine.
@@ -65,7 +72,8 @@ struct State {
 /// Those that read all along.
 pub fn present(world: &World) -> Vec<Subscriber<'_>> {
     let all = world.tenants.iter().flat_map(|tenant| (0..PRESENT).map(move |n| (tenant, n)));
-    all.map(|(tenant, n)| Subscriber::new(world, tenant, &format!("{} {n}", tenant.account))).collect()
+    all.map(|(tenant, n)| Subscriber::new(world, tenant, &format!("{} {n}", tenant.account)))
+        .collect()
 }
 
 impl<'a> Subscriber<'a> {
@@ -78,7 +86,8 @@ impl<'a> Subscriber<'a> {
     pub async fn read_on(&self) {
         loop {
             let is_away = self.dice.chance(3);
-            let pause = if is_away { self.dice.seconds(60..240) } else { self.dice.millis(100..40_000) };
+            let pause =
+                if is_away { self.dice.seconds(60..240) } else { self.dice.millis(100..40_000) };
             self.world.sleep(pause).await;
             self.read().await;
         }
@@ -87,7 +96,8 @@ impl<'a> Subscriber<'a> {
     /// Reads a page; whether it brought anything.
     async fn read(&self) -> bool {
         let after = self.state.borrow().cursor.as_ref().map(|cursor| format!("&after={cursor}"));
-        let path = format!("/v1/events?limit={}{}", self.dice.among(1..60), after.unwrap_or_default());
+        let path =
+            format!("/v1/events?limit={}{}", self.dice.among(1..60), after.unwrap_or_default());
         // Whoever hears nothing reads on from where it was.
         let answer = self.world.ask(self.tenant, Request::get(path)).await;
         if answer.status != Some(200) {

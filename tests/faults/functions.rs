@@ -81,7 +81,8 @@ impl Process<'_> {
     }
 
     async fn handle(&self, event: SqsEvent) -> Result<SqsBatchResponse, Killed> {
-        let (switch, worker) = (self.world.switch(&self.dice, 15, 20), self.worker.borrow().clone());
+        let (switch, worker) =
+            (self.world.switch(&self.dice, 15, 20), self.worker.borrow().clone());
         let ends = Time::from_millis(self.world.stack.deadline().millis() + self.skew);
         let work = run_until_killed(worker.handle(event, "run", ends), &switch);
         let done = tokio::time::timeout(self.world.timing().function(), work).await.ok().flatten();
@@ -98,7 +99,8 @@ async fn check_on(world: &World) {
     let dice = Dice::new(world.seed, "checks");
     let mut minutes = futures::stream::FuturesUnordered::new();
     loop {
-        let left = MINUTE - Duration::from_millis(u64::try_from(world.now_ms().rem_euclid(60_000)).unwrap());
+        let left = MINUTE
+            - Duration::from_millis(u64::try_from(world.now_ms().rem_euclid(60_000)).unwrap());
         let next = tokio::time::sleep(left);
         tokio::pin!(next);
         loop {
@@ -109,10 +111,20 @@ async fn check_on(world: &World) {
             }
         }
         let due = world.stack.now();
-        minutes.push(invoke(world, Dice::new(world.seed, format!("check {due}")), due, Duration::ZERO));
+        minutes.push(invoke(
+            world,
+            Dice::new(world.seed, format!("check {due}")),
+            due,
+            Duration::ZERO,
+        ));
         if dice.chance(50) {
             let late = dice.millis(0..200);
-            minutes.push(invoke(world, Dice::new(world.seed, format!("check {due} again")), due, late));
+            minutes.push(invoke(
+                world,
+                Dice::new(world.seed, format!("check {due} again")),
+                due,
+                late,
+            ));
         }
     }
 }

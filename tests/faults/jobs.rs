@@ -31,7 +31,8 @@ pub async fn clients(world: &World, jobs: u64) {
 /// One client: a job, or a batch of them.
 async fn client(world: &World, dice: Dice, numbers: std::ops::Range<u64>) {
     world.sleep(dice.millis(0..BUSY_MS)).await;
-    let tenant = &world.tenants[usize::try_from(dice.among(0..world.tenants.len() as u64)).unwrap()];
+    let tenant =
+        &world.tenants[usize::try_from(dice.among(0..world.tenants.len() as u64)).unwrap()];
     let is_batch = numbers.end - numbers.start > 1;
     let keyed = is_batch || dice.chance(80);
     let jobs: Vec<_> = numbers.map(|n| wanted(world, &dice, tenant, n, keyed)).collect();
@@ -63,8 +64,7 @@ fn wanted(world: &World, dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (
         "kept" => rows(dice, &mark, tenant),
         _ => (Work::Echo, payload(&mark)),
     };
-    let mut body =
-        json!({"kind": kind, "payload": payload, "metadata": {"mark": mark}, "priority": dice.among(0..10)});
+    let mut body = json!({"kind": kind, "payload": payload, "metadata": {"mark": mark}, "priority": dice.among(0..10)});
     match dice.among(0..100) {
         0..20 => body["delay_seconds"] = world.delay(dice.among(1..120)).into(),
         20..26 => body["delay_seconds"] = world.delay(dice.among(950..1100)).into(),
@@ -112,7 +112,10 @@ pub async fn take_rows(world: &World) {
     for tenant in &world.tenants {
         let insert = json!({"operation": "insert", "table": "kept", "col_names": ["id"], "col_types": ["TEXT"], "col_values": [taken(tenant)]});
         let body = json!({"kind": "kept", "payload": {"activities": [insert]}});
-        assert_eq!(world.insist(tenant, Request::post("/v1/jobs", Some(body))).await.status, Some(202));
+        assert_eq!(
+            world.insist(tenant, Request::post("/v1/jobs", Some(body))).await.status,
+            Some(202)
+        );
     }
 }
 

@@ -15,10 +15,13 @@ pub async fn take(world: &World, notes: &mut Notes) {
         jobs::look_back(world, tenant, note).await;
     }
     for tenant in &world.tenants {
-        notes.lists.insert(tenant.account.clone(), whole(world, tenant, "/v1/jobs?limit=100").await);
         notes
-            .rows
-            .insert(tenant.account.clone(), whole(world, tenant, "/v1/tables/kept/rows?limit=100").await);
+            .lists
+            .insert(tenant.account.clone(), whole(world, tenant, "/v1/jobs?limit=100").await);
+        notes.rows.insert(
+            tenant.account.clone(),
+            whole(world, tenant, "/v1/tables/kept/rows?limit=100").await,
+        );
     }
 }
 
@@ -38,7 +41,9 @@ async fn whole(world: &World, tenant: &Tenant, path: &str) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = world.insist(tenant, Request::get(format!("{path}{cursor}"))).await;
-        items.extend(page.body["items"].as_array().unwrap_or_else(|| panic!("{page:?}")).iter().cloned());
+        items.extend(
+            page.body["items"].as_array().unwrap_or_else(|| panic!("{page:?}")).iter().cloned(),
+        );
         match page.body["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return items,

@@ -18,7 +18,10 @@ pub async fn prepare(world: &World, tenant: &Tenant) {
     let capped = world.operate(Method::PATCH, &path, Some(json!({"max_running": 1}))).await;
     assert_eq!(capped.status, Some(200));
     let target = json!({"type": "http", "url": world.address("/slow")});
-    world.stack.define("line", json!({"schema": {}, "target": target, "timeout_seconds": 10})).await;
+    world
+        .stack
+        .define("line", json!({"schema": {}, "target": target, "timeout_seconds": 10}))
+        .await;
 }
 
 /// Asks for all of them at once. That they end, the tenant's list tells.
@@ -33,6 +36,7 @@ pub async fn ask(world: &World, tenant: &Tenant) {
             _ => world.sleep(Duration::from_secs(2)).await,
         }
     };
-    let ids = told.body["items"].as_array().unwrap().iter().filter_map(|item| item["job"]["id"].as_str());
+    let ids =
+        told.body["items"].as_array().unwrap().iter().filter_map(|item| item["job"]["id"].as_str());
     world.notes.borrow_mut().accepted.extend(ids.map(str::to_owned));
 }

@@ -41,18 +41,25 @@ use std::{
 /// What a variable says, or how it is without.
 fn number(name: &str, otherwise: u64) -> u64 {
     let said = std::env::var(name).ok().filter(|said| !said.is_empty());
-    said.map_or(otherwise, |said| said.parse().unwrap_or_else(|_| panic!("{name}={said} is no number")))
+    said.map_or(otherwise, |said| {
+        said.parse().unwrap_or_else(|_| panic!("{name}={said} is no number"))
+    })
 }
 
 /// What functions log of what they suffer is of use to whoever looks at one run.
 fn quiet() {
-    let level =
-        if std::env::var_os("SHOW_LOGS").is_some() { tracing::Level::INFO } else { return silence() };
+    let level = if std::env::var_os("SHOW_LOGS").is_some() {
+        tracing::Level::INFO
+    } else {
+        return silence();
+    };
     let _ = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).try_init();
 }
 
 fn silence() {
-    let _ = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::OFF).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::OFF)
+        .try_init();
 }
 
 #[test]
@@ -97,10 +104,12 @@ fn a_seed_replays_exactly() {
 fn planted_bugs_are_found() {
     quiet();
     let wanted = std::env::var("PLANTED").ok();
-    let named = |planted: &Planted| wanted.as_ref().is_none_or(|name| *name == format!("{planted:?}"));
+    let named =
+        |planted: &Planted| wanted.as_ref().is_none_or(|name| *name == format!("{planted:?}"));
     for planted in Planted::ALL.into_iter().filter(named) {
         let found = (1..=20).map(|seed| run(Seed(seed), 100, Some(planted))).find_map(|run| {
-            let broken = run.broken.iter().find(|broken| planted.breaks().contains(&broken.promise))?;
+            let broken =
+                run.broken.iter().find(|broken| planted.breaks().contains(&broken.promise))?;
             Some(format!("seed {}: {broken}", run.seed))
         });
         println!("{planted:?}: {}", found.unwrap_or_else(|| panic!("{planted:?} was not found")));

@@ -29,7 +29,9 @@ pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Pla
     Plan::new(move |operation, nth| match (operation, suffered.fate(operation, nth)) {
         // SES can't tell a repeat: of a mail whose answer is lost nobody promises that it comes once.
         ("SendEmail", Fault::After | Fault::Twice) => Fault::Throttle,
-        ("UpdateItem", Fault::Before) | (_, Fault::After) if !seed.draw(operation, nth).is_multiple_of(4) => {
+        ("UpdateItem", Fault::Before) | (_, Fault::After)
+            if !seed.draw(operation, nth).is_multiple_of(4) =>
+        {
             late(seed, operation, nth)
         }
         (_, Fault::None) => match partial.fate(operation, nth) {

@@ -73,8 +73,9 @@ fn end_by_anybody(operation: &str, request: &mut Value) -> Option<Value> {
     let condition = request["ConditionExpression"].as_str().unwrap_or_default();
     if operation == "UpdateItem" && condition.starts_with("#status = :running AND #owner = :me") {
         // Only whose row it is remains.
-        request["ConditionExpression"] =
-            json!("attribute_exists(pk) AND (#status = :running OR #status <> :running OR #owner = :me)");
+        request["ConditionExpression"] = json!(
+            "attribute_exists(pk) AND (#status = :running OR #status <> :running OR #owner = :me)"
+        );
     }
     None
 }
@@ -87,7 +88,8 @@ fn dead_letters_stay(operation: &str, request: &mut Value) -> Option<Value> {
 /// Permits' own jobs are read by their keys, with what an agenda needs of them.
 fn index_alone(operation: &str, request: &mut Value) -> Option<Value> {
     let wanted = &request["RequestItems"][sim::TABLE];
-    let is_own = wanted["ProjectionExpression"].as_str().is_some_and(|names| names.contains("agenda"));
+    let is_own =
+        wanted["ProjectionExpression"].as_str().is_some_and(|names| names.contains("agenda"));
     (operation == "BatchGetItem" && is_own)
         .then(|| json!({"Responses": {sim::TABLE: []}, "UnprocessedKeys": {}}))
 }
@@ -118,7 +120,9 @@ fn mail_before_alert() -> impl Fn(&str, &mut Value) -> Option<Value> {
         }
         if is_held.load(Ordering::Relaxed) {
             let fields = request.as_object_mut().unwrap();
-            for name in ["ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"] {
+            for name in
+                ["ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"]
+            {
                 fields.remove(name);
             }
         }

@@ -1,8 +1,8 @@
 //! One run: everything at once, and then what can be read back.
 
 use crate::{
-    chance, events, functions, jobs, last_look, line, planted::Planted, scenario::SUFFERING, schedule, usage,
-    world::World,
+    chance, events, functions, jobs, last_look, line, planted::Planted, scenario::SUFFERING,
+    schedule, usage, world::World,
 };
 use futures::future::join_all;
 use sim::{
@@ -37,7 +37,9 @@ pub struct Report {
 pub fn run(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     // What libraries draw once for the whole process, they draw here, and not in whichever run is the first.
     static DRAWN: Once = Once::new();
-    DRAWN.call_once(|| alone(Seed(0), async || World::new(Seed(0)).await.define_kinds().await).unwrap());
+    DRAWN.call_once(|| {
+        alone(Seed(0), async || World::new(Seed(0)).await.define_kinds().await).unwrap()
+    });
     alone(seed, async move || suffer(seed, jobs, planted).await).unwrap_or_else(|panic| {
         eprintln!("seed {seed} stopped; {}", again(seed, jobs));
         std::panic::resume_unwind(panic)
@@ -45,7 +47,10 @@ pub fn run(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
 }
 
 /// Runs something in a thread of its own, on a clock of its own, by a seed.
-fn alone<T: Send + 'static>(seed: Seed, work: impl AsyncFnOnce() -> T + Send + 'static) -> thread::Result<T> {
+fn alone<T: Send + 'static>(
+    seed: Seed,
+    work: impl AsyncFnOnce() -> T + Send + 'static,
+) -> thread::Result<T> {
     let work = move || {
         chance::follow(seed);
         let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -88,8 +93,9 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
         settled(&world).await;
         told
     };
-    let forever =
-        async { tokio::join!(functions::run(&world), join_all(subscribers.iter().map(|s| s.read_on()))) };
+    let forever = async {
+        tokio::join!(functions::run(&world), join_all(subscribers.iter().map(|s| s.read_on())))
+    };
     let ((), (), reported, mut quota, _) = tokio::select! {
         biased;
         told = Box::pin(clients) => told,
@@ -98,7 +104,8 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     usage::mailed(&world, &mut quota).await;
     let usage = usage::charts(&world, &reported, quota.used).await;
     let mut notes = world.notes.take();
-    (notes.usage, notes.quotas, notes.deliveries) = (usage, vec![quota], world.targets.deliveries());
+    (notes.usage, notes.quotas, notes.deliveries) =
+        (usage, vec![quota], world.targets.deliveries());
     last_look::take(&world, &mut notes).await;
     notes.occurrences = schedule::occurrences(&world, &notes.lists[&world.tenants[0].account]);
     notes.loops_ended = world.stack.aws.loops_ended();
@@ -120,7 +127,8 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
 /// Until nothing waits in a queue any more and no job is unfinished: a permit too many looks for work for a while, and a job whose message
 /// was lost is found within hours.
 async fn settled(world: &World) {
-    let is_idle = || [JOBS, DEAD_LETTERS].iter().all(|queue| world.stack.aws.messages(queue).is_empty());
+    let is_idle =
+        || [JOBS, DEAD_LETTERS].iter().all(|queue| world.stack.aws.messages(queue).is_empty());
     for _ in 0..120 {
         tokio::time::sleep(Duration::from_secs(300)).await;
         if is_idle() && !world.has_unfinished_jobs() {

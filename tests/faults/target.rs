@@ -158,7 +158,8 @@ async fn metrics(State(targets): State<Targets>) -> Response<Body> {
     if !is_calm && dice.chance(5) {
         return std::future::pending().await;
     }
-    let page = format!("kong_bandwidth{{service=\"shop\",route=\"cart\",type=\"egress\"}} {counter}\n");
+    let page =
+        format!("kong_bandwidth{{service=\"shop\",route=\"cart\",type=\"egress\"}} {counter}\n");
     Response::new(Body::from(page))
 }
 

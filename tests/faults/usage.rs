@@ -47,8 +47,11 @@ pub fn quota_path(world: &World) -> String {
 /// Uses the quota up, step by step, each of which is seen before the next.
 pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaNote {
     let tenant = &world.tenants[0];
-    let mut note =
-        QuotaNote { name: world.named("monthly"), account: tenant.account.clone(), ..QuotaNote::default() };
+    let mut note = QuotaNote {
+        name: world.named("monthly"),
+        account: tenant.account.clone(),
+        ..QuotaNote::default()
+    };
     for (thousandths, threshold) in steps {
         note.used = LIMIT / 1000 * thousandths;
         note.reached.extend(*threshold);
@@ -66,14 +69,18 @@ pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaNote {
 
 /// What is known of the quota when everything is over.
 pub async fn mailed(world: &World, note: &mut QuotaNote) {
-    let percent =
-        |subject: &String| subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap();
+    let percent = |subject: &String| {
+        subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
+    };
     note.mailed = world.mails().await.iter().map(percent).collect();
 }
 
 /// Every tenant reports so often what it sent, and how much that was.
 pub async fn reporters(world: &World, reports: u64) -> Vec<u64> {
-    join_all(world.tenants.iter().enumerate().map(|(n, tenant)| reporter(world, tenant, n, reports))).await
+    join_all(
+        world.tenants.iter().enumerate().map(|(n, tenant)| reporter(world, tenant, n, reports)),
+    )
+    .await
 }
 
 async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64 {
@@ -86,7 +93,8 @@ async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64
         let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": nth.to_string(), "data": data});
         let tries = if dice.chance(25) { 2 } else { 1 };
         for _ in 0..tries {
-            let answer = world.insist(tenant, Request::post("/v1/usage", Some(event.clone()))).await;
+            let answer =
+                world.insist(tenant, Request::post("/v1/usage", Some(event.clone()))).await;
             assert_eq!(answer.status, Some(202), "{answer:?}");
         }
         accepted += bytes;

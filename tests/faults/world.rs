@@ -61,7 +61,8 @@ impl World {
         let mut tenants = Vec::new();
         for _ in 0..TENANTS {
             let key = stack.another_key(&TENANT_SCOPES).await;
-            tenants.push(Tenant { account: key.parse::<ApiKey>().unwrap().account.to_string(), key });
+            tenants
+                .push(Tenant { account: key.parse::<ApiKey>().unwrap().account.to_string(), key });
         }
         let machine = || {
             let skew = dice.skew();
@@ -149,14 +150,16 @@ impl World {
         let client = self.client(&service, tenant, &request);
         // Boxed: a client's own future would be too deep for the compiler.
         let work = Box::pin(client.send(request.method, &request.path, request.body));
-        let answer = tokio::time::timeout(GATEWAY, run_until_killed(work, &switch)).await.ok().flatten();
+        let answer =
+            tokio::time::timeout(GATEWAY, run_until_killed(work, &switch)).await.ok().flatten();
         if answer.is_none() {
             self.died();
             let machine = &mut self.machines.borrow_mut()[machine];
             machine.service = self.stack.service_on_a_clock(machine.skew);
         }
         let span = Span { begun, ended: self.now_ms() };
-        let (status, body) = answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));
+        let (status, body) =
+            answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));
         Answered { span, status, body }
     }
 

@@ -39,7 +39,8 @@ impl Log {
     }
 
     pub fn say(&self, line: &str) {
-        writeln!(self.file.lock().unwrap(), "{:9.3} {line}", self.begun.elapsed().as_secs_f64()).unwrap();
+        writeln!(self.file.lock().unwrap(), "{:9.3} {line}", self.begun.elapsed().as_secs_f64())
+            .unwrap();
     }
 
     pub fn mail(&self, what: Mail) {

@@ -50,7 +50,9 @@ use sim::Seed;
 /// What a variable says, or how it is without.
 fn number(name: &str, otherwise: u64) -> u64 {
     let said = std::env::var(name).ok().filter(|said| !said.is_empty());
-    said.map_or(otherwise, |said| said.parse().unwrap_or_else(|_| panic!("{name}={said} is no number")))
+    said.map_or(otherwise, |said| {
+        said.parse().unwrap_or_else(|_| panic!("{name}={said} is no number"))
+    })
 }
 
 #[test]

@@ -198,9 +198,12 @@ impl Proxy {
     /// The emulator's answer; none while it is away.
     async fn forward(&self, call: &Call) -> Option<Response<Body>> {
         let address = format!("{}{}", self.0.emulator, call.parts.uri);
-        let mut request = self.0.http.request(call.parts.method.clone(), address).body(call.body.clone());
+        let mut request =
+            self.0.http.request(call.parts.method.clone(), address).body(call.body.clone());
         for (name, value) in &call.parts.headers {
-            if ![http::header::HOST, http::header::CONNECTION, http::header::CONTENT_LENGTH].contains(name) {
+            if ![http::header::HOST, http::header::CONNECTION, http::header::CONTENT_LENGTH]
+                .contains(name)
+            {
                 request = request.header(name, value);
             }
         }
@@ -208,7 +211,11 @@ impl Proxy {
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut whole = Response::new(Body::from(answer.bytes().await.ok()?));
         *whole.status_mut() = status;
-        let hop = [http::header::CONNECTION, http::header::TRANSFER_ENCODING, http::header::CONTENT_LENGTH];
+        let hop = [
+            http::header::CONNECTION,
+            http::header::TRANSFER_ENCODING,
+            http::header::CONTENT_LENGTH,
+        ];
         let kept = headers.iter().filter(|(name, _)| !hop.contains(name));
         whole.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));
         if status.is_success() {
@@ -219,7 +226,9 @@ impl Proxy {
 
     fn kill(&self, call: &Call, moment: &str) {
         let killed = processes::kill_peer(call.peer, call.ours);
-        self.0.log.say(&format!("{} dies {moment} {}: {killed:?}", call.function, call.asked.operation));
+        self.0
+            .log
+            .say(&format!("{} dies {moment} {}: {killed:?}", call.function, call.asked.operation));
         if killed.is_some() {
             self.0.kills.note();
         }
@@ -237,7 +246,8 @@ impl Proxy {
         let (is_mail, item) = (call.asked.operation == "SendEmail", &request["Item"]);
         let is_noted = item["standing"] != Value::Null && item["leased_until"] == Value::Null;
         if (is_mail || is_noted) && request.to_string().contains(&self.0.quota) {
-            let subject = || request["Content"]["Simple"]["Subject"]["Data"].as_str().unwrap().to_owned();
+            let subject =
+                || request["Content"]["Simple"]["Subject"]["Data"].as_str().unwrap().to_owned();
             self.0.log.mail(if is_mail { Mail::Sent(subject()) } else { Mail::Noted });
         }
     }
@@ -253,10 +263,10 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.proxy
-                .0
-                .log
-                .say(&format!("{} waits no longer for {}", self.call.function, self.call.asked.operation));
+            self.proxy.0.log.say(&format!(
+                "{} waits no longer for {}",
+                self.call.function, self.call.asked.operation
+            ));
             self.proxy.interrupted(&self.call);
         }
     }
@@ -283,6 +293,7 @@ fn response(answer: HttpResponse) -> Response<Body> {
 
 /// What services say when it is their own fault.
 fn internal_error() -> Response<Body> {
-    let body = r#"{"__type":"InternalServerError","message":"The request could not be processed."}"#;
+    let body =
+        r#"{"__type":"InternalServerError","message":"The request could not be processed."}"#;
     Response::builder().status(500).body(Body::from(body)).unwrap()
 }

@@ -1,7 +1,8 @@
 //! One run: everything at once, and then what can be read back.
 
 use crate::{
-    dice::Dice, emulator, events, jobs, last_look, log::Mail, scenario::SUFFERING, usage, world::World,
+    dice::Dice, emulator, events, jobs, last_look, log::Mail, scenario::SUFFERING, usage,
+    world::World,
 };
 use futures::future::join_all;
 use reqwest::Method;
@@ -66,7 +67,8 @@ pub async fn run(seed: Seed, jobs: u64) -> Report {
         world.proxy.log().say("everything is over");
         told
     };
-    let forever = async { tokio::join!(checks(&world), join_all(subscribers.iter().map(|s| s.read_on()))) };
+    let forever =
+        async { tokio::join!(checks(&world), join_all(subscribers.iter().map(|s| s.read_on()))) };
     let ((), (), reported, mut quota, _, restarts) = tokio::select! {
         told = clients => told,
         _ = forever => unreachable!("they run for ever"),
@@ -74,7 +76,8 @@ pub async fn run(seed: Seed, jobs: u64) -> Report {
     usage::mailed(&world, &mut quota).await;
     let usage = usage::charts(&world, &reported, quota.used).await;
     let mut notes = world.notes.take();
-    (notes.usage, notes.quotas, notes.deliveries) = (usage, vec![quota], world.targets.deliveries());
+    (notes.usage, notes.quotas, notes.deliveries) =
+        (usage, vec![quota], world.targets.deliveries());
     notes.mails_interrupted = world.proxy.log().mails_interrupted();
     last_look::take(&world, &mut notes).await;
     read_out(&world, &subscribers, &mut notes).await;
@@ -154,7 +157,12 @@ impl fmt::Display for Report {
             f,
             "seed {seed}: {jobs} jobs, {suffered} calls suffered, {kills} functions killed, the emulator restarted {restarts} times, "
         )?;
-        write!(f, "in {:.0} s; what was done is in {}", self.took.as_secs_f32(), self.log.display())?;
+        write!(
+            f,
+            "in {:.0} s; what was done is in {}",
+            self.took.as_secs_f32(),
+            self.log.display()
+        )?;
         let seen = self.broken.iter().map(ToString::to_string).chain(self.denied.iter().cloned());
         seen.take(10).try_for_each(|seen| write!(f, "\n  {seen}"))
     }

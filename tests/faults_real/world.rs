@@ -53,15 +53,19 @@ impl World {
         for n in 0..TENANTS {
             tenants.push(tenant(stack, &format!("faults-{run}-{n}")).await);
         }
-        let (targets, listener) = (Targets::new(seed), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let (targets, listener) =
+            (Targets::new(seed), TcpListener::bind("127.0.0.1:0").await.unwrap());
         let at = format!("http://{}", listener.local_addr().unwrap());
         let router = target::router(targets.clone());
         let answer = move |_, request: http::Request<hyper::body::Incoming>| {
             let answer = router.clone().oneshot(request.map(Body::new));
-            async move { answer.await.ok().filter(|answer| answer.extensions().get::<BrokenOff>().is_none()) }
+            async move {
+                answer.await.ok().filter(|answer| answer.extensions().get::<BrokenOff>().is_none())
+            }
         };
         tokio::spawn(server::serve(listener, answer));
-        let (dice, began, notes) = (Dice::new(seed, "world"), Clock::system().now(), RefCell::default());
+        let (dice, began, notes) =
+            (Dice::new(seed, "world"), Clock::system().now(), RefCell::default());
         Self { seed, tenants, targets, notes, proxy, stack, at, run, pace, began, dice }
     }
 
@@ -113,7 +117,8 @@ impl World {
 
     /// Sends a request.
     pub async fn ask(&self, tenant: &Tenant, request: Request) -> Answered {
-        let headers: Vec<_> = request.key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
+        let headers: Vec<_> =
+            request.key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
         self.send(&tenant.key, request.method, &request.path, &headers, request.body).await
     }
 
@@ -136,13 +141,15 @@ impl World {
         let status = answer.as_ref().map_or(0, |answer| answer.status);
         self.proxy.log().say(&format!("a client: {asked}: {status}"));
         let span = Span { begun, ended: self.now_ms() };
-        let (status, body) = answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));
+        let (status, body) =
+            answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));
         Answered { span, status, body }
     }
 
     /// A run of the check beside those of every minute; whether it was done.
     pub async fn check(&self) -> bool {
-        let path = format!("/2015-03-31/functions/{}/invocations", self.stack.function("quota-check"));
+        let path =
+            format!("/2015-03-31/functions/{}/invocations", self.stack.function("quota-check"));
         let answer = self.stack.try_emulator(Method::POST, &path, Some(json!({}))).await;
         answer.is_ok_and(|answer| answer.get("errorMessage").is_none())
     }
@@ -158,9 +165,11 @@ impl World {
         let sqs = &sqs;
         let queues = self.proxy.functions().queues().map(|queue| async move {
             let names = [QueueAttributeName::All];
-            let call = sqs.get_queue_attributes().queue_url(queue).set_attribute_names(Some(names.into()));
+            let call =
+                sqs.get_queue_attributes().queue_url(queue).set_attribute_names(Some(names.into()));
             let numbers = call.send().await.unwrap().attributes.unwrap();
-            let counted = numbers.iter().filter(|(name, _)| name.as_str().starts_with("ApproximateNumber"));
+            let counted =
+                numbers.iter().filter(|(name, _)| name.as_str().starts_with("ApproximateNumber"));
             counted.map(|(_, number)| number.parse::<usize>().unwrap()).sum::<usize>()
         });
         futures::future::join_all(queues).await.into_iter().sum()
@@ -168,7 +177,8 @@ impl World {
 }
 
 async fn tenant(stack: &Stack, name: &str) -> Tenant {
-    let account = stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": name}))).await.id();
+    let account =
+        stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": name}))).await.id();
     let key = json!({"name": name, "scopes": TENANT_SCOPES.map(|scope| scope.to_string())});
     let key = stack.operate(Method::POST, &format!("/v1/accounts/{account}/keys"), Some(key)).await;
     Tenant { account, key: key.body["secret"].as_str().unwrap().to_owned() }

@@ -85,7 +85,8 @@ async fn a_thousand_jobs_are_counted_exactly() {
     let until = Instant::now() + FLUSHED;
     loop {
         let (after, rates) = (metrics(stack).await, jobs_in_rates(stack).await - rated);
-        let grown = series.map(|name| after.get(name).unwrap_or(&0.0) - before.get(name).unwrap_or(&0.0));
+        let grown =
+            series.map(|name| after.get(name).unwrap_or(&0.0) - before.get(name).unwrap_or(&0.0));
         if grown == [1000.0; 2] && rates == 1000 {
             return;
         }
@@ -134,7 +135,8 @@ async fn a_thousand_reports_fill_a_quota_exactly() {
         stack.send(Method::POST, "/v1/usage", &[], Some(event)).await.status
     })
     .await;
-    let used = async || stack.operate(Method::GET, "/v1/quotas/frozen", None).await.body["used"].clone();
+    let used =
+        async || stack.operate(Method::GET, "/v1/quotas/frozen", None).await.body["used"].clone();
     // The next minute's check, and the one after it if that has begun already.
     let (begun, patience) = (Instant::now(), PATIENCE * 3);
     while used().await != json!(1000) {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use shared::config::{
-    ConfigError, ConsoleConfig, PollConfig, PushConfig, QuotaCheckConfig, SubmitConfig, Vars, WorkerConfig,
+    ConfigError, ConsoleConfig, PollConfig, PushConfig, QuotaCheckConfig, SubmitConfig, Vars,
+    WorkerConfig,
 };
 
 use crate::{
@@ -27,7 +28,8 @@ fn queues_of(function: &Value) -> Vec<Value> {
 fn may_send_to(template: &Value, function: &Value, queues: &[Value]) -> bool {
     let role = function["Role"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
     statements(template).iter().filter(|(of, _)| of == role).any(|(_, statement)| {
-        let sends = list(&statement["Action"]).iter().any(|action| action.starts_with("sqs:SendMessage"));
+        let sends =
+            list(&statement["Action"]).iter().any(|action| action.starts_with("sqs:SendMessage"));
         let to = statement["Resource"].as_array().cloned();
         let to = to.unwrap_or_else(|| vec![statement["Resource"].clone()]);
         sends && to.iter().any(|queue| queue == "*" || queues.contains(queue))
@@ -84,7 +86,8 @@ fn what_the_stream_calls_writes_nothing_that_the_stream_tells_it() {
     let written: Vec<_> = statements
         .iter()
         .filter(|(role, statement)| {
-            role == "PushRole" && list(&statement["Action"]).iter().any(|action| writes.contains(action))
+            role == "PushRole"
+                && list(&statement["Action"]).iter().any(|action| writes.contains(action))
         })
         .flat_map(|(_, statement)| {
             list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
@@ -145,11 +148,13 @@ fn a_stack_may_have_as_long_a_name_as_cloudformation_takes() {
     for (id, resource) in template["Resources"].as_object().unwrap() {
         let properties = resource["Properties"].as_object().into_iter().flatten();
         for (property, value) in properties.filter(|(property, _)| property.ends_with("Name")) {
-            let value = value["!Sub"].as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+            let value =
+                value["!Sub"].as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
             if !value.contains("AWS::StackName") {
                 continue;
             }
-            let is_it = |(of, name, _): &&(&str, &str, usize)| *of == resource["Type"] && name == property;
+            let is_it =
+                |(of, name, _): &&(&str, &str, usize)| *of == resource["Type"] && name == property;
             let limit = NAMES.iter().find(is_it).map(|(_, _, limit)| *limit);
             let limit = limit.unwrap_or_else(|| panic!("how long may a {property} of {id} be?"));
             let name = value.replace("${AWS::StackName}", &stack);
@@ -218,7 +223,10 @@ fn bad_parameters_are_refused_before_anything_is_created() {
     let template = template();
     let issuer = ("JwtIssuer", "https://id.example");
     let bad: &[(&[(&str, &str)], &str)] = &[
-        (&[("WorkerConcurrency", "1")], "WorkerConcurrency must be 0, or a whole number from 2 to 1000"),
+        (
+            &[("WorkerConcurrency", "1")],
+            "WorkerConcurrency must be 0, or a whole number from 2 to 1000",
+        ),
         (&[("WorkerConcurrency", "1001")], "WorkerConcurrency must be"),
         (&[("WorkerConcurrency", "2.5")], "WorkerConcurrency must be"),
         (&[("WorkerConcurrency", "02")], "WorkerConcurrency must be"),
@@ -230,14 +238,20 @@ fn bad_parameters_are_refused_before_anything_is_created() {
         (&[("JwtIssuer", "https://"), AUDIENCE], "JwtIssuer must be an https address"),
         (&[("EmulatorJwtIssuer", "http://id.example"), AUDIENCE], "On AWS an issuer needs https"),
         (&[("EmulatorJwtIssuer", "http://id.example"), ENDPOINT], "An issuer needs an audience"),
-        (&[issuer, ("EmulatorJwtIssuer", "http://a.b"), AUDIENCE, ENDPOINT], "There can be one issuer"),
+        (
+            &[issuer, ("EmulatorJwtIssuer", "http://a.b"), AUDIENCE, ENDPOINT],
+            "There can be one issuer",
+        ),
         (&[("AwsEndpointUrl", "localhost")], "AwsEndpointUrl must be an http or https address"),
         (&[("WorkerTiming", "slow")], "WorkerTiming is not among its allowed values"),
         (&[("Tracing", "yes")], "Tracing is not among its allowed values"),
     ];
     for (given, reason) in bad {
         let refused = Parameters::accept(&template, given).err();
-        assert!(refused.as_ref().is_some_and(|told| told.starts_with(reason)), "{given:?}: {refused:?}");
+        assert!(
+            refused.as_ref().is_some_and(|told| told.starts_with(reason)),
+            "{given:?}: {refused:?}"
+        );
     }
 }
 

@@ -12,7 +12,8 @@ fn root() -> PathBuf {
 
 /// A page without its blocks of code, which hold what looks like links and titles.
 fn prose(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.split("```").step_by(2).collect()
 }
 
@@ -23,8 +24,9 @@ fn links(prose: &str) -> Vec<&str> {
 
 /// Titles as links name them: in small letters, words joined by hyphens.
 fn anchors(prose: &str) -> BTreeSet<String> {
-    let titles =
-        prose.lines().filter_map(|line| Some(line.trim_start_matches('#')).filter(|title| *title != line));
+    let titles = prose
+        .lines()
+        .filter_map(|line| Some(line.trim_start_matches('#')).filter(|title| *title != line));
     let anchor = |title: &str| {
         let kept = title
             .trim()
@@ -48,8 +50,10 @@ fn every_link_leads_somewhere_and_every_page_is_found() {
         let prose = prose(&page);
         for link in links(&prose).into_iter().filter(|link| !link.starts_with("http")) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let place = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
-            let place = place.canonicalize().unwrap_or_else(|_| panic!("{}: {link}", page.display()));
+            let place =
+                if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            let place =
+                place.canonicalize().unwrap_or_else(|_| panic!("{}: {link}", page.display()));
             if place.extension().is_some_and(|extension| extension == "md") {
                 let is_there = anchor.is_empty() || anchors(&self::prose(&place)).contains(anchor);
                 assert!(is_there, "{}: {link}", page.display());

@@ -63,13 +63,17 @@ fn every_default_kind_would_be_accepted() {
 
 #[test]
 fn what_kinds_take_from_the_stack_is_a_parameter_and_an_output() {
-    let template = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
+    let template =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
     let files = files();
     let named: BTreeSet<_> = files.iter().filter_map(|(_, kind)| output(kind)).collect();
     assert_eq!(named, BTreeSet::from(["TaskerUrl"]));
     let (parameters, outputs) = template.split_once("\nOutputs:\n").unwrap();
     for name in named {
-        assert!(parameters.contains(&format!("\n  {name}:\n    Type: String\n")), "no parameter {name}");
+        assert!(
+            parameters.contains(&format!("\n  {name}:\n    Type: String\n")),
+            "no parameter {name}"
+        );
         assert!(outputs.contains(&format!("  {name}:\n")), "no output {name}");
     }
 }
@@ -83,10 +87,15 @@ fn messages_are_taken_newest_first() {
 #[test]
 fn the_user_to_delete_is_described_as_its_kind_has_it() {
     let kind = spec("user.delete").schema;
-    let described = serde_json::to_value(<UserToDelete as utoipa::PartialSchema>::schema()).unwrap();
-    for part in
-        ["/type", "/required", "/additionalProperties", "/properties/id/type", "/properties/id/minimum"]
-    {
+    let described =
+        serde_json::to_value(<UserToDelete as utoipa::PartialSchema>::schema()).unwrap();
+    for part in [
+        "/type",
+        "/required",
+        "/additionalProperties",
+        "/properties/id/type",
+        "/properties/id/minimum",
+    ] {
         assert!(kind.pointer(part).is_some(), "{part}");
         assert_eq!(described.pointer(part), kind.pointer(part), "{part}");
     }

@@ -45,7 +45,10 @@ fn every_metric_is_documented_with_its_labels() {
     let plain: BTreeSet<_> = FAMILIES.iter().map(|family| family.name).collect();
     let named = words(&documented).filter(|word| word.starts_with("tollgate_"));
     for word in named {
-        assert!(known.contains(word) || plain.contains(word), "docs/metrics.md: {word} is no metric");
+        assert!(
+            known.contains(word) || plain.contains(word),
+            "docs/metrics.md: {word} is no metric"
+        );
     }
 }
 
@@ -53,7 +56,10 @@ fn every_metric_is_documented_with_its_labels() {
 fn every_metric_of_cloudwatch_is_documented() {
     let documented = text("docs/operate.md");
     for name in METRICS.iter().filter_map(|metric| metric.cloudwatch) {
-        assert!(documented.contains(&format!("`{name}`")), "docs/operate.md doesn't tell of {name}");
+        assert!(
+            documented.contains(&format!("`{name}`")),
+            "docs/operate.md doesn't tell of {name}"
+        );
     }
 }
 
@@ -65,13 +71,15 @@ fn every_query_of_the_dashboard_is_about_metrics_that_there_are() {
     let panels = dashboard["panels"].as_array().unwrap();
     let mut shown = BTreeSet::new();
     let queries = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
-    let queries: Vec<_> = queries.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
+    let queries: Vec<_> =
+        queries.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
     assert!(queries.len() >= 20);
     for query in &queries {
         let named: Vec<_> = words(query).filter(|word| word.starts_with("tollgate_")).collect();
         assert!(!named.is_empty(), "{query} is about nothing of ours");
         for name in named {
-            let family = FAMILIES.iter().find(|family| names(family).iter().any(|known| known == name));
+            let family =
+                FAMILIES.iter().find(|family| names(family).iter().any(|known| known == name));
             let family = family.unwrap_or_else(|| panic!("{query}: {name} is no metric"));
             shown.insert(family.name);
             for label in labels_in(query) {

@@ -124,10 +124,14 @@ fn header_fields_of_problems_are_described() {
         Problem::QuotaExceeded(exhausted),
         Problem::Unavailable,
     ] {
-        let answer = &document["paths"]["/v1/jobs"]["post"]["responses"][problem.status().to_string()];
+        let answer =
+            &document["paths"]["/v1/jobs"]["post"]["responses"][problem.status().to_string()];
         let described = answer["headers"].as_object().unwrap();
         for name in problem.headers().iter().map(|(name, _)| *name).chain(["x-request-id"]) {
-            assert!(described.keys().any(|key| key.eq_ignore_ascii_case(name)), "{problem:?}: {name}");
+            assert!(
+                described.keys().any(|key| key.eq_ignore_ascii_case(name)),
+                "{problem:?}: {name}"
+            );
         }
     }
 }
@@ -152,7 +156,10 @@ fn what_a_quota_closes_says_so() {
 #[test]
 fn a_batch_is_described_by_its_jobs() {
     let parts = &described()["components"]["schemas"];
-    assert_eq!(parts["BatchRequest"]["properties"]["jobs"]["items"]["$ref"], "#/components/schemas/BatchJob");
+    assert_eq!(
+        parts["BatchRequest"]["properties"]["jobs"]["items"]["$ref"],
+        "#/components/schemas/BatchJob"
+    );
     assert_eq!(parts["BatchJob"]["anyOf"][0]["$ref"], "#/components/schemas/JobRequest");
 }
 
@@ -184,13 +191,18 @@ fn links_lead_somewhere() {
         .flat_map(|methods| methods.as_object().unwrap().values())
         .collect();
     let mut links = 0;
-    for answer in operations.iter().flat_map(|operation| operation["responses"].as_object().unwrap().values())
+    for answer in
+        operations.iter().flat_map(|operation| operation["responses"].as_object().unwrap().values())
     {
         for link in answer["links"].as_object().into_iter().flat_map(|links| links.values()) {
-            let target = operations.iter().find(|operation| operation["operationId"] == link["operationId"]);
+            let target =
+                operations.iter().find(|operation| operation["operationId"] == link["operationId"]);
             let parameters = target.unwrap()["parameters"].as_array().unwrap();
             for name in link["parameters"].as_object().unwrap().keys() {
-                assert!(parameters.iter().any(|parameter| parameter["name"] == name.as_str()), "{link}");
+                assert!(
+                    parameters.iter().any(|parameter| parameter["name"] == name.as_str()),
+                    "{link}"
+                );
             }
             links += 1;
         }

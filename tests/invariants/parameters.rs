@@ -24,7 +24,8 @@ impl<'a> Parameters<'a> {
         }
         let mut values = BTreeMap::new();
         for (name, declaration) in declared {
-            let given = given.iter().find(|(of, _)| of == name).map(|(_, value)| (*value).to_owned());
+            let given =
+                given.iter().find(|(of, _)| of == name).map(|(_, value)| (*value).to_owned());
             let value = given.or_else(|| declaration.get("Default").map(text));
             let value = value.ok_or_else(|| format!("{name} has no value"))?;
             check(declaration, &value).map_err(|reason| format!("{name} {reason}"))?;
@@ -83,7 +84,8 @@ impl<'a> Parameters<'a> {
                 self.resolve(&argument[if self.holds(condition) { 1 } else { 2 }])
             }
             "!FindInMap" => {
-                let keys = argument.as_array().unwrap().iter().map(|key| self.resolve(key).unwrap());
+                let keys =
+                    argument.as_array().unwrap().iter().map(|key| self.resolve(key).unwrap());
                 Some(text(keys.fold(&self.template["Mappings"], |map, key| &map[key])))
             }
             "!Sub" => {

@@ -16,10 +16,11 @@ const NAMES: Names<'static> = Names {
 };
 
 fn policies(change: impl FnOnce(&mut Vec<Value>)) -> Policies {
-    let mut template =
-        template(&fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap());
-    let role =
-        &mut template["Resources"]["PollRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"];
+    let mut template = template(
+        &fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap(),
+    );
+    let role = &mut template["Resources"]["PollRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+        ["Statement"];
     change(role.as_array_mut().unwrap());
     Policies::of(&template)
 }
@@ -37,7 +38,8 @@ fn an_action_that_is_missing_is_seen() {
     let put = json!({"TableName": "tollgate", "Item": {"pk": {"S": "JOBS#a#1"}}});
     assert!(whole.used("poll", &Call::all(&NAMES, "dynamodb", "PutItem", &put)[0]).is_empty());
     assert!(whole.used("poll", &Call { resource: "another".into(), ..get("JOBS#a#1") }).is_empty());
-    let without = policies(|statements| statements.retain(|statement| statement["Sid"] != "ReadItems"));
+    let without =
+        policies(|statements| statements.retain(|statement| statement["Sid"] != "ReadItems"));
     assert!(without.used("poll", &get("JOBS#a#1")).is_empty());
 }
 
@@ -45,14 +47,17 @@ fn an_action_that_is_missing_is_seen() {
 fn an_action_that_nobody_uses_is_seen() {
     let before = policies(|_| ()).grants();
     let added = policies(|statements| {
-        let statement = statements.iter_mut().find(|statement| statement["Sid"] == "ReadItems").unwrap();
+        let statement =
+            statements.iter_mut().find(|statement| statement["Sid"] == "ReadItems").unwrap();
         statement["Action"].as_array_mut().unwrap().push(json!("dynamodb:DeleteItem"));
     });
     let used = added.used("poll", &get("JOBS#a#1"));
     let new: Vec<_> = added.grants().into_iter().filter(|grant| !before.contains(grant)).collect();
     assert!(
         !new.is_empty()
-            && new.iter().all(|grant| grant.action == "dynamodb:DeleteItem" && !used.contains(grant))
+            && new
+                .iter()
+                .all(|grant| grant.action == "dynamodb:DeleteItem" && !used.contains(grant))
     );
 }
 
@@ -65,10 +70,12 @@ fn conditions_on_attributes_and_answers_are_kept_to() {
         if let Some(answer) = answer {
             request["ReturnValues"] = json!(answer);
         }
-        !all.used("quota-check", &Call::all(&NAMES, "dynamodb", "UpdateItem", &request)[0]).is_empty()
+        !all.used("quota-check", &Call::all(&NAMES, "dynamodb", "UpdateItem", &request)[0])
+            .is_empty()
     };
     assert!(update("SET blocks = :b", None) && update("SET blocks = :b", Some("NONE")));
     assert!(
-        !update("SET blocks = :b, max_running = :m", None) && !update("SET blocks = :b", Some("ALL_NEW"))
+        !update("SET blocks = :b, max_running = :m", None)
+            && !update("SET blocks = :b", Some("ALL_NEW"))
     );
 }

@@ -7,8 +7,8 @@ use std::{
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const DOMAIN: [&str; 18] = [
-    "account", "endpoint", "event", "id", "job", "json", "kind", "metrics", "name", "push", "quota",
-    "records", "schedule", "schema", "time", "usage", "wait", "zone",
+    "account", "endpoint", "event", "id", "job", "json", "kind", "metrics", "name", "push",
+    "quota", "records", "schedule", "schema", "time", "usage", "wait", "zone",
 ];
 const OUTER: [&str; 7] = ["api", "aws", "clock", "config", "gate", "outbound", "telemetry"];
 
@@ -27,7 +27,15 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 /// The module directly below `shared` that a file belongs to.
 fn module(file: &Path) -> String {
     let inside = file.strip_prefix(Path::new(ROOT).join("shared/src")).unwrap();
-    inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
+    inside
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap()
+        .trim_end_matches(".rs")
+        .to_owned()
 }
 
 #[test]
@@ -35,7 +43,9 @@ fn every_module_is_in_a_ring() {
     for file in sources(&Path::new(ROOT).join("shared/src")) {
         let module = module(&file);
         assert!(
-            module == "lib" || DOMAIN.contains(&module.as_str()) || OUTER.contains(&module.as_str()),
+            module == "lib"
+                || DOMAIN.contains(&module.as_str())
+                || OUTER.contains(&module.as_str()),
             "{module} is in neither ring"
         );
     }
@@ -47,17 +57,29 @@ fn the_domain_knows_nothing_of_the_outer_ring() {
     for file in files.iter().filter(|file| DOMAIN.contains(&module(file).as_str())) {
         let text = fs::read_to_string(file).unwrap();
         // A list of imports from the crate's root, or a path in the code.
-        let imports = text.split("use crate::{").skip(1).map(|rest| rest.split("};").next().unwrap());
+        let imports =
+            text.split("use crate::{").skip(1).map(|rest| rest.split("};").next().unwrap());
         for outer in OUTER {
             assert!(!text.contains(&format!("crate::{outer}")), "{} uses {outer}", file.display());
             for list in imports.clone() {
-                let names = list.split([',', '{', '}']).map(|part| part.trim().split("::").next().unwrap());
-                assert!(names.into_iter().all(|name| name != outer), "{} imports {outer}", file.display());
+                let names =
+                    list.split([',', '{', '}']).map(|part| part.trim().split("::").next().unwrap());
+                assert!(
+                    names.into_iter().all(|name| name != outer),
+                    "{} imports {outer}",
+                    file.display()
+                );
             }
         }
-        for forbidden in
-            ["SystemTime::now", "Timestamp::now", "rand::random", "std::env", "tokio::", "axum::", "aws_"]
-        {
+        for forbidden in [
+            "SystemTime::now",
+            "Timestamp::now",
+            "rand::random",
+            "std::env",
+            "tokio::",
+            "axum::",
+            "aws_",
+        ] {
             assert!(!text.contains(forbidden), "{} uses {forbidden}", file.display());
         }
     }
@@ -67,7 +89,9 @@ fn the_domain_knows_nothing_of_the_outer_ring() {
 fn the_sdk_is_named_in_one_place() {
     for folder in ["shared/src", "functions", "cli/src", "bootstrap/src"] {
         for file in sources(&Path::new(ROOT).join(folder)) {
-            if file.strip_prefix(Path::new(ROOT).join("shared/src")).is_ok() && module(&file) == "aws" {
+            if file.strip_prefix(Path::new(ROOT).join("shared/src")).is_ok()
+                && module(&file) == "aws"
+            {
                 continue;
             }
             let text = fs::read_to_string(&file).unwrap();

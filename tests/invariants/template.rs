@@ -9,7 +9,8 @@ use shared::{
 };
 
 pub fn template() -> Value {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
+    let text =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
     sim::iam::template(&text)
 }
 
@@ -53,8 +54,13 @@ fn the_workers_times_are_those_of_the_code() {
     let receives = &queue["RedrivePolicy"]["maxReceiveCount"]["!FindInMap"];
     assert_eq!(receives, &json!(["Timing", {"!Ref": "WorkerTiming"}, "Receives"]));
     for queue in ["JobQueue", "DeadLetterQueue"] {
-        let visibility = &template["Resources"][queue]["Properties"]["VisibilityTimeout"]["!FindInMap"];
-        assert_eq!(visibility, &json!(["Timing", {"!Ref": "WorkerTiming"}, "VisibilitySeconds"]), "{queue}");
+        let visibility =
+            &template["Resources"][queue]["Properties"]["VisibilityTimeout"]["!FindInMap"];
+        assert_eq!(
+            visibility,
+            &json!(["Timing", {"!Ref": "WorkerTiming"}, "VisibilitySeconds"]),
+            "{queue}"
+        );
     }
 }
 
@@ -66,8 +72,9 @@ fn functions_outlast_the_patience_of_their_handlers() {
         ("PollFunction", poll::PATIENCE),
         ("ConsoleFunction", console::PATIENCE),
     ] {
-        let timeout =
-            Duration::from_secs(template["Resources"][function]["Properties"]["Timeout"].as_u64().unwrap());
+        let timeout = Duration::from_secs(
+            template["Resources"][function]["Properties"]["Timeout"].as_u64().unwrap(),
+        );
         assert!(patience < timeout && timeout < Duration::from_secs(30), "{function}");
     }
 }
@@ -81,7 +88,8 @@ fn executions_are_reserved_for_poll_alone_and_only_on_demand() {
     assert_eq!(parameter["Default"], "0");
     let none = json!({"!Not": [{"!Equals": [{"!Ref": "PollConcurrency"}, "0"]}]});
     assert_eq!(template["Conditions"]["ReservePoll"], none);
-    let reserved = json!({"!If": ["ReservePoll", {"!Ref": "PollConcurrency"}, {"!Ref": "AWS::NoValue"}]});
+    let reserved =
+        json!({"!If": ["ReservePoll", {"!Ref": "PollConcurrency"}, {"!Ref": "AWS::NoValue"}]});
     for (name, function) in resources(&template, "AWS::Serverless::Function") {
         let is_poll = name == "PollFunction";
         let expected = if is_poll { reserved.clone() } else { Value::Null };
@@ -94,11 +102,19 @@ fn executions_are_reserved_for_poll_alone_and_only_on_demand() {
 #[test]
 fn both_queues_report_what_failed_of_a_batch() {
     let events = template()["Resources"]["QueueWorkerFunction"]["Properties"]["Events"].clone();
-    let sources: Vec<_> =
-        events.as_object().unwrap().values().filter(|event| event["Type"] == "SQS").cloned().collect();
+    let sources: Vec<_> = events
+        .as_object()
+        .unwrap()
+        .values()
+        .filter(|event| event["Type"] == "SQS")
+        .cloned()
+        .collect();
     assert_eq!(sources.len(), 2);
     for source in sources {
-        assert_eq!(source["Properties"]["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+        assert_eq!(
+            source["Properties"]["FunctionResponseTypes"],
+            json!(["ReportBatchItemFailures"])
+        );
         assert!(
             source["Properties"]["BatchSize"].as_u64().unwrap() <= 10,
             "a batch's visibilities are set in one call of ten"
@@ -111,10 +127,14 @@ fn both_queues_report_what_failed_of_a_batch() {
 fn what_is_received_too_often_becomes_a_dead_letter_that_the_worker_takes() {
     let template = template();
     let redrive = |queue: &str| &template["Resources"][queue]["Properties"]["RedrivePolicy"];
-    assert_eq!(redrive("JobQueue")["deadLetterTargetArn"], json!({"!GetAtt": "DeadLetterQueue.Arn"}));
+    assert_eq!(
+        redrive("JobQueue")["deadLetterTargetArn"],
+        json!({"!GetAtt": "DeadLetterQueue.Arn"})
+    );
     assert_eq!(redrive("DeadLetterQueue"), &Value::Null);
     let events = &template["Resources"]["QueueWorkerFunction"]["Properties"]["Events"];
-    let taken = ["Jobs", "DeadLetters"].map(|source| &events[source]["Properties"]["Queue"]["!GetAtt"]);
+    let taken =
+        ["Jobs", "DeadLetters"].map(|source| &events[source]["Properties"]["Queue"]["!GetAtt"]);
     assert_eq!(taken, ["JobQueue.Arn", "DeadLetterQueue.Arn"]);
 }
 
@@ -132,7 +152,10 @@ fn nothing_waits_for_fuller_batches_or_behind_old_news() {
     }
     let news = &template["Resources"]["PushFunction"]["Properties"]["Events"]["News"]["Properties"];
     let number = |name: &str| news[name].as_u64().unwrap_or(u64::MAX);
-    assert!(number("MaximumRecordAgeInSeconds") <= 60 && number("MaximumRetryAttempts") <= 3, "{news}");
+    assert!(
+        number("MaximumRecordAgeInSeconds") <= 60 && number("MaximumRetryAttempts") <= 3,
+        "{news}"
+    );
     assert_eq!(news["StartingPosition"], "LATEST");
 }
 
@@ -144,7 +167,10 @@ fn the_table_is_safe() {
             json!({"AttributeName": "expires_at", "Enabled": true}),
             "{name}"
         );
-        assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true, "{name}");
+        assert_eq!(
+            table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true,
+            "{name}"
+        );
         assert_eq!(table["DeletionProtectionEnabled"], true, "{name}");
         // A key that AWS owns, which KMS does not bill: see docs/cost.md.
         assert_eq!(
@@ -159,8 +185,8 @@ fn the_table_is_safe() {
 fn nothing_deletes_the_table() {
     let template = template();
     for (name, _) in resources(&template, "AWS::DynamoDB::Table") {
-        let policies =
-            ["DeletionPolicy", "UpdateReplacePolicy"].map(|policy| &template["Resources"][&name][policy]);
+        let policies = ["DeletionPolicy", "UpdateReplacePolicy"]
+            .map(|policy| &template["Resources"][&name][policy]);
         assert_eq!(policies, [&json!("Retain"), &json!("Retain")], "{name}");
     }
 }
@@ -170,7 +196,10 @@ pub fn statements(template: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for (name, role) in resources(template, "AWS::IAM::Role") {
         let managed = &role["ManagedPolicyArns"];
-        assert!(managed.is_null() || managed == &only_traces(), "{name} takes on another managed policy");
+        assert!(
+            managed.is_null() || managed == &only_traces(),
+            "{name} takes on another managed policy"
+        );
         for policy in role["Policies"].as_array().unwrap() {
             let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
             found.extend(statements.iter().map(|statement| (name.clone(), statement.clone())));
@@ -193,7 +222,10 @@ fn only_traces() -> Value {
 fn functions_may_trace_where_tracing_is_on() {
     let template = template();
     assert_eq!(template["Parameters"]["Tracing"]["Default"], "false");
-    assert_eq!(template["Conditions"]["HasTracing"], json!({"!Equals": [{"!Ref": "Tracing"}, "true"]}));
+    assert_eq!(
+        template["Conditions"]["HasTracing"],
+        json!({"!Equals": [{"!Ref": "Tracing"}, "true"]})
+    );
     let mode = &template["Globals"]["Function"]["Tracing"];
     assert_eq!(mode, &json!({"!If": ["HasTracing", "Active", "PassThrough"]}));
     assert_eq!(template["Resources"]["TracePolicy"]["Condition"], "HasTracing");
@@ -223,7 +255,10 @@ fn policies_list_actions_and_items() {
             "{role}: {statement}"
         );
         let anywhere = list(&statement["Resource"]).contains(&"*");
-        assert!(!anywhere || has_no_resources(statement), "{role} may do something anywhere: {statement}");
+        assert!(
+            !anywhere || has_no_resources(statement),
+            "{role} may do something anywhere: {statement}"
+        );
         if actions.contains(&"dynamodb:Scan") {
             // No condition on keys binds a scan. So one function may, and only an index that shows jobs' keys and times.
             assert_eq!(
@@ -231,16 +266,28 @@ fn policies_list_actions_and_items() {
                 ("QuotaCheckRole", &["dynamodb:Scan"][..]),
                 "{statement}"
             );
-            assert_eq!(statement["Resource"], json!({"!Sub": "${Table.Arn}/index/agenda"}), "{role}");
+            assert_eq!(
+                statement["Resource"],
+                json!({"!Sub": "${Table.Arn}/index/agenda"}),
+                "{role}"
+            );
         } else if actions.contains(&"dynamodb:GetRecords") {
             // Nor does one bind a stream, which shows nothing but keys.
             assert_eq!(statement["Resource"], json!({"!GetAtt": "Table.StreamArn"}), "{role}");
             let stream = &template["Resources"]["Table"]["Properties"]["StreamSpecification"];
-            assert_eq!((role.as_str(), stream), ("PushRole", &json!({"StreamViewType": "KEYS_ONLY"})));
-        } else if actions.iter().any(|action| action.starts_with("dynamodb:")) && !has_no_resources(statement)
+            assert_eq!(
+                (role.as_str(), stream),
+                ("PushRole", &json!({"StreamViewType": "KEYS_ONLY"}))
+            );
+        } else if actions.iter().any(|action| action.starts_with("dynamodb:"))
+            && !has_no_resources(statement)
         {
-            let keys = list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
-            assert!(!keys.is_empty() && !keys.contains(&"*"), "{role} may touch every item: {statement}");
+            let keys =
+                list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+            assert!(
+                !keys.is_empty() && !keys.contains(&"*"),
+                "{role} may touch every item: {statement}"
+            );
         }
     }
 }
@@ -252,11 +299,14 @@ pub fn own_namespace() -> Value {
 
 /// Whether a statement allows nothing but what can't be tied to resources; gauges to our own namespace.
 fn has_no_resources(statement: &Value) -> bool {
-    let own_gauges = statement["Condition"]["StringEquals"]["cloudwatch:namespace"] == own_namespace();
+    let own_gauges =
+        statement["Condition"]["StringEquals"]["cloudwatch:namespace"] == own_namespace();
     list(&statement["Action"]).iter().all(|action| match *action {
         "cloudwatch:PutMetricData" => own_gauges,
         // Metrics and lists of streams are no resources, and the suppression list is the account's.
-        "cloudwatch:GetMetricData" | "dynamodb:ListStreams" | "ses:GetSuppressedDestination" => true,
+        "cloudwatch:GetMetricData" | "dynamodb:ListStreams" | "ses:GetSuppressedDestination" => {
+            true
+        }
         other => other.starts_with("xray:"),
     })
 }
@@ -267,15 +317,23 @@ fn scheduler_may_only_send_and_only_for_this_account() {
     let role = &template["Resources"]["SchedulerRole"]["Properties"];
     let trusted = &role["AssumeRolePolicyDocument"]["Statement"][0];
     assert_eq!(
-        (&trusted["Principal"]["Service"], &trusted["Condition"]["StringEquals"]["aws:SourceAccount"]),
+        (
+            &trusted["Principal"]["Service"],
+            &trusted["Condition"]["StringEquals"]["aws:SourceAccount"]
+        ),
         (&json!("scheduler.amazonaws.com"), &json!({"!Ref": "AWS::AccountId"}))
     );
     let statements = statements(&template);
     let mut of_scheduler = statements.iter().filter(|(role, _)| role == "SchedulerRole");
-    let (Some((_, only)), None) = (of_scheduler.next(), of_scheduler.next()) else { panic!("one statement") };
+    let (Some((_, only)), None) = (of_scheduler.next(), of_scheduler.next()) else {
+        panic!("one statement")
+    };
     assert_eq!(
         (list(&only["Action"]), &only["Resource"]),
-        (vec!["sqs:SendMessage"], &json!([{"!GetAtt": "JobQueue.Arn"}, {"!GetAtt": "DeadLetterQueue.Arn"}]))
+        (
+            vec!["sqs:SendMessage"],
+            &json!([{"!GetAtt": "JobQueue.Arn"}, {"!GetAtt": "DeadLetterQueue.Arn"}])
+        )
     );
     // Scheduler sends to the second in the same role what it could not send to the first.
     let told = &template["Resources"]["SubmitFunction"]["Properties"]["Environment"]["Variables"];
@@ -286,7 +344,11 @@ fn scheduler_may_only_send_and_only_for_this_account() {
         .collect();
     let [(role, pass)] = passes[..] else { panic!("{passes:?}") };
     assert_eq!(
-        (role.as_str(), &pass["Resource"], &pass["Condition"]["StringEquals"]["iam:PassedToService"]),
+        (
+            role.as_str(),
+            &pass["Resource"],
+            &pass["Condition"]["StringEquals"]["iam:PassedToService"]
+        ),
         ("SubmitRole", &json!({"!GetAtt": "SchedulerRole.Arn"}), &json!("scheduler.amazonaws.com"))
     );
 }
@@ -294,8 +356,12 @@ fn scheduler_may_only_send_and_only_for_this_account() {
 #[test]
 fn the_index_that_may_be_scanned_shows_keys_and_times() {
     let indexes = template()["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"].clone();
-    let agenda = indexes.as_array().unwrap().iter().find(|index| index["IndexName"] == "agenda").unwrap();
-    assert_eq!(agenda["Projection"], json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due_at"]}));
+    let agenda =
+        indexes.as_array().unwrap().iter().find(|index| index["IndexName"] == "agenda").unwrap();
+    assert_eq!(
+        agenda["Projection"],
+        json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due_at"]})
+    );
 }
 
 #[test]
@@ -331,7 +397,9 @@ fn poll_can_only_read_add_to_totals_and_take_wait_slots() {
     }
     for (_, statement) in of_poll {
         assert!(
-            list(&statement["Action"]).iter().all(|action| reads.contains(action) || own.contains(action)),
+            list(&statement["Action"])
+                .iter()
+                .all(|action| reads.contains(action) || own.contains(action)),
             "{statement}"
         );
     }
@@ -358,7 +426,10 @@ fn only_the_check_may_send_mails_and_only_as_the_sender() {
     let own = |resource: &str| json!({"!Sub": format!("arn:${{AWS::Partition}}:ses:${{AWS::Region}}:${{AWS::AccountId}}:{resource}/*")});
     assert_eq!(send["Resource"], json!([own("identity"), own("configuration-set")]));
     let check = &template["Resources"]["QuotaCheckFunction"]["Properties"];
-    assert_eq!(check["Environment"]["Variables"]["SENDER_ADDRESS"], json!({"!Ref": "SenderAddress"}));
+    assert_eq!(
+        check["Environment"]["Variables"]["SENDER_ADDRESS"],
+        json!({"!Ref": "SenderAddress"})
+    );
 }
 
 /// What a run set out to do is nobody else's until it is over for sure, and somebody's in the next minute.
@@ -380,15 +451,18 @@ fn only_submit_may_change_accounts() {
     let mut writers: Vec<_> = statements(&template)
         .into_iter()
         .filter(|(role, statement)| {
-            let attributes = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+            let attributes =
+                &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
             let may_only_block = role == "QuotaCheckRole"
                 && list(&statement["Action"]) == ["dynamodb:UpdateItem"]
                 && list(attributes) == ["pk", "sk", "blocks"]
-                && statement["Condition"]["StringEqualsIfExists"]["dynamodb:ReturnValues"] == "NONE";
+                && statement["Condition"]["StringEqualsIfExists"]["dynamodb:ReturnValues"]
+                    == "NONE";
             if may_only_block {
                 return false;
             }
-            let keys = list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+            let keys =
+                list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
             let accounts = keys.iter().any(|key| key.starts_with("ACCOUNT"));
             accounts && list(&statement["Action"]).iter().any(|action| !reads.contains(action))
         })
@@ -430,7 +504,8 @@ fn pages_are_asked_of_the_function_that_has_them() {
         .map(|(_, route)| route["RouteKey"].as_str().unwrap().replace("{proxy+}", "{*file}"))
         .collect();
     let pages = console::routes().into_openapi().paths.paths.into_keys();
-    let files = ROUTES.iter().filter(|route| !route.is_operation()).map(|route| route.path.to_owned());
+    let files =
+        ROUTES.iter().filter(|route| !route.is_operation()).map(|route| route.path.to_owned());
     let mut wanted: Vec<_> = pages
         .chain(files)
         .flat_map(|path| ["GET", "HEAD"].map(|method| format!("{method} {path}")))

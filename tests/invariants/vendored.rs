@@ -10,16 +10,20 @@ use sha2::{Digest, Sha256};
 const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/console/assets");
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
-    let inside =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let inside = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir());
     inside.flat_map(|inner| [folders(&inner), vec![inner]].concat()).collect()
 }
 
 /// A folder of such files has their hashes, in the form that `sha256sum` writes and checks, and says in a `README.md` where they come from.
 #[test]
 fn vendored_files_are_those_whose_hashes_are_kept() {
-    let vendored: Vec<_> =
-        folders(Path::new(ASSETS)).into_iter().filter(|folder| folder.join("SHA256SUMS").exists()).collect();
+    let vendored: Vec<_> = folders(Path::new(ASSETS))
+        .into_iter()
+        .filter(|folder| folder.join("SHA256SUMS").exists())
+        .collect();
     assert!(!vendored.is_empty());
     for folder in vendored {
         let kept = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();

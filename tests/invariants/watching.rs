@@ -17,7 +17,9 @@ struct Watched {
 
 /// The dashboard's body, with references as they are.
 fn dashboard(template: &Value) -> Value {
-    let body = resources(template, "AWS::CloudWatch::Dashboard").remove(0).1["DashboardBody"]["!Sub"].clone();
+    let body =
+        resources(template, "AWS::CloudWatch::Dashboard").remove(0).1["DashboardBody"]["!Sub"]
+            .clone();
     serde_json::from_str(body.as_str().unwrap()).unwrap()
 }
 
@@ -100,7 +102,8 @@ fn watched(template: &Value) -> BTreeSet<Watched> {
     let alarms = resources(template, "AWS::CloudWatch::Alarm");
     let alarms = alarms.iter().flat_map(|(_, alarm)| of_alarm(alarm));
     let widgets = widgets(template);
-    let lines = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
+    let lines =
+        widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
     alarms.chain(lines.flat_map(of_line)).collect()
 }
 
@@ -113,7 +116,8 @@ fn metrics_are_the_stacks_own() {
     let vars = |name: &str| (name == "STACK_NAME").then(|| "${AWS::StackName}".to_owned());
     assert_eq!(own_namespace(), json!({"!Sub": shared::config::metrics_namespace(&vars)}));
     let watched = watched(&template);
-    let own: Vec<_> = watched.iter().filter(|metric| !metric.namespace.starts_with("AWS/")).collect();
+    let own: Vec<_> =
+        watched.iter().filter(|metric| !metric.namespace.starts_with("AWS/")).collect();
     let is_own = |metric: &&Watched| metric.namespace == text(&own_namespace());
     assert!(own.len() >= 10 && own.iter().all(is_own), "{own:?}");
 }
@@ -127,7 +131,10 @@ fn alarms_reach_the_operator() {
     for (name, alarm) in alarms {
         assert_eq!(template["Resources"][&name]["Condition"], "HasOperator", "{name}");
         assert_eq!(alarm["AlarmActions"], json!([{"!Ref": "AlarmTopic"}]), "{name}");
-        assert!(alarm["AlarmDescription"].is_string() && alarm["TreatMissingData"].is_string(), "{name}");
+        assert!(
+            alarm["AlarmDescription"].is_string() && alarm["TreatMissingData"].is_string(),
+            "{name}"
+        );
         let told = format!("`{}`", name.trim_end_matches("Alarm"));
         assert!(
             include_str!("../../docs/operate.md").contains(&told),
@@ -136,8 +143,14 @@ fn alarms_reach_the_operator() {
     }
 }
 
-const OF_LAMBDA: [&str; 6] =
-    ["Invocations", "Errors", "Throttles", "Duration", "IteratorAge", "RecursiveInvocationsDropped"];
+const OF_LAMBDA: [&str; 6] = [
+    "Invocations",
+    "Errors",
+    "Throttles",
+    "Duration",
+    "IteratorAge",
+    "RecursiveInvocationsDropped",
+];
 
 /// What AWS itself tells, as its documentation has it: of the HTTP API
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>), Lambda
@@ -185,9 +198,9 @@ fn what_is_watched_is_told() {
     for metric in watched(&template()) {
         let Watched { namespace, name, dimensions } = &metric;
         let is_told = if namespace.starts_with("AWS/") {
-            OF_AWS
-                .iter()
-                .any(|(of, by, names)| of == namespace && *by == &dimensions[..] && names.contains(&&**name))
+            OF_AWS.iter().any(|(of, by, names)| {
+                of == namespace && *by == &dimensions[..] && names.contains(&&**name)
+            })
         } else {
             METRICS.iter().any(|metric| metric.cloudwatch == Some(&**name))
         };
@@ -201,8 +214,8 @@ fn the_dashboard_refers_to_what_is_there() {
     let template = template();
     let body = dashboard(&template).to_string();
     let references = body.split("${").skip(1).map(|rest| rest.split_once('}').unwrap().0);
-    for reference in
-        references.filter(|reference| !reference.starts_with("AWS::") && !reference.starts_with('!'))
+    for reference in references
+        .filter(|reference| !reference.starts_with("AWS::") && !reference.starts_with('!'))
     {
         let resource = reference.split('.').next().unwrap();
         assert!(template["Resources"].get(resource).is_some(), "{reference}");
@@ -217,7 +230,9 @@ fn the_dashboards_widgets_do_not_overlap() {
         let number = |name: &str| widget[name].as_u64().unwrap();
         let (x, y) = (number("x"), number("y"));
         assert!(x + number("width") <= 24, "{widget}");
-        for cell in (x..x + number("width")).flat_map(|x| (y..y + number("height")).map(move |y| (x, y))) {
+        for cell in
+            (x..x + number("width")).flat_map(|x| (y..y + number("height")).map(move |y| (x, y)))
+        {
             assert!(taken.insert(cell), "{widget}");
         }
     }
@@ -229,8 +244,10 @@ fn the_dashboards_sums_have_their_terms() {
     for widget in widgets(&template()) {
         let lines = widget["properties"]["metrics"].as_array().cloned().unwrap_or_default();
         let options = |line: &Value| line.as_array().unwrap().last().unwrap().clone();
-        let ids: BTreeSet<_> =
-            lines.iter().filter_map(|line| options(line)["id"].as_str().map(str::to_owned)).collect();
+        let ids: BTreeSet<_> = lines
+            .iter()
+            .filter_map(|line| options(line)["id"].as_str().map(str::to_owned))
+            .collect();
         for line in &lines {
             let expression = line[0]["expression"].as_str().unwrap_or_default();
             if expression.contains("SEARCH(") {

@@ -75,7 +75,9 @@ pub fn forced(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
         }
     }
     receive(world, bounds, actions);
-    for (w, worker) in world.workers.iter().enumerate().filter(|(_, worker)| !worker.permits.is_empty()) {
+    for (w, worker) in
+        world.workers.iter().enumerate().filter(|(_, worker)| !worker.permits.is_empty())
+    {
         if !worker.unlisted.is_empty() {
             actions.push(Action::List(w));
         } else if worker.permits[0].step == Step::Look {
@@ -93,7 +95,13 @@ pub fn forced(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     }
 }
 
-fn step(world: &World, bounds: &Bounds, (w, p): (usize, usize), step: Step, actions: &mut Vec<Action>) {
+fn step(
+    world: &World,
+    bounds: &Bounds,
+    (w, p): (usize, usize),
+    step: Step,
+    actions: &mut Vec<Action>,
+) {
     match step {
         Step::Claim { .. } => actions.push(Action::Claim(w, p, true)),
         Step::Hold { job, .. } => {
@@ -125,8 +133,12 @@ pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
                 actions.extend(asked.iter().map(|delay| Action::Submit(job, *delay)));
             }
             Row::Waits | Row::Ready if left.cancels > 0 => actions.push(Action::Cancel(job)),
-            Row::Failed | Row::Cancelled if idle && left.reopens > 0 => actions.push(Action::Reopen(job)),
-            Row::Held if left.overruns > 0 && world.has_holder(job) => actions.push(Action::LeaseEnds(job)),
+            Row::Failed | Row::Cancelled if idle && left.reopens > 0 => {
+                actions.push(Action::Reopen(job))
+            }
+            Row::Held if left.overruns > 0 && world.has_holder(job) => {
+                actions.push(Action::LeaseEnds(job))
+            }
             _ => {}
         }
         if !idle && left.refusals > 0 {
@@ -136,7 +148,9 @@ pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
             actions.push(Action::Passes(job));
         }
     }
-    for (w, worker) in world.workers.iter().enumerate().filter(|(_, worker)| !worker.permits.is_empty()) {
+    for (w, worker) in
+        world.workers.iter().enumerate().filter(|(_, worker)| !worker.permits.is_empty())
+    {
         if left.crashes > 0 {
             actions.push(Action::Crash(w));
         }
@@ -199,9 +213,9 @@ fn falls_due(world: &World, job: u8) -> bool {
         || it.hasty
         || matches!(it.client, Client::Sent(Delay::Soon, false))
         || world.queue.iter().any(|message| message.job == job && message.delayed)
-        || world
-            .permits()
-            .any(|permit| matches!(permit.step, Step::Requeue { job: n, passed: false, .. } if n == job));
+        || world.permits().any(
+            |permit| matches!(permit.step, Step::Requeue { job: n, passed: false, .. } if n == job),
+        );
     // A long time doesn't pass while a write is under way: that of a client has seconds, that of a worker until its lease ends.
     let writes = matches!(it.client, Client::Sent(Delay::Late, _))
         || world.permits().any(|permit| {

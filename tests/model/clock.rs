@@ -16,7 +16,11 @@ pub fn falls_due(world: &mut World, job: u8) {
         let listed = it.listed;
         world.write(job, Row::Ready, listed);
     }
-    world.queue.iter_mut().filter(|message| message.job == job).for_each(|message| message.delayed = false);
+    world
+        .queue
+        .iter_mut()
+        .filter(|message| message.job == job)
+        .for_each(|message| message.delayed = false);
     for permit in world.workers.iter_mut().flat_map(|worker| &mut worker.permits) {
         if let Step::Requeue { job: n, passed, .. } = &mut permit.step
             && *n == job

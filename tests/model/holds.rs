@@ -54,7 +54,10 @@ fn when_messages_come_twice_and_early() {
 #[test]
 fn when_jobs_are_delayed_and_requests_end_early() {
     let faults = Faults { refusals: 1, ..NO_FAULTS };
-    assert_holds(Lifo, Bounds { jobs: &[(0, ANY), (0, ANY)], attempts: 1, retries: &[], faults, ..SMALL });
+    assert_holds(
+        Lifo,
+        Bounds { jobs: &[(0, ANY), (0, ANY)], attempts: 1, retries: &[], faults, ..SMALL },
+    );
 }
 
 #[test]

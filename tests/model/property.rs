@@ -29,10 +29,13 @@ pub fn of(bounds: &Bounds) -> Vec<Property<Protocol>> {
             world.jobs.iter().all(|job| job.attempts <= protocol.bounds.attempts)
         }),
         Property::always(FOUND, |_, world: &World| {
-            (0u8..).zip(&world.jobs).all(|(n, job)| !job.row.queued() || job.listed || has_message(world, n))
+            (0u8..)
+                .zip(&world.jobs)
+                .all(|(n, job)| !job.row.queued() || job.listed || has_message(world, n))
         }),
         Property::always(AUDITED, |protocol: &Protocol, world: &World| {
-            world.jobs.iter().all(|job| !unfinished(job) || job.listed) || !is_at_rest(protocol, world)
+            world.jobs.iter().all(|job| !unfinished(job) || job.listed)
+                || !is_at_rest(protocol, world)
         }),
     ];
     if bounds.apart {

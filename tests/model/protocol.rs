@@ -30,7 +30,8 @@ impl Protocol {
         let ids: Vec<JobId> =
             (1..).take(bounds.jobs.len()).map(|n| mint(Time::from_millis(n), [7; 10])).collect();
         let ranks = ids.iter().zip(bounds.jobs);
-        let ranks = ranks.map(|(id, (priority, _))| discipline.rank(*id, *priority).unwrap()).collect();
+        let ranks =
+            ranks.map(|(id, (priority, _))| discipline.rank(*id, *priority).unwrap()).collect();
         Self { bounds, flaw, ids, ranks }
     }
 

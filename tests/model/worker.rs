@@ -36,8 +36,10 @@ impl Protocol {
     /// `Worker::plan`, with the real `agenda::plan`. The first `passed` are passed over, as others are taking them.
     pub fn look(&self, world: &mut World, w: usize, passed: usize) {
         let permits: Vec<_> = world.workers[w].permits.iter().map(|permit| permit.job).collect();
-        let own: Vec<_> =
-            permits.iter().map(|job| (self.ids[usize::from(*job)], self.own(world, *job))).collect();
+        let own: Vec<_> = permits
+            .iter()
+            .map(|job| (self.ids[usize::from(*job)], self.own(world, *job)))
+            .collect();
         let mut agenda: Vec<_> =
             (0u8..).zip(&world.jobs).filter_map(|(n, job)| self.entry(n, job.view)).collect();
         agenda.sort_by(|a, b| a.rank.cmp(&b.rank));
@@ -109,7 +111,8 @@ impl Protocol {
     pub fn claim(&self, world: &mut World, w: usize, p: usize, heard: bool) {
         let Step::Claim { job, token } = world.workers[w].permits[p].step else { return };
         let it = *world.job(job);
-        let free = matches!(it.row, Row::Ready | Row::Orphaned) && it.attempts < self.bounds.attempts;
+        let free =
+            matches!(it.row, Row::Ready | Row::Orphaned) && it.attempts < self.bounds.attempts;
         let step = if free {
             self.check_order(world, w, job);
             if it.hasty {
@@ -148,7 +151,11 @@ impl Protocol {
             attempts: it.attempts.into(),
             max_attempts: self.bounds.attempts.into(),
             due_at: (it.row == Row::Waits).then_some(TO_COME),
-            lease_until: it.row.running().then_some(if it.row == Row::Held { TO_COME } else { PASSED }),
+            lease_until: it.row.running().then_some(if it.row == Row::Held {
+                TO_COME
+            } else {
+                PASSED
+            }),
             owner: None,
             event: None,
         }
@@ -175,7 +182,8 @@ impl Protocol {
         let Some((job, token)) = world.workers[w].permits[p].step.claim() else { return };
         let step = end(world, job, token, to, false);
         world.left.unheard -= u8::from(!heard);
-        world.workers[w].permits[p].step = if heard { step } else { Step::Finish { job, token, to } };
+        world.workers[w].permits[p].step =
+            if heard { step } else { Step::Finish { job, token, to } };
     }
 
     /// `conclude`: the message of a job that is to be tried again is sent first.
@@ -194,7 +202,9 @@ impl Protocol {
 
     /// `JobStore::end` with `queued`, on its condition; on the agenda if its message may have come meanwhile.
     pub fn requeue(&self, world: &mut World, w: usize, p: usize, heard: bool) {
-        let Step::Requeue { job, token, delay, passed } = world.workers[w].permits[p].step else { return };
+        let Step::Requeue { job, token, delay, passed } = world.workers[w].permits[p].step else {
+            return;
+        };
         let soon = delay == Delay::Soon && self.flaw != Some(Flaw::SoonUnlisted);
         let mut step = Step::Done;
         if self.flaw == Some(Flaw::QueuedBeforeSent) {
@@ -259,11 +269,20 @@ impl Protocol {
     pub fn crash(&self, world: &mut World, w: usize) {
         world.left.crashes -= 1;
         let Worker { permits, .. } = std::mem::take(&mut world.workers[w]);
-        let after_lease =
-            permits.iter().filter_map(|permit| permit.step.claim()).fold(0, |bits, (job, _)| bits | 1 << job);
+        let after_lease = permits
+            .iter()
+            .filter_map(|permit| permit.step.claim())
+            .fold(0, |bits, (job, _)| bits | 1 << job);
         for Permit { job, looks, twin, .. } in permits {
             if !(twin && world.twin_deleted) {
-                world.queue.push(Message { job, looks, delayed: false, after_index: 0, after_lease, twin });
+                world.queue.push(Message {
+                    job,
+                    looks,
+                    delayed: false,
+                    after_index: 0,
+                    after_lease,
+                    twin,
+                });
             }
         }
     }
@@ -285,7 +304,9 @@ fn end(world: &mut World, job: u8, token: u8, to: Row, listed: bool) -> Step {
 fn fresh_token(world: &World) -> u8 {
     let taken = |token| {
         world.jobs.iter().any(|job| job.owner == token)
-            || world.permits().any(|permit| permit.step.claim().is_some_and(|(_, other)| other == token))
+            || world
+                .permits()
+                .any(|permit| permit.step.claim().is_some_and(|(_, other)| other == token))
     };
     (1..).find(|token| !taken(*token)).unwrap()
 }

@@ -187,7 +187,9 @@ impl Step {
             Self::Claim { job, token }
             | Self::Hold { job, token }
             | Self::Finish { job, token, .. }
-            | Self::Requeue { job, token, .. } => Some((job, token)).filter(|(_, token)| *token > 0),
+            | Self::Requeue { job, token, .. } => {
+                Some((job, token)).filter(|(_, token)| *token > 0)
+            }
             _ => None,
         }
     }
@@ -234,8 +236,10 @@ impl World {
 
     /// Jobs of which a write is under way or not yet to be seen in the index.
     pub fn unsettled(&self) -> u8 {
-        let requeued =
-            |n: u8| self.permits().any(|permit| matches!(permit.step, Step::Requeue { job, .. } if job == n));
+        let requeued = |n: u8| {
+            self.permits()
+                .any(|permit| matches!(permit.step, Step::Requeue { job, .. } if job == n))
+        };
         bits(&self.jobs, |n, job| job.is_behind() || job.client != Client::Quiet || requeued(n))
     }
 

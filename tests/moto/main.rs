@@ -53,10 +53,12 @@ fn moto() -> Clients {
 /// each item, so that many tests in one would time out.
 async fn table() -> Table {
     let name = format!("tollgate-{:016x}", rand::random::<u64>());
-    let template: yaml_serde::Value = yaml_serde::from_str(include_str!("../../template.yaml")).unwrap();
+    let template: yaml_serde::Value =
+        yaml_serde::from_str(include_str!("../../template.yaml")).unwrap();
     let mut request = json!({"TableName": name});
     for name in ["BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"] {
-        request[name] = serde_json::to_value(&template["Resources"]["Table"]["Properties"][name]).unwrap();
+        request[name] =
+            serde_json::to_value(&template["Resources"]["Table"]["Properties"][name]).unwrap();
     }
     let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=x";
     let _ = rustls::crypto::ring::default_provider().install_default();

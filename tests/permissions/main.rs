@@ -21,11 +21,13 @@ const OF_LAMBDA: &[(&str, &str)] = &[
 
 #[test]
 fn all_that_is_granted_is_used_and_nothing_else() {
-    let folder = env::var(VARIABLE).unwrap_or_else(|_| panic!("{VARIABLE} names no record; run `make test`"));
+    let folder = env::var(VARIABLE)
+        .unwrap_or_else(|_| panic!("{VARIABLE} names no record; run `make test`"));
     let record = Record::read(Path::new(&folder));
     assert!(record.denied.is_empty(), "not allowed by template.yaml: {:#?}", record.denied);
-    let is_lambdas =
-        |function: &str, action: &str| action.starts_with("logs:") || OF_LAMBDA.contains(&(function, action));
+    let is_lambdas = |function: &str, action: &str| {
+        action.starts_with("logs:") || OF_LAMBDA.contains(&(function, action))
+    };
     let granted = policies().grants();
     let unused: Vec<_> = granted
         .iter()

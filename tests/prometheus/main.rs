@@ -67,7 +67,8 @@ async fn prometheus_sees_what_a_load_of_jobs_measured() {
     let jobs: Vec<_> = jobs.collect();
     let mut ids = Vec::new();
     for some in jobs.chunks(40) {
-        let answer = stack.send(Method::POST, "/v1/jobs/batch", &[], Some(json!({"jobs": some}))).await;
+        let answer =
+            stack.send(Method::POST, "/v1/jobs/batch", &[], Some(json!({"jobs": some}))).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         let items = answer.body["items"].as_array().unwrap().clone();
         ids.extend(items.iter().map(|item| item["job"]["id"].as_str().unwrap().to_owned()));
@@ -87,12 +88,14 @@ async fn prometheus_sees_what_a_load_of_jobs_measured() {
     let accepted = format!("tollgate_jobs_accepted_total{{kind=\"{KIND}\"}}");
     prometheus.until(&accepted, PATIENCE, |value| value == Some(float(JOBS))).await;
 
-    for (family, took) in
-        [("tollgate_job_run_seconds", &measured.ran), ("tollgate_job_wait_seconds", &measured.waited)]
-    {
+    for (family, took) in [
+        ("tollgate_job_run_seconds", &measured.ran),
+        ("tollgate_job_wait_seconds", &measured.waited),
+    ] {
         for quantile in [0.5, 0.9, 0.95] {
-            let query =
-                format!("histogram_quantile({quantile}, sum by (le) ({family}_bucket{{kind=\"{KIND}\"}}))");
+            let query = format!(
+                "histogram_quantile({quantile}, sum by (le) ({family}_bucket{{kind=\"{KIND}\"}}))"
+            );
             let computed = prometheus.value(&query).await.unwrap();
             let exact = measured::quantile(took, quantile);
             let bounds = bounds(family);

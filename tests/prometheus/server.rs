@@ -43,7 +43,8 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts one for a stack's API, and waits until it is ready. The key is in a file of its own, as in `docs/metrics.md`.
     pub async fn of(api: &str, key: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("tollgate-prometheus-{}", uuid::Uuid::new_v4()));
+        let folder =
+            std::env::temp_dir().join(format!("tollgate-prometheus-{}", uuid::Uuid::new_v4()));
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("key"), key).unwrap();
         let (scheme, rest) = api.split_once("://").unwrap();
@@ -95,8 +96,13 @@ impl Prometheus {
     /// What a query finds: each series with its value now.
     pub async fn ask(&self, query: &str) -> Vec<Value> {
         let url = format!("{}/api/v1/query", self.url);
-        let form = form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
-        let form = self.http.post(url).header("content-type", "application/x-www-form-urlencoded").body(form);
+        let form =
+            form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
+        let form = self
+            .http
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
         let answer = form.send().await.unwrap();
         let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert_eq!(answer["status"], "success", "{query}: {answer}");
@@ -111,7 +117,12 @@ impl Prometheus {
     }
 
     /// Waits until a query's value is as wanted.
-    pub async fn until(&self, query: &str, patience: Duration, wanted: impl Fn(Option<f64>) -> bool) {
+    pub async fn until(
+        &self,
+        query: &str,
+        patience: Duration,
+        wanted: impl Fn(Option<f64>) -> bool,
+    ) {
         let deadline = Instant::now() + patience;
         loop {
             let value = self.value(query).await;
@@ -133,7 +144,9 @@ impl Prometheus {
             let name = told["metric"].as_str().unwrap().to_owned();
             match told["type"].as_str().unwrap() {
                 "counter" => vec![format!("{name}_total")],
-                "histogram" => ["bucket", "sum", "count"].map(|end| format!("{name}_{end}")).to_vec(),
+                "histogram" => {
+                    ["bucket", "sum", "count"].map(|end| format!("{name}_{end}")).to_vec()
+                }
                 "info" => vec![format!("{name}_info")],
                 _ => vec![name],
             }

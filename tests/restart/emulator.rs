@@ -27,7 +27,11 @@ async fn heartbeat(there: bool) {
         if answer.is_ok_and(|answer| answer.status == 200) == there {
             return;
         }
-        assert!(Instant::now() < deadline, "the stack should be {}", if there { "there" } else { "away" });
+        assert!(
+            Instant::now() < deadline,
+            "the stack should be {}",
+            if there { "there" } else { "away" }
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

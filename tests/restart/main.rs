@@ -47,7 +47,8 @@ async fn every_event_is_seen_once_and_in_order_through_every_restart() {
     let writers = (0..ACCOUNTS * WRITERS_EACH).map(|writer| {
         let share = number().div_ceil(ACCOUNTS * WRITERS_EACH);
         tokio::spawn(
-            Writer { writer, account: accounts[writer % ACCOUNTS].clone() }.publish(share, progress.clone()),
+            Writer { writer, account: accounts[writer % ACCOUNTS].clone() }
+                .publish(share, progress.clone()),
         )
     });
     let mut accepted = Accepted::new();

@@ -27,7 +27,8 @@ pub struct Account {
 impl Account {
     pub async fn make(name: &str) -> Self {
         let stack = stack();
-        let id = stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": name}))).await.id();
+        let id =
+            stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": name}))).await.id();
         let key = Some(json!({"name": "writer", "scopes": ["events:write"]}));
         let key = stack.operate(Method::POST, &format!("/v1/accounts/{id}/keys"), key).await;
         Self { id, key: key.body["secret"].as_str().unwrap().to_owned() }
@@ -41,7 +42,8 @@ impl Account {
             let (headers, body) = ([("idempotency-key", repeat)], Some(json!({"data": data})));
             let answer = stack().try_as(&self.key, Method::POST, &path, &headers, body).await;
             // While the stack is away, and while it isn't known yet what became of an earlier try.
-            let later = answer.as_ref().map_or(true, |answer| answer.status == 409 || answer.status >= 500);
+            let later =
+                answer.as_ref().map_or(true, |answer| answer.status == 409 || answer.status >= 500);
             if answer.as_ref().is_ok_and(|answer| answer.status == 202) {
                 return;
             }

@@ -49,7 +49,8 @@ impl Subscriber {
         let mut list = tollgate();
         of(list.args(["list", "--after", "now"]), accounts);
         let listed = list.output().await.unwrap();
-        let page: Value = serde_json::from_slice(&listed.stdout).unwrap_or_else(|_| panic!("{listed:?}"));
+        let page: Value =
+            serde_json::from_slice(&listed.stdout).unwrap_or_else(|_| panic!("{listed:?}"));
         assert_eq!(page["items"], Value::Array(Vec::new()));
         page["next_cursor"].as_str().unwrap().to_owned()
     }
@@ -65,7 +66,8 @@ impl Subscriber {
         let (mut portion, mut kills) = (Vec::new(), 0);
         while !self.is_over() {
             let line = timeout(PATIENCE, lines.next_line()).await;
-            let line = line.unwrap_or_else(|_| panic!("{} events came, and no more", self.kept.len()));
+            let line =
+                line.unwrap_or_else(|_| panic!("{} events came, and no more", self.kept.len()));
             let line = line.unwrap().unwrap_or_else(|| panic!("it ended by itself: {tail:?}"));
             let told: Value = serde_json::from_str(&line).unwrap();
             if let Some(cursor) = told["next_cursor"].as_str() {

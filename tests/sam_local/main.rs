@@ -19,7 +19,10 @@ async fn a_job_handed_in_through_sam_local_is_completed() {
     let stack = stack();
     let id = stack.submit("echo", json!({"in": "a container"})).await;
     let job = stack.outcome(&id, PATIENCE).await;
-    assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &json!({"in": "a container"})));
+    assert_eq!(
+        (&job["status"], &job["result"]),
+        (&json!("completed"), &json!({"in": "a container"}))
+    );
 }
 
 #[tokio::test]
@@ -44,7 +47,10 @@ async fn pages_come_through_sam_local() {
     let description = stack.send_as("", Method::GET, "/openapi.json", &[], None).await;
     assert_eq!((description.status, &description.body["openapi"]), (200, &json!("3.1.0")));
     let missing = stack.send_as("", Method::GET, "/console/nothing.js", &[], None).await;
-    assert!(missing.status == 404 && missing.headers.contains_key("content-security-policy"), "{missing:?}");
+    assert!(
+        missing.status == 404 && missing.headers.contains_key("content-security-policy"),
+        "{missing:?}"
+    );
     let head = stack.send_as("", Method::HEAD, "/", &[], None).await;
     assert_eq!(head.status, 200, "{head:?}");
 }
@@ -53,7 +59,8 @@ async fn pages_come_through_sam_local() {
 #[tokio::test]
 async fn a_worker_reports_what_is_to_come_back() {
     let answer = invoke("queue-worker");
-    let back = json!({"batchItemFailures": [{"itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d"}]});
+    let back =
+        json!({"batchItemFailures": [{"itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d"}]});
     assert_eq!(answer, back);
 }
 
@@ -71,9 +78,11 @@ fn invoke(function: &str) -> Value {
         .current_dir(root)
         .output()
         .unwrap();
-    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, told) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}");
-    let answer = serde_json::from_str::<Value>(said.trim()).unwrap_or_else(|_| panic!("{said}\n{told}"));
+    let answer =
+        serde_json::from_str::<Value>(said.trim()).unwrap_or_else(|_| panic!("{said}\n{told}"));
     assert_eq!(answer.get("errorType"), None, "{answer}\n{told}");
     answer
 }

@@ -53,7 +53,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { start_ms: START_MS, visibility: Duration::from_secs(180), max_receives: 1_000, sdk_seed: 0 }
+        Self {
+            start_ms: START_MS,
+            visibility: Duration::from_secs(180),
+            max_receives: 1_000,
+            sdk_seed: 0,
+        }
     }
 }
 
@@ -77,7 +82,8 @@ impl Aws {
         fastrand::seed(settings.sdk_seed);
         let clock = SimClock::new(settings.start_ms);
         let dead_letters = Queue::new(DEAD_LETTERS, settings.visibility);
-        let jobs = Queue::new(JOBS, settings.visibility).redriven(DEAD_LETTERS, settings.max_receives);
+        let jobs =
+            Queue::new(JOBS, settings.visibility).redriven(DEAD_LETTERS, settings.max_receives);
         let queues = Queues::new(clock, [jobs, dead_letters]);
         let scheduler = Scheduler::new(clock, vec![SCHEDULES]);
         Self { door: Door::open(clock, queues, scheduler), clock }
@@ -210,7 +216,12 @@ impl Aws {
     }
 
     /// Has a queue lose one of `those` messages that are not in flight, which `nth` chooses; what it was.
-    pub fn lose_message(&self, queue: &str, nth: usize, those: impl Fn(&Message) -> bool) -> Option<Message> {
+    pub fn lose_message(
+        &self,
+        queue: &str,
+        nth: usize,
+        those: impl Fn(&Message) -> bool,
+    ) -> Option<Message> {
         self.door.queues.lose(queue, nth, those)
     }
 

@@ -64,8 +64,13 @@ impl Client {
     /// Sends a request, with a JSON body if there is one.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let declared = body.as_ref().map(|_| "application/json");
-        self.send_raw(method, path, declared, body.map_or_else(Vec::new, |body| body.to_string().into()))
-            .await
+        self.send_raw(
+            method,
+            path,
+            declared,
+            body.map_or_else(Vec::new, |body| body.to_string().into()),
+        )
+        .await
     }
 
     /// Sends a request with any body.
@@ -100,7 +105,13 @@ impl Client {
         } else {
             serde_json::from_str(&text).unwrap_or(Value::String(text))
         };
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body, length: bytes.len(), at }
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+            length: bytes.len(),
+            at,
+        }
     }
 
     /// Gets something.

@@ -64,9 +64,11 @@ impl CloudWatch {
         let mut gauges = self.gauges.lock().unwrap();
         for datum in data {
             let dimensions = datum["Dimensions"].as_array().into_iter().flatten();
-            let of: String =
-                dimensions.map(|of| format!(" {}={}", text(&of["Name"]), text(&of["Value"]))).collect();
-            let name = format!("{}/{}{of}", text(&request["Namespace"]), text(&datum["MetricName"]));
+            let of: String = dimensions
+                .map(|of| format!(" {}={}", text(&of["Name"]), text(&of["Value"])))
+                .collect();
+            let name =
+                format!("{}/{}{of}", text(&request["Namespace"]), text(&datum["MetricName"]));
             gauges.insert(name, datum["Value"].as_f64().unwrap());
         }
         Answer::ok(json!({}))

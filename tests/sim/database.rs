@@ -41,7 +41,8 @@ impl Database {
     pub(crate) fn open(clock: SimClock) -> Self {
         let tables = dynoxide::Database::memory_with_clock(Arc::new(clock)).unwrap();
         let database = Self { tables, clock, index: Arc::default(), partitions: Arc::default() };
-        for (operation, request) in [("CreateTable", table()), ("UpdateTimeToLive", time_to_live())] {
+        for (operation, request) in [("CreateTable", table()), ("UpdateTimeToLive", time_to_live())]
+        {
             database.dispatch(operation, &request).unwrap();
         }
         database
@@ -62,7 +63,9 @@ impl Database {
     pub(crate) fn call(&self, operation: &str, request: Value) -> (Answer, Line) {
         let Some(partitions) = self.partitions.get() else { return self.serve(operation, request) };
         match partitions.admit(operation, request) {
-            Admitted::Throttled => (Service::DynamoDb.throttle(), Line { calls: 1, ..Line::default() }),
+            Admitted::Throttled => {
+                (Service::DynamoDb.throttle(), Line { calls: 1, ..Line::default() })
+            }
             Admitted::Done(split) => {
                 let (mut answer, line) = self.serve(operation, split.request.clone());
                 partitions.charge(operation, &split.request, &line);

@@ -109,7 +109,9 @@ impl EventSource {
         }
         let hops = batch.iter().map(hops_of).max().unwrap_or_default();
         if self.is_ended(hops) {
-            return Delivery::Dropped { messages: self.delete_all_but(&BTreeSet::new(), &batch).await };
+            return Delivery::Dropped {
+                messages: self.delete_all_but(&BTreeSet::new(), &batch).await,
+            };
         }
         let mut event = SqsEvent::default();
         event.records = batch.clone();
@@ -232,7 +234,10 @@ impl EventSource {
 
 /// The messages that a function reported. If it names one that it wasn't given, Lambda takes the
 /// whole batch for failed.
-fn failures_among(batch: &[SqsMessage], response: SqsBatchResponse) -> Result<BTreeSet<String>, String> {
+fn failures_among(
+    batch: &[SqsMessage],
+    response: SqsBatchResponse,
+) -> Result<BTreeSet<String>, String> {
     let given: BTreeSet<_> = batch.iter().map(id_of).collect();
     let failed: BTreeSet<_> =
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
@@ -259,7 +264,12 @@ fn lambda_attributes(attributes: &Value) -> Map<String, Value> {
             "binaryValue": attribute["BinaryValue"],
         })
     };
-    attributes.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), rename(value))).collect()
+    attributes
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), rename(value)))
+        .collect()
 }
 
 #[cfg(test)]

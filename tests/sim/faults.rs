@@ -48,7 +48,9 @@ impl Plan {
 
     /// Only the `nth` call of `operation`.
     pub fn only(operation: &'static str, nth: u64, fault: Fault) -> Self {
-        Self::new(move |name, count| if name == operation && count == nth { fault } else { Fault::None })
+        Self::new(
+            move |name, count| if name == operation && count == nth { fault } else { Fault::None },
+        )
     }
 
     /// Every call of `operation`.
@@ -77,7 +79,8 @@ impl Plan {
     pub fn partial(seed: Seed, percent: u64) -> Self {
         Self::new(move |name, count| {
             let draw = seed.draw(name, count);
-            let is_partial = matches!(name, "BatchGetItem" | "BatchWriteItem") && draw % 100 < percent;
+            let is_partial =
+                matches!(name, "BatchGetItem" | "BatchWriteItem") && draw % 100 < percent;
             if is_partial { Fault::Partial(seed.draw("mask", draw)) } else { Fault::None }
         })
     }
@@ -89,7 +92,9 @@ impl Plan {
 
     /// This plan, but nothing for one operation.
     pub fn except(self, operation: &'static str) -> Self {
-        Self::new(move |name, count| if name == operation { Fault::None } else { self.0(name, count) })
+        Self::new(
+            move |name, count| if name == operation { Fault::None } else { self.0(name, count) },
+        )
     }
 
     /// This plan, and where it has nothing in store, `other`.
@@ -153,7 +158,8 @@ mod tests {
 
     #[test]
     fn only_the_call_that_was_named() {
-        let plan = Plan::only("PutItem", 2, Fault::After).or(Plan::always("GetItem", Fault::Before));
+        let plan =
+            Plan::only("PutItem", 2, Fault::After).or(Plan::always("GetItem", Fault::Before));
         assert_eq!(fates(plan, 3), [Fault::None, Fault::After, Fault::None]);
     }
 

@@ -150,8 +150,10 @@ mod tests {
     async fn one_function_dies_and_its_neighbour_lives() {
         let aws = Aws::new();
         let (doomed, counted) = (KillSwitch::before(1), KillSwitch::never());
-        let (dead, alive) =
-            tokio::join!(run_until_killed(put_two(&aws), &doomed), run_until_killed(put_two(&aws), &counted));
+        let (dead, alive) = tokio::join!(
+            run_until_killed(put_two(&aws), &doomed),
+            run_until_killed(put_two(&aws), &counted)
+        );
         assert_eq!((dead, alive), (None, Some(())));
         assert_eq!(counted.calls(), 2);
     }

@@ -84,11 +84,15 @@ impl Line {
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
-        let rows = self.0.iter().map(|(name, line)| (name.as_str(), line)).chain([("total", &total)]);
+        let rows =
+            self.0.iter().map(|(name, line)| (name.as_str(), line)).chain([("total", &total)]);
         let width = self.0.keys().map(String::len).max().unwrap_or_default().max("operation".len());
         write!(f, "{:width$}  calls  messages  read  write", "operation")?;
         for (name, Line { calls, messages, read_units, write_units }) in rows {
-            write!(f, "\n{name:width$}  {calls:>5}  {messages:>8}  {read_units:>4}  {write_units:>5}")?;
+            write!(
+                f,
+                "\n{name:width$}  {calls:>5}  {messages:>8}  {read_units:>4}  {write_units:>5}"
+            )?;
         }
         Ok(())
     }

@@ -16,7 +16,8 @@ pub fn network(router: Router) -> Outbound {
 
 fn exchange(router: Router, request: reqwest::Request) -> Exchange {
     Box::pin(async move {
-        let mut asked = http::Request::builder().method(request.method().clone()).uri(request.url().as_str());
+        let mut asked =
+            http::Request::builder().method(request.method().clone()).uri(request.url().as_str());
         asked.headers_mut().unwrap().extend(request.headers().clone());
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default().to_vec();
         let response = router.oneshot(asked.body(Body::from(body)).unwrap()).await.unwrap();

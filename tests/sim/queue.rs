@@ -47,7 +47,14 @@ struct Redrive {
 
 impl Queue {
     pub(crate) fn new(name: &'static str, visibility: Duration) -> Self {
-        Self { name, visibility, redrive: None, messages: Vec::new(), turns: Turns::default(), expired: 0 }
+        Self {
+            name,
+            visibility,
+            redrive: None,
+            messages: Vec::new(),
+            turns: Turns::default(),
+            expired: 0,
+        }
     }
 
     pub(crate) fn redriven(self, to: &'static str, max_receives: u32) -> Self {
@@ -66,7 +73,12 @@ impl Queue {
 
     /// Hands out up to `max` messages, each to the group whose turn it is, and sorts out the ones
     /// that had their chances: those come second.
-    fn receive(&mut self, max: usize, visibility: Duration, now_ms: i64) -> (Vec<Message>, Vec<Message>) {
+    fn receive(
+        &mut self,
+        max: usize,
+        visibility: Duration,
+        now_ms: i64,
+    ) -> (Vec<Message>, Vec<Message>) {
         let now = Instant::now();
         let (mut received, mut dead) = (Vec::new(), Vec::new());
         while received.len() < max {
@@ -87,7 +99,11 @@ impl Queue {
         self.messages.retain(|message| !receipt.is_of(message));
     }
 
-    fn change_visibility(&mut self, receipt: &Receipt, visibility: Duration) -> Result<(), QueueError> {
+    fn change_visibility(
+        &mut self,
+        receipt: &Receipt,
+        visibility: Duration,
+    ) -> Result<(), QueueError> {
         let now = Instant::now();
         let message = self.messages.iter_mut().find(|message| receipt.is_of(message));
         let message = message.ok_or(QueueError::Gone)?;
@@ -125,7 +141,12 @@ impl Queues {
     }
 
     /// Deletes a message, as if it had been lost: the `nth` of `those` that are not in flight. None if there are none.
-    pub(crate) fn lose(&self, queue: &str, nth: usize, those: impl Fn(&Message) -> bool) -> Option<Message> {
+    pub(crate) fn lose(
+        &self,
+        queue: &str,
+        nth: usize,
+        those: impl Fn(&Message) -> bool,
+    ) -> Option<Message> {
         let mut state = self.lock();
         let messages = &mut state.queue(queue).expect("a queue of this account").messages;
         let may_go = |n: &usize| !messages[*n].is_in_flight() && those(&messages[*n]);
@@ -159,8 +180,11 @@ impl Queues {
 
     /// The same with message attributes.
     pub(crate) fn put_with(&self, queue: &str, body: &str, attributes: &Value) {
-        self.send(queue, &serde_json::json!({"MessageBody": body, "MessageAttributes": attributes}))
-            .expect("a queue of this account takes it");
+        self.send(
+            queue,
+            &serde_json::json!({"MessageBody": body, "MessageAttributes": attributes}),
+        )
+        .expect("a queue of this account takes it");
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -216,7 +240,12 @@ impl Queues {
         Ok(())
     }
 
-    fn change_visibility(&self, queue: &str, receipt: &str, visibility: Duration) -> Result<(), QueueError> {
+    fn change_visibility(
+        &self,
+        queue: &str,
+        receipt: &str,
+        visibility: Duration,
+    ) -> Result<(), QueueError> {
         let mut state = self.lock();
         let queue = state.queue(queue)?;
         if visibility > LONGEST_VISIBILITY {

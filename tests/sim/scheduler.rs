@@ -61,7 +61,10 @@ impl Entry {
     }
 
     fn queue(&self) -> &str {
-        self.request["Target"]["Arn"].as_str().and_then(|arn| arn.rsplit(':').next()).unwrap_or_default()
+        self.request["Target"]["Arn"]
+            .as_str()
+            .and_then(|arn| arn.rsplit(':').next())
+            .unwrap_or_default()
     }
 
     fn is_enabled(&self) -> bool {
@@ -116,8 +119,9 @@ impl Scheduler {
             }
         }
         fates.bury(queues, now_ms);
-        entries
-            .retain(|_, entry| entry.next_ms.is_some() || entry.request["ActionAfterCompletion"] != "DELETE");
+        entries.retain(|_, entry| {
+            entry.next_ms.is_some() || entry.request["ActionAfterCompletion"] != "DELETE"
+        });
         fired
     }
 

@@ -52,7 +52,8 @@ impl Ses {
     fn send(&self, request: &Value) -> Answer {
         let to = &request["Destination"]["ToAddresses"];
         let mut state = self.lock();
-        let addresses: Vec<_> = to.as_array().unwrap().iter().map(|to| to.as_str().unwrap()).collect();
+        let addresses: Vec<_> =
+            to.as_array().unwrap().iter().map(|to| to.as_str().unwrap()).collect();
         if let Some(refused) = addresses.iter().find(|to| state.refused.contains(**to)) {
             let message = format!(
                 "Email address is not verified. The following identities failed the check: {refused}"

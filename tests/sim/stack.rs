@@ -13,7 +13,8 @@ use shared::{
     aws::{AccountStore, Clients, Error, Table, Tallies},
     clock::Clock,
     config::{
-        PollConfig, PushAddress, QuotaCheckConfig, SchedulerConfig, SubmitConfig, TokenConfig, WorkerConfig,
+        PollConfig, PushAddress, QuotaCheckConfig, SchedulerConfig, SubmitConfig, TokenConfig,
+        WorkerConfig,
     },
     id::{self, AccountId},
     job::Timing,
@@ -22,7 +23,9 @@ use shared::{
     time::Time,
 };
 
-use crate::{Aws, DEAD_LETTERS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client};
+use crate::{
+    Aws, DEAD_LETTERS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client,
+};
 
 /// What a tenant's key may do that may do all but what operators do.
 pub const TENANT_SCOPES: [Scope; 6] = [
@@ -168,7 +171,8 @@ impl Stack {
 
     /// Defines a kind, which has to be a good one.
     pub async fn define(&self, name: &str, spec: Value) {
-        let answer = self.operator().send(Method::PUT, &format!("/v1/kinds/{name}"), Some(spec)).await;
+        let answer =
+            self.operator().send(Method::PUT, &format!("/v1/kinds/{name}"), Some(spec)).await;
         assert!(answer.status == 200 || answer.status == 201, "{answer:?}");
     }
 
@@ -252,8 +256,12 @@ impl Stack {
             allow_private_targets: self.options.allow_private_targets,
             max_running: self.options.max_running,
         };
-        let worker =
-            Worker::new(self.clients("queue-worker"), config, self.clock_ahead(ahead_ms), self.metrics());
+        let worker = Worker::new(
+            self.clients("queue-worker"),
+            config,
+            self.clock_ahead(ahead_ms),
+            self.metrics(),
+        );
         match &self.options.network {
             Some(way) => worker.by_way_of(way.clone()),
             None => worker,
@@ -296,8 +304,12 @@ impl Stack {
             allow_private_targets: self.options.allow_private_targets,
             namespace: "Tollgate/sim".into(),
         };
-        let checker =
-            Checker::new(self.clients("quota-check"), config, self.clock_ahead(ahead_ms), self.metrics());
+        let checker = Checker::new(
+            self.clients("quota-check"),
+            config,
+            self.clock_ahead(ahead_ms),
+            self.metrics(),
+        );
         match &self.options.network {
             Some(way) => checker.by_way_of(way.clone()),
             None => checker,
@@ -386,8 +398,11 @@ impl Service {
 async fn make_key(accounts: &AccountStore, name: &str, scopes: &[Scope], now: Time) -> ApiKey {
     let account = Account::open(id::mint(now, rand::random()), name, rand::random(), now);
     // In use for a while, so that the bills of tests are those of an ordinary hour.
-    let key =
-        ApiKey::mint(account.id, id::mint(now - Duration::from_secs(60), rand::random()), rand::random());
+    let key = ApiKey::mint(
+        account.id,
+        id::mint(now - Duration::from_secs(60), rand::random()),
+        rand::random(),
+    );
     let record = KeyRecord {
         last_used_at: Some(now),
         ..KeyRecord::of(&key, name, scopes.iter().copied().collect(), now)

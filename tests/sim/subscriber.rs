@@ -48,7 +48,10 @@ pub struct Refused(pub u16);
 impl Stack {
     /// A process of the function `push`.
     pub fn pusher(&self) -> Pusher {
-        let config = shared::config::PushConfig { table: crate::TABLE.into(), address: Self::push_address() };
+        let config = shared::config::PushConfig {
+            table: crate::TABLE.into(),
+            address: Self::push_address(),
+        };
         Pusher::new(&self.clients("push"), config, self.clock())
     }
 
@@ -78,10 +81,17 @@ impl Stack {
     }
 
     /// Opens a connection for a client, and subscribes.
-    pub async fn subscribe(&self, client: &Client, accounts: &[&str], after: Option<&str>) -> Subscriber<'_> {
+    pub async fn subscribe(
+        &self,
+        client: &Client,
+        accounts: &[&str],
+        after: Option<&str>,
+    ) -> Subscriber<'_> {
         let ticket = self.ticket(client).await;
         let mut subscriber = self.open(Some(&ticket)).await.unwrap();
-        let said = subscriber.say(json!({"action": "subscribe", "accounts": accounts, "after": after})).await;
+        let said = subscriber
+            .say(json!({"action": "subscribe", "accounts": accounts, "after": after}))
+            .await;
         assert_eq!(said.first(), Some(&json!({"type": "subscribed"})), "{said:?}");
         subscriber
     }
@@ -95,7 +105,8 @@ impl Stack {
         while let Some(batch) = self.aws.next_news(BATCH) {
             batches += 1;
             let occasion = serde_json::from_value(batch).unwrap();
-            let outcome = pusher.handle(occasion, "spread", self.now() + Duration::from_secs(28)).await;
+            let outcome =
+                pusher.handle(occasion, "spread", self.now() + Duration::from_secs(28)).await;
             done = outcome.map(drop).and(done);
         }
         done.map(|()| batches)

@@ -49,7 +49,9 @@ fn operations() -> Vec<Operation> {
 
 fn needs(security: &Value) -> Option<Needs> {
     let [only] = security.as_array()?.as_slice() else { return None };
-    let Some(scopes) = only.get("key") else { return Some(Needs::Nothing).filter(|_| *only == json!({})) };
+    let Some(scopes) = only.get("key") else {
+        return Some(Needs::Nothing).filter(|_| *only == json!({}));
+    };
     match scopes.as_array()?.as_slice() {
         [] => Some(Needs::AnyKey),
         [scope] => Some(Needs::Scope(scope.as_str()?.parse().ok()?)),
@@ -92,18 +94,28 @@ impl World {
         let body = json!({"kind": "echo", "payload": "s3cret-payload", "metadata": {"note": "s3cret-note"}});
         let job = stack.tenant().send(Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
         let schedule = json!({"expression": "rate(1 day)", "account": tenant, "job": {"kind": "echo", "payload": "s3cret-job"}});
-        assert_eq!(operator.send(Method::PUT, "/v1/schedules/nightly", Some(schedule)).await.status, 201);
+        assert_eq!(
+            operator.send(Method::PUT, "/v1/schedules/nightly", Some(schedule)).await.status,
+            201
+        );
         let quota = json!({"limit_bytes": 7, "type": "egress", "account": tenant, "period": "day", "recipients": ["s3cret-name@example.com"]});
-        assert_eq!(operator.send(Method::PUT, "/v1/quotas/s3cret-quota", Some(quota)).await.status, 201);
+        assert_eq!(
+            operator.send(Method::PUT, "/v1/quotas/s3cret-quota", Some(quota)).await.status,
+            201
+        );
         let source = json!({"type": "prometheus", "url": "https://kong.example/metrics", "preset": "kong3", "account": tenant});
-        assert_eq!(operator.send(Method::PUT, "/v1/sources/s3cret-source", Some(source)).await.status, 201);
+        assert_eq!(
+            operator.send(Method::PUT, "/v1/sources/s3cret-source", Some(source)).await.status,
+            201
+        );
         let data = json!({"service": "s3cret-service", "type": "egress", "bytes": 7});
         let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": "1", "data": data});
         assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         let secrets = operator.get(&format!("/v1/accounts/{tenant}/webhook-secrets")).await;
         let secret = secrets.body["items"][0]["secret"].as_str().unwrap().to_owned();
         let service = stack.service();
-        let mut world = Self { stack, service, tenant, job, spare_key: String::new(), marks: Vec::new() };
+        let mut world =
+            Self { stack, service, tenant, job, spare_key: String::new(), marks: Vec::new() };
         let tenant = world.tenant.clone();
         world.spare_key = world.key(&tenant, json!({})).await.0;
         let texts = ["s3cret-", "nightly", &world.tenant, &world.job, &world.spare_key, &secret];
@@ -171,7 +183,10 @@ impl Operation {
     /// Keys that open nothing, and none.
     async fn turns_away_whom_it_does_not_know(&self, world: &World, path: &str) {
         let expired = world
-            .key(&world.tenant, json!({"scopes": ["admin"], "expires_at": world.stack.now() + SECOND}))
+            .key(
+                &world.tenant,
+                json!({"scopes": ["admin"], "expires_at": world.stack.now() + SECOND}),
+            )
             .await
             .1;
         let (revoked_id, revoked) = world.key(&world.tenant, json!({"scopes": ["admin"]})).await;
@@ -201,21 +216,29 @@ impl Operation {
 
     /// Another account, with every scope that a tenant can have.
     async fn shows_nothing_to_a_stranger(&self, world: &World) {
-        let scopes: Vec<_> =
-            Scope::ALL.iter().filter(|scope| **scope != Scope::Admin).map(|scope| scope.as_str()).collect();
+        let scopes: Vec<_> = Scope::ALL
+            .iter()
+            .filter(|scope| **scope != Scope::Admin)
+            .map(|scope| scope.as_str())
+            .collect();
         let stranger = world.account().await;
         let client = world.client(&world.key(&stranger, json!({"scopes": scopes})).await.1);
         let what = format!("{} {} to a stranger", self.method, self.path);
         let (theirs, nobodys, hidden) = world.paths(&self.path);
-        let (answer, of_nothing) = (self.ask(&client, &theirs).await, self.ask(&client, &nobodys).await);
+        let (answer, of_nothing) =
+            (self.ask(&client, &theirs).await, self.ask(&client, &nobodys).await);
         world.shows_nothing(&answer, &what);
         if self.needs == Needs::Scope(Scope::Admin) {
             assert_eq!((answer.status, of_nothing.status), (403, 403), "{what}");
         } else if hidden {
             // Not to be told from what isn't there: a body that is asked for is looked at first.
-            let told =
-                |answer: Answer| (answer.status, answer.body["type"].clone(), answer.body["detail"].clone());
-            assert!(answer.status == 404 || self.has_body && answer.status == 422, "{what}: {answer:?}");
+            let told = |answer: Answer| {
+                (answer.status, answer.body["type"].clone(), answer.body["detail"].clone())
+            };
+            assert!(
+                answer.status == 404 || self.has_body && answer.status == 422,
+                "{what}: {answer:?}"
+            );
             assert_eq!(told(answer), told(of_nothing), "{what}");
         }
         if self.method == Method::GET {
@@ -230,7 +253,10 @@ impl Operation {
     async fn goes_by_scopes(&self, world: &World, path: &str) {
         let mut keys = Vec::new();
         for scope in Scope::ALL {
-            keys.push((scope, world.key(&world.tenant, json!({"scopes": [scope.as_str()]})).await.1));
+            keys.push((
+                scope,
+                world.key(&world.tenant, json!({"scopes": [scope.as_str()]})).await.1,
+            ));
         }
         // Those that may come last: some of what they may do is to remove things.
         keys.sort_by_key(|(scope, _)| self.allows(*scope));

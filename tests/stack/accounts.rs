@@ -30,7 +30,10 @@ async fn are_made_read_and_changed() {
     assert_eq!(capped.status, 200);
     assert_eq!((&capped.body["name"], &capped.body["max_running"]), (&json!("Bills"), &json!(7)));
     let uncapped = patch(json!({"max_running": null, "is_active": false})).await;
-    assert_eq!((&uncapped.body["max_running"], &uncapped.body["is_active"]), (&Value::Null, &json!(false)));
+    assert_eq!(
+        (&uncapped.body["max_running"], &uncapped.body["is_active"]),
+        (&Value::Null, &json!(false))
+    );
     assert_eq!(patch(json!({})).await.body, uncapped.body);
     assert_eq!(
         (operator.get(&path).await.body, &uncapped.body["name"]),
@@ -61,7 +64,11 @@ async fn mistakes_are_all_told() {
         (Method::POST, "/v1/accounts", json!({"name": "", "max_running": 1001})),
         (Method::POST, "/v1/accounts", json!({"name": "two\nlines"})),
         (Method::POST, "/v1/accounts", json!({"name": "x".repeat(101)})),
-        (Method::PATCH, &path, json!({"name": null, "is_active": null, "max_running": 1.5, "id": "x"})),
+        (
+            Method::PATCH,
+            &path,
+            json!({"name": null, "is_active": null, "max_running": 1.5, "id": "x"}),
+        ),
     ] {
         let answer = operator.send(method, path, Some(bad.clone())).await;
         assert_eq!(answer.status, 422, "{bad}");
@@ -134,7 +141,9 @@ async fn a_new_cap_counts_within_twenty_seconds() {
         tenant.submit("echo", json!(1)).await;
         stack.aws.reset_ledger();
         source
-            .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+            .deliver_once(async |event| {
+                Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+            })
             .await;
         // Only an account with a cap has slots to look for.
         stack.aws.reset_ledger().count("Query")

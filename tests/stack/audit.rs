@@ -9,7 +9,9 @@ use shared::{
     job::{Job, Payload},
     kind::Discipline,
 };
-use sim::{Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE, run_until_killed};
+use sim::{
+    Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE, run_until_killed,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const OVERDUE: Duration = Duration::from_secs(15 * 60 + 1);
@@ -119,7 +121,9 @@ async fn a_running_job_is_found_whose_worker_and_message_are_gone() {
         let switch = KillSwitch::after(calls);
         EventSource::new(&stack.aws, JOBS, 1)
             .deliver_once(async |event| {
-                run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+                run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch)
+                    .await
+                    .ok_or(Killed)
             })
             .await;
         assert!(calls < 20);
@@ -145,7 +149,10 @@ async fn a_minute_in_which_nothing_is_overdue_costs_next_to_nothing() {
     stack.aws.reset_ledger();
     stack.check().await.unwrap();
     let ledger = stack.aws.reset_ledger();
-    assert_eq!((ledger.count("Scan"), ledger.line("Scan").read_units, waiting(&stack)), (1, 0.5, 5));
+    assert_eq!(
+        (ledger.count("Scan"), ledger.line("Scan").read_units, waiting(&stack)),
+        (1, 0.5, 5)
+    );
     assert!(told(&stack, "Overdue").is_empty());
 }
 
@@ -182,7 +189,11 @@ async fn dying_at_any_call_does_no_harm() {
             assert!(stack.work(HOUR).await.emptied);
             for id in &ids {
                 let job = client.job(id).await.body;
-                assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(1)), "{job}");
+                assert_eq!(
+                    (&job["status"], &job["attempts"]),
+                    (&json!("completed"), &json!(1)),
+                    "{job}"
+                );
             }
         }
     }
@@ -240,9 +251,13 @@ async fn a_large_index_is_looked_at_within_fifteen_minutes() {
         assert!(scan.calls <= 5 && scan.read_units < 120.0, "{ledger}");
         tokio::time::sleep(MINUTE).await;
     }
-    let sent: Vec<_> = stack.aws.messages(JOBS).iter().map(|message| message.body.clone()).collect();
+    let sent: Vec<_> =
+        stack.aws.messages(JOBS).iter().map(|message| message.body.clone()).collect();
     for account in others {
-        assert!(sent.iter().any(|body| body.contains(&account.to_string())), "{account} was not seen");
+        assert!(
+            sent.iter().any(|body| body.contains(&account.to_string())),
+            "{account} was not seen"
+        );
     }
 }
 

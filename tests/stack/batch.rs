@@ -122,7 +122,13 @@ async fn each_is_accepted_or_refused_for_itself() {
     insta::assert_json_snapshot!(told);
     assert!(stack.work(HOUR).await.emptied);
     assert!(all_completed(&tenant, &ids(&answer)).await);
-    for bad in [json!({}), json!({"jobs": []}), json!({"jobs": echoes(101)}), json!({"jobs": 1}), json!([])] {
+    for bad in [
+        json!({}),
+        json!({"jobs": []}),
+        json!({"jobs": echoes(101)}),
+        json!({"jobs": 1}),
+        json!([]),
+    ] {
         let answer = tenant.send(Method::POST, "/v1/jobs/batch", Some(bad)).await;
         assert_eq!((answer.status, answer.slug()), (422, "invalid-body"));
     }
@@ -131,9 +137,12 @@ async fn each_is_accepted_or_refused_for_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_lifo_batch_runs_last_to_first() {
     let stack = Stack::new().await;
-    stack.define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"})).await;
+    stack
+        .define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
+        .await;
     let tenant = stack.tenant();
-    let answer = send(&tenant, (0..30).map(|n| json!({"kind": "pile", "payload": n})).collect()).await;
+    let answer =
+        send(&tenant, (0..30).map(|n| json!({"kind": "pile", "payload": n})).collect()).await;
     let worker = stack.worker();
     let source = sim::EventSource::new(&stack.aws, sim::JOBS, 1);
     source
@@ -166,7 +175,10 @@ async fn a_batch_can_be_repeated_as_a_whole() {
     assert_eq!(ids(&again), ids(&first));
     let accepted = |answer: &Answer| {
         let items = answer.body["items"].as_array().unwrap().clone();
-        items.into_iter().map(|item| (item["status"].clone(), item["job"].clone())).collect::<Vec<_>>()
+        items
+            .into_iter()
+            .map(|item| (item["status"].clone(), item["job"].clone()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(accepted(&again), accepted(&first));
     let other = send(&tenant, echoes(2)).await;
@@ -182,7 +194,10 @@ async fn one_job_for_another_account_is_refused_alone() {
     jobs[1]["account"] = json!("acc_01kagzwy00e40r2081040g2081");
     let answer = send(&stack.tenant(), jobs).await;
     let items = answer.body["items"].as_array().unwrap();
-    assert_eq!((answer.status, &items[0]["status"], &items[1]["status"]), (202, &json!(202), &json!(403)));
+    assert_eq!(
+        (answer.status, &items[0]["status"], &items[1]["status"]),
+        (202, &json!(202), &json!(403))
+    );
 }
 
 /// The first request dies after its record. Two repeats at once complete it, and neither undoes what became of a job meanwhile.

@@ -13,7 +13,8 @@ use crate::target::{Target, status};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 async fn submit(client: &Client, kind: &str, url: &str) -> String {
-    let body = json!({"kind": kind, "payload": {"a": 1}, "callback_url": url, "metadata": {"order": "7"}});
+    let body =
+        json!({"kind": kind, "payload": {"a": 1}, "callback_url": url, "metadata": {"order": "7"}});
     let answer = client.send(Method::POST, "/v1/jobs", Some(body)).await;
     assert_eq!(answer.status, 202, "{answer:?}");
     answer.id().to_owned()
@@ -36,12 +37,16 @@ async fn the_end_is_told_once_signed_and_as_a_client_sees_it() {
     let account = accounts.account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
     let field = |name: &str| headers[name].to_str().unwrap();
     let webhook = Webhook::new(account.webhook_secrets.all()[0].secret.reveal()).unwrap();
-    let signed =
-        webhook.sign(field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body).unwrap();
+    let signed = webhook
+        .sign(field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body)
+        .unwrap();
     assert_eq!(field("webhook-signature"), signed);
     // The delivery is a job that can be looked at; what it is told under is its id, the same at each attempt.
     let delivery = tenant.job(headers["webhook-id"].to_str().unwrap()).await.body;
-    assert_eq!((&delivery["kind"], &delivery["status"]), (&json!("tollgate.callback"), &json!("completed")));
+    assert_eq!(
+        (&delivery["kind"], &delivery["status"]),
+        (&json!("tollgate.callback"), &json!("completed"))
+    );
 }
 
 #[tokio::test]
@@ -54,7 +59,10 @@ async fn a_callback_that_fails_is_tried_again_and_changes_nothing() {
     assert_eq!(receiver.got().len(), 2);
     assert_eq!(tenant.job(&id).await.body["status"], "completed");
     let list = tenant.get("/v1/jobs?kind=tollgate.callback").await.body;
-    assert_eq!((&list["items"][0]["status"], &list["items"][0]["attempts"]), (&json!("failed"), &json!(2)));
+    assert_eq!(
+        (&list["items"][0]["status"], &list["items"][0]["attempts"]),
+        (&json!("failed"), &json!(2))
+    );
     // A 410 disables nobody's kind.
     let gone = Target::start(|_| status(410)).await;
     let id = submit(&tenant, "echo", &gone.url).await;
@@ -68,7 +76,9 @@ async fn failed_and_cancelled_jobs_are_told_too() {
     let stack = Stack::new().await;
     let receiver = Target::start(|_| status(200)).await;
     let refuses = Target::start(|_| status(400)).await;
-    stack.define("refused", json!({"schema": {}, "target": {"type": "http", "url": refuses.url}})).await;
+    stack
+        .define("refused", json!({"schema": {}, "target": {"type": "http", "url": refuses.url}}))
+        .await;
     let tenant = stack.tenant();
     let cancelled = submit(&tenant, "echo", &receiver.url).await;
     tenant.send(Method::DELETE, &format!("/v1/jobs/{cancelled}"), None).await;
@@ -77,7 +87,10 @@ async fn failed_and_cancelled_jobs_are_told_too() {
     let told: Vec<Value> =
         receiver.got().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
     let of = |id: &str| {
-        told.iter().filter(|job| job["id"] == *id).map(|job| job["status"].clone()).collect::<Vec<_>>()
+        told.iter()
+            .filter(|job| job["id"] == *id)
+            .map(|job| job["status"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!((of(&cancelled), of(&failed)), (vec![json!("cancelled")], vec![json!("failed")]));
 }
@@ -89,7 +102,8 @@ async fn no_crash_loses_a_callback() {
         for nth in 1..=10 {
             for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
                 let stack = Stack::new().await;
-                let spec = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline});
+                let spec =
+                    json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline});
                 stack.define("told", spec).await;
                 let tenant = stack.tenant();
                 let id = submit(&tenant, "told", "http://127.0.0.1:9/").await;
@@ -104,7 +118,11 @@ async fn no_crash_loses_a_callback() {
                 stack.work(Duration::from_secs(600)).await;
                 assert_eq!(tenant.job(&id).await.body["status"], "completed", "{discipline} {nth}");
                 let list = tenant.get("/v1/jobs?kind=tollgate.callback&limit=100").await.body;
-                assert_eq!(list["items"].as_array().unwrap().len(), 1, "{discipline} {nth}: {list}");
+                assert_eq!(
+                    list["items"].as_array().unwrap().len(),
+                    1,
+                    "{discipline} {nth}: {list}"
+                );
             }
         }
     }
@@ -161,7 +179,8 @@ async fn addresses_are_checked_and_the_kind_is_the_gateways_own() {
             "{url}"
         );
     }
-    let answer = tenant.submit("tollgate.callback", json!({"url": "http://127.0.0.1:9/", "job": {}})).await;
+    let answer =
+        tenant.submit("tollgate.callback", json!({"url": "http://127.0.0.1:9/", "job": {}})).await;
     assert_eq!((answer.status, &answer.body["errors"][0]["pointer"]), (422, &json!("/kind")));
     let spec = json!({"schema": {}, "target": {"type": "echo"}});
     let answer = stack.operator().send(Method::PUT, "/v1/kinds/tollgate.mine", Some(spec)).await;

@@ -14,7 +14,8 @@ async fn hand_in(client: &Client, kind: &str, number: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for chunk in (0..number).collect::<Vec<_>>().chunks(100) {
         let jobs: Vec<_> = chunk.iter().map(|n| json!({"kind": kind, "payload": n})).collect();
-        let answer = client.send(http::Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
+        let answer =
+            client.send(http::Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
         let items = answer.body["items"].as_array().unwrap();
         ids.extend(items.iter().map(|item| item["job"]["id"].as_str().unwrap().to_owned()));
     }
@@ -32,7 +33,9 @@ async fn a_few_dont_wait_for_anothers_many() {
     let source = EventSource::new(&stack.aws, JOBS, 10);
     for _ in 0..3 {
         source
-            .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+            .deliver_once(async |event| {
+                Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+            })
             .await;
     }
     for id in &ids {
@@ -47,8 +50,7 @@ async fn the_target_never_sees_more_than_the_cap() {
     for discipline in ["standard", "lifo"] {
         let stack = Stack::with(Options { max_running: Some(3), ..Options::default() }).await;
         let target = Target::slow(Duration::from_millis(40)).await;
-        let spec =
-            json!({"schema": {}, "target": {"type": "http", "url": target.url}, "discipline": discipline});
+        let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "discipline": discipline});
         stack.define("capped", spec).await;
         hand_in(&stack.tenant(), "capped", 60).await;
         let enough = || target.got().len() >= 30;
@@ -84,7 +86,10 @@ async fn slots_of_the_dead_come_free() {
         for nth in 1..=16 {
             let stack = Stack::with(Options { max_running: Some(2), ..Options::default() }).await;
             stack
-                .define("capped", json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline}))
+                .define(
+                    "capped",
+                    json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline}),
+                )
                 .await;
             let tenant = stack.tenant();
             let ids = hand_in(&tenant, "capped", 8).await;
@@ -110,7 +115,8 @@ async fn a_slot_costs_one_write() {
     for cap in [None, Some(20)] {
         let stack = Stack::new().await;
         let accounts = stack.accounts();
-        let account = accounts.account(stack.tenant_account(), Time::from_millis(0)).await.unwrap().unwrap();
+        let account =
+            accounts.account(stack.tenant_account(), Time::from_millis(0)).await.unwrap().unwrap();
         let capped = shared::account::Account { max_running: cap, ..(*account).clone() };
         accounts.put_account(&capped).await.unwrap();
         hand_in(&stack.tenant(), "echo", 10).await;

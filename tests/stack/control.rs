@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use sim::{Answer, Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, run_until_killed};
+use sim::{
+    Answer, Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, run_until_killed,
+};
 
 use crate::target::{Target, status};
 
@@ -47,11 +49,17 @@ async fn what_cannot_be_cancelled_or_tried_again_says_why() {
         ("job-finished", "not-retryable")
     );
     let unknown = "job_01kagzwy00e81840g2081040g2";
-    assert_eq!((cancel(&tenant, unknown).await.status, retry(&tenant, unknown).await.status), (404, 404));
+    assert_eq!(
+        (cancel(&tenant, unknown).await.status, retry(&tenant, unknown).await.status),
+        (404, 404)
+    );
     assert_eq!((cancel(&tenant, "x").await.status, retry(&tenant, "x").await.status), (400, 400));
     let key = stack.another_key(&[shared::account::Scope::JobsWrite]).await;
     assert_eq!(
-        (cancel(&stack.client(&key), &id).await.status, retry(&stack.client(&key), &id).await.status),
+        (
+            cancel(&stack.client(&key), &id).await.status,
+            retry(&stack.client(&key), &id).await.status
+        ),
         (404, 404)
     );
     let reader = stack.client(&stack.another_key(&[shared::account::Scope::JobsRead]).await);
@@ -63,7 +71,8 @@ async fn what_cannot_be_cancelled_or_tried_again_says_why() {
 async fn a_running_job_stops_when_its_worker_sees_the_request() {
     let stack = Stack::new().await;
     let target = Target::hanging().await;
-    let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 10});
+    let spec =
+        json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 10});
     stack.define("slow", spec).await;
     let tenant = stack.tenant();
     let id = tenant.submit("slow", json!(1)).await.id().to_owned();
@@ -86,7 +95,8 @@ async fn a_running_job_stops_when_its_worker_sees_the_request() {
 async fn a_cancelled_job_is_not_tried_again() {
     let stack = Stack::new().await;
     let target = Target::hanging().await;
-    let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 2});
+    let spec =
+        json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 2});
     stack.define("slow", spec).await;
     let tenant = stack.tenant();
     let id = tenant.submit("slow", json!(1)).await.id().to_owned();
@@ -110,7 +120,9 @@ async fn a_request_outlives_the_worker_that_should_have_seen_it() {
     let switch = KillSwitch::after(3);
     EventSource::new(&stack.aws, JOBS, 10)
         .deliver_once(async |event| {
-            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch)
+                .await
+                .ok_or(Killed)
         })
         .await;
     assert_eq!(cancel(&tenant, &id).await.status, 202);
@@ -143,12 +155,23 @@ async fn a_failed_job_starts_anew() {
             (answer.status, &answer.body["status"], &answer.body["attempts"]),
             (202, &json!("queued"), &json!(0))
         );
-        assert_eq!((&answer.body["error"], &answer.body["finished_at"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&answer.body["error"], &answer.body["finished_at"]),
+            (&Value::Null, &Value::Null)
+        );
         assert_ne!(tenant.job(&id).await.header("etag"), before.header("etag"));
-        assert_eq!(retry(&tenant, &id).await.status, 202, "a repeat sends the message again, and no more");
+        assert_eq!(
+            retry(&tenant, &id).await.status,
+            202,
+            "a repeat sends the message again, and no more"
+        );
         assert!(stack.work(HOUR).await.emptied);
         let job = tenant.job(&id).await.body;
-        assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)), "{discipline}");
+        assert_eq!(
+            (&job["status"], &job["attempts"]),
+            (&json!("failed"), &json!(1)),
+            "{discipline}"
+        );
         assert!(job["started_at"].as_str() >= answer.body["run_at"].as_str());
     }
 }
@@ -169,7 +192,11 @@ async fn a_job_that_is_put_back_late_runs_nonetheless() {
         stack.aws.heal();
         assert!(stack.work(HOUR).await.emptied);
         let job = tenant.job(&id).await.body;
-        assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)), "{discipline}: {job}");
+        assert_eq!(
+            (&job["status"], &job["attempts"]),
+            (&json!("failed"), &json!(1)),
+            "{discipline}: {job}"
+        );
     }
 }
 
@@ -216,7 +243,10 @@ async fn a_cancelled_job_can_be_put_back_and_completes() {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
         stack
-            .define("one", json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline}))
+            .define(
+                "one",
+                json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline}),
+            )
             .await;
         let id = tenant.submit("one", json!(1)).await.id().to_owned();
         cancel(&tenant, &id).await;
@@ -241,9 +271,9 @@ async fn commands_survive_every_fault() {
             let stack = Stack::new().await;
             let tenant = stack.tenant();
             let id = failed(&stack, discipline).await;
-            stack.aws.inject(Plan::new(
-                move |name, n| if name == operation && n == 1 { fault } else { Fault::None },
-            ));
+            stack.aws.inject(Plan::new(move |name, n| {
+                if name == operation && n == 1 { fault } else { Fault::None }
+            }));
             assert_eq!(retry(&tenant, &id).await.status, 202, "{operation} {fault:?}");
             assert_eq!(stack.aws.heal(), 1);
             stack.aws.inject(Plan::only("UpdateItem", 1, fault));
@@ -278,7 +308,9 @@ async fn an_outage_is_told_and_a_repeat_completes_it() {
 async fn a_target_that_answers_first_counts() {
     let stack = Stack::new().await;
     let target = Target::start(|_| status(200)).await;
-    stack.define("quick", json!({"schema": {}, "target": {"type": "http", "url": target.url}})).await;
+    stack
+        .define("quick", json!({"schema": {}, "target": {"type": "http", "url": target.url}}))
+        .await;
     let tenant = stack.tenant();
     let id = tenant.submit("quick", json!(1)).await.id().to_owned();
     stack.work(REAL).await;

@@ -33,7 +33,10 @@ async fn an_event() {
     without_counts(&stack).await;
     let after = first.body["next_cursor"].as_str().unwrap();
     assert_eq!(
-        tenant.get(&format!("/v1/events?after={after}")).await.body["items"].as_array().unwrap().len(),
+        tenant.get(&format!("/v1/events?after={after}")).await.body["items"]
+            .as_array()
+            .unwrap()
+            .len(),
         3
     );
     insta::assert_snapshot!("events_page", stack.aws.reset_ledger());
@@ -80,7 +83,9 @@ async fn second_batch(stack: &Stack) -> Ledger {
     for _ in 0..2 {
         stack.aws.reset_ledger();
         EventSource::new(&stack.aws, JOBS, 10)
-            .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+            .deliver_once(async |event| {
+                Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+            })
             .await;
     }
     stack.aws.reset_ledger()
@@ -101,7 +106,9 @@ async fn a_batch_of_ten() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_of_ten_with_an_order() {
     let stack = Stack::new().await;
-    stack.define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"})).await;
+    stack
+        .define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
+        .await;
     let tenant = stack.tenant();
     tenant.submit("pile", json!(0)).await;
     stack.work(MINUTE).await;
@@ -144,19 +151,27 @@ async fn an_order_does_not_grow_with_what_waits() {
     for waiting in [120, 800] {
         let stack = Stack::new().await;
         stack
-            .define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "priority"}))
+            .define(
+                "pile",
+                json!({"schema": {}, "target": {"type": "echo"}, "discipline": "priority"}),
+            )
             .await;
         let tenant = stack.tenant();
         for n in 0..waiting / 20 {
-            let jobs: Vec<_> =
-                (0..20).map(|m| json!({"kind": "pile", "payload": n, "priority": m % 10})).collect();
-            let answer = tenant.send(http::Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
+            let jobs: Vec<_> = (0..20)
+                .map(|m| json!({"kind": "pile", "payload": n, "priority": m % 10}))
+                .collect();
+            let answer = tenant
+                .send(http::Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs})))
+                .await;
             assert_eq!(answer.status, 202);
         }
         let worker = stack.worker();
         stack.aws.reset_ledger();
         sim::EventSource::new(&stack.aws, sim::JOBS, 10)
-            .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+            .deliver_once(async |event| {
+                Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+            })
             .await;
         let ledger = stack.aws.reset_ledger();
         costs.push((ledger.calls(), ledger.write_units(), ledger.read_units()));

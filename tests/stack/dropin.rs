@@ -10,7 +10,8 @@ use sim::{Answer, Stack};
 /// A stack with the default kinds of these routes; users are deleted at `tasker`, or else echoed.
 async fn stack(tasker: Option<&str>) -> Stack {
     let stack = Stack::new().await;
-    let mut kind: Value = serde_json::from_str(include_str!("../../infra/kinds/user.delete.json")).unwrap();
+    let mut kind: Value =
+        serde_json::from_str(include_str!("../../infra/kinds/user.delete.json")).unwrap();
     match tasker {
         Some(url) => kind["target"]["url"] = json!(url),
         None => kind["target"] = json!({"type": "echo"}),

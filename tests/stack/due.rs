@@ -27,8 +27,9 @@ async fn far_jobs(client: &Client, count: usize) -> Vec<String> {
 async fn assert_on_time(client: &Client, ids: &[String]) {
     for id in ids {
         let job = client.job(id).await.body;
-        let time =
-            |name: &str| job[name].as_str().unwrap_or_else(|| panic!("{job}")).parse::<Time>().unwrap();
+        let time = |name: &str| {
+            job[name].as_str().unwrap_or_else(|| panic!("{job}")).parse::<Time>().unwrap()
+        };
         assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(1)), "{job}");
         assert!(time("started_at") >= time("run_at"), "early: {job}");
         assert!(time("started_at").since(time("run_at")) < Duration::from_secs(2), "late: {job}");
@@ -105,7 +106,8 @@ async fn many_jobs_of_one_minute_are_released_in_time() {
     let count = std::env::var("FAR").map_or(4000, |count| count.parse::<u64>().unwrap());
     let stack = Stack::new().await;
     stack.check().await.unwrap();
-    let (list, due) = (DueStore::new(Table::new(stack.aws.dynamodb(), TABLE)), stack.now() + 30 * MINUTE);
+    let (list, due) =
+        (DueStore::new(Table::new(stack.aws.dynamodb(), TABLE)), stack.now() + 30 * MINUTE);
     let account = stack.tenant_account();
     let entry = |n: u64| {
         let id: JobId =
@@ -148,8 +150,11 @@ async fn far_jobs_that_are_not_on_the_list_are_found_by_the_first_walk() {
     let client = stack.tenant();
     let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 3600});
     let id = client.send(http::Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
-    let entries =
-        stack.aws.items().into_iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("DUE#"));
+    let entries = stack
+        .aws
+        .items()
+        .into_iter()
+        .filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("DUE#"));
     let entries: Vec<_> = entries.collect();
     assert_eq!(entries.len(), 1);
     let key = |name: &str| AttributeValue::S(entries[0][name]["S"].as_str().unwrap().to_owned());

@@ -152,7 +152,11 @@ async fn a_bad_event_is_told_what_is_wrong() {
         (json!({"data": 1, "more": 1}), "/more"),
     ] {
         let answer = tenant.send(Method::POST, &path, Some(body.clone())).await;
-        assert_eq!((answer.status, &answer.body["errors"][0]["pointer"]), (422, &json!(pointer)), "{body}");
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["pointer"]),
+            (422, &json!(pointer)),
+            "{body}"
+        );
     }
     for bad in ["after=x", "after=", "limit=0", "account=x", "cursor=x"] {
         let answer = tenant.get(&format!("/v1/events?{bad}")).await;
@@ -199,7 +203,10 @@ async fn a_deactivated_account_takes_no_events() {
     let stack = Stack::new().await;
     let accounts = stack.accounts();
     let known = accounts.account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
-    accounts.put_account(&shared::account::Account { is_active: false, ..(*known).clone() }).await.unwrap();
+    accounts
+        .put_account(&shared::account::Account { is_active: false, ..(*known).clone() })
+        .await
+        .unwrap();
     let answer = publish(&stack.operator(), stack.tenant_account(), json!(1)).await;
     assert_eq!((answer.status, answer.slug()), (409, "account-inactive"));
     let answer = publish(&stack.tenant(), stack.tenant_account(), json!(1)).await;
@@ -223,6 +230,8 @@ async fn large_events_are_paged_by_their_size() {
             pages.push(subscriber.read(&tenant, "limit=100").await);
         }
         assert!(pages.iter().all(|page| (1..=16).contains(page)), "{pages:?}");
-        assert!(subscriber.got.windows(2).all(|pair| pair[0]["id"].as_str() < pair[1]["id"].as_str()));
+        assert!(
+            subscriber.got.windows(2).all(|pair| pair[0]["id"].as_str() < pair[1]["id"].as_str())
+        );
     }
 }

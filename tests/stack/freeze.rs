@@ -68,8 +68,11 @@ fn a_thousand_requests_over_twenty_processes_are_counted_exactly() {
     assert_eq!(value(r#"tollgate_jobs_accepted_total{kind="echo"}"#), Some(1000.0));
     let requests = r#"tollgate_requests_total{method="POST",route="/v1/jobs",status="202"}"#;
     assert_eq!(value(requests), Some(1000.0));
-    let of_rates =
-        stack.aws.items().into_iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("RATE#"));
+    let of_rates = stack
+        .aws
+        .items()
+        .into_iter()
+        .filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("RATE#"));
     let jobs: u64 = of_rates
         .flat_map(|item| item["jobs"]["L"].as_array().unwrap().clone())
         .map(|count| count["N"].as_str().unwrap().parse::<u64>().unwrap())
@@ -89,7 +92,10 @@ async fn gateway() -> (String, Arc<AtomicUsize>) {
             let is_first = counted.fetch_add(1, Ordering::Relaxed) == 0;
             let _ = connection.read(&mut [0; 8192]).await;
             if !is_first {
-                connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                connection
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                    .await
+                    .unwrap();
             }
         }
     });

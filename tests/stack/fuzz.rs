@@ -25,14 +25,21 @@ struct Tried {
 
 impl Tried {
     fn new() -> Self {
-        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime =
+            Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let stack = runtime.block_on(async {
             let stack = Stack::new().await;
             stack
-                .define("user.delete", json!({"schema": {"type": "object"}, "target": {"type": "echo"}}))
+                .define(
+                    "user.delete",
+                    json!({"schema": {"type": "object"}, "target": {"type": "echo"}}),
+                )
                 .await;
             stack
-                .define("activities", json!({"schema": {"type": "object"}, "target": {"type": "records"}}))
+                .define(
+                    "activities",
+                    json!({"schema": {"type": "object"}, "target": {"type": "records"}}),
+                )
                 .await;
             stack
         });
@@ -40,7 +47,11 @@ impl Tried {
     }
 
     /// Sends a request, and holds its answer to the contract.
-    fn answer(&self, service: &Service, request: Request<Body>) -> Result<(u16, Value), TestCaseError> {
+    fn answer(
+        &self,
+        service: &Service,
+        request: Request<Body>,
+    ) -> Result<(u16, Value), TestCaseError> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let shown = format!("{method} {}", request.uri());
         self.runtime.block_on(async {
@@ -50,15 +61,24 @@ impl Tried {
             let response = Response::from_parts(parts, String::from_utf8(bytes.to_vec()).unwrap());
             keeps_to_the_contract(&method, &path, &response)
                 .map_err(|wrong| TestCaseError::fail(format!("{shown}: {wrong}\n{response:?}")))?;
-            Ok((response.status().as_u16(), serde_json::from_str(response.body()).unwrap_or_default()))
+            Ok((
+                response.status().as_u16(),
+                serde_json::from_str(response.body()).unwrap_or_default(),
+            ))
         })
     }
 }
 
 /// What every answer has: a request's id, a status that is described for its route, and where it is a refusal the form of its route.
-fn keeps_to_the_contract(method: &Method, path: &str, response: &Response<String>) -> Result<(), String> {
+fn keeps_to_the_contract(
+    method: &Method,
+    path: &str,
+    response: &Response<String>,
+) -> Result<(), String> {
     let status = response.status().as_u16();
-    let field = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let field = |name| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    };
     if field("x-request-id").is_empty() {
         return Err("it has no id".into());
     }
@@ -76,9 +96,12 @@ fn keeps_to_the_contract(method: &Method, path: &str, response: &Response<String
     match form_at(path) {
         Form::Text if declared.starts_with("text/plain") && !response.body().is_empty() => Ok(()),
         Form::Document if declared == "application/problem+json" => {
-            let problem: Value = serde_json::from_str(response.body()).map_err(|error| error.to_string())?;
+            let problem: Value =
+                serde_json::from_str(response.body()).map_err(|error| error.to_string())?;
             let sound = problem["status"] == status
-                && problem["type"].as_str().is_some_and(|slug| slug.starts_with("urn:tollgate:problem:"))
+                && problem["type"]
+                    .as_str()
+                    .is_some_and(|slug| slug.starts_with("urn:tollgate:problem:"))
                 && problem["title"].is_string()
                 && problem["request_id"] == field("x-request-id")
                 && (status != 422 || problem["errors"].is_array() || problem["type"] == REUSED);
@@ -117,7 +140,8 @@ fn statuses(route: &Route) -> BTreeSet<u16> {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
         serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
     });
-    let answers = &DESCRIBED["paths"][route.path][route.method.as_str().to_lowercase()]["responses"];
+    let answers =
+        &DESCRIBED["paths"][route.path][route.method.as_str().to_lowercase()]["responses"];
     let Some(answers) = answers.as_object() else {
         // The files of a page are its own affair, and not described.
         assert!(route.path.ends_with("/{*file}"), "{}", route.path);
@@ -133,7 +157,11 @@ fn bearer(request: http::request::Builder, key: &str) -> http::request::Builder 
 /// As often as `PROPTEST_CASES` says, or a `share`-th of that where a case is worth many. What fails is shown whole, and kept nowhere.
 fn runner(share: u32) -> TestRunner {
     let config = Config::default();
-    TestRunner::new(Config { cases: (config.cases / share).max(1), failure_persistence: None, ..config })
+    TestRunner::new(Config {
+        cases: (config.cases / share).max(1),
+        failure_persistence: None,
+        ..config
+    })
 }
 
 /// Arbitrary methods, addresses, fields and bodies, most of them close to what is right.

@@ -19,10 +19,13 @@ async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>)
     stack.define("hook", spec).await;
     let tenant = stack.tenant();
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let id = tenant.with("traceparent", trace).submit("hook", json!({"id": 7})).await.id().to_owned();
+    let id =
+        tenant.with("traceparent", trace).submit("hook", json!({"id": 7})).await.id().to_owned();
     assert!(stack.work(PATIENCE).await.emptied, "{}", tenant.job(&id).await.body);
-    let attempts =
-        tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body["items"].as_array().unwrap().clone();
+    let attempts = tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body["items"]
+        .as_array()
+        .unwrap()
+        .clone();
     (tenant.job(&id).await.body, attempts)
 }
 
@@ -31,7 +34,9 @@ async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>)
 async fn gets_x_rays_trace_if_the_client_has_none() {
     let stack = Stack::new().await;
     let target = Target::start(|_| StatusCode::NO_CONTENT.into_response()).await;
-    stack.define("hook", json!({"schema": {}, "target": {"type": "http", "url": target.url}})).await;
+    stack
+        .define("hook", json!({"schema": {}, "target": {"type": "http", "url": target.url}}))
+        .await;
     let xray = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     stack.tenant().with("x-amzn-trace-id", xray).submit("hook", json!(7)).await;
     assert!(stack.work(PATIENCE).await.emptied);
@@ -42,7 +47,8 @@ async fn gets_x_rays_trace_if_the_client_has_none() {
 #[tokio::test]
 async fn gets_the_payload_signed_and_its_answer_is_the_result() {
     let stack = Stack::new().await;
-    let target = Target::start(|_| (StatusCode::CREATED, r#"{"done": 1.50}"#).into_response()).await;
+    let target =
+        Target::start(|_| (StatusCode::CREATED, r#"{"done": 1.50}"#).into_response()).await;
     let (job, _) = run(&stack, &target, json!({})).await;
     assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &json!({"done": 1.5})));
 
@@ -55,17 +61,21 @@ async fn gets_the_payload_signed_and_its_answer_is_the_result() {
         ("1".into(), "a".into(), "application/json".into())
     );
     assert_eq!(field("traceparent"), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-    let account = stack.accounts().account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
-    let webhook = standardwebhooks::Webhook::new(account.webhook_secrets.all()[0].secret.reveal()).unwrap();
-    let expected =
-        webhook.sign(&field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body).unwrap();
+    let account =
+        stack.accounts().account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
+    let webhook =
+        standardwebhooks::Webhook::new(account.webhook_secrets.all()[0].secret.reveal()).unwrap();
+    let expected = webhook
+        .sign(&field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body)
+        .unwrap();
     assert_eq!(field("webhook-signature"), expected);
 }
 
 #[tokio::test]
 async fn two_failures_and_a_success_are_three_attempts() {
     let stack = Stack::new().await;
-    let target = Target::start(|nth| if nth < 3 { status(503) } else { "\"ok\"".into_response() }).await;
+    let target =
+        Target::start(|nth| if nth < 3 { status(503) } else { "\"ok\"".into_response() }).await;
     let (job, attempts) = run(&stack, &target, json!({})).await;
     assert_eq!(
         (&job["status"], &job["attempts"], &job["result"], &job["error"]),
@@ -75,7 +85,10 @@ async fn two_failures_and_a_success_are_three_attempts() {
         .iter()
         .map(|a| (a["number"].clone(), a["outcome"].clone(), a["http_status"].clone()))
         .collect();
-    assert_eq!(json!(seen), json!([[1, "retried", 503], [2, "retried", 503], [3, "completed", null]]));
+    assert_eq!(
+        json!(seen),
+        json!([[1, "retried", 503], [2, "retried", 503], [3, "completed", null]])
+    );
     let numbers: Vec<_> =
         target.got().iter().map(|(headers, _)| headers["tollgate-attempt"].clone()).collect();
     assert_eq!(numbers, ["1", "2", "3"]);
@@ -108,7 +121,10 @@ async fn refusals_and_redirects_fail_at_once() {
             (&json!("failed"), &json!(1), &json!("target-status")),
             "{code}"
         );
-        assert_eq!((attempts[0]["http_status"].as_u64(), target.got().len()), (Some(code.into()), 1));
+        assert_eq!(
+            (attempts[0]["http_status"].as_u64(), target.got().len()),
+            (Some(code.into()), 1)
+        );
     }
 }
 
@@ -132,8 +148,12 @@ async fn one_that_hangs_is_cut_at_its_time_out() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::at(format!("http://{}/", listener.local_addr().unwrap()));
     let start = stack.now();
-    let (job, _) = run(&stack, &target, json!({"timeout_seconds": 1, "retry": {"max_attempts": 1}})).await;
-    assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("target-timeout")));
+    let (job, _) =
+        run(&stack, &target, json!({"timeout_seconds": 1, "retry": {"max_attempts": 1}})).await;
+    assert_eq!(
+        (&job["status"], &job["error"]["code"]),
+        (&json!("failed"), &json!("target-timeout"))
+    );
     let took = stack.now().since(start);
     assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(5), "{took:?}");
 }
@@ -143,7 +163,8 @@ async fn one_that_is_not_there_is_tried_again() {
     let stack = Stack::new().await;
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let target = Target::at(format!("http://{closed}/"));
-    let (job, _) = run(&stack, &target, json!({"retry": {"max_attempts": 2, "initial_seconds": 0}})).await;
+    let (job, _) =
+        run(&stack, &target, json!({"retry": {"max_attempts": 2, "initial_seconds": 0}})).await;
     assert_eq!(
         (&job["status"], &job["attempts"], &job["error"]["code"]),
         (&json!("failed"), &json!(2), &json!("target-unreachable"))

@@ -21,7 +21,8 @@ async fn the_same_request_gets_the_same_answer() {
     stack.work(MINUTE).await;
 
     let body = json!({"payload": {"y": 2, "x": 1}, "kind": "echo"});
-    let again = tenant.with("idempotency-key", "\"a\"").send(Method::POST, "/v1/jobs", Some(body)).await;
+    let again =
+        tenant.with("idempotency-key", "\"a\"").send(Method::POST, "/v1/jobs", Some(body)).await;
     assert_eq!((again.status, again.header("idempotency-replayed")), (202, "true"));
     assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
 
@@ -51,7 +52,9 @@ async fn decimals_are_told_apart_by_every_digit() {
 async fn a_key_is_good_for_a_day_even_if_the_job_is_shown_for_a_minute() {
     let stack = Stack::new().await;
     let tenant = stack.tenant().with("idempotency-key", "a");
-    stack.define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60})).await;
+    stack
+        .define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60}))
+        .await;
     let first = tenant.submit("brief", json!(1)).await;
     stack.work(MINUTE).await;
     tokio::time::sleep(Duration::from_secs(23 * 3600)).await;
@@ -79,7 +82,10 @@ async fn whatever_fails_repeats_lead_to_one_job() {
                 stack.aws.heal();
                 let mut tries = 1;
                 while answer.status != 202 {
-                    assert!([503, 409].contains(&answer.status), "{operation} {nth} {fault:?}: {answer:?}");
+                    assert!(
+                        [503, 409].contains(&answer.status),
+                        "{operation} {nth} {fault:?}: {answer:?}"
+                    );
                     assert_eq!(answer.header("retry-after"), "1");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     answer = submit(&tenant, "a", json!(1)).await;
@@ -88,7 +94,11 @@ async fn whatever_fails_repeats_lead_to_one_job() {
                 }
                 stack.work(10 * MINUTE).await;
                 let list = tenant.get("/v1/jobs").await.body;
-                assert_eq!(list["items"].as_array().unwrap().len(), 1, "{operation} {nth} {fault:?}");
+                assert_eq!(
+                    list["items"].as_array().unwrap().len(),
+                    1,
+                    "{operation} {nth} {fault:?}"
+                );
                 assert_eq!(
                     (&list["items"][0]["id"], &list["items"][0]["status"]),
                     (&answer.body["id"], &json!("completed"))
@@ -101,7 +111,9 @@ async fn whatever_fails_repeats_lead_to_one_job() {
 
 fn outage(operation: &'static str, nth: u64, fault: Fault) -> Plan {
     Plan::new(
-        move |called, n| if called == operation && (nth..nth + 3).contains(&n) { fault } else { Fault::None },
+        move |called, n| {
+            if called == operation && (nth..nth + 3).contains(&n) { fault } else { Fault::None }
+        },
     )
 }
 

@@ -12,8 +12,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn a_job_is_accepted_run_and_polled() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let body =
-        json!({"kind": "echo", "payload": {"n": [1, 2.50, "ä"]}, "metadata": {"order": "7"}, "priority": 3});
+    let body = json!({"kind": "echo", "payload": {"n": [1, 2.50, "ä"]}, "metadata": {"order": "7"}, "priority": 3});
     let accepted = tenant.send(Method::POST, "/v1/jobs", Some(body)).await;
     assert_eq!(accepted.status, 202);
     assert_eq!(accepted.header("location"), format!("/v1/jobs/{}", accepted.id()));
@@ -45,12 +44,14 @@ async fn a_payload_arrives_byte_for_byte_and_a_large_one_too() {
     let large = format!("{:?}", "x".repeat(60_000));
     for payload in [exact, &large] {
         let body = format!(r#"{{"kind":"echo","payload":{payload}}}"#);
-        let accepted = tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await;
+        let accepted =
+            tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await;
         assert_eq!(accepted.status, 202);
         stack.work(MINUTE).await;
         let items = stack.aws.items();
-        let kept =
-            items.iter().filter_map(|item| item["result"]["S"].as_str().or(item["json"]["S"].as_str()));
+        let kept = items
+            .iter()
+            .filter_map(|item| item["result"]["S"].as_str().or(item["json"]["S"].as_str()));
         assert!(kept.into_iter().any(|result| result == payload));
         assert_eq!(tenant.job(accepted.id()).await.body["status"], "completed");
     }
@@ -82,8 +83,10 @@ async fn two_hundred_jobs_of_twenty_clients_all_complete_in_order_of_time() {
         ids.extend(futures::future::join_all(round).await);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let rounds: Vec<_> =
-        ids.chunks(20).map(|round| round.iter().map(|(id, _)| id).collect::<BTreeSet<_>>()).collect();
+    let rounds: Vec<_> = ids
+        .chunks(20)
+        .map(|round| round.iter().map(|(id, _)| id).collect::<BTreeSet<_>>())
+        .collect();
     assert!(rounds.windows(2).all(|pair| pair[0].last() < pair[1].first()), "ids sort by time");
     assert!(stack.work(MINUTE).await.emptied);
     for (id, payload) in &ids {
@@ -100,11 +103,17 @@ async fn polls_can_be_conditional_and_can_wait() {
     let path = format!("/v1/jobs/{id}");
     let first = tenant.get(&path).await;
     let same = tenant.with("if-none-match", first.header("etag")).get(&path).await;
-    assert_eq!((same.status, &same.body, same.header("etag")), (304, &Value::Null, first.header("etag")));
+    assert_eq!(
+        (same.status, &same.body, same.header("etag")),
+        (304, &Value::Null, first.header("etag"))
+    );
 
     let start = stack.now();
     let held = tenant.with("prefer", "wait=7").get(&path).await;
-    assert_eq!((held.header("preference-applied"), stack.now().since(start).as_secs()), ("wait=7", 7));
+    assert_eq!(
+        (held.header("preference-applied"), stack.now().since(start).as_secs()),
+        ("wait=7", 7)
+    );
     assert_eq!(held.body["status"], "queued");
 
     let waiter = tenant.with("prefer", "wait=20");
@@ -135,14 +144,20 @@ async fn lists_are_newest_first_filtered_and_paged() {
     let all = pages(&tenant, "limit=10").await;
     assert_eq!(all[0], queued);
     assert_eq!(all[1..], newest_first.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>());
-    let others: Vec<_> =
-        newest_first.iter().filter(|(_, kind)| *kind == "other").map(|(id, _)| id.clone()).collect();
+    let others: Vec<_> = newest_first
+        .iter()
+        .filter(|(_, kind)| *kind == "other")
+        .map(|(id, _)| id.clone())
+        .collect();
     assert_eq!(pages(&tenant, "limit=4&kind=other&status=completed").await, others);
     assert_eq!(pages(&tenant, "status=queued").await, [queued]);
     assert_eq!(pages(&tenant, "status=failed").await, [""; 0]);
 
-    let cursor = tenant.get("/v1/jobs?limit=2").await.body["next_cursor"].as_str().unwrap().to_owned();
-    for foreign in [format!("/v1/jobs?status=queued&cursor={cursor}"), format!("/v1/kinds?cursor={cursor}")] {
+    let cursor =
+        tenant.get("/v1/jobs?limit=2").await.body["next_cursor"].as_str().unwrap().to_owned();
+    for foreign in
+        [format!("/v1/jobs?status=queued&cursor={cursor}"), format!("/v1/kinds?cursor={cursor}")]
+    {
         assert_eq!(tenant.get(&foreign).await.status, 400, "{foreign}");
     }
 }
@@ -153,7 +168,11 @@ async fn pages(client: &sim::Client, query: &str) -> Vec<String> {
         let page = client.get(&format!("/v1/jobs?{query}{cursor}")).await;
         assert_eq!(page.status, 200, "{page:?}");
         ids.extend(
-            page.body["items"].as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap().to_owned()),
+            page.body["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|job| job["id"].as_str().unwrap().to_owned()),
         );
         match page.body["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -167,7 +186,9 @@ async fn pages(client: &sim::Client, query: &str) -> Vec<String> {
 async fn a_job_is_shown_until_its_retention_ends() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    stack.define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60})).await;
+    stack
+        .define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60}))
+        .await;
     let id = tenant.submit("brief", json!(1)).await.id().to_owned();
     stack.work(MINUTE).await;
     tokio::time::sleep(Duration::from_secs(58)).await;

@@ -35,8 +35,7 @@ async fn revoke(operator: &Client, stack: &Stack, id: &str) -> u16 {
 #[tokio::test(start_paused = true)]
 async fn a_secret_is_shown_once_and_works_at_once() {
     let stack = Stack::new().await;
-    let body =
-        json!({"name": "ci", "scopes": ["jobs:write", "jobs:read"], "expires_at": "2027-01-01T00:00:00Z"});
+    let body = json!({"name": "ci", "scopes": ["jobs:write", "jobs:read"], "expires_at": "2027-01-01T00:00:00Z"});
     let made = stack.operator().send(Method::POST, &path(&stack), Some(body)).await;
     assert_eq!((made.status, made.header("cache-control")), (201, "no-store"));
     assert_eq!(made.header("location"), format!("{}/{}", path(&stack), made.id()));
@@ -47,7 +46,8 @@ async fn a_secret_is_shown_once_and_works_at_once() {
     let list = stack.operator().get(&path(&stack)).await;
     let last_part = secret.rsplit('_').next().unwrap();
     assert!(!list.body.to_string().contains(last_part), "{}", list.body);
-    let shown = list.body["items"].as_array().unwrap().iter().find(|key| key["id"] == made.id()).unwrap();
+    let shown =
+        list.body["items"].as_array().unwrap().iter().find(|key| key["id"] == made.id()).unwrap();
     assert!(shown.get("secret").is_none() && shown["name"] == "ci", "{shown}");
 }
 
@@ -76,10 +76,14 @@ async fn one_that_is_revoked_opens_nothing_within_thirty_seconds() {
     let operator = stack.operator();
     let (id, secret) = make(&stack, json!({})).await;
     let (here, far) = (stack.client(&secret), stack.client(&secret));
-    assert_eq!((here.get("/v1/jobs").await.status, far.submit("echo", json!(1)).await.status), (200, 202));
+    assert_eq!(
+        (here.get("/v1/jobs").await.status, far.submit("echo", json!(1)).await.status),
+        (200, 202)
+    );
     assert_eq!(revoke(&operator, &stack, &id).await, 204);
     let revoked_at =
-        listed(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap()["revoked_at"].clone();
+        listed(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap()["revoked_at"]
+            .clone();
     assert!(revoked_at.is_string());
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(
@@ -151,7 +155,11 @@ async fn are_listed_oldest_first_in_pages() {
     loop {
         let page = stack.operator().get(&format!("{}{query}", path(&stack))).await;
         names.extend(
-            page.body["items"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()),
+            page.body["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|key| key["name"].as_str().unwrap().to_owned()),
         );
         let Some(cursor) = page.body["next_cursor"].as_str() else { break };
         query = format!("?limit=2&cursor={cursor}");
@@ -179,7 +187,8 @@ async fn when_it_was_last_used_is_known_to_the_hour() {
     let stack = Stack::new().await;
     let (id, secret) = make(&stack, json!({})).await;
     let last_used = async || {
-        listed(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap()["last_used_at"].clone()
+        listed(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap()["last_used_at"]
+            .clone()
     };
     stack.client(&secret).get("/v1/jobs").await;
     assert_eq!(last_used().await, Value::Null, "a query is no write");

@@ -24,7 +24,10 @@ async fn are_put_read_listed_and_deleted() {
 
     let nobody_special = stack.client(&stack.another_key(&[]).await);
     let read = nobody_special.get("/v1/kinds/user.delete").await;
-    assert_eq!((read.status, &read.body["target"]["headers"]["authorization"]), (200, &json!("***")));
+    assert_eq!(
+        (read.status, &read.body["target"]["headers"]["authorization"]),
+        (200, &json!("***"))
+    );
     assert!(!read.body.to_string().contains("s3cret"));
     let names = |answer: &sim::Answer| -> Vec<String> {
         answer.body["items"]
@@ -38,7 +41,10 @@ async fn are_put_read_listed_and_deleted() {
     assert_eq!(names(&first), ["echo"]);
     let next = first.body["next_cursor"].as_str().unwrap();
     let second = nobody_special.get(&format!("/v1/kinds?cursor={next}")).await;
-    assert_eq!((names(&second), &second.body["next_cursor"]), (vec!["user.delete".to_owned()], &Value::Null));
+    assert_eq!(
+        (names(&second), &second.body["next_cursor"]),
+        (vec!["user.delete".to_owned()], &Value::Null)
+    );
 
     assert_eq!(operator.send(Method::DELETE, "/v1/kinds/user.delete", None).await.status, 204);
     assert_eq!(operator.send(Method::DELETE, "/v1/kinds/user.delete", None).await.status, 404);

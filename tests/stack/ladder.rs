@@ -24,7 +24,8 @@ async fn each_rung_comes_before_the_next() {
         tenant.send_raw(Method::POST, "/v1/jobs", JSON, b"{\"kind\": 1,\n oops".to_vec()).await,
         tenant.send_raw(Method::POST, "/v1/jobs", JSON, b"{\"kind\": 1}".to_vec()).await,
     ];
-    let shown: Vec<_> = rungs.iter().map(|answer| format!("{} {}", answer.status, answer.slug())).collect();
+    let shown: Vec<_> =
+        rungs.iter().map(|answer| format!("{} {}", answer.status, answer.slug())).collect();
     insta::assert_snapshot!(shown.join("\n"), @"
     404 not-found
     405 method-not-allowed
@@ -120,9 +121,10 @@ async fn the_heartbeat_needs_no_key() {
 #[tokio::test(start_paused = true)]
 async fn a_member_that_comes_twice_is_refused() {
     let stack = Stack::new().await;
-    for body in
-        [r#"{"kind":"echo","payload":{"id":"x","id":7}}"#, r#"{"kind":"no","kind":"echo","payload":1}"#]
-    {
+    for body in [
+        r#"{"kind":"echo","payload":{"id":"x","id":7}}"#,
+        r#"{"kind":"no","kind":"echo","payload":1}"#,
+    ] {
         let answer = stack.tenant().send_raw(Method::POST, "/v1/jobs", JSON, body.into()).await;
         assert_eq!((answer.status, answer.slug()), (400, "malformed-json"), "{body}");
         assert!(answer.body["detail"].as_str().unwrap().contains("comes twice"), "{answer:?}");

@@ -38,10 +38,13 @@ impl MakeWriter<'_> for Log {
 async fn lines_name_the_job_and_never_show_what_is_in_it() {
     let stack = Stack::new().await;
     let log = Log::default();
-    let lines = tracing_subscriber::registry().with(telemetry::lines(LevelFilter::TRACE, log.clone()));
+    let lines =
+        tracing_subscriber::registry().with(telemetry::lines(LevelFilter::TRACE, log.clone()));
     let _listening = tracing::subscriber::set_default(lines);
 
-    let key = stack.another_key(&[shared::account::Scope::JobsRead, shared::account::Scope::JobsWrite]).await;
+    let key = stack
+        .another_key(&[shared::account::Scope::JobsRead, shared::account::Scope::JobsWrite])
+        .await;
     let client = stack.client(&key).with("idempotency-key", "s3cret-key");
     let id = client.submit("echo", json!({"password": "s3cret-payload"})).await.id().to_owned();
     stack.aws.inject(Plan::only("UpdateItem", 2, Fault::Throttle).or(Plan::only(
@@ -60,14 +63,22 @@ async fn lines_name_the_job_and_never_show_what_is_in_it() {
     assert!(!text.contains(&key[60..]), "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |message: &str| {
-        lines.iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("{message}: {text}"))
+        lines
+            .iter()
+            .find(|line| line["message"] == message)
+            .unwrap_or_else(|| panic!("{message}: {text}"))
     };
-    for (message, field) in
-        [("job accepted", "request.id"), ("attempt ended", "request.id"), ("request failed", "request.id")]
-    {
+    for (message, field) in [
+        ("job accepted", "request.id"),
+        ("attempt ended", "request.id"),
+        ("request failed", "request.id"),
+    ] {
         assert!(of(message)[field].is_string(), "{message} has no {field}");
     }
-    assert_eq!((&of("attempt ended")["job"], &of("attempt ended")["attempt"]), (&json!(id), &json!(1)));
+    assert_eq!(
+        (&of("attempt ended")["job"], &of("attempt ended")["attempt"]),
+        (&json!(id), &json!(1))
+    );
 }
 
 /// Whoever looks into what became of an account finds who did what, and no secret.
@@ -75,13 +86,17 @@ async fn lines_name_the_job_and_never_show_what_is_in_it() {
 async fn changes_of_accounts_and_keys_leave_lines_without_secrets() {
     let stack = Stack::new().await;
     let log = Log::default();
-    let lines = tracing_subscriber::registry().with(telemetry::lines(LevelFilter::TRACE, log.clone()));
+    let lines =
+        tracing_subscriber::registry().with(telemetry::lines(LevelFilter::TRACE, log.clone()));
     let _listening = tracing::subscriber::set_default(lines);
 
     let operator = stack.operator();
     let body = json!({"name": "someone", "scopes": ["jobs:read", "jobs:write"]});
-    let account =
-        operator.send(Method::POST, "/v1/accounts", Some(json!({"name": "someone"}))).await.id().to_owned();
+    let account = operator
+        .send(Method::POST, "/v1/accounts", Some(json!({"name": "someone"})))
+        .await
+        .id()
+        .to_owned();
     let path = format!("/v1/accounts/{account}");
     let key = operator.send(Method::POST, &format!("{path}/keys"), Some(body)).await;
     let (id, secret) = (key.id().to_owned(), key.body["secret"].as_str().unwrap().to_owned());
@@ -102,7 +117,8 @@ async fn changes_of_accounts_and_keys_leave_lines_without_secrets() {
         assert!(!text.contains(hidden), "{text}");
     }
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let of = |message: &str| lines.iter().filter(|line| line["message"] == message).collect::<Vec<_>>();
+    let of =
+        |message: &str| lines.iter().filter(|line| line["message"] == message).collect::<Vec<_>>();
     for (message, of_key, by_key) in [
         ("account made", false, false),
         ("key made", true, false),
@@ -111,7 +127,11 @@ async fn changes_of_accounts_and_keys_leave_lines_without_secrets() {
         ("key revoked", true, false),
     ] {
         let [line] = of(message)[..] else { panic!("{message}: {text}") };
-        assert_eq!((&line["account"], line["request.id"].is_string()), (&json!(account), true), "{line}");
+        assert_eq!(
+            (&line["account"], line["request.id"].is_string()),
+            (&json!(account), true),
+            "{line}"
+        );
         assert_eq!((line["key"] == json!(id), line["by"] == json!(id)), (of_key, by_key), "{line}");
         assert!(line["by"].as_str().unwrap().starts_with("key_"), "{line}");
     }

@@ -52,7 +52,10 @@ async fn the_page_says_what_became_of_jobs() {
     let later = tenant.send(Method::POST, "/v1/jobs", Some(later)).await.id().to_owned();
     assert_eq!(tenant.send(Method::DELETE, &format!("/v1/jobs/{later}"), None).await.status, 200);
     stack.work(60 * MINUTE).await;
-    assert_eq!(tenant.send(Method::POST, &format!("/v1/jobs/{later}/retry"), None).await.status, 202);
+    assert_eq!(
+        tenant.send(Method::POST, &format!("/v1/jobs/{later}/retry"), None).await.status,
+        202
+    );
     stack.work(60 * MINUTE).await;
 
     let page = scrape(&stack).await;
@@ -106,14 +109,17 @@ async fn requests_that_are_turned_away_count_by_reason() {
             .or_default() += 1.0;
     }
     let page = scrape(&stack).await;
-    let rejected = page.iter().filter(|(series, _)| series.starts_with("tollgate_requests_rejected"));
+    let rejected =
+        page.iter().filter(|(series, _)| series.starts_with("tollgate_requests_rejected"));
     assert_eq!(
         rejected.map(|(series, number)| (series.clone(), *number)).collect::<BTreeMap<_, _>>(),
         wanted
     );
     let other = |status: u16| {
-        page.get(&format!(r#"tollgate_requests_total{{method="other",route="other",status="{status}"}}"#))
-            .copied()
+        page.get(&format!(
+            r#"tollgate_requests_total{{method="other",route="other",status="{status}"}}"#
+        ))
+        .copied()
     };
     assert_eq!((other(404), other(405)), (Some(2.0), Some(1.0)));
     let route = r#"tollgate_requests_total{method="GET",route="/metrics",status="403"}"#;
@@ -127,8 +133,12 @@ async fn quotas_sources_usage_and_events_are_there() {
     let quota = json!({"limit_bytes": 1000, "type": "egress", "service": "shop", "account": account, "period": "day", "recipients": ["ops@example.com"]});
     let put = stack.operator().send(Method::PUT, "/v1/quotas/shop", Some(quota)).await;
     assert_eq!(put.status, 201, "{put:?}");
-    let source = json!({"type": "prometheus", "url": "http://127.0.0.1:9/metrics", "preset": "kong3"});
-    assert_eq!(stack.operator().send(Method::PUT, "/v1/sources/kong", Some(source)).await.status, 201);
+    let source =
+        json!({"type": "prometheus", "url": "http://127.0.0.1:9/metrics", "preset": "kong3"});
+    assert_eq!(
+        stack.operator().send(Method::PUT, "/v1/sources/kong", Some(source)).await.status,
+        201
+    );
     let report = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1",
         "data": {"service": "shop", "route": "/cart", "type": "egress", "bytes": 850}});
     for _ in 0..2 {
@@ -171,9 +181,13 @@ async fn the_format_is_what_the_client_likes_best() {
     let plain = scraper.get("/metrics").await;
     assert_eq!(plain.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(plain.header("vary"), "accept");
-    let liked = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    let liked =
+        "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
     let open = scraper.with("accept", liked).get("/metrics").await;
-    assert_eq!(open.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(
+        open.header("content-type"),
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
     assert!(open.body.as_str().unwrap().ends_with("\n# EOF\n"));
     let head = scraper.with("accept", liked).send(Method::HEAD, "/metrics", None).await;
     assert_eq!(
@@ -202,8 +216,10 @@ async fn services_beyond_the_bound_are_other() {
         tokio::time::sleep(12 * SECOND).await;
     }
     let page = samples(&stack.operator().get("/metrics").await);
-    let used: Vec<_> =
-        page.iter().filter(|(series, _)| series.starts_with("tollgate_usage_bytes_total")).collect();
+    let used: Vec<_> = page
+        .iter()
+        .filter(|(series, _)| series.starts_with("tollgate_usage_bytes_total"))
+        .collect();
     assert_eq!(used.iter().map(|(_, bytes)| **bytes).sum::<f64>(), 6000.0);
     let other = page[r#"tollgate_usage_bytes_total{service="other",type="egress"}"#];
     assert!(other > 0.0 && used.len() <= 2 * 129, "{} series, {other} bytes of others", used.len());

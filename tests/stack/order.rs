@@ -79,7 +79,10 @@ async fn the_highest_priority_goes_first_and_of_those_the_oldest() {
     work(&stack, 1).await;
     let mut expected: Vec<_> = priorities.into_iter().zip(ids.clone()).collect();
     expected.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    assert_eq!(started(&client, &ids).await, expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
+    assert_eq!(
+        started(&client, &ids).await,
+        expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,14 +162,17 @@ async fn a_retry_in_an_hour_holds_nobody_up() {
         if nth == 1 { answer } else { StatusCode::OK.into_response() }
     };
     let target = Target::start(busy).await;
-    let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "discipline": "lifo"});
+    let spec =
+        json!({"schema": {}, "target": {"type": "http", "url": target.url}, "discipline": "lifo"});
     stack.define("ordered", spec).await;
     let client = stack.tenant();
     let ids = hand_in(&client, vec![0; 3]).await;
     let worker = stack.worker();
     for _ in 0..3 {
         EventSource::new(&stack.aws, JOBS, 1)
-            .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+            .deliver_once(async |event| {
+                Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+            })
             .await;
     }
     let mut statuses = Vec::new();
@@ -206,7 +212,9 @@ async fn accounts_have_agendas_of_their_own() {
     let before = started(&one, &many).await;
     let mut sooner = 0;
     for id in before {
-        sooner += usize::from(one.job(&id).await.body["started_at"].as_str().unwrap() < last_of_few.as_str());
+        sooner += usize::from(
+            one.job(&id).await.body["started_at"].as_str().unwrap() < last_of_few.as_str(),
+        );
     }
     assert!(sooner < 10, "{sooner} of the many went first");
 }
@@ -232,12 +240,15 @@ async fn workers_share_an_agenda_out() {
         let ids = hand_in(&client, vec![0; 600]).await;
         // Calls take 5 to 25 ms, each another time, so that workers overlap as they do.
         let seed = sim::Seed(seed);
-        let slow = move |name: &str, n| sim::Fault::Delay(Duration::from_millis(5 + seed.draw(name, n) % 20));
+        let slow = move |name: &str, n| {
+            sim::Fault::Delay(Duration::from_millis(5 + seed.draw(name, n) % 20))
+        };
         stack.aws.inject(sim::Plan::new(slow));
         stack.aws.reset_ledger();
         let workers = (0..WORKERS).map(async |_| {
             let worker = stack.worker();
-            let source = EventSource::new(&stack.aws, JOBS, BATCH).function_timeout(stack.timing.function());
+            let source =
+                EventSource::new(&stack.aws, JOBS, BATCH).function_timeout(stack.timing.function());
             source
                 .run_until_idle(HOUR, async |event| {
                     Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)

@@ -30,7 +30,10 @@ async fn an_outage_is_a_503_in_time_and_nothing_is_promised() {
         stack.aws.heal();
         stack.work(Duration::from_secs(600)).await;
         let kept = tenant.get("/v1/jobs").await.body["items"].clone();
-        assert!(kept == json!([]) || kept[0]["status"] == "completed", "a job that nobody runs: {kept}");
+        assert!(
+            kept == json!([]) || kept[0]["status"] == "completed",
+            "a job that nobody runs: {kept}"
+        );
         assert!(stack.aws.messages(JOBS).is_empty());
     }
 }
@@ -40,7 +43,10 @@ async fn a_job_whose_message_is_lost_is_taken_back_with_its_payload() {
     let stack = Stack::new().await;
     let stored = || {
         let items = stack.aws.items();
-        items.iter().filter(|item| !item["pk"]["S"].as_str().unwrap().starts_with("COUNTERS#")).count()
+        items
+            .iter()
+            .filter(|item| !item["pk"]["S"].as_str().unwrap().starts_with("COUNTERS#"))
+            .count()
     };
     let before = stored();
     stack.aws.inject(Plan::always("SendMessage", Fault::Before));

@@ -56,7 +56,8 @@ async fn the_reference_comes_with_all_that_it_loads() {
     for file in loaded {
         let answer = visitor.get(&format!("/{file}")).await;
         let is_versioned = file.contains("5.35.0");
-        let life = if is_versioned { "public, max-age=31536000, immutable" } else { "public, max-age=60" };
+        let life =
+            if is_versioned { "public, max-age=31536000, immutable" } else { "public, max-age=60" };
         assert_eq!((answer.status, answer.header("cache-control")), (200, life), "{file}");
         let kind = if file.ends_with("css") { "text/css" } else { "text/javascript" };
         assert_eq!(
@@ -80,8 +81,10 @@ async fn the_description_is_that_of_the_file() {
 #[tokio::test(start_paused = true)]
 async fn what_is_long_comes_compressed() {
     let service = Stack::new().await.service();
-    let request =
-        Request::get("/openapi.json").header("accept-encoding", "gzip, br").body(Body::empty()).unwrap();
+    let request = Request::get("/openapi.json")
+        .header("accept-encoding", "gzip, br")
+        .body(Body::empty())
+        .unwrap();
     let answer: Response<Body> =
         service.function(&Method::GET, "/openapi.json").oneshot(request).await.unwrap();
     assert_eq!(
@@ -98,9 +101,14 @@ async fn what_is_long_comes_compressed() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_told_as_everywhere() {
     let visitor = visitor().await;
-    for path in
-        ["/console/nothing.js", "/console/index.html", "/docs/a/b", "/docs/index.html", "/docs/", "/console"]
-    {
+    for path in [
+        "/console/nothing.js",
+        "/console/index.html",
+        "/docs/a/b",
+        "/docs/index.html",
+        "/docs/",
+        "/console",
+    ] {
         let answer = visitor.get(path).await;
         assert_eq!((answer.status, answer.slug()), (404, "not-found"), "{path}");
         assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");

@@ -104,7 +104,10 @@ async fn of_a_million_jobs() {
     let price = measured(10).await;
     assert!(price.total() <= 7.50, "{price}");
     let told = include_str!("../../docs/cost.md");
-    assert!(told.contains(&format!("```\n{price}\n```")), "docs/cost.md tells another price than:\n{price}");
+    assert!(
+        told.contains(&format!("```\n{price}\n```")),
+        "docs/cost.md tells another price than:\n{price}"
+    );
 }
 
 /// At low traffic Lambda's pollers find one message or two: each job is then a batch of its own.

@@ -9,6 +9,9 @@ async fn opens_connections_and_changes_nothing() {
     let before = stack.aws.items().len();
     stack.prime().await;
     let ledger = stack.aws.ledger();
-    assert_eq!((ledger.count("GetItem"), ledger.count("GetQueueAttributes"), ledger.calls()), (3, 1, 4));
+    assert_eq!(
+        (ledger.count("GetItem"), ledger.count("GetQueueAttributes"), ledger.calls()),
+        (3, 1, 4)
+    );
     assert_eq!(stack.aws.items().len(), before);
 }

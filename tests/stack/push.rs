@@ -25,7 +25,10 @@ async fn events_come_as_they_happen() {
         let published = stack.now();
         publish(&tenant, account, json!(n)).await;
         assert_eq!(stack.spread().await.unwrap(), 1);
-        assert!(stack.now().since(published) < SECOND, "the stream itself brings news four times a second");
+        assert!(
+            stack.now().since(published) < SECOND,
+            "the stream itself brings news four times a second"
+        );
         assert_eq!(subscriber.told().last(), Some(&json!(n)));
     }
     let event = subscriber.events.last().unwrap();
@@ -46,7 +49,11 @@ async fn a_connection_that_is_lost_is_gone_on_from_its_cursor() {
     publish(&tenant, account, json!(2)).await;
     stack.spread().await.unwrap();
     assert!(
-        !stack.aws.items().iter().any(|item| item["pk"]["S"].as_str().unwrap().starts_with("CONNECTION#"))
+        !stack
+            .aws
+            .items()
+            .iter()
+            .any(|item| item["pk"]["S"].as_str().unwrap().starts_with("CONNECTION#"))
     );
     publish(&tenant, account, json!(3)).await;
     tokio::time::sleep(SECOND).await;
@@ -70,7 +77,10 @@ async fn a_ticket_opens_one_connection_for_a_minute() {
     let answer = tenant.send(Method::POST, "/v1/push/tickets", None).await;
     assert_eq!((answer.status, &answer.body["url"]), (201, &json!("ws://127.0.0.1:9/live")));
     let ticket = answer.body["ticket"].as_str().unwrap().to_owned();
-    assert!(stack.aws.items().iter().all(|item| !item.to_string().contains(&ticket)), "kept as a hash");
+    assert!(
+        stack.aws.items().iter().all(|item| !item.to_string().contains(&ticket)),
+        "kept as a hash"
+    );
     let opened = stack.open(Some(&ticket)).await.unwrap();
     for refused in [Some(&*ticket), Some("x"), Some(""), None] {
         assert_eq!(stack.open(refused).await.unwrap_err(), Refused(401), "{refused:?}");
@@ -147,7 +157,10 @@ async fn what_is_wrong_is_told() {
         [json!({"type": "pong"})],
         "before it subscribes"
     );
-    assert_eq!(subscriber.say(json!({"action": "subscribe"})).await, [json!({"type": "subscribed"})]);
+    assert_eq!(
+        subscriber.say(json!({"action": "subscribe"})).await,
+        [json!({"type": "subscribed"})]
+    );
     assert_eq!(
         subscriber.say(json!({"action": "subscribe"})).await,
         [json!({"type": "subscribed"})],
@@ -165,11 +178,16 @@ async fn a_revoked_key_is_sent_nothing() {
     let stack = Stack::new().await;
     let (operator, account) = (stack.operator(), stack.tenant_account());
     let path = format!("/v1/accounts/{account}/keys");
-    let made =
-        operator.send(Method::POST, &path, Some(json!({"name": "s", "scopes": ["events:read"]}))).await;
+    let made = operator
+        .send(Method::POST, &path, Some(json!({"name": "s", "scopes": ["events:read"]})))
+        .await;
     let client = stack.client(made.body["secret"].as_str().unwrap());
-    let (ticket, mut subscriber) = (stack.ticket(&client).await, stack.subscribe(&client, &[], None).await);
-    assert_eq!(operator.send(Method::DELETE, &format!("{path}/{}", made.id()), None).await.status, 204);
+    let (ticket, mut subscriber) =
+        (stack.ticket(&client).await, stack.subscribe(&client, &[], None).await);
+    assert_eq!(
+        operator.send(Method::DELETE, &format!("{path}/{}", made.id()), None).await.status,
+        204
+    );
     tokio::time::sleep(10 * SECOND).await;
     publish(&stack.tenant(), account, json!(1)).await;
     stack.spread().await.unwrap();

@@ -64,13 +64,20 @@ async fn a_tenant_sees_its_own_and_the_operator_all() {
         [("a", json!(strangers)), ("b", Value::Null), ("daily", json!(stack.tenant_account()))]
     {
         let body = spec(&stack, json!({"account": account}));
-        assert_eq!(operator.send(Method::PUT, &format!("/v1/quotas/{name}"), Some(body)).await.status, 201);
+        assert_eq!(
+            operator.send(Method::PUT, &format!("/v1/quotas/{name}"), Some(body)).await.status,
+            201
+        );
     }
     let names = async |client: &sim::Client, path: &str| {
         let page = client.get(path).await;
         assert_eq!(page.status, 200, "{page:?}");
         let items = page.body["items"].as_array().unwrap();
-        items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+        items
+            .iter()
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(names(&operator, "/v1/quotas").await, "a b daily");
     assert_eq!(names(&stranger, "/v1/quotas").await, "a");
@@ -80,7 +87,10 @@ async fn a_tenant_sees_its_own_and_the_operator_all() {
     let next = first.body["next_cursor"].as_str().unwrap();
     assert_eq!(names(&operator, &format!("/v1/quotas?cursor={next}")).await, "daily");
     assert_eq!(stack.tenant().get("/v1/quotas/a").await.status, 404);
-    assert_eq!(stranger.get(&format!("/v1/quotas?account={}", stack.tenant_account())).await.status, 403);
+    assert_eq!(
+        stranger.get(&format!("/v1/quotas?account={}", stack.tenant_account())).await.status,
+        403
+    );
 }
 
 /// Whom mails go to, and what SES says of them, is between the operator and SES.
@@ -91,7 +101,8 @@ async fn a_tenant_sees_no_addresses() {
     put(&stack, json!({})).await;
     used::sent(&stack, 900).await;
     stack.check().await.unwrap();
-    let (own, whole) = (stack.tenant().get(DAILY).await.body, stack.operator().get(DAILY).await.body);
+    let (own, whole) =
+        (stack.tenant().get(DAILY).await.body, stack.operator().get(DAILY).await.body);
     let listed = stack.tenant().get("/v1/quotas").await.body["items"][0].clone();
     assert_eq!(own, listed);
     for body in [own.to_string(), listed.to_string()] {
@@ -136,7 +147,10 @@ async fn a_repeat_heals_what_an_outage_left() {
             let answer = put(&stack, json!({})).await;
             assert!([200, 201, 503].contains(&answer.status), "{operation} {fault:?}: {answer:?}");
             stack.aws.heal();
-            assert!([200, 201].contains(&put(&stack, json!({})).await.status), "{operation} {fault:?}");
+            assert!(
+                [200, 201].contains(&put(&stack, json!({})).await.status),
+                "{operation} {fault:?}"
+            );
             let listed = stack.tenant().get("/v1/quotas").await;
             assert_eq!(listed.body["items"][0]["name"], "daily", "{operation} {fault:?}");
 

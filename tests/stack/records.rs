@@ -58,7 +58,12 @@ async fn run(stack: &Stack, activities: &[Value]) -> Value {
 
 async fn rows(client: &Client, table: &str) -> Value {
     let answer = client.get(&format!("/v1/tables/{table}/rows?limit=100")).await;
-    assert_eq!((answer.status, &answer.body["next_cursor"]), (200, &Value::Null), "{}", answer.body);
+    assert_eq!(
+        (answer.status, &answer.body["next_cursor"]),
+        (200, &Value::Null),
+        "{}",
+        answer.body
+    );
     answer.body["items"].clone()
 }
 
@@ -67,7 +72,8 @@ async fn are_checked_queued_applied_and_read_back() {
     let stack = stack().await;
     let names = ["id", "name", "ratio", "balance", "active", "born", "seen", "note"];
     let types = ["INTEGER", "text", "Float", "decimal", "BOOLEAN", "DATE", "TIMESTAMP", "TEXT"];
-    let values = json!(["7", "Ada", "1e3", "0012.5000", "TRUE", "1815-12-10", "2026-11-20 16:00:00", null]);
+    let values =
+        json!(["7", "Ada", "1e3", "0012.5000", "TRUE", "1815-12-10", "2026-11-20 16:00:00", null]);
     let job = run(&stack, &[insert("users", &names, &types, values)]).await;
     assert_eq!(
         (&job["status"], &job["result"]),
@@ -104,10 +110,12 @@ async fn decimals_are_exact_however_they_are_written() {
     let body = r#"{"kind": "activities", "payload": {"activities": [{"operation": "insert", "table": "prices", "col_names": ["id", "price"],
         "col_types": ["DECIMAL", "DECIMAL"], "col_values": [12345678901234567890.10, "0.1234567890123456789012345678901234567"]}]}}"#;
     let tenant = stack.tenant();
-    let answer = tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await;
+    let answer =
+        tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
     stack.work(HOUR).await;
-    let row = json!({"id": "12345678901234567890.1", "price": "0.1234567890123456789012345678901234567"});
+    let row =
+        json!({"id": "12345678901234567890.1", "price": "0.1234567890123456789012345678901234567"});
     assert_eq!(rows(&tenant, "prices").await[0]["values"], row);
 }
 
@@ -119,7 +127,10 @@ async fn are_applied_together_or_not_at_all() {
     let mut errors = Vec::new();
     for conflicting in [
         vec![user(2, "Grace"), no_user(3), user(1, "Ada")],
-        vec![user(2, "Grace"), delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([1, "Grace"]))],
+        vec![
+            user(2, "Grace"),
+            delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([1, "Grace"])),
+        ],
         vec![user(2, "Grace"), delete("users", &["id"], &["TEXT"], json!(["1"]))],
     ] {
         let job = run(&stack, &conflicting).await;
@@ -158,7 +169,9 @@ async fn every_mistake_is_told_and_nothing_is_stored() {
         assert_eq!((answer.status, answer.slug()), (422, "invalid-body"), "{payload}");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let errors = answer.body["errors"].as_array().unwrap().iter();
-        shown.extend(errors.map(|error| format!("{} {}", text(&error["pointer"]), text(&error["detail"]))));
+        shown.extend(
+            errors.map(|error| format!("{} {}", text(&error["pointer"]), text(&error["detail"]))),
+        );
         shown.push(String::new());
     }
     insta::assert_snapshot!(shown.join("\n"));
@@ -171,7 +184,10 @@ async fn the_target_checks_what_a_lax_schema_does_not() {
     let stack = stack().await;
     stack.define("lax", json!({"schema": {}, "target": {"type": "records"}})).await;
     let answer = stack.tenant().submit("lax", json!({})).await;
-    assert_eq!(answer.body["errors"], json!([{"pointer": "/payload/activities", "detail": "is required"}]));
+    assert_eq!(
+        answer.body["errors"],
+        json!([{"pointer": "/payload/activities", "detail": "is required"}])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,12 +204,18 @@ async fn values_that_look_like_code_are_values() {
     ];
     let activities: Vec<_> = hostile
         .iter()
-        .map(|text| insert("users", &["name", "expires_at"], &["TEXT", "TEXT"], json!([text, text])))
+        .map(|text| {
+            insert("users", &["name", "expires_at"], &["TEXT", "TEXT"], json!([text, text]))
+        })
         .collect();
     assert_eq!(run(&stack, &activities).await["status"], "completed");
     let read = rows(&stack.tenant(), "users").await;
-    let mut names: Vec<_> =
-        read.as_array().unwrap().iter().map(|row| row["values"]["name"].as_str().unwrap()).collect();
+    let mut names: Vec<_> = read
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["values"]["name"].as_str().unwrap())
+        .collect();
     let mut wanted = hostile.to_vec();
     names.sort_unstable();
     wanted.sort_unstable();
@@ -203,12 +225,19 @@ async fn values_that_look_like_code_are_values() {
 #[tokio::test(start_paused = true)]
 async fn a_payload_that_another_target_accepted_fails_visibly() {
     let stack = stack().await;
-    let id =
-        stack.tenant().submit("echo", json!({"activities": [{"operation": "insert"}]})).await.id().to_owned();
+    let id = stack
+        .tenant()
+        .submit("echo", json!({"activities": [{"operation": "insert"}]}))
+        .await
+        .id()
+        .to_owned();
     stack.define("echo", json!({"schema": {}, "target": {"type": "records"}})).await;
     stack.work(HOUR).await;
     let job = stack.tenant().job(&id).await.body;
-    assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("payload-invalid")));
+    assert_eq!(
+        (&job["status"], &job["error"]["code"]),
+        (&json!("failed"), &json!("payload-invalid"))
+    );
     insta::assert_snapshot!(job["error"]["message"].as_str().unwrap(), @"the payload can't be applied to tables: /activities/0/table is required");
 }
 
@@ -235,13 +264,18 @@ async fn rows_are_paged_and_mistakes_named() {
     let stack = stack().await;
     let tenant = stack.tenant();
     let long = |n: usize| format!("{n}{}", "ä".repeat(255));
-    let activities: Vec<_> = (0..7).map(|n| insert("long", &["id"], &["TEXT"], json!([long(n)]))).collect();
+    let activities: Vec<_> =
+        (0..7).map(|n| insert("long", &["id"], &["TEXT"], json!([long(n)]))).collect();
     run(&stack, &activities).await;
     let (mut keys, mut path) = (Vec::new(), "/v1/tables/long/rows?limit=3".to_owned());
     loop {
         let page = tenant.get(&path).await;
         keys.extend(
-            page.body["items"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap().to_owned()),
+            page.body["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|row| row["key"].as_str().unwrap().to_owned()),
         );
         let Some(cursor) = page.body["next_cursor"].as_str() else { break };
         assert_eq!(tenant.get(&format!("/v1/tables/other/rows?cursor={cursor}")).await.status, 400);
@@ -249,7 +283,8 @@ async fn rows_are_paged_and_mistakes_named() {
     }
     assert_eq!(keys, (0..7).map(long).collect::<Vec<_>>());
 
-    let told = |answer: Answer| format!("{} {}", answer.status, answer.body["detail"].as_str().unwrap());
+    let told =
+        |answer: Answer| format!("{} {}", answer.status, answer.body["detail"].as_str().unwrap());
     let mut shown = Vec::new();
     for path in [
         "/v1/tables/a-b/rows",

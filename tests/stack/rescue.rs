@@ -25,7 +25,11 @@ fn lose_all(stack: &Stack) -> usize {
 async fn assert_ended(client: &Client, ids: &[String], attempts: u64) {
     for id in ids {
         let job = client.job(id).await.body;
-        assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(attempts)), "{job}");
+        assert_eq!(
+            (&job["status"], &job["attempts"]),
+            (&json!("completed"), &json!(attempts)),
+            "{job}"
+        );
     }
 }
 
@@ -153,7 +157,9 @@ async fn the_walk_costs_next_to_nothing() {
     assert!(stack.work(HOUR).await.emptied);
     let busy = read_units_of_a_walk(&stack).await;
     let again = read_units_of_a_walk(&stack).await;
-    println!("a walk over two accounts: {quiet} read units, with 400 jobs more {busy}, and then {again}");
+    println!(
+        "a walk over two accounts: {quiet} read units, with 400 jobs more {busy}, and then {again}"
+    );
     // Two accounts of sixteen partitions, half a unit each, and eight shards at the turn of an hour. 50 jobs are a read unit.
     assert!(quiet <= 2.0 * 16.0 * 0.5 + 8.0 + 1.0, "{quiet}");
     assert!(busy - quiet <= 400.0 / 40.0, "{busy}");

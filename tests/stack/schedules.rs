@@ -71,14 +71,17 @@ async fn a_tenant_sees_its_own_and_the_operator_all() {
         operator.send(Method::PUT, &path, Some(spec(&stack, json!({"account": strangers})))).await;
     }
     for name in ["b", "c"] {
-        operator.send(Method::PUT, &format!("/v1/schedules/{name}"), Some(spec(&stack, json!({})))).await;
+        operator
+            .send(Method::PUT, &format!("/v1/schedules/{name}"), Some(spec(&stack, json!({}))))
+            .await;
     }
     let tenant = stack.tenant();
     let names = async |client: &sim::Client, query: &str| -> (Vec<String>, Option<String>) {
         let page = client.get(&format!("/v1/schedules?{query}")).await;
         assert_eq!(page.status, 200, "{page:?}");
         let items = page.body["items"].as_array().unwrap();
-        let names = items.iter().map(|schedule| schedule["name"].as_str().unwrap().to_owned()).collect();
+        let names =
+            items.iter().map(|schedule| schedule["name"].as_str().unwrap().to_owned()).collect();
         (names, page.body["next_cursor"].as_str().map(str::to_owned))
     };
     let (first, cursor) = names(&tenant, "limit=1").await;
@@ -87,11 +90,17 @@ async fn a_tenant_sees_its_own_and_the_operator_all() {
     assert_eq!(second, ["c"]);
     assert_eq!(names(&stranger, "limit=100").await.0.len(), 25);
     assert_eq!(names(&operator, "limit=100").await.0.len(), 27);
-    assert_eq!(names(&operator, &format!("account={}", stack.tenant_account())).await.0, ["b", "c"]);
+    assert_eq!(
+        names(&operator, &format!("account={}", stack.tenant_account())).await.0,
+        ["b", "c"]
+    );
 
     assert_eq!(tenant.get("/v1/schedules/b").await.status, 200);
     assert_eq!(tenant.get("/v1/schedules/a-00").await.slug(), "not-found");
-    assert_eq!(tenant.get(&format!("/v1/schedules?account={strangers}")).await.slug(), "missing-scope");
+    assert_eq!(
+        tenant.get(&format!("/v1/schedules?account={strangers}")).await.slug(),
+        "missing-scope"
+    );
     for method in [Method::PUT, Method::DELETE] {
         let refused = tenant.send(method, "/v1/schedules/b", Some(spec(&stack, json!({})))).await;
         assert_eq!(refused.slug(), "missing-scope");
@@ -111,10 +120,14 @@ async fn a_tenants_list_never_touches_others() {
         operator.send(Method::PUT, &path, Some(spec(&stack, json!({"account": stranger})))).await;
     }
     for name in ["a", "n", "z"] {
-        operator.send(Method::PUT, &format!("/v1/schedules/{name}"), Some(spec(&stack, json!({})))).await;
+        operator
+            .send(Method::PUT, &format!("/v1/schedules/{name}"), Some(spec(&stack, json!({}))))
+            .await;
     }
     // One leaves its directory's entry behind, as it becomes another account's.
-    operator.send(Method::PUT, "/v1/schedules/n", Some(spec(&stack, json!({"account": stranger})))).await;
+    operator
+        .send(Method::PUT, "/v1/schedules/n", Some(spec(&stack, json!({"account": stranger}))))
+        .await;
 
     let tenant = stack.tenant();
     let (mut seen, mut path) = (Vec::new(), "/v1/schedules?limit=1".to_owned());
@@ -126,7 +139,8 @@ async fn a_tenants_list_never_touches_others() {
         assert!(after.count("GetItem") - before.count("GetItem") <= 1);
         seen.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["name"].clone()));
         let Some(cursor) = page.body["next_cursor"].as_str() else { break };
-        let shown = Cursor::decode(cursor, &format!("schedules {}", stack.tenant_account())).unwrap();
+        let shown =
+            Cursor::decode(cursor, &format!("schedules {}", stack.tenant_account())).unwrap();
         assert!(["a", "n", "z"].contains(&shown.after.as_str()), "{shown:?}");
         path = format!("/v1/schedules?limit=1&cursor={cursor}");
         assert!(pages < 5, "{seen:?}");
@@ -163,7 +177,10 @@ async fn mistakes_in_a_schedule_are_all_told() {
 async fn what_scheduler_refuses_is_the_callers_mistake_and_changes_nothing() {
     let stack = Stack::new().await;
     let refused = put(&stack, json!({"expression": "cron(0 4 L * ? *)"})).await;
-    assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/expression")));
+    assert_eq!(
+        (refused.status, &refused.body["errors"][0]["pointer"]),
+        (422, &json!("/expression"))
+    );
     assert_eq!(stack.operator().get(NIGHTLY).await.status, 404);
 
     let created = put(&stack, json!({})).await;
@@ -176,13 +193,22 @@ async fn what_scheduler_refuses_is_the_callers_mistake_and_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_repeat_heals_what_an_outage_left() {
     for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
-        for operation in
-            ["UpdateItem", "PutItem", "CreateSchedule", "UpdateSchedule", "DeleteSchedule", "DeleteItem"]
-        {
+        for operation in [
+            "UpdateItem",
+            "PutItem",
+            "CreateSchedule",
+            "UpdateSchedule",
+            "DeleteSchedule",
+            "DeleteItem",
+        ] {
             for (first, last) in [(1, 1), (1, 9)] {
                 let stack = Stack::new().await;
                 let broken = Plan::new(move |name, n| {
-                    if name == operation && (first..=last).contains(&n) { fault } else { Fault::None }
+                    if name == operation && (first..=last).contains(&n) {
+                        fault
+                    } else {
+                        Fault::None
+                    }
                 });
                 let about = format!("{operation} {fault:?} {first}–{last}");
                 put(&stack, json!({"expression": "rate(1 day)"})).await;
@@ -192,7 +218,11 @@ async fn a_repeat_heals_what_an_outage_left() {
                 assert!([200, 503].contains(&answer.status), "{about}: {answer:?}");
                 stack.aws.heal();
                 assert_eq!(put(&stack, json!({})).await.status, 200, "{about}");
-                assert_eq!(stack.aws.schedules()[0]["ScheduleExpression"], "rate(5 minutes)", "{about}");
+                assert_eq!(
+                    stack.aws.schedules()[0]["ScheduleExpression"],
+                    "rate(5 minutes)",
+                    "{about}"
+                );
                 let listed = stack.tenant().get("/v1/schedules").await;
                 assert_eq!(listed.body["items"][0]["name"], "nightly", "{about}");
 
@@ -204,7 +234,11 @@ async fn a_repeat_heals_what_an_outage_left() {
                 assert!([204, 404].contains(&again.status), "{about}: {again:?}");
                 assert!(stack.aws.schedules().is_empty(), "{about}");
                 assert_eq!(stack.operator().get(NIGHTLY).await.status, 404, "{about}");
-                assert_eq!(stack.tenant().get("/v1/schedules").await.body["items"], json!([]), "{about}");
+                assert_eq!(
+                    stack.tenant().get("/v1/schedules").await.body["items"],
+                    json!([]),
+                    "{about}"
+                );
             }
         }
     }

@@ -29,7 +29,10 @@ async fn only_admin_acts_for_others() {
     let path = format!("/v1/jobs/{}?account={account}", accepted.id());
     let shown = stack.operator().get(&path).await;
     assert_eq!((shown.status, accepted.header("location")), (200, path.as_str()));
-    assert_eq!((&shown.body["links"]["self"], &accepted.body["links"]["self"]), (&json!(path), &json!(path)));
+    assert_eq!(
+        (&shown.body["links"]["self"], &accepted.body["links"]["self"]),
+        (&json!(path), &json!(path))
+    );
     let list = stack.operator().get(&format!("/v1/jobs?account={account}")).await;
     assert_eq!(list.body["items"][0]["links"]["self"], json!(path));
 
@@ -54,7 +57,10 @@ async fn scopes_are_kept_to() {
             client.send(Method::PUT, "/v1/kinds/echo", Some(kind.clone())).await.slug(),
             "missing-scope"
         );
-        assert_eq!(client.send(Method::DELETE, "/v1/kinds/echo", None).await.slug(), "missing-scope");
+        assert_eq!(
+            client.send(Method::DELETE, "/v1/kinds/echo", None).await.slug(),
+            "missing-scope"
+        );
     }
 }
 
@@ -66,7 +72,10 @@ async fn a_deactivated_accounts_key_opens_nothing_within_thirty_seconds() {
     assert_eq!(client.get("/v1/jobs").await.status, 200);
     let accounts = stack.accounts();
     let known = accounts.caller(&key.parse().unwrap(), stack.now()).await.unwrap().unwrap();
-    accounts.put_account(&shared::account::Account { is_active: false, ..known.1.clone() }).await.unwrap();
+    accounts
+        .put_account(&shared::account::Account { is_active: false, ..known.1.clone() })
+        .await
+        .unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(30)).await;
     let refused = client.get("/v1/jobs").await;
     assert_eq!((refused.status, refused.slug()), (403, "account-inactive"));

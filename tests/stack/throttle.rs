@@ -18,7 +18,8 @@ fn partly(operation: &'static str, most: u64) -> Plan {
 /// A batch of ten echoes; the status of each.
 async fn batch_of_ten(stack: &Stack) -> (u16, Vec<Value>) {
     let jobs: Vec<_> = (0..10).map(|n| json!({"kind": "echo", "payload": n})).collect();
-    let answer = stack.tenant().send(Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
+    let answer =
+        stack.tenant().send(Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
     let items = answer.body["items"].as_array().cloned().unwrap_or_default();
     (answer.status, items.iter().map(|item| item["status"].clone()).collect())
 }
@@ -41,7 +42,10 @@ async fn keys_that_stay_unprocessed_are_a_503_in_time() {
     });
     let begun = stack.now();
     let answer = stack.tenant().submit("echo", json!(1)).await;
-    assert_eq!((answer.status, answer.slug(), answer.header("retry-after")), (503, "unavailable", "1"));
+    assert_eq!(
+        (answer.status, answer.slug(), answer.header("retry-after")),
+        (503, "unavailable", "1")
+    );
     let took = stack.now().since(begun);
     assert!(took > Duration::from_millis(100) && took < Duration::from_secs(4), "{took:?}");
 }
@@ -111,9 +115,10 @@ async fn a_tenant_that_heats_its_partitions_leaves_others_alone() {
     let stack = Stack::new().await;
     let other = stack.client(&stack.another_key(&sim::TENANT_SCOPES).await);
     stack.aws.limit_partitions(READS, WRITES);
-    let (tenant, path) = (stack.tenant(), format!("/v1/accounts/{}/events", stack.tenant_account()));
-    let flood =
-        (0..400).map(async |n| tenant.send(Method::POST, &path, Some(json!({"data": n}))).await.status);
+    let (tenant, path) =
+        (stack.tenant(), format!("/v1/accounts/{}/events", stack.tenant_account()));
+    let flood = (0..400)
+        .map(async |n| tenant.send(Method::POST, &path, Some(json!({"data": n}))).await.status);
     let neighbour = async {
         for n in 0..20 {
             let answer = other.submit("echo", json!(n)).await;

@@ -45,7 +45,12 @@ async fn a_short_delay_is_the_queues() {
 }
 
 fn due_list(stack: &Stack) -> usize {
-    stack.aws.items().iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("DUE#")).count()
+    stack
+        .aws
+        .items()
+        .iter()
+        .filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("DUE#"))
+        .count()
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +61,10 @@ async fn longer_ones_wait_in_the_table_and_start_to_the_second() {
         let run_at = stack.now() + delay;
         let by_delay = submit(&tenant, json!({"delay_seconds": delay.as_secs()})).await;
         let by_time = submit(&tenant, json!({"run_at": run_at})).await;
-        assert_eq!((time(&by_delay.body["run_at"]), time(&by_time.body["run_at"])), (run_at, run_at));
+        assert_eq!(
+            (time(&by_delay.body["run_at"]), time(&by_time.body["run_at"])),
+            (run_at, run_at)
+        );
         assert_eq!(
             (due_list(&stack), stack.aws.messages(JOBS).len(), stack.aws.schedules().len()),
             (2, 0, 0)
@@ -137,7 +145,10 @@ async fn a_202_means_that_the_due_list_has_it() {
     let answer = submit(&tenant, json!({"delay_seconds": 3600})).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
     stack.aws.heal();
-    assert_eq!((tenant.get("/v1/jobs").await.body["items"].clone(), due_list(&stack)), (json!([]), 0));
+    assert_eq!(
+        (tenant.get("/v1/jobs").await.body["items"].clone(), due_list(&stack)),
+        (json!([]), 0)
+    );
 
     stack.aws.inject(Plan::new(|operation, nth| match (operation, nth) {
         ("PutItem", 2 | 3) => Fault::After,
@@ -165,7 +176,10 @@ async fn a_resumed_request_keeps_its_time() {
         let tenant = stack.tenant().with("idempotency-key", path);
         let switch = sim::KillSwitch::after(3);
         let first = tenant.send(Method::POST, path, Some(body.clone()));
-        assert!(sim::run_until_killed(first, &switch).await.is_none(), "the key, the kind and the record");
+        assert!(
+            sim::run_until_killed(first, &switch).await.is_none(),
+            "the key, the kind and the record"
+        );
         tokio::time::sleep(20 * MINUTE).await;
         let answer = tenant.send(Method::POST, path, Some(body)).await;
         assert_eq!(answer.status, 202, "{answer:?}");

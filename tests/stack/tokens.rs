@@ -29,7 +29,8 @@ impl World {
 
     async fn with(key: Signer, admin: bool) -> Self {
         let issuer = Issuer::start(vec![key.jwk()]).await;
-        let tokens = Some(TokenConfig { issuer: issuer.url.clone(), audience: "tollgate".into(), admin });
+        let tokens =
+            Some(TokenConfig { issuer: issuer.url.clone(), audience: "tollgate".into(), admin });
         let stack = Stack::with(Options { tokens, ..Options::default() }).await;
         let service = stack.service();
         Self { stack, issuer, key, service }
@@ -71,9 +72,16 @@ async fn a_good_one_opens_what_its_scopes_say() {
         let accepted = client.submit("echo", json!(1)).await;
         assert_eq!(accepted.status, 202, "{accepted:?}");
         assert_eq!(client.job(accepted.id()).await.status, 200);
-        assert_eq!(world.stack.tenant().job(accepted.id()).await.status, 200, "it is the account's own job");
+        assert_eq!(
+            world.stack.tenant().job(accepted.id()).await.status,
+            200,
+            "it is the account's own job"
+        );
         let kind = json!({"schema": {}, "target": {"type": "echo"}});
-        assert_eq!(client.send(Method::PUT, "/v1/kinds/x", Some(kind)).await.slug(), "missing-scope");
+        assert_eq!(
+            client.send(Method::PUT, "/v1/kinds/x", Some(kind)).await.slug(),
+            "missing-scope"
+        );
         assert_eq!(world.issuer.asked(), 2, "once by each function");
 
         let named = world.claims(
@@ -126,7 +134,10 @@ async fn any_other_is_refused() {
             "other claims",
             format!(
                 "{}.{signature}",
-                issuer::unsigned("one", &world.claims(json!({"scope": "admin"}))).rsplit_once('.').unwrap().0
+                issuer::unsigned("one", &world.claims(json!({"scope": "admin"})))
+                    .rsplit_once('.')
+                    .unwrap()
+                    .0
             ),
         ),
         ("two parts", body.to_owned()),
@@ -188,7 +199,11 @@ async fn new_keys_are_found_and_old_ones_forgotten() {
     world.issuer.publish(vec![another.jwk()]);
     assert_eq!(world.list(&next.token(&world.claims(json!({})))).await.status, 200);
     pass(HOUR).await;
-    assert_eq!(world.list(&next.token(&world.claims(json!({})))).await.status, 401, "an hour is enough");
+    assert_eq!(
+        world.list(&next.token(&world.claims(json!({})))).await.status,
+        401,
+        "an hour is enough"
+    );
 }
 
 #[tokio::test]
@@ -239,8 +254,13 @@ async fn one_without_discovery_is_found_where_its_keys_should_be() {
 #[tokio::test]
 async fn a_token_reaches_nothing_of_another_account() {
     let world = World::new().await;
-    let stranger =
-        world.stack.another_key(&[Scope::JobsRead]).await.parse::<shared::account::ApiKey>().unwrap().account;
+    let stranger = world
+        .stack
+        .another_key(&[Scope::JobsRead])
+        .await
+        .parse::<shared::account::ApiKey>()
+        .unwrap()
+        .account;
     let id = world.stack.tenant().submit("echo", json!(1)).await.id().to_owned();
     let token = world.key.token(&world.claims_of(stranger));
     let client = world.stack.client_of(&world.service, &token);

@@ -59,7 +59,8 @@ impl Gateway {
 }
 
 async fn put_source(stack: &Stack, name: &str, spec: Value) {
-    let answer = stack.operator().send(Method::PUT, &format!("/v1/sources/{name}"), Some(spec)).await;
+    let answer =
+        stack.operator().send(Method::PUT, &format!("/v1/sources/{name}"), Some(spec)).await;
     assert!([200, 201].contains(&answer.status), "{answer:?}");
 }
 
@@ -86,7 +87,9 @@ async fn points(client: &Client, query: &str) -> Vec<(String, Option<u64>)> {
     assert_eq!(answer.body["next_cursor"], Value::Null);
     let points = answer.body["items"].as_array().unwrap().iter();
     points
-        .map(|point| (point["time"].as_str().unwrap()[11..16].to_owned(), point["bandwidth_used"].as_u64()))
+        .map(|point| {
+            (point["time"].as_str().unwrap()[11..16].to_owned(), point["bandwidth_used"].as_u64())
+        })
         .collect()
 }
 

@@ -23,7 +23,8 @@ async fn held(stack: &Stack, client: &Client, path: &str) -> Held {
 
 /// Asks with `Prefer: wait=20` from so many clients at once, each in a process of its own.
 async fn all_wait(stack: &Stack, key: &str, path: &str, clients: usize) -> Vec<Held> {
-    let clients: Vec<_> = (0..clients).map(|_| stack.client(key).with("prefer", "wait=20")).collect();
+    let clients: Vec<_> =
+        (0..clients).map(|_| stack.client(key).with("prefer", "wait=20")).collect();
     join_all(clients.iter().map(|client| held(stack, client, path))).await
 }
 
@@ -43,7 +44,8 @@ async fn an_account_waits_in_its_share_of_the_slots() {
     let stack = with_slots(10).await;
     for path in [unfinished_job(&stack.tenant()).await, "/v1/events".to_owned()] {
         let answers = all_wait(&stack, &stack.tenant_key(), &path, 50).await;
-        let (waited, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, seconds)| *seconds >= 1);
+        let (waited, refused): (Vec<_>, Vec<_>) =
+            answers.iter().partition(|(_, seconds)| *seconds >= 1);
         assert!((1..=5).contains(&waited.len()), "{} of 50 are held for {path}", waited.len());
         for (answer, seconds) in waited {
             assert_eq!(answer.header("preference-applied"), format!("wait={seconds}"));
@@ -99,7 +101,8 @@ async fn a_process_that_found_no_slot_answers_at_once() {
         let (begun, answer) = (stack.now(), second.get(&path).await);
         (answer, stack.now().since(begun), stack.aws.reset_ledger())
     };
-    let ((held, seconds), (answer, took, ledger)) = tokio::join!(held(&stack, &waiting, &path), rest);
+    let ((held, seconds), (answer, took, ledger)) =
+        tokio::join!(held(&stack, &waiting, &path), rest);
     assert_eq!((held.header("preference-applied"), seconds), ("wait=20", 20));
     assert_eq!((answer.header("preference-applied"), took), ("", Duration::ZERO));
     assert_eq!(ledger.count("PutItem"), 0, "{ledger}");

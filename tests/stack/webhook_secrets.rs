@@ -58,7 +58,12 @@ async fn three_at_most_sign_at_once() {
     let (status, refused) = renew(&stack.operator(), &stack).await;
     assert_eq!(
         (status, &refused["detail"]),
-        (409, &json!("Three secrets sign already; the first of them ends at 2026-11-21T16:00:00.000Z."))
+        (
+            409,
+            &json!(
+                "Three secrets sign already; the first of them ends at 2026-11-21T16:00:00.000Z."
+            )
+        )
     );
     assert_eq!(secrets(&tenant, &stack).await, before);
     tokio::time::sleep(22 * HOUR).await;
@@ -97,7 +102,9 @@ async fn two_at_once_are_both_kept() {
 async fn both_sign_meanwhile() {
     let stack = Stack::new().await;
     let target = Target::start(|_| status(204)).await;
-    stack.define("hook", json!({"schema": {}, "target": {"type": "http", "url": target.url}})).await;
+    stack
+        .define("hook", json!({"schema": {}, "target": {"type": "http", "url": target.url}}))
+        .await;
     let tenant = stack.tenant();
     renew(&tenant, &stack).await;
     tenant.submit("hook", json!({"id": 7})).await;
@@ -107,7 +114,9 @@ async fn both_sign_meanwhile() {
     let timestamp = field("webhook-timestamp").parse().unwrap();
     let mut expected = Vec::new();
     for secret in secrets(&tenant, &stack).await {
-        expected.push(Webhook::new(&secret).unwrap().sign(field("webhook-id"), timestamp, body).unwrap());
+        expected.push(
+            Webhook::new(&secret).unwrap().sign(field("webhook-id"), timestamp, body).unwrap(),
+        );
     }
     assert_eq!(field("webhook-signature").split(' ').collect::<Vec<_>>(), expected);
     assert_eq!(expected.len(), 2);

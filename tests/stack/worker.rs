@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::{aws::Ended, job::By};
-use sim::{DEAD_LETTERS, Delivery, EventSource, JOBS, KillSwitch, Killed, Options, Stack, run_until_killed};
+use sim::{
+    DEAD_LETTERS, Delivery, EventSource, JOBS, KillSwitch, Killed, Options, Stack, run_until_killed,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -16,8 +18,9 @@ async fn a_worker_that_dies_anywhere_loses_nothing() {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = Stack::new().await;
             let tenant = stack.tenant();
-            let ids = [tenant.submit("echo", json!(1)).await, tenant.submit("echo", json!(2)).await]
-                .map(|a| a.id().to_owned());
+            let ids =
+                [tenant.submit("echo", json!(1)).await, tenant.submit("echo", json!(2)).await]
+                    .map(|a| a.id().to_owned());
             let source = EventSource::new(&stack.aws, JOBS, 10);
             let worker = stack.worker();
             let died = source
@@ -40,7 +43,10 @@ async fn a_worker_that_dies_anywhere_loses_nothing() {
 async fn a_job_that_kills_every_worker_fails_visibly() {
     let stack = Stack::new().await;
     stack
-        .define("deadly", json!({"schema": {}, "target": {"type": "echo"}, "retry": {"max_attempts": 3}}))
+        .define(
+            "deadly",
+            json!({"schema": {}, "target": {"type": "echo"}, "retry": {"max_attempts": 3}}),
+        )
         .await;
     let tenant = stack.tenant();
     let id = tenant.submit("deadly", json!(1)).await.id().to_owned();
@@ -50,7 +56,9 @@ async fn a_job_that_kills_every_worker_fails_visibly() {
         .run_until_idle(HOUR, async |event| {
             // The claim goes through, and nothing after it.
             let switch = KillSwitch::after(3);
-            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch)
+                .await
+                .ok_or(Killed)
         })
         .await;
     assert!(run.deliveries.len() >= 3, "{run:?}");
@@ -82,7 +90,10 @@ async fn dead_letters_end_as_failed_jobs() {
         .await;
     assert!(run.emptied, "{run:?}");
     let job = tenant.job(&id).await.body;
-    assert_eq!((&job["status"], &job["error"]["code"]), (&json!("failed"), &json!("worker-crashed")));
+    assert_eq!(
+        (&job["status"], &job["error"]["code"]),
+        (&json!("failed"), &json!("worker-crashed"))
+    );
 }
 
 /// Its worker lives, however often the message was received meanwhile.
@@ -91,11 +102,15 @@ async fn a_dead_letter_of_a_job_that_runs_waits_for_its_end() {
     let stack = Stack::with(Options { max_receives: 2, ..Options::default() }).await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
-    let jobs = shared::aws::JobStore::new(shared::aws::Table::new(stack.aws.dynamodb(), sim::TABLE));
+    let jobs =
+        shared::aws::JobStore::new(shared::aws::Table::new(stack.aws.dynamodb(), sim::TABLE));
     let until = stack.now() + HOUR;
-    let claim = jobs.claim(stack.tenant_account(), id.parse().unwrap(), "alive", stack.now(), until, None);
+    let claim =
+        jobs.claim(stack.tenant_account(), id.parse().unwrap(), "alive", stack.now(), until, None);
     assert!(matches!(claim.await.unwrap(), shared::aws::Claim::Claimed(_)));
-    EventSource::new(&stack.aws, JOBS, 10).run_until_idle(HOUR / 2, async |_| Err("out of order")).await;
+    EventSource::new(&stack.aws, JOBS, 10)
+        .run_until_idle(HOUR / 2, async |_| Err("out of order"))
+        .await;
     assert_eq!(stack.aws.messages(DEAD_LETTERS).len(), 1);
     stack.aws.reset_ledger();
 
@@ -116,7 +131,8 @@ async fn a_slow_attempt_cannot_overwrite_a_later_one() {
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!("x")).await.id().to_owned();
     let account = stack.tenant_account();
-    let jobs = shared::aws::JobStore::new(shared::aws::Table::new(stack.aws.dynamodb(), sim::TABLE));
+    let jobs =
+        shared::aws::JobStore::new(shared::aws::Table::new(stack.aws.dynamodb(), sim::TABLE));
     let claim = |owner: &'static str| {
         let (now, lease) = (stack.now(), stack.now() + MINUTE);
         let (jobs, id) = (jobs.clone(), id.parse().unwrap());
@@ -129,12 +145,18 @@ async fn a_slow_attempt_cannot_overwrite_a_later_one() {
         result: serde_json::value::to_raw_value(result).unwrap(),
         expires_at: stack.now() + HOUR,
     };
-    assert_eq!(jobs.end(&slow.job, By::silent("slow"), end("slow"), stack.now()).await.unwrap(), Ended::Lost);
+    assert_eq!(
+        jobs.end(&slow.job, By::silent("slow"), end("slow"), stack.now()).await.unwrap(),
+        Ended::Lost
+    );
     assert_eq!(
         jobs.end(&later.job, By::silent("later"), end("later"), stack.now()).await.unwrap(),
         Ended::Yes
     );
-    assert_eq!(jobs.end(&slow.job, By::silent("slow"), end("slow"), stack.now()).await.unwrap(), Ended::Lost);
+    assert_eq!(
+        jobs.end(&slow.job, By::silent("slow"), end("slow"), stack.now()).await.unwrap(),
+        Ended::Lost
+    );
     assert_eq!(tenant.job(&id).await.body["result"], "later");
 }
 
@@ -151,7 +173,8 @@ async fn messages_that_are_none_are_dropped_alone() {
     let run = stack.work(MINUTE).await;
     assert!(run.emptied, "{run:?}");
     assert_eq!(tenant.job(&id).await.body["status"], "completed");
-    let dropped: f64 = stack.metrics_lines().iter().filter_map(|line| line["MessagesDropped"].as_f64()).sum();
+    let dropped: f64 =
+        stack.metrics_lines().iter().filter_map(|line| line["MessagesDropped"].as_f64()).sum();
     assert_eq!(dropped, 3.0);
 }
 
@@ -217,7 +240,15 @@ async fn a_batch_tells_its_metrics_once() {
 async fn a_newer_senders_message_waits_for_a_newer_worker() {
     let stack = Stack::new().await;
     let queue = stack.aws.queue_url(JOBS);
-    stack.aws.sqs().send_message().queue_url(queue).message_body(r#"{"v":2,"more":1}"#).send().await.unwrap();
+    stack
+        .aws
+        .sqs()
+        .send_message()
+        .queue_url(queue)
+        .message_body(r#"{"v":2,"more":1}"#)
+        .send()
+        .await
+        .unwrap();
     assert!(!stack.work(HOUR).await.emptied);
     assert_eq!(stack.aws.messages(JOBS).len(), 1);
 }
@@ -230,7 +261,11 @@ async fn a_payload_that_cannot_be_read_is_a_visible_attempt_and_soon_another() {
     let id = tenant.submit("echo", payload.clone()).await.id().to_owned();
     // The kind and the account first, then the payload, three tries each.
     stack.aws.inject(sim::Plan::new(|operation, n| {
-        if operation == "GetItem" && (3..6).contains(&n) { sim::Fault::Throttle } else { sim::Fault::None }
+        if operation == "GetItem" && (3..6).contains(&n) {
+            sim::Fault::Throttle
+        } else {
+            sim::Fault::None
+        }
     }));
     let start = stack.now();
     assert!(stack.work(HOUR).await.emptied);
@@ -259,7 +294,9 @@ async fn an_attempt_whose_worker_died_is_shown_as_such() {
     let switch = KillSwitch::after(3);
     source
         .deliver_once(async |event| {
-            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch)
+                .await
+                .ok_or(Killed)
         })
         .await;
     assert!(stack.work(HOUR).await.emptied);

@@ -6,8 +6,10 @@ use crate::suite::Taken;
 
 pub async fn new_queue(client: Client) -> Taken {
     let name = format!("suite-{:016x}", rand::random::<u64>());
-    let call =
-        client.create_queue().queue_name(name).attributes(QueueAttributeName::VisibilityTimeout, "180");
+    let call = client
+        .create_queue()
+        .queue_name(name)
+        .attributes(QueueAttributeName::VisibilityTimeout, "180");
     let url = call.send().await.unwrap().queue_url.unwrap();
     Taken::new(client, url)
 }

@@ -19,12 +19,13 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use shared::{
     aws::{
-        Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore, JobStore, KindStore,
-        Listing, PaceStore, Reopened, ScheduleStore, SlotStore, Table,
+        Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore, JobStore,
+        KindStore, Listing, PaceStore, Reopened, ScheduleStore, SlotStore, Table,
     },
     id::{self, AccountId, JobId},
     job::{
-        Attempt, AttemptOutcome, By, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal, Status,
+        Attempt, AttemptOutcome, By, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal,
+        Status,
     },
     kind::{Discipline, KindSpec},
     name::Name,
@@ -141,7 +142,14 @@ async fn refused(jobs: &JobStore, job: &Job, at: Time) -> Refusal {
 fn failure(number: u32, at: Time) -> Attempt {
     let error = JobError::new(ErrorCode::TargetStatus, "the target answered 503");
     let (started_at, outcome) = (Some(at), AttemptOutcome::Retried);
-    Attempt { number, started_at, ended_at: Some(at), outcome, http_status: Some(503), error: Some(error) }
+    Attempt {
+        number,
+        started_at,
+        ended_at: Some(at),
+        outcome,
+        http_status: Some(503),
+        error: Some(error),
+    }
 }
 
 async fn find(jobs: &JobStore, job: &Job) -> Job {
@@ -168,7 +176,10 @@ pub async fn a_job_is_put_claimed_and_completed(table: Table) {
     assert_eq!(refused(&jobs, &job, t + 2 * MINUTE).await, Refusal::Done);
     assert!(jobs.find(job.account, job.id, true, t + 2 * MINUTE).await.unwrap().is_none());
     let unknown: JobId = id::mint(t, rand::random());
-    assert!(matches!(jobs.claim(job.account, unknown, "me", t, t, None).await.unwrap(), Claim::Unknown));
+    assert!(matches!(
+        jobs.claim(job.account, unknown, "me", t, t, None).await.unwrap(),
+        Claim::Unknown
+    ));
 }
 
 pub async fn a_held_job_is_not_claimed_again_before_its_lease_ends(table: Table) {
@@ -200,7 +211,10 @@ pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
     );
     assert_eq!(refused(&jobs, &job, t).await, Refusal::NotYet(t + MINUTE));
     let again = claimed(&jobs, &job, "me again", t + MINUTE).await;
-    assert_eq!((again.job.attempts, again.job.started_at, again.job.next_attempt_at), (2, Some(t), None));
+    assert_eq!(
+        (again.job.attempts, again.job.started_at, again.job.next_attempt_at),
+        (2, Some(t), None)
+    );
 }
 
 pub async fn a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be(table: Table) {
@@ -210,7 +224,8 @@ pub async fn a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be(table: Table)
     let listing = Listing::new(job.account, &job.kind, rank);
     let mut t = now();
     for (number, listed) in [(1, true), (2, false)] {
-        let claim = jobs.claim(job.account, job.id, "me", t, t + MINUTE, Some(&listing)).await.unwrap();
+        let claim =
+            jobs.claim(job.account, job.id, "me", t, t + MINUTE, Some(&listing)).await.unwrap();
         let Claim::Claimed(held) = claim else { panic!("{claim:?}") };
         let due_at = t + 2 * MINUTE;
         let ending = Ending::Queued { attempt: failure(number, t), due_at, listed };
@@ -239,10 +254,22 @@ pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
     };
     let error = || JobError::new(ErrorCode::WorkerCrashed, "gone");
     let later = t + 5 * MINUTE;
-    assert!(jobs.give_up(&seen, &lease, By::silent("end"), error(), later, t + 2 * MINUTE).await.unwrap());
-    assert!(!jobs.give_up(&seen, &lease, By::silent("late"), error(), later, t + 2 * MINUTE).await.unwrap());
+    assert!(
+        jobs.give_up(&seen, &lease, By::silent("end"), error(), later, t + 2 * MINUTE)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !jobs
+            .give_up(&seen, &lease, By::silent("late"), error(), later, t + 2 * MINUTE)
+            .await
+            .unwrap()
+    );
     let failed = find(&jobs, &job).await;
-    assert_eq!((failed.status, failed.error, failed.history.len()), (Status::Failed, Some(error()), 1));
+    assert_eq!(
+        (failed.status, failed.error, failed.history.len()),
+        (Status::Failed, Some(error()), 1)
+    );
 }
 
 /// As when an answer is lost and the SDK calls again.
@@ -266,7 +293,10 @@ pub async fn who_puts_a_job_back_hears_so_when_it_runs_already(table: Table) {
     let by = By::silent("cancelled");
     let (_, lease) = jobs.inspect(job.account, job.id).await.unwrap().unwrap();
     assert!(
-        jobs.cancel(&job, &lease, by, now() + KindSpec::DEFAULT_RETENTION, now()).await.unwrap().is_some()
+        jobs.cancel(&job, &lease, by, now() + KindSpec::DEFAULT_RETENTION, now())
+            .await
+            .unwrap()
+            .is_some()
     );
     let (job, lease) = jobs.inspect(job.account, job.id).await.unwrap().unwrap();
     let reopen = async |me| jobs.reopen(&job, &lease, 3, None, me, now()).await.unwrap();
@@ -310,8 +340,14 @@ pub async fn a_slow_attempt_cannot_reach_a_later_ones_large_result(table: Table)
     let later = claimed(&jobs, &job, "later", t + MINUTE).await;
     let large = |letter: &str| json(&format!("{:?}", letter.repeat(5000)));
     let ending = |letter| Ending::Completed { result: large(letter), expires_at: t + 10 * MINUTE };
-    assert_eq!(jobs.end(&later.job, By::silent("later"), ending("b"), t + MINUTE).await.unwrap(), Ended::Yes);
-    assert_eq!(jobs.end(&slow.job, By::silent("slow"), ending("a"), t + MINUTE).await.unwrap(), Ended::Lost);
+    assert_eq!(
+        jobs.end(&later.job, By::silent("later"), ending("b"), t + MINUTE).await.unwrap(),
+        Ended::Yes
+    );
+    assert_eq!(
+        jobs.end(&slow.job, By::silent("slow"), ending("a"), t + MINUTE).await.unwrap(),
+        Ended::Lost
+    );
     assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large("b").get());
 }
 
@@ -329,7 +365,8 @@ pub async fn a_long_history_stays_bounded(table: Table) {
             Ended::Yes
         );
     }
-    let numbers: Vec<_> = find(&jobs, &job).await.history.iter().map(|attempt| attempt.number).collect();
+    let numbers: Vec<_> =
+        find(&jobs, &job).await.history.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, (6..=25).collect::<Vec<_>>());
 }
 
@@ -378,8 +415,16 @@ pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
     let mut listed = Vec::new();
     for n in 0..12 {
         let due = t + Duration::from_secs(n % 4);
-        let job = Job::waiting(id::mint(t, rand::random()), account(), "ordered".parse().unwrap(), 2, due);
-        jobs.put(&job, &Payload(json("1")), Discipline::Lifo.rank(job.id, 0).as_ref()).await.unwrap();
+        let job = Job::waiting(
+            id::mint(t, rand::random()),
+            account(),
+            "ordered".parse().unwrap(),
+            2,
+            due,
+        );
+        jobs.put(&job, &Payload(json("1")), Discipline::Lifo.rank(job.id, 0).as_ref())
+            .await
+            .unwrap();
         listed.push(job);
     }
     let unlisted = job(account(), t);
@@ -389,8 +434,9 @@ pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
         let due = listed.iter().filter(|job| job.run_at <= due);
         due.map(|job| (job.run_at, job.message())).collect::<Vec<_>>()
     };
-    let others =
-        |message: &JobMessage| message.id != unlisted.id && !listed.iter().any(|job| job.id == message.id);
+    let others = |message: &JobMessage| {
+        message.id != unlisted.id && !listed.iter().any(|job| job.id == message.id)
+    };
     let look = async |since, segment, segments| {
         let look = jobs.overdue(since, segment, segments, 1000).await.unwrap();
         let seen = look.jobs.into_iter().filter(|seen| !others(&seen.job));
@@ -431,7 +477,10 @@ pub async fn a_slot_is_held_as_long_as_its_claim(table: Table) {
         "the same call twice"
     );
     assert!(!slots().take(account, &both[0], job.id, "other", t + MINUTE).await.unwrap());
-    assert_eq!((free(2, t).await.len(), free(1, t).await.len(), free(2, t + MINUTE).await.len()), (1, 0, 2));
+    assert_eq!(
+        (free(2, t).await.len(), free(1, t).await.len(), free(2, t + MINUTE).await.len()),
+        (1, 0, 2)
+    );
 
     // Its next attempt is in another slot; both name the same job, and the first is free.
     let ending = Ending::Queued { attempt: failure(1, t), due_at: t, listed: false };
@@ -446,7 +495,8 @@ pub async fn a_slot_is_held_as_long_as_its_claim(table: Table) {
 pub async fn an_idempotency_key_is_used_once(table: Table) {
     let records = IdempotencyStore::new(table);
     let (account, key, t) = (account(), IdempotencyKey::of("a"), now());
-    let (first, second): (JobId, JobId) = (id::mint(t, rand::random()), id::mint(t, rand::random()));
+    let (first, second): (JobId, JobId) =
+        (id::mint(t, rand::random()), id::mint(t, rand::random()));
     let begin = async |account, key: &IdempotencyKey, fingerprint, job, at| {
         records.begin(account, key, fingerprint, job, Some(5), at).await.unwrap()
     };
@@ -465,7 +515,8 @@ pub async fn an_idempotency_key_is_used_once(table: Table) {
 pub async fn kinds_are_versioned_and_listed(table: Table) {
     let kinds = KindStore::new(table);
     let spec: KindSpec =
-        serde_json::from_str(r#"{"schema": {"type": "object"}, "target": {"type": "echo"}}"#).unwrap();
+        serde_json::from_str(r#"{"schema": {"type": "object"}, "target": {"type": "echo"}}"#)
+            .unwrap();
     let unique = now().millis();
     let names: Vec<Name> = (0..3).map(|n| format!("suite-{unique}-{n}").parse().unwrap()).collect();
     let t = now();
@@ -499,7 +550,10 @@ pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
     let spec = |expression: &str| -> ScheduleSpec {
         let payload = r#"{"n": 1.50}"#;
         let job = format!(r#"{{"kind": "echo", "payload": {payload}, "metadata": {{"a": "b"}}}}"#);
-        let text = format!(r#"{{"expression": "{expression}", "account": "{}", "job": {job}}}"#, account());
+        let text = format!(
+            r#"{{"expression": "{expression}", "account": "{}", "job": {job}}}"#,
+            account()
+        );
         serde_json::from_str(&text).unwrap()
     };
     let t = now();
@@ -543,7 +597,9 @@ pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
 
 pub async fn paces_add_up(table: Table) {
     let (account, kind, t) = (account(), "a.b-c_d".parse::<Name>().unwrap(), now());
-    let add = async |pace: Pace| PaceStore::new(table.clone()).add(account, &kind, pace, t).await.unwrap();
+    let add = async |pace: Pace| {
+        PaceStore::new(table.clone()).add(account, &kind, pace, t).await.unwrap()
+    };
     add(Pace { jobs: 2, took_ms: 30 }).await;
     add(Pace { jobs: 1, took_ms: 12 }).await;
     let read = PaceStore::new(table.clone()).pace(account, &kind, t).await.unwrap();

@@ -138,7 +138,9 @@ impl Feed {
                         }
                         return Ok(News::Back);
                     }
-                    Err(failure) if failure.is_outage() => self.gone = Some((pause * 2).min(LONGEST_PAUSE)),
+                    Err(failure) if failure.is_outage() => {
+                        self.gone = Some((pause * 2).min(LONGEST_PAUSE))
+                    }
                     Err(failure) => return Err(failure),
                 }
                 continue;

@@ -102,7 +102,10 @@ impl Session<'_> {
     fn add(&mut self, names: &str) -> Result<Step, Failure> {
         let unknown = self.accounts.choose(names);
         if !unknown.is_empty() {
-            say(&format!("No account is called {}; Tab shows which there are.", unknown.join(", ")))?;
+            say(&format!(
+                "No account is called {}; Tab shows which there are.",
+                unknown.join(", ")
+            ))?;
         }
         self.say_chosen()
     }
@@ -164,7 +167,9 @@ async fn show(feed: &mut Feed, accounts: &Accounts) -> Result<(), Failure> {
                 }
             }
             News::Gone(why) => {
-                output::line(&format!("The server is away ({why}); trying again until it is back."))?;
+                output::line(&format!(
+                    "The server is away ({why}); trying again until it is back."
+                ))?;
             }
             News::Back => output::line("The server is back.")?,
         }

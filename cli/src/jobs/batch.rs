@@ -43,13 +43,20 @@ impl Batch {
             let call = Call::post(&["v1", "jobs", "batch"])
                 .header("idempotency-key", Some(format!("{key}-{chunk}")))
                 .body(&json!({"jobs": jobs}))?;
-            let items: Value =
-                client.send(&call).await.inspect_err(|failure| say_how_to_repeat(failure, &key))?.json()?;
+            let items: Value = client
+                .send(&call)
+                .await
+                .inspect_err(|failure| say_how_to_repeat(failure, &key))?
+                .json()?;
             for item in items["items"].as_array().into_iter().flatten() {
                 number += 1;
                 let outcome: Outcome = serde_json::from_value(item.clone())
                     .map_err(|error| Failure::Local(error.to_string()))?;
-                let line = if format == Format::Json { item.to_string() } else { in_words(number, &outcome) };
+                let line = if format == Format::Json {
+                    item.to_string()
+                } else {
+                    in_words(number, &outcome)
+                };
                 output::line(&line)?;
                 refused.extend((outcome.status >= 400).then_some(outcome.status));
             }
@@ -63,7 +70,9 @@ impl Batch {
 fn in_words(number: usize, outcome: &Outcome) -> String {
     match (&outcome.job, &outcome.problem) {
         (Some(job), _) => format!("{number}\taccepted\t{}", job.id),
-        (None, Some(problem)) => format!("{number}\trefused\t{}", output::printable(&failure::say(problem))),
+        (None, Some(problem)) => {
+            format!("{number}\trefused\t{}", output::printable(&failure::say(problem)))
+        }
         (None, None) => format!("{number}\t{}", outcome.status),
     }
 }

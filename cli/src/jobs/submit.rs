@@ -75,11 +75,15 @@ impl Submit {
             return Err(Failure::Usage("--timeout is for --wait.".into()));
         }
         let key = self.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-        let call = Call::post(&["v1", "jobs"]).header("idempotency-key", Some(&key)).body(&self.body()?)?;
-        let answer = client.send(&call).await.inspect_err(|failure| say_how_to_repeat(failure, &key))?;
+        let call = Call::post(&["v1", "jobs"])
+            .header("idempotency-key", Some(&key))
+            .body(&self.body()?)?;
+        let answer =
+            client.send(&call).await.inspect_err(|failure| say_how_to_repeat(failure, &key))?;
         let id = answer.json::<wait::Seen>()?.id;
         if self.wait {
-            return wait::wait(client, &Job { id, account: self.account }, self.patience, format).await;
+            return wait::wait(client, &Job { id, account: self.account }, self.patience, format)
+                .await;
         }
         output::line(if format == Format::Json { &answer.body } else { &id })
     }
@@ -92,7 +96,11 @@ impl Submit {
             delay_seconds: self.delay.map(|delay| delay.as_secs()),
             run_at: self.run_at.as_deref(),
             callback_url: self.callback_url.as_deref(),
-            metadata: self.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            metadata: self
+                .metadata
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
             account: self.account.as_deref(),
         })
     }

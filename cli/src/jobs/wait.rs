@@ -62,13 +62,21 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let read = read.and_then(|read| Duration::try_from(read).ok());
     // jiff leaves days to calendars; here one is 24 hours.
     let days = || {
-        text.strip_suffix('d')?.parse().ok().map(|days: u32| Duration::from_secs(u64::from(days) * 86_400))
+        text.strip_suffix('d')?
+            .parse()
+            .ok()
+            .map(|days: u32| Duration::from_secs(u64::from(days) * 86_400))
     };
     read.or_else(days).ok_or_else(|| "a duration is such as 90s, 15m, 2h or 1d".into())
 }
 
 /// Waits for a job's outcome. Prints the result of one that completed, as JSON all of the job whatever became of it.
-pub async fn wait(client: &Client, job: &Job, patience: Patience, format: Format) -> Result<(), Failure> {
+pub async fn wait(
+    client: &Client,
+    job: &Job,
+    patience: Patience,
+    format: Format,
+) -> Result<(), Failure> {
     let progress = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
         progress.set_style(style);
@@ -91,8 +99,9 @@ pub async fn wait(client: &Client, job: &Job, patience: Patience, format: Format
 
 /// Prints a job at each change, until it is over.
 pub async fn follow(client: &Client, job: &Job, format: Format) -> Result<(), Failure> {
-    let show =
-        |_: &Seen, answer: &Answer| output::line(&format!("{}\n", output::item(format, &answer.body)?));
+    let show = |_: &Seen, answer: &Answer| {
+        output::line(&format!("{}\n", output::item(format, &answer.body)?))
+    };
     until_over(client, job, None, show).await.map(drop)
 }
 
@@ -108,7 +117,8 @@ async fn until_over(
     loop {
         let left = timeout.map_or(LONGEST_WAIT, |timeout| timeout.saturating_sub(start.elapsed()));
         // A first look doesn't wait, so that there is something to show.
-        let wait = known.as_ref().map(|_| format!("wait={}", left.min(LONGEST_WAIT).as_secs().max(1)));
+        let wait =
+            known.as_ref().map(|_| format!("wait={}", left.min(LONGEST_WAIT).as_secs().max(1)));
         let call = job.get().header("if-none-match", known.as_ref()).header("prefer", wait);
         let asked = Instant::now();
         let answer = client.send(&call).await?;
@@ -158,7 +168,10 @@ fn outcome(seen: &Seen) -> Result<(), Failure> {
         format!(": {} ({})", output::printable(&error.message), output::printable(&error.code))
     });
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
-    Err(Failure::Ended { status: *status, message: format!("{id} {status} after {attempts} {times}{why}") })
+    Err(Failure::Ended {
+        status: *status,
+        message: format!("{id} {status} after {attempts} {times}{why}"),
+    })
 }
 
 #[cfg(test)]

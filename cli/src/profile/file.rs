@@ -37,7 +37,8 @@ impl File {
     /// Reads the file, unless others could read it too; it is empty where there is none.
     pub fn read() -> Result<Self, Failure> {
         let path = path()?;
-        let about = |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", path.display()));
+        let about =
+            |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", path.display()));
         let mode = match fs::metadata(&path) {
             Ok(metadata) => metadata.permissions().mode(),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
@@ -66,10 +67,15 @@ impl File {
     /// Replaces the file as a whole: whoever reads it meanwhile finds the old one or the new one.
     fn write(&self) -> Result<(), Failure> {
         let path = path()?;
-        let about = |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", path.display()));
+        let about =
+            |error: &dyn std::fmt::Display| Failure::Local(format!("{}: {error}", path.display()));
         let text = toml::to_string(self).map_err(|error| about(&error))?;
         if let Some(folder) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| about(&error))?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(|error| about(&error))?;
         }
         let new = path.with_extension(format!("{}.new", std::process::id()));
         let mut out = OpenOptions::new()
@@ -118,6 +124,7 @@ impl File {
 }
 
 fn path() -> Result<PathBuf, Failure> {
-    let places = etcetera::choose_base_strategy().map_err(|error| Failure::Local(error.to_string()))?;
+    let places =
+        etcetera::choose_base_strategy().map_err(|error| Failure::Local(error.to_string()))?;
     Ok(places.config_dir().join("tollgate").join("profiles.toml"))
 }

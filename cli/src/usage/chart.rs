@@ -36,7 +36,8 @@ fn one(name: &str, points: &[&UsagePoint]) -> String {
     let most = columns.iter().flatten().copied().fold(0.0, f64::max);
     let blocks: String = columns.iter().map(|bytes| block(*bytes, most)).collect();
     let total = sum(points).map_or_else(|| "unknown".to_owned(), bytes);
-    let time = |point: Option<&&UsagePoint>| point.map(|point| point.time.to_string()).unwrap_or_default();
+    let time =
+        |point: Option<&&UsagePoint>| point.map(|point| point.time.to_string()).unwrap_or_default();
     let (first, last) = (time(points.first()), time(points.last()));
     format!(
         "{}\n  {blocks}\n  {} … {}; {total} in all, {} in the highest column",
@@ -50,7 +51,11 @@ fn one(name: &str, points: &[&UsagePoint]) -> String {
 /// What is known of the sum; nothing, if of none anything is known.
 fn sum(points: &[&UsagePoint]) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a chart is not that precise")]
-    points.iter().filter_map(|point| point.bandwidth_used).map(|bytes| bytes as f64).reduce(|a, b| a + b)
+    points
+        .iter()
+        .filter_map(|point| point.bandwidth_used)
+        .map(|bytes| bytes as f64)
+        .reduce(|a, b| a + b)
 }
 
 fn block(bytes: Option<f64>, most: f64) -> char {

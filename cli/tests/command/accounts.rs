@@ -8,12 +8,21 @@ use crate::{home::Home, server::Server};
 fn an_account_from_its_making_to_the_end_of_its_key() {
     let server = Server::start();
     let operator = Home::with(&server.url, &server.operator);
-    let made = operator.run(&["accounts", "create", "acme", "--max-running", "3", "-o", "json"]).ok();
+    let made =
+        operator.run(&["accounts", "create", "acme", "--max-running", "3", "-o", "json"]).ok();
     let made: Value = serde_json::from_str(&made).unwrap();
     let account = made["id"].as_str().unwrap();
     assert_eq!((&made["name"], &made["max_running"]), (&"acme".into(), &3.into()));
 
-    let key = operator.run(&["keys", "create", account, "--scopes", "jobs:read,jobs:write", "--name", "ci"]);
+    let key = operator.run(&[
+        "keys",
+        "create",
+        account,
+        "--scopes",
+        "jobs:read,jobs:write",
+        "--name",
+        "ci",
+    ]);
     assert_eq!(key.code, 0, "{key:?}");
     let secret = key.out.trim_end();
     assert!(secret.starts_with("tg_") && !secret.contains(char::is_whitespace), "{secret}");
@@ -34,9 +43,12 @@ fn an_account_from_its_making_to_the_end_of_its_key() {
     assert_eq!(operator.run(&["secrets", "list", account]).ok().matches("whsec_").count(), 2);
     assert_eq!(tenant.run(&["accounts", "list"]).code, 4);
 
-    operator.run(&["accounts", "update", account, "--active", "false", "--max-running", "none"]).ok();
+    operator
+        .run(&["accounts", "update", account, "--active", "false", "--max-running", "none"])
+        .ok();
     let shown: Value =
-        serde_json::from_str(&operator.run(&["accounts", "show", account, "-o", "json"]).ok()).unwrap();
+        serde_json::from_str(&operator.run(&["accounts", "show", account, "-o", "json"]).ok())
+            .unwrap();
     assert_eq!((&shown["is_active"], &shown["max_running"]), (&false.into(), &Value::Null));
     assert_eq!(operator.run(&["accounts", "update", account]).code, 2);
 

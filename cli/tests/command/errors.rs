@@ -72,8 +72,11 @@ fn a_submit_that_got_no_answer_can_be_repeated() {
 fn a_closed_output_is_no_panic() {
     let home = Home::new();
     let mut command = home.command(&["completions", "bash"]);
-    let mut child =
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(141), vec![]));

@@ -16,11 +16,13 @@ fn tail_goes_on_through_an_outage() {
     operator.publishes("acme", "first");
     let home = Home::with(&server.url, &server.operator);
     let acme = operator.id("acme");
-    let mut command = home.command(&["events", "tail", "--account", acme, "--oldest", "-o", "json"]);
+    let mut command =
+        home.command(&["events", "tail", "--account", acme, "--oldest", "-o", "json"]);
     let mut tail = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
     let mut notes = BufReader::new(tail.stderr.take().unwrap()).lines();
-    let mut data = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["data"].clone();
+    let mut data =
+        || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["data"].clone();
     operator.publishes("acme", r#"{"second": 2}"#);
     assert_eq!([data(), data()], [json!("first"), json!({"second": 2})]);
     server.go_away();
@@ -51,7 +53,8 @@ fn a_script_that_keeps_the_cursor_goes_on_from_there() {
     let mut cursor: Option<String> = None;
     for told in ["first", "second"] {
         operator.publishes("acme", told);
-        let mut command = home.command(&["events", "tail", "--cursors", "--account", acme, "-o", "json"]);
+        let mut command =
+            home.command(&["events", "tail", "--cursors", "--account", acme, "-o", "json"]);
         match &cursor {
             None => command.arg("--oldest"),
             Some(cursor) => command.args(["--after", cursor]),
@@ -64,8 +67,9 @@ fn a_script_that_keeps_the_cursor_goes_on_from_there() {
         tail.kill().unwrap();
         tail.wait().unwrap();
     }
-    let page =
-        home.run(&["events", "list", "--account", acme, "--after", &cursor.unwrap(), "-o", "json"]).ok();
+    let page = home
+        .run(&["events", "list", "--account", acme, "--after", &cursor.unwrap(), "-o", "json"])
+        .ok();
     assert_eq!(serde_json::from_str::<Value>(&page).unwrap()["items"], json!([]));
 }
 
@@ -89,9 +93,11 @@ fn the_rate_is_shown() {
 fn a_cursor_may_begin_with_a_hyphen() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
-    for command in
-        [&["events", "list", "--after"][..], &["events", "tail", "--after"], &["jobs", "list", "--cursor"]]
-    {
+    for command in [
+        &["events", "list", "--after"][..],
+        &["events", "tail", "--after"],
+        &["jobs", "list", "--cursor"],
+    ] {
         let run = home.run(&[command, &["-Kx"]].concat());
         assert!(run.code == 3 && run.err.contains("is not a cursor"), "{command:?} {run:?}");
     }

@@ -27,8 +27,11 @@ struct Gateway {
 
 impl Gateway {
     fn start(answers: usize, status: u16, message: &str, afterwards: &'static str) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let requests = Arc::new(AtomicUsize::new(0));
         let seen = requests.clone();
         let own = format!(r#"{{"message":"{message}"}}"#);
@@ -102,13 +105,15 @@ fn a_wait_that_is_not_granted_comes_back_later() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     listener.set_nonblocking(true).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let requests = Arc::new(AtomicUsize::new(0));
     let seen = requests.clone();
     let answer = move || {
         let count = seen.fetch_add(1, Ordering::SeqCst);
         let status = if count < 2 { "queued" } else { "completed" };
-        let job = json!({"id": "job_1", "status": status, "attempts": 0, "max_attempts": 3, "result": 7});
+        let job =
+            json!({"id": "job_1", "status": status, "attempts": 0, "max_attempts": 3, "result": 7});
         let is_known = count == 1;
         let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
         let body = if is_known { String::new() } else { job.to_string() };

@@ -56,9 +56,12 @@ impl Person {
 
     /// Waits until this account's event is shown, with data that this expression matches.
     fn sees_event(&mut self, account: &str, data: &str) {
-        let line = format!(r"<\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d:\d{{3}}>: \[{account}\]: {data} \[host-1\]");
+        let line = format!(
+            r"<\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d:\d{{3}}>: \[{account}\]: {data} \[host-1\]"
+        );
         let found = self.terminal.exp_regex(&line);
-        let (before, shown) = found.unwrap_or_else(|error| panic!("{line}: {error}\nso far: {}", self.seen));
+        let (before, shown) =
+            found.unwrap_or_else(|error| panic!("{line}: {error}\nso far: {}", self.seen));
         self.seen += &before;
         self.seen += &shown;
     }
@@ -67,7 +70,11 @@ impl Person {
     fn leaves_well(mut self) -> String {
         self.seen += &self.terminal.exp_eof().unwrap();
         let ended = format!("{:?}", self.terminal.process().wait());
-        assert!(ended.starts_with("Ok(Exited(") && ended.ends_with(", 0))"), "{ended} {}", self.seen);
+        assert!(
+            ended.starts_with("Ok(Exited(") && ended.ends_with(", 0))"),
+            "{ended} {}",
+            self.seen
+        );
         self.seen
     }
 }

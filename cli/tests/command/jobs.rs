@@ -58,7 +58,8 @@ fn each_outcome_has_its_code() {
 fn jobs_are_listed_page_by_page() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
-    let jobs: String = (0..130).map(|n| format!("{{\"kind\": \"echo\", \"payload\": {n}}}\n")).collect();
+    let jobs: String =
+        (0..130).map(|n| format!("{{\"kind\": \"echo\", \"payload\": {n}}}\n")).collect();
     let accepted = home.run_with(&["jobs", "batch", "-"], &jobs).ok();
     assert_eq!(accepted.lines().filter(|line| line.contains("\taccepted\tjob_")).count(), 130);
     let count = |arguments: &[&str]| {

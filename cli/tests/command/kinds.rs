@@ -19,7 +19,8 @@ fn kinds_are_applied_listed_shown_and_deleted() {
     assert_eq!(home.run(&apply).ok(), "report.make\tcreated\nmail.send\tcreated");
     assert_eq!(home.run(&apply).ok(), "report.make\tupdated\nmail.send\tupdated");
     let applied: Value =
-        serde_json::from_str(&home.run(&["kinds", "apply", &named_by_file, "-o", "json"]).ok()).unwrap();
+        serde_json::from_str(&home.run(&["kinds", "apply", &named_by_file, "-o", "json"]).ok())
+            .unwrap();
     assert_eq!(applied["name"], "report.make");
     insta::assert_snapshot!(home.run(&["kinds", "list"]).ok());
     assert!(home.run(&["kinds", "show", "mail.send"]).ok().contains("Sends a mail"));
@@ -31,7 +32,8 @@ fn kinds_are_applied_listed_shown_and_deleted() {
 fn one_bad_file_does_not_stop_the_others() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.operator);
-    let bad = home.write("bad.json", r#"{"schema": {"type": "nonsense"}, "target": {"type": "echo"}}"#);
+    let bad =
+        home.write("bad.json", r#"{"schema": {"type": "nonsense"}, "target": {"type": "echo"}}"#);
     let good = home.write("good.json", ECHO);
     let run = home.run(&["kinds", "apply", &bad, "/nowhere.json", &good]);
     assert_eq!((run.code, run.out.as_str()), (3, "good\tcreated\n"), "{run:?}");

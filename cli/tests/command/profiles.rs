@@ -17,7 +17,10 @@ fn a_key_is_kept_for_its_owner_alone_and_never_shown() {
     assert_eq!((mode(&folder), mode(&folder.join("profiles.toml"))), (0o700, 0o600));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "something else was left there");
 
-    assert_eq!(home.run(&["jobs", "list", "-o", "json"]).ok(), r#"{"items":[],"next_cursor":null}"#);
+    assert_eq!(
+        home.run(&["jobs", "list", "-o", "json"]).ok(),
+        r#"{"items":[],"next_cursor":null}"#
+    );
     let list = home.run(&["profile", "list"]);
     assert_eq!(list.out, format!("* default  {}\n", server.url));
     for run in [login, list] {
@@ -39,7 +42,10 @@ fn a_key_that_is_typed_is_not_seen() {
     terminal.exp_string(&format!("Key for {}: ", server.url)).unwrap();
     terminal.send_line(&server.tenant).unwrap();
     let shown = terminal.exp_eof().unwrap();
-    assert!(shown.contains("The profile default holds the key") && !shown.contains("tg_"), "{shown}");
+    assert!(
+        shown.contains("The profile default holds the key") && !shown.contains("tg_"),
+        "{shown}"
+    );
     home.run(&["jobs", "list"]).ok();
 }
 
@@ -80,7 +86,12 @@ fn a_profiles_key_goes_to_its_own_server_alone() {
     home.run_with(&["login", "--url", &server.url], &server.tenant).ok();
     home.run(&["--url", &server.url, "jobs", "list"]).ok();
     let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let run = home.run(&["--url", &format!("http://{}", elsewhere.local_addr().unwrap()), "jobs", "list"]);
+    let run = home.run(&[
+        "--url",
+        &format!("http://{}", elsewhere.local_addr().unwrap()),
+        "jobs",
+        "list",
+    ]);
     assert_eq!(run.code, 2, "{run:?}");
     elsewhere.set_nonblocking(true).unwrap();
     assert!(elsewhere.accept().is_err(), "somebody was asked");

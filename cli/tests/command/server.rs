@@ -31,12 +31,15 @@ impl Server {
         let (started, is_started) = mpsc::channel();
         let (end, ended) = oneshot::channel();
         thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let run = async {
                 let stack = Stack::new().await;
                 let operator = stack.another_key(&[Scope::Admin]).await;
-                let scopes =
-                    Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin).collect::<Vec<_>>();
+                let scopes = Scope::ALL
+                    .into_iter()
+                    .filter(|scope| *scope != Scope::Admin)
+                    .collect::<Vec<_>>();
                 let tenant = stack.another_key(&scopes).await;
                 started.send((operator, tenant, stack.service(), stack.aws.clone())).unwrap();
                 let working = async {
@@ -57,8 +60,16 @@ impl Server {
         });
         let (operator, tenant, service, aws) = is_started.recv().unwrap();
         let address = "127.0.0.1:0".to_owned();
-        let mut server =
-            Self { url: String::new(), operator, tenant, aws, address, service, front: None, _end: end };
+        let mut server = Self {
+            url: String::new(),
+            operator,
+            tenant,
+            aws,
+            address,
+            service,
+            front: None,
+            _end: end,
+        };
         server.come_back();
         server
     }
@@ -70,8 +81,11 @@ impl Server {
 
     /// Starts the API again at the same address.
     pub fn come_back(&mut self) {
-        let front =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let front = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let listener = front.block_on(TcpListener::bind(&self.address)).unwrap();
         self.address = listener.local_addr().unwrap().to_string();
         self.url = format!("http://{}/stages/live", self.address);
@@ -95,7 +109,8 @@ fn routes(service: Service) -> Router {
         function.oneshot(request)
     };
     let api: Router = Router::new().fallback(serve);
-    let unknown =
-        || async { Response::builder().status(404).body(Body::from(r#"{"message":"Not Found"}"#)).unwrap() };
+    let unknown = || async {
+        Response::builder().status(404).body(Body::from(r#"{"message":"Not Found"}"#)).unwrap()
+    };
     Router::new().nest("/stages/live", api).fallback(unknown)
 }

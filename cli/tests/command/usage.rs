@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::{home::Home, server::Server};
 
-const KONG: &str = r#"{"type": "prometheus", "url": "https://kong.example:8100/metrics", "preset": "kong3"}"#;
+const KONG: &str =
+    r#"{"type": "prometheus", "url": "https://kong.example:8100/metrics", "preset": "kong3"}"#;
 
 fn event(id: &str, bytes: u64) -> String {
     format!(
@@ -30,8 +31,12 @@ fn usage_is_reported_once_and_drawn() {
     let home = Home::with(&server.url, &server.tenant);
     assert_eq!(home.run(&["usage"]).ok(), "No usage was reported.");
     let file = home.write("events.jsonl", &format!("{}\n{}\n", event("1", 1500), event("2", 500)));
-    assert_eq!(home.run(&["usage", "report", &file]).ok(), "2 counted, 0 counted before, 0 refused");
-    let again = home.run_with(&["usage", "report", "-"], &format!("[{},{}]", event("2", 500), event("3", 1)));
+    assert_eq!(
+        home.run(&["usage", "report", &file]).ok(),
+        "2 counted, 0 counted before, 0 refused"
+    );
+    let again = home
+        .run_with(&["usage", "report", "-"], &format!("[{},{}]", event("2", 500), event("3", 1)));
     assert_eq!(again.ok(), "1 counted, 1 counted before, 0 refused");
     let refused = home.run_with(&["usage", "report", "-"], &event("4", 1).replace("egress", "up"));
     assert_eq!(
@@ -44,8 +49,12 @@ fn usage_is_reported_once_and_drawn() {
     assert!(drawn.starts_with("shop /cart egress\n") && drawn.contains("2.0 kB in all"), "{drawn}");
     let json: Value =
         serde_json::from_str(&home.run(&["usage", "--type", "egress", "-o", "json"]).ok()).unwrap();
-    let sum: u64 =
-        json["items"].as_array().unwrap().iter().filter_map(|point| point["bandwidth_used"].as_u64()).sum();
+    let sum: u64 = json["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|point| point["bandwidth_used"].as_u64())
+        .sum();
     assert_eq!(sum, 2001);
     assert_eq!(home.run(&["usage", "--lookback", "32d"]).code, 3);
 }

@@ -22,7 +22,8 @@ embed_assets!(
     responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
 pub async fn get(request: Request) -> Result<Response, Infallible> {
-    let page: MethodRouter = embed_asset!("functions/console/assets/console/index.html", compress = true);
+    let page: MethodRouter =
+        embed_asset!("functions/console/assets/console/index.html", compress = true);
     page.oneshot(request).await
 }
 

@@ -38,7 +38,8 @@ impl Policy {
             push.url
         );
         // Nothing of ours makes markup of text. Swagger UI does, of descriptions, which DOMPurify cleans before.
-        let others = format!("{reference}; require-trusted-types-for 'script'; trusted-types 'none'");
+        let others =
+            format!("{reference}; require-trusted-types-for 'script'; trusted-types 'none'");
         Ok(Self(Arc::new(Pages { reference: reference.try_into()?, others: others.try_into()? })))
     }
 }
@@ -46,7 +47,8 @@ impl Policy {
 /// Adds the policy to an answer, and for how long that is good where nothing is said of it: a page has to be asked for again each time, by its
 /// `ETag`; what it loads is good for a minute, which a visit needs, and no longer, since its name stays the same from version to version.
 pub async fn apply(State(Policy(pages)): State<Policy>, request: Request, next: Next) -> Response {
-    let policy = if request.uri().path() == "/docs" { &pages.reference } else { &pages.others }.clone();
+    let policy =
+        if request.uri().path() == "/docs" { &pages.reference } else { &pages.others }.clone();
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -54,7 +56,8 @@ pub async fn apply(State(Policy(pages)): State<Policy>, request: Request, next: 
     if headers.contains_key(header::ETAG) {
         let kind = headers.get(header::CONTENT_TYPE);
         let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        let life = HeaderValue::from_static(if is_page { "no-cache" } else { "public, max-age=60" });
+        let life =
+            HeaderValue::from_static(if is_page { "no-cache" } else { "public, max-age=60" });
         headers.entry(header::CACHE_CONTROL).or_insert(life);
     }
     response

@@ -24,7 +24,10 @@ const LIST: &str = "accounts";
     ),
     responses((status = 200, description = "A page", body = Page<AccountBody>), AnyProblem),
 )]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Result<Json<Page<AccountBody>>, Failure> {
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> Result<Json<Page<AccountBody>>, Failure> {
     let limit = query.limit()?;
     let after = query.cursor::<AccountId>(LIST)?;
     query.end()?;

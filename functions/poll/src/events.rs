@@ -89,8 +89,10 @@ pub async fn list(
         items: events.into_iter().map(EventBody::from).collect(),
         next_cursor: encode_position(&position),
     };
-    let applied = waited.applied().map(|wait| [(HeaderName::from_static("preference-applied"), wait)]);
-    let later = waited.retry_after(None).map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
+    let applied =
+        waited.applied().map(|wait| [(HeaderName::from_static("preference-applied"), wait)]);
+    let later =
+        waited.retry_after(None).map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
     let cache = [(header::CACHE_CONTROL, "private, no-store")];
     Ok((cache, applied, later, Json(page)).into_response())
 }

@@ -24,7 +24,10 @@ const LIST: &str = "kinds";
     ),
     responses((status = 200, description = "A page", body = Page<KindBody>), AnyProblem),
 )]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Result<Json<Page<KindBody>>, Failure> {
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> Result<Json<Page<KindBody>>, Failure> {
     let limit = query.limit()?;
     let after = query.cursor::<Name>(LIST)?;
     query.end()?;

@@ -72,7 +72,12 @@ impl App {
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            events: EventStore::new(table.clone(), tallies.rates.clone(), metrics.clone(), clock.clone()),
+            events: EventStore::new(
+                table.clone(),
+                tallies.rates.clone(),
+                metrics.clone(),
+                clock.clone(),
+            ),
             tallies,
             paces: PaceStore::new(table.clone()),
             rows: RowStore::new(table.clone()),

@@ -42,7 +42,10 @@ pub async fn get(
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let format = Format::preferred(&accept.collect::<Vec<_>>().join(","));
     let page = app.page(caller.seeing(None)?).await?;
-    Ok(([(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")], format.write(&page)))
+    Ok((
+        [(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")],
+        format.write(&page),
+    ))
 }
 
 impl App {
@@ -50,7 +53,8 @@ impl App {
     ///
     /// `of` is whose things are shown by name, besides those of no account; none: everybody's.
     async fn page(&self, of: Option<AccountId>) -> Result<Page, Error> {
-        let is_seen = |account: Option<AccountId>| of.is_none() || account.is_none() || account == of;
+        let is_seen =
+            |account: Option<AccountId>| of.is_none() || account.is_none() || account == of;
         let (totals, quotas, mut standings, sources) = tokio::try_join!(
             self.tallies.counters.totals(),
             self.quotas.all(),

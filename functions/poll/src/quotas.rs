@@ -60,7 +60,8 @@ pub async fn get(
     query.end()?;
     let of = caller.seeing(None)?;
     let (quota, known) = tokio::try_join!(app.quotas.find(&name), app.quotas.standing(&name))?;
-    let quota = quota.filter(|quota| of.is_none() || quota.spec.account == of).ok_or(Problem::NotFound)?;
+    let quota =
+        quota.filter(|quota| of.is_none() || quota.spec.account == of).ok_or(Problem::NotFound)?;
     let standing = known.map(|known| known.standing);
     Ok(Json(QuotaBody::at(app.clock.now(), quota, standing, viewer(&caller))))
 }
@@ -71,7 +72,11 @@ fn viewer(caller: &Caller) -> Viewer {
 
 impl App {
     /// Quotas with how they stand: one read for all.
-    async fn as_they_stand(&self, quotas: Vec<Quota>, viewer: Viewer) -> Result<Vec<QuotaBody>, Failure> {
+    async fn as_they_stand(
+        &self,
+        quotas: Vec<Quota>,
+        viewer: Viewer,
+    ) -> Result<Vec<QuotaBody>, Failure> {
         let names: Vec<_> = quotas.iter().map(|quota| quota.name.clone()).collect();
         let known = self.quotas.standings_of(&names).await?;
         let mut standings: HashMap<_, _> =

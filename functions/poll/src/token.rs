@@ -36,5 +36,6 @@ pub async fn get(
     let Path(token) = token.map_err(|_| Problem::NotFound)?;
     let id: JobId = token.parse().map_err(|_| Problem::NotFound)?;
     let status = app.read(caller.account(), id).await?.status.into();
-    Ok(([(header::CACHE_CONTROL, "private, no-cache")], Json(TokenStatus { status })).into_response())
+    Ok(([(header::CACHE_CONTROL, "private, no-cache")], Json(TokenStatus { status }))
+        .into_response())
 }

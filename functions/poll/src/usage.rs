@@ -116,7 +116,9 @@ pub async fn bandwidth_used(
         let series = Series { account: None, ..counting.series };
         sums.entry(series).or_insert_with(|| Points::new(wanted.windows)).merge(&points);
     }
-    Ok(Json(sums.iter().flat_map(|(series, points)| UsagePoint::all(series, points, false)).collect()))
+    Ok(Json(
+        sums.iter().flat_map(|(series, points)| UsagePoint::all(series, points, false)).collect(),
+    ))
 }
 
 /// What a chart is to show.
@@ -140,7 +142,8 @@ impl Wanted {
         let lookback = query.take::<Lookback>("lookback_duration")?;
         let (from, to) = (query.take::<Time>("from")?, query.take::<Time>("to")?);
         let step = query.take::<Step>("step")?;
-        let refused = |name, detail: &str| Problem::InvalidParameter { name, detail: detail.to_owned() };
+        let refused =
+            |name, detail: &str| Problem::InvalidParameter { name, detail: detail.to_owned() };
         if lookback.is_some() && (from.is_some() || to.is_some()) {
             return Err(refused("lookback_duration", "can't be given with from or to"));
         }
@@ -151,7 +154,9 @@ impl Wanted {
         let from = from.unwrap_or_else(|| now - lookback.unwrap_or_default().0);
         let windows = Windows::new(from, to, step, now).map_err(|why| match why {
             BadRange::Empty => refused("from", &why.to_string()),
-            BadRange::TooMany(_) => refused(if step.is_some() { "step" } else { asked }, &why.to_string()),
+            BadRange::TooMany(_) => {
+                refused(if step.is_some() { "step" } else { asked }, &why.to_string())
+            }
         })?;
         Ok(Self { filter, windows })
     }

@@ -104,7 +104,9 @@ mod tests {
     fn etags_compare_weakly() {
         let tag = ETag("W/\"queued-0-0\"".into());
         assert!(
-            tag.is_among("\"x\", \"queued-0-0\"") && tag.is_among("W/\"queued-0-0\"") && tag.is_among("*")
+            tag.is_among("\"x\", \"queued-0-0\"")
+                && tag.is_among("W/\"queued-0-0\"")
+                && tag.is_among("*")
         );
         assert!(!tag.is_among("\"queued-0-1\""));
     }

@@ -9,7 +9,11 @@ use crate::{Pusher, Reply};
 
 impl Pusher {
     /// Opens a connection to whoever holds a ticket, which is used up by that.
-    pub(crate) async fn connect(&self, id: &ConnectionId, ticket: Option<&str>) -> Result<Reply, Error> {
+    pub(crate) async fn connect(
+        &self,
+        id: &ConnectionId,
+        ticket: Option<&str>,
+    ) -> Result<Reply, Error> {
         let Some(ticket) = ticket.and_then(|text| text.parse::<Ticket>().ok()) else {
             return Ok(Reply::UNAUTHORIZED);
         };

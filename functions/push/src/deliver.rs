@@ -76,7 +76,11 @@ impl Pusher {
     }
 
     /// Sends what there is to a client that asks for it, and tells it when that was all.
-    pub(crate) async fn catch_up(&self, id: &ConnectionId, invocation: Invocation<'_>) -> Result<(), Error> {
+    pub(crate) async fn catch_up(
+        &self,
+        id: &ConnectionId,
+        invocation: Invocation<'_>,
+    ) -> Result<(), Error> {
         let until = self.clock.now() + ASKED;
         loop {
             match self.take_turn(id, ASKED, invocation).await? {
@@ -93,7 +97,11 @@ impl Pusher {
     }
 
     /// Tells a client that it subscribes, in its own turn, or events would come before that; and sends what there is.
-    pub(crate) async fn begin_with(&self, turn: Box<Turn>, invocation: Invocation<'_>) -> Result<(), Error> {
+    pub(crate) async fn begin_with(
+        &self,
+        turn: Box<Turn>,
+        invocation: Invocation<'_>,
+    ) -> Result<(), Error> {
         let told = self.post(&turn.connection, &PushMessage::Subscribed).await;
         if !matches!(told, Ok(Posted::Sent)) {
             self.give_up(turn).await?;
@@ -121,12 +129,18 @@ impl Pusher {
     }
 
     /// Sends for as long as there is news, and ends the turn.
-    async fn deliver(&self, mut turn: Box<Turn>, invocation: Invocation<'_>) -> Result<Sent, Error> {
+    async fn deliver(
+        &self,
+        mut turn: Box<Turn>,
+        invocation: Invocation<'_>,
+    ) -> Result<Sent, Error> {
         let id = turn.connection.clone();
         loop {
             // A turn is ended also after a failure, with what was sent before it.
             let sent = self.send(&mut turn, invocation).await;
-            let Some(again) = self.connections.end(turn).await? else { return self.told(&id, sent?).await };
+            let Some(again) = self.connections.end(turn).await? else {
+                return self.told(&id, sent?).await;
+            };
             if !matches!(sent, Ok(Sent::All)) {
                 self.give_up(again).await?;
                 return self.told(&id, sent?).await;
@@ -160,7 +174,8 @@ impl Pusher {
                 return Ok(Sent::Gone);
             }
             let mut position = turn.position.clone();
-            let Portion { events, rest } = self.events.read(&turn.accounts, &mut position, MESSAGE).await?;
+            let Portion { events, rest } =
+                self.events.read(&turn.accounts, &mut position, MESSAGE).await?;
             if !events.is_empty() {
                 let events = events.into_iter().map(Into::into).collect();
                 let message = PushMessage::Events { events, cursor: encode_position(&position) };

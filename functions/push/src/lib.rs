@@ -15,7 +15,9 @@ use std::time::Duration;
 use serde::Serialize;
 use shared::{
     api::{Problem, PushMessage},
-    aws::{AccountStore, Clients, ConnectionStore, Error, EventStore, Posted, Rates, Sockets, Table},
+    aws::{
+        AccountStore, Clients, ConnectionStore, Error, EventStore, Posted, Rates, Sockets, Table,
+    },
     clock::Clock,
     config::PushConfig,
     push::ConnectionId,
@@ -86,10 +88,17 @@ impl Pusher {
     ///
     /// # Errors
     /// When AWS can't be reached or refuses; it is in the log already.
-    pub async fn handle(&self, occasion: Occasion, request: &str, deadline: Time) -> Result<Reply, Error> {
+    pub async fn handle(
+        &self,
+        occasion: Occasion,
+        request: &str,
+        deadline: Time,
+    ) -> Result<Reply, Error> {
         let invocation = Invocation { request, deadline: deadline - TO_END };
         let done = match occasion {
-            Occasion::News { accounts } => self.fan_out(accounts, invocation).await.map(|()| Reply::OK),
+            Occasion::News { accounts } => {
+                self.fan_out(accounts, invocation).await.map(|()| Reply::OK)
+            }
             Occasion::Call { connection, what: Called::Connect { ticket } } => {
                 self.connect(&connection, ticket.as_deref()).await
             }
@@ -107,7 +116,11 @@ impl Pusher {
     }
 
     /// Sends a message. A connection that turns out to be closed is forgotten.
-    async fn post(&self, connection: &ConnectionId, message: &PushMessage) -> Result<Posted, Error> {
+    async fn post(
+        &self,
+        connection: &ConnectionId,
+        message: &PushMessage,
+    ) -> Result<Posted, Error> {
         let text = serde_json::to_string(message)
             .map_err(|error| Error::Corrupt("this version", error.to_string()))?;
         match self.sockets.post(connection, text).await {
@@ -132,7 +145,11 @@ impl Pusher {
     }
 
     /// Tells a subscriber that its key or token isn't good any more, and closes its connection.
-    async fn turn_away(&self, connection: &ConnectionId, invocation: Invocation<'_>) -> Result<(), Error> {
+    async fn turn_away(
+        &self,
+        connection: &ConnectionId,
+        invocation: Invocation<'_>,
+    ) -> Result<(), Error> {
         self.complain(connection, &Problem::Unauthenticated, invocation).await?;
         self.close(connection).await
     }

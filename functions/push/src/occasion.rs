@@ -109,16 +109,22 @@ impl TryFrom<Event> for Occasion {
                     .filter_map(|record| account_of_event(&record.dynamodb.keys.pk.text))
                     .collect(),
             },
-            Event::Socket { request_context: context, query_string_parameters, body } => Self::Call {
-                connection: context.connection_id.parse().map_err(|error| format!("connectionId {error}"))?,
-                what: match context.event_type {
-                    Kind::Connect => Called::Connect {
-                        ticket: query_string_parameters.and_then(|parameters| parameters.ticket),
+            Event::Socket { request_context: context, query_string_parameters, body } => {
+                Self::Call {
+                    connection: context
+                        .connection_id
+                        .parse()
+                        .map_err(|error| format!("connectionId {error}"))?,
+                    what: match context.event_type {
+                        Kind::Connect => Called::Connect {
+                            ticket: query_string_parameters
+                                .and_then(|parameters| parameters.ticket),
+                        },
+                        Kind::Message => Called::Say(body.unwrap_or_default()),
+                        Kind::Disconnect => Called::Disconnect,
                     },
-                    Kind::Message => Called::Say(body.unwrap_or_default()),
-                    Kind::Disconnect => Called::Disconnect,
-                },
-            },
+                }
+            }
         })
     }
 }

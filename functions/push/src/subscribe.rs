@@ -59,7 +59,10 @@ impl Pusher {
         let now = self.clock.now();
         let mut violations = Vec::new();
         if named.len() > MOST_ACCOUNTS {
-            violations.push(Violation::new("/accounts", format!("has more than {MOST_ACCOUNTS} accounts")));
+            violations.push(Violation::new(
+                "/accounts",
+                format!("has more than {MOST_ACCOUNTS} accounts"),
+            ));
         }
         let start = decode_start(after).unwrap_or_else(|error| {
             violations.push(Violation::new("/after", error.to_string()));
@@ -76,7 +79,8 @@ impl Pusher {
         };
         // A tenant keeps nobody out but itself.
         if !subscriber.is_admin
-            && self.connections.subscribers(subscriber.account, now).await?.len() >= MOST_SUBSCRIBERS
+            && self.connections.subscribers(subscriber.account, now).await?.len()
+                >= MOST_SUBSCRIBERS
         {
             return Ok(Err(Problem::TooManySubscribers));
         }
@@ -95,7 +99,10 @@ fn read(text: &str) -> Result<PushRequest, Problem> {
         serde_json::error::Category::Data => {
             let why = error.to_string();
             let why = why.split(" at line ").next().unwrap_or_default();
-            Problem::InvalidBody(vec![Violation::new("", why.chars().take(MOST_SAID).collect::<String>())])
+            Problem::InvalidBody(vec![Violation::new(
+                "",
+                why.chars().take(MOST_SAID).collect::<String>(),
+            )])
         }
         _ => Problem::MalformedJson { detail: format!("{error}.") },
     })

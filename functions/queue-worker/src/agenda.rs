@@ -113,7 +113,8 @@ impl Agenda {
             left = spread_out(left, &passed, permits, rand::random_range(0..spread));
         }
         let (left, tried) = (left.into(), HashSet::new());
-        let dealt = Mutex::new(Dealt { ranks, left, tried, passed, worst: None, renewals: 0, rivals });
+        let dealt =
+            Mutex::new(Dealt { ranks, left, tried, passed, worst: None, renewals: 0, rivals });
         Self { account, kind: kind.clone(), permits, within: spread * permits, dealt }
     }
 
@@ -167,7 +168,8 @@ impl Agenda {
     pub fn renew(&self, entries: Vec<Entry>, now: Time) {
         let mut dealt = self.dealt();
         let due: Vec<_> = entries.into_iter().filter(|entry| entry.due_at <= now).collect();
-        let open = due.iter().map(|entry| entry.id).filter(|id| !dealt.tried.contains(id)).collect();
+        let open =
+            due.iter().map(|entry| entry.id).filter(|id| !dealt.tried.contains(id)).collect();
         dealt.left = spread_out(open, &dealt.passed, 0, 0).into();
         dealt.ranks.extend(due.into_iter().map(|entry| (entry.id, entry.rank)));
     }
@@ -205,8 +207,14 @@ impl Dealt {
 }
 
 /// What was passed over first, then the portion whose `turn` it is, then the others.
-fn spread_out(jobs: Vec<JobId>, passed: &HashSet<JobId>, permits: usize, turn: usize) -> Vec<JobId> {
-    let (mut order, mut others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| passed.contains(job));
+fn spread_out(
+    jobs: Vec<JobId>,
+    passed: &HashSet<JobId>,
+    permits: usize,
+    turn: usize,
+) -> Vec<JobId> {
+    let (mut order, mut others): (Vec<_>, Vec<_>) =
+        jobs.into_iter().partition(|job| passed.contains(job));
     let wanted = permits.saturating_sub(order.len()).min(others.len());
     let begin = (turn * permits).min(others.len() - wanted);
     order.extend(others.drain(begin..begin + wanted));
@@ -256,7 +264,14 @@ mod tests {
         let rank = |id: &JobId| (*id, Discipline::Priority.rank(*id, 0).unwrap());
         let kind = "ordered".parse().unwrap();
         let account = mint(NOW, [1; 10]);
-        Agenda::new((account, &kind), ids.iter().map(rank).collect(), ids.to_vec(), 10, (last, rivals), NOW)
+        Agenda::new(
+            (account, &kind),
+            ids.iter().map(rank).collect(),
+            ids.to_vec(),
+            10,
+            (last, rivals),
+            NOW,
+        )
     }
 
     #[test]

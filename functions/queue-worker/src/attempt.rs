@@ -23,7 +23,8 @@ use crate::{
 };
 
 /// When one is looked at again whose job isn't in the table: its row may be a moment behind. After the last it is dropped.
-const UNKNOWN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
+const UNKNOWN: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
 
 /// How often a long attempt looks whether its job was cancelled.
 const WATCH: Duration = Duration::from_secs(5);
@@ -91,7 +92,9 @@ impl Worker {
             Some(crowd) => match tokio::time::timeout(WAIT, crowd.enter()).await {
                 Ok(Some(place)) => Some(place),
                 // Long jobs, then: elsewhere a slot may come free sooner.
-                Ok(None) | Err(_) => return wait_for_slot(task.message, task.delivery, self.clock.now()),
+                Ok(None) | Err(_) => {
+                    return wait_for_slot(task.message, task.delivery, self.clock.now());
+                }
             },
         };
         let held = match errand.what {
@@ -103,7 +106,9 @@ impl Worker {
             Ok(Hold::Held(held)) => *held,
             Ok(Hold::Not(report)) => return report,
             // Others were quicker with all that it saw, and what it didn't see may have become due meanwhile.
-            Ok(Hold::Elsewhere { .. }) => return idle(task.message, true, task.delivery, self.clock.now()),
+            Ok(Hold::Elsewhere { .. }) => {
+                return idle(task.message, true, task.delivery, self.clock.now());
+            }
             Err(error) => {
                 let JobMessage { account, id, .. } = task.message;
                 tracing::error!(request.id = task.invocation.request, %account, job = %id, cause = %error, "job could not be claimed");
@@ -162,18 +167,28 @@ impl Worker {
     }
 
     /// Claims a job, or says what becomes of the message instead.
-    async fn hold(&self, task: Task<'_>, id: JobId, agenda: Option<&Agenda>) -> Result<Hold, aws::Error> {
+    async fn hold(
+        &self,
+        task: Task<'_>,
+        id: JobId,
+        agenda: Option<&Agenda>,
+    ) -> Result<Hold, aws::Error> {
         let Task { message, delivery, invocation } = task;
         let kind = self.kinds.cached(&message.kind, self.clock.now()).await?;
         let now = self.clock.now();
-        let timeout = kind.as_ref().map_or(Duration::ZERO, |kind| kind.kind.spec.timeout(self.timing));
+        let timeout =
+            kind.as_ref().map_or(Duration::ZERO, |kind| kind.kind.spec.timeout(self.timing));
         if !Timing::may_start(now, timeout, invocation.deadline) {
             return Ok(Hold::Not(Report::back_at(now)));
         }
         let owner = token();
         let lease_until = Timing::lease_until(invocation.deadline);
         let listing = agenda.and_then(|agenda| agenda.listing(id));
-        match self.jobs.claim(message.account, id, &owner, now, lease_until, listing.as_ref()).await? {
+        match self
+            .jobs
+            .claim(message.account, id, &owner, now, lease_until, listing.as_ref())
+            .await?
+        {
             Claim::Claimed(claimed) => {
                 let listed = listing.is_some();
                 Ok(Hold::Held(Box::new(Held {
@@ -188,8 +203,12 @@ impl Worker {
             Claim::Refused(Refusal::Exhausted, job, lease) => {
                 self.give_up(&job, &lease, kind.as_deref(), now).await.map(Hold::Not)
             }
-            Claim::Refused(Refusal::NotYet(_), ..) if agenda.is_some() => Ok(Hold::Elsewhere { held: true }),
-            Claim::Refused(..) | Claim::Unknown if agenda.is_some() => Ok(Hold::Elsewhere { held: false }),
+            Claim::Refused(Refusal::NotYet(_), ..) if agenda.is_some() => {
+                Ok(Hold::Elsewhere { held: true })
+            }
+            Claim::Refused(..) | Claim::Unknown if agenda.is_some() => {
+                Ok(Hold::Elsewhere { held: false })
+            }
             Claim::Refused(Refusal::NotYet(until), ..) => {
                 let until = until.max(now + Duration::from_secs(1));
                 Ok(Hold::Not(again(message.clone(), until, delivery)))
@@ -200,24 +219,32 @@ impl Worker {
                 if again.is_none() {
                     tracing::warn!(request.id = invocation.request, account = %message.account, job = %message.id, "message of an unknown job dropped");
                 }
-                Ok(Hold::Not(again.map_or_else(Report::dropped, |pause| Report::back_at(now + *pause))))
+                Ok(Hold::Not(
+                    again.map_or_else(Report::dropped, |pause| Report::back_at(now + *pause)),
+                ))
             }
         }
     }
 
     /// Puts a claimed job into its slot, or gives it back if another worker took that meanwhile. A job that could not be given back is free
     /// when its lease ends.
-    async fn take_slot(&self, held: &Held, mut place: Place, invocation: Invocation<'_>) -> Option<Place> {
+    async fn take_slot(
+        &self,
+        held: &Held,
+        mut place: Place,
+        invocation: Invocation<'_>,
+    ) -> Option<Place> {
         let job = &held.claimed.job;
         let slot = place.slot()?;
-        let fault = match self.slots.take(job.account, slot, job.id, &held.owner, held.lease_until).await {
-            Ok(true) => {
-                place.taken(&held.owner);
-                return Some(place);
-            }
-            Ok(false) => None,
-            Err(error) => Some(error),
-        };
+        let fault =
+            match self.slots.take(job.account, slot, job.id, &held.owner, held.lease_until).await {
+                Ok(true) => {
+                    place.taken(&held.owner);
+                    return Some(place);
+                }
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
         place.lost();
         let returned = self.jobs.hand_back(job, &held.owner, self.clock.now()).await;
         if let Some(error) = fault.or(returned.err()) {
@@ -236,7 +263,10 @@ impl Worker {
             return fail(ErrorCode::KindUnknown, "its kind is not defined any more");
         };
         if kind.disabled {
-            return fail(ErrorCode::KindDisabled, "its kind is disabled, since the target answered 410");
+            return fail(
+                ErrorCode::KindDisabled,
+                "its kind is disabled, since the target answered 410",
+            );
         }
         let payload = match payload {
             Ok(payload) => payload,
@@ -287,7 +317,10 @@ impl Worker {
         let now = self.clock.now();
         let longest = kind.spec.timeout(self.timing);
         let Some(timeout) = Timing::left_for_target(now, longest, task.invocation.deadline) else {
-            return retry(ErrorCode::GatewayUnavailable, "the gateway had no time left for the target");
+            return retry(
+                ErrorCode::GatewayUnavailable,
+                "the gateway had no time left for the target",
+            );
         };
         let attempt = HttpAttempt {
             url,
@@ -350,5 +383,8 @@ pub fn fail(code: ErrorCode, message: &str) -> Outcome {
 
 /// An outcome of an address that this stack doesn't allow.
 pub fn not_allowed() -> Outcome {
-    fail(ErrorCode::TargetForbidden, "the target's address is private, and this gateway doesn't allow those")
+    fail(
+        ErrorCode::TargetForbidden,
+        "the target's address is private, and this gateway doesn't allow those",
+    )
 }

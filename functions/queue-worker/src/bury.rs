@@ -37,7 +37,8 @@ impl Worker {
         let Some((job, lease)) = self.jobs.inspect(message.account, message.id).await? else {
             return Ok(Report::dropped());
         };
-        let held_until = lease.lease_until.filter(|until| lease.status == Status::Running && *until > now);
+        let held_until =
+            lease.lease_until.filter(|until| lease.status == Status::Running && *until > now);
         match held_until {
             // As a permit it may still be wanted: a fresh one takes its place.
             _ if lease.status.is_terminal() && ordered(kind.as_deref()) => {

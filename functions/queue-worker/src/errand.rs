@@ -84,7 +84,8 @@ impl Worker {
             }
         }
         let accounts = by(due, |message| message.account).into_iter();
-        let decided = join_all(accounts.map(|(account, jobs)| self.errands_of(account, jobs, now))).await;
+        let decided =
+            join_all(accounts.map(|(account, jobs)| self.errands_of(account, jobs, now))).await;
         for (n, errand) in decided.into_iter().flatten() {
             errands[n] = Some(errand);
         }
@@ -95,15 +96,17 @@ impl Worker {
         let crowd = match self.slots(account, jobs.len(), now).await {
             Ok(None) => None,
             Ok(Some(slots)) if !slots.is_empty() => Some(Crowd::new(slots)),
-            Ok(Some(_)) => return all(jobs, |message, delivery| wait_for_slot(message, delivery, now)),
+            Ok(Some(_)) => {
+                return all(jobs, |message, delivery| wait_for_slot(message, delivery, now));
+            }
             Err(error) => {
                 tracing::error!(%account, cause = %error, "an account's slots could not be read");
                 return all(jobs, |_, delivery| Report::after_outage(delivery, now));
             }
         };
         let kinds = by(jobs, |message| message.kind.clone()).into_iter();
-        let decided =
-            kinds.map(async |(kind, jobs)| self.order(account, &kind, jobs, crowd.as_ref(), now).await);
+        let decided = kinds
+            .map(async |(kind, jobs)| self.order(account, &kind, jobs, crowd.as_ref(), now).await);
         join_all(decided).await.into_iter().flatten().collect()
     }
 
@@ -114,9 +117,11 @@ impl Worker {
         wanted: usize,
         now: Time,
     ) -> Result<Option<Vec<Slot>>, aws::Error> {
-        let own = self.accounts.account(account, now).await?.and_then(|account| account.max_running);
+        let own =
+            self.accounts.account(account, now).await?.and_then(|account| account.max_running);
         let Some(cap) = own.or(self.max_running) else { return Ok(None) };
-        let mut slots = self.slots.free(account, cap, wanted, rand::random_range(0..1000), now).await?;
+        let mut slots =
+            self.slots.free(account, cap, wanted, rand::random_range(0..1000), now).await?;
         // Workers that look at the same time should not all reach for the same.
         slots.sort_by_cached_key(|_| rand::random::<u32>());
         Ok(Some(slots))
@@ -141,7 +146,9 @@ impl Worker {
         match planned {
             Ok(planned) => {
                 let errands = jobs.into_iter().zip(planned);
-                errands.map(|((n, _, _), what)| (n, Errand { what, crowd: crowd.cloned() })).collect()
+                errands
+                    .map(|((n, _, _), what)| (n, Errand { what, crowd: crowd.cloned() }))
+                    .collect()
             }
             Err(error) => {
                 tracing::error!(%account, %kind, cause = %error, "what is due could not be read");
@@ -159,7 +166,8 @@ impl Worker {
         now: Time,
     ) -> Result<Vec<What>, aws::Error> {
         let (name, discipline) = (&kind.kind.name, kind.kind.spec.discipline);
-        let ids: Vec<_> = jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();
+        let ids: Vec<_> =
+            jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();
         let (last, rivals) = self.agendas.last(account, name);
         let ahead = rivals.look_ahead(ids.len(), now);
         let (entries, own) = tokio::try_join!(
@@ -177,17 +185,27 @@ impl Worker {
         });
         let ranks = entries.into_iter().map(|entry| (entry.id, entry.rank)).chain(own).collect();
         let known = (last.as_deref(), rivals.seeing(running, now));
-        let agenda = Arc::new(Agenda::new((account, name), ranks, plan.others, jobs.len(), known, now));
+        let agenda =
+            Arc::new(Agenda::new((account, name), ranks, plan.others, jobs.len(), known, now));
         self.agendas.keep(&agenda);
         let unlisted = plan.unlisted.into_iter().filter_map(|id| Some((id, agenda.listing(id)?)));
-        try_join_all(unlisted.map(async |(id, listing)| self.jobs.list(account, id, &listing, now).await))
-            .await?;
-        let what = plan.errands.into_iter().zip(jobs).map(|(errand, (_, message, delivery))| match errand {
-            agenda::Errand::Own(id) => What::Best(Some(id), agenda.clone()),
-            agenda::Errand::Other => What::Best(None, agenda.clone()),
-            agenda::Errand::Wait(until) => What::Nothing(again((*message).clone(), until, delivery)),
-            agenda::Errand::Idle { in_sight } => What::Nothing(idle(message, in_sight, delivery, now)),
-        });
+        try_join_all(
+            unlisted.map(async |(id, listing)| self.jobs.list(account, id, &listing, now).await),
+        )
+        .await?;
+        let what =
+            plan.errands.into_iter().zip(jobs).map(
+                |(errand, (_, message, delivery))| match errand {
+                    agenda::Errand::Own(id) => What::Best(Some(id), agenda.clone()),
+                    agenda::Errand::Other => What::Best(None, agenda.clone()),
+                    agenda::Errand::Wait(until) => {
+                        What::Nothing(again((*message).clone(), until, delivery))
+                    }
+                    agenda::Errand::Idle { in_sight } => {
+                        What::Nothing(idle(message, in_sight, delivery, now))
+                    }
+                },
+            );
         Ok(what.collect())
     }
 }
@@ -200,7 +218,9 @@ impl Errand {
 
 /// The same for all of them: this becomes of each.
 fn all(jobs: Jobs<'_>, report: impl Fn(&JobMessage, &Delivery) -> Report) -> Errands {
-    jobs.into_iter().map(|(n, message, delivery)| (n, Errand::none(report(message, delivery)))).collect()
+    jobs.into_iter()
+        .map(|(n, message, delivery)| (n, Errand::none(report(message, delivery))))
+        .collect()
 }
 
 fn by<'a, K: Ord>(jobs: Jobs<'a>, key: impl Fn(&JobMessage) -> K) -> BTreeMap<K, Jobs<'a>> {

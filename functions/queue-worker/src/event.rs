@@ -44,10 +44,16 @@ impl Worker {
         };
         let Some(content) = content else { return Ok(Report::done()) };
         let key = IdempotencyKey::of(&format!("end {}", ended.owner));
-        Ok(match self.events.publish_once(ended.account, &key, &ended.owner, first, content).await? {
-            Published::Yes(_) => Report::done(),
-            Published::NotBefore(then) => Report::back_at(then),
-        })
+        Ok(
+            match self
+                .events
+                .publish_once(ended.account, &key, &ended.owner, first, content)
+                .await?
+            {
+                Published::Yes(_) => Report::done(),
+                Published::NotBefore(then) => Report::back_at(then),
+            },
+        )
     }
 
     /// The target `event`: publishes a job's payload, once in all of its attempts.

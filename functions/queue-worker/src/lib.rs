@@ -23,8 +23,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
     aws::{
-        AccountStore, Clients, DueStore, EventStore, JobQueue, JobStore, KindStore, Paces, RowStore,
-        ScheduleStore, SlotStore, Table, Tallies, Visibility, prime,
+        AccountStore, Clients, DueStore, EventStore, JobQueue, JobStore, KindStore, Paces,
+        RowStore, ScheduleStore, SlotStore, Table, Tallies, Visibility, prime,
     },
     clock::Clock,
     config::WorkerConfig,
@@ -123,14 +123,19 @@ impl Worker {
     /// Works on a batch, until `deadline` at most.
     pub async fn handle(&self, event: SqsEvent, request: &str, deadline: Time) -> SqsBatchResponse {
         let invocation = Invocation { request, deadline };
-        let deliveries: Vec<_> =
-            event.records.into_iter().map(|record| Delivery::of(record, &self.dead_letters)).collect();
+        let deliveries: Vec<_> = event
+            .records
+            .into_iter()
+            .map(|record| Delivery::of(record, &self.dead_letters))
+            .collect();
         self.look_up(&deliveries).await;
         let errands = self.errands(&deliveries).await;
         let (mut settled, mut open) = (Vec::new(), Vec::new());
         for (delivery, errand) in deliveries.iter().zip(errands) {
             match errand {
-                Some(Errand { what: What::Nothing(report), .. }) => settled.push((delivery, report)),
+                Some(Errand { what: What::Nothing(report), .. }) => {
+                    settled.push((delivery, report))
+                }
                 errand => open.push((delivery, errand)),
             }
         }
@@ -140,9 +145,11 @@ impl Worker {
             (delivery, report)
         });
         let (unsent, worked) = tokio::join!(self.send(&settled), join_all(work));
-        let kept: Vec<_> = settled.iter().chain(&worked).filter(|(_, report)| report.comes_back()).collect();
+        let kept: Vec<_> =
+            settled.iter().chain(&worked).filter(|(_, report)| report.comes_back()).collect();
         let reports: Vec<_> = settled.iter().chain(&worked).map(|(_, report)| report).collect();
-        let (unsent_too, (), ()) = tokio::join!(self.send(&worked), self.hide(&kept), self.tell(&reports));
+        let (unsent_too, (), ()) =
+            tokio::join!(self.send(&worked), self.hide(&kept), self.tell(&reports));
         let kept = kept.into_iter().map(|(delivery, _)| *delivery);
         let failures = kept.chain(unsent).chain(unsent_too).map(|delivery| {
             let mut failure = BatchItemFailure::default();
@@ -171,7 +178,12 @@ impl Worker {
         );
     }
 
-    async fn work(&self, delivery: &Delivery, errand: Option<Errand>, invocation: Invocation<'_>) -> Report {
+    async fn work(
+        &self,
+        delivery: &Delivery,
+        errand: Option<Errand>,
+        invocation: Invocation<'_>,
+    ) -> Report {
         match &delivery.message {
             // A newer sender's: for a worker of its version, once that is deployed.
             Err(NotAMessage::Version(_)) => Report::back_at(self.clock.now() + NEWER),
@@ -190,11 +202,17 @@ impl Worker {
 
     /// Sends what takes the place of messages; those for which that failed come back when their visibility ends.
     async fn send<'a>(&self, all: &[(&'a Delivery, Report)]) -> Vec<&'a Delivery> {
-        let replaced =
-            all.iter().filter_map(|(delivery, report)| Some((*delivery, report.outgoing()?.clone())));
+        let replaced = all
+            .iter()
+            .filter_map(|(delivery, report)| Some((*delivery, report.outgoing()?.clone())));
         let (deliveries, outgoing): (Vec<_>, Vec<_>) = replaced.unzip();
         let sent = self.queue.send_all(&outgoing, self.clock.now()).await;
-        deliveries.into_iter().zip(sent).filter(|(_, sent)| !sent).map(|(delivery, _)| delivery).collect()
+        deliveries
+            .into_iter()
+            .zip(sent)
+            .filter(|(_, sent)| !sent)
+            .map(|(delivery, _)| delivery)
+            .collect()
     }
 
     /// Says when messages come back. If that can't be said, they do when their visibility ends.
@@ -203,7 +221,10 @@ impl Worker {
         let of = |dead: bool| -> Vec<_> {
             let wanted = kept.iter().filter(|(delivery, _)| delivery.dead == dead);
             let hidden = wanted.filter_map(|(delivery, report)| {
-                Some(Visibility { receipt: delivery.receipt.clone(), hidden_for: report.back_after(now)? })
+                Some(Visibility {
+                    receipt: delivery.receipt.clone(),
+                    hidden_for: report.back_after(now)?,
+                })
             });
             hidden.collect()
         };

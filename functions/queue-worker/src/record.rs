@@ -31,12 +31,16 @@ impl Delivery {
     /// Of a record of Lambda's event.
     pub fn of(record: SqsMessage, dead_letters: &JobQueue) -> Self {
         let source = record.event_source_arn.unwrap_or_default();
-        let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        let count =
+            record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
         let sent_at = record.attributes.get("SentTimestamp").and_then(|millis| millis.parse().ok());
         let trace = record.message_attributes.get("traceparent");
         let dead = source.rsplit(':').next() == Some(dead_letters.name());
         let mut message = decode(&record.body.unwrap_or_default(), dead);
-        let due = record.message_attributes.get("SCHEDULED_TIME").and_then(|due| due.string_value.as_ref());
+        let due = record
+            .message_attributes
+            .get("SCHEDULED_TIME")
+            .and_then(|due| due.string_value.as_ref());
         if let (true, Ok(Message::Schedule(run)), Some(due)) = (dead, &mut message, due)
             && run.at == SCHEDULED_TIME
         {
@@ -84,10 +88,13 @@ mod tests {
             "https://sqs.eu-west-1.amazonaws.com/123456789012/tollgate-DeadLetterQueue-2BCDEFGHIJKLM",
         );
         let of = |record: SqsMessage| Delivery::of(record, &dead_letters);
-        let [job, broken] = event.records.into_iter().map(of).collect::<Vec<_>>().try_into().unwrap();
+        let [job, broken] =
+            event.records.into_iter().map(of).collect::<Vec<_>>().try_into().unwrap();
         assert_eq!((job.count, job.dead, job.trace.is_some()), (2, false, true));
         assert_eq!(job.sent_at, Some(Time::from_millis(1_795_190_400_000)));
-        assert!(matches!(job.message, Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap()));
+        assert!(
+            matches!(job.message, Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap())
+        );
         assert_eq!((broken.count, broken.dead, broken.trace), (1, true, None));
         assert!(matches!(broken.message, Err(NotAMessage::Malformed)));
     }
@@ -95,9 +102,12 @@ mod tests {
     #[test]
     fn a_dead_letter_of_scheduler_is_its_message_or_the_call_with_it() {
         let text = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T16:00:00Z"}}"#;
-        let call = serde_json::json!({"MessageBody": text, "QueueUrl": "https://sqs/jobs"}).to_string();
+        let call =
+            serde_json::json!({"MessageBody": text, "QueueUrl": "https://sqs/jobs"}).to_string();
         for body in [text, &call] {
-            assert!(matches!(decode(body, true), Ok(Message::Schedule(run)) if run.at.ends_with("Z")));
+            assert!(
+                matches!(decode(body, true), Ok(Message::Schedule(run)) if run.at.ends_with("Z"))
+            );
         }
         assert!(matches!(decode(&call, false), Err(NotAMessage::Malformed)), "anybody's");
         for rubbish in ["", "{}", r#"{"MessageBody":7}"#, r#"{"MessageBody":"x"}"#] {

@@ -81,7 +81,9 @@ impl Report {
     /// The message comes back because the table didn't answer: after pauses from 10 s that double, up to 43 minutes. The 80 receives that the
     /// queue allows at least then outlast an outage of two days.
     pub fn after_outage(delivery: &Delivery, now: Time) -> Self {
-        Self::back_at(now + Duration::from_secs(10) * 2u32.pow(delivery.count.saturating_sub(1).min(8)))
+        Self::back_at(
+            now + Duration::from_secs(10) * 2u32.pow(delivery.count.saturating_sub(1).min(8)),
+        )
     }
 
     /// Another message takes its place.
@@ -163,7 +165,8 @@ impl Worker {
 
 fn record(kind: &Name, runs: &[&Run]) -> Record {
     let ended = |outcome| runs.iter().filter(|run| run.outcome == outcome).count();
-    let attempts = |outcome| runs.iter().filter(|run| run.outcome == outcome && run.ran.is_some()).count();
+    let attempts =
+        |outcome| runs.iter().filter(|run| run.outcome == outcome && run.ran.is_some()).count();
     // A retry didn't wait in the queue: it was told to.
     let firsts = runs.iter().filter(|run| run.attempt == 1 && run.ran.is_some());
     Record::new()

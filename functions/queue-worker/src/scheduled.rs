@@ -42,7 +42,8 @@ impl Worker {
         invocation: Invocation<'_>,
         now: Time,
     ) -> Result<Report, aws::Error> {
-        let schedule = self.schedules.find(&run.name).await?.filter(|schedule| schedule.spec.enabled);
+        let schedule =
+            self.schedules.find(&run.name).await?.filter(|schedule| schedule.spec.enabled);
         let Some(schedule) = schedule else { return Ok(Report::done()) };
         let account = self.accounts.account(schedule.spec.account, now).await?;
         if !account.is_some_and(|account| account.is_active) {

@@ -4,7 +4,9 @@ use serde_json::value::RawValue;
 use shared::{
     aws::{self, Ended, Ending, Outgoing, Place},
     event::Content,
-    job::{Attempt, AttemptOutcome, By, ErrorCode, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy},
+    job::{
+        Attempt, AttemptOutcome, By, ErrorCode, JobError, MAX_RESULT_BYTES, Outcome, RetryPolicy,
+    },
     kind::KindSpec,
     time::Time,
 };
@@ -51,13 +53,15 @@ impl Worker {
             took: now.since(job.run_at),
             attempt: job.attempts,
         };
-        let next = decided.due.map(|due| Outgoing::at(job.message(), due, task.trace_of(job.id).cloned()));
+        let next =
+            decided.due.map(|due| Outgoing::at(job.message(), due, task.trace_of(job.id).cloned()));
         // The message of a listed job may have been used for another: a crash must not leave it without one.
         if let Some(next) = next.as_ref().filter(|_| held.listed) {
             self.queue.send(next, now).await?;
         }
         let place = if next.is_none() { self.place(held.kind.as_deref()).await } else { None };
-        let end = Content::of_end(job.id, &job.kind, decided.ending.status(), decided.ending.error());
+        let end =
+            Content::of_end(job.id, &job.kind, decided.ending.status(), decided.ending.error());
         let by = By { token: &held.owner, event: place.as_ref().map(Place::id) };
         if decided.due.is_none() {
             self.queue.announce(job, by, task.trace_of(job.id), now).await?;
@@ -118,12 +122,18 @@ fn decide(held: &Held, outcome: Outcome, now: Time, random: f64) -> Decided {
         outcome: AttemptOutcome::Failed,
         code: Some(error.code),
         due: None,
-        ending: Ending::Failed { attempt: attempt(AttemptOutcome::Failed, http_status, error), expires_at },
+        ending: Ending::Failed {
+            attempt: attempt(AttemptOutcome::Failed, http_status, error),
+            expires_at,
+        },
     };
     match outcome {
         Outcome::Complete(result) if too_large(&result) => failed(
             None,
-            JobError::new(ErrorCode::ResultTooLarge, format!("the result is over {MAX_RESULT_BYTES} bytes")),
+            JobError::new(
+                ErrorCode::ResultTooLarge,
+                format!("the result is over {MAX_RESULT_BYTES} bytes"),
+            ),
         ),
         Outcome::Complete(result) => Decided {
             outcome: AttemptOutcome::Completed,
@@ -146,7 +156,8 @@ fn decide(held: &Held, outcome: Outcome, now: Time, random: f64) -> Decided {
             failed(http_status, error)
         }
         Outcome::Retry { after, error, http_status } => {
-            let delay = after.map_or_else(|| policy.delay(job.attempts, random), |asked| policy.obey(asked));
+            let delay = after
+                .map_or_else(|| policy.delay(job.attempts, random), |asked| policy.obey(asked));
             let due_at = now + delay;
             Decided {
                 outcome: AttemptOutcome::Retried,

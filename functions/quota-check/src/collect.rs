@@ -63,24 +63,31 @@ impl Checker {
         let due = minute(due, self.clock.now());
         let collecting = Box::pin(self.collect_all(request, due));
         tokio::time::timeout(PATIENCE, collecting).await.unwrap_or_else(|_| {
-            Err(Error::Unavailable(format!("usage was not collected within {} s", PATIENCE.as_secs())))
+            Err(Error::Unavailable(format!(
+                "usage was not collected within {} s",
+                PATIENCE.as_secs()
+            )))
         })
     }
 
     async fn collect_all(&self, request: &str, due: Time) -> Result<Collected, Error> {
         let mut sources = self.sources.all().await?;
         let defined = sources.len();
-        let mut up: BTreeMap<_, _> =
-            sources.iter().map(|(source, state)| (source.name.clone(), state.failures == 0)).collect();
+        let mut up: BTreeMap<_, _> = sources
+            .iter()
+            .map(|(source, state)| (source.name.clone(), state.failures == 0))
+            .collect();
         // What this minute's run did already, and what is given a rest.
         sources.retain(|(source, state)| {
             let lineage = &source.lineage;
-            let is_done = state.lineage == *lineage && state.last_success_at.is_some_and(|at| at >= due);
+            let is_done =
+                state.lineage == *lineage && state.last_success_at.is_some_and(|at| at >= due);
             !is_done && state.is_asked(lineage, due)
         });
         sources.sort_by_key(|(source, state)| state.last_tried(&source.lineage));
-        let (pages, metrics): (Vec<_>, Vec<_>) =
-            sources.into_iter().partition(|(source, _)| matches!(source.spec.0, Upstream::Prometheus { .. }));
+        let (pages, metrics): (Vec<_>, Vec<_>) = sources
+            .into_iter()
+            .partition(|(source, _)| matches!(source.spec.0, Upstream::Prometheus { .. }));
         let asked = pages.len() + metrics.len();
         let end = Instant::now() + BEGIN;
         let pages = pages.into_iter().map(async |(source, state)| match Instant::now() < end {
@@ -114,7 +121,13 @@ impl Checker {
         Ok(Collected { heads: whole.map(|outcome| (outcome.origin, outcome.heads)).collect(), up })
     }
 
-    async fn keep(&self, source: &Source, state: SourceState, origin: Origin, heads: Vec<Head>) -> Outcome {
+    async fn keep(
+        &self,
+        source: &Source,
+        state: SourceState,
+        origin: Origin,
+        heads: Vec<Head>,
+    ) -> Outcome {
         if let Err(error) = self.sources.put_state(&source.name, &state).await {
             tracing::error!(source = %source.name, cause = %error, "how a source's collection went could not be kept");
         }
@@ -127,7 +140,8 @@ impl Checker {
         }
         let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.state.failures > 0).collect();
         for outcome in &failed {
-            let (source, cause) = (&outcome.origin, outcome.state.last_error.as_deref().unwrap_or_default());
+            let (source, cause) =
+                (&outcome.origin, outcome.state.last_error.as_deref().unwrap_or_default());
             tracing::warn!(request.id = request, %source, cause, "a source could not be collected");
         }
         let series = outcomes.iter().filter(|outcome| outcome.state.failures == 0);

@@ -41,11 +41,19 @@ impl<'a> Counts<'a> {
 
     /// What had been counted of them at a time, at some origins or at all: a read for each series that went on since, and didn't begin in its
     /// current hour.
-    pub async fn before(&self, spec: &QuotaSpec, time: Time, at: Option<&[Origin]>) -> Result<Totals, Error> {
-        let wanted = self.of(spec).filter(|n| at.is_none_or(|at| at.contains(&self.heads[*n].origin)));
+    pub async fn before(
+        &self,
+        spec: &QuotaSpec,
+        time: Time,
+        at: Option<&[Origin]>,
+    ) -> Result<Totals, Error> {
+        let wanted =
+            self.of(spec).filter(|n| at.is_none_or(|at| at.contains(&self.heads[*n].origin)));
         let wanted = wanted.map(async |n| Ok::<_, Error>((n, self.one_before(n, time).await?)));
-        let counted: Vec<_> =
-            stream::iter(wanted.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
+        let counted: Vec<_> = stream::iter(wanted.collect::<Vec<_>>())
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
         Ok(self.add_up(counted.into_iter()))
     }
 

@@ -86,10 +86,13 @@ impl Checker {
     ) -> Result<(Standing, Option<Held>), Error> {
         let now = self.clock.now();
         let look = Look { began: counts.began, now };
-        let is_busy = known.as_ref().is_some_and(|known| known.leased_until.is_some_and(|until| now < until));
+        let is_busy =
+            known.as_ref().is_some_and(|known| known.leased_until.is_some_and(|until| now < until));
         let before = known.as_ref().map(|known| known.standing.clone());
         let mut standing = match before {
-            Some(standing) if !standing.is_of(&quota) => Standing::begin(&quota, Some(standing), now),
+            Some(standing) if !standing.is_of(&quota) => {
+                Standing::begin(&quota, Some(standing), now)
+            }
             Some(standing) if standing.goes_on(now) => standing,
             Some(standing) => self.close(&quota, standing, counts, look).await?.turn(&quota, now),
             None => Standing::begin(&quota, None, now),

@@ -7,7 +7,12 @@ use crate::{Checker, evaluate::Evaluated};
 impl Checker {
     /// Shows in `CloudWatch` how things stand, in one call for a thousand gauges. It may fail: the next minute's come soon enough. A stack
     /// without quotas and sources pays for none: what queues and functions do is in `CloudWatch` by itself.
-    pub(crate) async fn show(&self, request: &str, evaluated: &Evaluated, up: &BTreeMap<Name, bool>) {
+    pub(crate) async fn show(
+        &self,
+        request: &str,
+        evaluated: &Evaluated,
+        up: &BTreeMap<Name, bool>,
+    ) {
         if evaluated.utilization.is_empty() && up.is_empty() {
             return;
         }
@@ -17,12 +22,13 @@ impl Checker {
                 Gauge::percent(&registry::UTILIZATION, *percent).of("Quota", quota.as_str())
             })
             .collect();
-        gauges.extend(
-            up.iter().map(|(source, up)| {
-                Gauge::count(&registry::UP, f64::from(*up)).of("Source", source.as_str())
-            }),
-        );
-        gauges.push(Gauge::count(&registry::SOURCES_DOWN, count(up.values().filter(|up| !**up).count())));
+        gauges.extend(up.iter().map(|(source, up)| {
+            Gauge::count(&registry::UP, f64::from(*up)).of("Source", source.as_str())
+        }));
+        gauges.push(Gauge::count(
+            &registry::SOURCES_DOWN,
+            count(up.values().filter(|up| !**up).count()),
+        ));
         gauges.push(Gauge::count(&registry::MAILS_FAILING, count(evaluated.mails_failing)));
         match self.queue.depth().await {
             Ok(depth) => gauges.push(Gauge::count(&registry::QUEUE_DEPTH, count(depth))),

@@ -21,8 +21,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use shared::{
     aws::{
-        AccountStore, Clients, DueStore, Error, EventStore, Gauges, JobQueue, JobStore, Mailer, MetricStore,
-        QuotaStore, SourceStore, Table, Tallies, UsageStore, WalkStore,
+        AccountStore, Clients, DueStore, Error, EventStore, Gauges, JobQueue, JobStore, Mailer,
+        MetricStore, QuotaStore, SourceStore, Table, Tallies, UsageStore, WalkStore,
     },
     clock::Clock,
     config::QuotaCheckConfig,
@@ -85,7 +85,12 @@ impl Checker {
             walks: WalkStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
             accounts: AccountStore::new(table.clone()),
-            events: EventStore::new(table.clone(), tallies.rates.clone(), metrics.clone(), clock.clone()),
+            events: EventStore::new(
+                table.clone(),
+                tallies.rates.clone(),
+                metrics.clone(),
+                clock.clone(),
+            ),
             mailer: Mailer::new(clients.ses, config.sender),
             gauges: Gauges::new(clients.cloudwatch.clone(), config.namespace),
             queue: JobQueue::new(clients.sqs, config.queue_url),
@@ -143,7 +148,8 @@ impl Checker {
             let (collected, outcome) = collecting.await;
             outcome.and(self.watch(request, collected, begun, true).await)
         };
-        let (early, late) = tokio::join!(self.watch(request, Collected::default(), begun, false), late);
+        let (early, late) =
+            tokio::join!(self.watch(request, Collected::default(), begun, false), late);
         early.and(late)
     }
 

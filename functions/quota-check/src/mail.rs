@@ -70,7 +70,13 @@ pub fn mail(
 }
 
 impl Said {
-    fn of(quota: &Quota, tally: &Tally, threshold: Threshold, block: Option<&Block>, now: Time) -> Self {
+    fn of(
+        quota: &Quota,
+        tally: &Tally,
+        threshold: Threshold,
+        block: Option<&Block>,
+        now: Time,
+    ) -> Self {
         let Quota { name, spec, .. } = quota;
         let (zone, used, limit) = (spec.zone(), tally.used, tally.limit_bytes);
         let (is_used_up, is_over) = (used >= limit, now >= tally.period.end);
@@ -99,7 +105,8 @@ impl Said {
             used: bytes(used),
             limit: bytes(limit),
             period,
-            filled: u8::try_from((u128::from(used) * 100 / u128::from(limit.max(1))).min(100)).unwrap_or(100),
+            filled: u8::try_from((u128::from(used) * 100 / u128::from(limit.max(1))).min(100))
+                .unwrap_or(100),
             facts,
             chart: Chart::of(quota, tally, &zone, now),
             advice: advice(quota, tally, block, &zone, now),
@@ -122,7 +129,8 @@ fn counted(spec: &QuotaSpec) -> String {
     let of = |noun: &str, label: &Option<_>| {
         label.as_ref().map(|label| format!(", {noun} {label}")).unwrap_or_default()
     };
-    let account = spec.account.map(|account: AccountId| format!(", account {account}")).unwrap_or_default();
+    let account =
+        spec.account.map(|account: AccountId| format!(", account {account}")).unwrap_or_default();
     format!("{}{}{}{account}", spec.r#type, of("service", &spec.service), of("route", &spec.route))
 }
 
@@ -140,25 +148,36 @@ fn time(zone: &Zone, time: Time) -> String {
 }
 
 fn shown(zone: &Zone, time: Time, format: &str) -> String {
-    zone.at(time).map_or_else(|_| time.to_string(), |local: Zoned| local.strftime(format).to_string())
+    zone.at(time)
+        .map_or_else(|_| time.to_string(), |local: Zoned| local.strftime(format).to_string())
 }
 
 /// What the end of the period will see, and when all will be used, if it goes on as it did.
 fn projection(tally: &Tally, zone: &Zone, now: Time) -> Option<String> {
     let Tally { used, limit_bytes: limit, period, .. } = *tally;
     let projected = period.projected(used, now).filter(|_| now < period.end)?;
-    let end =
-        format!("{} by the end of the period, {} %", bytes(projected), percent(projected, limit).floor());
+    let end = format!(
+        "{} by the end of the period, {} %",
+        bytes(projected),
+        percent(projected, limit).floor()
+    );
     if used >= limit || projected < limit {
         return Some(end);
     }
     let elapsed = now.since(period.start).as_millis();
-    let until = u64::try_from(elapsed * u128::from(limit) / u128::from(used.max(1))).unwrap_or(u64::MAX);
+    let until =
+        u64::try_from(elapsed * u128::from(limit) / u128::from(used.max(1))).unwrap_or(u64::MAX);
     let when = period.start + std::time::Duration::from_millis(until);
     Some(format!("{end}; all of it is used on {}", time(zone, when)))
 }
 
-fn advice(quota: &Quota, tally: &Tally, block: Option<&Block>, zone: &Zone, now: Time) -> Vec<String> {
+fn advice(
+    quota: &Quota,
+    tally: &Tally,
+    block: Option<&Block>,
+    zone: &Zone,
+    now: Time,
+) -> Vec<String> {
     let Quota { name, spec, .. } = quota;
     let end = time(zone, tally.period.end);
     let mut advice = Vec::new();

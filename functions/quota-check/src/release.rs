@@ -30,7 +30,8 @@ impl Checker {
     /// A run that dies sends at most a page of each shard again, as do two runs at once: the claim decides.
     pub(crate) async fn release(&self, request: &str, begun: Time) -> Result<(), Error> {
         let cursors = self.due.cursors(Pass::Release, begun).await?;
-        let outcomes = join_all(cursors.into_iter().map(|cursor| self.release_shard(cursor, begun))).await;
+        let outcomes =
+            join_all(cursors.into_iter().map(|cursor| self.release_shard(cursor, begun))).await;
         let released: usize = outcomes.iter().map(|(released, _)| released).sum();
         if released > 0 {
             tracing::info!(request.id = request, released, "due jobs released");
@@ -39,7 +40,11 @@ impl Checker {
     }
 
     /// How many were released, and whether that was all that had to be.
-    async fn release_shard(&self, mut cursor: DueCursor, begun: Time) -> (usize, Result<(), Error>) {
+    async fn release_shard(
+        &self,
+        mut cursor: DueCursor,
+        begun: Time,
+    ) -> (usize, Result<(), Error>) {
         let mut released = 0;
         for _ in 0..PAGES {
             let page = match self.release_page(&cursor, begun).await {
@@ -62,11 +67,17 @@ impl Checker {
     }
 
     /// How many were released, and the page that they are on.
-    async fn release_page(&self, cursor: &DueCursor, begun: Time) -> Result<(usize, DuePage), Error> {
+    async fn release_page(
+        &self,
+        cursor: &DueCursor,
+        begun: Time,
+    ) -> Result<(usize, DuePage), Error> {
         let page = self.due.page(cursor, begun, PAGE).await?;
         let due = page.entries.iter().filter(|entry| entry.purpose == Purpose::Release);
-        let outgoing: Vec<_> = due.map(|entry| Outgoing::at(entry.message(), entry.due, None)).collect();
-        let Sent { sent, .. } = Sent::of(&self.queue.send_all(&outgoing, self.clock.now()).await).all()?;
+        let outgoing: Vec<_> =
+            due.map(|entry| Outgoing::at(entry.message(), entry.due, None)).collect();
+        let Sent { sent, .. } =
+            Sent::of(&self.queue.send_all(&outgoing, self.clock.now()).await).all()?;
         Ok((sent, page))
     }
 }

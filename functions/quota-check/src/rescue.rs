@@ -22,7 +22,8 @@ const PAGES: usize = 12;
 impl Checker {
     /// Verifies what the due list asks for, goes on with the walk, and sends the messages of jobs that seem to have none.
     pub(crate) async fn rescue(&self, request: &str, begun: Time) -> Result<(), Error> {
-        let (verified, walked) = tokio::join!(Box::pin(self.verify(begun)), Box::pin(self.walk(begun)));
+        let (verified, walked) =
+            tokio::join!(Box::pin(self.verify(begun)), Box::pin(self.walk(begun)));
         let (mut overdue, outcome) = verified;
         let walked = walked.map(|more| overdue.extend(more));
         self.resend_overdue(request, &overdue, begun).await.and(outcome).and(walked)
@@ -34,7 +35,8 @@ impl Checker {
             Ok(cursors) => cursors,
             Err(error) => return (Vec::new(), Err(error)),
         };
-        let shards = join_all(cursors.into_iter().map(|cursor| self.verify_shard(cursor, now))).await;
+        let shards =
+            join_all(cursors.into_iter().map(|cursor| self.verify_shard(cursor, now))).await;
         let (mut overdue, mut outcome) = (Vec::new(), Ok(()));
         for shard in shards {
             match shard {
@@ -49,7 +51,8 @@ impl Checker {
         let mut overdue = Vec::new();
         for _ in 0..PAGES {
             let page = self.due.page(&cursor, now, PAGE).await?;
-            let named: Vec<_> = page.entries.iter().map(|entry| (entry.account, entry.id)).collect();
+            let named: Vec<_> =
+                page.entries.iter().map(|entry| (entry.account, entry.id)).collect();
             let unfinished = self.jobs.unfinished_among(&named).await?;
             // Before the cursor passes them, so that a run that dies loses none.
             overdue.extend(self.enlist(&unfinished, now).await?);
@@ -63,17 +66,30 @@ impl Checker {
     }
 
     /// Puts unfinished jobs on the due list, to be verified again; the overdue ones among them.
-    pub(crate) async fn enlist(&self, unfinished: &[Unfinished], now: Time) -> Result<Vec<Overdue>, Error> {
+    pub(crate) async fn enlist(
+        &self,
+        unfinished: &[Unfinished],
+        now: Time,
+    ) -> Result<Vec<Overdue>, Error> {
         let found: Vec<_> = unfinished.iter().map(|job| (job, job.assess(now))).collect();
         let entries: Vec<_> =
             found.iter().map(|(job, finding)| job.entry(finding.next, Purpose::Verify)).collect();
         let old = found.iter().filter(|(_, finding)| finding.extends_payload);
         let extended = old.map(|(job, _)| self.jobs.extend_payload(job.account, job.id, now));
         tokio::try_join!(self.due.put_all(&entries), try_join_all(extended))?;
-        Ok(found.iter().filter(|(_, finding)| finding.is_overdue).map(|(job, _)| job.overdue()).collect())
+        Ok(found
+            .iter()
+            .filter(|(_, finding)| finding.is_overdue)
+            .map(|(job, _)| job.overdue())
+            .collect())
     }
 
-    async fn resend_overdue(&self, request: &str, overdue: &[Overdue], now: Time) -> Result<(), Error> {
+    async fn resend_overdue(
+        &self,
+        request: &str,
+        overdue: &[Overdue],
+        now: Time,
+    ) -> Result<(), Error> {
         if overdue.is_empty() {
             return Ok(());
         }

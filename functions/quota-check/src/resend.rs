@@ -32,7 +32,10 @@ impl Sent {
     pub(crate) fn all(self) -> Result<Self, Error> {
         let Self { sent, wanted } = self;
         if sent < wanted {
-            return Err(Error::Unavailable(format!("{} of {wanted} messages were not sent", wanted - sent)));
+            return Err(Error::Unavailable(format!(
+                "{} of {wanted} messages were not sent",
+                wanted - sent
+            )));
         }
         Ok(self)
     }
@@ -42,7 +45,8 @@ impl Checker {
     /// Sends `messages` for some of `overdue` jobs, and records both numbers.
     pub(crate) async fn resend(&self, overdue: usize, messages: &[JobMessage], now: Time) -> Sent {
         let sent = self.send(messages).await;
-        let record = Record::new().count(&registry::OVERDUE, overdue).count(&registry::PERMITTED, sent);
+        let record =
+            Record::new().count(&registry::OVERDUE, overdue).count(&registry::PERMITTED, sent);
         self.metrics.emit(&record, now);
         Sent { sent, wanted: messages.len() }
     }

@@ -50,7 +50,13 @@ pub struct Held {
 impl Work {
     /// On a quota at which nobody looked yet.
     pub fn first(quota: Quota) -> Self {
-        Self { name: quota.name.clone(), quota: Some(quota), before: None, revision: None, was_left: false }
+        Self {
+            name: quota.name.clone(),
+            quota: Some(quota),
+            before: None,
+            revision: None,
+            was_left: false,
+        }
     }
 
     /// On a quota as it is known, or on what is left of one.
@@ -64,7 +70,11 @@ impl Work {
 impl Checker {
     /// Writes how a quota stands, if that is news, and does what takes effect; nothing if another run was quicker. What comes back are mails that
     /// are due.
-    pub(crate) async fn settle(&self, mut work: Work, mut standing: Standing) -> Result<Option<Held>, Error> {
+    pub(crate) async fn settle(
+        &self,
+        mut work: Work,
+        mut standing: Standing,
+    ) -> Result<Option<Held>, Error> {
         let now = self.clock.now();
         let is_due = standing.is_due(now);
         if work.quota.is_none() && !is_due {
@@ -143,8 +153,14 @@ impl Checker {
     }
 
     /// `false` if another run was quicker.
-    async fn write(&self, work: &mut Work, standing: &Standing, lease: Option<Time>) -> Result<bool, Error> {
-        let written = self.quotas.stand(&work.name, work.revision.as_ref(), standing, lease).await?;
+    async fn write(
+        &self,
+        work: &mut Work,
+        standing: &Standing,
+        lease: Option<Time>,
+    ) -> Result<bool, Error> {
+        let written =
+            self.quotas.stand(&work.name, work.revision.as_ref(), standing, lease).await?;
         if written.is_none() {
             tracing::info!(quota = %work.name, "another run was quicker");
             return Ok(false);
@@ -176,7 +192,8 @@ impl Checker {
         while let Some(notice) = standing.notices.first() {
             if let Some(content) = notice.content(quota) {
                 let subject = notice.subject(quota);
-                match self.events.publish_about(notice.account, &subject, notice.at, content).await {
+                match self.events.publish_about(notice.account, &subject, notice.at, content).await
+                {
                     Ok(Published::Yes(_)) => {}
                     Ok(Published::NotBefore(_)) => return,
                     Err(error) => {
@@ -189,13 +206,20 @@ impl Checker {
         }
     }
 
-    async fn send_mail(&self, quota: &Quota, standing: &Standing, errand: &Errand) -> Result<(), NotTaken> {
+    async fn send_mail(
+        &self,
+        quota: &Quota,
+        standing: &Standing,
+        errand: &Errand,
+    ) -> Result<(), NotTaken> {
         let lost = |why: String| NotTaken { why, unanswered: false };
-        let tally = standing.tally(errand.period).ok_or_else(|| lost("its period is gone".to_owned()))?;
+        let tally =
+            standing.tally(errand.period).ok_or_else(|| lost("its period is gone".to_owned()))?;
         let block = standing.block.as_ref();
         let mail = mail(quota, tally, errand.threshold, block, self.clock.now());
         let mail = mail.map_err(|error| lost(error.to_string()))?;
-        let letter = Letter { to: &errand.to, subject: &mail.subject, text: &mail.text, html: &mail.html };
+        let letter =
+            Letter { to: &errand.to, subject: &mail.subject, text: &mail.text, html: &mail.html };
         self.mailer.send(letter).await.map_err(NotTaken::from)
     }
 }

@@ -44,8 +44,9 @@ impl Checker {
                 },
             };
             let part = self.jobs.unfinished_of(account, from, walk.to).await?;
-            walk.progress =
-                part.until.map_or(Progress::After(Some(account)), |until| Progress::Within(account, until));
+            walk.progress = part
+                .until
+                .map_or(Progress::After(Some(account)), |until| Progress::Within(account, until));
             unfinished.extend(part.jobs);
             steps += 1;
         }
@@ -75,7 +76,8 @@ impl Checker {
         let (far, near): (Vec<_>, Vec<_>) =
             unfinished.into_iter().partition(|job| job.attempts == 0 && job.run_at > now);
         if walk.is_first() {
-            let entries: Vec<_> = far.iter().map(|job| job.entry(job.run_at, Purpose::Release)).collect();
+            let entries: Vec<_> =
+                far.iter().map(|job| job.entry(job.run_at, Purpose::Release)).collect();
             self.due.put_all(&entries).await?;
         }
         self.enlist(&near, now).await

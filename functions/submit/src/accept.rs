@@ -49,7 +49,8 @@ impl Order {
         let start = wanted.start();
         let run_at = start.due(id::time_of(&id));
         let job = Job::waiting(id, account, wanted.kind, kind.kind.spec.retry.max_attempts, run_at);
-        let (priority, callback_url, metadata) = (wanted.priority, wanted.callback_url, wanted.metadata);
+        let (priority, callback_url, metadata) =
+            (wanted.priority, wanted.callback_url, wanted.metadata);
         Self {
             job: Job { priority, callback_url, metadata, ..job },
             payload: wanted.payload,
@@ -112,7 +113,9 @@ impl App {
             Err(Unfit::Disabled) => {
                 unfit("is disabled, since its target answered 410; an operator can put it again")
             }
-            Err(Unfit::Schema(why)) => unfit(&format!("has a schema that this version can't use: {why}")),
+            Err(Unfit::Schema(why)) => {
+                unfit(&format!("has a schema that this version can't use: {why}"))
+            }
         }
     }
 
@@ -172,6 +175,8 @@ impl App {
             return self.queue.send(&Outgoing::at(job.message(), job.run_at, trace), now).await;
         }
         let Job { id, account, run_at: due, .. } = *job;
-        self.due.put(&DueEntry { due, account, id, kind: job.kind.clone(), purpose: Purpose::Release }).await
+        self.due
+            .put(&DueEntry { due, account, id, kind: job.kind.clone(), purpose: Purpose::Release })
+            .await
     }
 }

@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
-    api::{Activities, ActivitiesToken, AnyProblem, BodyProblem, RepeatProblem, SpendingProblem, parameter},
+    api::{
+        Activities, ActivitiesToken, AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
+        parameter,
+    },
     gate::Failure,
 };
 

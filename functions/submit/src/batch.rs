@@ -67,11 +67,13 @@ pub async fn submit(
     query.end()?;
     let key = idempotency::key(&headers)?;
     let (caller, now) = (&repeater.0, app.clock.now());
-    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs/batch", &text) });
+    let repeat =
+        key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs/batch", &text) });
     app.refuse_new(&repeater, caller.account(), repeat.as_ref(), now).await?;
     app.look_up(&json["jobs"], now).await;
     let asked = jobs.iter().zip(json["jobs"].as_array().into_iter().flatten()).enumerate();
-    let asked = asked.map(|(n, (raw, json))| app.asked(caller, n, raw.get(), json, trace(&headers), now));
+    let asked =
+        asked.map(|(n, (raw, json))| app.asked(caller, n, raw.get(), json, trace(&headers), now));
     let asked = try_join_all(asked).await?;
 
     let (places, replayed) = app.place(caller, asked, repeat.as_ref(), now).await?;
@@ -89,9 +91,12 @@ pub async fn submit(
     }
     let accepted = items.iter().filter(|item| item.job.is_some()).count();
     tracing::info!(request.id = request, account = %caller.account(), accepted, refused = items.len() - accepted, replayed, "batch accepted");
-    let told = replayed
-        .then_some((HeaderName::from_static("idempotency-replayed"), HeaderValue::from_static("true")));
-    Ok((StatusCode::ACCEPTED, HeaderMap::from_iter(told), Json(BatchBody { items })).into_response())
+    let told = replayed.then_some((
+        HeaderName::from_static("idempotency-replayed"),
+        HeaderValue::from_static("true"),
+    ));
+    Ok((StatusCode::ACCEPTED, HeaderMap::from_iter(told), Json(BatchBody { items }))
+        .into_response())
 }
 
 /// One job of a batch as it was asked for, and for whom.
@@ -113,8 +118,11 @@ enum Place {
 impl App {
     /// Reads the kinds that a batch names once, into the store's cache, before its jobs ask for them side by side.
     async fn look_up(&self, jobs: &Value, now: Time) {
-        let named =
-            jobs.as_array().into_iter().flatten().filter_map(|job| job["kind"].as_str()?.parse().ok());
+        let named = jobs
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|job| job["kind"].as_str()?.parse().ok());
         let kinds: BTreeSet<Name> = named.collect();
         join_all(kinds.iter().map(|kind| self.kinds.cached(kind, now))).await;
     }
@@ -167,7 +175,11 @@ impl App {
         let sound = asked.iter().enumerate().filter(|(_, asked)| asked.order.is_ok());
         let sound = sound.fold(0u128, |bits, (n, _)| bits | 1 << n);
         let kept = Some(now + IdempotencyKey::KEPT);
-        match self.idempotency.begin(caller.account(), key, fingerprint, first, Some(sound), now).await? {
+        match self
+            .idempotency
+            .begin(caller.account(), key, fingerprint, first, Some(sound), now)
+            .await?
+        {
             Begun::First => {
                 let named = asked
                     .into_iter()

@@ -65,7 +65,9 @@ pub async fn cancel(
         let now = app.clock.now();
         let (job, lease) = app.shown(account, id, now).await?;
         let (status, changed) = match job.status {
-            Status::Queued => (StatusCode::OK, app.call_off(&job, &lease, trace(&headers), now).await?),
+            Status::Queued => {
+                (StatusCode::OK, app.call_off(&job, &lease, trace(&headers), now).await?)
+            }
             Status::Running => (StatusCode::ACCEPTED, app.jobs.request_cancel(&job, &lease).await?),
             _ => return Err(Problem::JobFinished(job.status).into()),
         };
@@ -110,14 +112,20 @@ pub async fn retry(
         let kind = app.kind_to_retry(&job, now).await?;
         if let Some(job) = app.put_back(job, &lease, &kind, trace(&headers), now).await? {
             tracing::info!(request.id = request, %account, job = %id, "job put back");
-            return Ok((StatusCode::ACCEPTED, Json(JobBody::shown_to(caller.account(), job))).into_response());
+            return Ok((StatusCode::ACCEPTED, Json(JobBody::shown_to(caller.account(), job)))
+                .into_response());
         }
     }
     Err(Problem::Unavailable.into())
 }
 
 impl App {
-    async fn shown(&self, account: AccountId, id: JobId, now: Time) -> Result<(Job, Lease), Failure> {
+    async fn shown(
+        &self,
+        account: AccountId,
+        id: JobId,
+        now: Time,
+    ) -> Result<(Job, Lease), Failure> {
         let found = self.jobs.inspect(account, id).await?;
         found.filter(|(job, _)| job.is_shown(now)).ok_or_else(|| Problem::NotFound.into())
     }
@@ -134,8 +142,11 @@ impl App {
         let spec = kind.as_deref().map(|kind| &kind.kind.spec);
         let retention = spec.map_or(KindSpec::DEFAULT_RETENTION, KindSpec::retention);
         let me = token();
-        let place =
-            if spec.is_some_and(|spec| spec.events) { Some(self.events.reserve().await) } else { None };
+        let place = if spec.is_some_and(|spec| spec.events) {
+            Some(self.events.reserve().await)
+        } else {
+            None
+        };
         let by = By { token: &me, event: place.as_ref().map(Place::id) };
         self.queue.announce(job, by, trace.as_ref(), now).await?;
         let cancelled = self.jobs.cancel(job, lease, by, now + retention, now).await?;
@@ -149,14 +160,20 @@ impl App {
 
     async fn kind_to_retry(&self, job: &Job, now: Time) -> Result<Arc<CachedKind>, Failure> {
         let kind = self.kinds.cached(&job.kind, now).await?.filter(|kind| !kind.kind.disabled);
-        kind.ok_or_else(|| Problem::NotRetryable("its kind is not defined any more, or disabled").into())
+        kind.ok_or_else(|| {
+            Problem::NotRetryable("its kind is not defined any more, or disabled").into()
+        })
     }
 
     /// Sees to it that the end which a job has is told, also once the job doesn't know it any more: whoever wrote it may not have come to
     /// publish it, and who gets its announcement finds the job put back.
     async fn see_told(&self, job: &Job, lease: &Lease, now: Time) -> Result<(), Failure> {
-        let (Some(event), Some(owner)) = (lease.event, lease.owner.as_deref()) else { return Ok(()) };
-        if now.since(id::time_of(&event)) > ANNOUNCED || self.events.is_there(job.account, &event).await? {
+        let (Some(event), Some(owner)) = (lease.event, lease.owner.as_deref()) else {
+            return Ok(());
+        };
+        if now.since(id::time_of(&event)) > ANNOUNCED
+            || self.events.is_there(job.account, &event).await?
+        {
             return Ok(());
         }
         let by = By { token: owner, event: Some(event) };
@@ -178,7 +195,8 @@ impl App {
 
     /// Tells what a command made of a job.
     fn note(&self, job: &Job, metric: &'static Metric, now: Time) {
-        self.metrics.emit(&Record::new().dimension("kind", job.kind.as_str()).count(metric, 1), now);
+        self.metrics
+            .emit(&Record::new().dimension("kind", job.kind.as_str()).count(metric, 1), now);
     }
 
     /// Puts a job back and sends its message; nothing if it moved meanwhile.

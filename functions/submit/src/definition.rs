@@ -24,7 +24,11 @@ pub fn defined(collection: &str, name: &Name, new: bool, body: impl IntoResponse
 
 impl App {
     /// What is wrong with the `account` of a definition, if anything is.
-    pub(crate) async fn unknown(&self, account: AccountId, now: Time) -> Result<Option<Violation>, Failure> {
+    pub(crate) async fn unknown(
+        &self,
+        account: AccountId,
+        now: Time,
+    ) -> Result<Option<Violation>, Failure> {
         let known = self.accounts.account(account, now).await?.is_some();
         Ok((!known).then(|| Violation::new("/account", "is not an account")))
     }

@@ -58,11 +58,17 @@ pub struct Made {
 
 impl App {
     /// Makes a job of `kind` as `POST /v1/jobs` would. `route` tells the request from those of other routes with the same `Idempotency-Key`.
-    pub(crate) async fn hand_in(&self, kind: &str, route: &str, asked: Bare) -> Result<Made, Failure> {
+    pub(crate) async fn hand_in(
+        &self,
+        kind: &str,
+        route: &str,
+        asked: Bare,
+    ) -> Result<Made, Failure> {
         let Bare { repeater, request, headers, query, body: PayloadBody { payload, json } } = asked;
         query.end()?;
-        let kind: Name =
-            kind.parse().map_err(|_| Failure::because(Problem::Internal, format!("{kind} is no name")))?;
+        let kind: Name = kind
+            .parse()
+            .map_err(|_| Failure::because(Problem::Internal, format!("{kind} is no name")))?;
         let key = idempotency::key(&headers)?;
         let (account, trace, now) = (repeater.0.account(), trace(&headers), self.clock.now());
         let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(route, &payload.0) });

@@ -12,8 +12,8 @@ use axum::{
 use http::{HeaderMap, HeaderName, StatusCode};
 use shared::{
     api::{
-        AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem,
-        parameter,
+        AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody,
+        SpendingProblem, parameter,
     },
     aws::{Begun, Published},
     event::Content,
@@ -80,8 +80,9 @@ impl App {
         if !violations.is_empty() {
             return Err(Problem::InvalidBody(violations).into());
         }
-        let source =
-            wanted.source.unwrap_or_else(|| repeater.0.name().chars().take(LONGEST_SOURCE).collect());
+        let source = wanted
+            .source
+            .unwrap_or_else(|| repeater.0.name().chars().take(LONGEST_SOURCE).collect());
         let content = Content::data(wanted.data, source);
         let (id, replayed) = match repeat {
             None => {
@@ -103,7 +104,8 @@ impl App {
         if !caller.may_know(account) {
             return Err(Problem::NotFound.into());
         }
-        let known = self.accounts.account(account, self.clock.now()).await?.ok_or(Problem::NotFound)?;
+        let known =
+            self.accounts.account(account, self.clock.now()).await?.ok_or(Problem::NotFound)?;
         if known.is_active { Ok(()) } else { Err(Problem::TargetAccountInactive.into()) }
     }
 

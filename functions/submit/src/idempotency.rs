@@ -15,7 +15,8 @@ const NAME: &str = "Idempotency-Key";
 /// The `Idempotency-Key`, if the client sent one: 1 to 255 visible ASCII characters, quoted (as
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/> has it) or bare, which is the same key.
 pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-    let invalid = |detail: &str| Problem::InvalidParameter { name: NAME, detail: detail.to_owned() };
+    let invalid =
+        |detail: &str| Problem::InvalidParameter { name: NAME, detail: detail.to_owned() };
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = given.next() else { return Ok(None) };
     if given.next().is_some() {

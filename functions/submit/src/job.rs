@@ -9,7 +9,10 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
-    api::{AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem, SpendingProblem, parameter},
+    api::{
+        AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem, SpendingProblem,
+        parameter,
+    },
     aws::{Begun, IdempotencyKey},
     gate::{Contract, Failure, JsonBody, Query, Repeater, RequestId, fingerprint},
     id::{self, AccountId, JobId},
@@ -175,7 +178,9 @@ impl App {
             Begun::Repeated { id: earlier, since, .. } => {
                 match self.jobs.inspect(job.account, earlier).await? {
                     Some((found, _)) => Ok(Start::Made(Box::new(found))),
-                    None if now.since(since) < UNDER_WAY => Err(Problem::IdempotencyInProgress.into()),
+                    None if now.since(since) < UNDER_WAY => {
+                        Err(Problem::IdempotencyInProgress.into())
+                    }
                     // The first request got no further than its record: this one completes it.
                     None => Ok(Start::Resumed(earlier)),
                 }
@@ -191,7 +196,9 @@ impl App {
         now: Time,
     ) -> Result<Option<Job>, Failure> {
         let Some(Repeat { key, fingerprint }) = repeat else { return Ok(None) };
-        let Some(id) = self.idempotency.find(account, key, fingerprint, now).await? else { return Ok(None) };
+        let Some(id) = self.idempotency.find(account, key, fingerprint, now).await? else {
+            return Ok(None);
+        };
         Ok(self.jobs.inspect(account, id).await?.map(|(job, _)| job))
     }
 

@@ -44,7 +44,8 @@ pub async fn create(
         return Err(Problem::NotFound.into());
     }
     let key = ApiKey::mint(account, id::mint(now, rand::random()), rand::random());
-    let record = KeyRecord { valid_until: new.expires_at, ..KeyRecord::of(&key, new.name, new.scopes, now) };
+    let record =
+        KeyRecord { valid_until: new.expires_at, ..KeyRecord::of(&key, new.name, new.scopes, now) };
     app.accounts.put_key(&record).await?;
     tracing::info!(request.id = request, %account, key = %key.id, scopes = %record.scopes, by = %caller, "key made");
     let fields = [

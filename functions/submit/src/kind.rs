@@ -79,7 +79,11 @@ pub async fn delete(
         Ok(Ok(true)) | Err(_) => return Err(Problem::KindInUse.into()),
         Ok(Err(failure)) => return Err(failure),
     }
-    if app.kinds.delete(&name).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::NotFound.into()) }
+    if app.kinds.delete(&name).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::NotFound.into())
+    }
 }
 
 impl App {

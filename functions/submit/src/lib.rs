@@ -26,8 +26,9 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, ConnectionStore, DueStore, EventStore, IdempotencyStore, JobQueue, JobStore,
-        KindStore, QuotaStore, ScheduleStore, Scheduler, SourceStore, Table, Tallies, UsageStore, prime,
+        AccountStore, Clients, ConnectionStore, DueStore, EventStore, IdempotencyStore, JobQueue,
+        JobStore, KindStore, QuotaStore, ScheduleStore, Scheduler, SourceStore, Table, Tallies,
+        UsageStore, prime,
     },
     clock::Clock,
     config::SubmitConfig,
@@ -76,7 +77,12 @@ impl App {
             issuer: config.tokens.map(|tokens| Arc::new(Issuer::new(tokens))),
             kinds: KindStore::new(table.clone()),
             jobs: JobStore::new(table.clone()),
-            events: EventStore::new(table.clone(), tallies.rates.clone(), metrics.clone(), clock.clone()),
+            events: EventStore::new(
+                table.clone(),
+                tallies.rates.clone(),
+                metrics.clone(),
+                clock.clone(),
+            ),
             tallies,
             idempotency: IdempotencyStore::new(table.clone()),
             connections: ConnectionStore::new(table.clone()),

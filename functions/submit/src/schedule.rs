@@ -76,11 +76,17 @@ pub async fn delete(
 
 impl App {
     /// Everything that is wrong with a schedule that its contract doesn't say.
-    async fn mistakes(&self, spec: &ScheduleSpec, payload: &Value) -> Result<Vec<Violation>, Failure> {
+    async fn mistakes(
+        &self,
+        spec: &ScheduleSpec,
+        payload: &Value,
+    ) -> Result<Vec<Violation>, Failure> {
         let now = self.clock.now();
         let mut found = spec.violations();
         found.extend(self.unknown(spec.account, now).await?);
-        if let Err(unfit) = self.kind_for(&spec.job.kind, &spec.job.payload, payload, "/job", now).await? {
+        if let Err(unfit) =
+            self.kind_for(&spec.job.kind, &spec.job.payload, payload, "/job", now).await?
+        {
             found.extend(unfit);
         }
         Ok(found)
@@ -91,7 +97,9 @@ impl App {
     async fn define(&self, name: &Name, spec: &ScheduleSpec) -> Result<(Schedule, bool), Failure> {
         let before = self.schedules.find(name).await?;
         let (schedule, new) = self.schedules.put(name, spec, &version(), self.clock.now()).await?;
-        if self.follow(name, Some(schedule.clone())).await? != Some(Refused(schedule.version.clone())) {
+        if self.follow(name, Some(schedule.clone())).await?
+            != Some(Refused(schedule.version.clone()))
+        {
             return Ok((schedule, new));
         }
         self.schedules.take_back(&schedule, before).await?;
@@ -109,7 +117,11 @@ impl App {
     /// # Errors
     /// When AWS can't be reached, or others change the schedule all the time. A repeat completes
     /// it.
-    async fn follow(&self, name: &Name, mut read: Option<Schedule>) -> Result<Option<Refused>, Failure> {
+    async fn follow(
+        &self,
+        name: &Name,
+        mut read: Option<Schedule>,
+    ) -> Result<Option<Refused>, Failure> {
         for _ in 0..TURNS {
             let mut refused = None;
             match &read {
@@ -126,7 +138,8 @@ impl App {
                 None => self.scheduler.delete_recurring(name).await?,
             }
             let found = self.schedules.find(name).await?;
-            let version = |schedule: &Option<Schedule>| schedule.as_ref().map(|s| s.version.clone());
+            let version =
+                |schedule: &Option<Schedule>| schedule.as_ref().map(|s| s.version.clone());
             if version(&found) == version(&read) {
                 return Ok(refused);
             }

@@ -62,7 +62,9 @@ pub async fn report(
         return Err(Problem::InvalidBody(vec![wrong]).into());
     }
     let mut answers = app.count_usage(&caller, &events).await?;
-    if !is_batch && let Some(problem) = answers.pop_if(|answer| answer.is_err()).and_then(Result::err) {
+    if !is_batch
+        && let Some(problem) = answers.pop_if(|answer| answer.is_err()).and_then(Result::err)
+    {
         return Err(problem.into());
     }
     let items = answers.into_iter().map(|answer| item(answer, &request)).collect();
@@ -71,8 +73,14 @@ pub async fn report(
 
 /// The two media types of `CloudEvents` say whether it is one event or a list of them; other JSON may be either.
 fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
-    let declared =
-        headers.get(header::CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
+    let declared = headers
+        .get(header::CONTENT_TYPE)?
+        .to_str()
+        .ok()?
+        .split(';')
+        .next()?
+        .trim()
+        .to_ascii_lowercase();
     match declared.as_str() {
         "application/cloudevents+json" if json.is_array() => {
             Some(Violation::new("", "is a list, which application/cloudevents-batch+json declares"))
@@ -86,7 +94,9 @@ fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
 
 fn item(answer: Result<Pushed, Problem>, request: &str) -> UsageAccepted {
     match answer {
-        Ok(pushed) => UsageAccepted { status: 202, duplicate: Some(pushed == Pushed::Before), problem: None },
+        Ok(pushed) => {
+            UsageAccepted { status: 202, duplicate: Some(pushed == Pushed::Before), problem: None }
+        }
         Err(problem) => {
             let problem = problem.body(request);
             UsageAccepted { status: problem.status, duplicate: None, problem: Some(problem) }
@@ -104,11 +114,15 @@ impl App {
         let now = self.clock.now();
         let read: Vec<_> = events.iter().map(|event| read(event, caller, now)).collect();
         let known = self.accounts_of(caller, &read).await?;
-        let read: Vec<_> =
-            read.into_iter().map(|report| report.and_then(|report| is_known(report, &known))).collect();
-        let reports: Vec<_> = read.iter().filter_map(|report| report.as_ref().ok()).cloned().collect();
+        let read: Vec<_> = read
+            .into_iter()
+            .map(|report| report.and_then(|report| is_known(report, &known)))
+            .collect();
+        let reports: Vec<_> =
+            read.iter().filter_map(|report| report.as_ref().ok()).cloned().collect();
         let pushed = self.usage.push(&reports, now).await;
-        for (report, _) in reports.iter().zip(&pushed).filter(|(_, pushed)| matches!(pushed, Ok(Pushed::Now)))
+        for (report, _) in
+            reports.iter().zip(&pushed).filter(|(_, pushed)| matches!(pushed, Ok(Pushed::Now)))
         {
             self.metrics.emit(&Record::of_usage(&report.series, report.bytes), now);
         }

@@ -44,7 +44,8 @@ pub async fn create(
         let after = before.renewed(rand::random(), app.clock.now()).map_err(Problem::from)?;
         if app.accounts.replace_secrets(id, &before, &after).await? {
             tracing::info!(request.id = request, account = %id, by = %caller, "webhook secret made");
-            let newest = after.all().first().map(WebhookSecretBody::from).ok_or(Problem::Internal)?;
+            let newest =
+                after.all().first().map(WebhookSecretBody::from).ok_or(Problem::Internal)?;
             return Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(newest)));
         }
     }

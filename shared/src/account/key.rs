@@ -42,7 +42,12 @@ impl ApiKey {
     #[must_use]
     pub fn reveal(&self) -> String {
         let suffix = |id: String| id.rsplit('_').next().unwrap_or_default().to_owned();
-        format!("tg_{}_{}_{}", suffix(self.account.to_string()), suffix(self.id.to_string()), self.secret)
+        format!(
+            "tg_{}_{}_{}",
+            suffix(self.account.to_string()),
+            suffix(self.id.to_string()),
+            self.secret
+        )
     }
 
     /// What is stored instead of the secret. A plain hash is right for 256 random bits: there is nothing to guess.
@@ -147,11 +152,18 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(random: [u8; 32]) -> ApiKey {
-        ApiKey::mint(mint(Time::from_millis(1), [1; 10]), mint(Time::from_millis(2), [2; 10]), random)
+        ApiKey::mint(
+            mint(Time::from_millis(1), [1; 10]),
+            mint(Time::from_millis(2), [2; 10]),
+            random,
+        )
     }
 
     fn record(key: &ApiKey, valid_until: Option<Time>) -> KeyRecord {
-        KeyRecord { valid_until, ..KeyRecord::of(key, "test", Scopes::default(), Time::from_millis(0)) }
+        KeyRecord {
+            valid_until,
+            ..KeyRecord::of(key, "test", Scopes::default(), Time::from_millis(0))
+        }
     }
 
     proptest! {
@@ -186,7 +198,10 @@ mod tests {
         let (key, at) = (key([7; 32]), Time::from_millis);
         let ends = |until, revoked| {
             let record = KeyRecord { revoked_at: revoked, ..record(&key, until) };
-            assert_eq!(record.over_at().is_none_or(|over| over > at(5)), record.opens_for(&key, at(5)));
+            assert_eq!(
+                record.over_at().is_none_or(|over| over > at(5)),
+                record.opens_for(&key, at(5))
+            );
             record.over_at()
         };
         assert_eq!(ends(None, None), None);

@@ -8,7 +8,12 @@ use crate::{id::AccountId, schema::Violation, time::Time};
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
     /// What people call it. Two accounts may bear the same name.
-    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", examples("Billing"))]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        examples("Billing")
+    )]
     pub name: String,
     /// Whether its keys open anything.
     #[serde(default = "NewAccount::default_is_active")]
@@ -56,7 +61,12 @@ pub struct AccountChange {
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// What people call it: where it is used, say.
-    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", examples("ci"))]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        examples("ci")
+    )]
     pub name: String,
     /// What it may be used for, at least one thing.
     #[schema(schema_with = scopes_schema)]

@@ -74,7 +74,10 @@ impl FromStr for Scope {
     type Err = NotAScope;
 
     fn from_str(text: &str) -> Result<Self, NotAScope> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| NotAScope(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+            .ok_or_else(|| NotAScope(text.to_owned()))
     }
 }
 
@@ -117,7 +120,11 @@ impl FromIterator<Scope> for Scopes {
 
 impl From<Scopes> for Vec<String> {
     fn from(scopes: Scopes) -> Self {
-        Scope::ALL.into_iter().filter(|scope| scopes.has(*scope)).map(|scope| scope.to_string()).collect()
+        Scope::ALL
+            .into_iter()
+            .filter(|scope| scopes.has(*scope))
+            .map(|scope| scope.to_string())
+            .collect()
     }
 }
 

@@ -65,7 +65,11 @@ impl WebhookSecrets {
     /// The first one, from 32 random bytes.
     #[must_use]
     pub fn first(random: [u8; 32], now: Time) -> Self {
-        Self(vec![IssuedSecret { secret: WebhookSecret::mint(random), created_at: now, expires_at: None }])
+        Self(vec![IssuedSecret {
+            secret: WebhookSecret::mint(random),
+            created_at: now,
+            expires_at: None,
+        }])
     }
 
     /// From what the table holds, newest first.

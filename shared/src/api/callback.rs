@@ -13,7 +13,9 @@ use crate::{
 /// # Errors
 /// When the job can't be written as JSON.
 pub fn delivery_of(job: Job, owner: &str) -> serde_json::Result<Option<(Job, Payload)>> {
-    let (Some(url), Some(finished_at)) = (job.callback_url.clone(), job.finished_at) else { return Ok(None) };
+    let (Some(url), Some(finished_at)) = (job.callback_url.clone(), job.finished_at) else {
+        return Ok(None);
+    };
     let kind = Callback::kind();
     let id = id::derived(finished_at, &[&job.id.to_string(), owner]);
     let made = Job::waiting(id, job.account, kind.name, kind.spec.retry.max_attempts, finished_at);

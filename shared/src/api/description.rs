@@ -15,7 +15,10 @@ pub fn openapi() -> OpenApi {
                  Whatever goes wrong is an `application/problem+json` document (RFC 9457), or plain text at the drop-in routes that say so.";
     // Relative to the description itself (<https://spec.openapis.org/oas/v3.1.0#relative-references-in-urls>): an emulator has the API below a
     // path, and AWS at the root.
-    let here = ServerBuilder::new().url(".").description(Some("Where this description comes from")).build();
+    let here = ServerBuilder::new()
+        .url(".")
+        .description(Some("Where this description comes from"))
+        .build();
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
     let components = ComponentsBuilder::new()
         .security_scheme("key", SecurityScheme::Http(key))

@@ -96,10 +96,12 @@ impl JobRequest {
     /// Everything that is wrong with it that its schema can't say, with pointers below `prefix`.
     #[must_use]
     pub fn violations(&self, prefix: &str, now: Time) -> Vec<Violation> {
-        let violation = |member: &str, why: String| Violation::new(format!("{prefix}/{member}"), why);
+        let violation =
+            |member: &str, why: String| Violation::new(format!("{prefix}/{member}"), why);
         let mut found = Vec::new();
         if self.run_at.is_some() && self.delay_seconds.is_some() {
-            found.push(violation("run_at", "can't be given together with delay_seconds".to_owned()));
+            found
+                .push(violation("run_at", "can't be given together with delay_seconds".to_owned()));
         }
         if self.run_at.is_some_and(|at| at > now + FURTHEST) {
             found.push(violation("run_at", "is more than a year from now".to_owned()));

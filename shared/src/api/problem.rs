@@ -113,9 +113,13 @@ impl Problem {
             Self::JobFinished(_) => ("job-finished", 409, "The job has its outcome"),
             Self::NotRetryable(_) => ("not-retryable", 409, "The job can't be tried again"),
             Self::KindInUse => ("kind-in-use", 409, "Jobs of this kind still wait"),
-            Self::TooManySecrets(_) => ("too-many-secrets", 409, "There are too many webhook secrets"),
+            Self::TooManySecrets(_) => {
+                ("too-many-secrets", 409, "There are too many webhook secrets")
+            }
             Self::OwnAccess => ("own-access", 409, "The operator would lock himself out"),
-            Self::TooManySubscribers => ("too-many-subscribers", 409, "There are too many subscribers"),
+            Self::TooManySubscribers => {
+                ("too-many-subscribers", 409, "There are too many subscribers")
+            }
             Self::Subscribed => ("subscribed", 409, "The connection subscribes already"),
             Self::TooManySeries => ("too-many-series", 409, "There are too many series of usage"),
             Self::QuotaExceeded(_) => ("quota-exceeded", 429, "The quota is used up"),
@@ -203,14 +207,19 @@ impl Problem {
             Self::Unauthenticated => vec![("www-authenticate", "Bearer".to_owned())],
             Self::MissingScope(scope) => {
                 // RFC 6750, section 3.1
-                vec![("www-authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))]
+                vec![(
+                    "www-authenticate",
+                    format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""),
+                )]
             }
             Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
             Self::QuotaExceeded(exhausted) => {
                 let retry = ("retry-after", exhausted.retry_after().to_string());
                 [retry].into_iter().chain(exhausted.fields()).collect()
             }
-            Self::IdempotencyInProgress | Self::Unavailable => vec![("retry-after", "1".to_owned())],
+            Self::IdempotencyInProgress | Self::Unavailable => {
+                vec![("retry-after", "1".to_owned())]
+            }
             _ => Vec::new(),
         }
     }
@@ -258,7 +267,10 @@ mod tests {
             Problem::PayloadTooLarge,
             Problem::UnsupportedMediaType,
             Problem::MalformedJson { detail: "expected value at line 1 column 2".into() },
-            Problem::InvalidParameter { name: "limit", detail: "is not a number from 1 to 100".into() },
+            Problem::InvalidParameter {
+                name: "limit",
+                detail: "is not a number from 1 to 100".into(),
+            },
             Problem::InvalidBody(vec![Violation::new("/kind", "is required")]),
             Problem::IdempotencyKeyReused,
             Problem::IdempotencyInProgress,
@@ -301,8 +313,15 @@ mod tests {
         let documentation = include_str!("../../../docs/problems.md");
         for problem in every() {
             let heading = format!("\n## `{}` ({})\n", problem.slug(), problem.status());
-            assert!(documentation.contains(&heading), "docs/problems.md has no section {heading:?}");
+            assert!(
+                documentation.contains(&heading),
+                "docs/problems.md has no section {heading:?}"
+            );
         }
-        assert_eq!(documentation.matches("\n## `").count(), every().len(), "a section without a problem");
+        assert_eq!(
+            documentation.matches("\n## `").count(),
+            every().len(),
+            "a section without a problem"
+        );
     }
 }

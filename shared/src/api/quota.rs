@@ -135,8 +135,17 @@ impl QuotaBody {
         let standing = standing.filter(|standing| standing.is_of(&quota));
         let standing = StandingBody::of(standing, &quota.spec, now, viewer);
         let Quota { name, spec, created_at, updated_at, version: _ } = quota;
-        let QuotaSpec { limit_bytes, r#type, service, route, account, period, timezone, thresholds, .. } =
-            spec;
+        let QuotaSpec {
+            limit_bytes,
+            r#type,
+            service,
+            route,
+            account,
+            period,
+            timezone,
+            thresholds,
+            ..
+        } = spec;
         Self {
             name,
             limit_bytes,
@@ -160,8 +169,13 @@ impl StandingBody {
     fn of(standing: Option<Standing>, spec: &QuotaSpec, now: Time, viewer: Viewer) -> Self {
         let limit = spec.limit_bytes;
         let Some(mut standing) = standing else {
-            return Self::new(&Tally::new(spec.period.at(&spec.zone(), now), limit), limit, now, viewer)
-                .unseen();
+            return Self::new(
+                &Tally::new(spec.period.at(&spec.zone(), now), limit),
+                limit,
+                now,
+                viewer,
+            )
+            .unseen();
         };
         if !standing.goes_on(now) {
             // It was looked at before, so that of the new period nothing was seen yet.
@@ -172,7 +186,11 @@ impl StandingBody {
         }
         let waiting = standing.past.iter().filter(|past| past.waits(now));
         let past = waiting.map(|past| PastBody::of(past, viewer)).collect();
-        Self { blocked: standing.block.is_some(), past, ..Self::new(&standing.current, limit, now, viewer) }
+        Self {
+            blocked: standing.block.is_some(),
+            past,
+            ..Self::new(&standing.current, limit, now, viewer)
+        }
     }
 
     fn new(tally: &Tally, limit: u64, now: Time, viewer: Viewer) -> Self {
@@ -226,6 +244,12 @@ impl AlertBody {
 impl From<quota::Delivery> for MailBody {
     fn from(mail: quota::Delivery) -> Self {
         let next_try_at = mail.waits().then_some(mail.next_try);
-        Self { to: mail.to, sent_at: mail.sent_at, tries: mail.tries, next_try_at, error: mail.error }
+        Self {
+            to: mail.to,
+            sent_at: mail.sent_at,
+            tries: mail.tries,
+            next_try_at,
+            error: mail.error,
+        }
     }
 }

@@ -100,7 +100,8 @@ fn texts(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     let reason = Schema::from(ObjectBuilder::new().schema_type(Type::String));
     let content = ContentBuilder::new().schema(Some(reason)).build();
     let text = |status, about: &str| {
-        let answer = ResponseBuilder::new().description(about).content("text/plain", content.clone());
+        let answer =
+            ResponseBuilder::new().description(about).content("text/plain", content.clone());
         with_fields(answer, status).build()
     };
     rows.iter().map(|(status, about)| ((*status).to_owned(), text(status, about).into())).collect()
@@ -109,10 +110,13 @@ fn texts(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
 fn problems(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     let problem = |status: &str, about: &str| {
         let content = ContentBuilder::new().schema(Some(ProblemBody::schema())).build();
-        let answer = ResponseBuilder::new().description(about).content("application/problem+json", content);
+        let answer =
+            ResponseBuilder::new().description(about).content("application/problem+json", content);
         with_fields(answer, status).build()
     };
-    rows.iter().map(|(status, about)| ((*status).to_owned(), problem(status, about).into())).collect()
+    rows.iter()
+        .map(|(status, about)| ((*status).to_owned(), problem(status, about).into()))
+        .collect()
 }
 
 /// The header fields of an answer with this status; a test holds them to what [`Problem`](super::Problem) sends.
@@ -121,10 +125,12 @@ fn with_fields(answer: ResponseBuilder, status: &str) -> ResponseBuilder {
         let schema = ObjectBuilder::new().schema_type(kind);
         HeaderBuilder::new().schema(Some(schema)).description(Some(about)).build()
     };
-    let answer =
-        answer.header("x-request-id", field(Type::String, "Under which the operator finds the request"));
+    let answer = answer
+        .header("x-request-id", field(Type::String, "Under which the operator finds the request"));
     match status {
-        "401" | "403" => answer.header("WWW-Authenticate", field(Type::String, "The scheme, `Bearer`")),
+        "401" | "403" => {
+            answer.header("WWW-Authenticate", field(Type::String, "The scheme, `Bearer`"))
+        }
         "405" => answer.header("Allow", field(Type::String, "The methods that the address takes")),
         "409" | "503" => {
             answer.header("Retry-After", field(Type::Integer, "After how many seconds to repeat"))
@@ -134,7 +140,10 @@ fn with_fields(answer: ResponseBuilder, status: &str) -> ResponseBuilder {
                 "Retry-After",
                 field(Type::Integer, "After how many seconds to try again, an hour at most"),
             )
-            .header("RateLimit-Policy", field(Type::String, "The quota: its name, `q` bytes in `w` seconds"))
+            .header(
+                "RateLimit-Policy",
+                field(Type::String, "The quota: its name, `q` bytes in `w` seconds"),
+            )
             .header("RateLimit", field(Type::String, "That `r=0` bytes are left, for `t` seconds")),
         _ => answer,
     }

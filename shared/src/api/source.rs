@@ -115,7 +115,10 @@ impl PartialSchema for ShownUpstream {
     fn schema() -> RefOr<Schema> {
         // Not one of the two: what is shown whole has a type as well.
         Schema::AnyOf(
-            AnyOfBuilder::new().item(Ref::from_schema_name(Upstream::name())).item(Outline::schema()).build(),
+            AnyOfBuilder::new()
+                .item(Ref::from_schema_name(Upstream::name()))
+                .item(Outline::schema())
+                .build(),
         )
         .into()
     }

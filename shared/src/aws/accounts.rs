@@ -60,7 +60,12 @@ impl AccountStore {
     /// The accounts of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { table, callers: Cache::new(KEEP), accounts: Cache::new(KEEP), used: Cache::new(keys::HOUR) }
+        Self {
+            table,
+            callers: Cache::new(KEEP),
+            accounts: Cache::new(KEEP),
+            used: Cache::new(keys::HOUR),
+        }
     }
 
     /// An account, at most 8 s old.
@@ -72,7 +77,9 @@ impl AccountStore {
             return Ok(Some(known));
         }
         let is_young = now.since(id::time_of(&id)) < keys::YOUNG;
-        let Some(item) = self.table.get(&Key::account(id), is_young).await? else { return Ok(None) };
+        let Some(item) = self.table.get(&Key::account(id), is_young).await? else {
+            return Ok(None);
+        };
         let account = Arc::new(read_account(id, item)?);
         self.accounts.put(id, account.clone(), now);
         Ok(Some(account))
@@ -115,7 +122,9 @@ impl AccountStore {
         while let Some(item) = pages.next().await {
             let item = item.map_err(|e| Error::of("Query", &e))?;
             accounts.extend(
-                item.get("sk").and_then(|sk| sk.as_s().ok()).and_then(|id| id.parse::<AccountId>().ok()),
+                item.get("sk")
+                    .and_then(|sk| sk.as_s().ok())
+                    .and_then(|id| id.parse::<AccountId>().ok()),
             );
         }
         Ok(accounts)
@@ -125,7 +134,11 @@ impl AccountStore {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn ids_after(&self, after: Option<AccountId>, limit: usize) -> Result<Vec<AccountId>, Error> {
+    pub async fn ids_after(
+        &self,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Vec<AccountId>, Error> {
         let after = after.map(|id| id.to_string());
         let (entries, _) = self.table.page(ACCOUNTS, after.as_deref(), limit, false).await?;
         entries.iter().map(|entry| id_of(entry, "sk")).collect()
@@ -157,8 +170,10 @@ impl AccountStore {
         if keys.is_empty() {
             return Ok((Vec::new(), None));
         }
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let items = self.table.batch_get(wanted.map_err(|e| Error::Refused(e.to_string()))?).await?;
+        let wanted =
+            KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let items =
+            self.table.batch_get(wanted.map_err(|e| Error::Refused(e.to_string()))?).await?;
         let read = items.into_iter().map(|item| read_account(id_of(&item, "pk")?, item));
         let mut accounts = read.collect::<Result<Vec<_>, _>>()?;
         accounts.sort_by_key(|account| account.id);
@@ -169,8 +184,13 @@ impl AccountStore {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn change(&self, id: AccountId, change: &AccountChange) -> Result<Option<Account>, Error> {
-        let (mut set, mut remove, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    pub async fn change(
+        &self,
+        id: AccountId,
+        change: &AccountChange,
+    ) -> Result<Option<Account>, Error> {
+        let (mut set, mut remove, mut names, mut values) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         if let Some(name) = &change.name {
             set.push("#name = :name");
             names.push(("#name", "name"));
@@ -203,7 +223,8 @@ impl AccountStore {
             values,
             returns: Some(ReturnValue::AllNew),
         };
-        let Conditional::Done(Some(item)) = self.table.update(&Key::account(id), update).await? else {
+        let Conditional::Done(Some(item)) = self.table.update(&Key::account(id), update).await?
+        else {
             return Ok(None);
         };
         self.accounts.forget(&id);
@@ -230,7 +251,8 @@ impl AccountStore {
 
 /// The account that a part of an item's key names.
 fn id_of(item: &Item, part: &str) -> Result<AccountId, Error> {
-    let named = item.get(part).and_then(|value| value.as_s().ok()?.rsplit('#').next()?.parse().ok());
+    let named =
+        item.get(part).and_then(|value| value.as_s().ok()?.rsplit('#').next()?.parse().ok());
     named.ok_or_else(|| Error::Corrupt("an account", "its key names none".into()))
 }
 

@@ -42,7 +42,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     pub fn put(&self, key: K, value: V, now: Time) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MOST && !entries.contains_key(&key) {
-            let oldest = entries.iter().min_by_key(|(_, (read_at, _))| *read_at).map(|(key, _)| key.clone());
+            let oldest =
+                entries.iter().min_by_key(|(_, (read_at, _))| *read_at).map(|(key, _)| key.clone());
             oldest.map(|oldest| entries.remove(&oldest));
         }
         entries.insert(key, (now, value));

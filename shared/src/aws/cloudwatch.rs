@@ -48,15 +48,23 @@ impl MetricStore {
     ///
     /// If `CloudWatch` refuses what is asked, each half of it is asked for by itself, and so on, so that what it refuses hurts no other. That
     /// ends after [`MOST_CALLS`]: what couldn't be asked any more is none, and better comes first the next time.
-    pub async fn sums(&self, metrics: &[Metric], from: Time, to: Time) -> Vec<Option<Result<Sums, Error>>> {
+    pub async fn sums(
+        &self,
+        metrics: &[Metric],
+        from: Time,
+        to: Time,
+    ) -> Vec<Option<Result<Sums, Error>>> {
         let mut answers: Vec<_> = metrics.iter().map(|_| None).collect();
         let begins = (0..metrics.len()).step_by(MOST).rev();
-        let mut parts: Vec<_> = begins.map(|begin| begin..metrics.len().min(begin + MOST)).collect();
+        let mut parts: Vec<_> =
+            begins.map(|begin| begin..metrics.len().min(begin + MOST)).collect();
         for _ in 0..MOST_CALLS {
             let Some(part) = parts.pop() else { break };
             let slots = &mut answers[part.clone()];
             match self.ask(&metrics[part.clone()], from, to).await {
-                Ok(found) => slots.iter_mut().zip(found).for_each(|(slot, found)| *slot = Some(found)),
+                Ok(found) => {
+                    slots.iter_mut().zip(found).for_each(|(slot, found)| *slot = Some(found))
+                }
                 Err(Error::Refused(_)) if part.len() > 1 => {
                     let middle = part.start + part.len() / 2;
                     parts.extend([middle..part.end, part.start..middle]);
@@ -70,8 +78,14 @@ impl MetricStore {
         answers
     }
 
-    async fn ask(&self, metrics: &[Metric], from: Time, to: Time) -> Result<Vec<Result<Sums, Error>>, Error> {
-        let queries = metrics.iter().enumerate().map(|(nth, metric)| query(nth, metric)).collect::<Vec<_>>();
+    async fn ask(
+        &self,
+        metrics: &[Metric],
+        from: Time,
+        to: Time,
+    ) -> Result<Vec<Result<Sums, Error>>, Error> {
+        let queries =
+            metrics.iter().enumerate().map(|(nth, metric)| query(nth, metric)).collect::<Vec<_>>();
         let seconds = |time: Time| DateTime::from_millis(time.millis());
         let call = self.client.get_metric_data().set_metric_data_queries(Some(queries));
         let mut pages = call
@@ -86,7 +100,8 @@ impl MetricStore {
             for result in page.metric_data_results.unwrap_or_default() {
                 let Some(id) = result.id else { continue };
                 let sums = found.entry(id).or_insert_with(|| Ok(Vec::new()));
-                if let Some(code @ (StatusCode::InternalError | StatusCode::Forbidden)) = &result.status_code
+                if let Some(code @ (StatusCode::InternalError | StatusCode::Forbidden)) =
+                    &result.status_code
                 {
                     *sums = Err(Error::Unavailable(format!("GetMetricData: {code}")));
                 }
@@ -97,7 +112,9 @@ impl MetricStore {
                 }
             }
         }
-        Ok((0..metrics.len()).map(|nth| found.remove(&id(nth)).unwrap_or_else(|| Ok(Vec::new()))).collect())
+        Ok((0..metrics.len())
+            .map(|nth| found.remove(&id(nth)).unwrap_or_else(|| Ok(Vec::new())))
+            .collect())
     }
 }
 
@@ -107,7 +124,8 @@ fn id(nth: usize) -> String {
 }
 
 fn query(nth: usize, metric: &Metric) -> MetricDataQuery {
-    let dimension = |(name, value): (&String, &String)| Dimension::builder().name(name).value(value).build();
+    let dimension =
+        |(name, value): (&String, &String)| Dimension::builder().name(name).value(value).build();
     let what = aws_sdk_cloudwatch::types::Metric::builder()
         .namespace(&metric.namespace)
         .metric_name(&metric.name)

@@ -66,8 +66,9 @@ impl Clients {
     pub fn of(config: &SdkConfig) -> Self {
         let config = config.to_builder().timeout_config(timeouts()).build();
         // A run's gauges are some kilobytes: there is nothing to win.
-        let cloudwatch =
-            aws_sdk_cloudwatch::config::Builder::from(&config).disable_request_compression(true).build();
+        let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&config)
+            .disable_request_compression(true)
+            .build();
         // SES can't tell a repeat from another mail: only who keeps account of each may try again. And it may take its time.
         let ses = aws_sdk_sesv2::config::Builder::from(&config)
             .retry_config(RetryConfig::disabled())
@@ -123,7 +124,8 @@ fn trust(endpoint: Option<&str>) -> Trust {
 /// An HTTP client for the SDK.
 #[must_use]
 pub fn http_client(trust: Trust) -> SharedHttpClient {
-    let builder = Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let builder =
+        Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
     match tls(trust) {
         Some(context) => builder.tls_context(context).build_https(),
         None => builder.build_https(),

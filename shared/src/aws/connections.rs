@@ -98,7 +98,12 @@ impl ConnectionStore {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn open(&self, id: &ConnectionId, subscriber: Subscriber, now: Time) -> Result<(), Error> {
+    pub async fn open(
+        &self,
+        id: &ConnectionId,
+        subscriber: Subscriber,
+        now: Time,
+    ) -> Result<(), Error> {
         let expires_at = over(now);
         let item = ConnectionItem { subscriber, accounts: None, news: 0, expires_at };
         self.table.put(&Key::connection(id), &item).await
@@ -114,7 +119,12 @@ impl ConnectionStore {
     }
 
     /// Lists a connection with those that subscribe to these accounts.
-    async fn list(&self, id: &ConnectionId, accounts: &[AccountId], now: Time) -> Result<(), Error> {
+    async fn list(
+        &self,
+        id: &ConnectionId,
+        accounts: &[AccountId],
+        now: Time,
+    ) -> Result<(), Error> {
         let item = &SubscriptionItem { expires_at: over(now) };
         stream::iter(accounts)
             .map(async |account| self.table.put(&Key::subscription(*account, id), item).await)
@@ -127,7 +137,11 @@ impl ConnectionStore {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn subscribers(&self, account: AccountId, now: Time) -> Result<Vec<ConnectionId>, Error> {
+    pub async fn subscribers(
+        &self,
+        account: AccountId,
+        now: Time,
+    ) -> Result<Vec<ConnectionId>, Error> {
         let (mut found, mut after, mut more) = (Vec::new(), None, true);
         while more {
             let partition = Key::subscriptions(account);

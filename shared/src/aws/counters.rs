@@ -49,7 +49,8 @@ impl Accumulator for Unwritten {
     type Outcome = Vec<(u64, Result<(), Error>)>;
 
     const NOUN: &'static str = "what was counted";
-    const POLICY: FlushPolicy = FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
+    const POLICY: FlushPolicy =
+        FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
 
     fn next(&mut self, _: Time) -> Option<Self::Write> {
         // What may be written or not is tried again as it was; more of the same item waits for it.
@@ -58,14 +59,15 @@ impl Accumulator for Unwritten {
             self.numbered += 1;
             self.open.insert(self.numbered, Write { item, fields });
         }
-        let open: Vec<_> = self.open.iter().map(|(number, write)| (*number, write.clone())).collect();
+        let open: Vec<_> =
+            self.open.iter().map(|(number, write)| (*number, write.clone())).collect();
         Some(open).filter(|open| !open.is_empty())
     }
 
     async fn write(store: &CounterStore, write: &Self::Write) -> Self::Outcome {
-        let each = write
-            .iter()
-            .map(async |(number, write)| (*number, store.add(*number, &write.item, &write.fields).await));
+        let each = write.iter().map(async |(number, write)| {
+            (*number, store.add(*number, &write.item, &write.fields).await)
+        });
         join_all(each).await
     }
 
@@ -74,7 +76,9 @@ impl Accumulator for Unwritten {
         for (number, outcome) in outcome {
             match outcome {
                 // It would be refused again and again.
-                Ok(()) | Err(Error::Refused(_) | Error::Corrupt(..)) => drop(self.open.remove(&number)),
+                Ok(()) | Err(Error::Refused(_) | Error::Corrupt(..)) => {
+                    drop(self.open.remove(&number))
+                }
                 Err(_) => {}
             }
             failed = outcome.err().or(failed);
@@ -94,8 +98,9 @@ impl Counters {
     #[must_use]
     pub fn count(&self, metrics: Metrics) -> Metrics {
         let counters = self.0.clone();
-        metrics
-            .and(move |record: &Record| counters.count(|unwritten| record.count_in(&mut unwritten.counted)))
+        metrics.and(move |record: &Record| {
+            counters.count(|unwritten| record.count_in(&mut unwritten.counted))
+        })
     }
 
     /// Writes what is counted by now: a write unit for each kind, route or other topic of which something is. What can't

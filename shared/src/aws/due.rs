@@ -114,8 +114,9 @@ impl DueStore {
         let stored: Vec<_> = self.table.partition(CURSORS, Some(&prefix)).await?;
         let of = |shard: u8| {
             let key = Key::due_cursor(pass.as_str(), shard);
-            let item =
-                stored.iter().find(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk));
+            let item = stored
+                .iter()
+                .find(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk));
             let known: Option<CursorItem> =
                 item.cloned().map(|item| content("a cursor", item)).transpose()?;
             let stored = known.map(|cursor| cursor.reached);
@@ -132,11 +133,20 @@ impl DueStore {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn page(&self, cursor: &DueCursor, now: Time, limit: usize) -> Result<DuePage, Error> {
+    pub async fn page(
+        &self,
+        cursor: &DueCursor,
+        now: Time,
+        limit: usize,
+    ) -> Result<DuePage, Error> {
         let horizon = cursor.pass.horizon(now).millis();
         let hour = millis_of(&cursor.reached);
         if hour > horizon {
-            return Ok(DuePage { entries: Vec::new(), more: false, reached: cursor.reached.clone() });
+            return Ok(DuePage {
+                entries: Vec::new(),
+                more: false,
+                reached: cursor.reached.clone(),
+            });
         }
         let call = self.table.client.query().table_name(&self.table.name);
         let answer = call
@@ -155,7 +165,8 @@ impl DueStore {
         let entries = items.into_iter().filter_map(entry).collect();
         let next_hour = hour_begin(hour + HOUR_MS);
         let is_over = !is_cut && millis_of(&next_hour) <= horizon;
-        let reached = if is_over { next_hour } else { last.unwrap_or_else(|| cursor.reached.clone()) };
+        let reached =
+            if is_over { next_hour } else { last.unwrap_or_else(|| cursor.reached.clone()) };
         Ok(DuePage { entries, more: is_cut || is_over, reached })
     }
 

@@ -74,7 +74,11 @@ impl Gauges {
     pub async fn put(&self, gauges: &[Gauge], now: Time) -> Result<(), Error> {
         for some in gauges.chunks(BATCH) {
             let data = some.iter().map(|gauge| gauge.datum(now)).collect();
-            let call = self.client.put_metric_data().namespace(&self.namespace).set_metric_data(Some(data));
+            let call = self
+                .client
+                .put_metric_data()
+                .namespace(&self.namespace)
+                .set_metric_data(Some(data));
             call.send().await.map_err(|e| Error::of("PutMetricData", &e))?;
         }
         Ok(())

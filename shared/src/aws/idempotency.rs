@@ -136,7 +136,10 @@ impl IdempotencyStore {
         let unchanged = Condition {
             expression: "attribute_not_exists(pk) OR job = :old OR expires_at <= :now",
             names: Vec::new(),
-            values: vec![(":old", text(old.to_string())), (":now", number(now.millis().div_euclid(1000)))],
+            values: vec![
+                (":old", text(old.to_string())),
+                (":now", number(now.millis().div_euclid(1000))),
+            ],
         };
         match self.table.put_if(&Key::idempotency(account, &key.0), &record, unchanged).await? {
             Conditional::Done(()) => Ok(true),
@@ -203,8 +206,10 @@ impl RecordItem {
         if self.fingerprint != fingerprint {
             return Ok(Begun::Other);
         }
-        let corrupt = |_| Error::Corrupt("an idempotency record", format!("{} is no such id", self.job));
-        let accepted = self.accepted.as_deref().and_then(|bits| u128::from_str_radix(bits, 16).ok());
+        let corrupt =
+            |_| Error::Corrupt("an idempotency record", format!("{} is no such id", self.job));
+        let accepted =
+            self.accepted.as_deref().and_then(|bits| u128::from_str_radix(bits, 16).ok());
         Ok(Begun::Repeated {
             id: self.job.parse().map_err(corrupt)?,
             since: Time::from_millis(self.created_at),

@@ -98,12 +98,20 @@ impl JobStore {
     ///
     /// # Errors
     /// When the table can't be written; the job may be there all the same.
-    pub async fn put(&self, job: &Job, payload: &Payload, rank: Option<&Rank>) -> Result<(), Error> {
+    pub async fn put(
+        &self,
+        job: &Job,
+        payload: &Payload,
+        rank: Option<&Rank>,
+    ) -> Result<(), Error> {
         let Stored { item, bulk } = Stored::of(job, payload, rank);
         if let Some(bulk) = bulk {
             self.table.put(&Key::payload(job.account, job.id), &bulk).await?;
         }
-        self.table.put_if(&Key::job(job.account, job.id), &item, Condition::no_item()).await.map(drop)
+        self.table
+            .put_if(&Key::job(job.account, job.id), &item, Condition::no_item())
+            .await
+            .map(drop)
     }
 
     /// Takes back a job whose message could not be sent, with its payload, unless a worker has it: then the message did get through.
@@ -144,8 +152,15 @@ impl JobStore {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn whole(&self, account: AccountId, id: JobId, consistent: bool) -> Result<Option<Job>, Error> {
-        let Some(item) = self.table.get(&Key::job(account, id), consistent).await? else { return Ok(None) };
+    pub async fn whole(
+        &self,
+        account: AccountId,
+        id: JobId,
+        consistent: bool,
+    ) -> Result<Option<Job>, Error> {
+        let Some(item) = self.table.get(&Key::job(account, id), consistent).await? else {
+            return Ok(None);
+        };
         let item = JobItem::read(item)?;
         let apart = item.owner.clone().filter(|_| item.result_apart);
         let mut job = item.job()?;
@@ -156,7 +171,8 @@ impl JobStore {
                 // It was put before the job said so, but a replica may show the two in another order.
                 result = self.table.get(&key, true).await?;
             }
-            let result = result.ok_or_else(|| Error::Corrupt("a job", "its result is missing".into()))?;
+            let result =
+                result.ok_or_else(|| Error::Corrupt("a job", "its result is missing".into()))?;
             job.result = Some(Bulk::read(result)?);
         }
         Ok(Some(job))
@@ -166,8 +182,14 @@ impl JobStore {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn inspect(&self, account: AccountId, id: JobId) -> Result<Option<(Job, Lease)>, Error> {
-        let Some(item) = self.table.get(&Key::job(account, id), true).await? else { return Ok(None) };
+    pub async fn inspect(
+        &self,
+        account: AccountId,
+        id: JobId,
+    ) -> Result<Option<(Job, Lease)>, Error> {
+        let Some(item) = self.table.get(&Key::job(account, id), true).await? else {
+            return Ok(None);
+        };
         let item = JobItem::read(item)?;
         let lease = item.lease();
         Ok(Some((item.job()?, lease)))

@@ -159,7 +159,10 @@ impl Key {
     /// How long an account's jobs of a kind took in the hour of `time`.
     pub fn pace(account: AccountId, kind: &Name, time: Time) -> Self {
         let hour = time.to_string();
-        Self::new(format!("COUNTERS#{account}"), format!("PACE#{kind}#{}", &hour[..hour.len().min(13)]))
+        Self::new(
+            format!("COUNTERS#{account}"),
+            format!("PACE#{kind}#{}", &hour[..hour.len().min(13)]),
+        )
     }
 
     /// One of the slots in which an account's jobs run, where it has a cap.

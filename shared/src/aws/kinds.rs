@@ -131,7 +131,9 @@ impl KindStore {
         let stale = self.known.stale(name);
         let fresh = match stale {
             // Unchanged: its schema is compiled already.
-            Some(stale) if stale.kind.version == kind.version && stale.kind.disabled == kind.disabled => {
+            Some(stale)
+                if stale.kind.version == kind.version && stale.kind.disabled == kind.disabled =>
+            {
                 stale
             }
             _ => Arc::new(CachedKind { kind, schema: OnceLock::new() }),
@@ -187,7 +189,11 @@ impl KindStore {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Kind>, bool), Error> {
+    pub async fn page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Kind>, bool), Error> {
         let (found, more) = self.items.page(after, limit).await?;
         Ok((found.into_iter().map(Kind::from).collect(), more))
     }

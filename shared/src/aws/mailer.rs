@@ -4,7 +4,9 @@ use aws_sdk_sesv2::{
     Client,
     config::Config,
     error::SdkError,
-    operation::{get_suppressed_destination::GetSuppressedDestinationError, send_email::SendEmailError},
+    operation::{
+        get_suppressed_destination::GetSuppressedDestinationError, send_email::SendEmailError,
+    },
     types::{Body, Content, Destination, EmailContent, Message},
 };
 
@@ -39,7 +41,9 @@ pub enum NotSent {
     #[error("mails are off: the stack has no SenderAddress")]
     Off,
     /// SES wouldn't deliver it: mails to this address came back, or were complained of.
-    #[error("is on SES's suppression list ({0}); take it off there when mails can be delivered again")]
+    #[error(
+        "is on SES's suppression list ({0}); take it off there when mails can be delivered again"
+    )]
     Suppressed(String),
     /// SES turned it away. In its sandbox it takes mails to verified addresses alone.
     #[error("SES refused it: {0}")]
@@ -83,7 +87,8 @@ impl Mailer {
         self.check_suppression(letter.to).await?;
         let content = message(letter).map_err(|error| NotSent::Refused(error.to_string()))?;
         let call = self.client.send_email().from_email_address(format!("Tollgate <{sender}>"));
-        let call = call.destination(Destination::builder().to_addresses(letter.to.as_str()).build());
+        let call =
+            call.destination(Destination::builder().to_addresses(letter.to.as_str()).build());
         let sent = call.content(content).send().await;
         sent.map(drop).map_err(|error| {
             if matches!(error, SdkError::TimeoutError(_) | SdkError::ResponseError(_)) {
@@ -92,7 +97,9 @@ impl Mailer {
             let (code, message) =
                 error.as_service_error().map(SendEmailError::meta).map_or((None, None), told);
             match code {
-                Some(code) if !PASSING.contains(&code.as_str()) => NotSent::Refused(message.unwrap_or(code)),
+                Some(code) if !PASSING.contains(&code.as_str()) => {
+                    NotSent::Refused(message.unwrap_or(code))
+                }
                 Some(code) => NotSent::Unavailable(code),
                 None => {
                     tracing::warn!(cause = %Error::of("SendEmail", &error), "SES doesn't answer");
@@ -105,10 +112,14 @@ impl Mailer {
     /// SES takes mails to suppressed addresses, and doesn't deliver them. Where it can't be asked, the mail itself will tell.
     async fn check_suppression(&self, to: &Recipient) -> Result<(), NotSent> {
         let call = self.client.get_suppressed_destination().email_address(to.as_str()).customize();
-        let asked = call.config_override(Config::builder().timeout_config(within(Self::GLANCE))).send().await;
+        let asked = call
+            .config_override(Config::builder().timeout_config(within(Self::GLANCE)))
+            .send()
+            .await;
         match asked {
             Ok(found) => {
-                let reason = found.suppressed_destination.map(|found| found.reason.as_str().to_lowercase());
+                let reason =
+                    found.suppressed_destination.map(|found| found.reason.as_str().to_lowercase());
                 Err(NotSent::Suppressed(reason.unwrap_or_default()))
             }
             Err(error) => {

@@ -54,7 +54,10 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
 
     /// Reads what isn't there, the cheapest call that every function may make.
     pub async fn touch(&self) -> Result<(), Error> {
-        self.table.get(&Key { pk: self.partition.to_owned(), sk: "-".to_owned() }, false).await.map(drop)
+        self.table
+            .get(&Key { pk: self.partition.to_owned(), sk: "-".to_owned() }, false)
+            .await
+            .map(drop)
     }
 
     pub async fn find(&self, name: &Name) -> Result<Option<Definition<S>>, Error> {
@@ -74,15 +77,20 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
             expression: "SET version = :version, spec = :spec, updated_at = :now, \
                          created_at = if_not_exists(created_at, :now) REMOVE disabled"
                 .into(),
-            values: vec![(":version", text(version)), (":spec", text(json(spec)?)), (":now", millis(now))],
+            values: vec![
+                (":version", text(version)),
+                (":spec", text(json(spec)?)),
+                (":now", millis(now)),
+            ],
             returns: Some(ReturnValue::AllNew),
             ..Update::default()
         };
         let written = match self.table.update(&Key::named(self.partition, name), update).await? {
             Conditional::Done(item) | Conditional::Refused(item) => item,
         };
-        let definition =
-            self.read(written.ok_or_else(|| Error::Corrupt(self.noun, "it did not come back".into()))?)?;
+        let definition = self.read(
+            written.ok_or_else(|| Error::Corrupt(self.noun, "it did not come back".into()))?,
+        )?;
         // Made now: also when an answer was lost and the SDK wrote twice.
         let new = definition.created_at == now;
         Ok((definition, new))
@@ -119,7 +127,9 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
             values: vec![(":version", text(version))],
         };
         let key = Key::named(self.partition, name);
-        let Some(before) = before else { return self.table.delete(&key, Some(mine)).await.map(drop) };
+        let Some(before) = before else {
+            return self.table.delete(&key, Some(mine)).await.map(drop);
+        };
         let item = DefinitionItem {
             version: before.version.clone(),
             spec: json(&before.spec)?,
@@ -132,7 +142,11 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
 
     /// Up to `limit` by name, those after `after`, and whether there are more. One query, which ends at a megabyte: more than that would be
     /// more than a function may answer.
-    pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Definition<S>>, bool), Error> {
+    pub async fn page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Definition<S>>, bool), Error> {
         self.some(after, limit, false).await
     }
 
@@ -173,7 +187,8 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
     fn read(&self, item: Item) -> Result<Definition<S>, Error> {
         let corrupt = |why: String| Error::Corrupt(self.noun, why);
         let name = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
-        let DefinitionItem { version, spec, disabled, created_at, updated_at } = content(self.noun, item)?;
+        let DefinitionItem { version, spec, disabled, created_at, updated_at } =
+            content(self.noun, item)?;
         Ok(Definition {
             name: name.parse().map_err(|_| corrupt("its key is no name".into()))?,
             version,

@@ -52,7 +52,9 @@ impl<S: OfAccount> Owned<S> {
     ) -> Result<(Definition<S>, bool), Error> {
         let written = self.items.put(name, spec, version, now).await?;
         if let Some(account) = spec.account() {
-            self.table.put(&Key::in_directory(self.partition, account, name), &EntryItem {}).await?;
+            self.table
+                .put(&Key::in_directory(self.partition, account, name), &EntryItem {})
+                .await?;
         }
         Ok(written)
     }

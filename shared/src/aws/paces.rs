@@ -30,7 +30,8 @@ impl Accumulator for Taken {
     type Outcome = Vec<Result<(), Error>>;
 
     const NOUN: &'static str = "how long jobs took";
-    const POLICY: FlushPolicy = FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
+    const POLICY: FlushPolicy =
+        FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
 
     fn next(&mut self, now: Time) -> Option<Self::Write> {
         let taken: Vec<_> = std::mem::take(&mut self.0).into_iter().collect();
@@ -38,8 +39,9 @@ impl Accumulator for Taken {
     }
 
     async fn write(store: &PaceStore, (now, taken): &Self::Write) -> Self::Outcome {
-        let each =
-            taken.iter().map(async |((account, kind), pace)| store.add(*account, kind, *pace, *now).await);
+        let each = taken
+            .iter()
+            .map(async |((account, kind), pace)| store.add(*account, kind, *pace, *now).await);
         join_all(each).await
     }
 
@@ -104,7 +106,13 @@ impl PaceStore {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn add(&self, account: AccountId, kind: &Name, pace: Pace, now: Time) -> Result<(), Error> {
+    pub async fn add(
+        &self,
+        account: AccountId,
+        kind: &Name,
+        pace: Pace,
+        now: Time,
+    ) -> Result<(), Error> {
         let update = Update {
             expression: "SET expires_at = :gone ADD jobs :jobs, took_ms :took".into(),
             values: vec![
@@ -138,6 +146,7 @@ impl PaceStore {
 }
 
 fn read(item: &Item) -> Pace {
-    let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or(0);
+    let number =
+        |name: &str| item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or(0);
     Pace { jobs: number("jobs"), took_ms: number("took_ms") }
 }

@@ -109,7 +109,10 @@ impl Outgoing {
 
     fn attributes(&self) -> Result<Option<HashMap<String, MessageAttributeValue>>, Error> {
         let Some(trace) = &self.trace else { return Ok(None) };
-        let value = MessageAttributeValue::builder().data_type("String").string_value(trace.as_str()).build();
+        let value = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(trace.as_str())
+            .build();
         let value = value.map_err(|e| Error::Refused(e.to_string()))?;
         Ok(Some(HashMap::from([("traceparent".to_owned(), value)])))
     }
@@ -153,7 +156,8 @@ impl JobQueue {
         let count = |name| answer.attributes()?.get(&name)?.parse::<usize>().ok();
         let counts = [count(Visible), count(InFlight), count(Delayed)];
         let counts: Option<Vec<_>> = counts.into_iter().collect();
-        let counts = counts.ok_or_else(|| Error::Refused("GetQueueAttributes: no counts came".to_owned()))?;
+        let counts = counts
+            .ok_or_else(|| Error::Refused("GetQueueAttributes: no counts came".to_owned()))?;
         Ok(counts.into_iter().sum())
     }
 
@@ -185,7 +189,8 @@ impl JobQueue {
         now: Time,
     ) -> Result<(), Error> {
         let ended = |event| Message::Ended(Ended::announced(job, By { event, ..by }));
-        let callback = job.callback_url.as_ref().map(|_| Outgoing::soon(ended(None), trace.cloned()));
+        let callback =
+            job.callback_url.as_ref().map(|_| Outgoing::soon(ended(None), trace.cloned()));
         let event = by.event.map(|event| Outgoing::once_decided(ended(Some(event))));
         match (callback, event) {
             (None, None) => Ok(()),
@@ -253,11 +258,18 @@ impl JobQueue {
                 .map_err(|e| Error::Refused(e.to_string()))
         });
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let call =
-            self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries));
-        let answer = call.send().await.map_err(|e| Error::of("ChangeMessageVisibilityBatch", &e))?;
+        let call = self
+            .client
+            .change_message_visibility_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries));
+        let answer =
+            call.send().await.map_err(|e| Error::of("ChangeMessageVisibilityBatch", &e))?;
         for refused in answer.failed() {
-            tracing::warn!(sqs.code = refused.code(), "a message's visibility could not be changed");
+            tracing::warn!(
+                sqs.code = refused.code(),
+                "a message's visibility could not be changed"
+            );
         }
         Ok(())
     }

@@ -84,7 +84,11 @@ impl Accumulator for Counted {
         store.table.put(&Key::rate(*minute, store.process), counts).await
     }
 
-    fn written(&mut self, (minute, written): Self::Write, outcome: Result<(), Error>) -> Result<(), Error> {
+    fn written(
+        &mut self,
+        (minute, written): Self::Write,
+        outcome: Result<(), Error>,
+    ) -> Result<(), Error> {
         outcome?;
         if let Some(counts) = self.0.get_mut(&minute) {
             counts.written = written.counted;
@@ -116,7 +120,8 @@ impl Rates {
         }
         let second = self.0.clock().now().millis().div_euclid(1000);
         self.0.count(|counted| {
-            let minute = counted.0.entry(second.div_euclid(60)).or_insert_with(|| Minute::new(second));
+            let minute =
+                counted.0.entry(second.div_euclid(60)).or_insert_with(|| Minute::new(second));
             minute.counted += 1;
             let at = usize::try_from(second.rem_euclid(60)).unwrap_or_default();
             if let Some(count) = what(minute).get_mut(at) {
@@ -142,14 +147,19 @@ impl Rates {
     pub async fn read(&self) -> Result<Rate, Error> {
         let end = self.0.clock().now().millis().div_euclid(1000) - BEHIND;
         let (first, last) = ((end - WINDOW).div_euclid(60), (end - 1).div_euclid(60));
-        let partitions = (first..=last)
-            .flat_map(|minute| Key::rates(minute).into_iter().map(move |partition| (minute, partition)));
+        let partitions = (first..=last).flat_map(|minute| {
+            Key::rates(minute).into_iter().map(move |partition| (minute, partition))
+        });
         let read = partitions.map(async |(minute, partition)| {
             let minutes = self.minutes(partition).await?;
             let seconds = (minute * 60).max(end - WINDOW)..(minute * 60 + 60).min(end);
             let sum = |counts: &[u32]| -> u64 {
                 let at = |second: i64| usize::try_from(second.rem_euclid(60)).unwrap_or_default();
-                seconds.clone().filter_map(|second| counts.get(at(second))).map(|n| u64::from(*n)).sum()
+                seconds
+                    .clone()
+                    .filter_map(|second| counts.get(at(second)))
+                    .map(|n| u64::from(*n))
+                    .sum()
             };
             let sums = minutes.iter().map(|minute| (sum(&minute.events), sum(&minute.jobs)));
             Ok::<_, Error>(sums.fold((0, 0), |(a, b), (c, d)| (a + c, b + d)))

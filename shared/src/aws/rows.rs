@@ -78,31 +78,39 @@ impl RowStore {
         effects: &[Effect],
         kept_until: Time,
     ) -> Result<Applied, Error> {
-        let marker = item(&Key::applied(account, job), &Marker { expires_at: kept_until.seconds_up() })?;
+        let marker =
+            item(&Key::applied(account, job), &Marker { expires_at: kept_until.seconds_up() })?;
         let name = &self.table.name;
         let mut actions = vec![transaction::put(name, marker, Checks::no_item())?];
         for effect in effects {
             actions.push(transaction::action(name, account, effect)?);
         }
         // The SDK adds a token of its own and keeps it for its retries: a transaction whose answer was lost is answered again.
-        let answer = self.table.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let answer =
+            self.table.client.transact_write_items().set_transact_items(Some(actions)).send().await;
         let Err(error) = answer else { return Ok(Applied::Done) };
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
         else {
             return Err(Error::of("TransactWriteItems", &error));
         };
-        let reasons: Vec<_> =
-            cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default()).collect();
+        let reasons: Vec<_> = cancelled
+            .cancellation_reasons()
+            .iter()
+            .map(|reason| reason.code().unwrap_or_default())
+            .collect();
         let told = || format!("TransactWriteItems: cancelled: {}", reasons.join(", "));
         match Cancelled::because(&reasons) {
             Cancelled::MarkerThere => Ok(Applied::Done),
             Cancelled::Passing => Err(Error::Unavailable(told())),
             Cancelled::Otherwise => Err(Error::Refused(told())),
             // A repeat finds its own rows in its way. DynamoDB tells of the marker as well; that isn't promised.
-            Cancelled::RowUnfit(effect) => match self.table.get(&Key::applied(account, job), true).await? {
-                Some(_) => Ok(Applied::Done),
-                None => Ok(Applied::Conflict { effect }),
-            },
+            Cancelled::RowUnfit(effect) => {
+                match self.table.get(&Key::applied(account, job), true).await? {
+                    Some(_) => Ok(Applied::Done),
+                    None => Ok(Applied::Conflict { effect }),
+                }
+            }
         }
     }
 
@@ -130,8 +138,10 @@ impl RowStore {
             .send()
             .await
             .map_err(|e| Error::of("Query", &e))?;
-        let ended_at = answer.last_evaluated_key.and_then(|key| key.get("sk")?.as_s().ok().cloned());
-        let rows = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        let ended_at =
+            answer.last_evaluated_key.and_then(|key| key.get("sk")?.as_s().ok().cloned());
+        let rows =
+            answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(RowPage { rows, ended_at })
     }
 }
@@ -140,7 +150,8 @@ impl RowItem {
     fn of(columns: &[Column]) -> Result<Self, Error> {
         let key = columns.first().map(|column| column.name.clone());
         let key = key.ok_or_else(|| Error::Refused("a row without columns".into()))?;
-        let cells = columns.iter().map(|column| (column.name.clone(), column.cell.clone())).collect();
+        let cells =
+            columns.iter().map(|column| (column.name.clone(), column.cell.clone())).collect();
         Ok(Self { key, cells })
     }
 }

@@ -2,7 +2,8 @@ use aws_sdk_scheduler::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target,
+        DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState,
+        Target,
     },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -73,7 +74,9 @@ impl Scheduler {
                 Put::TooLate => {}
             }
         }
-        Err(Error::Unavailable("CreateSchedule: someone else makes and deletes the same schedule".into()))
+        Err(Error::Unavailable(
+            "CreateSchedule: someone else makes and deletes the same schedule".into(),
+        ))
     }
 
     /// Deletes a recurring schedule. One that is gone is no error.
@@ -85,7 +88,11 @@ impl Scheduler {
     }
 
     async fn create(&self, name: &Name, recurring: Recurring<'_>) -> Result<Put, Error> {
-        let call = self.client.create_schedule().name(name.as_str()).group_name(&self.config.schedules_group);
+        let call = self
+            .client
+            .create_schedule()
+            .name(name.as_str())
+            .group_name(&self.config.schedules_group);
         let answer = call
             .schedule_expression(recurring.expression)
             .schedule_expression_timezone(recurring.timezone)
@@ -98,7 +105,11 @@ impl Scheduler {
     }
 
     async fn update(&self, name: &Name, recurring: Recurring<'_>) -> Result<Put, Error> {
-        let call = self.client.update_schedule().name(name.as_str()).group_name(&self.config.schedules_group);
+        let call = self
+            .client
+            .update_schedule()
+            .name(name.as_str())
+            .group_name(&self.config.schedules_group);
         let answer = call
             .schedule_expression(recurring.expression)
             .schedule_expression_timezone(recurring.timezone)
@@ -111,7 +122,8 @@ impl Scheduler {
     }
 
     async fn delete(&self, name: &str) -> Result<(), Error> {
-        let call = self.client.delete_schedule().name(name).group_name(&self.config.schedules_group);
+        let call =
+            self.client.delete_schedule().name(name).group_name(&self.config.schedules_group);
         match call.send().await {
             Err(error) if code(&error) != Some(GONE) => Err(Error::of("DeleteSchedule", &error)),
             _ => Ok(()),
@@ -124,7 +136,8 @@ impl Scheduler {
             .maximum_event_age_in_seconds(LONGEST_TRY)
             .maximum_retry_attempts(MOST_TRIES)
             .build();
-        let dead_letters = DeadLetterConfig::builder().arn(&self.config.dead_letter_queue_arn).build();
+        let dead_letters =
+            DeadLetterConfig::builder().arn(&self.config.dead_letter_queue_arn).build();
         let target = Target::builder()
             .arn(&self.config.queue_arn)
             .role_arn(&self.config.role_arn)

@@ -62,7 +62,11 @@ impl ScheduleStore {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn take_back(&self, refused: &Schedule, before: Option<Schedule>) -> Result<(), Error> {
+    pub async fn take_back(
+        &self,
+        refused: &Schedule,
+        before: Option<Schedule>,
+    ) -> Result<(), Error> {
         let before = before.map(Definition::from);
         self.definitions.items.take_back(&refused.name, &refused.version, before.as_ref()).await
     }

@@ -100,8 +100,10 @@ impl SlotStore {
         let first = turn % doubtful.len().max(1);
         doubtful.rotate_left(first);
         doubtful.truncate(if free.len() < wanted { PORTION } else { 0 });
-        let (beyond, over) =
-            tokio::try_join!(self.still_held(account, &beyond), self.still_held(account, &doubtful))?;
+        let (beyond, over) = tokio::try_join!(
+            self.still_held(account, &beyond),
+            self.still_held(account, &doubtful)
+        )?;
         let over = doubtful.into_iter().filter(|(_, slot)| !over.contains(&slot.owner));
         free.extend(over.map(|(number, slot)| Slot { number, last: Some(slot.owner) }));
         free.truncate(free.len().saturating_sub(beyond.len()));
@@ -177,7 +179,9 @@ impl SlotStore {
         let jobs: Vec<_> = jobs.into_iter().collect();
         let portions = jobs.chunks(READS).map(async |jobs| {
             let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(jobs.iter().map(|job| Key::job(account, *job).attributes()).collect()))
+                .set_keys(Some(
+                    jobs.iter().map(|job| Key::job(account, *job).attributes()).collect(),
+                ))
                 .consistent_read(true)
                 .projection_expression("#status, #owner")
                 .expression_attribute_names("#status", "status")

@@ -87,7 +87,8 @@ impl SourceStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<(Source, SourceState)>, bool), Error> {
-        let ((found, more), states) = try_join(self.items.page(after, limit), self.states()).await?;
+        let ((found, more), states) =
+            try_join(self.items.page(after, limit), self.states()).await?;
         Ok((beside(found, states), more))
     }
 
@@ -105,7 +106,8 @@ impl SourceStore {
     /// # Errors
     /// When the table can't be written.
     pub async fn put_state(&self, name: &Name, state: &SourceState) -> Result<(), Error> {
-        let json = serde_json::to_string(state).map_err(|e| Error::Corrupt("this version", e.to_string()))?;
+        let json = serde_json::to_string(state)
+            .map_err(|e| Error::Corrupt("this version", e.to_string()))?;
         let update = Update {
             expression: "SET progress = :progress".into(),
             values: vec![(":progress", text(json))],

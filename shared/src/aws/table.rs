@@ -2,7 +2,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
-    operation::{delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError},
+    operation::{
+        delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError,
+    },
     types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -55,19 +57,25 @@ impl Table {
 
     pub(super) async fn get(&self, key: &Key, consistent: bool) -> Result<Option<Item>, Error> {
         let call = self.client.get_item().table_name(&self.name).set_key(Some(key.attributes()));
-        let answer = call.consistent_read(consistent).send().await.map_err(|e| Error::of("GetItem", &e))?;
+        let answer =
+            call.consistent_read(consistent).send().await.map_err(|e| Error::of("GetItem", &e))?;
         Ok(answer.item)
     }
 
     /// Reads up to a hundred items; in no order, and without those that aren't there. One call,
     /// and more with backoff for what `DynamoDB` leaves unprocessed: under throttling, or beyond
     /// 16 MB.
-    pub(super) async fn batch_get(&self, mut wanted: KeysAndAttributes) -> Result<Vec<Item>, Error> {
+    pub(super) async fn batch_get(
+        &self,
+        mut wanted: KeysAndAttributes,
+    ) -> Result<Vec<Item>, Error> {
         let (mut items, mut backoff) = (Vec::new(), Backoff::start());
         loop {
             let call = self.client.batch_get_item().request_items(&self.name, wanted);
             let answer = call.send().await.map_err(|e| Error::of("BatchGetItem", &e))?;
-            items.extend(answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
+            items.extend(
+                answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default(),
+            );
             let left = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
             let Some(left) = left.filter(|left| !left.keys.is_empty()) else { return Ok(items) };
             if !backoff.retry().await {
@@ -101,7 +109,11 @@ impl Table {
     }
 
     /// All items of a partition, or those whose sort keys begin with a text.
-    pub(super) async fn partition(&self, partition: &str, prefix: Option<&str>) -> Result<Vec<Item>, Error> {
+    pub(super) async fn partition(
+        &self,
+        partition: &str,
+        prefix: Option<&str>,
+    ) -> Result<Vec<Item>, Error> {
         let call = self.client.query().table_name(&self.name);
         let call = call.expression_attribute_values(":pk", text(partition));
         let call = match prefix {
@@ -119,7 +131,8 @@ impl Table {
     }
 
     pub(super) async fn put(&self, key: &Key, content: &impl Serialize) -> Result<(), Error> {
-        let call = self.client.put_item().table_name(&self.name).set_item(Some(item(key, content)?));
+        let call =
+            self.client.put_item().table_name(&self.name).set_item(Some(item(key, content)?));
         call.send().await.map(drop).map_err(|e| Error::of("PutItem", &e))
     }
 
@@ -167,7 +180,11 @@ impl Table {
     }
 
     /// An update by who may not see the item: `false` if it was refused.
-    pub(super) async fn update_blindly(&self, key: &Key, update: Update<'_>) -> Result<bool, Error> {
+    pub(super) async fn update_blindly(
+        &self,
+        key: &Key,
+        update: Update<'_>,
+    ) -> Result<bool, Error> {
         let done = self.change(key, update, None).await?;
         Ok(matches!(done, Conditional::Done(_)))
     }
@@ -229,7 +246,9 @@ impl Table {
         match answer {
             Ok(done) => Ok(Conditional::Done(done.attributes)),
             Err(error) => match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(Conditional::Refused(None)),
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => {
+                    Ok(Conditional::Refused(None))
+                }
                 _ => Err(Error::of("DeleteItem", &error)),
             },
         }
@@ -256,8 +275,8 @@ impl Condition {
 
 /// A key and the content beside it as an item.
 pub(super) fn item(key: &Key, content: &impl Serialize) -> Result<Item, Error> {
-    let mut item: Item =
-        serde_dynamo::to_item(content).map_err(|e| Error::Corrupt("this version", e.to_string()))?;
+    let mut item: Item = serde_dynamo::to_item(content)
+        .map_err(|e| Error::Corrupt("this version", e.to_string()))?;
     item.extend(key.attributes());
     Ok(item)
 }
@@ -269,7 +288,8 @@ pub(super) fn content<T: DeserializeOwned>(what: &'static str, item: Item) -> Re
 
 /// Anything as part of an item.
 pub(super) fn value(content: &impl Serialize) -> Result<AttributeValue, Error> {
-    serde_dynamo::to_attribute_value(content).map_err(|e| Error::Corrupt("this version", e.to_string()))
+    serde_dynamo::to_attribute_value(content)
+        .map_err(|e| Error::Corrupt("this version", e.to_string()))
 }
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {

@@ -32,7 +32,8 @@ impl Tallies {
 
     /// The same, unless it was done a moment ago: ten seconds for totals, one for the rate.
     pub async fn flush_if_due(&self) {
-        in_time(async { tokio::join!(self.counters.flush_if_due(), self.rates.flush_if_due()) }).await;
+        in_time(async { tokio::join!(self.counters.flush_if_due(), self.rates.flush_if_due()) })
+            .await;
     }
 }
 

@@ -60,11 +60,14 @@ impl UsageStore {
     pub async fn heads_beside(&self, known: &BTreeSet<Origin>) -> Result<Vec<Head>, Error> {
         let states = self.table.partition(SOURCE_STATES, None).await?;
         let names = states.iter().filter_map(|state| state.get("sk")?.as_s().ok()?.parse().ok());
-        let origins =
-            names.map(Origin::Source).chain([Origin::Pushed]).filter(|origin| !known.contains(origin));
+        let origins = names
+            .map(Origin::Source)
+            .chain([Origin::Pushed])
+            .filter(|origin| !known.contains(origin));
         let origins: Vec<_> = origins.collect();
         let read: Vec<_> = origins.iter().map(|origin| self.heads_of(origin)).collect();
-        let heads: Vec<Vec<Head>> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
+        let heads: Vec<Vec<Head>> =
+            stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
         Ok(heads.into_iter().flatten().collect())
     }
 
@@ -91,10 +94,12 @@ impl UsageStore {
             return Ok(total);
         }
         let hour = Hour::of(time);
-        let Some(closed) = self.first_closed(&head.series, &head.origin, hour, head.hour).await? else {
+        let Some(closed) = self.first_closed(&head.series, &head.origin, hour, head.hour).await?
+        else {
             return Ok(head.before());
         };
-        let since = if closed.hour == hour { closed.minutes.sum_before(minute_of(time)) } else { 0 };
+        let since =
+            if closed.hour == hour { closed.minutes.sum_before(minute_of(time)) } else { 0 };
         Ok(closed.before.saturating_add(since))
     }
 
@@ -106,7 +111,8 @@ impl UsageStore {
         from: Hour,
         end: Hour,
     ) -> Result<Option<ClosedHour>, Error> {
-        let (from, end) = (Key::closed_hour(series, origin, from), Key::closed_hour(series, origin, end));
+        let (from, end) =
+            (Key::closed_hour(series, origin, from), Key::closed_hour(series, origin, end));
         let call = self.table.client.query().table_name(&self.table.name);
         let answer = call
             .key_condition_expression("pk = :series AND sk BETWEEN :from AND :end")

@@ -105,7 +105,13 @@ impl WaitSlots {
         self.table.delete(&Key::wait_slot(slot.number), Some(own)).await.map(drop)
     }
 
-    async fn take(&self, number: u32, owner: &str, wait: Duration, now: Time) -> Result<bool, Error> {
+    async fn take(
+        &self,
+        number: u32,
+        owner: &str,
+        wait: Duration,
+        now: Time,
+    ) -> Result<bool, Error> {
         let held_until = now + wait + GRACE;
         let item = SlotItem {
             owner: owner.to_owned(),

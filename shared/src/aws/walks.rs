@@ -60,7 +60,9 @@ impl WalkStore {
             to: Time::from_millis(item.to),
             progress: match (item.done, item.account, item.until) {
                 (true, ..) => Progress::Done,
-                (_, Some(account), Some(until)) => Progress::Within(account, Time::from_millis(until)),
+                (_, Some(account), Some(until)) => {
+                    Progress::Within(account, Time::from_millis(until))
+                }
                 (_, account, _) => Progress::After(account),
             },
         });
@@ -88,6 +90,9 @@ impl WalkStore {
                 values: vec![(":turn", number(known.turn))],
             }
         };
-        Ok(matches!(self.table.put_if(&Key::walk(), &item, condition).await?, Conditional::Done(())))
+        Ok(matches!(
+            self.table.put_if(&Key::walk(), &item, condition).await?,
+            Conditional::Done(())
+        ))
     }
 }

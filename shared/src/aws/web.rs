@@ -41,17 +41,24 @@ impl Web {
 
     async fn exchange(&self, address: &str, most: usize) -> Result<(u16, Bytes), String> {
         let request = HttpRequest::get(address).map_err(|error| error.to_string())?;
-        let answer =
-            self.0.get_or_init(connector).call(request).await.map_err(|error| format!("{error:?}"))?;
+        let answer = self
+            .0
+            .get_or_init(connector)
+            .call(request)
+            .await
+            .map_err(|error| format!("{error:?}"))?;
         let status = answer.status().as_u16();
-        let body =
-            Limited::new(answer.into_body(), most).collect().await.map_err(|error| error.to_string())?;
+        let body = Limited::new(answer.into_body(), most)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?;
         Ok((status, body.to_bytes()))
     }
 }
 
 fn connector() -> Connector {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(PATIENCE).build();
+    let settings =
+        HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(PATIENCE).build();
     let builder = Connector::builder()
         .connector_settings(settings)
         .pool_idle_timeout(IDLE)

@@ -33,7 +33,10 @@ pub(super) trait Accumulator: Default + Send + 'static {
     fn next(&mut self, now: Time) -> Option<Self::Write>;
 
     /// Writes.
-    fn write(store: &Self::Store, write: &Self::Write) -> impl Future<Output = Self::Outcome> + Send;
+    fn write(
+        store: &Self::Store,
+        write: &Self::Write,
+    ) -> impl Future<Output = Self::Outcome> + Send;
 
     /// Takes note of what became of a write.
     ///

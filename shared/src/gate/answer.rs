@@ -65,7 +65,8 @@ impl From<aws::Error> for Failure {
 /// Bare, for `answer` to complete: only that knows the request's id.
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.problem.status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         response.extensions_mut().insert(self);
         response
@@ -83,9 +84,8 @@ async fn answer(State(answering): State<Answering>, mut request: Request, next: 
     let begun = answering.clock.now();
     let mut response = match tokio::time::timeout(answering.patience, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
-            Failure { problem: Problem::Unavailable, cause: Some("out of time".into()) }.into_response()
-        }
+        Err(_) => Failure { problem: Problem::Unavailable, cause: Some("out of time".into()) }
+            .into_response(),
     };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         answering.report(&failure, &id, &method, &path);
@@ -110,8 +110,8 @@ impl Answering {
     /// Counts a request that was answered, by its route. Whatever isn't in the table of routes is one.
     fn count(&self, method: &Method, path: &str, status: StatusCode, begun: Time) {
         let now = self.clock.now();
-        let (method, path) =
-            route::to(method, path).map_or((OTHER, OTHER), |route| (route.method.as_str(), route.path));
+        let (method, path) = route::to(method, path)
+            .map_or((OTHER, OTHER), |route| (route.method.as_str(), route.path));
         let answered = Record::new()
             .dimension("method", method)
             .dimension("route", path)

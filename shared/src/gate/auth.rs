@@ -187,7 +187,11 @@ impl<S: Sync> FromRequestParts<S> for Repeater {
 }
 
 /// Lets a request through to its handler if its key opens the route.
-pub(super) async fn authorize(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+pub(super) async fn authorize(
+    State(gate): State<Gate>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     // By the router's own match: what it routes nowhere has none, and the fallback knows what to say.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     if path.as_ref().is_some_and(|template| !route::is_of(request.uri().path(), template)) {
@@ -229,13 +233,16 @@ impl Gate {
         let text = presented(headers).ok_or(Problem::Unauthenticated)?;
         match (text.parse(), &self.issuer) {
             (Ok(key), _) => self.by_key(&key, now).await,
-            (Err(_), Some(issuer)) if !text.starts_with("tg_") => self.by_token(issuer, text, now).await,
+            (Err(_), Some(issuer)) if !text.starts_with("tg_") => {
+                self.by_token(issuer, text, now).await
+            }
             _ => Err(Problem::Unauthenticated.into()),
         }
     }
 
     async fn by_key(&self, key: &ApiKey, now: Time) -> Result<Caller, Failure> {
-        let known = self.accounts.caller(key, now).await?.filter(|known| known.0.opens_for(key, now));
+        let known =
+            self.accounts.caller(key, now).await?.filter(|known| known.0.opens_for(key, now));
         let known = known.ok_or(Problem::Unauthenticated)?;
         let scopes = known.0.scopes;
         Ok(Caller { by: Credential::Key(known), scopes, exhausted: None })
@@ -243,7 +250,8 @@ impl Gate {
 
     async fn by_token(&self, issuer: &Issuer, text: &str, now: Time) -> Result<Caller, Failure> {
         let bearer = issuer.recognize(text, now).await;
-        let bearer = bearer.map_err(|error| Failure::because(Problem::Unavailable, error.to_string()))?;
+        let bearer =
+            bearer.map_err(|error| Failure::because(Problem::Unavailable, error.to_string()))?;
         let Bearer { subject, account, scopes, until } = bearer.ok_or(Problem::Unauthenticated)?;
         let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
         Ok(Caller { by: Credential::Token(subject, account, until), scopes, exhausted: None })
@@ -252,7 +260,12 @@ impl Gate {
 
 /// A caller that may use a route. One whose account has used up a quota may only repeat what was accepted before, for which it needs an
 /// `Idempotency-Key`.
-fn admit(mut caller: Caller, headers: &HeaderMap, route: &Route, now: Time) -> Result<Caller, Problem> {
+fn admit(
+    mut caller: Caller,
+    headers: &HeaderMap,
+    route: &Route,
+    now: Time,
+) -> Result<Caller, Problem> {
     if !caller.by.account().is_active {
         return Err(Problem::AccountInactive);
     }
@@ -261,7 +274,8 @@ fn admit(mut caller: Caller, headers: &HeaderMap, route: &Route, now: Time) -> R
     {
         return Err(Problem::MissingScope(scope));
     }
-    caller.exhausted = caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin());
+    caller.exhausted =
+        caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin());
     match &caller.exhausted {
         Some(exhausted) if !headers.contains_key(IDEMPOTENCY_KEY) => {
             Err(Problem::QuotaExceeded(exhausted.clone()))

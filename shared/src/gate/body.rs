@@ -74,13 +74,17 @@ fn declares_json(headers: &HeaderMap) -> bool {
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     media_type == "application/json"
-        || media_type.strip_prefix("application/").is_some_and(|sub| sub.len() > 5 && sub.ends_with("+json"))
+        || media_type
+            .strip_prefix("application/")
+            .is_some_and(|sub| sub.len() > 5 && sub.ends_with("+json"))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     let why = text.split(" at line ").next().unwrap_or_default();
-    Problem::MalformedJson { detail: format!("Line {}, column {}: {why}.", error.line(), error.column()) }
+    Problem::MalformedJson {
+        detail: format!("Line {}, column {}: {why}.", error.line(), error.column()),
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +106,9 @@ mod tests {
         ] {
             assert!(declared(json), "{json}");
         }
-        for other in ["", "text/json", "application/+json", "application/jsonx", "application/xml", "json"] {
+        for other in
+            ["", "text/json", "application/+json", "application/jsonx", "application/xml", "json"]
+        {
             assert!(!declared(other), "{other}");
         }
         assert!(!declares_json(&HeaderMap::new()));

@@ -73,7 +73,8 @@ fn compile<T: ToSchema>() -> Schema {
 
 /// What the schema doesn't see, and where: to JSON Schema 1.0 is an integer, and a date and time may lie beyond the calendar.
 fn unseen<T: DeserializeOwned>(text: &str, json: &Value, prefix: &str) -> Violation {
-    let read = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text));
+    let read =
+        serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text));
     let Err(error) = read else { return Violation::new(prefix, "can't be read") };
     let at = pointer(error.path());
     let why = match json.pointer(&at) {
@@ -118,9 +119,12 @@ mod tests {
     fn what_the_schema_does_not_see_is_told_where_it_is() {
         let told = |members: &str| {
             let text = format!(r#"{{"kind":"echo","payload":{{"priority":1.5}},{members}}}"#);
-            let found =
-                JobRequest::read(&text, &serde_json::from_str(&text).unwrap(), "/jobs/3").unwrap_err();
-            found.into_iter().map(|found| format!("{} {}", found.pointer, found.detail)).collect::<Vec<_>>()
+            let found = JobRequest::read(&text, &serde_json::from_str(&text).unwrap(), "/jobs/3")
+                .unwrap_err();
+            found
+                .into_iter()
+                .map(|found| format!("{} {}", found.pointer, found.detail))
+                .collect::<Vec<_>>()
         };
         insta::assert_snapshot!(told(r#""priority":1.0"#).join("\n"), @"/jobs/3/priority is a whole number that is written with a fraction or an exponent");
         insta::assert_snapshot!(told(r#""delay_seconds":1e1"#).join("\n"), @"/jobs/3/delay_seconds is a whole number that is written with a fraction or an exponent");

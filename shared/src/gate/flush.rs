@@ -74,8 +74,12 @@ impl Flusher {
                 tokio::spawn(flusher.clone().follow(extension));
                 tokio::spawn(flusher.clone().flush_at_end());
             }
-            Ok(Err(cause)) => tracing::debug!(cause, "no extensions: counts are flushed before the response"),
-            Err(_) => tracing::warn!("no answer to the extension: counts are flushed before the response"),
+            Ok(Err(cause)) => {
+                tracing::debug!(cause, "no extensions: counts are flushed before the response")
+            }
+            Err(_) => {
+                tracing::warn!("no answer to the extension: counts are flushed before the response")
+            }
         }
         flusher
     }
@@ -146,6 +150,10 @@ impl Extension {
             .body(Body::empty())?;
         let (head, body) = Response::into_parts(self.client.call(request).await?);
         body.collect().await?;
-        if head.status.is_success() { Ok(()) } else { Err(format!("the answer is {}", head.status).into()) }
+        if head.status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("the answer is {}", head.status).into())
+        }
     }
 }

@@ -29,9 +29,10 @@ impl Query {
     /// `application/x-www-form-urlencoded`: a plus sign is a blank, a `%2B` a plus sign.
     fn read(query: &str) -> Result<Self, Problem> {
         // What isn't UTF-8 would be replaced without a word.
-        percent_decode_str(query)
-            .decode_utf8()
-            .map_err(|_| Problem::InvalidParameter { name: "query", detail: "is not UTF-8".to_owned() })?;
+        percent_decode_str(query).decode_utf8().map_err(|_| Problem::InvalidParameter {
+            name: "query",
+            detail: "is not UTF-8".to_owned(),
+        })?;
         Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
     }
 
@@ -39,14 +40,19 @@ impl Query {
     ///
     /// # Errors
     /// When it was given twice, or isn't what it should be.
-    pub fn take<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Result<Option<T>, Problem> {
+    pub fn take<T: FromStr<Err: Display>>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<T>, Problem> {
         let invalid = |detail: String| Problem::InvalidParameter { name, detail };
         let mut given = self.0.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
         let (first, second) = (given.next(), given.next());
         if second.is_some() {
             return Err(invalid("is given more than once".into()));
         }
-        first.map(|text| text.parse().map_err(|error: T::Err| invalid(error.to_string()))).transpose()
+        first
+            .map(|text| text.parse().map_err(|error: T::Err| invalid(error.to_string())))
+            .transpose()
     }
 
     /// `account`, any number of times: whose things are asked for; none if nothing is said.
@@ -56,7 +62,8 @@ impl Query {
     pub fn accounts(&mut self, most: usize) -> Result<BTreeSet<AccountId>, Problem> {
         let invalid = |detail: String| Problem::InvalidParameter { name: "account", detail };
         let given = self.0.extract_if(.., |(key, _)| key == "account");
-        let read = given.map(|(_, text)| text.parse().map_err(|_| invalid(AccountId::RULE.to_owned())));
+        let read =
+            given.map(|(_, text)| text.parse().map_err(|_| invalid(AccountId::RULE.to_owned())));
         let accounts = read.collect::<Result<BTreeSet<_>, _>>()?;
         if accounts.len() > most {
             return Err(invalid(format!("is given for more than {most} accounts")));
@@ -69,8 +76,10 @@ impl Query {
     /// # Errors
     /// When it is neither `now` nor a cursor of events.
     pub fn start(&mut self) -> Result<Start, Problem> {
-        let invalid =
-            |error: BadCursor| Problem::InvalidParameter { name: "after", detail: error.to_string() };
+        let invalid = |error: BadCursor| Problem::InvalidParameter {
+            name: "after",
+            detail: error.to_string(),
+        };
         decode_start(self.take::<String>("after")?.as_deref()).map_err(invalid)
     }
 
@@ -79,10 +88,9 @@ impl Query {
     /// # Errors
     /// When it isn't an account's id.
     pub fn account(&mut self) -> Result<Option<AccountId>, Problem> {
-        self.take::<String>("account")?
-            .map(|text| text.parse())
-            .transpose()
-            .map_err(|_| Problem::InvalidParameter { name: "account", detail: AccountId::RULE.to_owned() })
+        self.take::<String>("account")?.map(|text| text.parse()).transpose().map_err(|_| {
+            Problem::InvalidParameter { name: "account", detail: AccountId::RULE.to_owned() }
+        })
     }
 
     /// `limit`: how many things a page is to have.
@@ -105,8 +113,10 @@ impl Query {
     /// # Errors
     /// When it is no cursor of this list, or what it names isn't what the list is made of.
     pub fn cursor<T: FromStr>(&mut self, list: &str) -> Result<Option<T>, Problem> {
-        let invalid =
-            |error: BadCursor| Problem::InvalidParameter { name: "cursor", detail: error.to_string() };
+        let invalid = |error: BadCursor| Problem::InvalidParameter {
+            name: "cursor",
+            detail: error.to_string(),
+        };
         let Some(text) = self.take::<String>("cursor")? else { return Ok(None) };
         let cursor = Cursor::decode(&text, list).map_err(invalid)?;
         cursor.after.parse().map(Some).map_err(|_| invalid(BadCursor))
@@ -226,8 +236,9 @@ mod tests {
 
     #[test]
     fn a_cursor_is_of_its_list_and_names_what_the_list_is_made_of() {
-        let given =
-            |after: &str| query(&format!("cursor={}", Cursor { after: after.to_owned() }.encode("kinds")));
+        let given = |after: &str| {
+            query(&format!("cursor={}", Cursor { after: after.to_owned() }.encode("kinds")))
+        };
         assert_eq!(given("echo").cursor::<Name>("kinds").unwrap(), Some("echo".parse().unwrap()));
         assert_eq!(query("").cursor::<Name>("kinds").unwrap(), None);
         assert!(given("echo").cursor::<Name>("jobs").is_err());

@@ -172,7 +172,8 @@ fn leads_to(template: &str, path: &str) -> bool {
         match (wanted.next(), given.next()) {
             (None, None) => return true,
             (Some(part), Some(value)) if part.starts_with("{*") => return !value.is_empty(),
-            (Some(part), Some(value)) if part == value || (part.starts_with('{') && !value.is_empty()) => {}
+            (Some(part), Some(value))
+                if part == value || (part.starts_with('{') && !value.is_empty()) => {}
             _ => return false,
         }
     }
@@ -203,13 +204,17 @@ mod tests {
     #[test]
     fn templates_take_whole_paths() {
         assert!(leads_to("/v1/jobs/{id}", "/v1/jobs/x"));
-        for path in ["/v1/jobs/", "/v1/jobs", "/v1/jobs/x/", "/v1/jobs/x/y", "v1/jobs/x", "/V1/jobs/x"] {
+        for path in
+            ["/v1/jobs/", "/v1/jobs", "/v1/jobs/x/", "/v1/jobs/x/y", "v1/jobs/x", "/V1/jobs/x"]
+        {
             assert!(!leads_to("/v1/jobs/{id}", path), "{path}");
         }
         for path in ["/console/a.js", "/console/a/b.js"] {
             assert!(leads_to("/console/{*file}", path), "{path}");
         }
-        assert!(!leads_to("/console/{*file}", "/console/") && !leads_to("/console/{*file}", "/console"));
+        assert!(
+            !leads_to("/console/{*file}", "/console/") && !leads_to("/console/{*file}", "/console")
+        );
         assert_eq!(of(&Method::HEAD, "/v1/jobs/{id}").unwrap().path, "/v1/jobs/{id}");
         assert!(of(&Method::PATCH, "/v1/jobs").is_none());
     }
@@ -224,7 +229,9 @@ mod tests {
 
     #[test]
     fn a_literal_wins_over_a_placeholder() {
-        assert!(is_of("/v1/jobs/batch", "/v1/jobs/batch") && !is_of("/v1/jobs/batch", "/v1/jobs/{id}"));
+        assert!(
+            is_of("/v1/jobs/batch", "/v1/jobs/batch") && !is_of("/v1/jobs/batch", "/v1/jobs/{id}")
+        );
         assert!(is_of("/v1/jobs/batches", "/v1/jobs/{id}"));
         for route in ROUTES {
             assert!(is_of(route.path, route.path), "{}", route.path);

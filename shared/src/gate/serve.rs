@@ -28,10 +28,11 @@ pub async fn serve_counting(router: Router, tallies: Tallies, flush: Flush) -> R
     let flusher = Flusher::start(tallies, flush).await;
     let before = flusher.clone();
     let handler = Adapter::from(router).map_request(with_sound_address);
-    let handler = ServiceExt::<LambdaEvent<LambdaRequest>>::then(handler, move |response| async move {
-        before.before_response().await;
-        response
-    });
+    let handler =
+        ServiceExt::<LambdaEvent<LambdaRequest>>::then(handler, move |response| async move {
+            before.before_response().await;
+            response
+        });
     let after = layer_fn(move |inner| after_response(inner, flusher.clone()));
     Runtime::new(handler).layer(TracingLayer::new()).layer(after).run().await
 }
@@ -56,7 +57,8 @@ where
 fn with_sound_address(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         request.raw_path = request.raw_path.as_deref().map(|path| escaped(path, b"/:@"));
-        request.raw_query_string = request.raw_query_string.as_deref().map(|query| escaped(query, b"/:@?"));
+        request.raw_query_string =
+            request.raw_query_string.as_deref().map(|query| escaped(query, b"/:@?"));
         request.headers.remove(header::HOST);
         request.request_context.domain_name = None;
     }
@@ -66,7 +68,10 @@ fn with_sound_address(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<Lamb
 /// The path or query with every byte escaped that may not stand in it as it is (RFC 3986, sections 3.3 and 3.4); escapes stay.
 fn escaped(part: &str, beside: &[u8]) -> String {
     part.bytes().fold(String::with_capacity(part.len()), |mut sound, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte) || beside.contains(&byte) {
+        if byte.is_ascii_alphanumeric()
+            || b"-._~!$&'()*+,;=%".contains(&byte)
+            || beside.contains(&byte)
+        {
             sound.push(char::from(byte));
         } else {
             let _ = write!(sound, "%{byte:02X}");
@@ -91,7 +96,9 @@ mod tests {
         request.raw_query_string = Some(query.to_owned());
         request.request_context.domain_name = Some(domain.to_owned());
         for (name, value) in headers {
-            request.headers.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+            request
+                .headers
+                .append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
         let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(request), Context::default());
         with_sound_address(event).payload.into()
@@ -100,7 +107,10 @@ mod tests {
     #[test]
     fn a_backslash_is_no_slash_and_a_question_mark_in_a_path_begins_no_query() {
         let request = adapted(DOMAIN, "/api/poll/a\\b?c#d", "e=f", &[]);
-        assert_eq!((request.uri().path(), request.uri().query()), ("/api/poll/a%5Cb%3Fc%23d", Some("e=f")));
+        assert_eq!(
+            (request.uri().path(), request.uri().query()),
+            ("/api/poll/a%5Cb%3Fc%23d", Some("e=f"))
+        );
         assert_eq!(adapted(DOMAIN, "/v1/jobs/a%25b", "", &[]).uri().path(), "/v1/jobs/a%25b");
     }
 

@@ -94,7 +94,8 @@ mod tests {
         leaf.prop_recursive(4, 32, 5, |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                proptest::collection::btree_map(".{0,4}", inner, 0..5).prop_map(|members| json!(members)),
+                proptest::collection::btree_map(".{0,4}", inner, 0..5)
+                    .prop_map(|members| json!(members)),
             ]
         })
     }
@@ -109,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_member_that_comes_twice_is_refused_however_deep() {
-        for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#] {
+        for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
+        {
             let error = serde_json::from_str::<Unambiguous>(text).unwrap_err();
             assert!(error.to_string().contains("comes twice"), "{text}: {error}");
         }

@@ -26,11 +26,13 @@ impl Gate {
             tracing::info!(%account, %key, "key used");
             return;
         }
-        let cause = match tokio::time::timeout(PATIENCE, self.accounts.record_use(account, key, now)).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "out of time".to_owned(),
-        };
+        let cause =
+            match tokio::time::timeout(PATIENCE, self.accounts.record_use(account, key, now)).await
+            {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "out of time".to_owned(),
+            };
         tracing::warn!(%account, %key, cause, "a key's use could not be recorded");
         self.accounts.missed_use(account, key, now);
     }

@@ -72,8 +72,9 @@ pub struct Plan {
 /// Decides for `permits`, given what the agenda shows: the best jobs are taken, exactly.
 #[must_use]
 pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time) -> Plan {
-    let waits =
-        |id: JobId| permits.iter().any(|(own, state)| *own == id && matches!(state, Own::NotBefore(_)));
+    let waits = |id: JobId| {
+        permits.iter().any(|(own, state)| *own == id && matches!(state, Own::NotBefore(_)))
+    };
     // Of a job that waits for its time the table knows better than an index that is behind.
     let listed = agenda.iter().filter(|entry| entry.due_at <= now && !waits(entry.id));
     let mut due: BTreeSet<(&Rank, JobId)> = listed.map(|entry| (&entry.rank, entry.id)).collect();
@@ -96,7 +97,8 @@ pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time) -> Plan {
         .map(|(id, _)| *id)
         .collect();
     // A permit whose own job is among the chosen takes that: the fewer change hands, the better.
-    let own: BTreeSet<JobId> = permits.iter().map(|(id, _)| *id).filter(|id| chosen.contains(id)).collect();
+    let own: BTreeSet<JobId> =
+        permits.iter().map(|(id, _)| *id).filter(|id| chosen.contains(id)).collect();
     chosen.retain(|id| !own.contains(id));
     let mut free = chosen.len();
     let mut taken = BTreeSet::new();
@@ -182,10 +184,13 @@ mod tests {
         let in_sight = |agenda: &[Entry]| plan(&[(id(9), Own::Elsewhere)], agenda, NOW).errands;
         assert_eq!(in_sight(&[]), [Errand::Idle { in_sight: false }]);
         assert_eq!(in_sight(&[entry(5, 2000)]), [Errand::Idle { in_sight: true }]);
-        let waits =
-            |in_sight| (0..=u8::MAX).map_while(move |looks| look_again(looks, in_sight)).sum::<Duration>();
+        let waits = |in_sight| {
+            (0..=u8::MAX).map_while(move |looks| look_again(looks, in_sight)).sum::<Duration>()
+        };
         assert_eq!(waits(false), Duration::from_secs(756));
-        assert!((Duration::from_secs(23 * 3600)..Duration::from_secs(25 * 3600)).contains(&waits(true)));
+        assert!(
+            (Duration::from_secs(23 * 3600)..Duration::from_secs(25 * 3600)).contains(&waits(true))
+        );
     }
 
     proptest! {

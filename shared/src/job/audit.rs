@@ -96,7 +96,11 @@ mod tests {
 
     fn job(account: u8, n: i64) -> Overdue {
         let account = mint(Time::from_millis(1), [account; 10]);
-        let job = JobMessage::new(account, mint(Time::from_millis(n), [7; 10]), "ordered".parse().unwrap());
+        let job = JobMessage::new(
+            account,
+            mint(Time::from_millis(n), [7; 10]),
+            "ordered".parse().unwrap(),
+        );
         Overdue { job, due_at: Time::from_millis(n) }
     }
 
@@ -137,8 +141,10 @@ mod tests {
         all.push(job(2, 900));
         assert!(audit(&all, 100, 0).permits.iter().any(|permit| permit.id == job(2, 900).job.id));
         let many: Vec<_> = (0..50).map(|account| job(account, 0)).collect();
-        let reached: BTreeSet<_> =
-            (0..50).flat_map(|turn| audit(&many, 100, turn).permits).map(|job| job.account).collect();
+        let reached: BTreeSet<_> = (0..50)
+            .flat_map(|turn| audit(&many, 100, turn).permits)
+            .map(|job| job.account)
+            .collect();
         assert_eq!(reached.len(), 50);
     }
 

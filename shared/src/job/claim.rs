@@ -79,9 +79,10 @@ mod tests {
 
     fn any_lease() -> impl Strategy<Value = Lease> {
         let time = || proptest::option::of((0i64..100).prop_map(Time::from_millis));
-        let owner = proptest::option::of(prop_oneof![Just("me".to_owned()), Just("other".to_owned())]);
-        (proptest::sample::select(&Status::ALL[..]), 0u32..5, 1u32..5, time(), time(), owner).prop_map(
-            |(status, attempts, max_attempts, due_at, lease_until, owner)| Lease {
+        let owner =
+            proptest::option::of(prop_oneof![Just("me".to_owned()), Just("other".to_owned())]);
+        (proptest::sample::select(&Status::ALL[..]), 0u32..5, 1u32..5, time(), time(), owner)
+            .prop_map(|(status, attempts, max_attempts, due_at, lease_until, owner)| Lease {
                 status,
                 attempts,
                 max_attempts,
@@ -89,8 +90,7 @@ mod tests {
                 lease_until,
                 owner,
                 event: None,
-            },
-        )
+            })
     }
 
     proptest! {

@@ -112,7 +112,9 @@ impl Message {
     #[must_use]
     pub const fn account(&self) -> Option<AccountId> {
         match self {
-            Self::Job(JobMessage { account, .. }) | Self::Ended(Ended { account, .. }) => Some(*account),
+            Self::Job(JobMessage { account, .. }) | Self::Ended(Ended { account, .. }) => {
+                Some(*account)
+            }
             Self::Schedule(_) => None,
         }
     }
@@ -186,8 +188,10 @@ impl Message {
 
 /// Whether a message is about something that this worker doesn't know, as a newer sender's may be.
 fn is_of_another_sort(text: &str) -> bool {
-    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
-    members.len() == 2 && !members.keys().any(|name| ["job", "schedule", "ended"].contains(&name.as_str()))
+    let members: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(text).unwrap_or_default();
+    members.len() == 2
+        && !members.keys().any(|name| ["job", "schedule", "ended"].contains(&name.as_str()))
 }
 
 fn is_none(attempts: &u32) -> bool {
@@ -208,7 +212,9 @@ mod millis {
         time.map(Time::millis).serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Time>, D::Error> {
         Ok(Option::<i64>::deserialize(deserializer)?.map(Time::from_millis))
     }
 }
@@ -220,7 +226,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn job(due: Option<i64>, looks: u8) -> Message {
-        let (account, id) = (mint(Time::from_millis(1), [1; 10]), mint(Time::from_millis(2), [2; 10]));
+        let (account, id) =
+            (mint(Time::from_millis(1), [1; 10]), mint(Time::from_millis(2), [2; 10]));
         let message = JobMessage::new(account, id, "echo".parse().unwrap());
         Message::Job(JobMessage { due: due.map(Time::from_millis), looks, ..message })
     }
@@ -234,7 +241,8 @@ mod tests {
     #[test]
     fn survive_their_own_text() {
         let Message::Job(JobMessage { account, id, .. }) = job(None, 0) else { unreachable!() };
-        let run = ScheduledRun { name: "nightly".parse().unwrap(), at: "2026-11-20T16:00:00Z".into() };
+        let run =
+            ScheduledRun { name: "nightly".parse().unwrap(), at: "2026-11-20T16:00:00Z".into() };
         let mut ended = Job::waiting(id, account, "echo".parse().unwrap(), 8, Time::from_millis(2));
         ended.error = Some(JobError::new(ErrorCode::WorkerCrashed, "why"));
         let announced = Ended::announced(&ended, By::silent("abc"));
@@ -250,8 +258,14 @@ mod tests {
 
     #[test]
     fn newer_versions_are_told_from_rubbish() {
-        assert!(matches!(Message::decode(r#"{"v":2,"what":"ever"}"#), Err(NotAMessage::Version(2))));
-        assert!(matches!(Message::decode(r#"{"v":1,"what":"ever"}"#), Err(NotAMessage::Version(1))));
+        assert!(matches!(
+            Message::decode(r#"{"v":2,"what":"ever"}"#),
+            Err(NotAMessage::Version(2))
+        ));
+        assert!(matches!(
+            Message::decode(r#"{"v":1,"what":"ever"}"#),
+            Err(NotAMessage::Version(1))
+        ));
         for rubbish in ["", "{}", "[]", r#"{"v":1}"#, r#"{"v":1,"job":{}}"#, r#"{"v":300}"#] {
             assert!(matches!(Message::decode(rubbish), Err(NotAMessage::Malformed)), "{rubbish}");
         }

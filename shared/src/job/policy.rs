@@ -34,8 +34,8 @@ impl RetryPolicy {
     #[must_use]
     pub fn delay(&self, attempt: u32, random: f64) -> Duration {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-        let ceiling =
-            (f64::from(self.initial_seconds) * self.factor.powi(exponent)).min(f64::from(self.max_seconds));
+        let ceiling = (f64::from(self.initial_seconds) * self.factor.powi(exponent))
+            .min(f64::from(self.max_seconds));
         Duration::from_secs(1).max(Duration::from_secs_f64((ceiling * random).ceil()))
     }
 
@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn the_default_doubles_from_two_seconds_to_an_hour() {
-        let ceilings: Vec<_> = (1..=13).map(|n| RetryPolicy::default().delay(n, 1.0).as_secs()).collect();
+        let ceilings: Vec<_> =
+            (1..=13).map(|n| RetryPolicy::default().delay(n, 1.0).as_secs()).collect();
         assert_eq!(ceilings, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]);
     }
 }

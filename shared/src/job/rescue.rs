@@ -67,8 +67,11 @@ impl Unfinished {
     #[must_use]
     pub fn assess(&self, now: Time) -> Finding {
         let is_late = self.claimable_at <= audit::overdue_since(now);
-        let pause =
-            if is_late { (now.since(self.claimable_at) / 2).min(LONGEST_PAUSE) } else { Duration::ZERO };
+        let pause = if is_late {
+            (now.since(self.claimable_at) / 2).min(LONGEST_PAUSE)
+        } else {
+            Duration::ZERO
+        };
         let days = now.since(self.run_at).as_secs() / (24 * 3600);
         Finding {
             next: self.claimable_at.max(now) + pause,
@@ -87,7 +90,10 @@ impl Unfinished {
     #[must_use]
     pub fn overdue(&self) -> Overdue {
         let message = JobMessage::new(self.account, self.id, self.kind.clone());
-        Overdue { job: JobMessage { attempts: self.attempts, ..message }, due_at: self.claimable_at }
+        Overdue {
+            job: JobMessage { attempts: self.attempts, ..message },
+            due_at: self.claimable_at,
+        }
     }
 }
 

@@ -20,7 +20,8 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 5] =
+        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
 
     /// Whether the job has its outcome.
     #[must_use]

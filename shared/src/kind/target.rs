@@ -57,7 +57,9 @@ impl Target {
     pub fn payload_violations(&self, payload: &Payload, prefix: &str) -> Vec<Violation> {
         match self {
             Self::Records {} => Changes::read(&payload.0, prefix).err().unwrap_or_default(),
-            Self::Event {} => unfit(&payload.0).map(|why| Violation::new(prefix, why)).into_iter().collect(),
+            Self::Event {} => {
+                unfit(&payload.0).map(|why| Violation::new(prefix, why)).into_iter().collect()
+            }
             Self::Echo {} | Self::Http { .. } => Vec::new(),
         }
     }

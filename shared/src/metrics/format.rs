@@ -18,7 +18,8 @@ impl Format {
     pub fn preferred(accept: &str) -> Self {
         let liking = |format: Self| {
             let ranges = accept.split(',').filter_map(Range::read);
-            let fitting = ranges.filter_map(|range| Some((range.precision(format)?, range.quality)));
+            let fitting =
+                ranges.filter_map(|range| Some((range.precision(format)?, range.quality)));
             fitting.max_by(|(a, _), (b, _)| a.cmp(b)).map_or(0.0, |(_, quality)| quality)
         };
         match liking(Self::OpenMetrics).total_cmp(&liking(Self::Prometheus)) {
@@ -65,7 +66,9 @@ impl<'a> Range<'a> {
         let mut range = Self { kind, subtype, version: None, quality: 1.0 };
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
             match name.trim().to_ascii_lowercase().as_str() {
-                "q" => range.quality = value.trim().parse().ok().filter(|q| (0.0..=1.0).contains(q))?,
+                "q" => {
+                    range.quality = value.trim().parse().ok().filter(|q| (0.0..=1.0).contains(q))?
+                }
                 "version" => range.version = Some(value.trim().trim_matches('"')),
                 _ => {}
             }

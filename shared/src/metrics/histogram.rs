@@ -56,7 +56,9 @@ impl Histogram {
 
     /// How many took at most as long as each bound. What an earlier version kept by a bound that isn't one any more counts at the next.
     pub fn cumulative<'a>(&'a self, bounds: &'a [u64]) -> impl Iterator<Item = (u64, u64)> + 'a {
-        bounds.iter().map(|bound| (*bound, self.buckets.range(..=bound).map(|(_, number)| number).sum()))
+        bounds
+            .iter()
+            .map(|bound| (*bound, self.buckets.range(..=bound).map(|(_, number)| number).sum()))
     }
 
     /// How many there are.

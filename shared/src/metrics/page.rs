@@ -30,7 +30,9 @@ impl Page {
         for (mut labels, value) in self.0.remove(&place(family)).unwrap_or_default() {
             labels[at] = OTHER.to_owned();
             match (self.entry(family, labels), value) {
-                (Some(Value::Count(sum)), Some(Value::Count(count))) => *sum = sum.saturating_add(count),
+                (Some(Value::Count(sum)), Some(Value::Count(count))) => {
+                    *sum = sum.saturating_add(count)
+                }
                 (first, value) => *first = value,
             }
         }
@@ -43,7 +45,11 @@ impl Page {
         self.0.get(&place(family))?.get(&labels)?.as_ref()
     }
 
-    pub(super) fn entry(&mut self, family: &'static Family, labels: Vec<String>) -> &mut Option<Value> {
+    pub(super) fn entry(
+        &mut self,
+        family: &'static Family,
+        labels: Vec<String>,
+    ) -> &mut Option<Value> {
         self.0.entry(place(family)).or_default().entry(labels).or_default()
     }
 
@@ -53,7 +59,10 @@ impl Page {
     ) -> impl Iterator<Item = (&'static Family, impl Iterator<Item = (&[String], &Value)>)> {
         FAMILIES.iter().enumerate().map(|(place, family)| {
             let series = self.0.get(&place).into_iter().flatten();
-            (*family, series.filter_map(|(labels, value)| Some((labels.as_slice(), value.as_ref()?))))
+            (
+                *family,
+                series.filter_map(|(labels, value)| Some((labels.as_slice(), value.as_ref()?))),
+            )
         })
     }
 }

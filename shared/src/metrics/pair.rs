@@ -39,7 +39,9 @@ pub(crate) fn parts<'a>(prefix: &'a str, name: &'a str) -> Vec<(&'a str, &'a str
         return vec![(prefix, name, "")];
     }
     let parts = name.split(AND).zip(["0", "1"]);
-    parts.filter_map(|(part, at)| part.split_once(OF).map(|(prefix, name)| (prefix, name, at))).collect()
+    parts
+        .filter_map(|(part, at)| part.split_once(OF).map(|(prefix, name)| (prefix, name, at)))
+        .collect()
 }
 
 /// Whether an item is another one, or a part of it.
@@ -59,7 +61,8 @@ mod tests {
 
     #[test]
     fn a_route_and_one_thing_more_are_one_item() {
-        let (kind, route) = (item("KIND", "a.b-c", false), item("ROUTE", "POST /v1/jobs/{id}/retry", false));
+        let (kind, route) =
+            (item("KIND", "a.b-c", false), item("ROUTE", "POST /v1/jobs/{id}/retry", false));
         let joined = join(vec![kind.clone(), route.clone()]);
         let [(pair, fields)] = &joined[..] else { panic!("{joined:?}") };
         assert_eq!(fields.keys().collect::<Vec<_>>(), ["0a#b", "1a#b"]);

@@ -70,8 +70,8 @@ const REST: Topic = Topic { prefix: "REST", labels: 0, is_open: false };
 
 /// Bounds for whatever takes milliseconds or an hour.
 const JOBS: &[u64] = &[
-    5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000,
-    1_800_000, 3_600_000,
+    5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000,
+    600_000, 1_800_000, 3_600_000,
 ];
 /// Bounds for requests, which the gateway gives up after 30 seconds.
 const REQUESTS: &[u64] = &[5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
@@ -237,10 +237,9 @@ metrics! {
 /// The family whose totals are stored in a topic's items under a code.
 #[must_use]
 pub(super) fn stored_as(prefix: &str, code: &str) -> Option<&'static Family> {
-    FAMILIES
-        .iter()
-        .copied()
-        .find(|family| family.stored.is_some_and(|(topic, stored)| topic.prefix == prefix && stored == code))
+    FAMILIES.iter().copied().find(|family| {
+        family.stored.is_some_and(|(topic, stored)| topic.prefix == prefix && stored == code)
+    })
 }
 
 /// The topic whose items' keys begin so.
@@ -261,12 +260,16 @@ mod tests {
 
     #[test]
     fn every_name_is_there_once() {
-        let all =
-            FAMILIES.iter().map(|family| family.name).chain(METRICS.iter().filter_map(|m| m.cloudwatch));
+        let all = FAMILIES
+            .iter()
+            .map(|family| family.name)
+            .chain(METRICS.iter().filter_map(|m| m.cloudwatch));
         let all: Vec<_> = all.collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
-        let stored: Vec<_> =
-            FAMILIES.iter().filter_map(|f| f.stored.map(|(topic, code)| (topic.prefix, code))).collect();
+        let stored: Vec<_> = FAMILIES
+            .iter()
+            .filter_map(|f| f.stored.map(|(topic, code)| (topic.prefix, code)))
+            .collect();
         assert_eq!(stored.iter().collect::<BTreeSet<_>>().len(), stored.len());
     }
 
@@ -274,18 +277,31 @@ mod tests {
     fn names_are_prometheus_own() {
         for Family { name, help, shape, unit, labels, known, stored } in FAMILIES {
             assert!(
-                name.starts_with("tollgate_") && name.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'),
+                name.starts_with("tollgate_")
+                    && name.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'),
                 "{name}"
             );
             assert!(
-                !["_total", "_info", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end)),
+                !["_total", "_info", "_count", "_sum", "_bucket"]
+                    .iter()
+                    .any(|end| name.ends_with(end)),
                 "{name}"
             );
-            assert!(unit.is_none_or(|unit| name.ends_with(&format!("_{unit}"))), "{name} and {unit:?}");
-            assert!(help.ends_with('.') && !labels.iter().any(|label| label.contains("account")), "{name}");
+            assert!(
+                unit.is_none_or(|unit| name.ends_with(&format!("_{unit}"))),
+                "{name} and {unit:?}"
+            );
+            assert!(
+                help.ends_with('.') && !labels.iter().any(|label| label.contains("account")),
+                "{name}"
+            );
             assert!(stored.is_none_or(|(topic, _)| topic.labels <= labels.len()), "{name}");
             assert!(known.is_empty() || !labels.is_empty(), "{name}");
-            assert_eq!(stored.is_some(), matches!(shape, Shape::Counter | Shape::Histogram(_)), "{name}");
+            assert_eq!(
+                stored.is_some(),
+                matches!(shape, Shape::Counter | Shape::Histogram(_)),
+                "{name}"
+            );
         }
     }
 

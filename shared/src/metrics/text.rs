@@ -59,7 +59,13 @@ fn sample(text: &mut String, family: &Family, labels: &[String], value: &Value) 
     }
 }
 
-fn buckets(text: &mut String, family: &Family, labels: &[String], histogram: &Histogram, bounds: &[u64]) {
+fn buckets(
+    text: &mut String,
+    family: &Family,
+    labels: &[String],
+    histogram: &Histogram,
+    bounds: &[u64],
+) {
     let (bucket, count) = (format!("{}_bucket", family.name), histogram.count().to_string());
     for (bound, within) in histogram.cumulative(bounds) {
         #[expect(clippy::cast_precision_loss, reason = "bounds of an hour at most")]
@@ -67,15 +73,30 @@ fn buckets(text: &mut String, family: &Family, labels: &[String], histogram: &Hi
         line(text, &bucket, family, labels, Some(&bound), &within.to_string());
     }
     line(text, &bucket, family, labels, Some("+Inf"), &count);
-    line(text, &format!("{}_sum", family.name), family, labels, None, &number(histogram.sum_seconds()));
+    line(
+        text,
+        &format!("{}_sum", family.name),
+        family,
+        labels,
+        None,
+        &number(histogram.sum_seconds()),
+    );
     line(text, &format!("{}_count", family.name), family, labels, None, &count);
 }
 
-fn line(text: &mut String, name: &str, family: &Family, values: &[String], bound: Option<&str>, value: &str) {
+fn line(
+    text: &mut String,
+    name: &str,
+    family: &Family,
+    values: &[String],
+    bound: Option<&str>,
+    value: &str,
+) {
     text.push_str(name);
     let labels = family.labels.iter().copied().zip(values.iter().map(String::as_str));
     let labels = labels.chain(bound.map(|bound| ("le", bound)));
-    let labels: Vec<_> = labels.map(|(name, value)| format!("{name}=\"{}\"", escaped(value, true))).collect();
+    let labels: Vec<_> =
+        labels.map(|(name, value)| format!("{name}=\"{}\"", escaped(value, true))).collect();
     if !labels.is_empty() {
         let _ = write!(text, "{{{}}}", labels.join(","));
     }

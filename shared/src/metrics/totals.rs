@@ -11,7 +11,12 @@ pub struct Totals(Page);
 
 impl Totals {
     /// Adds an item of the table: how its key begins, what names it, and its fields. What this version doesn't know is left out.
-    pub fn add<'a>(&mut self, prefix: &str, name: &str, fields: impl IntoIterator<Item = (&'a str, u64)>) {
+    pub fn add<'a>(
+        &mut self,
+        prefix: &str,
+        name: &str,
+        fields: impl IntoIterator<Item = (&'a str, u64)>,
+    ) {
         let Some(topic) = topic(prefix) else { return };
         let Some(named) = labels_of(topic, name) else { return };
         self.begin(topic, &named);
@@ -53,7 +58,9 @@ impl Totals {
 
     fn add_field(&mut self, topic: Topic, named: &[String], field: &str, number: u64) {
         let mut parts = field.split(BETWEEN);
-        let Some(family) = parts.next().and_then(|code| stored_as(topic.prefix, code)) else { return };
+        let Some(family) = parts.next().and_then(|code| stored_as(topic.prefix, code)) else {
+            return;
+        };
         let mut rest: Vec<_> = parts.map(str::to_owned).collect();
         let part = match family.shape {
             Shape::Histogram(_) => match rest.pop().and_then(|part| Part::read(&part)) {
@@ -129,20 +136,25 @@ mod tests {
             (kind(), 0u64..10_000_000).prop_map(|(kind, ms)| Happening::Ran(kind, ms)),
             (route, prop::sample::select(vec!["200", "404", "503"]))
                 .prop_map(|(route, status)| Happening::Answered(route, status)),
-            ("[a-z #]{0,8}", 1u64..1_000_000).prop_map(|(service, bytes)| Happening::Used(service, bytes)),
+            ("[a-z #]{0,8}", 1u64..1_000_000)
+                .prop_map(|(service, bytes)| Happening::Used(service, bytes)),
         ]
     }
 
     fn count(delta: &mut Delta, happening: &Happening) {
         match happening {
-            Happening::Ended(kind, outcome) => delta.count(&registry::JOBS_ENDED, &[kind, outcome], 1),
+            Happening::Ended(kind, outcome) => {
+                delta.count(&registry::JOBS_ENDED, &[kind, outcome], 1)
+            }
             Happening::Ran(kind, ms) => {
                 delta.observe(&registry::JOB_RUN, &[kind], Duration::from_millis(*ms))
             }
             Happening::Answered(route, status) => {
                 delta.count(&registry::HTTP_REQUESTS, &["GET", route, status], 1);
             }
-            Happening::Used(service, bytes) => delta.count(&registry::USAGE, &[service, "egress"], *bytes),
+            Happening::Used(service, bytes) => {
+                delta.count(&registry::USAGE, &[service, "egress"], *bytes)
+            }
         }
     }
 
@@ -196,8 +208,11 @@ mod tests {
         }
         totals.take(delta);
         let page = totals.into_page();
-        let Some(Value::Count(services)) = page.get(&registry::USAGE, &["other", "egress"]) else { panic!() };
-        let Some(Value::Count(routes)) = page.get(&registry::HTTP_REQUESTS, &["other", "other", "200"])
+        let Some(Value::Count(services)) = page.get(&registry::USAGE, &["other", "egress"]) else {
+            panic!()
+        };
+        let Some(Value::Count(routes)) =
+            page.get(&registry::HTTP_REQUESTS, &["other", "other", "200"])
         else {
             panic!()
         };

@@ -93,7 +93,8 @@ impl Delivery {
             Err(NotTaken { why, unanswered }) => {
                 self.unanswered += u32::from(unanswered);
                 self.error = Some(why.chars().take(LONGEST_REASON).collect());
-                self.next_try = now + (FIRST_PAUSE * 2u32.pow(self.tries.min(8) - 1)).min(LONGEST_PAUSE);
+                self.next_try =
+                    now + (FIRST_PAUSE * 2u32.pow(self.tries.min(8) - 1)).min(LONGEST_PAUSE);
             }
         }
     }
@@ -110,7 +111,9 @@ impl Alert {
     /// Why a mail is missing, of the first that is.
     #[must_use]
     pub fn mail_error(&self) -> Option<String> {
-        self.mails.iter().find_map(|mail| mail.error.as_ref().map(|why| format!("{}: {why}", mail.to)))
+        self.mails
+            .iter()
+            .find_map(|mail| mail.error.as_ref().map(|why| format!("{}: {why}", mail.to)))
     }
 
     /// What isn't sent yet goes to who is to get mails by now. Nobody gets one of an alert that all others have.

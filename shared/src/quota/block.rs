@@ -68,7 +68,10 @@ impl Exhausted {
         let Self { quota, limit_bytes, window, reset, .. } = self;
         let limit_bytes = limit_bytes.min(&MOST_IN_A_FIELD);
         [
-            ("ratelimit-policy", format!("\"{quota}\";q={limit_bytes};qu=\"content-bytes\";w={window}")),
+            (
+                "ratelimit-policy",
+                format!("\"{quota}\";q={limit_bytes};qu=\"content-bytes\";w={window}"),
+            ),
             ("ratelimit", format!("\"{quota}\";r=0;t={reset}")),
         ]
     }

@@ -82,7 +82,15 @@ impl Notice {
             Change::Resolved(why) => (EventType::QuotaResolved, Some(why)),
         };
         let Self { threshold, limit_bytes, used, period: Period { start, end }, .. } = *self;
-        let data = Data { quota, threshold, limit_bytes, used, period_start: start, period_end: end, reason };
+        let data = Data {
+            quota,
+            threshold,
+            limit_bytes,
+            used,
+            period_start: start,
+            period_end: end,
+            reason,
+        };
         Some(Content { r#type, data: to_raw_value(&data).ok()?, source: quota.to_string() })
     }
 }

@@ -108,7 +108,8 @@ impl Period {
     /// night, would be told as a trend.
     #[must_use]
     pub fn projected(&self, used: u64, now: Time) -> Option<u64> {
-        let (elapsed, length) = (now.min(self.end).since(self.start).as_millis(), self.length().as_millis());
+        let (elapsed, length) =
+            (now.min(self.end).since(self.start).as_millis(), self.length().as_millis());
         if elapsed == 0 || elapsed * 24 < length {
             return None;
         }
@@ -173,10 +174,15 @@ mod tests {
 
     #[test]
     fn days_are_as_long_as_the_clocks_make_them() {
-        let hours =
-            |now| PeriodLength::Day.at(&Zone::of("Europe/Berlin"), time(now)).length().as_secs() / 3600;
+        let hours = |now| {
+            PeriodLength::Day.at(&Zone::of("Europe/Berlin"), time(now)).length().as_secs() / 3600
+        };
         assert_eq!(
-            [hours("2026-03-29T12:00:00Z"), hours("2026-06-01T12:00:00Z"), hours("2026-10-25T12:00:00Z")],
+            [
+                hours("2026-03-29T12:00:00Z"),
+                hours("2026-06-01T12:00:00Z"),
+                hours("2026-10-25T12:00:00Z")
+            ],
             [23, 24, 25]
         );
         let bars = |now| {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// Of what RFC 5321 allows only the plain form: no quotes, no comments, no address literals, and ASCII alone, so that nothing in it can
 /// be taken for another header field or another recipient.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, format = Email, max_length = 254, examples("ops@example.com"))]
 pub struct Recipient(String);
@@ -48,7 +50,9 @@ impl FromStr for Recipient {
 
     fn from_str(text: &str) -> Result<Self, NotARecipient> {
         match text.rsplit_once('@') {
-            Some((mailbox, domain)) if text.len() <= 254 && is_mailbox(mailbox) && is_domain(domain) => {
+            Some((mailbox, domain))
+                if text.len() <= 254 && is_mailbox(mailbox) && is_domain(domain) =>
+            {
                 Ok(Self(text.to_owned()))
             }
             _ => Err(NotARecipient),
@@ -77,9 +81,12 @@ mod tests {
 
     #[test]
     fn takes_what_people_have() {
-        for good in
-            ["a@b.co", "first.last+quota@mail.example.com", "o'neil@example.com", "x@xn--bcher-kva.example"]
-        {
+        for good in [
+            "a@b.co",
+            "first.last+quota@mail.example.com",
+            "o'neil@example.com",
+            "x@xn--bcher-kva.example",
+        ] {
             assert_eq!(good.parse::<Recipient>().unwrap().as_str(), good);
         }
     }

@@ -56,7 +56,17 @@ pub struct QuotaSpec {
 
 /// A part of a limit, in percent: 1 to 1000.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(try_from = "u16")]
 #[schema(value_type = u16, minimum = 1, maximum = 1000)]
@@ -112,7 +122,10 @@ impl QuotaSpec {
             found.push(Violation::new(format!("/recipients/{n}"), "is listed twice"));
         }
         if self.enforce && self.account.is_none() {
-            found.push(Violation::new("/enforce", "needs an account: whose requests would be turned away?"));
+            found.push(Violation::new(
+                "/enforce",
+                "needs an account: whose requests would be turned away?",
+            ));
         }
         found
     }
@@ -126,7 +139,8 @@ impl QuotaSpec {
     /// Whether a series' bytes count.
     #[must_use]
     pub fn counts(&self, series: &Series) -> bool {
-        let any_or = |wanted: &Option<Label>, is: &Label| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        let any_or =
+            |wanted: &Option<Label>, is: &Label| wanted.as_ref().is_none_or(|wanted| wanted == is);
         self.r#type == series.direction
             && any_or(&self.service, &series.service)
             && any_or(&self.route, &series.route)
@@ -160,7 +174,8 @@ impl Quota {
     #[must_use]
     pub fn measure(&self) -> String {
         let QuotaSpec { r#type, service, route, account, period, timezone, .. } = &self.spec;
-        let whole = format!("{:?}", (self.created_at, r#type, service, route, account, period, timezone));
+        let whole =
+            format!("{:?}", (self.created_at, r#type, service, route, account, period, timezone));
         Sha256::digest(whole).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -221,8 +236,11 @@ pub(super) mod tests {
         let bad = spec(json!({
             "timezone": "Berlin", "thresholds": [80, 90, 80], "recipients": ["a@b.co", "a@b.co"], "enforce": true,
         }));
-        let told: Vec<_> =
-            bad.violations().into_iter().map(|wrong| format!("{} {}", wrong.pointer, wrong.detail)).collect();
+        let told: Vec<_> = bad
+            .violations()
+            .into_iter()
+            .map(|wrong| format!("{} {}", wrong.pointer, wrong.detail))
+            .collect();
         insta::assert_snapshot!(told.join("\n"), @"
         /timezone is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC
         /thresholds/2 is listed twice

@@ -3,8 +3,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alert, Block, Change, Delivery, Errand, Look, NotTaken, Notice, Period, Quota, QuotaSpec, Share, Tally,
-    Threshold, Totals, Why,
+    Alert, Block, Change, Delivery, Errand, Look, NotTaken, Notice, Period, Quota, QuotaSpec,
+    Share, Tally, Threshold, Totals, Why,
 };
 use crate::{id::AccountId, time::Time, usage::Origin};
 
@@ -136,7 +136,11 @@ impl Standing {
         }
         let Tally { period, limit_bytes, used, .. } = seen.current;
         let is_used_up = used >= limit_bytes && quota.spec.enforce;
-        let block = seen.account.filter(|_| is_used_up).map(|account| Block { account, period, limit_bytes });
+        let block = seen.account.filter(|_| is_used_up).map(|account| Block {
+            account,
+            period,
+            limit_bytes,
+        });
         seen.set_block(block);
         seen
     }
@@ -147,10 +151,13 @@ impl Standing {
     pub fn last_look(self, quota: &Quota, totals: &Totals, look: Look) -> Self {
         // What is dated ahead was seen before its time came: it was counted, and isn't again.
         let seen = |origin: &Origin| self.shares.get(origin).map_or(0, |share| share.total);
-        let totals =
-            totals.iter().map(|(origin, total)| (origin.clone(), seen(origin).max(*total))).collect();
+        let totals = totals
+            .iter()
+            .map(|(origin, total)| (origin.clone(), seen(origin).max(*total)))
+            .collect();
         let is_changed = quota.updated_at >= self.current.period.end;
-        let limit_bytes = if is_changed { self.current.limit_bytes } else { quota.spec.limit_bytes };
+        let limit_bytes =
+            if is_changed { self.current.limit_bytes } else { quota.spec.limit_bytes };
         self.weigh(quota, &totals, limit_bytes, look)
     }
 
@@ -256,8 +263,11 @@ impl Standing {
             !spec.thresholds.contains(&alert.threshold) || !alert.threshold.is_reached(used, limit)
         };
         for alert in self.current.alerts.extract_if(.., over).collect::<Vec<_>>() {
-            let why =
-                if spec.thresholds.contains(&alert.threshold) { Why::LimitRaised } else { Why::Redefined };
+            let why = if spec.thresholds.contains(&alert.threshold) {
+                Why::LimitRaised
+            } else {
+                Why::Redefined
+            };
             self.tell(&alert, Change::Resolved(why), now);
         }
     }
@@ -271,8 +281,10 @@ impl Standing {
         let mut new: Vec<_> = spec.thresholds.iter().filter(is_new).copied().collect();
         new.sort_unstable();
         let highest_before = self.current.alerts.iter().map(|alert| alert.threshold).max();
-        let told =
-            new.last().copied().filter(|highest| highest_before.is_none_or(|before| *highest > before));
+        let told = new
+            .last()
+            .copied()
+            .filter(|highest| highest_before.is_none_or(|before| *highest > before));
         for threshold in new {
             let passed_over = Some(threshold) != told;
             let mails = spec.recipients.iter().filter(|_| !passed_over);
@@ -314,7 +326,8 @@ impl Standing {
         if self.block == block {
             return;
         }
-        let accounts = [self.block.as_ref(), block.as_ref()].into_iter().flatten().map(|block| block.account);
+        let accounts =
+            [self.block.as_ref(), block.as_ref()].into_iter().flatten().map(|block| block.account);
         self.unsettled.extend(accounts);
         self.unsettled.sort_unstable();
         self.unsettled.dedup();
@@ -324,7 +337,10 @@ impl Standing {
 
 /// How much of a limit is used, in percent, rounded down to two digits.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "hundredths of a percent are far from where precision ends")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "hundredths of a percent are far from where precision ends"
+)]
 pub fn percent(used: u64, limit: u64) -> f64 {
     let hundredths = u128::from(used) * 10_000 / u128::from(limit.max(1));
     hundredths as f64 / 100.0

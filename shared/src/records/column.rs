@@ -59,11 +59,13 @@ impl ColumnType {
             (Self::Text, Json::Text(text)) => Some(Cell::text(&text)),
             (Self::Integer, given) => written(given).and_then(|text| integer(&text)),
             (Self::Float, given) => written(given).and_then(|text| float(&text)),
-            (Self::Decimal, given) => {
-                written(given).and_then(|text| decimal::normalised(&text)).map(|text| Cell::text(&text))
-            }
+            (Self::Decimal, given) => written(given)
+                .and_then(|text| decimal::normalised(&text))
+                .map(|text| Cell::text(&text)),
             (Self::Boolean, Json::Boolean(value)) => Some(boolean(value)),
-            (Self::Boolean, Json::Text(text)) => text.to_ascii_lowercase().parse().ok().map(boolean),
+            (Self::Boolean, Json::Text(text)) => {
+                text.to_ascii_lowercase().parse().ok().map(boolean)
+            }
             (Self::Date, Json::Text(text)) => date(&text).map(|_| Cell::text(&text)),
             (Self::Timestamp, Json::Text(text)) => timestamp(&text).map(|text| Cell::text(&text)),
             _ => None,
@@ -121,7 +123,9 @@ fn date(text: &str) -> Option<Date> {
 fn timestamp(text: &str) -> Option<String> {
     let (day, rest) = (text.get(..10)?, text.get(10..)?);
     let (separator, time, rest) = (rest.get(..1)?, rest.get(1..9)?, rest.get(9..)?);
-    let digits = rest.strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let digits = rest
+        .strip_prefix('.')
+        .map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
     let (fraction, zone) = rest.split_at(if digits > 0 { digits + 1 } else { 0 });
     let zone = match zone {
         "" if separator == " " => "Z",
@@ -134,7 +138,8 @@ fn timestamp(text: &str) -> Option<String> {
         && has_form(time, "dd:dd:dd")
         && !time.ends_with("60")
         && digits <= 9;
-    let moment: Timestamp = sound.then(|| format!("{day}T{time}{fraction}{zone}").parse().ok())??;
+    let moment: Timestamp =
+        sound.then(|| format!("{day}T{time}{fraction}{zone}").parse().ok())??;
     let whole_millis = moment.subsec_nanosecond() % 1_000_000 == 0;
     let text = if whole_millis { format!("{moment:.3}") } else { moment.to_string() };
     // The first hours of the year 0 are in UTC before it, which RFC 3339 can't say.
@@ -198,10 +203,28 @@ mod tests {
             (Text, &["7", "true", "{}", "[]"][..]),
             (
                 Integer,
-                &["7.0", "7e0", "9223372036854775808", r#""""#, r#""7 ""#, r#""seven""#, "true", "[7]"],
+                &[
+                    "7.0",
+                    "7e0",
+                    "9223372036854775808",
+                    r#""""#,
+                    r#""7 ""#,
+                    r#""seven""#,
+                    "true",
+                    "[7]",
+                ],
             ),
             (Float, &[r#""inf""#, r#""NaN""#, r#""1e999""#, r#""""#, "false", r#""0x1p3""#]),
-            (Decimal, &[r#""1,5""#, r#""1e40""#, r#""""#, "true", "123456789012345678901234567890123456789"]),
+            (
+                Decimal,
+                &[
+                    r#""1,5""#,
+                    r#""1e40""#,
+                    r#""""#,
+                    "true",
+                    "123456789012345678901234567890123456789",
+                ],
+            ),
             (Boolean, &["0", "1", r#""yes""#, r#""t""#, r#""""#]),
             (
                 Date,

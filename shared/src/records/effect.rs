@@ -59,7 +59,8 @@ pub(super) fn fold(activities: &[Activity], prefix: &str) -> Result<Vec<Effect>,
                 match effects[*effect].then(activity) {
                     Ok(()) => *latest = n,
                     Err(how) => {
-                        let why = format!("can never succeed: activity {latest} inserts this row {how}");
+                        let why =
+                            format!("can never succeed: activity {latest} inserts this row {how}");
                         found.push(Violation::new(format!("{prefix}/activities/{n}"), why));
                     }
                 }
@@ -150,7 +151,10 @@ mod tests {
     }
 
     fn named(columns: &[Column]) -> BTreeMap<String, String> {
-        columns.iter().map(|column| (column.name.to_string(), column.cell.json().to_owned())).collect()
+        columns
+            .iter()
+            .map(|column| (column.name.to_string(), column.cell.json().to_owned()))
+            .collect()
     }
 
     fn has(row: &BTreeMap<String, String>, columns: &BTreeMap<String, String>) -> bool {
@@ -158,18 +162,25 @@ mod tests {
     }
 
     fn any_columns() -> impl Strategy<Value = Vec<Column>> {
-        let column = |name: &str, json: String| Column { name: name.parse().unwrap(), cell: Cell::of(json) };
-        (0..3u8, proptest::option::of(0..2u8), any::<bool>()).prop_map(move |(key, more, as_text)| {
-            let key = if as_text { format!("\"{key}\"") } else { key.to_string() };
-            let more = more.map(|value| column("v", value.to_string()));
-            [column("id", key)].into_iter().chain(more).collect()
-        })
+        let column =
+            |name: &str, json: String| Column { name: name.parse().unwrap(), cell: Cell::of(json) };
+        (0..3u8, proptest::option::of(0..2u8), any::<bool>()).prop_map(
+            move |(key, more, as_text)| {
+                let key = if as_text { format!("\"{key}\"") } else { key.to_string() };
+                let more = more.map(|value| column("v", value.to_string()));
+                [column("id", key)].into_iter().chain(more).collect()
+            },
+        )
     }
 
     fn any_activities() -> impl Strategy<Value = Vec<Activity>> {
         let operation = prop_oneof![Just(Operation::Insert), Just(Operation::Delete)];
         let activity = (operation, prop_oneof![Just("a"), Just("b")], any_columns()).prop_map(
-            |(operation, table, columns)| Activity { operation, table: table.parse().unwrap(), columns },
+            |(operation, table, columns)| Activity {
+                operation,
+                table: table.parse().unwrap(),
+                columns,
+            },
         );
         proptest::collection::vec(activity, 0..8)
     }

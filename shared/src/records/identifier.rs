@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 const MAX_BYTES: usize = 63;
 
 /// The name of a table or a column: `[A-Za-z_][A-Za-z0-9_]{0,62}`. Its case counts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", examples("users"))]
 pub struct Identifier(String);

@@ -57,9 +57,10 @@ mod tests {
         assert_eq!(read("-0.0120e3"), number(true, "12", 2));
         assert_eq!(read("+00100"), number(false, "1", 3));
         assert_eq!(read("0e9"), number(false, "", 9));
-        for none in
-            ["", "-", ".", "e1", "1e", "1e+", "0x1", "1 ", " 1", "1,5", "NaN", "inf", "١", "1.2.3", "--1"]
-        {
+        for none in [
+            "", "-", ".", "e1", "1e", "1e+", "0x1", "1 ", " 1", "1,5", "NaN", "inf", "١", "1.2.3",
+            "--1",
+        ] {
             assert_eq!(read(none), None, "{none:?}");
         }
         assert!(read(&format!("1e{}", "9".repeat(100))).is_some());

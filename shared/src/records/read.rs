@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::{
-    Activity, Cell, Column, ColumnType, Identifier, MAX_ACTIVITIES, MAX_COLUMNS, MAX_KEY_BYTES, Operation,
+    Activity, Cell, Column, ColumnType, Identifier, MAX_ACTIVITIES, MAX_COLUMNS, MAX_KEY_BYTES,
+    Operation,
 };
 use crate::{
     json::Json,
@@ -26,7 +27,10 @@ const DELETE: [&str; 3] = ["operation", "table", "value_to_delete"];
 ///
 /// # Errors
 /// Everything that is wrong, at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
-pub(super) fn activities(payload: &RawValue, prefix: &str) -> Result<Vec<Activity>, Vec<Violation>> {
+pub(super) fn activities(
+    payload: &RawValue,
+    prefix: &str,
+) -> Result<Vec<Activity>, Vec<Violation>> {
     let mut reader = Reader { found: Vec::new() };
     let read = reader.payload(payload, prefix);
     let Reader { mut found } = reader;
@@ -56,18 +60,21 @@ impl Reader {
         let at = format!("{prefix}/activities");
         let items = self.list(&members, "activities", prefix)?;
         if items.len() > MAX_ACTIVITIES {
-            return self.wrong(&at, format!("has {} items, more than {MAX_ACTIVITIES}", items.len()));
+            return self
+                .wrong(&at, format!("has {} items, more than {MAX_ACTIVITIES}", items.len()));
         }
         let items = items.into_iter().enumerate();
-        let read: Vec<_> = items.map(|(n, item)| self.activity(item, &format!("{at}/{n}"))).collect();
+        let read: Vec<_> =
+            items.map(|(n, item)| self.activity(item, &format!("{at}/{n}"))).collect();
         read.into_iter().collect()
     }
 
     fn activity(&mut self, item: &RawValue, at: &str) -> Option<Activity> {
         let members = self.object(item, at)?;
         let operation = self.operation(&members, at);
-        let table =
-            self.text(&members, "table", at).and_then(|text| self.name(&text, &format!("{at}/table")));
+        let table = self
+            .text(&members, "table", at)
+            .and_then(|text| self.name(&text, &format!("{at}/table")));
         let columns = match operation? {
             Operation::Insert => {
                 self.closed(&members, &INSERT, at);
@@ -100,10 +107,12 @@ impl Reader {
         let names = names.and_then(|names| self.names(&names, &format!("{at}/{NAMES}")));
         let types = types.and_then(|types| self.types(&types, &format!("{at}/{TYPES}")));
         if let Some(names) = &names {
-            let lengths = [(TYPES, types.as_ref().map(Vec::len)), (VALUES, values.as_ref().map(Vec::len))];
+            let lengths =
+                [(TYPES, types.as_ref().map(Vec::len)), (VALUES, values.as_ref().map(Vec::len))];
             for (part, length) in lengths {
                 if let Some(length) = length.filter(|length| *length != names.len()) {
-                    let why = format!("is of length {length}, but {NAMES} is of length {}", names.len());
+                    let why =
+                        format!("is of length {length}, but {NAMES} is of length {}", names.len());
                     self.wrong::<()>(&format!("{at}/{part}"), why);
                 }
             }
@@ -148,7 +157,12 @@ impl Reader {
     }
 
     /// The values, as far as there are types for them.
-    fn cells(&mut self, types: &[Option<ColumnType>], values: &[&RawValue], at: &str) -> Vec<Option<Cell>> {
+    fn cells(
+        &mut self,
+        types: &[Option<ColumnType>],
+        values: &[&RawValue],
+        at: &str,
+    ) -> Vec<Option<Cell>> {
         let mut cells = Vec::new();
         for (n, (column, value)) in types.iter().zip(values).enumerate() {
             let at = format!("{at}/{n}");
@@ -168,7 +182,10 @@ impl Reader {
         match cell.key().len() {
             0 => self.wrong(at, "is empty; the first column is the row's key"),
             1..=MAX_KEY_BYTES => Some(cell),
-            _ => self.wrong(at, format!("is over {MAX_KEY_BYTES} bytes; the first column is the row's key")),
+            _ => self.wrong(
+                at,
+                format!("is over {MAX_KEY_BYTES} bytes; the first column is the row's key"),
+            ),
         }
     }
 
@@ -192,10 +209,17 @@ impl Reader {
     }
 
     /// A list with something in it.
-    fn list<'a>(&mut self, members: &Members<'a>, name: &str, at: &str) -> Option<Vec<&'a RawValue>> {
+    fn list<'a>(
+        &mut self,
+        members: &Members<'a>,
+        name: &str,
+        at: &str,
+    ) -> Option<Vec<&'a RawValue>> {
         let value = self.member(members, name, at)?;
         match Json::open(value) {
-            Json::Array(items) if items.is_empty() => self.wrong(&format!("{at}/{name}"), "is empty"),
+            Json::Array(items) if items.is_empty() => {
+                self.wrong(&format!("{at}/{name}"), "is empty")
+            }
             Json::Array(items) => Some(items),
             _ => self.wrong(&format!("{at}/{name}"), "is not an array"),
         }
@@ -217,7 +241,10 @@ impl Reader {
 
     fn closed(&mut self, members: &Members<'_>, known: &[&str], at: &str) {
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
-            self.wrong::<()>(&format!("{at}/{}", escape(name)), "is not a property that is known here");
+            self.wrong::<()>(
+                &format!("{at}/{}", escape(name)),
+                "is not a property that is known here",
+            );
         }
     }
 }
@@ -235,8 +262,10 @@ mod tests {
     /// JSON that uses the names of a payload, rightly or not.
     fn any_payload() -> impl Strategy<Value = Value> {
         let text = prop_oneof![
-            proptest::sample::select(&["insert", "DELETE", "users", "id", "INTEGER", "text", "a b", ""][..])
-                .prop_map(str::to_owned),
+            proptest::sample::select(
+                &["insert", "DELETE", "users", "id", "INTEGER", "text", "a b", ""][..]
+            )
+            .prop_map(str::to_owned),
             ".{0,6}",
         ];
         let leaf = prop_oneof![
@@ -246,12 +275,15 @@ mod tests {
             any::<f64>().prop_map(Value::from),
             text.clone().prop_map(Value::from),
         ];
-        let names = ["activities", "operation", "table", NAMES, TYPES, VALUES, "value_to_delete", "more/~"];
-        let name = prop_oneof![proptest::sample::select(names.to_vec()).prop_map(str::to_owned), text];
+        let names =
+            ["activities", "operation", "table", NAMES, TYPES, VALUES, "value_to_delete", "more/~"];
+        let name =
+            prop_oneof![proptest::sample::select(names.to_vec()).prop_map(str::to_owned), text];
         leaf.prop_recursive(5, 64, 6, move |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                proptest::collection::btree_map(name.clone(), inner, 0..7).prop_map(|all| json!(all)),
+                proptest::collection::btree_map(name.clone(), inner, 0..7)
+                    .prop_map(|all| json!(all)),
             ]
         })
     }
@@ -282,7 +314,8 @@ mod tests {
 
     #[test]
     fn violations_are_bounded() {
-        let found = read(&json!({"activities": vec![json!({"more": 1}); MAX_ACTIVITIES]})).unwrap_err();
+        let found =
+            read(&json!({"activities": vec![json!({"more": 1}); MAX_ACTIVITIES]})).unwrap_err();
         assert_eq!(found.len(), MAX_VIOLATIONS);
     }
 }

@@ -76,9 +76,23 @@ struct Field {
 
 const FIELDS: [Field; 6] = [
     Field {
-        name: "minutes", rule: "0–59 , - * /", low: 0, high: 59, names: &[], steps: true, special: none
+        name: "minutes",
+        rule: "0–59 , - * /",
+        low: 0,
+        high: 59,
+        names: &[],
+        steps: true,
+        special: none,
     },
-    Field { name: "hours", rule: "0–23 , - * /", low: 0, high: 23, names: &[], steps: true, special: none },
+    Field {
+        name: "hours",
+        rule: "0–23 , - * /",
+        low: 0,
+        high: 23,
+        names: &[],
+        steps: true,
+        special: none,
+    },
     Field {
         name: "day-of-month",
         rule: "1–31 , - * / ? L W",
@@ -93,7 +107,9 @@ const FIELDS: [Field; 6] = [
         rule: "1–12 or JAN–DEC , - * /",
         low: 1,
         high: 12,
-        names: &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+        names: &[
+            "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+        ],
         steps: true,
         special: none,
     },
@@ -138,11 +154,15 @@ impl Field {
 
     /// A value, a range or `*`, with or without a step.
     fn takes_item(&self, item: &str) -> bool {
-        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
-        let steps_well =
-            step.is_none_or(|step| self.steps && number(step).is_some_and(|n| (1..=self.high).contains(&n)));
+        let (range, step) =
+            item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+        let steps_well = step.is_none_or(|step| {
+            self.steps && number(step).is_some_and(|n| (1..=self.high).contains(&n))
+        });
         let range_fits = match range.split_once('-') {
-            Some((from, to)) => self.value(from).zip(self.value(to)).is_some_and(|(from, to)| from <= to),
+            Some((from, to)) => {
+                self.value(from).zip(self.value(to)).is_some_and(|(from, to)| from <= to)
+            }
             None => range == "*" || self.value(range).is_some(),
         };
         steps_well && range_fits
@@ -163,7 +183,8 @@ fn none(_: &Field, _: &str) -> bool {
 
 /// `?`, the last day, the last weekday, or the weekday nearest to a day.
 fn day_of_month(field: &Field, text: &str) -> bool {
-    matches!(text, "?" | "L" | "LW") || text.strip_suffix('W').is_some_and(|day| field.value(day).is_some())
+    matches!(text, "?" | "L" | "LW")
+        || text.strip_suffix('W').is_some_and(|day| field.value(day).is_some())
 }
 
 /// `?`, Saturday, the last of a day in the month, or the n-th.
@@ -253,10 +274,11 @@ mod tests {
             value.clone().prop_map(|n| n.to_string()),
             (value.clone(), value).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
         ];
-        let item = (range, proptest::option::of(1..=high)).prop_map(move |(range, step)| match step {
-            Some(step) if steps => format!("{range}/{step}"),
-            _ => range,
-        });
+        let item =
+            (range, proptest::option::of(1..=high)).prop_map(move |(range, step)| match step {
+                Some(step) if steps => format!("{range}/{step}"),
+                _ => range,
+            });
         proptest::collection::vec(item, 1..4).prop_map(|items| items.join(","))
     }
 
@@ -265,9 +287,10 @@ mod tests {
             (field(1, 31, true), Just("?".to_owned())),
             (Just("?".to_owned()), field(1, 7, false)),
         ];
-        (field(0, 59, true), field(0, 23, true), days, field(1, 12, true), field(1970, 2199, true)).prop_map(
-            |(minutes, hours, (day, weekday), month, year)| [minutes, hours, day, month, weekday, year],
-        )
+        (field(0, 59, true), field(0, 23, true), days, field(1, 12, true), field(1970, 2199, true))
+            .prop_map(|(minutes, hours, (day, weekday), month, year)| {
+                [minutes, hours, day, month, weekday, year]
+            })
     }
 
     proptest! {

@@ -16,7 +16,8 @@ const MINUTE_MS: i64 = 60_000;
 /// the same however often the message is delivered.
 #[must_use]
 pub fn due_at(at: &str, sent_at: Time) -> Time {
-    at.parse().unwrap_or_else(|_| Time::from_millis(sent_at.millis().div_euclid(MINUTE_MS) * MINUTE_MS))
+    at.parse()
+        .unwrap_or_else(|_| Time::from_millis(sent_at.millis().div_euclid(MINUTE_MS) * MINUTE_MS))
 }
 
 /// The id of the job that an account's schedule makes for `at`. It follows from these alone, so that a message that is delivered

@@ -33,15 +33,18 @@ fn filter() -> Value {
 }
 
 fn filters(depth: usize, field: &str) -> Value {
-    nested(depth, json!({"op": "eq", field: "x", "value": 1}), |inner| json!({"op": "not", "args": [inner]}))
+    nested(
+        depth,
+        json!({"op": "eq", field: "x", "value": 1}),
+        |inner| json!({"op": "not", "args": [inner]}),
+    )
 }
 
 /// Names, schemas and values.
 fn corpus() -> Vec<(&'static str, Value, Value)> {
     let items = |item: Value, each: usize| Value::Array(vec![item; MAX_BYTES / each]);
     let expression = |ways: usize| {
-        let way =
-            json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}, "required": ["left"]});
+        let way = json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}, "required": ["left"]});
         let mut ways = vec![way; ways];
         ways.push(json!({"type": "number"}));
         json!({"anyOf": ways})
@@ -51,8 +54,11 @@ fn corpus() -> Vec<(&'static str, Value, Value)> {
         "allOf": [{"properties": {"child": {"$ref": "#"}}}, {"properties": {"child": {"$ref": "#"}}}],
         "unevaluatedProperties": false,
     });
-    let doubling =
-        nested(30, json!({"type": "string"}), |inner| json!({"properties": {"a": {"allOf": [inner]}}}));
+    let doubling = nested(
+        30,
+        json!({"type": "string"}),
+        |inner| json!({"properties": {"a": {"allOf": [inner]}}}),
+    );
     let chain: serde_json::Map<String, Value> = (0..60)
         .map(|n| {
             let next = json!({"$ref": format!("#/$defs/a{}", n + 1)});
@@ -77,7 +83,11 @@ fn corpus() -> Vec<(&'static str, Value, Value)> {
             strict.clone(),
             nested(18, json!({"typo": 1}), |inner| json!({"child": inner})),
         ),
-        ("a child checked twice, deeper", strict, nested(100, json!({}), |inner| json!({"child": inner}))),
+        (
+            "a child checked twice, deeper",
+            strict,
+            nested(100, json!({}), |inner| json!({"child": inner})),
+        ),
         (
             "alternatives of alternatives",
             json!({"$ref": "#/$defs/a0", "$defs": chain}),
@@ -85,22 +95,42 @@ fn corpus() -> Vec<(&'static str, Value, Value)> {
         ),
         ("parts in parts", doubling, nested(60, json!(1), |inner| json!({"a": inner}))),
         ("many ways for many items", json!({"items": {"anyOf": numbers}}), items(json!(-1), 4)),
-        ("many names for many items", json!({"items": {"enum": names.clone()}}), items(json!("x"), 5)),
-        ("many required for many items", json!({"items": {"required": names}}), items(json!({}), 4)),
+        (
+            "many names for many items",
+            json!({"items": {"enum": names.clone()}}),
+            items(json!("x"), 5),
+        ),
+        (
+            "many required for many items",
+            json!({"items": {"required": names}}),
+            items(json!({}), 4),
+        ),
         ("contained in everything", json!({"contains": {"anyOf": numbers}}), items(json!(-1), 4)),
-        ("many patterns for many names", json!({"patternProperties": patterns}), Value::Object(members)),
+        (
+            "many patterns for many names",
+            json!({"patternProperties": patterns}),
+            Value::Object(members),
+        ),
         (
             "unique arrays of unique arrays",
             json!({"$ref": "#/$defs/a", "$defs": {"a": {"uniqueItems": true, "items": {"$ref": "#/$defs/a"}}}}),
             nested(100, items(json!("same-prefix"), 20), |inner| json!([inner, 1])),
         ),
-        ("patterns to compile", json!({"items": {"format": "regex"}}), items(json!("(a{99}){99}"), 14)),
+        (
+            "patterns to compile",
+            json!({"items": {"format": "regex"}}),
+            items(json!("(a{99}){99}"), 14),
+        ),
         (
             "a long pattern for a long text",
             json!({"pattern": "^(a?){500}(a+)+$"}),
             json!("a".repeat(MAX_BYTES)),
         ),
-        ("multiples of the smallest", json!({"items": {"multipleOf": 5e-324}}), items(json!(1.797e308), 10)),
+        (
+            "multiples of the smallest",
+            json!({"items": {"multipleOf": 5e-324}}),
+            items(json!(1.797e308), 10),
+        ),
         (
             "every name checked",
             json!({"propertyNames": {"anyOf": numbers}}),
@@ -153,7 +183,8 @@ fn work_beyond_the_bounds_is_refused() {
         .filter(|(_, schema, value)| bounds(schema, value) == [false, false])
         .map(|(name, ..)| *name)
         .collect();
-    for name in ["many ways for many items", "many required for many items", "patterns to compile"] {
+    for name in ["many ways for many items", "many required for many items", "patterns to compile"]
+    {
         assert!(refused.contains(&name), "{name}: {refused:#?}");
     }
 }
@@ -186,7 +217,8 @@ fn references_are_plain() {
         let refused = Schema::compile(&schema).unwrap_err();
         assert!(refused.detail.contains("which begin with #"), "{refused:?}");
     }
-    let names = json!({"properties": {"$ref": {"type": "string"}, "$id": {}}, "enum": [{"$ref": "x"}]});
+    let names =
+        json!({"properties": {"$ref": {"type": "string"}, "$id": {}}, "enum": [{"$ref": "x"}]});
     assert!(Schema::compile(&names).is_ok());
 }
 
@@ -194,11 +226,14 @@ fn references_are_plain() {
 #[test]
 fn parts_within_parts_are_bounded() {
     let chain = |length: usize| {
-        let parts = (0..length).map(|n| (format!("a{n}"), json!({"$ref": format!("#/$defs/a{}", n + 1)})));
-        let parts: serde_json::Map<_, _> = parts.chain([(format!("a{length}"), json!(true))]).collect();
+        let parts =
+            (0..length).map(|n| (format!("a{n}"), json!({"$ref": format!("#/$defs/a{}", n + 1)})));
+        let parts: serde_json::Map<_, _> =
+            parts.chain([(format!("a{length}"), json!(true))]).collect();
         json!({"$ref": "#/$defs/a0", "$defs": parts})
     };
     let fits = move |length| work::fits(&chain(length), &json!(1), Purpose::Verdict);
-    let found = std::thread::Builder::new().stack_size(1 << 26).spawn(move || [fits(900), fits(1100)]);
+    let found =
+        std::thread::Builder::new().stack_size(1 << 26).spawn(move || [fits(900), fits(1100)]);
     assert_eq!(found.unwrap().join().unwrap(), [true, false]);
 }

@@ -42,8 +42,7 @@ fn of_tagged_variants_the_one_that_was_meant_speaks() {
             "type": "object", "required": ["type", extra], "properties": {"type": {"type": "string", "enum": [tag]}, extra: {"type": "string"}},
         })
     };
-    let schema =
-        json!({"properties": {"target": {"oneOf": [variant("http", "url"), variant("records", "table")]}}});
+    let schema = json!({"properties": {"target": {"oneOf": [variant("http", "url"), variant("records", "table")]}}});
     insta::assert_json_snapshot!(found(schema.clone(), json!({"target": {"type": "http", "url": 7}})), @r#"
     [
       [
@@ -81,8 +80,8 @@ fn hostile_schemas_are_refused() {
         (json!({"description": "x".repeat(MAX_SCHEMA_BYTES)}), "bytes"),
         (json!(7), ""),
     ] {
-        let violation =
-            Schema::compile(&schema).expect_err(&schema.to_string()[..20.min(schema.to_string().len())]);
+        let violation = Schema::compile(&schema)
+            .expect_err(&schema.to_string()[..20.min(schema.to_string().len())]);
         assert!(violation.detail.contains(why) || violation.pointer.contains(why), "{violation:?}");
     }
 }
@@ -115,7 +114,9 @@ fn what_doubles_at_every_step_is_refused() {
         parts.insert(format!("a{n}"), json!({"allOf": [below, below]}));
     }
     let doubling = |parts: serde_json::Map<String, Value>, n: u8| {
-        Schema::compile(&json!({"properties": {"p": {"$ref": format!("#/$defs/a{n}")}}, "$defs": parts}))
+        Schema::compile(
+            &json!({"properties": {"p": {"$ref": format!("#/$defs/a{n}")}}, "$defs": parts}),
+        )
     };
     let refused = doubling(parts.clone(), 40).unwrap_err();
     assert_eq!(refused.detail, "the schema applies more than 2000 parts to one value");
@@ -141,7 +142,8 @@ fn any_schema() -> impl Strategy<Value = Value> {
         Just(json!({"$id": "urn:x", "$anchor": "a"})),
         Just(json!({"enum": [1, "x", null, {"a": 1}], "const": 1})),
     ];
-    let name = prop::sample::select(vec!["properties", "$defs", "patternProperties", "dependentSchemas"]);
+    let name =
+        prop::sample::select(vec!["properties", "$defs", "patternProperties", "dependentSchemas"]);
     let one = prop::sample::select(vec![
         "items",
         "not",
@@ -160,7 +162,8 @@ fn any_schema() -> impl Strategy<Value = Value> {
                 .prop_map(|(name, parts)| json!({name: parts})),
             (one.clone(), inner.clone(), inner.clone())
                 .prop_map(|(name, of, beside)| merged(json!({name: of}), beside)),
-            (many.clone(), prop::collection::vec(inner, 0..4)).prop_map(|(name, of)| json!({name: of})),
+            (many.clone(), prop::collection::vec(inner, 0..4))
+                .prop_map(|(name, of)| json!({name: of})),
         ]
     })
 }

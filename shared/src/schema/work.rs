@@ -115,7 +115,9 @@ impl<'a> Walk<'a> {
             (_, _, Value::Array(items)) => self.of_array(keywords, keyword, of, items),
             (_, _, Value::String(text)) => self.of_string(keyword, of, text),
             ("enum", Value::Array(values), _) => self.spend(count(values.len())),
-            ("multipleOf", Value::Number(of), Value::Number(number)) if of.is_f64() || number.is_f64() => {
+            ("multipleOf", Value::Number(of), Value::Number(number))
+                if of.is_f64() || number.is_f64() =>
+            {
                 self.spend(FRACTION_STEPS)
             }
             _ => Some(()),
@@ -124,7 +126,12 @@ impl<'a> Walk<'a> {
 
     /// A part for the value itself. Where what is left over is checked too, the validator looks
     /// again at which parts hold.
-    fn in_place(&mut self, keywords: &Map<String, Value>, part: &'a Value, value: &Value) -> Option<()> {
+    fn in_place(
+        &mut self,
+        keywords: &Map<String, Value>,
+        part: &'a Value,
+        value: &Value,
+    ) -> Option<()> {
         self.apply(part, value)?;
         let is_twice = ["unevaluatedProperties", "unevaluatedItems"];
         if is_twice.iter().any(|name| keywords.contains_key(*name)) {
@@ -162,11 +169,17 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
-    fn of_object(&mut self, keyword: &str, of: &'a Value, members: &Map<String, Value>) -> Option<()> {
+    fn of_object(
+        &mut self,
+        keyword: &str,
+        of: &'a Value,
+        members: &Map<String, Value>,
+    ) -> Option<()> {
         match (keyword, of) {
             ("properties", Value::Object(parts)) => {
                 self.spend(count(parts.len()) / 8)?;
-                let named = parts.iter().filter_map(|(name, part)| Some((part, members.get(name)?)));
+                let named =
+                    parts.iter().filter_map(|(name, part)| Some((part, members.get(name)?)));
                 named.into_iter().try_for_each(|(part, member)| self.apply(part, member))
             }
             ("patternProperties", Value::Object(parts)) => parts.values().try_for_each(|part| {
@@ -201,7 +214,8 @@ impl<'a> Walk<'a> {
                 pairs.try_for_each(|(part, item)| self.apply(part, item))
             }
             ("items", part) => {
-                let prefix = keywords.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len);
+                let prefix =
+                    keywords.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len);
                 items.iter().skip(prefix).try_for_each(|item| self.apply(part, item))
             }
             ("contains" | "unevaluatedItems", part) => {
@@ -219,7 +233,9 @@ impl<'a> Walk<'a> {
     fn of_string(&mut self, keyword: &str, of: &Value, text: &str) -> Option<()> {
         let whole = count(text.len()) / BYTES_A_STEP;
         match (keyword, of) {
-            ("format", Value::String(format)) if format == "regex" => self.spend(REGEX_STEPS + 32 * whole),
+            ("format", Value::String(format)) if format == "regex" => {
+                self.spend(REGEX_STEPS + 32 * whole)
+            }
             ("format" | "pattern" | "minLength" | "maxLength", _) => self.spend(1 + whole),
             ("enum", Value::Array(values)) => self.spend(count(values.len())),
             _ => Some(()),

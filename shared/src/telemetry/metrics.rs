@@ -34,7 +34,9 @@ impl Record {
     /// Of bytes that were counted of a series.
     #[must_use]
     pub fn of_usage(Series { direction, service, .. }: &Series, bytes: u64) -> Self {
-        let of = Self::new().dimension("service", service.as_str()).dimension("type", direction.as_str());
+        let of = Self::new()
+            .dimension("service", service.as_str())
+            .dimension("type", direction.as_str());
         of.amount(&registry::USED, bytes)
     }
 
@@ -62,7 +64,11 @@ impl Record {
 
     /// With how long each took; none at all is left out.
     #[must_use]
-    pub fn durations(mut self, metric: &'static Metric, took: impl IntoIterator<Item = Duration>) -> Self {
+    pub fn durations(
+        mut self,
+        metric: &'static Metric,
+        took: impl IntoIterator<Item = Duration>,
+    ) -> Self {
         let took: Vec<_> = took.into_iter().collect();
         if !took.is_empty() {
             self.metrics.push((metric, Values::Durations(took)));
@@ -83,21 +89,26 @@ impl Record {
             let Some(labels) = labels else { continue };
             match values {
                 Values::Number(number) => delta.count(family, &labels, *number),
-                Values::Durations(took) => took.iter().for_each(|took| delta.observe(family, &labels, *took)),
+                Values::Durations(took) => {
+                    took.iter().for_each(|took| delta.observe(family, &labels, *took))
+                }
             }
         }
     }
 
     /// The line, if `CloudWatch` is told anything.
     fn line(&self, namespace: &str, now: Time) -> Option<String> {
-        let told = self.metrics.iter().filter_map(|(metric, values)| Some((metric.cloudwatch?, values)));
+        let told =
+            self.metrics.iter().filter_map(|(metric, values)| Some((metric.cloudwatch?, values)));
         let told: Vec<_> = told.collect();
         if told.is_empty() {
             return None;
         }
         let names: Vec<_> = self.dimensions.iter().map(|(name, _)| *name).collect();
-        let definitions: Vec<_> =
-            told.iter().map(|(name, values)| json!({"Name": name, "Unit": values.unit()})).collect();
+        let definitions: Vec<_> = told
+            .iter()
+            .map(|(name, values)| json!({"Name": name, "Unit": values.unit()}))
+            .collect();
         let dimensions =
             self.dimensions.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
         let mut line: Map<String, Value> = dimensions.collect();
@@ -191,7 +202,10 @@ mod tests {
             .count(&registry::COMPLETED, 2)
             .count(&registry::ATTEMPT_COMPLETED, 2)
             .count(&registry::FAILED, 0)
-            .durations(&registry::RUN_TIME, [Duration::from_micros(1500), Duration::from_millis(2)]);
+            .durations(
+                &registry::RUN_TIME,
+                [Duration::from_micros(1500), Duration::from_millis(2)],
+            );
         insta::assert_snapshot!(record.line(NAMESPACE, Time::from_millis(7)).unwrap(), @r#"{"Completed":2.0,"RunTime":[1.5,2.0],"_aws":{"CloudWatchMetrics":[{"Dimensions":[["kind"]],"Metrics":[{"Name":"Completed","Unit":"Count"},{"Name":"RunTime","Unit":"Milliseconds"}],"Namespace":"Tollgate"}],"Timestamp":7},"kind":"echo"}"#);
         let mut delta = Delta::default();
         record.count_in(&mut delta);

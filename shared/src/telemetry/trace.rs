@@ -21,8 +21,9 @@ impl Traceparent {
     /// The same trace in W3C's form, of `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`
     /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
     fn from_xray(header: &str) -> Option<Self> {
-        let part =
-            |name: &str| header.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
+        let part = |name: &str| {
+            header.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+        };
         let (epoch, unique) = part("Root")?.strip_prefix("1-")?.split_once('-')?;
         let sampled = u8::from(part("Sampled") == Some("1"));
         format!("00-{epoch}{unique}-{}-{sampled:02}", part("Parent")?).parse().ok()
@@ -64,7 +65,11 @@ mod tests {
 
     #[test]
     fn follows_the_recommendation() {
-        assert!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse::<Traceparent>().is_ok());
+        assert!(
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                .parse::<Traceparent>()
+                .is_ok()
+        );
         for bad in [
             "",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
@@ -89,7 +94,8 @@ mod tests {
         let made = Some("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");
         assert_eq!(of(None, Some(xray)).as_deref(), made);
         assert_eq!(of(Some("nonsense"), Some(xray)).as_deref(), made);
-        let unsampled = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
+        let unsampled =
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
         assert!(of(None, Some(unsampled)).unwrap().ends_with("-00"));
         for bad in [
             "",

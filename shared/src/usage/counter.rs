@@ -104,7 +104,11 @@ mod tests {
             (2, 1001, Some(1)),
             (4, 1100, Some(100)),
         ] {
-            assert_eq!(of(samples, value).increase(Some(&last), true), grown, "{samples} of {value}");
+            assert_eq!(
+                of(samples, value).increase(Some(&last), true),
+                grown,
+                "{samples} of {value}"
+            );
         }
     }
 

@@ -74,7 +74,10 @@ impl Page {
     ///
     /// # Errors
     /// When less than half of it were lines of metrics, or there were none.
-    pub fn end(mut self, each: &mut dyn FnMut(Result<Sample, Unreadable>)) -> Result<bool, NotAPage> {
+    pub fn end(
+        mut self,
+        each: &mut dyn FnMut(Result<Sample, Unreadable>),
+    ) -> Result<bool, NotAPage> {
         if self.passing {
             self.too_long(&[], each);
         } else if !self.rest.trim_ascii().is_empty() {

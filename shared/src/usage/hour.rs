@@ -130,7 +130,10 @@ mod tests {
     #[test]
     fn read_well() {
         let hour = Hour::of("2026-11-20T16:59:59.999Z".parse().unwrap());
-        assert_eq!((hour.to_string(), hour.day().to_string()), ("2026-11-20T16".into(), "2026-11-20".into()));
+        assert_eq!(
+            (hour.to_string(), hour.day().to_string()),
+            ("2026-11-20T16".into(), "2026-11-20".into())
+        );
         for bad in ["", "2026-11-20", "2026-11-20T16:00", "2026-11-20T24", "2026-11-20t16"] {
             assert!(bad.parse::<Hour>().is_err(), "{bad}");
         }

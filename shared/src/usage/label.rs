@@ -4,7 +4,17 @@ use serde::{Deserialize, Serialize};
 
 /// What a source calls a service or a route: up to 128 bytes of any text without control characters, also none.
 #[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(try_from = "String")]
 #[schema(value_type = String, max_length = 128, examples("shop"))]

@@ -53,7 +53,8 @@ impl ReportId {
     pub fn new(account: AccountId, source: &str, id: &str) -> Self {
         // The length keeps apart what would read alike in a row.
         let length = u64::try_from(source.len()).unwrap_or_default();
-        let digest = Sha256::new().chain_update(length.to_be_bytes()).chain_update(source).chain_update(id);
+        let digest =
+            Sha256::new().chain_update(length.to_be_bytes()).chain_update(source).chain_update(id);
         let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Self { account, digest }
     }

@@ -73,7 +73,12 @@ pub enum Upstream {
         )]
         namespace: String,
         /// The metric's name.
-        #[schema(min_length = 1, max_length = 255, pattern = "^[\\x20-\\x7e]+$", examples("DataProcessed"))]
+        #[schema(
+            min_length = 1,
+            max_length = 255,
+            pattern = "^[\\x20-\\x7e]+$",
+            examples("DataProcessed")
+        )]
         metric_name: String,
         /// All of its dimensions.
         #[serde(default)]
@@ -140,7 +145,8 @@ impl SourceSpec {
     /// Whether it says of all counters the same as another: their values are the same numbers. A key may be another one.
     #[must_use]
     pub fn counts_as(&self, other: &Self) -> bool {
-        self.clone().0.with_headers(Headers::default()) == other.clone().0.with_headers(Headers::default())
+        self.clone().0.with_headers(Headers::default())
+            == other.clone().0.with_headers(Headers::default())
     }
 
     /// What is wrong with it that its schema can't say. Whether its account is there is for the stores to tell.
@@ -148,7 +154,8 @@ impl SourceSpec {
     pub fn violations(&self) -> Vec<Violation> {
         match &self.0 {
             Upstream::Prometheus { url, headers, preset, metric, labels, fixed, .. } => {
-                let wrong = check_address(url).err().map(|why| Violation::new("/url", why.to_string()));
+                let wrong =
+                    check_address(url).err().map(|why| Violation::new("/url", why.to_string()));
                 wrong
                     .into_iter()
                     .chain(headers.violations("/headers"))
@@ -161,10 +168,15 @@ impl SourceSpec {
                     found.push(Violation::new("/as/type", "is required"));
                 }
                 if dimensions.len() > MAX_DIMENSIONS {
-                    found.push(Violation::new("/dimensions", format!("are more than {MAX_DIMENSIONS}")));
+                    found.push(Violation::new(
+                        "/dimensions",
+                        format!("are more than {MAX_DIMENSIONS}"),
+                    ));
                 }
                 let fits = |text: &str, most: usize| {
-                    !text.is_empty() && text.len() <= most && text.bytes().all(|c| (0x20..0x7f).contains(&c))
+                    !text.is_empty()
+                        && text.len() <= most
+                        && text.bytes().all(|c| (0x20..0x7f).contains(&c))
                 };
                 for (name, value) in dimensions {
                     if !fits(name, 255) || name.starts_with(':') || !fits(value, 1024) {

@@ -11,7 +11,9 @@ use crate::time::Time;
 pub const MAX_POINTS: usize = 1500;
 
 /// How much time a point stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub enum Step {
     /// One minute.
     #[serde(rename = "1m")]
@@ -122,7 +124,8 @@ impl FromStr for Lookback {
 
     fn from_str(text: &str) -> Result<Self, NotALookback> {
         const DAY: u64 = 86400;
-        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(NotALookback)?;
+        let (number, unit) =
+            text.split_at_checked(text.len().saturating_sub(1)).ok_or(NotALookback)?;
         let unit = match unit {
             "s" => 1,
             "m" => 60,
@@ -143,7 +146,12 @@ impl Windows {
     ///
     /// # Errors
     /// When there are none, or too many.
-    pub fn new(from: Time, to: Option<Time>, step: Option<Step>, now: Time) -> Result<Self, BadRange> {
+    pub fn new(
+        from: Time,
+        to: Option<Time>,
+        step: Option<Step>,
+        now: Time,
+    ) -> Result<Self, BadRange> {
         let to = to.unwrap_or(now).min(now);
         if from >= to {
             return Err(BadRange::Empty);
@@ -184,7 +192,8 @@ impl Windows {
     #[must_use]
     pub fn count(&self) -> usize {
         let millis = self.end.millis().saturating_sub(self.start.millis());
-        usize::try_from((millis + self.step.millis() - 1) / self.step.millis()).unwrap_or(usize::MAX)
+        usize::try_from((millis + self.step.millis() - 1) / self.step.millis())
+            .unwrap_or(usize::MAX)
     }
 
     /// When each ends.
@@ -249,19 +258,25 @@ mod tests {
     fn the_last_window_ends_now() {
         let now = time("16:07:30");
         let last = Windows::new(now - 5 * MINUTE, None, None, now).unwrap();
-        assert_eq!(ends(&last), ["16:03:00", "16:04:00", "16:05:00", "16:06:00", "16:07:00", "16:07:30"]);
+        assert_eq!(
+            ends(&last),
+            ["16:03:00", "16:04:00", "16:05:00", "16:06:00", "16:07:00", "16:07:30"]
+        );
         let whole = Windows::new(time("16:02:00"), None, None, time("16:07:00")).unwrap();
         assert_eq!(ends(&whole), ["16:03:00", "16:04:00", "16:05:00", "16:06:00", "16:07:00"]);
-        let past = Windows::new(time("13:30:00"), Some(time("14:30:00")), Some(Step::Hour), now).unwrap();
+        let past =
+            Windows::new(time("13:30:00"), Some(time("14:30:00")), Some(Step::Hour), now).unwrap();
         assert_eq!(ends(&past), ["14:00:00", "15:00:00"]);
-        let ahead = Windows::new(time("15:59:00"), Some(time("18:00:00")), Some(Step::Hour), now).unwrap();
+        let ahead =
+            Windows::new(time("15:59:00"), Some(time("18:00:00")), Some(Step::Hour), now).unwrap();
         assert_eq!(ends(&ahead), ["16:00:00", "16:07:30"]);
     }
 
     #[test]
     fn the_step_is_chosen_by_what_fits() {
         let now = time("16:07:30");
-        let step = |hours: u32| Windows::new(now - 60 * MINUTE * hours, None, None, now).unwrap().step();
+        let step =
+            |hours: u32| Windows::new(now - 60 * MINUTE * hours, None, None, now).unwrap().step();
         assert_eq!(
             [step(1), step(24), step(48), step(31 * 24)],
             [Step::Minute, Step::Minute, Step::FiveMinutes, Step::Hour]
@@ -272,7 +287,10 @@ mod tests {
             Err(BadRange::TooMany(2881))
         );
         assert_eq!(Windows::new(now, None, None, now), Err(BadRange::Empty));
-        assert_eq!(Windows::new(time("16:00:00"), Some(time("15:00:00")), None, now), Err(BadRange::Empty));
+        assert_eq!(
+            Windows::new(time("16:00:00"), Some(time("15:00:00")), None, now),
+            Err(BadRange::Empty)
+        );
     }
 
     #[test]

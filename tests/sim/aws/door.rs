@@ -19,7 +19,9 @@ use crate::{
     trace::Trace,
 };
 use aws_smithy_runtime_api::client::{
-    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    },
     orchestrator::HttpRequest,
     result::ConnectorError,
     runtime_components::RuntimeComponents,
@@ -72,7 +74,9 @@ pub(crate) struct Flaw(Arc<FlawRule>);
 type FlawRule = dyn Fn(&str, &mut Value) -> Option<Value> + Send + Sync;
 
 impl Flaw {
-    pub(super) fn new(rule: impl Fn(&str, &mut Value) -> Option<Value> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(
+        rule: impl Fn(&str, &mut Value) -> Option<Value> + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(rule))
     }
 }
@@ -88,7 +92,8 @@ impl Door {
         let (queues, scheduler) = (Arc::new(queues), Arc::new(scheduler));
         let database = Database::open(clock);
         let (cloudwatch, ses, sockets, stream) = <(Arc<_>, Arc<_>, Arc<_>, Arc<_>)>::default();
-        let (faults, ledger, trace, flaw) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        let (faults, ledger, trace, flaw) =
+            (Arc::default(), Arc::default(), Arc::default(), Arc::default());
         Self {
             database,
             queues,
@@ -118,7 +123,9 @@ impl Door {
         let fault = self.faults.next(told_apart(operation, &request));
         self.trace.lock().unwrap().note(self.clock.now_ms(), operation, &request, fault);
         match fault {
-            Fault::Before => return Err(ConnectorError::io("injected: the request was lost".into())),
+            Fault::Before => {
+                return Err(ConnectorError::io("injected: the request was lost".into()));
+            }
             Fault::Throttle => return Ok(service.throttle()),
             Fault::Delay(delay) => tokio::time::sleep(delay).await,
             Fault::Late(delay) => {
@@ -197,7 +204,8 @@ impl Door {
         let door = self.clone();
         HttpConnectorFuture::new(async move {
             // Read to its end, as a socket would: the SDK watches, and gives up on one that stalls.
-            let body = ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
+            let body =
+                ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
             let asked = asked.with(&body.into_bytes());
             if let Some(function) = function {
                 let allowed = asked.hold_to_policies(&iam::SIM, function);
@@ -217,7 +225,11 @@ impl HttpConnector for Door {
 }
 
 impl HttpClient for Door {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -229,7 +241,11 @@ impl HttpConnector for Caller {
 }
 
 impl HttpClient for Caller {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }

@@ -80,7 +80,8 @@ impl Service {
             return (Self::CloudWatch, operation);
         }
         if let Some(target) = request.headers().get("x-amz-target") {
-            let (prefix, operation) = target.split_once('.').expect("a target is Service.Operation");
+            let (prefix, operation) =
+                target.split_once('.').expect("a target is Service.Operation");
             let service = match prefix {
                 "DynamoDB_20120810" => Self::DynamoDb,
                 "AmazonSQS" => Self::Sqs,
@@ -90,7 +91,9 @@ impl Service {
         }
         let uri: http::Uri = request.uri().parse().unwrap();
         match uri.path() {
-            path if path.starts_with(ses::PREFIX) => (Self::Ses, ses::operation_of(path).to_owned()),
+            path if path.starts_with(ses::PREFIX) => {
+                (Self::Ses, ses::operation_of(path).to_owned())
+            }
             path if path.contains(sockets::PATH) => {
                 (Self::Sockets, sockets::operation_of(request).to_owned())
             }
@@ -134,9 +137,10 @@ impl Service {
             Self::Scheduler | Self::CloudWatch => {
                 Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
             }
-            Self::Sockets => {
-                Answer { status: 429, ..Answer::refused("LimitExceededException", "Too many messages.") }
-            }
+            Self::Sockets => Answer {
+                status: 429,
+                ..Answer::refused("LimitExceededException", "Too many messages.")
+            },
             Self::Ses => {
                 let message = "Maximum sending rate exceeded.";
                 Answer { status: 429, ..Answer::refused("TooManyRequestsException", message) }

@@ -11,7 +11,10 @@ use aws_sdk_dynamodb::{
 use tokio::time::Instant;
 
 /// Puts an item under `pk` "a", unless it is there.
-pub(crate) async fn put(dynamodb: &Client, sk: &str) -> Result<PutItemOutput, SdkError<PutItemError>> {
+pub(crate) async fn put(
+    dynamodb: &Client,
+    sk: &str,
+) -> Result<PutItemOutput, SdkError<PutItemError>> {
     dynamodb
         .put_item()
         .table_name(TABLE)
@@ -45,11 +48,9 @@ async fn a_request_delivered_twice_is_answered_by_the_second() {
 async fn lost_and_throttled_requests_are_retried_and_leave_no_trace() {
     let aws = Aws::new();
     aws.inject(
-        Plan::only("PutItem", 1, Fault::Before).or(Plan::only("PutItem", 2, Fault::Throttle)).or(Plan::only(
-            "SendMessage",
-            1,
-            Fault::Throttle,
-        )),
+        Plan::only("PutItem", 1, Fault::Before)
+            .or(Plan::only("PutItem", 2, Fault::Throttle))
+            .or(Plan::only("SendMessage", 1, Fault::Throttle)),
     );
     put(&aws.dynamodb(), "1").await.unwrap();
     aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body("x").send().await.unwrap();

@@ -65,10 +65,14 @@ fn cbor(value: Value, called: &str) -> Cbor {
             Cbor::Tag(TIME, Box::new(Cbor::Float(number.as_f64().unwrap())))
         }
         Value::Number(number) => Cbor::Float(number.as_f64().unwrap()),
-        Value::Array(items) => Cbor::Array(items.into_iter().map(|item| cbor(item, called)).collect()),
+        Value::Array(items) => {
+            Cbor::Array(items.into_iter().map(|item| cbor(item, called)).collect())
+        }
         Value::Object(members) => {
             let known = members.into_iter().filter(|(_, value)| !value.is_null());
-            Cbor::Map(known.map(|(name, value)| (Cbor::Text(name.clone()), cbor(value, &name))).collect())
+            Cbor::Map(
+                known.map(|(name, value)| (Cbor::Text(name.clone()), cbor(value, &name))).collect(),
+            )
         }
     }
 }

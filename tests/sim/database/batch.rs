@@ -32,8 +32,11 @@ pub(crate) fn keys(operation: &str, request: &Value) -> Option<Vec<Value>> {
 /// Takes the entries out of a batch that `is_left` names by their positions. All of them are never
 /// left: a call that could do nothing fails instead.
 pub(crate) fn split(operation: &str, mut request: Value, is_left: impl Fn(usize) -> bool) -> Split {
-    let Some(all) = entries(operation, &request).cloned() else { return Split { request, left: None } };
-    let (left, mut done): (Vec<_>, Vec<_>) = all.into_iter().enumerate().partition(|(nth, _)| is_left(*nth));
+    let Some(all) = entries(operation, &request).cloned() else {
+        return Split { request, left: None };
+    };
+    let (left, mut done): (Vec<_>, Vec<_>) =
+        all.into_iter().enumerate().partition(|(nth, _)| is_left(*nth));
     let mut left: Vec<_> = left.into_iter().map(|(_, entry)| entry).collect();
     if done.is_empty() && !left.is_empty() {
         done.push((0, left.remove(0)));
@@ -43,7 +46,8 @@ pub(crate) fn split(operation: &str, mut request: Value, is_left: impl Fn(usize)
     }
     let mut rest = request[REQUESTS].clone();
     *entries_mut(operation, &mut rest) = left.into();
-    *entries_mut(operation, &mut request[REQUESTS]) = done.into_iter().map(|(_, entry)| entry).collect();
+    *entries_mut(operation, &mut request[REQUESTS]) =
+        done.into_iter().map(|(_, entry)| entry).collect();
     Split { request, left: Some(rest) }
 }
 
@@ -75,7 +79,9 @@ mod tests {
     use std::collections::HashMap;
 
     fn item(sk: &str) -> HashMap<String, AttributeValue> {
-        [("pk", "a"), ("sk", sk)].map(|(k, v)| (k.to_owned(), AttributeValue::S(v.to_owned()))).into()
+        [("pk", "a"), ("sk", sk)]
+            .map(|(k, v)| (k.to_owned(), AttributeValue::S(v.to_owned())))
+            .into()
     }
 
     #[tokio::test(start_paused = true)]
@@ -97,7 +103,8 @@ mod tests {
         assert_eq!(aws.items().len(), 2);
 
         let keys = ["1", "2", "3"].map(item).to_vec();
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let wanted =
+            KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         let read = aws.dynamodb().batch_get_item().request_items(TABLE, wanted.unwrap());
         let answer = read.send().await.unwrap();
         assert_eq!(answer.responses.unwrap()[TABLE], [item("1")]);

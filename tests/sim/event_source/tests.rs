@@ -9,7 +9,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 async fn account_with(messages: usize) -> Aws {
     let aws = Aws::with(Settings { visibility: Duration::from_secs(30), ..Settings::default() });
     for nth in 0..messages {
-        let request = aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body(nth.to_string());
+        let request =
+            aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body(nth.to_string());
         request.message_group_id("a").send().await.unwrap();
     }
     aws
@@ -41,9 +42,12 @@ async fn a_failed_message_alone_comes_back_when_the_function_said() {
         let mut response = SqsBatchResponse::default();
         for record in event.records {
             seen.borrow_mut().push((record.body.clone().unwrap(), aws.clock().now_ms()));
-            if record.body.as_deref() == Some("0") && record.attributes["ApproximateReceiveCount"] == "1" {
+            if record.body.as_deref() == Some("0")
+                && record.attributes["ApproximateReceiveCount"] == "1"
+            {
                 let change = aws.sqs().change_message_visibility().queue_url(aws.queue_url(JOBS));
-                let change = change.set_receipt_handle(record.receipt_handle).visibility_timeout(3_600);
+                let change =
+                    change.set_receipt_handle(record.receipt_handle).visibility_timeout(3_600);
                 change.send().await.map_err(|error| error.to_string())?;
                 response.add_failure(record.message_id.unwrap());
             }
@@ -51,7 +55,8 @@ async fn a_failed_message_alone_comes_back_when_the_function_said() {
         Ok::<_, String>(response)
     };
     let start = aws.clock().now_ms();
-    let run = EventSource::new(&aws, JOBS, 10).run_until_idle(2 * HOUR, retry_first_in_an_hour).await;
+    let run =
+        EventSource::new(&aws, JOBS, 10).run_until_idle(2 * HOUR, retry_first_in_an_hour).await;
     assert!(run.emptied);
     let expected = [("0", start), ("1", start), ("0", start + 3_600_000)];
     assert_eq!(*seen.borrow(), expected.map(|(body, at)| (body.to_owned(), at)));
@@ -64,7 +69,10 @@ async fn a_killed_function_gets_its_batch_again() {
     let killed = async |_| {
         let dynamodb = aws.dynamodb();
         let work = crate::aws::tests::put(&dynamodb, "1");
-        run_until_killed(work, &KillSwitch::after(1)).await.map(|_| SqsBatchResponse::default()).ok_or(Killed)
+        run_until_killed(work, &KillSwitch::after(1))
+            .await
+            .map(|_| SqsBatchResponse::default())
+            .ok_or(Killed)
     };
     let failed = Delivery::Failed { kept: 2, reason: "killed".to_owned() };
     assert_eq!(source.deliver_once(killed).await, failed);
@@ -82,7 +90,10 @@ async fn a_function_that_hangs_is_dropped_at_its_timeout() {
     let source = EventSource::new(&aws, JOBS, 1).function_timeout(Duration::from_secs(5));
     let hang = async |_| std::future::pending::<Result<SqsBatchResponse, Infallible>>().await;
     let began = Instant::now();
-    assert_eq!(source.deliver_once(hang).await, Delivery::Failed { kept: 1, reason: "timed out".to_owned() });
+    assert_eq!(
+        source.deliver_once(hang).await,
+        Delivery::Failed { kept: 1, reason: "timed out".to_owned() }
+    );
     assert_eq!(began.elapsed(), Duration::from_secs(5));
 }
 
@@ -118,7 +129,8 @@ async fn pollers_side_by_side_end_together() {
         accept(event).await
     };
     let began = Instant::now();
-    let (one, other) = tokio::join!(source.run_until_idle(HOUR, slow), source.run_until_idle(HOUR, slow));
+    let (one, other) =
+        tokio::join!(source.run_until_idle(HOUR, slow), source.run_until_idle(HOUR, slow));
     assert!(one.emptied && other.emptied);
     assert_eq!(one.deliveries.len() + other.deliveries.len(), 5);
     assert_eq!(began.elapsed(), Duration::from_secs(30));

@@ -76,7 +76,10 @@ impl Call {
                     &action,
                     named(
                         queue,
-                        &[(names.jobs, "${JobQueue.Arn}"), (names.dead_letters, "${DeadLetterQueue.Arn}")],
+                        &[
+                            (names.jobs, "${JobQueue.Arn}"),
+                            (names.dead_letters, "${DeadLetterQueue.Arn}"),
+                        ],
                     ),
                 )]
             }
@@ -115,8 +118,10 @@ fn named(name: &str, known: &[(&str, &str)]) -> String {
 
 fn scheduler(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     let group = named(text(&request["GroupName"]), &[(names.schedules, "${SchedulesGroup}")]);
-    let entry =
-        format!("arn:${{AWS::Partition}}:scheduler:{HERE}:schedule/{group}/{}", text(&request["Name"]));
+    let entry = format!(
+        "arn:${{AWS::Partition}}:scheduler:{HERE}:schedule/{group}/{}",
+        text(&request["Name"])
+    );
     let role = request["Target"]["RoleArn"].as_str().map(|role| {
         let role = named(role, &[(names.role, "${SchedulerRole.Arn}")]);
         Call::new("iam:PassRole", role).about("iam:PassedToService", ["scheduler.amazonaws.com"])
@@ -133,7 +138,8 @@ fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     // The name that may stand before it isn't part of an address, and has a key of its own
     // (<https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>).
     let sender = text(&request["FromEmailAddress"]);
-    let address = sender.split_once('<').map_or(sender, |(_, address)| address.trim_end_matches('>'));
+    let address =
+        sender.split_once('<').map_or(sender, |(_, address)| address.trim_end_matches('>'));
     let from = named(address, &[(names.sender, "${SenderAddress}")]);
     let asks = [format!("identity/{from}"), "configuration-set/default".to_owned()];
     let asks = asks.map(|of| {
@@ -195,7 +201,8 @@ fn leading_keys(request: &Value) -> Option<String> {
             return Some(key.to_owned());
         }
     }
-    let (_, value) = text(&request["KeyConditionExpression"]).split(" AND ").next()?.split_once('=')?;
+    let (_, value) =
+        text(&request["KeyConditionExpression"]).split(" AND ").next()?.split_once('=')?;
     let value = value.trim_matches([' ', '(', ')']);
     request["ExpressionAttributeValues"][value]["S"].as_str().map(str::to_owned)
 }
@@ -203,8 +210,11 @@ fn leading_keys(request: &Value) -> Option<String> {
 /// Which attributes a query asks for, as the policy's key has it
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html>).
 fn select(request: &Value) -> String {
-    let by_default =
-        if request["ProjectionExpression"].is_string() { "SPECIFIC_ATTRIBUTES" } else { "ALL_ATTRIBUTES" };
+    let by_default = if request["ProjectionExpression"].is_string() {
+        "SPECIFIC_ATTRIBUTES"
+    } else {
+        "ALL_ATTRIBUTES"
+    };
     request["Select"].as_str().unwrap_or(by_default).to_owned()
 }
 
@@ -242,7 +252,9 @@ fn attributes(request: &Value) -> Vec<String> {
             {
                 continue;
             }
-            found.push(request["ExpressionAttributeNames"][name].as_str().unwrap_or(name).to_owned());
+            found.push(
+                request["ExpressionAttributeNames"][name].as_str().unwrap_or(name).to_owned(),
+            );
         }
     }
     found.sort();
@@ -265,9 +277,15 @@ mod tests {
             "UpdateExpression": "SET blocks.#q = :b, #n = if_not_exists(made, :t)", "ConditionExpression": "attribute_exists(pk) AND size(x) < :n",
             "ExpressionAttributeNames": {"#n": "name", "#q": "quota"}});
         let [call] = &of("UpdateItem", &request)[..] else { panic!() };
-        assert_eq!((call.action.as_str(), call.resource.as_str()), ("dynamodb:UpdateItem", "${Table.Arn}"));
+        assert_eq!(
+            (call.action.as_str(), call.resource.as_str()),
+            ("dynamodb:UpdateItem", "${Table.Arn}")
+        );
         assert_eq!(call.context["dynamodb:LeadingKeys"], ["ACCOUNT#a"]);
-        assert_eq!(call.context["dynamodb:Attributes"], ["blocks", "made", "name", "pk", "sk", "x"]);
+        assert_eq!(
+            call.context["dynamodb:Attributes"],
+            ["blocks", "made", "name", "pk", "sk", "x"]
+        );
         assert_eq!(call.context["dynamodb:ReturnValues"], ["ALL_NEW"]);
     }
 
@@ -276,10 +294,16 @@ mod tests {
         let item = |pk: &str| json!({"pk": {"S": pk}, "sk": {"S": "-"}});
         let parts = json!({"TransactItems": [{"Put": {"TableName": "tollgate", "Item": item("A")}}, {"Delete": {"TableName": "tollgate", "Key": item("B")}},
             {"ConditionCheck": {"TableName": "tollgate", "Key": item("C")}}, {"Update": {"TableName": "tollgate", "Key": item("D")}}]});
-        let actions: Vec<_> = of("TransactWriteItems", &parts).into_iter().map(|call| call.action).collect();
+        let actions: Vec<_> =
+            of("TransactWriteItems", &parts).into_iter().map(|call| call.action).collect();
         assert_eq!(
             actions,
-            ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem", "dynamodb:UpdateItem"]
+            [
+                "dynamodb:PutItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:UpdateItem"
+            ]
         );
         let batch = json!({"RequestItems": {"tollgate": [{"PutRequest": {"Item": item("A")}}, {"DeleteRequest": {"Key": item("B")}}]}});
         let [call] = &of("BatchWriteItem", &batch)[..] else { panic!() };

@@ -61,7 +61,10 @@ fn plain(yaml: yaml_serde::Value) -> Value {
         Yaml::Mapping(members) => {
             let text = |key: Yaml| key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
             Value::Object(
-                members.into_iter().map(|(key, value)| (text(key), plain(value))).collect::<Map<_, _>>(),
+                members
+                    .into_iter()
+                    .map(|(key, value)| (text(key), plain(value)))
+                    .collect::<Map<_, _>>(),
             )
         }
         scalar => serde_json::to_value(scalar).unwrap(),
@@ -72,7 +75,8 @@ impl Policies {
     /// Those of the functions in a template.
     pub fn of(template: &Value) -> Self {
         let resources = template["Resources"].as_object().unwrap();
-        let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+        let functions =
+            resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
         let statements = functions.flat_map(|function| {
             let name = function["Properties"]["CodeUri"]
                 .as_str()
@@ -81,10 +85,14 @@ impl Policies {
                 .rsplit('/')
                 .next()
                 .unwrap();
-            let role = function["Properties"]["Role"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
+            let role = function["Properties"]["Role"]["!GetAtt"]
+                .as_str()
+                .unwrap()
+                .trim_end_matches(".Arn");
             let policies = resources[role]["Properties"]["Policies"].as_array().unwrap();
-            let statements =
-                policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+            let statements = policies
+                .iter()
+                .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
             statements.map(|statement| Statement::read(name, statement)).collect::<Vec<_>>()
         });
         Self(statements.collect())
@@ -97,15 +105,20 @@ impl Policies {
 
     /// What of a function's policy a call makes use of; nothing if it isn't allowed.
     pub fn used(&self, function: &str, call: &Call) -> Vec<Grant> {
-        let allowing =
-            self.0.iter().filter(|statement| statement.function == function && statement.allows(call));
+        let allowing = self
+            .0
+            .iter()
+            .filter(|statement| statement.function == function && statement.allows(call));
         let keys = call.context.get(KEYS).map(Vec::as_slice).unwrap_or_default();
         allowing
             .flat_map(Statement::grants)
             .filter(|grant| {
                 grant.action == call.action
                     && matches(&grant.resource, &call.resource)
-                    && grant.key.as_ref().is_none_or(|pattern| keys.iter().any(|key| matches(pattern, key)))
+                    && grant
+                        .key
+                        .as_ref()
+                        .is_none_or(|pattern| keys.iter().any(|key| matches(pattern, key)))
             })
             .collect()
     }
@@ -142,7 +155,8 @@ impl Statement {
 
     fn grants(&self) -> Vec<Grant> {
         let keys = self.conditions.iter().find(|condition| condition.key == KEYS);
-        let keys: Vec<_> = keys.map_or(vec![None], |keys| keys.values.iter().cloned().map(Some).collect());
+        let keys: Vec<_> =
+            keys.map_or(vec![None], |keys| keys.values.iter().cloned().map(Some).collect());
         let mut grants = Vec::new();
         for action in &self.actions {
             for resource in &self.resources {
@@ -182,7 +196,9 @@ fn list(value: &Value) -> Vec<String> {
     let one = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Object(members) => match members.iter().next().unwrap() {
-            (tag, Value::String(name)) if tag == "!Ref" || tag == "!GetAtt" => format!("${{{name}}}"),
+            (tag, Value::String(name)) if tag == "!Ref" || tag == "!GetAtt" => {
+                format!("${{{name}}}")
+            }
             (tag, Value::String(text)) if tag == "!Sub" => text.clone(),
             other => panic!("{other:?} isn't known here"),
         },

@@ -33,7 +33,10 @@ fn twice(subscriber: &SubscriberNote) -> Option<Broken> {
 /// Where in what a subscriber saw events with this data are.
 fn places(subscriber: &SubscriberNote, data: &Value) -> Vec<usize> {
     let events = subscriber.events.iter().enumerate();
-    events.filter(|(_, event)| event["type"] == "data" && event["data"] == *data).map(|(n, _)| n).collect()
+    events
+        .filter(|(_, event)| event["type"] == "data" && event["data"] == *data)
+        .map(|(n, _)| n)
+        .collect()
 }
 
 fn writers(subscriber: &SubscriberNote, notes: &Notes) -> Vec<Broken> {
@@ -96,5 +99,7 @@ fn job_published(subscriber: &SubscriberNote, job: &JobNote) -> Option<Broken> {
     let most = 1 + job.put_back().count();
     let promise = if seen == 0 { NOTHING_MISSED } else { NOTHING_TWICE };
     let is_right = (usize::from(is_completed)..=most).contains(&seen);
-    (!is_right).then(|| Broken::new(promise, job, format!("{} saw its event {seen} times", subscriber.name)))
+    (!is_right).then(|| {
+        Broken::new(promise, job, format!("{} saw its event {seen} times", subscriber.name))
+    })
 }

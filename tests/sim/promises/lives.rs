@@ -16,14 +16,16 @@ const APART_MS: i64 = 2_000;
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let accepted = notes.jobs.iter().filter(|job| job.id().is_some());
-    let of_jobs = accepted.filter_map(|job| durable(job).or_else(|| ends(job)).or_else(|| kept(job)));
+    let of_jobs =
+        accepted.filter_map(|job| durable(job).or_else(|| ends(job)).or_else(|| kept(job)));
     of_jobs.chain(listed(notes)).collect()
 }
 
 fn durable(job: &JobNote) -> Option<Broken> {
     let found = job.looks.iter().any(|look| look.status == Some(200));
-    (!found)
-        .then(|| Broken::new(DURABLE, job, format!("it was accepted and never seen: {:?}", job.looks.last())))
+    (!found).then(|| {
+        Broken::new(DURABLE, job, format!("it was accepted and never seen: {:?}", job.looks.last()))
+    })
 }
 
 fn ends(job: &JobNote) -> Option<Broken> {
@@ -34,11 +36,14 @@ fn ends(job: &JobNote) -> Option<Broken> {
 /// What was accepted and is listed at the end is over, also what no client looked at. What is
 /// listed and was never accepted is of a request that nobody answered.
 fn listed(notes: &Notes) -> Vec<Broken> {
-    let all = notes.lists.iter().flat_map(|(account, jobs)| jobs.iter().map(move |job| (account, job)));
+    let all =
+        notes.lists.iter().flat_map(|(account, jobs)| jobs.iter().map(move |job| (account, job)));
     let unfinished = all.filter(|(_, job)| is_unfinished(job));
     let accepted = |job: &Value| job["id"].as_str().is_some_and(|id| notes.accepted.contains(id));
     let unfinished = unfinished.filter(|(_, job)| accepted(job));
-    unfinished.map(|(account, job)| Broken::new(ENDS, account, format!("at last there was {job}"))).collect()
+    unfinished
+        .map(|(account, job)| Broken::new(ENDS, account, format!("at last there was {job}")))
+        .collect()
 }
 
 fn is_unfinished(job: &Value) -> bool {

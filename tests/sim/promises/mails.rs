@@ -6,15 +6,22 @@ const ONE_MAIL: &str = "one mail per threshold, quota and period";
 const ONE_EVENT: &str = "one event per threshold, quota and period";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
-    let missing =
-        notes.quotas.iter().flat_map(|quota| quota.reached.iter().map(move |threshold| (quota, *threshold)));
+    let missing = notes
+        .quotas
+        .iter()
+        .flat_map(|quota| quota.reached.iter().map(move |threshold| (quota, *threshold)));
     let missing = missing.filter(|(quota, threshold)| mails(quota, *threshold) == 0);
-    let missing =
-        missing.map(|(quota, threshold)| Broken::new(ONE_MAIL, about(quota, threshold), "no mail was sent"));
-    let repeats: usize = notes.quotas.iter().map(|quota| quota.mailed.len() - distinct(quota)).sum();
+    let missing = missing.map(|(quota, threshold)| {
+        Broken::new(ONE_MAIL, about(quota, threshold), "no mail was sent")
+    });
+    let repeats: usize =
+        notes.quotas.iter().map(|quota| quota.mailed.len() - distinct(quota)).sum();
     let repeated = (repeats > notes.mails_interrupted).then(|| {
-        let quotas: Vec<_> =
-            notes.quotas.iter().map(|quota| format!("{}: {:?}", quota.name, quota.mailed)).collect();
+        let quotas: Vec<_> = notes
+            .quotas
+            .iter()
+            .map(|quota| format!("{}: {:?}", quota.name, quota.mailed))
+            .collect();
         let seen = format!("{repeats} repeats after {} interruptions", notes.mails_interrupted);
         Broken::new(ONE_MAIL, quotas.join(", "), seen)
     });
@@ -23,18 +30,24 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
 
 /// Mails of thresholds that were not reached.
 fn unreached(notes: &Notes) -> Vec<Broken> {
-    let all =
-        notes.quotas.iter().flat_map(|quota| quota.mailed.iter().map(move |threshold| (quota, *threshold)));
+    let all = notes
+        .quotas
+        .iter()
+        .flat_map(|quota| quota.mailed.iter().map(move |threshold| (quota, *threshold)));
     let wrong = all.filter(|(quota, threshold)| !quota.reached.contains(threshold));
     wrong
-        .map(|(quota, threshold)| Broken::new(ONE_MAIL, about(quota, threshold), "it was not reached"))
+        .map(|(quota, threshold)| {
+            Broken::new(ONE_MAIL, about(quota, threshold), "it was not reached")
+        })
         .collect()
 }
 
 fn events(notes: &Notes) -> Vec<Broken> {
     let mut broken = Vec::new();
     for quota in &notes.quotas {
-        for subscriber in notes.subscribers.iter().filter(|subscriber| subscriber.account == quota.account) {
+        for subscriber in
+            notes.subscribers.iter().filter(|subscriber| subscriber.account == quota.account)
+        {
             for threshold in &quota.reached {
                 let told = subscriber.events.iter().filter(|event| {
                     event["type"] == "quota.crossed"

@@ -243,8 +243,10 @@ impl JobNote {
         let mut froms = vec![i64::MIN];
         froms.extend(bounds.iter().map(|bound| bound.ended));
         let lives = froms.into_iter().zip(bounds).map(|(from, bound)| {
-            let is_of_it = |look: &&Answered| look.span.begun >= from && look.span.ended <= bound.begun;
-            let found = self.looks.iter().filter(|look| look.status.is_some_and(|status| status < 300));
+            let is_of_it =
+                |look: &&Answered| look.span.begun >= from && look.span.ended <= bound.begun;
+            let found =
+                self.looks.iter().filter(|look| look.status.is_some_and(|status| status < 300));
             found.filter(is_of_it).collect()
         });
         lives.collect()

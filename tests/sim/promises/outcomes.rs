@@ -6,7 +6,8 @@ const ONE: &str = "a job has one outcome";
 const COUNTED: &str = "attempts are counted, and no more than allowed";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
-    let checks = notes.jobs.iter().flat_map(|job| [stays(job), counted(job), numbered(job), echoed(job)]);
+    let checks =
+        notes.jobs.iter().flat_map(|job| [stays(job), counted(job), numbered(job), echoed(job)]);
     checks.flatten().collect()
 }
 
@@ -20,20 +21,27 @@ fn end(look: &Answered) -> String {
 fn stays(job: &JobNote) -> Option<Broken> {
     job.lives().into_iter().find_map(|life| {
         let over = life.iter().find(|look| look.is_over())?;
-        let differs = |look: &&&Answered| look.span.begun >= over.span.ended && end(look) != end(over);
+        let differs =
+            |look: &&&Answered| look.span.begun >= over.span.ended && end(look) != end(over);
         let other = life.iter().find(differs)?;
         Some(Broken::new(ONE, job, format!("it was {}, and then {}", end(over), end(other))))
     })
 }
 
 fn counted(job: &JobNote) -> Option<Broken> {
-    let over = job.looks.iter().find(|look| look.body["attempts"].as_u64() > Some(job.max_attempts))?;
-    Some(Broken::new(COUNTED, job, format!("{} attempts of {}", over.body["attempts"], job.max_attempts)))
+    let over =
+        job.looks.iter().find(|look| look.body["attempts"].as_u64() > Some(job.max_attempts))?;
+    Some(Broken::new(
+        COUNTED,
+        job,
+        format!("{} attempts of {}", over.body["attempts"], job.max_attempts),
+    ))
 }
 
 /// Numbers go up by one, from 1 to the last; what was put back begins anew, and a claim that died may have left no attempt to show.
 fn numbered(job: &JobNote) -> Option<Broken> {
-    let numbers: Vec<_> = job.attempts.iter().filter_map(|attempt| attempt["number"].as_u64()).collect();
+    let numbers: Vec<_> =
+        job.attempts.iter().filter_map(|attempt| attempt["number"].as_u64()).collect();
     let begins_anew = job.put_back().count();
     let restarts = numbers.windows(2).filter(|pair| pair[1] <= pair[0]).count();
     let is_within = numbers.iter().all(|number| (1..=job.max_attempts).contains(number));

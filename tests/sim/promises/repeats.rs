@@ -13,14 +13,17 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
 /// Every answer that accepts names the same job.
 fn told_one(job: &JobNote) -> Option<Broken> {
     let ids: BTreeSet<_> = job.accepted().map(|told| told.body["id"].to_string()).collect();
-    (job.keyed && ids.len() > 1).then(|| Broken::new(SAFE, job, format!("it was told to be {ids:?}")))
+    (job.keyed && ids.len() > 1)
+        .then(|| Broken::new(SAFE, job, format!("it was told to be {ids:?}")))
 }
 
 /// The list holds as many jobs as were made: one under a key, and without one no more than were asked for.
 fn made_one(job: &JobNote, notes: &Notes) -> Option<Broken> {
     let list = notes.lists.get(&job.account)?;
     let made = list.iter().filter(|listed| listed["metadata"]["mark"] == *job.mark).count();
-    let most = if job.keyed { 1 } else { job.tries.iter().filter(|told| !told.is_refused()).count() };
-    (made > most)
-        .then(|| Broken::new(SAFE, job, format!("there are {made} of it, and {most} were asked for")))
+    let most =
+        if job.keyed { 1 } else { job.tries.iter().filter(|told| !told.is_refused()).count() };
+    (made > most).then(|| {
+        Broken::new(SAFE, job, format!("there are {made} of it, and {most} were asked for"))
+    })
 }

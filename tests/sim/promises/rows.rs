@@ -18,10 +18,12 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
         let rows = kept(job);
         let there = keys.iter().filter(|key| rows.contains(*key)).count();
         // What was applied before its worker died, or its client called it off, stays applied.
-        let is_known = last.job_status() == "completed" || last.body["error"]["code"] == "row-conflict";
+        let is_known =
+            last.job_status() == "completed" || last.body["error"]["code"] == "row-conflict";
         let expected = if last.job_status() == "completed" { keys.len() } else { 0 };
         let is_whole = there == 0 || there == keys.len();
-        let seen = format!("it is {}, and {there} of {} rows are there", last.job_status(), keys.len());
+        let seen =
+            format!("it is {}, and {there} of {} rows are there", last.job_status(), keys.len());
         (!is_whole || (is_known && there != expected)).then(|| Broken::new(WHOLE, job, seen))
     });
     checks.collect()

@@ -11,13 +11,15 @@ const NO_LOOP: &str = "no message is taken for a part of a loop";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let refused = notes.loops_ended;
-    let ended = (refused > 0).then(|| Broken::new(NO_LOOP, "Lambda", format!("{refused} were refused")));
+    let ended =
+        (refused > 0).then(|| Broken::new(NO_LOOP, "Lambda", format!("{refused} were refused")));
     notes.occurrences.iter().filter_map(one).chain(ended).collect()
 }
 
 fn one(occurrence: &OccurrenceNote) -> Option<Broken> {
     let OccurrenceNote { at, is_delivered, jobs } = occurrence;
-    let are_over = jobs.iter().all(|job| matches!(job["status"].as_str(), Some("completed" | "failed")));
+    let are_over =
+        jobs.iter().all(|job| matches!(job["status"].as_str(), Some("completed" | "failed")));
     let is_kept = jobs.len() == usize::from(*is_delivered) && are_over;
     (!is_kept).then(|| {
         let seen = format!("delivered: {is_delivered}, jobs: {jobs:?}");

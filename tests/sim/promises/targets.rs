@@ -20,22 +20,24 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     }
     let mut given_up: BTreeMap<_, _> =
         notes.lists.iter().map(|(account, jobs)| (account, given_up(jobs))).collect();
-    let checks = notes.jobs.iter().filter_map(|job| Some((job, job.id()?))).flat_map(|(job, id)| {
-        let (reached, told) = (to_targets.get(id), told.get(id));
-        let given_up = given_up.entry(&job.account).or_default();
-        [
-            reached_target(job, reached.map_or(&[], Vec::as_slice)),
-            told_end(job, told.map_or(&[], Vec::as_slice), given_up),
-        ]
-    });
+    let checks =
+        notes.jobs.iter().filter_map(|job| Some((job, job.id()?))).flat_map(|(job, id)| {
+            let (reached, told) = (to_targets.get(id), told.get(id));
+            let given_up = given_up.entry(&job.account).or_default();
+            [
+                reached_target(job, reached.map_or(&[], Vec::as_slice)),
+                told_end(job, told.map_or(&[], Vec::as_slice), given_up),
+            ]
+        });
     checks.flatten().collect()
 }
 
 /// How many callbacks an account is shown to have failed over their workers, which may never have come to send them: each excuses one that
 /// didn't arrive.
 fn given_up(jobs: &[Value]) -> usize {
-    let is_given_up =
-        |job: &&Value| job["kind"] == "tollgate.callback" && job["error"]["code"] == "worker-crashed";
+    let is_given_up = |job: &&Value| {
+        job["kind"] == "tollgate.callback" && job["error"]["code"] == "worker-crashed"
+    };
     jobs.iter().filter(is_given_up).count()
 }
 
@@ -51,8 +53,13 @@ fn reached_target(job: &JobNote, got: &[&Delivery]) -> Option<Broken> {
     if let Some(other) = got.iter().find(|delivery| delivery.body != job.payload) {
         return complain(format!("the target got {}", other.body));
     }
-    if let Some(beyond) = got.iter().find(|delivery| !(1..=job.max_attempts).contains(&delivery.attempt)) {
-        return complain(format!("the target got attempt {} of {}", beyond.attempt, job.max_attempts));
+    if let Some(beyond) =
+        got.iter().find(|delivery| !(1..=job.max_attempts).contains(&delivery.attempt))
+    {
+        return complain(format!(
+            "the target got attempt {} of {}",
+            beyond.attempt, job.max_attempts
+        ));
     }
     let numbers: BTreeSet<_> = got.iter().map(|delivery| delivery.attempt).collect();
     let lives = 1 + job.put_back().count();
@@ -67,9 +74,9 @@ fn told_end(job: &JobNote, got: &[&Delivery], given_up: &mut usize) -> Option<Br
     }
     let ids: BTreeSet<_> = got.iter().map(|delivery| &delivery.id).collect();
     let most = 1 + job.put_back().count();
-    let is_told = job
-        .last()
-        .is_some_and(|last| got.iter().any(|delivery| delivery.body["status"] == last.body["status"]));
+    let is_told = job.last().is_some_and(|last| {
+        got.iter().any(|delivery| delivery.body["status"] == last.body["status"])
+    });
     let is_excused = !is_told && *given_up > 0;
     if is_excused {
         *given_up -= 1;

@@ -38,7 +38,10 @@ fn what_was_kept_is_not_complained_of() {
     assert_eq!(of_job(|_| {}), [""; 0]);
     let again = of_job(|job| {
         job.retries.push(answered(5, 202, Value::Null));
-        job.looks.extend([answered(6, 200, self::job("running")), answered(7, 200, self::job("failed"))]);
+        job.looks.extend([
+            answered(6, 200, self::job("running")),
+            answered(7, 200, self::job("failed")),
+        ]);
     });
     assert_eq!(again, [""; 0]);
 }
@@ -93,7 +96,10 @@ fn each_broken_promise_to_a_job_is_found() {
     assert_eq!(unreached, ["at least once at the target, which can tell repeats"]);
     assert_eq!(of_job(|job| job.calls_back = true), ["who asked for it is told of the end, once"]);
     let partly = Notes {
-        jobs: vec![JobNote { work: Work::Rows(vec!["acc_1/a".into(), "acc_1/b".into()]), ..note() }],
+        jobs: vec![JobNote {
+            work: Work::Rows(vec!["acc_1/a".into(), "acc_1/b".into()]),
+            ..note()
+        }],
         rows: [("acc_1".into(), vec![json!({"key": "acc_1/a"})])].into(),
         ..Notes::default()
     };
@@ -112,14 +118,21 @@ fn seen(events: Vec<Value>) -> Vec<&'static str> {
         data: json!(n),
         tries: vec![answered(0, 202, Value::Null)],
     });
-    promises(&Notes { subscribers: vec![subscriber], published: published.collect(), ..Notes::default() })
+    promises(&Notes {
+        subscribers: vec![subscriber],
+        published: published.collect(),
+        ..Notes::default()
+    })
 }
 
 #[test]
 fn each_broken_promise_to_a_subscriber_is_found() {
     assert_eq!(seen(vec![event("a", 1), event("b", 2)]), [""; 0]);
     assert_eq!(seen(vec![event("a", 1)]), ["subscribers miss nothing"]);
-    assert_eq!(seen(vec![event("a", 1), event("b", 2), event("c", 2)]), ["subscribers see nothing twice"]);
+    assert_eq!(
+        seen(vec![event("a", 1), event("b", 2), event("c", 2)]),
+        ["subscribers see nothing twice"]
+    );
     assert_eq!(seen(vec![event("b", 2), event("a", 1)]), ["a writer's events come in their order"]);
     let mut others = event("b", 2);
     others["account_id"] = json!("acc_2");
@@ -131,7 +144,10 @@ fn each_broken_promise_to_a_subscriber_is_found() {
 
 #[test]
 fn dead_letters_are_handled() {
-    assert_eq!(promises(&Notes { dead_letters: 1, ..Notes::default() }), ["every dead letter is handled"]);
+    assert_eq!(
+        promises(&Notes { dead_letters: 1, ..Notes::default() }),
+        ["every dead letter is handled"]
+    );
 }
 
 #[test]

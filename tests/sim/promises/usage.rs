@@ -7,7 +7,8 @@ const ONCE: &str = "usage is counted once";
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let series = notes.usage.iter().filter(|series| series.accepted != series.shown);
     let series = series.map(|series| {
-        let seen = format!("{} bytes were accepted, and {} are shown", series.accepted, series.shown);
+        let seen =
+            format!("{} bytes were accepted, and {} are shown", series.accepted, series.shown);
         Broken::new(ONCE, format!("series {}", series.series), seen)
     });
     let quotas = notes.quotas.iter().filter(|quota| quota.used != quota.shown);

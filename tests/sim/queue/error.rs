@@ -47,7 +47,9 @@ impl QueueError {
         match self {
             Self::NoSuchQueue => "The specified queue does not exist.",
             Self::BadReceipt => "The input receipt handle is invalid.",
-            Self::Gone => "Message does not exist or is not available for visibility timeout change.",
+            Self::Gone => {
+                "Message does not exist or is not available for visibility timeout change."
+            }
             Self::NotInFlight => "The specified message isn't in flight.",
             Self::EmptyBatch => "There should be at least one entry in the request.",
             Self::TooManyEntries => "Maximum number of entries per request are 10.",

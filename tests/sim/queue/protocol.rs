@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 impl Queues {
     /// Does what a request asks: the answer, and the messages that the call dealt with.
     pub(crate) async fn call(&self, operation: &str, request: Value) -> (Answer, Line) {
-        let queue = request["QueueUrl"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let queue =
+            request["QueueUrl"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
         let outcome = match operation {
             "ReceiveMessage" => self.receive_request(queue, &request).await,
             "SendMessage" => self.send_entry(queue, &request),
@@ -60,13 +61,18 @@ impl Queues {
         let patience = Instant::now() + seconds_in(request, "WaitTimeSeconds").unwrap_or_default();
         loop {
             let changed = self.changed();
-            let received =
-                self.receive(queue, usize::try_from(max).unwrap(), seconds_in(request, "VisibilityTimeout"))?;
+            let received = self.receive(
+                queue,
+                usize::try_from(max).unwrap(),
+                seconds_in(request, "VisibilityTimeout"),
+            )?;
             if !received.is_empty() || Instant::now() >= patience {
-                let messages: Vec<_> = received.iter().map(|message| as_asked(request, message)).collect();
+                let messages: Vec<_> =
+                    received.iter().map(|message| as_asked(request, message)).collect();
                 return Ok(json!({"Messages": messages}));
             }
-            let next = self.next_visible_at(queue).map_or(patience, |visible_at| visible_at.min(patience));
+            let next =
+                self.next_visible_at(queue).map_or(patience, |visible_at| visible_at.min(patience));
             // Either way there is a reason to look again.
             let _ = timeout_at(next, changed).await;
         }
@@ -88,8 +94,7 @@ impl Queues {
                 count(&|message| message.receives == 0 && message.visible_at > now),
         });
         if let Some(redrive) = queue.redrive {
-            let policy =
-                json!({"deadLetterTargetArn": arn_of(redrive.to), "maxReceiveCount": redrive.max_receives});
+            let policy = json!({"deadLetterTargetArn": arn_of(redrive.to), "maxReceiveCount": redrive.max_receives});
             attributes["RedrivePolicy"] = policy.to_string().into();
         }
         Ok(json!({"Attributes": attributes}))
@@ -114,12 +119,18 @@ fn as_asked(request: &Value, message: &Message) -> Value {
 }
 
 fn keep_asked(attributes: &mut Value, asked: &[&Value]) {
-    let asked: Vec<_> =
-        asked.iter().filter_map(|names| names.as_array()).flatten().filter_map(Value::as_str).collect();
+    let asked: Vec<_> = asked
+        .iter()
+        .filter_map(|names| names.as_array())
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let attributes = attributes.as_object_mut().expect("attributes are an object");
     *attributes = std::mem::take(attributes)
         .into_iter()
-        .filter(|(name, _)| asked.iter().any(|wanted| wanted == name || matches!(*wanted, "All" | ".*")))
+        .filter(|(name, _)| {
+            asked.iter().any(|wanted| wanted == name || matches!(*wanted, "All" | ".*"))
+        })
         .collect::<Map<_, _>>();
 }
 

@@ -4,7 +4,8 @@ use crate::{Aws, DEAD_LETTERS, JOBS, Settings};
 use aws_sdk_sqs::{
     Client,
     types::{
-        MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
+        MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
+        SendMessageBatchRequestEntry,
     },
 };
 use std::time::Duration;
@@ -16,7 +17,8 @@ async fn send(aws: &Aws, body: &str, group: &str) {
 }
 
 async fn receive(aws: &Aws, queue: &str, max: i32) -> Vec<aws_sdk_sqs::types::Message> {
-    let request = aws.sqs().receive_message().queue_url(aws.queue_url(queue)).max_number_of_messages(max);
+    let request =
+        aws.sqs().receive_message().queue_url(aws.queue_url(queue)).max_number_of_messages(max);
     request.send().await.unwrap().messages.unwrap_or_default()
 }
 
@@ -67,8 +69,11 @@ async fn what_a_group_holds_counts_for_more_than_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn delay_visibility_and_redrive_follow_the_clock() {
-    let aws =
-        Aws::with(Settings { max_receives: 2, visibility: Duration::from_secs(30), ..Settings::default() });
+    let aws = Aws::with(Settings {
+        max_receives: 2,
+        visibility: Duration::from_secs(30),
+        ..Settings::default()
+    });
     let request = aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body("x");
     request.delay_seconds(60).send().await.unwrap();
     assert!(receive(&aws, JOBS, 1).await.is_empty());
@@ -95,7 +100,8 @@ async fn a_stale_receipt_deletes_nothing() {
     let fresh = receive(&aws, JOBS, 1).await[0].receipt_handle.clone().unwrap();
 
     for (receipt, left) in [(stale, 1), (fresh, 0)] {
-        let delete = aws.sqs().delete_message().queue_url(aws.queue_url(JOBS)).receipt_handle(receipt);
+        let delete =
+            aws.sqs().delete_message().queue_url(aws.queue_url(JOBS)).receipt_handle(receipt);
         delete.send().await.unwrap();
         assert_eq!(aws.messages(JOBS).len(), left);
     }
@@ -104,16 +110,22 @@ async fn a_stale_receipt_deletes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn refusals_are_those_that_the_sdk_knows() {
     let aws = Aws::new();
-    let lost = aws.sqs().send_message().queue_url(aws.queue_url("other")).message_body("x").send().await;
+    let lost =
+        aws.sqs().send_message().queue_url(aws.queue_url("other")).message_body("x").send().await;
     assert!(lost.unwrap_err().into_service_error().is_queue_does_not_exist());
 
-    let delete = aws.sqs().delete_message().queue_url(aws.queue_url(JOBS)).receipt_handle("nonsense");
+    let delete =
+        aws.sqs().delete_message().queue_url(aws.queue_url(JOBS)).receipt_handle("nonsense");
     assert!(delete.send().await.unwrap_err().into_service_error().is_receipt_handle_is_invalid());
 
     send(&aws, "x", "a").await;
     let receipt = receive(&aws, JOBS, 1).await[0].receipt_handle.clone().unwrap();
     sleep(Settings::default().visibility).await;
-    let change = aws.sqs().change_message_visibility().queue_url(aws.queue_url(JOBS)).receipt_handle(receipt);
+    let change = aws
+        .sqs()
+        .change_message_visibility()
+        .queue_url(aws.queue_url(JOBS))
+        .receipt_handle(receipt);
     let late = change.visibility_timeout(1).send().await.unwrap_err();
     assert!(late.into_service_error().is_message_not_inflight());
 
@@ -122,11 +134,19 @@ async fn refusals_are_those_that_the_sdk_knows() {
 
 async fn batch(sqs: &Client, aws: &Aws, size: usize) -> Result<usize, aws_sdk_sqs::Error> {
     let entry = |nth: usize| {
-        SendMessageBatchRequestEntry::builder().id(nth.to_string()).message_body("x").build().unwrap()
+        SendMessageBatchRequestEntry::builder()
+            .id(nth.to_string())
+            .message_body("x")
+            .build()
+            .unwrap()
     };
     let entries = (0..size).map(entry).collect();
-    let sent =
-        sqs.send_message_batch().queue_url(aws.queue_url(JOBS)).set_entries(Some(entries)).send().await?;
+    let sent = sqs
+        .send_message_batch()
+        .queue_url(aws.queue_url(JOBS))
+        .set_entries(Some(entries))
+        .send()
+        .await?;
     Ok(sent.successful.len())
 }
 
@@ -135,7 +155,8 @@ async fn the_counts_tell_waiting_held_and_delayed_apart() {
     let aws = Aws::new();
     assert_eq!(batch(&aws.sqs(), &aws, 3).await.unwrap(), 3);
     receive(&aws, JOBS, 1).await;
-    let delayed = aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body("x").delay_seconds(9);
+    let delayed =
+        aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body("x").delay_seconds(9);
     delayed.send().await.unwrap();
 
     let request = aws.sqs().get_queue_attributes().queue_url(aws.queue_url(JOBS));
@@ -150,10 +171,18 @@ async fn the_counts_tell_waiting_held_and_delayed_apart() {
 #[tokio::test(start_paused = true)]
 async fn attributes_come_to_those_who_ask() {
     let aws = Aws::new();
-    let trace =
-        MessageAttributeValue::builder().data_type("String").string_value("00-1-2-01").build().unwrap();
+    let trace = MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value("00-1-2-01")
+        .build()
+        .unwrap();
     let request = aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body("x");
-    request.message_group_id("a").message_attributes("traceparent", trace.clone()).send().await.unwrap();
+    request
+        .message_group_id("a")
+        .message_attributes("traceparent", trace.clone())
+        .send()
+        .await
+        .unwrap();
 
     let request = aws.sqs().receive_message().queue_url(aws.queue_url(JOBS)).visibility_timeout(0);
     let plain = request.clone().send().await.unwrap().messages.unwrap();
@@ -175,7 +204,8 @@ async fn a_long_poll_ends_with_what_it_waited_for() {
         sleep(Duration::from_secs(7)).await;
         send(&aws, "x", "a").await;
     };
-    let poll = aws.sqs().receive_message().queue_url(aws.queue_url(JOBS)).wait_time_seconds(20).send();
+    let poll =
+        aws.sqs().receive_message().queue_url(aws.queue_url(JOBS)).wait_time_seconds(20).send();
     let (polled, ()) = tokio::join!(poll, sender);
     assert_eq!(bodies(polled.unwrap().messages()), ["x"]);
     assert_eq!(began.elapsed(), Duration::from_secs(7));

@@ -25,13 +25,17 @@ impl Turns {
         for message in messages.iter().filter(|message| message.is_in_flight()) {
             *in_flight.entry(group_of(message)).or_default() += 1;
         }
-        let (next, message) =
-            messages.iter().enumerate().filter(|(_, message)| message.visible_at <= now).min_by_key(
-                |(_, message)| {
-                    let group = group_of(message);
-                    (in_flight.get(group).copied().unwrap_or(0), self.served.get(group).copied().unwrap_or(0))
-                },
-            )?;
+        let (next, message) = messages
+            .iter()
+            .enumerate()
+            .filter(|(_, message)| message.visible_at <= now)
+            .min_by_key(|(_, message)| {
+                let group = group_of(message);
+                (
+                    in_flight.get(group).copied().unwrap_or(0),
+                    self.served.get(group).copied().unwrap_or(0),
+                )
+            })?;
         self.turn += 1;
         if let Some(group) = &message.group {
             self.served.insert(group.clone(), self.turn);

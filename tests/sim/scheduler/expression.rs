@@ -48,7 +48,9 @@ impl Expression {
                     "day" => 24 * 60,
                     _ => return None,
                 };
-                Some(Self::Rate(count.parse::<i64>().ok().filter(|count| *count > 0)? * minutes * 60_000))
+                Some(Self::Rate(
+                    count.parse::<i64>().ok().filter(|count| *count > 0)? * minutes * 60_000,
+                ))
             }
             "cron" => Cron::read(inside, timezone).map(|cron| Self::Cron(Box::new(cron))),
             _ => None,
@@ -76,7 +78,8 @@ impl Cron {
     fn read(text: &str, timezone: TimeZone) -> Option<Self> {
         let fields: Vec<_> = text.split(' ').collect();
         let [minutes, hours, day, month, weekday, years] = fields.try_into().ok()?;
-        let months = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+        let months =
+            ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
         let weekdays = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
         let open = |text: &str, low, high, names: &[&str]| match text {
             "?" => Some(None),
@@ -137,7 +140,8 @@ fn values(text: &str, low: i16, high: i16, names: &[&str]) -> Option<BTreeSet<i1
     };
     let mut all = BTreeSet::new();
     for item in text.split(',') {
-        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+        let (range, step) =
+            item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
         let step = step.map_or(Some(1), |step| step.parse().ok())?;
         let (from, to) = match range.split_once('-') {
             Some((from, to)) => (value(from)?, value(to)?),

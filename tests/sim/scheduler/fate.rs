@@ -63,7 +63,11 @@ impl Fates {
 
     /// When the next dead letter comes to a queue.
     pub(super) fn next_ms(&self, queue: &str) -> Option<i64> {
-        self.undelivered.iter().filter(|letter| letter.queue == queue).map(|letter| letter.at_ms).min()
+        self.undelivered
+            .iter()
+            .filter(|letter| letter.queue == queue)
+            .map(|letter| letter.at_ms)
+            .min()
     }
 
     /// Sends the dead letters of by now.
@@ -92,7 +96,8 @@ impl Undelivered {
             "SCHEDULE_ARN": text(&format!("arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}", key.0, key.1)),
             "TARGET_ARN": target["Arn"].as_str().map(text),
         });
-        let body = json!({"MessageBody": entry.input(due_ms), "QueueUrl": url_of(entry.queue())}).to_string();
+        let body = json!({"MessageBody": entry.input(due_ms), "QueueUrl": url_of(entry.queue())})
+            .to_string();
         Some(Self { at_ms: due_ms + seconds * 1000, queue, body, attributes })
     }
 }

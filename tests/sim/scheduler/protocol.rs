@@ -19,9 +19,12 @@ pub(crate) fn operation_of(request: &HttpRequest) -> &'static str {
 /// A request's address and body in one, as if it had been sent in JSON alone.
 pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
     let uri: http::Uri = uri.parse().unwrap();
-    let name = uri.path().strip_prefix("/schedules/").expect("the sim's Scheduler knows schedules alone");
-    let mut request = if body.is_empty() { json!({}) } else { serde_json::from_slice(body).unwrap() };
-    let group = uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("groupName="));
+    let name =
+        uri.path().strip_prefix("/schedules/").expect("the sim's Scheduler knows schedules alone");
+    let mut request =
+        if body.is_empty() { json!({}) } else { serde_json::from_slice(body).unwrap() };
+    let group =
+        uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("groupName="));
     if let Some(group) = group {
         request["GroupName"] = group.into();
     }

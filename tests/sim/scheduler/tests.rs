@@ -22,9 +22,11 @@ fn on_time() -> FlexibleTimeWindow {
 /// Creates a schedule; the error's code, if it is refused.
 async fn create(aws: &Aws, group: &str, name: &str, expression: &str) -> Result<(), String> {
     let call = aws.scheduler().create_schedule().group_name(group).name(name);
-    let call = call.flexible_time_window(on_time()).target(target(aws)).schedule_expression(expression);
+    let call =
+        call.flexible_time_window(on_time()).target(target(aws)).schedule_expression(expression);
     let sent = call.action_after_completion(ActionAfterCompletion::Delete).send().await;
-    sent.map(drop).map_err(|error| error.into_service_error().meta().code().unwrap_or_default().to_owned())
+    sent.map(drop)
+        .map_err(|error| error.into_service_error().meta().code().unwrap_or_default().to_owned())
 }
 
 fn bodies(aws: &Aws) -> Vec<String> {
@@ -56,13 +58,16 @@ async fn a_recurring_schedule_fires_until_it_is_disabled_or_deleted() {
     assert_eq!(bodies(&aws), ["at 2026-11-20T16:05:00Z", "at 2026-11-20T16:10:00Z"]);
 
     let call = aws.scheduler().update_schedule().group_name(SCHEDULES).name("often");
-    let call =
-        call.flexible_time_window(on_time()).target(target(&aws)).schedule_expression("rate(1 minute)");
+    let call = call
+        .flexible_time_window(on_time())
+        .target(target(&aws))
+        .schedule_expression("rate(1 minute)");
     call.state(ScheduleState::Disabled).send().await.unwrap();
     sleep(11 * MINUTE).await;
     assert_eq!(aws.fire_due_schedules(), 0);
     assert_eq!(aws.schedules()[0]["State"], "DISABLED");
-    let got = aws.scheduler().get_schedule().group_name(SCHEDULES).name("often").send().await.unwrap();
+    let got =
+        aws.scheduler().get_schedule().group_name(SCHEDULES).name("often").send().await.unwrap();
     assert_eq!(got.schedule_expression(), Some("rate(1 minute)"));
 
     let delete = || aws.scheduler().delete_schedule().group_name(SCHEDULES).name("often").send();

@@ -45,7 +45,10 @@ async fn inserts_and_deletes_are_queued_and_applied() {
     assert!(stack.work(HOUR).await.emptied);
     assert_eq!(names(&stack).await, ["Grace"]);
     let job = tenant.job(&token(&removed)).await.body;
-    assert_eq!((&job["kind"], &job["result"]), (&json!("activities"), &json!({"inserted": 0, "deleted": 1})));
+    assert_eq!(
+        (&job["kind"], &job["result"]),
+        (&json!("activities"), &json!({"inserted": 0, "deleted": 1}))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +80,11 @@ async fn invalid_ones_are_told_everything_and_never_accepted() {
         (post(&stack.client(""), json!([])).await, 401, "unauthenticated"),
         (post(&reader, json!([])).await, 403, "missing-scope"),
         (tenant.send_raw(Method::POST, PATH, JSON, large).await, 413, "payload-too-large"),
-        (tenant.send_raw(Method::POST, PATH, None, b"{}".to_vec()).await, 415, "unsupported-media-type"),
+        (
+            tenant.send_raw(Method::POST, PATH, None, b"{}".to_vec()).await,
+            415,
+            "unsupported-media-type",
+        ),
         (tenant.send_raw(Method::POST, PATH, JSON, b"{".to_vec()).await, 400, "malformed-json"),
         (tenant.get(PATH).await, 405, "method-not-allowed"),
     ] {
@@ -92,7 +99,8 @@ async fn invalid_ones_are_told_everything_and_never_accepted() {
 async fn valid_and_invalid_ones_are_counted() {
     let stack = stack(None).await;
     let tenant = stack.tenant();
-    for activities in [json!([insert(1, "Ada")]), json!([]), json!([insert(2, "Grace")]), json!(7), json!({})]
+    for activities in
+        [json!([insert(1, "Ada")]), json!([]), json!([insert(2, "Grace")]), json!(7), json!({})]
     {
         post(&tenant, activities).await;
     }

@@ -57,7 +57,8 @@ async fn a_deletion_is_queued_runs_and_completes() {
 #[tokio::test]
 async fn the_back_end_gets_the_body_and_retries_come_to_an_end() {
     for (code, attempts, end) in [(204, 1, "Completed"), (500, 3, "Failed"), (404, 1, "Failed")] {
-        let back_end = Target::start(move |_| StatusCode::from_u16(code).unwrap().into_response()).await;
+        let back_end =
+            Target::start(move |_| StatusCode::from_u16(code).unwrap().into_response()).await;
         let stack = stack(Some(&back_end.url)).await;
         let tenant = stack.tenant();
         let body = br#"{ "id":7 }"#;
@@ -105,15 +106,25 @@ async fn refusals_are_told_in_plain_text() {
         ("a text", delete(&tenant, json!({"id": "7"})).await),
         ("a fraction", delete(&tenant, json!({"id": 7.5})).await),
         ("zero, and more", delete(&tenant, json!({"id": 0, "name": "x", "kind": "echo"})).await),
-        ("a parameter", tenant.send(Method::DELETE, "/api/user?id=7", Some(json!({"id": 7}))).await),
-        ("a bad idempotency key", delete(&tenant.with("idempotency-key", "a b"), json!({"id": 7})).await),
+        (
+            "a parameter",
+            tenant.send(Method::DELETE, "/api/user?id=7", Some(json!({"id": 7}))).await,
+        ),
+        (
+            "a bad idempotency key",
+            delete(&tenant.with("idempotency-key", "a b"), json!({"id": 7})).await,
+        ),
         ("an unknown token", poll(&tenant, "job_01kagzwy00e81840g2081040g2").await),
         ("no token", poll(&tenant, "7").await),
         ("no text", poll(&tenant, "%FF").await),
     ];
     let mut shown = String::new();
     for (what, answer) in answers {
-        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8", "{what}: {answer:?}");
+        assert_eq!(
+            answer.header("content-type"),
+            "text/plain; charset=utf-8",
+            "{what}: {answer:?}"
+        );
         assert!(!answer.header("x-request-id").is_empty(), "{what}");
         let fields = ["allow", "www-authenticate"].map(|name| answer.header(name)).concat();
         let first = format!("# {what}: {} {fields}", answer.status);
@@ -123,7 +134,11 @@ async fn refusals_are_told_in_plain_text() {
     assert_eq!(tenant.get("/v1/jobs").await.body["items"], json!([]));
     // What is none of these routes is told as everywhere else.
     for other in ["/api", "/api/users", "/api/poll", "/api/poll/x/y"] {
-        assert_eq!(tenant.get(other).await.header("content-type"), "application/problem+json", "{other}");
+        assert_eq!(
+            tenant.get(other).await.header("content-type"),
+            "application/problem+json",
+            "{other}"
+        );
     }
 }
 
@@ -145,15 +160,24 @@ async fn a_repeat_with_its_key_deletes_once() {
     assert_eq!(first.header("idempotency-replayed"), "");
     stack.work(MINUTE).await;
     let again = delete(&tenant, json!({"id": 7})).await;
-    assert_eq!((again.status, &again.body, again.header("idempotency-replayed")), (201, &first.body, "true"));
+    assert_eq!(
+        (again.status, &again.body, again.header("idempotency-replayed")),
+        (201, &first.body, "true")
+    );
     let other = delete(&tenant, json!({"id": 8})).await;
     assert_eq!(other.status, 400);
     insta::assert_snapshot!(other.body.as_str().unwrap(), @"This Idempotency-Key came with another request, another body or route, within 24 hours; use a new key for a new request.");
     // The same job by another route is another request.
-    assert_eq!(tenant.submit("user.delete", json!({"id": 7})).await.slug(), "idempotency-key-reused");
+    assert_eq!(
+        tenant.submit("user.delete", json!({"id": 7})).await.slug(),
+        "idempotency-key-reused"
+    );
     stack.work(MINUTE).await;
     let jobs = stack.tenant().get("/v1/jobs").await.body;
-    assert_eq!((jobs["items"].as_array().unwrap().len(), &jobs["items"][0]["attempts"]), (1, &json!(1)));
+    assert_eq!(
+        (jobs["items"].as_array().unwrap().len(), &jobs["items"][0]["attempts"]),
+        (1, &json!(1))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +194,8 @@ async fn an_outage_is_a_503_in_plain_text() {
             }
             stack.aws.heal();
             for answer in answers {
-                let told = (answer.status, answer.header("content-type"), answer.header("retry-after"));
+                let told =
+                    (answer.status, answer.header("content-type"), answer.header("retry-after"));
                 assert_eq!(told, (503, "text/plain; charset=utf-8", "1"), "{operation} {fault:?}");
             }
         }

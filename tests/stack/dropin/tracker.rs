@@ -50,7 +50,8 @@ async fn a_mistake_is_told_and_publishes_nothing() {
     let mut shown = String::new();
     for query in ["", "?", "?data=a&data=b", "?data=a&source=b", "?data=%FF", "?data="] {
         let answer = put(&tenant, mine, query).await;
-        let told = if answer.status == 422 { &answer.body["errors"] } else { &answer.body["detail"] };
+        let told =
+            if answer.status == 422 { &answer.body["errors"] } else { &answer.body["detail"] };
         shown += &format!("{query}: {} {told}\n", answer.status);
     }
     insta::assert_snapshot!(shown);

@@ -23,8 +23,7 @@ fn types(events: &[Value]) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_tells_has_the_ends_of_its_jobs_published() {
     let stack = Stack::new().await;
-    let spec =
-        |target: Value| json!({"schema": {}, "target": target, "events": true, "retry": {"max_attempts": 1}});
+    let spec = |target: Value| json!({"schema": {}, "target": target, "events": true, "retry": {"max_attempts": 1}});
     stack.define("told", spec(json!({"type": "echo"}))).await;
     stack.define("broken", spec(json!({"type": "http", "url": "http://127.0.0.1:1/"}))).await;
     let tenant = stack.tenant();
@@ -93,7 +92,9 @@ async fn crash(stack: &Stack, switch: &KillSwitch) {
     let worker = stack.worker();
     EventSource::new(&stack.aws, JOBS, 10)
         .deliver_once(async |event| {
-            run_until_killed(worker.handle(event, "dies", stack.deadline()), switch).await.ok_or(Killed)
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), switch)
+                .await
+                .ok_or(Killed)
         })
         .await;
 }
@@ -103,7 +104,8 @@ async fn crash(stack: &Stack, switch: &KillSwitch) {
 #[tokio::test(start_paused = true)]
 async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
     let mut untold = 0;
-    for (cancels, nth) in [false, true].into_iter().flat_map(|cancels| (2..=7).map(move |nth| (cancels, nth)))
+    for (cancels, nth) in
+        [false, true].into_iter().flat_map(|cancels| (2..=7).map(move |nth| (cancels, nth)))
     {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = Stack::new().await;
@@ -152,7 +154,8 @@ async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
 async fn every_end_is_told_however_fast_the_job_is_put_back() {
     let stack = Stack::new().await;
     let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
-    let spec = json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}});
+    let spec =
+        json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}});
     stack.define("broken", spec).await;
     let tenant = stack.tenant();
     let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
@@ -217,7 +220,10 @@ async fn the_target_event_publishes_a_payload_once() {
     stack.define("tell", json!({"schema": {}, "target": {"type": "event"}})).await;
     for bad in [json!({}), json!("x".repeat(64 * 1024))] {
         let answer = stack.tenant().submit("tell", bad).await;
-        assert_eq!((answer.status, &answer.body["errors"][0]["pointer"]), (422, &json!("/payload")));
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["pointer"]),
+            (422, &json!("/payload"))
+        );
     }
 }
 
@@ -228,15 +234,16 @@ async fn an_outage_delays_an_event_and_does_not_double_it() {
         for target in ["echo", "event"] {
             let stack = Stack::new().await;
             stack
-                .define("told", json!({"schema": {}, "target": {"type": target}, "events": target == "echo"}))
+                .define(
+                    "told",
+                    json!({"schema": {}, "target": {"type": target}, "events": target == "echo"}),
+                )
                 .await;
             let tenant = stack.tenant();
             tenant.submit("told", json!("x")).await;
-            stack.aws.inject(Plan::new(
-                move |operation, n| {
-                    if operation == "PutItem" && n <= 3 { fault } else { Fault::None }
-                },
-            ));
+            stack.aws.inject(Plan::new(move |operation, n| {
+                if operation == "PutItem" && n <= 3 { fault } else { Fault::None }
+            }));
             stack.work(PATIENCE).await;
             assert!(stack.aws.heal() > 0);
             assert_eq!(events(&stack).await.len(), 1, "{fault:?} {target}");

@@ -97,7 +97,11 @@ async fn a_long_poll_that_begins_now_waits_for_news() {
     subscriber.read_all(&tenant).await;
     assert_eq!(subscriber.got, [] as [Value; 0]);
     for bad in ["NOW", "now%20", "now&after=now"] {
-        assert_eq!(tenant.get(&format!("/v1/events?after={bad}")).await.slug(), "invalid-parameter", "{bad}");
+        assert_eq!(
+            tenant.get(&format!("/v1/events?after={bad}")).await.slug(),
+            "invalid-parameter",
+            "{bad}"
+        );
     }
 }
 

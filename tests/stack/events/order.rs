@@ -11,7 +11,10 @@ use super::{Subscriber, publish};
 fn by_writer(got: &[Value]) -> BTreeMap<u64, Vec<u64>> {
     let mut writers = BTreeMap::<u64, Vec<u64>>::new();
     for data in got {
-        writers.entry(data["writer"].as_u64().unwrap()).or_default().push(data["n"].as_u64().unwrap());
+        writers
+            .entry(data["writer"].as_u64().unwrap())
+            .or_default()
+            .push(data["n"].as_u64().unwrap());
     }
     writers
 }

@@ -23,7 +23,10 @@ async fn it_is_exact_over_all_instances() {
             assert_eq!(publish(client, account, json!(n)).await.status, 202);
             if n % 10 == 0 {
                 let jobs = json!({"jobs": [{"kind": "echo", "payload": 1}, {"kind": "echo", "payload": 2}]});
-                assert_eq!(client.send(Method::POST, "/v1/jobs/batch", Some(jobs)).await.status, 202);
+                assert_eq!(
+                    client.send(Method::POST, "/v1/jobs/batch", Some(jobs)).await.status,
+                    202
+                );
                 assert_eq!(client.submit("echo", json!(1)).await.status, 202);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -33,7 +36,8 @@ async fn it_is_exact_over_all_instances() {
         tokio::time::sleep(17 * SECOND).await;
         for _ in 0..20 {
             let answer = stack.tenant().get("/v1/rate").await;
-            let told = json!({"events_per_second": 15.0, "jobs_per_second": 4.5, "window_seconds": 10});
+            let told =
+                json!({"events_per_second": 15.0, "jobs_per_second": 4.5, "window_seconds": 10});
             assert_eq!((answer.status, answer.body), (200, told));
             tokio::time::sleep(SECOND).await;
         }

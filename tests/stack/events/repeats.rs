@@ -43,13 +43,21 @@ async fn the_same_request_gets_the_same_answer() {
 #[tokio::test(start_paused = true)]
 async fn whatever_fails_repeats_lead_to_one_event() {
     for nth in [1, 2] {
-        for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Delay(Duration::from_millis(1900))]
-        {
+        for fault in [
+            Fault::Before,
+            Fault::After,
+            Fault::Throttle,
+            Fault::Delay(Duration::from_millis(1900)),
+        ] {
             for pause in [1, 16, 40] {
                 let stack = Stack::new().await;
                 let (tenant, case) = (stack.tenant(), format!("{nth} {fault:?} {pause}"));
                 stack.aws.inject(Plan::new(move |operation, n| {
-                    if operation == "PutItem" && (nth..nth + 3).contains(&n) { fault } else { Fault::None }
+                    if operation == "PutItem" && (nth..nth + 3).contains(&n) {
+                        fault
+                    } else {
+                        Fault::None
+                    }
                 }));
                 let mut present = Subscriber::default();
                 let mut answer = publish(&tenant, &stack, "a", json!(1)).await;

@@ -107,7 +107,12 @@ fn a_damaged_item_is_told_of_and_breaks_nothing() {
     // The operator himself has to get in.
     let own = operator.split('_').nth(1).unwrap();
     let others: Vec<_> = items.into_iter().filter(|item| !text(item, "pk").contains(own)).collect();
-    assert!(others.len() > 30 && reads.len() > 20, "{} items, {} addresses", others.len(), reads.len());
+    assert!(
+        others.len() > 30 && reads.len() > 20,
+        "{} items, {} addresses",
+        others.len(),
+        reads.len()
+    );
     let told = Cell::new(0);
     runner(4)
         .run(&(select(others), any::<prop::sample::Index>(), other()), |(item, at, to)| {
@@ -133,7 +138,8 @@ fn a_damaged_item_is_told_of_and_breaks_nothing() {
 
 /// The item with one of its attributes changed or gone; nothing where DynamoDB itself wouldn't have it.
 fn damage(item: &Item, at: &prop::sample::Index, to: Option<AttributeValue>) -> Option<Item> {
-    let mut names: Vec<_> = item.keys().filter(|name| !["pk", "sk"].contains(&name.as_str())).collect();
+    let mut names: Vec<_> =
+        item.keys().filter(|name| !["pk", "sk"].contains(&name.as_str())).collect();
     names.sort();
     let name = (!names.is_empty()).then(|| names[at.index(names.len())].clone())?;
     let mut damaged = item.clone();

@@ -36,8 +36,11 @@ impl fmt::Debug for Asked {
 impl Asked {
     /// The request, with one of these keys.
     pub fn with(&self, keys: &[String]) -> Request<Body> {
-        let address =
-            if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) };
+        let address = if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        };
         let mut request = Request::builder().method(self.method.clone()).uri(address);
         if let Some(key) = keys.get(self.key) {
             request = bearer(request, key);
@@ -59,7 +62,14 @@ pub fn seeds(account: &str) -> Vec<Asked> {
             _ => b"application/json",
         };
         let fields = vec![("content-type", declared.to_vec())];
-        Asked { method, path, query: String::new(), fields, key: 0, body: body.to_string().into_bytes() }
+        Asked {
+            method,
+            path,
+            query: String::new(),
+            fields,
+            key: 0,
+            body: body.to_string().into_bytes(),
+        }
     };
     bodies(account).into_iter().map(sound).collect()
 }
@@ -160,12 +170,13 @@ pub fn requests(account: String) -> impl Strategy<Value = Asked> {
             Asked { query, fields, key, body: body.to_string().into_bytes(), ..sound }
         },
     );
-    let cut = (sound, any::<prop::sample::Index>(), any::<Vec<u8>>()).prop_map(|(sound, at, with)| {
-        let mut body = sound.body.clone();
-        body.truncate(at.index(body.len() + 1));
-        body.extend(with);
-        Asked { body, ..sound }
-    });
+    let cut =
+        (sound, any::<prop::sample::Index>(), any::<Vec<u8>>()).prop_map(|(sound, at, with)| {
+            let mut body = sound.body.clone();
+            body.truncate(at.index(body.len() + 1));
+            body.extend(with);
+            Asked { body, ..sound }
+        });
     let drawn = (method(), path(account), query(), fields(), 0..3usize, body()).prop_map(
         |(method, path, query, fields, key, body)| Asked { method, path, query, fields, key, body },
     );
@@ -211,9 +222,9 @@ fn path(account: String) -> impl Strategy<Value = String> {
     let templates: Vec<_> = ROUTES.iter().map(|route| route.path).collect();
     let known = (select(templates), vec(name(account), 3)).prop_map(|(template, names)| {
         let mut names = names.into_iter();
-        let parts = template
-            .split('/')
-            .map(|part| if part.starts_with('{') { names.next().unwrap() } else { part.to_owned() });
+        let parts = template.split('/').map(|part| {
+            if part.starts_with('{') { names.next().unwrap() } else { part.to_owned() }
+        });
         parts.collect::<Vec<_>>().join("/")
     });
     prop_oneof![9 => known, 1 => "(/[a-z0-9.%_~-]{0,10}){1,5}".prop_map(|path| path.replace('%', "%25"))]
@@ -343,8 +354,8 @@ pub fn any_json() -> impl Strategy<Value = Value> {
         (0..3000usize).prop_map(|length| Value::from("x".repeat(length))),
     ];
     let member = select(vec![
-        "kind", "payload", "type", "url", "schema", "target", "account", "name", "data", "id", "$ref",
-        "items", "pattern", "", "a/b~c",
+        "kind", "payload", "type", "url", "schema", "target", "account", "name", "data", "id",
+        "$ref", "items", "pattern", "", "a/b~c",
     ]);
     leaf.prop_recursive(4, 24, 5, move |inner| {
         prop_oneof![
@@ -402,9 +413,10 @@ fn list(value: &Value, at: String, places: &mut Vec<String>) {
                 list(value, format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), places);
             }
         }
-        Value::Array(values) => {
-            values.iter().enumerate().for_each(|(n, value)| list(value, format!("{at}/{n}"), places))
-        }
+        Value::Array(values) => values
+            .iter()
+            .enumerate()
+            .for_each(|(n, value)| list(value, format!("{at}/{n}"), places)),
         _ => {}
     }
     places.push(at);
@@ -412,14 +424,12 @@ fn list(value: &Value, at: String, places: &mut Vec<String>) {
 
 fn encoded(text: &str) -> String {
     text.bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02X}")
-                }
-            },
-        )
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
         .collect()
 }

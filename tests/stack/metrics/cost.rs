@@ -76,7 +76,8 @@ async fn a_thousand_jobs() {
     tokio::time::sleep(15 * SECOND).await;
     let ledger = load.stack.aws.reset_ledger();
     // A claim and an end of each job are the rest.
-    let (counted, paces) = (ledger.line(TOTALS).write_units, ledger.line("UpdateItem").write_units - 2000.0);
+    let (counted, paces) =
+        (ledger.line(TOTALS).write_units, ledger.line("UpdateItem").write_units - 2000.0);
     assert!(
         (1100.0..1200.0).contains(&counted) && paces <= 12.0,
         "{counted} and {paces} write units: {ledger}"

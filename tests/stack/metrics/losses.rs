@@ -9,7 +9,9 @@ const ACCEPTED: &str = r#"tollgate_jobs_accepted_total{kind="echo"}"#;
 
 async fn batch(stack: &Stack, worker: &Worker) {
     EventSource::new(&stack.aws, JOBS, 10)
-        .deliver_once(async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await))
+        .deliver_once(async |event| {
+            Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
+        })
         .await;
 }
 
@@ -48,7 +50,10 @@ async fn a_lost_answer_counts_once() {
     assert!(stack.aws.heal() > 0);
     let page = scrape(&stack).await;
     assert_eq!((page[COMPLETED], page[ACCEPTED]), (20.0, 20.0));
-    assert_eq!(page[r#"tollgate_requests_total{method="POST",route="/v1/jobs",status="202"}"#], 20.0);
+    assert_eq!(
+        page[r#"tollgate_requests_total{method="POST",route="/v1/jobs",status="202"}"#],
+        20.0
+    );
 }
 
 /// What nobody could write for a while isn't lost as long as its process lives.
@@ -82,7 +87,9 @@ async fn a_kill_loses_a_batch_at_most() {
         let switch = KillSwitch::after(calls);
         EventSource::new(&stack.aws, JOBS, 10)
             .deliver_once(async |event| {
-                run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+                run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch)
+                    .await
+                    .ok_or(Killed)
             })
             .await;
         assert!(stack.work(60 * MINUTE).await.emptied);

@@ -61,12 +61,18 @@ async fn nothing_is_missed_or_repeated() {
                 connections += 1;
                 assert!(connections < 200, "{} of 450 after 200 connections", once(&events).len());
                 let answer = stack.tenant().send(Method::POST, "/v1/push/tickets", None).await;
-                let Ok(mut subscriber) = stack.open(answer.body["ticket"].as_str()).await else { continue };
+                let Ok(mut subscriber) = stack.open(answer.body["ticket"].as_str()).await else {
+                    continue;
+                };
                 let lasts = Duration::from_millis(dice.draw("lasts", connections) % 1500);
                 let plug = subscriber.plug();
                 let talk = async {
-                    let mut said = subscriber.say(json!({"action": "subscribe", "after": cursor})).await;
-                    assert!(said.first().is_none_or(|first| first["type"] == "subscribed"), "{said:?}");
+                    let mut said =
+                        subscriber.say(json!({"action": "subscribe", "after": cursor})).await;
+                    assert!(
+                        said.first().is_none_or(|first| first["type"] == "subscribed"),
+                        "{said:?}"
+                    );
                     while subscriber.is_open() {
                         if said.last().is_none_or(|last| last["type"] != "more") {
                             tokio::time::sleep(SECOND).await;
@@ -97,9 +103,14 @@ async fn nothing_is_missed_or_repeated() {
         }
         let (faults, told) = (stack.aws.heal(), once(&events));
         assert!((percent == 0 || faults > 20) && connections > 2, "{connections}");
-        assert!(percent > 0 || events.len() == told.len(), "{} events twice", events.len() - told.len());
+        assert!(
+            percent > 0 || events.len() == told.len(),
+            "{} events twice",
+            events.len() - told.len()
+        );
         for writer in 0..3 {
-            let of_writer: Vec<_> = told.iter().filter(|n| **n / 1000 == writer).map(|n| n % 1000).collect();
+            let of_writer: Vec<_> =
+                told.iter().filter(|n| **n / 1000 == writer).map(|n| n % 1000).collect();
             assert_eq!(of_writer, (0..150).collect::<Vec<_>>(), "seed {seed}, writer {writer}");
         }
     }
@@ -150,7 +161,11 @@ async fn who_asks_at_once_is_answered() {
     let (said, sent) = tokio::join!(subscriber.say(json!({"action": "ping"})), news);
     sent.unwrap();
     assert_eq!(said.last(), Some(&json!({"type": "pong"})));
-    assert_eq!(once(&subscriber.events), [1, 2], "everything, before it is told that there is no more");
+    assert_eq!(
+        once(&subscriber.events),
+        [1, 2],
+        "everything, before it is told that there is no more"
+    );
 }
 
 /// A message is never more than the gateway takes, whatever is in the events.
@@ -168,7 +183,9 @@ async fn messages_are_as_long_as_the_gateway_takes() {
     }
     tokio::time::sleep(20 * SECOND).await;
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
-    while subscriber.say(json!({"action": "ping"})).await.iter().any(|said| said["type"] != "pong") {}
+    while subscriber.say(json!({"action": "ping"})).await.iter().any(|said| said["type"] != "pong")
+    {
+    }
     assert_eq!(subscriber.events.len(), 210);
 }
 
@@ -181,7 +198,8 @@ async fn a_function_that_dies_loses_nothing() {
         let (tenant, account) = (stack.tenant(), stack.tenant_account());
         let mut subscriber = stack.subscribe(&tenant, &[], None).await;
         publish(&tenant, account, json!(1)).await;
-        let switch = if nth % 2 == 0 { KillSwitch::before(nth / 2) } else { KillSwitch::after(nth / 2 + 1) };
+        let switch =
+            if nth % 2 == 0 { KillSwitch::before(nth / 2) } else { KillSwitch::after(nth / 2 + 1) };
         if run_until_killed(stack.spread(), &switch).await.is_some() {
             break;
         }
@@ -254,7 +272,11 @@ async fn records_that_come_twice_late_or_never_change_nothing() {
     }
     let hand = async |records: &[Value]| {
         let occasion = serde_json::from_value(json!({"Records": records})).unwrap();
-        stack.pusher().handle(occasion, "news", stack.now() + Duration::from_secs(28)).await.unwrap();
+        stack
+            .pusher()
+            .handle(occasion, "news", stack.now() + Duration::from_secs(28))
+            .await
+            .unwrap();
     };
     // The third alone, of which the first two are behind; twice; and those before it late.
     hand(&records[2..3]).await;

@@ -85,7 +85,8 @@ async fn of_a_minute_ignores_history() {
     assert!(stack.now().to_string().starts_with("2026-12-01T01"));
     let reported = async |hour: usize| {
         for n in 0..5 {
-            let data = json!({"service": "s", "route": n.to_string(), "type": "egress", "bytes": 1000});
+            let data =
+                json!({"service": "s", "route": n.to_string(), "type": "egress", "bytes": 1000});
             let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": format!("{hour}/{n}"), "data": data});
             assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         }
@@ -106,7 +107,8 @@ async fn of_a_minute_ignores_history() {
     let (second_day, last_day) = (second_day.unwrap(), last_day.unwrap());
     // Three for usage and quotas, and at the turn of an hour two cursors of each of eight shards, and the walk.
     assert_eq!(second_day.count("PutItem"), 3 + 2 * 8 + 1);
-    let calls = |ledger: &sim::Ledger| ["PutItem", "Query", "GetItem"].map(|name| ledger.count(name));
+    let calls =
+        |ledger: &sim::Ledger| ["PutItem", "Query", "GetItem"].map(|name| ledger.count(name));
     assert_eq!(calls(&second_day), calls(&last_day), "{second_day}\n{last_day}");
     assert!(last_day.read_units() <= second_day.read_units() + 0.5, "{second_day}\n{last_day}");
 }

@@ -59,7 +59,10 @@ async fn are_turned_away_and_told_when_to_come_again() {
         assert_eq!(tenant.send(method, &path, body).await.status, 429, "{path}");
     }
     assert_eq!(tenant.job(job.id()).await.status, 200);
-    assert_eq!(tenant.send(Method::DELETE, &format!("/v1/jobs/{}", job.id()), None).await.status, 200);
+    assert_eq!(
+        tenant.send(Method::DELETE, &format!("/v1/jobs/{}", job.id()), None).await.status,
+        200
+    );
     let body = json!({"kind": "echo", "payload": 1, "account": account});
     assert_eq!(stack.operator().send(Method::POST, "/v1/jobs", Some(body)).await.status, 202);
     assert_eq!(submit(&stack.tenant()).await.status, 202);
@@ -77,8 +80,10 @@ async fn get_the_answers_to_what_they_handed_in_before() {
     for kind in ["user.delete", "activities"] {
         stack.define(kind, json!({"schema": {}, "target": {"type": "echo"}})).await;
     }
-    let (events, job) =
-        (format!("/v1/accounts/{}/events", stack.tenant_account()), json!({"kind": "echo", "payload": 1}));
+    let (events, job) = (
+        format!("/v1/accounts/{}/events", stack.tenant_account()),
+        json!({"kind": "echo", "payload": 1}),
+    );
     let requests: [(Method, &str, Option<Value>); 6] = [
         (Method::POST, "/v1/jobs", Some(job.clone())),
         (Method::POST, "/v1/jobs/batch", Some(json!({"jobs": [job, job]}))),
@@ -110,7 +115,10 @@ async fn get_the_answers_to_what_they_handed_in_before() {
         assert!(!news.header("ratelimit").is_empty(), "{path}");
     }
     let other = json!({"kind": "echo", "payload": 2});
-    assert_eq!(named("k0".to_owned()).send(Method::POST, "/v1/jobs", Some(other)).await.status, 429);
+    assert_eq!(
+        named("k0".to_owned()).send(Method::POST, "/v1/jobs", Some(other)).await.status,
+        429
+    );
     // A retry has no repeats, whatever it carries.
     let retry = format!("/v1/jobs/{}/retry", accepted[0].id());
     assert_eq!(named("k0".to_owned()).send(Method::POST, &retry, None).await.status, 429);
@@ -134,8 +142,9 @@ async fn of_several_quotas_each_lifts_its_own() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let put = async |name: &str, others: Value| {
-        let answer =
-            operator.send(Method::PUT, &format!("/v1/quotas/{name}"), Some(spec(&stack, others))).await;
+        let answer = operator
+            .send(Method::PUT, &format!("/v1/quotas/{name}"), Some(spec(&stack, others)))
+            .await;
         assert!([200, 201].contains(&answer.status), "{answer:?}");
     };
     put("daily", json!({"enforce": true})).await;

@@ -12,7 +12,8 @@ const STEPS: [(u64, &str); 3] = [(800, "80"), (950, "90"), (1010, "100")];
 /// How many mails SES took of which the quota doesn't know.
 async fn unnoted(stack: &Stack) -> usize {
     let alerts = daily(stack).await["alerts"].clone();
-    let mails = alerts.as_array().unwrap().iter().flat_map(|alert| alert["mails"].as_array().unwrap());
+    let mails =
+        alerts.as_array().unwrap().iter().flat_map(|alert| alert["mails"].as_array().unwrap());
     stack.aws.outbox().len() - mails.filter(|mail| !mail["sent_at"].is_null()).count()
 }
 
@@ -115,12 +116,17 @@ async fn an_outage_delays_and_repeats_nothing() {
                 stack.aws.heal();
                 next_check(&stack).await;
                 next_check(&stack).await;
-                let may_repeat = operation == "SendEmail" && matches!(fault, Fault::After | Fault::Twice);
+                let may_repeat =
+                    operation == "SendEmail" && matches!(fault, Fault::After | Fault::Twice);
                 wanted.extend(vec![threshold; 1 + usize::from(may_repeat)]);
             }
             assert_eq!(mailed(&stack), wanted, "{operation} {fault:?}");
             assert_eq!(told(&stack).await, ONCE_EACH, "{operation} {fault:?}");
-            assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 429, "{operation} {fault:?}");
+            assert_eq!(
+                stack.tenant().submit("echo", json!(1)).await.status,
+                429,
+                "{operation} {fault:?}"
+            );
         }
     }
 }

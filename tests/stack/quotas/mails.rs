@@ -33,7 +33,8 @@ async fn that_fail_are_seen_and_tried_again_and_keep_nobody_from_his() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("a@example.com", true);
     stack.aws.suppress_mails_to("b@example.com", true);
-    define(&stack, json!({"recipients": ["a@example.com", "b@example.com", "c@example.com"]})).await;
+    define(&stack, json!({"recipients": ["a@example.com", "b@example.com", "c@example.com"]}))
+        .await;
     sent(&stack, 900).await;
     stack.check().await.unwrap();
     assert_eq!(recipients(&stack), ["c@example.com"]);
@@ -115,7 +116,10 @@ async fn are_off_without_a_sender_which_shows() {
     sent(&stack, 900).await;
     stack.check().await.unwrap();
     let alert = daily(&stack).await["alerts"][1].clone();
-    assert_eq!(alert["mail_error"], "ops@example.com: mails are off: the stack has no SenderAddress");
+    assert_eq!(
+        alert["mail_error"],
+        "ops@example.com: mails are off: the stack has no SenderAddress"
+    );
     assert_eq!((stack.aws.outbox().len(), &alert["mailed_at"]), (0, &Value::Null));
 }
 

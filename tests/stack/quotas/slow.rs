@@ -106,7 +106,10 @@ async fn a_slow_source_delays_no_block() {
     let stack = Stack::new().await;
     let (_listener, url) = silent().await;
     let source = json!({"type": "prometheus", "url": url, "preset": "kong2"});
-    assert_eq!(stack.operator().send(Method::PUT, "/v1/sources/slow", Some(source)).await.status, 201);
+    assert_eq!(
+        stack.operator().send(Method::PUT, "/v1/sources/slow", Some(source)).await.status,
+        201
+    );
     define(&stack, json!({"enforce": true})).await;
     sent(&stack, 1000).await;
     let begun = tokio::time::Instant::now();
@@ -117,7 +120,11 @@ async fn a_slow_source_delays_no_block() {
     };
     let (outcome, ()) = tokio::join!(checker.check("slow", stack.now()), watch);
     outcome.unwrap();
-    assert!(begun.elapsed() >= Duration::from_secs(15), "the source was slow: {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() >= Duration::from_secs(15),
+        "the source was slow: {:?}",
+        begun.elapsed()
+    );
     let said = stack.operator().get("/v1/sources/slow").await.body;
     assert_eq!(said["last_error"], "it took longer than 15 s");
     assert_eq!(

@@ -34,7 +34,10 @@ async fn the_last_minute_counts() {
     assert_eq!(subjects(&stack), ["[Tollgate] Quota daily: 100 % used, Friday, 20 November 2026"]);
     assert_eq!(told(&stack).await, ["quota.crossed 100", "quota.resolved 100 period-ended"]);
     let quota = daily(&stack).await;
-    assert_eq!((&quota["used"], &quota["blocked"], &quota["past"]), (&json!(20), &json!(false), &json!([])));
+    assert_eq!(
+        (&quota["used"], &quota["blocked"], &quota["past"]),
+        (&json!(20), &json!(false), &json!([]))
+    );
     assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 202);
     sent(&stack, 1010 + 800).await;
     next_check(&stack).await;

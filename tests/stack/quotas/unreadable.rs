@@ -16,10 +16,14 @@ async fn one_standing_keeps_no_other_quota_from_being_seen_to() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     let body = spec(&stack, json!({"recipients": ["others@example.com"]}));
-    assert_eq!(stack.operator().send(Method::PUT, "/v1/quotas/other", Some(body)).await.status, 201);
+    assert_eq!(
+        stack.operator().send(Method::PUT, "/v1/quotas/other", Some(body)).await.status,
+        201
+    );
     for name in ["other", "gone"] {
         let text = |text: &str| AttributeValue::S(text.to_owned());
-        let put = stack.aws.dynamodb().put_item().table_name(TABLE).item("pk", text("QUOTA_STATES"));
+        let put =
+            stack.aws.dynamodb().put_item().table_name(TABLE).item("pk", text("QUOTA_STATES"));
         let put = put.item("sk", text(name)).item("revision", text("1"));
         put.item("standing", text(r#"{"of":"a later version"}"#)).send().await.unwrap();
     }

@@ -16,7 +16,8 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub async fn sent(stack: &Stack, total: u64) {
     let heads = UsageStore::new(Table::new(stack.aws.dynamodb(), TABLE)).heads().await.unwrap();
     let before: u64 = heads.iter().map(|head| head.total).sum();
-    let data = json!({"service": "shop", "route": "list", "type": "egress", "bytes": total - before});
+    let data =
+        json!({"service": "shop", "route": "list", "type": "egress", "bytes": total - before});
     let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": total.to_string(), "data": data});
     let answer = stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await;
     assert_eq!(answer.status, 202, "{answer:?}");
@@ -70,8 +71,9 @@ pub async fn next_check(stack: &Stack) {
 
 /// The thresholds that mails told of, in their order.
 pub fn mailed(stack: &Stack) -> Vec<String> {
-    let percent =
-        |subject: String| subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().to_owned();
+    let percent = |subject: String| {
+        subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().to_owned()
+    };
     subjects(stack).into_iter().map(percent).collect()
 }
 
@@ -88,8 +90,10 @@ pub async fn told(stack: &Stack) -> Vec<String> {
     let quotas = events.filter(|event| event["type"].as_str().unwrap().starts_with("quota."));
     quotas
         .map(|event| {
-            let reason =
-                event["data"]["reason"].as_str().map(|reason| format!(" {reason}")).unwrap_or_default();
+            let reason = event["data"]["reason"]
+                .as_str()
+                .map(|reason| format!(" {reason}"))
+                .unwrap_or_default();
             format!("{} {}{reason}", event["type"].as_str().unwrap(), event["data"]["threshold"])
         })
         .collect()
@@ -104,7 +108,12 @@ async fn each_threshold_is_told_once() {
         sent(&stack, total).await;
         next_check(&stack).await;
         let quota = daily(&stack).await;
-        seen.push(format!("{} bytes, {} %: {}", quota["used"], quota["percent"], mailed(&stack).join(" ")));
+        seen.push(format!(
+            "{} bytes, {} %: {}",
+            quota["used"],
+            quota["percent"],
+            mailed(&stack).join(" ")
+        ));
     }
     insta::assert_snapshot!(seen.join("\n"), @"
     700 bytes, 70.0 %: 
@@ -193,8 +202,11 @@ async fn a_quota_that_is_deleted_is_resolved_and_forgotten() {
     next_check(&stack).await;
     assert_eq!(told(&stack).await, ["quota.crossed 100", "quota.resolved 100 deleted"]);
     assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 202);
-    let left =
-        stack.aws.items().into_iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("QUOTA"));
+    let left = stack
+        .aws
+        .items()
+        .into_iter()
+        .filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("QUOTA"));
     assert_eq!(left.count(), 0);
     define(&stack, json!({})).await;
     next_check(&stack).await;
@@ -227,12 +239,27 @@ async fn what_is_forgotten_takes_nothing_along_and_brings_nothing_back() {
     let series = format!("{}#egress#shop#list", stack.tenant_account());
     let (gone, live) = (
         async |there: bool| {
-            let (dynamodb, text) = (stack.aws.dynamodb(), |text: &str| AttributeValue::S(text.to_owned()));
+            let (dynamodb, text) =
+                (stack.aws.dynamodb(), |text: &str| AttributeValue::S(text.to_owned()));
             let (pk, sk) = (text("SOURCE_STATES"), text("old"));
             if there {
-                dynamodb.put_item().table_name(TABLE).item("pk", pk).item("sk", sk).send().await.unwrap();
+                dynamodb
+                    .put_item()
+                    .table_name(TABLE)
+                    .item("pk", pk)
+                    .item("sk", sk)
+                    .send()
+                    .await
+                    .unwrap();
             } else {
-                dynamodb.delete_item().table_name(TABLE).key("pk", pk).key("sk", sk).send().await.unwrap();
+                dynamodb
+                    .delete_item()
+                    .table_name(TABLE)
+                    .key("pk", pk)
+                    .key("sk", sk)
+                    .send()
+                    .await
+                    .unwrap();
             }
         },
         async |total| {
@@ -256,7 +283,15 @@ async fn what_is_forgotten_takes_nothing_along_and_brings_nothing_back() {
     // Single series are forgotten as well.
     let key = [("pk", &*heads("-push", &other)), ("sk", &*other)]
         .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
-    stack.aws.dynamodb().delete_item().table_name(TABLE).set_key(Some(key.into())).send().await.unwrap();
+    stack
+        .aws
+        .dynamodb()
+        .delete_item()
+        .table_name(TABLE)
+        .set_key(Some(key.into()))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(live(200).await, 507);
     assert_eq!(live(260).await, 567);
     assert!(mailed(&stack).is_empty());

@@ -32,7 +32,10 @@ async fn a_worker_that_dies_anywhere_applies_once() {
             assert_eq!(rows(&tenant, "users").await.as_array().unwrap().len(), 1);
         }
     }
-    assert!(died >= 10, "kind, account, claim, transaction and end are five calls; only {died} deaths");
+    assert!(
+        died >= 10,
+        "kind, account, claim, transaction and end are five calls; only {died} deaths"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,7 +48,9 @@ async fn a_late_repeat_undoes_nothing() {
     let switch = KillSwitch::after(4);
     EventSource::new(&stack.aws, JOBS, 10)
         .deliver_once(async |event| {
-            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch).await.ok_or(Killed)
+            run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch)
+                .await
+                .ok_or(Killed)
         })
         .await;
     assert_eq!(rows(&tenant, "users").await.as_array().unwrap().len(), 1);

@@ -72,10 +72,12 @@ async fn a_job_with_an_earlier_releases_ttl_outlives_it_once_it_was_claimed() {
     let target = json!({"type": "http", "url": "http://127.0.0.1:9/"});
     for discipline in ["standard", "lifo"] {
         let retry = json!({"max_attempts": 2, "initial_seconds": 3600, "max_seconds": 3600});
-        let spec = json!({"schema": {}, "target": target, "retry": retry, "discipline": discipline});
+        let spec =
+            json!({"schema": {}, "target": target, "retry": retry, "discipline": discipline});
         stack.define(discipline, spec).await;
         let id = client.submit(discipline, json!(1)).await.id().to_owned();
-        let mut item = stack.aws.items().into_iter().find(|item| item["sk"]["S"] == json!(id)).unwrap();
+        let mut item =
+            stack.aws.items().into_iter().find(|item| item["sk"]["S"] == json!(id)).unwrap();
         item["expires_at"] = json!({"N": (stack.now() + HOUR / 2).seconds_up().to_string()});
         put_item(&stack, &item).await;
         stack.work(Duration::from_secs(1)).await;
@@ -105,7 +107,8 @@ async fn a_payload_is_there_for_a_late_retry_of_a_late_failure() {
     let client = stack.tenant();
     let target = json!({"type": "http", "url": "http://127.0.0.1:9/"});
     let (retry, longest) = (json!({"max_attempts": 1}), 30 * DAY.as_secs());
-    let spec = json!({"schema": {}, "target": target, "retry": retry, "retention_seconds": longest});
+    let spec =
+        json!({"schema": {}, "target": target, "retry": retry, "retention_seconds": longest});
     stack.define("kept", spec).await;
     let id = client.submit("kept", json!("x".repeat(5000))).await.id().to_owned();
     tokio::time::sleep(13 * DAY).await;

@@ -15,7 +15,9 @@ const AT_ONCE: u64 = 6;
 
 /// Each call takes some time of its own, so that those of several requests come in any order.
 fn lag(seed: Seed) -> Plan {
-    Plan::new(move |operation, nth| Fault::Delay(Duration::from_millis(1 + seed.draw(operation, nth) % 200)))
+    Plan::new(move |operation, nth| {
+        Fault::Delay(Duration::from_millis(1 + seed.draw(operation, nth) % 200))
+    })
 }
 
 /// Requests at once of which each is a PUT of another expression, or a DELETE.
@@ -41,7 +43,11 @@ async fn assert_alike(stack: &Stack, about: &str) {
     if item.status == 404 {
         assert_eq!((entries.len(), &listed), (0, &json!([])), "{about}: {entries:?}");
     } else {
-        assert_eq!((entries.len(), &listed[0]["name"]), (1, &json!("nightly")), "{about}: {item:?}");
+        assert_eq!(
+            (entries.len(), &listed[0]["name"]),
+            (1, &json!("nightly")),
+            "{about}: {item:?}"
+        );
         assert_eq!(entries[0]["ScheduleExpression"], item.body["expression"], "{about}");
     }
 }
@@ -53,7 +59,10 @@ async fn parallel_puts_and_deletes_leave_both_alike() {
         stack.aws.inject(lag(seed));
         let statuses = all_at_once(&stack, seed).await;
         stack.aws.heal();
-        assert!(statuses.iter().all(|status| [200, 201, 204, 404].contains(status)), "{statuses:?}");
+        assert!(
+            statuses.iter().all(|status| [200, 201, 204, 404].contains(status)),
+            "{statuses:?}"
+        );
         assert_alike(&stack, &format!("round {round}")).await;
     }
 }

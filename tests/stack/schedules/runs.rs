@@ -32,7 +32,10 @@ fn times(jobs: &[Value]) -> Vec<&str> {
 async fn each_time_makes_one_job() {
     let stack = Stack::new().await;
     stack
-        .define("long", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 864_000}))
+        .define(
+            "long",
+            json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 864_000}),
+        )
         .await;
     put(&stack, json!({"expression": "cron(30 4 * * ? *)", "timezone": "Europe/Berlin", "job": {"kind": "long", "payload": {"n": 1.50}, "priority": 3, "metadata": {"a": "b"}}})).await;
     assert!(stack.work(3 * 24 * HOUR).await.emptied);
@@ -52,7 +55,8 @@ async fn each_time_makes_one_job() {
 async fn a_schedules_jobs_tell_their_end_where_it_says() {
     let stack = Stack::new().await;
     // Nobody answers there: that it is tried is enough.
-    let job = json!({"kind": "echo", "payload": {"n": 7}, "callback_url": "http://127.0.0.1:9/told"});
+    let job =
+        json!({"kind": "echo", "payload": {"n": 7}, "callback_url": "http://127.0.0.1:9/told"});
     put(&stack, json!({"job": job})).await;
     stack.work(6 * MINUTE).await;
     let told = stack.tenant().get("/v1/jobs?kind=tollgate.callback").await.body;
@@ -91,13 +95,23 @@ async fn a_schedule_that_is_disabled_deleted_or_of_an_inactive_account_makes_non
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_delivered_again_is_the_same_job() {
     let stack = Stack::new().await;
-    stack.define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 600})).await;
+    stack
+        .define(
+            "brief",
+            json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 600}),
+        )
+        .await;
     put(&stack, json!({"expression": "rate(1 day)", "job": {"kind": "brief", "payload": 1}})).await;
     tokio::time::sleep(24 * HOUR).await;
     assert_eq!(stack.aws.fire_due_schedules(), 1);
     let message = stack.aws.messages(JOBS).pop().unwrap().body;
     let again = async || {
-        let call = stack.aws.sqs().send_message().queue_url(stack.aws.queue_url(JOBS)).message_body(&message);
+        let call = stack
+            .aws
+            .sqs()
+            .send_message()
+            .queue_url(stack.aws.queue_url(JOBS))
+            .message_body(&message);
         call.send().await.unwrap();
     };
     again().await;
@@ -156,8 +170,11 @@ async fn dies_at(nth: u64, discipline: &str, payload: &Value) -> bool {
         let about = format!("{discipline}, {name} call {nth}");
         let kind = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline});
         stack.define("deadly", kind).await;
-        put(&stack, json!({"expression": "rate(1 day)", "job": {"kind": "deadly", "payload": payload}}))
-            .await;
+        put(
+            &stack,
+            json!({"expression": "rate(1 day)", "job": {"kind": "deadly", "payload": payload}}),
+        )
+        .await;
         tokio::time::sleep(24 * HOUR).await;
         stack.aws.fire_due_schedules();
         let worker = stack.worker();
@@ -182,13 +199,18 @@ async fn an_outage_delays_a_job_and_loses_none() {
             let stack = Stack::new().await;
             put(&stack, json!({"expression": "rate(1 day)"})).await;
             tokio::time::sleep(24 * HOUR).await;
-            let broken =
-                Plan::new(move |name, n| if name == operation && n <= 8 { fault } else { Fault::None });
+            let broken = Plan::new(
+                move |name, n| if name == operation && n <= 8 { fault } else { Fault::None },
+            );
             stack.aws.inject(broken);
             assert!(stack.work(HOUR).await.emptied, "{operation} {fault:?}");
             stack.aws.heal();
             let made = jobs(&stack).await;
-            assert_eq!((made.len(), &made[0]["status"]), (1, &json!("completed")), "{operation} {fault:?}");
+            assert_eq!(
+                (made.len(), &made[0]["status"]),
+                (1, &json!("completed")),
+                "{operation} {fault:?}"
+            );
         }
     }
 }
@@ -204,7 +226,8 @@ async fn a_job_that_its_kind_does_not_take_any_more_fails_visibly() {
     {
         stack.define(case, json!({"schema": {}, "target": target})).await;
         let path = format!("/v1/schedules/{case}");
-        let wanted = json!({"expression": "rate(1 day)", "job": {"kind": case, "payload": {"n": 7}}});
+        let wanted =
+            json!({"expression": "rate(1 day)", "job": {"kind": case, "payload": {"n": 7}}});
         stack.operator().send(Method::PUT, &path, Some(spec(&stack, wanted))).await;
         let name = case.parse().unwrap();
         match case {
@@ -213,7 +236,9 @@ async fn a_job_that_its_kind_does_not_take_any_more_fails_visibly() {
                 let version = kinds.find(&name).await.unwrap().unwrap().version;
                 kinds.disable(&name, &version).await.unwrap();
             }
-            _ => stack.define(case, json!({"schema": {"required": ["id"]}, "target": target})).await,
+            _ => {
+                stack.define(case, json!({"schema": {"required": ["id"]}, "target": target})).await
+            }
         }
         stack.work(25 * HOUR).await;
         stack.operator().send(Method::DELETE, &path, None).await;

@@ -17,7 +17,9 @@ use ring::{
     hmac,
     rand::SystemRandom,
     rsa::PublicKeyComponents,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    },
 };
 use serde_json::{Value, json};
 
@@ -43,8 +45,10 @@ impl Signer {
     /// A new one for ES256.
     pub fn p256(id: &str) -> Self {
         let random = SystemRandom::new();
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random);
+        let pkcs8 =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random);
         Self { id: id.to_owned(), pair: Pair::P256(Box::new(pair.unwrap())) }
     }
 
@@ -109,7 +113,11 @@ pub fn with_shared_secret(key_id: &str, secret: &[u8], claims: &Value) -> String
 
 /// A token without a signature.
 pub fn unsigned(key_id: &str, claims: &Value) -> String {
-    format!("{}.{}.", encode(json!({"alg": "none", "kid": key_id}).to_string()), encode(claims.to_string()))
+    format!(
+        "{}.{}.",
+        encode(json!({"alg": "none", "kid": key_id}).to_string()),
+        encode(claims.to_string())
+    )
 }
 
 /// How it answers.
@@ -182,7 +190,9 @@ async fn discovery(State(issuer): State<Issuer>) -> Response {
             Json(json!({"issuer": "https://another.example", "jwks_uri": format!("{url}/keys")}))
                 .into_response()
         }
-        Mood::Elsewhere => (StatusCode::FOUND, [("location", format!("{url}/keys"))]).into_response(),
+        Mood::Elsewhere => {
+            (StatusCode::FOUND, [("location", format!("{url}/keys"))]).into_response()
+        }
         Mood::Well | Mood::Endless => {
             Json(json!({"issuer": url, "jwks_uri": format!("{url}/keys")})).into_response()
         }
@@ -198,6 +208,7 @@ async fn well_known(State(issuer): State<Issuer>) -> Response {
 
 async fn keys_of(State(issuer): State<Issuer>) -> Response {
     issuer.asked.fetch_add(1, Ordering::Relaxed);
-    let padding = if issuer.mood() == Mood::Endless { " ".repeat(1024 * 1024) } else { String::new() };
+    let padding =
+        if issuer.mood() == Mood::Endless { " ".repeat(1024 * 1024) } else { String::new() };
     format!("{padding}{}", json!({"keys": *issuer.keys.lock().unwrap()})).into_response()
 }

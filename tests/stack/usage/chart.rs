@@ -7,8 +7,7 @@ use super::*;
 async fn report(stack: &Stack, service: &str, route: &str, direction: &str, bytes: u64) {
     let id = format!("{service} {route} {direction} {}", stack.now());
     let data = json!({"service": service, "route": route, "type": direction, "bytes": bytes});
-    let event =
-        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": id, "data": data});
+    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": id, "data": data});
     assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
 }
 
@@ -96,7 +95,10 @@ async fn many_series_come_in_pages() {
     };
     for batch in 0..6 {
         let events: Vec<_> = (batch * 100..batch * 100 + 100).map(event).collect();
-        assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(json!(events))).await.status, 202);
+        assert_eq!(
+            stack.tenant().send(Method::POST, "/v1/usage", Some(json!(events))).await.status,
+            202
+        );
     }
     tokio::time::sleep(MINUTE).await;
     let (tenant, mut routes, mut path) =
@@ -129,7 +131,13 @@ async fn many_series_come_in_pages() {
 
 /// How many routes some points are of.
 fn routes(points: &Value) -> usize {
-    points.as_array().unwrap().iter().map(|point| point["route"].to_string()).collect::<BTreeSet<_>>().len()
+    points
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|point| point["route"].to_string())
+        .collect::<BTreeSet<_>>()
+        .len()
 }
 
 /// Names that take as many bytes as names can: no answer is over what Lambda carries, which is 6 MB with every quotation mark taking two.

@@ -49,14 +49,18 @@ async fn each_minute_counts_once() {
     let sum = |of: &dyn Fn(i64) -> bool| {
         (0..127).filter(|minute| of(*minute)).map(|minute| 1000 + minute).sum::<i64>()
     };
-    for (name, wanted) in
-        [("a", sum(&|_| true)), ("b", sum(&|minute| minute % 2 == 1)), ("c", sum(&|minute| minute >= 100))]
-    {
+    for (name, wanted) in [
+        ("a", sum(&|_| true)),
+        ("b", sum(&|minute| minute % 2 == 1)),
+        ("c", sum(&|minute| minute >= 100)),
+    ] {
         let query = format!("type=egress&service=api&route={name}&lookback_duration=3h&step=1m");
         let found = points(&stack.operator(), &query).await;
         let counted: u64 = found.iter().filter_map(|(_, bytes)| *bytes).sum();
         assert_eq!(i64::try_from(counted).unwrap(), wanted, "{name}");
-        assert!(found.iter().any(|(time, bytes)| time == "17:05" && (bytes.is_some() || name != "a")));
+        assert!(
+            found.iter().any(|(time, bytes)| time == "17:05" && (bytes.is_some() || name != "a"))
+        );
         assert_eq!(source(&stack, name).await["last_error"], Value::Null);
     }
 }
@@ -69,7 +73,13 @@ async fn one_that_is_refused_hurts_no_other() {
     let start = stack.now().millis() / 1000;
     for minute in 0..6 {
         tokio::time::sleep(MINUTE).await;
-        stack.aws.put_metric(API.0, API.1, &[("ApiId", "good"), ("Stage", "live")], start + 60 * minute, 5.0);
+        stack.aws.put_metric(
+            API.0,
+            API.1,
+            &[("ApiId", "good"), ("Stage", "live")],
+            start + 60 * minute,
+            5.0,
+        );
         stack.check().await.unwrap();
     }
     let counted = points(&stack.operator(), "lookback_duration=1h&step=1h&route=good").await;
@@ -89,7 +99,13 @@ async fn an_outage_of_three_hours_is_made_up_for() {
         for minute in 0..200i64 {
             tokio::time::sleep(MINUTE).await;
             let dimensions = [("Stage", "live"), ("ApiId", "a")];
-            stack.aws.put_metric(API.0, API.1, &dimensions, start + 60 * minute, 1000.0 + minute as f64);
+            stack.aws.put_metric(
+                API.0,
+                API.1,
+                &dimensions,
+                start + 60 * minute,
+                1000.0 + minute as f64,
+            );
             let is_away = (5..185).contains(&minute);
             if is_away && is_down {
                 stack.aws.inject(Plan::always("GetMetricData", Fault::Before));
@@ -102,8 +118,10 @@ async fn an_outage_of_three_hours_is_made_up_for() {
         }
         assert_eq!(source(&stack, "a").await["last_error"], Value::Null);
         let found =
-            points(&stack.operator(), "from=2026-11-20T22:10:00Z&to=2026-11-21T01:30:00Z&step=1m").await;
-        let truth: Vec<_> = (0..200).map(|minute| (minute < 197).then_some(1000 + minute)).collect();
+            points(&stack.operator(), "from=2026-11-20T22:10:00Z&to=2026-11-21T01:30:00Z&step=1m")
+                .await;
+        let truth: Vec<_> =
+            (0..200).map(|minute| (minute < 197).then_some(1000 + minute)).collect();
         let counted: Vec<_> = found.into_iter().map(|(_, bytes)| bytes).collect();
         assert_eq!(counted, truth, "down: {is_down}");
         let hours = points(&stack.operator(), "from=2026-11-20T22:00:00Z&step=1h").await;
@@ -145,7 +163,8 @@ async fn those_that_are_refused_are_found_in_few_calls() {
     assert!(missed > 0.0, "the first runs don't get far");
     for (nth, name) in names.iter().enumerate() {
         let said = source(&stack, name).await;
-        let found = points(&stack.operator(), &format!("lookback_duration=1h&step=1h&route={name}")).await;
+        let found =
+            points(&stack.operator(), &format!("lookback_duration=1h&step=1h&route={name}")).await;
         let counted = found.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>();
         if is_bad(nth) {
             assert_eq!(

@@ -75,7 +75,8 @@ async fn every_point_is_what_went_through() {
             _ => {}
         }
         // A route that isn't on the page for a while, and comes back as it was, then for good.
-        let is_hidden = |route: &str| route == "gone" && ((20..25).contains(&minute) || minute >= 100);
+        let is_hidden =
+            |route: &str| route == "gone" && ((20..25).contains(&minute) || minute >= 100);
         // The gateway is away: once for a minute, once for longer than what makes it rest.
         let is_away = minute == 55 || (120..128).contains(&minute);
         let mut page = String::from("# HELP kong_bandwidth Bytes\n# TYPE kong_bandwidth counter\n");
@@ -118,7 +119,9 @@ async fn every_point_is_what_went_through() {
         let found = points(&stack.operator(), &query).await;
         let found: Vec<_> = found.into_iter().map(|(_, bytes)| bytes).collect();
         assert_eq!(found, script.truth, "{}", script.route);
-        assert!(script.truth.iter().any(Option::is_some) && script.truth.iter().any(Option::is_none));
+        assert!(
+            script.truth.iter().any(Option::is_some) && script.truth.iter().any(Option::is_none)
+        );
         assert_eq!(points(&tenant, &query).await, [], "it is nobody's but the operator's");
     }
     let whole: u64 = scripts.iter().flat_map(|script| script.truth.iter().flatten()).sum();
@@ -130,9 +133,9 @@ async fn every_point_is_what_went_through() {
 /// Whatever a run suffers, and however often it is repeated: what went through is counted once, in that minute or a later one.
 #[tokio::test]
 async fn a_run_that_suffers_counts_nothing_twice_and_loses_nothing() {
-    let once = [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice]
-        .into_iter()
-        .flat_map(|fault| ["Query", "PutItem", "TransactWriteItems"].map(|operation| (operation, fault, 1)));
+    let once = [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice].into_iter().flat_map(
+        |fault| ["Query", "PutItem", "TransactWriteItems"].map(|operation| (operation, fault, 1)),
+    );
     let all = [
         ("PutItem", Fault::Before, 99),
         ("UpdateItem", Fault::Before, 99),
@@ -172,7 +175,8 @@ async fn suffering(operation: &'static str, fault: Fault, last: u64) -> [u64; 3]
         }
     }
     let sum = async |route: &str| {
-        let query = format!("type=egress&service=s&route={route}&from=2026-11-20T16:00:00Z&step=1h");
+        let query =
+            format!("type=egress&service=s&route={route}&from=2026-11-20T16:00:00Z&step=1h");
         points(&stack.operator(), &query).await.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>()
     };
     [sum("a").await, sum("b").await, sum("late").await]
@@ -190,7 +194,8 @@ async fn what_was_not_a_number_is_not_new() {
         stack.check().await.unwrap();
     }
     let query = "from=2026-11-20T16:00:00Z&to=2026-11-20T16:06:00Z";
-    let found: Vec<_> = points(&stack.operator(), query).await.into_iter().map(|(_, bytes)| bytes).collect();
+    let found: Vec<_> =
+        points(&stack.operator(), query).await.into_iter().map(|(_, bytes)| bytes).collect();
     assert_eq!(found, [None, None, None, Some(3), None, Some(7)]);
 }
 
@@ -250,13 +255,15 @@ async fn what_a_page_did_not_know_before_is_not_new() {
         let stack = Stack::new().await;
         let gateway = Gateway::start().await;
         put_source(&stack, "kong", kong2(gateway.url())).await;
-        let sample = |value: u64| format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {value}\n");
+        let sample =
+            |value: u64| format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {value}\n");
         for page in [before.to_owned(), sample(5000), sample(5003)] {
             gateway.show(page);
             next_minute(&stack).await;
             stack.check().await.unwrap();
         }
-        let found = points(&stack.operator(), "from=2026-11-20T16:00:00Z&to=2026-11-20T16:03:00Z").await;
+        let found =
+            points(&stack.operator(), "from=2026-11-20T16:00:00Z&to=2026-11-20T16:03:00Z").await;
         let found: Vec<_> = found.into_iter().map(|(_, bytes)| bytes).collect();
         assert_eq!(found, counted, "{before}");
     }

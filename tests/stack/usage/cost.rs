@@ -66,7 +66,8 @@ async fn of_charts() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     for n in 0..(31 * 24) {
-        let data = json!({"service": "s", "route": "r", "type": "egress", "bytes": 123_456_789 + n});
+        let data =
+            json!({"service": "s", "route": "r", "type": "egress", "bytes": 123_456_789 + n});
         let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(), "data": data});
         assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         tokio::time::sleep(60 * MINUTE).await;

@@ -17,13 +17,19 @@ async fn count_at_own_api(stack: &Stack, bytes: u64) {
     let head = put().item("pk", text("SERIES#-tollgate")).item("sk", text(&series));
     let head = head.item("counted", bytes.clone()).item("in_hour", text(&now[..13]));
     head.item(format!("m{}", &now[14..16]), bytes).send().await.unwrap();
-    put().item("pk", text("SERIES")).item("sk", text(&format!("{series}#-tollgate"))).send().await.unwrap();
+    put()
+        .item("pk", text("SERIES"))
+        .item("sk", text(&format!("{series}#-tollgate")))
+        .send()
+        .await
+        .unwrap();
 }
 
 /// Gives a quota's state the share that the earlier release kept for its own API.
 async fn add_share(stack: &Stack, quota: &str, used: u64) {
     let client = stack.aws.dynamodb();
-    let get = client.get_item().table_name(TABLE).key("pk", text("QUOTA_STATES")).key("sk", text(quota));
+    let get =
+        client.get_item().table_name(TABLE).key("pk", text("QUOTA_STATES")).key("sk", text(quota));
     let mut item = get.send().await.unwrap().item.unwrap();
     let mut state: Value = serde_json::from_str(item["standing"].as_s().unwrap()).unwrap();
     let mut share = state["shares"]["-push"].clone();
@@ -36,8 +42,7 @@ async fn add_share(stack: &Stack, quota: &str, used: u64) {
 
 async fn report(stack: &Stack, id: &str, bytes: u64) {
     let data = json!({"service": "shop", "route": "/", "type": "egress", "bytes": bytes});
-    let event =
-        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/", "id": id, "data": data});
+    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/", "id": id, "data": data});
     assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
 }
 
@@ -75,7 +80,13 @@ async fn what_the_docs_put_in_its_place_is_a_source() {
     let start = stack.now().millis() / 1000;
     for minute in 0..8i64 {
         let dimensions = [("ApiId", "a1b2c3"), ("Stage", "$default")];
-        stack.aws.put_metric("AWS/ApiGateway", "DataProcessed", &dimensions, start + 60 * minute, 10.0);
+        stack.aws.put_metric(
+            "AWS/ApiGateway",
+            "DataProcessed",
+            &dimensions,
+            start + 60 * minute,
+            10.0,
+        );
         tokio::time::sleep(MINUTE).await;
         stack.check().await.unwrap();
     }

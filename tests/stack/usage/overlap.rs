@@ -21,7 +21,8 @@ async fn two_minutes_at_once(stack: &Stack, seed: u64) {
     let ahead = if seed.is_multiple_of(2) { 1000 } else { -1000 };
     let (newer, older) = (stack.checker_on_a_clock(ahead), stack.checker_on_a_clock(-ahead));
     let due = stack.now();
-    let (newer, older) = tokio::join!(newer.check("newer", due), older.check("older", due - MINUTE));
+    let (newer, older) =
+        tokio::join!(newer.check("newer", due), older.check("older", due - MINUTE));
     newer.and(older).unwrap();
 }
 
@@ -38,8 +39,11 @@ async fn a_counter_counts_what_it_grew_by() {
         let mut page = String::new();
         for route in 0..8 {
             let bytes = 1_000_000 + 7 * nth;
-            writeln!(page, "kong_bandwidth{{type=\"egress\",service=\"s\",route=\"{route}\"}} {bytes}")
-                .unwrap();
+            writeln!(
+                page,
+                "kong_bandwidth{{type=\"egress\",service=\"s\",route=\"{route}\"}} {bytes}"
+            )
+            .unwrap();
         }
         page.into_response()
     })

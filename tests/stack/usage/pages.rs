@@ -36,11 +36,17 @@ async fn counted(spec: Value, page: &str, metric: &str) -> Vec<String> {
     let said = source(&stack, "page").await;
     assert_eq!((&said["last_error"], &said["last_warning"]), (&Value::Null, &Value::Null));
     let answer = stack.operator().get("/v1/usage?lookback_duration=3m").await.body;
-    let points =
-        answer["items"].as_array().unwrap().iter().filter(|point| !point["bandwidth_used"].is_null());
+    let points = answer["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|point| !point["bandwidth_used"].is_null());
     points
         .map(|point| {
-            format!("{} {} {} {}", point["type"], point["service"], point["route"], point["bandwidth_used"])
+            format!(
+                "{} {} {} {}",
+                point["type"], point["service"], point["route"], point["bandwidth_used"]
+            )
         })
         .collect()
 }
@@ -86,7 +92,10 @@ async fn large_ones_come_compressed() {
     let page = |bytes: usize| {
         let mut page = String::new();
         for n in 0..1000 {
-            page += &format!("kong_bandwidth{{service=\"s\",route=\"{n}\",type=\"egress\"}} {}\n", bytes + n);
+            page += &format!(
+                "kong_bandwidth{{service=\"s\",route=\"{n}\",type=\"egress\"}} {}\n",
+                bytes + n
+            );
             for le in 0..60 {
                 page += &format!(
                     "kong_latency_bucket{{service=\"service-of-some-length\",route=\"route-{n}\",type=\"request\",workspace=\"default\",le=\"{le}.0\"}} 1277\n"
@@ -119,6 +128,7 @@ async fn large_ones_come_compressed() {
     assert_eq!(source(&stack, "bomb").await["last_error"], "the page is over 16 MiB");
     assert_eq!(source(&stack, "cut").await["last_error"], "it broke off the exchange");
     assert_eq!(source(&stack, "good").await["series"], 1000);
-    let some = points(&stack.operator(), "type=egress&service=s&route=999&lookback_duration=2m").await;
+    let some =
+        points(&stack.operator(), "type=egress&service=s&route=999&lookback_duration=2m").await;
     assert_eq!(some.iter().filter_map(|(_, bytes)| *bytes).collect::<Vec<_>>(), [7]);
 }

@@ -11,8 +11,11 @@ fn event(id: &str, bytes: u64, others: Value) -> Value {
 }
 
 async fn report(client: &Client, body: &Value) -> sim::Answer {
-    let media_type =
-        if body.is_array() { "application/cloudevents-batch+json" } else { "application/cloudevents+json" };
+    let media_type = if body.is_array() {
+        "application/cloudevents-batch+json"
+    } else {
+        "application/cloudevents+json"
+    };
     client.send_raw(Method::POST, "/v1/usage", Some(media_type), body.to_string().into()).await
 }
 
@@ -24,7 +27,10 @@ async fn counts_once_where_and_when_it_happened() {
     let tenant = stack.tenant();
     tokio::time::sleep(Duration::from_secs(30 * 60)).await;
     let first = report(&tenant, &event("1", 100, json!({}))).await;
-    assert_eq!((first.status, &first.body), (202, &json!({"items": [{"status": 202, "duplicate": false}]})));
+    assert_eq!(
+        (first.status, &first.body),
+        (202, &json!({"items": [{"status": 202, "duplicate": false}]}))
+    );
     let again = report(&tenant, &event("1", 100, json!({}))).await;
     assert_eq!(again.body, json!({"items": [{"status": 202, "duplicate": true}]}));
     let batch = json!([
@@ -35,8 +41,12 @@ async fn counts_once_where_and_when_it_happened() {
         event("4", 5, json!({"at": "2026-11-20T15:31:00Z"})),
     ]);
     let answer = report(&tenant, &batch).await;
-    let duplicates: Vec<_> =
-        answer.body["items"].as_array().unwrap().iter().map(|item| item["duplicate"].clone()).collect();
+    let duplicates: Vec<_> = answer.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["duplicate"].clone())
+        .collect();
     assert_eq!(duplicates, [json!(false), json!(true), json!(true), json!(false), json!(false)]);
 
     let found = points(&tenant, &format!("{SHOP}&lookback_duration=2h")).await;
@@ -53,7 +63,8 @@ async fn counts_once_where_and_when_it_happened() {
     report(&tenant, &event("7", 300, json!({"at": "2026-11-20T16:59:59Z"}))).await;
     let hours = points(&tenant, &format!("{SHOP}&from=2026-11-20T15:00:00Z&step=1h")).await;
     assert_eq!(hours, [at("16:00", 5), at("17:00", 427), at("17:10", 1)]);
-    let minutes = points(&tenant, &format!("{SHOP}&from=2026-11-20T16:10:00Z&to=2026-11-20T16:12:00Z")).await;
+    let minutes =
+        points(&tenant, &format!("{SHOP}&from=2026-11-20T16:10:00Z&to=2026-11-20T16:12:00Z")).await;
     assert_eq!(minutes, [at("16:11", 27), at("16:12", 0)]);
     let days = points(&tenant, &format!("{SHOP}&from=2026-11-20T15:00:00Z&step=1d")).await;
     assert_eq!(days, [at("17:10", 433)]);
@@ -63,8 +74,9 @@ async fn counts_once_where_and_when_it_happened() {
 #[tokio::test(start_paused = true)]
 async fn many_at_once_count_once_each() {
     let stack = Stack::new().await;
-    let reports: Vec<_> =
-        (0..60).map(|n| (stack.tenant(), event(&(n % 40).to_string(), 1 + n % 40, json!({})))).collect();
+    let reports: Vec<_> = (0..60)
+        .map(|n| (stack.tenant(), event(&(n % 40).to_string(), 1 + n % 40, json!({}))))
+        .collect();
     let answers = futures::future::join_all(reports.iter().map(async |(client, event)| {
         loop {
             let answer = report(client, event).await;
@@ -121,12 +133,19 @@ async fn an_operator_reports_for_others_and_tenants_for_themselves() {
     let (operator, account) = (stack.operator(), stack.tenant_account());
     assert_eq!(report(&operator, &event("1", 5, json!({"account": account}))).await.status, 202);
     let nobody =
-        report(&operator, &event("1", 5, json!({"account": "acc_01kagzwy00e40r2081040g2081"}))).await;
+        report(&operator, &event("1", 5, json!({"account": "acc_01kagzwy00e40r2081040g2081"})))
+            .await;
     assert_eq!(nobody.body["errors"][0]["pointer"], "/data/account");
     let stranger = stack.client(&stack.another_key(&[Scope::UsageRead, Scope::UsageWrite]).await);
-    assert_eq!(report(&stranger, &event("1", 5, json!({"account": account}))).await.slug(), "missing-scope");
+    assert_eq!(
+        report(&stranger, &event("1", 5, json!({"account": account}))).await.slug(),
+        "missing-scope"
+    );
     // By the same source and id, of another account: it is another event.
-    assert_eq!(report(&stranger, &event("1", 70, json!({}))).await.body["items"][0]["duplicate"], false);
+    assert_eq!(
+        report(&stranger, &event("1", 70, json!({}))).await.body["items"][0]["duplicate"],
+        false
+    );
     tokio::time::sleep(Duration::from_secs(1)).await;
     let sum = async |client: &Client, query: &str| {
         points(client, &format!("lookback_duration=1m{query}"))
@@ -147,19 +166,23 @@ async fn an_operator_reports_for_others_and_tenants_for_themselves() {
 async fn the_series_of_an_account_are_limited() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let of_route = |n: usize, id: &str| event(&format!("{id}{n}"), 1, json!({"route": format!("{n}")}));
+    let of_route =
+        |n: usize, id: &str| event(&format!("{id}{n}"), 1, json!({"route": format!("{n}")}));
     for batch in 0..49 {
         let events: Vec<_> = (batch * 100..batch * 100 + 100).map(|n| of_route(n, "a")).collect();
         let items = report(&tenant, &json!(events)).await.body["items"].clone();
         assert!(items.as_array().unwrap().iter().all(|item| item["status"] == 202), "{items}");
     }
     // The last hundred, of which some are reported twice, and fifty more.
-    let rest: Vec<_> =
-        (4900..5050).chain(4900..4910).map(|n| of_route(n, if n < 4910 { "b" } else { "a" })).collect();
+    let rest: Vec<_> = (4900..5050)
+        .chain(4900..4910)
+        .map(|n| of_route(n, if n < 4910 { "b" } else { "a" }))
+        .collect();
     let mut statuses = Vec::new();
     for some in rest.chunks(80) {
         let items = report(&tenant, &json!(some)).await.body["items"].clone();
-        statuses.extend(items.as_array().unwrap().iter().map(|item| item["status"].as_u64().unwrap()));
+        statuses
+            .extend(items.as_array().unwrap().iter().map(|item| item["status"].as_u64().unwrap()));
     }
     let counted = statuses.iter().filter(|status| **status == 202).count();
     assert_eq!(
@@ -178,13 +201,13 @@ async fn the_series_of_an_account_are_limited() {
 #[tokio::test(start_paused = true)]
 async fn amounts_that_are_too_large_end_nothing() {
     let stack = Stack::new().await;
-    let quota =
-        json!({"limit_bytes": 1000, "type": "ingress", "period": "day", "recipients": ["a@example.com"]});
+    let quota = json!({"limit_bytes": 1000, "type": "ingress", "period": "day", "recipients": ["a@example.com"]});
     let put = stack.operator().send(Method::PUT, "/v1/quotas/other", Some(quota)).await;
     assert_eq!(put.status, 201, "{put:?}");
     const MOST: u64 = (1 << 53) - 1;
     for batch in 0..22 {
-        let events: Vec<_> = (0..100).map(|n| event(&format!("{batch} {n}"), MOST, json!({}))).collect();
+        let events: Vec<_> =
+            (0..100).map(|n| event(&format!("{batch} {n}"), MOST, json!({}))).collect();
         assert_eq!(report(&stack.tenant(), &json!(events)).await.status, 202);
     }
     report(&stack.tenant(), &event("in", 7, json!({"type": "ingress"}))).await;
@@ -208,7 +231,8 @@ async fn a_body_is_what_its_media_type_says() {
             .await;
         (answer.status, answer.body["errors"][0]["detail"].as_str().map(str::to_owned))
     };
-    let (one, batch) = ("application/cloudevents+json", "application/cloudevents-batch+json; charset=utf-8");
+    let (one, batch) =
+        ("application/cloudevents+json", "application/cloudevents-batch+json; charset=utf-8");
     let told = |text: &str| (422, Some(text.to_owned()));
     assert_eq!(
         send(one, json!([event])).await,

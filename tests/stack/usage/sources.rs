@@ -112,15 +112,18 @@ async fn one_that_fails_says_so_and_hurts_no_other() {
         ]));
     }
     insta::assert_json_snapshot!("failing", said);
-    let found = points(&stack.operator(), "service=s&route=r&type=egress&lookback_duration=2m").await;
+    let found =
+        points(&stack.operator(), "service=s&route=r&type=egress&lookback_duration=2m").await;
     assert_eq!(found.iter().filter_map(|(_, bytes)| *bytes).collect::<Vec<_>>(), [7]);
-    let failed = stack.metrics_lines().iter().filter_map(|line| line["SourcesFailed"].as_f64()).next_back();
+    let failed =
+        stack.metrics_lines().iter().filter_map(|line| line["SourcesFailed"].as_f64()).next_back();
     assert_eq!(failed, Some(6.0));
 }
 
 #[tokio::test]
 async fn private_addresses_are_asked_only_where_they_are_allowed() {
-    let stack = Stack::with(sim::Options { allow_private_targets: false, ..sim::Options::default() }).await;
+    let stack =
+        Stack::with(sim::Options { allow_private_targets: false, ..sim::Options::default() }).await;
     let gateway = Gateway::start().await;
     gateway.show("kong_bandwidth{type=\"egress\"} 5\n");
     put_source(&stack, "literal", kong2(gateway.url())).await;
@@ -139,13 +142,14 @@ async fn private_addresses_are_asked_only_where_they_are_allowed() {
 async fn another_definition_begins_anew() {
     let stack = Stack::new().await;
     let (one, other) = (Gateway::start().await, Gateway::start().await);
-    let page = |bytes: u64| format!("kong_bandwidth{{type=\"egress\",service=\"s\",route=\"r\"}} {bytes}\n");
+    let page = |bytes: u64| {
+        format!("kong_bandwidth{{type=\"egress\",service=\"s\",route=\"r\"}} {bytes}\n")
+    };
     let account: ApiKey = stack.another_key(&[Scope::UsageRead]).await.parse().unwrap();
     one.show(page(1000));
     other.show(page(50_000));
     put_source(&stack, "kong", kong2(one.url())).await;
-    let own =
-        json!({"type": "prometheus", "url": other.url(), "preset": "kong2", "account": account.account});
+    let own = json!({"type": "prometheus", "url": other.url(), "preset": "kong2", "account": account.account});
     let steps: [(&str, Option<Value>, u64); 6] = [
         ("base line", None, 1000),
         ("growth", None, 1010),
@@ -267,13 +271,16 @@ async fn header_fields_are_sent_and_never_shown() {
     put_source(&stack, "kong", with_key("s3cret-1")).await;
     for (minute, key) in [(1, "s3cret-1"), (2, "s3cret-2"), (3, "s3cret-2")] {
         put_source(&stack, "kong", with_key(key)).await;
-        gateway.show(format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {}\n", 1000 * minute));
+        gateway
+            .show(format!("kong_bandwidth{{type=\"egress\",service=\"s\"}} {}\n", 1000 * minute));
         next_minute(&stack).await;
         stack.check().await.unwrap();
     }
     let sent: Vec<_> = gateway.target.got().iter().map(|(headers, _)| headers.clone()).collect();
-    let sent: Vec<_> =
-        sent.iter().map(|headers| headers["kong-admin-token"].to_str().unwrap().to_owned()).collect();
+    let sent: Vec<_> = sent
+        .iter()
+        .map(|headers| headers["kong-admin-token"].to_str().unwrap().to_owned())
+        .collect();
     assert_eq!(sent, ["s3cret-1", "s3cret-2", "s3cret-2"]);
     let found = points(&stack.operator(), "lookback_duration=1h&step=1h").await;
     assert_eq!(found.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), 2000);
@@ -282,8 +289,7 @@ async fn header_fields_are_sent_and_never_shown() {
     assert_eq!(shown["headers"], json!({"Kong-Admin-Token": "***", "Accept": "***"}));
     let again = stack.operator().send(Method::PUT, "/v1/sources/kong", Some(with_key("***"))).await;
     assert_eq!(again.body["errors"][0]["pointer"], "/headers/Kong-Admin-Token");
-    let wrong =
-        json!({"type": "prometheus", "url": gateway.url(), "preset": "kong2", "headers": {"Host": "x"}});
+    let wrong = json!({"type": "prometheus", "url": gateway.url(), "preset": "kong2", "headers": {"Host": "x"}});
     let wrong = stack.operator().send(Method::PUT, "/v1/sources/kong", Some(wrong)).await;
     assert_eq!(wrong.body["errors"][0]["pointer"], "/headers/Host");
 }

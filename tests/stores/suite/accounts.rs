@@ -16,12 +16,15 @@ pub async fn a_key_is_found_with_its_account(table: Table) {
     let key = ApiKey::mint(account.id, id::mint(t, rand::random()), rand::random());
     assert!(accounts.caller(&key, t).await.unwrap().is_none());
     let scopes = [Scope::JobsRead].into_iter().collect();
-    let record = KeyRecord { valid_until: Some(t + MINUTE), ..KeyRecord::of(&key, "test", scopes, t) };
+    let record =
+        KeyRecord { valid_until: Some(t + MINUTE), ..KeyRecord::of(&key, "test", scopes, t) };
     accounts.put_key(&record).await.unwrap();
     assert!(accounts.caller(&key, t).await.unwrap().is_none(), "a key without an account");
     accounts.put_account(&account).await.unwrap();
     let found = accounts.caller(&key, t).await.unwrap().unwrap();
-    assert!(found.0.opens_for(&key, t) && !found.0.opens_for(&key, t + MINUTE) && !found.1.is_active);
+    assert!(
+        found.0.opens_for(&key, t) && !found.0.opens_for(&key, t + MINUTE) && !found.1.is_active
+    );
     let read = accounts.find(account.id).await.unwrap().unwrap();
     assert_eq!((read.name.as_str(), read.webhook_secrets), ("someone", account.webhook_secrets));
     assert!(accounts.all().await.unwrap().contains(&account.id));
@@ -42,10 +45,15 @@ pub async fn accounts_are_changed_and_listed(table: Table) {
     let accounts = AccountStore::new(table);
     let t = now();
     let (one, other) = (opened(&accounts, t).await, opened(&accounts, t + MINUTE).await);
-    let changed =
-        accounts.change(one, &change(r#"{"name":"x","is_active":false,"max_running":3}"#)).await.unwrap();
+    let changed = accounts
+        .change(one, &change(r#"{"name":"x","is_active":false,"max_running":3}"#))
+        .await
+        .unwrap();
     let changed = changed.unwrap();
-    assert_eq!((changed.name.as_str(), changed.is_active, changed.max_running), ("x", false, Some(3)));
+    assert_eq!(
+        (changed.name.as_str(), changed.is_active, changed.max_running),
+        ("x", false, Some(3))
+    );
     let again = accounts.change(one, &change(r#"{"max_running":null}"#)).await.unwrap().unwrap();
     assert_eq!((again.name.as_str(), again.is_active, again.max_running), ("x", false, None));
     assert_eq!(accounts.find(one).await.unwrap().unwrap().name, "x");
@@ -82,7 +90,10 @@ pub async fn keys_are_listed_used_and_revoked(table: Table) {
     let (page, last) = accounts.keys(account, None, 2, t).await.unwrap();
     assert_eq!(page.iter().map(|key| key.id).collect::<Vec<_>>(), [keys[0].id, keys[1].id]);
     let (page, last) = accounts.keys(account, last, 2, t).await.unwrap();
-    assert_eq!((page.len(), page[0].id, page[0].valid_until, last), (1, keys[2].id, Some(t + MINUTE), None));
+    assert_eq!(
+        (page.len(), page[0].id, page[0].valid_until, last),
+        (1, keys[2].id, Some(t + MINUTE), None)
+    );
 
     accounts.record_use(account, keys[0].id, t).await.unwrap();
     accounts.record_use(account, keys[0].id, t + MINUTE).await.unwrap();

@@ -45,7 +45,10 @@ pub async fn a_connection_subscribes_once(table: Table) {
     let connections = ConnectionStore::new(table);
     let (id, whose, t) = (connection(), subscriber(), now());
     let (mine, position) = (whose.account, Position::oldest(t));
-    assert!(connections.subscribe(&id, &[mine], &position, t).await.unwrap().is_none(), "there is none");
+    assert!(
+        connections.subscribe(&id, &[mine], &position, t).await.unwrap().is_none(),
+        "there is none"
+    );
     connections.open(&id, whose.clone(), t).await.unwrap();
     assert_eq!(connections.find(&id).await.unwrap(), Some(whose));
     assert!(matches!(connections.begin(&id, t).await.unwrap(), Turned::Idle));
@@ -54,7 +57,8 @@ pub async fn a_connection_subscribes_once(table: Table) {
     let Some(Turned::Given(turn)) = subscribed else { panic!("{subscribed:?}") };
     assert_eq!(connections.subscribers(mine, t).await.unwrap(), std::slice::from_ref(&id));
     connections.strike(mine, &id).await.unwrap();
-    let again = connections.subscribe(&id, &[mine], &Position::oldest(t + MINUTE), t).await.unwrap();
+    let again =
+        connections.subscribe(&id, &[mine], &Position::oldest(t + MINUTE), t).await.unwrap();
     assert!(matches!(again, Some(Turned::Taken)), "{again:?}");
     let other = connections.subscribe(&id, &[account()], &position, t).await.unwrap();
     assert!(other.is_none(), "{other:?}");

@@ -17,7 +17,12 @@ fn content(text: &str) -> Content {
 }
 
 fn store(table: &Table, clock: Clock) -> EventStore {
-    EventStore::new(table.clone(), Rates::new(table.clone(), clock.clone()), Metrics::new(drop), clock)
+    EventStore::new(
+        table.clone(),
+        Rates::new(table.clone(), clock.clone()),
+        Metrics::new(drop),
+        clock,
+    )
 }
 
 /// A clock that stands still, a while after the suite began.
@@ -27,7 +32,8 @@ fn standing(at: Time) -> Clock {
 
 pub async fn events_are_read_on_in_order(table: Table) {
     let (mine, other, t) = (account(), account(), now());
-    let (writer, second) = (store(&table, standing(t)), store(&table, standing(t - Duration::from_secs(2))));
+    let (writer, second) =
+        (store(&table, standing(t)), store(&table, standing(t - Duration::from_secs(2))));
     let mut position = Position::oldest(t);
     let reader = |seconds| store(&table, standing(t + Duration::from_secs(seconds)));
     let texts = async |reader: EventStore, position: &mut Position, limit| {

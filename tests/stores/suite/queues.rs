@@ -57,7 +57,8 @@ fn job(received: &Received) -> JobId {
 }
 
 pub async fn a_message_arrives_with_its_trace_and_its_group(taken: Taken) {
-    let trace: Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+    let trace: Traceparent =
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
     let sent = message();
     let outgoing = Outgoing::now(Message::Job(sent.clone()), Some(trace.clone()));
     taken.queue.send(&outgoing, now()).await.unwrap();

@@ -21,15 +21,24 @@ impl Rows {
     }
 
     async fn apply_as(&self, job: JobId, activities: Value) -> Applied {
-        let changes = Changes::read(&super::json(&json!({"activities": activities}).to_string()), "");
-        self.store.apply(self.account, job, &changes.unwrap().effects, now() + MINUTE).await.unwrap()
+        let changes =
+            Changes::read(&super::json(&json!({"activities": activities}).to_string()), "");
+        self.store
+            .apply(self.account, job, &changes.unwrap().effects, now() + MINUTE)
+            .await
+            .unwrap()
     }
 
     async fn apply(&self, activities: Value) -> Applied {
         self.apply_as(id::mint(now(), rand::random()), activities).await
     }
 
-    async fn page(&self, table: &str, after: Option<&str>, limit: usize) -> (Vec<Row>, Option<String>) {
+    async fn page(
+        &self,
+        table: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> (Vec<Row>, Option<String>) {
         let table: Identifier = table.parse().unwrap();
         let page = self.store.page(self.account, &table, after, limit).await.unwrap();
         (page.rows, page.ended_at)
@@ -39,7 +48,10 @@ impl Rows {
     async fn all(&self, table: &str) -> Value {
         let shown = |row: Row| {
             let cells = row.values.iter().map(|(name, cell)| (name.as_str(), cell.json()));
-            (row.key.json().to_owned(), cells.map(|(n, c)| format!("{n}={c}")).collect::<Vec<_>>().join(" "))
+            (
+                row.key.json().to_owned(),
+                cells.map(|(n, c)| format!("{n}={c}")).collect::<Vec<_>>().join(" "),
+            )
         };
         json!(self.page(table, None, 100).await.0.into_iter().map(shown).collect::<Vec<_>>())
     }
@@ -55,8 +67,7 @@ fn insert(table: &str, id: i64, name: &str) -> Value {
 fn delete(table: &str, id: i64, name: Option<&str>) -> Value {
     let mut value = json!({"col_names": ["id"], "col_types": ["INTEGER"], "col_values": [id]});
     if let Some(name) = name {
-        value =
-            json!({"col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [id, name]});
+        value = json!({"col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [id, name]});
     }
     json!({"operation": "delete", "table": table, "value_to_delete": value})
 }
@@ -81,8 +92,12 @@ pub async fn changes_are_applied_together_or_not_at_all(table: Table) {
     let rows = Rows::new(table);
     rows.apply(json!([insert("a", 2, "x")])).await;
     let job = id::mint(now(), rand::random());
-    let changes =
-        json!([insert("a", 1, "y"), delete("b", 1, None), insert("a", 2, "y"), insert("a", 3, "y")]);
+    let changes = json!([
+        insert("a", 1, "y"),
+        delete("b", 1, None),
+        insert("a", 2, "y"),
+        insert("a", 3, "y")
+    ]);
     assert_eq!(rows.apply_as(job, changes.clone()).await, Applied::Conflict { effect: 2 });
     assert_eq!(rows.all("a").await, json!([["2", "id=2 name=\"x\""]]));
     // A conflict leaves no marker: the same job succeeds when the row has made way.
@@ -105,7 +120,11 @@ pub async fn a_row_is_deleted_only_as_it_was_named(table: Table) {
     let replaced = json!([delete("a", 1, Some("x")), insert("a", 1, "y"), insert("a", 2, "z")]);
     assert_eq!(rows.apply(replaced).await, Applied::Done);
     assert_eq!(rows.all("a").await, json!([["1", "id=1 name=\"y\""], ["2", "id=2 name=\"z\""]]));
-    let gone = json!([delete("a", 1, Some("y")), delete("a", 2, None), delete("a", 3, Some("never there"))]);
+    let gone = json!([
+        delete("a", 1, Some("y")),
+        delete("a", 2, None),
+        delete("a", 3, Some("never there"))
+    ]);
     assert_eq!(rows.apply(gone).await, Applied::Done);
     assert_eq!(rows.apply(passing).await, Applied::Done);
     assert_eq!(rows.all("a").await, json!([]));
@@ -165,7 +184,8 @@ pub async fn hostile_values_are_only_values(table: Table) {
     };
     let inserts: Vec<_> = hostile.iter().map(|text| row("INSERT", text)).collect();
     assert_eq!(rows.apply(json!(inserts)).await, Applied::Done);
-    let mut read: Vec<_> = rows.page("_", None, 100).await.0.iter().map(|row| row.key.key()).collect();
+    let mut read: Vec<_> =
+        rows.page("_", None, 100).await.0.iter().map(|row| row.key.key()).collect();
     let mut wanted: Vec<_> = hostile.iter().map(|text| (*text).to_owned()).collect();
     read.sort();
     wanted.sort();

@@ -6,8 +6,8 @@ use shared::{
     name::Name,
     time::Time,
     usage::{
-        Counter, Day, Direction, Filter, Head, Hour, Origin, Report, ReportId, Series, SourceSpec, Step,
-        Windows,
+        Counter, Day, Direction, Filter, Head, Hour, Origin, Report, ReportId, Series, SourceSpec,
+        Step, Windows,
     },
 };
 
@@ -42,11 +42,15 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
     for minute in (0..119).filter(|minute| minute % 7 != 3 && !(50..65).contains(minute)) {
         let due = start + MINUTE * (minute + 1);
         let counter = Counter { value: 0, samples: 1, due, lineage: "x".to_owned() };
-        let base =
-            head.clone().unwrap_or_else(|| Head::new(series.clone(), origin.clone(), Hour::of(due - MINUTE)));
+        let base = head
+            .clone()
+            .unwrap_or_else(|| Head::new(series.clone(), origin.clone(), Hour::of(due - MINUTE)));
         let bytes = u64::from(minute) * 1000 + 1;
         let advance = base.advance(&[(due - MINUTE, bytes)], Some(counter));
-        assert!(matches!(usage.count(head.as_ref(), &advance).await.unwrap(), Counted::Yes), "{minute}");
+        assert!(
+            matches!(usage.count(head.as_ref(), &advance).await.unwrap(), Counted::Yes),
+            "{minute}"
+        );
         let Counted::Not(Some(found)) = usage.count(head.as_ref(), &advance).await.unwrap() else {
             panic!("{minute} was counted twice");
         };
@@ -63,7 +67,10 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
         let found = usage.total_before(&head, start + MINUTE * minute).await.unwrap();
         assert_eq!(found, before, "at minute {minute}");
     }
-    assert_eq!(usage.total_before(&head, start - Duration::from_secs(86400 * 30)).await.unwrap(), 0);
+    assert_eq!(
+        usage.total_before(&head, start - Duration::from_secs(86400 * 30)).await.unwrap(),
+        0
+    );
 }
 
 /// Minutes of four hours over a midnight, counted at once: each hour, and each day, has what was counted in it.
@@ -73,7 +80,8 @@ pub async fn hours_that_are_over_at_once_are_kept(table: Table) {
     let start = Day::of(now()).start() - 120 * MINUTE;
     let first = Head::new(series(mine, "r"), origin, Hour::of(start)).advance(&[(start, 1)], None);
     assert!(matches!(usage.count(None, &first).await.unwrap(), Counted::Yes));
-    let minutes: Vec<_> = (1..200).map(|nth| (start + MINUTE * nth, u64::from(nth) * 1000)).collect();
+    let minutes: Vec<_> =
+        (1..200).map(|nth| (start + MINUTE * nth, u64::from(nth) * 1000)).collect();
     let advance = first.head.advance(&minutes, None);
     assert_eq!(advance.closed.len(), 3);
     assert!(matches!(usage.count(Some(&first.head), &advance).await.unwrap(), Counted::Yes));
@@ -81,12 +89,14 @@ pub async fn hours_that_are_over_at_once_are_kept(table: Table) {
     let (found, _) = usage.series(&filter, None, 10).await.unwrap();
     for step in [Step::Minute, Step::Hour, Step::Day] {
         let windows =
-            Windows::new(start, Some(start + MINUTE * 200), Some(step), start + MINUTE * 200).unwrap();
+            Windows::new(start, Some(start + MINUTE * 200), Some(step), start + MINUTE * 200)
+                .unwrap();
         let chart = usage.chart(&found, windows).await.unwrap();
         let mut begin = windows.start();
         for (end, bytes) in chart[0].iter() {
             let within = |time: Time| time >= begin && time < end;
-            let truth: u64 = minutes.iter().filter(|(time, _)| within(*time)).map(|(_, bytes)| bytes).sum();
+            let truth: u64 =
+                minutes.iter().filter(|(time, _)| within(*time)).map(|(_, bytes)| bytes).sum();
             assert_eq!(bytes, Some(truth + u64::from(within(start))), "{step:?} to {end}");
             begin = end;
         }
@@ -123,12 +133,14 @@ pub async fn reports_count_once(table: Table) {
     let windows = Windows::new(t - 70 * MINUTE, None, None, t + MINUTE).unwrap();
     let charts = usage.chart(&found, windows).await.unwrap();
     for (parity, chart) in charts.iter().enumerate() {
-        let own: Vec<_> = reports.iter().filter(|report| report.bytes % 2 == parity as u64).collect();
+        let own: Vec<_> =
+            reports.iter().filter(|report| report.bytes % 2 == parity as u64).collect();
         let minute = |time: Time| time.millis().div_euclid(60_000);
         for (end, bytes) in chart.iter() {
             // A window ends where the next begins.
-            let within =
-                own.iter().filter(|report| minute(report.at) == minute(end - Duration::from_millis(1)));
+            let within = own
+                .iter()
+                .filter(|report| minute(report.at) == minute(end - Duration::from_millis(1)));
             let sum = within.map(|report| report.bytes).reduce(|a, b| a + b);
             assert_eq!(bytes, sum, "{end}");
         }
@@ -146,5 +158,8 @@ pub async fn a_deleted_source_keeps_its_heads(table: Table) {
     assert!(!sources.delete(&name, now()).await.unwrap());
     assert!(sources.find(&name).await.unwrap().is_none());
     let heads = usage.heads().await.unwrap();
-    assert_eq!(heads.iter().filter(|head| head.origin == origin).map(|head| head.total).sum::<u64>(), 7);
+    assert_eq!(
+        heads.iter().filter(|head| head.origin == origin).map(|head| head.total).sum::<u64>(),
+        7
+    );
 }

@@ -62,19 +62,29 @@ pub type Portion = (Vec<Box<RawValue>>, String);
 
 impl Channel {
     /// Opens a channel that brings the events of these accounts behind a cursor.
-    pub async fn open(client: &Client, accounts: &[String], after: Option<&str>) -> Result<Self, NoChannel> {
-        let ticket: TicketBody =
-            match client.send(&Call::post(&["v1", "push", "tickets"])).await.and_then(|answer| answer.json())
-            {
-                Ok(ticket) => ticket,
-                // An earlier server has no tickets.
-                Err(failure) if matches!(failure.status(), Some(404 | 405)) => return Err(NoChannel::Never),
-                Err(_) => return Err(NoChannel::Now),
-            };
+    pub async fn open(
+        client: &Client,
+        accounts: &[String],
+        after: Option<&str>,
+    ) -> Result<Self, NoChannel> {
+        let ticket: TicketBody = match client
+            .send(&Call::post(&["v1", "push", "tickets"]))
+            .await
+            .and_then(|answer| answer.json())
+        {
+            Ok(ticket) => ticket,
+            // An earlier server has no tickets.
+            Err(failure) if matches!(failure.status(), Some(404 | 405)) => {
+                return Err(NoChannel::Never);
+            }
+            Err(_) => return Err(NoChannel::Now),
+        };
         let address = format!("{}?ticket={}", ticket.url, ticket.ticket);
         let limits = WebSocketConfig::default().max_message_size(Some(MOST_BYTES));
         let opening = connect_async_with_config(address, Some(limits), true);
-        let Ok(Ok((socket, _))) = timeout(OPENING, opening).await else { return Err(NoChannel::Now) };
+        let Ok(Ok((socket, _))) = timeout(OPENING, opening).await else {
+            return Err(NoChannel::Now);
+        };
         let mut channel = Self { socket, due: Instant::now() + PATIENCE, asked: true };
         let accounts = accounts.iter().map(|account| account.parse()).collect::<Result<_, _>>();
         let accounts = accounts.map_err(|_| NoChannel::Never)?;

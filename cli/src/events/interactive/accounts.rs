@@ -56,7 +56,9 @@ impl Accounts {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let call = Call::get(&["v1", "accounts"]).query("limit", Some(MAX_LIMIT)).query("cursor", cursor);
+            let call = Call::get(&["v1", "accounts"])
+                .query("limit", Some(MAX_LIMIT))
+                .query("cursor", cursor);
             let page: Page<Account> = match client.send(&call).await {
                 Ok(answer) => answer.json()?,
                 Err(failure) if failure.status() == Some(403) => {

@@ -30,7 +30,8 @@ pub struct Prompt(Editor<Names, MemHistory>);
 impl Prompt {
     /// A prompt that completes nothing yet.
     pub fn new() -> Result<Self, Failure> {
-        let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+        let config =
+            Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
         let mut editor = Editor::with_history(config, MemHistory::new()).map_err(failed)?;
         editor.set_helper(Some(Names::default()));
         Ok(Self(editor))
@@ -76,7 +77,9 @@ impl Completer for Names {
         let last_word = typed.rfind(char::is_whitespace).map_or(0, |space| space + 1);
         let begun = |from: usize| -> Vec<Pair> {
             let names = self.0.iter().filter(|name| name.starts_with(&typed[from..]));
-            names.map(|name| Pair { display: name.clone(), replacement: format!("{name} ") }).collect()
+            names
+                .map(|name| Pair { display: name.clone(), replacement: format!("{name} ") })
+                .collect()
         };
         let whole = begun(0);
         Ok(if whole.is_empty() { (last_word, begun(last_word)) } else { (0, whole) })

@@ -23,14 +23,19 @@ pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwes
     }
     let http_status = Some(status.as_u16());
     let error = |why: &str| {
-        JobError::new(ErrorCode::TargetStatus, format!("the target answered {}{why}", status.as_u16()))
+        JobError::new(
+            ErrorCode::TargetStatus,
+            format!("the target answered {}{why}", status.as_u16()),
+        )
     };
     Ok(match status.as_u16() {
         408 | 425 | 429 | 500..=599 => {
             let after = asked_pause(status, response.headers(), now);
             Outcome::Retry { after, error: error(""), http_status }
         }
-        300..=399 => Outcome::Fail { error: error(", a redirect, which is not followed"), http_status },
+        300..=399 => {
+            Outcome::Fail { error: error(", a redirect, which is not followed"), http_status }
+        }
         410 => Outcome::Fail { error: error(", it is gone for good"), http_status },
         _ => Outcome::Fail { error: error(""), http_status },
     })
@@ -53,8 +58,9 @@ fn result(body: &[u8]) -> Box<RawValue> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return RawValue::NULL.to_owned();
     }
-    let parsed =
-        std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Box<RawValue>>(text).ok());
+    let parsed = std::str::from_utf8(body)
+        .ok()
+        .and_then(|text| serde_json::from_str::<Box<RawValue>>(text).ok());
     // RawValue only looks at the shape; a full parse also refuses numbers and nesting that no client could read back.
     let sound = parsed.filter(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).is_ok());
     sound.unwrap_or_else(|| {
@@ -70,7 +76,9 @@ fn asked_pause(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Opti
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
     match text.parse::<u32>() {
         Ok(seconds) => Some(Duration::from_secs(seconds.into())),
-        Err(_) => httpdate::parse_http_date(text).ok().map(|at| at.duration_since(now).unwrap_or_default()),
+        Err(_) => httpdate::parse_http_date(text)
+            .ok()
+            .map(|at| at.duration_since(now).unwrap_or_default()),
     }
 }
 
@@ -98,8 +106,10 @@ mod tests {
     fn a_wish_to_be_left_alone_is_read() {
         let now = httpdate::parse_http_date("Fri, 20 Nov 2026 16:00:00 GMT").unwrap();
         let pause = |status: u16, text: &str| {
-            let headers = [("retry-after".parse().unwrap(), text.parse().unwrap())].into_iter().collect();
-            asked_pause(StatusCode::from_u16(status).unwrap(), &headers, now).map(|pause| pause.as_secs())
+            let headers =
+                [("retry-after".parse().unwrap(), text.parse().unwrap())].into_iter().collect();
+            asked_pause(StatusCode::from_u16(status).unwrap(), &headers, now)
+                .map(|pause| pause.as_secs())
         };
         assert_eq!(pause(503, "7"), Some(7));
         assert_eq!(pause(429, "Fri, 20 Nov 2026 16:01:00 GMT"), Some(60));

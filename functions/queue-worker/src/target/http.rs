@@ -74,7 +74,10 @@ impl Targets {
             }
             Err(NoWay::NoClient(cause)) => {
                 tracing::error!(cause, "no HTTP client could be made");
-                return retry(ErrorCode::GatewayUnavailable, "the gateway could not open a connection");
+                return retry(
+                    ErrorCode::GatewayUnavailable,
+                    "the gateway could not open a connection",
+                );
             }
         };
         let Ok(request) = signed(client.post(url), &attempt, now) else {
@@ -97,7 +100,9 @@ fn signed(
 ) -> Result<RequestBuilder, standardwebhooks::WebhookError> {
     let (id, timestamp) = (attempt.id.to_string(), now.millis().div_euclid(1000));
     let body = attempt.payload.as_str();
-    let sign = |secret: &&WebhookSecret| Webhook::new(secret.reveal())?.sign(&id, timestamp, body.as_bytes());
+    let sign = |secret: &&WebhookSecret| {
+        Webhook::new(secret.reveal())?.sign(&id, timestamp, body.as_bytes())
+    };
     let signatures = attempt.secrets.iter().map(sign).collect::<Result<Vec<_>, _>>()?;
     let mut request = request;
     for (name, value) in &attempt.headers.0 {

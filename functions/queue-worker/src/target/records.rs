@@ -27,16 +27,19 @@ pub async fn apply(
     let Changes { effects, inserted, deleted } = match Changes::read(&payload.0, "") {
         Ok(changes) => changes,
         Err(violations) => {
-            let first = violations.first().map(|first| format!("{} {}", first.pointer, first.detail));
-            let why = format!("the payload can't be applied to tables: {}", first.unwrap_or_default());
+            let first =
+                violations.first().map(|first| format!("{} {}", first.pointer, first.detail));
+            let why =
+                format!("the payload can't be applied to tables: {}", first.unwrap_or_default());
             return fail(ErrorCode::PayloadInvalid, &why);
         }
     };
     match rows.apply(job.account, job.id, &effects, marker_until).await {
-        Ok(Applied::Done) => to_raw_value(&json!({"inserted": inserted, "deleted": deleted})).map_or_else(
-            |_| retry(ErrorCode::GatewayUnavailable, "the gateway could not write the result"),
-            Outcome::Complete,
-        ),
+        Ok(Applied::Done) => to_raw_value(&json!({"inserted": inserted, "deleted": deleted}))
+            .map_or_else(
+                |_| retry(ErrorCode::GatewayUnavailable, "the gateway could not write the result"),
+                Outcome::Complete,
+            ),
         Ok(Applied::Conflict { effect }) => {
             fail(ErrorCode::RowConflict, &effects.get(effect).map(conflict).unwrap_or_default())
         }

@@ -47,7 +47,9 @@ impl Checker {
         let grown = counter.increase(last, watched).map(|bytes| (tick.due - MINUTE, bytes));
         match self.advance(&tick.origin, &series, head, grown.as_slice(), counter).await? {
             Ok(head) => Ok(head),
-            Err(found) => found.ok_or_else(|| Error::Unavailable("a series was forgotten meanwhile".into())),
+            Err(found) => {
+                found.ok_or_else(|| Error::Unavailable("a series was forgotten meanwhile".into()))
+            }
         }
     }
 
@@ -65,7 +67,8 @@ impl Checker {
     ) -> Result<Option<Head>, Error> {
         for _ in 0..TRIES {
             let last = head.as_ref().and_then(|head| head.counter.as_ref());
-            let first = minutes.partition_point(|(time, _)| last.is_some_and(|last| *time < last.due));
+            let first =
+                minutes.partition_point(|(time, _)| last.is_some_and(|last| *time < last.due));
             if first == minutes.len() || !until.follows(last) {
                 return Ok(head);
             }

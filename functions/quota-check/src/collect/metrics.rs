@@ -15,17 +15,24 @@ use crate::{
 
 impl Checker {
     /// Collects metrics of `CloudWatch`, all that are due in as few calls as it takes.
-    pub(super) async fn collect_metrics(&self, sources: Vec<(Source, SourceState)>, due: Time) -> Vec<Turn> {
+    pub(super) async fn collect_metrics(
+        &self,
+        sources: Vec<(Source, SourceState)>,
+        due: Time,
+    ) -> Vec<Turn> {
         let read = sources.into_iter().map(async |(source, state)| {
             let heads = self.usage.heads_of(&Origin::Source(source.name.clone())).await;
             (source, state, heads)
         });
         let read: Vec<_> = read.collect();
         let read: Vec<_> = stream::iter(read).buffered(AT_ONCE).collect().await;
-        let questions: Vec<Option<Question>> =
-            read.iter().map(|(source, _, heads)| question(source, heads.as_ref().ok()?, due)).collect();
+        let questions: Vec<Option<Question>> = read
+            .iter()
+            .map(|(source, _, heads)| question(source, heads.as_ref().ok()?, due))
+            .collect();
         let due_ones: Vec<_> = questions.iter().flatten().collect();
-        let metrics: Vec<Metric> = due_ones.iter().map(|question| question.metric.clone()).collect();
+        let metrics: Vec<Metric> =
+            due_ones.iter().map(|question| question.metric.clone()).collect();
         let from = due_ones.iter().map(|question| question.span.from).min().unwrap_or(due);
         let to = due_ones.iter().map(|question| question.span.to).max().unwrap_or(due);
         let mut answers = self.metric_store.sums(&metrics, from, to).await.into_iter();
@@ -87,7 +94,8 @@ impl Checker {
         sums: &Sums,
     ) -> Result<Vec<Head>, Error> {
         let Some(series) = series(source) else { return Ok(heads) };
-        let head = heads.iter().position(|head| head.series == series).map(|nth| heads.swap_remove(nth));
+        let head =
+            heads.iter().position(|head| head.series == series).map(|nth| heads.swap_remove(nth));
         let minutes = cloudwatch::counted(sums, span);
         let until = Counter { value: 0, samples: 1, due: span.to, lineage: source.lineage.clone() };
         let origin = Origin::Source(source.name.clone());
@@ -103,11 +111,16 @@ fn series(source: &Source) -> Option<Series> {
 
 /// What to ask `CloudWatch` for a source.
 fn question(source: &Source, heads: &[Head], due: Time) -> Option<Question> {
-    let Upstream::Cloudwatch { namespace, metric_name, dimensions, .. } = &source.spec.0 else { return None };
+    let Upstream::Cloudwatch { namespace, metric_name, dimensions, .. } = &source.spec.0 else {
+        return None;
+    };
     let own = series(source)?;
     let head = heads.iter().find(|head| head.series == own);
     let span = cloudwatch::span(head, &source.lineage, due)?;
-    let metric =
-        Metric { namespace: namespace.clone(), name: metric_name.clone(), dimensions: dimensions.clone() };
+    let metric = Metric {
+        namespace: namespace.clone(),
+        name: metric_name.clone(),
+        dimensions: dimensions.clone(),
+    };
     Some(Question { metric, span })
 }

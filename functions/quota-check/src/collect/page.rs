@@ -21,7 +21,12 @@ use crate::{
 impl Checker {
     /// Asks a source for its page and counts what that says, after what is known of its series: that is read before the page is asked for,
     /// so that the page is the younger of the two.
-    pub(super) async fn collect_page(&self, source: Source, state: SourceState, due: Time) -> Outcome {
+    pub(super) async fn collect_page(
+        &self,
+        source: Source,
+        state: SourceState,
+        due: Time,
+    ) -> Outcome {
         let origin = Origin::Source(source.name.clone());
         let (heads, state) = match self.usage.heads_of(&origin).await {
             Ok(heads) => self.count_page(&source, heads, state, due).await,
@@ -40,7 +45,8 @@ impl Checker {
         state: SourceState,
         due: Time,
     ) -> (Vec<Head>, SourceState) {
-        let Upstream::Prometheus { url, headers, preset, metric, labels, fixed, account } = &source.spec.0
+        let Upstream::Prometheus { url, headers, preset, metric, labels, fixed, account } =
+            &source.spec.0
         else {
             return (heads, state);
         };
@@ -53,14 +59,16 @@ impl Checker {
         };
         if has_gaps {
             // A sum that lacks samples may lack them for that: it waits for a page that can be read.
-            for (series, last) in heads.iter().filter_map(|head| Some((&head.series, head.counter.as_ref()?)))
+            for (series, last) in
+                heads.iter().filter_map(|head| Some((&head.series, head.counter.as_ref()?)))
             {
                 if each.get(series).is_some_and(|sum| sum.samples < last.samples) {
                     each.remove(series);
                 }
             }
         }
-        let tick = Tick { origin: Origin::Source(source.name.clone()), due, lineage: lineage.clone() };
+        let tick =
+            Tick { origin: Origin::Source(source.name.clone()), due, lineage: lineage.clone() };
         let (watched, series) = (state.watched(&lineage, due), each.len());
         let (heads, failed) = self.count_all(&tick, heads, each, watched).await;
         if failed > 0 {
@@ -80,10 +88,13 @@ impl Checker {
     ) -> (Vec<Head>, usize) {
         let mut heads: BTreeMap<Series, Head> =
             heads.into_iter().map(|head| (head.series.clone(), head)).collect();
-        let known: Vec<_> =
-            counters.into_iter().map(|(series, sum)| (heads.remove(&series), series, sum)).collect();
-        let counts =
-            known.into_iter().map(|(head, series, sum)| self.count(tick, head, series, sum, watched));
+        let known: Vec<_> = counters
+            .into_iter()
+            .map(|(series, sum)| (heads.remove(&series), series, sum))
+            .collect();
+        let counts = known
+            .into_iter()
+            .map(|(head, series, sum)| self.count(tick, head, series, sum, watched));
         let counts: Vec<_> = counts.collect();
         let counted: Vec<_> = stream::iter(counts).buffer_unordered(count::AT_ONCE).collect().await;
         let mut failed = 0;

@@ -47,7 +47,9 @@ impl Chart {
                 PeriodLength::Day => format!("Used by hour, at most {}", bytes(most)),
                 PeriodLength::Hour => format!("Used by five minutes, at most {}", bytes(most)),
             },
-            bars: bars.map(|(n, slot)| Bar::of(label(length, slot, zone), amount(n), most)).collect(),
+            bars: bars
+                .map(|(n, slot)| Bar::of(label(length, slot, zone), amount(n), most))
+                .collect(),
             labels: labels(length, &slots, zone),
             slots: slots.len(),
         }

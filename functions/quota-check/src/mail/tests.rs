@@ -18,21 +18,29 @@ fn quota(others: Value) -> Quota {
     spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     let created_at = at("2026-01-01T00:00:00Z");
     let (name, version) = ("shop-egress".parse().unwrap(), "1".to_owned());
-    Quota { name, version, spec: serde_json::from_value(spec).unwrap(), created_at, updated_at: created_at }
+    Quota {
+        name,
+        version,
+        spec: serde_json::from_value(spec).unwrap(),
+        created_at,
+        updated_at: created_at,
+    }
 }
 
 /// A quota of which so much was used at each of these times.
 fn mail_after(quota: &Quota, uses: &[(Time, u64)]) -> Mail {
     let standing = standing_after(quota, uses);
     let threshold = standing.current.alerts.last().unwrap().threshold;
-    mail(quota, &standing.current, threshold, standing.block.as_ref(), uses.last().unwrap().0).unwrap()
+    mail(quota, &standing.current, threshold, standing.block.as_ref(), uses.last().unwrap().0)
+        .unwrap()
 }
 
 fn standing_after(quota: &Quota, uses: &[(Time, u64)]) -> Standing {
     let mut standing = Standing::begin(quota, None, uses[0].0);
     standing.tell_start([(Origin::Pushed, 0)].into(), uses[0].0);
     for (now, total) in uses.iter().copied() {
-        standing = standing.look(quota, &[(Origin::Pushed, total)].into(), Look { began: now, now });
+        standing =
+            standing.look(quota, &[(Origin::Pushed, total)].into(), Look { began: now, now });
     }
     standing
 }
@@ -44,7 +52,8 @@ fn whole(mail: &Mail) -> String {
 /// For a look at it: `MAILS=<folder> cargo test -p quota-check mail`.
 fn keep(name: &str, mail: &Mail) {
     if let Some(folder) = std::env::var_os("MAILS") {
-        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), &mail.html).unwrap();
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), &mail.html)
+            .unwrap();
     }
 }
 
@@ -60,7 +69,11 @@ fn of_a_month_by_its_days() {
     });
     let mail = mail_after(&quota, &days.collect::<Vec<_>>());
     keep("month", &mail);
-    assert!(mail.html.contains("shop &#60;b&#62;") && mail.text.contains("shop <b>"), "{}", mail.text);
+    assert!(
+        mail.html.contains("shop &#60;b&#62;") && mail.text.contains("shop <b>"),
+        "{}",
+        mail.text
+    );
     insta::assert_snapshot!(whole(&mail));
 }
 
@@ -83,7 +96,8 @@ fn of_a_day_that_is_used_up_and_enforced() {
 /// Found in the middle of a period: when it was used isn't known, and it is too early for a projection.
 #[test]
 fn of_a_quota_that_was_defined_too_late() {
-    let quota = quota(json!({"period": "day", "timezone": "UTC", "limit_bytes": 100, "thresholds": [50]}));
+    let quota =
+        quota(json!({"period": "day", "timezone": "UTC", "limit_bytes": 100, "thresholds": [50]}));
     let mail = mail_after(&quota, &[(at("2026-11-20T00:50:00Z"), 55)]);
     insta::assert_snapshot!(whole(&Mail { html: String::new(), ..mail }));
 }
@@ -99,7 +113,8 @@ fn of_a_period_that_is_over() {
     let ended = standing_after(&quota, &uses).turn(&quota, at("2026-11-21T00:00:05Z"));
     let now = at("2026-11-21T02:00:00Z");
     let errand = ended.errand(now).unwrap();
-    let mail = mail(&quota, ended.tally(errand.period).unwrap(), errand.threshold, None, now).unwrap();
+    let mail =
+        mail(&quota, ended.tally(errand.period).unwrap(), errand.threshold, None, now).unwrap();
     keep("late", &mail);
     insta::assert_snapshot!(whole(&Mail { html: String::new(), ..mail }));
 }

@@ -25,7 +25,8 @@ pub struct Span {
 /// none yet.
 pub fn span(head: Option<&Head>, lineage: &str, due: Time) -> Option<Span> {
     let to = due - LATE;
-    let last = head.and_then(|head| head.counter.as_ref()).filter(|counter| counter.lineage == lineage);
+    let last =
+        head.and_then(|head| head.counter.as_ref()).filter(|counter| counter.lineage == lineage);
     let from = last.map_or(to - MINUTE, |counter| counter.due.max(to - BACK));
     (from < to).then_some(Span { from, to })
 }

@@ -166,11 +166,15 @@ impl<'a> Tally<'a> {
     }
 
     fn add_sample(&mut self, mut sample: Sample) -> Result<(), String> {
-        let series =
-            self.selection.series(&sample, self.account).map_err(|why| format!("of a sample, {why}"))?;
+        let series = self
+            .selection
+            .series(&sample, self.account)
+            .map_err(|why| format!("of a sample, {why}"))?;
         if Counter::amount(sample.value).is_none() {
-            let why =
-                format!("a sample is {}, which is no amount of bytes: its series is left out", sample.value);
+            let why = format!(
+                "a sample is {}, which is no amount of bytes: its series is left out",
+                sample.value
+            );
             self.sums.entry(series.clone()).or_default();
             self.broken.insert(series);
             return Err(why);
@@ -194,7 +198,9 @@ impl<'a> Tally<'a> {
                 _ if self.broken.contains(&series) => {}
                 Some(value) => drop(each.insert(series, Sum { value, samples })),
                 None => {
-                    self.pass_over(format!("the samples of a series come to {sum}: it is left out"));
+                    self.pass_over(format!(
+                        "the samples of a series come to {sum}: it is left out"
+                    ));
                     self.broken.insert(series);
                 }
             }
@@ -202,7 +208,9 @@ impl<'a> Tally<'a> {
         let in_part = self.has_gaps || !self.broken.is_empty();
         let warning = match (self.first, self.unusable) {
             (Some(first), 1) => Some(first),
-            (Some(first), more) => Some(format!("{first}; {} more like it or otherwise unusable", more - 1)),
+            (Some(first), more) => {
+                Some(format!("{first}; {} more like it or otherwise unusable", more - 1))
+            }
             (None, _) if each.is_empty() => {
                 Some(format!("the page has no samples of {}", self.selection.metric))
             }

@@ -41,8 +41,9 @@ impl App {
             _ => None,
         });
         let again = again.map(async |(n, job)| (n, self.send_again(job, None, now).await.is_ok()));
-        let alone =
-            alone.into_iter().map(async |(n, order)| (n, self.accept(order, repeatable).await.is_ok()));
+        let alone = alone
+            .into_iter()
+            .map(async |(n, order)| (n, self.accept(order, repeatable).await.is_ok()));
         let (plain, ordered, alone, again) = tokio::join!(
             self.store_then_send(plain, now),
             self.send_then_store(ordered, now),
@@ -63,7 +64,8 @@ impl App {
 
     async fn store_then_send(&self, orders: Vec<(usize, &Order)>, now: Time) -> Vec<(usize, bool)> {
         let stored = self.jobs.put_all(&rows(&orders, now)).await;
-        let (kept, lost): (Vec<_>, Vec<_>) = orders.into_iter().zip(stored).partition(|(_, stored)| *stored);
+        let (kept, lost): (Vec<_>, Vec<_>) =
+            orders.into_iter().zip(stored).partition(|(_, stored)| *stored);
         let kept: Vec<_> = kept.into_iter().map(|(order, _)| order).collect();
         let sent = self.queue.send_all(&messages(&kept), now).await;
         let kept = kept.into_iter().zip(sent).map(|((n, _), sent)| (n, sent));
@@ -73,7 +75,8 @@ impl App {
     /// A permit too many does no harm, while a listed job without one would take another's.
     async fn send_then_store(&self, orders: Vec<(usize, &Order)>, now: Time) -> Vec<(usize, bool)> {
         let sent = self.queue.send_all(&messages(&orders), now).await;
-        let (kept, lost): (Vec<_>, Vec<_>) = orders.into_iter().zip(sent).partition(|(_, sent)| *sent);
+        let (kept, lost): (Vec<_>, Vec<_>) =
+            orders.into_iter().zip(sent).partition(|(_, sent)| *sent);
         let kept: Vec<_> = kept.into_iter().map(|(order, _)| order).collect();
         let stored = self.jobs.put_all(&rows(&kept, now)).await;
         let kept = kept.into_iter().zip(stored).map(|((n, _), stored)| (n, stored));
@@ -102,7 +105,8 @@ impl App {
 }
 
 fn messages(orders: &[(usize, &Order)]) -> Vec<Outgoing> {
-    let message = |order: &Order| Outgoing::at(order.job.message(), order.job.run_at, order.trace.clone());
+    let message =
+        |order: &Order| Outgoing::at(order.job.message(), order.job.run_at, order.trace.clone());
     orders.iter().map(|(_, order)| message(order)).collect()
 }
 

@@ -6,7 +6,9 @@ use axum::{Extension, extract::State, response::Response};
 use http::HeaderMap;
 use serde_json::value::to_raw_value;
 use shared::{
-    api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem, parameter},
+    api::{
+        AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem, parameter,
+    },
     gate::{Failure, Named, Query, Repeater, RequestId, fingerprint},
     id::AccountId,
 };
@@ -49,8 +51,10 @@ pub async fn publish(
     let text = query.take::<String>("data")?.ok_or_else(missing)?;
     query.end()?;
     let key = idempotency::key(&headers)?;
-    let data = to_raw_value(&text).map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
+    let data = to_raw_value(&text)
+        .map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
     let route = format!("PUT /v1/accounts/{account}/events");
     let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &data) });
-    app.publish(&repeater, account, EventRequest { data, source: None }, repeat.as_ref(), &request).await
+    app.publish(&repeater, account, EventRequest { data, source: None }, repeat.as_ref(), &request)
+        .await
 }

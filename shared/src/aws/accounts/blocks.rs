@@ -56,7 +56,11 @@ impl AccountStore {
             return self.table.update_blindly(&key, lift).await.map(drop);
         };
         let Period { start, end } = block.period;
-        let item = BlockItem { limit_bytes: block.limit_bytes, since: start.millis(), until: end.millis() };
+        let item = BlockItem {
+            limit_bytes: block.limit_bytes,
+            since: start.millis(),
+            until: end.millis(),
+        };
         let beside_others = async || {
             let place = Update {
                 expression: "SET blocks.#quota = :block".into(),

@@ -49,7 +49,11 @@ impl AccountStore {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn caller(&self, key: &ApiKey, now: Time) -> Result<Option<Arc<(KeyRecord, Account)>>, Error> {
+    pub async fn caller(
+        &self,
+        key: &ApiKey,
+        now: Time,
+    ) -> Result<Option<Arc<(KeyRecord, Account)>>, Error> {
         self.known(key.account, key.id, now).await
     }
 
@@ -92,7 +96,9 @@ impl AccountStore {
                 .position(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk))?;
             Some(items.swap_remove(at))
         };
-        let (Some(profile), Some(record)) = (take(&keys[0]), take(&keys[1])) else { return Ok(None) };
+        let (Some(profile), Some(record)) = (take(&keys[0]), take(&keys[1])) else {
+            return Ok(None);
+        };
         let found = Arc::new((read_key(account, key, record)?, read_account(account, profile)?));
         self.callers.put((account, key), found.clone(), now);
         Ok(Some(found))
@@ -109,7 +115,8 @@ impl AccountStore {
         limit: usize,
         now: Time,
     ) -> Result<(Vec<KeyRecord>, Option<KeyId>), Error> {
-        let Key { pk, sk } = after.map_or_else(|| Key::api_keys(account), |key| Key::api_key(account, key));
+        let Key { pk, sk } =
+            after.map_or_else(|| Key::api_keys(account), |key| Key::api_key(account, key));
         // An account's other items sort after its keys: to come upon one is to have come to the end.
         let (mut items, mut more) = self.table.page(&pk, Some(&sk), limit, true).await?;
         let own = items.iter().position(|item| key_id(item).is_none()).unwrap_or(items.len());
@@ -118,7 +125,8 @@ impl AccountStore {
         let last = items.last().and_then(key_id).filter(|_| more);
         items.retain(|item| !is_over(item, now));
         let read = items.into_iter().map(|item| {
-            let id = key_id(&item).ok_or_else(|| Error::Corrupt("a key", "its key names none".into()))?;
+            let id = key_id(&item)
+                .ok_or_else(|| Error::Corrupt("a key", "its key names none".into()))?;
             read_key(account, id, item)
         });
         Ok((read.collect::<Result<_, _>>()?, last))
@@ -209,8 +217,9 @@ fn read_key(account: AccountId, id: KeyId, item: Item) -> Result<KeyRecord, Erro
     let Bytes::B(digest) = item.digest else {
         return Err(Error::Corrupt("a key", "the digest is not binary".into()));
     };
-    let digest =
-        digest.try_into().map_err(|_| Error::Corrupt("a key", "the digest is not 32 bytes".into()))?;
+    let digest = digest
+        .try_into()
+        .map_err(|_| Error::Corrupt("a key", "the digest is not 32 bytes".into()))?;
     Ok(KeyRecord {
         account,
         id,

@@ -65,7 +65,11 @@ impl ConnectionStore {
                     "attribute_exists(accounts) AND (attribute_not_exists(#owner) OR held_until < :now)",
                 ),
                 names: vec![("#owner", "owner")],
-                values: vec![(":owner", text(&owner)), (":until", millis(now + TURN)), (":now", millis(now))],
+                values: vec![
+                    (":owner", text(&owner)),
+                    (":until", millis(now + TURN)),
+                    (":now", millis(now)),
+                ],
                 returns: Some(ReturnValue::AllNew),
             };
             let refused = match self.table.update(&Key::connection(id), update).await? {
@@ -170,8 +174,9 @@ fn holder(item: &Item) -> Option<&str> {
 
 fn given(id: &ConnectionId, owner: String, item: Item) -> Result<Turned, Error> {
     let corrupt = || Error::Corrupt("a connection", "it stands nowhere among the events".into());
-    let position =
-        item.get("position").and_then(|bytes| Position::from_bytes(bytes.as_b().ok()?.as_ref()).ok());
+    let position = item
+        .get("position")
+        .and_then(|bytes| Position::from_bytes(bytes.as_b().ok()?.as_ref()).ok());
     let position = position.ok_or_else(corrupt)?;
     let item = read(item)?;
     Ok(Turned::Given(Box::new(Turn {

@@ -46,7 +46,12 @@ impl CounterStore {
     ///
     /// There are only so many items of names from outside. Each of those has two places, and whoever comes first keeps one; who finds both
     /// taken is counted with others.
-    pub async fn add(&self, nth: u64, item: &Item, fields: &BTreeMap<String, u64>) -> Result<(), Error> {
+    pub async fn add(
+        &self,
+        nth: u64,
+        item: &Item,
+        fields: &BTreeMap<String, u64>,
+    ) -> Result<(), Error> {
         let Item { prefix, name, is_open } = item;
         if !is_open {
             let key = self.key(prefix, name);
@@ -81,8 +86,10 @@ impl CounterStore {
             values.insert(format!(":{at}"), number(amount));
             added.push(format!("#{at} :{at}"));
         }
-        let (mut set, mut condition) =
-            ("#token = :token".to_owned(), "(attribute_not_exists(#token) OR #token <> :token)".to_owned());
+        let (mut set, mut condition) = (
+            "#token = :token".to_owned(),
+            "(attribute_not_exists(#token) OR #token <> :token)".to_owned(),
+        );
         if let Some(of) = of {
             names.insert("#of".to_owned(), OF.to_owned());
             values.insert(":of".to_owned(), text(of));
@@ -143,7 +150,8 @@ impl CounterStore {
 /// The two places of a name from outside.
 fn places(name: &str) -> [String; 2] {
     let digest = Sha256::digest(name);
-    let place = |at: usize| format!("{:02x}", u16::from_be_bytes([digest[at], digest[at + 1]]) % PLACES);
+    let place =
+        |at: usize| format!("{:02x}", u16::from_be_bytes([digest[at], digest[at + 1]]) % PLACES);
     [place(0), place(2)]
 }
 
@@ -155,7 +163,8 @@ fn add_item(totals: &mut Totals, item: &TableItem) {
     let fields = item.iter().filter_map(|(field, value)| Some((field.as_str(), count(value)?)));
     let fields: Vec<_> = fields.collect();
     for (prefix, name, first) in pair::parts(prefix, name) {
-        let own = fields.iter().filter_map(|(field, number)| Some((field.strip_prefix(first)?, *number)));
+        let own =
+            fields.iter().filter_map(|(field, number)| Some((field.strip_prefix(first)?, *number)));
         totals.add(prefix, name, own);
     }
 }

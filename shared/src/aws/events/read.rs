@@ -79,7 +79,8 @@ impl EventStore {
         {
             return Ok(deliver(position, found, None, extent, now));
         }
-        let (mut found, complete_to) = self.settled(accounts, position, edge, extent.events, now).await?;
+        let (mut found, complete_to) =
+            self.settled(accounts, position, edge, extent.events, now).await?;
         if complete_to.is_none()
             && found.len() < extent.events
             && let Some(young) = self.young(accounts, position, edge.max(from), extent, now).await?
@@ -132,7 +133,8 @@ impl EventStore {
             let last = last.and_then(|key| key.get("sk")?.as_s().ok()?.parse().ok());
             Ok::<_, Error>((self.new_ones(account, items, position, now)?, last))
         }));
-        let portions: Vec<(Vec<Event>, Option<EventId>)> = portions.buffered(ABREAST).try_collect().await?;
+        let portions: Vec<(Vec<Event>, Option<EventId>)> =
+            portions.buffered(ABREAST).try_collect().await?;
         let complete_to = portions.iter().filter_map(|(_, last)| *last).min();
         Ok((portions.into_iter().flat_map(|(events, _)| events).collect(), complete_to))
     }
@@ -167,7 +169,8 @@ impl EventStore {
             }
             Ok::<_, Error>(None)
         }));
-        let portions: Vec<Option<VecDeque<Event>>> = portions.buffered(ABREAST).try_collect().await?;
+        let portions: Vec<Option<VecDeque<Event>>> =
+            portions.buffered(ABREAST).try_collect().await?;
         let portions: Option<Vec<_>> = portions.into_iter().collect();
         Ok(portions.map(|portions| portions.into_iter().flatten().collect()))
     }
@@ -246,7 +249,9 @@ fn deliver(
     let rest = match complete_to {
         // The settled part wasn't read to its end.
         Some(end) if end < Position::edge(now) => Rest::Now,
-        _ if !events.is_empty() && (events.len() < ready || events.len() >= extent.events) => Rest::Now,
+        _ if !events.is_empty() && (events.len() < ready || events.len() >= extent.events) => {
+            Rest::Now
+        }
         // There is more than a position, or a read, can hold while it is young.
         Some(_) => Rest::From(now + CROWDED),
         None if ready > 0 && events.is_empty() => Rest::From(now + CROWDED),

@@ -96,8 +96,10 @@ impl JobStore {
             .expression_attribute_names("#status", "status");
         let wanted = wanted.build().map_err(|e| Error::Refused(e.to_string()))?;
         let items = self.table.batch_get(wanted).await?;
-        let known: HashMap<_, _> =
-            items.iter().filter_map(|item| Some((item.get("sk")?.as_s().ok()?.as_str(), item))).collect();
+        let known: HashMap<_, _> = items
+            .iter()
+            .filter_map(|item| Some((item.get("sk")?.as_s().ok()?.as_str(), item)))
+            .collect();
         let own = permits.iter().map(|(id, attempts)| {
             let item = known.get(id.to_string().as_str())?;
             Some(own(item, (*id, *attempts), discipline, now))
@@ -152,14 +154,17 @@ fn entry(item: &Item) -> Option<Entry> {
 fn own(item: &Item, (id, attempts): (JobId, u32), discipline: Discipline, now: Time) -> Own {
     let status = item.get("status").and_then(|value| value.as_s().ok()).map(String::as_str);
     let time = |name| int(item, name).map(Time::from_millis);
-    let priority = int(item, "priority").and_then(|priority| u8::try_from(priority).ok()).unwrap_or(0);
+    let priority =
+        int(item, "priority").and_then(|priority| u8::try_from(priority).ok()).unwrap_or(0);
     let Some(rank) = discipline.rank(id, priority) else { return Own::Elsewhere };
     let ready = Own::Ready { rank, listed: item.contains_key("agenda") };
     let early = Time::from_millis(now.millis() + EARLY_MS);
     match status {
         Some("queued") => match time("due_at") {
             // Another message is on its way, sent for the attempt that it waits for.
-            Some(due) if due > early && int(item, "attempts") != Some(attempts.into()) => Own::Elsewhere,
+            Some(due) if due > early && int(item, "attempts") != Some(attempts.into()) => {
+                Own::Elsewhere
+            }
             Some(due) if due > early => Own::NotBefore(due),
             _ => ready,
         },

@@ -39,7 +39,9 @@ impl Unwritten {
     fn of(error: &SdkError<BatchWriteItemError, HttpResponse>) -> Self {
         let cause = Error::of("BatchWriteItem", error);
         match error {
-            SdkError::ServiceError(answer) if answer.raw().status().as_u16() < 500 => Self::Refused(cause),
+            SdkError::ServiceError(answer) if answer.raw().status().as_u16() < 500 => {
+                Self::Refused(cause)
+            }
             _ => Self::Maybe(cause),
         }
     }
@@ -76,8 +78,10 @@ impl JobStore {
     /// When the table can't be read.
     pub async fn inspect_all(&self, jobs: &[(AccountId, JobId)]) -> Result<Vec<Job>, Error> {
         let portions = jobs.chunks(READS).map(async |portion| {
-            let keys = portion.iter().map(|(account, id)| Key::job(*account, *id).attributes()).collect();
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let keys =
+                portion.iter().map(|(account, id)| Key::job(*account, *id).attributes()).collect();
+            let wanted =
+                KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             self.table.batch_get(wanted.map_err(|e| Error::Refused(e.to_string()))?).await
         });
         let items = try_join_all(portions).await?.into_iter().flatten();
@@ -118,7 +122,10 @@ impl JobStore {
     }
 
     /// One call, never repeated by the SDK: it has no conditions, and a repeat after a lost answer could undo a claim.
-    async fn write_once(&self, items: &[&Numbered]) -> Result<BTreeSet<(String, String)>, Unwritten> {
+    async fn write_once(
+        &self,
+        items: &[&Numbered],
+    ) -> Result<BTreeSet<(String, String)>, Unwritten> {
         let puts = items.iter().map(|(_, item)| {
             let put = PutRequest::builder().set_item(Some(item.clone())).build();
             put.map(|put| WriteRequest::builder().put_request(put).build())
@@ -129,7 +136,11 @@ impl JobStore {
         let once = Builder::new().retry_config(RetryConfig::disabled());
         let answer = call.customize().config_override(once).send().await;
         let left = answer.map_err(|e| Unwritten::of(&e))?.unprocessed_items.unwrap_or_default();
-        Ok(left.values().flatten().filter_map(|request| Some(key_of(&request.put_request()?.item))).collect())
+        Ok(left
+            .values()
+            .flatten()
+            .filter_map(|request| Some(key_of(&request.put_request()?.item)))
+            .collect())
     }
 
     /// The way round a call that was turned away: what is there already stays.
@@ -143,6 +154,8 @@ impl JobStore {
 }
 
 fn key_of(item: &Item) -> (String, String) {
-    let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    let part = |name: &str| {
+        item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+    };
     (part("pk"), part("sk"))
 }

@@ -84,8 +84,11 @@ impl JobStore {
             None => update.expression += " REMOVE due_at, agenda, #rank",
         }
         // Earlier releases gave unfinished jobs a TTL.
-        update.expression +=
-            if listing.is_some() { " REMOVE expires_at, shown_until" } else { ", expires_at, shown_until" };
+        update.expression += if listing.is_some() {
+            " REMOVE expires_at, shown_until"
+        } else {
+            ", expires_at, shown_until"
+        };
         let answer = self.table.update(&Key::job(account, id), update).await?;
         let item = match answer {
             Conditional::Done(Some(item)) => JobItem::read(item)?,
@@ -97,7 +100,11 @@ impl JobStore {
                 let item = JobItem::read(item)?;
                 let lease = item.lease();
                 if !lease.is_held_by(me) {
-                    return Ok(Claim::Refused(job::refusal(&lease, now), Box::new(item.job()?), lease));
+                    return Ok(Claim::Refused(
+                        job::refusal(&lease, now),
+                        Box::new(item.job()?),
+                        lease,
+                    ));
                 }
                 item
             }
@@ -106,7 +113,12 @@ impl JobStore {
         Ok(Claim::Claimed(Box::new(Claimed { job: item.job()?, payload })))
     }
 
-    async fn payload(&self, account: AccountId, id: JobId, inline: Option<&str>) -> Result<Payload, Error> {
+    async fn payload(
+        &self,
+        account: AccountId,
+        id: JobId,
+        inline: Option<&str>,
+    ) -> Result<Payload, Error> {
         if let Some(json) = inline {
             let json = RawValue::from_string(json.to_owned());
             return json.map(Payload).map_err(|e| Error::Corrupt("a job", e.to_string()));

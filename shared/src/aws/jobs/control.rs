@@ -100,8 +100,12 @@ impl JobStore {
             (":most", number(max_attempts)),
             (":now", millis(now)),
         ]);
-        let mut names =
-            vec![("#status", "status"), ("#owner", "owner"), ("#result", "result"), ("#error", "error")];
+        let mut names = vec![
+            ("#status", "status"),
+            ("#owner", "owner"),
+            ("#result", "result"),
+            ("#error", "error"),
+        ];
         if let Some(Listing { agenda, rank }) = listing {
             expression += ", agenda = :agenda, #rank = :rank";
             names.push(("#rank", "rank"));
@@ -109,7 +113,8 @@ impl JobStore {
         }
         expression += " REMOVE started_at, attempt_started_at, finished_at, expires_at, shown_until, cancel_requested, history, \
                        lease_until, result_apart, event, #result, #error";
-        let update = Update { expression, condition: Some(condition), names, values, returns: None };
+        let update =
+            Update { expression, condition: Some(condition), names, values, returns: None };
         let changed = self.change(job, me, update).await?;
         Ok(changed.map_or(Reopened::Moved, |job| Reopened::Yes(Box::new(job))))
     }
@@ -130,7 +135,12 @@ impl JobStore {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn extend_payload(&self, account: AccountId, id: JobId, due: Time) -> Result<bool, Error> {
+    pub async fn extend_payload(
+        &self,
+        account: AccountId,
+        id: JobId,
+        due: Time,
+    ) -> Result<bool, Error> {
         let update = Update {
             expression: "SET expires_at = :ttl".into(),
             condition: Some("attribute_exists(pk)"),
@@ -140,7 +150,12 @@ impl JobStore {
         self.table.update_blindly(&Key::payload(account, id), update).await
     }
 
-    async fn change(&self, job: &Job, me: &str, mut update: Update<'_>) -> Result<Option<Job>, Error> {
+    async fn change(
+        &self,
+        job: &Job,
+        me: &str,
+        mut update: Update<'_>,
+    ) -> Result<Option<Job>, Error> {
         update.returns = Some(aws_sdk_dynamodb::types::ReturnValue::AllNew);
         let read = |item: Item| JobItem::read(item)?.job();
         match self.table.update(&Key::job(job.account, job.id), update).await? {
@@ -149,7 +164,9 @@ impl JobStore {
             // Its token says that this very call changed it, and that its answer was lost. One that was put back may have been claimed since.
             Conditional::Refused(Some(item)) => {
                 let bears = |name: &str| {
-                    item.get(name).and_then(|token| token.as_s().ok()).is_some_and(|token| token == me)
+                    item.get(name)
+                        .and_then(|token| token.as_s().ok())
+                        .is_some_and(|token| token == me)
                 };
                 let mine = bears("owner") || bears("reopened_by");
                 Some(item).filter(|_| mine).map(read).transpose()
@@ -161,9 +178,13 @@ impl JobStore {
 /// That a job stands where it was seen to, as a condition with its values. Its owner, which is another with each claim and each command,
 /// says so also of one that came back to where it was: a command that arrives late, and was carried out before, changes nothing.
 pub(super) fn unmoved(seen: &Lease) -> (&'static str, Vec<(&'static str, AttributeValue)>) {
-    let mut values = vec![(":seen", text(seen.status.as_str())), (":attempts", number(seen.attempts))];
+    let mut values =
+        vec![(":seen", text(seen.status.as_str())), (":attempts", number(seen.attempts))];
     let Some(owner) = &seen.owner else {
-        return ("#status = :seen AND attempts = :attempts AND attribute_not_exists(#owner)", values);
+        return (
+            "#status = :seen AND attempts = :attempts AND attribute_not_exists(#owner)",
+            values,
+        );
     };
     values.push((":owner", text(owner)));
     ("#status = :seen AND attempts = :attempts AND #owner = :owner", values)

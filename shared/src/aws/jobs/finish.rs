@@ -65,9 +65,9 @@ impl Ending {
     pub const fn error(&self) -> Option<&JobError> {
         match self {
             Self::Completed { .. } => None,
-            Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } | Self::Queued { attempt, .. } => {
-                attempt.error.as_ref()
-            }
+            Self::Failed { attempt, .. }
+            | Self::Cancelled { attempt, .. }
+            | Self::Queued { attempt, .. } => attempt.error.as_ref(),
         }
     }
 }
@@ -88,7 +88,8 @@ const HELD_BY_ME: &str = "#status = :running AND #owner = :me";
 /// What puts a job on its kind's agenda.
 const LISTING: &[&str] = &["agenda", "#rank"];
 /// A job whose cancellation was asked for doesn't wait for another attempt.
-const TO_GO_ON: &str = "#status = :running AND #owner = :me AND attribute_not_exists(cancel_requested)";
+const TO_GO_ON: &str =
+    "#status = :running AND #owner = :me AND attribute_not_exists(cancel_requested)";
 const NAMES: &[(&str, &str)] = &[
     ("#status", "status"),
     ("#owner", "owner"),
@@ -102,7 +103,13 @@ impl JobStore {
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn end(&self, job: &Job, by: By<'_>, ending: Ending, now: Time) -> Result<Ended, Error> {
+    pub async fn end(
+        &self,
+        job: &Job,
+        by: By<'_>,
+        ending: Ending,
+        now: Time,
+    ) -> Result<Ended, Error> {
         let me = by.token;
         let mut change = Change::new(now);
         let condition = if matches!(ending, Ending::Queued { .. }) { TO_GO_ON } else { HELD_BY_ME };
@@ -250,7 +257,12 @@ pub(super) struct Change {
 impl Change {
     pub fn new(now: Time) -> Self {
         // Whatever it comes to, as a rule the job leaves the agenda.
-        Self { now, set: Vec::new(), remove: [&["lease_until"], LISTING].concat(), values: Vec::new() }
+        Self {
+            now,
+            set: Vec::new(),
+            remove: [&["lease_until"], LISTING].concat(),
+            values: Vec::new(),
+        }
     }
 
     pub fn set(&mut self, clause: &'static str, name: &'static str, value: AttributeValue) {
@@ -309,5 +321,6 @@ impl Change {
 }
 
 fn serialized(value: &impl serde::Serialize) -> Result<AttributeValue, Error> {
-    serde_dynamo::to_attribute_value(value).map_err(|e| Error::Corrupt("this version", e.to_string()))
+    serde_dynamo::to_attribute_value(value)
+        .map_err(|e| Error::Corrupt("this version", e.to_string()))
 }

@@ -214,13 +214,16 @@ impl JobItem {
             started_at: time(self.started_at),
             attempt_started_at: time(self.attempt_started_at),
             finished_at: time(self.finished_at),
-            next_attempt_at: time(self.due_at).filter(|_| self.status == Status::Queued && self.attempts > 0),
+            next_attempt_at: time(self.due_at)
+                .filter(|_| self.status == Status::Queued && self.attempts > 0),
             // Unfinished items of earlier releases have one.
             expires_at: expires_at.filter(|_| self.status.is_terminal()),
             kept_until: time(self.kept_until),
             cancel_requested: self.cancel_requested.unwrap_or(false),
             callback_url: self.callback_url,
-            metadata: metadata.map_err(|_| corrupt("its metadata is not JSON"))?.unwrap_or_default(),
+            metadata: metadata
+                .map_err(|_| corrupt("its metadata is not JSON"))?
+                .unwrap_or_default(),
             result: result.map_err(|_| corrupt("its result is not JSON"))?,
             error: self.error,
             history: self.history.into_iter().map(AttemptItem::attempt).collect(),
@@ -238,6 +241,7 @@ pub(super) struct Bulk {
 impl Bulk {
     pub fn read(item: Item) -> Result<Box<RawValue>, Error> {
         let Self { json, .. } = content("a payload or result", item)?;
-        RawValue::from_string(json).map_err(|e| Error::Corrupt("a payload or result", e.to_string()))
+        RawValue::from_string(json)
+            .map_err(|e| Error::Corrupt("a payload or result", e.to_string()))
     }
 }

@@ -82,7 +82,8 @@ impl JobStore {
             }
             let dry = shards.iter_mut().filter(|shard| shard.more && shard.read.is_empty());
             try_join_all(dry.map(|shard| self.read_on(account, shard))).await?;
-            let Some(newest) = shards.iter_mut().filter(|s| !s.read.is_empty()).max_by_key(|s| s.read[0].id)
+            let Some(newest) =
+                shards.iter_mut().filter(|s| !s.read.is_empty()).max_by_key(|s| s.read[0].id)
             else {
                 return Ok(JobPage { jobs, ended_at: None });
             };

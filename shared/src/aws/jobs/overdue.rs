@@ -46,7 +46,8 @@ impl JobStore {
             .send()
             .await
             .map_err(|e| Error::of("Scan", &e))?;
-        let mut jobs: Vec<_> = answer.items.unwrap_or_default().iter().filter_map(overdue).collect();
+        let mut jobs: Vec<_> =
+            answer.items.unwrap_or_default().iter().filter_map(overdue).collect();
         jobs.sort_by_key(|job| (job.due_at, job.job.id));
         Ok(Look { jobs, more: answer.last_evaluated_key.is_some() })
     }

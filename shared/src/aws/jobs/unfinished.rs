@@ -42,17 +42,24 @@ impl JobStore {
         from: Time,
         to: Time,
     ) -> Result<UnfinishedPart, Error> {
-        let shards = (0..SHARDS).map(|shard| self.unfinished_in(Key::jobs(account, shard), from, to));
+        let shards =
+            (0..SHARDS).map(|shard| self.unfinished_in(Key::jobs(account, shard), from, to));
         let parts = try_join_all(shards).await?;
         // A part that was cut is whole before the millisecond of its last row. No partition takes 250 rows in a millisecond.
         let until = parts.iter().filter_map(|part| part.until).min();
         let until = until.map(|until| until.max(from + Duration::from_millis(1)));
         let jobs = parts.into_iter().flat_map(|part| part.jobs);
-        let jobs = jobs.filter(|job| until.is_none_or(|until| id::time_of(&job.id) < until)).collect();
+        let jobs =
+            jobs.filter(|job| until.is_none_or(|until| id::time_of(&job.id) < until)).collect();
         Ok(UnfinishedPart { jobs, until })
     }
 
-    async fn unfinished_in(&self, shard: String, from: Time, to: Time) -> Result<UnfinishedPart, Error> {
+    async fn unfinished_in(
+        &self,
+        shard: String,
+        from: Time,
+        to: Time,
+    ) -> Result<UnfinishedPart, Error> {
         let first: JobId = id::mint(from, [0; 10]);
         let last: JobId = id::mint(Time::from_millis(to.millis() - 1), [u8::MAX; 10]);
         let call = self.table.client.query().table_name(&self.table.name);
@@ -70,15 +77,22 @@ impl JobStore {
             .send()
             .await
             .map_err(|e| Error::of("Query", &e))?;
-        let until = answer.last_evaluated_key.as_ref().and_then(|key| Some(id::time_of(&id_of(key)?)));
-        Ok(UnfinishedPart { jobs: answer.items.unwrap_or_default().iter().filter_map(read).collect(), until })
+        let until =
+            answer.last_evaluated_key.as_ref().and_then(|key| Some(id::time_of(&id_of(key)?)));
+        Ok(UnfinishedPart {
+            jobs: answer.items.unwrap_or_default().iter().filter_map(read).collect(),
+            until,
+        })
     }
 
     /// Those of these jobs, a hundred at most, that are unfinished. One call, eventually consistent.
     ///
     /// # Errors
     /// When the table can't be read.
-    pub async fn unfinished_among(&self, jobs: &[(AccountId, JobId)]) -> Result<Vec<Unfinished>, Error> {
+    pub async fn unfinished_among(
+        &self,
+        jobs: &[(AccountId, JobId)],
+    ) -> Result<Vec<Unfinished>, Error> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }

@@ -112,7 +112,8 @@ proptest! {
 fn the_longest_series_fits_into_a_key() {
     let label: Label = "#".repeat(Label::MAX_BYTES).parse().unwrap();
     let account = Some(mint(Time::from_millis(7), [7; 10]));
-    let series = Series { account, direction: Direction::Ingress, service: label.clone(), route: label };
+    let series =
+        Series { account, direction: Direction::Ingress, service: label.clone(), route: label };
     let origin = Origin::Source("s".repeat(64).parse().unwrap());
     assert!(Key::series_in_directory(&series, &origin).sk.len() <= 1024);
 }
@@ -121,9 +122,14 @@ fn the_longest_series_fits_into_a_key() {
 fn an_agenda_is_read_as_it_was_written() {
     let (account, kind) = (mint(Time::from_millis(1), [1; 10]), "a.b-c_d".parse().unwrap());
     assert_eq!(Key::of_agenda(&Key::agenda(account, &kind)), Some((account, kind)));
-    for none in
-        ["", "#", "acc_01kagzwy00e40r2081040g2081", "acc_01kagzwy00e40r2081040g2081#", "x#echo", "#echo"]
-    {
+    for none in [
+        "",
+        "#",
+        "acc_01kagzwy00e40r2081040g2081",
+        "acc_01kagzwy00e40r2081040g2081#",
+        "x#echo",
+        "#echo",
+    ] {
         assert_eq!(Key::of_agenda(none), None, "{none}");
     }
 }

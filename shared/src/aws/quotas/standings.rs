@@ -77,9 +77,11 @@ impl QuotaStore {
         if quotas.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = quotas.iter().map(|quota| Key::named(QUOTA_STATES, quota).attributes()).collect();
+        let keys =
+            quotas.iter().map(|quota| Key::named(QUOTA_STATES, quota).attributes()).collect();
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build();
-        let items = self.table.batch_get(wanted.map_err(|e| Error::Refused(e.to_string()))?).await?;
+        let items =
+            self.table.batch_get(wanted.map_err(|e| Error::Refused(e.to_string()))?).await?;
         items.into_iter().map(read).collect()
     }
 

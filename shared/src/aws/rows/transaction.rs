@@ -41,16 +41,21 @@ impl Cancelled {
         match reasons.split_first() {
             Some((&REFUSED, _)) => Self::MarkerThere,
             _ if reasons.iter().any(|reason| PASSING.contains(reason)) => Self::Passing,
-            Some((_, rows)) => {
-                rows.iter().position(|reason| *reason == REFUSED).map_or(Self::Otherwise, Self::RowUnfit)
-            }
+            Some((_, rows)) => rows
+                .iter()
+                .position(|reason| *reason == REFUSED)
+                .map_or(Self::Otherwise, Self::RowUnfit),
             None => Self::Otherwise,
         }
     }
 }
 
 /// One row's effect.
-pub(super) fn action(name: &str, account: AccountId, effect: &Effect) -> Result<TransactWriteItem, Error> {
+pub(super) fn action(
+    name: &str,
+    account: AccountId,
+    effect: &Effect,
+) -> Result<TransactWriteItem, Error> {
     let key = Key::row(account, &effect.table, &effect.key);
     let checks = match &effect.before {
         Before::Absent => Checks::no_item(),
@@ -72,7 +77,9 @@ pub(super) fn action(name: &str, account: AccountId, effect: &Effect) -> Result<
                 .condition_expression(checks.expression)
                 .set_expression_attribute_names(checks.names)
                 .set_expression_attribute_values(checks.values);
-            Ok(TransactWriteItem::builder().condition_check(check.build().map_err(incomplete)?).build())
+            Ok(TransactWriteItem::builder()
+                .condition_check(check.build().map_err(incomplete)?)
+                .build())
         }
     }
 }

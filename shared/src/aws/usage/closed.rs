@@ -39,7 +39,8 @@ impl UsageStore {
         }
         let mut hours: BTreeMap<Hour, BTreeMap<usize, u64>> = BTreeMap::new();
         for (time, bytes) in late {
-            let minute = hours.entry(Hour::of(*time)).or_default().entry(minute_of(*time)).or_default();
+            let minute =
+                hours.entry(Hour::of(*time)).or_default().entry(minute_of(*time)).or_default();
             *minute = minute.saturating_add(*bytes);
         }
         for (hour, minutes) in hours {
@@ -54,8 +55,8 @@ impl UsageStore {
             days.entry(hour.day()).or_default().push((hour, sum));
         }
         for (day, hours) in days {
-            let mut change =
-                Expression::new("SET expires_at = :gone").with(":gone", head::day_gone(day.first()));
+            let mut change = Expression::new("SET expires_at = :gone")
+                .with(":gone", head::day_gone(day.first()));
             // An hour that is over now has nothing yet, so that adding is as good as setting.
             change.add(hours.into_iter().map(|(hour, bytes)| (head::hour_of_day(hour), bytes)));
             transaction.update(&Key::day(series, origin, day), change, None)?;

@@ -46,12 +46,19 @@ impl UsageStore {
         item.extend(key.attributes());
         match self.table.put_item_if(item, unchanged).await? {
             Conditional::Done(()) => Ok(Counted::Yes),
-            Conditional::Refused(found) => Ok(Counted::Not(found.map(head::read).transpose()?.map(Box::new))),
+            Conditional::Refused(found) => {
+                Ok(Counted::Not(found.map(head::read).transpose()?.map(Box::new)))
+            }
         }
     }
 
     /// Into another hour, or from nothing.
-    async fn turn(&self, before: Option<&Head>, advance: &Advance, key: &Key) -> Result<Counted, Error> {
+    async fn turn(
+        &self,
+        before: Option<&Head>,
+        advance: &Advance,
+        key: &Key,
+    ) -> Result<Counted, Error> {
         let head = &advance.head;
         let condition = match before {
             None => Expression::new("attribute_not_exists(pk)"),

@@ -86,7 +86,8 @@ pub(super) fn read_closed(item: Item) -> Result<ClosedHour, Error> {
     let (_, sk) = key(&item);
     let hour = sk.rsplit('#').next().and_then(|hour| hour.parse().ok());
     Ok(ClosedHour {
-        hour: hour.ok_or_else(|| Error::Corrupt(NOUN, "the key of an hour can't be read".into()))?,
+        hour: hour
+            .ok_or_else(|| Error::Corrupt(NOUN, "the key of an hour can't be read".into()))?,
         before: read_number(&item, "counted_before").unwrap_or_default(),
         minutes: read_minutes(&item),
     })

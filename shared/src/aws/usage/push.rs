@@ -60,14 +60,18 @@ impl UsageStore {
         let mut answers: Vec<_> = reports.iter().map(|_| Ok(Pushed::Before)).collect();
         let mut known = BTreeSet::new();
         // What comes twice in a request is a repeat of itself, of which the first counts.
-        let first: Vec<_> = order.into_iter().filter(|nth| known.insert(&reports[*nth].id)).collect();
+        let first: Vec<_> =
+            order.into_iter().filter(|nth| known.insert(&reports[*nth].id)).collect();
         for some in first.chunks(TOGETHER) {
             let together: Vec<_> = some.iter().map(|nth| &reports[*nth]).collect();
             match self.push_together(&together, now).await {
-                Ok(pushed) => some.iter().zip(pushed).for_each(|(nth, pushed)| answers[*nth] = Ok(pushed)),
+                Ok(pushed) => {
+                    some.iter().zip(pushed).for_each(|(nth, pushed)| answers[*nth] = Ok(pushed))
+                }
                 Err(error) => {
                     let text = error.to_string();
-                    some.iter().for_each(|nth| answers[*nth] = Err(Error::Unavailable(text.clone())));
+                    some.iter()
+                        .for_each(|nth| answers[*nth] = Err(Error::Unavailable(text.clone())));
                 }
             }
         }
@@ -79,7 +83,8 @@ impl UsageStore {
         let mut last = Error::Unavailable("others are at the same series".into());
         for attempt in 0..TRIES {
             tokio::time::sleep(PAUSE * attempt).await;
-            let left: Vec<_> = (0..reports.len()).filter(|nth| pushed[*nth] == Pushed::Now).collect();
+            let left: Vec<_> =
+                (0..reports.len()).filter(|nth| pushed[*nth] == Pushed::Now).collect();
             if left.is_empty() {
                 return Ok(pushed);
             }
@@ -93,7 +98,8 @@ impl UsageStore {
                     for nth in which {
                         if let Some(nth) = left.get(nth) {
                             pushed[*nth] = Pushed::Before;
-                        } else if let Some(Begun { account, series }) = begun.get(nth - left.len()) {
+                        } else if let Some(Begun { account, series }) = begun.get(nth - left.len())
+                        {
                             let room = self.room(*account).await?;
                             let refused = &series[room.min(series.len())..];
                             let of_refused =
@@ -132,11 +138,14 @@ impl UsageStore {
         for report in reports {
             by_series.entry(&report.series).or_default().push(report);
         }
-        let wanted: Vec<_> = by_series.keys().map(|series| Key::head(series, &Origin::Pushed)).collect();
+        let wanted: Vec<_> =
+            by_series.keys().map(|series| Key::head(series, &Origin::Pushed)).collect();
         let heads = self.some_heads(&wanted, true).await?;
-        let new = by_series.keys().filter(|series| !heads.iter().any(|head| head.series == ***series));
+        let new =
+            by_series.keys().filter(|series| !heads.iter().any(|head| head.series == ***series));
         let mut begun: Vec<Begun> = Vec::new();
-        for (account, series) in new.filter_map(|series| Some((series.account?, (*series).clone()))) {
+        for (account, series) in new.filter_map(|series| Some((series.account?, (*series).clone())))
+        {
             match begun.last_mut().filter(|begun| begun.account == account) {
                 Some(begun) => begun.series.push(series),
                 None => begun.push(Begun { account, series: vec![series] }),
@@ -162,7 +171,8 @@ impl UsageStore {
         reports: &[&Report],
     ) -> Result<(), Error> {
         let Some(oldest) = reports.first() else { return Ok(()) };
-        let counted = |reports: &[&Report]| reports.iter().map(|r| (r.at, r.bytes)).collect::<Vec<_>>();
+        let counted =
+            |reports: &[&Report]| reports.iter().map(|r| (r.at, r.bytes)).collect::<Vec<_>>();
         let (key, entry) =
             (Key::head(series, &Origin::Pushed), Key::series_in_directory(series, &Origin::Pushed));
         let Some(head) = head else {
@@ -211,7 +221,8 @@ fn added(before: &Head, after: &Head) -> Expression {
         (head::minute(nth), after.unwrap_or_default() - before.unwrap_or_default())
     });
     let rest = [("counted".to_owned(), after.total - before.total), ("version".to_owned(), 1)];
-    let mut change = Expression::new("").with(":hour", crate::aws::table::text(before.hour.to_string()));
+    let mut change =
+        Expression::new("").with(":hour", crate::aws::table::text(before.hour.to_string()));
     change.add(minutes.chain(rest));
     change
 }

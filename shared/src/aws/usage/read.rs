@@ -55,7 +55,9 @@ impl UsageStore {
             let end = format!("{prefix}{LAST}");
             while from < end {
                 let (entries, last) = self.entries(&from, &end).await?;
-                for (series, origin) in entries.into_iter().filter(|(series, _)| filter.matches(series)) {
+                for (series, origin) in
+                    entries.into_iter().filter(|(series, _)| filter.matches(series))
+                {
                     let is_another = found.last().is_none_or(|last| last.series != series);
                     if is_another && found.len() == most {
                         let shown = found.last().map(|last| after_all(&last.series));
@@ -79,8 +81,9 @@ impl UsageStore {
     /// # Errors
     /// When the table can't be read.
     pub async fn chart(&self, wanted: &[Counting], windows: Windows) -> Result<Vec<Points>, Error> {
-        let pairs =
-            wanted.iter().flat_map(|wanted| wanted.origins.iter().map(|origin| (&wanted.series, origin)));
+        let pairs = wanted
+            .iter()
+            .flat_map(|wanted| wanted.origins.iter().map(|origin| (&wanted.series, origin)));
         let pairs: Vec<_> = pairs.collect();
         // Heads first: an hour that is closed in between is in both, and what is closed wins.
         let keys: Vec<_> = pairs.iter().map(|(series, origin)| Key::head(series, origin)).collect();
@@ -93,7 +96,9 @@ impl UsageStore {
             .collect();
         let heads: Vec<_> = pairs
             .into_iter()
-            .map(|(series, origin)| (series, origin, heads.remove(&(series.clone(), origin.clone()))))
+            .map(|(series, origin)| {
+                (series, origin, heads.remove(&(series.clone(), origin.clone())))
+            })
             .collect();
         let mut each = Vec::new();
         for (series, origin, head) in &heads {
@@ -181,9 +186,14 @@ impl UsageStore {
     }
 
     /// Up to a hundred heads, those that are there.
-    pub(super) async fn some_heads(&self, wanted: &[Key], consistent: bool) -> Result<Vec<Head>, Error> {
+    pub(super) async fn some_heads(
+        &self,
+        wanted: &[Key],
+        consistent: bool,
+    ) -> Result<Vec<Head>, Error> {
         let keys = wanted.iter().map(Key::attributes).collect();
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent).build();
+        let wanted =
+            KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent).build();
         let wanted = wanted.map_err(|e| Error::Refused(e.to_string()))?;
         self.table.batch_get(wanted).await?.into_iter().map(head::read).collect()
     }
@@ -209,7 +219,8 @@ impl UsageStore {
         let last = last.map(|last| format!("{last}\u{1}"));
         let keys = answer.items.iter().flatten().filter_map(|item| item.get("sk")?.as_s().ok());
         let read = keys.map(|key| {
-            Key::of_series(key).ok_or_else(|| Error::Corrupt("usage", "a series can't be read".into()))
+            Key::of_series(key)
+                .ok_or_else(|| Error::Corrupt("usage", "a series can't be read".into()))
         });
         Ok((read.collect::<Result<_, _>>()?, last))
     }
@@ -224,8 +235,9 @@ fn prefixes(filter: &Filter) -> Vec<String> {
         None if service.is_some() => &[Some(Direction::Egress), Some(Direction::Ingress)],
         None => &[None],
     };
-    let prefix =
-        |direction: &Option<Direction>| prefix(account, *direction, service.as_ref(), route.as_ref());
+    let prefix = |direction: &Option<Direction>| {
+        prefix(account, *direction, service.as_ref(), route.as_ref())
+    };
     directions.iter().map(prefix).collect()
 }
 

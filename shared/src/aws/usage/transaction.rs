@@ -58,25 +58,37 @@ impl<'a> Transaction<'a> {
     }
 
     /// Puts an item, if a condition holds.
-    pub fn put(&mut self, key: &Key, mut item: Item, condition: Option<Expression>) -> Result<(), Error> {
+    pub fn put(
+        &mut self,
+        key: &Key,
+        mut item: Item,
+        condition: Option<Expression>,
+    ) -> Result<(), Error> {
         item.extend(key.attributes());
         let mut put = Put::builder().table_name(self.table).set_item(Some(item));
         if let Some(Expression { text, values }) = condition {
             put = put.condition_expression(text).set_expression_attribute_values(named(values));
         }
-        self.writes.push(TransactWriteItem::builder().put(put.build().map_err(incomplete)?).build());
+        self.writes
+            .push(TransactWriteItem::builder().put(put.build().map_err(incomplete)?).build());
         Ok(())
     }
 
     /// Changes an item, if a condition holds, whose values are among those of the change.
-    pub fn update(&mut self, key: &Key, change: Expression, condition: Option<&str>) -> Result<(), Error> {
+    pub fn update(
+        &mut self,
+        key: &Key,
+        change: Expression,
+        condition: Option<&str>,
+    ) -> Result<(), Error> {
         let update = Update::builder()
             .table_name(self.table)
             .set_key(Some(key.attributes()))
             .update_expression(change.text)
             .set_condition_expression(condition.map(str::to_owned))
             .set_expression_attribute_values(named(change.values));
-        self.writes.push(TransactWriteItem::builder().update(update.build().map_err(incomplete)?).build());
+        self.writes
+            .push(TransactWriteItem::builder().update(update.build().map_err(incomplete)?).build());
         Ok(())
     }
 
@@ -84,14 +96,19 @@ impl<'a> Transaction<'a> {
     pub async fn send(self, client: &Client) -> Result<Result<(), Refused>, Error> {
         const PASSING: [&str; 3] =
             ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-        let answer = client.transact_write_items().set_transact_items(Some(self.writes)).send().await;
+        let answer =
+            client.transact_write_items().set_transact_items(Some(self.writes)).send().await;
         let Err(error) = answer else { return Ok(Ok(())) };
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
         else {
             return Err(Error::of("TransactWriteItems", &error));
         };
-        let codes: Vec<_> =
-            cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default()).collect();
+        let codes: Vec<_> = cancelled
+            .cancellation_reasons()
+            .iter()
+            .map(|reason| reason.code().unwrap_or_default())
+            .collect();
         // While another transaction is at one of the items, what the others say may be half of its work.
         if codes.iter().any(|code| PASSING.contains(code)) {
             return Err(Error::Unavailable(format!("TransactWriteItems: {}", codes.join(", "))));

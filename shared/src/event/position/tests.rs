@@ -18,8 +18,11 @@ type Writer = (i64, Vec<(usize, i64, i64)>);
 
 fn writers() -> impl Strategy<Value = Vec<Writer>> {
     let longest = millis(WRITING);
-    let event =
-        (0usize..3, prop_oneof![Just(0i64), 0i64..40, 0i64..6000], prop_oneof![0i64..30, 0i64..longest]);
+    let event = (
+        0usize..3,
+        prop_oneof![Just(0i64), 0i64..40, 0i64..6000],
+        prop_oneof![0i64..30, 0i64..longest],
+    );
     let writer = (0i64..=2000, proptest::collection::vec(event, 0..40));
     proptest::collection::vec(writer, 1..8)
 }
@@ -180,7 +183,11 @@ proptest! {
 
 fn alone(n: u64, at: i64) -> Event {
     let id = crate::id::derived(Time::from_millis(at), &[&n.to_string()]);
-    Event { id, account: account(0), content: Content::data(RawValue::NULL.to_owned(), String::new()) }
+    Event {
+        id,
+        account: account(0),
+        content: Content::data(RawValue::NULL.to_owned(), String::new()),
+    }
 }
 
 /// A thousand lanes at once: what doesn't fit waits until it is settled, and the cursor stays small.
@@ -202,7 +209,8 @@ fn more_lanes_than_fit_wait() {
 #[test]
 fn now_among_more_lanes_than_fit_misses_nothing() {
     let mut all: Vec<_> = (0..1000).map(|n| (START, alone(n, START))).collect();
-    let mut position = Position::after(there(&all, START + 1000, 0), Time::from_millis(START + 1000));
+    let mut position =
+        Position::after(there(&all, START + 1000, 0), Time::from_millis(START + 1000));
     assert!(position.to_bytes().len() <= 3100);
     all.extend((1000..1100).map(|n| (START + 1500, alone(n, START + 500))));
     let told = ids(&rest(&mut position, &all, START));

@@ -93,15 +93,24 @@ mod tests {
             (ACCOUNT, "jobs:read")
         );
         assert!(said(json!({}), true).unwrap().scopes.allow(Scope::Admin));
-        let named = said(json!({"sub": "ada@example.com", "tollgate_account": ACCOUNT, "scope": null}), true)
-            .unwrap();
+        let named = said(
+            json!({"sub": "ada@example.com", "tollgate_account": ACCOUNT, "scope": null}),
+            true,
+        )
+        .unwrap();
         assert_eq!(
-            (&*named.subject, named.account.to_string().as_str(), named.scopes.to_string().as_str()),
+            (
+                &*named.subject,
+                named.account.to_string().as_str(),
+                named.scopes.to_string().as_str()
+            ),
             ("ada@example.com", ACCOUNT, "")
         );
-        for good in
-            [json!({"aud": ["x", "tollgate"]}), json!({"exp": 871}), json!({"exp": 900.5, "nbf": 930})]
-        {
+        for good in [
+            json!({"aud": ["x", "tollgate"]}),
+            json!({"exp": 871}),
+            json!({"exp": 900.5, "nbf": 930}),
+        ] {
             assert!(said(good.clone(), false).is_some(), "{good}");
         }
     }

@@ -57,7 +57,8 @@ impl Issuer {
         // Before its issuer is asked for anything: what can't be good makes no work, and waits for nobody.
         let Some(bearer) = claims::read(token.claims(), &self.rules, now) else { return Ok(None) };
         let keys = self.keys_for(&token, now).await?;
-        let is_signed = keys.get(&token.key_id, token.algorithm).is_some_and(|key| token.is_signed_with(key));
+        let is_signed =
+            keys.get(&token.key_id, token.algorithm).is_some_and(|key| token.is_signed_with(key));
         Ok(is_signed.then_some(bearer))
     }
 
@@ -99,19 +100,28 @@ impl Issuer {
         if status != 200 {
             return Err(format!("{address} was answered with {status}"));
         }
-        let keys = KeySet::read(&document).map_err(|error| format!("{address} has no key set: {error}"))?;
-        if keys.is_empty() { Err(format!("{address} has no key for RS256 or ES256")) } else { Ok(keys) }
+        let keys = KeySet::read(&document)
+            .map_err(|error| format!("{address} has no key set: {error}"))?;
+        if keys.is_empty() {
+            Err(format!("{address} has no key for RS256 or ES256"))
+        } else {
+            Ok(keys)
+        }
     }
 
     /// Where the keys are: with TLS, if the issuer is.
     fn discovered(&self, document: &[u8]) -> Result<String, String> {
-        let found: Discovery =
-            serde_json::from_slice(document).map_err(|error| format!("discovery can't be read: {error}"))?;
+        let found: Discovery = serde_json::from_slice(document)
+            .map_err(|error| format!("discovery can't be read: {error}"))?;
         if found.issuer != self.rules.issuer {
             return Err(format!("discovery is of another issuer, {:?}", found.issuer));
         }
         let sound = found.jwks_uri.starts_with("https://")
             || (found.jwks_uri.starts_with("http://") && self.rules.issuer.starts_with("http://"));
-        if sound { Ok(found.jwks_uri) } else { Err("discovery has keys at no https:// address".to_owned()) }
+        if sound {
+            Ok(found.jwks_uri)
+        } else {
+            Err("discovery has keys at no https:// address".to_owned())
+        }
     }
 }

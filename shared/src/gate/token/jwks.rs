@@ -70,8 +70,10 @@ impl KeySet {
     /// When it is no set.
     pub fn read(document: &[u8]) -> Result<Self, serde_json::Error> {
         let Document { keys } = serde_json::from_slice(document)?;
-        let keys =
-            keys.into_iter().take(MOST).filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.key());
+        let keys = keys
+            .into_iter()
+            .take(MOST)
+            .filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.key());
         Ok(Self(keys.collect()))
     }
 
@@ -88,7 +90,8 @@ impl KeySet {
 
 impl Jwk {
     fn key(self) -> Option<((String, Algorithm), PublicKey)> {
-        let bytes = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| !bytes.is_empty());
+        let bytes =
+            |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| !bytes.is_empty());
         if self.usage.is_some_and(|usage| usage != "sig") {
             return None;
         }

@@ -83,7 +83,8 @@ mod tests {
     #[test]
     fn only_two_algorithms_are_known() {
         assert!(
-            is_one(r#"{"alg":"RS256","kid":"a"}"#) && is_one(r#"{"alg":"ES256","kid":"a","typ":"at+JWT"}"#)
+            is_one(r#"{"alg":"RS256","kid":"a"}"#)
+                && is_one(r#"{"alg":"ES256","kid":"a","typ":"at+JWT"}"#)
         );
         for header in [
             r#"{"alg":"none","kid":"a"}"#,

@@ -226,7 +226,8 @@ fn a_mail_that_failed_is_tried_with_pauses_that_grow() {
 fn bars_show_when_it_was_used_as_far_as_that_is_known() {
     let quota = quota(json!({}));
     let hour = |hours: u64| {
-        "2026-11-20T00:00:00Z".parse::<Time>().unwrap() + MINUTE * u32::try_from(60 * hours).unwrap()
+        "2026-11-20T00:00:00Z".parse::<Time>().unwrap()
+            + MINUTE * u32::try_from(60 * hours).unwrap()
     };
     let late = begun(&quota).seen(&quota, 500, noon()).seen(&quota, 600, noon() + MINUTE);
     assert_eq!(late.current.bars, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100]);
@@ -289,8 +290,12 @@ fn a_period_that_is_over_keeps_its_limit() {
     let tomorrow = noon() + MINUTE * 60 * 12;
     let mut other = quota.clone();
     (other.spec.limit_bytes, other.updated_at) = (500, tomorrow);
-    let ended = begun(&quota).seen(&quota, 700, noon()).last_look(&other, &counted(700), at(tomorrow));
-    assert_eq!((alerts(&ended).as_str(), ended.turn(&other, tomorrow).current.limit_bytes), ("", 500));
+    let ended =
+        begun(&quota).seen(&quota, 700, noon()).last_look(&other, &counted(700), at(tomorrow));
+    assert_eq!(
+        (alerts(&ended).as_str(), ended.turn(&other, tomorrow).current.limit_bytes),
+        ("", 500)
+    );
 }
 
 #[test]

@@ -45,7 +45,8 @@ impl<'a> Line<'a> {
             Some(b'{') => return if is_quoted_name(line) { Self::Other } else { Self::Foreign },
             Some(_) => {}
         }
-        let (name, rest) = line.split_at(line.iter().position(|byte| !is_name(*byte)).unwrap_or(line.len()));
+        let (name, rest) =
+            line.split_at(line.iter().position(|byte| !is_name(*byte)).unwrap_or(line.len()));
         let is_sample = matches!(rest.first(), Some(b'{' | b' ' | b'\t')) && !name.is_empty();
         if !is_sample || name[0].is_ascii_digit() {
             Self::Foreign
@@ -71,7 +72,9 @@ fn is_type(comment: &[u8], metric: &str) -> bool {
 
 /// Whether a name in quotation marks comes first, which no wanted metric has. JSON looks much alike.
 fn is_quoted_name(line: &[u8]) -> bool {
-    let name = std::str::from_utf8(line).ok().and_then(|line| line[1..].trim_ascii_start().strip_prefix('"'));
+    let name = std::str::from_utf8(line)
+        .ok()
+        .and_then(|line| line[1..].trim_ascii_start().strip_prefix('"'));
     let after = name.and_then(quoted).map(|(_, after)| after.trim_ascii_start());
     after.is_some_and(|after| after.starts_with([',', '}']))
 }
@@ -87,7 +90,8 @@ pub(super) fn sample(rest: &[u8]) -> Result<Sample, Unreadable> {
         None => (Vec::new(), text),
         Some(text) => labels(text).ok_or(Unreadable::Malformed)?,
     };
-    let value = text.split_ascii_whitespace().next().and_then(value).ok_or(Unreadable::Malformed)?;
+    let value =
+        text.split_ascii_whitespace().next().and_then(value).ok_or(Unreadable::Malformed)?;
     Ok(Sample { labels, value })
 }
 

@@ -104,7 +104,8 @@ fn a_line_without_end_costs_no_memory_and_no_other_line() {
     }
     page.read(b"\"} 2\nm 3\n", &mut |sample| found.push(sample));
     assert!(page.end(&mut |_| {}).is_ok());
-    let values: Vec<_> = found.into_iter().map(|sample| sample.map(|sample| sample.value)).collect();
+    let values: Vec<_> =
+        found.into_iter().map(|sample| sample.map(|sample| sample.value)).collect();
     assert_eq!(values, [Ok(1.0), Err(Unreadable::TooLong), Ok(3.0)]);
 }
 

@@ -30,7 +30,15 @@ impl Head {
     /// The head of a series of which nothing is known yet.
     #[must_use]
     pub fn new(series: Series, origin: Origin, hour: Hour) -> Self {
-        Self { series, origin, total: 0, hour, minutes: Minutes::default(), counter: None, version: 0 }
+        Self {
+            series,
+            origin,
+            total: 0,
+            hour,
+            minutes: Minutes::default(),
+            counter: None,
+            version: 0,
+        }
     }
 
     /// Adds what was counted in some minutes, each given by a time in it, oldest first. What is of an hour before the head's counts for the

@@ -92,7 +92,12 @@ impl Fixed {
 impl Selection {
     /// From what a source says, which has to be without [`violations`].
     #[must_use]
-    pub fn new(preset: Option<Preset>, metric: Option<&str>, labels: &Labels, fixed: &Fixed) -> Self {
+    pub fn new(
+        preset: Option<Preset>,
+        metric: Option<&str>,
+        labels: &Labels,
+        fixed: &Fixed,
+    ) -> Self {
         let kong = |metric: &str, direction: &str| Self {
             metric: metric.to_owned(),
             labels: Labels {
@@ -120,7 +125,13 @@ impl Selection {
     pub fn series(&self, sample: &Sample, account: Option<AccountId>) -> Result<Series, WhyNot> {
         let value = |name: &Option<String>| {
             let name = name.as_ref()?;
-            Some(sample.labels.iter().find(|(label, _)| label == name).map_or("", |(_, value)| value))
+            Some(
+                sample
+                    .labels
+                    .iter()
+                    .find(|(label, _)| label == name)
+                    .map_or("", |(_, value)| value),
+            )
         };
         let label = |name: &Option<String>, fixed: &Option<Label>| match value(name) {
             Some(text) => text.parse().map_err(|_| WhyNot::Label),
@@ -163,7 +174,10 @@ pub(super) fn violations(
         return found;
     }
     if metric.is_some_and(|name| !is_name(name, true)) {
-        wrong("/metric", "is not a metric's name: letters, digits, '_' and ':', not beginning with a digit");
+        wrong(
+            "/metric",
+            "is not a metric's name: letters, digits, '_' and ':', not beginning with a digit",
+        );
     }
     let each = [
         ("type", labels.direction.as_deref(), fixed.direction.is_some()),
@@ -197,13 +211,16 @@ mod tests {
     use super::*;
 
     fn sample(labels: &[(&str, &str)]) -> Sample {
-        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let labels =
+            labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Sample { labels, value: 1.0 }
     }
 
     fn shown(selection: &Selection, labels: &[(&str, &str)]) -> String {
         match selection.series(&sample(labels), None) {
-            Ok(Series { direction, service, route, .. }) => format!("{direction} {service:?} {route:?}"),
+            Ok(Series { direction, service, route, .. }) => {
+                format!("{direction} {service:?} {route:?}")
+            }
             Err(why) => why.to_string(),
         }
     }

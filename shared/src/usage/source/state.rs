@@ -40,7 +40,8 @@ impl SourceState {
     /// Whether it is asked in the minute `due`. One that fails again and again is asked less and less often, but every ten minutes.
     #[must_use]
     pub fn is_asked(&self, lineage: &str, due: Time) -> bool {
-        let Some(failed_at) = self.last_error_at.filter(|_| self.failures > 0 && self.lineage == lineage)
+        let Some(failed_at) =
+            self.last_error_at.filter(|_| self.failures > 0 && self.lineage == lineage)
         else {
             return true;
         };
@@ -60,7 +61,13 @@ impl SourceState {
 
     /// After a collection of `series` series for the minute `due`.
     #[must_use]
-    pub fn succeeded(self, lineage: &str, due: Time, series: usize, warning: Option<String>) -> Self {
+    pub fn succeeded(
+        self,
+        lineage: &str,
+        due: Time,
+        series: usize,
+        warning: Option<String>,
+    ) -> Self {
         Self {
             lineage: lineage.to_owned(),
             last_success_at: Some(due),
