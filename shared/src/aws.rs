@@ -1,8 +1,11 @@
-//! The only place that names the AWS SDK: the table and its keys, one small store for each noun, the queue and the scheduler.
+//! AWS access: the only module that names the AWS SDK. It holds the DynamoDB table and its keys,
+//! one store per domain noun, the SQS queue and the EventBridge scheduler.
 //!
-//! A function takes the stores that it needs, and its policy in `template.yaml` lists the same. Every store hides what
-//! `DynamoDB` answers behind a value of the domain; calls that may have been repeated by the SDK because an answer was lost are
-//! recognised by their owner's token, id or fingerprint, and count as the success that they were.
+//! Each function takes only the stores it needs, and its IAM policy in `template.yaml` lists the
+//! same set. Stores translate DynamoDB responses into domain values.
+//!
+//! The SDK may repeat a call whose response was lost. Stores recognise such a repeat by the
+//! caller's token, id or fingerprint and report success.
 
 mod accounts;
 mod backoff;

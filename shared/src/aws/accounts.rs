@@ -26,16 +26,16 @@ use crate::{
     time::Time,
 };
 
-/// For how long what was read counts: a revoked key opens nothing after 30 s, and a query that it opened may be held for 20 s.
+/// Cache lifetime. A revoked key must stop working within 30 s, and a request that it authorized
+/// may run for 20 s.
 const KEEP: Duration = Duration::from_secs(8);
 
-/// Accounts and their keys.
 #[derive(Debug)]
 pub struct AccountStore {
     table: Table,
     callers: Cache<(AccountId, KeyId), Arc<(KeyRecord, Account)>>,
     accounts: Cache<AccountId, Arc<Account>>,
-    /// The keys of which it was news in the last hour that they are used.
+    /// Keys whose use this process recorded within the last hour.
     used: Cache<(AccountId, KeyId), ()>,
 }
 
@@ -46,18 +46,17 @@ struct AccountItem {
     webhook_secrets: Vec<SecretItem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_running: Option<u32>,
-    /// By the names of the quotas that are used up.
+    /// Keyed by the names of the exhausted quotas.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     blocks: BTreeMap<Name, BlockItem>,
     created_at: i64,
 }
 
-/// A directory's entry: its key says it all, and what can change is kept once.
+/// A directory entry. It holds only the key, so that changes are written to one item.
 #[derive(Serialize)]
 struct EntryItem {}
 
 impl AccountStore {
-    /// The accounts of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self {
@@ -68,10 +67,10 @@ impl AccountStore {
         }
     }
 
-    /// An account, at most 8 s old.
+    /// Returns an account; the data is at most 8 s old.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn account(&self, id: AccountId, now: Time) -> Result<Option<Arc<Account>>, Error> {
         if let Some(known) = self.accounts.get(&id, now) {
             return Ok(Some(known));
@@ -85,10 +84,11 @@ impl AccountStore {
         Ok(Some(account))
     }
 
-    /// The accounts whose events a subscriber names, or its own if it names none; `None` if it may not know of one of them, or that isn't there.
+    /// Returns the accounts whose events a subscriber requests, or its own account if it requests
+    /// none. `None` if one of them doesn't exist or isn't visible to the subscriber.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn visible(
         &self,
         subscriber: &Subscriber,
@@ -106,10 +106,10 @@ impl AccountStore {
         Ok(Some(named.into_iter().collect()))
     }
 
-    /// The ids of all accounts.
+    /// Returns the ids of all accounts.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn all(&self) -> Result<Vec<AccountId>, Error> {
         let call = self.table.client.query().table_name(&self.table.name);
         let mut pages = call
@@ -130,10 +130,11 @@ impl AccountStore {
         Ok(accounts)
     }
 
-    /// The ids of up to `limit` accounts, oldest first, those after `after`. One query, eventually consistent.
+    /// Returns the ids of up to `limit` accounts after `after`, oldest first. One eventually
+    /// consistent query.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn ids_after(
         &self,
         after: Option<AccountId>,
@@ -144,20 +145,20 @@ impl AccountStore {
         entries.iter().map(|entry| id_of(entry, "sk")).collect()
     }
 
-    /// An account as it is now.
+    /// Returns an account by a consistent read.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn find(&self, id: AccountId) -> Result<Option<Account>, Error> {
         let item = self.table.get(&Key::account(id), true).await?;
         item.map(|item| read_account(id, item)).transpose()
     }
 
-    /// Up to `limit` accounts, oldest first, those after `after`, and at which one the page ended, if there may be more: one query of the
-    /// directory, and one read of what it names.
+    /// Returns up to `limit` accounts after `after`, oldest first, and the last id of the page if
+    /// there may be more. One query of the directory and one batch read.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn page(
         &self,
         after: Option<AccountId>,
@@ -180,10 +181,11 @@ impl AccountStore {
         Ok((accounts, ids.last().copied().filter(|_| more)))
     }
 
-    /// Changes an account, in one write; `None` if there is none. Elsewhere it counts within the 8 s for which accounts are kept.
+    /// Updates an account in one write. Returns `None` if it doesn't exist. Other processes see the
+    /// change within the cache lifetime of 8 s.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn change(
         &self,
         id: AccountId,
@@ -231,10 +233,11 @@ impl AccountStore {
         read_account(id, item).map(Some)
     }
 
-    /// Writes an account, and its entry in the directory. That comes first: an account that no list shows could never be found again.
+    /// Writes the directory entry, then the account. An account without an entry could not be found
+    /// in any list.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn put_account(&self, account: &Account) -> Result<(), Error> {
         self.table.put(&Key::account_in_directory(account.id), &EntryItem {}).await?;
         let item = AccountItem {
@@ -249,7 +252,7 @@ impl AccountStore {
     }
 }
 
-/// The account that a part of an item's key names.
+/// Parses the account id from a part of an item's key.
 fn id_of(item: &Item, part: &str) -> Result<AccountId, Error> {
     let named =
         item.get(part).and_then(|value| value.as_s().ok()?.rsplit('#').next()?.parse().ok());

@@ -2,19 +2,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The ceiling of the first wait; each further one is twice as high.
+/// Upper bound of the first wait; it doubles with each retry.
 const FIRST: Duration = Duration::from_millis(50);
-/// How often a batch is called again: the last ceiling is 1.6 s, and all of them are 3.15 s.
+/// Maximum retries. The last upper bound is 1.6 s; their sum is 3.15 s.
 const RETRIES: u32 = 6;
-/// No retry begins later than this after the first call. Calls take up to 4 s each, and a request
-/// has to be answered within the 10 s of `submit`'s time-out.
+/// No retry starts later than this after the first call. A call takes up to 4 s, and `submit` must
+/// respond within its 10 s timeout.
 const BUDGET: Duration = Duration::from_secs(2);
 
-/// Waits between the calls of a batch of which `DynamoDB` leaves a part unprocessed: exponential
-/// backoff with full jitter, as AWS asks for
+/// Waits between batch calls of which DynamoDB left a part unprocessed: exponential backoff with
+/// full jitter, as AWS recommends
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
 ///
-/// The SDK retries calls that fail; one that did a part of its work has not failed.
+/// The SDK retries only failed calls; a partially processed batch is not a failure.
 #[derive(Debug)]
 pub(super) struct Backoff {
     began: Instant,
@@ -22,12 +22,12 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// From before the first call.
+    /// Call it before the first batch call.
     pub fn start() -> Self {
         Self { began: Instant::now(), retries: 0 }
     }
 
-    /// Waits before the next call; `false` at once where there is to be none.
+    /// Waits before the next call. Returns `false` without waiting if no retries are left.
     pub async fn retry(&mut self) -> bool {
         let pause = pause(self.retries, self.began.elapsed(), rand::random());
         let Some(pause) = pause else { return false };
@@ -37,7 +37,7 @@ impl Backoff {
     }
 }
 
-/// How long to wait after so many retries in so much time, by a chance from 0 to 1.
+/// Wait before the next retry; `chance` is a random number from 0 to 1.
 fn pause(retries: u32, elapsed: Duration, chance: f64) -> Option<Duration> {
     let pause = (FIRST * 2u32.pow(retries.min(RETRIES))).mul_f64(chance);
     (retries < RETRIES && elapsed + pause <= BUDGET).then_some(pause)
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ceilings_double_and_both_bounds_hold() {
+    fn waits_double_within_retry_and_time_limits() {
         let ceilings: Vec<_> = (0..).map_while(|n| pause(n, Duration::ZERO, 1.0)).collect();
         assert_eq!(ceilings, [50, 100, 200, 400, 800, 1600].map(Duration::from_millis));
         assert_eq!(pause(0, Duration::ZERO, 0.5), Some(FIRST / 2));

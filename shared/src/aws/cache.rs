@@ -7,8 +7,8 @@ use std::{
 
 use crate::time::Time;
 
-/// Remembers what was read, for a short time and within bounds. What isn't there is not remembered, so that a new thing is found at
-/// once.
+/// A bounded cache with a short lifetime. Missing values are not cached, so that new items are
+/// found immediately.
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
     keep: Duration,
@@ -26,13 +26,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         self.within(key, self.keep, now)
     }
 
-    /// What was read last, however long ago.
+    /// The last value, regardless of its age.
     pub fn stale(&self, key: &K) -> Option<V> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(key).map(|(_, value)| value.clone())
     }
 
-    /// What was read last, if that is less than `age` ago.
+    /// The last value if it is younger than `age`.
     pub fn within(&self, key: &K, age: Duration, now: Time) -> Option<V> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let (read_at, value) = entries.get(key)?;
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forgets_in_time_and_stays_bounded() {
+    fn expires_entries_and_stays_bounded() {
         let cache = Cache::new(Duration::from_secs(5));
         let at = Time::from_seconds;
         cache.put(0, "a", at(0));

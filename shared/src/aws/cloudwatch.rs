@@ -9,45 +9,43 @@ use aws_sdk_cloudwatch::{
 use super::Error;
 use crate::time::Time;
 
-/// How many metrics one call asks for at most
+/// Metrics per call
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
 const MOST: usize = 500;
-/// How many questions are asked at most for all metrics: one that is refused among 500 takes 19 of them.
+/// Maximum calls per run. Isolating one rejected metric among 500 takes 19 calls.
 const MOST_CALLS: usize = 64;
-/// In seconds.
+/// Seconds.
 const PERIOD: i32 = 60;
 
-/// Metrics that other services keep.
+/// Reads CloudWatch metrics of other services.
 #[derive(Clone, Debug)]
 pub struct MetricStore {
     client: Client,
 }
 
-/// A metric, with all of its dimensions.
+/// A metric with all of its dimensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// Whose.
     pub namespace: String,
-    /// What.
     pub name: String,
-    /// Of what.
     pub dimensions: BTreeMap<String, String>,
 }
 
-/// What a metric came to in each minute for which there is something, by the minute's begin.
+/// Sum per minute that has data, by the start of the minute.
 pub type Sums = Vec<(Time, f64)>;
 
 impl MetricStore {
-    /// The metrics of the client's account and region.
     #[must_use]
     pub const fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// The sums of each minute from one time to another, of each metric; the answers are in the order of the metrics. One call for 500 metrics.
+    /// Returns the sums per minute of each metric, in the order of the metrics. One call for 500
+    /// metrics.
     ///
-    /// If `CloudWatch` refuses what is asked, each half of it is asked for by itself, and so on, so that what it refuses hurts no other. That
-    /// ends after [`MOST_CALLS`]: what couldn't be asked any more is none, and better comes first the next time.
+    /// If CloudWatch rejects a call, each half is requested separately, and so on, so that one
+    /// rejected metric does not affect others. After [`MOST_CALLS`] calls the remaining metrics are
+    /// `None`. The caller should put them first in the next run.
     pub async fn sums(
         &self,
         metrics: &[Metric],
@@ -118,7 +116,7 @@ impl MetricStore {
     }
 }
 
-/// An id begins with a lower-case letter.
+/// CloudWatch requires a lower-case letter first.
 fn id(nth: usize) -> String {
     format!("m{nth}")
 }

@@ -14,32 +14,30 @@ use aws_types::SdkConfig;
 use super::{Mailer, Sockets};
 use crate::config::{ConfigError, Vars};
 
-/// Amazon's own roots (<https://www.amazontrust.com/repository/>): all that its end points need, and no file to read at the start.
+/// Amazon's root certificates (<https://www.amazontrust.com/repository/>). They cover all AWS
+/// endpoints, and no file has to be read at startup.
 const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 
-/// The clients of AWS's services, over one HTTP client.
+/// AWS clients that share one HTTP client.
 #[derive(Clone, Debug)]
 pub struct Clients {
-    /// `CloudWatch`.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
-    /// `DynamoDB`.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// `EventBridge` Scheduler.
     pub scheduler: aws_sdk_scheduler::Client,
-    /// SES.
     pub ses: aws_sdk_sesv2::Client,
-    /// SQS.
     pub sqs: aws_sdk_sqs::Client,
     config: SdkConfig,
 }
 
-/// Clients as the environment of a Lambda function says: region, credentials, and for an emulator `AWS_ENDPOINT_URL`.
+/// Creates clients from a Lambda function's environment: region, credentials, and
+/// `AWS_ENDPOINT_URL` for an emulator.
 ///
-/// The TLS provider is *ring*: the first handshake with AWS-LC gathers entropy for 22 ms of CPU. There is no chain of
-/// credentials: Lambda sets them, and they don't change in a function's lifetime.
+/// The TLS provider is *ring*, since the first handshake with AWS-LC gathers entropy for 22 ms of
+/// CPU time. There is no credential provider chain: Lambda sets the credentials, and they don't
+/// change during a function's lifetime.
 ///
 /// # Errors
-/// When the region or the credentials are not set.
+/// Fails when the region or the credentials are not set.
 pub fn connect(vars: Vars) -> Result<Clients, ConfigError> {
     let required = |name| vars(name).ok_or(ConfigError::Missing(name));
     let endpoint = vars("AWS_ENDPOINT_URL");
@@ -61,15 +59,17 @@ pub fn connect(vars: Vars) -> Result<Clients, ConfigError> {
 }
 
 impl Clients {
-    /// Clients that share a configuration, and with it its HTTP client; with time-outs, which the SDK has none of by itself.
+    /// Creates clients that share a configuration and its HTTP client. Adds timeouts, which the SDK
+    /// does not set by default.
     #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
         let config = config.to_builder().timeout_config(timeouts()).build();
-        // A run's gauges are some kilobytes: there is nothing to win.
+        // A run's gauges are a few kilobytes; compression would gain nothing.
         let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&config)
             .disable_request_compression(true)
             .build();
-        // SES can't tell a repeat from another mail: only who keeps account of each may try again. And it may take its time.
+        // SES can't detect a repeated mail, so only a caller that tracks each mail may retry. SES
+        // may also respond slowly.
         let ses = aws_sdk_sesv2::config::Builder::from(&config)
             .retry_config(RetryConfig::disabled())
             .timeout_config(within(Mailer::PATIENCE));
@@ -83,37 +83,39 @@ impl Clients {
         }
     }
 
-    /// The connections of the gateway whose `@connections` are at this address.
+    /// Client for the `@connections` API of an API Gateway at this address.
     #[must_use]
     pub fn sockets(&self, address: &str) -> Sockets {
         Sockets::at(&self.config, address)
     }
 }
 
-/// For how long a start may wait for its connections: an outage must not keep a function from saying so.
+/// Startup waits at most this long for connections, so that an outage does not keep a function from
+/// reporting it.
 const PRIMING: Duration = Duration::from_millis(300);
 
-/// Lets `calls` open connections during a function's start, when it runs at full CPU and costs nothing. What comes of them doesn't
-/// matter.
+/// Opens connections during initialisation, when Lambda provides full CPU without charge. The
+/// results of `calls` are ignored.
 pub async fn prime(calls: impl Future) {
     let _ = tokio::time::timeout(PRIMING, calls).await;
 }
 
-/// For how long an idle connection is used again. A frozen function outlives the connections that its peers close, and
-/// sees that only when it sends. The pool compares times when a connection is taken out, so that timers which stood
-/// still do no harm.
+/// Maximum idle time of a pooled connection. A frozen function does not notice that peers close
+/// connections until it sends. The pool compares times when it hands out a connection, so stopped
+/// timers do no harm.
 pub(super) const IDLE: Duration = Duration::from_secs(15);
 
-/// Whose certificates an HTTP client trusts.
+/// Root certificates of an HTTP client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Amazon's, for AWS's own end points.
+    /// Amazon's, for AWS endpoints.
     Amazon,
-    /// Those of the machine, for emulators and people's computers.
+    /// The machine's, for emulators and developer machines.
     Machine,
 }
 
-/// Reading the machine's certificates takes milliseconds, so only an end point that has one of its own makes for it.
+/// Loading the machine's certificates takes milliseconds, so it is done only for a custom HTTPS
+/// endpoint.
 fn trust(endpoint: Option<&str>) -> Trust {
     match endpoint {
         Some(own) if own.starts_with("https://") => Trust::Machine,
@@ -121,7 +123,6 @@ fn trust(endpoint: Option<&str>) -> Trust {
     }
 }
 
-/// An HTTP client for the SDK.
 #[must_use]
 pub fn http_client(trust: Trust) -> SharedHttpClient {
     let builder =
@@ -132,7 +133,6 @@ pub fn http_client(trust: Trust) -> SharedHttpClient {
     }
 }
 
-/// What tells good certificates from others.
 pub(super) fn tls(trust: Trust) -> Option<TlsContext> {
     let store = match trust {
         Trust::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
@@ -141,14 +141,15 @@ pub(super) fn tls(trust: Trust) -> Option<TlsContext> {
     TlsContext::builder().with_trust_store(store).build().ok()
 }
 
-/// For calls that are tried once.
+/// Timeouts for calls without retries.
 pub(super) fn within(patience: Duration) -> TimeoutConfig {
-    // What isn't said here would be what holds for other calls.
+    // Values not set here would default to those of other calls.
     let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(1));
     timeouts.operation_attempt_timeout(patience).operation_timeout(patience).build()
 }
 
-/// An outage has to be told while the client still listens, so all tries together stay well below `submit`'s time-out.
+/// An outage must be reported while the client still waits, so all tries together stay well below
+/// `submit`'s timeout.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))

@@ -16,12 +16,12 @@ use crate::{
     time::Time,
 };
 
-/// How many accounts are written or deleted side by side.
+/// Accounts written or deleted in parallel.
 const ABREAST: usize = 10;
-/// How many subscriptions are read at once.
+/// Subscriptions per query.
 const PAGE: usize = 1000;
 
-/// The connections over which events are pushed: who is there, what is sent, and by whom just now.
+/// WebSocket connections: their subscribers, cursors and send leases.
 #[derive(Debug)]
 pub struct ConnectionStore {
     table: Table,
@@ -35,21 +35,21 @@ struct TicketItem {
     expires_at: i64,
 }
 
-/// A connection's item, except for what only updates touch while events are sent.
+/// A connection's item without the attributes that only updates set while events are sent.
 #[derive(Serialize, Deserialize)]
 struct ConnectionItem {
     subscriber: Subscriber,
-    /// Whose events it is sent, from when on it subscribes.
+    /// Subscribed accounts, once the connection has subscribed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accounts: Option<Vec<AccountId>>,
-    /// How often somebody had news while somebody else was sending.
+    /// Counts the new events signalled while another process held the send lease.
     #[serde(default)]
     news: u64,
     /// TTL, in seconds.
     expires_at: i64,
 }
 
-/// That a connection subscribes to an account: its key says it all.
+/// Subscription of a connection to an account. The key holds all the data.
 #[derive(Serialize, Deserialize)]
 struct SubscriptionItem {
     /// TTL, in seconds.
@@ -57,16 +57,15 @@ struct SubscriptionItem {
 }
 
 impl ConnectionStore {
-    /// The connections of a table.
     #[must_use]
     pub const fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// Keeps a ticket, by its digest.
+    /// Stores a ticket under its digest.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn put_ticket(
         &self,
         ticket: &Ticket,
@@ -81,10 +80,11 @@ impl ConnectionStore {
         self.table.put(&Key::ticket(&ticket.digest()), &item).await
     }
 
-    /// Takes a ticket, whose it is; `None` if there is none, or it is over. It is good once.
+    /// Redeems a ticket and returns its subscriber; `None` if it doesn't exist or has expired. A
+    /// ticket is valid once.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn redeem(&self, ticket: &Ticket, now: Time) -> Result<Option<Subscriber>, Error> {
         let taken = match self.table.delete(&Key::ticket(&ticket.digest()), None).await? {
             Conditional::Done(taken) | Conditional::Refused(taken) => taken,
@@ -94,10 +94,10 @@ impl ConnectionStore {
         Ok((now.millis() < good_until).then_some(subscriber))
     }
 
-    /// Notes that a connection is open.
+    /// Stores an open connection.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn open(
         &self,
         id: &ConnectionId,
@@ -109,16 +109,16 @@ impl ConnectionStore {
         self.table.put(&Key::connection(id), &item).await
     }
 
-    /// Who is at the other end of a connection.
+    /// Returns the subscriber of a connection.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn find(&self, id: &ConnectionId) -> Result<Option<Subscriber>, Error> {
         let item = self.table.get(&Key::connection(id), true).await?;
         Ok(item.map(read).transpose()?.map(|connection| connection.subscriber))
     }
 
-    /// Lists a connection with those that subscribe to these accounts.
+    /// Adds a connection to the subscribers of these accounts.
     async fn list(
         &self,
         id: &ConnectionId,
@@ -133,10 +133,10 @@ impl ConnectionStore {
             .await
     }
 
-    /// The connections that subscribe to an account.
+    /// Returns the connections that subscribe to an account.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn subscribers(
         &self,
         account: AccountId,
@@ -157,18 +157,18 @@ impl ConnectionStore {
         Ok(found)
     }
 
-    /// Strikes a connection that is gone off an account's list.
+    /// Removes a closed connection from an account's subscribers.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn strike(&self, account: AccountId, id: &ConnectionId) -> Result<(), Error> {
         self.table.delete(&Key::subscription(account, id), None).await.map(drop)
     }
 
-    /// Forgets a connection that is closed.
+    /// Deletes a closed connection and its subscriptions.
     ///
     /// # Errors
-    /// When the table can't be written. What is left goes by itself after [`CONNECTION_LIFE`].
+    /// Fails when the table can't be written. Remaining items expire after [`CONNECTION_LIFE`].
     pub async fn close(&self, id: &ConnectionId) -> Result<(), Error> {
         let (Conditional::Done(item) | Conditional::Refused(item)) =
             self.table.delete(&Key::connection(id), None).await?;
@@ -185,7 +185,7 @@ fn read(item: Item) -> Result<ConnectionItem, Error> {
     content("a connection", item)
 }
 
-/// In seconds, with an hour for clocks and delays.
+/// In seconds, with a margin of one hour for clock differences and delays.
 fn over(now: Time) -> i64 {
     (now + CONNECTION_LIFE).seconds_up() + 3600
 }

@@ -16,27 +16,28 @@ use crate::{
 };
 use store::CounterStore;
 
-/// What all processes count since deployment, and this one's part in it.
+/// Totals since deployment over all processes.
 ///
-/// A request is one write: its route, and what else it counted ([`pair`]).
+/// A request is one write: its route and the other topics it counted ([`pair`]).
 ///
-/// Totals are items of a few shards, which every process adds to. Each write carries a token of its process, and an item knows the last tokens
-/// of a few processes: a write that is tried again, because its answer was lost or its process was frozen in the middle of it, counts once unless
-/// many others wrote meanwhile. A function [flushes](Self::flush) at the end of each invocation.
+/// Totals are items in a few shards, to which every process adds. Each write carries a token of its
+/// process, and an item stores the last tokens of a few processes. A write repeated after a lost
+/// response or a freeze therefore counts once, unless many others wrote in between. A function
+/// [flushes](Self::flush) at the end of each invocation.
 #[derive(Clone)]
 pub struct Counters(WriteBehind<Unwritten>);
 
-/// What a process counted and didn't write yet, or doesn't know whether it did.
+/// Counts that are not written yet, or whose write has an unknown outcome.
 #[derive(Default)]
 pub(super) struct Unwritten {
     counted: Delta,
-    /// What was written once, each under its number, as it was.
+    /// Writes tried at least once, by number. They are repeated unchanged.
     open: BTreeMap<u64, Write>,
-    /// The last number.
+    /// The last number used.
     numbered: u64,
 }
 
-/// What one call adds to one item.
+/// Additions to one item by one call.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
     item: Item,
@@ -53,7 +54,8 @@ impl Accumulator for Unwritten {
         FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
 
     fn next(&mut self, _: Time) -> Option<Self::Write> {
-        // What may be written or not is tried again as it was; more of the same item waits for it.
+        // A write with an unknown outcome is repeated unchanged; further counts of the same item
+        // wait for it.
         let free = |item: &Item| !self.open.values().any(|open| pair::holds(&open.item, item));
         for (item, fields) in pair::join(self.counted.take(free).collect()) {
             self.numbered += 1;
@@ -75,7 +77,7 @@ impl Accumulator for Unwritten {
         let mut failed = None;
         for (number, outcome) in outcome {
             match outcome {
-                // It would be refused again and again.
+                // A refused write would be refused on every retry, so it is dropped.
                 Ok(()) | Err(Error::Refused(_) | Error::Corrupt(..)) => {
                     drop(self.open.remove(&number))
                 }
@@ -88,13 +90,12 @@ impl Accumulator for Unwritten {
 }
 
 impl Counters {
-    /// The totals of a table, and what this process counts.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
         Self(WriteBehind::new(CounterStore::new(table), clock))
     }
 
-    /// Counts every record that goes to `metrics`, too.
+    /// Also counts every record that `metrics` emits.
     #[must_use]
     pub fn count(&self, metrics: Metrics) -> Metrics {
         let counters = self.0.clone();
@@ -103,22 +104,23 @@ impl Counters {
         })
     }
 
-    /// Writes what is counted by now: a write unit for each kind, route or other topic of which something is. What can't
-    /// be written stays.
+    /// Writes all counts: one write unit per kind, route or other topic that was counted. Failed
+    /// writes are kept.
     pub async fn flush(&self) {
         self.0.flush().await;
     }
 
-    /// The same, unless it was written within the last ten seconds.
+    /// Flushes unless the last write was within the last ten seconds.
     pub async fn flush_if_due(&self) {
         self.0.flush_if_due().await;
     }
 
-    /// The totals of all processes, as far as they wrote them: a query for each shard, at a read unit for 4 KB. As every write left them that was
-    /// answered before: a total that falls would seem to begin anew.
+    /// Returns the totals that all processes have written: one query per shard, at one read unit
+    /// per 4 KB. The reads are consistent, since Prometheus treats a falling total as a counter
+    /// reset.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn totals(&self) -> Result<Totals, Error> {
         self.0.store().totals().await
     }

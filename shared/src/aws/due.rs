@@ -17,32 +17,32 @@ use crate::{
     time::Time,
 };
 
-/// How many entries are put side by side.
+/// Number of parallel puts.
 const PUT_AT_ONCE: usize = 25;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// The due list, and how far each pass over it came; see [`due`](crate::job::due).
+/// The due list and the cursors of the passes over it; see [`due`](crate::job::due).
 #[derive(Clone, Debug)]
 pub struct DueStore {
     table: Table,
 }
 
-/// Where a pass over one shard of the due list stands.
+/// Progress of a pass over one shard of the due list.
 #[derive(Clone, Debug)]
 pub struct DueCursor {
     pass: Pass,
     shard: u8,
-    /// The sort key of the last entry that was handled, or the begin of an hour.
+    /// Sort key of the last handled entry, or the start of an hour.
     reached: String,
-    /// What the table says.
+    /// The stored value, for the conditional write.
     stored: Option<String>,
 }
 
-/// The entries that follow a cursor.
+/// The entries after a cursor.
 #[derive(Debug)]
 pub struct DuePage {
-    /// By time.
+    /// Ordered by due time.
     pub entries: Vec<DueEntry>,
     /// Whether there may be more up to the pass's horizon.
     pub more: bool,
@@ -64,16 +64,15 @@ struct CursorItem {
 }
 
 impl DueStore {
-    /// The due list of a table.
     #[must_use]
     pub const fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// Puts an entry. One that is there already, for the same job and time, is replaced.
+    /// Stores an entry. An existing entry of the same job and time is replaced.
     ///
     /// # Errors
-    /// When the table can't be written; the entry may still be stored.
+    /// Fails when the table can't be written; the entry may still be stored.
     pub async fn put(&self, entry: &DueEntry) -> Result<(), Error> {
         let item = EntryItem {
             kind: entry.kind.clone(),
@@ -83,11 +82,11 @@ impl DueStore {
         self.table.put(&Key::due(entry.due, entry.account, entry.id), &item).await
     }
 
-    /// Puts a job on the list to be verified, if its id is so old that the walk over all jobs has passed it: its request was resumed, it is
-    /// retried, or it is made for a time in the past.
+    /// Adds a job for verification if the walk over all jobs has already passed its id. This
+    /// happens if its request was resumed, the job is retried, or its id has a past time.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn verify_late(&self, job: &Job, now: Time) -> Result<(), Error> {
         if !Walk::misses(job.created_at(), now) {
             return Ok(());
@@ -96,19 +95,19 @@ impl DueStore {
         self.put(&DueEntry { due: now, account, id, kind, purpose: Purpose::Verify }).await
     }
 
-    /// Puts many entries.
+    /// Stores many entries.
     ///
     /// # Errors
-    /// When the table can't be written; some may still be stored.
+    /// Fails when the table can't be written; some entries may be stored.
     pub async fn put_all(&self, entries: &[DueEntry]) -> Result<(), Error> {
         let puts = stream::iter(entries).map(|entry| self.put(entry)).buffer_unordered(PUT_AT_ONCE);
         puts.try_collect().await
     }
 
-    /// Where a pass stands in each shard. One query.
+    /// Returns the cursor of a pass for each shard. One query.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn cursors(&self, pass: Pass, now: Time) -> Result<Vec<DueCursor>, Error> {
         let prefix = format!("{}#", pass.as_str());
         let stored: Vec<_> = self.table.partition(CURSORS, Some(&prefix)).await?;
@@ -120,7 +119,7 @@ impl DueStore {
             let known: Option<CursorItem> =
                 item.cloned().map(|item| content("a cursor", item)).transpose()?;
             let stored = known.map(|cursor| cursor.reached);
-            // What a stack's first check finds behind its cursor, its first walk puts on the list again.
+            // Entries behind the cursor of a stack's first run are added again by its first walk.
             let first = || hour_begin(pass.horizon(now).min(now).millis());
             let reached = stored.clone().unwrap_or_else(first);
             Ok(DueCursor { pass, shard, reached, stored })
@@ -128,11 +127,13 @@ impl DueStore {
         (0..DUE_SHARDS).map(of).collect()
     }
 
-    /// Up to `limit` entries after a cursor, of one hour, up to the pass's horizon at `now`. One query, eventually consistent: an entry is
-    /// put minutes before a cursor reaches it.
+    /// Returns up to `limit` entries after a cursor, within one hour and up to the pass's horizon
+    /// at `now`.
+    ///
+    /// One eventually consistent query: entries are stored minutes before a cursor reaches them.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn page(
         &self,
         cursor: &DueCursor,
@@ -152,7 +153,7 @@ impl DueStore {
         let answer = call
             .key_condition_expression("pk = :hour AND sk BETWEEN :after AND :until")
             .expression_attribute_values(":hour", text(Key::due_hour(hour, cursor.shard)))
-            // No key of the list begins with another one.
+            // No key of the list is a prefix of another one.
             .expression_attribute_values(":after", text(format!("{}#", cursor.reached)))
             .expression_attribute_values(":until", text(format!("{horizon:013}~")))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
@@ -170,10 +171,11 @@ impl DueStore {
         Ok(DuePage { entries, more: is_cut || is_over, reached })
     }
 
-    /// Saves a cursor, if it passed an entry or the end of an hour since it was read. None if another run saved it: then that one goes on.
+    /// Saves a cursor if it advanced since it was read. Returns `None` if another run saved it;
+    /// that run continues.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn save(&self, cursor: DueCursor) -> Result<Option<DueCursor>, Error> {
         if cursor.stored.as_ref() == Some(&cursor.reached) {
             return Ok(Some(cursor));
@@ -191,7 +193,7 @@ impl DueStore {
         let saved = DueCursor { stored: Some(cursor.reached.clone()), ..cursor };
         Ok(match self.table.put_if(&key, &item, condition).await? {
             Conditional::Done(()) => Some(saved),
-            // This very call saved it, and its answer was lost; or another run did, behind the same page.
+            // This call saved it and its response was lost, or another run saved the same position.
             Conditional::Refused(Some(item)) if is_at(&item, &saved.reached) => Some(saved),
             Conditional::Refused(_) => None,
         })
@@ -199,7 +201,7 @@ impl DueStore {
 }
 
 impl DueCursor {
-    /// The same behind a page that was handled.
+    /// Moves the cursor past a handled page.
     #[must_use]
     pub fn behind(self, page: &DuePage) -> Self {
         Self { reached: page.reached.clone(), ..self }
@@ -214,7 +216,7 @@ fn hour_begin(millis: i64) -> String {
     format!("{:013}", millis.div_euclid(HOUR_MS) * HOUR_MS)
 }
 
-/// The time with which a sort key of the list begins.
+/// The time at the start of a sort key.
 fn millis_of(reached: &str) -> i64 {
     reached.get(..13).and_then(|millis| millis.parse().ok()).unwrap_or(0)
 }

@@ -3,45 +3,45 @@ use std::error::Error as _;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-/// What went wrong between Tollgate and AWS. The texts are for logs alone.
+/// Failure of an AWS call. The texts are for logs only.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// AWS didn't answer, or asked to be left alone for a moment: worth another try.
+    /// No response, or throttled; the call may be retried.
     #[error("{0}")]
     Unavailable(String),
-    /// AWS refused: a fault of the code or of the stack's configuration.
+    /// Rejected because of a fault in the code or the stack's configuration.
     #[error("{0}")]
     Refused(String),
-    /// An item isn't what this version of the code writes.
+    /// The item is not in the format that this version writes.
     #[error("an item of {0} can't be read: {1}")]
     Corrupt(&'static str, String),
 }
 
-/// Codes of answers with a status below 500 that pass by themselves.
+/// Transient error codes with a status below 500.
 const PASSING: [&str; 10] = [
-    // Of Scheduler, when two change the same schedule at once.
+    // Scheduler: concurrent changes of the same schedule.
     "ConflictException",
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
-    // As CloudWatch has it.
+    // CloudWatch's spelling.
     "Throttling",
     "RequestLimitExceeded",
     "RequestThrottled",
     "TransactionConflictException",
     "TransactionInProgressException",
     "KmsThrottled",
-    // Of a gateway with too many messages for its connections.
+    // API Gateway: too many messages for its connections.
     "LimitExceededException",
 ];
 
 impl Error {
-    /// What an SDK call failed with.
     pub(super) fn of<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
         let SdkError::ServiceError(answer) = error else {
-            // The causes one by one: the SDK's own rendering shows the raw answer too, and with it what is in our items.
+            // Lists the causes one by one. The SDK's own rendering contains the raw response, and
+            // with it item contents.
             let causes = std::iter::successors(error.source(), |&cause| cause.source());
             let causes: Vec<_> = causes.map(ToString::to_string).collect();
             return Self::Unavailable(format!("{operation}: {error}: {}", causes.join(": ")));

@@ -26,7 +26,7 @@ use crate::{
     time::Time,
 };
 
-/// Events: published, each once and in an order, and read on from wherever a reader stands.
+/// Publishes each event once, in order; subscribers read on from a cursor.
 #[derive(Debug)]
 pub struct EventStore {
     table: Table,
@@ -37,16 +37,16 @@ pub struct EventStore {
     lanes: Lanes,
 }
 
-/// What came of an event that is to be published once.
+/// Result of publishing an event once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// It is there, under this id: by this call or by an earlier one.
+    /// The event is stored under this id, by this or an earlier call.
     Yes(EventId),
-    /// It may not be tried before.
+    /// The outcome of an earlier try is uncertain until this time; retry then.
     NotBefore(Time),
 }
 
-/// An event's item, except for its key.
+/// An event's item without its key.
 #[derive(Serialize, Deserialize)]
 struct EventItem {
     #[serde(default, skip_serializing)]
@@ -55,11 +55,11 @@ struct EventItem {
     /// JSON.
     data: String,
     source: String,
-    /// TTL, in seconds; readers don't show what outlived it.
+    /// TTL, in seconds; readers ignore expired items.
     expires_at: i64,
 }
 
-/// A write that takes longer is given up, before its id is too old for readers to see it.
+/// Aborts slow writes before the event's id is too old for readers to see it.
 fn in_time() -> TimeoutConfig {
     TimeoutConfig::builder()
         .operation_attempt_timeout(WRITING / 2)
@@ -68,22 +68,22 @@ fn in_time() -> TimeoutConfig {
 }
 
 impl EventStore {
-    /// The events of a table; each that is published is counted.
     #[must_use]
     pub fn new(table: Table, rates: Rates, metrics: Metrics, clock: Clock) -> Self {
         let records = IdempotencyStore::new(table.clone());
         Self { table, records, rates, metrics, clock, lanes: Lanes::default() }
     }
 
-    /// A place for the next event. It is good for as long as [`FRESH`]; one that isn't used does no harm.
+    /// Reserves an id for the next event, valid for [`FRESH`]. An unused reservation has no effect.
     pub async fn reserve(&self) -> Place {
         self.lanes.reserve(&self.clock).await
     }
 
-    /// Publishes an event at its place: one write.
+    /// Publishes an event under its reserved id. One write.
     ///
     /// # Errors
-    /// When the table can't be written, or not in time; the event may be there all the same, and nobody was promised it.
+    /// Fails when the table can't be written in time. The event may be stored nevertheless, but the
+    /// caller must not report it as published.
     pub async fn publish(
         &self,
         mut place: Place,
@@ -100,7 +100,8 @@ impl EventStore {
         Ok(id)
     }
 
-    /// Publishes the end of a job that was announced, if that is to be told. If it fails, whoever gets the announcement publishes it.
+    /// Publishes the end event of an announced job, if it has one. On failure the receiver of the
+    /// announcement publishes it.
     pub async fn tell(&self, place: Option<Place>, account: AccountId, content: Option<Content>) {
         let (Some(place), Some(content)) = (place, content) else { return };
         let id = place.id();
@@ -109,10 +110,11 @@ impl EventStore {
         }
     }
 
-    /// Publishes what a job brings, as often as that is tried since its first attempt began at `since`.
+    /// Publishes a job's event once, across all tries; `since` is when the job's first attempt
+    /// started.
     ///
     /// # Errors
-    /// When the table can't be read or written, or not in time; another try finds out.
+    /// Fails when the table can't be read or written in time; the caller may retry.
     pub async fn publish_for(
         &self,
         account: AccountId,
@@ -123,10 +125,10 @@ impl EventStore {
         self.publish_about(account, &job.to_string(), since, content).await
     }
 
-    /// Publishes what is to be told of `subject` since `since`, once, however often and by whomever that is tried.
+    /// Publishes an event about `subject` as of `since` once, across all tries and callers.
     ///
     /// # Errors
-    /// When the table can't be read or written, or not in time; another try finds out.
+    /// Fails when the table can't be read or written in time; the caller may retry.
     pub async fn publish_about(
         &self,
         account: AccountId,
@@ -143,15 +145,16 @@ impl EventStore {
         Ok(Published::Yes(id))
     }
 
-    /// Publishes an event of which a first try was made, or may have been, under the id `first`; unless it is there, and however often and by
-    /// whomever that is tried.
+    /// Publishes an event once across all tries and callers, after a possible first try under the
+    /// id `first`.
     ///
-    /// A late event must not get the id of its first try: readers may have passed that. Nor may it get any other while the first may still
-    /// appear. So when that is decided, a record takes the place of the first id by another, and only whoever wrote it tries that one.
-    /// `fingerprint` is that of the record, should there be one.
+    /// A late event can't reuse the id `first`, since readers may have passed it. It can't take
+    /// another id either while the first write may still appear. Once that is ruled out, an
+    /// idempotency record replaces the first id with a new one. Only the writer of the record
+    /// publishes under the new id. `fingerprint` is the record's.
     ///
     /// # Errors
-    /// When the table can't be read or written, or not in time; another try finds out.
+    /// Fails when the table can't be read or written in time; the caller may retry.
     pub async fn publish_once(
         &self,
         account: AccountId,
@@ -198,10 +201,10 @@ impl EventStore {
         Ok(())
     }
 
-    /// Whether an event is there, as every write that was answered before left it.
+    /// Whether the event is stored, by a consistent read.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn is_there(&self, account: AccountId, id: &EventId) -> Result<bool, Error> {
         Ok(self.table.get(&Key::event(account, id), true).await?.is_some())
     }

@@ -7,41 +7,40 @@ use aws_sdk_cloudwatch::{
 use super::Error;
 use crate::{metrics::Metric, time::Time};
 
-/// How many a call takes (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
+/// Gauges per call
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
 const BATCH: usize = 1000;
 
-/// Gauges in `CloudWatch`: what stands at a value, rather than happens.
+/// Publishes gauges to CloudWatch.
 #[derive(Clone, Debug)]
 pub struct Gauges {
     client: Client,
-    /// Where they are found, like the metrics that functions log.
+    /// The same namespace as that of the logged metrics.
     namespace: String,
 }
 
-/// What a gauge shows now.
+/// A gauge value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gauge {
     metric: &'static Metric,
-    /// Of which one, where there are several: its name and its value.
+    /// Dimension name and value, if the metric has several gauges.
     of: Option<(&'static str, String)>,
     value: f64,
     is_percent: bool,
 }
 
 impl Gauge {
-    /// So many of something.
     #[must_use]
     pub const fn count(metric: &'static Metric, value: f64) -> Self {
         Self { metric, of: None, value, is_percent: false }
     }
 
-    /// So much of a whole.
     #[must_use]
     pub const fn percent(metric: &'static Metric, value: f64) -> Self {
         Self { metric, of: None, value, is_percent: true }
     }
 
-    /// The same of one of several, such as a quota.
+    /// Sets the dimension, e.g. the name of a quota.
     #[must_use]
     pub fn of(self, dimension: &'static str, which: impl Into<String>) -> Self {
         Self { of: Some((dimension, which.into())), ..self }
@@ -61,16 +60,16 @@ impl Gauge {
 }
 
 impl Gauges {
-    /// Over a client, in a [namespace](crate::config::metrics_namespace).
+    /// Publishes to a [namespace](crate::config::metrics_namespace).
     #[must_use]
     pub const fn new(client: Client, namespace: String) -> Self {
         Self { client, namespace }
     }
 
-    /// Shows them as they are now: a call for each thousand.
+    /// Publishes the gauges with one call per 1,000.
     ///
     /// # Errors
-    /// When `CloudWatch` can't be reached or refuses.
+    /// Fails when CloudWatch can't be reached or rejects the call.
     pub async fn put(&self, gauges: &[Gauge], now: Time) -> Result<(), Error> {
         for some in gauges.chunks(BATCH) {
             let data = some.iter().map(|gauge| gauge.datum(now)).collect();

@@ -16,70 +16,68 @@ use crate::{
     time::Time,
 };
 
-/// A client's `Idempotency-Key`, hashed: what comes from outside never becomes a key of the table as it is.
+/// A client's `Idempotency-Key`, hashed: external text never becomes a table key unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// For how long a key is remembered.
+    /// How long a key is remembered.
     pub const KEPT: Duration = Duration::from_secs(24 * 3600);
 
-    /// Of the header's text, without quotes.
+    /// Hashes the header's value, given without quotes.
     #[must_use]
     pub fn of(text: &str) -> Self {
         Self(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text)))
     }
 }
 
-/// What requests were made with which `Idempotency-Key`.
 #[derive(Clone, Debug)]
 pub struct IdempotencyStore {
     table: Table,
 }
 
-/// What the record says about a request.
+/// Result of recording a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun<T: StaticType = JobPrefix> {
-    /// It is the first with this key.
+    /// First request with this key.
     First,
-    /// The same request came before; this is what it made, and when it came.
+    /// A repeat of an earlier request.
     Repeated {
-        /// The id of the job, or the event.
+        /// Id of the job or event that the earlier request created.
         id: TypeSafeId<T>,
-        /// When the first request came.
+        /// Time of the first request.
         since: Time,
-        /// Of a batch, which of its jobs were accepted: a bit for each, the first the lowest.
+        /// Batches: bit mask of the accepted jobs; bit 0 is the first job.
         accepted: u128,
     },
-    /// Another request came with this key.
+    /// The key was used for a different request.
     Other,
 }
 
 #[derive(Serialize, Deserialize)]
 struct RecordItem {
-    /// The id of a job or an event.
+    /// Id of a job or an event.
     job: String,
     fingerprint: String,
     created_at: i64,
-    /// In hexadecimal; only of a batch.
+    /// Hexadecimal; batches only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accepted: Option<String>,
-    /// TTL, in seconds; a record that outlived it counts no more.
+    /// TTL, in seconds; expired records are ignored.
     expires_at: i64,
 }
 
 impl IdempotencyStore {
-    /// The records of a table.
     #[must_use]
     pub const fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// Records that a request with this fingerprint is about to make `id`, unless the key was used before; of a batch `accepted` has a bit
-    /// for each job that is to be made.
+    /// Records that a request with this fingerprint is about to create `id`, unless the key is in
+    /// use. For a batch, `accepted` has a bit for each job to create.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn begin<T: StaticType>(
         &self,
         account: AccountId,
@@ -97,7 +95,7 @@ impl IdempotencyStore {
             accepted: accepted.map(|accepted| format!("{accepted:x}")),
             expires_at: (now + IdempotencyKey::KEPT).seconds_up(),
         };
-        // TTL deletes late: a record that outlived its day is as good as none.
+        // TTL deletes late, so an expired record counts as absent.
         let free = Condition {
             expression: "attribute_not_exists(pk) OR expires_at <= :now",
             names: Vec::new(),
@@ -113,10 +111,11 @@ impl IdempotencyStore {
         earlier.tells(fingerprint)
     }
 
-    /// Records that it is `new` that is made, and not `old`, which was not and never will be; `false` if it is another already.
+    /// Replaces the id `old`, which is certain never to be created, with `new`. Returns `false` if
+    /// another id replaced it first.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn renew<T: StaticType>(
         &self,
         account: AccountId,
@@ -144,7 +143,7 @@ impl IdempotencyStore {
         match self.table.put_if(&Key::idempotency(account, &key.0), &record, unchanged).await? {
             Conditional::Done(()) => Ok(true),
             Conditional::Refused(None) => Ok(false),
-            // By this very call, whose answer was lost.
+            // This call may have written it and lost the response.
             Conditional::Refused(Some(item)) => {
                 let other: RecordItem = content("an idempotency record", item)?;
                 Ok(other.job == new.to_string())
@@ -152,10 +151,10 @@ impl IdempotencyStore {
         }
     }
 
-    /// What the same request made before, without recording anything.
+    /// Returns the id that an earlier identical request recorded. Records nothing.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn find<T: StaticType>(
         &self,
         account: AccountId,
@@ -170,10 +169,10 @@ impl IdempotencyStore {
         }
     }
 
-    /// Whether the same request was begun before.
+    /// Whether an identical request was recorded before.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn knows(
         &self,
         account: AccountId,
@@ -185,7 +184,7 @@ impl IdempotencyStore {
         Ok(record.is_some_and(|record| record.fingerprint == fingerprint))
     }
 
-    /// The record of a key, if it counts.
+    /// Returns the record of a key unless it has expired.
     async fn record(
         &self,
         account: AccountId,
@@ -202,7 +201,7 @@ impl IdempotencyStore {
 
 impl RecordItem {
     fn tells<T: StaticType>(&self, fingerprint: &str) -> Result<Begun<T>, Error> {
-        // A request to another route has another fingerprint, so what it made is not looked at.
+        // Another route gives another fingerprint, so the id is not parsed before this check.
         if self.fingerprint != fingerprint {
             return Ok(Begun::Other);
         }

@@ -33,33 +33,36 @@ pub use unfinished::UnfinishedPart;
 
 use item::{Bulk, JobItem};
 
-/// The largest payload that stays in its job's item, in bytes.
+/// Largest payload stored inline in the job's item, in bytes.
 ///
-/// Every update of an item is billed by the whole item, a kilobyte a unit, and a job is written three times. With this much, the item of
-/// a plain job stays within one kilobyte; a larger payload is cheaper as an item of its own, written once and read once.
+/// DynamoDB bills each update by the size of the whole item, one unit per KB, and a job is written
+/// three times. With this limit the item of a plain job stays within 1 KB. A larger payload is
+/// cheaper as a separate item, written once and read once.
 const INLINE_PAYLOAD: usize = 512;
 
-/// The largest result that stays in its job's item, in bytes: it is written once, and a poll reads four kilobytes a unit.
+/// Largest result stored inline in the job's item, in bytes. A result is written once, and a poll
+/// reads 4 KB per unit.
 const INLINE_RESULT: usize = 3 * 1024;
 
-/// The longest retention of a kind: for so long a failed job can be retried, with its payload.
+/// Longest retention of a kind. A failed job can be retried with its payload for this long.
 const LONGEST_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// When a payload that has an item of its own may be deleted, if its job was due at `due`. A job that waits for longer has it extended by
-/// the minute's check: to set it when the job finishes would cost a write unit for each of its kilobytes.
+/// TTL of a separately stored payload whose job was due at `due`. The minute tick extends it for
+/// jobs that wait longer. Setting it when the job finishes would cost a write unit per KB of
+/// payload.
 fn payload_expiry(due: Time) -> Time {
     Timing::messages_gone(due) + LONGEST_RETENTION
 }
 
-/// Whether a payload has an item of its own.
+/// Whether the payload is stored as a separate item.
 fn is_apart(payload: &Payload) -> bool {
     payload.as_str().len() > INLINE_PAYLOAD
 }
 
-/// A new job's items.
+/// The items of a new job.
 struct Stored {
     item: JobItem,
-    /// Its payload, if that has an item of its own.
+    /// The payload, if it is stored separately.
     bulk: Option<Bulk>,
 }
 
@@ -80,24 +83,24 @@ impl Stored {
     }
 }
 
-/// Jobs: put, claimed, finished, found and listed.
 #[derive(Clone, Debug)]
 pub struct JobStore {
     table: Table,
 }
 
 impl JobStore {
-    /// The jobs of a table.
     #[must_use]
     pub const fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// Puts a new job, its payload first if that has an item of its own, so that a job that can be claimed has one. Putting a job
-    /// that is there already, by a repeated call or by a repeated request, changes nothing. With a `rank` it is on its kind's agenda.
+    /// Stores a new job. A separate payload is written first, so that every claimable job has one.
+    ///
+    /// A repeated call or request that finds the job present changes nothing. With a `rank` the job
+    /// enters its kind's ready queue.
     ///
     /// # Errors
-    /// When the table can't be written; the job may be there all the same.
+    /// Fails when the table can't be written; the job may be stored nevertheless.
     pub async fn put(
         &self,
         job: &Job,
@@ -114,10 +117,11 @@ impl JobStore {
             .map(drop)
     }
 
-    /// Takes back a job whose message could not be sent, with its payload, unless a worker has it: then the message did get through.
+    /// Deletes a job whose message could not be sent, and its payload. A job that a worker has
+    /// claimed stays: its message did arrive.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn take_back(&self, job: &Job, payload: &Payload) -> Result<(), Error> {
         let untouched = Condition {
             expression: "#status = :queued AND attempts = :none",
@@ -131,12 +135,12 @@ impl JobStore {
         Ok(())
     }
 
-    /// A job that is still shown at `now`, with its result.
+    /// Returns the job with its result if it is visible at `now`.
     ///
-    /// `consistent` sees every write that was answered before, at twice the price.
+    /// A `consistent` read sees every completed write, at twice the cost.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn find(
         &self,
         account: AccountId,
@@ -148,10 +152,10 @@ impl JobStore {
         Ok(job.filter(|job| job.is_shown(now)))
     }
 
-    /// A job with its result, whether it is still shown or not.
+    /// Returns the job with its result, also after its visibility ended.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn whole(
         &self,
         account: AccountId,
@@ -168,7 +172,8 @@ impl JobStore {
             let key = Key::result(account, id, &owner);
             let mut result = self.table.get(&key, consistent).await?;
             if result.is_none() && !consistent {
-                // It was put before the job said so, but a replica may show the two in another order.
+                // The result was written before the job's item, but a replica may show the two in
+                // reverse order.
                 result = self.table.get(&key, true).await?;
             }
             let result =
@@ -178,10 +183,11 @@ impl JobStore {
         Ok(Some(job))
     }
 
-    /// A job and who holds it, as it is now, whether it is still shown or not; without a result that has an item of its own.
+    /// Returns the job and its lease by a consistent read, also after its visibility ended. A
+    /// separately stored result is left out.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn inspect(
         &self,
         account: AccountId,

@@ -1,7 +1,8 @@
-//! Every key of the table, built here and nowhere else, so that two things can't share one.
+//! All primary keys of the table. They are built only here, so that two item types can't share a
+//! key.
 //!
-//! Parts are joined by `#`. Ids and names never hold one; whatever else comes from outside is hashed before it becomes a part, or escaped
-//! as a label of usage is, or is a whole sort key by itself, as a row's key is.
+//! Parts are joined by `#`. Ids and names never contain `#`. Any other external text is hashed,
+//! escaped (usage labels), or forms a whole sort key by itself (row keys).
 
 use std::collections::HashMap;
 
@@ -17,51 +18,49 @@ use crate::{
     usage::{Day, Direction, Hour, Label, Origin, ReportId, Series},
 };
 
-/// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub pk: String,
     pub sk: String,
 }
 
-/// Over how many partitions an account's jobs are spread, so that a busy account isn't one hot partition.
+/// Number of partitions per account for jobs, so that a busy account has no hot partition.
 pub(super) const SHARDS: u8 = 16;
 
-/// Over how many partitions the counts of processes are spread: each takes a thousand writes a second, and a process makes one.
+/// Number of partitions per minute for throughput counts. A partition takes 1,000 writes per
+/// second; a process makes one per second.
 const RATE_SHARDS: u8 = 4;
 
-/// Over how many partitions totals are spread: each takes a thousand writes a second of a kind, and a worker makes one a batch.
+/// Number of partitions for totals. A partition takes 1,000 writes per second; a worker makes one
+/// per batch and topic.
 const COUNTER_SHARDS: u8 = 4;
 
-/// Over how many partitions an hour of the due list is spread: each takes a thousand writes a second, and the gateway lets through 5,000
-/// requests a second.
+/// Number of partitions per hour of the due list. A partition takes 1,000 writes per second, and
+/// the gateway admits 5,000 requests per second.
 pub const DUE_SHARDS: u8 = 8;
 
-/// How far the minute's check came with what it does in parts.
+/// Partition of the cursors of jobs that the minute tick does in parts.
 pub(super) const CURSORS: &str = "CURSORS";
 
-/// Over how many partitions accounts are spread by what they report: each takes a thousand write
-/// units a second, and a report is a transaction, which takes two. A check queries each every
-/// minute.
+/// Number of partitions over which accounts are spread for the usage they report. A partition takes
+/// 1,000 write units per second, and a report is a transaction, which costs two. The minute tick
+/// queries every partition.
 const PUSH_SHARDS: u8 = 8;
 
-/// All kinds.
 pub(super) const KINDS: &str = "KINDS";
-/// All quotas.
 pub(super) const QUOTAS: &str = "QUOTAS";
-/// How all quotas stand.
+/// States of all quotas.
 pub(super) const QUOTA_STATES: &str = "QUOTA_STATES";
-/// All schedules.
 pub(super) const SCHEDULES: &str = "SCHEDULES";
-/// All sources of usage.
 pub(super) const SOURCES: &str = "SOURCES";
-/// How the collection of each source goes.
+/// Collection state of each usage source.
 pub(super) const SOURCE_STATES: &str = "SOURCE_STATES";
-/// Which series of usage there are, and where each is counted.
+/// Directory of usage series and the origins that count each of them.
 pub(super) const SERIES: &str = "SERIES";
-/// The index that orders the jobs of `lifo` and `priority` kinds.
+/// Index that holds the ready queues: due and running jobs of `lifo` and `priority` kinds, in
+/// order.
 pub(super) const AGENDA: &str = "agenda";
-/// All accounts, for listing them.
+/// Directory of all accounts, for listing.
 pub(super) const ACCOUNTS: &str = "ACCOUNTS";
 
 impl Key {
@@ -81,22 +80,22 @@ impl Key {
         Self::new(format!("ACCOUNT#{account}"), format!("KEY#{key}"))
     }
 
-    /// Before the first of an account's keys.
+    /// Prefix of an account's key items; sorts before the first of them.
     pub fn api_keys(account: AccountId) -> Self {
         Self::new(format!("ACCOUNT#{account}"), "KEY#")
     }
 
-    /// A thing that operators name, such as one of [`KINDS`].
+    /// A definition that operators name; `partition` is e.g. [`KINDS`].
     pub fn named(partition: &'static str, name: &Name) -> Self {
         Self::new(partition, name.as_str())
     }
 
-    /// That a thing which operators name is, or was, an account's.
+    /// Index entry: the account owns or owned the definition of this name.
     pub fn in_directory(partition: &'static str, account: AccountId, name: &Name) -> Self {
         Self::new(Self::directory(partition, account), name.as_str())
     }
 
-    /// The directory of an account's things of a partition, such as [`SCHEDULES`].
+    /// Index partition of an account's definitions; `partition` is e.g. [`SCHEDULES`].
     pub fn directory(partition: &'static str, account: AccountId) -> String {
         format!("{partition}#{account}")
     }
@@ -105,49 +104,50 @@ impl Key {
         Self::new(Self::jobs(account, shard(job)), job.to_string())
     }
 
-    /// The partition of the index `agenda` that orders an account's jobs of a kind.
+    /// Partition of the index `agenda`: the ready queue of an account and kind.
     pub fn agenda(account: AccountId, kind: &Name) -> String {
         format!("{account}#{kind}")
     }
 
-    /// Whose jobs of which kind a partition of the index `agenda` orders.
+    /// Parses a partition key of the index `agenda`.
     pub fn of_agenda(partition: &str) -> Option<(AccountId, Name)> {
         let (account, kind) = partition.split_once('#')?;
         Some((account.parse().ok()?, kind.parse().ok()?))
     }
 
-    /// One of an account's partitions of jobs.
+    /// One of the [`SHARDS`] partitions of an account's jobs.
     pub fn jobs(account: AccountId, shard: u8) -> String {
         format!("JOBS#{account}#{shard:x}")
     }
 
-    /// A job's entry on the due list.
     pub fn due(due: Time, account: AccountId, job: JobId) -> Self {
         let at = due.millis();
         Self::new(Self::due_hour(at, shard(job) % DUE_SHARDS), format!("{at:013}#{account}#{job}"))
     }
 
-    /// One of the partitions of the due list's hour that holds `millis` since the epoch.
+    /// Partition of the due list for the hour that contains `millis` (since the epoch).
     pub fn due_hour(millis: i64, shard: u8) -> String {
         format!("DUE#{}#{shard:x}", millis.div_euclid(3_600_000))
     }
 
-    /// How far a pass over one shard of the due list came.
+    /// Progress of a pass over one shard of the due list.
     pub fn due_cursor(pass: &str, shard: u8) -> Self {
         Self::new(CURSORS, format!("{pass}#{shard:x}"))
     }
 
-    /// How far the walk over all jobs came.
+    /// Progress of the walk over all jobs.
     pub fn walk() -> Self {
         Self::new(CURSORS, "walk")
     }
 
-    /// A payload that is too large for its job's item. Not beside the job: a list of jobs would read, and pay for, all of them.
+    /// A payload too large for its job's item. It has its own partition, since a job listing would
+    /// otherwise read and pay for all payloads.
     pub fn payload(account: AccountId, job: JobId) -> Self {
         Self::new(format!("BULK#{account}#{job}"), "PAYLOAD")
     }
 
-    /// A result that is too large for its job's item, of the attempt with this claim's token.
+    /// A result too large for its job's item. `owner` is the lease token of the attempt that
+    /// produced it.
     pub fn result(account: AccountId, job: JobId, owner: &str) -> Self {
         Self::new(format!("BULK#{account}#{job}"), format!("RESULT#{owner}"))
     }
@@ -156,7 +156,7 @@ impl Key {
         Self::new(format!("IDEMPOTENCY#{account}#{hash}"), "-")
     }
 
-    /// How long an account's jobs of a kind took in the hour of `time`.
+    /// Completion times of an account's jobs of a kind in the hour of `time`.
     pub fn pace(account: AccountId, kind: &Name, time: Time) -> Self {
         let hour = time.to_string();
         Self::new(
@@ -165,89 +165,89 @@ impl Key {
         )
     }
 
-    /// One of the slots in which an account's jobs run, where it has a cap.
+    /// A concurrency slot of an account that has a concurrency limit.
     pub fn slot(account: AccountId, number: u32) -> Self {
         Self::new(Self::slots(account), format!("{number:05}"))
     }
 
-    /// All slots of an account.
+    /// Partition of an account's concurrency slots.
     pub fn slots(account: AccountId) -> String {
         format!("SLOTS#{account}")
     }
 
-    /// One of the slots of requests that wait. Each is a partition of its own, so that none is hot.
+    /// A slot for a long-polling request. Each slot is its own partition, so that none is hot.
     pub fn wait_slot(number: u32) -> Self {
         Self::new(format!("WAIT#{number}"), "-")
     }
 
-    /// One of an account's events.
     pub fn event(account: AccountId, event: &EventId) -> Self {
         Self::new(Self::events(account), event.to_string())
     }
 
-    /// The partition of an account's events, in their order.
+    /// Partition of an account's events, sorted by id.
     pub fn events(account: AccountId) -> String {
         format!("EVENTS#{account}")
     }
 
-    /// A ticket for a connection, by its digest.
+    /// A WebSocket ticket, by its digest.
     pub fn ticket(digest: &str) -> Self {
         Self::new(format!("TICKET#{digest}"), "-")
     }
 
-    /// A connection over which events are pushed, by the id that the gateway gave it.
+    /// A WebSocket connection, by the id that API Gateway assigned.
     pub fn connection(id: &ConnectionId) -> Self {
         Self::new(format!("CONNECTION#{id}"), "-")
     }
 
-    /// That a connection subscribes to an account.
+    /// Subscription of a connection to an account's events.
     pub fn subscription(account: AccountId, connection: &ConnectionId) -> Self {
         Self::new(Self::subscriptions(account), connection.as_str())
     }
 
-    /// All that subscribe to an account.
+    /// Partition of an account's subscribers.
     pub fn subscriptions(account: AccountId) -> String {
         format!("SUBSCRIBERS#{account}")
     }
 
-    /// What a process accepted in a minute, counted since the epoch.
+    /// Requests accepted by one process in a minute; `minute` counts from the epoch.
     pub fn rate(minute: i64, process: Uuid) -> Self {
         let shard = process.as_bytes()[0] % RATE_SHARDS;
         Self::new(format!("RATE#{minute}#{shard:x}"), process.simple().to_string())
     }
 
-    /// The partitions of what all processes accepted in a minute.
+    /// Partitions of all processes' counts for a minute.
     pub fn rates(minute: i64) -> Vec<String> {
         (0..RATE_SHARDS).map(|shard| format!("RATE#{minute}#{shard:x}")).collect()
     }
 
-    /// Where a process adds to the totals of a topic, and of what names it. No account's id is a single character, so that no pace is among them.
+    /// Totals of a topic and name, in the shard that this process writes. No account id is a single
+    /// character, so this partition never holds completion times.
     pub fn counters(process: Uuid, topic: &str, name: &str) -> Self {
         let shard = process.as_bytes()[0] % COUNTER_SHARDS;
         Self::new(format!("COUNTERS#{shard:x}"), format!("{topic}#{name}"))
     }
 
-    /// The partitions of all totals.
+    /// Partitions of all totals.
     pub fn counter_shards() -> Vec<String> {
         (0..COUNTER_SHARDS).map(|shard| format!("COUNTERS#{shard:x}")).collect()
     }
 
-    /// One of an account's rows; `key` is not empty and has at most 512 bytes.
+    /// `key` has 1 to 512 bytes.
     pub fn row(account: AccountId, table: &Identifier, key: &str) -> Self {
         Self::new(Self::rows(account, table), key)
     }
 
-    /// The partition of a table's rows.
+    /// Partition of a table's rows.
     pub fn rows(account: AccountId, table: &Identifier) -> String {
         format!("TABLE#{account}#{table}")
     }
 
-    /// That a job's changes were applied to rows.
+    /// Marker: the job's row changes are applied.
     pub fn applied(account: AccountId, job: JobId) -> Self {
         Self::new(format!("APPLIED#{account}#{job}"), "-")
     }
 
-    /// What is counted of a series at one origin in its current hour, and in all.
+    /// The open hour of a series at an origin, with its total so far.
     pub fn head(series: &Series, origin: &Origin) -> Self {
         let partition = match origin {
             Origin::Pushed => pushed(push_shard(series.account)),
@@ -256,7 +256,7 @@ impl Key {
         Self::new(partition, parts(series))
     }
 
-    /// The partitions of all heads at one origin.
+    /// Partitions of all open hours at an origin.
     pub fn heads(origin: &Origin) -> Vec<String> {
         match origin {
             Origin::Pushed => (0..PUSH_SHARDS).map(pushed).collect(),
@@ -264,29 +264,29 @@ impl Key {
         }
     }
 
-    /// At which origin the heads of a partition are.
+    /// Parses the origin from a partition of open hours.
     pub fn of_heads(partition: &str) -> Option<Origin> {
         partition.split('#').nth(1)?.parse().ok()
     }
 
-    /// That a series is counted at an origin.
+    /// Directory entry: the series is counted at the origin.
     pub fn series_in_directory(series: &Series, origin: &Origin) -> Self {
         Self::new(SERIES, format!("{}#{origin}", parts(series)))
     }
 
-    /// Of which series an entry of the directory tells, and of which origin.
+    /// Parses a directory entry's sort key.
     pub fn of_series(entry: &str) -> Option<(Series, Origin)> {
         let (series, origin) = entry.rsplit_once('#')?;
         Some((of_parts(series)?, origin.parse().ok()?))
     }
 
-    /// Of which series a head is, by its sort key.
+    /// Parses an open hour's sort key.
     pub fn of_head(sk: &str) -> Option<Series> {
         of_parts(sk)
     }
 
-    /// How the sort keys of the directory's entries begin for all series of an account, of one direction if that is given, of one service if
-    /// that is given too, and so on.
+    /// Sort key prefix of the directory entries that match the given parts. A part is ignored if
+    /// one before it is `None`.
     pub fn series_prefix(
         account: Option<AccountId>,
         direction: Option<Direction>,
@@ -302,12 +302,12 @@ impl Key {
         prefix + &format!("{}#", escaped(route))
     }
 
-    /// How many series an account began to report.
+    /// Number of series that an account has reported so far.
     pub fn reported(account: AccountId) -> Self {
         Self::new(format!("REPORTED#{account}"), "-")
     }
 
-    /// That a report was counted.
+    /// Marker: the report is counted.
     pub fn report(id: &ReportId) -> Self {
         Self::new(format!("SAMPLE#{}#{}", id.account, id.digest), "-")
     }
@@ -317,17 +317,16 @@ impl Key {
         Self::new(Self::closed(series), format!("H#{origin}#{hour}"))
     }
 
-    /// What the closed hours of a day come to, of a series at an origin.
+    /// Daily sum of the closed hours of a series at an origin.
     pub fn day(series: &Series, origin: &Origin, day: Day) -> Self {
         Self::new(Self::closed(series), format!("D#{origin}#{day}"))
     }
 
-    /// The partition of a series' closed hours and days.
+    /// Partition of a series' closed hours and days.
     pub fn closed(series: &Series) -> String {
         format!("USAGE#{}", parts(series))
     }
 
-    /// As the SDK takes it.
     pub fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
@@ -336,23 +335,23 @@ impl Key {
     }
 }
 
-/// Whose event an item is, by its partition as the table's stream shows it; `None` if it is something else.
+/// The account of an event item, from its partition key in the DynamoDB stream; `None` for other
+/// items.
 #[must_use]
 pub fn account_of_event(partition: &str) -> Option<AccountId> {
     partition.strip_prefix("EVENTS#")?.parse().ok()
 }
 
-/// The partition of the heads of what the accounts of a shard reported.
+/// Partition of the open hours that the accounts of a shard reported.
 fn pushed(shard: u8) -> String {
     format!("{SERIES}#{}#{shard}", Origin::Pushed)
 }
 
-/// By the last character of an account's id, which holds five of its random bits.
+/// Uses the last character of the account id, which holds five of its random bits.
 fn push_shard(account: Option<AccountId>) -> u8 {
     owner(account).bytes().last().unwrap_or_default() % PUSH_SHARDS
 }
 
-/// What a series is made of, in a row.
 fn parts(Series { account, direction, service, route }: &Series) -> String {
     format!("{}#{direction}#{}#{}", owner(*account), escaped(service), escaped(route))
 }
@@ -371,14 +370,14 @@ fn of_parts(text: &str) -> Option<Series> {
     parts.next().is_none().then_some(series)
 }
 
-/// In the place of an account, where there is none.
+/// Stands for the account in keys of series without one.
 const NOBODY: &str = "-";
 
 fn owner(account: Option<AccountId>) -> String {
     account.map_or_else(|| NOBODY.to_owned(), |account| account.to_string())
 }
 
-/// A label as a part of a key, in which no `#` is left.
+/// Escapes `#`, and `%` as the escape character.
 fn escaped(label: &Label) -> String {
     label.as_str().replace('%', "%25").replace('#', "%23")
 }
@@ -387,7 +386,7 @@ fn plain(part: &str) -> Option<Label> {
     part.replace("%23", "#").replace("%25", "%").parse().ok()
 }
 
-/// The last of an id's random bits.
+/// Uses the last random byte of the id.
 fn shard(job: JobId) -> u8 {
     job.uuid().as_bytes()[15] % SHARDS
 }

@@ -19,43 +19,43 @@ use crate::{
     time::Time,
 };
 
-/// For how long a kind that was read counts: long enough to cost nothing, short enough to wait for after a change.
+/// Cache lifetime of a kind. Reads become cheap, and a change takes effect soon.
 const KEEP: Duration = Duration::from_secs(5);
-/// For how long it counts while the table can't be read: all processes read the kinds in one
-/// partition, and must not fail because that is throttled.
+/// Cache lifetime while the table can't be read. All processes read kinds from one partition and
+/// must not fail because it is throttled.
 const KEEP_IN_OUTAGE: Duration = Duration::from_secs(60);
 
-/// The kinds, and their compiled schemas.
+/// Kinds and their compiled schemas.
 #[derive(Debug)]
 pub struct KindStore {
     items: Named<KindSpec>,
     known: Cache<Name, Arc<CachedKind>>,
 }
 
-/// A kind with its schema, compiled when it is first needed.
+/// A kind with its schema, which is compiled on first use.
 #[derive(Debug)]
 pub struct CachedKind {
-    /// The kind.
     pub kind: Kind,
     schema: OnceLock<Result<Schema, Violation>>,
 }
 
-/// Why a kind takes no job.
+/// Why a kind rejects a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// It is disabled, since its target answered 410.
+    /// Disabled because its target responded with 410.
     Disabled,
-    /// Its schema is none to this version, though it was when the kind was put: the detail says why.
+    /// This version can't compile the schema, although it was valid when stored. Holds the reason.
     Schema(String),
-    /// The payload breaks its schema, in these places below the prefix.
+    /// The payload violates the schema. Pointers start with the given prefix.
     Payload(Vec<Violation>),
 }
 
 impl CachedKind {
-    /// Whether the kind takes a job with this payload, given as it came and as JSON. It is found at `prefix` in what carries it.
+    /// Checks a job's payload, given as text and as JSON. `prefix` is its pointer in the enclosing
+    /// document.
     ///
     /// # Errors
-    /// Why it doesn't.
+    /// Returns why the job is rejected.
     pub fn takes(&self, payload: &Payload, json: &Value, prefix: &str) -> Result<(), Unfit> {
         if self.kind.disabled {
             return Err(Unfit::Disabled);
@@ -68,16 +68,18 @@ impl CachedKind {
     /// The compiled schema.
     ///
     /// # Errors
-    /// When it doesn't compile, though it did when it was put: the validator's rules have changed since.
+    /// Fails when the schema no longer compiles, because the validator's rules have changed since
+    /// it was stored.
     pub fn schema(&self) -> Result<&Schema, &Violation> {
         self.schema.get_or_init(|| Schema::compile(&self.kind.spec.schema)).as_ref()
     }
 
-    /// Everything that is wrong with a payload, given as it came and as JSON: what breaks the kind's schema, and at other places what its
-    /// target could never take; at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
+    /// Returns all violations of a payload, given as text and as JSON: those of the schema, and at
+    /// other pointers those of the target's own rules. At most [`MAX_VIOLATIONS`], each pointer
+    /// prefixed with `prefix`.
     ///
     /// # Errors
-    /// When the schema doesn't compile, as [`CachedKind::schema`] has it.
+    /// Fails when the schema doesn't compile; see [`CachedKind::schema`].
     pub fn payload_violations(
         &self,
         payload: &Payload,
@@ -95,26 +97,26 @@ impl CachedKind {
 }
 
 impl KindStore {
-    /// The kinds of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self { items: Named::new(table, KINDS, "a kind"), known: Cache::new(KEEP) }
     }
 
-    /// Opens a connection to the table with the cheapest call that every function may make.
+    /// Opens a connection to the table with the cheapest call that every function's IAM policy
+    /// allows.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn touch(&self) -> Result<(), Error> {
         self.items.touch().await
     }
 
-    /// A kind, at most 5 s old, or a minute while the table can't be read. One that was never there
-    /// is looked for each time, so that a new kind can be used at once; Tollgate's own need no
-    /// looking for.
+    /// Returns a kind, cached for 5 s, or for one minute while the table can't be read. Missing
+    /// kinds are not cached, so that a new kind is usable immediately. Tollgate's own kinds need no
+    /// read.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn cached(&self, name: &Name, now: Time) -> Result<Option<Arc<CachedKind>>, Error> {
         if let Some(known) = self.known.get(name, now) {
             return Ok(Some(known));
@@ -130,7 +132,7 @@ impl KindStore {
         let Some(kind) = found else { return Ok(None) };
         let stale = self.known.stale(name);
         let fresh = match stale {
-            // Unchanged: its schema is compiled already.
+            // Unchanged, so its schema is already compiled.
             Some(stale)
                 if stale.kind.version == kind.version && stale.kind.disabled == kind.disabled =>
             {
@@ -142,18 +144,18 @@ impl KindStore {
         Ok(Some(fresh))
     }
 
-    /// A kind as it is now.
+    /// Returns a kind by a consistent read.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn find(&self, name: &Name) -> Result<Option<Kind>, Error> {
         Ok(self.items.find(name).await?.map(Kind::from))
     }
 
-    /// Defines a kind, and enables it; `true` if it is a new one.
+    /// Creates or replaces a kind, and enables it. Returns `true` if it is new.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn put(
         &self,
         name: &Name,
@@ -166,29 +168,29 @@ impl KindStore {
         Ok((written.into(), new))
     }
 
-    /// Lets a kind take no more jobs, unless it was defined anew since `version`.
+    /// Disables a kind, unless it was redefined since `version`.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn disable(&self, name: &Name, version: &str) -> Result<(), Error> {
         self.known.forget(name);
         self.items.disable(name, version).await
     }
 
-    /// Removes a kind; `false` if there is none.
+    /// Deletes a kind. Returns `false` if there is none.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn delete(&self, name: &Name) -> Result<bool, Error> {
         self.known.forget(name);
         self.items.delete(name).await
     }
 
-    /// Up to `limit` kinds by name, those after `after`, and whether there are more. One query, which ends at a megabyte: more than that in
-    /// large schemas would be more than a function may answer.
+    /// Returns up to `limit` kinds after `after` by name, and whether there are more. One query,
+    /// limited to 1 MB: more schema text would exceed a function's response size.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn page(
         &self,
         after: Option<&str>,

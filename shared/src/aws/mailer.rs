@@ -13,45 +13,43 @@ use aws_sdk_sesv2::{
 use super::{Error, connect::within};
 use crate::quota::{NotTaken, Recipient};
 
-/// Sends mails through SES.
+/// Sends mail through SES.
 #[derive(Clone, Debug)]
 pub struct Mailer {
     client: Client,
-    /// Whom mails come from, an identity that SES knows; without one none are sent.
+    /// A verified SES identity. Without one, no mail is sent.
     sender: Option<String>,
 }
 
 /// A mail to one recipient.
 #[derive(Clone, Copy, Debug)]
 pub struct Letter<'a> {
-    /// Who gets it.
     pub to: &'a Recipient,
-    /// What it is about.
     pub subject: &'a str,
-    /// The mail for programs that show text.
+    /// Plain-text part.
     pub text: &'a str,
-    /// The same for those that show HTML.
+    /// HTML part.
     pub html: &'a str,
 }
 
-/// Why a mail wasn't sent, in words for whoever can do something about it.
+/// Why a mail was not sent. The text tells the operator what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSent {
-    /// The stack has no sender.
+    /// The stack has no sender address.
     #[error("mails are off: the stack has no SenderAddress")]
     Off,
-    /// SES wouldn't deliver it: mails to this address came back, or were complained of.
+    /// The address is on SES's suppression list because of bounces or complaints.
     #[error(
         "is on SES's suppression list ({0}); take it off there when mails can be delivered again"
     )]
     Suppressed(String),
-    /// SES turned it away. In its sandbox it takes mails to verified addresses alone.
+    /// SES rejected the mail. In its sandbox, SES accepts only verified recipients.
     #[error("SES refused it: {0}")]
     Refused(String),
-    /// SES is away, or sent enough for now.
+    /// SES can't be reached or throttles the call.
     #[error("SES could not take it: {0}")]
     Unavailable(String),
-    /// SES got it, and didn't say what became of it.
+    /// SES received the request but did not respond.
     #[error("SES did not answer within {} s: it may have been sent", Mailer::PATIENCE.as_secs())]
     Unanswered,
 }
@@ -62,26 +60,28 @@ impl From<NotSent> for NotTaken {
     }
 }
 
-/// What passes by itself: the rate or the day's quota of mails is used up.
+/// Transient errors: the send rate or the daily quota is exceeded.
 const PASSING: [&str; 2] = ["TooManyRequestsException", "LimitExceededException"];
 
 impl Mailer {
-    /// For how long SES may think about a mail. It answers in a tenth of a second as a rule; who doesn't wait for it sends the mail twice.
+    /// Timeout of a send call. SES usually responds within 0.1 s. A shorter timeout risks sending a
+    /// mail twice.
     pub const PATIENCE: Duration = Duration::from_secs(8);
-    /// For how long it may look whether it delivers to an address.
+    /// Timeout of the suppression check.
     const GLANCE: Duration = Duration::from_secs(2);
 
-    /// Mails from `sender`; none are sent without one.
+    /// Without a `sender`, no mail is sent.
     #[must_use]
     pub const fn new(client: Client, sender: Option<String>) -> Self {
         Self { client, sender }
     }
 
-    /// Sends a mail, in one try: SES has no way to tell a repeat from another mail, so that the caller has to know of each.
+    /// Sends a mail without retries. SES can't detect a repeated mail, so the caller must track
+    /// each one.
     ///
     /// # Errors
-    /// Why it was not sent. After [`NotSent::Unanswered`], and where the connection broke after [`NotSent::Unavailable`], it may have been all the
-    /// same.
+    /// Returns why the mail was not sent. After [`NotSent::Unanswered`], or
+    /// [`NotSent::Unavailable`] with a broken connection, it may have been sent nevertheless.
     pub async fn send(&self, letter: Letter<'_>) -> Result<(), NotSent> {
         let Some(sender) = &self.sender else { return Err(NotSent::Off) };
         self.check_suppression(letter.to).await?;
@@ -109,7 +109,8 @@ impl Mailer {
         })
     }
 
-    /// SES takes mails to suppressed addresses, and doesn't deliver them. Where it can't be asked, the mail itself will tell.
+    /// SES accepts mail to suppressed addresses but does not deliver it. If the check fails, the
+    /// mail is sent anyway.
     async fn check_suppression(&self, to: &Recipient) -> Result<(), NotSent> {
         let call = self.client.get_suppressed_destination().email_address(to.as_str()).customize();
         let asked = call

@@ -10,27 +10,27 @@ use super::{
 };
 use crate::{name::Name, time::Time};
 
-/// How many one query of all asks for; it ends at a megabyte, which is about as many.
+/// Definitions per query when all are read. A query is limited to 1 MB, which is about as many.
 const EACH: usize = 1000;
 
-/// Things that operators name and define, such as kinds: a partition with an item for each, under its name.
+/// Definitions by operators, such as kinds: one partition with an item per name.
 #[derive(Clone, Debug)]
 pub(super) struct Named<S> {
     table: Table,
     partition: &'static str,
-    /// What one is called in errors.
+    /// The noun for error messages.
     noun: &'static str,
     spec: PhantomData<fn() -> S>,
 }
 
-/// One of them.
+/// A stored definition.
 #[derive(Clone, Debug)]
 pub(super) struct Definition<S> {
     pub name: Name,
-    /// Another one after every definition.
+    /// Changes with every definition.
     pub version: String,
     pub spec: S,
-    /// Whether it was disabled since it was defined.
+    /// Whether it was disabled since it was last defined.
     pub disabled: bool,
     pub created_at: Time,
     pub updated_at: Time,
@@ -52,7 +52,7 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
         Self { table, partition, noun, spec: PhantomData }
     }
 
-    /// Reads what isn't there, the cheapest call that every function may make.
+    /// Reads a missing item: the cheapest call that every function's IAM policy allows.
     pub async fn touch(&self) -> Result<(), Error> {
         self.table
             .get(&Key { pk: self.partition.to_owned(), sk: "-".to_owned() }, false)
@@ -65,7 +65,7 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
         item.map(|item| self.read(item)).transpose()
     }
 
-    /// Defines one, and enables it; `true` if it is new.
+    /// Creates or replaces a definition, and enables it. Returns `true` if it is new.
     pub async fn put(
         &self,
         name: &Name,
@@ -91,12 +91,12 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
         let definition = self.read(
             written.ok_or_else(|| Error::Corrupt(self.noun, "it did not come back".into()))?,
         )?;
-        // Made now: also when an answer was lost and the SDK wrote twice.
+        // Created by this call, also if the SDK wrote twice because a response was lost.
         let new = definition.created_at == now;
         Ok((definition, new))
     }
 
-    /// Disables one, unless it was defined anew since `version`.
+    /// Disables a definition, unless it was redefined since `version`.
     pub async fn disable(&self, name: &Name, version: &str) -> Result<(), Error> {
         let update = Update {
             expression: "SET disabled = :true".into(),
@@ -107,14 +107,14 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
         self.table.update(&Key::named(self.partition, name), update).await.map(drop)
     }
 
-    /// Removes one; `false` if there is none.
+    /// Returns `false` if there is none.
     pub async fn delete(&self, name: &Name) -> Result<bool, Error> {
         match self.table.delete(&Key::named(self.partition, name), None).await? {
             Conditional::Done(before) | Conditional::Refused(before) => Ok(before.is_some()),
         }
     }
 
-    /// Takes the definition `version` back: what was there `before` is there again, unless it was defined anew since.
+    /// Rolls the definition `version` back to `before`, unless it was redefined since.
     pub async fn take_back(
         &self,
         name: &Name,
@@ -140,8 +140,8 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
         self.table.put_if(&key, &item, mine).await.map(drop)
     }
 
-    /// Up to `limit` by name, those after `after`, and whether there are more. One query, which ends at a megabyte: more than that would be
-    /// more than a function may answer.
+    /// Returns up to `limit` definitions after `after` by name, and whether there are more. One
+    /// query, limited to 1 MB: more would exceed a function's response size.
     pub async fn page(
         &self,
         after: Option<&str>,
@@ -161,13 +161,13 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
         Ok((found.collect::<Result<_, _>>()?, more))
     }
 
-    /// All by name: a query for each megabyte.
+    /// Returns all definitions by name. One query per MB.
     pub async fn all(&self) -> Result<Vec<Definition<S>>, Error> {
         self.each(false).await
     }
 
-    /// All by name, as every write that was answered before left them: a query for each megabyte, at a read unit for 4 KB, which is twice as
-    /// much.
+    /// Returns all definitions by name. One consistent query per MB, at one read unit per 4 KB,
+    /// twice the eventually consistent cost.
     pub async fn all_now(&self) -> Result<Vec<Definition<S>>, Error> {
         self.each(true).await
     }

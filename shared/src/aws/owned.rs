@@ -9,15 +9,17 @@ use super::{
 };
 use crate::{id::AccountId, name::Name, time::Time};
 
-/// How many definitions of an account are read side by side.
+/// Definitions of an account read in parallel.
 const AT_ONCE: usize = 10;
-/// At how many bytes a page of an account's definitions ends: what a query of all ends at.
+/// Page size limit in bytes; equals that of a DynamoDB query.
 const PAGE_BYTES: usize = 1024 * 1024;
 
-/// Things that operators name and define for accounts, such as schedules: [`Named`] ones, of which each account has a directory of names.
+/// Definitions that belong to accounts, such as schedules: [`Named`] items plus an index of names
+/// per account.
 ///
-/// A name is put there after the thing and removed before it, so that it is missing only until a `PUT` ends, or is repeated if it failed. It
-/// may outlive its thing, or the thing's being this account's; then it counts for nothing.
+/// An index entry is written after its definition and deleted before it. It is therefore missing
+/// only until a `PUT` completes, or is repeated after a failure. A stale entry, whose definition is
+/// gone or belongs to another account, is ignored.
 #[derive(Clone, Debug)]
 pub(super) struct Owned<S> {
     pub items: Named<S>,
@@ -25,15 +27,15 @@ pub(super) struct Owned<S> {
     partition: &'static str,
 }
 
-/// What is defined for an account.
+/// A definition that may belong to an account.
 pub(super) trait OfAccount: Serialize + DeserializeOwned {
-    /// For whom; nobody's are the operator's alone.
+    /// The owner; `None` if the definition belongs to the operator.
     fn account(&self) -> Option<AccountId>;
-    /// About how many bytes it has.
+    /// Approximate size in bytes.
     fn size(&self) -> usize;
 }
 
-/// A directory's entry: its key says it all.
+/// An index entry. The key holds all the data.
 #[derive(Serialize)]
 struct EntryItem {}
 
@@ -42,7 +44,7 @@ impl<S: OfAccount> Owned<S> {
         Self { items: Named::new(table.clone(), partition, noun), table, partition }
     }
 
-    /// Defines one; `true` if it is new.
+    /// Creates or replaces a definition. Returns `true` if it is new.
     pub async fn put(
         &self,
         name: &Name,
@@ -59,7 +61,7 @@ impl<S: OfAccount> Owned<S> {
         Ok(written)
     }
 
-    /// Removes one; `false` if there is none.
+    /// Returns `false` if there is none.
     pub async fn delete(&self, name: &Name, spec: &S) -> Result<bool, Error> {
         if let Some(account) = spec.account() {
             self.table.delete(&Key::in_directory(self.partition, account, name), None).await?;
@@ -67,8 +69,9 @@ impl<S: OfAccount> Owned<S> {
         self.items.delete(name).await
     }
 
-    /// Up to `limit` by name, those after `after`, and at which name the page ended, if there may be more. Those of all accounts are one query,
-    /// which ends at a megabyte; those of one, however many others have, are one query as well, and a read of each that it names.
+    /// Returns up to `limit` definitions after `after` by name, and the last name of the page if
+    /// there may be more. For all accounts, this is one query, limited to 1 MB. For one account, it
+    /// is one query of the index and one read per entry, independent of other accounts.
     pub async fn page(
         &self,
         of: Option<AccountId>,

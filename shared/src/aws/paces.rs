@@ -11,16 +11,16 @@ use super::{
 };
 use crate::{clock::Clock, id::AccountId, job::Pace, name::Name, time::Time};
 
-/// For how long a pace that was read counts.
+/// Cache lifetime of completion times.
 const KEEP: Duration = Duration::from_secs(15);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How long a worker's jobs took, written every ten seconds at most by a worker that has batches all the time. What is lost of it shifts a mean
-/// a little.
+/// Completion times of this worker's jobs. A worker with continuous batches writes them at most
+/// every ten seconds. Lost values shift the mean only slightly.
 #[derive(Clone)]
 pub struct Paces(WriteBehind<Taken>);
 
-/// What jobs took, by account, kind and when.
+/// Completion times by account and kind.
 #[derive(Default)]
 pub(super) struct Taken(BTreeMap<(AccountId, Name), Pace>);
 
@@ -65,18 +65,18 @@ impl Taken {
 }
 
 impl Paces {
-    /// What this process takes, for the paces of a table.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
         Self(WriteBehind::new(PaceStore::new(table), clock))
     }
 
-    /// Takes note of what jobs of an account and kind took.
+    /// Records completion times of jobs.
     pub fn note(&self, account: AccountId, kind: &Name, pace: Pace) {
         self.0.count(|taken| taken.add((account, kind.clone()), pace));
     }
 
-    /// Writes what jobs took, if it is time: a write unit for each account and kind.
+    /// Writes the completion times if the flush interval has passed: one write unit per account and
+    /// kind.
     pub async fn flush_if_due(&self) {
         self.0.flush_if_due().await;
     }
@@ -88,7 +88,8 @@ impl fmt::Debug for Paces {
     }
 }
 
-/// How long jobs have taken, by account, kind and hour. For show: a count that is lost or doubled shifts a mean a little.
+/// Completion times by account, kind and hour. They are informational: a lost or duplicate count
+/// shifts the mean only slightly.
 #[derive(Debug)]
 pub struct PaceStore {
     table: Table,
@@ -96,16 +97,15 @@ pub struct PaceStore {
 }
 
 impl PaceStore {
-    /// The paces of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self { table, known: Cache::new(KEEP) }
     }
 
-    /// Adds what jobs of one account and kind took.
+    /// Adds completion times of an account and kind.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn add(
         &self,
         account: AccountId,
@@ -125,10 +125,11 @@ impl PaceStore {
         self.table.update(&Key::pace(account, kind, now), update).await.map(drop)
     }
 
-    /// How long jobs of this kind took in this hour, or if there was none in the hour before; at most 15 s old.
+    /// Returns the completion times of a kind in the current hour, or in the previous one if there
+    /// are none. The data is at most 15 s old.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn pace(&self, account: AccountId, kind: &Name, now: Time) -> Result<Pace, Error> {
         let named = (account, kind.clone());
         if let Some(known) = self.known.get(&named, now) {

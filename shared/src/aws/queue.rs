@@ -17,28 +17,28 @@ use crate::{
     time::Time,
 };
 
-/// The longest that a message is hidden: SQS allows twelve hours, counted from when it was received.
+/// Longest visibility timeout that Tollgate sets. SQS allows 12 hours from receipt.
 const LONGEST: Duration = Duration::from_secs(11 * 3600);
-/// How many messages one call takes.
+/// Messages per batch call.
 const BATCH: usize = 10;
 
-/// A queue of jobs, or its dead letters.
+/// The job queue or its dead-letter queue.
 #[derive(Clone, Debug)]
 pub struct JobQueue {
     client: Client,
     url: String,
 }
 
-/// How long a message that was received stays hidden from now on.
+/// New visibility timeout of a received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visibility {
-    /// Which receipt of which message.
+    /// Receipt handle.
     pub receipt: String,
-    /// For how long; whole seconds, at most eleven hours.
+    /// Timeout from now, in whole seconds, at most 11 hours.
     pub hidden_for: Duration,
 }
 
-/// A message to be sent.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     message: Message,
@@ -53,49 +53,52 @@ enum Arrives {
 }
 
 impl Outgoing {
-    /// The longest delay of a message
+    /// Longest delay of a message
     /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>).
     pub const LONGEST: Duration = Duration::from_secs(15 * 60);
 
-    /// A message that arrives at once.
+    /// A message without delay.
     #[must_use]
     pub const fn now(message: Message, trace: Option<Traceparent>) -> Self {
         Self { message, arrives: Arrives::After(Duration::ZERO), trace }
     }
 
-    /// A message that tells of a write which is about to be made: it arrives when that is usually done.
+    /// A message that announces an imminent write. The delay covers the usual duration of that
+    /// write.
     const fn soon(message: Message, trace: Option<Traceparent>) -> Self {
         Self { message, arrives: Arrives::After(Duration::from_secs(2)), trace }
     }
 
-    /// A message that looks after an event that is about to be published: it arrives when it is known whether it was.
+    /// A follow-up message for an event that is about to be published. It arrives when the outcome
+    /// of that write is certain.
     #[must_use]
     pub const fn once_decided(message: Message) -> Self {
         let pause = Duration::from_secs(DECIDED.as_secs() + 1);
         Self { message, arrives: Arrives::After(pause), trace: None }
     }
 
-    /// A job's message in case that the write which makes it wait outlives whoever makes it, so that no other message follows: it arrives
-    /// when that write is there or never will be, also as a call of which nobody hears any more.
+    /// A safety message for a job, in case the sender's write to requeue it succeeds but the sender
+    /// dies before it sends the regular message. It arrives when that write has either happened or
+    /// never will, including calls whose response was lost.
     #[must_use]
     pub const fn in_case(job: JobMessage, trace: Option<Traceparent>) -> Self {
         Self { message: Message::Job(job), arrives: Arrives::After(Duration::from_secs(30)), trace }
     }
 
-    /// A job's message that counts from `due` on, whenever it is sent. One that is further away than SQS delays a message arrives earlier,
-    /// and is then sent on for the rest of the way.
+    /// A job message that becomes effective at `due`. If that exceeds the SQS delay limit, the
+    /// message arrives earlier and is sent again for the remaining time.
     #[must_use]
     pub const fn at(job: JobMessage, due: Time, trace: Option<Traceparent>) -> Self {
         Self { message: Message::Job(job), arrives: Arrives::At(due), trace }
     }
 
-    /// What is sent at `now`, and with which delay in seconds.
+    /// The body, and the delay in seconds, of a message sent at `now`.
     fn sent_at(&self, now: Time) -> (String, i32) {
         let (due, pause) = match self.arrives {
             Arrives::After(pause) => (None, pause),
             Arrives::At(due) => (Some(due), due.since(now)),
         };
-        // Rounded up: a message must not be early.
+        // Round up: a message must not arrive early.
         let whole = Duration::from_secs(pause.as_secs() + u64::from(pause.subsec_nanos() > 0));
         let text = match &self.message {
             Message::Job(job) => {
@@ -119,32 +122,31 @@ impl Outgoing {
 }
 
 impl JobQueue {
-    /// The queue at this address.
     #[must_use]
     pub fn new(client: Client, url: impl Into<String>) -> Self {
         Self { client, url: url.into() }
     }
 
-    /// The queue's name, as it ends its address and its ARN.
+    /// The queue name: the last part of its URL and ARN.
     #[must_use]
     pub fn name(&self) -> &str {
         self.url.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Opens a connection to SQS with the cheapest call that a sender may make.
+    /// Opens a connection to SQS with the cheapest call that a sender's IAM policy allows.
     ///
     /// # Errors
-    /// When SQS can't be reached or refuses.
+    /// Fails when SQS can't be reached or rejects the call.
     pub async fn touch(&self) -> Result<(), Error> {
         let call = self.client.get_queue_attributes().queue_url(&self.url);
         call.send().await.map(drop).map_err(|e| Error::of("GetQueueAttributes", &e))
     }
 
-    /// How many messages there are: those that can be received, those in flight, those delayed. SQS counts approximately, and may be a
-    /// minute behind.
+    /// Number of messages: visible, in flight and delayed. SQS counts approximately, with up to a
+    /// minute's delay.
     ///
     /// # Errors
-    /// When SQS can't be reached or refuses.
+    /// Fails when SQS can't be reached or rejects the call.
     pub async fn depth(&self) -> Result<usize, Error> {
         use QueueAttributeName::{
             ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesDelayed as Delayed,
@@ -161,11 +163,13 @@ impl JobQueue {
         Ok(counts.into_iter().sum())
     }
 
-    /// Sends a message on its way. Its account is its group, by which SQS deals fairly between accounts
+    /// Sends a message. The account is the message group, which SQS fair queues use to balance
+    /// accounts
     /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>).
     ///
     /// # Errors
-    /// When SQS can't be reached or refuses; the message may have been sent all the same.
+    /// Fails when SQS can't be reached or rejects the call; the message may have been sent
+    /// nevertheless.
     pub async fn send(&self, outgoing: &Outgoing, now: Time) -> Result<(), Error> {
         let (text, delay) = outgoing.sent_at(now);
         let call = self.client.send_message().queue_url(&self.url).message_body(text);
@@ -176,11 +180,14 @@ impl JobQueue {
         call.send().await.map(drop).map_err(|e| Error::of("SendMessage", &e))
     }
 
-    /// Says by whom a job is about to be ended, if anybody is to be told: by a callback, or by an event.
-    /// Before the end is written, so that no crash in between can lose either; the token will tell whether that end came to be.
+    /// Announces the imminent end of a job if it has a callback or publishes an event.
+    ///
+    /// The caller sends this before it writes the end, so that a crash in between loses neither.
+    /// The token shows the receiver whether that end was written.
     ///
     /// # Errors
-    /// When SQS can't be reached or refuses; the message may have been sent all the same.
+    /// Fails when SQS can't be reached or rejects the call; the messages may have been sent
+    /// nevertheless.
     pub async fn announce(
         &self,
         job: &Job,
@@ -202,8 +209,8 @@ impl JobQueue {
         }
     }
 
-    /// Sends any number of messages, ten a call, side by side; says of each whether it was sent. One of which that isn't known counts as
-    /// not sent, and may have been sent all the same.
+    /// Sends messages in parallel calls of ten and returns for each whether it was sent. A message
+    /// with an unknown outcome counts as not sent, though it may have been.
     pub async fn send_all(&self, outgoing: &[Outgoing], now: Time) -> Vec<bool> {
         let sent = join_all(outgoing.chunks(BATCH).map(|batch| self.send_batch(batch, now))).await;
         let mut all = Vec::with_capacity(outgoing.len());
@@ -240,10 +247,11 @@ impl JobQueue {
         Ok(sent)
     }
 
-    /// Says when up to ten messages come back, in one call.
+    /// Sets the visibility timeout of up to ten messages in one call.
     ///
     /// # Errors
-    /// When SQS can't be reached or refuses. A single message that it refuses is no error: it comes back when its visibility ends.
+    /// Fails when SQS can't be reached or rejects the call. A message rejected individually is only
+    /// logged: it returns when its current timeout ends.
     pub async fn hide(&self, messages: &[Visibility]) -> Result<(), Error> {
         if messages.is_empty() {
             return Ok(());

@@ -15,7 +15,7 @@ use crate::{
     time::Time,
 };
 
-/// The quotas, as operators defined them, and how they stand.
+/// Quota definitions and states.
 #[derive(Clone, Debug)]
 pub struct QuotaStore {
     definitions: Owned<QuotaSpec>,
@@ -28,30 +28,29 @@ impl OfAccount for QuotaSpec {
     }
 
     fn size(&self) -> usize {
-        // Ten recipients at most: a hundred quotas are far from a page's end.
+        // At most ten recipients each: a hundred quotas are far below the page size limit.
         0
     }
 }
 
 impl QuotaStore {
-    /// The quotas of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self { definitions: Owned::new(table.clone(), QUOTAS, "a quota"), table }
     }
 
-    /// A quota as it is now.
+    /// Returns a quota by a consistent read.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn find(&self, name: &Name) -> Result<Option<Quota>, Error> {
         Ok(self.definitions.items.find(name).await?.map(Quota::from))
     }
 
-    /// Defines a quota; `true` if it is a new one.
+    /// Creates or replaces a quota. Returns `true` if it is new.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn put(
         &self,
         name: &Name,
@@ -63,19 +62,20 @@ impl QuotaStore {
         Ok((written.into(), new))
     }
 
-    /// Removes a quota; `false` if there is none. The next check sees to what is left of it.
+    /// Deletes a quota. Returns `false` if there is none. The next evaluation removes its state.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn delete(&self, quota: &Quota) -> Result<bool, Error> {
         self.definitions.delete(&quota.name, &quota.spec).await
     }
 
-    /// Up to `limit` quotas by name, of all accounts or of one, those after `after`, and at which name the page ended, if there may be more.
-    /// However many quotas other accounts have, those of one are one query, and a read of each that it names.
+    /// Returns up to `limit` quotas after `after` by name, of all accounts or of one, and the last
+    /// name of the page if there may be more. For one account, this is one query of the index and
+    /// one read per entry, independent of other accounts.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn page(
         &self,
         of: Option<AccountId>,
@@ -86,11 +86,11 @@ impl QuotaStore {
         Ok((found.into_iter().map(Quota::from).collect(), last))
     }
 
-    /// All quotas by name, as every change that was answered before left them: nobody gets a mail about a limit that isn't any more. A query for
-    /// each megabyte, at a read unit for 4 KB.
+    /// Returns all quotas by name. The read is consistent, so that no mail is sent about a deleted
+    /// limit. One query per MB, at one read unit per 4 KB.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn all(&self) -> Result<Vec<Quota>, Error> {
         Ok(self.definitions.items.all_now().await?.into_iter().map(Quota::from).collect())
     }

@@ -12,21 +12,22 @@ use super::{
 };
 use crate::{clock::Clock, time::Time};
 
-/// How long counts are kept.
+/// Retention of counts.
 const KEPT: Duration = Duration::from_secs(3600);
-/// How many seconds a rate is the mean of.
+/// Averaging window in seconds.
 const WINDOW: i64 = 10;
-/// How far a rate is behind: clocks differ by 2 s, a flush takes up to two, and a second to spare.
+/// Delay of the rate in seconds: clocks differ by 2 s, a flush takes up to 2 s, plus a margin of 1
+/// s.
 const BEHIND: i64 = 5;
 
-/// How many events and jobs are accepted, counted by each process for itself.
+/// Counts accepted events and jobs per process.
 ///
-/// A process keeps its counts of a minute, by the second, in an item that is its own, and replaces it when there is more:
-/// a write whose answer was lost counts nothing twice.
+/// A process stores its counts per second of a minute in its own item and replaces it as they grow.
+/// A write repeated after a lost response therefore counts nothing twice.
 #[derive(Clone)]
 pub struct Rates(WriteBehind<Counted>);
 
-/// Where a process' counts go.
+/// Storage of a process' counts.
 pub(super) struct Minutes {
     table: Table,
     process: Uuid,
@@ -35,35 +36,33 @@ pub(super) struct Minutes {
 #[derive(Default)]
 pub(super) struct Counted(BTreeMap<i64, Minute>);
 
-/// What was accepted in each second of a minute.
+/// Counts per second of a minute.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Minute {
     events: Vec<u32>,
     jobs: Vec<u32>,
     /// TTL, in seconds.
     expires_at: i64,
-    /// How often something was counted.
+    /// Number of count operations.
     #[serde(skip)]
     counted: u64,
-    /// How much of that is in the table. A write that is given up in the middle leaves it as it was.
+    /// The value of `counted` at the last successful write. An aborted write leaves it unchanged.
     #[serde(skip)]
     written: u64,
 }
 
-/// How many things are accepted a second, by all processes together.
+/// Accepted events and jobs per second, over all processes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    /// Events.
     pub events: f64,
-    /// Jobs.
     pub jobs: f64,
-    /// The mean of how many seconds it is.
+    /// Averaging window.
     pub window: Duration,
 }
 
 impl Accumulator for Counted {
     type Store = Minutes;
-    /// A minute a second.
+    /// The start minute and its counts.
     type Write = (i64, Minute);
     type Outcome = Result<(), Error>;
 
@@ -98,18 +97,15 @@ impl Accumulator for Counted {
 }
 
 impl Rates {
-    /// The counts of a table, and of this process.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
         Self(WriteBehind::new(Minutes { table, process: Uuid::new_v4() }, clock))
     }
 
-    /// Counts an event.
     pub fn event(&self) {
         self.count(|minute| &mut minute.events, 1);
     }
 
-    /// Counts jobs.
     pub fn jobs(&self, number: usize) {
         self.count(|minute| &mut minute.jobs, u32::try_from(number).unwrap_or(u32::MAX));
     }
@@ -130,20 +126,20 @@ impl Rates {
         });
     }
 
-    /// Writes what is counted by now: a write unit for each minute in which something was. What can't be written stays.
+    /// Writes all counts: one write unit per minute with new counts. Failed writes are kept.
     pub async fn flush(&self) {
         self.0.flush().await;
     }
 
-    /// The same, unless it was written within the last second.
+    /// Flushes unless the last write was within the last second.
     pub async fn flush_if_due(&self) {
         self.0.flush_if_due().await;
     }
 
-    /// What all processes accepted in the last seconds that all have written.
+    /// Returns the mean rate of all processes over the last window that all of them have written.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn read(&self) -> Result<Rate, Error> {
         let end = self.0.clock().now().millis().div_euclid(1000) - BEHIND;
         let (first, last) = ((end - WINDOW).div_euclid(60), (end - 1).div_euclid(60));

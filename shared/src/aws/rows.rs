@@ -18,59 +18,61 @@ use crate::{
 
 use transaction::{Cancelled, Checks};
 
-/// The rows of the `records` target.
+/// Rows of the `records` target.
 #[derive(Clone, Debug)]
 pub struct RowStore {
     table: Table,
 }
 
-/// What became of a job's changes.
+/// Result of applying a job's changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// They are in the table, now or since an earlier call for the same job.
+    /// Applied, by this or an earlier call for the same job.
     Done,
-    /// None of them is: this row isn't as it has to be.
+    /// Nothing was applied, because a row violates its precondition.
     Conflict {
-        /// Which of the effects that were given, from 0.
+        /// Index of the effect.
         effect: usize,
     },
 }
 
-/// A page of a table's rows.
+/// A page of rows.
 #[derive(Debug)]
 pub struct RowPage {
-    /// By the bytes of their keys' texts.
+    /// Ordered by the bytes of their keys.
     pub rows: Vec<Row>,
-    /// The key's text after which there may be more.
+    /// The key to continue after, if there may be more.
     pub ended_at: Option<String>,
 }
 
-/// A row's item, except for its table and key. Each cell is JSON as its type writes it, so that a condition compares it exactly.
+/// A row's item without its table and key. Each cell is stored as its JSON text, so that conditions
+/// compare exactly.
 #[derive(Debug, Serialize, Deserialize)]
 struct RowItem {
-    /// The name of the first column.
+    /// Name of the first column.
     key: Identifier,
     cells: BTreeMap<Identifier, Cell>,
 }
 
-/// By which a repeat of a job is recognised.
+/// Marks a job as applied.
 #[derive(Serialize)]
 struct Marker {
     expires_at: i64,
 }
 
 impl RowStore {
-    /// The rows of a table.
     #[must_use]
     pub const fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// Applies a job's changes in one transaction, all or none, and once for a job however often it is called: the transaction also puts
-    /// a marker, kept until `kept_until` at least, and a marker that is there says that the changes are.
+    /// Applies a job's changes in one transaction, once per job regardless of repeats. The
+    /// transaction also stores a marker, kept at least until `kept_until`. An existing marker means
+    /// that the changes are applied.
     ///
     /// # Errors
-    /// When the table can't be written, or another transaction is at the same rows; the changes may have been applied all the same.
+    /// Fails when the table can't be written or another transaction holds the same rows. The
+    /// changes may have been applied nevertheless.
     pub async fn apply(
         &self,
         account: AccountId,
@@ -85,7 +87,8 @@ impl RowStore {
         for effect in effects {
             actions.push(transaction::action(name, account, effect)?);
         }
-        // The SDK adds a token of its own and keeps it for its retries: a transaction whose answer was lost is answered again.
+        // The SDK adds a client request token and reuses it for retries. A transaction whose
+        // response was lost is thus not applied twice.
         let answer =
             self.table.client.transact_write_items().set_transact_items(Some(actions)).send().await;
         let Err(error) = answer else { return Ok(Applied::Done) };
@@ -104,7 +107,8 @@ impl RowStore {
             Cancelled::MarkerThere => Ok(Applied::Done),
             Cancelled::Passing => Err(Error::Unavailable(told())),
             Cancelled::Otherwise => Err(Error::Refused(told())),
-            // A repeat finds its own rows in its way. DynamoDB tells of the marker as well; that isn't promised.
+            // A repeat may conflict with its own rows. DynamoDB also reports the marker, but does
+            // not guarantee that.
             Cancelled::RowUnfit(effect) => {
                 match self.table.get(&Key::applied(account, job), true).await? {
                     Some(_) => Ok(Applied::Done),
@@ -114,11 +118,11 @@ impl RowStore {
         }
     }
 
-    /// Up to `limit` rows of a table, those after the key `after`, as every write that was answered before left them. One query, which
-    /// ends at a megabyte.
+    /// Returns up to `limit` rows of a table after the key `after`. One consistent query, limited
+    /// to 1 MB.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn page(
         &self,
         account: AccountId,

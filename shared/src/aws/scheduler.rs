@@ -11,57 +11,59 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use super::Error;
 use crate::{config::SchedulerConfig, name::Name};
 
-/// How often an update and a creation may take turns: each is refused only if someone else deleted or created the schedule in between.
+/// Maximum alternations of create and update. Each is refused only if another process deleted or
+/// created the schedule in between.
 const TURNS: usize = 3;
 
-/// For how long Scheduler tries to send, in seconds (60 to 86,400; a day if nothing is said). An
-/// hour outlasts most outages of SQS. What isn't sent by then is a dead letter, of which the worker
-/// still makes the job: waiting a day would only make that later.
+/// How long Scheduler retries a delivery, in seconds (60 to 86,400, default one day). One hour
+/// outlasts most SQS outages. After that the message goes to the dead-letter queue, and the worker
+/// creates the job from there. A longer limit would only delay this.
 const LONGEST_TRY: i32 = 3600;
-/// How often (0 to 185): as often as the backoff fits into that time.
+/// Maximum retries (0 to 185): as many as the backoff allows within [`LONGEST_TRY`].
 const MOST_TRIES: i32 = 185;
 
-/// `EventBridge` Scheduler: sends a message to the queue of jobs at its time.
+/// EventBridge Scheduler: sends messages of recurring schedules to the job queue.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     client: Client,
     config: SchedulerConfig,
 }
 
-/// When a recurring schedule runs, and what it sends.
+/// Timing and message of a recurring schedule.
 #[derive(Clone, Copy, Debug)]
 pub struct Recurring<'a> {
     /// `rate(…)` or `cron(…)`.
     pub expression: &'a str,
     /// A name of the IANA Time Zone Database.
     pub timezone: &'a str,
-    /// Whether it runs at all.
     pub enabled: bool,
-    /// The message, encoded; Scheduler fills in `<aws.scheduler.scheduled-time>`.
+    /// The encoded message. Scheduler replaces `<aws.scheduler.scheduled-time>`.
     pub message: &'a str,
 }
 
-/// Scheduler takes no such expression, or no such time zone. Its own words are in the log alone.
+/// Scheduler rejected the expression or the time zone. Its message is only logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAccepted;
 
 impl Scheduler {
-    /// Over a client.
     #[must_use]
     pub const fn new(client: Client, config: SchedulerConfig) -> Self {
         Self { client, config }
     }
 
-    /// Makes a recurring schedule, or changes it. To be repeated, if it failed, until it succeeds.
+    /// Creates or updates a recurring schedule. After a failure, the caller must repeat it until it
+    /// succeeds.
     ///
     /// # Errors
-    /// When Scheduler can't be reached or refuses, for another reason than what the schedule says; it may have been changed all the same.
+    /// Fails when Scheduler can't be reached or rejects the call for a reason other than expression
+    /// or time zone. The schedule may have been changed nevertheless.
     pub async fn put_recurring(
         &self,
         name: &Name,
         recurring: Recurring<'_>,
     ) -> Result<Result<(), NotAccepted>, Error> {
-        // Whichever of the two comes too late finds what the other one needs, also when it is its own work, whose answer was lost.
+        // If one of the two calls is refused, the other one applies, also if the refusal is due to
+        // an earlier try of the same call whose response was lost.
         for _ in 0..TURNS {
             match self.create(name, recurring).await? {
                 Put::Done => return Ok(Ok(())),
@@ -79,10 +81,10 @@ impl Scheduler {
         ))
     }
 
-    /// Deletes a recurring schedule. One that is gone is no error.
+    /// Deletes a recurring schedule. A missing schedule is not an error.
     ///
     /// # Errors
-    /// When Scheduler can't be reached or refuses.
+    /// Fails when Scheduler can't be reached or rejects the call.
     pub async fn delete_recurring(&self, name: &Name) -> Result<(), Error> {
         self.delete(name.as_str()).await
     }
@@ -130,7 +132,7 @@ impl Scheduler {
         }
     }
 
-    /// The queue of jobs. Without a message group: Scheduler knows those of FIFO queues alone.
+    /// The job queue. Scheduler supports message groups only for FIFO queues.
     fn target(&self, message: &str) -> Result<Target, Error> {
         let retry = RetryPolicy::builder()
             .maximum_event_age_in_seconds(LONGEST_TRY)
@@ -158,11 +160,11 @@ const CONFLICT: &str = "ConflictException";
 const GONE: &str = "ResourceNotFoundException";
 const INVALID: &str = "ValidationException";
 
-/// What came of a creation or an update.
+/// Result of a create or update.
 enum Put {
     Done,
     NotAccepted,
-    /// There is one to update, or none any more.
+    /// The schedule already exists (create) or no longer exists (update).
     TooLate,
 }
 
@@ -193,8 +195,9 @@ fn message<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option
     error.as_service_error()?.message()
 }
 
-/// Whether a refusal is about what the caller said. Scheduler has one code for all that it doesn't like, and its words are in no contract;
-/// so what doesn't clearly name the expression or the time zone, such as a role that it can't assume, is the stack's own fault.
+/// Whether a validation error is the caller's. Scheduler uses one code for all validation errors,
+/// and its messages are not part of its contract. A message that does not clearly name the
+/// expression or the time zone counts as the stack's fault, e.g. a role that can't be assumed.
 fn is_about_time(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     let names = |words: &[&str]| words.iter().any(|word| message.contains(word));
@@ -212,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_names_the_expression_or_the_time_zone_is_the_callers_mistake() {
+    fn only_expression_and_time_zone_errors_are_the_callers_fault() {
         for theirs in [
             "Invalid Schedule Expression cron(0 4 31 2 ? *).",
             "1 validation error detected: Value 'x' at 'scheduleExpression' failed to satisfy constraint",

@@ -11,7 +11,7 @@ use crate::{
     time::Time,
 };
 
-/// The schedules, as operators defined them. When they run is kept by [`Scheduler`](super::Scheduler).
+/// Schedule definitions. [`Scheduler`](super::Scheduler) holds their timing.
 #[derive(Clone, Debug)]
 pub struct ScheduleStore {
     definitions: Owned<ScheduleSpec>,
@@ -28,24 +28,23 @@ impl OfAccount for ScheduleSpec {
 }
 
 impl ScheduleStore {
-    /// The schedules of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self { definitions: Owned::new(table, SCHEDULES, "a schedule") }
     }
 
-    /// A schedule as it is now.
+    /// Returns a schedule by a consistent read.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn find(&self, name: &Name) -> Result<Option<Schedule>, Error> {
         Ok(self.definitions.items.find(name).await?.map(Schedule::from))
     }
 
-    /// Defines a schedule; `true` if it is a new one.
+    /// Creates or replaces a schedule. Returns `true` if it is new.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn put(
         &self,
         name: &Name,
@@ -57,11 +56,11 @@ impl ScheduleStore {
         Ok((written.into(), new))
     }
 
-    /// Takes a definition back, of which Scheduler wants to know nothing: what was there `before` is there again, unless the schedule was
-    /// defined anew since.
+    /// Rolls back a definition that Scheduler rejected to `before`, unless the schedule was
+    /// redefined since.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn take_back(
         &self,
         refused: &Schedule,
@@ -71,19 +70,20 @@ impl ScheduleStore {
         self.definitions.items.take_back(&refused.name, &refused.version, before.as_ref()).await
     }
 
-    /// Removes a schedule; `false` if there is none.
+    /// Deletes a schedule. Returns `false` if there is none.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn delete(&self, schedule: &Schedule) -> Result<bool, Error> {
         self.definitions.delete(&schedule.name, &schedule.spec).await
     }
 
-    /// Up to `limit` schedules by name, of all accounts or of one, those after `after`, and at which name the page ended, if there may be more.
-    /// However many schedules other accounts have, those of one are one query, and a read of each that it names.
+    /// Returns up to `limit` schedules after `after` by name, of all accounts or of one, and the
+    /// last name of the page if there may be more. For one account, this is one query of the index
+    /// and one read per entry, independent of other accounts.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn page(
         &self,
         of: Option<AccountId>,

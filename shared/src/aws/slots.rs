@@ -19,12 +19,14 @@ use crate::{
     time::Time,
 };
 
-/// The slots in which the jobs of an account with a cap run, as many as the cap allows at once.
+/// Concurrency slots of accounts with a concurrency limit; an account has as many slots as its
+/// limit.
 ///
-/// A slot names the job that took it and the token of its claim, and is held for as long as that very claim runs: the end of the job
-/// frees it, without a write of its own, and so does the end of its lease. So nothing leaks, and a job costs one write more.
+/// A slot stores the job that took it and that job's lease token. It is held while that claim runs:
+/// the end of the job or of its lease frees it without a write. Slots therefore can't leak, and
+/// cost one extra write per job.
 ///
-/// Where a cap is reached, a look costs no more than one at the slots and at a portion of those who hold them, once a second.
+/// At the limit, a check reads the slots and a portion of their holders, at most once per second.
 #[derive(Debug)]
 pub struct SlotStore {
     table: Table,
@@ -32,16 +34,16 @@ pub struct SlotStore {
     full: Cache<AccountId, ()>,
 }
 
-/// A slot that nobody held when it was looked at.
+/// A slot that was free when it was read.
 #[derive(Clone, Debug)]
 pub struct Slot {
     number: u32,
-    /// The token that was last in it: taken since, it bears another.
+    /// Token of the last holder; it changes when the slot is taken.
     last: Option<String>,
 }
 
 impl Slot {
-    /// Notes that the claim with this token took it.
+    /// Records that the claim with this token took the slot.
     pub fn taken(&mut self, owner: &str) {
         self.last = Some(owner.to_owned());
     }
@@ -56,25 +58,27 @@ struct SlotItem {
     expires_at: i64,
 }
 
-/// How many holders are looked up at a time.
+/// Number of holders checked per call of [`SlotStore::free`].
 const PORTION: usize = 25;
-/// How many items one call reads.
+/// Items per BatchGetItem call.
 const READS: usize = 100;
-/// For how long an account counts as one without a free slot.
+/// How long an account is remembered as full.
 const FULL: Duration = Duration::from_secs(1);
 
 impl SlotStore {
-    /// The slots of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self { table, full: Cache::new(FULL) }
     }
 
-    /// Those of the account's `cap` slots that are free at `now`, as far as it takes to find `wanted`. Of slots that seem to be held it is
-    /// looked up whether they are for one portion, from the `turn`-th on, which is any number: what is missed this time is found another time.
+    /// Returns free slots among the account's `cap` slots at `now`, reading only as much as needed
+    /// to find `wanted`.
+    ///
+    /// Checks one portion of the slots that appear held, beginning at offset `turn` (any number).
+    /// Later calls check the rest.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn free(
         &self,
         account: AccountId,
@@ -93,7 +97,8 @@ impl SlotStore {
             .map(|number| Slot { number, last: taken.get(&number).map(|slot| slot.owner.clone()) })
             .collect();
         taken.retain(|_, slot| held(slot));
-        // After the cap was lowered, jobs run on in slots beyond it. They count, so those are looked up whatever it takes.
+        // After the limit was lowered, jobs keep running in slots beyond it. They count, so all of
+        // these are checked.
         let (beyond, mut doubtful): (Vec<_>, Vec<_>) =
             taken.into_iter().partition(|(number, _)| *number >= cap);
         doubtful.sort_by_key(|(number, _)| *number);
@@ -113,10 +118,11 @@ impl SlotStore {
         Ok(free)
     }
 
-    /// Puts a claimed job into a slot; `false` if somebody was quicker. A repeated call is recognised by its token.
+    /// Assigns a slot to a claimed job. Returns `false` if another claim took it first. A repeated
+    /// call is recognised by its token.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn take(
         &self,
         account: AccountId,
@@ -168,13 +174,13 @@ impl SlotStore {
         Ok(taken)
     }
 
-    /// Of these slots, the tokens of those whose claim runs.
+    /// Returns the tokens of those slots whose claim still runs.
     async fn still_held(
         &self,
         account: AccountId,
         slots: &[(u32, SlotItem)],
     ) -> Result<BTreeSet<String>, Error> {
-        // A job that is tried again may be in two slots, of which the earlier is free.
+        // A retried job may be in two slots; the earlier one is free.
         let jobs: BTreeSet<JobId> = slots.iter().map(|(_, slot)| slot.job).collect();
         let jobs: Vec<_> = jobs.into_iter().collect();
         let portions = jobs.chunks(READS).map(async |jobs| {

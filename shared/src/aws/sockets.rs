@@ -13,23 +13,22 @@ use aws_types::SdkConfig;
 use super::Error;
 use crate::push::ConnectionId;
 
-/// The other ends of connections, as the gateway that holds them reaches them.
+/// Sends to WebSocket connections through API Gateway's `@connections` API.
 #[derive(Clone, Debug)]
 pub struct Sockets {
     client: Client,
 }
 
-/// Whether somebody is there.
+/// Result of sending a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Posted {
-    /// It was sent.
     Sent,
     /// The connection is closed.
     Gone,
 }
 
 impl Sockets {
-    /// Those of the gateway whose `@connections` are at this address.
+    /// `address` is the URL of the gateway's `@connections` API.
     #[must_use]
     pub fn at(config: &SdkConfig, address: &str) -> Self {
         let timeouts = TimeoutConfig::builder()
@@ -38,18 +37,19 @@ impl Sockets {
             .build();
         let config = Builder::from(config)
             .endpoint_url(address)
-            // A message whose answer is late would come twice, or behind the next.
+            // A retry after a late response would deliver a message twice or out of order.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
         Self { client: Client::from_conf(config.build()) }
     }
 
-    /// Sends a message, of at most 128 KB
+    /// Sends a message of at most 128 KB
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
-    /// A call whose connection turns out to be closed is repeated once: a freeze outlives idle connections.
+    /// If the HTTP connection turns out to be closed, the call is repeated once: idle connections
+    /// don't survive a freeze of the function.
     ///
     /// # Errors
-    /// When the gateway doesn't answer; the message may have been sent.
+    /// Fails when the gateway does not respond; the message may have been sent.
     pub async fn post(&self, connection: &ConnectionId, message: String) -> Result<Posted, Error> {
         let call = self.client.post_to_connection().connection_id(connection.as_str());
         let call = call.data(Blob::new(message));
@@ -64,10 +64,10 @@ impl Sockets {
         }
     }
 
-    /// Closes a connection, unless it is closed already.
+    /// Closes a connection. A closed connection is not an error.
     ///
     /// # Errors
-    /// When the gateway doesn't answer.
+    /// Fails when the gateway does not respond.
     pub async fn close(&self, connection: &ConnectionId) -> Result<(), Error> {
         match self.client.delete_connection().connection_id(connection.as_str()).send().await {
             Ok(_) => Ok(()),
@@ -77,8 +77,8 @@ impl Sockets {
     }
 }
 
-/// Whether a connection broke before there was an answer, which an idle one does that its peer has closed. A time-out is
-/// something else: the message may be on its way.
+/// Whether the HTTP connection broke before a response arrived, as an idle one does after its peer
+/// has closed it. A timeout is different: the message may have been delivered.
 fn is_closed<E>(error: &SdkError<E, HttpResponse>) -> bool {
     let SdkError::DispatchFailure(failure) = error else { return false };
     failure.is_io() || failure.as_other() == Some(ErrorKind::TransientError)

@@ -14,12 +14,13 @@ use crate::{
     usage::{Source, SourceSpec, SourceState},
 };
 
-/// For how long what was counted at a deleted source is part of what quotas see: longer than any of their periods.
+/// How long the usage of a deleted source counts toward quotas: longer than any quota period.
 const REMEMBERED: Duration = Duration::from_secs(35 * 86400);
 
-/// The sources of usage, as operators defined them, and how the collection of each goes.
+/// Usage source definitions and their collection states.
 ///
-/// A state is an item of its own, beside the definition: only the run that collects writes it. It outlives its source by 35 days.
+/// A state is a separate item that only the collecting run writes. It is kept for 35 days after its
+/// source is deleted.
 #[derive(Clone, Debug)]
 pub struct SourceStore {
     items: Named<SourceSpec>,
@@ -27,26 +28,26 @@ pub struct SourceStore {
 }
 
 impl SourceStore {
-    /// The sources of a table.
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self { items: Named::new(table.clone(), SOURCES, "a source"), table }
     }
 
-    /// A source as it is now, and how its collection goes.
+    /// Returns a source and its collection state by consistent reads.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn find(&self, name: &Name) -> Result<Option<(Source, SourceState)>, Error> {
         let key = Key::named(SOURCE_STATES, name);
         let (found, state) = try_join(self.items.find(name), self.table.get(&key, true)).await?;
         Ok(found.map(|found| (found.into(), state.as_ref().map(read).unwrap_or_default())))
     }
 
-    /// Defines a source; `true` if it is a new one. One that is what it was keeps its version, so that its counters go on.
+    /// Creates or replaces a source. Returns `true` if it is new. A source that counts as unchanged
+    /// keeps its version, so that its counters continue.
     ///
     /// # Errors
-    /// When the table can't be read or written.
+    /// Fails when the table can't be read or written.
     pub async fn put(
         &self,
         name: &Name,
@@ -62,10 +63,10 @@ impl SourceStore {
         Ok((written.into(), new))
     }
 
-    /// Removes a source; `false` if there is none. What was counted stays.
+    /// Deletes a source. Returns `false` if there is none. Its usage is kept.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn delete(&self, name: &Name, now: Time) -> Result<bool, Error> {
         let forgotten = Update {
             expression: "SET expires_at = :gone".into(),
@@ -73,15 +74,17 @@ impl SourceStore {
             values: vec![(":gone", seconds(now + REMEMBERED))],
             ..Update::default()
         };
-        // First: as long as the definition is there, a repeat finds something to delete.
+        // The state is written first, so that after a failure a repeat still finds the definition
+        // to delete.
         self.table.update(&Key::named(SOURCE_STATES, name), forgotten).await?;
         self.items.delete(name).await
     }
 
-    /// Up to `limit` sources by name, those after `after`, with how their collection goes, and whether there are more. Two queries.
+    /// Returns up to `limit` sources after `after` by name, with their states, and whether there
+    /// are more. Two queries.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn page(
         &self,
         after: Option<&str>,
@@ -92,19 +95,19 @@ impl SourceStore {
         Ok((beside(found, states), more))
     }
 
-    /// All sources, with how their collection goes. One query for each megabyte, and one of the states.
+    /// Returns all sources with their states. One query per MB, and one for the states.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn all(&self) -> Result<Vec<(Source, SourceState)>, Error> {
         let (found, states) = try_join(self.items.all(), self.states()).await?;
         Ok(beside(found, states))
     }
 
-    /// Keeps how the collection of a source went.
+    /// Stores the collection state of a source.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn put_state(&self, name: &Name, state: &SourceState) -> Result<(), Error> {
         let json = serde_json::to_string(state)
             .map_err(|e| Error::Corrupt("this version", e.to_string()))?;
@@ -123,7 +126,7 @@ impl SourceStore {
     }
 }
 
-/// Sources, each with how its collection goes.
+/// Joins sources with their states.
 fn beside(
     found: Vec<Definition<SourceSpec>>,
     mut states: HashMap<Name, SourceState>,
@@ -135,7 +138,8 @@ fn beside(
     found.into_iter().map(with_state).collect()
 }
 
-/// A state is for show, but for the pauses and new series: one that can't be read is as good as none.
+/// States are informational except for pauses and new series, so an unreadable one counts as
+/// absent.
 fn read(item: &Item) -> SourceState {
     let json = item.get("progress").and_then(|progress| progress.as_s().ok());
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()

@@ -12,25 +12,24 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Error, backoff::Backoff, key::Key};
 use crate::time::Time;
 
-/// An item as the SDK has it.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The one table, and the few calls that the stores make to it.
+/// The DynamoDB table and the calls that the stores share.
 #[derive(Clone, Debug)]
 pub struct Table {
     pub(super) client: Client,
     pub(super) name: String,
 }
 
-/// A write with a condition: done, or refused by an item, shown as it stood.
+/// Result of a conditional write.
 #[derive(Debug)]
 pub(super) enum Conditional<T> {
     Done(T),
-    /// `None`: there was no item.
+    /// The current item; `None` if there is none.
     Refused(Option<Item>),
 }
 
-/// What an item must be for a write to be done, with the names and values that the expression uses.
+/// A condition expression with its names and values.
 #[derive(Debug)]
 pub(super) struct Condition {
     pub expression: &'static str,
@@ -38,7 +37,7 @@ pub(super) struct Condition {
     pub values: Vec<(&'static str, AttributeValue)>,
 }
 
-/// An update and its condition.
+/// An update expression with its optional condition.
 #[derive(Debug, Default)]
 pub(super) struct Update<'a> {
     pub expression: String,
@@ -49,7 +48,6 @@ pub(super) struct Update<'a> {
 }
 
 impl Table {
-    /// The table of this name.
     #[must_use]
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
@@ -62,9 +60,8 @@ impl Table {
         Ok(answer.item)
     }
 
-    /// Reads up to a hundred items; in no order, and without those that aren't there. One call,
-    /// and more with backoff for what `DynamoDB` leaves unprocessed: under throttling, or beyond
-    /// 16 MB.
+    /// Reads up to 100 items, unordered, without missing ones. One call, and more with backoff for
+    /// keys that DynamoDB leaves unprocessed because of throttling or the 16 MB limit.
     pub(super) async fn batch_get(
         &self,
         mut wanted: KeysAndAttributes,
@@ -85,8 +82,8 @@ impl Table {
         }
     }
 
-    /// Up to `limit` items of a partition by their sort keys, those after `after`, and whether there may be more. One query, which ends at
-    /// a megabyte.
+    /// Returns up to `limit` items of a partition after the sort key `after`, and whether there may
+    /// be more. One query, limited to 1 MB.
     pub(super) async fn page(
         &self,
         partition: &str,
@@ -108,7 +105,7 @@ impl Table {
         Ok((answer.items.unwrap_or_default(), more))
     }
 
-    /// All items of a partition, or those whose sort keys begin with a text.
+    /// Returns all items of a partition, or those whose sort keys have a prefix.
     pub(super) async fn partition(
         &self,
         partition: &str,
@@ -136,7 +133,6 @@ impl Table {
         call.send().await.map(drop).map_err(|e| Error::of("PutItem", &e))
     }
 
-    /// Puts an item, if what is there meets the condition.
     pub(super) async fn put_if(
         &self,
         key: &Key,
@@ -146,7 +142,7 @@ impl Table {
         self.put_item_if(item(key, content)?, condition).await
     }
 
-    /// The same, of an item with its key in it.
+    /// Like [`put_if`](Self::put_if) for an item that contains its key.
     pub(super) async fn put_item_if(
         &self,
         item: Item,
@@ -179,7 +175,8 @@ impl Table {
         self.change(key, update, Some(ReturnValuesOnConditionCheckFailure::AllOld)).await
     }
 
-    /// An update by who may not see the item: `false` if it was refused.
+    /// Updates without reading the item, for functions whose IAM policy forbids that. Returns
+    /// `false` if the condition failed.
     pub(super) async fn update_blindly(
         &self,
         key: &Key,
@@ -225,7 +222,7 @@ impl Table {
         }
     }
 
-    /// Deletes an item, if it meets the condition; tells what was there.
+    /// Deletes an item and returns it.
     pub(super) async fn delete(
         &self,
         key: &Key,
@@ -256,7 +253,6 @@ impl Table {
 }
 
 impl Condition {
-    /// That there is no item.
     pub fn no_item() -> Self {
         Self { expression: "attribute_not_exists(pk)", names: Vec::new(), values: Vec::new() }
     }
@@ -273,7 +269,7 @@ impl Condition {
     }
 }
 
-/// A key and the content beside it as an item.
+/// Joins a key and content into an item.
 pub(super) fn item(key: &Key, content: &impl Serialize) -> Result<Item, Error> {
     let mut item: Item = serde_dynamo::to_item(content)
         .map_err(|e| Error::Corrupt("this version", e.to_string()))?;
@@ -281,12 +277,10 @@ pub(super) fn item(key: &Key, content: &impl Serialize) -> Result<Item, Error> {
     Ok(item)
 }
 
-/// The content of an item.
 pub(super) fn content<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, Error> {
     serde_dynamo::from_item(item).map_err(|error| Error::Corrupt(what, error.to_string()))
 }
 
-/// Anything as part of an item.
 pub(super) fn value(content: &impl Serialize) -> Result<AttributeValue, Error> {
     serde_dynamo::to_attribute_value(content)
         .map_err(|e| Error::Corrupt("this version", e.to_string()))
@@ -304,7 +298,7 @@ pub(super) fn millis(time: Time) -> AttributeValue {
     number(time.millis())
 }
 
-/// TTL's unit.
+/// In seconds, as TTL requires; rounded up.
 pub(super) fn seconds(time: Time) -> AttributeValue {
     number(time.seconds_up())
 }

@@ -3,34 +3,34 @@ use std::time::Duration;
 use super::{Counters, Rates, Table};
 use crate::clock::Clock;
 
-/// For how long a flush may hold an invocation. What is left is written at the end of the next one.
+/// Longest delay of an invocation by a flush. Remaining counts are written at the end of the next
+/// one.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a process counts for metrics and for the throughput rate. It must flush before Lambda
-/// freezes it.
+/// Counts for metrics and the throughput rate. They must be flushed before Lambda freezes the
+/// process.
 #[derive(Clone, Debug)]
 pub struct Tallies {
     /// Totals since deployment.
     pub counters: Counters,
-    /// What is accepted each second.
+    /// Throughput: accepted events and jobs per second.
     pub rates: Rates,
 }
 
 impl Tallies {
-    /// Those of a process, for a table.
     #[must_use]
     pub fn new(table: &Table, clock: &Clock) -> Self {
         let counters = Counters::new(table.clone(), clock.clone());
         Self { counters, rates: Rates::new(table.clone(), clock.clone()) }
     }
 
-    /// Writes what is counted by now, within two seconds: a write unit for each topic of the
-    /// totals, and one for the rate. Nothing is written if nothing was counted.
+    /// Writes all counts, within two seconds: one write unit per topic of the totals, and one for
+    /// the rate. Writes nothing if nothing was counted.
     pub async fn flush(&self) {
         in_time(async { tokio::join!(self.counters.flush(), self.rates.flush()) }).await;
     }
 
-    /// The same, unless it was done a moment ago: ten seconds for totals, one for the rate.
+    /// Flushes what is due: totals after ten seconds, the rate after one.
     pub async fn flush_if_due(&self) {
         in_time(async { tokio::join!(self.counters.flush_if_due(), self.rates.flush_if_due()) })
             .await;

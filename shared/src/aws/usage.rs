@@ -23,40 +23,42 @@ pub use count::Counted;
 pub use push::Pushed;
 pub use read::Counting;
 
-/// How many partitions are read side by side.
+/// Partitions read in parallel.
 const AT_ONCE: usize = 8;
 
-/// How many bytes went where and when.
+/// Usage in bytes per series, origin and time.
 ///
-/// The current hour of a series at an origin is its [`Head`], all of which are a partition for each
-/// origin, or some: a run reads them in one query each, and writes one unit for each series that
-/// was reported. Closed hours are items of the series' own partition, kept for 35 days, and its
-/// days, kept for 400; so is a head that nobody writes any more.
+/// Each series has an open hour ([`Head`]) per origin. The open hours of an origin share one or a
+/// few partitions. A run therefore reads them with one query each, and writes one unit per reported
+/// series.
+///
+/// Closed hours and days are items in the series' own partition, kept for 35 and 400 days. An open
+/// hour without further writes is also kept for 400 days.
 #[derive(Clone, Debug)]
 pub struct UsageStore {
     table: Table,
 }
 
 impl UsageStore {
-    /// The usage of a table.
     #[must_use]
     pub const fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// All heads, of every source that is or was there in the last 35 days, and of what was pushed: a query for each of those, or several
-    /// where one is over a megabyte, which is about 1,400 series.
+    /// Returns all open hours: of every source that exists or was deleted within the last 35 days,
+    /// and of pushed usage. One query per origin partition, or several if it exceeds 1 MB, about
+    /// 1,400 series.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn heads(&self) -> Result<Vec<Head>, Error> {
         self.heads_beside(&BTreeSet::new()).await
     }
 
-    /// The same, but those at some origins: what whoever collects there knows already.
+    /// Like [`heads`](Self::heads), without the origins that the caller has already collected.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn heads_beside(&self, known: &BTreeSet<Origin>) -> Result<Vec<Head>, Error> {
         let states = self.table.partition(SOURCE_STATES, None).await?;
         let names = states.iter().filter_map(|state| state.get("sk")?.as_s().ok()?.parse().ok());
@@ -71,10 +73,10 @@ impl UsageStore {
         Ok(heads.into_iter().flatten().collect())
     }
 
-    /// All heads at one origin.
+    /// Returns all open hours at one origin.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn heads_of(&self, origin: &Origin) -> Result<Vec<Head>, Error> {
         let partitions = Key::heads(origin);
         let read = partitions.iter().map(|partition| self.table.partition(partition, None));
@@ -82,13 +84,14 @@ impl UsageStore {
         items.into_iter().flatten().map(head::read).collect()
     }
 
-    /// The total of a head's series at its origin, as it was at a time; what was counted since is the head's total without it. Without a call
-    /// if the time is of the head's hour or later, else one query for one item.
+    /// Returns the total of a series at its origin as of `time`. The usage since then is the open
+    /// hour's total minus this value. No call if `time` is in the open hour or later, else one
+    /// query for one item.
     ///
-    /// It is right for times up to 35 days back. What is reported late counts for when it happened, by the hour.
+    /// Exact for times up to 35 days back. Late reports count in the hour to which they belong.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn total_before(&self, head: &Head, time: Time) -> Result<u64, Error> {
         if let Some(total) = head.total_at(time) {
             return Ok(total);
@@ -103,7 +106,7 @@ impl UsageStore {
         Ok(closed.before.saturating_add(since))
     }
 
-    /// The first closed hour from one on.
+    /// Returns the first closed hour in the range.
     async fn first_closed(
         &self,
         series: &Series,

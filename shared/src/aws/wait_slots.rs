@@ -15,18 +15,18 @@ use crate::{
     wait::{PROBES, candidates, granted},
 };
 
-/// For how long a slot stays taken after its request was to be answered, should the process be
-/// killed: clocks may be this far apart.
+/// How long a slot stays taken after its request's deadline if the process is killed: clocks may
+/// differ by this much.
 const GRACE: Duration = Duration::from_secs(2);
-/// For how long an account that found no slot counts as one without.
+/// How long an account that found no slot is treated as having none.
 const FULL: Duration = Duration::from_secs(5);
 
-/// The slots of requests that wait, shared by all processes of a stack.
+/// Slots for long-polling requests, shared by all processes of a stack.
 ///
-/// Each slot is an item in a partition of its own, with a lease. Taking and releasing one is a
-/// write each; a request that finds none makes [`PROBES`] writes. The bound is strict, but a free
-/// slot may be missed: with a share of the slots taken, that share to the power of [`PROBES`] is
-/// turned away.
+/// Each slot is an item in its own partition, with a lease. Acquiring and releasing take one write
+/// each; a request that finds no slot makes [`PROBES`] writes. The limit is strict, but a free slot
+/// may be missed: if a fraction `f` of the slots is taken, `f` to the power of [`PROBES`] of the
+/// requests are refused.
 #[derive(Debug)]
 pub struct WaitSlots {
     table: Table,
@@ -40,7 +40,7 @@ pub struct WaitSlots {
 pub struct WaitSlot {
     number: u32,
     owner: String,
-    /// For how long, from when it was asked for.
+    /// Duration of the wait, from the request on.
     pub wait: Duration,
 }
 
@@ -53,23 +53,22 @@ struct SlotItem {
 }
 
 impl WaitSlots {
-    /// So many slots of a table.
     #[must_use]
     pub fn new(table: Table, slots: u32) -> Self {
         Self { table, slots, full: Cache::new(FULL) }
     }
 
-    /// Whether the account found no slot a moment ago.
+    /// Whether the account recently found no slot.
     #[must_use]
     pub fn are_full(&self, account: AccountId, now: Time) -> bool {
         self.full.get(&account, now).is_some()
     }
 
-    /// Takes a slot for a wait; `None` if the account finds none, and until a moment later without
-    /// a write. The fuller the slots, the shorter the wait that is granted.
+    /// Acquires a slot for a wait. Returns `None` if the account finds no slot, and for five
+    /// seconds after that without a write. The fuller the slots, the shorter the granted wait.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn acquire(
         &self,
         account: AccountId,
@@ -92,10 +91,10 @@ impl WaitSlots {
         Ok(None)
     }
 
-    /// Gives a slot back before its lease ends.
+    /// Releases a slot before its lease ends.
     ///
     /// # Errors
-    /// When the table can't be written: the lease ends by itself.
+    /// Fails when the table can't be written; the lease then ends by itself.
     pub async fn release(&self, slot: WaitSlot) -> Result<(), Error> {
         let own = Condition {
             expression: "#owner = :owner",
@@ -126,7 +125,7 @@ impl WaitSlots {
         match self.table.put_if(&Key::wait_slot(number), &item, free).await? {
             Conditional::Done(()) => Ok(true),
             Conditional::Refused(None) => Ok(false),
-            // The SDK repeats a write whose answer was lost.
+            // An SDK retry after a lost response.
             Conditional::Refused(Some(other)) => {
                 Ok(content::<SlotItem>("a wait slot", other)?.owner == owner)
             }

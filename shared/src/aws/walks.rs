@@ -11,18 +11,18 @@ use crate::{
     time::Time,
 };
 
-/// How far the walk over all jobs came; see [`walk`](crate::job::walk).
+/// Progress of the walk over all jobs; see [`walk`](crate::job::walk).
 #[derive(Clone, Debug)]
 pub struct WalkStore {
     table: Table,
 }
 
-/// A walk as the table has it, to be saved in its place.
+/// The stored progress, for the conditional write.
 #[derive(Clone, Debug)]
 pub struct KnownWalk {
-    /// None before a stack's first.
+    /// `None` before the first walk of a stack.
     pub walk: Option<Walk>,
-    /// How often it was saved.
+    /// Number of saves.
     turn: i64,
 }
 
@@ -41,16 +41,11 @@ struct WalkItem {
 }
 
 impl WalkStore {
-    /// The walk of a table.
     #[must_use]
     pub const fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// Reads it.
-    ///
-    /// # Errors
-    /// When the table can't be read.
     pub async fn read(&self) -> Result<KnownWalk, Error> {
         let item = self.table.get(&Key::walk(), true).await?;
         let item: Option<WalkItem> = item.map(|item| content("the walk", item)).transpose()?;
@@ -69,10 +64,10 @@ impl WalkStore {
         Ok(KnownWalk { walk, turn })
     }
 
-    /// Saves how far a walk came; `false` if another run saved first.
+    /// Saves the progress of a walk. Returns `false` if another run saved first.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn save(&self, known: &KnownWalk, walk: &Walk) -> Result<bool, Error> {
         let (account, until, done) = match walk.progress {
             Progress::After(account) => (account, None, false),

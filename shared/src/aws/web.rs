@@ -14,23 +14,24 @@ use http_body_util::{BodyExt, Limited};
 
 use super::connect::{IDLE, Trust, tls};
 
-/// For all of a request, from connecting to the end of the answer.
+/// Total time limit of a request, from connecting to the end of the response.
 const PATIENCE: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// Gets small documents from addresses that aren't AWS's, with the SDK's own HTTP client, so that there is one in the binary. It follows no
-/// redirects.
+/// HTTP client for small documents outside AWS. It reuses the SDK's HTTP client, so that the binary
+/// contains only one. It does not follow redirects.
 #[derive(Debug, Default)]
 pub struct Web(
-    // Made when it is first needed: it reads the machine's certificates.
+    // Created on first use, because it loads the machine's certificates.
     OnceLock<Connector>,
 );
 
 impl Web {
-    /// Gets what is there: the status, and a body of at most `most` bytes.
+    /// Sends a GET request and returns the status and a body of at most `most` bytes.
     ///
     /// # Errors
-    /// When there is no answer within two seconds, or too long a one; the text is for the log.
+    /// Fails when there is no response within two seconds or it is too long. The text is for the
+    /// log.
     pub async fn get(&self, address: &str, most: usize) -> Result<(u16, Bytes), String> {
         let exchange = tokio::time::timeout(PATIENCE, self.exchange(address, most));
         exchange

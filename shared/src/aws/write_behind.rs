@@ -6,66 +6,63 @@ use std::{
 use super::Error;
 use crate::{clock::Clock, time::Time};
 
-/// How often counts are written by [`WriteBehind::flush_if_due`].
+/// Interval of writes by [`WriteBehind::flush_if_due`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FlushPolicy {
-    /// The time between two writes.
+    /// Time between two writes.
     pub apart: Duration,
-    /// The time from a failed write to the next one.
+    /// Time from a failed write to the next try.
     pub again: Duration,
 }
 
-/// What a process counts, until it is written.
+/// Counts in memory until they are written.
 pub(super) trait Accumulator: Default + Send + 'static {
-    /// Where it is written.
+    /// Destination of the writes.
     type Store: Send + Sync + 'static;
-    /// What one round writes.
+    /// The data of one round.
     type Write: Send + Sync + 'static;
-    /// What is known of a round afterwards.
+    /// The result of one round.
     type Outcome: Send;
 
-    /// What this is, for the log.
+    /// Noun for log messages.
     const NOUN: &'static str;
-    /// When it is written.
     const POLICY: FlushPolicy;
 
-    /// What is to be written now, if anything is.
+    /// Takes the data to write now, if any.
     fn next(&mut self, now: Time) -> Option<Self::Write>;
 
-    /// Writes.
     fn write(
         store: &Self::Store,
         write: &Self::Write,
     ) -> impl Future<Output = Self::Outcome> + Send;
 
-    /// Takes note of what became of a write.
+    /// Records the result of a write.
     ///
     /// # Errors
-    /// When it has to be tried again, or something of it.
+    /// Returns an error when a part of the write must be retried.
     fn written(&mut self, write: Self::Write, outcome: Self::Outcome) -> Result<(), Error>;
 }
 
-/// What a process counts in memory, and writes when its invocation ends.
+/// Counts in memory that are written when the invocation ends.
 ///
-/// Nothing here runs by itself. Lambda freezes a process as soon as its invocation is over, for
-/// hours or for good, and may kill it without a signal: a task that is spawned to write later may
-/// never run (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>). So
-/// each invocation flushes.
+/// Nothing runs in the background. Lambda freezes a process when its invocation ends, for hours or
+/// forever, and may kill it without a signal. A spawned task may therefore never run
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>), and each
+/// invocation must flush.
 pub(super) struct WriteBehind<A: Accumulator>(Arc<Inner<A>>);
 
 struct Inner<A: Accumulator> {
     store: A::Store,
     clock: Clock,
     state: Mutex<State<A>>,
-    /// Held during a round of writes: the next flush returns after it, not in the
-    /// middle of it.
+    /// Held during a round of writes, so that a concurrent flush returns after it.
     writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State<A> {
     counts: A,
-    /// When to write next; none: nothing was written yet.
+    /// When to write next; `None` before the first write.
     due: Option<Time>,
 }
 
@@ -89,13 +86,12 @@ impl<A: Accumulator> WriteBehind<A> {
         &self.0.clock
     }
 
-    /// Counts something. It is lost with the process until it is flushed.
+    /// Counts in memory. The counts are lost with the process until they are flushed.
     pub fn count(&self, count: impl FnOnce(&mut A)) {
         count(&mut self.0.state().counts);
     }
 
-    /// Writes what is counted by now, including what an earlier write left. What can't be written
-    /// stays.
+    /// Writes all counts, including those of a failed earlier write. Failed writes are kept.
     pub async fn flush(&self) {
         let _writing = self.0.writing.lock().await;
         loop {
@@ -112,7 +108,7 @@ impl<A: Accumulator> WriteBehind<A> {
         }
     }
 
-    /// The same, unless it was written a moment ago: for counts of which some may be lost.
+    /// Flushes unless the last write was recent. For counts of which some may be lost.
     pub async fn flush_if_due(&self) {
         let now = self.0.clock.now();
         let is_due = self.0.state().due.is_none_or(|due| now >= due);
@@ -121,7 +117,7 @@ impl<A: Accumulator> WriteBehind<A> {
         }
     }
 
-    /// `false` if it has to be tried again.
+    /// Returns `false` if the write must be retried.
     async fn write_one(&self, write: A::Write) -> bool {
         let outcome = A::write(&self.0.store, &write).await;
         let mut state = self.0.state();

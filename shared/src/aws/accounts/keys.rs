@@ -1,4 +1,4 @@
-//! The keys of accounts.
+//! API keys of accounts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,11 +19,12 @@ use crate::{
     time::Time,
 };
 
-/// For how long a key that is over is still listed.
+/// How long an expired or revoked key is still listed.
 const KEEP_LISTED: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Reads may be behind by this much. A younger key is read as it is now, so that it works at once.
+/// Maximum expected replication lag of reads. Younger keys and accounts use a consistent read, so
+/// that they work immediately.
 pub(super) const YOUNG: Duration = Duration::from_secs(5);
-/// How exactly it is known when a key was last used.
+/// Resolution of `last_used_at`.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 #[derive(Serialize, Deserialize)]
@@ -38,17 +39,17 @@ struct KeyItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used_at: Option<i64>,
     created_at: i64,
-    /// TTL's attribute.
+    /// TTL, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
 }
 
 impl AccountStore {
-    /// The key's record and its account in one read, at most 8 s old; `None` where there is no such key. Whether the
-    /// secret is right is for [`KeyRecord::opens_for`] to say.
+    /// Returns a key and its account in one read; the data is at most 8 s old. `None` if there is
+    /// no such key. The caller verifies the secret with [`KeyRecord::opens_for`].
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn caller(
         &self,
         key: &ApiKey,
@@ -57,10 +58,11 @@ impl AccountStore {
         self.known(key.account, key.id, now).await
     }
 
-    /// Whether events may still be sent to a subscriber, as was known at most 8 s ago: its key or token is good, and its account active.
+    /// Whether a subscriber may still receive events: its key or token is valid and its account
+    /// active. The data is at most 8 s old.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn admits(&self, subscriber: &Subscriber, now: Time) -> Result<bool, Error> {
         Ok(match subscriber.by {
             Credential::Key(key) => {
@@ -104,10 +106,11 @@ impl AccountStore {
         Ok(Some(found))
     }
 
-    /// Up to `limit` keys of an account, oldest first, those after `after`, and at which one the page ended, if there may be more.
+    /// Returns up to `limit` keys of an account after `after`, oldest first, and the last id of the
+    /// page if there may be more.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn keys(
         &self,
         account: AccountId,
@@ -117,7 +120,7 @@ impl AccountStore {
     ) -> Result<(Vec<KeyRecord>, Option<KeyId>), Error> {
         let Key { pk, sk } =
             after.map_or_else(|| Key::api_keys(account), |key| Key::api_key(account, key));
-        // An account's other items sort after its keys: to come upon one is to have come to the end.
+        // An account's other items sort after its keys, so the first of them marks the end.
         let (mut items, mut more) = self.table.page(&pk, Some(&sk), limit, true).await?;
         let own = items.iter().position(|item| key_id(item).is_none()).unwrap_or(items.len());
         more &= own == items.len();
@@ -132,10 +135,6 @@ impl AccountStore {
         Ok((read.collect::<Result<_, _>>()?, last))
     }
 
-    /// Writes a key's record.
-    ///
-    /// # Errors
-    /// When the table can't be written.
     pub async fn put_key(&self, key: &KeyRecord) -> Result<(), Error> {
         let item = KeyItem {
             name: key.name.clone(),
@@ -150,11 +149,11 @@ impl AccountStore {
         self.table.put(&Key::api_key(key.account, key.id), &item).await
     }
 
-    /// Lets a key open nothing any more, once what others keep of it is 8 s old; `false` if there is no such key. One that was revoked
-    /// before stays as it is.
+    /// Revokes a key; caches expire within 8 s. Returns `false` if there is no such key. A key that
+    /// is already revoked stays unchanged.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn revoke(&self, account: AccountId, key: KeyId, now: Time) -> Result<bool, Error> {
         let update = Update {
             expression: "SET revoked_at = :now, expires_at = :forget".into(),
@@ -167,7 +166,8 @@ impl AccountStore {
         Ok(!matches!(done, Conditional::Refused(None)))
     }
 
-    /// Whether it is news that a key is used: it isn't if the table, or this process, has known of another use for less than an hour.
+    /// Whether a use of the key should be recorded: neither the table nor this process knows of a
+    /// use within the last hour.
     #[must_use]
     pub fn is_news(&self, key: &KeyRecord, now: Time) -> bool {
         let known = key.last_used_at.is_some_and(|last| now.since(last) < HOUR);
@@ -179,15 +179,17 @@ impl AccountStore {
         true
     }
 
-    /// A use could not be recorded: in a minute it is news again, not with every request of an outage.
+    /// Marks a failed record of a use for retry after one minute, so that an outage doesn't cause a
+    /// write per request.
     pub fn missed_use(&self, account: AccountId, key: KeyId, now: Time) {
         self.used.put((account, key), (), now - HOUR + Duration::from_secs(60));
     }
 
-    /// Records that a key is used: at most one write a key and hour, or of several processes that find out at once one each.
+    /// Records the use of a key: one write per key and hour, and one more for each process that
+    /// detects it concurrently.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn record_use(&self, account: AccountId, key: KeyId, now: Time) -> Result<(), Error> {
         let update = Update {
             expression: "SET last_used_at = :now".into(),
@@ -201,12 +203,12 @@ impl AccountStore {
     }
 }
 
-/// The key that an item is, if it is one.
+/// Parses the id of a key item; `None` for other items.
 fn key_id(item: &Item) -> Option<KeyId> {
     item.get("sk")?.as_s().ok()?.strip_prefix("KEY#")?.parse().ok()
 }
 
-/// Whether a key was over for so long that it isn't listed any more: TTL may take days.
+/// Whether the key's listing period is over. TTL may take days to delete it.
 fn is_over(item: &Item, now: Time) -> bool {
     let until = item.get("expires_at").and_then(|until| until.as_n().ok()?.parse::<i64>().ok());
     until.is_some_and(|until| Time::from_seconds(until) <= now)

@@ -1,4 +1,4 @@
-//! The webhook secrets of accounts, which are part of an account's item: the worker needs both.
+//! Webhook secrets. They are part of the account's item, since the worker needs both.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,6 @@ use crate::{
     time::Time,
 };
 
-/// A secret in an account's item.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SecretItem {
     secret: String,
@@ -25,10 +24,10 @@ pub(super) struct SecretItem {
 }
 
 impl AccountStore {
-    /// Puts secrets in the place of others; `false` if those are not what there is any more.
+    /// Replaces an account's secrets. Returns `false` if the current ones differ from `before`.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn replace_secrets(
         &self,
         account: AccountId,
@@ -44,7 +43,7 @@ impl AccountStore {
         };
         let done = match self.table.update(&Key::account(account), update).await? {
             Conditional::Done(_) => true,
-            // A repeat of the SDK's, after an answer that was lost.
+            // An SDK retry after a lost response.
             Conditional::Refused(there) => {
                 there.is_some_and(|item| item.get("webhook_secrets") == Some(&new))
             }

@@ -1,5 +1,6 @@
-//! Whose turn it is to send to a connection. One at a time does, or events would come out of order; whoever has news meanwhile leaves a
-//! note, for which the one who sends looks before it leaves.
+//! The send lease of a connection. Only one process sends at a time, or events would arrive out of
+//! order. A process with new events while another holds the lease increments a counter. The holder
+//! checks this counter before it releases the lease.
 
 use std::time::Duration;
 
@@ -22,40 +23,39 @@ use crate::{
     time::Time,
 };
 
-/// For how long a turn is one's own: longer than the function that takes it can run, with clocks 2 s apart.
+/// Duration of the lease: longer than the maximum run time of the function that takes it, with
+/// clocks 2 s apart.
 const TURN: Duration = Duration::from_secs(31);
 
-/// The right to send to a connection, and what it takes to do so.
+/// The send lease of a connection, with the data needed to send.
 #[derive(Debug)]
 pub struct Turn {
-    /// Which connection.
     pub connection: ConnectionId,
-    /// Who is at the other end.
     pub subscriber: Subscriber,
-    /// Whose events it is sent.
+    /// Subscribed accounts.
     pub accounts: Vec<AccountId>,
-    /// Up to where they were sent.
+    /// Cursor after the last event sent.
     pub position: Position,
     owner: String,
     news: u64,
 }
 
-/// What came of asking for a turn.
+/// Result of acquiring the lease.
 #[derive(Debug)]
 pub enum Turned {
-    /// It is given.
+    /// Acquired.
     Given(Box<Turn>),
-    /// Somebody else has it, and will see to what is new.
+    /// Another process holds the lease and will send the new events.
     Taken,
-    /// There is nothing to send: the connection doesn't subscribe yet, or is gone.
+    /// Nothing to send: the connection has not subscribed yet or is closed.
     Idle,
 }
 
 impl ConnectionStore {
-    /// Asks for the turn to send to a connection: one write.
+    /// Acquires the lease of a connection. One write.
     ///
     /// # Errors
-    /// When the table can't be written; then nobody may know that there is news.
+    /// Fails when the table can't be written; then possibly no process knows of the new events.
     pub async fn begin(&self, id: &ConnectionId, now: Time) -> Result<Turned, Error> {
         let owner = Uuid::new_v4().simple().to_string();
         loop {
@@ -78,11 +78,11 @@ impl ConnectionStore {
                 Conditional::Refused(Some(item)) => item,
             };
             let Some(holder) = holder(&refused) else {
-                // Without one it is only refused where nothing is subscribed to.
+                // A refusal without a holder means that the connection has no subscription.
                 return Ok(Turned::Idle);
             };
             if holder == owner {
-                // An answer was lost.
+                // The response was lost.
                 return given(id, owner, refused);
             }
             let update = Update {
@@ -95,15 +95,16 @@ impl ConnectionStore {
             if let Conditional::Done(_) = self.table.update(&Key::connection(id), update).await? {
                 return Ok(Turned::Taken);
             }
-            // Whoever it was has left meanwhile.
+            // The holder has released the lease in the meantime.
         }
     }
 
-    /// Has a connection subscribe to these accounts, from a position on, with the turn to send to it; `None` if it subscribes to others already, or is
-    /// gone. May be repeated.
+    /// Subscribes a connection to these accounts from `position` on, and acquires its lease.
+    /// Returns `None` if it subscribes to other accounts or is closed. The call may be repeated.
     ///
     /// # Errors
-    /// When the table can't be written. It may subscribe all the same, and not hear of all that is new.
+    /// Fails when the table can't be written. The connection may then be subscribed but miss
+    /// notifications of new events.
     pub async fn subscribe(
         &self,
         id: &ConnectionId,
@@ -134,16 +135,18 @@ impl ConnectionStore {
         if read(item.clone())?.accounts.as_deref() != Some(accounts) {
             return Ok(None);
         }
-        // After the connection itself: whoever is listed, and doesn't subscribe, is gone.
+        // After the connection itself, so that a listed connection without a subscription can be
+        // treated as closed.
         self.list(id, accounts, now).await?;
         let is_mine = holder(&item) == Some(&owner);
         if is_mine { given(id, owner, item).map(Some) } else { self.begin(id, now).await.map(Some) }
     }
 
-    /// Ends a turn: the next goes on from its position. Gives it back if there was news meanwhile, to look again.
+    /// Stores the cursor and releases the lease. Returns the lease if new events were signalled in
+    /// the meantime; the caller then reads again.
     ///
     /// # Errors
-    /// When the table can't be written. The next turn may send again what this one sent.
+    /// Fails when the table can't be written. The next holder may send the same events again.
     pub async fn end(&self, mut turn: Box<Turn>) -> Result<Option<Box<Turn>>, Error> {
         let update = Update {
             expression: "SET #position = :position REMOVE #owner, held_until".into(),
@@ -167,7 +170,7 @@ impl ConnectionStore {
     }
 }
 
-/// Whose turn it is, by the item.
+/// The holder of the lease.
 fn holder(item: &Item) -> Option<&str> {
     item.get("owner")?.as_s().ok().map(String::as_str)
 }

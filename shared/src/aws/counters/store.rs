@@ -18,15 +18,15 @@ use crate::{
     metrics::{Item, OTHER, Totals, pair},
 };
 
-/// Of how many processes an item knows the last token. A token takes some ten bytes of the
-/// kilobyte that a write unit covers.
+/// Number of process tokens per item. A token takes about ten bytes of the 1 KB that a write unit
+/// covers.
 const TOKENS: u8 = 32;
-/// How many items of names from outside a shard has. Some forty names find places of their own in one.
+/// Number of items per shard for names from outside. About 40 names get an item of their own.
 const PLACES: u16 = 128;
-/// What an item with a name from outside is of.
+/// Attribute that stores the external name of an item.
 const OF: &str = "of";
 
-/// The items of totals, as one process adds to them.
+/// Write access of one process to the totals.
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct CounterStore {
     table: Table,
@@ -42,10 +42,12 @@ impl CounterStore {
         self.process
     }
 
-    /// Adds to an item, as the process' `nth` write: another try of the same changes nothing.
+    /// Adds to an item as write number `nth` of the process. A repeat of the same number changes
+    /// nothing.
     ///
-    /// There are only so many items of names from outside. Each of those has two places, and whoever comes first keeps one; who finds both
-    /// taken is counted with others.
+    /// The number of items for external names is bounded. Each name has two candidate items, and
+    /// the first name to use an item keeps it. A name that finds both taken is counted as
+    /// [`OTHER`].
     pub async fn add(
         &self,
         nth: u64,
@@ -69,7 +71,7 @@ impl CounterStore {
         Key::counters(self.process, prefix, name)
     }
 
-    /// `false`: the item is of another name.
+    /// Returns `false` if the item belongs to another name.
     async fn add_to(
         &self,
         key: &Key,
@@ -111,7 +113,8 @@ impl CounterStore {
         let Err(error) = answer else { return Ok(true) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                // Its own token, unless the item is another's.
+                // The condition failed because of this write's own token, unless the item belongs
+                // to another name.
                 let found = refused.item.as_ref().and_then(|item| item.get(OF)?.as_s().ok());
                 Ok(of.is_none() || found.map(String::as_str) == of)
             }
@@ -119,15 +122,14 @@ impl CounterStore {
         }
     }
 
-    /// Two processes that share a slot differ in four bytes of chance, and writes of one in their
-    /// number.
+    /// Processes that share a token slot differ in four random bytes, and writes of a process in
+    /// their number.
     fn token(&self, nth: u64) -> Blob {
         let mut token = self.process.as_bytes()[12..].to_vec();
         token.extend(nth.to_be_bytes().into_iter().skip_while(|byte| *byte == 0));
         Blob::new(token)
     }
 
-    /// All totals.
     pub async fn totals(&self) -> Result<Totals, Error> {
         let mut totals = Totals::default();
         let shards = Key::counter_shards();
@@ -147,7 +149,7 @@ impl CounterStore {
     }
 }
 
-/// The two places of a name from outside.
+/// The two candidate items of an external name.
 fn places(name: &str) -> [String; 2] {
     let digest = Sha256::digest(name);
     let place =

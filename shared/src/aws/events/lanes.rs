@@ -8,26 +8,28 @@ use uuid::Uuid;
 
 use crate::{clock::Clock, event::Lane, id::EventId, time::Time};
 
-/// How many events a process writes at once. A Lambda function that answers one request at a time uses one lane, and a reader remembers few.
+/// Concurrent event writes per process. A Lambda function that handles one request at a time uses
+/// one writer stream. Readers can track only few streams.
 const MOST: usize = 16;
 
-/// The lanes of a process: one for each event that it writes at the same time.
+/// The writer streams of a process: one per concurrent write.
 #[derive(Clone)]
 pub(super) struct Lanes {
-    /// The last that came free is the first that is used again, so that whoever publishes one event after the other stays in one lane.
+    /// A stack (LIFO), so that sequential writes stay in one stream.
     free: Arc<Mutex<Vec<Lane>>>,
     room: Arc<Semaphore>,
 }
 
-/// The place of an event that is about to be published: an id, and the lane that it is in, which is nobody else's meanwhile.
+/// Reservation of an event id. It has exclusive use of a writer stream until it is dropped.
 ///
-/// One that isn't used does no harm. One of which it isn't known whether the event got there ends its lane.
+/// An unused reservation has no effect. If the outcome of its write is unknown, its stream is
+/// closed.
 pub struct Place {
     id: EventId,
-    /// When it was made.
+    /// Creation time.
     pub(super) since: Time,
     lane: Option<Lane>,
-    /// Whether its event may be there, without anybody knowing.
+    /// Whether the outcome of the write is unknown.
     open: bool,
     lanes: Lanes,
     _room: Option<OwnedSemaphorePermit>,
@@ -41,7 +43,7 @@ impl Default for Lanes {
 
 impl Lanes {
     pub async fn reserve(&self, clock: &Clock) -> Place {
-        // Nobody closes the semaphore, so there always is a permit.
+        // The semaphore is never closed, so `acquire_owned` can't fail.
         let room = self.room.clone().acquire_owned().await.ok();
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut lane = free.unwrap_or_else(fresh);
@@ -62,18 +64,18 @@ fn fresh() -> Lane {
 }
 
 impl Place {
-    /// The id under which the event will be.
+    /// The reserved id.
     #[must_use]
     pub const fn id(&self) -> EventId {
         self.id
     }
 
-    /// From now on it isn't known whether the event is there.
+    /// Marks the write as started: its outcome is unknown.
     pub(super) const fn begin(&mut self) {
         self.open = true;
     }
 
-    /// It is.
+    /// Marks the write as successful.
     pub(super) const fn end(&mut self) {
         self.open = false;
     }

@@ -18,54 +18,56 @@ use crate::{
     time::Time,
 };
 
-/// How many accounts are read side by side.
+/// Accounts queried in parallel.
 const ABREAST: usize = 10;
-/// How many pages of a megabyte of one account's young events are looked through. Where there are more, only settled events are read.
+/// Pages (1 MB) of recent events to read per account. If there are more, only events before the low
+/// watermark are delivered.
 const MOST_PAGES: usize = 32;
-/// When another look is worth its price where there are too many young events.
+/// Delay before the next read when there are too many recent events.
 const CROWDED: Duration = Duration::from_secs(1);
 
-/// The members of an event but its data and source, and their names.
+/// Estimated bytes of an event's JSON apart from its data and source.
 const AROUND: usize = 200;
 
-/// How much is read at once.
+/// Limits of one read.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
-    /// The most events.
+    /// Maximum number of events.
     pub events: usize,
-    /// The most bytes of JSON, unless a single event has more: answers and messages are limited.
+    /// Maximum bytes of JSON, since responses and messages are limited in size. A single larger
+    /// event is delivered nevertheless.
     pub bytes: usize,
 }
 
-/// What a read brought.
+/// Result of one read.
 #[derive(Debug)]
 pub struct Portion {
-    /// The events, oldest first.
+    /// Oldest first.
     pub events: Vec<Event>,
-    /// What is left.
+    /// When to read next.
     pub rest: Rest,
 }
 
-/// When another read brings more.
+/// When the next read returns more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
-    /// At once.
+    /// Immediately.
     Now,
-    /// From this time on; until then it is held back.
+    /// At this time; events are held back until then.
     From(Time),
-    /// When something happens.
+    /// After the next event.
     Nothing,
 }
 
 impl EventStore {
-    /// The next events of these accounts, of which `position` then says that they were read. It may be less than fits into `extent`, even
-    /// nothing, while there are more.
+    /// Reads the next events of these accounts and advances `position` past them. It may return
+    /// fewer events than `extent` allows, or none, although there are more.
     ///
-    /// What is settled is read from the oldest on. What is younger is looked through from the newest back: whatever event is seen then, those
-    /// before it in its lane are still to be seen.
+    /// Events before the low watermark are read oldest first. Recent ones are read newest first:
+    /// the earlier events of a writer stream then appear later in the read, so that none is missed.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn read(
         &self,
         accounts: &[AccountId],
@@ -91,12 +93,14 @@ impl EventStore {
         Ok(deliver(position, found, Some(complete_to.unwrap_or(edge)), extent, now))
     }
 
-    /// The position behind all events of these accounts that are there. Whatever was accepted before this is called is passed over, and
-    /// whatever is accepted after it answers is read from there on; unless over 300 lanes, or [`MOST_PAGES`] of one account, are younger than
-    /// [`HORIZON`]: then some of that is read as well.
+    /// Returns a cursor after all stored events of these accounts. It skips every event accepted
+    /// before the call and includes every event accepted after it returns.
+    ///
+    /// Exception: with over 300 writer streams, or [`MOST_PAGES`] of one account, younger than
+    /// [`HORIZON`], some earlier events are read as well.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn now(&self, accounts: &[AccountId]) -> Result<Position, Error> {
         let now = self.clock.now();
         let portions = stream::iter(accounts.iter().copied().map(async |account| {
@@ -118,7 +122,8 @@ impl EventStore {
         Ok(Position::after(there.into_iter().flatten(), now))
     }
 
-    /// New events between the position and `edge`, oldest first, and up to where that is all of them if it isn't all.
+    /// Returns new events between the cursor and `edge`, oldest first. If they are incomplete, also
+    /// returns the id up to which they are complete.
     async fn settled(
         &self,
         accounts: &[AccountId],
@@ -139,7 +144,8 @@ impl EventStore {
         Ok((portions.into_iter().flat_map(|(events, _)| events).collect(), complete_to))
     }
 
-    /// The oldest new events behind `from`, of each account one more than is delivered at once; none at all if there are too many to look through.
+    /// Returns the oldest new events after `from`, per account one more than a read delivers.
+    /// Returns `None` if there are too many to read.
     async fn young(
         &self,
         accounts: &[AccountId],
@@ -155,7 +161,8 @@ impl EventStore {
                 for event in self.new_ones(account, items, position, now)? {
                     bytes += size(&event);
                     oldest.push_front(event);
-                    // No more is kept than an answer holds, and by one more it shows that there is more.
+                    // Keep only as many events as a response holds, plus one to show that there are
+                    // more.
                     while oldest.back().is_some_and(|newest| {
                         oldest.len() > extent.events + 1 || bytes - size(newest) > extent.bytes
                     }) {
@@ -192,7 +199,8 @@ impl EventStore {
         Ok(events)
     }
 
-    /// An account's events in a range, as every write that was answered before left them; and where to go on, if that wasn't all.
+    /// Queries an account's events in a range with a consistent read. The second value is the start
+    /// key of the next page, if any.
     async fn query(
         &self,
         account: AccountId,
@@ -222,13 +230,13 @@ impl EventStore {
     }
 }
 
-/// How much of an answer it takes: its data, its source with what JSON escapes, and what stands around them.
+/// Estimated JSON size of an event: its data, its escaped source and the surrounding members.
 fn size(event: &Event) -> usize {
     let source = serde_json::to_string(&event.content.source).map_or(0, |source| source.len());
     event.content.data.get().len() + source + AROUND
 }
 
-/// Delivers what was found, as much of it as fits.
+/// Delivers as many of the found events as fit into `extent`.
 fn deliver(
     position: &mut Position,
     mut found: Vec<Event>,
@@ -247,12 +255,12 @@ fn deliver(
     let ready = found.iter().filter(|event| event.time() + SETTLING <= now).count();
     let events = position.deliver(found, complete_to, limit, now);
     let rest = match complete_to {
-        // The settled part wasn't read to its end.
+        // The range before the low watermark was not read to its end.
         Some(end) if end < Position::edge(now) => Rest::Now,
         _ if !events.is_empty() && (events.len() < ready || events.len() >= extent.events) => {
             Rest::Now
         }
-        // There is more than a position, or a read, can hold while it is young.
+        // Recent events exceed what a cursor or a read can hold.
         Some(_) => Rest::From(now + CROWDED),
         None if ready > 0 && events.is_empty() => Rest::From(now + CROWDED),
         None => held.map_or(Rest::Nothing, Rest::From),

@@ -19,31 +19,32 @@ use crate::{
     time::Time,
 };
 
-/// Where a job is on the agenda.
+/// A job's position in a ready queue.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// The agenda's partition: an account and a kind.
+    /// Partition key of the index: account and kind.
     pub(super) agenda: String,
-    /// The job's place in it.
+    /// Sort key in that partition.
     pub rank: Rank,
 }
 
 impl Listing {
-    /// On the agenda of an account and a kind.
     #[must_use]
     pub fn new(account: AccountId, kind: &Name, rank: Rank) -> Self {
         Self { agenda: Key::agenda(account, kind), rank }
     }
 }
 
-/// After how many entries the search for due ones ends: those that run stand among them, and they are as many as there are workers.
+/// Number of entries after which the search for due jobs ends. Running jobs are among the entries,
+/// as many as there are workers.
 const MOST_LOOKED_AT: usize = 1000;
 
 impl JobStore {
-    /// The best jobs on an agenda, in order, until `wanted` that are due by `now` were found. The index may be a moment behind.
+    /// Reads a ready queue in order until `wanted` jobs due by `now` are found. The index is
+    /// eventually consistent.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn agenda(
         &self,
         account: AccountId,
@@ -52,7 +53,8 @@ impl JobStore {
         now: Time,
     ) -> Result<Vec<Entry>, Error> {
         let (mut entries, mut start) = (Vec::new(), None);
-        // Jobs that run stand among those that are due. Where there are many, larger pages find the end of them.
+        // Running jobs are interleaved with due ones. If there are many, larger pages get past
+        // them.
         let mut portion = wanted + 10;
         loop {
             let call = self.table.client.query().table_name(&self.table.name).index_name(AGENDA);
@@ -74,11 +76,12 @@ impl JobStore {
         }
     }
 
-    /// What the table itself says of permits' own jobs, in their order, so that an index that is behind can't hide them. A permit is a job,
-    /// and how many of its attempts had begun when its message was sent.
+    /// Reads the jobs of these permits from the table itself, in the order of the permits, so that
+    /// a lagging index can't hide them. A permit is a job and the number of its attempts when its
+    /// message was sent.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn own(
         &self,
         account: AccountId,
@@ -107,10 +110,11 @@ impl JobStore {
         Ok(own.map(|own| own.unwrap_or(Own::Elsewhere)).collect())
     }
 
-    /// Lists a job that is due, for any permit; one that was taken in the meantime stays as it is, also if it waits again.
+    /// Adds a due job to the ready queue, where any permit may claim it. A job that was claimed
+    /// since then stays unchanged, even if it is queued again.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn list(
         &self,
         account: AccountId,
@@ -161,7 +165,7 @@ fn own(item: &Item, (id, attempts): (JobId, u32), discipline: Discipline, now: T
     let early = Time::from_millis(now.millis() + EARLY_MS);
     match status {
         Some("queued") => match time("due_at") {
-            // Another message is on its way, sent for the attempt that it waits for.
+            // Another message, sent for the attempt that the job waits for, is on its way.
             Some(due) if due > early && int(item, "attempts") != Some(attempts.into()) => {
                 Own::Elsewhere
             }

@@ -22,16 +22,16 @@ use crate::{
     kind::Rank,
 };
 
-/// How many items one call writes.
+/// Items per BatchWriteItem call.
 const WRITES: usize = 25;
-/// How many items one call reads.
+/// Items per BatchGetItem call.
 const READS: usize = 100;
 
-/// Why a call wrote nothing, or maybe nothing.
+/// Why a call wrote nothing, or possibly nothing.
 enum Unwritten {
-    /// It was turned away, and will never have an effect.
+    /// Rejected: the call has no effect, now or later.
     Refused(Error),
-    /// There was no answer, or none that tells: it may have had its effect, or have it yet.
+    /// No conclusive response: the call may have taken effect, or may still do so.
     Maybe(Error),
 }
 
@@ -47,12 +47,13 @@ impl Unwritten {
     }
 }
 
-/// An item, and which of the jobs it is of.
+/// An item and the index of its job in the batch.
 type Numbered = (usize, Item);
 
 impl JobStore {
-    /// Puts many new jobs, 25 a call, side by side; payloads that have items of their own first. Says of each whether it was put; one that
-    /// wasn't may be there all the same. With a rank a job is on its kind's agenda.
+    /// Stores new jobs in parallel calls of 25 items, separate payloads first. Returns for each job
+    /// whether it is stored. A job reported as not stored may be present nevertheless. With a rank,
+    /// a job enters its kind's ready queue.
     pub async fn put_all(&self, jobs: &[(&Job, &Payload, Option<Rank>)]) -> Vec<bool> {
         let (mut payloads, mut items) = (Vec::new(), Vec::new());
         let mut failed = BTreeSet::new();
@@ -72,10 +73,11 @@ impl JobStore {
         (0..jobs.len()).map(|n| !failed.contains(&n)).collect()
     }
 
-    /// Those of an account's jobs that are there, as they are now; without results that have an item of their own.
+    /// Returns those of the jobs that exist, by consistent reads. Separately stored results are
+    /// left out.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn inspect_all(&self, jobs: &[(AccountId, JobId)]) -> Result<Vec<Job>, Error> {
         let portions = jobs.chunks(READS).map(async |portion| {
             let keys =
@@ -88,7 +90,7 @@ impl JobStore {
         items.map(|item| JobItem::read(item)?.job()).collect()
     }
 
-    /// Which of these could not be written.
+    /// Returns the jobs whose items could not be written.
     async fn write_all(&self, items: Vec<Numbered>) -> BTreeSet<usize> {
         let written = join_all(items.chunks(WRITES).map(|portion| self.write(portion))).await;
         written.into_iter().flatten().collect()
@@ -111,7 +113,8 @@ impl JobStore {
                     tracing::warn!(cause = %error, "jobs of a batch are put one by one");
                     return self.put_each(&left).await;
                 }
-                // It may still come, and without conditions undo what became of its jobs: they must not be run before it is decided.
+                // The call may still arrive. It is unconditional and could overwrite later changes,
+                // so these jobs must not run until the outcome is known.
                 Err(Unwritten::Maybe(error)) => {
                     tracing::warn!(cause = %error, "it isn't known whether jobs of a batch were put");
                     break;
@@ -121,7 +124,8 @@ impl JobStore {
         left.into_iter().map(|(n, _)| *n).collect()
     }
 
-    /// One call, never repeated by the SDK: it has no conditions, and a repeat after a lost answer could undo a claim.
+    /// One call without SDK retries. The call is unconditional, so a retry after a lost response
+    /// could undo a claim.
     async fn write_once(
         &self,
         items: &[&Numbered],
@@ -143,7 +147,7 @@ impl JobStore {
             .collect())
     }
 
-    /// The way round a call that was turned away: what is there already stays.
+    /// Fallback after a rejected call: conditional puts that leave existing items unchanged.
     async fn put_each(&self, items: &[&Numbered]) -> BTreeSet<usize> {
         let puts = items.iter().map(async |(n, item)| {
             let put = self.table.put_item_if(item.clone(), Condition::no_item()).await;

@@ -13,37 +13,41 @@ use crate::{
     time::Time,
 };
 
-/// How much earlier than due a job may be claimed: the clocks of the queue, the table's writer and this worker differ a little, and
-/// a claim that is refused costs as much as one that isn't.
+/// Tolerance for early claims, in milliseconds. The clocks of the queue, the writer and this worker
+/// differ slightly, and a refused claim costs as much as a successful one.
 pub(super) const EARLY_MS: i64 = 500;
 
-/// What came of asking for a job.
+/// Result of a claim.
 #[derive(Debug)]
 pub enum Claim {
-    /// It is the caller's, until its lease ends.
+    /// The caller holds the job until the lease ends.
     Claimed(Box<Claimed>),
-    /// It isn't, and this is why.
+    /// The claim was denied.
     Refused(Refusal, Box<Job>, Lease),
-    /// There is no such job, or not yet.
+    /// No such job, or not yet visible.
     Unknown,
 }
 
-/// A job that a worker holds.
+/// A claimed job.
 #[derive(Debug)]
 pub struct Claimed {
-    /// As it stands, running.
+    /// The job in state running.
     pub job: Job,
-    /// What the target is to get; the error, if it could not be read. The attempt counts all the same, so it is for its holder to end.
+    /// The payload, or the error that prevented reading it. The attempt counts in either case, so
+    /// its holder has to end it.
     pub payload: Result<Payload, Error>,
 }
 
 impl JobStore {
-    /// Takes a job for one attempt, if it is due and nobody holds it: counts the attempt, and holds it for `me` until `lease_until`. One
-    /// call, which also brings the job; only a large payload takes another. With a `listing` the job is on the agenda meanwhile, due
-    /// when the lease ends, so that another permit finds it should its worker die.
+    /// Claims a due, unleased job for one attempt: increments `attempts` and leases the job to `me`
+    /// until `lease_until`. One call, which also returns the job; a separate payload takes another.
+    ///
+    /// With a `listing` the job stays in the ready queue, due when the lease ends. If its worker
+    /// dies, another permit finds it there.
     ///
     /// # Errors
-    /// When the table can't be written or read; the job may be claimed all the same, and is free again when its lease ends.
+    /// Fails when the table can't be written or read. The job may be claimed nevertheless; it is
+    /// free again when the lease ends.
     pub async fn claim(
         &self,
         account: AccountId,
@@ -83,7 +87,7 @@ impl JobStore {
             }
             None => update.expression += " REMOVE due_at, agenda, #rank",
         }
-        // Earlier releases gave unfinished jobs a TTL.
+        // Earlier releases set a TTL on unfinished jobs.
         update.expression += if listing.is_some() {
             " REMOVE expires_at, shown_until"
         } else {

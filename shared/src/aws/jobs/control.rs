@@ -12,22 +12,22 @@ use crate::{
     time::Time,
 };
 
-/// What came of putting a job back.
+/// Result of a retry.
 #[derive(Debug)]
 pub enum Reopened {
-    /// It waits again.
+    /// The job is queued again.
     Yes(Box<Job>),
-    /// It has moved since it was looked at.
+    /// The job changed since it was read.
     Moved,
-    /// Its payload is gone.
+    /// The payload no longer exists.
     NoPayload,
 }
 
 impl JobStore {
-    /// Calls off a job that waits. `seen` is what was seen of it: if it has moved since, nothing is changed and there is no answer.
+    /// Cancels a queued job. Returns `None` and changes nothing if the job changed since `seen`.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn cancel(
         &self,
         job: &Job,
@@ -45,10 +45,11 @@ impl JobStore {
         self.change(job, by.token, change.update(condition)).await
     }
 
-    /// Asks the worker that holds a job to stop. If it has moved since `seen`, nothing is changed and there is no answer.
+    /// Asks the worker that holds a job to stop. Returns `None` and changes nothing if the job
+    /// changed since `seen`.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn request_cancel(&self, job: &Job, seen: &Lease) -> Result<Option<Job>, Error> {
         let (condition, mut values) = unmoved(seen);
         values.push((":true", AttributeValue::Bool(true)));
@@ -62,20 +63,23 @@ impl JobStore {
         self.change(job, "", update).await
     }
 
-    /// Whether a job's cancellation was asked for, as far as is known a moment later.
+    /// Whether cancellation of the job was requested. Eventually consistent.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn cancel_requested(&self, account: AccountId, id: JobId) -> Result<bool, Error> {
         let item = self.table.get(&Key::job(account, id), false).await?;
         Ok(item.is_some_and(|item| item.contains_key("cancel_requested")))
     }
 
-    /// Puts a job that failed or was cancelled back, due at once, as if it had never been tried; with a `listing` on its kind's agenda.
-    /// `me` is the token of this change. A call that is repeated since its answer was lost finds the job as it is by then.
+    /// Requeues a failed or cancelled job, due immediately, with its attempts reset. With a
+    /// `listing` it enters its kind's ready queue.
+    ///
+    /// `me` is the token of this change. A repeat after a lost response returns the job in its
+    /// current state.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn reopen(
         &self,
         job: &Job,
@@ -119,7 +123,8 @@ impl JobStore {
         Ok(changed.map_or(Reopened::Moved, |job| Reopened::Yes(Box::new(job))))
     }
 
-    /// Makes a payload that has an item of its own last as long as its job, which is due at `due`; `false` if it is gone.
+    /// Extends a separate payload's TTL to match a job due at `due`. Returns `false` if the payload
+    /// no longer exists.
     async fn keep_payload(&self, job: &Job, due: Time) -> Result<bool, Error> {
         let Some(item) = self.table.get(&Key::job(job.account, job.id), true).await? else {
             return Ok(false);
@@ -130,11 +135,11 @@ impl JobStore {
         self.extend_payload(job.account, job.id, due).await
     }
 
-    /// Extends the life of a payload that has an item of its own, as if its job were due at `due`; `false` if there is no such item. Costs a
-    /// write unit for each kilobyte of it.
+    /// Extends a separate payload's TTL to match a job due at `due`. Returns `false` if there is no
+    /// such item. Costs one write unit per KB of payload.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn extend_payload(
         &self,
         account: AccountId,
@@ -161,7 +166,8 @@ impl JobStore {
         match self.table.update(&Key::job(job.account, job.id), update).await? {
             Conditional::Done(item) => item.map(read).transpose(),
             Conditional::Refused(None) => Ok(None),
-            // Its token says that this very call changed it, and that its answer was lost. One that was put back may have been claimed since.
+            // The token shows that this call made the change and its response was lost. A requeued
+            // job may have been claimed since.
             Conditional::Refused(Some(item)) => {
                 let bears = |name: &str| {
                     item.get(name)
@@ -175,8 +181,9 @@ impl JobStore {
     }
 }
 
-/// That a job stands where it was seen to, as a condition with its values. Its owner, which is another with each claim and each command,
-/// says so also of one that came back to where it was: a command that arrives late, and was carried out before, changes nothing.
+/// Condition, with its values: the job is unchanged since `seen`. Each claim and command sets a new
+/// owner. A job that returned to an earlier state is therefore detected, and a late duplicate of a
+/// command changes nothing.
 pub(super) fn unmoved(seen: &Lease) -> (&'static str, Vec<(&'static str, AttributeValue)>) {
     let mut values =
         vec![(":seen", text(seen.status.as_str())), (":attempts", number(seen.attempts))];

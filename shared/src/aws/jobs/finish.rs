@@ -13,43 +13,41 @@ use crate::{
     time::Time,
 };
 
-/// How an attempt leaves its job.
+/// How an attempt ends.
 #[derive(Debug)]
 pub enum Ending {
-    /// Completed, with this result, shown until then.
     Completed {
-        /// The target's answer.
+        /// The target's response.
         result: Box<RawValue>,
-        /// From when on the job is no longer shown.
+        /// End of the job's visibility.
         expires_at: Time,
     },
-    /// Failed for good, shown until then.
+    /// Failed permanently.
     Failed {
         /// The last attempt, with its error.
         attempt: Attempt,
-        /// From when on the job is no longer shown.
+        /// End of the job's visibility.
         expires_at: Time,
     },
-    /// Called off, shown until then.
     Cancelled {
-        /// The attempt that was broken off.
+        /// The aborted attempt.
         attempt: Attempt,
-        /// From when on the job is no longer shown.
+        /// End of the job's visibility.
         expires_at: Time,
     },
-    /// To be tried again.
+    /// Queued for another attempt.
     Queued {
         /// The attempt, with its error.
         attempt: Attempt,
-        /// Not before this.
+        /// Earliest start of the next attempt.
         due_at: Time,
-        /// Whether it stays on its kind's agenda while it waits.
+        /// Whether the job stays in its kind's ready queue while it waits.
         listed: bool,
     },
 }
 
 impl Ending {
-    /// Where it leaves its job.
+    /// The job's status after the attempt.
     #[must_use]
     pub const fn status(&self) -> Status {
         match self {
@@ -60,7 +58,6 @@ impl Ending {
         }
     }
 
-    /// What went wrong, if anything did.
     #[must_use]
     pub const fn error(&self) -> Option<&JobError> {
         match self {
@@ -72,22 +69,21 @@ impl Ending {
     }
 }
 
-/// Whether an attempt was ended.
+/// Result of ending an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It was.
     Yes,
-    /// The claim was lost to a later one in the meantime, and nothing was changed.
+    /// A later claim took over the job; nothing changed.
     Lost,
-    /// The job isn't to be tried again, since its cancellation was asked for, and nothing was changed.
+    /// Cancellation was requested, so the job can't be queued again; nothing changed.
     CancelRequested,
 }
 
 /// Only the holder of the latest claim may end an attempt.
 const HELD_BY_ME: &str = "#status = :running AND #owner = :me";
-/// What puts a job on its kind's agenda.
+/// Attributes that place a job in its kind's ready queue.
 const LISTING: &[&str] = &["agenda", "#rank"];
-/// A job whose cancellation was asked for doesn't wait for another attempt.
+/// A job whose cancellation was requested must not be queued for another attempt.
 const TO_GO_ON: &str =
     "#status = :running AND #owner = :me AND attribute_not_exists(cancel_requested)";
 const NAMES: &[(&str, &str)] = &[
@@ -99,10 +95,10 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 impl JobStore {
-    /// Ends the attempt that was claimed under this token.
+    /// Ends the attempt whose claim has the token in `by`.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn end(
         &self,
         job: &Job,
@@ -149,18 +145,19 @@ impl JobStore {
                 Ok(match item.status {
                     _ if item.owner.as_deref() != Some(me) => Ended::Lost,
                     Status::Running => Ended::CancelRequested,
-                    // Nobody else has my token: it is on a job that runs no more, so this very call ended it and its answer was lost.
+                    // The token is unique and the job no longer runs: this call ended the attempt
+                    // and its response was lost.
                     _ => Ended::Yes,
                 })
             }
         }
     }
 
-    /// Fails a job that no worker holds and that has no attempt left, or that can't have any. `seen` is what was seen of it: if it has
-    /// moved since, nothing is changed and the answer is `false`.
+    /// Fails a job that no worker holds and that has no attempts left or can't run. Returns `false`
+    /// and changes nothing if the job changed since `seen`.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn give_up(
         &self,
         job: &Job,
@@ -173,7 +170,7 @@ impl JobStore {
         let mut change = Change::new(now);
         change.finish(Status::Failed, job, by, expires_at);
         change.announced(by);
-        // So that its holder, should it still come, finds that this end isn't its own.
+        // Replaces the owner, so that a late holder detects that the job ended without it.
         change.set("#owner = :me", ":me", text(by.token));
         if seen.status == Status::Running {
             change.attempt(&Attempt::crashed(job, error, now), job)?;
@@ -192,11 +189,11 @@ impl JobStore {
         }
     }
 
-    /// Gives a job back that `me` claimed and can't run now, as if it had never been claimed. One that was taken over in the meantime stays
-    /// as it is.
+    /// Releases a job that `me` claimed but can't run, and undoes the claim. A job that was taken
+    /// over since then stays unchanged.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn hand_back(&self, job: &Job, me: &str, now: Time) -> Result<(), Error> {
         let first = if job.attempts == 1 { ", started_at, attempt_started_at" } else { "" };
         let update = Update {
@@ -217,8 +214,8 @@ impl JobStore {
         self.table.update(&Key::job(job.account, job.id), update).await.map(drop)
     }
 
-    /// A large result is put before the job says that it is there, under the claim's own token: a slow attempt can't reach the result of a
-    /// later one.
+    /// Writes a large result before the job's item refers to it. Its key holds the lease token, so
+    /// that a slow attempt can't overwrite the result of a later one.
     async fn set_result(
         &self,
         change: &mut Change,
@@ -239,14 +236,15 @@ impl JobStore {
     }
 }
 
-/// Until when a job's items are kept that ends at `now`, if that may be longer than it is shown: as long as a message can come that announces
-/// the end, or a repeat of the request that made the job.
+/// How long the items of a job that ends at `now` must be kept, if that may exceed its visibility.
+/// They are needed while a message can arrive that announces the end, or a repeat of the request
+/// that created the job.
 fn kept_until(job: &Job, by: By<'_>, now: Time) -> Option<Time> {
     let is_announced = by.event.is_some() || job.callback_url.is_some();
     job.kept_until.max(is_announced.then(|| Timing::messages_gone(now)))
 }
 
-/// An update in the making.
+/// Builder of an update.
 pub(super) struct Change {
     now: Time,
     set: Vec<&'static str>,
@@ -256,7 +254,8 @@ pub(super) struct Change {
 
 impl Change {
     pub fn new(now: Time) -> Self {
-        // Whatever it comes to, as a rule the job leaves the agenda.
+        // Ending an attempt removes the job from the ready queue unless the caller decides
+        // otherwise.
         Self {
             now,
             set: Vec::new(),
@@ -277,14 +276,15 @@ impl Change {
         self.remove.push("due_at");
     }
 
-    /// Who puts the job back knows by this which end may not be told yet. A completed one isn't put back.
+    /// A retry reads from this which end event may still be unpublished. Completed jobs can't be
+    /// retried.
     pub fn announced(&mut self, by: By<'_>) {
         if let Some(event) = by.event {
             self.set("event = :event", ":event", text(event.to_string()));
         }
     }
 
-    /// Shown until `expires_at`, and kept until then or for longer.
+    /// Sets visibility until `expires_at`, and the TTL to that time or later.
     fn keep(&mut self, kept_until: Option<Time>, expires_at: Time) {
         let kept = kept_until.filter(|kept| *kept > expires_at);
         self.set("expires_at = :ttl", ":ttl", seconds(kept.unwrap_or(expires_at)));
@@ -299,7 +299,8 @@ impl Change {
         if let Some(error) = &attempt.error {
             self.set_error(error)?;
         }
-        // The whole list and not an append: the holder alone may write, and knows what is in it.
+        // Replaces the whole list instead of appending: only the holder may write and it knows the
+        // contents.
         let forgotten = (job.history.len() + 1).saturating_sub(Attempt::KEPT);
         let kept = job.history.iter().skip(forgotten).chain([attempt]);
         let history: Vec<_> = kept.filter_map(AttemptItem::of).collect();

@@ -14,7 +14,8 @@ use crate::{
     time::Time,
 };
 
-/// A job's item, except for its key. Times are milliseconds since the epoch, but for TTL's `expires_at`, which is in seconds.
+/// A job's item without its key. Times are in milliseconds since the epoch, except the TTL
+/// `expires_at`, which is in seconds.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct JobItem {
     #[serde(default, skip_serializing)]
@@ -27,16 +28,17 @@ pub(super) struct JobItem {
     pub priority: u8,
     pub attempts: u32,
     pub max_attempts: u32,
-    /// Only where it isn't the time of the id.
+    /// Set only if it differs from the time in the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_at: Option<i64>,
-    /// While queued, not to be claimed before; of a job that runs and is on the agenda, the end of its lease. The agenda shows it.
+    /// Queued: earliest claim. Running and in the ready queue: end of the lease. The index projects
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<i64>,
-    /// The agenda's partition, while the job is on it.
+    /// Partition key of the ready queue, while the job is in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agenda: Option<String>,
-    /// Its place there.
+    /// Sort key in the ready queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,10 +47,10 @@ pub(super) struct JobItem {
     pub attempt_started_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<i64>,
-    /// TTL, in seconds. None while the job is unfinished, so that `DynamoDB` can't delete it before its end.
+    /// TTL, in seconds. `None` while the job is unfinished, so that DynamoDB can't delete it early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
-    /// Only where the item is kept for longer than it is shown.
+    /// Set only if the item is kept longer than it is visible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_until: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,22 +62,22 @@ pub(super) struct JobItem {
     /// JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<String>,
-    /// JSON, or in an item of its own.
+    /// JSON; absent if stored as a separate item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
-    /// JSON, or in an item of its own.
+    /// JSON; absent if stored as a separate item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     #[serde(default, skip_serializing)]
     pub result_apart: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
-    /// The token of the latest claim; it stays, so that a repeated call is recognised.
+    /// Token of the latest claim. It outlives the lease, so that a repeated call is recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<i64>,
-    /// Of one that failed or was cancelled: the id under which that was announced as an event.
+    /// Failed or cancelled jobs: id of the announced end event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -86,7 +88,7 @@ fn is_zero(priority: &u8) -> bool {
     *priority == 0
 }
 
-/// An attempt that didn't complete its job, with short names: they are billed with the item.
+/// An attempt that did not complete its job. Field names are short because they are billed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct AttemptItem {
     n: u32,
@@ -127,7 +129,7 @@ impl AttemptItem {
 }
 
 impl JobItem {
-    /// Of a job that was not yet claimed.
+    /// Item of a job that is not yet claimed.
     pub fn of(job: &Job) -> Self {
         let run_at = Some(job.run_at.millis()).filter(|_| job.run_at != job.created_at());
         Self {
@@ -164,7 +166,7 @@ impl JobItem {
         }
     }
 
-    /// Puts the job on its kind's agenda, due at once.
+    /// Adds the job to its kind's ready queue, due at its `run_at`.
     pub fn listed(mut self, job: &Job, rank: &Rank) -> Self {
         self.agenda = Some(Key::agenda(job.account, &job.kind));
         self.rank = Some(rank.to_string());
@@ -188,7 +190,7 @@ impl JobItem {
         }
     }
 
-    /// The job; a result that is in an item of its own isn't in it.
+    /// Excludes a result that is stored as a separate item.
     pub fn job(self) -> Result<Job, Error> {
         let corrupt = |why: &str| Error::Corrupt("a job", why.to_owned());
         let id: JobId = self.sk.parse().map_err(|_| corrupt("its key names no job"))?;
@@ -216,7 +218,7 @@ impl JobItem {
             finished_at: time(self.finished_at),
             next_attempt_at: time(self.due_at)
                 .filter(|_| self.status == Status::Queued && self.attempts > 0),
-            // Unfinished items of earlier releases have one.
+            // Earlier releases set one on unfinished items.
             expires_at: expires_at.filter(|_| self.status.is_terminal()),
             kept_until: time(self.kept_until),
             cancel_requested: self.cancel_requested.unwrap_or(false),
@@ -231,7 +233,7 @@ impl JobItem {
     }
 }
 
-/// A payload or a result in an item of its own.
+/// A payload or result stored as a separate item.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Bulk {
     pub json: String,

@@ -15,12 +15,10 @@ use crate::{
     time::Time,
 };
 
-/// Which jobs a list shows.
+/// Selects the jobs of a list.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only those that stand there.
     pub status: Option<Status>,
-    /// Only those of this kind.
     pub kind: Option<Name>,
 }
 
@@ -31,38 +29,41 @@ impl Filter {
     }
 }
 
-/// A part of a list, newest first.
+/// A page of jobs, newest first.
 #[derive(Debug)]
 pub struct JobPage {
-    /// The jobs, without results that have an item of their own.
+    /// Separately stored results are left out.
     pub jobs: Vec<Job>,
-    /// Where it ended, if there may be more.
+    /// Where to continue; `None` at the end of the list.
     pub ended_at: Option<JobId>,
 }
 
-/// After how many jobs a page ends, though it isn't full: a filter that admits almost none must not read a whole account.
+/// Number of jobs examined after which a page ends even if it isn't full. A filter that matches
+/// almost nothing must not read a whole account.
 const MOST_LOOKED_AT: usize = 1000;
 
 const LARGEST_PORTION: usize = 64;
 
-/// One partition's jobs, newest first, as far as they were read.
+/// Read-ahead of one partition, newest first.
 struct Shard {
     number: u8,
     read: VecDeque<Job>,
     before: Option<JobId>,
     more: bool,
-    /// How many to read next: twice as many each time, for a filter that admits few.
+    /// Size of the next read. It doubles each time, for filters that match few jobs.
     portion: usize,
 }
 
 impl JobStore {
-    /// The account's jobs that the filter admits and that are shown at `now`, newest first, from before `before` on.
+    /// Returns the jobs that match the filter and are visible at `now`, newest first, older than
+    /// `before`.
     ///
-    /// The partitions are read side by side, a little of each, and merged by id; a partition is read on when what was read of it
-    /// is used up. So a page costs what it shows and at most a few jobs of each partition more.
+    /// Reads a few jobs of every partition in parallel and merges them by id. A partition is read
+    /// again when its buffer is empty. A page therefore costs the jobs it returns plus at most a
+    /// few of each partition.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn page(
         &self,
         account: AccountId,
@@ -98,7 +99,7 @@ impl JobStore {
 
     async fn read_on(&self, account: AccountId, shard: &mut Shard) -> Result<(), Error> {
         let call = self.table.client.query().table_name(&self.table.name);
-        // "~" sorts behind every id.
+        // "~" sorts after every id.
         let before = shard.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
         let answer = call
             .key_condition_expression("pk = :jobs AND sk < :before")

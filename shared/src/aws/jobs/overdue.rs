@@ -9,24 +9,24 @@ use crate::{
     time::Time,
 };
 
-/// What one look at the agenda showed.
+/// Result of one scan of the index.
 #[derive(Debug)]
 pub struct Look {
-    /// Jobs of all accounts that should have been run, oldest due first.
+    /// Overdue jobs of all accounts, oldest due time first.
     pub jobs: Vec<Overdue>,
-    /// Whether there may be more where this look ended.
+    /// Whether the segment may hold more entries.
     pub more: bool,
 }
 
 impl JobStore {
-    /// Listed jobs of all accounts that were due by `since`, among the first `limit` entries of one of the index's `segments`, which
-    /// count from 0.
+    /// Returns ready-queue jobs of all accounts that were due by `since`, among the first `limit`
+    /// entries of one of the index's `segments`, numbered from 0.
     ///
-    /// One call, paid by what it reads and not by what it brings. It is a scan, of the index alone: that holds only jobs of ordered
-    /// kinds, while they are due or run, and of each little more than its keys.
+    /// One call, billed by what it reads, not by what it returns. It scans only the index. That
+    /// holds little more than the keys of jobs of ordered kinds, while they are due or running.
     ///
     /// # Errors
-    /// When the index can't be read.
+    /// Fails when the index can't be read.
     pub async fn overdue(
         &self,
         since: Time,

@@ -15,27 +15,28 @@ use crate::{
     time::Time,
 };
 
-/// How many rows of each partition one look reads. Most are of finished jobs, and are dropped by the filter.
+/// Rows read per partition and call. Most are finished jobs, which the filter drops.
 const EACH: i32 = 250;
 
-/// What a look needs of a job. The policy of the function that looks names the same attributes, so that it can't read payloads or results.
+/// Attributes to read. The function's IAM policy names the same ones, so that it can't read
+/// payloads or results.
 const ATTRIBUTES: &str = "pk, sk, kind, #status, attempts, run_at, due_at, lease_until, agenda";
 
-/// The unfinished jobs of a part of a span.
+/// Unfinished jobs accepted in the first part of a time span.
 #[derive(Debug)]
 pub struct UnfinishedPart {
-    /// In no order.
+    /// Unordered.
     pub jobs: Vec<Unfinished>,
-    /// Up to when jobs were accepted that were read; none if that is the whole span.
+    /// Exclusive end of the part that was read; `None` if it is the whole span.
     pub until: Option<Time>,
 }
 
 impl JobStore {
-    /// The unfinished jobs among an account's that were accepted from `from` until before `to`. One query for each of the account's
-    /// partitions, eventually consistent; each ends after [`EACH`] rows.
+    /// Returns an account's unfinished jobs that were accepted from `from` until before `to`. One
+    /// eventually consistent query per partition, each limited to [`EACH`] rows.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn unfinished_of(
         &self,
         account: AccountId,
@@ -45,7 +46,8 @@ impl JobStore {
         let shards =
             (0..SHARDS).map(|shard| self.unfinished_in(Key::jobs(account, shard), from, to));
         let parts = try_join_all(shards).await?;
-        // A part that was cut is whole before the millisecond of its last row. No partition takes 250 rows in a millisecond.
+        // A truncated partition is complete up to the millisecond before its last row. No partition
+        // receives 250 rows within a millisecond.
         let until = parts.iter().filter_map(|part| part.until).min();
         let until = until.map(|until| until.max(from + Duration::from_millis(1)));
         let jobs = parts.into_iter().flat_map(|part| part.jobs);
@@ -85,10 +87,10 @@ impl JobStore {
         })
     }
 
-    /// Those of these jobs, a hundred at most, that are unfinished. One call, eventually consistent.
+    /// Returns those of at most 100 jobs that are unfinished. One eventually consistent call.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn unfinished_among(
         &self,
         jobs: &[(AccountId, JobId)],

@@ -12,11 +12,11 @@ use crate::{
 };
 
 impl JobStore {
-    /// Whether an account has unfinished jobs of a kind. It reads all of the account's jobs until it finds one: for the rare
-    /// operator's question alone, and with a time-out around it.
+    /// Whether an account has unfinished jobs of a kind. Reads the account's jobs until it finds
+    /// one, possibly all. Use it only for rare operator requests, with a timeout.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn any_waiting(&self, account: AccountId, kind: &Name) -> Result<bool, Error> {
         let shards = (0..SHARDS).map(|shard| self.any_waiting_in(Key::jobs(account, shard), kind));
         Ok(try_join_all(shards).await?.contains(&true))

@@ -3,7 +3,7 @@ use crate::id::mint;
 use proptest::prelude::*;
 
 #[test]
-fn no_two_things_share_a_key() {
+fn keys_are_unique_across_item_types() {
     let now = Time::from_millis(1_763_654_400_000);
     let (account, job, key) = (mint(now, [1; 10]), mint(now, [2; 10]), mint(now, [3; 10]));
     let series = Series {
@@ -90,11 +90,19 @@ fn no_two_things_share_a_key() {
 proptest! {
     #[test]
     fn a_series_is_read_as_it_was_written(
-        account: Option<[u8; 10]>, out: bool, service in "[#%23a/5 ]{0,12}|\\PC{0,30}", route in "[#%23a/5 ]{0,12}",
+        account: Option<[u8; 10]>,
+        out: bool,
+        service in "[#%23a/5 ]{0,12}|\\PC{0,30}",
+        route in "[#%23a/5 ]{0,12}",
     ) {
         let account = account.map(|entropy| mint(Time::from_millis(7), entropy));
         let direction = if out { Direction::Egress } else { Direction::Ingress };
-        let series = Series { account, direction, service: service.parse().unwrap(), route: route.parse().unwrap() };
+        let series = Series {
+            account,
+            direction,
+            service: service.parse().unwrap(),
+            route: route.parse().unwrap(),
+        };
         for origin in [Origin::Pushed, Origin::Own, Origin::Source("kong-2.eu".parse().unwrap())] {
             let entry = Key::series_in_directory(&series, &origin).sk;
             prop_assert_eq!(Key::of_series(&entry), Some((series.clone(), origin.clone())));
@@ -102,14 +110,19 @@ proptest! {
             prop_assert_eq!(Key::of_head(&head.sk), Some(series.clone()));
             prop_assert_eq!(Key::of_heads(&head.pk), Some(origin.clone()));
             prop_assert!(Key::heads(&origin).contains(&head.pk));
-            let prefix = Key::series_prefix(account, Some(direction), Some(&series.service), Some(&series.route));
+            let prefix = Key::series_prefix(
+                account,
+                Some(direction),
+                Some(&series.service),
+                Some(&series.route),
+            );
             prop_assert!(entry.starts_with(&prefix) && entry[prefix.len()..] == origin.to_string());
         }
     }
 }
 
 #[test]
-fn the_longest_series_fits_into_a_key() {
+fn longest_series_fits_into_a_key() {
     let label: Label = "#".repeat(Label::MAX_BYTES).parse().unwrap();
     let account = Some(mint(Time::from_millis(7), [7; 10]));
     let series =
@@ -119,7 +132,7 @@ fn the_longest_series_fits_into_a_key() {
 }
 
 #[test]
-fn an_agenda_is_read_as_it_was_written() {
+fn ready_queue_key_round_trips() {
     let (account, kind) = (mint(Time::from_millis(1), [1; 10]), "a.b-c_d".parse().unwrap());
     assert_eq!(Key::of_agenda(&Key::agenda(account, &kind)), Some((account, kind)));
     for none in [

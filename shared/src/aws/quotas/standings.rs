@@ -1,4 +1,4 @@
-//! How quotas stand. They are a partition, so that a run reads them all in a query for each megabyte.
+//! Quota states. They share a partition, so that a run reads them with one query per MB.
 
 use std::collections::BTreeMap;
 
@@ -18,27 +18,25 @@ use crate::{
     time::Time,
 };
 
-/// How many standings one query asks for; it ends at a megabyte, which is about as many.
+/// States per query. A query is limited to 1 MB, which is about as many.
 const PAGE: usize = 1000;
 
-/// Which writing of a standing it is that somebody read, or made.
+/// Identifies a stored version of a quota state, for conditional writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision(String);
 
-/// A standing as it was read.
+/// A quota state as read.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// Of which quota.
     pub quota: Name,
-    /// How it stands.
     pub standing: Standing,
-    /// To be named by whoever writes it next.
+    /// Required by the next write.
     pub revision: Revision,
-    /// Until when somebody is at what is to be done, if somebody is.
+    /// End of the lease of the run that sends events and mail for this quota, if any.
     pub leased_until: Option<Time>,
 }
 
-/// Except for its key.
+/// Item without its key.
 #[derive(Serialize, Deserialize)]
 struct StandingItem {
     revision: String,
@@ -49,12 +47,14 @@ struct StandingItem {
 }
 
 impl QuotaStore {
-    /// How all quotas stand, by their names, those that are gone among them, as every write that was answered before left them: a query for
-    /// each megabyte, at a read unit for 4 KB. Who decided by what was true a moment ago would find his write refused, and lose a minute.
-    /// A standing that can't be understood is an error in its own place.
+    /// Returns the states of all quotas by name, including deleted quotas. A state that can't be
+    /// parsed is an error in its own entry.
+    ///
+    /// The reads are consistent: a decision on stale data would fail its conditional write and lose
+    /// a minute. One query per MB, at one read unit per 4 KB.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn standings(&self) -> Result<BTreeMap<String, Result<Known, Error>>, Error> {
         let mut all = BTreeMap::new();
         loop {
@@ -69,10 +69,10 @@ impl QuotaStore {
         }
     }
 
-    /// How some quotas stand, at most a hundred: one read. Those at which nobody looked yet are missing.
+    /// Returns the states of at most 100 quotas in one read. Quotas not yet evaluated are missing.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn standings_of(&self, quotas: &[Name]) -> Result<Vec<Known>, Error> {
         if quotas.is_empty() {
             return Ok(Vec::new());
@@ -85,19 +85,20 @@ impl QuotaStore {
         items.into_iter().map(read).collect()
     }
 
-    /// How a quota stands, if anybody looked yet.
+    /// Returns the state of a quota; `None` if it was not evaluated yet.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn standing(&self, quota: &Name) -> Result<Option<Known>, Error> {
         self.table.get(&Key::named(QUOTA_STATES, quota), false).await?.map(read).transpose()
     }
 
-    /// Writes how a quota stands, unless somebody did since `before`; with a lease, nobody else does what is to be done until that is over.
-    /// `None` if somebody was quicker.
+    /// Writes a quota state, unless it was written since `before`. With a lease, other runs leave
+    /// its events and mail to this run until the lease ends. Returns `None` if another run wrote
+    /// first.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn stand(
         &self,
         quota: &Name,
@@ -115,7 +116,7 @@ impl QuotaStore {
         let condition = before.map_or_else(Condition::no_item, is_at);
         match self.table.put_if(&Key::named(QUOTA_STATES, quota), &item, condition).await? {
             Conditional::Done(()) => Ok(Some(Revision(revision))),
-            // The SDK repeats a call whose answer was lost: it may have been this one.
+            // An SDK retry after a lost response may find this call's own write.
             Conditional::Refused(Some(item)) => {
                 let written = content::<StandingItem>(NOUN, item)?.revision;
                 Ok((written == revision).then_some(Revision(revision)))
@@ -124,10 +125,10 @@ impl QuotaStore {
         }
     }
 
-    /// Forgets how a quota stood, unless somebody wrote it since.
+    /// Deletes a quota state, unless it was written since `before`.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn forget(&self, quota: &Name, before: &Revision) -> Result<(), Error> {
         self.table.delete(&Key::named(QUOTA_STATES, quota), Some(is_at(before))).await.map(drop)
     }

@@ -1,4 +1,4 @@
-//! What a transaction on rows is made of, and why one was cancelled.
+//! Building row transactions, and the reasons for their cancellation.
 
 use std::collections::HashMap;
 
@@ -17,23 +17,24 @@ use crate::{
 
 const NO_ITEM: &str = "attribute_not_exists(pk)";
 
-/// Why a transaction of a marker and then rows was cancelled.
+/// Why a transaction, consisting of a marker and then rows, was cancelled.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cancelled {
-    /// It was applied before.
+    /// The job was applied before.
     MarkerThere,
-    /// It may succeed in a moment.
+    /// Transient; a retry may succeed.
     Passing,
-    /// The first row that isn't as it has to be, from 0.
+    /// Index of the first row that violates its precondition.
     RowUnfit(usize),
-    /// `DynamoDB` can't take it at all.
+    /// DynamoDB rejects the transaction permanently.
     Otherwise,
 }
 
 impl Cancelled {
-    /// From the reasons' codes, one for each action and in their order
-    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>). While another transaction is at one of
-    /// the items, what the others say may be half of its work.
+    /// Classifies the reason codes, one per action in order
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+    /// If another transaction holds one of the items, the other reasons may reflect its partial
+    /// state.
     pub fn because(reasons: &[&str]) -> Self {
         const REFUSED: &str = "ConditionalCheckFailed";
         const PASSING: [&str; 3] =
@@ -50,7 +51,7 @@ impl Cancelled {
     }
 }
 
-/// One row's effect.
+/// The write for one effect.
 pub(super) fn action(
     name: &str,
     account: AccountId,
@@ -84,7 +85,6 @@ pub(super) fn action(
     }
 }
 
-/// Puts an item.
 pub(super) fn put(name: &str, item: Item, checks: Checks) -> Result<TransactWriteItem, Error> {
     let put = Put::builder().table_name(name).set_item(Some(item));
     let put = put
@@ -98,7 +98,7 @@ fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> Error {
     Error::Refused(error.to_string())
 }
 
-/// What an item must be, as an expression with its names and values.
+/// A condition expression with its names and values.
 pub(super) struct Checks {
     expression: String,
     names: Option<HashMap<String, String>>,
@@ -106,12 +106,10 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// Not there.
     pub fn no_item() -> Self {
         Self { expression: NO_ITEM.to_owned(), names: None, values: None }
     }
 
-    /// Not there, or with these columns.
     fn absent_or_has(columns: &[Column]) -> Self {
         let mut names = HashMap::from([("#c".to_owned(), "cells".to_owned())]);
         let mut values = HashMap::new();
@@ -131,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_of_a_cancellation() {
+    fn classifies_cancellation_reasons() {
         let (none, refused, conflict) = ("None", "ConditionalCheckFailed", "TransactionConflict");
         for (reasons, meaning) in [
             (&[refused, none][..], Cancelled::MarkerThere),

@@ -1,4 +1,4 @@
-//! Hours of a head that are over, kept with their days.
+//! Storage of closed hours and their days.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,12 +16,13 @@ use crate::{
     usage::{Advance, Day, Hour, minute_of},
 };
 
-/// How long a closed hour is kept: longer than the longest look-back, and than any period of a quota.
+/// Retention of closed hours: longer than the longest look-back and than any quota period.
 const HOURS_KEPT: Duration = Duration::from_secs(35 * 86400);
 
 impl UsageStore {
-    /// Keeps hours that are over, and adds what is late to those that were: all of a day in one write, since a transaction takes one for each
-    /// item. What is late of an hour in which nothing was counted counts after the total `before`.
+    /// Adds writes that store closed hours and add late reports to earlier ones. All changes of a
+    /// day are one write, since a transaction allows only one per item. If a late report's hour has
+    /// no item yet, it is created with the running total `before`.
     pub(super) fn add_closed(
         &self,
         transaction: &mut Transaction<'_>,
@@ -57,7 +58,7 @@ impl UsageStore {
         for (day, hours) in days {
             let mut change = Expression::new("SET expires_at = :gone")
                 .with(":gone", head::day_gone(day.first()));
-            // An hour that is over now has nothing yet, so that adding is as good as setting.
+            // A newly closed hour has no value in its day yet, so adding is the same as setting.
             change.add(hours.into_iter().map(|(hour, bytes)| (head::hour_of_day(hour), bytes)));
             transaction.update(&Key::day(series, origin, day), change, None)?;
         }
@@ -65,7 +66,7 @@ impl UsageStore {
     }
 }
 
-/// When an hour is forgotten.
+/// TTL of a closed hour.
 fn gone(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
     seconds(hour.start() + HOURS_KEPT)
 }

@@ -1,4 +1,4 @@
-//! Counting what a source says.
+//! Counting of samples from sources.
 
 use super::{
     UsageStore, head,
@@ -13,24 +13,26 @@ use crate::{
     usage::{Advance, Head},
 };
 
-/// What became of a count.
+/// Result of counting.
 #[derive(Debug)]
 pub enum Counted {
-    /// It is counted.
     Yes,
-    /// Somebody else wrote since; the head as it is now.
+    /// Another process wrote the open hour since it was read; holds the current one.
     Not(Option<Box<Head>>),
 }
 
 impl UsageStore {
-    /// Counts at a source: `before` becomes `advance`, unless somebody else wrote since. One write unit for a head of up to a kilobyte; when
-    /// its hour is over, or it is a new one, a transaction of three or two such items, at two units each; of one or two more for each hour
-    /// that is over besides.
+    /// Replaces the open hour `before` with `advance`, unless another process wrote it since.
     ///
-    /// The whole head is written, not what changed of it: nobody else writes it, and the unit is the same.
+    /// Costs one write unit for an item up to 1 KB. If the hour has ended, it is a transaction of
+    /// three items, for a new series of two. Each item costs two units. Each further closed hour
+    /// adds one or two items.
+    ///
+    /// The whole item is written instead of the changes: there is only one writer, and the cost is
+    /// the same.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn count(&self, before: Option<&Head>, advance: &Advance) -> Result<Counted, Error> {
         let Advance { head, closed, .. } = advance;
         let key = Key::head(&head.series, &head.origin);
@@ -52,7 +54,7 @@ impl UsageStore {
         }
     }
 
-    /// Into another hour, or from nothing.
+    /// Starts another hour, or a new series.
     async fn turn(
         &self,
         before: Option<&Head>,
@@ -77,7 +79,7 @@ impl UsageStore {
         }
     }
 
-    /// A head as somebody else wrote it.
+    /// Reads the open hour that another process wrote.
     pub(super) async fn found(&self, key: &Key) -> Result<Option<Box<Head>>, Error> {
         let found = self.table.get(key, true).await?;
         Ok(found.map(head::read).transpose()?.map(Box::new))

@@ -1,4 +1,5 @@
-//! Heads, closed hours and days as items. `DynamoDB` keeps `hour`, `total`, `last` and `at` for itself, so attributes are called otherwise.
+//! Item format of open hours, closed hours and days. `hour`, `total`, `last` and `at` are reserved
+//! words in DynamoDB, so the attributes have other names.
 
 use std::time::Duration;
 
@@ -16,20 +17,20 @@ use crate::{
 
 const NOUN: &str = "usage";
 
-/// For how long days are kept, and what leads to them: heads that nobody writes any more, and their entries in the directory.
+/// Retention of days, and of open hours without further writes and their directory entries.
 pub(super) const DAYS_KEPT: Duration = Duration::from_secs(400 * 86400);
 
-/// When an hour's day is forgotten.
+/// TTL of the day that contains `hour`.
 pub(super) fn day_gone(hour: Hour) -> AttributeValue {
     seconds(hour.day().start() + DAYS_KEPT)
 }
 
-/// An entry in the directory as an item, without its key, which says it all.
+/// A directory entry without its key, which holds all the data.
 pub(super) fn write_entry(head: &Head) -> Item {
     Item::from([("expires_at".to_owned(), day_gone(head.hour))])
 }
 
-/// A head as an item, without its key.
+/// An open hour as an item without its key.
 pub(super) fn write(head: &Head) -> Item {
     let mut item = write_minutes(&head.minutes);
     item.insert("expires_at".to_owned(), day_gone(head.hour));
@@ -48,7 +49,7 @@ pub(super) fn write(head: &Head) -> Item {
     item
 }
 
-/// A head from its item.
+/// Parses an open hour.
 pub(super) fn read(item: Item) -> Result<Head, Error> {
     let corrupt = |what: &str| Error::Corrupt(NOUN, format!("{what} can't be read"));
     let (pk, sk) = key(&item);
@@ -73,7 +74,7 @@ pub(super) fn read(item: Item) -> Result<Head, Error> {
     })
 }
 
-/// A closed hour as an item, without its key.
+/// A closed hour as an item without its key.
 pub(super) fn write_closed(closed: &ClosedHour, gone: AttributeValue) -> Item {
     let mut item = write_minutes(&closed.minutes);
     item.insert("counted_before".to_owned(), number(closed.before));
@@ -81,7 +82,7 @@ pub(super) fn write_closed(closed: &ClosedHour, gone: AttributeValue) -> Item {
     item
 }
 
-/// A closed hour from its item.
+/// Parses a closed hour.
 pub(super) fn read_closed(item: Item) -> Result<ClosedHour, Error> {
     let (_, sk) = key(&item);
     let hour = sk.rsplit('#').next().and_then(|hour| hour.parse().ok());
@@ -93,7 +94,7 @@ pub(super) fn read_closed(item: Item) -> Result<ClosedHour, Error> {
     })
 }
 
-/// The closed hours of a day, from its item, each with what was counted in it.
+/// Parses a day into its closed hours and their bytes.
 pub(super) fn read_day(item: Item) -> Result<Vec<(Hour, u64)>, Error> {
     let (_, sk) = key(&item);
     let day: Option<Day> = sk.rsplit('#').next().and_then(|day| day.parse().ok());
@@ -102,12 +103,12 @@ pub(super) fn read_day(item: Item) -> Result<Vec<(Hour, u64)>, Error> {
     Ok(hours.filter_map(|hour| Some((hour, read_number(&item, &hour_of_day(hour))?))).collect())
 }
 
-/// The attribute of a minute.
+/// Attribute name of a minute.
 pub(super) fn minute(nth: usize) -> String {
     format!("m{nth:02}")
 }
 
-/// The attribute of an hour in its day.
+/// Attribute name of an hour in its day.
 pub(super) fn hour_of_day(hour: Hour) -> String {
     format!("h{:02}", hour.of_day())
 }
@@ -136,7 +137,7 @@ pub(super) fn read_number(item: &Item, name: &str) -> Option<u64> {
     amount(item.get(name)?)
 }
 
-/// An amount; the most that there is, if it is more: several that add to an item at once may together pass that.
+/// Saturates at `u64::MAX`: concurrent additions may exceed it.
 fn amount(value: &AttributeValue) -> Option<u64> {
     let amount: u128 = value.as_n().ok()?.parse().ok()?;
     Some(u64::try_from(amount).unwrap_or(u64::MAX))

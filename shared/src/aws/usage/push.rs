@@ -1,4 +1,4 @@
-//! Usage that is reported, and counts once.
+//! Pushed usage, deduplicated by report id.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,46 +20,48 @@ use crate::{
     usage::{Head, Hour, MAX_SERIES, Origin, Report, Series},
 };
 
-/// For how long a report is known.
+/// How long report ids are remembered.
 const KNOWN: Duration = Duration::from_secs(2 * 86400);
-/// For how long it is known how many series an account began to report: as long as one is that nobody reports any more.
+/// Retention of an account's series count: as long as an unused series is kept.
 const BEGUN_KEPT: Duration = head::DAYS_KEPT;
-/// How many reports are one transaction. Each is a write, and its series up to eight: of its head, its entry in the directory, hours that are
-/// over, and their days; and where it is new, of how many its account has. A hundred is the most.
+/// Reports per transaction. Each is one write, and its series adds up to eight: open hour,
+/// directory entry, closed hours and their days, and for a new series the account's series count.
+/// DynamoDB allows 100.
 const TOGETHER: usize = 11;
-/// How often a transaction is tried: others may be at the same series.
+/// Tries per transaction, since concurrent writers may conflict.
 const TRIES: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Whether a report was counted now, or before, or is not.
+/// Result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
-    /// Now.
+    /// Counted by this call.
     Now,
-    /// It was counted before, by the same source and id.
+    /// Counted earlier: same source and report id.
     Before,
-    /// It isn't: its series would be a new one, of which the account has as many as it may.
+    /// Not counted: its series would be new, and the account has reached its limit.
     TooManySeries,
 }
 
-/// Series that begin with a transaction.
+/// New series of an account within a transaction.
 struct Begun {
     account: AccountId,
     series: Vec<Series>,
 }
 
 impl UsageStore {
-    /// Counts what is reported, each report once for two days, however often it comes. The answers are in the order of the reports; a report
-    /// that could not be counted for certain may be repeated.
+    /// Counts reports, each once within two days. Results are in the order of the reports. A report
+    /// that failed may be sent again.
     ///
-    /// A report of an hour that is over for its series counts there. Four write units for a report by itself, two for each of many of a
-    /// series at once, and two. A series' first costs four more, for the directory and for how many its account has.
+    /// A report for an hour that is closed for its series counts in that hour. One report costs
+    /// four write units; `n` reports of one series in one call cost `2n + 2`. The first report of a
+    /// series costs four more, for the directory entry and the account's series count.
     pub async fn push(&self, reports: &[Report], now: Time) -> Vec<Result<Pushed, Error>> {
         let mut order: Vec<usize> = (0..reports.len()).collect();
         order.sort_by(|a, b| reports[*a].series.cmp(&reports[*b].series));
         let mut answers: Vec<_> = reports.iter().map(|_| Ok(Pushed::Before)).collect();
         let mut known = BTreeSet::new();
-        // What comes twice in a request is a repeat of itself, of which the first counts.
+        // Of duplicates within a request, the first counts.
         let first: Vec<_> =
             order.into_iter().filter(|nth| known.insert(&reports[*nth].id)).collect();
         for some in first.chunks(TOGETHER) {
@@ -92,8 +94,8 @@ impl UsageStore {
             let (transaction, begun) = self.transaction(&some, now).await?;
             match transaction.send(&self.table.client).await {
                 Ok(Ok(())) => return Ok(pushed),
-                // The first writes are the records of what was seen, then come those of how many series an account has; the rest is of
-                // heads that changed since.
+                // The order of writes is: report ids, series counts of accounts, then items of the
+                // series. A refused write of the last group means that an open hour changed.
                 Ok(Err(Refused(which))) => {
                     for nth in which {
                         if let Some(nth) = left.get(nth) {
@@ -115,7 +117,7 @@ impl UsageStore {
         Err(last)
     }
 
-    /// How many more series an account may begin.
+    /// How many more series an account may create.
     async fn room(&self, account: AccountId) -> Result<usize, Error> {
         let item = self.table.get(&Key::reported(account), true).await?.unwrap_or_default();
         let begun = head::read_number(&item, "begun").unwrap_or_default();
@@ -162,7 +164,7 @@ impl UsageStore {
         Ok((transaction, begun))
     }
 
-    /// Adds reports of a series, the oldest first.
+    /// Adds reports of a series, sorted by time.
     fn add(
         &self,
         transaction: &mut Transaction<'_>,
@@ -202,7 +204,7 @@ impl UsageStore {
 }
 
 impl Begun {
-    /// Adds them to how many the account has, if that isn't too many.
+    /// Adds to the account's series count, on condition that the limit is kept.
     fn note(&self, transaction: &mut Transaction<'_>, now: Time) -> Result<(), Error> {
         let mut change = Expression::new("SET expires_at = if_not_exists(expires_at, :gone)")
             .with(":gone", seconds(now + BEGUN_KEPT))
@@ -213,7 +215,7 @@ impl Begun {
     }
 }
 
-/// What makes a head another one of the same hour, whatever others add at the same time.
+/// Update from one state of an open hour to another; it commutes with concurrent additions.
 fn added(before: &Head, after: &Head) -> Expression {
     let grown = before.minutes.0.iter().zip(&after.minutes.0).enumerate();
     let grown = grown.filter(|(_, (before, after))| before != after);

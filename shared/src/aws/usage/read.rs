@@ -1,4 +1,4 @@
-//! Reading series for charts.
+//! Queries of series for charts.
 
 use std::collections::HashMap;
 
@@ -17,31 +17,32 @@ use crate::{
     usage::{Direction, Filter, Head, Hour, Label, MINUTE, Origin, Points, Series, Step, Windows},
 };
 
-/// How many series are read side by side.
+/// Series read in parallel.
 const AT_ONCE: usize = 16;
-/// How many entries of the directory a query reads.
+/// Directory entries per query.
 const ENTRIES: i32 = 500;
-/// How many items one call gets.
+/// Items per BatchGetItem call.
 const ITEMS: usize = 100;
-/// What comes before and after everything that a part of a key can be.
+/// These sort before and after any key part.
 const FIRST: &str = " ";
 const LAST: &str = "\u{10ffff}";
 
-/// A series, and where it is counted.
+/// A series and the origins that count it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counting {
-    /// Which one.
     pub series: Series,
-    /// Where.
     pub origins: Vec<Origin>,
 }
 
 impl UsageStore {
-    /// Up to `most` of the series that a filter means, in their order in the directory, those after `after`; and after what to read on, if
-    /// there may be more. Of a series that is named in full half a read unit; else it costs what the account has of entries before the last.
+    /// Returns up to `most` series that match a filter, in directory order after `after`, and the
+    /// key to continue after, if there may be more.
+    ///
+    /// A fully named series costs half a read unit. Otherwise the cost is that of all directory
+    /// entries of the account up to the last one returned.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn series(
         &self,
         filter: &Filter,
@@ -75,17 +76,18 @@ impl UsageStore {
         Ok((found, None))
     }
 
-    /// What was counted of each series in some windows, of all its origins together: a read of each head, a hundred at once, and a query of
-    /// each that has closed hours in the windows.
+    /// Returns the usage of each series in the windows, summed over its origins. Reads the open
+    /// hours in batches of 100, then queries each series that has closed hours in the windows.
     ///
     /// # Errors
-    /// When the table can't be read.
+    /// Fails when the table can't be read.
     pub async fn chart(&self, wanted: &[Counting], windows: Windows) -> Result<Vec<Points>, Error> {
         let pairs = wanted
             .iter()
             .flat_map(|wanted| wanted.origins.iter().map(|origin| (&wanted.series, origin)));
         let pairs: Vec<_> = pairs.collect();
-        // Heads first: an hour that is closed in between is in both, and what is closed wins.
+        // Open hours are read first. An hour closed between the two reads appears in both, and its
+        // closed item takes precedence.
         let keys: Vec<_> = pairs.iter().map(|(series, origin)| Key::head(series, origin)).collect();
         let calls: Vec<_> = keys.chunks(ITEMS).map(|some| self.some_heads(some, false)).collect();
         let heads: Vec<Vec<Head>> = stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
@@ -116,7 +118,7 @@ impl UsageStore {
             .collect())
     }
 
-    /// What was counted of a series at one origin.
+    /// Usage of a series at one origin.
     async fn points(
         &self,
         series: &Series,
@@ -140,7 +142,8 @@ impl UsageStore {
         Ok(points)
     }
 
-    /// The closed hours of some windows, each with what was counted in it: minute by minute, or where the steps are hours or days in one.
+    /// Returns the closed hours in the windows with their usage: per minute, or per hour if the
+    /// step is an hour or longer.
     async fn closed(
         &self,
         series: &Series,
@@ -185,7 +188,7 @@ impl UsageStore {
         Ok(found)
     }
 
-    /// Up to a hundred heads, those that are there.
+    /// Reads up to 100 open hours and skips missing ones.
     pub(super) async fn some_heads(
         &self,
         wanted: &[Key],
@@ -198,7 +201,7 @@ impl UsageStore {
         self.table.batch_get(wanted).await?.into_iter().map(head::read).collect()
     }
 
-    /// Entries of the directory in a part of it, and after which one there may be more.
+    /// Returns the directory entries in a range, and the key to continue after.
     async fn entries(
         &self,
         after: &str,
@@ -215,7 +218,7 @@ impl UsageStore {
             .await
             .map_err(|e| Error::of("Query", &e))?;
         let last = answer.last_evaluated_key.as_ref().and_then(|key| key.get("sk")?.as_s().ok());
-        // Just after it: no key has a control character.
+        // Sorts directly after `last`: no key contains a control character.
         let last = last.map(|last| format!("{last}\u{1}"));
         let keys = answer.items.iter().flatten().filter_map(|item| item.get("sk")?.as_s().ok());
         let read = keys.map(|key| {
@@ -226,7 +229,8 @@ impl UsageStore {
     }
 }
 
-/// Where in the directory to look for what a filter means: in the parts of both directions, if a service is named and no direction.
+/// Directory prefixes to query for a filter. A service without a direction needs one prefix per
+/// direction.
 fn prefixes(filter: &Filter) -> Vec<String> {
     let Filter { account, direction, service, route } = filter;
     let Some(account) = *account else { return vec![String::new()] };
@@ -250,13 +254,13 @@ fn prefix(
     Key::series_prefix(Some(account), direction, service, route)
 }
 
-/// After all entries of a series.
+/// Sorts after all entries of a series.
 fn after_all(series: &Series) -> String {
     let Series { account, direction, service, route } = series;
     Key::series_prefix(*account, Some(*direction), Some(service), Some(route)) + LAST
 }
 
-/// The reported minutes of an hour, each by its begin.
+/// The reported minutes of an hour with their start times.
 fn minutes(hour: Hour, minutes: &[Option<u64>; 60]) -> impl Iterator<Item = (Time, u64)> {
     let begins = std::iter::successors(Some(hour.start()), |time| Some(*time + MINUTE));
     begins.zip(minutes.iter()).filter_map(|(time, bytes)| Some((time, (*bytes)?)))

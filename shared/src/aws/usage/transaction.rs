@@ -1,4 +1,4 @@
-//! What a transaction on usage is made of, and what became of it.
+//! Building and sending usage transactions.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -13,18 +13,18 @@ use crate::aws::{
     table::{Item, number},
 };
 
-/// Writes that are done together or not at all.
+/// Writes that are applied together or not at all.
 #[derive(Debug)]
 pub(super) struct Transaction<'a> {
     table: &'a str,
     writes: Vec<TransactWriteItem>,
 }
 
-/// A transaction that was not done: which of its writes were refused for their conditions, from 0.
+/// The transaction was not applied. Holds the indices of the writes whose conditions failed.
 #[derive(Debug)]
 pub(super) struct Refused(pub Vec<usize>);
 
-/// A condition, or a change, and the values that it names.
+/// A condition or update expression with its values.
 #[derive(Debug, Default)]
 pub(super) struct Expression {
     pub text: String,
@@ -41,7 +41,7 @@ impl Expression {
         self
     }
 
-    /// Adds amounts to attributes, of which there is at least one.
+    /// Adds amounts to attributes; `amounts` must not be empty.
     pub fn add(&mut self, amounts: impl IntoIterator<Item = (String, u64)>) {
         let mut each = Vec::new();
         for (name, amount) in amounts {
@@ -57,7 +57,6 @@ impl<'a> Transaction<'a> {
         Self { table, writes: Vec::new() }
     }
 
-    /// Puts an item, if a condition holds.
     pub fn put(
         &mut self,
         key: &Key,
@@ -74,7 +73,8 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Changes an item, if a condition holds, whose values are among those of the change.
+    /// Updates an item if the condition holds. The values of the condition are among those of the
+    /// change.
     pub fn update(
         &mut self,
         key: &Key,
@@ -92,7 +92,8 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Does it. The SDK sends a token along, so that an answer that was lost doesn't make for a second time.
+    /// Sends the transaction. The SDK adds a client request token, so that a retry after a lost
+    /// response is not applied twice.
     pub async fn send(self, client: &Client) -> Result<Result<(), Refused>, Error> {
         const PASSING: [&str; 3] =
             ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
@@ -109,7 +110,8 @@ impl<'a> Transaction<'a> {
             .iter()
             .map(|reason| reason.code().unwrap_or_default())
             .collect();
-        // While another transaction is at one of the items, what the others say may be half of its work.
+        // If another transaction holds one of the items, the other reasons may reflect its partial
+        // state.
         if codes.iter().any(|code| PASSING.contains(code)) {
             return Err(Error::Unavailable(format!("TransactWriteItems: {}", codes.join(", "))));
         }
