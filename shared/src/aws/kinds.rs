@@ -74,9 +74,9 @@ impl CachedKind {
         self.schema.get_or_init(|| Schema::compile(&self.kind.spec.schema)).as_ref()
     }
 
-    /// Returns all violations of a payload, given as text and as JSON: those of the schema, and at
-    /// other pointers those of the target's own rules. At most [`MAX_VIOLATIONS`], each pointer
-    /// prefixed with `prefix`.
+    /// Returns all violations of a payload, given as text and as JSON. These are those of the
+    /// schema, and at other pointers those of the target's own rules. At most [`MAX_VIOLATIONS`],
+    /// each pointer prefixed with `prefix`.
     ///
     /// # Errors
     /// Fails when the schema doesn't compile; see [`CachedKind::schema`].

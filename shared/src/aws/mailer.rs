@@ -128,7 +128,10 @@ impl Mailer {
                     .as_service_error()
                     .is_some_and(GetSuppressedDestinationError::is_not_found_exception);
                 if !known {
-                    tracing::debug!(cause = %Error::of("GetSuppressedDestination", &error), "suppression is unknown");
+                    tracing::debug!(
+                        cause = %Error::of("GetSuppressedDestination", &error),
+                        "suppression is unknown"
+                    );
                 }
                 Ok(())
             }

@@ -70,9 +70,9 @@ impl QuotaStore {
         self.definitions.delete(&quota.name, &quota.spec).await
     }
 
-    /// Returns up to `limit` quotas after `after` by name, of all accounts or of one, and the last
-    /// name of the page if there may be more. For one account, this is one query of the index and
-    /// one read per entry, independent of other accounts.
+    /// Returns up to `limit` quotas after `after` by name, of all accounts or of one. Also returns
+    /// the last name of the page if there may be more. For one account, this is one query of the
+    /// index and one read per entry, independent of other accounts.
     ///
     /// # Errors
     /// Fails when the table can't be read.

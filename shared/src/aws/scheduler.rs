@@ -62,8 +62,8 @@ impl Scheduler {
         name: &Name,
         recurring: Recurring<'_>,
     ) -> Result<Result<(), NotAccepted>, Error> {
-        // If one of the two calls is refused, the other one applies, also if the refusal is due to
-        // an earlier try of the same call whose response was lost.
+        // If one of the two calls is refused, the other one applies. This holds even if an earlier
+        // try of the same call succeeded and its response was lost.
         for _ in 0..TURNS {
             match self.create(name, recurring).await? {
                 Put::Done => return Ok(Ok(())),
@@ -180,7 +180,10 @@ where
     match code(&error) {
         Some(code) if code == too_late => Ok(Put::TooLate),
         Some(INVALID) if message(&error).is_some_and(is_about_time) => {
-            tracing::warn!(cause = %Error::of(operation, &error), "Scheduler takes no such schedule");
+            tracing::warn!(
+                cause = %Error::of(operation, &error),
+                "Scheduler takes no such schedule"
+            );
             Ok(Put::NotAccepted)
         }
         _ => Err(Error::of(operation, &error)),
@@ -218,7 +221,8 @@ mod tests {
     fn only_expression_and_time_zone_errors_are_the_callers_fault() {
         for theirs in [
             "Invalid Schedule Expression cron(0 4 31 2 ? *).",
-            "1 validation error detected: Value 'x' at 'scheduleExpression' failed to satisfy constraint",
+            "1 validation error detected: Value 'x' at 'scheduleExpression' \
+             failed to satisfy constraint",
             "Parameter ScheduleExpressionTimezone is not valid.",
             "The time zone is not known.",
         ] {
@@ -226,7 +230,8 @@ mod tests {
         }
         for ours in [
             "",
-            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+            "The execution role you provide must allow AWS EventBridge Scheduler \
+             to assume the role.",
             "Provided Arn is not in correct format.",
             "The role of the target of this schedule expression can't be assumed.",
             "1 validation error detected: Value 'x' at 'groupName' failed to satisfy constraint",

@@ -1,4 +1,4 @@
-//! What an account's requests are turned away with, by the quotas that are used up.
+//! Blocks of an account's requests by exhausted quotas.
 
 use std::collections::BTreeMap;
 
@@ -33,11 +33,13 @@ pub(super) fn read(account: AccountId, blocks: BTreeMap<Name, BlockItem>) -> BTr
 }
 
 impl AccountStore {
-    /// Has an account's requests turned away because of a quota, or with no block not any more because of that one. Elsewhere it counts
-    /// within the 8 s for which accounts are kept. It touches nothing else of the account, and an account that isn't there stays so.
+    /// Blocks an account's requests because of a quota, or lifts that block with `None`. Other
+    /// processes see the change within the cache lifetime of 8 s.
+    ///
+    /// The update leaves all other attributes unchanged and does not create a missing account.
     ///
     /// # Errors
-    /// When the table can't be written.
+    /// Fails when the table can't be written.
     pub async fn set_block(
         &self,
         account: AccountId,
@@ -80,7 +82,7 @@ impl AccountStore {
             };
             self.table.update_blindly(&key, place).await
         };
-        // The first may be another quota's in the same moment; then it is beside that.
+        // If another quota adds the first block at the same time, this block is added next to it.
         if !beside_others().await? && !first().await? {
             beside_others().await?;
         }

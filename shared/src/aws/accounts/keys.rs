@@ -194,7 +194,8 @@ impl AccountStore {
         let update = Update {
             expression: "SET last_used_at = :now".into(),
             condition: Some(
-                "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at <= :before)",
+                "attribute_exists(pk) AND \
+                 (attribute_not_exists(last_used_at) OR last_used_at <= :before)",
             ),
             values: vec![(":now", millis(now)), (":before", millis(now - HOUR))],
             ..Update::default()

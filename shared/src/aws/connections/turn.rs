@@ -62,7 +62,8 @@ impl ConnectionStore {
             let update = Update {
                 expression: "SET #owner = :owner, held_until = :until".into(),
                 condition: Some(
-                    "attribute_exists(accounts) AND (attribute_not_exists(#owner) OR held_until < :now)",
+                    "attribute_exists(accounts) AND \
+                     (attribute_not_exists(#owner) OR held_until < :now)",
                 ),
                 names: vec![("#owner", "owner")],
                 values: vec![
@@ -115,8 +116,9 @@ impl ConnectionStore {
         let owner = Uuid::new_v4().simple().to_string();
         let names = accounts.iter().map(|account| text(account.to_string())).collect();
         let update = Update {
-            expression:
-                "SET accounts = :accounts, #position = :position, #owner = :owner, held_until = :until".into(),
+            expression: "SET accounts = :accounts, #position = :position, #owner = :owner, \
+                 held_until = :until"
+                .into(),
             condition: Some("attribute_exists(pk) AND attribute_not_exists(accounts)"),
             names: vec![("#owner", "owner"), ("#position", "position")],
             values: vec![

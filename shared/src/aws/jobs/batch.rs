@@ -116,7 +116,10 @@ impl JobStore {
                 // The call may still arrive. It is unconditional and could overwrite later changes,
                 // so these jobs must not run until the outcome is known.
                 Err(Unwritten::Maybe(error)) => {
-                    tracing::warn!(cause = %error, "it isn't known whether jobs of a batch were put");
+                    tracing::warn!(
+                        cause = %error,
+                        "it isn't known whether jobs of a batch were put"
+                    );
                     break;
                 }
             }

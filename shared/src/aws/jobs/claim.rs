@@ -58,10 +58,10 @@ impl JobStore {
         listing: Option<&Listing>,
     ) -> Result<Claim, Error> {
         let mut update = Update {
-            expression:
-                "SET #status = :running, #owner = :me, lease_until = :lease, attempt_started_at = :now, \
-                         started_at = if_not_exists(started_at, :now), attempts = attempts + :one"
-                    .into(),
+            expression: "SET #status = :running, #owner = :me, lease_until = :lease, \
+                 attempt_started_at = :now, \
+                 started_at = if_not_exists(started_at, :now), attempts = attempts + :one"
+                .into(),
             condition: Some(
                 "attempts < max_attempts AND \
                  ((#status = :queued AND (attribute_not_exists(due_at) OR due_at <= :early)) \

@@ -93,8 +93,8 @@ impl JobStore {
             return Ok(Reopened::NoPayload);
         }
         let mut expression =
-            "SET #status = :queued, #owner = :me, reopened_by = :me, attempts = :none, max_attempts = :most, \
-                              run_at = :now, due_at = :now"
+            "SET #status = :queued, #owner = :me, reopened_by = :me, attempts = :none, \
+             max_attempts = :most, run_at = :now, due_at = :now"
                 .to_owned();
         let (condition, mut values) = unmoved(seen);
         values.extend([
@@ -115,8 +115,9 @@ impl JobStore {
             names.push(("#rank", "rank"));
             values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
         }
-        expression += " REMOVE started_at, attempt_started_at, finished_at, expires_at, shown_until, cancel_requested, history, \
-                       lease_until, result_apart, event, #result, #error";
+        expression += " REMOVE started_at, attempt_started_at, finished_at, expires_at, \
+                       shown_until, cancel_requested, history, lease_until, result_apart, \
+                       event, #result, #error";
         let update =
             Update { expression, condition: Some(condition), names, values, returns: None };
         let changed = self.change(job, me, update).await?;

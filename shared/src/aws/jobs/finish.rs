@@ -198,7 +198,8 @@ impl JobStore {
         let first = if job.attempts == 1 { ", started_at, attempt_started_at" } else { "" };
         let update = Update {
             expression: format!(
-                "SET #status = :queued, attempts = attempts - :one, due_at = :now REMOVE lease_until, #owner{first}"
+                "SET #status = :queued, attempts = attempts - :one, due_at = :now \
+                 REMOVE lease_until, #owner{first}"
             ),
             condition: Some(HELD_BY_ME),
             names: vec![("#status", "status"), ("#owner", "owner")],

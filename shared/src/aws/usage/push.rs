@@ -22,10 +22,10 @@ use crate::{
 
 /// How long report ids are remembered.
 const KNOWN: Duration = Duration::from_secs(2 * 86400);
-/// Retention of an account's series count: as long as an unused series is kept.
+/// Retention of an account's series count; equals that of an unused series.
 const BEGUN_KEPT: Duration = head::DAYS_KEPT;
-/// Reports per transaction. Each is one write, and its series adds up to eight: open hour,
-/// directory entry, closed hours and their days, and for a new series the account's series count.
+/// Reports per transaction. Each is one write, and its series adds up to eight. These are the open
+/// hour, the directory entry, closed hours and their days, and the series count if it is new.
 /// DynamoDB allows 100.
 const TOGETHER: usize = 11;
 /// Tries per transaction, since concurrent writers may conflict.
