@@ -39,7 +39,7 @@ const COUNTER_SHARDS: u8 = 4;
 /// the gateway admits 5,000 requests per second.
 pub const DUE_SHARDS: u8 = 8;
 
-/// Partition of the cursors of jobs that the minute tick does in parts.
+/// Partition of the progress cursors of work that the minute tick spreads over several runs.
 pub(super) const CURSORS: &str = "CURSORS";
 
 /// Number of partitions over which accounts are spread for the usage they report. A partition takes
@@ -209,7 +209,7 @@ impl Key {
         format!("SUBSCRIBERS#{account}")
     }
 
-    /// Requests accepted by one process in a minute; `minute` counts from the epoch.
+    /// Events and jobs accepted by one process in a minute; `minute` counts from the epoch.
     pub fn rate(minute: i64, process: Uuid) -> Self {
         let shard = process.as_bytes()[0] % RATE_SHARDS;
         Self::new(format!("RATE#{minute}#{shard:x}"), process.simple().to_string())
