@@ -4,27 +4,27 @@ use crate::{
     time::Time,
 };
 
-/// What Scheduler replaces, in the message that it sends, by the time for which it was due
+/// The placeholder that Scheduler replaces by the scheduled time in the message it sends
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>).
 pub const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
 
 const MINUTE_MS: i64 = 60_000;
 
-/// For when an occurrence was due, of which a message says `at` and that was sent at `sent_at`.
+/// The scheduled time of an occurrence whose message says `at` and was sent at `sent_at`.
 ///
-/// Some emulators send the placeholder as it is. Schedules have whole minutes, so the minute of the sending is the next best: it stays
-/// the same however often the message is delivered.
+/// Some emulators send the placeholder unchanged. Schedules fire at full minutes, so the minute of
+/// `sent_at` is used instead. It stays the same across redeliveries.
 #[must_use]
 pub fn due_at(at: &str, sent_at: Time) -> Time {
     at.parse()
         .unwrap_or_else(|_| Time::from_millis(sent_at.millis().div_euclid(MINUTE_MS) * MINUTE_MS))
 }
 
-/// The id of the job that an account's schedule makes for `at`. It follows from these alone, so that a message that is delivered
-/// twice makes one job.
+/// The id of the job that a schedule creates for `at`. It is derived from the arguments alone, so
+/// that a message delivered twice creates one job.
 #[must_use]
 pub fn job_id(account: AccountId, schedule: &Name, at: Time) -> JobId {
-    // With the time in it, so that the random bits differ, by which jobs are spread over partitions.
+    // The time is hashed too, because the id's random bits distribute jobs over partitions.
     id::derived(at, &[&account.to_string(), schedule.as_str(), &at.to_string()])
 }
 
@@ -41,9 +41,9 @@ mod tests {
         )
     }
 
-    /// Kept for good: a worker of another version has to come to the same id.
+    /// The id must stay stable: workers of different versions have to derive the same id.
     #[test]
-    fn is_what_it_always_was() {
+    fn derived_id_is_stable() {
         insta::assert_snapshot!(id_of(1, "nightly", 1_763_654_400), @"job_01kagzwy00evar48fyq7np4g6p");
     }
 

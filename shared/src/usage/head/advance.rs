@@ -4,30 +4,29 @@ use crate::{
     usage::{Hour, Series, minute_of},
 };
 
-/// What becomes of a head when more is counted.
+/// Result of adding counts to an open hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advance {
-    /// The head that it becomes.
+    /// The updated state.
     pub head: Head,
-    /// Which minutes of its hour changed.
+    /// Minutes of the open hour that changed.
     pub changed: Vec<usize>,
-    /// The hours that are over, oldest first; of more than the last only if several minutes were counted at once.
+    /// Hours closed by the update, oldest first. More than one only if several minutes were counted
+    /// together.
     pub closed: Vec<ClosedHour>,
 }
 
-/// An hour to which nothing is added any more, but what is reported late.
+/// An hour that only gets late reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedHour {
-    /// Which one.
     pub hour: Hour,
-    /// The series' total when it began.
+    /// The series' total at the start of the hour.
     pub before: u64,
-    /// What was counted in it.
     pub minutes: Minutes,
 }
 
 impl Head {
-    /// The head of a series of which nothing is known yet.
+    /// A series without counts.
     #[must_use]
     pub fn new(series: Series, origin: Origin, hour: Hour) -> Self {
         Self {
@@ -41,8 +40,8 @@ impl Head {
         }
     }
 
-    /// Adds what was counted in some minutes, each given by a time in it, oldest first. What is of an hour before the head's counts for the
-    /// head's first minute: such an hour is closed.
+    /// Adds bytes per minute, each minute given by any time in it, oldest first. Bytes of an
+    /// earlier, closed hour count for the first minute of the open hour.
     #[must_use]
     pub fn advance(&self, counted: &[(Time, u64)], counter: Option<Counter>) -> Advance {
         let mut head = Self { counter, version: self.version + 1, ..self.clone() };
@@ -62,7 +61,7 @@ impl Head {
         Advance { head, changed, closed }
     }
 
-    /// Moves on to another hour; the one before, if anything was counted in it.
+    /// Starts another hour. Returns the closed one if anything was counted in it.
     fn close(&mut self, next: Hour) -> Option<ClosedHour> {
         let (hour, before) = (self.hour, self.before());
         let minutes = std::mem::take(&mut self.minutes);
@@ -91,7 +90,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the gaps: every minute is kept once, and each hour's `before` is what was counted before it.
+        /// For any gaps, each minute is kept once, and each hour's `before` is the sum of all
+        /// earlier minutes.
         #[test]
         fn nothing_is_lost_or_doubled(steps in prop::collection::vec((0i64..200, 0u64..1000), 0..80), at_once in 1usize..4) {
             let mut truth: BTreeMap<i64, u64> = BTreeMap::new();
