@@ -87,8 +87,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_sort_by_time_and_tell_it(a in 0i64..1 << 47, b in 0i64..1 << 47, x: Entropy, y: Entropy) {
-            let (first, second): (JobId, JobId) = (mint(Time::from_millis(a), x), mint(Time::from_millis(b), y));
+        fn ids_sort_by_time_and_tell_it(
+            a in 0i64..1 << 47,
+            b in 0i64..1 << 47,
+            x: Entropy,
+            y: Entropy,
+        ) {
+            let (first, second): (JobId, JobId) =
+                (mint(Time::from_millis(a), x), mint(Time::from_millis(b), y));
             prop_assert_eq!(time_of(&first).millis(), a);
             if a != b {
                 prop_assert_eq!(first.to_string().cmp(&second.to_string()), a.cmp(&b));
@@ -105,7 +111,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_of_a_batch_sort_by_their_number(at in 0i64..1 << 47, x: Entropy, a in 0u16..4096, b in 0u16..4096) {
+        fn ids_of_a_batch_sort_by_their_number(
+            at in 0i64..1 << 47,
+            x: Entropy,
+            a in 0u16..4096,
+            b in 0u16..4096,
+        ) {
             let first: JobId = mint(Time::from_millis(at), x);
             let (one, other) = (nth(&first, a), nth(&first, b));
             prop_assert_eq!(one.cmp(&other), a.cmp(&b));

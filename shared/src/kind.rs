@@ -59,8 +59,9 @@ pub struct KindSpec {
 /// A schema is an object or, in 2020-12, a boolean.
 pub(crate) fn json_schema() -> utoipa::openapi::Schema {
     use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-    let about = "A JSON Schema 2020-12 that every payload must satisfy. `format` is checked; only references within the schema are \
-                 allowed; patterns have no look-around and no back-references.";
+    let about = "A JSON Schema 2020-12 that every payload must satisfy. `format` is checked; \
+                 only references within the schema are allowed; patterns have no look-around \
+                 and no back-references.";
     let schema_type = SchemaType::from_iter([Type::Object, Type::Boolean]);
     ObjectBuilder::new().schema_type(schema_type).description(Some(about)).into()
 }

@@ -66,8 +66,8 @@ impl Schema {
             return Err(Violation::new("", format!("the schema is over {MAX_SCHEMA_BYTES} bytes")));
         }
         if !has_plain_references(schema) {
-            let detail = "a reference in the schema can't be resolved; only references within it are allowed, \
-                          which begin with #, and no part with an $id of its own";
+            let detail = "a reference in the schema can't be resolved; only references within it \
+                          are allowed, which begin with #, and no part with an $id of its own";
             return Err(Violation::new("", detail));
         }
         if !comes_to_an_end(schema) {

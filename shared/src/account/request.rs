@@ -44,7 +44,14 @@ impl NewAccount {
 pub struct AccountChange {
     /// Display name.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", examples("Billing"))]
+    #[schema(
+        value_type = String,
+        required = false,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        examples("Billing")
+    )]
     pub name: Option<String>,
     /// Whether the account's keys are accepted.
     #[serde(default, deserialize_with = "given")]

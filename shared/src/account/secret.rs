@@ -142,9 +142,15 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(secrets.all()[0].created_at, now);
-                prop_assert!(secrets.all()[0].expires_at.is_none() && secrets.all().len() <= WebhookSecrets::MOST);
+                prop_assert!(
+                    secrets.all()[0].expires_at.is_none()
+                        && secrets.all().len() <= WebhookSecrets::MOST
+                );
                 for pair in secrets.all().windows(2) {
-                    prop_assert_eq!(pair[1].expires_at, Some(pair[0].created_at + WebhookSecrets::OVERLAP));
+                    prop_assert_eq!(
+                        pair[1].expires_at,
+                        Some(pair[0].created_at + WebhookSecrets::OVERLAP)
+                    );
                 }
                 let current = &before.all()[0].secret;
                 let day = now + WebhookSecrets::OVERLAP;

@@ -68,7 +68,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_of_a_lane_increase_and_tell_the_lane(number: LaneNumber, steps in proptest::collection::vec(-900i64..50, 1..200)) {
+        fn ids_of_a_lane_increase_and_tell_the_lane(
+            number: LaneNumber,
+            steps in proptest::collection::vec(-900i64..50, 1..200),
+        ) {
             let mut lane = Lane::new(number);
             let (mut now, mut last): (i64, Option<EventId>) = (1_763_654_400_000, None);
             for step in steps {
@@ -77,7 +80,11 @@ mod tests {
                 let Some(id) = lane.mint(Time::from_millis(now)) else { break };
                 prop_assert_eq!(lane_of(&id), number);
                 if let Some(last) = last {
-                    prop_assert!(last < id && last.to_string() < id.to_string() && mark_of(&last) < mark_of(&id));
+                    prop_assert!(
+                        last < id
+                            && last.to_string() < id.to_string()
+                            && mark_of(&last) < mark_of(&id)
+                    );
                 }
                 last = Some(id);
             }

@@ -208,19 +208,30 @@ mod tests {
             own in proptest::collection::btree_map(0i64..20, 0..4u8, 0..10),
             agenda in proptest::collection::btree_map(0i64..20, 0i64..2000, 0..20),
         ) {
-            let permits: Vec<_> = own.iter().map(|(n, state)| match state {
-                0 => ready(*n, true),
-                1 => ready(*n, false),
-                2 => (id(*n), Own::NotBefore(Time::from_millis(2000))),
-                _ => (id(*n), Own::Elsewhere),
-            }).collect();
+            let permits: Vec<_> = own
+                .iter()
+                .map(|(n, state)| match state {
+                    0 => ready(*n, true),
+                    1 => ready(*n, false),
+                    2 => (id(*n), Own::NotBefore(Time::from_millis(2000))),
+                    _ => (id(*n), Own::Elsewhere),
+                })
+                .collect();
             let entries: Vec<_> = agenda.iter().map(|(n, due)| entry(*n, *due)).collect();
             let plan = plan(&permits, &entries, NOW);
             prop_assert_eq!(plan.errands.len(), permits.len());
-            let own: Vec<_> = plan.errands.iter().filter_map(|errand| match errand { Errand::Own(id) => Some(*id), _ => None }).collect();
+            let own: Vec<_> = plan
+                .errands
+                .iter()
+                .filter_map(|errand| match errand {
+                    Errand::Own(id) => Some(*id),
+                    _ => None,
+                })
+                .collect();
             let all: BTreeSet<_> = own.iter().chain(&plan.others).copied().collect();
             prop_assert_eq!(all.len(), own.len() + plan.others.len());
-            let count = |wanted: fn(&Errand) -> bool| plan.errands.iter().filter(|errand| wanted(errand)).count();
+            let count = |wanted: fn(&Errand) -> bool|
+                plan.errands.iter().filter(|errand| wanted(errand)).count();
             let others = count(|errand| *errand == Errand::Other);
             prop_assert!(others <= plan.others.len());
             let idle = count(|errand| matches!(errand, Errand::Idle { .. }));
@@ -228,7 +239,9 @@ mod tests {
             for (permit, errand) in permits.iter().zip(&plan.errands) {
                 if let (id, Own::Ready { listed: false, .. }) = permit {
                     let dealt = plan.others[..others].contains(id);
-                    prop_assert!(*errand == Errand::Own(*id) || dealt || plan.unlisted.contains(id));
+                    prop_assert!(
+                        *errand == Errand::Own(*id) || dealt || plan.unlisted.contains(id)
+                    );
                 }
             }
         }

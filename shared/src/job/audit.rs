@@ -161,13 +161,17 @@ mod tests {
     proptest! {
         #[test]
         fn permits_are_different_jobs_and_as_many_as_are_missing(
-            numbers in proptest::collection::vec((0u8..20, 0i64..99), 0..200), messages in 0usize..300, turn: usize,
+            numbers in proptest::collection::vec((0u8..20, 0i64..99), 0..200),
+            messages in 0usize..300,
+            turn: usize,
         ) {
             let all: Vec<_> = numbers.iter().map(|(account, n)| job(*account, *n)).collect();
             let audit = audit(&all, messages, turn);
             let ids: BTreeSet<_> = audit.permits.iter().map(|job| (job.account, job.id)).collect();
             prop_assert_eq!(ids.len(), audit.permits.len());
-            prop_assert!(audit.permits.len() >= audit.missing && audit.permits.len() <= audit.overdue);
+            prop_assert!(
+                audit.permits.len() >= audit.missing && audit.permits.len() <= audit.overdue
+            );
             prop_assert!(audit.permits.len() <= audit.missing.max(TRICKLE));
             prop_assert_eq!(audit.permits.is_empty(), all.is_empty());
         }

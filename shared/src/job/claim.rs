@@ -94,13 +94,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_waiting_job_is_never_given_up_and_a_finished_one_never_taken(lease in any_lease(), now in 0i64..100) {
+        fn a_waiting_job_is_never_given_up_and_a_finished_one_never_taken(
+            lease in any_lease(),
+            now in 0i64..100,
+        ) {
             let now = Time::from_millis(now);
             let refusal = refusal(&lease, now);
             prop_assert_eq!(refusal == Refusal::Done, lease.status.is_terminal());
             if refusal == Refusal::Exhausted {
                 prop_assert!(lease.attempts >= lease.max_attempts);
-                prop_assert!(lease.status != Status::Running || lease.lease_until.is_none_or(|until| until <= now));
+                prop_assert!(
+                    lease.status != Status::Running
+                        || lease.lease_until.is_none_or(|until| until <= now)
+                );
             }
             if let Refusal::NotYet(until) = refusal {
                 prop_assert!(until >= now);

@@ -85,9 +85,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_always_a_sensible_wait(jobs: u64, took_ms: u64, seconds in -100i64..10_000_000, due in proptest::option::of(-100i64..10_000_000)) {
+        fn is_always_a_sensible_wait(
+            jobs: u64,
+            took_ms: u64,
+            seconds in -100i64..10_000_000,
+            due in proptest::option::of(-100i64..10_000_000),
+        ) {
             for status in [Status::Queued, Status::Running] {
-                let wait = retry_after(&job(status, due.map(at)), Pace { jobs, took_ms }, at(seconds));
+                let wait =
+                    retry_after(&job(status, due.map(at)), Pace { jobs, took_ms }, at(seconds));
                 prop_assert!(wait.is_some_and(|wait| (1..=LONGEST).contains(&wait)));
             }
         }

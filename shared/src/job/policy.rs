@@ -56,13 +56,21 @@ mod tests {
     use proptest::prelude::*;
 
     prop_compose! {
-        fn any_policy()(max_attempts in 1u32..=100, initial_seconds in 0u32..=3600, factor in 1.0f64..=10.0, max_seconds in 1u32..=36_000)
-            -> RetryPolicy { RetryPolicy { max_attempts, initial_seconds, factor, max_seconds } }
+        fn any_policy()(
+            max_attempts in 1u32..=100,
+            initial_seconds in 0u32..=3600,
+            factor in 1.0f64..=10.0,
+            max_seconds in 1u32..=36_000,
+        ) -> RetryPolicy { RetryPolicy { max_attempts, initial_seconds, factor, max_seconds } }
     }
 
     proptest! {
         #[test]
-        fn waits_are_whole_seconds_within_the_limits(policy in any_policy(), attempt: u32, random in 0.0f64..1.0) {
+        fn waits_are_whole_seconds_within_the_limits(
+            policy in any_policy(),
+            attempt: u32,
+            random in 0.0f64..1.0,
+        ) {
             let delay = policy.delay(attempt, random);
             prop_assert!(delay >= Duration::from_secs(1));
             prop_assert!(delay <= Duration::from_secs(policy.max_seconds.into()));
@@ -78,7 +86,10 @@ mod tests {
         fn a_targets_wish_is_bounded(policy in any_policy(), asked: Duration) {
             prop_assume!(asked.as_secs() < u64::MAX);
             let wait = policy.obey(asked);
-            prop_assert!(wait >= Duration::from_secs(1) && wait <= Duration::from_secs(policy.max_seconds.into()));
+            prop_assert!(
+                wait >= Duration::from_secs(1)
+                    && wait <= Duration::from_secs(policy.max_seconds.into())
+            );
         }
     }
 

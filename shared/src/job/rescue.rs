@@ -177,10 +177,14 @@ mod tests {
     proptest! {
         #[test]
         fn each_job_gets_one_message_at_most(
-            late in proptest::collection::vec((0u8..40, 0u64..6 * 3600), 0..60), depth in 0usize..80, turn: usize,
+            late in proptest::collection::vec((0u8..40, 0u64..6 * 3600), 0..60),
+            depth in 0usize..80,
+            turn: usize,
         ) {
-            let overdue: Vec<_> =
-                late.iter().map(|(n, late)| job(*n, NOW - Duration::from_secs(*late)).overdue()).collect();
+            let overdue: Vec<_> = late
+                .iter()
+                .map(|(n, late)| job(*n, NOW - Duration::from_secs(*late)).overdue())
+                .collect();
             let sent = messages(&overdue, depth, NOW, turn);
             let ids: BTreeSet<_> = sent.iter().map(|job| job.id).collect();
             prop_assert_eq!(ids.len(), sent.len());

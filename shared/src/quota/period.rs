@@ -148,7 +148,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(1000))]
 
         #[test]
-        fn periods_tile_time(zone in zones(), now in times(), length in prop::sample::select(ALL.to_vec())) {
+        fn periods_tile_time(
+            zone in zones(),
+            now in times(),
+            length in prop::sample::select(ALL.to_vec()),
+        ) {
             let period = length.at(&zone, now);
             prop_assert!(period.holds(now), "{period:?}");
             prop_assert_eq!(length.at(&zone, period.start), period);
@@ -157,7 +161,11 @@ mod tests {
         }
 
         #[test]
-        fn bars_tile_their_period(zone in zones(), now in times(), length in prop::sample::select(ALL.to_vec())) {
+        fn bars_tile_their_period(
+            zone in zones(),
+            now in times(),
+            length in prop::sample::select(ALL.to_vec()),
+        ) {
             let period = length.at(&zone, now);
             let bars = length.bars(&zone, period, now);
             prop_assert!(bars.len() <= 31 && bars[0].start == period.start);
@@ -166,7 +174,12 @@ mod tests {
         }
 
         #[test]
-        fn a_projection_is_never_below_what_is_used(zone in zones(), now in times(), used: u64, length in prop::sample::select(ALL.to_vec())) {
+        fn a_projection_is_never_below_what_is_used(
+            zone in zones(),
+            now in times(),
+            used: u64,
+            length in prop::sample::select(ALL.to_vec()),
+        ) {
             let period = length.at(&zone, now);
             prop_assert!(period.projected(used, now).is_none_or(|projected| projected >= used));
             prop_assert_eq!(period.projected(used, period.end), Some(used));

@@ -126,7 +126,12 @@ mod tests {
         #[test]
         fn nothing_gets_in_that_a_header_field_could_be_made_of(text in ".{0,40}(@.{0,40})?") {
             if let Ok(recipient) = text.parse::<Recipient>() {
-                prop_assert!(recipient.as_str().chars().all(|c| c.is_ascii_graphic() && !"<>()[],;:\\\"".contains(c)));
+                prop_assert!(
+                    recipient
+                        .as_str()
+                        .chars()
+                        .all(|c| c.is_ascii_graphic() && !"<>()[],;:\\\"".contains(c))
+                );
             }
         }
     }

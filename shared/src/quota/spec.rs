@@ -184,7 +184,10 @@ pub(super) mod tests {
 
     /// A quota of 1000 bytes per day with the given members added or replaced.
     pub fn spec(others: Value) -> QuotaSpec {
-        let mut spec = json!({"limit_bytes": 1000, "type": "egress", "period": "day", "recipients": ["ops@example.com"]});
+        let mut spec = json!({
+            "limit_bytes": 1000, "type": "egress", "period": "day",
+            "recipients": ["ops@example.com"],
+        });
         spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
         serde_json::from_value(spec).unwrap()
     }
@@ -229,7 +232,8 @@ pub(super) mod tests {
     #[test]
     fn reports_all_violations() {
         let bad = spec(json!({
-            "timezone": "Berlin", "thresholds": [80, 90, 80], "recipients": ["a@b.co", "a@b.co"], "enforce": true,
+            "timezone": "Berlin", "thresholds": [80, 90, 80],
+            "recipients": ["a@b.co", "a@b.co"], "enforce": true,
         }));
         let told: Vec<_> = bad
             .violations()
@@ -246,10 +250,15 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn a_threshold_is_reached_at_its_share_and_above(limit in 1..=MAX_LIMIT_BYTES, percent in 1u16..=1000, beyond in 0u64..1000) {
+        fn a_threshold_is_reached_at_its_share_and_above(
+            limit in 1..=MAX_LIMIT_BYTES,
+            percent in 1u16..=1000,
+            beyond in 0u64..1000,
+        ) {
             let threshold = Threshold::try_from(percent).unwrap();
             // The smallest number of bytes that is at least this percentage.
-            let share = u64::try_from((u128::from(limit) * u128::from(percent)).div_ceil(100)).unwrap();
+            let share =
+                u64::try_from((u128::from(limit) * u128::from(percent)).div_ceil(100)).unwrap();
             prop_assert!(threshold.is_reached(share + beyond, limit));
             prop_assert!(!threshold.is_reached(share - 1, limit));
         }

@@ -263,7 +263,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(text in "\\PC{0,12}", column in proptest::sample::select(&[Text, Integer, Float, Decimal, Boolean, Date, Timestamp][..])) {
+        fn what_is_written_is_read_again(
+            text in "\\PC{0,12}",
+            column in proptest::sample::select(
+                &[Text, Integer, Float, Decimal, Boolean, Date, Timestamp][..]
+            ),
+        ) {
             let given = serde_json::Value::from(text).to_string();
             if let Some(cell) = read(column, &given) {
                 prop_assert_eq!(read(column, &cell), Some(cell.clone()));
@@ -271,7 +276,10 @@ mod tests {
         }
 
         #[test]
-        fn times_are_read_again(seconds in -62_135_596_800i64..253_402_300_799, nanos in 0i32..1_000_000_000) {
+        fn times_are_read_again(
+            seconds in -62_135_596_800i64..253_402_300_799,
+            nanos in 0i32..1_000_000_000,
+        ) {
             let moment = jiff::Timestamp::new(seconds, nanos).unwrap();
             let cell = read(Timestamp, &format!("\"{moment}\"")).unwrap();
             prop_assert_eq!(cell.trim_matches('"').parse::<jiff::Timestamp>().unwrap(), moment);

@@ -69,7 +69,10 @@ mod tests {
         fn what_is_written_stays(text in "-?[0-9]{1,12}(\\.[0-9]{0,12})?(e[+-]?[0-9])?") {
             let written = normalised(&text).unwrap();
             prop_assert_eq!(normalised(&written), Some(written.clone()));
-            prop_assert!((written.parse::<f64>().unwrap() - text.parse::<f64>().unwrap()).abs() <= text.parse::<f64>().unwrap().abs() * 1e-15);
+            prop_assert!(
+                (written.parse::<f64>().unwrap() - text.parse::<f64>().unwrap()).abs()
+                    <= text.parse::<f64>().unwrap().abs() * 1e-15
+            );
         }
 
         #[test]

@@ -195,7 +195,8 @@ mod tests {
                 one_by_one(std::slice::from_ref(activity), &rows).unwrap_or(rows)
             });
             match fold(&activities, "") {
-                Ok(effects) => prop_assert_eq!(at_once(&effects, &rows), one_by_one(&activities, &rows)),
+                Ok(effects) =>
+                    prop_assert_eq!(at_once(&effects, &rows), one_by_one(&activities, &rows)),
                 Err(_) => prop_assert_eq!(one_by_one(&activities, &rows), None),
             }
         }
@@ -209,7 +210,8 @@ mod tests {
         #[test]
         fn no_row_comes_twice(activities in any_activities()) {
             if let Ok(effects) = fold(&activities, "") {
-                let mut rows: Vec<_> = effects.iter().map(|effect| (&effect.table, &effect.key)).collect();
+                let mut rows: Vec<_> =
+                    effects.iter().map(|effect| (&effect.table, &effect.key)).collect();
                 rows.sort();
                 let count = rows.len();
                 rows.dedup();

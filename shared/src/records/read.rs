@@ -291,7 +291,9 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_upsets_it(payload in any_payload()) {
-            for payload in [json!({"activities": payload}), json!({"activities": [payload]}), payload] {
+            for payload in
+                [json!({"activities": payload}), json!({"activities": [payload]}), payload]
+            {
                 if let Err(found) = read(&payload) {
                     prop_assert!(!found.is_empty() && found.len() <= MAX_VIOLATIONS);
                 }
@@ -299,11 +301,18 @@ mod tests {
         }
 
         #[test]
-        fn what_is_right_is_read(names in proptest::collection::btree_set("[a-z_][a-z0-9_]{0,8}", 1..6), value in "[a-z ]{1,20}", deletes: bool) {
+        fn what_is_right_is_read(
+            names in proptest::collection::btree_set("[a-z_][a-z0-9_]{0,8}", 1..6),
+            value in "[a-z ]{1,20}",
+            deletes: bool,
+        ) {
             let count = names.len();
-            let columns = json!({NAMES: names, TYPES: vec!["Text"; count], VALUES: vec![value.clone(); count]});
+            let columns = json!({
+                NAMES: names, TYPES: vec!["Text"; count], VALUES: vec![value.clone(); count],
+            });
             let mut activity = if deletes { json!({"value_to_delete": columns}) } else { columns };
-            (activity["operation"], activity["table"]) = (if deletes { "Delete" } else { "INSERT" }.into(), "t".into());
+            (activity["operation"], activity["table"]) =
+                (if deletes { "Delete" } else { "INSERT" }.into(), "t".into());
             let read = read(&json!({"activities": [activity]})).unwrap();
             prop_assert_eq!(read.len(), 1);
             prop_assert_eq!(read[0].operation == Operation::Delete, deletes);

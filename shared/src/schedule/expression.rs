@@ -13,12 +13,14 @@ pub enum NotAnExpression {
     #[error("runs only once; submit a job with run_at for that")]
     Once,
     #[error(
-        "is not rate(N unit) with N a whole number from 1 and unit minute, hour or day, or minutes, hours or days unless N is 1"
+        "is not rate(N unit) with N a whole number from 1 and unit \
+         minute, hour or day, or minutes, hours or days unless N is 1"
     )]
     Rate,
     /// Has this number of fields.
     #[error(
-        "has {0} fields instead of six, with one space between: minutes hours day-of-month month day-of-week year"
+        "has {0} fields instead of six, with one space between: \
+         minutes hours day-of-month month day-of-week year"
     )]
     Fields(usize),
     #[error("has {value:?} for {field}, which takes {rule}")]
@@ -288,22 +290,35 @@ mod tests {
         #[test]
         fn takes_every_rate(n in 2u32.., unit in "minutes|hours|days") {
             prop_assert_eq!(check_expression(&format!("rate({n} {unit})")), Ok(()));
-            prop_assert_eq!(check_expression(&format!("rate({n} {})", unit.trim_end_matches('s'))), Err(NotAnExpression::Rate));
+            prop_assert_eq!(
+                check_expression(&format!("rate({n} {})", unit.trim_end_matches('s'))),
+                Err(NotAnExpression::Rate)
+            );
         }
 
         #[test]
-        fn takes_every_cron_within_bounds_and_none_with_a_field_out_of_them(fields in cron(), at in 0usize..6, out in 0usize..2) {
+        fn takes_every_cron_within_bounds_and_none_with_a_field_out_of_them(
+            fields in cron(),
+            at in 0usize..6,
+            out in 0usize..2,
+        ) {
             prop_assert_eq!(check_expression(&format!("cron({})", fields.join(" "))), Ok(()));
             let beyond = [[60, 99], [24, 99], [0, 32], [0, 13], [0, 8], [1969, 2200]][at][out];
             let mut broken = fields;
             broken[at] = format!("{},{beyond}", broken[at].replace('?', "*"));
             let refused = check_expression(&format!("cron({})", broken.join(" ")));
-            let named_the_field = matches!(refused, Err(NotAnExpression::Field { field, .. }) if field == FIELDS[at].name);
+            let named_the_field = matches!(
+                refused,
+                Err(NotAnExpression::Field { field, .. }) if field == FIELDS[at].name
+            );
             prop_assert!(named_the_field);
         }
 
         #[test]
-        fn no_text_upsets_it(text: String, inside in "[0-9A-Z,*/?#-]{0,12}( [0-9A-Z,*/?#-]{0,6}){0,6}") {
+        fn no_text_upsets_it(
+            text: String,
+            inside in "[0-9A-Z,*/?#-]{0,12}( [0-9A-Z,*/?#-]{0,6}){0,6}",
+        ) {
             let _ = check_expression(&text);
             let _ = check_expression(&format!("cron({inside})"));
             let _ = check_expression(&format!("rate({inside})"));

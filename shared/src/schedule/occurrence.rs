@@ -44,22 +44,38 @@ mod tests {
     /// The id must stay stable: workers of different versions have to derive the same id.
     #[test]
     fn derived_id_is_stable() {
-        insta::assert_snapshot!(id_of(1, "nightly", 1_763_654_400), @"job_01kagzwy00evar48fyq7np4g6p");
+        insta::assert_snapshot!(
+            id_of(1, "nightly", 1_763_654_400),
+            @"job_01kagzwy00evar48fyq7np4g6p"
+        );
     }
 
     proptest! {
         #[test]
-        fn each_occurrence_has_an_id_of_its_own_and_its_time(a in 0u8..3, b in 0u8..3, x in "[ab]{1,2}", y in "[ab]{1,2}", s in 0i64..3, t in 0i64..3) {
+        fn each_occurrence_has_an_id_of_its_own_and_its_time(
+            a in 0u8..3,
+            b in 0u8..3,
+            x in "[ab]{1,2}",
+            y in "[ab]{1,2}",
+            s in 0i64..3,
+            t in 0i64..3,
+        ) {
             let (one, other) = (id_of(a, &x, s), id_of(b, &y, t));
             prop_assert_eq!(one == other, (a, x, s) == (b, y, t));
             prop_assert_eq!(id::time_of(&one), Time::from_seconds(s));
         }
 
         #[test]
-        fn without_a_time_it_is_the_minute_of_the_sending(second in 0i64..60, millis in 0i64..1000) {
+        fn without_a_time_it_is_the_minute_of_the_sending(
+            second in 0i64..60,
+            millis in 0i64..1000,
+        ) {
             let sent = Time::from_millis(1_763_654_400_000 + second * 1000 + millis);
             prop_assert_eq!(due_at(SCHEDULED_TIME, sent), Time::from_seconds(1_763_654_400));
-            prop_assert_eq!(due_at("2026-11-20T16:00:00Z", sent).to_string(), "2026-11-20T16:00:00.000Z");
+            prop_assert_eq!(
+                due_at("2026-11-20T16:00:00Z", sent).to_string(),
+                "2026-11-20T16:00:00.000Z"
+            );
         }
     }
 }

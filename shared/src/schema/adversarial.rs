@@ -21,7 +21,10 @@ fn filter() -> Value {
     let operator = |name: &str| {
         json!({
             "type": "object", "additionalProperties": false, "required": ["args", "op"],
-            "properties": {"args": {"type": "array", "items": {"$ref": "#/$defs/filter"}}, "op": {"const": name}},
+            "properties": {
+                "args": {"type": "array", "items": {"$ref": "#/$defs/filter"}},
+                "op": {"const": name},
+            },
         })
     };
     let equal = json!({
@@ -44,14 +47,20 @@ fn filters(depth: usize, field: &str) -> Value {
 fn corpus() -> Vec<(&'static str, Value, Value)> {
     let items = |item: Value, each: usize| Value::Array(vec![item; MAX_BYTES / each]);
     let expression = |ways: usize| {
-        let way = json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}, "required": ["left"]});
+        let way = json!({
+            "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}},
+            "required": ["left"],
+        });
         let mut ways = vec![way; ways];
         ways.push(json!({"type": "number"}));
         json!({"anyOf": ways})
     };
     let pair = |leaf: Value| move |inner: Value| json!({"left": inner, "right": leaf.clone()});
     let strict = json!({
-        "allOf": [{"properties": {"child": {"$ref": "#"}}}, {"properties": {"child": {"$ref": "#"}}}],
+        "allOf": [
+            {"properties": {"child": {"$ref": "#"}}},
+            {"properties": {"child": {"$ref": "#"}}},
+        ],
         "unevaluatedProperties": false,
     });
     let doubling = nested(
@@ -113,7 +122,10 @@ fn corpus() -> Vec<(&'static str, Value, Value)> {
         ),
         (
             "unique arrays of unique arrays",
-            json!({"$ref": "#/$defs/a", "$defs": {"a": {"uniqueItems": true, "items": {"$ref": "#/$defs/a"}}}}),
+            json!({
+                "$ref": "#/$defs/a",
+                "$defs": {"a": {"uniqueItems": true, "items": {"$ref": "#/$defs/a"}}},
+            }),
             nested(100, items(json!("same-prefix"), 20), |inner| json!([inner, 1])),
         ),
         (
@@ -143,7 +155,10 @@ fn corpus() -> Vec<(&'static str, Value, Value)> {
 fn reference() -> Duration {
     let schema = json!({"items": {
         "type": "object", "required": ["id"], "additionalProperties": false,
-        "properties": {"id": {"type": "integer", "minimum": 1}, "name": {"type": "string", "maxLength": 20}},
+        "properties": {
+            "id": {"type": "integer", "minimum": 1},
+            "name": {"type": "string", "maxLength": 20},
+        },
     }});
     let mut rows = vec![json!({"id": 7, "name": "something"}); MAX_BYTES / 29];
     rows.push(json!({"id": 0}));

@@ -11,9 +11,14 @@ fn found(schema: Value, value: Value) -> Vec<(String, String)> {
 fn lists_every_violation_with_its_pointer() {
     let schema = json!({
         "type": "object", "additionalProperties": false, "required": ["id", "a/b"],
-        "properties": {"id": {"type": "integer", "minimum": 1}, "mail": {"type": "string", "format": "email"}, "a/b": {}},
+        "properties": {
+            "id": {"type": "integer", "minimum": 1},
+            "mail": {"type": "string", "format": "email"},
+            "a/b": {},
+        },
     });
-    insta::assert_json_snapshot!(found(schema, json!({"id": "x", "mail": "nobody", "more": 1})), @r#"
+    insta::assert_json_snapshot!(
+        found(schema, json!({"id": "x", "mail": "nobody", "more": 1})), @r#"
     [
       [
         "/payload/a~1b",
@@ -39,11 +44,15 @@ fn lists_every_violation_with_its_pointer() {
 fn reports_violations_of_the_variant_with_the_given_tag() {
     let variant = |tag: &str, extra: &str| {
         json!({
-            "type": "object", "required": ["type", extra], "properties": {"type": {"type": "string", "enum": [tag]}, extra: {"type": "string"}},
+            "type": "object", "required": ["type", extra],
+            "properties": {"type": {"type": "string", "enum": [tag]}, extra: {"type": "string"}},
         })
     };
-    let schema = json!({"properties": {"target": {"oneOf": [variant("http", "url"), variant("records", "table")]}}});
-    insta::assert_json_snapshot!(found(schema.clone(), json!({"target": {"type": "http", "url": 7}})), @r#"
+    let schema = json!({
+        "properties": {"target": {"oneOf": [variant("http", "url"), variant("records", "table")]}},
+    });
+    insta::assert_json_snapshot!(
+        found(schema.clone(), json!({"target": {"type": "http", "url": 7}})), @r#"
     [
       [
         "/payload/target/url",
@@ -97,7 +106,13 @@ fn self_references_terminate() {
     for schema in [
         json!({"$ref": "#"}),
         json!({"allOf": [{"$ref": "#"}]}),
-        json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}}),
+        json!({
+            "$ref": "#/$defs/a",
+            "$defs": {
+                "a": {"anyOf": [{"$ref": "#/$defs/b"}]},
+                "b": {"not": {"$ref": "#/$defs/a"}},
+            },
+        }),
         json!({"$dynamicRef": "#a", "$dynamicAnchor": "a"}),
     ] {
         if let Ok(compiled) = Schema::compile(&schema) {
@@ -123,7 +138,13 @@ fn rejects_exponential_schemas() {
     parts.retain(|name, _| name.len() == 2 && name != "a9");
     assert_eq!(doubling(parts, 8).unwrap().violations(&json!({"p": 1}), "").len(), 1);
     // A tree recurses with the value, which is finite.
-    let tree = json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}, "of": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}});
+    let tree = json!({
+        "properties": {
+            "left": {"$ref": "#"},
+            "right": {"$ref": "#"},
+            "of": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
+        },
+    });
     assert!(Schema::compile(&tree).is_ok());
 }
 
@@ -179,7 +200,12 @@ proptest! {
     #[test]
     fn no_schema_upsets_it(schema in any_schema(), text in "\\PC{0,8}", number: f64) {
         if let Ok(compiled) = Schema::compile(&schema) {
-            for value in [json!(text), json!(number), json!([[text], number]), json!({"a": {"b": text, "a": null}, "b": [1, 1]})] {
+            for value in [
+                json!(text),
+                json!(number),
+                json!([[text], number]),
+                json!({"a": {"b": text, "a": null}, "b": [1, 1]}),
+            ] {
                 prop_assert!(compiled.violations(&value, "").len() <= MAX_VIOLATIONS);
             }
         }

@@ -117,7 +117,9 @@ mod tests {
     proptest! {
         /// For any sequence of increases and resets, the counted sum equals the real increase.
         #[test]
-        fn growth_is_counted(steps in prop::collection::vec((any::<bool>(), 0u64..1 << 40), 1..50)) {
+        fn growth_is_counted(
+            steps in prop::collection::vec((any::<bool>(), 0u64..1 << 40), 1..50),
+        ) {
             let (mut last, mut value, mut truth, mut counted) = (counter(5, 0), 5, 0, 0);
             for ((reset, grown), minute) in steps.into_iter().zip(1..) {
                 // A reset counter that has grown beyond its old value cannot be distinguished from

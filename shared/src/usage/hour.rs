@@ -115,7 +115,10 @@ mod tests {
             prop_assert_eq!(day.to_string().parse::<Day>().unwrap(), day);
             prop_assert!(time.since(hour.start()) < MINUTE * 60 && hour.start() <= time);
             prop_assert_eq!(time.since(hour.start()).as_secs() / 60, minute_of(time) as u64);
-            prop_assert_eq!((hour.start().since(day.start()).as_secs() / 3600) as usize, hour.of_day());
+            prop_assert_eq!(
+                (hour.start().since(day.start()).as_secs() / 3600) as usize,
+                hour.of_day()
+            );
         }
     }
 

@@ -183,7 +183,8 @@ impl SourceSpec {
                         let at = format!("/dimensions/{}", crate::schema::escape(name));
                         found.push(Violation::new(
                             at,
-                            "is no dimension: visible ASCII, a name of 1 to 255 and a value of 1 to 1024",
+                            "is no dimension: visible ASCII, a name of 1 to 255 \
+                             and a value of 1 to 1024",
                         ));
                     }
                 }

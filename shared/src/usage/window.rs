@@ -55,7 +55,10 @@ pub enum BadRange {
     /// The start is not before the end, which defaults to now.
     #[error("is not before the end, or not in the past")]
     Empty,
-    #[error("makes {points} points, more than {MAX_POINTS}; take a longer step, or look less far back", points = .0)]
+    #[error(
+        "makes {points} points, more than {MAX_POINTS}; take a longer step, or look less far back",
+        points = .0
+    )]
     TooMany(usize),
 }
 
@@ -317,15 +320,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn windows_touch_and_hold_all_that_was_asked_for(from in 1i64..3_000_000_000, length in 1i64..3_000_000_000, ahead in 0i64..1_000_000_000, step in 0usize..4) {
+        fn windows_touch_and_hold_all_that_was_asked_for(
+            from in 1i64..3_000_000_000,
+            length in 1i64..3_000_000_000,
+            ahead in 0i64..1_000_000_000,
+            step in 0usize..4,
+        ) {
             let (from, now) = (Time::from_millis(from), Time::from_millis(from + length));
             let to = Time::from_millis(from.millis() + 1 + ahead);
-            let Ok(windows) = Windows::new(from, Some(to), Some(Step::ALL[step]), now) else { return Ok(()) };
+            let Ok(windows) = Windows::new(from, Some(to), Some(Step::ALL[step]), now) else {
+                return Ok(())
+            };
             let ends: Vec<_> = windows.ends().collect();
             prop_assert_eq!(ends.len(), windows.count());
-            prop_assert!(windows.start() <= from && *ends.last().unwrap() >= to.min(now) && *ends.last().unwrap() <= now);
+            prop_assert!(
+                windows.start() <= from
+                    && *ends.last().unwrap() >= to.min(now)
+                    && *ends.last().unwrap() <= now
+            );
             for pair in ends.windows(2) {
-                prop_assert!(pair[0] < pair[1] && pair[1].since(pair[0]) <= Step::ALL[step].duration());
+                prop_assert!(
+                    pair[0] < pair[1] && pair[1].since(pair[0]) <= Step::ALL[step].duration()
+                );
                 prop_assert_eq!(pair[0].millis() % Step::ALL[step].millis(), 0);
             }
             let mut points = Points::new(windows);

@@ -160,7 +160,12 @@ proptest! {
     }
 
     #[test]
-    fn now_tells_what_comes_from_what_was_there(writers in writers(), reads in reads(), at in 0i64..60_000, ahead in 0i64..=2000) {
+    fn now_tells_what_comes_from_what_was_there(
+        writers in writers(),
+        reads in reads(),
+        at in 0i64..60_000,
+        ahead in 0i64..=2000,
+    ) {
         let (all, at) = (written(&writers), START + at);
         let mut position = Position::after(there(&all, at, ahead), Time::from_millis(at + ahead));
         let (mut told, mut read_at) = (Vec::new(), at);
@@ -172,7 +177,8 @@ proptest! {
             }
         }
         told.extend(rest(&mut position, &all, read_at));
-        let later: Vec<_> = all.into_iter().filter(|(seen, _)| *seen > at).map(|(_, event)| event).collect();
+        let later: Vec<_> =
+            all.into_iter().filter(|(seen, _)| *seen > at).map(|(_, event)| event).collect();
         prop_assert_eq!(ids(&told), ids(&later));
     }
 

@@ -407,11 +407,17 @@ proptest! {
             }
             let name = |n: usize| Origin::Source(format!("s{n}").parse().unwrap());
             let sum = |pick: fn(&(u64, u64)) -> u64| -> Totals {
-                (0..3).filter(|n| !hidden[*n]).map(|n| (name(n), heads[n].iter().map(pick).sum())).collect()
+                (0..3)
+                    .filter(|n| !hidden[*n])
+                    .map(|n| (name(n), heads[n].iter().map(pick).sum()))
+                    .collect()
             };
             let (totals, starts) = (sum(|head| head.0), sum(|head| head.1));
             let unknown = standing.unknown(&totals);
-            standing.tell_start(starts.into_iter().filter(|(origin, _)| unknown.contains(origin)).collect(), now);
+            standing.tell_start(
+                starts.into_iter().filter(|(origin, _)| unknown.contains(origin)).collect(),
+                now,
+            );
             standing = standing.look(&quota, &totals, at(now));
             for n in (0..3).filter(|n| !hidden[*n]) {
                 truth += std::mem::take(&mut pending[n]);
@@ -462,13 +468,19 @@ proptest! {
                     Change::Resolved(_) => prop_assert!(reached.remove(&notice.threshold)),
                 }
             }
-            prop_assert!(standing.notices.iter().filter(|notice| notice.change == Change::Crossed).count() <= 1);
+            prop_assert!(
+                standing.notices.iter().filter(|notice| notice.change == Change::Crossed).count()
+                    <= 1
+            );
             for threshold in &quota.spec.thresholds {
-                let noted = standing.current.alerts.iter().any(|alert| alert.threshold == *threshold);
+                let noted =
+                    standing.current.alerts.iter().any(|alert| alert.threshold == *threshold);
                 prop_assert_eq!(noted, threshold.is_reached(standing.current.used, limit));
             }
             prop_assert_eq!(standing.block.is_some(), enforce && standing.current.used >= limit);
-            prop_assert!(standing.current.period.holds(now) && standing.current.used == total - base);
+            prop_assert!(
+                standing.current.period.holds(now) && standing.current.used == total - base
+            );
             prop_assert!(standing.current.bars.iter().sum::<u64>() <= standing.current.used);
         }
     }

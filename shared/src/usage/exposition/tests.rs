@@ -115,20 +115,34 @@ fn escaped(text: &str) -> String {
 
 proptest! {
     #[test]
-    fn anything_may_come_in_any_pieces(text in prop::collection::vec(any::<u8>(), 0..400), piece in 1usize..50) {
+    fn anything_may_come_in_any_pieces(
+        text in prop::collection::vec(any::<u8>(), 0..400),
+        piece in 1usize..50,
+    ) {
         let whole = read(&text, "m", 1000);
         prop_assert_eq!(format!("{:?}", read(&text, "m", piece)), format!("{whole:?}"));
     }
 
     #[test]
-    fn what_looks_like_a_page_may_come_in_any_pieces(text in "(m|m1|#|\\{|\\}|\"|\\\\|=|,| |\n|1|NaN){0,120}", piece in 1usize..50) {
+    fn what_looks_like_a_page_may_come_in_any_pieces(
+        text in "(m|m1|#|\\{|\\}|\"|\\\\|=|,| |\n|1|NaN){0,120}",
+        piece in 1usize..50,
+    ) {
         let whole = read(text.as_bytes(), "m", 1000);
         prop_assert_eq!(format!("{:?}", read(text.as_bytes(), "m", piece)), format!("{whole:?}"));
     }
 
     #[test]
-    fn what_is_written_is_read(labels in prop::collection::vec(("[a-z_][a-z0-9_]{0,8}", "\\PC{0,12}|[\\\\\"\n]{0,4}"), 0..5), value: f64, piece in 1usize..50) {
-        let written: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    fn what_is_written_is_read(
+        labels in prop::collection::vec(
+            ("[a-z_][a-z0-9_]{0,8}", "\\PC{0,12}|[\\\\\"\n]{0,4}"),
+            0..5,
+        ),
+        value: f64,
+        piece in 1usize..50,
+    ) {
+        let written: Vec<_> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let text = format!("a 1\nm{{{}}} {value}\nb 2\n", written.join(","));
         let (found, good) = read(text.as_bytes(), "m", piece);
         let [Ok(sample)] = &found[..] else { panic!("{found:?}") };

@@ -93,29 +93,51 @@ mod tests {
         /// For any gaps, each minute is kept once, and each hour's `before` is the sum of all
         /// earlier minutes.
         #[test]
-        fn nothing_is_lost_or_doubled(steps in prop::collection::vec((0i64..200, 0u64..1000), 0..80), at_once in 1usize..4) {
+        fn nothing_is_lost_or_doubled(
+            steps in prop::collection::vec((0i64..200, 0u64..1000), 0..80),
+            at_once in 1usize..4,
+        ) {
             let mut truth: BTreeMap<i64, u64> = BTreeMap::new();
             let (mut head, mut closed, mut minute) = (head(), Vec::new(), 0);
-            let counted: Vec<_> = steps.iter().map(|(gap, bytes)| {
-                minute += gap;
-                *truth.entry(minute).or_default() += bytes;
-                (Time::from_millis(START + minute * 60_000 + 7), *bytes)
-            }).collect();
+            let counted: Vec<_> = steps
+                .iter()
+                .map(|(gap, bytes)| {
+                    minute += gap;
+                    *truth.entry(minute).or_default() += bytes;
+                    (Time::from_millis(START + minute * 60_000 + 7), *bytes)
+                })
+                .collect();
             for some in counted.chunks(at_once) {
                 let advance = head.advance(some, None);
                 head = advance.head;
                 closed.extend(advance.closed);
             }
-            closed.push(ClosedHour { hour: head.hour, before: head.before(), minutes: head.minutes.clone() });
-            let kept: BTreeMap<i64, u64> = closed.iter().flat_map(|closed| {
-                let first = (closed.hour.start().millis() - START) / 60_000;
-                closed.minutes.0.iter().zip(first..).filter_map(|(bytes, nth)| Some((nth, (*bytes)?))).collect::<Vec<_>>()
-            }).collect();
+            closed.push(ClosedHour {
+                hour: head.hour,
+                before: head.before(),
+                minutes: head.minutes.clone(),
+            });
+            let kept: BTreeMap<i64, u64> = closed
+                .iter()
+                .flat_map(|closed| {
+                    let first = (closed.hour.start().millis() - START) / 60_000;
+                    closed
+                        .minutes
+                        .0
+                        .iter()
+                        .zip(first..)
+                        .filter_map(|(bytes, nth)| Some((nth, (*bytes)?)))
+                        .collect::<Vec<_>>()
+                })
+                .collect();
             prop_assert_eq!(&kept, &truth);
             prop_assert_eq!(head.total, truth.values().sum::<u64>());
             for closed in &closed {
                 let first = (closed.hour.start().millis() - START) / 60_000;
-                prop_assert_eq!(closed.before, truth.range(..first).map(|(_, bytes)| bytes).sum::<u64>());
+                prop_assert_eq!(
+                    closed.before,
+                    truth.range(..first).map(|(_, bytes)| bytes).sum::<u64>()
+                );
             }
             let mut hours: Vec<_> = closed.iter().map(|closed| closed.hour).collect();
             hours.dedup();
@@ -123,8 +145,15 @@ mod tests {
         }
 
         #[test]
-        fn the_total_of_a_time_is_what_was_counted_before(counts in prop::collection::vec(0u64..1000, 60), minute in 0usize..61) {
-            let counted: Vec<_> = counts.iter().zip(0..).map(|(bytes, nth)| (Time::from_millis(START + nth * 60_000), *bytes)).collect();
+        fn the_total_of_a_time_is_what_was_counted_before(
+            counts in prop::collection::vec(0u64..1000, 60),
+            minute in 0usize..61,
+        ) {
+            let counted: Vec<_> = counts
+                .iter()
+                .zip(0..)
+                .map(|(bytes, nth)| (Time::from_millis(START + nth * 60_000), *bytes))
+                .collect();
             let head = head().advance(&counted, None).head;
             let time = Time::from_millis(START + i64::try_from(minute).unwrap() * 60_000);
             prop_assert_eq!(head.total_at(time), Some(counts[..minute].iter().sum()));
