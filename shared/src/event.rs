@@ -42,9 +42,9 @@ pub const WRITING: Duration = Duration::from_secs(2);
 /// delivered in the order of their ids.
 pub const SETTLING: Duration = Duration::from_millis(250);
 
-/// Allowed lateness: how far behind the reader's clock an event can still become visible. It is the
-/// sum of 2 s clock skew, the id's age at the start of the write ([`FRESH`]), twice [`WRITING`] (an
-/// abandoned write may take effect that much later again), and 1 s reserve.
+/// Allowed lateness: how far behind the reader's clock an event can still become visible. The sum
+/// of 2 s clock skew, the id's age at the start of the write ([`FRESH`]), twice [`WRITING`], and 1
+/// s reserve. [`WRITING`] counts twice because an abandoned write may take effect that much later.
 pub const HORIZON: Duration = Duration::from_secs(2 + FRESH.as_secs() + 2 * WRITING.as_secs() + 1);
 
 /// Time after which the result of an event's first write is final: everything that [`HORIZON`]

@@ -1,9 +1,9 @@
 //! Replaces lost permits.
 //!
-//! A message of a kind with an order is a permit to run one of its jobs, and there are as many
-//! permits as jobs (see [`agenda`](super::agenda)). If a permit is lost, the last job of the ready
-//! queue waits forever. The audit compares the number of long overdue jobs with the number of
-//! messages in the queue, and sends the missing permits.
+//! A message of a kind with an order is a permit to run one of its jobs (see
+//! [`agenda`](super::agenda)). There are as many permits as jobs. If a permit is lost, the last job
+//! of the ready queue waits forever. The audit compares the number of long overdue jobs with the
+//! number of messages in the queue, and sends the missing permits.
 //!
 //! Jobs of a backlog are overdue too although their permits exist; they must not be sent twice in
 //! bulk. But messages of other kinds mask missing permits, so the audit always sends a trickle. A

@@ -1,9 +1,9 @@
 //! Finds jobs whose message was lost, and sends it again.
 //!
-//! SQS deletes a message older than the queue's retention, an operator may purge the queue, and
-//! Lambda may drop a message that it takes for part of a recursive loop. The minute tick therefore
-//! finds jobs that should have started or ended. A surplus message is harmless: the claim decides.
-//! But a backlog is overdue too, although its messages exist, and must not be flooded.
+//! SQS deletes messages older than the queue's retention. An operator may purge the queue. Lambda
+//! may drop a message that it takes for part of a recursive loop. The minute tick therefore finds
+//! jobs that should have started or ended. A surplus message is harmless: the claim decides. But a
+//! backlog is overdue too, although its messages exist, and must not be flooded.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ use crate::{
 const LONG: Duration = Duration::from_secs(3 * 3600);
 
 /// Longest interval between two checks of an overdue job. The interval is half the time that the
-/// job is overdue, so a job in a backlog gets about ten extra messages in its first day.
+/// job is overdue. A job in a backlog thus gets about ten extra messages in its first day.
 const LONGEST_PAUSE: Duration = Duration::from_secs(11 * 3600);
 
 /// Interval at which the TTL of a payload with its own item is extended while its job waits.
