@@ -1,4 +1,4 @@
-//! Accounts and their keys: who may do what.
+//! Accounts (tenants) and their API keys, scopes and webhook secrets.
 
 mod key;
 mod request;
@@ -19,27 +19,25 @@ use crate::{
     time::Time,
 };
 
-/// A tenant.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Its id.
     pub id: AccountId,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// A deactivated account's keys open nothing.
+    /// The keys of a deactivated account are rejected.
     pub is_active: bool,
-    /// Sign what goes to its targets (`whsec_…`, <https://www.standardwebhooks.com>).
+    /// Sign requests to the account's targets (`whsec_…`, <https://www.standardwebhooks.com>).
     pub webhook_secrets: WebhookSecrets,
-    /// How many of its jobs may run at once, if it isn't what the stack says for all.
+    /// Maximum number of concurrently running jobs. `None`: the stack's default.
     pub max_running: Option<u32>,
-    /// The quotas that are used up and enforced, or were: what its own keys hand in is turned away as long as one counts.
+    /// Enforced quotas that are or were exhausted. While a block is in force, submissions with the
+    /// account's own keys are rejected.
     pub blocks: BTreeMap<Name, Block>,
-    /// When it was made.
     pub created_at: Time,
 }
 
 impl Account {
-    /// A new account, active; `random` becomes its webhook secret.
+    /// A new, active account; its webhook secret is derived from `random`.
     #[must_use]
     pub fn open(id: AccountId, name: impl Into<String>, random: [u8; 32], now: Time) -> Self {
         let webhook_secrets = WebhookSecrets::first(random, now);
@@ -54,7 +52,7 @@ impl Account {
         }
     }
 
-    /// The quota that is used up at `now`, if one is; of several the one that is for the longest.
+    /// The quota exhausted at `now`, if any; of several the one that lasts longest.
     #[must_use]
     pub fn exhausted(&self, now: Time) -> Option<Exhausted> {
         let told = self.blocks.iter().filter_map(|(quota, block)| block.tell(quota, now));

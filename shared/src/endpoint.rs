@@ -1,4 +1,5 @@
-//! Endpoints outside, which operators and clients name: targets of jobs, pages of metrics, and where outcomes are called back to.
+//! External endpoints configured by operators and clients: job targets, metrics pages and callback
+//! URLs.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::{Violation, escape};
 
-/// Headers whose values are the operator's secrets: neither an answer nor a log shows them.
+/// Header fields whose values are the operator's secrets. Responses and logs never show them.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Headers(pub BTreeMap<String, String>);
 
 impl Headers {
-    /// Everything that is wrong with them, with where they are before each pointer.
+    /// All violations, with `pointer` as the prefix of each JSON pointer.
     #[must_use]
     pub fn violations(&self, pointer: &str) -> Vec<Violation> {
         let too_many = (self.0.len() > MAX_HEADERS)
@@ -23,13 +24,12 @@ impl Headers {
         too_many.into_iter().chain(wrong).collect()
     }
 
-    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The same names with `***` for each value.
+    /// The same names, each with the value `***`.
     #[must_use]
     pub fn masked(&self) -> Self {
         Self(self.0.keys().map(|name| (name.clone(), MASK.to_owned())).collect())
@@ -46,7 +46,7 @@ impl fmt::Debug for Headers {
 
 const MAX_HEADERS: usize = 20;
 const MAX_HEADER_BYTES: usize = 4096;
-/// What Tollgate, or HTTP itself, sets.
+/// Set by Tollgate or by HTTP itself.
 const RESERVED: [&str; 11] = [
     "connection",
     "content-length",
@@ -62,18 +62,16 @@ const RESERVED: [&str; 11] = [
 ];
 const RESERVED_PREFIXES: [&str; 3] = ["webhook-", "tollgate-", "proxy-"];
 
-/// Why a text isn't the address of an endpoint.
+/// Why a text is not an endpoint URL.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnAddress {
-    /// No address at all.
     #[error("is not an absolute http:// or https:// address")]
     Address,
-    /// User and password in the address would end up in logs of others.
+    /// Credentials in a URL would end up in third-party logs.
     #[error("carries a user or password; send those as a header")]
     Credentials,
 }
 
-/// Whether a text is the address of an endpoint.
 pub(crate) fn check_address(address: &str) -> Result<(), NotAnAddress> {
     let rest = address
         .strip_prefix("https://")
@@ -102,7 +100,7 @@ pub(crate) fn check_address(address: &str) -> Result<(), NotAnAddress> {
     }
 }
 
-/// Header fields as RFC 9110, section 5, has them.
+/// Checks a header field against RFC 9110, section 5.
 fn wrong_header(name: &str, value: &str) -> Option<&'static str> {
     let token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
     let lower = name.to_ascii_lowercase();

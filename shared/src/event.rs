@@ -1,8 +1,9 @@
-//! Events: what happened to an account, in an order that every subscriber sees alike.
+//! Events of an account, in an order that is the same for all subscribers.
 //!
-//! An event's place is its id's, which begins with the time at which its writer made it. Writers' clocks differ, and a write takes its
-//! time: an event may appear behind others that have been read already. So a reader remembers, for the last [`HORIZON`], how far it came in
-//! each writer's [`Lane`]; see [`Position`].
+//! Events are ordered by id, and an id starts with its writer's timestamp. Writers' clocks differ
+//! and writes take time, so an event may become visible behind others that were already read. A
+//! reader therefore records, for the last [`HORIZON`], how far it has read each writer's [`Lane`];
+//! see [`Position`].
 
 mod lane;
 mod position;
@@ -22,64 +23,64 @@ use crate::{
     time::Time,
 };
 
-/// How many accounts' events are read at once.
+/// Maximum number of accounts in one read.
 pub const MOST_ACCOUNTS: usize = 50;
 
-/// For how long an event is kept, and a reader that was away misses none.
+/// Retention of an event. A reader that was offline for less misses none.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The most that an event's data may be, in bytes of JSON.
+/// Maximum size of an event's data, in bytes of JSON.
 pub const MAX_DATA_BYTES: usize = 64 * 1024;
 
-/// How old an id may be when its event is begun to be written.
+/// Maximum age of an id when the write of its event starts.
 pub const FRESH: Duration = Duration::from_secs(3);
 
-/// How long the write of an event may take. One that takes longer is not accepted, and nobody is told that it was.
+/// Timeout of an event's write. A write that takes longer is reported as failed.
 pub const WRITING: Duration = Duration::from_secs(2);
 
-/// How young events are held back, so that those of writers whose clocks agree come in the order of their ids.
+/// Events younger than this are held back, so that events of writers with synchronous clocks are
+/// delivered in the order of their ids.
 pub const SETTLING: Duration = Duration::from_millis(250);
 
-/// How far behind the clock of a reader an event can still appear: clocks differ by 2 s, an id is up to [`FRESH`] old when its write
-/// begins, the write ends within [`WRITING`], and one that was given up may arrive as late again; and a second to spare.
+/// Allowed lateness: how far behind the reader's clock an event can still become visible. The sum
+/// of 2 s clock skew, the id's age at the start of the write ([`FRESH`]), twice [`WRITING`], and 1
+/// s reserve. [`WRITING`] counts twice because an abandoned write may take effect that much later.
 pub const HORIZON: Duration = Duration::from_secs(2 + FRESH.as_secs() + 2 * WRITING.as_secs() + 1);
 
-/// After how long it is known of an event's first try whether it will ever be there: all of what [`HORIZON`] allows for, with clocks that
-/// differ either way.
+/// Time after which the result of an event's first write is final: everything that [`HORIZON`]
+/// allows for, with clock skew in either direction.
 pub const DECIDED: Duration = Duration::from_secs(15);
 
 /// Something that happened to an account.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its id, and by that its place among the account's events.
+    /// Determines the position among the account's events.
     pub id: EventId,
-    /// Whose it is.
     pub account: AccountId,
-    /// What happened.
     pub content: Content,
 }
 
-/// What an event tells.
+/// Type, data and source of an event.
 #[derive(Clone, Debug)]
 pub struct Content {
-    /// What sort of event it is.
     pub r#type: EventType,
-    /// What there is to know: JSON, as it came.
+    /// JSON, byte for byte as received.
     pub data: Box<RawValue>,
-    /// Where it came from: what the client says, or the name of its key; of an event about a job, the job's kind.
+    /// Origin: the source given by the client, or the name of its key. For an event about a job,
+    /// the job's kind.
     pub source: String,
 }
 
-/// What sorts of events there are.
+/// Type of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum EventType {
-    /// Data that the account published.
+    /// Data published by the account.
     #[serde(rename = "data")]
     Data,
     /// A job completed.
     #[serde(rename = "job.completed")]
     JobCompleted,
-    /// A job failed for good.
+    /// A job failed permanently.
     #[serde(rename = "job.failed")]
     JobFailed,
     /// A job was cancelled.
@@ -88,13 +89,12 @@ pub enum EventType {
     /// A quota's threshold was reached.
     #[serde(rename = "quota.crossed")]
     QuotaCrossed,
-    /// It isn't any more.
+    /// A quota's usage is below the threshold again.
     #[serde(rename = "quota.resolved")]
     QuotaResolved,
 }
 
 impl EventType {
-    /// Its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -108,14 +108,15 @@ impl EventType {
     }
 }
 
-/// Why this can't be the data of an event, if it can't: nothing is told by null, an empty text, list or object, and there is a limit.
+/// Why the JSON is not valid as an event's data, if it is not: null, empty strings, lists and
+/// objects carry no information, and the size is limited.
 #[must_use]
 pub fn unfit(data: &RawValue) -> Option<String> {
     let text = data.get().trim();
     let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
     let empty =
         text == "null" || (text.starts_with(['"', '[', '{']) && inner.trim_ascii().is_empty());
-    // A text of blanks is one all the same.
+    // A string of blanks is not empty.
     if empty && (inner.is_empty() || !text.starts_with('"')) {
         return Some("is empty".to_owned());
     }
@@ -123,7 +124,7 @@ pub fn unfit(data: &RawValue) -> Option<String> {
 }
 
 impl Event {
-    /// When its writer made it.
+    /// The writer's timestamp.
     #[must_use]
     pub fn time(&self) -> Time {
         id::time_of(&self.id)
@@ -131,13 +132,13 @@ impl Event {
 }
 
 impl Content {
-    /// What an account published.
+    /// An event published by the account.
     #[must_use]
     pub const fn data(data: Box<RawValue>, source: String) -> Self {
         Self { r#type: EventType::Data, data, source }
     }
 
-    /// That a job of a kind reached a terminal status; nothing where it isn't one.
+    /// An event about a job's terminal status; `None` if the status is not terminal.
     #[must_use]
     pub fn of_end(
         job: JobId,
@@ -169,7 +170,7 @@ mod tests {
     use crate::metrics::registry::EVENTS_PUBLISHED;
 
     #[test]
-    fn a_type_has_one_name() {
+    fn type_names_match_their_serialization() {
         for r#type in [
             EventType::Data,
             EventType::JobCompleted,
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn data_tells_something() {
+    fn empty_or_oversized_data_is_rejected() {
         let unfit = |text: &str| unfit(&RawValue::from_string(text.to_owned()).unwrap());
         for empty in ["null", "\"\"", "[]", "{}", "[ ]", "{\n}"] {
             assert_eq!(unfit(empty).as_deref(), Some("is empty"), "{empty}");

@@ -1,6 +1,7 @@
-//! Ids: `TypeID`s, a prefix that says what it names and a `UUIDv7` in base32 (<https://github.com/jetify-com/typeid>).
+//! Ids are `TypeID`s: a type prefix and a `UUIDv7` in base32
+//! (<https://github.com/jetify-com/typeid>).
 //!
-//! The time comes first in them (RFC 9562, section 5.7), so ids sort by the time at which they were made.
+//! The timestamp comes first (RFC 9562, section 5.7), so ids sort by creation time.
 
 use sha2::{Digest, Sha256};
 use type_safe_id::{StaticType, TypeSafeId};
@@ -10,7 +11,7 @@ use crate::time::Time;
 
 macro_rules! prefixes {
     ($($(#[$doc:meta])* $alias:ident = $tag:ident($prefix:literal)),* $(,)?) => { $(
-        /// The prefix of the id of the same name.
+        /// Prefix of the id of the same name.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $tag;
 
@@ -24,30 +25,30 @@ macro_rules! prefixes {
 }
 
 prefixes! {
-    /// A job's id, the token that its client holds: `job_…`.
+    /// A job's id, which is the client's token: `job_…`.
     JobId = JobPrefix("job"),
     /// An account's id: `acc_…`.
     AccountId = AccountPrefix("acc"),
-    /// An API key's id: `key_…`. It is no secret.
+    /// An API key's id: `key_…`. It is not a secret.
     KeyId = KeyPrefix("key"),
     /// An event's id: `evt_…`.
     EventId = EventPrefix("evt"),
 }
 
-/// Ten random bytes, from which an id takes the part that isn't time.
+/// Random bytes for the part of an id that is not the timestamp.
 pub type Entropy = [u8; 10];
 
-/// Makes an id for something that begins at `now`.
+/// Generates an id with the timestamp `now`.
 #[must_use]
 pub fn mint<T: StaticType>(now: Time, entropy: Entropy) -> TypeSafeId<T> {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     TypeSafeId::from_uuid(Builder::from_unix_timestamp_millis(millis, &entropy).into_uuid())
 }
 
-/// The id of something that follows from what `parts` name, so that it is the same however often it is made.
+/// A deterministic id derived from a time and a list of texts, for idempotent creation.
 #[must_use]
 pub fn derived<T: StaticType>(at: Time, parts: &[&str]) -> TypeSafeId<T> {
-    // Lengths keep apart what would read alike in a row.
+    // The length prefixes keep `["ab", "c"]` and `["a", "bc"]` apart.
     let sum = parts.iter().fold(Sha256::new(), |sum, part| {
         sum.chain_update(part.len().to_be_bytes()).chain_update(part)
     });
@@ -55,8 +56,9 @@ pub fn derived<T: StaticType>(at: Time, parts: &[&str]) -> TypeSafeId<T> {
     mint(at, std::array::from_fn(|n| sum[n]))
 }
 
-/// The `nth` (from 0, below 4096) of the ids that belong together and of which `first` stands for all: of the same time, and sorted by
-/// `nth` (RFC 9562, section 6.2, method 1). The last byte varies too, since jobs are spread over partitions by it.
+/// The `nth` id (from 0, below 4096) of a batch whose first id is `first`. All have the same
+/// timestamp and sort by `nth` (RFC 9562, section 6.2, method 1). The last byte varies too, because
+/// it selects a job's partition.
 #[must_use]
 pub fn nth<T: StaticType>(first: &TypeSafeId<T>, nth: u16) -> TypeSafeId<T> {
     let uuid = first.uuid();
@@ -70,7 +72,7 @@ pub fn nth<T: StaticType>(first: &TypeSafeId<T>, nth: u16) -> TypeSafeId<T> {
     mint(time_of(first), entropy)
 }
 
-/// When the thing with this id began: the id's first 48 bits are milliseconds since the epoch.
+/// The id's timestamp: its first 48 bits are milliseconds since the epoch.
 #[must_use]
 pub fn time_of<T: StaticType>(id: &TypeSafeId<T>) -> Time {
     let uuid = id.uuid();
@@ -85,8 +87,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_sort_by_time_and_tell_it(a in 0i64..1 << 47, b in 0i64..1 << 47, x: Entropy, y: Entropy) {
-            let (first, second): (JobId, JobId) = (mint(Time::from_millis(a), x), mint(Time::from_millis(b), y));
+        fn ids_sort_by_time_and_tell_it(
+            a in 0i64..1 << 47,
+            b in 0i64..1 << 47,
+            x: Entropy,
+            y: Entropy,
+        ) {
+            let (first, second): (JobId, JobId) =
+                (mint(Time::from_millis(a), x), mint(Time::from_millis(b), y));
             prop_assert_eq!(time_of(&first).millis(), a);
             if a != b {
                 prop_assert_eq!(first.to_string().cmp(&second.to_string()), a.cmp(&b));
@@ -103,7 +111,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_of_a_batch_sort_by_their_number(at in 0i64..1 << 47, x: Entropy, a in 0u16..4096, b in 0u16..4096) {
+        fn ids_of_a_batch_sort_by_their_number(
+            at in 0i64..1 << 47,
+            x: Entropy,
+            a in 0u16..4096,
+            b in 0u16..4096,
+        ) {
             let first: JobId = mint(Time::from_millis(at), x);
             let (one, other) = (nth(&first, a), nth(&first, b));
             prop_assert_eq!(one.cmp(&other), a.cmp(&b));
@@ -121,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_must_match() {
+    fn parsing_rejects_other_prefixes() {
         let account: AccountId = mint(Time::from_millis(1), [7; 10]);
         assert!(account.to_string().parse::<JobId>().is_err());
         assert!(account.to_string().to_uppercase().parse::<AccountId>().is_err());

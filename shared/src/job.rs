@@ -1,4 +1,4 @@
-//! Jobs: one request of a kind, from its acceptance to its outcome.
+//! Jobs: one request of a kind, from acceptance to a terminal status.
 //!
 //! ```text
 //!            claim                    Complete
@@ -43,16 +43,17 @@ use crate::{
     time::Time,
 };
 
-/// The largest result of a target that is kept, in bytes of JSON; a larger one fails the job.
+/// Largest result kept, in bytes of JSON. A larger one fails the job with `result-too-large`.
 pub const MAX_RESULT_BYTES: usize = 64 * 1024;
 
-/// What a client may attach to a job: names and values of its own, given back as they were.
+/// Names and values a client attaches to a job. They are returned unchanged.
 pub type Metadata = BTreeMap<String, String>;
 
-/// What [`Metadata`] may be, wherever a body carries it.
+/// OpenAPI schema of [`Metadata`], shared by all request bodies that carry it.
 pub(crate) fn metadata_schema() -> utoipa::openapi::Schema {
     use utoipa::openapi::schema::{ObjectBuilder, Type};
-    let about = "Notes of your own, given back with the job: at most 16, names of at most 40 characters, values of at most 256.";
+    let about = "Notes of your own, given back with the job: at most 16, names of at most 40 \
+                 characters, values of at most 256.";
     ObjectBuilder::new()
         .description(Some(about))
         .max_properties(Some(16))
@@ -63,54 +64,50 @@ pub(crate) fn metadata_schema() -> utoipa::openapi::Schema {
         .into()
 }
 
-/// A job as it stands, without its payload.
+/// A job's current state, without its payload.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The client's token; its time is when the job was accepted.
+    /// Also the client's token. Its timestamp is the time of acceptance.
     pub id: JobId,
-    /// Whose it is.
     pub account: AccountId,
-    /// What it is.
     pub kind: Name,
-    /// Where it stands.
     pub status: Status,
-    /// 0 to 9; 9 goes first, where the kind's discipline is `priority`.
+    /// 0 to 9, highest first. Only kinds with the discipline `priority` use it.
     pub priority: u8,
-    /// How many attempts have begun.
+    /// Number of attempts started.
     pub attempts: u32,
-    /// After how many attempts it fails.
     pub max_attempts: u32,
-    /// When it is due for the first time.
+    /// When the first attempt is due.
     pub run_at: Time,
-    /// When its first attempt began.
+    /// Start of the first attempt.
     pub started_at: Option<Time>,
-    /// When its latest attempt began.
+    /// Start of the latest attempt.
     pub attempt_started_at: Option<Time>,
-    /// When it reached a terminal status.
+    /// When the job reached a terminal status.
     pub finished_at: Option<Time>,
-    /// When it is tried again, while it waits for that.
+    /// When the next attempt is due; set only while the job waits for a retry.
     pub next_attempt_at: Option<Time>,
-    /// From when on it is no longer shown. None while it is unfinished: then it never expires.
+    /// The job is no longer visible from this time on. `None` while it is unfinished: it then never
+    /// expires.
     pub expires_at: Option<Time>,
-    /// Until when its item is kept, though no longer shown, because an idempotency record names it: a repeated request has to find
-    /// that the job was made.
+    /// The item is stored until this time, even after the job has expired, because an idempotency
+    /// record refers to it. A repeated request must find that the job was created.
     pub kept_until: Option<Time>,
-    /// Whether its cancellation was asked for while it ran.
+    /// Whether cancellation was requested while the job ran.
     pub cancel_requested: bool,
-    /// Who is told of its end.
     pub callback_url: Option<String>,
-    /// The client's own notes.
     pub metadata: Metadata,
-    /// What the target answered, if it completed. JSON, as it came.
+    /// The target's response, if the job completed: JSON, byte for byte.
     pub result: Option<Box<RawValue>>,
-    /// Why it failed, or why its latest attempt did.
+    /// Error of the latest failed attempt. For a failed job, the reason of the failure.
     pub error: Option<JobError>,
-    /// What became of its attempts that didn't complete it, oldest first, the last [`Attempt::KEPT`] of them.
+    /// Attempts that did not complete the job, oldest first: the last [`Attempt::KEPT`] of them.
     pub history: Vec<Attempt>,
 }
 
 impl Job {
-    /// A job that waits for its first attempt, due at `run_at`; without priority, notes and callback.
+    /// A queued job without attempts, due at `run_at`, with priority 0 and without metadata and
+    /// callback.
     #[must_use]
     pub fn waiting(
         id: JobId,
@@ -143,13 +140,13 @@ impl Job {
         }
     }
 
-    /// Whether it is still shown at `now`.
+    /// Whether the job is visible (not expired) at `now`.
     #[must_use]
     pub fn is_shown(&self, now: Time) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
-    /// The message that sends it on its way.
+    /// The queue message for the job's next attempt.
     #[must_use]
     pub fn message(&self) -> JobMessage {
         JobMessage {
@@ -158,13 +155,13 @@ impl Job {
         }
     }
 
-    /// When the job was accepted.
     #[must_use]
     pub fn created_at(&self) -> Time {
         id::time_of(&self.id)
     }
 
-    /// The job as it stood when it was accepted, for answering a repeated request as the first was answered.
+    /// The job in its state at acceptance. The response to a repeated request equals the first
+    /// response.
     #[must_use]
     pub fn as_accepted(self) -> Self {
         let Self { priority, kept_until, callback_url, metadata, .. } = self;
@@ -173,7 +170,8 @@ impl Job {
         Self { priority, kept_until, callback_url, metadata, ..accepted }
     }
 
-    /// Every attempt that is known, oldest first: those kept in the history, and the one that completed the job or runs.
+    /// All known attempts, oldest first: the history, lost attempts, and the attempt that completed
+    /// the job or is running.
     #[must_use]
     pub fn attempts_made(&self) -> Vec<Attempt> {
         let latest = match self.status {
@@ -189,7 +187,8 @@ impl Job {
             http_status: None,
             error: None,
         });
-        // A full history has forgotten its beginning; any other gap is an attempt whose worker told nothing any more.
+        // A full history has dropped its oldest attempts. Any other gap is an attempt whose worker
+        // never recorded a result.
         let full = self.history.len() >= Attempt::KEPT;
         let mut next = self.history.first().filter(|_| full).map_or(1, |attempt| attempt.number);
         let mut made = Vec::new();
@@ -203,13 +202,12 @@ impl Job {
     }
 }
 
-/// What a target gets of a job: the payload, byte for byte as the client sent it.
+/// The payload, byte for byte as the client sent it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Payload(pub Box<RawValue>);
 
 impl Payload {
-    /// The payload's JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.get()

@@ -1,15 +1,16 @@
-//! JSON read one level at a time, since `serde_json::Value` holds a number as a float and forgets the digits of a decimal.
+//! Parses JSON one level at a time: `serde_json::Value` stores a number as a float and loses digits
+//! of a decimal.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// A value that isn't opened yet.
+/// A JSON value whose members are not parsed yet.
 #[derive(Debug)]
 pub(crate) enum Json<'a> {
     Null,
     Boolean(bool),
-    /// As it was written.
+    /// The source text.
     Number(&'a str),
     Text(String),
     Array(Vec<&'a RawValue>),
@@ -17,8 +18,8 @@ pub(crate) enum Json<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// Opens one level. What serde can't open, a text with half a surrogate pair, is shown as an empty one; no payload that came through the
-    /// gate holds any.
+    /// Parses one level. Text that serde cannot decode (an unpaired surrogate) becomes an empty
+    /// string; the HTTP layer rejects payloads that contain any.
     pub fn open(raw: &'a RawValue) -> Self {
         let text = raw.get().trim();
         match text.as_bytes().first() {

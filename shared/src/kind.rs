@@ -1,4 +1,4 @@
-//! Kinds: what a job of a name must look like, and where it goes.
+//! Kinds: payload schema, target and policies of the jobs of a name.
 
 mod callback;
 mod discipline;
@@ -24,54 +24,56 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KindSpec {
-    /// What the kind is for, for people.
+    /// Human-readable purpose of the kind.
     #[serde(default)]
     #[schema(max_length = 1000)]
     pub description: String,
     /// A JSON Schema 2020-12 that every payload must satisfy.
     #[schema(schema_with = json_schema)]
     pub schema: Value,
-    /// Where jobs of this kind go.
+    /// Where jobs of this kind are delivered.
     #[schema(schema_with = target::schema)]
     pub target: Target,
-    /// How often a job is tried, and how far apart.
+    /// Number of attempts and the backoff between them.
     #[serde(default)]
     pub retry: RetryPolicy,
-    /// In which order waiting jobs are taken.
+    /// Order in which waiting jobs are started.
     #[serde(default)]
     pub discipline: Discipline,
-    /// How long a job is shown after it finished, in seconds.
+    /// How long a finished job stays visible, in seconds.
     #[serde(default = "KindSpec::default_retention")]
     #[schema(minimum = 60, maximum = 2_592_000, default = 86400)]
     pub retention_seconds: u32,
-    /// Whether the end of each job is published as an event of its account: `job.completed`, `job.failed` or `job.cancelled`.
+    /// Whether the end of each job is published as an event of its account: `job.completed`,
+    /// `job.failed` or `job.cancelled`.
     #[serde(default)]
     #[schema(default = false)]
     pub events: bool,
-    /// How long the target may take for one attempt, in seconds. The stack has a limit of its own, its parameter `WorkerTiming`.
+    /// Timeout of one attempt, in seconds. The stack's parameter `WorkerTiming` sets the upper
+    /// limit.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 885)]
     pub timeout_seconds: Option<u32>,
 }
 
-/// A schema is an object or, as 2020-12 has it, a boolean.
+/// A schema is an object or, in 2020-12, a boolean.
 pub(crate) fn json_schema() -> utoipa::openapi::Schema {
     use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-    let about = "A JSON Schema 2020-12 that every payload must satisfy. `format` is checked; only references within the schema are \
-                 allowed; patterns have no look-around and no back-references.";
+    let about = "A JSON Schema 2020-12 that every payload must satisfy. `format` is checked; \
+                 only references within the schema are allowed; patterns have no look-around \
+                 and no back-references.";
     let schema_type = SchemaType::from_iter([Type::Object, Type::Boolean]);
     ObjectBuilder::new().schema_type(schema_type).description(Some(about)).into()
 }
 
 impl KindSpec {
-    /// For how long a job is shown where nothing else is said.
     pub const DEFAULT_RETENTION: Duration = Duration::from_secs(86400);
 
     const fn default_retention() -> u32 {
         86400
     }
 
-    /// What is wrong with it that its own schema can't say.
+    /// Violations that the JSON schema cannot express.
     #[must_use]
     pub fn violations(&self, timing: Timing) -> Vec<Violation> {
         let mut found = Vec::new();
@@ -89,7 +91,7 @@ impl KindSpec {
         found
     }
 
-    /// How long the target may take for one attempt: what the kind says, or 30 seconds, within the stack's limit.
+    /// Timeout of one attempt: the kind's setting or 30 seconds, capped at the stack's limit.
     #[must_use]
     pub fn timeout(&self, timing: Timing) -> Duration {
         const DEFAULT: Duration = Duration::from_secs(30);
@@ -98,26 +100,22 @@ impl KindSpec {
             .min(timing.target())
     }
 
-    /// How long a job is shown after it finished.
+    /// How long a finished job stays visible.
     #[must_use]
     pub fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_seconds.into())
     }
 }
 
-/// A kind as Tollgate keeps it.
+/// A stored kind.
 #[derive(Clone, Debug)]
 pub struct Kind {
-    /// Its name.
     pub name: Name,
-    /// Another one after every change, so that what was made of it (a compiled schema) can be kept by it.
+    /// Changes with every update; serves as the cache key of the compiled schema.
     pub version: String,
-    /// What the operator said.
     pub spec: KindSpec,
-    /// Whether it takes no more jobs, since its target answered 410. A `PUT` enables it.
+    /// Accepts no more jobs because its target responded with 410. A `PUT` enables it again.
     pub disabled: bool,
-    /// When it was first made.
     pub created_at: Time,
-    /// When it was last changed.
     pub updated_at: Time,
 }

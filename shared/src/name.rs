@@ -1,4 +1,4 @@
-//! Names that operators give to kinds and schedules (and later to sources and quotas).
+//! Names of resources that operators define: kinds, schedules, sources and quotas.
 
 use std::{fmt, str::FromStr};
 
@@ -12,28 +12,26 @@ use serde::{Deserialize, Serialize};
 #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9._-]{0,63}$", examples("user.delete"))]
 pub struct Name(String);
 
-/// How names begin that only Tollgate itself gives.
+/// Prefix reserved for Tollgate's own names.
 const OWN: &str = "tollgate.";
 
-/// A text that is not a [`Name`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit")]
 pub struct NotAName;
 
 impl Name {
-    /// One of the names that Tollgate keeps for itself: `tollgate.` and `part`.
+    /// The reserved name `tollgate.<part>`.
     #[must_use]
     pub(crate) fn own(part: &'static str) -> Self {
         Self(format!("{OWN}{part}"))
     }
 
-    /// Whether Tollgate keeps it for itself.
+    /// Whether the name is reserved for Tollgate.
     #[must_use]
     pub fn is_own(&self) -> bool {
         self.0.starts_with(OWN)
     }
 
-    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -83,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn rejects_other_texts() {
         for text in ["", ".a", "-a", "A", "a#b", "a/b", "ä", "a b", &"a".repeat(65)] {
             assert!(text.parse::<Name>().is_err(), "{text:?}");
         }

@@ -1,7 +1,8 @@
-//! Push: connections over which subscribers are sent events as they come.
+//! WebSocket connections that deliver events to subscribers as they are published.
 //!
-//! A subscriber gets a [`Ticket`] with its key, and a connection with its ticket: a key has no place in an address, which is what browsers
-//! and gateways can open a connection with.
+//! A subscriber exchanges its key for a [`Ticket`], and opens a connection with the ticket.
+//! Browsers and gateways can authenticate a connection only by its URL, and a key must not appear
+//! in a URL.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -14,21 +15,20 @@ use crate::{
     time::Time,
 };
 
-/// For how long a ticket opens a connection.
+/// Validity of a ticket.
 pub const TICKET_LIFE: Duration = Duration::from_secs(60);
 
-/// How long a connection lasts: API Gateway ends it then
+/// Maximum duration of a connection, enforced by API Gateway
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(2 * 3600);
 
-/// How many connections may subscribe to one account.
+/// Maximum number of connections subscribed to one account.
 pub const MOST_SUBSCRIBERS: usize = 100;
 
-/// What opens one connection: 256 random bits. Neither `Debug` nor anything else shows them but [`Ticket::reveal`].
+/// Opens one connection: 256 random bits. Only [`Ticket::reveal`] shows them; `Debug` does not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ticket([u8; 32]);
 
-/// A text that is no ticket.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a ticket")]
 pub struct NotATicket;
@@ -40,13 +40,13 @@ impl Ticket {
         Self(random)
     }
 
-    /// Its text, for its holder.
+    /// The plain text for its holder.
     #[must_use]
     pub fn reveal(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// Under what it is stored: a plain hash is right for 256 random bits.
+    /// The storage key. An unsalted hash suffices for 256 random bits.
     #[must_use]
     pub fn digest(&self) -> String {
         Sha256::digest(self.0).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -68,17 +68,15 @@ impl fmt::Debug for Ticket {
     }
 }
 
-/// What API Gateway calls a connection; it is part of keys and addresses.
+/// API Gateway's id of a connection, checked because it is part of table keys and URLs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(String);
 
-/// A text that no connection is called.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a connection's id")]
 pub struct NotAConnection;
 
 impl ConnectionId {
-    /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -101,29 +99,28 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// Who is at the other end of a connection, as far as it takes to know what may be sent there.
+/// The identity behind a connection, as needed to authorize deliveries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscriber {
-    /// The account of its key or token.
+    /// Account of the key or token.
     pub account: AccountId,
-    /// Whether it is the operator, who sees events of every account.
+    /// Whether it is an operator, who may read events of every account.
     pub is_admin: bool,
-    /// By what it was known.
     pub by: Credential,
 }
 
-/// By what a subscriber was known, and for how long that is good.
+/// The credential that a subscriber authenticated with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credential {
-    /// A key, which may be revoked.
+    /// An API key, which may be revoked.
     Key(KeyId),
-    /// A token that is over at this time.
+    /// A token that expires at this time.
     TokenUntil(Time),
 }
 
 impl Subscriber {
-    /// Whether it may see an account's events.
+    /// Whether the subscriber may read an account's events.
     #[must_use]
     pub fn may_see(&self, account: AccountId) -> bool {
         self.is_admin || account == self.account

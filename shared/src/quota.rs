@@ -1,9 +1,9 @@
-//! Quotas: allowances of bytes in a period, and what happens when they are used up.
+//! Quotas: limits in bytes per period, and the effects of reaching them.
 //!
 //! ```text
 //!  Quota ───┐
-//!  totals ──┼─▶ Standing ─▶ Standing' : bars, alerts, block, and what is still to be done: mails, events, the account's block
-//!  now ─────┘
+//!  totals ──┼─▶ Standing ─▶ Standing' : chart bars, alerts, block; pending mails, events and
+//!  now ─────┘                           the update of the account's block
 //! ```
 
 mod alert;

@@ -1,10 +1,12 @@
-//! Records: what the `records` target does to Tollgate's own tables.
+//! Changes that jobs with the `records` target make to Tollgate's own tables.
 //!
-//! A payload is `{"activities":[…]}`, each an `insert` or a `delete` of one row. It is read into typed columns, or into everything
-//! that is wrong with it, and folded into one [`Effect`] for each row; the effects are applied together or not at all.
+//! A payload is `{"activities":[…]}`; each activity is an `insert` or a `delete` of one row. It is
+//! parsed into typed columns, or into the list of its violations. Activities are then folded into
+//! one [`Effect`] per row. All effects are applied in one transaction.
 //!
-//! A table needs no definition: it is there as soon as it has a row, and a row has the columns that its insert named, the first of which
-//! is its key. There is no SQL anywhere: names follow a rule, and values are only ever values.
+//! A table needs no definition: it exists as soon as it has a row. A row has the columns named by
+//! its insert, the first of which is its key. No SQL is involved: names are validated, and values
+//! are never interpreted.
 
 mod cell;
 mod column;
@@ -25,60 +27,59 @@ pub use identifier::{Identifier, NotAnIdentifier};
 
 use crate::schema::Violation;
 
-/// How many activities a payload has at most: a transaction of `DynamoDB` takes 100 actions, and one of them is the marker by which a
-/// repeat is recognised.
+/// Maximum number of activities per payload: a `DynamoDB` transaction takes 100 actions, one of
+/// which is the idempotency marker.
 pub const MAX_ACTIVITIES: usize = 99;
-/// How many columns an activity names at most: a delete compares each of them in one expression, which takes two operators and some 20 bytes
-/// a column; it may have 300 and 4 KiB.
+/// Maximum number of columns per activity. A delete compares them in one condition expression, with
+/// two operators and about 20 bytes per column; an expression is limited to 300 operators and 4
+/// KiB.
 pub const MAX_COLUMNS: usize = 100;
-/// The longest key of a row, in bytes of its text: half of what a sort key may have, so that a cursor can carry one.
+/// Maximum length of a row's key in bytes of text: half the sort key limit, so that a cursor can
+/// contain one.
 pub const MAX_KEY_BYTES: usize = 512;
 
-/// One thing that a payload asks for.
+/// One requested change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activity {
-    /// Whether the row is to come or to go.
     pub operation: Operation,
-    /// Where the row is.
     pub table: Identifier,
-    /// Of an insert, the row; of a delete, what the row must have. The first is the row's key; there is always one.
+    /// For an insert, the row; for a delete, the columns that the row must have. Never empty: the
+    /// first is the row's key.
     pub columns: Vec<Column>,
 }
 
-/// What an activity does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// A row comes; one with its key must not be there.
+    /// Adds a row. Fails if a row with its key exists.
     Insert,
-    /// A row goes; one that is there must have every column that the delete names, the key's too. One that isn't there is as good as gone.
+    /// Removes a row. Fails if the row exists but does not have all columns of the delete,
+    /// including the key column. Succeeds if there is no row.
     Delete,
 }
 
-/// A named value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
     pub name: Identifier,
-    /// Its value.
     pub cell: Cell,
 }
 
-/// What a payload comes to.
+/// A parsed payload.
 #[derive(Clone, Debug)]
 pub struct Changes {
-    /// One for each row that it touches, in the order in which it names them first; at most [`MAX_ACTIVITIES`].
+    /// One per affected row, in order of first mention; at most [`MAX_ACTIVITIES`].
     pub effects: Vec<Effect>,
-    /// How many of its activities insert a row.
+    /// Number of insert activities.
     pub inserted: usize,
-    /// How many of its activities delete a row, there or not.
+    /// Number of delete activities, whether or not the row exists.
     pub deleted: usize,
 }
 
 impl Changes {
-    /// Reads a payload: a pure function of it, so that a repeat comes to the same.
+    /// Parses a payload. The result depends on the payload alone, so a repeated attempt has the
+    /// same effects.
     ///
     /// # Errors
-    /// Everything that is wrong with it, with `prefix` before each pointer.
+    /// All violations, with `prefix` before each pointer.
     pub fn read(payload: &RawValue, prefix: &str) -> Result<Self, Vec<Violation>> {
         let activities = read::activities(payload, prefix)?;
         let count = |operation| {
@@ -92,8 +93,8 @@ impl Changes {
 /// A row of a table.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The value of its first column.
+    /// The value of the first column.
     pub key: Cell,
-    /// All its columns by name, the first too.
+    /// All columns by name, including the first.
     pub values: BTreeMap<Identifier, Cell>,
 }

@@ -1,6 +1,7 @@
-//! Schedules: jobs that recur.
+//! Schedules: recurring jobs.
 //!
-//! `EventBridge` Scheduler keeps the time. What it sends names a schedule and the time that it was due; the worker makes the job.
+//! `EventBridge` Scheduler fires at the scheduled times. Its message names a schedule and the
+//! scheduled time; the worker creates the job.
 
 mod expression;
 mod occurrence;
@@ -24,43 +25,45 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleSpec {
-    /// When: `rate(5 minutes)`, or `cron(minutes hours day-of-month month day-of-week year)` as `EventBridge` Scheduler has it.
+    /// `rate(5 minutes)`, or `cron(minutes hours day-of-month month day-of-week year)` in the
+    /// syntax of `EventBridge` Scheduler.
     #[schema(min_length = 1, max_length = 256, examples("cron(30 4 ? * MON-FRI *)"))]
     pub expression: String,
-    /// In whose time a `cron` expression is meant: a name of the IANA Time Zone Database.
+    /// Time zone of a `cron` expression: a name of the IANA Time Zone Database.
     #[serde(default = "ScheduleSpec::default_timezone")]
     #[schema(max_length = 50, default = "UTC", examples("Europe/Berlin"))]
     pub timezone: String,
-    /// What to run.
+    /// The job to submit.
     pub job: ScheduledJob,
-    /// For whom.
+    /// Id of the account that the job is submitted for.
     #[schema(value_type = String, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     pub account: AccountId,
-    /// Whether it runs at all.
+    /// Whether the schedule is active.
     #[serde(default = "ScheduleSpec::default_enabled")]
     #[schema(default = true)]
     pub enabled: bool,
 }
 
-/// What a schedule runs: a job as `POST /v1/jobs` takes it, but for whom and when.
+/// The job that a schedule submits: the body of `POST /v1/jobs` without account and `run_at`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduledJob {
-    /// What the job is: the name of a kind.
+    /// Name of the kind.
     pub kind: Name,
-    /// What the target is to get, any JSON that the kind's schema allows. It arrives byte for byte as it was sent.
+    /// The payload: any JSON that the kind's schema allows. The target receives it byte for byte as
+    /// sent.
     #[schema(value_type = Value)]
     pub payload: Payload,
-    /// 0 to 9; 9 goes first, where the kind's discipline is `priority`.
+    /// 0 to 9, highest first. Only kinds with the discipline `priority` use it.
     #[serde(default)]
     #[schema(maximum = 9, default = 0)]
     pub priority: u8,
-    /// Who is told when a job is completed, failed or cancelled: by a signed `POST` of the job, with retries, at an `https://` or `http://`
-    /// address.
+    /// An `https://` or `http://` URL. When a job is completed, failed or cancelled, Tollgate sends
+    /// it there as a signed `POST`, with retries.
     #[serde(default)]
     #[schema(max_length = 2000, examples("https://example.com/callbacks"))]
     pub callback_url: Option<String>,
-    /// Notes of your own, which each job gets.
+    /// Names and values attached to each job.
     #[serde(default)]
     #[schema(schema_with = metadata_schema)]
     pub metadata: Metadata,
@@ -75,14 +78,15 @@ impl ScheduleSpec {
         true
     }
 
-    /// What is wrong with it that its own schema can't say. Whether its account and its kind are there is for the stores to tell.
+    /// Violations that the JSON schema cannot express. The stores check whether account and kind
+    /// exist.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
         if let Err(why) = check_expression(&self.expression) {
             found.push(Violation::new("/expression", why.to_string()));
         }
-        // Only the names: what the zones mean is for Scheduler to know.
+        // Only the name is checked: Scheduler interprets the zone.
         if !is_zone(&self.timezone) {
             found.push(Violation::new("/timezone", NOT_A_ZONE));
         }
@@ -93,24 +97,20 @@ impl ScheduleSpec {
     }
 }
 
-/// The message that a schedule sends at its times: which schedule, and by Scheduler's hand for when.
+/// The message that Scheduler sends for a schedule, with a placeholder for the scheduled time.
 #[must_use]
 pub fn message(name: &Name) -> Message {
     Message::Schedule(ScheduledRun { name: name.clone(), at: SCHEDULED_TIME.to_owned() })
 }
 
-/// A schedule as Tollgate keeps it.
+/// A stored schedule.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// Its name.
     pub name: Name,
-    /// Another one after every change.
+    /// Changes with every update.
     pub version: String,
-    /// What the operator said.
     pub spec: ScheduleSpec,
-    /// When it was first made.
     pub created_at: Time,
-    /// When it was last changed.
     pub updated_at: Time,
 }
 
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn survives_its_own_text_with_its_payload_as_it_was() {
+    fn json_round_trip_keeps_payload_bytes() {
         let text = serde_json::to_string(&spec("rate(1 day)", "UTC")).unwrap();
         assert!(text.contains(r#"{"n": 1.50}"#), "{text}");
         assert_eq!(
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn time_zones_are_those_of_the_database() {
+    fn accepts_only_iana_time_zones() {
         for good in ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"] {
             assert_eq!(spec("rate(1 day)", good).violations(), [], "{good}");
         }

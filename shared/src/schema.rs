@@ -1,7 +1,8 @@
-//! JSON Schema 2020-12: compiling one, and listing everything in a value that breaks it.
+//! JSON Schema 2020-12: compiles schemas and lists all violations of a value.
 //!
-//! Schemas come from outside. Remote references are refused (the validator is built without a retriever), patterns run on a
-//! linear-time engine (a look-around or a back-reference is refused when the schema is compiled), and compiling is bounded.
+//! Schemas are untrusted input. Remote references are rejected (the validator has no retriever).
+//! Patterns run on a linear-time engine, so that look-around and backreferences are rejected at
+//! compile time. The cost of compilation is bounded.
 
 mod work;
 
@@ -13,57 +14,60 @@ use utoipa::openapi::{self, RefOr, schema::AdditionalProperties};
 
 use work::{Purpose, VERDICT_STEPS};
 
-/// The most violations that one answer lists.
+/// Maximum number of violations in one response.
 pub const MAX_VIOLATIONS: usize = 100;
-/// The longest schema, in bytes of JSON: it is one item of the table, and compiled at the first job after a cold start.
+/// Maximum size of a schema, in bytes of JSON: it is stored in one item, and compiled for the first
+/// job after a cold start.
 pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
-/// The most characters of a violation's pointer and of its text: a name in a body can be as long as the body.
+/// Maximum length of a violation's pointer and detail, in characters: a property name in a body can
+/// be as long as the body.
 const MAX_CHARS: usize = 300;
-/// How many parts of a schema may apply to one value, one by way of another.
+/// Maximum number of subschemas that may apply to one value in place, through each other.
 const MAX_STEPS: usize = 2000;
-/// The most memory that one compiled pattern may take, in bytes.
+/// Maximum size of a compiled pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
-/// One thing in a body that breaks a rule.
+/// A rule broken by a request body.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
 )]
 pub struct Violation {
-    /// Where: a JSON Pointer (RFC 6901) into the body.
+    /// JSON Pointer (RFC 6901) into the body.
     #[schema(examples("/payload/id"))]
     pub pointer: String,
-    /// Which rule, in words.
+    /// The rule, in words.
     #[schema(examples("value is not of type \"integer\""))]
     pub detail: String,
 }
 
 impl Violation {
-    /// A violation at `pointer`.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: bounded(&pointer.into()), detail: detail.into() }
     }
 }
 
-/// A compiled schema; compiling takes about a millisecond, checking about a microsecond, so keep it.
+/// A compiled schema. Compilation takes about a millisecond, validation about a microsecond: cache
+/// it.
 #[derive(Debug)]
 pub struct Schema {
     validator: Validator,
-    /// As it was written, to bound the work of checking.
+    /// The source, to bound the cost of validation.
     written: Value,
 }
 
 impl Schema {
-    /// Compiles a schema of dialect 2020-12. The error says where in the schema, relative to it, and what is wrong.
+    /// Compiles a schema of dialect 2020-12. The error's pointer is relative to the schema.
     ///
     /// # Errors
-    /// When the value isn't a valid schema, refers to a remote one, is too large, or holds a pattern without a bound.
+    /// If the value is not a valid schema, has a remote reference, is too large, or has an
+    /// unbounded pattern.
     pub fn compile(schema: &Value) -> Result<Self, Violation> {
         if schema.to_string().len() > MAX_SCHEMA_BYTES {
             return Err(Violation::new("", format!("the schema is over {MAX_SCHEMA_BYTES} bytes")));
         }
         if !has_plain_references(schema) {
-            let detail = "a reference in the schema can't be resolved; only references within it are allowed, \
-                          which begin with #, and no part with an $id of its own";
+            let detail = "a reference in the schema can't be resolved; only references within it \
+                          are allowed, which begin with #, and no part with an $id of its own";
             return Err(Violation::new("", detail));
         }
         if !comes_to_an_end(schema) {
@@ -83,10 +87,11 @@ impl Schema {
             .map_err(|error| refusal(&error))
     }
 
-    /// Everything in `value` that breaks the schema, at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
+    /// All violations of `value`, at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
     ///
-    /// The work is bounded. A value that takes more steps than a verdict may is refused, and one that
-    /// takes more than a list may is refused without one.
+    /// The cost is bounded. A value that needs too many steps to validate is rejected with a single
+    /// violation. A value that needs too many steps to describe gets one violation instead of a
+    /// list.
     #[must_use]
     pub fn violations(&self, value: &Value, prefix: &str) -> Vec<Violation> {
         if !work::fits(&self.written, value, Purpose::Verdict) {
@@ -114,8 +119,8 @@ impl Schema {
     }
 }
 
-/// Whether every reference begins with `#`, and the schema as a whole is what it is relative to: then
-/// [`referred`] finds what the validator does.
+/// Whether every reference starts with `#`, and is relative to the root schema. Only then does
+/// [`referred`] resolve references like the validator.
 fn has_plain_references(schema: &Value) -> bool {
     let mut parts = vec![schema];
     while let Some(part) = parts.pop() {
@@ -127,7 +132,7 @@ fn has_plain_references(schema: &Value) -> bool {
                             return false;
                         }
                         ("$id", Value::String(_)) if !std::ptr::eq(part, schema) => return false,
-                        // Values, not schemas.
+                        // Contain values, not schemas.
                         ("const" | "enum" | "default" | "examples", _) => {}
                         _ => parts.push(of),
                     }
@@ -140,12 +145,12 @@ fn has_plain_references(schema: &Value) -> bool {
     true
 }
 
-/// Keywords whose schemas apply to the very value that theirs does.
+/// Keywords whose subschemas apply to the same value.
 const IN_PLACE: &[&str] =
     &["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];
 
-/// Whether no part of a schema applies too many others to one value. Parts that refer to others twice double at every step, so that a
-/// short schema could take for ever.
+/// Whether every part applies a bounded number of others to one value. Chains of parts that each
+/// refer to the next one twice grow exponentially, so that a short schema could take forever.
 fn comes_to_an_end(schema: &Value) -> bool {
     let mut parts = vec![schema];
     while let Some(part) = parts.pop() {
@@ -161,8 +166,8 @@ fn comes_to_an_end(schema: &Value) -> bool {
     true
 }
 
-/// How many of `left` steps are left after a part was applied, with those that it leads to in place; none if they don't suffice. A circle is
-/// gone through once, as the validator does.
+/// The remaining steps after a part and all parts it applies in place; `None` if the budget is
+/// exceeded. A cycle is followed once, as in the validator.
 fn steps<'a>(
     root: &'a Value,
     part: &'a Value,
@@ -193,7 +198,7 @@ fn steps<'a>(
     Some(left)
 }
 
-/// What a reference within a schema leads to, by its pointer or its anchor.
+/// Resolves a reference within a schema by its pointer or anchor.
 fn referred<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let (_, fragment) = reference.split_once('#')?;
     let pointer = percent_decode_str(fragment).decode_utf8().ok()?;
@@ -222,7 +227,8 @@ fn refusal(error: &ValidationError<'_>) -> Violation {
     Violation::new(error.instance_path().as_str(), detail)
 }
 
-/// Values are masked: they can be large, and they are the client's own. Missing and unknown properties are shown where they belong.
+/// Values are masked because they can be large and belong to the client. Missing and unknown
+/// properties are reported at their own pointer.
 fn describe(error: &ValidationError<'_>, prefix: &str) -> Vec<Violation> {
     let at = format!("{prefix}{}", error.instance_path().as_str());
     match error.kind() {
@@ -247,8 +253,8 @@ fn describe(error: &ValidationError<'_>, prefix: &str) -> Vec<Violation> {
     }
 }
 
-/// What helps most of a choice at `at` of which no branch fits: what is wrong with the branch whose `type` the value bears, or which
-/// types there are, or what is wrong with all of them alike.
+/// The most helpful violations of a choice at `at` whose branches all fail: those of the branch
+/// with the value's `type`, else those common to all branches, else the list of known types.
 fn of_branches(
     branches: &[Vec<ValidationError<'_>>],
     at: &str,
@@ -280,7 +286,7 @@ fn of_branches(
     Some(vec![Violation::new(tag, format!("is not one of {known}"))])
 }
 
-/// The tag that a branch asks for, where the value bears another.
+/// The tag that a branch requires, if the value has another.
 fn tag_wanted(error: &ValidationError<'_>, tag: &str, prefix: &str) -> Option<String> {
     match error.kind() {
         ValidationErrorKind::Enum { options }
@@ -292,13 +298,13 @@ fn tag_wanted(error: &ValidationError<'_>, tag: &str, prefix: &str) -> Option<St
     }
 }
 
-/// A property's name as one step of a JSON Pointer (RFC 6901, section 3).
+/// Escapes a property name for a JSON Pointer (RFC 6901, section 3).
 pub(crate) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// The derived schema of variants that a property `type` tells apart, each closed against properties that it doesn't know: the derivation
-/// leaves them open.
+/// Sets `additionalProperties: false` in each variant of a derived schema tagged by `type`; the
+/// derive macro leaves them open.
 pub(crate) fn closed(mut schema: RefOr<openapi::Schema>) -> RefOr<openapi::Schema> {
     if let RefOr::T(openapi::Schema::OneOf(variants)) = &mut schema {
         for variant in &mut variants.items {

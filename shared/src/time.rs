@@ -1,6 +1,7 @@
-//! Points in time, to the millisecond.
+//! Points in time, in milliseconds.
 //!
-//! Domain code takes a [`Time`] as a parameter; only `clock::Clock`, in the outer ring, reads the real one.
+//! Domain code takes a [`Time`] as a parameter; only `clock::Clock`, outside the domain, reads the
+//! system clock.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -29,13 +30,12 @@ pub struct Time(
 );
 
 impl Time {
-    /// From milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// From whole seconds since the Unix epoch, as `DynamoDB`'s TTL has them.
+    /// From whole seconds since the Unix epoch, the unit of `DynamoDB`'s TTL.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
@@ -47,19 +47,19 @@ impl Time {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch, rounded up, so that nothing expires early.
+    /// Whole seconds since the Unix epoch, rounded up so that items do not expire early.
     #[must_use]
     pub const fn seconds_up(self) -> i64 {
         self.0.div_euclid(1000) + (self.0.rem_euclid(1000) != 0) as i64
     }
 
-    /// The begin of its minute.
+    /// Start of the minute.
     #[must_use]
     pub const fn minute(self) -> Self {
         Self(self.0 - self.0.rem_euclid(60_000))
     }
 
-    /// How long it is from `earlier` until this; zero when `earlier` is later.
+    /// Time elapsed since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -99,10 +99,10 @@ impl From<Time> for String {
     }
 }
 
-/// A text that is not a point in time.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z"
+    "is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, \
+     and before 9999-12-30T22:00:01Z"
 )]
 pub struct NotATime;
 
@@ -128,13 +128,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn is_shown_in_utc_with_milliseconds() {
+    fn displays_utc_with_milliseconds() {
         assert_eq!(Time::from_millis(1_763_654_400_007).to_string(), "2025-11-20T16:00:00.007Z");
         assert_eq!(Time::from_seconds(0).to_string(), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
-    fn the_calendar_ends() {
+    fn parsing_rejects_times_out_of_range() {
         for good in ["9999-12-30T22:00:00Z", "2026-11-20t16:00:00z", "2016-12-31T23:59:60Z"] {
             assert!(good.parse::<Time>().is_ok(), "{good}");
         }

@@ -1,7 +1,7 @@
-//! Usage: how many bytes went where and when.
+//! Usage metering: bytes per series and minute.
 //!
-//! A [`Series`] is counted at each of its [`Origin`]s for itself. What is counted of the current hour, and the sum of everything, is its
-//! [`Head`] there; closed hours are kept beside it.
+//! A [`Series`] is counted separately at each of its [`Origin`]s. Its [`Head`] there holds the
+//! minutes of the open hour and the total. Closed hours are stored separately.
 
 mod counter;
 pub mod exposition;

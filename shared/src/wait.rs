@@ -1,8 +1,8 @@
-//! Which requests may wait for news, and for how long.
+//! Admission to long polls: which requests may wait for a change, and for how long.
 //!
-//! A request that waits holds one of the account's concurrent executions
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>). So it takes a slot, of
-//! which a stack has a fixed number. No account can take more than its share of them.
+//! A waiting request occupies one of the AWS account's concurrent executions
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>). It therefore needs a
+//! slot, and a stack has a fixed number of slots. No tenant can take more than its share of them.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use sha2::{Digest, Sha256};
 
 use crate::id::AccountId;
 
-/// A new AWS account's concurrency limit, for all functions of the region together
+/// A new AWS account's concurrency limit, shared by all functions of the region
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const NEW_ACCOUNT_CONCURRENCY: u32 = 10;
 
-/// How many slots a request tries before it is answered at once.
+/// Number of slots that a request tries before it is answered without a wait.
 pub const PROBES: usize = 3;
 
-/// The number of slots for a function with this reserved concurrency: half of it. Without a
-/// reservation (0), half of what a new AWS account has.
+/// The number of slots of a function with this reserved concurrency: half of it. Without a
+/// reservation (0), half of a new AWS account's limit.
 #[must_use]
 pub const fn slots(reserved: u32) -> u32 {
     if reserved == 0 { NEW_ACCOUNT_CONCURRENCY / 2 } else { reserved / 2 }
@@ -27,8 +27,9 @@ pub const fn slots(reserved: u32) -> u32 {
 /// The slots that an account may take, in the order in which it tries them: half of all, rounded
 /// up.
 ///
-/// Rendezvous hashing gives each account a different half, so that one that takes all of its own
-/// leaves others about half of theirs. `turn` is any number; it spreads an account's requests.
+/// Rendezvous hashing assigns each account a different half. An account that takes all of its slots
+/// thus leaves others about half of theirs. `turn` is any number; it distributes an account's
+/// requests.
 #[must_use]
 pub fn candidates(account: AccountId, slots: u32, turn: u64) -> Vec<u32> {
     let mut ranked: Vec<_> = (0..slots).map(|slot| (rank(account, slot), slot)).collect();
@@ -46,8 +47,8 @@ fn rank(account: AccountId, slot: u32) -> [u8; 32] {
     hash.chain_update(slot.to_be_bytes()).finalize().into()
 }
 
-/// How long a request may wait that found so many slots taken before it found a free one: the
-/// fuller the slots, the shorter.
+/// The wait granted to a request that found `taken` slots occupied before a free one. Each occupied
+/// slot halves it, so waits get shorter under load.
 #[must_use]
 pub fn granted(wanted: Duration, taken: usize) -> Duration {
     let halvings = u32::try_from(taken).unwrap_or(u32::MAX).min(31);
@@ -66,12 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_reserved_executions_wait() {
+    fn half_of_the_reserved_concurrency_may_wait() {
         assert_eq!([0, 1, 2, 10, 1000].map(slots), [5, 0, 1, 5, 500]);
     }
 
     #[test]
-    fn an_account_reaches_its_share_of_the_slots_only() {
+    fn account_is_limited_to_its_share_of_slots() {
         for (all, share) in [(0, 0), (1, 1), (5, 3), (50, 25), (500, 250)] {
             let own: BTreeSet<_> =
                 (0..50).flat_map(|turn| candidates(account(1), all, turn)).collect();
@@ -80,7 +81,7 @@ mod tests {
         }
     }
 
-    /// One account that takes all of its slots leaves every other some; on average half.
+    /// An account that takes all of its slots leaves some to every other account, on average half.
     #[test]
     fn accounts_have_different_shares() {
         let own: BTreeSet<_> = candidates(account(0), 50, 0).into_iter().collect();

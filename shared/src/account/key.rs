@@ -10,20 +10,18 @@ use crate::{
     time::Time,
 };
 
-/// A key as its holder has it: `tg_<account>_<key>_<secret>`.
+/// An API key in plain text: `tg_<account>_<key>_<secret>`.
 ///
-/// It names its account and itself, so that one read finds both; the secret is 256 random bits in hexadecimal. Neither `Debug` nor
-/// anything else shows the secret but [`ApiKey::reveal`].
+/// It contains the account's and the key's id, so that one read finds both. The secret is 256
+/// random bits in hexadecimal. Only [`ApiKey::reveal`] shows it; `Debug` does not.
 #[derive(Clone)]
 pub struct ApiKey {
-    /// Whose it is.
     pub account: AccountId,
-    /// Which one.
     pub id: KeyId,
     secret: String,
 }
 
-/// A text that is no key. It doesn't say what is wrong with it: that is nobody's business who holds no key.
+/// Deliberately without a reason: it could help an attacker.
 #[derive(Debug, thiserror::Error)]
 #[error("is not an API key")]
 pub struct NotAKey;
@@ -38,7 +36,7 @@ impl ApiKey {
         Self { account, id, secret }
     }
 
-    /// The whole key, to be shown once to its holder.
+    /// The plain text, shown to its holder once.
     #[must_use]
     pub fn reveal(&self) -> String {
         let suffix = |id: String| id.rsplit('_').next().unwrap_or_default().to_owned();
@@ -50,7 +48,8 @@ impl ApiKey {
         )
     }
 
-    /// What is stored instead of the secret. A plain hash is right for 256 random bits: there is nothing to guess.
+    /// The stored hash of the secret. An unsalted hash suffices for 256 random bits: they cannot be
+    /// guessed.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.secret.as_bytes()).into()
@@ -85,31 +84,27 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// A key as Tollgate keeps it.
+/// A stored key.
 #[derive(Clone, Debug)]
 pub struct KeyRecord {
-    /// Whose it is.
     pub account: AccountId,
-    /// Which one.
     pub id: KeyId,
-    /// What people call it.
+    /// Display name.
     pub name: String,
     /// SHA-256 of the secret.
     pub digest: [u8; 32],
-    /// What it may be used for.
     pub scopes: Scopes,
-    /// From when on it opens nothing, if it ends by itself.
+    /// Expiry set at creation. The key is rejected from this time on.
     pub valid_until: Option<Time>,
-    /// From when on it opens nothing, because an operator said so.
+    /// Set by an operator. The key is rejected from this time on.
     pub revoked_at: Option<Time>,
-    /// When it was last used, to the hour, as far as that is recorded.
+    /// Time of the last use, truncated to the hour; recorded on a best-effort basis.
     pub last_used_at: Option<Time>,
-    /// When it was made.
     pub created_at: Time,
 }
 
 impl KeyRecord {
-    /// What is kept of a new key, which never ends by itself.
+    /// The record of a new key without expiry.
     #[must_use]
     pub fn of(key: &ApiKey, name: impl Into<String>, scopes: Scopes, now: Time) -> Self {
         Self {
@@ -125,19 +120,20 @@ impl KeyRecord {
         }
     }
 
-    /// From when on it opens nothing, if that is known.
+    /// The earlier of expiry and revocation.
     #[must_use]
     pub fn over_at(&self) -> Option<Time> {
         [self.valid_until, self.revoked_at].into_iter().flatten().min()
     }
 
-    /// Whether it is still good at `now`.
+    /// Whether the key is neither expired nor revoked at `now`.
     #[must_use]
     pub fn is_good(&self, now: Time) -> bool {
         self.over_at().is_none_or(|over| now < over)
     }
 
-    /// Whether `key` is this one and still good at `now`. Takes the same time whatever the secret is.
+    /// Whether `key` matches this record and is valid at `now`. Compares the secrets in constant
+    /// time.
     #[must_use]
     pub fn opens_for(&self, key: &ApiKey, now: Time) -> bool {
         let same: bool = self.digest.ct_eq(&key.digest()).into();
@@ -186,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_when_it_should() {
+    fn expired_key_is_rejected() {
         let key = key([7; 32]);
         let record = record(&key, Some(Time::from_millis(10)));
         assert!(record.opens_for(&key, Time::from_millis(9)));
@@ -194,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_when_it_is_revoked_if_that_is_sooner() {
+    fn key_ends_at_the_earlier_of_expiry_and_revocation() {
         let (key, at) = (key([7; 32]), Time::from_millis);
         let ends = |until, revoked| {
             let record = KeyRecord { revoked_at: revoked, ..record(&key, until) };
@@ -210,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_keeps_the_secret() {
+    fn debug_does_not_reveal_the_secret() {
         let key = key([0xab; 32]);
         assert!(!format!("{key:?} {:?}", record(&key, None)).contains("abab"));
     }

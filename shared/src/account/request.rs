@@ -7,7 +7,7 @@ use crate::{id::AccountId, schema::Violation, time::Time};
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
-    /// What people call it. Two accounts may bear the same name.
+    /// Display name. It need not be unique.
     #[schema(
         min_length = 1,
         max_length = 100,
@@ -15,11 +15,11 @@ pub struct NewAccount {
         examples("Billing")
     )]
     pub name: String,
-    /// Whether its keys open anything.
+    /// Whether the account's keys are accepted.
     #[serde(default = "NewAccount::default_is_active")]
     #[schema(default = true)]
     pub is_active: bool,
-    /// How many of its jobs may run at once; null: as many as the stack's `MaxRunning` says for all.
+    /// Maximum number of concurrently running jobs; null: the stack's `MaxRunning`.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 1000)]
     pub max_running: Option<u32>,
@@ -30,7 +30,7 @@ impl NewAccount {
         true
     }
 
-    /// The account; `random` becomes its webhook secret.
+    /// Creates the account; its webhook secret is derived from `random`.
     #[must_use]
     pub fn open(self, id: AccountId, random: [u8; 32], now: Time) -> Account {
         let Self { name, is_active, max_running } = self;
@@ -38,19 +38,26 @@ impl NewAccount {
     }
 }
 
-/// The body of `PATCH /v1/accounts/{id}`: what it doesn't name stays as it is.
+/// The body of `PATCH /v1/accounts/{id}`: omitted properties stay unchanged.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountChange {
-    /// What people call it.
+    /// Display name.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", examples("Billing"))]
+    #[schema(
+        value_type = String,
+        required = false,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        examples("Billing")
+    )]
     pub name: Option<String>,
-    /// Whether its keys open anything.
+    /// Whether the account's keys are accepted.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = bool, required = false)]
     pub is_active: Option<bool>,
-    /// How many of its jobs may run at once; null: as many as the stack's `MaxRunning` says for all.
+    /// Maximum number of concurrently running jobs; null: the stack's `MaxRunning`.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub max_running: Option<Option<u32>>,
@@ -60,7 +67,7 @@ pub struct AccountChange {
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
-    /// What people call it: where it is used, say.
+    /// Display name, such as where the key is used.
     #[schema(
         min_length = 1,
         max_length = 100,
@@ -68,16 +75,16 @@ pub struct NewKey {
         examples("ci")
     )]
     pub name: String,
-    /// What it may be used for, at least one thing.
+    /// Scopes of the key, at least one.
     #[schema(schema_with = scopes_schema)]
     pub scopes: Scopes,
-    /// From when on it opens nothing; null: it doesn't end by itself.
+    /// The key is rejected from this time on; null: no expiry.
     #[serde(default)]
     pub expires_at: Option<Time>,
 }
 
 impl NewKey {
-    /// What is wrong with it that its own schema can't say.
+    /// Violations that the JSON schema cannot express.
     #[must_use]
     pub fn violations(&self, now: Time) -> Vec<Violation> {
         let over = self.expires_at.is_some_and(|until| until <= now);
@@ -85,7 +92,7 @@ impl NewKey {
     }
 }
 
-/// A member that is there, null or not: serde alone takes null for one that isn't.
+/// Distinguishes null from a missing property: serde's default maps both to `None`.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Option<T>, D::Error> {
     T::deserialize(member).map(Some)
 }
@@ -95,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cap_that_is_null_is_told_from_none() {
+    fn distinguishes_null_limit_from_missing_limit() {
         let cap = |text: &str| serde_json::from_str::<AccountChange>(text).unwrap().max_running;
         assert_eq!(
             [cap("{}"), cap(r#"{"max_running":null}"#), cap(r#"{"max_running":7}"#)],

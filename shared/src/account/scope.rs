@@ -6,7 +6,7 @@ use utoipa::openapi::{
     schema::{Array, Type},
 };
 
-/// What a key may be used for.
+/// A permission of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Scope {
@@ -24,12 +24,11 @@ pub enum Scope {
     UsageWrite,
     /// Read metrics.
     MetricsRead,
-    /// The operator: everything, of every account.
+    /// Operator: all operations on all accounts.
     Admin,
 }
 
 impl Scope {
-    /// Every scope.
     pub const ALL: [Self; 8] = [
         Self::JobsRead,
         Self::JobsWrite,
@@ -41,7 +40,7 @@ impl Scope {
         Self::Admin,
     ];
 
-    /// As it stands on the wire and in the table.
+    /// Name on the wire and in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -63,10 +62,10 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A text that is no scope.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0:?} is not a scope; scopes are jobs:read, jobs:write, events:read, events:write, usage:read, usage:write, metrics:read and admin"
+    "{0:?} is not a scope; scopes are jobs:read, jobs:write, events:read, \
+     events:write, usage:read, usage:write, metrics:read and admin"
 )]
 pub struct NotAScope(String);
 
@@ -81,13 +80,13 @@ impl FromStr for Scope {
     }
 }
 
-/// A set of scopes; on the wire a list of their names.
+/// A set of scopes, serialized as a list of their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<String>", try_from = "Vec<String>")]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Whether these allow what needs `scope`; `admin` allows everything.
+    /// Whether the set grants `scope`; `admin` grants every scope.
     #[must_use]
     pub const fn allow(self, scope: Scope) -> bool {
         self.has(scope) || self.has(Scope::Admin)
@@ -98,7 +97,7 @@ impl Scopes {
     }
 }
 
-/// A set of scopes as `OpenAPI` shows it.
+/// The `OpenAPI` schema of a set of scopes.
 #[must_use]
 pub fn scopes_schema() -> Array {
     let names = Scope::ALL.map(Scope::as_str);
@@ -141,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_allows_itself_alone_and_admin_everything() {
+    fn scope_grants_only_itself_and_admin_grants_all() {
         for held in Scope::ALL {
             for asked in Scope::ALL {
                 let allowed = Scopes::from_iter([held]).allow(asked);
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn survive_their_names() {
+    fn names_round_trip() {
         let scopes = Scopes::from_iter([Scope::JobsWrite, Scope::MetricsRead]);
         assert_eq!(Scopes::try_from(Vec::from(scopes)).unwrap(), scopes);
         assert!(Scopes::try_from(vec!["jobs".to_owned()]).is_err());

@@ -2,25 +2,25 @@ use std::{fmt, time::Duration};
 
 use crate::time::Time;
 
-/// A Standard Webhooks secret, `whsec_` and base64. It never shows in a log.
+/// A Standard Webhooks secret: `whsec_` and base64. Its `Debug` output is redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSecret(String);
 
 impl WebhookSecret {
-    /// From 32 random bytes, the length that Standard Webhooks advises at least.
+    /// From 32 random bytes. Standard Webhooks requires 24 to 64.
     #[must_use]
     pub fn mint(random: [u8; 32]) -> Self {
         use base64::{Engine, prelude::BASE64_STANDARD};
         Self(format!("whsec_{}", BASE64_STANDARD.encode(random)))
     }
 
-    /// From the text that the table holds.
+    /// From the stored text.
     #[must_use]
     pub const fn from_text(text: String) -> Self {
         Self(text)
     }
 
-    /// The secret itself: for signing, for storing and for whoever checks signatures.
+    /// The plain text: to sign, to store and to show to verifiers of signatures.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -33,36 +33,36 @@ impl fmt::Debug for WebhookSecret {
     }
 }
 
-/// A secret and for how long it signs.
+/// A secret and its validity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuedSecret {
-    /// The secret.
     pub secret: WebhookSecret,
-    /// When it was made.
     pub created_at: Time,
-    /// Until when it signs, if a newer one took its place.
+    /// When it stops signing; set once a newer secret replaces it.
     pub expires_at: Option<Time>,
 }
 
-/// The secrets of an account, newest first. All that are good sign, so that a target may know the old one or the new one while it changes.
+/// An account's secrets, newest first. All valid ones sign, so that a target can switch from the
+/// old to the new one at any time in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookSecrets(Vec<IssuedSecret>);
 
-/// An account has as many secrets as it may have. To drop one early would break signatures that a target still goes by.
+/// The account already has the maximum number of secrets. Dropping one early would break signatures
+/// that a target still verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are {} secrets already, the first of which ends at {until}", WebhookSecrets::MOST)]
 pub struct TooManySecrets {
-    /// When the first of them ends.
+    /// When the first of them expires.
     pub until: Time,
 }
 
 impl WebhookSecrets {
-    /// How many sign at once: each is a signature in every request.
+    /// Maximum number of valid secrets: each adds a signature to every request.
     pub const MOST: usize = 3;
-    /// For how long an old one signs beside its successor.
+    /// How long an old secret continues to sign after its replacement.
     pub const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 
-    /// The first one, from 32 random bytes.
+    /// The first secret, from 32 random bytes.
     #[must_use]
     pub fn first(random: [u8; 32], now: Time) -> Self {
         Self(vec![IssuedSecret {
@@ -72,27 +72,28 @@ impl WebhookSecrets {
         }])
     }
 
-    /// From what the table holds, newest first.
+    /// From the stored secrets, newest first.
     #[must_use]
     pub const fn from_table(secrets: Vec<IssuedSecret>) -> Self {
         Self(secrets)
     }
 
-    /// All that are kept, newest first, those that are over too.
+    /// All stored secrets, newest first, including expired ones.
     #[must_use]
     pub fn all(&self) -> &[IssuedSecret] {
         &self.0
     }
 
-    /// Those that sign at `now`, newest first.
+    /// The secrets that sign at `now`, newest first.
     pub fn good(&self, now: Time) -> impl Iterator<Item = &IssuedSecret> {
         self.0.iter().filter(move |issued| issued.expires_at.is_none_or(|until| now < until))
     }
 
-    /// With a new one, from 32 random bytes; the others sign for a day more at most, and those that are over are gone.
+    /// Adds a secret from 32 random bytes. The others expire within [`WebhookSecrets::OVERLAP`];
+    /// expired ones are dropped.
     ///
     /// # Errors
-    /// When there are [`WebhookSecrets::MOST`] already.
+    /// If [`WebhookSecrets::MOST`] secrets are valid already.
     pub fn renewed(&self, random: [u8; 32], now: Time) -> Result<Self, TooManySecrets> {
         let last = now + Self::OVERLAP;
         let old: Vec<_> = self
@@ -117,13 +118,14 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
-    fn debug_keeps_the_secret() {
+    fn debug_does_not_reveal_the_secret() {
         let secrets = WebhookSecrets::first([7; 32], Time::from_millis(0));
         assert!(!format!("{secrets:?}").contains("whsec_"));
     }
 
     proptest! {
-        /// Whenever it is renewed: the newest signs for ever, every other for a day after its successor came, and they are few.
+        /// For any sequence of rotations: the newest secret has no expiry, every other one signs
+        /// for a day after its replacement, and their number is bounded.
         #[test]
         fn an_old_one_signs_for_a_day(pauses in prop::collection::vec(0u32..40, 1..12)) {
             let mut now = Time::from_seconds(0);
@@ -140,9 +142,15 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(secrets.all()[0].created_at, now);
-                prop_assert!(secrets.all()[0].expires_at.is_none() && secrets.all().len() <= WebhookSecrets::MOST);
+                prop_assert!(
+                    secrets.all()[0].expires_at.is_none()
+                        && secrets.all().len() <= WebhookSecrets::MOST
+                );
                 for pair in secrets.all().windows(2) {
-                    prop_assert_eq!(pair[1].expires_at, Some(pair[0].created_at + WebhookSecrets::OVERLAP));
+                    prop_assert_eq!(
+                        pair[1].expires_at,
+                        Some(pair[0].created_at + WebhookSecrets::OVERLAP)
+                    );
                 }
                 let current = &before.all()[0].secret;
                 let day = now + WebhookSecrets::OVERLAP;

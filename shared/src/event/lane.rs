@@ -3,33 +3,37 @@ use crate::{
     time::Time,
 };
 
-/// What tells a lane from others: 48 random bits, in the end of each of its ids.
+/// Identifies a writer stream: 48 random bits, the last bytes of each of its ids.
 pub type LaneNumber = [u8; 6];
 
-/// How far a clock may fall back before a lane is given up: its ids would be too far ahead of the time.
+/// How far the clock may fall back before the stream is abandoned: its ids would be too far ahead
+/// of the time.
 const BACK_MS: u64 = 1000;
 
-/// A row of events of which each was written before the next was begun. Whoever sees one can see all before it, whatever the clocks say.
+/// A writer stream: a sequence of events, each written before the write of the next one starts. A
+/// reader that sees one event can read all before it, whatever the clocks.
 ///
-/// Its ids increase strictly: by the time, and within a millisecond by twelve bits that count (RFC 9562, section 6.2, method 1). After a
-/// write of which it isn't known what came, the lane ends: that event may still appear, behind later ones.
+/// Its ids increase strictly: by time, and within a millisecond by a 12-bit counter (RFC 9562,
+/// section 6.2, method 1). A write with an unknown result ends the stream, because that event may
+/// still become visible, behind later ones.
 #[derive(Debug)]
 pub struct Lane {
     number: LaneNumber,
     last: Mark,
 }
 
-/// An event's place in its lane: milliseconds, and twelve bits.
+/// Offset of an event in its stream: milliseconds, followed by the 12-bit counter.
 pub(super) type Mark = u64;
 
 impl Lane {
-    /// A new lane; `number` is random.
+    /// A new stream; `number` is random.
     #[must_use]
     pub const fn new(number: LaneNumber) -> Self {
         Self { number, last: 0 }
     }
 
-    /// The id of the lane's next event; none once the clock fell back, and another lane is needed.
+    /// The id of the stream's next event. `None` if the clock fell back: the writer must then start
+    /// another stream.
     pub fn mint(&mut self, now: Time) -> Option<EventId> {
         let now_ms = u64::try_from(now.millis()).unwrap_or(0);
         let mark = (self.last + 1).max(now_ms << 12);
@@ -44,13 +48,12 @@ impl Lane {
     }
 }
 
-/// The lane that an event's id is of. One that follows from other things is alone in its lane.
+/// The stream of an event's id. A derived id ([`id::derived`]) forms a stream of its own.
 pub(super) fn lane_of(id: &EventId) -> LaneNumber {
     let uuid = id.uuid();
     std::array::from_fn(|n| uuid.as_bytes()[10 + n])
 }
 
-/// Where in its lane an event is.
 pub(super) fn mark_of(id: &EventId) -> Mark {
     let uuid = id.uuid();
     let bytes = uuid.as_bytes();
@@ -65,16 +68,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_of_a_lane_increase_and_tell_the_lane(number: LaneNumber, steps in proptest::collection::vec(-900i64..50, 1..200)) {
+        fn ids_of_a_lane_increase_and_tell_the_lane(
+            number: LaneNumber,
+            steps in proptest::collection::vec(-900i64..50, 1..200),
+        ) {
             let mut lane = Lane::new(number);
             let (mut now, mut last): (i64, Option<EventId>) = (1_763_654_400_000, None);
             for step in steps {
-                // A clock may be set back a little, and not again and again.
+                // The clock may be set back a little, but not repeatedly.
                 now = (now + step).max(1_763_654_400_000 - 900);
                 let Some(id) = lane.mint(Time::from_millis(now)) else { break };
                 prop_assert_eq!(lane_of(&id), number);
                 if let Some(last) = last {
-                    prop_assert!(last < id && last.to_string() < id.to_string() && mark_of(&last) < mark_of(&id));
+                    prop_assert!(
+                        last < id
+                            && last.to_string() < id.to_string()
+                            && mark_of(&last) < mark_of(&id)
+                    );
                 }
                 last = Some(id);
             }
@@ -82,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn many_in_a_millisecond_spill_into_the_next_and_a_clock_that_fell_back_ends_a_lane() {
+    fn counter_overflows_into_next_millisecond_and_clock_rollback_ends_stream() {
         let mut lane = Lane::new([7; 6]);
         let now = Time::from_millis(1_763_654_400_000);
         let ids: Vec<_> = (0..5000).filter_map(|_| lane.mint(now)).collect();

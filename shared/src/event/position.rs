@@ -12,40 +12,41 @@ use crate::{
     time::Time,
 };
 
-/// How far a reader came in the events of some accounts.
+/// A read cursor over the events of some accounts.
 ///
-/// All events up to `settled` were delivered, and no other can appear there. What was delivered beyond it is known by the last event of
-/// each account and lane: within one nothing can appear behind what was seen. So a writer whose clock is behind is read late, but read, and
-/// nothing is read twice. Where there are more lanes than a position holds, events of further ones wait until they are settled.
+/// All events up to the watermark `settled` were delivered, and no other event can appear before
+/// it. Beyond it, the cursor stores the last delivered event per account and writer stream: within
+/// a stream, no event appears behind a visible one. So a writer with a slow clock is read late, but
+/// it is read, and no event is delivered twice. If there are more streams than a cursor can hold,
+/// events of the remaining ones wait for the watermark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     settled: u128,
     seen: BTreeMap<AccountId, BTreeMap<LaneNumber, Mark>>,
 }
 
-/// Where a reader begins.
+/// Where a reader starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// With the oldest event that is kept.
+    /// At the oldest stored event.
     Oldest,
-    /// With the first that is accepted from now on.
+    /// At the first event accepted from now on.
     Now,
-    /// Where it was before.
+    /// After the events already read.
     After(Position),
 }
 
-/// Bytes that are no position.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a position among events")]
 pub struct NotAPosition;
 
-/// How many lanes a position holds: 3 KB of them, so that it fits into an address.
+/// Maximum number of streams in a cursor: 3 KB, so that a cursor fits into a URL.
 const MOST_LANES: usize = 300;
 const VERSION: u8 = 1;
 const LANE_BYTES: usize = 10;
 
 impl Position {
-    /// Before the oldest event that is kept.
+    /// Before the oldest stored event.
     #[must_use]
     pub fn oldest(now: Time) -> Self {
         Self {
@@ -54,8 +55,9 @@ impl Position {
         }
     }
 
-    /// Behind everything that was `there` at `now`: the events of some accounts from [`edge`](Self::edge) on. What is written later is new,
-    /// also where its id is older. Where there are more lanes than a position holds, some of what was there is new as well.
+    /// A cursor after all events visible at `now`. `there` are the events of some accounts from the
+    /// low watermark ([`edge`](Self::edge)) on. Events written later are new, even with an older
+    /// id. If there are more streams than a cursor can hold, some visible events count as new too.
     #[must_use]
     pub fn after(there: impl IntoIterator<Item = (AccountId, EventId)>, now: Time) -> Self {
         let mut position = Self { settled: edge(now), seen: BTreeMap::new() };
@@ -67,13 +69,13 @@ impl Position {
         position
     }
 
-    /// Up to where all events were delivered.
+    /// The watermark: all events up to this id were delivered.
     #[must_use]
     pub fn settled(&self) -> EventId {
         TypeSafeId::from_uuid(Uuid::from_u128(self.settled))
     }
 
-    /// From which id on events may still appear, at `now`; before it all are there.
+    /// The low watermark at `now`: events may still appear from this id on, but not before it.
     #[must_use]
     pub fn edge(now: Time) -> EventId {
         TypeSafeId::from_uuid(Uuid::from_u128(edge(now)))
@@ -86,10 +88,11 @@ impl Position {
         id.uuid().as_u128() > self.settled && seen.is_none_or(|seen| mark_of(id) > *seen)
     }
 
-    /// Delivers up to `limit` of the new events, oldest first, and moves on.
+    /// Delivers up to `limit` new events, oldest first, and advances the cursor.
     ///
-    /// `found` are all new events of the accounts that are read; where it is only known for those up to `complete_to`, that says so.
-    /// The younger ones have to be seen after the older ones of the same lane could be.
+    /// `found` holds all new events of the accounts read. If that is only known up to some id,
+    /// `complete_to` is that id. Events beyond the low watermark must have been read after older
+    /// events of the same stream became visible.
     pub fn deliver(
         &mut self,
         mut found: Vec<Event>,
@@ -111,7 +114,7 @@ impl Position {
             }
             let settled = id < edge;
             if delivered.len() == limit || (!settled && !self.has_room(event.account, &event.id)) {
-                // What is left of the settled part is for the next time.
+                // The next call delivers the remaining events before the low watermark.
                 let last = delivered.last().map_or(self.settled, |last| last.id.uuid().as_u128());
                 reached = reached.min(if settled { last } else { edge });
                 break;
@@ -132,7 +135,7 @@ impl Position {
         self.seen.entry(account).or_default().insert(lane_of(id), mark_of(id));
     }
 
-    /// Everything up to here was delivered, so that nobody has to remember it.
+    /// Advances the watermark and drops the stream offsets before it.
     fn settle(&mut self, reached: u128) {
         self.settled = self.settled.max(reached);
         let from = mark_at(self.settled);
@@ -142,7 +145,7 @@ impl Position {
         self.seen.retain(|_, lanes| !lanes.is_empty());
     }
 
-    /// As short as it can be kept.
+    /// A compact binary encoding.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
@@ -153,17 +156,17 @@ impl Position {
             bytes.extend(u16::try_from(lanes.len()).unwrap_or(u16::MAX).to_be_bytes());
             for (lane, mark) in lanes {
                 bytes.extend(lane);
-                // Marks are at most a horizon away from what is settled: twenty bits of milliseconds.
+                // Offsets are at most a horizon past the watermark: 20 bits of milliseconds.
                 bytes.extend(u32::try_from(mark - from).unwrap_or(u32::MAX).to_be_bytes());
             }
         }
         bytes
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    /// Decodes the result of [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
-    /// When it is something else.
+    /// If the bytes are not a cursor of this version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotAPosition> {
         let (version, rest) = bytes.split_first().ok_or(NotAPosition)?;
         let (settled, mut rest) = rest.split_first_chunk::<16>().ok_or(NotAPosition)?;
@@ -195,7 +198,7 @@ fn millis(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Before every id of this time.
+/// Lower bound of all ids of this time.
 fn first_of(time: Time) -> u128 {
     u128::try_from(time.millis()).unwrap_or(0) << 80
 }
@@ -204,7 +207,8 @@ fn edge(now: Time) -> u128 {
     first_of(Time::from_millis(now.millis() - millis(HORIZON)))
 }
 
-/// The mark of whatever is there; the bits between time and count are a version, which all ids share.
+/// The first offset of the watermark's millisecond. The bits between time and counter are the UUID
+/// version, which is the same in all ids.
 fn mark_at(settled: u128) -> Mark {
     u64::try_from(settled >> 80 << 12).unwrap_or(0)
 }

@@ -1,81 +1,86 @@
-//! Which job a permit runs.
+//! Decides which job each permit runs.
 //!
-//! A queue has no order, so a message of a kind with one is not a job but a *permit* to run one of the account's jobs of that kind: the
-//! best that is due. The agenda, an index of the table, lists those jobs by rank. Every job sends one message, so that there are as
-//! many permits as jobs; [`audit`](super::audit) replaces those that were lost.
+//! SQS standard queues do not preserve order. For a kind with an order, a message is therefore not
+//! a job but a *permit*: it allows a worker to run the first ready job of that account and kind.
+//! The ready queue, a table index, lists these jobs by rank. Each job sends one message, so there
+//! are as many permits as jobs. [`audit`](super::audit) replaces lost permits.
 //!
-//! What is *not* on the agenda: a job that waits for its time, be it its first or a retry. Its own message comes when it is due; then
-//! it is either run, or listed for another permit to find. So nobody reads through jobs that can't be run yet.
+//! The ready queue does *not* list jobs that wait for their time, be it the first attempt or a
+//! retry. The job's own message arrives when the job is due. The job is then either run, or listed
+//! for another permit to find. Workers thus never read past jobs that cannot run yet.
 //!
-//! What *is* on it: jobs that are due, and jobs that run, due when their lease ends: a killed worker's job is found again. And those
-//! that wait so shortly that their message, which is sent first, may come before their row is written. Such a message sees a job that
-//! still runs, or isn't there, and is used for another.
+//! The ready queue *does* list:
+//!
+//! - jobs that are due;
+//! - running jobs, due when their lease ends, so that a killed worker's job is found again;
+//! - jobs with a wait so short that their message, which is sent first, may arrive before their row
+//!   is written. That message finds a job that still runs or does not exist, and is used for
+//!   another job.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{id::JobId, kind::Rank, time::Time};
 
-/// A job as the agenda lists it. The index may be a moment behind the table; the claim decides.
+/// A job as listed in the ready queue. The index is eventually consistent; the conditional write of
+/// the claim decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Which job.
     pub id: JobId,
-    /// Where it stands.
     pub rank: Rank,
-    /// From when on it may be claimed.
+    /// When the job may be claimed.
     pub due_at: Time,
 }
 
-/// What the table says of the job whose message a permit is.
+/// State of the permit's own job, read from the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Own {
-    /// It can be claimed.
+    /// Can be claimed.
     Ready {
-        /// Where it stands.
         rank: Rank,
-        /// Whether other permits find it.
+        /// Whether the index lists it, so that other permits can find it.
         listed: bool,
     },
-    /// It waits for its time, and this message is all that will bring it back.
+    /// Waits for its time. This message is the only one that will start it.
     NotBefore(Time),
-    /// Nothing that matters here: it runs, has its outcome, or isn't known (yet).
+    /// Not claimable: it is running, finished or not (yet) stored.
     Elsewhere,
 }
 
 /// What a permit is used for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errand {
-    /// To run its own job, which is among the best.
+    /// Run the permit's own job, which is among the first.
     Own(JobId),
-    /// To run one of the others.
+    /// Run one of the other ready jobs.
     Other,
-    /// It has to come back then.
+    /// Requeue the message until this time.
     Wait(Time),
     /// Nothing is due.
     Idle {
-        /// Whether there are jobs all the same: they run, or wait.
+        /// Whether the index lists jobs that are running or waiting.
         in_sight: bool,
     },
 }
 
-/// What a batch's permits of one account and kind are used for.
+/// Assignments for one batch's permits of one account and kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// One for each permit, in their order.
+    /// One per permit, in the order of the permits.
     pub errands: Vec<Errand>,
-    /// The jobs for permits that don't run their own, best first; the first of them are enough, unless another worker is quicker.
+    /// Candidates for [`Errand::Other`], by rank. The first ones suffice unless another worker
+    /// claims them first.
     pub others: Vec<JobId>,
-    /// Jobs that have to be listed before their permits may be used for others.
+    /// Jobs that must be added to the index before their permits are used for other jobs.
     pub unlisted: Vec<JobId>,
 }
 
-/// Decides for `permits`, given what the agenda shows: the best jobs are taken, exactly.
+/// Plans the assignments: the first ready jobs by rank, as many as there are usable permits.
 #[must_use]
 pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time) -> Plan {
     let waits = |id: JobId| {
         permits.iter().any(|(own, state)| *own == id && matches!(state, Own::NotBefore(_)))
     };
-    // Of a job that waits for its time the table knows better than an index that is behind.
+    // The index may be stale: the table's state of a waiting job takes precedence.
     let listed = agenda.iter().filter(|entry| entry.due_at <= now && !waits(entry.id));
     let mut due: BTreeSet<(&Rank, JobId)> = listed.map(|entry| (&entry.rank, entry.id)).collect();
     due.extend(permits.iter().filter_map(|(id, own)| match own {
@@ -96,7 +101,7 @@ pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time) -> Plan {
         .filter(|(id, own)| matches!(own, Own::Ready { listed: false, .. }) && !chosen.contains(id))
         .map(|(id, _)| *id)
         .collect();
-    // A permit whose own job is among the chosen takes that: the fewer change hands, the better.
+    // A permit runs its own job where possible, to keep the number of exchanged jobs low.
     let own: BTreeSet<JobId> =
         permits.iter().map(|(id, _)| *id).filter(|id| chosen.contains(id)).collect();
     chosen.retain(|id| !own.contains(id));
@@ -118,17 +123,21 @@ pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time) -> Plan {
 
 const PAUSES: [u64; 5] = [1, 5, 30, 120, 600];
 
-/// How often a permit looks again that finds nothing at all.
+/// Number of retries for a permit while the index is empty.
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]
 pub const LOOKS: u8 = PAUSES.len() as u8;
 
-/// How often one looks again that always sees jobs, and never gets one: for a day. It may be one too many, as every cancelled job
-/// leaves one, and would otherwise never go from a kind that is never idle.
+/// Number of retries while the index lists jobs but none can be claimed: about a day. Each
+/// cancelled job leaves one surplus permit, which would otherwise circulate forever in a kind that
+/// is never idle.
 const MOST: u8 = 150;
 
-/// How long a permit waits that found no job to run, before it looks again; after the last look it is dropped. The agenda may be a moment
-/// behind. As long as jobs are `in_sight`, the permit may be the only one that is left for one of them: when its attempt is to be
-/// repeated and its message was quicker than the row that says so, or when its worker dies.
+/// Backoff of a permit that found no job to run; `None` once its retries are used up and it is
+/// dropped.
+///
+/// The index may be slightly stale. While jobs are `in_sight`, this may be the last permit for one
+/// of them. That happens when a retry's message arrives before its row is written, or when a worker
+/// dies.
 #[must_use]
 pub fn look_again(looks: u8, in_sight: bool) -> Option<Duration> {
     let last = PAUSES.last().filter(|_| in_sight && looks < MOST);
@@ -157,7 +166,7 @@ mod tests {
     const NOW: Time = Time::from_millis(1000);
 
     #[test]
-    fn the_best_are_taken_and_own_ones_preferred() {
+    fn assigns_first_jobs_by_rank_and_prefers_own_jobs() {
         let agenda = [entry(5, 0), entry(4, 0), entry(3, 2000), entry(2, 0), entry(1, 0)];
         let permits = [ready(1, true), ready(4, true), (id(9), Own::Elsewhere)];
         let plan = plan(&permits, &agenda, NOW);
@@ -166,21 +175,21 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_only_its_message_knows_is_listed_before_that_is_used_for_another() {
+    fn unlisted_job_is_listed_before_its_permit_runs_another() {
         let plan = plan(&[ready(1, false)], &[entry(5, 0)], NOW);
         let (errands, others) = (vec![Errand::Other], vec![id(5), id(1)]);
         assert_eq!(plan, Plan { errands, others, unlisted: vec![id(1)] });
     }
 
     #[test]
-    fn one_that_waits_for_its_time_keeps_its_message() {
+    fn waiting_job_keeps_its_message() {
         let until = Time::from_millis(5000);
         let plan = plan(&[(id(1), Own::NotBefore(until))], &[entry(5, 0)], NOW);
         assert_eq!((plan.errands, plan.others), (vec![Errand::Wait(until)], vec![id(5)]));
     }
 
     #[test]
-    fn a_permit_that_finds_nothing_is_kept_for_a_day_if_it_sees_jobs() {
+    fn idle_permit_is_kept_for_a_day_while_jobs_are_listed() {
         let in_sight = |agenda: &[Entry]| plan(&[(id(9), Own::Elsewhere)], agenda, NOW).errands;
         assert_eq!(in_sight(&[]), [Errand::Idle { in_sight: false }]);
         assert_eq!(in_sight(&[entry(5, 2000)]), [Errand::Idle { in_sight: true }]);
@@ -199,19 +208,30 @@ mod tests {
             own in proptest::collection::btree_map(0i64..20, 0..4u8, 0..10),
             agenda in proptest::collection::btree_map(0i64..20, 0i64..2000, 0..20),
         ) {
-            let permits: Vec<_> = own.iter().map(|(n, state)| match state {
-                0 => ready(*n, true),
-                1 => ready(*n, false),
-                2 => (id(*n), Own::NotBefore(Time::from_millis(2000))),
-                _ => (id(*n), Own::Elsewhere),
-            }).collect();
+            let permits: Vec<_> = own
+                .iter()
+                .map(|(n, state)| match state {
+                    0 => ready(*n, true),
+                    1 => ready(*n, false),
+                    2 => (id(*n), Own::NotBefore(Time::from_millis(2000))),
+                    _ => (id(*n), Own::Elsewhere),
+                })
+                .collect();
             let entries: Vec<_> = agenda.iter().map(|(n, due)| entry(*n, *due)).collect();
             let plan = plan(&permits, &entries, NOW);
             prop_assert_eq!(plan.errands.len(), permits.len());
-            let own: Vec<_> = plan.errands.iter().filter_map(|errand| match errand { Errand::Own(id) => Some(*id), _ => None }).collect();
+            let own: Vec<_> = plan
+                .errands
+                .iter()
+                .filter_map(|errand| match errand {
+                    Errand::Own(id) => Some(*id),
+                    _ => None,
+                })
+                .collect();
             let all: BTreeSet<_> = own.iter().chain(&plan.others).copied().collect();
             prop_assert_eq!(all.len(), own.len() + plan.others.len());
-            let count = |wanted: fn(&Errand) -> bool| plan.errands.iter().filter(|errand| wanted(errand)).count();
+            let count = |wanted: fn(&Errand) -> bool|
+                plan.errands.iter().filter(|errand| wanted(errand)).count();
             let others = count(|errand| *errand == Errand::Other);
             prop_assert!(others <= plan.others.len());
             let idle = count(|errand| matches!(errand, Errand::Idle { .. }));
@@ -219,7 +239,9 @@ mod tests {
             for (permit, errand) in permits.iter().zip(&plan.errands) {
                 if let (id, Own::Ready { listed: false, .. }) = permit {
                     let dealt = plan.others[..others].contains(id);
-                    prop_assert!(*errand == Errand::Own(*id) || dealt || plan.unlisted.contains(id));
+                    prop_assert!(
+                        *errand == Errand::Own(*id) || dealt || plan.unlisted.contains(id)
+                    );
                 }
             }
         }

@@ -6,80 +6,81 @@ use serde_json::value::RawValue;
 use super::Job;
 use crate::time::Time;
 
-/// What an attempt comes to. Only the worker's `settle` turns it into calls.
+/// Result of an attempt. Only the worker's `settle` acts on it.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The target took the job; this is its answer.
+    /// The target accepted the job with this response.
     Complete(Box<RawValue>),
-    /// It may work later: after `after`, or when the retry policy says if the target didn't.
+    /// Temporary failure. Retry after `after` if the target set it, else after the retry policy's
+    /// backoff.
     Retry {
-        /// The wait that the target asked for.
+        /// Delay requested by the target (`Retry-After`).
         after: Option<Duration>,
-        /// What went wrong.
         error: JobError,
-        /// The target's HTTP status, if it answered.
+        /// The target's HTTP status, if it responded.
         http_status: Option<u16>,
     },
-    /// It will never work.
+    /// Permanent failure.
     Fail {
-        /// What is wrong.
         error: JobError,
-        /// The target's HTTP status, if it answered.
+        /// The target's HTTP status, if it responded.
         http_status: Option<u16>,
     },
-    /// Its client called it off, and the worker saw that in time.
+    /// The client cancelled the job and the worker noticed in time.
     Cancel,
 }
 
-/// Why an attempt, or with it the job, failed.
+/// Why an attempt failed; for a failed job, why the job failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobError {
-    /// For programs.
+    /// Machine-readable code.
     pub code: ErrorCode,
-    /// For people.
+    /// Human-readable description.
     #[schema(examples("the target answered 503"))]
     pub message: String,
 }
 
 impl JobError {
-    /// An error with its message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 }
 
-/// The kinds of failure.
+/// Error codes of attempts and jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorCode {
-    /// The target answered with a status that isn't 2xx.
+    /// The target responded with a status other than 2xx.
     TargetStatus,
-    /// The target didn't answer in the kind's `timeout_seconds`.
+    /// The target did not respond within the kind's `timeout_seconds`.
     TargetTimeout,
-    /// The target couldn't be reached, or broke off its answer.
+    /// The target was unreachable or closed the connection before its response was complete.
     TargetUnreachable,
-    /// The target's address is private, loopback or link-local, and this stack doesn't allow those.
+    /// The target's address is private, loopback or link-local, and this stack does not allow
+    /// those.
     TargetForbidden,
-    /// The target's answer is over 64 KiB.
+    /// The target's response is larger than 64 KiB.
     ResultTooLarge,
-    /// A row isn't as one of the payload's activities needs it, so none of them was applied.
+    /// A row does not meet the condition of one of the payload's activities; none of them was
+    /// applied.
     RowConflict,
-    /// The payload isn't one that the kind's target can take; the kind had another target when the job was accepted.
+    /// The payload is not valid for the kind's target; the kind had another target when the job was
+    /// accepted.
     PayloadInvalid,
     /// The job's kind is no longer defined.
     KindUnknown,
-    /// The job's kind is disabled, since its target answered 410.
+    /// The job's kind is disabled because its target responded with 410.
     KindDisabled,
-    /// Every worker that took the job on died or ran out of time.
+    /// Every worker that claimed the job crashed or timed out.
     WorkerCrashed,
-    /// Tollgate itself couldn't take the job to its target.
+    /// Tollgate could not deliver the job to its target.
     GatewayUnavailable,
-    /// Its client called it off while it ran.
+    /// The client cancelled the job while it ran.
     Cancelled,
 }
 
 impl ErrorCode {
-    /// As it stands on the wire.
+    /// The wire name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -99,35 +100,36 @@ impl ErrorCode {
     }
 }
 
-/// One run of a job at its target.
+/// One delivery of a job to its target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attempt {
-    /// From 1.
+    /// Attempt number, starting at 1.
     pub number: u32,
     /// When a worker claimed the job; null if that worker crashed.
     pub started_at: Option<Time>,
-    /// When it ended; null while it runs, or if its worker crashed.
+    /// When the attempt ended; null while it runs, or if its worker crashed.
     pub ended_at: Option<Time>,
-    /// What became of it.
+    /// Result of the attempt.
     pub outcome: AttemptOutcome,
-    /// The target's HTTP status, if there was an answer and the attempt didn't complete the job.
+    /// The target's HTTP status, if it responded and the attempt did not complete the job.
     pub http_status: Option<u16>,
-    /// What went wrong.
+    /// Error of the attempt, if it failed.
     pub error: Option<JobError>,
 }
 
 impl Attempt {
-    /// How many a job remembers: enough for the default policy twice, and bounded, since they live in the job's item.
+    /// Attempts kept in a job's history: more than two runs of the default policy. The bound limits
+    /// the size of the job's item, which holds the history.
     pub const KEPT: usize = 20;
 
-    /// One that was begun, and of which nothing else is known.
+    /// An attempt that was started and left no other record.
     #[must_use]
     pub const fn lost(number: u32) -> Self {
         let outcome = AttemptOutcome::Crashed;
         Self { number, started_at: None, ended_at: None, outcome, http_status: None, error: None }
     }
 
-    /// The attempt that a job's worker died in, as far as it is known when that comes to light at `now`.
+    /// The attempt during which the worker crashed, as detected at `now`.
     #[must_use]
     pub fn crashed(job: &Job, error: JobError, now: Time) -> Self {
         Self {
@@ -141,20 +143,20 @@ impl Attempt {
     }
 }
 
-/// What became of an attempt.
+/// Result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptOutcome {
-    /// It is under way.
+    /// In progress.
     Running,
     /// It completed the job.
     Completed,
-    /// The job is tried again.
+    /// It failed and the job is retried.
     Retried,
-    /// The job failed with it.
+    /// It failed, and so did the job.
     Failed,
-    /// It was broken off, since the job was cancelled.
+    /// It was aborted because the job was cancelled.
     Cancelled,
-    /// Its worker died or ran out of time before it could tell.
+    /// Its worker crashed or timed out before it recorded a result.
     Crashed,
 }

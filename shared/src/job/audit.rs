@@ -1,11 +1,13 @@
-//! Which permits to send anew, should some have been lost.
+//! Replaces lost permits.
 //!
-//! A message of a kind with an order is a permit to run one of its jobs, and there are as many permits as jobs (see
-//! [`agenda`](super::agenda)). Were one lost, the last job of the agenda would wait for ever. So jobs that are long overdue are counted
-//! against the messages there are, and what is missing is sent.
+//! A message of a kind with an order is a permit to run one of its jobs (see
+//! [`agenda`](super::agenda)). There are as many permits as jobs. If a permit is lost, the last job
+//! of the ready queue waits forever. The audit compares the number of long overdue jobs with the
+//! number of messages in the queue, and sends the missing permits.
 //!
-//! A backlog is overdue too, though all its permits are there: it must not be flooded. But messages of other kinds hide what is missing,
-//! so a trickle is always sent. A permit too many does no harm: it finds nothing in the end, and is dropped.
+//! Jobs of a backlog are overdue too although their permits exist; they must not be sent twice in
+//! bulk. But messages of other kinds mask missing permits, so the audit always sends a trickle. A
+//! surplus permit is harmless: it finds no job and is dropped.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,48 +21,50 @@ use crate::{
     time::Time,
 };
 
-/// For how long a job has to be overdue before its permit counts as lost: longer than a permit hides itself because it found nothing.
+/// How long a job is overdue before its permit counts as lost: longer than an idle permit's
+/// backoff.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// How many permits are sent at most in one run.
+/// Upper limit of permits sent per run.
 pub(super) const MOST: usize = 1000;
 
-/// How many are sent though nothing seems to be missing: one for an agenda, and no more than this.
+/// Upper limit of permits sent per run when none seems missing: one per ready queue.
 ///
-/// They are spare: where an account's cap holds up its jobs they are dropped, instead of going round with the others until the backlog is
-/// done.
+/// These permits are `spare`: where an account's concurrency limit blocks its jobs, they are
+/// dropped instead of circulating until the backlog is processed.
 const TRICKLE: usize = 10;
 
-/// A job that should have been run.
+/// A job that should have been run by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overdue {
-    /// Its own permit.
+    /// The job's own permit.
     pub job: JobMessage,
-    /// Since when it is due.
     pub due_at: Time,
 }
 
-/// What is to be done about overdue jobs.
+/// Result of an audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
-    /// How many jobs are overdue.
+    /// Number of overdue jobs.
     pub overdue: usize,
-    /// How many permits of those the queue can't hold, however many of its messages are theirs.
+    /// Lower bound of lost permits: overdue jobs minus messages in the queue.
     pub missing: usize,
-    /// What to send.
+    /// Permits to send.
     pub permits: Vec<JobMessage>,
 }
 
-/// From when on a job that was due isn't overdue yet.
+/// Jobs that became due at or before this time are overdue.
 #[must_use]
 pub fn overdue_since(now: Time) -> Time {
     Time::from_millis(now.millis().saturating_sub_unsigned(PATIENCE.as_millis() as u64))
 }
 
-/// Decides, given the jobs that are overdue (in any order; one that is named twice counts once) and how many messages the queue holds.
+/// Audits the overdue jobs (in any order; duplicates count once) against the number of messages in
+/// the queue.
 ///
-/// Permits are dealt to the agendas in turn, of each the oldest first, so that one account's backlog can't keep another's lost permit from
-/// being sent. `turn` is any number, another each time: it says which agenda comes first.
+/// Permits are distributed round-robin over the ready queues, each oldest first, so that one
+/// account's backlog does not delay another account's lost permit. `turn` is any number that
+/// differs from run to run; it selects the ready queue to start with.
 #[must_use]
 pub fn audit(jobs: &[Overdue], messages: usize, turn: usize) -> Audit {
     let mut agendas: BTreeMap<(AccountId, &Name), BTreeSet<(Time, JobId)>> = BTreeMap::new();
@@ -82,7 +86,8 @@ pub fn audit(jobs: &[Overdue], messages: usize, turn: usize) -> Audit {
     dealt.sort_unstable();
     dealt.truncate(wanted);
     let permits = dealt.into_iter().map(|(_, _, (account, kind), id)| {
-        // While an account's jobs wait for slots, so would each minute's permits: they are for a moment when there is one.
+        // While an account's jobs wait for slots, each minute's permits would pile up. Spare ones
+        // only run if a slot is free.
         JobMessage { spare: missing == 0, ..JobMessage::new(*account, id, (*kind).clone()) }
     });
     Audit { overdue, missing, permits: permits.collect() }
@@ -109,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_queue_cannot_hold_is_sent_oldest_first() {
+    fn sends_missing_permits_oldest_first() {
         let audit = audit(&jobs(1, 0..20), 8, 0);
         assert_eq!((audit.overdue, audit.missing), (20, 12));
         let expected: Vec<_> = (0..12).map(|n| job(1, n).job).collect();
@@ -117,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backlog_whose_permits_are_there_gets_a_trickle() {
+    fn backlog_with_all_permits_gets_a_trickle() {
         let spare = JobMessage { spare: true, ..job(1, 0).job };
         assert_eq!(audit(&jobs(1, 0..500), 500, 3).permits, [spare]);
         let many: Vec<_> = (0..50).flat_map(|account| jobs(account, 0..9)).collect();
@@ -125,18 +130,18 @@ mod tests {
     }
 
     #[test]
-    fn a_run_sends_so_many_and_no_more() {
+    fn limits_permits_per_run() {
         let audit = audit(&jobs(1, 0..3000), 0, 0);
         assert_eq!((audit.missing, audit.permits.len()), (3000, MOST));
     }
 
     #[test]
-    fn nothing_overdue_is_nothing_sent() {
+    fn sends_nothing_if_no_job_is_overdue() {
         assert_eq!(audit(&[], 0, 5), Audit { overdue: 0, missing: 0, permits: Vec::new() });
     }
 
     #[test]
-    fn one_accounts_backlog_does_not_hide_anothers_lost_permit() {
+    fn backlog_of_one_account_does_not_mask_lost_permit_of_another() {
         let mut all = jobs(1, 0..100);
         all.push(job(2, 900));
         assert!(audit(&all, 100, 0).permits.iter().any(|permit| permit.id == job(2, 900).job.id));
@@ -149,20 +154,24 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_overdue_after_a_quarter_of_an_hour() {
+    fn job_is_overdue_after_15_minutes() {
         assert_eq!(overdue_since(Time::from_millis(900_001)), Time::from_millis(1));
     }
 
     proptest! {
         #[test]
         fn permits_are_different_jobs_and_as_many_as_are_missing(
-            numbers in proptest::collection::vec((0u8..20, 0i64..99), 0..200), messages in 0usize..300, turn: usize,
+            numbers in proptest::collection::vec((0u8..20, 0i64..99), 0..200),
+            messages in 0usize..300,
+            turn: usize,
         ) {
             let all: Vec<_> = numbers.iter().map(|(account, n)| job(*account, *n)).collect();
             let audit = audit(&all, messages, turn);
             let ids: BTreeSet<_> = audit.permits.iter().map(|job| (job.account, job.id)).collect();
             prop_assert_eq!(ids.len(), audit.permits.len());
-            prop_assert!(audit.permits.len() >= audit.missing && audit.permits.len() <= audit.overdue);
+            prop_assert!(
+                audit.permits.len() >= audit.missing && audit.permits.len() <= audit.overdue
+            );
             prop_assert!(audit.permits.len() <= audit.missing.max(TRICKLE));
             prop_assert_eq!(audit.permits.is_empty(), all.is_empty());
         }

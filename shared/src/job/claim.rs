@@ -1,62 +1,61 @@
 use super::Status;
 use crate::{id::EventId, time::Time};
 
-/// Who holds a job, as far as the table says.
+/// A job's claim state, as stored in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Where the job stands.
     pub status: Status,
-    /// Attempts begun.
+    /// Number of attempts started.
     pub attempts: u32,
-    /// Attempts allowed.
     pub max_attempts: u32,
-    /// While queued: not to be run before this.
+    /// While queued: earliest start.
     pub due_at: Option<Time>,
-    /// While running: the holder has it until this.
+    /// While running: end of the holder's lease.
     pub lease_until: Option<Time>,
-    /// The token of the latest claim.
+    /// Token of the latest claim.
     pub owner: Option<String>,
-    /// Of one that ended and may be put back: the id under which its end was announced as an event, if it was.
+    /// For a finished job that may be requeued: id of the event published for its end, if any.
     pub event: Option<EventId>,
 }
 
-/// By whom a job is ended, and how that is told.
+/// Origin of a job's end, and the event that announces it.
 #[derive(Clone, Copy, Debug)]
 pub struct By<'a> {
-    /// The token of the claim, or of the command, that ends it.
+    /// Token of the claim or command that ends the job.
     pub token: &'a str,
-    /// The id under which the end is published as an event, if it is.
+    /// Id of the event published for the end, if any.
     pub event: Option<EventId>,
 }
 
 impl<'a> By<'a> {
-    /// An end that no event tells.
+    /// An end without an event.
     #[must_use]
     pub const fn silent(token: &'a str) -> Self {
         Self { token, event: None }
     }
 }
 
-/// Why a claim was refused.
+/// Why a claim was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The job isn't due yet, or another worker holds it, until then.
+    /// Until this time the job is not due, or another worker holds its lease.
     NotYet(Time),
-    /// Its last attempt is over without an outcome: it has to be finished as failed.
+    /// The last attempt ended without a result: the job must be failed.
     Exhausted,
-    /// There is nothing left to do.
+    /// The job is finished.
     Done,
 }
 
 impl Lease {
-    /// Whether `me` holds the job: then a claim that seems refused went through, and only its answer was lost.
+    /// Whether `me` holds the lease. A claim that seems denied has then succeeded, and only its
+    /// response was lost.
     #[must_use]
     pub fn is_held_by(&self, me: &str) -> bool {
         self.status == Status::Running && self.owner.as_deref() == Some(me)
     }
 }
 
-/// Reads from the item that refused a claim at `now` what to do about it.
+/// Derives from the item that denied a claim at `now` how to continue.
 #[must_use]
 pub fn refusal(lease: &Lease, now: Time) -> Refusal {
     let waits_until = match lease.status {
@@ -67,7 +66,7 @@ pub fn refusal(lease: &Lease, now: Time) -> Refusal {
     match waits_until {
         Some(until) if until > now => Refusal::NotYet(until),
         _ if lease.attempts >= lease.max_attempts => Refusal::Exhausted,
-        // Free when it was looked at, taken and given back in between: worth another look at once.
+        // The job was claimed and released between the claim and this read: retry immediately.
         _ => Refusal::NotYet(now),
     }
 }
@@ -95,13 +94,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_waiting_job_is_never_given_up_and_a_finished_one_never_taken(lease in any_lease(), now in 0i64..100) {
+        fn a_waiting_job_is_never_given_up_and_a_finished_one_never_taken(
+            lease in any_lease(),
+            now in 0i64..100,
+        ) {
             let now = Time::from_millis(now);
             let refusal = refusal(&lease, now);
             prop_assert_eq!(refusal == Refusal::Done, lease.status.is_terminal());
             if refusal == Refusal::Exhausted {
                 prop_assert!(lease.attempts >= lease.max_attempts);
-                prop_assert!(lease.status != Status::Running || lease.lease_until.is_none_or(|until| until <= now));
+                prop_assert!(
+                    lease.status != Status::Running
+                        || lease.lease_until.is_none_or(|until| until <= now)
+                );
             }
             if let Refusal::NotYet(until) = refusal {
                 prop_assert!(until >= now);

@@ -1,11 +1,12 @@
-//! The due list: jobs that the minute's check handles at a time of their own.
+//! The due list: jobs that the minute tick handles at a given time.
 //!
-//! A job that is due later than SQS can delay a message waits here, in the table. The check *releases* it: it sends the job's message
-//! shortly before the job is due, with the rest of the delay. An hour after an entry's time the check *verifies* that its job has ended;
-//! see [`rescue`](super::rescue).
+//! SQS delays a message by at most 15 minutes. A job that is due later waits here, in the table.
+//! Shortly before the job is due, the tick *releases* it: it sends the job's message with the
+//! remaining delay. An hour after an entry's time, the tick *verifies* that the job has ended; see
+//! [`rescue`](super::rescue).
 //!
-//! The list is append-only. Each pass reads on from a cursor of its own, so that releasing costs neither a delete nor an update for each
-//! entry. Entries expire by TTL.
+//! The list is append-only. Each pass reads on from its own cursor, so a release costs neither a
+//! delete nor an update per entry. Entries expire by TTL.
 
 use std::time::Duration;
 
@@ -16,48 +17,43 @@ use crate::{
     time::Time,
 };
 
-/// How long before its time an entry is released. SQS delays a message for 15 minutes at most. An entry is put only for a job that is due
-/// later than that, so a write has two minutes to arrive, and a clock to differ, before the cursor passes its place.
+/// How long before its time an entry is released. Only jobs due in more than 15 minutes (the
+/// maximum SQS delay) are put on the list. A write thus has two minutes to arrive, clock skew
+/// included, before the cursor passes its position.
 pub const RELEASE_AHEAD: Duration = Duration::from_secs(13 * 60);
 
 /// How long after its time an entry is verified.
 pub const VERIFY_AFTER: Duration = Duration::from_secs(3600);
 
-/// A job on the due list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueEntry {
-    /// Its time.
     pub due: Time,
-    /// Whose job it is.
     pub account: AccountId,
-    /// Which one.
     pub id: JobId,
-    /// Of which kind.
     pub kind: Name,
-    /// What is done at that time.
     pub purpose: Purpose,
 }
 
-/// What an entry of the due list is for.
+/// What the tick does at an entry's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// The job's message is sent, and the job verified later.
+    /// Send the job's message; verify the job later.
     Release,
-    /// The job has its message, and is only verified.
+    /// Verify only: the message was already sent.
     Verify,
 }
 
-/// A pass over the due list, with a cursor of its own.
+/// A pass over the due list. Each pass has its own cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
     /// Sends messages.
     Release,
-    /// Looks for jobs that should have ended.
+    /// Finds jobs that should have ended.
     Verify,
 }
 
 impl Pass {
-    /// Up to which time a pass at `now` handles entries.
+    /// A pass at `now` handles entries up to this time.
     #[must_use]
     pub fn horizon(self, now: Time) -> Time {
         match self {
@@ -66,7 +62,7 @@ impl Pass {
         }
     }
 
-    /// Its name in the table.
+    /// Name in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -77,13 +73,13 @@ impl Pass {
 }
 
 impl DueEntry {
-    /// The message that sends its job on its way.
+    /// The job's message.
     #[must_use]
     pub fn message(&self) -> JobMessage {
         JobMessage::new(self.account, self.id, self.kind.clone())
     }
 
-    /// When the entry may be deleted: both passes have two weeks to reach it.
+    /// The entry's TTL: both passes have two weeks to reach it.
     #[must_use]
     pub fn expiry(&self) -> Time {
         Timing::messages_gone(self.due)

@@ -7,38 +7,39 @@ use crate::{
     time::Time,
 };
 
-/// What travels through the queue: ids, never a payload.
+/// A queue message: ids, never a payload.
 ///
-/// Tagged by version and by what it is about, so that a worker can tell a newer sender's message from a broken one.
+/// Tagged with a version and a type, so that a worker can distinguish a newer sender's message from
+/// a malformed one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// A job is to be run.
+    /// Run a job.
     Job(JobMessage),
-    /// A schedule's time has come.
+    /// A schedule fired.
     Schedule(ScheduledRun),
-    /// A job has its outcome, or is about to: its callback is due.
+    /// A job has ended or is about to: send its callback or publish its event.
     Ended(Ended),
 }
 
-/// Which job is to be run. For a kind whose jobs are taken in an order, it is a permit to run one of them, not just this one.
+/// The job to run. For a kind with an order: a permit to run any one of its ready jobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobMessage {
-    /// Whose job it is.
     pub account: AccountId,
-    /// Which one.
     pub id: JobId,
-    /// Of which kind, so that the worker needs no read to look the kind up.
+    /// Spares the worker a read of the job before it looks up the kind.
     pub kind: Name,
-    /// Not before this, if it may be delivered earlier: a delay can take several hops.
+    /// Earliest start. The message may be delivered before it, because a long delay takes several
+    /// hops.
     #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
-    /// How many of the job's attempts had begun when it was sent. A later attempt has a message of its own: then this one is for any job.
+    /// Number of attempts started when the message was sent. A later attempt has its own message;
+    /// this one may then run any job.
     #[serde(default, skip_serializing_if = "is_none")]
     pub attempts: u32,
-    /// Whether nobody would miss it: it was sent in case that another was lost.
+    /// Sent in case another message was lost, so that it can be dropped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spare: bool,
-    /// How often it was put back because there was nothing to do for it yet.
+    /// How often the message was requeued because there was nothing to run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub looks: u8,
 }
@@ -46,27 +47,25 @@ pub struct JobMessage {
 /// One occurrence of a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduledRun {
-    /// Which schedule.
     pub name: Name,
-    /// For when it was due, as `EventBridge` Scheduler writes it in place of `<aws.scheduler.scheduled-time>`; an emulator may leave
-    /// that as it is.
+    /// The scheduled time, which `EventBridge` Scheduler substitutes for
+    /// `<aws.scheduler.scheduled-time>`. Some emulators leave the placeholder.
     pub at: String,
 }
 
-/// The end of a job of which somebody is to be told: by its `callback_url`, or by an event. It is sent before the end is written, so that no crash can lose it; the token tells
-/// whether that end came to be.
+/// The end of a job, to be announced by its `callback_url` or by an event. The message is sent
+/// before the end is written, so that no crash loses it. The token shows whether the write
+/// succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// Whose job it is.
     pub account: AccountId,
-    /// Which one.
     pub id: JobId,
-    /// The token of the claim, or of the command, that ends it.
+    /// Token of the claim or command that ends the job.
     pub owner: String,
-    /// The id under which the end is about to be published as an event. Without one it is the callback that this message is for.
+    /// Id of the event to publish for the end. Without one, the message is for the callback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventId>,
-    /// How it ended, if the job itself doesn't tell that any more: it was put back since.
+    /// How the job ended, if the job no longer shows it because it was requeued since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
 }
@@ -74,24 +73,22 @@ pub struct Ended {
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// The job's kind.
     pub kind: Name,
-    /// A terminal one.
+    /// A terminal status.
     pub status: Status,
-    /// What went wrong, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }
 
 impl Ended {
-    /// That a job is about to be ended.
+    /// For a job that is about to end.
     #[must_use]
     pub fn announced(job: &Job, by: By<'_>) -> Self {
         let By { token, event } = by;
         Self { account: job.account, id: job.id, owner: token.to_owned(), event, end: None }
     }
 
-    /// That a job was ended, and is about to be put back.
+    /// For a job that has ended and is about to be requeued.
     #[must_use]
     pub fn overtaken(job: &Job, by: By<'_>) -> Self {
         let end = End { kind: job.kind.clone(), status: job.status, error: job.error.clone() };
@@ -100,7 +97,6 @@ impl Ended {
 }
 
 impl JobMessage {
-    /// The message that sends a job on its way.
     #[must_use]
     pub const fn new(account: AccountId, id: JobId, kind: Name) -> Self {
         Self { account, id, kind, due: None, attempts: 0, spare: false, looks: 0 }
@@ -108,7 +104,8 @@ impl JobMessage {
 }
 
 impl Message {
-    /// Whose it is, as far as the message itself says: the group by which the queue deals fairly.
+    /// The account, which is the queue's message group for fair scheduling (SQS fair queues). A
+    /// schedule's message has none.
     #[must_use]
     pub const fn account(&self) -> Option<AccountId> {
         match self {
@@ -135,13 +132,12 @@ enum Body {
     Ended(Ended),
 }
 
-/// A text that is no message.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAMessage {
-    /// It isn't the JSON that messages are.
+    /// Not the JSON of a message.
     #[error("the message is malformed")]
     Malformed,
-    /// It is of a version that this worker doesn't know.
+    /// Sent in a version that this worker does not support.
     #[error("the message is of the unknown version {0}")]
     Version(u8),
 }
@@ -149,7 +145,7 @@ pub enum NotAMessage {
 const VERSION: u8 = 1;
 
 impl Message {
-    /// The message's text.
+    /// The message body as JSON.
     #[must_use]
     pub fn encode(&self) -> String {
         let body = match self.clone() {
@@ -160,10 +156,10 @@ impl Message {
         serde_json::json!(Envelope { v: VERSION, body }).to_string()
     }
 
-    /// Reads a message's text.
+    /// Parses a message body.
     ///
     /// # Errors
-    /// When it is none, or of another version.
+    /// If the body is malformed or of another version.
     pub fn decode(text: &str) -> Result<Self, NotAMessage> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -186,7 +182,7 @@ impl Message {
     }
 }
 
-/// Whether a message is about something that this worker doesn't know, as a newer sender's may be.
+/// Whether the message is of an unknown type, as a newer sender's may be.
 fn is_of_another_sort(text: &str) -> bool {
     let members: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(text).unwrap_or_default();
@@ -233,13 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn are_small_and_versioned() {
+    fn encodes_compact_versioned_json() {
         insta::assert_snapshot!(job(None, 0).encode(), @r#"{"job":{"account":"acc_0000000001e40r2081040g2081","id":"job_0000000002e81840g2081040g2","kind":"echo"},"v":1}"#);
         insta::assert_snapshot!(job(Some(7), 2).encode(), @r#"{"job":{"account":"acc_0000000001e40r2081040g2081","due":7,"id":"job_0000000002e81840g2081040g2","kind":"echo","looks":2},"v":1}"#);
     }
 
     #[test]
-    fn survive_their_own_text() {
+    fn encoding_round_trips() {
         let Message::Job(JobMessage { account, id, .. }) = job(None, 0) else { unreachable!() };
         let run =
             ScheduledRun { name: "nightly".parse().unwrap(), at: "2026-11-20T16:00:00Z".into() };
@@ -257,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_versions_are_told_from_rubbish() {
+    fn distinguishes_newer_versions_from_malformed_messages() {
         assert!(matches!(
             Message::decode(r#"{"v":2,"what":"ever"}"#),
             Err(NotAMessage::Version(2))

@@ -3,17 +3,17 @@ use std::time::Duration;
 use super::{Job, Status};
 use crate::time::Time;
 
-/// How long jobs of a kind have lately taken from being due to their end.
+/// Recent durations of a kind's jobs, from due time to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// How many finished.
+    /// Number of finished jobs.
     pub jobs: u64,
-    /// How long they took together, in milliseconds.
+    /// Sum of their durations, in milliseconds.
     pub took_ms: u64,
 }
 
 impl Pace {
-    /// The pace of these jobs and those together.
+    /// The sum of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -22,7 +22,6 @@ impl Pace {
         }
     }
 
-    /// The mean.
     #[must_use]
     pub fn mean(self) -> Option<Duration> {
         self.took_ms.checked_div(self.jobs).map(Duration::from_millis)
@@ -31,10 +30,12 @@ impl Pace {
 
 const LONGEST: u64 = 60;
 
-/// In how many seconds it pays to ask for the job again; `None` when it has its outcome.
+/// Value of a `Retry-After` header in seconds: when to poll the job again. `None` once it has
+/// ended.
 ///
-/// A job that waits for a known time is worth a look then. Otherwise one is due when jobs of its kind are usually over; one that has
-/// taken longer than that is asked for ever more rarely, by half of what it took so far.
+/// For a job that waits for a known time, that time. Otherwise the mean duration of the kind's
+/// jobs. Once a job has taken longer, the interval is half of its age, so polls become ever less
+/// frequent.
 #[must_use]
 pub fn retry_after(job: &Job, pace: Pace, now: Time) -> Option<u64> {
     if job.status.is_terminal() {
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_what_jobs_of_the_kind_take() {
+    fn follows_mean_duration_of_the_kind() {
         let pace = Pace { jobs: 10, took_ms: 100_000 };
         assert_eq!(retry_after(&job(Status::Queued, None), pace, at(0)), Some(10));
         assert_eq!(retry_after(&job(Status::Running, None), pace, at(7)), Some(3));
@@ -84,9 +85,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_always_a_sensible_wait(jobs: u64, took_ms: u64, seconds in -100i64..10_000_000, due in proptest::option::of(-100i64..10_000_000)) {
+        fn is_always_a_sensible_wait(
+            jobs: u64,
+            took_ms: u64,
+            seconds in -100i64..10_000_000,
+            due in proptest::option::of(-100i64..10_000_000),
+        ) {
             for status in [Status::Queued, Status::Running] {
-                let wait = retry_after(&job(status, due.map(at)), Pace { jobs, took_ms }, at(seconds));
+                let wait =
+                    retry_after(&job(status, due.map(at)), Pace { jobs, took_ms }, at(seconds));
                 prop_assert!(wait.is_some_and(|wait| (1..=LONGEST).contains(&wait)));
             }
         }

@@ -2,20 +2,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How often a job is tried, and how far apart.
+/// How often a job is attempted, and the backoff between attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryPolicy {
-    /// How many attempts a job gets in all.
+    /// Maximum number of attempts.
     #[schema(minimum = 1, maximum = 100, default = 8)]
     pub max_attempts: u32,
-    /// The longest wait before the second attempt, in seconds.
+    /// Upper bound of the wait before the second attempt, in seconds.
     #[schema(minimum = 0, maximum = 3600, default = 2)]
     pub initial_seconds: u32,
-    /// How much longer each further wait may be.
+    /// Growth of that bound with each further attempt.
     #[schema(minimum = 1, maximum = 10, default = 2)]
     pub factor: f64,
-    /// The longest wait between two attempts, in seconds.
+    /// Longest wait between two attempts, in seconds.
     #[schema(minimum = 1, maximum = 36000, default = 3600)]
     pub max_seconds: u32,
 }
@@ -27,10 +27,12 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after attempt number `attempt` (from 1), with full jitter: anything up to the exponential ceiling, `random` in
-    /// `[0, 1)` saying what. Whole seconds, as SQS's delays are, and at least one, so that a job is due when its message is.
+    /// Backoff after attempt number `attempt` (starting at 1) with full jitter: a uniform share of
+    /// the exponential ceiling, chosen by `random` in `[0, 1)`. Whole seconds, like SQS delays, and
+    /// at least one, so that a job is due when its message arrives.
     ///
-    /// Why full jitter: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+    /// Why full jitter:
+    /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
     #[must_use]
     pub fn delay(&self, attempt: u32, random: f64) -> Duration {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
@@ -39,7 +41,8 @@ impl RetryPolicy {
         Duration::from_secs(1).max(Duration::from_secs_f64((ceiling * random).ceil()))
     }
 
-    /// The wait before the next attempt when the target named one itself: it is obeyed, within the policy's longest wait.
+    /// Clamps the wait that a target requested by `Retry-After` to 1 second up to the policy's
+    /// `max_seconds`, rounded up to whole seconds.
     #[must_use]
     pub fn obey(&self, asked: Duration) -> Duration {
         let whole = Duration::from_secs(asked.as_secs() + u64::from(asked.subsec_nanos() > 0));
@@ -53,13 +56,21 @@ mod tests {
     use proptest::prelude::*;
 
     prop_compose! {
-        fn any_policy()(max_attempts in 1u32..=100, initial_seconds in 0u32..=3600, factor in 1.0f64..=10.0, max_seconds in 1u32..=36_000)
-            -> RetryPolicy { RetryPolicy { max_attempts, initial_seconds, factor, max_seconds } }
+        fn any_policy()(
+            max_attempts in 1u32..=100,
+            initial_seconds in 0u32..=3600,
+            factor in 1.0f64..=10.0,
+            max_seconds in 1u32..=36_000,
+        ) -> RetryPolicy { RetryPolicy { max_attempts, initial_seconds, factor, max_seconds } }
     }
 
     proptest! {
         #[test]
-        fn waits_are_whole_seconds_within_the_limits(policy in any_policy(), attempt: u32, random in 0.0f64..1.0) {
+        fn waits_are_whole_seconds_within_the_limits(
+            policy in any_policy(),
+            attempt: u32,
+            random in 0.0f64..1.0,
+        ) {
             let delay = policy.delay(attempt, random);
             prop_assert!(delay >= Duration::from_secs(1));
             prop_assert!(delay <= Duration::from_secs(policy.max_seconds.into()));
@@ -75,12 +86,15 @@ mod tests {
         fn a_targets_wish_is_bounded(policy in any_policy(), asked: Duration) {
             prop_assume!(asked.as_secs() < u64::MAX);
             let wait = policy.obey(asked);
-            prop_assert!(wait >= Duration::from_secs(1) && wait <= Duration::from_secs(policy.max_seconds.into()));
+            prop_assert!(
+                wait >= Duration::from_secs(1)
+                    && wait <= Duration::from_secs(policy.max_seconds.into())
+            );
         }
     }
 
     #[test]
-    fn the_default_doubles_from_two_seconds_to_an_hour() {
+    fn default_doubles_from_2_seconds_to_1_hour() {
         let ceilings: Vec<_> =
             (1..=13).map(|n| RetryPolicy::default().delay(n, 1.0).as_secs()).collect();
         assert_eq!(ceilings, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]);

@@ -1,8 +1,9 @@
-//! Which jobs have lost their message, so that it is sent again.
+//! Finds jobs whose message was lost, and sends it again.
 //!
-//! SQS deletes a message that is older than the queue's retention, an operator may purge the queue, and Lambda may drop a message that it
-//! takes for part of a loop. The minute's check therefore finds jobs that should have ended or begun. One message too many does no harm:
-//! the claim decides. But a backlog is overdue too, though all its messages are there, and must not be flooded.
+//! SQS deletes messages older than the queue's retention. An operator may purge the queue. Lambda
+//! may drop a message that it takes for part of a recursive loop. The minute tick therefore finds
+//! jobs that should have started or ended. A surplus message is harmless: the claim decides. But a
+//! backlog is overdue too, although its messages exist, and must not be flooded.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,50 +21,47 @@ use crate::{
     time::Time,
 };
 
-/// For how long a job has to be overdue before its message is sent again although the queue may hold it.
+/// How long a job is overdue before its message is sent again even though the queue may still hold
+/// it.
 const LONG: Duration = Duration::from_secs(3 * 3600);
 
-/// The longest pause between two looks at a job that stays overdue. A look is followed by another after half the time that the job is
-/// overdue, so a job in a backlog has some ten messages more in its first day.
+/// Longest interval between two checks of an overdue job. The interval is half the time that the
+/// job is overdue. A job in a backlog thus gets about ten extra messages in its first day.
 const LONGEST_PAUSE: Duration = Duration::from_secs(11 * 3600);
 
-/// How often a payload that has an item of its own is extended: each fortnight that its job waits.
+/// Interval at which the TTL of a payload with its own item is extended while its job waits.
 const FORTNIGHT_DAYS: u64 = 14;
 
-/// An unfinished job, as far as it matters here.
+/// The fields of an unfinished job that matter here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfinished {
-    /// Whose it is.
     pub account: AccountId,
-    /// Which one.
     pub id: JobId,
-    /// Of which kind.
     pub kind: Name,
     /// Queued or running.
     pub status: Status,
-    /// How many attempts have begun.
+    /// Number of attempts started.
     pub attempts: u32,
-    /// When it was due for the first time.
+    /// When the first attempt was due.
     pub run_at: Time,
-    /// When it may be claimed next: while it waits, when it is due; while it runs, when its lease ends.
+    /// Earliest next claim: the due time of a queued job, the lease end of a running one.
     pub claimable_at: Time,
-    /// Whether the index of ordered kinds lists it: [`audit`](super::audit) sees to those.
+    /// Whether the index of ordered kinds lists it. [`audit`](super::audit) handles those.
     pub is_listed: bool,
 }
 
-/// What is to be done about an unfinished job.
+/// How to proceed with an unfinished job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The time of its next entry on the due list.
+    /// Time of its next entry on the due list.
     pub next: Time,
     /// Whether its message may be lost.
     pub is_overdue: bool,
-    /// Whether its payload's life has to be extended, if that has an item of its own.
+    /// Whether to extend the TTL of its payload, if that has its own item.
     pub extends_payload: bool,
 }
 
 impl Unfinished {
-    /// What is to be done at `now`.
     #[must_use]
     pub fn assess(&self, now: Time) -> Finding {
         let is_late = self.claimable_at <= audit::overdue_since(now);
@@ -80,13 +78,11 @@ impl Unfinished {
         }
     }
 
-    /// Its next entry on the due list.
     #[must_use]
     pub fn entry(&self, due: Time, purpose: Purpose) -> DueEntry {
         DueEntry { due, account: self.account, id: self.id, kind: self.kind.clone(), purpose }
     }
 
-    /// The same, as an overdue job.
     #[must_use]
     pub fn overdue(&self) -> Overdue {
         let message = JobMessage::new(self.account, self.id, self.kind.clone());
@@ -97,13 +93,14 @@ impl Unfinished {
     }
 }
 
-/// The messages to send for `overdue` jobs, given how many messages the queue holds.
+/// The messages to send for `overdue` jobs, given the number of messages in the queue.
 ///
-/// If the queue holds fewer messages than jobs are overdue, some are lost, and each job gets one. Else a trickle is sent, dealt to accounts
-/// and kinds in turn as [`audit`](super::audit) does, and one for each job that is overdue for long.
+/// If the queue holds fewer messages than jobs are overdue, some are lost, and every job gets one.
+/// Otherwise the result is a trickle, distributed round-robin over accounts and kinds like in
+/// [`audit`](super::audit), plus one message per job that is overdue for long.
 #[must_use]
 pub fn messages(overdue: &[Overdue], messages: usize, now: Time, turn: usize) -> Vec<JobMessage> {
-    // A job that both passes found counts once.
+    // Both passes may find the same job: it counts once.
     let by_id: BTreeMap<_, _> = overdue.iter().map(|job| (job.job.id, job.clone())).collect();
     let mut oldest: Vec<_> = by_id.into_values().collect();
     oldest.sort_by_key(|job| (job.due_at, job.job.id));
@@ -141,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_waits_is_looked_at_when_it_is_due() {
+    fn waiting_job_is_checked_when_due() {
         let finding = job(1, NOW + 5 * HOUR).assess(NOW);
         assert_eq!((finding.next, finding.is_overdue), (NOW + 5 * HOUR, false));
     }
 
     #[test]
-    fn pauses_grow_with_the_time_that_a_job_is_overdue() {
+    fn check_interval_grows_with_overdue_time() {
         let next = |late: Duration| job(1, NOW - late).assess(NOW).next.since(NOW);
         assert_eq!(next(Duration::from_secs(60)), Duration::ZERO);
         assert_eq!(next(4 * HOUR), 2 * HOUR);
@@ -155,20 +152,20 @@ mod tests {
     }
 
     #[test]
-    fn the_index_of_ordered_kinds_has_a_check_of_its_own() {
+    fn jobs_of_ordered_kinds_are_left_to_the_audit() {
         let listed = Unfinished { is_listed: true, ..job(1, NOW - 2 * HOUR) };
         assert!(!listed.assess(NOW).is_overdue && job(1, NOW - 2 * HOUR).assess(NOW).is_overdue);
     }
 
     #[test]
-    fn a_payload_is_extended_each_fortnight() {
+    fn payload_is_extended_every_14_days() {
         let extends = |days: u32| job(1, NOW - 24 * days * HOUR).assess(NOW).extends_payload;
         let days: Vec<_> = (0..45).filter(|days| extends(*days)).collect();
         assert_eq!(days, [14, 28, 42]);
     }
 
     #[test]
-    fn an_empty_queue_gets_a_message_for_each_job_and_a_full_one_a_trickle() {
+    fn short_queue_gets_a_message_per_job_and_full_queue_a_trickle() {
         let overdue: Vec<_> = (0..50).map(|n| job(n, NOW - HOUR).overdue()).collect();
         assert_eq!(messages(&overdue, 49, NOW, 0).len(), 50);
         let trickle = messages(&overdue, 50, NOW, 0);
@@ -180,10 +177,14 @@ mod tests {
     proptest! {
         #[test]
         fn each_job_gets_one_message_at_most(
-            late in proptest::collection::vec((0u8..40, 0u64..6 * 3600), 0..60), depth in 0usize..80, turn: usize,
+            late in proptest::collection::vec((0u8..40, 0u64..6 * 3600), 0..60),
+            depth in 0usize..80,
+            turn: usize,
         ) {
-            let overdue: Vec<_> =
-                late.iter().map(|(n, late)| job(*n, NOW - Duration::from_secs(*late)).overdue()).collect();
+            let overdue: Vec<_> = late
+                .iter()
+                .map(|(n, late)| job(*n, NOW - Duration::from_secs(*late)).overdue())
+                .collect();
             let sent = messages(&overdue, depth, NOW, turn);
             let ids: BTreeSet<_> = sent.iter().map(|job| job.id).collect();
             prop_assert_eq!(ids.len(), sent.len());

@@ -2,34 +2,33 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a job stands. Terminal statuses never change, except by an explicit retry.
+/// Status of a job. Terminal statuses never change, except by an explicit retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Waiting: for its first attempt, or for the next.
+    /// Waiting for its first or next attempt.
     Queued,
-    /// A worker holds it.
+    /// A worker holds its lease.
     Running,
-    /// The target took it.
+    /// The target accepted it.
     Completed,
-    /// The target refused it, or no attempt was left.
+    /// The target rejected it, or its attempts were used up.
     Failed,
-    /// Its client called it off.
+    /// The client cancelled it.
     Cancelled,
 }
 
 impl Status {
-    /// Every status.
     pub const ALL: [Self; 5] =
         [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
 
-    /// Whether the job has its outcome.
+    /// Whether the job has ended.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 
-    /// As it stands on the wire and in the table.
+    /// Name on the wire and in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +47,6 @@ impl fmt::Display for Status {
     }
 }
 
-/// A text that is no status.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a status: queued, running, completed, failed or cancelled")]
 pub struct NotAStatus;

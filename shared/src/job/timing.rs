@@ -2,34 +2,37 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// How long the queues keep a message (the template's `MessageRetentionPeriod`): the longest that SQS offers. SQS deletes an older message
-/// without handing it to the dead-letter queue
+/// How long the queues keep a message (the template's `MessageRetentionPeriod`): the SQS maximum.
+/// SQS deletes an older message without moving it to the dead-letter queue
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>).
 pub const QUEUE_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// The part of the retention that a message's receives may use up before it becomes a dead letter, as a divisor. The dead-letter queue
-/// counts a message's age from when it was first sent, so the rest is what is left to handle it there.
+/// The receives of a message may use up at most `1 / RECEIVES_SHARE` of the retention before it
+/// becomes a dead letter. The dead-letter queue counts a message's age from its first send, so only
+/// the rest is left to handle it there.
 pub const RECEIVES_SHARE: u32 = 4;
 
-/// What the worker needs beside the target's time: to claim before it, and to record after it.
+/// The worker's time in addition to the target's: to claim the job before and to record the result
+/// after.
 const WORKER_MARGIN: Duration = Duration::from_secs(10);
-/// What is left of that for recording, once the target had its time.
+/// The part of the margin reserved to record the result.
 const SETTLE_MARGIN: Duration = Duration::from_secs(5);
-/// How much longer than the function's time-out a message stays hidden, as AWS asks of a queue that feeds a function:
+/// Factor by which the visibility timeout exceeds the function's timeout, as AWS recommends for a
+/// queue that triggers a function:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
 const VISIBILITY_FACTOR: u32 = 6;
-/// How far the clocks of two of Amazon's machines may be apart.
+/// Assumed maximum clock difference between two AWS hosts.
 const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
-/// The worker's times, all derived from the longest that a kind may give its target. The template holds the same numbers (its
-/// mapping `Timing`), and a test holds the two together.
+/// The worker's timeouts, all derived from the longest timeout that a kind may set. The template
+/// has the same numbers (its mapping `Timing`); a test compares the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     target: Duration,
 }
 
 impl Timing {
-    /// Times for a stack whose kinds may set `timeout_seconds` up to `target`.
+    /// Timeouts for a stack whose kinds may set `timeout_seconds` up to `target`.
     #[must_use]
     pub const fn for_target(target: Duration) -> Self {
         Self { target }
@@ -41,39 +44,42 @@ impl Timing {
         self.target
     }
 
-    /// The worker function's time-out.
+    /// The worker function's timeout.
     #[must_use]
     pub fn function(self) -> Duration {
         self.target + WORKER_MARGIN
     }
 
-    /// The queue's visibility time-out.
+    /// The queue's visibility timeout.
     #[must_use]
     pub fn visibility(self) -> Duration {
         self.function() * VISIBILITY_FACTOR
     }
 
-    /// Until when a claim holds that is made in an invocation which ends at `deadline`: no worker outlives its invocation.
+    /// End of a lease claimed in an invocation that ends at `deadline`: no worker outlives its
+    /// invocation.
     #[must_use]
     pub fn lease_until(deadline: Time) -> Time {
         deadline + CLOCK_SKEW
     }
 
-    /// Whether an attempt that may take `timeout` can still begin and be recorded before `deadline`.
+    /// Whether an attempt of up to `timeout` can start now and still be recorded before `deadline`.
     #[must_use]
     pub fn may_start(now: Time, timeout: Duration, deadline: Time) -> bool {
         now + timeout + SETTLE_MARGIN <= deadline
     }
 
-    /// How long a target may take from `now` on, so that what came of it can be recorded before `deadline`: less than its time-out only
-    /// if the table was slow. `None` if that is next to nothing.
+    /// The target's timeout from `now` on that leaves time to record the result before `deadline`.
+    /// It is shorter than the kind's `timeout` only if the table was slow. `None` if less than a
+    /// second (or `timeout`) is left.
     #[must_use]
     pub fn left_for_target(now: Time, timeout: Duration, deadline: Time) -> Option<Duration> {
         let left = deadline.since(now).saturating_sub(SETTLE_MARGIN).min(timeout);
         Some(left).filter(|left| *left >= timeout.min(Duration::from_secs(1)))
     }
 
-    /// When no message that was sent by `sent` is left in a queue, with a day to spare for clocks and repeats.
+    /// When no message sent by `sent` is left in a queue, with one day in reserve for clock skew
+    /// and redelivery.
     #[must_use]
     pub fn messages_gone(sent: Time) -> Time {
         sent + QUEUE_RETENTION + Duration::from_secs(24 * 3600)
@@ -85,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_fits_into_its_invocation_and_a_lease_into_the_visibility() {
+    fn attempt_fits_into_invocation_and_lease_into_visibility_timeout() {
         for seconds in [1, 10, 60, 600, 885] {
             let timing = Timing::for_target(Duration::from_secs(seconds));
             let start = Time::from_millis(0);

@@ -1,44 +1,45 @@
-//! The walk: within about an hour every job is looked at once, and those that are unfinished by then go on the
-//! [due list](super::due), to be verified until they have ended.
+//! The hourly scan: within about an hour of its acceptance, every job is read once. Unfinished jobs
+//! are put on the [due list](super::due), to be verified until they have ended.
 //!
-//! A walk covers the jobs that were accepted in one span of time, account by account. So each job is read once, however long it is kept.
+//! A scan covers the jobs accepted in one time span, account by account. Each job is thus read
+//! once, however long it is stored.
 
 use std::time::Duration;
 
 use crate::{id::AccountId, time::Time};
 
-/// How old a job is before a walk reads it: nearly all have ended by then.
+/// Age of a job when it is read: nearly all jobs have ended by then.
 const AGE: Duration = Duration::from_secs(15 * 60);
 
-/// How far apart walks begin.
+/// Interval between the starts of two scans.
 const EVERY: Duration = Duration::from_secs(3600);
 
-/// A walk over the jobs that were accepted from `from` until before `to`.
+/// A scan of the jobs accepted from `from` (inclusive) to `to` (exclusive).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Walk {
-    /// The begin of the span; the epoch in a stack's first walk, which finds what earlier releases left.
+    /// The epoch in a stack's first scan, which covers jobs of earlier releases.
     pub from: Time,
-    /// Its end.
     pub to: Time,
-    /// How far it came.
     pub progress: Progress,
 }
 
-/// How far a walk came.
+/// How far a scan has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// All accounts up to this one are walked; none yet if there is none.
+    /// All accounts up to and including this one are done; `None` at the start.
     After(Option<AccountId>),
-    /// This account is walked for jobs accepted before that time.
+    /// This account is done for jobs accepted before that time.
     Within(AccountId, Time),
-    /// All is walked.
+    /// All accounts are done.
     Done,
 }
 
 impl Walk {
-    /// The walk to go on with at `now`, given the last known one; none if it is done and the next isn't due.
+    /// The scan to continue at `now`, given the last stored one; `None` if that is done and the
+    /// next one is not due.
     ///
-    /// A span ends at a whole minute. So walks begin an hour apart, however late within its minute a check runs.
+    /// A span ends at a full minute. Scans thus start an hour apart, however late within its minute
+    /// a tick runs.
     #[must_use]
     pub fn current(known: Option<Self>, now: Time) -> Option<Self> {
         let to = (now - AGE).minute();
@@ -52,13 +53,14 @@ impl Walk {
         }
     }
 
-    /// Whether it is a stack's first.
+    /// Whether it is a stack's first scan.
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.from == Time::from_millis(0)
     }
 
-    /// Whether a job whose id is of `accepted`, and which is made at `now`, is behind the walk that should see it.
+    /// Whether a job created at `now` with an id of the time `accepted` may be behind the scan that
+    /// should cover it.
     #[must_use]
     pub fn misses(accepted: Time, now: Time) -> bool {
         accepted + AGE / 2 <= now
@@ -72,7 +74,7 @@ mod tests {
     const NOW: Time = Time::from_millis(1_763_654_400_000);
 
     #[test]
-    fn spans_follow_each_other_without_a_gap() {
+    fn spans_are_contiguous() {
         let first = Walk::current(None, NOW).unwrap();
         assert!(first.is_first() && first.to == NOW - AGE);
         let done = Walk { progress: Progress::Done, ..first.clone() };
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn walks_begin_an_hour_apart() {
+    fn scans_start_an_hour_apart() {
         let at = |minute: u64, millis| NOW + Duration::from_millis(minute * 60_000 + millis);
         let first = Walk::current(None, at(0, 900)).unwrap();
         let done = Walk { progress: Progress::Done, ..first };
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_walk_goes_on() {
+    fn unfinished_scan_continues() {
         let walk = Walk { progress: Progress::After(None), from: NOW, to: NOW };
         assert_eq!(Walk::current(Some(walk.clone()), NOW + 100 * EVERY), Some(walk));
     }

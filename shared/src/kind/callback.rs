@@ -4,23 +4,22 @@ use serde_json::{Value, value::RawValue};
 use super::{Discipline, Kind, KindSpec, Target};
 use crate::{job::RetryPolicy, name::Name, time::Time};
 
-/// What a job that delivers a callback brings. Its kind is Tollgate's own: nobody defines it, and nobody submits jobs of it.
+/// Payload of a job that delivers a callback. Its kind is internal: it cannot be defined, and
+/// clients cannot submit jobs of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Callback {
-    /// Where to.
     pub url: String,
-    /// The job as it ended, as a client would be shown it.
+    /// The finished job, as the API represents it.
     pub job: Box<RawValue>,
 }
 
 impl Callback {
-    /// The name of the kind.
     #[must_use]
     pub fn kind_name() -> Name {
         Name::own("callback")
     }
 
-    /// The kind: retried, timed and kept as kinds are where nothing else is said.
+    /// The internal kind, with the default retry policy, timeout and retention.
     #[must_use]
     pub fn kind() -> Kind {
         let epoch = Time::from_millis(0);

@@ -4,33 +4,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::JobId;
 
-/// The order in which a kind's waiting jobs are taken.
+/// Order in which a kind's waiting jobs are started.
 ///
-/// `lifo` and `priority` order the jobs of one account: accounts are dealt with fairly, whatever the discipline.
+/// `lifo` and `priority` order the jobs of one account. Accounts share capacity fairly under every
+/// discipline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Discipline {
-    /// The queue's order, roughly oldest first.
+    /// Queue order, roughly oldest first.
     #[default]
     Standard,
-    /// The newest first.
+    /// Newest first.
     Lifo,
-    /// The highest priority first, and of those the oldest.
+    /// Highest priority first, then oldest first.
     Priority,
 }
 
-/// Where a job stands among its kind's: the smallest goes first. A sort key of the table's index.
+/// Sort key of a job in the ready queue, an index of the table. The lowest goes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rank(String);
 
 impl Rank {
-    /// From the text that the table holds.
+    /// From the stored text.
     #[must_use]
     pub const fn from_text(text: String) -> Self {
         Self(text)
     }
 
-    /// As the table holds it.
+    /// The stored text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -44,13 +45,13 @@ impl fmt::Display for Rank {
 }
 
 impl Discipline {
-    /// The rank of a job; none where the queue's own order is good enough.
+    /// The rank of a job; `None` for disciplines that use the queue's own order.
     #[must_use]
     pub fn rank(self, id: JobId, priority: u8) -> Option<Rank> {
         let age = id.uuid().as_u128();
         match self {
             Self::Standard => None,
-            // Ids sort by time, so the complement sorts the newest first.
+            // Ids sort by time; their complement sorts newest first.
             Self::Lifo => Some(Rank(format!("{:032x}", !age))),
             Self::Priority => Some(Rank(format!("{}{age:032x}", 9u8.saturating_sub(priority)))),
         }

@@ -12,35 +12,37 @@ use crate::{
     schema::{Violation, closed},
 };
 
-/// Where the worker takes a job.
+/// Where a job is delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Target {
-    /// Answers with the payload; for trying things out.
+    /// Responds with the payload; for tests.
     Echo {},
-    /// Tollgate's own tables: applies `{"activities":[…]}` to their rows, all of it or nothing. `GET /v1/tables/{table}/rows` reads them.
+    /// Tollgate's tables: applies `{"activities":[…]}` to their rows in one transaction. `GET
+    /// /v1/tables/{table}/rows` reads them.
     Records {},
-    /// The account's own events: publishes the payload as one, of the type `data` and with the kind as its source.
+    /// The account's events: publishes the payload as an event of type `data`, with the kind as its
+    /// source.
     Event {},
-    /// An endpoint that takes jobs by `POST`, signed as Standard Webhooks has it.
+    /// An endpoint that receives jobs by `POST`, signed according to Standard Webhooks.
     Http {
-        /// Its address, `https://` or `http://`.
+        /// An `https://` or `http://` URL.
         #[schema(max_length = 2000, examples("https://example.com/jobs"))]
         url: String,
-        /// Header fields that every request to it carries. Their values are never shown again.
+        /// Header fields of every request to it. Their values are never shown again.
         #[serde(default)]
         #[schema(value_type = std::collections::BTreeMap<String, String>)]
         headers: Headers,
     },
 }
 
-/// The schema, each variant closed against properties that it doesn't know.
+/// The schema, with `additionalProperties: false` in each variant.
 pub(crate) fn schema() -> RefOr<Schema> {
     closed(<Target as PartialSchema>::schema())
 }
 
 impl Target {
-    /// Everything that is wrong with it that its schema can't say, with `prefix` before each pointer.
+    /// All violations that the JSON schema cannot express, with `prefix` before each pointer.
     #[must_use]
     pub fn violations(&self, prefix: &str) -> Vec<Violation> {
         let Self::Http { url, headers } = self else { return Vec::new() };
@@ -52,7 +54,8 @@ impl Target {
         found
     }
 
-    /// Everything in a payload that the target could never take, whatever the kind's schema says of it, with `prefix` before each pointer.
+    /// All reasons why the target can never accept the payload, independent of the kind's schema,
+    /// with `prefix` before each pointer.
     #[must_use]
     pub fn payload_violations(&self, payload: &Payload, prefix: &str) -> Vec<Violation> {
         match self {
@@ -64,7 +67,7 @@ impl Target {
         }
     }
 
-    /// The same, fit to be shown: without the values of its headers.
+    /// The target with its header values masked.
     #[must_use]
     pub fn masked(self) -> Self {
         match self {

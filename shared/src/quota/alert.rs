@@ -5,48 +5,45 @@ use serde::{Deserialize, Serialize};
 use super::{Recipient, Threshold};
 use crate::time::Time;
 
-/// The first pause after a mail that failed: by the next minute's run it is over.
+/// Backoff after the first failed mail: expires before the next minute's run.
 const FIRST_PAUSE: Duration = Duration::from_secs(50);
-/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-/// How often a mail is sent of which nobody knows whether it was taken: it is told for certain, and not more than twice.
+/// Maximum number of sends without a response from SES. One retry, so that the alert is not lost;
+/// no more, so that it arrives at most twice.
 const MOST_UNANSWERED: u32 = 2;
-/// How much of a reason is kept, in characters.
+/// Maximum length of a stored error, in characters.
 const LONGEST_REASON: usize = 300;
 
-/// A threshold that was reached in a period.
+/// A threshold reached in a period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// Which.
     pub threshold: Threshold,
-    /// When that was seen.
+    /// When the quota check found the threshold reached.
     pub crossed_at: Time,
-    /// How much was used then.
+    /// Bytes used at that time.
     pub used: u64,
-    /// Whether a higher one was reached at the same time, which alone is told.
+    /// Not announced, because a higher threshold was reached at the same time or before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub passed_over: bool,
-    /// The mails that tell of it.
+    /// The notification mails, one per recipient.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mails: Vec<Delivery>,
 }
 
-/// A mail to one recipient: one that is refused must not keep the others from theirs.
+/// A mail to one recipient. Recipients have separate mails, so that a rejected one does not affect
+/// the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Who gets it.
     pub to: Recipient,
-    /// When SES took it.
+    /// When SES accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Time>,
-    /// How often it was tried.
     pub tries: u32,
-    /// When to try next.
     pub next_try: Time,
-    /// Why it failed last.
+    /// Error of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How often it was sent, and nothing came back.
+    /// Number of sends without a response.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unanswered: u32,
 }
@@ -56,36 +53,35 @@ const fn is_none(number: &u32) -> bool {
     *number == 0
 }
 
-/// Why a mail can't be taken for sent.
+/// Why a mail does not count as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotTaken {
-    /// In words for whoever can do something about it.
+    /// Human-readable, for an operator.
     pub why: String,
-    /// Whether it may have been sent all the same.
+    /// Whether it may have been sent nevertheless.
     pub unanswered: bool,
 }
 
 impl Delivery {
-    /// A mail to be sent at once.
+    /// A mail that is due immediately.
     #[must_use]
     pub const fn new(to: Recipient, now: Time) -> Self {
         Self { to, sent_at: None, tries: 0, next_try: now, error: None, unanswered: 0 }
     }
 
-    /// Whether it is to be sent, now or later.
+    /// Whether it is still to be sent, now or later.
     #[must_use]
     pub const fn waits(&self) -> bool {
         self.sent_at.is_none() && self.unanswered < MOST_UNANSWERED
     }
 
-    /// Whether it is to be sent now.
     #[must_use]
     pub fn is_due(&self, now: Time) -> bool {
         self.waits() && self.next_try <= now
     }
 
-    /// What came of sending it. One that failed is tried again with the next run, and then with pauses that double, up to an hour; but one to
-    /// which nothing was answered once more, and no further.
+    /// Records the result of a send. A failed mail is retried in the next run, then with
+    /// exponential backoff of up to an hour. A mail without a response is retried only once.
     pub fn tried(&mut self, outcome: Result<(), NotTaken>, now: Time) {
         self.tries = self.tries.saturating_add(1);
         match outcome {
@@ -101,14 +97,14 @@ impl Delivery {
 }
 
 impl Alert {
-    /// When the last of its mails was taken; none while one is missing, or where there are none.
+    /// When SES accepted the last mail; `None` while one is unsent or if there are none.
     #[must_use]
     pub fn mailed_at(&self) -> Option<Time> {
         let sent: Option<Vec<_>> = self.mails.iter().map(|mail| mail.sent_at).collect();
         sent?.into_iter().max()
     }
 
-    /// Why a mail is missing, of the first that is.
+    /// Error of the first failed mail.
     #[must_use]
     pub fn mail_error(&self) -> Option<String> {
         self.mails
@@ -116,7 +112,8 @@ impl Alert {
             .find_map(|mail| mail.error.as_ref().map(|why| format!("{}: {why}", mail.to)))
     }
 
-    /// What isn't sent yet goes to who is to get mails by now. Nobody gets one of an alert that all others have.
+    /// Replaces the recipients of unsent mails by the current `recipients`. Once all mails are
+    /// sent, none are added.
     pub(super) fn redirect(&mut self, recipients: &[Recipient], now: Time) {
         if self.mails.iter().all(|mail| mail.sent_at.is_some()) {
             return;

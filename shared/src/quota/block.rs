@@ -5,40 +5,37 @@ use serde::{Deserialize, Serialize};
 use super::Period;
 use crate::{id::AccountId, name::Name, time::Time};
 
-/// For how long a client is told to wait at most: the limit may be raised before the period ends.
+/// Upper bound of `Retry-After`: the limit may be raised before the period ends.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// The largest integer of a structured field: fifteen digits (RFC 9651, section 3.3.1).
 const MOST_IN_A_FIELD: u64 = 999_999_999_999_999;
 
-/// That an account's own keys can't hand in anything because a quota is used up.
+/// Rejects submissions with an account's own keys because a quota is exhausted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
-    /// Whose requests are turned away.
     pub account: AccountId,
-    /// In which period; it blocks nothing after it, whether or not somebody lifts it.
+    /// The block expires at the period's end, even if it is never removed.
     pub period: Period,
-    /// How many bytes the period had.
+    /// The quota's limit in that period.
     pub limit_bytes: u64,
 }
 
-/// What a client is told that is turned away.
+/// Details of a rejection by a quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exhausted {
-    /// The quota that is used up.
     pub quota: Name,
-    /// How many bytes the period has.
     pub limit_bytes: u64,
-    /// How long the period is, in seconds.
+    /// Length of the period, in seconds.
     pub window: u64,
-    /// When the next one begins.
+    /// End of the period.
     pub until: Time,
-    /// How long that is from now, in seconds.
+    /// Seconds from now until then, rounded up.
     pub reset: u64,
 }
 
 impl Block {
-    /// What to tell a client at `now`; nothing when the period is over.
+    /// The rejection's details at `now`; `None` once the period is over.
     #[must_use]
     pub fn tell(&self, quota: &Name, now: Time) -> Option<Exhausted> {
         let Period { end: until, .. } = self.period;
@@ -53,18 +50,19 @@ impl Block {
 }
 
 impl Exhausted {
-    /// After how many seconds to try again.
+    /// In seconds.
     #[must_use]
     pub fn retry_after(&self) -> u64 {
         self.reset.min(LONGEST_WAIT.as_secs())
     }
 
-    /// The fields `RateLimit-Policy` and `RateLimit`
-    /// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>): the quota, of which nothing remains. A limit of a petabyte
-    /// and more is given as the most that a field can say; the problem's text has all of it.
+    /// The header fields `RateLimit-Policy` and `RateLimit`
+    /// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>), with nothing
+    /// remaining. Limits of a petabyte or more are clamped to the largest integer of a field; the
+    /// problem's `detail` has the exact number.
     #[must_use]
     pub fn fields(&self) -> [(&'static str, String); 2] {
-        // A name has no character that a String of RFC 9651 would have to escape.
+        // A name contains no character that must be escaped in a String of RFC 9651.
         let Self { quota, limit_bytes, window, reset, .. } = self;
         let limit_bytes = limit_bytes.min(&MOST_IN_A_FIELD);
         [
@@ -83,7 +81,7 @@ mod tests {
     use crate::quota::MAX_LIMIT_BYTES;
 
     #[test]
-    fn no_field_has_more_digits_than_fields_may() {
+    fn limit_is_clamped_to_15_digits() {
         let told = |limit_bytes| {
             let (quota, until) = ("q".parse().unwrap(), Time::from_millis(60_000));
             Exhausted { quota, limit_bytes, window: 60, until, reset: 60 }.fields()[0].1.clone()

@@ -9,51 +9,47 @@ use crate::{
     time::Time,
 };
 
-/// Something about a quota that an event of its account is to tell.
+/// A change of a quota that is to be published as an event of its account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// Whose event it is.
     pub account: AccountId,
-    /// When it was seen.
+    /// When the quota check found the change.
     pub at: Time,
-    /// What happened.
     pub change: Change,
-    /// To which threshold.
     pub threshold: Threshold,
-    /// The limit then.
+    /// Limit at that time.
     pub limit_bytes: u64,
-    /// What was used of it.
+    /// Bytes used at that time.
     pub used: u64,
-    /// In which period.
     pub period: Period,
 }
 
-/// What happens to thresholds.
+/// Change of a threshold's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It was reached.
+    /// Reached.
     Crossed,
-    /// It isn't any more.
+    /// No longer reached.
     Resolved(Why),
 }
 
-/// Why a threshold isn't reached any more.
+/// Why a threshold is no longer reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// The next period began.
+    /// The next period started.
     PeriodEnded,
-    /// There is more to use now.
+    /// The limit was raised.
     LimitRaised,
-    /// The quota has no such threshold any more, or measures something else.
+    /// The quota no longer has this threshold, or measures something else.
     Redefined,
-    /// There is no such quota any more.
+    /// The quota was deleted.
     Deleted,
 }
 
 impl Notice {
-    /// What makes it this notice and no other, beside its time and its account.
+    /// Identifies the change among those of its account and time; input of the event's derived id.
     #[must_use]
     pub fn subject(&self, quota: &Name) -> String {
         let change = match self.change {
@@ -63,7 +59,6 @@ impl Notice {
         format!("quota {quota} {} {} {change}", self.period.start, self.threshold.percent())
     }
 
-    /// The event's content.
     #[must_use]
     pub fn content(&self, quota: &Name) -> Option<Content> {
         #[derive(Serialize)]

@@ -11,29 +11,30 @@ use crate::{
 const HOUR: Duration = Duration::from_secs(3600);
 const FIVE_MINUTES: i64 = 300_000;
 
-/// How long a quota's periods are, by the calendar of its time zone.
+/// Length of a quota's periods, by the calendar of its time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PeriodLength {
     /// From a full hour to the next.
     Hour,
-    /// From midnight to midnight: 23 or 25 hours where the clocks change.
+    /// From midnight to midnight: 23 or 25 hours when the clocks change.
     Day,
-    /// From midnight of the first to midnight of the next first.
+    /// From midnight of the first day of a month to midnight of the first day of the next.
     Month,
 }
 
-/// A stretch of time, without its end.
+/// A half-open time span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Period {
-    /// When it begins.
+    /// Inclusive.
     pub start: Time,
-    /// When the next one begins.
+    /// Exclusive: the start of the next period.
     pub end: Time,
 }
 
 impl PeriodLength {
-    /// The one period that `now` is in. Periods leave no gaps and don't overlap, whatever the clocks of the zone do.
+    /// The period that contains `now`. Periods have no gaps or overlaps, whatever the zone's
+    /// transitions.
     #[must_use]
     pub fn at(self, zone: &Zone, now: Time) -> Period {
         let read = match self {
@@ -41,11 +42,12 @@ impl PeriodLength {
             Self::Day => zone.at(now).and_then(|local| day(&local)),
             Self::Month => zone.at(now).and_then(|local| month(&local)),
         };
-        // Beyond the calendar's end nothing is used any more.
+        // Out of the calendar's range.
         read.unwrap_or(Period { start: now, end: now + HOUR })
     }
 
-    /// The bars of a chart of `period` until `now`: days of a month, hours of a day, five minutes of an hour; at most 31.
+    /// Intervals of a chart of `period` up to `now`: days of a month, hours of a day, five minutes
+    /// of an hour; at most 31.
     #[must_use]
     pub fn bars(self, zone: &Zone, period: Period, now: Time) -> Vec<Period> {
         let mut bars = Vec::new();
@@ -63,7 +65,7 @@ impl PeriodLength {
     }
 }
 
-/// From a full hour of the local clock to the next, or to where the clock changes in between.
+/// From a full hour of local time to the next, or to a transition in between.
 fn hour(zone: &Zone, local: &Zoned, now: Time) -> Period {
     let into = i64::from(local.minute()) * 60_000
         + i64::from(local.second()) * 1000
@@ -90,22 +92,21 @@ fn between(start: &Zoned, end: &Zoned) -> Result<Period, jiff::Error> {
 }
 
 impl Period {
-    /// How long it is.
     #[must_use]
     pub fn length(&self) -> Duration {
         self.end.since(self.start)
     }
 
-    /// Whether `time` is in it.
+    /// Whether it contains `time`.
     #[must_use]
     pub fn holds(&self, time: Time) -> bool {
         self.start <= time && time < self.end
     }
 
-    /// What will be used at the end, if it goes on as it did so far.
+    /// Linear projection of the usage at the period's end.
     ///
-    /// Nothing is said before a 24th of the period is over (an hour of a day, thirty hours of a month): until then one burst, or one quiet
-    /// night, would be told as a trend.
+    /// `None` during the first 24th of the period (an hour of a day, 30 hours of a month): a single
+    /// burst or a quiet night would dominate the projection.
     #[must_use]
     pub fn projected(&self, used: u64, now: Time) -> Option<u64> {
         let (elapsed, length) =
@@ -138,7 +139,7 @@ mod tests {
         prop::sample::select(names).prop_map(Zone::of)
     }
 
-    // From 2020 to 2100: what the clocks did before is nobody's quota any more.
+    // 2020 to 2100: earlier transitions do not matter to quotas.
     fn times() -> impl Strategy<Value = Time> {
         (1_577_836_800_000i64..4_102_444_800_000).prop_map(Time::from_millis)
     }
@@ -147,7 +148,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(1000))]
 
         #[test]
-        fn periods_tile_time(zone in zones(), now in times(), length in prop::sample::select(ALL.to_vec())) {
+        fn periods_tile_time(
+            zone in zones(),
+            now in times(),
+            length in prop::sample::select(ALL.to_vec()),
+        ) {
             let period = length.at(&zone, now);
             prop_assert!(period.holds(now), "{period:?}");
             prop_assert_eq!(length.at(&zone, period.start), period);
@@ -156,7 +161,11 @@ mod tests {
         }
 
         #[test]
-        fn bars_tile_their_period(zone in zones(), now in times(), length in prop::sample::select(ALL.to_vec())) {
+        fn bars_tile_their_period(
+            zone in zones(),
+            now in times(),
+            length in prop::sample::select(ALL.to_vec()),
+        ) {
             let period = length.at(&zone, now);
             let bars = length.bars(&zone, period, now);
             prop_assert!(bars.len() <= 31 && bars[0].start == period.start);
@@ -165,7 +174,12 @@ mod tests {
         }
 
         #[test]
-        fn a_projection_is_never_below_what_is_used(zone in zones(), now in times(), used: u64, length in prop::sample::select(ALL.to_vec())) {
+        fn a_projection_is_never_below_what_is_used(
+            zone in zones(),
+            now in times(),
+            used: u64,
+            length in prop::sample::select(ALL.to_vec()),
+        ) {
             let period = length.at(&zone, now);
             prop_assert!(period.projected(used, now).is_none_or(|projected| projected >= used));
             prop_assert_eq!(period.projected(used, period.end), Some(used));
@@ -173,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_as_long_as_the_clocks_make_them() {
+    fn day_length_follows_clock_changes() {
         let hours = |now| {
             PeriodLength::Day.at(&Zone::of("Europe/Berlin"), time(now)).length().as_secs() / 3600
         };
@@ -221,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_projection_waits_for_a_24th_of_the_period() {
+    fn projection_starts_after_a_24th_of_the_period() {
         let day = Period { start: time("2026-11-20T00:00:00Z"), end: time("2026-11-21T00:00:00Z") };
         assert_eq!(day.projected(100, time("2026-11-20T00:59:59Z")), None);
         assert_eq!(day.projected(100, time("2026-11-20T01:00:00Z")), Some(2400));

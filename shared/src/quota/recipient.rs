@@ -2,10 +2,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Who gets a quota's mails: an e-mail address, as mail programs write it and SES takes it.
+/// Recipient of a quota's mails: an e-mail address in the form that mail programs and SES accept.
 ///
-/// Of what RFC 5321 allows only the plain form: no quotes, no comments, no address literals, and ASCII alone, so that nothing in it can
-/// be taken for another header field or another recipient.
+/// Only the plain form of RFC 5321: no quotes, comments, address literals or non-ASCII characters.
+/// It can therefore not be read as another header field or recipient.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
 )]
@@ -13,13 +13,12 @@ use serde::{Deserialize, Serialize};
 #[schema(value_type = String, format = Email, max_length = 254, examples("ops@example.com"))]
 pub struct Recipient(String);
 
-/// A text that is not a [`Recipient`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not an e-mail address such as ops@example.com")]
 pub struct NotARecipient;
 
 impl Recipient {
-    /// As it stands behind `To:`.
+    /// The address for the `To:` header.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -32,7 +31,8 @@ fn is_mailbox(text: &str) -> bool {
     text.len() <= 64 && text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(letter))
 }
 
-/// Two labels at least: mail to a bare host never leaves the machine. The last is no number, or it would be an address.
+/// At least two labels, because mail to a bare host is not routed. The last label is not a number,
+/// to exclude IP addresses.
 fn is_domain(text: &str) -> bool {
     let is_label = |label: &str| {
         let letter = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -80,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn takes_what_people_have() {
+    fn accepts_common_addresses() {
         for good in [
             "a@b.co",
             "first.last+quota@mail.example.com",
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_rest() {
+    fn rejects_malformed_addresses() {
         let long = format!("{}@example.com", "a".repeat(65));
         for bad in [
             "",
@@ -126,7 +126,12 @@ mod tests {
         #[test]
         fn nothing_gets_in_that_a_header_field_could_be_made_of(text in ".{0,40}(@.{0,40})?") {
             if let Ok(recipient) = text.parse::<Recipient>() {
-                prop_assert!(recipient.as_str().chars().all(|c| c.is_ascii_graphic() && !"<>()[],;:\\\"".contains(c)));
+                prop_assert!(
+                    recipient
+                        .as_str()
+                        .chars()
+                        .all(|c| c.is_ascii_graphic() && !"<>()[],;:\\\"".contains(c))
+                );
             }
         }
     }

@@ -4,49 +4,52 @@ use serde::{Deserialize, Serialize};
 
 use crate::{time::Time, usage::Origin};
 
-/// After how long a read that shows less than an earlier one isn't a stale one: heads are gone.
+/// Age after which a lower total is no longer attributed to a stale read: series counters have
+/// expired.
 const SETTLED: Duration = Duration::from_secs(30);
 
-/// What was counted of a quota's series, all together, at each origin that knows some of them.
+/// Sum of a quota's series at each origin that counts any of them.
 pub type Totals = BTreeMap<Origin, u64>;
 
-/// When somebody looked at what was counted.
+/// Times of a read of the totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// When he began to read it.
+    /// Start of the read.
     pub began: Time,
-    /// When he has done so.
+    /// End of the read.
     pub now: Time,
 }
 
-/// What one origin has to do with what is used of a quota.
+/// One origin's part of a quota's usage.
 ///
-/// A total is a sum over the heads that are there. It grows with what is counted, but a head that nobody writes any more is forgotten
-/// sometime, and takes all that it ever counted out of the sum; and an origin can go as a whole, and come back. So what counts is how
-/// much the total grew from look to look.
+/// A total is the sum over the existing series counters. It grows with what is counted. But a
+/// counter that is no longer written expires and takes its whole count out of the sum, and an
+/// origin can disappear and return. Usage is therefore the sum of the total's increases from read
+/// to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
-    /// What was used there since the period began.
+    /// Bytes counted there since the period started.
     pub used: u64,
-    /// What had been counted there when that was last looked at.
+    /// Total of the last read.
     pub total: u64,
-    /// When that was last news.
+    /// Time of the last read that changed the total.
     pub seen_at: Time,
 }
 
 impl Share {
-    /// Of a period that begins, or of which nothing was seen of this origin yet.
+    /// At the start of a period, or at the origin's first read.
     #[must_use]
     pub const fn starting_at(total: u64, now: Time) -> Self {
         Self { used: 0, total, seen_at: now }
     }
 
-    /// After another look. Where heads are gone, what others grew by in the same minute isn't known.
+    /// Applies another read. If counters have expired since, increases of other counters in the
+    /// same minute are lost.
     pub(super) fn grow(&mut self, total: u64, look: Look) {
         match total.checked_sub(self.total) {
             Some(0) => return,
             Some(more) => self.used = self.used.saturating_add(more),
-            // Somebody with older eyes: what he doesn't see isn't gone.
+            // A stale read: counters missing in it have not expired.
             None if look.began < self.seen_at + SETTLED => return,
             None => {}
         }

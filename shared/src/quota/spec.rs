@@ -11,50 +11,52 @@ use crate::{
     zone::{NOT_A_ZONE, Zone, is_zone},
 };
 
-/// The largest limit: the largest whole number that every reader of JSON takes exactly, 9 petabytes.
+/// The largest limit, 9 petabytes: the largest integer that all JSON parsers represent exactly.
 pub const MAX_LIMIT_BYTES: u64 = (1 << 53) - 1;
 
-/// The body of `PUT /v1/quotas/{name}`: how many bytes a set of series may use in a period, and what happens when they do.
+/// The body of `PUT /v1/quotas/{name}`: a limit in bytes per period for a set of series, and the
+/// effects of reaching it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaSpec {
-    /// How many bytes a period has.
+    /// Limit in bytes per period.
     #[schema(minimum = 1, maximum = 9007199254740991i64, examples(1000000000000i64))]
     pub limit_bytes: u64,
-    /// Which way the bytes go that count.
+    /// Direction of the bytes that count.
     pub r#type: Direction,
-    /// Of which service; null: of all.
+    /// Service to count; null: all.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128, examples("shop"))]
     pub service: Option<Label>,
-    /// By which route; null: by all.
+    /// Route to count; null: all.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128, examples("list"))]
     pub route: Option<Label>,
-    /// Whose usage counts; null: everybody's, and that of no account.
+    /// Account whose usage counts; null: the usage of all accounts, and usage without an account.
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     pub account: Option<AccountId>,
-    /// How long a period is, by the calendar of `timezone`.
+    /// Length of a period, by the calendar of `timezone`.
     pub period: PeriodLength,
-    /// In whose time periods begin and end: a name of the IANA Time Zone Database.
+    /// Time zone of the periods: a name of the IANA Time Zone Database.
     #[serde(default = "QuotaSpec::default_timezone")]
     #[schema(max_length = 50, default = "UTC", examples("Europe/Berlin"))]
     pub timezone: String,
-    /// At how many percent of the limit to say so. One is reached when so much is used, or more.
+    /// Percentages of the limit that trigger an alert when usage reaches them.
     #[serde(default = "QuotaSpec::default_thresholds")]
     #[schema(min_items = 1, max_items = 10, default = json!([80, 90, 100]))]
     pub thresholds: Vec<Threshold>,
-    /// Who gets the mails.
+    /// E-mail addresses that receive the alerts.
     #[schema(min_items = 1, max_items = 10)]
     pub recipients: Vec<Recipient>,
-    /// Whether what the account's own keys hand in is turned away (429) once all is used: jobs and events.
+    /// Whether jobs and events submitted with the account's own keys are rejected (429) once the
+    /// limit is reached.
     #[serde(default)]
     #[schema(default = false)]
     pub enforce: bool,
 }
 
-/// A part of a limit, in percent: 1 to 1000.
+/// A percentage of a limit: 1 to 1000.
 #[derive(
     Clone,
     Copy,
@@ -72,7 +74,6 @@ pub struct QuotaSpec {
 #[schema(value_type = u16, minimum = 1, maximum = 1000)]
 pub struct Threshold(u16);
 
-/// A number that is not a [`Threshold`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not a whole number from 1 to 1000")]
 pub struct NotAThreshold;
@@ -86,13 +87,12 @@ impl TryFrom<u16> for Threshold {
 }
 
 impl Threshold {
-    /// In percent.
     #[must_use]
     pub const fn percent(self) -> u16 {
         self.0
     }
 
-    /// Whether so much of a limit is used, or more.
+    /// Whether `used` is at least this percentage of `limit`.
     #[must_use]
     pub fn is_reached(self, used: u64, limit: u64) -> bool {
         u128::from(used) * 100 >= u128::from(limit) * u128::from(self.0)
@@ -108,7 +108,7 @@ impl QuotaSpec {
         [80, 90, 100].map(Threshold).to_vec()
     }
 
-    /// What is wrong with it that its own schema can't say. Whether its account is there is for the stores to tell.
+    /// Violations that the JSON schema cannot express. The stores check whether the account exists.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
@@ -130,13 +130,12 @@ impl QuotaSpec {
         found
     }
 
-    /// Its time zone.
     #[must_use]
     pub fn zone(&self) -> Zone {
         Zone::of(&self.timezone)
     }
 
-    /// Whether a series' bytes count.
+    /// Whether the series' bytes count.
     #[must_use]
     pub fn counts(&self, series: &Series) -> bool {
         let any_or =
@@ -148,29 +147,25 @@ impl QuotaSpec {
     }
 }
 
-/// The places of what is listed twice.
+/// Indexes of items that occur earlier in the list.
 fn repeated<T: PartialEq>(items: &[T]) -> impl Iterator<Item = usize> {
     (0..items.len()).filter(|n| items[..*n].contains(&items[*n]))
 }
 
-/// A quota as Tollgate keeps it.
+/// A stored quota.
 #[derive(Clone, Debug)]
 pub struct Quota {
-    /// Its name.
     pub name: Name,
-    /// Another one after every change.
+    /// Changes with every update.
     pub version: String,
-    /// What the operator said.
     pub spec: QuotaSpec,
-    /// When it was first made.
     pub created_at: Time,
-    /// When it was last changed.
     pub updated_at: Time,
 }
 
 impl Quota {
-    /// What it measures, as a short text: as long as that stays the same, so does what is used of it. Another quota of the same name,
-    /// after that was deleted, measures anew.
+    /// A digest of what the quota measures. Usage is kept while it stays the same. A quota
+    /// recreated under the same name measures from zero.
     #[must_use]
     pub fn measure(&self) -> String {
         let QuotaSpec { r#type, service, route, account, period, timezone, .. } = &self.spec;
@@ -187,15 +182,18 @@ pub(super) mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    /// A quota of 1000 bytes a day, with more or other members.
+    /// A quota of 1000 bytes per day with the given members added or replaced.
     pub fn spec(others: Value) -> QuotaSpec {
-        let mut spec = json!({"limit_bytes": 1000, "type": "egress", "period": "day", "recipients": ["ops@example.com"]});
+        let mut spec = json!({
+            "limit_bytes": 1000, "type": "egress", "period": "day",
+            "recipients": ["ops@example.com"],
+        });
         spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
         serde_json::from_value(spec).unwrap()
     }
 
     #[test]
-    fn counts_the_series_that_it_names() {
+    fn counts_matching_series_only() {
         let account: AccountId = mint(Time::from_millis(1), [1; 10]);
         let label = |text: &str| text.parse::<Label>().unwrap();
         let series = |account, service, route| Series {
@@ -232,9 +230,10 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told() {
+    fn reports_all_violations() {
         let bad = spec(json!({
-            "timezone": "Berlin", "thresholds": [80, 90, 80], "recipients": ["a@b.co", "a@b.co"], "enforce": true,
+            "timezone": "Berlin", "thresholds": [80, 90, 80],
+            "recipients": ["a@b.co", "a@b.co"], "enforce": true,
         }));
         let told: Vec<_> = bad
             .violations()
@@ -251,10 +250,15 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn a_threshold_is_reached_at_its_share_and_above(limit in 1..=MAX_LIMIT_BYTES, percent in 1u16..=1000, beyond in 0u64..1000) {
+        fn a_threshold_is_reached_at_its_share_and_above(
+            limit in 1..=MAX_LIMIT_BYTES,
+            percent in 1u16..=1000,
+            beyond in 0u64..1000,
+        ) {
             let threshold = Threshold::try_from(percent).unwrap();
-            // The least that is so many percent.
-            let share = u64::try_from((u128::from(limit) * u128::from(percent)).div_ceil(100)).unwrap();
+            // The smallest number of bytes that is at least this percentage.
+            let share =
+                u64::try_from((u128::from(limit) * u128::from(percent)).div_ceil(100)).unwrap();
             prop_assert!(threshold.is_reached(share + beyond, limit));
             prop_assert!(!threshold.is_reached(share - 1, limit));
         }

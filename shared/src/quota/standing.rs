@@ -8,55 +8,60 @@ use super::{
 };
 use crate::{id::AccountId, time::Time, usage::Origin};
 
-/// How many periods that are over are kept because mails about them wait: with ten thresholds and ten recipients each, that stays well
-/// below what an item may have.
+/// Maximum number of ended periods kept for their unsent mails. With ten thresholds and ten
+/// recipients each, they stay well below the item size limit.
 const MOST_PAST: usize = 6;
 
-/// After how long an origin is forgotten at which nothing was counted. Should it come back, what it has is read anew.
+/// Age after which an origin without counts is dropped. If it returns, its start total is read
+/// again.
 const FORGOTTEN: Duration = Duration::from_secs(35 * 86400);
-/// How far apart two notices are at least.
+/// Minimum interval between two events.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How a quota stands in its period, and what is still to be done about it.
+/// State of a quota in its current period, with the pending effects.
 ///
-/// What is to be done is part of it, so that it is decided once, whoever dies before doing it:
+/// Pending effects are part of the state, so that each is decided once, even if a worker crashes
+/// before it carries it out:
 ///
 /// ```text
-///   threshold reached ──▶ alert with mails to be sent ──▶ sent
-///                    └──▶ notice (quota.crossed) ───────▶ published
-///   period ended, limit raised, quota changed or gone ──▶ notice (quota.resolved) ──▶ published
-///   all used and enforced, or no longer ──▶ block, account unsettled ──▶ written to the account
+///   threshold reached ──▶ alert with pending mails ────────▶ sent
+///                    └──▶ pending event (quota.crossed) ───▶ published
+///   period ended, limit raised, quota changed or deleted
+///                     ──▶ pending event (quota.resolved) ──▶ published
+///   limit reached and enforced, or no longer
+///                     ──▶ block, account in `unsettled` ───▶ written to the account
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// What it is that was measured: [`Quota::measure`].
+    /// What is measured: [`Quota::measure`].
     pub measure: String,
-    /// Whose usage it is.
+    /// Account whose usage is measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
-    /// The period that isn't over.
+    /// The current period.
     pub current: Tally,
-    /// Periods that are, of which mails still wait, the earliest first.
+    /// Ended periods with unsent mails, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Tally>,
-    /// When what is used of the current one last grew.
+    /// When usage of the current period last increased.
     pub used_at: Time,
-    /// What of it was used where.
+    /// The current period's usage by origin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shares: BTreeMap<Origin, Share>,
-    /// What the account's requests are to be turned away with.
+    /// The block to be written to the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<Block>,
-    /// Accounts that don't show yet what `block` says.
+    /// Accounts whose stored block is not up to date with `block`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsettled: Vec<AccountId>,
-    /// Events that aren't published yet, in the order in which they are to be seen.
+    /// Unpublished events, in the order of publication.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
 }
 
 impl Standing {
-    /// At the first look at a quota, or at one that measures something else than `before`, which is over then.
+    /// The initial state, or the state after the quota's measure changed; `before`, if any, is
+    /// closed.
     #[must_use]
     pub fn begin(quota: &Quota, before: Option<Self>, now: Time) -> Self {
         let QuotaSpec { limit_bytes, account, .. } = quota.spec;
@@ -76,23 +81,24 @@ impl Standing {
         }
     }
 
-    /// Whether it is about what the quota measures.
+    /// Whether the state belongs to what the quota measures.
     #[must_use]
     pub fn is_of(&self, quota: &Quota) -> bool {
         self.measure == quota.measure()
     }
 
-    /// Whether its period isn't over. A clock that is behind doesn't turn it back.
+    /// Whether the current period is still open. A clock that is behind does not reopen an earlier
+    /// one.
     #[must_use]
     pub fn goes_on(&self, now: Time) -> bool {
         now < self.current.period.end
     }
 
-    /// Into the next period, after a look at what was used at the end of the last: what was reached is resolved, and mails that wait
-    /// still wait.
+    /// Starts the next period, after the last evaluation of the ended one. Reached thresholds are
+    /// resolved and unsent mails are kept.
     ///
-    /// What had been counted by then isn't counted again. Where there is a period in between at which nobody looked, what had been counted when
-    /// the new one began isn't known.
+    /// Bytes counted in the ended period do not count again. If whole periods passed without an
+    /// evaluation, the total at the start of the new period is unknown.
     #[must_use]
     pub fn turn(mut self, quota: &Quota, now: Time) -> Self {
         self.past.push(self.current.clone());
@@ -111,20 +117,21 @@ impl Standing {
         next
     }
 
-    /// Which origins are new to it: what was counted there when the period began is to be [told](Self::tell_start).
+    /// Origins new to the state. The caller reads their totals at the start of the period and
+    /// passes them to [`tell_start`](Self::tell_start).
     #[must_use]
     pub fn unknown(&self, totals: &Totals) -> Vec<Origin> {
         totals.keys().filter(|origin| !self.shares.contains_key(*origin)).cloned().collect()
     }
 
-    /// What was counted at origins that are new to it when the period began.
+    /// Sets the totals of new origins at the start of the period.
     pub fn tell_start(&mut self, starts: Totals, now: Time) {
         for (origin, total) in starts {
             self.shares.entry(origin).or_insert_with(|| Share::starting_at(total, now));
         }
     }
 
-    /// After a look at the series, of which `totals` were counted.
+    /// Evaluates the quota with the series' current `totals`.
     #[must_use]
     pub fn look(self, quota: &Quota, totals: &Totals, look: Look) -> Self {
         let limit_bytes = quota.spec.limit_bytes;
@@ -145,11 +152,11 @@ impl Standing {
         seen
     }
 
-    /// After the last look at a period, which is over: `totals` had been counted at its end. What was changed of the quota since then
-    /// is about the next.
+    /// The last evaluation of an ended period, with the `totals` at its end. Changes made to the
+    /// quota since then apply to the next period.
     #[must_use]
     pub fn last_look(self, quota: &Quota, totals: &Totals, look: Look) -> Self {
-        // What is dated ahead was seen before its time came: it was counted, and isn't again.
+        // Reports dated ahead were counted before their time. They must not count again.
         let seen = |origin: &Origin| self.shares.get(origin).map_or(0, |share| share.total);
         let totals = totals
             .iter()
@@ -161,32 +168,33 @@ impl Standing {
         self.weigh(quota, &totals, limit_bytes, look)
     }
 
-    /// After its quota is gone. What wasn't told yet isn't any more, except that it is over.
+    /// Closes the state of a deleted quota. Unsent mails are dropped; the resolved thresholds are
+    /// published.
     #[must_use]
     pub fn end(mut self, now: Time) -> Self {
         self.past.clear();
         self.over(Why::Deleted, now)
     }
 
-    /// Whether anything is to be done by now.
+    /// Whether any effect is due.
     #[must_use]
     pub fn is_due(&self, now: Time) -> bool {
         self.is_urgent() || self.errand(now).is_some()
     }
 
-    /// Whether anything but a mail is to be done: what takes effect.
+    /// Whether an effect other than a mail is pending: an event or a block.
     #[must_use]
     pub const fn is_urgent(&self) -> bool {
         !self.unsettled.is_empty() || !self.notices.is_empty()
     }
 
-    /// The first mail that is due, those about earlier periods before others.
+    /// The first due mail, oldest period first.
     #[must_use]
     pub fn errand(&self, now: Time) -> Option<Errand> {
         self.tallies().find_map(|tally| tally.errand(now))
     }
 
-    /// What came of a mail.
+    /// Records the result of a mail.
     pub fn ran(&mut self, errand: &Errand, outcome: Result<(), NotTaken>, now: Time) {
         let mut tallies = self.past.iter_mut().chain([&mut self.current]);
         let of = tallies.find(|tally| tally.period == errand.period);
@@ -195,31 +203,31 @@ impl Standing {
         }
     }
 
-    /// The period of which a mail tells.
+    /// The given period, if it is still kept.
     #[must_use]
     pub fn tally(&self, period: Period) -> Option<&Tally> {
         self.tallies().find(|tally| tally.period == period)
     }
 
-    /// The periods of which something is still to be told, or may be: the earliest first.
+    /// All kept periods, oldest first.
     pub fn tallies(&self) -> impl Iterator<Item = &Tally> {
         self.past.iter().chain([&self.current])
     }
 
-    /// How many mails could not be sent so far.
+    /// Number of unsent mails with an error.
     #[must_use]
     pub fn mails_failing(&self) -> usize {
         let mails = self.tallies().flat_map(Tally::mails);
         mails.filter(|mail| mail.sent_at.is_none() && mail.error.is_some()).count()
     }
 
-    /// How much of the limit is used, in percent, rounded down to two digits: 79.99 is not 80.
+    /// Used percentage of the limit, rounded down to two decimals: 79.99 is not 80.
     #[must_use]
     pub fn percent(&self) -> f64 {
         percent(self.current.used, self.current.limit_bytes)
     }
 
-    /// Weighs what is used against a limit.
+    /// Applies the totals and re-evaluates the thresholds against a limit.
     fn weigh(mut self, quota: &Quota, totals: &Totals, limit_bytes: u64, look: Look) -> Self {
         self.current.limit_bytes = limit_bytes;
         for (origin, total) in totals {
@@ -233,7 +241,7 @@ impl Standing {
         self
     }
 
-    /// Lets go of periods of which nothing is to be told any more.
+    /// Drops ended periods without pending mails, and the oldest ones above the maximum.
     fn tidy(&mut self, now: Time) {
         self.past.retain(|tally| tally.waits(now));
         let too_many = self.past.len().saturating_sub(MOST_PAST);
@@ -248,7 +256,7 @@ impl Standing {
         }
         let seen_before = self.used_at < now || !current.bars.is_empty();
         let bar = quota.spec.period.bars(&quota.spec.zone(), current.period, now).len().max(1) - 1;
-        // A first look in the middle of a period can't tell when all of that was.
+        // A first evaluation in the middle of a period cannot tell when the bytes were used.
         if seen_before || bar == 0 {
             current.bars.resize(current.bars.len().max(bar + 1), 0);
             current.bars[bar] = current.bars[bar].saturating_add(more);
@@ -256,7 +264,7 @@ impl Standing {
         (current.used, self.used_at) = (used, now);
     }
 
-    /// Lets go of thresholds that aren't reached any more, or aren't the quota's.
+    /// Resolves alerts whose threshold is no longer reached or was removed from the quota.
     fn resolve(&mut self, spec: &QuotaSpec, now: Time) {
         let (used, limit) = (self.current.used, self.current.limit_bytes);
         let over = |alert: &mut Alert| {
@@ -272,7 +280,8 @@ impl Standing {
         }
     }
 
-    /// Notes the thresholds that are reached and weren't. The highest alone is told, and only if it is above those that were.
+    /// Records newly reached thresholds. Only the highest is announced, and only if it is above
+    /// those reached before.
     fn cross(&mut self, spec: &QuotaSpec, now: Time) {
         let Tally { used, limit_bytes, .. } = self.current;
         let is_new = |threshold: &&Threshold| {
@@ -296,7 +305,7 @@ impl Standing {
         self.current.alerts.sort_by_key(|alert| alert.threshold);
     }
 
-    /// Everything that was reached is resolved, and nobody is blocked.
+    /// Resolves all alerts and removes the block.
     fn over(mut self, why: Why, now: Time) -> Self {
         for alert in std::mem::take(&mut self.current.alerts) {
             self.tell(&alert, Change::Resolved(why), now);
@@ -305,10 +314,10 @@ impl Standing {
         self
     }
 
-    /// To be told in an event, if the quota is an account's and its mails told it too.
+    /// Adds a pending event, if the quota is an account's and the alert was announced.
     fn tell(&mut self, alert: &Alert, change: Change, now: Time) {
         let Some(account) = self.account.filter(|_| !alert.passed_over) else { return };
-        // Events are seen in the order of their times.
+        // Events are ordered by time, so each gets a later one.
         let at = self.notices.last().map_or(now, |last| now.max(last.at + TICK));
         let Tally { limit_bytes, used, period, .. } = self.current;
         self.notices.push(Notice {
@@ -335,7 +344,7 @@ impl Standing {
     }
 }
 
-/// How much of a limit is used, in percent, rounded down to two digits.
+/// Used percentage of a limit, rounded down to two decimals.
 #[must_use]
 #[expect(
     clippy::cast_precision_loss,

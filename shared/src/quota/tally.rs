@@ -5,40 +5,39 @@ use serde::{Deserialize, Serialize};
 use super::{Alert, Delivery, Period, Recipient, Threshold};
 use crate::time::Time;
 
-/// For how long after a period's end mails about it may still be sent. Who is told later has seen the next period's figures.
+/// How long after a period's end its mails are still sent. Later ones would be outdated by the next
+/// period's usage.
 const TOLD_LATE: Duration = Duration::from_secs(24 * 3600);
 
-/// What was used in one period, and what is told of it.
+/// Usage and alerts of one period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// The period.
     pub period: Period,
-    /// The limit when it was last looked at.
+    /// The limit at the last evaluation.
     pub limit_bytes: u64,
-    /// What was used since the period began. It never falls.
+    /// Bytes used since the period started. It never decreases.
     pub used: u64,
-    /// What was used in each of the period's bars ([`PeriodLength::bars`](super::PeriodLength::bars)), as far as somebody looked; what was
-    /// used before the first look is in none.
+    /// Bytes used in each chart interval of the period
+    /// ([`PeriodLength::bars`](super::PeriodLength::bars)), attributed to the time of evaluation.
+    /// Usage before the first evaluation is in none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bars: Vec<u64>,
-    /// The thresholds that are reached, the lowest first.
+    /// Alerts of the reached thresholds, lowest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<Alert>,
 }
 
-/// A mail that is to be sent: of which period, about what, and to whom.
+/// Identifies a pending mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errand {
-    /// The period, which may be over.
+    /// The period, which may have ended.
     pub period: Period,
-    /// Which threshold was reached in it.
     pub threshold: Threshold,
-    /// Who is told.
     pub to: Recipient,
 }
 
 impl Tally {
-    /// At the beginning of a period.
+    /// At the start of a period.
     #[must_use]
     pub const fn new(period: Period, limit_bytes: u64) -> Self {
         Self { period, limit_bytes, used: 0, bars: Vec::new(), alerts: Vec::new() }
@@ -50,18 +49,18 @@ impl Tally {
         self.alerts.iter().find(|alert| alert.threshold == threshold)
     }
 
-    /// Each recipient's mail of each threshold.
+    /// The mails of all alerts.
     pub fn mails(&self) -> impl Iterator<Item = &Delivery> {
         self.alerts.iter().flat_map(|alert| &alert.mails)
     }
 
-    /// Whether a mail is still to be sent, now or later.
+    /// Whether any mail is still to be sent, now or later.
     #[must_use]
     pub fn waits(&self, now: Time) -> bool {
         now < self.period.end + TOLD_LATE && self.mails().any(Delivery::waits)
     }
 
-    /// The first mail that is due.
+    /// The first due mail.
     pub(super) fn errand(&self, now: Time) -> Option<Errand> {
         self.alerts.iter().find_map(|alert| {
             let mail = alert.mails.iter().find(|mail| mail.is_due(now))?;
@@ -74,7 +73,7 @@ impl Tally {
         alert.mails.iter_mut().find(|mail| mail.to == errand.to)
     }
 
-    /// What isn't sent yet goes to who is to get mails by now.
+    /// Replaces the recipients of unsent mails by the current `recipients`.
     pub(super) fn redirect(&mut self, recipients: &[Recipient], now: Time) {
         self.alerts.iter_mut().for_each(|alert| alert.redirect(recipients, now));
     }

@@ -1,15 +1,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// One value of a row as JSON, written the one way that its type has, so that two cells are equal if and only if their texts are.
+/// A value of a row in canonical JSON: two cells are equal if and only if their texts are.
 ///
-/// An `INTEGER` and a `FLOAT` are numbers, the latter never without a point or an exponent; a `BOOLEAN` is `true` or `false`; all others are
-/// strings, a `DECIMAL` too, whose digits most readers of JSON would lose.
+/// `INTEGER` and `FLOAT` are numbers; a `FLOAT` always has a point or an exponent. `BOOLEAN` is
+/// `true` or `false`. All other types are strings. That includes `DECIMAL`, because most JSON
+/// parsers would lose digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cell(String);
 
-/// A text that is not JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("a cell that is not JSON")]
 pub struct NotACell;
@@ -17,37 +17,36 @@ pub struct NotACell;
 impl Cell {
     pub(super) const NULL: &'static str = "null";
 
-    /// From JSON that is written as its type has it.
+    /// From canonical JSON.
     pub(super) const fn of(json: String) -> Self {
         Self(json)
     }
 
-    /// A text, of any type that is shown as one.
+    /// A value of any type that is represented as a string.
     pub(super) fn text(text: &str) -> Self {
         Self(serde_json::Value::from(text).to_string())
     }
 
-    /// Its JSON.
+    /// The canonical JSON text.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.0
     }
 
-    /// Its JSON, to be shown.
+    /// The canonical JSON as a raw value.
     ///
     /// # Errors
-    /// When it was made of something else.
+    /// If the stored text is not JSON.
     pub fn raw(&self) -> Result<Box<RawValue>, NotACell> {
         RawValue::from_string(self.0.clone()).map_err(|_| NotACell)
     }
 
-    /// Whether there is no value.
     #[must_use]
     pub fn is_null(&self) -> bool {
         self.0 == Self::NULL
     }
 
-    /// As the key of a row: what a string says, or a number or a boolean as it is written.
+    /// The value as a row's key: a string's content, or the text of a number or boolean.
     #[must_use]
     pub fn key(&self) -> String {
         serde_json::from_str::<String>(&self.0).unwrap_or_else(|_| self.0.clone())

@@ -6,26 +6,24 @@ use serde_json::value::RawValue;
 use super::{Cell, decimal, number::Number};
 use crate::json::Json;
 
-/// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
     /// Any text.
     Text,
-    /// A whole number of 64 bits.
+    /// A 64-bit signed integer.
     Integer,
-    /// A number of 64 bits as IEEE 754 has it, but for the infinities and what is no number.
+    /// A finite IEEE 754 64-bit number.
     Float,
-    /// A number of up to 38 digits, kept exactly.
+    /// An exact number of up to 38 digits.
     Decimal,
     /// `true` or `false`.
     Boolean,
-    /// A day of the Gregorian calendar.
+    /// A date of the Gregorian calendar.
     Date,
-    /// A point in time, to the nanosecond.
+    /// A point in time, in nanoseconds.
     Timestamp,
 }
 
-/// A text that is not a [`ColumnType`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not a type: TEXT, INTEGER, FLOAT, DECIMAL, BOOLEAN, DATE or TIMESTAMP")]
 pub struct NotAColumnType;
@@ -33,7 +31,7 @@ pub struct NotAColumnType;
 impl FromStr for ColumnType {
     type Err = NotAColumnType;
 
-    /// In any case.
+    /// Ignores case.
     fn from_str(text: &str) -> Result<Self, NotAColumnType> {
         Ok(match text.to_ascii_uppercase().as_str() {
             "TEXT" => Self::Text,
@@ -49,10 +47,10 @@ impl FromStr for ColumnType {
 }
 
 impl ColumnType {
-    /// Reads a value of this type, or null.
+    /// Parses a value of this type, or null.
     ///
     /// # Errors
-    /// The rule that it breaks.
+    /// The rule that the value breaks.
     pub fn read(self, value: &RawValue) -> Result<Cell, &'static str> {
         let cell = match (self, Json::open(value)) {
             (_, Json::Null) => Some(Cell::of(Cell::NULL.to_owned())),
@@ -88,7 +86,7 @@ impl ColumnType {
     }
 }
 
-/// A number as it was written, as one or in a string.
+/// The text of a number, given as a number or a string.
 fn written(given: Json<'_>) -> Option<String> {
     match given {
         Json::Number(text) => Some(text.to_owned()),
@@ -102,9 +100,9 @@ fn integer(text: &str) -> Option<Cell> {
 }
 
 fn float(text: &str) -> Option<Cell> {
-    // Rust's own reader also takes `inf` and `nan`.
+    // Rust's parser also accepts `inf` and `nan`.
     Number::read(text)?;
-    // Adding zero makes -0 the same as 0.
+    // Adding zero turns -0 into 0.
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite())? + 0.0;
     serde_json::to_string(&number).ok().map(Cell::of)
 }
@@ -113,13 +111,14 @@ fn boolean(value: bool) -> Cell {
     Cell::of(value.to_string())
 }
 
-/// `YYYY-MM-DD`; jiff alone would take other forms too.
+/// `YYYY-MM-DD` only; jiff accepts other formats too.
 fn date(text: &str) -> Option<Date> {
     has_form(text, "dddd-dd-dd").then(|| text.parse().ok())?
 }
 
-/// RFC 3339, section 5.6, or without a zone and then with a space, in UTC; without leap seconds, and nine digits of a second at most. As RFC
-/// 3339 in UTC, with milliseconds or as many digits as there are.
+/// Parses RFC 3339, section 5.6, or a form with a space and without an offset, which means UTC.
+/// Leap seconds and more than nine fractional digits are rejected. Returns RFC 3339 in UTC with
+/// milliseconds, or with more digits if needed.
 fn timestamp(text: &str) -> Option<String> {
     let (day, rest) = (text.get(..10)?, text.get(10..)?);
     let (separator, time, rest) = (rest.get(..1)?, rest.get(1..9)?, rest.get(9..)?);
@@ -142,11 +141,12 @@ fn timestamp(text: &str) -> Option<String> {
         sound.then(|| format!("{day}T{time}{fraction}{zone}").parse().ok())??;
     let whole_millis = moment.subsec_nanosecond() % 1_000_000 == 0;
     let text = if whole_millis { format!("{moment:.3}") } else { moment.to_string() };
-    // The first hours of the year 0 are in UTC before it, which RFC 3339 can't say.
+    // With a positive offset, the first hours of the year 0 are in a negative year in UTC, which
+    // RFC 3339 cannot express.
     Some(text).filter(|text| !text.starts_with('-'))
 }
 
-/// Whether a text has the form of another, in which `d` stands for a digit.
+/// Whether the text matches a form, in which `d` stands for a digit.
 fn has_form(text: &str, form: &str) -> bool {
     text.len() == form.len()
         && text.bytes().zip(form.bytes()).all(|(c, wanted)| match wanted {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_written_one_way() {
+    fn values_have_one_canonical_form() {
         for (column, json, cell) in [
             (Text, r#""a\u0062\"""#, r#""ab\"""#),
             (Text, r#""""#, r#""""#),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_other_types_are_refused() {
+    fn rejects_values_of_other_types() {
         for (column, values) in [
             (Text, &["7", "true", "{}", "[]"][..]),
             (
@@ -263,7 +263,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(text in "\\PC{0,12}", column in proptest::sample::select(&[Text, Integer, Float, Decimal, Boolean, Date, Timestamp][..])) {
+        fn what_is_written_is_read_again(
+            text in "\\PC{0,12}",
+            column in proptest::sample::select(
+                &[Text, Integer, Float, Decimal, Boolean, Date, Timestamp][..]
+            ),
+        ) {
             let given = serde_json::Value::from(text).to_string();
             if let Some(cell) = read(column, &given) {
                 prop_assert_eq!(read(column, &cell), Some(cell.clone()));
@@ -271,7 +276,10 @@ mod tests {
         }
 
         #[test]
-        fn times_are_read_again(seconds in -62_135_596_800i64..253_402_300_799, nanos in 0i32..1_000_000_000) {
+        fn times_are_read_again(
+            seconds in -62_135_596_800i64..253_402_300_799,
+            nanos in 0i32..1_000_000_000,
+        ) {
             let moment = jiff::Timestamp::new(seconds, nanos).unwrap();
             let cell = read(Timestamp, &format!("\"{moment}\"")).unwrap();
             prop_assert_eq!(cell.trim_matches('"').parse::<jiff::Timestamp>().unwrap(), moment);

@@ -1,10 +1,11 @@
 use super::number::Number;
 
-/// How many digits a `DECIMAL` has at most, before and after the point together; those of SQL Server, Snowflake and `DynamoDB`.
+/// Maximum number of digits of a `DECIMAL`, before and after the point together: the limit of SQL
+/// Server, Snowflake and `DynamoDB`.
 const MAX_DIGITS: i64 = 38;
 
-/// The one way to write a decimal: `1.50`, `01.5` and `15e-1` are all `1.5`, and `-0` is `0`. `None` if it isn't one, or has more digits
-/// than it may.
+/// The canonical form of a decimal: `1.50`, `01.5` and `15e-1` become `1.5`, and `-0` becomes `0`.
+/// `None` if the text is not a decimal or has too many digits.
 pub(super) fn normalised(text: &str) -> Option<String> {
     let Number { negative, digits, point } = Number::read(text)?;
     let length = i64::try_from(digits.len()).ok()?;
@@ -30,7 +31,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn one_number_is_written_one_way() {
+    fn equal_numbers_have_one_canonical_form() {
         for (text, written) in [
             ("1.50", "1.5"),
             ("01.5", "1.5"),
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn more_digits_than_fit_are_refused() {
+    fn rejects_too_many_digits() {
         for text in [
             "123456789012345678901234567890123456789",
             "1e38",
@@ -68,7 +69,10 @@ mod tests {
         fn what_is_written_stays(text in "-?[0-9]{1,12}(\\.[0-9]{0,12})?(e[+-]?[0-9])?") {
             let written = normalised(&text).unwrap();
             prop_assert_eq!(normalised(&written), Some(written.clone()));
-            prop_assert!((written.parse::<f64>().unwrap() - text.parse::<f64>().unwrap()).abs() <= text.parse::<f64>().unwrap().abs() * 1e-15);
+            prop_assert!(
+                (written.parse::<f64>().unwrap() - text.parse::<f64>().unwrap()).abs()
+                    <= text.parse::<f64>().unwrap().abs() * 1e-15
+            );
         }
 
         #[test]

@@ -3,49 +3,48 @@ use std::collections::{HashMap, hash_map::Entry};
 use super::{Activity, Column, Identifier, Operation};
 use crate::schema::Violation;
 
-/// What a payload's activities come to for one row. `DynamoDB` takes one action for an item in a transaction, so several activities that
-/// touch a row become one.
+/// Combined effect of a payload's activities on one row. A `DynamoDB` transaction allows one action
+/// per item, so activities on the same row are merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// Where the row is.
     pub table: Identifier,
-    /// Its key, as text.
+    /// The row's key as text.
     pub key: String,
-    /// Which activity names it first, from 0; it is the one that fails where the row isn't as it has to be.
+    /// Index of the first activity on this row. It is reported as failed if the row does not meet
+    /// `before`.
     pub activity: usize,
-    /// What the row has to be before.
     pub before: Before,
-    /// What becomes of it.
     pub after: After,
 }
 
-/// What a row has to be, for its effect to be applied.
+/// Required state of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// Not there.
+    /// The row does not exist.
     Absent,
-    /// Not there, or with these columns among its own.
+    /// The row does not exist, or it has at least these columns.
     AbsentOrHas(Vec<Column>),
 }
 
-/// What becomes of a row.
+/// Resulting state of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum After {
-    /// It is there, with these columns; the first is its key.
+    /// The row exists with these columns; the first is its key.
     Row(Vec<Column>),
-    /// It is gone.
+    /// The row does not exist.
     Gone,
-    /// It was not there, came and went.
+    /// The row did not exist, was inserted and deleted again: nothing to write.
     Untouched,
 }
 
-/// Folds activities, in their order, into one effect for each row.
+/// Folds activities, in order, into one effect per row.
 ///
 /// # Errors
-/// One violation for each activity that can't succeed whatever the table holds, since an earlier one left its row otherwise.
+/// One violation per activity that can never succeed, because an earlier activity leaves its row in
+/// a conflicting state.
 pub(super) fn fold(activities: &[Activity], prefix: &str) -> Result<Vec<Effect>, Vec<Violation>> {
     let (mut effects, mut found) = (Vec::<Effect>::new(), Vec::new());
-    // By its row, where an effect is and which activity changed the row last.
+    // By row: index of its effect, and of the last activity that changed it.
     let mut known = HashMap::new();
     for (n, activity) in activities.iter().enumerate() {
         let Some(key) = activity.columns.first().map(|column| column.cell.key()) else { continue };
@@ -80,7 +79,8 @@ fn first(n: usize, activity: &Activity, key: String) -> Effect {
 }
 
 impl Effect {
-    /// Adds a later activity. What the row is after the ones before it is known, whatever it was at first.
+    /// Adds a later activity. The row's state after the earlier ones is known, whatever its initial
+    /// state.
     fn then(&mut self, activity: &Activity) -> Result<(), &'static str> {
         match (&self.after, activity.operation) {
             (After::Row(_), Operation::Insert) => return Err("already"),
@@ -109,10 +109,10 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    /// A table and a key, and the row's columns by name.
+    /// Table and key, to the row's columns by name.
     type Rows = BTreeMap<(String, String), BTreeMap<String, String>>;
 
-    /// The model: one activity after the other, and nothing at all if one fails.
+    /// Reference model: applies one activity after the other, and none if any fails.
     fn one_by_one(activities: &[Activity], rows: &Rows) -> Option<Rows> {
         let mut rows = rows.clone();
         for activity in activities {
@@ -128,7 +128,7 @@ mod tests {
         Some(rows)
     }
 
-    /// What the store makes of effects.
+    /// Applies effects as the store does.
     fn at_once(effects: &[Effect], rows: &Rows) -> Option<Rows> {
         let mut after = rows.clone();
         for effect in effects {
@@ -190,12 +190,13 @@ mod tests {
 
         #[test]
         fn all_at_once_is_one_by_one(activities in any_activities(), there in any_activities()) {
-            // Whatever can be inserted makes a table to begin with.
+            // Initial rows: all insertable ones of `there`.
             let rows = there.iter().fold(Rows::new(), |rows, activity| {
                 one_by_one(std::slice::from_ref(activity), &rows).unwrap_or(rows)
             });
             match fold(&activities, "") {
-                Ok(effects) => prop_assert_eq!(at_once(&effects, &rows), one_by_one(&activities, &rows)),
+                Ok(effects) =>
+                    prop_assert_eq!(at_once(&effects, &rows), one_by_one(&activities, &rows)),
                 Err(_) => prop_assert_eq!(one_by_one(&activities, &rows), None),
             }
         }
@@ -209,7 +210,8 @@ mod tests {
         #[test]
         fn no_row_comes_twice(activities in any_activities()) {
             if let Ok(effects) = fold(&activities, "") {
-                let mut rows: Vec<_> = effects.iter().map(|effect| (&effect.table, &effect.key)).collect();
+                let mut rows: Vec<_> =
+                    effects.iter().map(|effect| (&effect.table, &effect.key)).collect();
                 rows.sort();
                 let count = rows.len();
                 rows.dedup();

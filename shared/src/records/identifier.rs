@@ -2,10 +2,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The longest name, in bytes; `PostgreSQL`'s limit, so that what was accepted there is accepted here.
+/// Maximum length in bytes: that of `PostgreSQL`, so that all names valid there are valid here.
 const MAX_BYTES: usize = 63;
 
-/// The name of a table or a column: `[A-Za-z_][A-Za-z0-9_]{0,62}`. Its case counts.
+/// The name of a table or column: `[A-Za-z_][A-Za-z0-9_]{0,62}`. Case-sensitive.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
 )]
@@ -13,13 +13,11 @@ const MAX_BYTES: usize = 63;
 #[schema(value_type = String, pattern = "^[A-Za-z_][A-Za-z0-9_]{0,62}$", examples("users"))]
 pub struct Identifier(String);
 
-/// A text that is not an [`Identifier`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not a name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'")]
 pub struct NotAnIdentifier;
 
 impl Identifier {
-    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -69,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn rejects_other_texts() {
         for text in ["", "1a", "a b", "a-b", "a#b", "a.b", "ä", "a\"b", "a;--", &"a".repeat(64)] {
             assert!(text.parse::<Identifier>().is_err(), "{text:?}");
         }

@@ -1,6 +1,7 @@
-//! Numbers as JSON writes them, and as text: digits, a point, an exponent.
+//! Parses numbers in JSON syntax, also from strings: digits, a point, an exponent.
 
-/// A number taken apart: `0.digits × 10^point`, without zeros at either end of the digits; no digits is zero.
+/// A decomposed number: `0.digits × 10^point`. `digits` has no zeros at either end and is empty for
+/// zero.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub negative: bool,
@@ -9,7 +10,7 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// Reads `[+-]digits[.digits][e[+-]digits]`, with at least one digit before the exponent.
+    /// Parses `[+-]digits[.digits][e[+-]digits]`, with at least one digit before the exponent.
     pub fn read(text: &str) -> Option<Self> {
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -32,7 +33,7 @@ impl Number {
     }
 }
 
-/// Far beyond what any column holds, an exponent only has to stay as large as it is.
+/// Saturates at `i32::MAX`, which is far beyond what any column can hold.
 fn exponent(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_taken_apart() {
+    fn decomposes_numbers() {
         let read = |text| Number::read(text).map(|n| (n.negative, n.digits, n.point));
         let number = |negative, digits: &str, point| Some((negative, digits.to_owned(), point));
         assert_eq!(read("1.50"), number(false, "15", 1));

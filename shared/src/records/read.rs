@@ -1,4 +1,4 @@
-//! A payload as activities, or as everything that is wrong with it.
+//! Parses a payload into activities, or into the list of its violations.
 
 use std::collections::BTreeMap;
 
@@ -18,15 +18,15 @@ type Members<'a> = BTreeMap<String, &'a RawValue>;
 const NAMES: &str = "col_names";
 const TYPES: &str = "col_types";
 const VALUES: &str = "col_values";
-/// The parts of a list of columns.
+/// Properties of a list of columns.
 const COLUMNS: [&str; 3] = [NAMES, TYPES, VALUES];
 const INSERT: [&str; 5] = ["operation", "table", NAMES, TYPES, VALUES];
 const DELETE: [&str; 3] = ["operation", "table", "value_to_delete"];
 
-/// Reads a payload's activities.
+/// Parses a payload's activities.
 ///
 /// # Errors
-/// Everything that is wrong, at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
+/// All violations, at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
 pub(super) fn activities(
     payload: &RawValue,
     prefix: &str,
@@ -43,7 +43,7 @@ pub(super) fn activities(
     }
 }
 
-/// Collects what is wrong on its way. A part that can't be read is `None`, and then something was found.
+/// Collects violations. A method that returns `None` has added at least one.
 struct Reader {
     found: Vec<Violation>,
 }
@@ -122,7 +122,7 @@ impl Reader {
         columns.map(|(name, cell)| Some(Column { name: name?, cell: cell? })).collect()
     }
 
-    /// The names, with those left out that are none; `None` if there are too many.
+    /// The names, with `None` for each invalid one; `None` if there are too many.
     fn names(&mut self, items: &[&RawValue], at: &str) -> Option<Vec<Option<Identifier>>> {
         if items.len() > MAX_COLUMNS {
             return self.wrong(at, format!("has {} items, more than {MAX_COLUMNS}", items.len()));
@@ -156,7 +156,7 @@ impl Reader {
         Some(types.collect())
     }
 
-    /// The values, as far as there are types for them.
+    /// The values that have a type, with `None` for each invalid one.
     fn cells(
         &mut self,
         types: &[Option<ColumnType>],
@@ -208,7 +208,7 @@ impl Reader {
         self.string(value, &format!("{at}/{name}"))
     }
 
-    /// A list with something in it.
+    /// A non-empty array.
     fn list<'a>(
         &mut self,
         members: &Members<'a>,
@@ -259,7 +259,7 @@ mod tests {
         activities(&serde_json::value::to_raw_value(payload).unwrap(), "")
     }
 
-    /// JSON that uses the names of a payload, rightly or not.
+    /// Any JSON with property names of a payload, valid or not.
     fn any_payload() -> impl Strategy<Value = Value> {
         let text = prop_oneof![
             proptest::sample::select(
@@ -291,7 +291,9 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_upsets_it(payload in any_payload()) {
-            for payload in [json!({"activities": payload}), json!({"activities": [payload]}), payload] {
+            for payload in
+                [json!({"activities": payload}), json!({"activities": [payload]}), payload]
+            {
                 if let Err(found) = read(&payload) {
                     prop_assert!(!found.is_empty() && found.len() <= MAX_VIOLATIONS);
                 }
@@ -299,11 +301,18 @@ mod tests {
         }
 
         #[test]
-        fn what_is_right_is_read(names in proptest::collection::btree_set("[a-z_][a-z0-9_]{0,8}", 1..6), value in "[a-z ]{1,20}", deletes: bool) {
+        fn what_is_right_is_read(
+            names in proptest::collection::btree_set("[a-z_][a-z0-9_]{0,8}", 1..6),
+            value in "[a-z ]{1,20}",
+            deletes: bool,
+        ) {
             let count = names.len();
-            let columns = json!({NAMES: names, TYPES: vec!["Text"; count], VALUES: vec![value.clone(); count]});
+            let columns = json!({
+                NAMES: names, TYPES: vec!["Text"; count], VALUES: vec![value.clone(); count],
+            });
             let mut activity = if deletes { json!({"value_to_delete": columns}) } else { columns };
-            (activity["operation"], activity["table"]) = (if deletes { "Delete" } else { "INSERT" }.into(), "t".into());
+            (activity["operation"], activity["table"]) =
+                (if deletes { "Delete" } else { "INSERT" }.into(), "t".into());
             let read = read(&json!({"activities": [activity]})).unwrap();
             prop_assert_eq!(read.len(), 1);
             prop_assert_eq!(read[0].operation == Operation::Delete, deletes);

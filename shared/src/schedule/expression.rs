@@ -1,38 +1,31 @@
-//! Expressions as `EventBridge` Scheduler has them: <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>.
+//! Expressions of `EventBridge` Scheduler:
+//! <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>.
 //!
-//! What passes here may still be refused by Scheduler, which has the last word; what fails here is told with its rule, which
-//! Scheduler's own answer is not.
+//! Scheduler may still reject an expression that passes here. The checks exist because the errors
+//! here name the broken rule, and Scheduler's do not.
 
-/// Why a text isn't the expression of a recurring schedule.
+/// Why a text is not the expression of a recurring schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnExpression {
-    /// It is of no known form.
     #[error("is neither rate(…) nor cron(…)")]
     Form,
-    /// It is `at(…)`.
+    /// `at(…)` runs only once.
     #[error("runs only once; submit a job with run_at for that")]
     Once,
-    /// It is not a rate.
     #[error(
-        "is not rate(N unit) with N a whole number from 1 and unit minute, hour or day, or minutes, hours or days unless N is 1"
+        "is not rate(N unit) with N a whole number from 1 and unit \
+         minute, hour or day, or minutes, hours or days unless N is 1"
     )]
     Rate,
-    /// It has this number of fields.
+    /// Has this number of fields.
     #[error(
-        "has {0} fields instead of six, with one space between: minutes hours day-of-month month day-of-week year"
+        "has {0} fields instead of six, with one space between: \
+         minutes hours day-of-month month day-of-week year"
     )]
     Fields(usize),
-    /// A field breaks its rule.
     #[error("has {value:?} for {field}, which takes {rule}")]
-    Field {
-        /// Which one.
-        field: &'static str,
-        /// What stands there.
-        value: String,
-        /// What may stand there.
-        rule: &'static str,
-    },
-    /// Neither or both of the fields for days are left open.
+    Field { field: &'static str, value: String, rule: &'static str },
+    /// Exactly one of day-of-month and day-of-week must be `?`.
     #[error("needs ? in exactly one of day-of-month and day-of-week")]
     Days,
 }
@@ -60,17 +53,17 @@ fn check_rate(text: &str) -> Result<(), NotAnExpression> {
     }
 }
 
-/// One of the six.
+/// One of the six fields of a `cron` expression.
 struct Field {
     name: &'static str,
     rule: &'static str,
     low: u32,
     high: u32,
-    /// The values' names, from `low` on.
+    /// Names of the values, starting at `low`.
     names: &'static [&'static str],
-    /// Whether `/` is known here.
+    /// Whether `/` is allowed.
     steps: bool,
-    /// What it takes beside lists of values, ranges and steps.
+    /// Accepts values other than lists, ranges and steps.
     special: fn(&Field, &str) -> bool,
 }
 
@@ -187,7 +180,7 @@ fn day_of_month(field: &Field, text: &str) -> bool {
         || text.strip_suffix('W').is_some_and(|day| field.value(day).is_some())
 }
 
-/// `?`, Saturday, the last of a day in the month, or the n-th.
+/// `?`, Saturday, or the last or n-th of a weekday in the month.
 fn day_of_week(field: &Field, text: &str) -> bool {
     let last = |text: &str| text.strip_suffix('L').is_some_and(|day| field.value(day).is_some());
     let nth = |text: &str| {
@@ -197,7 +190,7 @@ fn day_of_week(field: &Field, text: &str) -> bool {
     matches!(text, "?" | "L") || last(text) || nth(text).is_some()
 }
 
-/// Digits alone: the standard library would take a `+` too.
+/// Digits only: `str::parse` also accepts a leading `+`.
 fn number(text: &str) -> Option<u32> {
     text.bytes().all(|c| c.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
@@ -208,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn takes_what_amazons_pages_show() {
+    fn accepts_examples_of_the_aws_documentation() {
         for good in [
             "rate(1 minute)",
             "rate(5 minutes)",
@@ -235,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn says_the_rule_that_is_broken() {
+    fn error_names_the_broken_rule() {
         let told: Vec<_> = [
             "daily",
             "at(2026-11-20T16:00:00)",
@@ -297,22 +290,35 @@ mod tests {
         #[test]
         fn takes_every_rate(n in 2u32.., unit in "minutes|hours|days") {
             prop_assert_eq!(check_expression(&format!("rate({n} {unit})")), Ok(()));
-            prop_assert_eq!(check_expression(&format!("rate({n} {})", unit.trim_end_matches('s'))), Err(NotAnExpression::Rate));
+            prop_assert_eq!(
+                check_expression(&format!("rate({n} {})", unit.trim_end_matches('s'))),
+                Err(NotAnExpression::Rate)
+            );
         }
 
         #[test]
-        fn takes_every_cron_within_bounds_and_none_with_a_field_out_of_them(fields in cron(), at in 0usize..6, out in 0usize..2) {
+        fn takes_every_cron_within_bounds_and_none_with_a_field_out_of_them(
+            fields in cron(),
+            at in 0usize..6,
+            out in 0usize..2,
+        ) {
             prop_assert_eq!(check_expression(&format!("cron({})", fields.join(" "))), Ok(()));
             let beyond = [[60, 99], [24, 99], [0, 32], [0, 13], [0, 8], [1969, 2200]][at][out];
             let mut broken = fields;
             broken[at] = format!("{},{beyond}", broken[at].replace('?', "*"));
             let refused = check_expression(&format!("cron({})", broken.join(" ")));
-            let named_the_field = matches!(refused, Err(NotAnExpression::Field { field, .. }) if field == FIELDS[at].name);
+            let named_the_field = matches!(
+                refused,
+                Err(NotAnExpression::Field { field, .. }) if field == FIELDS[at].name
+            );
             prop_assert!(named_the_field);
         }
 
         #[test]
-        fn no_text_upsets_it(text: String, inside in "[0-9A-Z,*/?#-]{0,12}( [0-9A-Z,*/?#-]{0,6}){0,6}") {
+        fn no_text_upsets_it(
+            text: String,
+            inside in "[0-9A-Z,*/?#-]{0,12}( [0-9A-Z,*/?#-]{0,6}){0,6}",
+        ) {
             let _ = check_expression(&text);
             let _ = check_expression(&format!("cron({inside})"));
             let _ = check_expression(&format!("rate({inside})"));

@@ -1,5 +1,5 @@
-//! Schemas and values that take far more work than their size: each is answered within a small
-//! multiple of what a plain body of the largest size takes.
+//! Schemas and values that are expensive relative to their size. Each must be validated within a
+//! small multiple of the time for a plain body of maximum size.
 
 use std::time::{Duration, Instant};
 
@@ -7,21 +7,24 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The longest body of a request.
+/// Maximum size of a request body.
 const MAX_BYTES: usize = 256 * 1024;
-/// How much more time than the reference each may take. Without the bounds most of them take hours.
+/// Maximum ratio to the reference time. Without the bounds, most cases take hours.
 const RATIO: u32 = 16;
 
 fn nested(depth: usize, leaf: Value, wrap: impl Fn(Value) -> Value) -> Value {
     (0..depth).fold(leaf, |inner, _| wrap(inner))
 }
 
-/// A filter language whose operators all take filters.
+/// A filter language whose operators take nested filters.
 fn filter() -> Value {
     let operator = |name: &str| {
         json!({
             "type": "object", "additionalProperties": false, "required": ["args", "op"],
-            "properties": {"args": {"type": "array", "items": {"$ref": "#/$defs/filter"}}, "op": {"const": name}},
+            "properties": {
+                "args": {"type": "array", "items": {"$ref": "#/$defs/filter"}},
+                "op": {"const": name},
+            },
         })
     };
     let equal = json!({
@@ -44,14 +47,20 @@ fn filters(depth: usize, field: &str) -> Value {
 fn corpus() -> Vec<(&'static str, Value, Value)> {
     let items = |item: Value, each: usize| Value::Array(vec![item; MAX_BYTES / each]);
     let expression = |ways: usize| {
-        let way = json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}, "required": ["left"]});
+        let way = json!({
+            "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}},
+            "required": ["left"],
+        });
         let mut ways = vec![way; ways];
         ways.push(json!({"type": "number"}));
         json!({"anyOf": ways})
     };
     let pair = |leaf: Value| move |inner: Value| json!({"left": inner, "right": leaf.clone()});
     let strict = json!({
-        "allOf": [{"properties": {"child": {"$ref": "#"}}}, {"properties": {"child": {"$ref": "#"}}}],
+        "allOf": [
+            {"properties": {"child": {"$ref": "#"}}},
+            {"properties": {"child": {"$ref": "#"}}},
+        ],
         "unevaluatedProperties": false,
     });
     let doubling = nested(
@@ -113,7 +122,10 @@ fn corpus() -> Vec<(&'static str, Value, Value)> {
         ),
         (
             "unique arrays of unique arrays",
-            json!({"$ref": "#/$defs/a", "$defs": {"a": {"uniqueItems": true, "items": {"$ref": "#/$defs/a"}}}}),
+            json!({
+                "$ref": "#/$defs/a",
+                "$defs": {"a": {"uniqueItems": true, "items": {"$ref": "#/$defs/a"}}},
+            }),
             nested(100, items(json!("same-prefix"), 20), |inner| json!([inner, 1])),
         ),
         (
@@ -139,11 +151,14 @@ fn corpus() -> Vec<(&'static str, Value, Value)> {
     ]
 }
 
-/// What a plain body of the largest size takes to be refused.
+/// Time to reject a plain body of maximum size.
 fn reference() -> Duration {
     let schema = json!({"items": {
         "type": "object", "required": ["id"], "additionalProperties": false,
-        "properties": {"id": {"type": "integer", "minimum": 1}, "name": {"type": "string", "maxLength": 20}},
+        "properties": {
+            "id": {"type": "integer", "minimum": 1},
+            "name": {"type": "string", "maxLength": 20},
+        },
     }});
     let mut rows = vec![json!({"id": 7, "name": "something"}); MAX_BYTES / 29];
     rows.push(json!({"id": 0}));
@@ -154,7 +169,7 @@ fn reference() -> Duration {
 }
 
 #[test]
-fn no_value_takes_far_more_work_than_a_plain_one() {
+fn validation_time_is_bounded() {
     let most = reference().max(Duration::from_millis(50)) * RATIO;
     let mut slow = Vec::new();
     for (name, schema, value) in corpus() {
@@ -170,9 +185,10 @@ fn no_value_takes_far_more_work_than_a_plain_one() {
     assert!(slow.is_empty(), "more than {most:?}: {slow:#?}");
 }
 
-/// Counted, so that no machine's speed matters: which of them get no list, and which no verdict.
+/// Counts steps, so that the result does not depend on the machine's speed: which cases get no list
+/// of violations, and which no verdict.
 #[test]
-fn work_beyond_the_bounds_is_refused() {
+fn steps_beyond_the_bounds_are_rejected() {
     let bounds = |schema: &Value, value: &Value| {
         [Purpose::Verdict, Purpose::Description].map(|purpose| work::fits(schema, value, purpose))
     };
@@ -190,7 +206,7 @@ fn work_beyond_the_bounds_is_refused() {
 }
 
 #[test]
-fn what_is_refused_says_why() {
+fn rejection_gives_the_reason() {
     let found = |schema: &Value, value: &Value| {
         let found = Schema::compile(schema).unwrap().violations(value, "/payload");
         assert_eq!(found.len(), 1, "{found:?}");
@@ -202,14 +218,15 @@ fn what_is_refused_says_why() {
     let numbers: Vec<_> = (0..1900).map(|n| json!({"const": n})).collect();
     let (_, detail) = found(&json!({"items": {"anyOf": numbers}}), &json!(vec![-1; 60_000]));
     assert!(detail.contains("more than 500000 steps"), "{detail}");
-    // As deep, and right.
+    // Equally deep, but valid.
     let compiled = Schema::compile(&filter()).unwrap();
     assert_eq!(compiled.violations(&filters(10, "field"), ""), []);
 }
 
-/// References to what isn't the schema's own root would lead elsewhere than the bound assumes.
+/// References relative to anything but the root schema would resolve differently than the bound
+/// assumes.
 #[test]
-fn references_are_plain() {
+fn rejects_references_not_relative_to_the_root() {
     for schema in [
         json!({"$ref": "urn:x#/a", "$id": "urn:x"}),
         json!({"properties": {"a": {"$id": "urn:y", "$ref": "#/b"}}}),
@@ -222,9 +239,9 @@ fn references_are_plain() {
     assert!(Schema::compile(&names).is_ok());
 }
 
-/// The validator recurses: a chain of parts may be as long as its stack allows.
+/// The validator recurses: the length of a chain is limited by its stack.
 #[test]
-fn parts_within_parts_are_bounded() {
+fn recursion_depth_is_bounded() {
     let chain = |length: usize| {
         let parts =
             (0..length).map(|n| (format!("a{n}"), json!({"$ref": format!("#/$defs/a{}", n + 1)})));

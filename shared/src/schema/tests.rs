@@ -8,12 +8,17 @@ fn found(schema: Value, value: Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_violation_is_listed_where_it_is() {
+fn lists_every_violation_with_its_pointer() {
     let schema = json!({
         "type": "object", "additionalProperties": false, "required": ["id", "a/b"],
-        "properties": {"id": {"type": "integer", "minimum": 1}, "mail": {"type": "string", "format": "email"}, "a/b": {}},
+        "properties": {
+            "id": {"type": "integer", "minimum": 1},
+            "mail": {"type": "string", "format": "email"},
+            "a/b": {},
+        },
     });
-    insta::assert_json_snapshot!(found(schema, json!({"id": "x", "mail": "nobody", "more": 1})), @r#"
+    insta::assert_json_snapshot!(
+        found(schema, json!({"id": "x", "mail": "nobody", "more": 1})), @r#"
     [
       [
         "/payload/a~1b",
@@ -36,14 +41,18 @@ fn every_violation_is_listed_where_it_is() {
 }
 
 #[test]
-fn of_tagged_variants_the_one_that_was_meant_speaks() {
+fn reports_violations_of_the_variant_with_the_given_tag() {
     let variant = |tag: &str, extra: &str| {
         json!({
-            "type": "object", "required": ["type", extra], "properties": {"type": {"type": "string", "enum": [tag]}, extra: {"type": "string"}},
+            "type": "object", "required": ["type", extra],
+            "properties": {"type": {"type": "string", "enum": [tag]}, extra: {"type": "string"}},
         })
     };
-    let schema = json!({"properties": {"target": {"oneOf": [variant("http", "url"), variant("records", "table")]}}});
-    insta::assert_json_snapshot!(found(schema.clone(), json!({"target": {"type": "http", "url": 7}})), @r#"
+    let schema = json!({
+        "properties": {"target": {"oneOf": [variant("http", "url"), variant("records", "table")]}},
+    });
+    insta::assert_json_snapshot!(
+        found(schema.clone(), json!({"target": {"type": "http", "url": 7}})), @r#"
     [
       [
         "/payload/target/url",
@@ -62,14 +71,14 @@ fn of_tagged_variants_the_one_that_was_meant_speaks() {
 }
 
 #[test]
-fn values_are_not_repeated() {
+fn violations_do_not_contain_values() {
     let long = "secret ".repeat(1000);
     let details = found(json!({"type": "integer"}), json!(long));
     assert!(details.iter().all(|(_, detail)| !detail.contains("secret")), "{details:?}");
 }
 
 #[test]
-fn hostile_schemas_are_refused() {
+fn rejects_hostile_schemas() {
     for (schema, why) in [
         (json!({"$ref": "https://example.com/x.json"}), "a reference"),
         (json!({"$ref": "file:///etc/passwd"}), "a reference"),
@@ -87,17 +96,23 @@ fn hostile_schemas_are_refused() {
 }
 
 #[test]
-fn a_greedy_pattern_is_checked_in_linear_time() {
+fn greedy_pattern_runs_in_linear_time() {
     let schema = Schema::compile(&json!({"pattern": "^(a+)+$"})).unwrap();
     assert_eq!(schema.violations(&json!(format!("{}b", "a".repeat(100_000))), "").len(), 1);
 }
 
 #[test]
-fn what_refers_to_itself_comes_to_an_end() {
+fn self_references_terminate() {
     for schema in [
         json!({"$ref": "#"}),
         json!({"allOf": [{"$ref": "#"}]}),
-        json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}}),
+        json!({
+            "$ref": "#/$defs/a",
+            "$defs": {
+                "a": {"anyOf": [{"$ref": "#/$defs/b"}]},
+                "b": {"not": {"$ref": "#/$defs/a"}},
+            },
+        }),
         json!({"$dynamicRef": "#a", "$dynamicAnchor": "a"}),
     ] {
         if let Ok(compiled) = Schema::compile(&schema) {
@@ -107,7 +122,7 @@ fn what_refers_to_itself_comes_to_an_end() {
 }
 
 #[test]
-fn what_doubles_at_every_step_is_refused() {
+fn rejects_exponential_schemas() {
     let mut parts = serde_json::Map::from_iter([("a0".to_owned(), json!({"type": "string"}))]);
     for n in 1..=40 {
         let below = json!({"$ref": format!("#/$defs/a{}", n - 1)});
@@ -122,12 +137,18 @@ fn what_doubles_at_every_step_is_refused() {
     assert_eq!(refused.detail, "the schema applies more than 2000 parts to one value");
     parts.retain(|name, _| name.len() == 2 && name != "a9");
     assert_eq!(doubling(parts, 8).unwrap().violations(&json!({"p": 1}), "").len(), 1);
-    // A tree goes on in the value, which is finite.
-    let tree = json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}, "of": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}});
+    // A tree recurses with the value, which is finite.
+    let tree = json!({
+        "properties": {
+            "left": {"$ref": "#"},
+            "right": {"$ref": "#"},
+            "of": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
+        },
+    });
     assert!(Schema::compile(&tree).is_ok());
 }
 
-/// Any schema of a few keywords, most of them with what they take.
+/// Schemas of a few keywords, most of them with valid arguments.
 fn any_schema() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(json!({})),
@@ -179,7 +200,12 @@ proptest! {
     #[test]
     fn no_schema_upsets_it(schema in any_schema(), text in "\\PC{0,8}", number: f64) {
         if let Ok(compiled) = Schema::compile(&schema) {
-            for value in [json!(text), json!(number), json!([[text], number]), json!({"a": {"b": text, "a": null}, "b": [1, 1]})] {
+            for value in [
+                json!(text),
+                json!(number),
+                json!([[text], number]),
+                json!({"a": {"b": text, "a": null}, "b": [1, 1]}),
+            ] {
                 prop_assert!(compiled.violations(&value, "").len() <= MAX_VIOLATIONS);
             }
         }

@@ -1,9 +1,9 @@
-//! An upper bound of the work that checking a value against a schema takes.
+//! Upper bound of the cost of validating a value against a schema.
 //!
-//! A step is one part of the schema that is applied to one value. Schemas can refer to themselves,
-//! and several alternatives can do so at once, so that the number of steps grows exponentially with
-//! how deep a short value nests. The bound is found by walking schema and value together, with a
-//! budget: it takes no more steps than that.
+//! A step is the application of one subschema to one value. Schemas can refer to themselves, even
+//! in several alternatives at once. The number of steps can therefore grow exponentially with a
+//! value's depth. The bound is computed by a walk over schema and value with a step budget, so it
+//! takes no more steps than that.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,32 +11,33 @@ use serde_json::{Map, Value};
 
 use super::{IN_PLACE, referred};
 
-/// The most steps for a verdict. A body of the largest size with a plain schema takes a fifth.
+/// Budget of a verdict. A body of maximum size with a plain schema needs a fifth.
 pub(super) const VERDICT_STEPS: u64 = 500_000;
-/// The most steps for a list of all that is wrong. Each allocates, and alternatives are checked
-/// again at every level, so that a step costs ten times as much as one of a verdict.
+/// Budget of a description, the list of all violations. Each violation allocates, and alternatives
+/// are checked again at every level. A step thus costs ten times as much as in a verdict.
 pub(super) const DESCRIPTION_STEPS: u64 = 100_000;
-/// How many steps one within an alternative counts for in a description: what is wrong with each
-/// alternative is listed and compared.
+/// Weight of a step within an alternative in a description: the violations of each alternative are
+/// listed and compared.
 const ALTERNATIVE_WEIGHT: u64 = 4;
-/// How many parts may apply within one another: the validator recurses, and so does this.
+/// Maximum nesting of subschemas: the validator and this walk recurse.
 const MAX_DEPTH: usize = 1000;
-/// What it takes to check a string against a format or a pattern, in bytes that a step covers.
+/// Bytes of a string that one step covers, for formats and patterns.
 const BYTES_A_STEP: u64 = 32;
-/// What `format: regex` takes: it compiles the value.
+/// Cost of `format: regex`, which compiles the value.
 const REGEX_STEPS: u64 = 1_000;
 
-/// What `multipleOf` takes where one of the numbers is no integer: it divides fractions exactly.
+/// Cost of `multipleOf` if one of the numbers is not an integer: it divides fractions exactly.
 const FRACTION_STEPS: u64 = 32;
 
-/// What an answer is for: a verdict is shared by equal parts and values, a description isn't.
+/// Purpose of a validation. The verdict for a pair of subschema and value is cached, a description
+/// is not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Verdict,
     Description,
 }
 
-/// Whether checking the value stays within the budget of that purpose.
+/// Whether the validation stays within the purpose's budget.
 pub(super) fn fits(schema: &Value, value: &Value, purpose: Purpose) -> bool {
     let left = match purpose {
         Purpose::Verdict => VERDICT_STEPS,
@@ -49,7 +50,7 @@ pub(super) fn fits(schema: &Value, value: &Value, purpose: Purpose) -> bool {
         .is_some()
 }
 
-/// Addresses of a part of the schema and of a value.
+/// Addresses of a subschema and a value.
 type Pair = (*const Value, *const Value);
 
 struct Walk<'a> {
@@ -59,16 +60,16 @@ struct Walk<'a> {
     weight: u64,
     depth: usize,
     targets: HashMap<&'a str, Option<&'a Value>>,
-    /// The parts that references led to, on the way here through the schema.
+    /// Subschemas that references led to, on the current path through the schema.
     path: Vec<*const Value>,
-    /// What is being applied to what by way of references: the validator goes round a circle once.
+    /// Pairs being applied through references: the validator follows a cycle once.
     within: Vec<Pair>,
-    /// What was applied to arrays and objects by a reference to a part that it is in. The validator
-    /// keeps the verdicts of those, and of no others.
+    /// Pairs of an array or object and a subschema that refers to an enclosing one. The validator
+    /// caches the verdicts of these only.
     checked: HashSet<Pair>,
 }
 
-/// `None` once the budget is spent.
+/// Methods return `None` once the budget is spent.
 impl<'a> Walk<'a> {
     fn apply(&mut self, part: &'a Value, value: &Value) -> Option<()> {
         self.spend(1)?;
@@ -124,8 +125,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A part for the value itself. Where what is left over is checked too, the validator looks
-    /// again at which parts hold.
+    /// Applies a subschema to the value itself. With `unevaluated*` keywords, the validator
+    /// evaluates again which subschemas match.
     fn in_place(
         &mut self,
         keywords: &Map<String, Value>,
@@ -144,7 +145,7 @@ impl<'a> Walk<'a> {
     fn refer(&mut self, reference: &'a str, value: &Value) -> Option<()> {
         let root = self.root;
         let target = *self.targets.entry(reference).or_insert_with(|| referred(root, reference));
-        // A schema with a reference to nothing isn't compiled.
+        // A schema with an unresolvable reference does not compile.
         let Some(part) = target else { return Some(()) };
         let pair = (std::ptr::from_ref(part), std::ptr::from_ref(value));
         if self.within.contains(&pair) {
@@ -157,7 +158,7 @@ impl<'a> Walk<'a> {
         if is_shared && !self.checked.insert(pair) {
             return self.spend(1);
         }
-        // Where the part is in itself, it goes on as it began.
+        // A recursive subschema continues with the path of its first use.
         let end = position.unwrap_or(self.path.len());
         let beyond = self.path.split_off(end);
         self.path.push(part);
@@ -221,7 +222,7 @@ impl<'a> Walk<'a> {
             ("contains" | "unevaluatedItems", part) => {
                 items.iter().try_for_each(|item| self.apply(part, item))
             }
-            // Compared or hashed as a whole.
+            // Items are compared or hashed as a whole.
             ("uniqueItems", Value::Bool(true)) => {
                 items.iter().try_for_each(|item| self.spend(8 + 2 * size(item)))
             }
@@ -248,7 +249,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// How many values there are in one.
+/// Number of values in a value.
 fn size(value: &Value) -> u64 {
     match value {
         Value::Array(items) => 1 + items.iter().map(size).sum::<u64>(),

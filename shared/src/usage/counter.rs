@@ -2,25 +2,25 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// For how long after a collection a series that is new began at nothing. Longer ago, and nobody knows what it counted before.
+/// A series that first appears within this time after a successful collection started at zero.
+/// After a longer gap, its value may include bytes from before.
 pub const WATCHED: Duration = Duration::from_secs(300);
 
-/// A counter of a source as it was last seen.
+/// Last known state of a source's counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
-    /// What it stood at.
     pub value: u64,
-    /// Of how many samples that is the sum.
+    /// Number of samples that `value` is the sum of.
     pub samples: u32,
-    /// The end of the minute that it counts for.
+    /// End of the minute it was collected for.
     pub due: Time,
-    /// What the source was defined as: a counter of another definition is another counter.
+    /// Generation of the source's definition. Counters of different generations are unrelated.
     pub lineage: String,
 }
 
 impl Counter {
-    /// From what a source says: none if that is no amount of bytes, such as NaN, an infinity, or less than none. Rounded down, once, so that
-    /// differences are exact.
+    /// Converts a sample's value to bytes; `None` for NaN, infinities, negative and too large
+    /// values. Rounds down once, so that differences are exact.
     #[must_use]
     pub fn amount(value: f64) -> Option<u64> {
         const TOO_MUCH: f64 = 9_223_372_036_854_775_808.0;
@@ -28,17 +28,19 @@ impl Counter {
         (0.0..TOO_MUCH).contains(&value).then_some(value as u64)
     }
 
-    /// Whether this is of a later minute than `last`. One that isn't was counted by another run of its minute, or by a later one.
+    /// Whether this is of a later minute than `last`. Otherwise another run has already counted
+    /// this minute or a later one.
     #[must_use]
     pub fn follows(&self, last: Option<&Self>) -> bool {
         last.is_none_or(|last| self.due > last.due)
     }
 
-    /// How much it grew since `last`; none if that can't be known.
+    /// Increase since `last`; `None` if it is unknown.
     ///
-    /// One that fell began anew, at nothing; but if samples of the sum are gone, it may have fallen since what they stood at is missing, and
-    /// counting goes on where it stands. One that was never seen before began at nothing if it is `watched`, which is to say that its source was
-    /// asked shortly before and didn't have it; else it is where counting begins.
+    /// A counter that decreased was reset and started at zero. The exception is a sum with fewer
+    /// samples than before: the decrease may come from the missing ones, and counting continues
+    /// from the new value. A counter without a `last` started at zero if it is `watched`: a recent
+    /// collection of its source did not contain it. Otherwise counting starts at its value.
     #[must_use]
     pub fn increase(&self, last: Option<&Self>, watched: bool) -> Option<u64> {
         match last.filter(|last| last.lineage == self.lineage) {
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_seen_counts_only_if_it_would_have_been() {
+    fn new_counter_counts_only_if_watched() {
         assert_eq!(counter(7, 1).increase(None, true), Some(7));
         assert_eq!(counter(7, 1).increase(None, false), None);
         let other = Counter { lineage: "b".into(), ..counter(3, 0) };
@@ -87,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn of_a_minute_one_counts() {
+    fn each_minute_counts_once() {
         let (last, later) = (counter(7, 1), counter(9, 2));
         assert!(later.follows(Some(&last)) && later.follows(None));
         assert!(!last.follows(Some(&last)) && !last.follows(Some(&later)));
     }
 
     #[test]
-    fn a_sum_that_falls_with_its_samples_did_not_begin_anew() {
+    fn decrease_with_missing_samples_is_not_a_reset() {
         let of = |samples, value| Counter { samples, ..counter(value, 2) };
         let last = Counter { samples: 3, ..counter(1000, 1) };
         for (samples, value, grown) in [
@@ -113,12 +115,15 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever it does, what is counted is what it grew by, resets included.
+        /// For any sequence of increases and resets, the counted sum equals the real increase.
         #[test]
-        fn growth_is_counted(steps in prop::collection::vec((any::<bool>(), 0u64..1 << 40), 1..50)) {
+        fn growth_is_counted(
+            steps in prop::collection::vec((any::<bool>(), 0u64..1 << 40), 1..50),
+        ) {
             let (mut last, mut value, mut truth, mut counted) = (counter(5, 0), 5, 0, 0);
             for ((reset, grown), minute) in steps.into_iter().zip(1..) {
-                // One that begins anew and grows beyond what it was can't be told from one that went on.
+                // A reset counter that has grown beyond its old value cannot be distinguished from
+                // one without reset.
                 let reset = reset && grown < value;
                 truth += grown;
                 value = if reset { grown } else { value + grown };

@@ -1,6 +1,8 @@
-//! Prometheus' text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>), as far as it takes to read one metric of a page.
+//! A streaming parser of Prometheus' text format
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>), reduced to one metric.
 //!
-//! Pages come in pieces and may be large: no more than a line is kept, and only lines of the wanted metric are looked into.
+//! Pages arrive in chunks and may be large. At most one line is buffered, and only lines of the
+//! requested metric are parsed.
 
 mod line;
 
@@ -8,31 +10,29 @@ pub use line::{Sample, Unreadable};
 
 use line::Line;
 
-/// The longest line that is looked at, in bytes; longer ones are unreadable.
+/// Maximum length of a line in bytes; longer ones are reported as unreadable.
 const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// Reads the samples of one metric from a page, piece by piece.
+/// Parses the samples of one metric, chunk by chunk.
 #[derive(Debug)]
 pub struct Page {
     metric: String,
-    /// The begin of a line whose end is yet to come.
+    /// Buffered start of an incomplete line.
     rest: Vec<u8>,
-    /// Whether the rest of the line is passed over, since it is too long.
+    /// Whether the rest of the current line is skipped because it is too long.
     passing: bool,
-    /// Lines that are as the format has them, and others.
+    /// Number of well-formed and of other lines.
     fit: usize,
     unfit: usize,
-    /// Whether the metric is named.
+    /// Whether the page contains the metric.
     is_known: bool,
 }
 
-/// A text that is no page of metrics.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the page is not one of metrics in Prometheus' text format")]
 pub struct NotAPage;
 
 impl Page {
-    /// A page from which samples of a metric are wanted.
     #[must_use]
     pub fn new(metric: &str) -> Self {
         Self {
@@ -45,10 +45,10 @@ impl Page {
         }
     }
 
-    /// Reads the next piece, and gives each sample that it completes, or what is wrong with it, to `each`.
+    /// Parses the next chunk. Calls `each` with every sample, or the error of a malformed one.
     pub fn read(&mut self, piece: &[u8], each: &mut dyn FnMut(Result<Sample, Unreadable>)) {
         let mut lines = piece.split(|byte| *byte == b'\n');
-        // What comes after the last line's end, which is nothing if the piece ends there.
+        // The text after the last newline; empty if the chunk ends with one.
         let tail = lines.next_back().unwrap_or_default();
         for line in lines {
             if self.passing || self.rest.len() + line.len() > MAX_LINE_BYTES {
@@ -69,11 +69,11 @@ impl Page {
         self.passing |= self.rest.len() > MAX_LINE_BYTES;
     }
 
-    /// What the page was like as a whole: whether it knows the metric, of which it then has samples, or says the type at least. A last line
-    /// without an end may be half of one, so it isn't read.
+    /// Ends the page. Returns whether it contains the metric: a sample of it, or at least its type.
+    /// A last line without a newline may be truncated, so it is not parsed.
     ///
     /// # Errors
-    /// When less than half of it were lines of metrics, or there were none.
+    /// If the page is empty, or at most half of its lines are well-formed.
     pub fn end(
         mut self,
         each: &mut dyn FnMut(Result<Sample, Unreadable>),

@@ -11,42 +11,41 @@ use crate::{
     time::Time,
 };
 
-/// What is counted of a series at one origin: its current hour, and all of it together.
+/// A series' counter at one origin: the minutes of its open hour, and its total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Of what.
     pub series: Series,
-    /// Where.
     pub origin: Origin,
-    /// All bytes that were ever counted; it never falls.
+    /// All bytes ever counted. It never decreases.
     pub total: u64,
-    /// The hour that isn't closed yet: that of the last report, which may be long ago.
+    /// The open hour: that of the last count, which may be long ago.
     pub hour: Hour,
-    /// What was counted in each of its minutes.
+    /// Bytes per minute of that hour.
     pub minutes: Minutes,
-    /// What the source said last; none of what was pushed.
+    /// The source's last counter value; `None` for reported usage.
     pub counter: Option<Counter>,
-    /// How often it was written.
+    /// Number of writes, for optimistic locking.
     pub version: u64,
 }
 
-/// Bytes in each minute of an hour; none where nothing was reported.
+/// Bytes per minute of an hour; `None` where nothing was reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Minutes(pub [Option<u64>; 60]);
 
 /// Where a series is counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
-    /// At a source that Tollgate asks.
+    /// At a source that Tollgate scrapes.
     Source(Name),
-    /// By whoever reports it.
+    /// By usage reports of clients.
     Pushed,
-    /// At Tollgate's own API, by a release that still counted there. Stored items name it for up to 400 days; it never grows.
+    /// At Tollgate's own API, by an earlier release. Stored items refer to it for up to 400 days;
+    /// it no longer grows.
     Own,
 }
 
 impl Head {
-    /// The total at a time of the head's hour or after it; none if that was in an hour before, which is closed.
+    /// The total at `time`; `None` if that is before the open hour.
     #[must_use]
     pub fn total_at(&self, time: Time) -> Option<u64> {
         if time < self.hour.start() {
@@ -56,7 +55,7 @@ impl Head {
         Some(self.total.saturating_sub(self.minutes.sum_from(first)))
     }
 
-    /// The total when the head's hour began.
+    /// The total at the start of the open hour.
     #[must_use]
     pub fn before(&self) -> u64 {
         self.total.saturating_sub(self.minutes.sum_from(0))
@@ -70,26 +69,26 @@ impl Default for Minutes {
 }
 
 impl Minutes {
-    /// The bytes from a minute of the hour on.
+    /// Bytes of the minutes from `first` on.
     #[must_use]
     pub fn sum_from(&self, first: usize) -> u64 {
         self.0.iter().skip(first).flatten().fold(0, |sum, bytes| sum.saturating_add(*bytes))
     }
 
-    /// The bytes of the minutes before one.
+    /// Bytes of the minutes before `end`.
     #[must_use]
     pub fn sum_before(&self, end: usize) -> u64 {
         self.0.iter().take(end).flatten().fold(0, |sum, bytes| sum.saturating_add(*bytes))
     }
 
-    /// The bytes of the hour; none if nothing was reported in any of its minutes.
+    /// Bytes of the hour; `None` if nothing was reported in it.
     #[must_use]
     pub fn sum(&self) -> Option<u64> {
         self.0.iter().flatten().copied().reduce(u64::saturating_add)
     }
 }
 
-/// No name of a source begins with a hyphen.
+/// Names of sources never start with a hyphen.
 const PUSHED: &str = "-push";
 const OWN: &str = "-tollgate";
 

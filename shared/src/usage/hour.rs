@@ -2,54 +2,50 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use crate::time::Time;
 
-/// The grain of usage.
+/// Resolution of usage.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// An hour of UTC, `2026-11-20T16`.
+/// An hour in UTC, such as `2026-11-20T16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hour(
-    // Since the Unix epoch.
+    // Hours since the Unix epoch.
     i64,
 );
 
-/// A day of UTC, `2026-11-20`.
+/// A day in UTC, such as `2026-11-20`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i64);
 
-/// Which minute of its hour a time is in, from 0.
+/// Minute of the hour, 0 to 59.
 #[must_use]
 pub fn minute_of(time: Time) -> usize {
     usize::try_from(time.millis().rem_euclid(HOUR_MS) / 60_000).unwrap_or_default()
 }
 
 impl Hour {
-    /// The hour that a time is in.
     #[must_use]
     pub const fn of(time: Time) -> Self {
         Self(time.millis().div_euclid(HOUR_MS))
     }
 
-    /// When it begins.
     #[must_use]
     pub const fn start(self) -> Time {
         Time::from_millis(self.0.saturating_mul(HOUR_MS))
     }
 
-    /// The one after it.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
-    /// The day that it is of.
     #[must_use]
     pub const fn day(self) -> Day {
         Day(self.0.div_euclid(24))
     }
 
-    /// Which hour of its day it is, from 0.
+    /// Hour of the day, 0 to 23.
     #[must_use]
     pub fn of_day(self) -> usize {
         usize::try_from(self.0.rem_euclid(24)).unwrap_or_default()
@@ -57,19 +53,16 @@ impl Hour {
 }
 
 impl Day {
-    /// The day that a time is in.
     #[must_use]
     pub const fn of(time: Time) -> Self {
         Hour::of(time).day()
     }
 
-    /// When it begins.
     #[must_use]
     pub const fn start(self) -> Time {
         self.first().start()
     }
 
-    /// Its first hour.
     #[must_use]
     pub const fn first(self) -> Hour {
         Hour(self.0.saturating_mul(24))
@@ -88,7 +81,6 @@ impl fmt::Display for Day {
     }
 }
 
-/// A text that is not an [`Hour`] or [`Day`].
 #[derive(Debug)]
 pub struct NotAnHour;
 
@@ -123,12 +115,15 @@ mod tests {
             prop_assert_eq!(day.to_string().parse::<Day>().unwrap(), day);
             prop_assert!(time.since(hour.start()) < MINUTE * 60 && hour.start() <= time);
             prop_assert_eq!(time.since(hour.start()).as_secs() / 60, minute_of(time) as u64);
-            prop_assert_eq!((hour.start().since(day.start()).as_secs() / 3600) as usize, hour.of_day());
+            prop_assert_eq!(
+                (hour.start().since(day.start()).as_secs() / 3600) as usize,
+                hour.of_day()
+            );
         }
     }
 
     #[test]
-    fn read_well() {
+    fn displays_and_parses_iso_hours() {
         let hour = Hour::of("2026-11-20T16:59:59.999Z".parse().unwrap());
         assert_eq!(
             (hour.to_string(), hour.day().to_string()),

@@ -2,7 +2,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// What a source calls a service or a route: up to 128 bytes of any text without control characters, also none.
+/// Name of a service or route at a source: up to 128 bytes without control characters, may be
+/// empty.
 #[derive(
     Clone,
     Debug,
@@ -20,16 +21,15 @@ use serde::{Deserialize, Serialize};
 #[schema(value_type = String, max_length = 128, examples("shop"))]
 pub struct Label(String);
 
-/// A text that is not a [`Label`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not a text of at most 128 bytes without control characters")]
 pub struct NotALabel;
 
 impl Label {
-    /// How long one is at most, in bytes: two of them, each byte escaped as three, have to fit into a key of the table.
+    /// Maximum length in bytes. Two labels have to fit into a key of the table, with each byte
+    /// escaped as three.
     pub const MAX_BYTES: usize = 128;
 
-    /// The label as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

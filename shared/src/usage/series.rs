@@ -8,35 +8,27 @@ use crate::id::AccountId;
 /// One usage time series.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Series {
-    /// Whose usage it is; none where the source is of no account.
+    /// `None` if the source belongs to no account.
     pub account: Option<AccountId>,
-    /// Which way the bytes went.
     pub direction: Direction,
-    /// Of which service.
     pub service: Label,
-    /// By which of its routes.
     pub route: Label,
 }
 
-/// How many series a source may have, and how many an account may begin to report within the 400 days for which they are kept: as many as
-/// a run can look through every minute.
+/// Maximum number of series per source, and of series that an account may start to report within
+/// the retention of 400 days. A run can read this many every minute.
 pub const MAX_SERIES: usize = 5000;
 
-/// Which series are meant; what is none restricts nothing.
+/// Selects series. `None` matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Those of an account.
     pub account: Option<AccountId>,
-    /// Those of a direction.
     pub direction: Option<Direction>,
-    /// Those of a service.
     pub service: Option<Label>,
-    /// Those of a route.
     pub route: Option<Label>,
 }
 
 impl Filter {
-    /// Whether a series is one of them.
     #[must_use]
     pub fn matches(&self, series: &Series) -> bool {
         (self.account.is_none() || self.account == series.account)
@@ -46,7 +38,7 @@ impl Filter {
     }
 }
 
-/// Which way bytes went, as seen from the service.
+/// Direction of the bytes, as seen from the service.
 #[derive(
     Clone,
     Copy,
@@ -62,19 +54,18 @@ impl Filter {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Out, to its clients.
+    /// Sent to clients.
     Egress,
-    /// In, from its clients.
+    /// Received from clients.
     Ingress,
 }
 
-/// A text that is not a [`Direction`].
 #[derive(Debug, thiserror::Error)]
 #[error("is neither egress nor ingress")]
 pub struct NotADirection;
 
 impl Direction {
-    /// As it stands on the wire and in the table.
+    /// Name on the wire and in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

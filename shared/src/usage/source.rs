@@ -1,4 +1,4 @@
-//! Sources: where usage is collected from.
+//! Sources that usage is collected from.
 
 mod selection;
 mod state;
@@ -28,21 +28,22 @@ use crate::{
 #[serde(transparent)]
 pub struct SourceSpec(pub Upstream);
 
-/// Where usage comes from, and as which series it counts.
+/// Where usage is collected, and the series it counts as.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Upstream {
-    /// A page of metrics in Prometheus' text format, such as Kong's. One metric of it is read, a counter of bytes: named by a `preset`, or
-    /// by `metric` with `labels` and `as`.
+    /// A metrics page in Prometheus' text format, such as Kong's. One metric of it is read, a
+    /// counter of bytes: defined by a `preset`, or by `metric` with `labels` and `as`.
     Prometheus {
-        /// The page's address, `https://` or `http://`.
+        /// The page's URL, `https://` or `http://`.
         #[schema(max_length = 2000, examples("https://kong.example.com:8100/metrics"))]
         url: String,
-        /// Header fields that every request for the page carries, such as a key that the gateway asks for. Their values are never shown again.
+        /// Header fields of every request for the page, such as a key for the gateway. Their values
+        /// are never shown again.
         #[serde(default, skip_serializing_if = "Headers::is_empty")]
         #[schema(value_type = std::collections::BTreeMap<String, String>)]
         headers: Headers,
-        /// What Kong calls its bandwidth: `kong_bandwidth{type, service, route}` up to version 2, and
+        /// Kong's bandwidth metric: `kong_bandwidth{type, service, route}` up to version 2,
         /// `kong_bandwidth_bytes{direction, service, route}` from version 3 on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(schema_with = Preset::schema)]
@@ -51,13 +52,13 @@ pub enum Upstream {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(max_length = 200, examples("node_network_transmit_bytes_total"))]
         metric: Option<String>,
-        /// Which of its labels say what a series is.
+        /// Labels that identify a series.
         #[serde(default, skip_serializing_if = "Labels::is_empty")]
         labels: Labels,
-        /// What no label says.
+        /// Fixed values for properties without a label.
         #[serde(default, rename = "as", skip_serializing_if = "Fixed::is_empty")]
         fixed: Fixed,
-        /// Whose usage it is; the operator's alone, if nothing is said.
+        /// Account of the usage. If omitted, only operators can read it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
         account: Option<AccountId>,
@@ -80,14 +81,14 @@ pub enum Upstream {
             examples("DataProcessed")
         )]
         metric_name: String,
-        /// All of its dimensions.
+        /// All of the metric's dimensions.
         #[serde(default)]
         #[schema(examples(json!({"ApiId": "a1b2c3"})))]
         dimensions: BTreeMap<String, String>,
-        /// As which series it counts; `type` has to be given.
+        /// The series that the metric counts as; `type` is required.
         #[serde(rename = "as")]
         fixed: Fixed,
-        /// Whose usage it is; the operator's alone, if nothing is said.
+        /// Account of the usage. If omitted, only operators can read it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
         account: Option<AccountId>,
@@ -95,7 +96,7 @@ pub enum Upstream {
 }
 
 impl Upstream {
-    /// The same, fit to be shown: without the values of its headers.
+    /// The definition with its header values masked.
     #[must_use]
     pub fn masked(self) -> Self {
         let masked = match &self {
@@ -129,12 +130,11 @@ impl ToSchema for SourceSpec {
     }
 }
 
-/// How many dimensions a metric of `CloudWatch` has at most
+/// Maximum number of dimensions of a `CloudWatch` metric
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Metric.html>).
 const MAX_DIMENSIONS: usize = 30;
 
 impl SourceSpec {
-    /// Whose usage it is.
     #[must_use]
     pub const fn account(&self) -> Option<AccountId> {
         match &self.0 {
@@ -142,14 +142,14 @@ impl SourceSpec {
         }
     }
 
-    /// Whether it says of all counters the same as another: their values are the same numbers. A key may be another one.
+    /// Whether both definitions lead to the same counters. Headers, such as a key, may differ.
     #[must_use]
     pub fn counts_as(&self, other: &Self) -> bool {
         self.clone().0.with_headers(Headers::default())
             == other.clone().0.with_headers(Headers::default())
     }
 
-    /// What is wrong with it that its schema can't say. Whether its account is there is for the stores to tell.
+    /// Violations that the JSON schema cannot express. The stores check whether the account exists.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         match &self.0 {
@@ -183,7 +183,8 @@ impl SourceSpec {
                         let at = format!("/dimensions/{}", crate::schema::escape(name));
                         found.push(Violation::new(
                             at,
-                            "is no dimension: visible ASCII, a name of 1 to 255 and a value of 1 to 1024",
+                            "is no dimension: visible ASCII, a name of 1 to 255 \
+                             and a value of 1 to 1024",
                         ));
                     }
                 }
@@ -193,24 +194,20 @@ impl SourceSpec {
     }
 }
 
-/// A source as Tollgate keeps it.
+/// A stored source.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Its name.
     pub name: Name,
-    /// What the operator said.
     pub spec: SourceSpec,
-    /// What tells its counters from those of other definitions, before or since: another one each time that it is defined as something else.
+    /// Generation of the definition, which ties counters to it. A new one starts whenever the
+    /// source is defined as something else.
     pub lineage: String,
-    /// When it was first defined.
     pub created_at: Time,
-    /// When it was last defined.
     pub updated_at: Time,
 }
 
-/// As which series something fixed counts.
 impl Fixed {
-    /// The series of an account; none if the direction isn't fixed.
+    /// The series of an account; `None` if the direction is not fixed.
     #[must_use]
     pub fn series(&self, account: Option<AccountId>) -> Option<Series> {
         let text = |label: &Option<Label>| label.clone().unwrap_or_default();

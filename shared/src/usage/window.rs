@@ -1,4 +1,4 @@
-//! Windows of time, and what was counted in each.
+//! Time windows of a query, and the bytes counted in each.
 
 use std::{str::FromStr, time::Duration};
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::MINUTE;
 use crate::time::Time;
 
-/// How many points a series has at most in one answer.
+/// Maximum number of points per series in one response.
 pub const MAX_POINTS: usize = 1500;
 
-/// How much time a point stands for.
+/// Duration of a point.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
 )]
@@ -21,19 +21,20 @@ pub enum Step {
     /// Five minutes.
     #[serde(rename = "5m")]
     FiveMinutes,
-    /// An hour.
+    /// One hour.
     #[serde(rename = "1h")]
     Hour,
-    /// A day of UTC.
+    /// One day in UTC.
     #[serde(rename = "1d")]
     Day,
 }
 
-/// How far back to look, from `1m` to `31d`.
+/// Start of a query relative to now, from `1m` to `31d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lookback(pub Duration);
 
-/// Windows in a row, each but the last as long as a step and beginning at a whole one since the epoch, which is a day's begin in UTC.
+/// Consecutive windows. Each starts at a multiple of the step since the epoch (in UTC for days).
+/// All but the last are one step long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
     step: Step,
@@ -41,39 +42,38 @@ pub struct Windows {
     end: Time,
 }
 
-/// What was counted in each of some windows; none where nothing was reported.
+/// Bytes counted in each window; `None` where nothing was reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Points {
     windows: Windows,
     bytes: Vec<Option<u64>>,
 }
 
-/// Why there are no such windows.
+/// Why a range has no valid windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRange {
-    /// The begin isn't before the end, which is now if nothing is said.
+    /// The start is not before the end, which defaults to now.
     #[error("is not before the end, or not in the past")]
     Empty,
-    /// There are too many.
-    #[error("makes {points} points, more than {MAX_POINTS}; take a longer step, or look less far back", points = .0)]
+    #[error(
+        "makes {points} points, more than {MAX_POINTS}; take a longer step, or look less far back",
+        points = .0
+    )]
     TooMany(usize),
 }
 
-/// A text that is no [`Step`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not one of 1m, 5m, 1h and 1d")]
 pub struct NotAStep;
 
-/// A text that is no [`Lookback`].
 #[derive(Debug, thiserror::Error)]
 #[error("is not a whole number with s, m, h or d, from 1m to 31d")]
 pub struct NotALookback;
 
 impl Step {
-    /// Every step, the shortest first.
+    /// Shortest first.
     pub const ALL: [Self; 4] = [Self::Minute, Self::FiveMinutes, Self::Hour, Self::Day];
 
-    /// How long it is.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(match self {
@@ -93,7 +93,7 @@ impl Step {
         }
     }
 
-    /// The last whole step at or before a time.
+    /// Rounds down to a multiple of the step.
     const fn floor(self, time: Time) -> Time {
         Time::from_millis(time.millis() - time.millis().rem_euclid(self.millis()))
     }
@@ -141,11 +141,12 @@ impl FromStr for Lookback {
 }
 
 impl Windows {
-    /// The windows that hold the time from `from` to `to`: whole ones, but that the last ends `now` if `to` is later or isn't given. Without a
-    /// step, of the shortest that doesn't make too many.
+    /// The windows that cover `from` to `to`. They are full steps, except that the last one ends at
+    /// `now` if `to` is later or omitted. The default step is the shortest that fits
+    /// [`MAX_POINTS`].
     ///
     /// # Errors
-    /// When there are none, or too many.
+    /// If the range is empty or has too many points.
     pub fn new(
         from: Time,
         to: Option<Time>,
@@ -170,25 +171,23 @@ impl Windows {
         if fits(&windows) { Ok(windows) } else { Err(BadRange::TooMany(windows.count())) }
     }
 
-    /// How much time each is.
     #[must_use]
     pub const fn step(&self) -> Step {
         self.step
     }
 
-    /// When the first begins.
+    /// Start of the first window.
     #[must_use]
     pub const fn start(&self) -> Time {
         self.start
     }
 
-    /// When the last ends.
+    /// End of the last window.
     #[must_use]
     pub const fn end(&self) -> Time {
         self.end
     }
 
-    /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
         let millis = self.end.millis().saturating_sub(self.start.millis());
@@ -196,7 +195,7 @@ impl Windows {
             .unwrap_or(usize::MAX)
     }
 
-    /// When each ends.
+    /// End of each window.
     pub fn ends(&self) -> impl Iterator<Item = Time> {
         let (start, step, end) = (self.start, self.step.duration(), self.end);
         std::iter::successors(Some(start + step), move |time| Some(*time + step))
@@ -204,7 +203,7 @@ impl Windows {
             .map(move |time| time.min(end))
     }
 
-    /// Which one a time is in, from 0.
+    /// Index of the window that contains `time`.
     fn nth(&self, time: Time) -> Option<usize> {
         let inside = time >= self.start && time < self.end;
         let nth = (time.millis() - self.start.millis()).div_euclid(self.step.millis());
@@ -213,20 +212,19 @@ impl Windows {
 }
 
 impl Points {
-    /// Of which nothing is known yet.
+    /// Without any counts.
     #[must_use]
     pub fn new(windows: Windows) -> Self {
         Self { windows, bytes: vec![None; windows.count()] }
     }
 
-    /// Adds what was reported for a time.
     pub fn add(&mut self, time: Time, bytes: u64) {
         if let Some(point) = self.windows.nth(time).and_then(|nth| self.bytes.get_mut(nth)) {
             *point = Some(point.unwrap_or_default().saturating_add(bytes));
         }
     }
 
-    /// Adds those of another series in the same windows.
+    /// Adds the points of another series with the same windows.
     pub fn merge(&mut self, other: &Self) {
         for (point, bytes) in self.bytes.iter_mut().zip(&other.bytes) {
             if let Some(bytes) = bytes {
@@ -235,7 +233,7 @@ impl Points {
         }
     }
 
-    /// Each with the end of its window.
+    /// The end of each window, with its bytes.
     pub fn iter(&self) -> impl Iterator<Item = (Time, Option<u64>)> {
         self.windows.ends().zip(self.bytes.iter().copied())
     }
@@ -255,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_window_ends_now() {
+    fn last_window_ends_now() {
         let now = time("16:07:30");
         let last = Windows::new(now - 5 * MINUTE, None, None, now).unwrap();
         assert_eq!(
@@ -273,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_step_is_chosen_by_what_fits() {
+    fn default_step_is_the_shortest_that_fits() {
         let now = time("16:07:30");
         let step =
             |hours: u32| Windows::new(now - 60 * MINUTE * hours, None, None, now).unwrap().step();
@@ -322,15 +320,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn windows_touch_and_hold_all_that_was_asked_for(from in 1i64..3_000_000_000, length in 1i64..3_000_000_000, ahead in 0i64..1_000_000_000, step in 0usize..4) {
+        fn windows_touch_and_hold_all_that_was_asked_for(
+            from in 1i64..3_000_000_000,
+            length in 1i64..3_000_000_000,
+            ahead in 0i64..1_000_000_000,
+            step in 0usize..4,
+        ) {
             let (from, now) = (Time::from_millis(from), Time::from_millis(from + length));
             let to = Time::from_millis(from.millis() + 1 + ahead);
-            let Ok(windows) = Windows::new(from, Some(to), Some(Step::ALL[step]), now) else { return Ok(()) };
+            let Ok(windows) = Windows::new(from, Some(to), Some(Step::ALL[step]), now) else {
+                return Ok(())
+            };
             let ends: Vec<_> = windows.ends().collect();
             prop_assert_eq!(ends.len(), windows.count());
-            prop_assert!(windows.start() <= from && *ends.last().unwrap() >= to.min(now) && *ends.last().unwrap() <= now);
+            prop_assert!(
+                windows.start() <= from
+                    && *ends.last().unwrap() >= to.min(now)
+                    && *ends.last().unwrap() <= now
+            );
             for pair in ends.windows(2) {
-                prop_assert!(pair[0] < pair[1] && pair[1].since(pair[0]) <= Step::ALL[step].duration());
+                prop_assert!(
+                    pair[0] < pair[1] && pair[1].since(pair[0]) <= Step::ALL[step].duration()
+                );
                 prop_assert_eq!(pair[0].millis() % Step::ALL[step].millis(), 0);
             }
             let mut points = Points::new(windows);

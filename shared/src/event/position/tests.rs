@@ -1,4 +1,5 @@
-//! Whatever clocks, delays, page sizes and restarts there are: each event once, and each lane in its order.
+//! For any clock skew, delay, page size and restart: each event is delivered once, and each stream
+//! in order.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,7 +14,8 @@ use crate::{
 
 const START: i64 = 1_763_654_400_000;
 
-/// One writer: how far its clock is ahead, and for each event its account, the pause before it, and how long its write takes.
+/// One writer: its clock's lead, and for each event the account, the pause before it and the
+/// duration of its write.
 type Writer = (i64, Vec<(usize, i64, i64)>);
 
 fn writers() -> impl Strategy<Value = Vec<Writer>> {
@@ -27,8 +29,8 @@ fn writers() -> impl Strategy<Value = Vec<Writer>> {
     proptest::collection::vec(writer, 1..8)
 }
 
-/// Every read: when it is after the one before, how far the reader's clock is ahead, its limit, how much of each account it sees at most,
-/// and whether it goes on from a copy of its cursor.
+/// For each read: the pause before it, the lead of the reader's clock, the limit, the maximum
+/// number of events read per account, and whether the cursor is encoded and decoded.
 fn reads() -> impl Strategy<Value = Vec<(i64, i64, usize, usize, bool)>> {
     let pause = prop_oneof![Just(1i64), 1i64..300, 1i64..15_000];
     proptest::collection::vec(
@@ -41,7 +43,7 @@ fn account(n: usize) -> AccountId {
     mint(Time::from_millis(START), [u8::try_from(n).unwrap(); 10])
 }
 
-/// All events with the true time at which each can be seen.
+/// All events with the true time at which each becomes visible.
 fn written(writers: &[Writer]) -> Vec<(i64, Event)> {
     let mut all = Vec::new();
     for (n, (ahead, events)) in writers.iter().enumerate() {
@@ -58,8 +60,8 @@ fn written(writers: &[Writer]) -> Vec<(i64, Event)> {
     all
 }
 
-/// One read at the true time `at`, as a store does it: what is settled from the oldest on, as much of each account as `most`; what is younger
-/// only where that was all of it.
+/// One read at the true time `at`, as a store performs it: per account up to `most` events before
+/// the low watermark, oldest first. Younger events are included only if these were all.
 fn read(
     position: &mut Position,
     all: &[(i64, Event)],
@@ -109,7 +111,7 @@ fn follow(
     (told, stops, all.into_iter().map(|(_, event)| event).collect())
 }
 
-/// What is left once all is settled.
+/// Everything left once the watermark has passed all events.
 fn rest(position: &mut Position, all: &[(i64, Event)], at: i64) -> Vec<Event> {
     let end = all.iter().map(|(seen, _)| *seen).max().unwrap_or(START).max(at) + 60_000;
     let mut told = Vec::new();
@@ -122,7 +124,8 @@ fn rest(position: &mut Position, all: &[(i64, Event)], at: i64) -> Vec<Event> {
     }
 }
 
-/// All that can be seen at the true time `at`, from the edge on that a reader sees whose clock is `ahead`.
+/// All events visible at the true time `at`, from the low watermark of a reader whose clock is
+/// `ahead`.
 fn there(all: &[(i64, Event)], at: i64, ahead: i64) -> Vec<(AccountId, EventId)> {
     let edge = Position::edge(Time::from_millis(at + ahead));
     let seen = all.iter().filter(|(seen, event)| *seen <= at && event.id > edge);
@@ -147,7 +150,7 @@ proptest! {
             let before = last.insert((event.account, lane_of(&event.id)), event.id);
             prop_assert!(before.is_none_or(|before| before < event.id));
         }
-        // From any cursor that a reader kept, it goes on as it would have.
+        // Any stored cursor continues as the original would have.
         if let Some((count, position)) = stops.get(stops.len() / 2) {
             let mut again = told[..*count].to_vec();
             let mut position = Position::from_bytes(&position.to_bytes()).unwrap();
@@ -157,7 +160,12 @@ proptest! {
     }
 
     #[test]
-    fn now_tells_what_comes_from_what_was_there(writers in writers(), reads in reads(), at in 0i64..60_000, ahead in 0i64..=2000) {
+    fn now_tells_what_comes_from_what_was_there(
+        writers in writers(),
+        reads in reads(),
+        at in 0i64..60_000,
+        ahead in 0i64..=2000,
+    ) {
         let (all, at) = (written(&writers), START + at);
         let mut position = Position::after(there(&all, at, ahead), Time::from_millis(at + ahead));
         let (mut told, mut read_at) = (Vec::new(), at);
@@ -169,7 +177,8 @@ proptest! {
             }
         }
         told.extend(rest(&mut position, &all, read_at));
-        let later: Vec<_> = all.into_iter().filter(|(seen, _)| *seen > at).map(|(_, event)| event).collect();
+        let later: Vec<_> =
+            all.into_iter().filter(|(seen, _)| *seen > at).map(|(_, event)| event).collect();
         prop_assert_eq!(ids(&told), ids(&later));
     }
 
@@ -190,9 +199,9 @@ fn alone(n: u64, at: i64) -> Event {
     }
 }
 
-/// A thousand lanes at once: what doesn't fit waits until it is settled, and the cursor stays small.
+/// 1000 streams: those that do not fit wait for the watermark, and the cursor stays small.
 #[test]
-fn more_lanes_than_fit_wait() {
+fn surplus_streams_wait_for_the_watermark() {
     let all: Vec<_> = (0..1000).map(|n| (START, alone(n, START))).collect();
     let mut position = Position::oldest(Time::from_millis(START));
     let mut told = 0;
@@ -205,9 +214,9 @@ fn more_lanes_than_fit_wait() {
     assert_eq!((told, position.to_bytes().len()), (1000, 17));
 }
 
-/// More lanes than fit: what was there and didn't fit comes again, and what is new comes.
+/// More streams than fit: visible events that did not fit are delivered again, and so are new ones.
 #[test]
-fn now_among_more_lanes_than_fit_misses_nothing() {
+fn start_now_with_surplus_streams_misses_no_event() {
     let mut all: Vec<_> = (0..1000).map(|n| (START, alone(n, START))).collect();
     let mut position =
         Position::after(there(&all, START + 1000, 0), Time::from_millis(START + 1000));
@@ -219,7 +228,7 @@ fn now_among_more_lanes_than_fit_misses_nothing() {
 }
 
 #[test]
-fn what_is_young_is_held_back_for_a_moment() {
+fn young_events_are_held_back() {
     let all = [(START, alone(1, START))];
     let mut position = Position::oldest(Time::from_millis(START));
     let settling = millis(SETTLING);

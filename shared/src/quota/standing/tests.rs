@@ -13,7 +13,7 @@ fn noon() -> Time {
     NOON.parse().unwrap()
 }
 
-/// 1000 bytes a day, of an account.
+/// 1000 bytes per day, for an account.
 fn quota(others: Value) -> Quota {
     let account: AccountId = mint(Time::from_millis(1), [1; 10]);
     let mut all = json!({"account": account});
@@ -47,7 +47,7 @@ const fn at(now: Time) -> Look {
 }
 
 impl Standing {
-    /// A look at one origin, where nothing had been counted before the first.
+    /// An evaluation with one origin whose count was 0 at the start.
     fn seen(self, quota: &Quota, total: u64, now: Time) -> Self {
         self.look(quota, &counted(total), at(now))
     }
@@ -57,7 +57,7 @@ fn refused(why: &str) -> NotTaken {
     NotTaken { why: why.to_owned(), unanswered: false }
 }
 
-/// Each look's alerts: what was told, and in brackets what was passed over.
+/// The reached thresholds; those not announced are in brackets.
 fn alerts(standing: &Standing) -> String {
     let shown = standing.current.alerts.iter().map(|alert| {
         let percent = alert.threshold.percent();
@@ -79,7 +79,7 @@ fn notices(standing: &Standing) -> Vec<String> {
 }
 
 #[test]
-fn the_highest_threshold_alone_is_told_and_once() {
+fn announces_only_the_highest_threshold_once() {
     let quota = quota(json!({}));
     let mut standing = begun(&quota);
     let mut seen = Vec::new();
@@ -103,7 +103,7 @@ fn the_highest_threshold_alone_is_told_and_once() {
 }
 
 #[test]
-fn a_raised_limit_resolves_and_may_be_reached_again() {
+fn raised_limit_resolves_alert_and_can_be_reached_again() {
     let (small, large) = (quota(json!({})), quota(json!({"limit_bytes": 1100})));
     let standing = begun(&small).seen(&small, 850, noon()).seen(&small, 1000, noon());
     assert_eq!(alerts(&standing), "80 (90) 100");
@@ -119,7 +119,7 @@ fn a_raised_limit_resolves_and_may_be_reached_again() {
 }
 
 #[test]
-fn the_periods_end_resolves_and_everything_may_come_again() {
+fn period_end_resolves_alerts_and_next_period_can_alert_again() {
     let quota = quota(json!({"enforce": true}));
     let standing = begun(&quota).seen(&quota, 1000, noon());
     let tomorrow = noon() + Duration::from_secs(24 * 3600);
@@ -139,7 +139,7 @@ fn the_periods_end_resolves_and_everything_may_come_again() {
 }
 
 #[test]
-fn what_is_measured_otherwise_begins_anew() {
+fn changed_measure_resets_usage() {
     let daily = quota(json!({}));
     let standing = begun(&daily).seen(&daily, 1000, noon());
     for other in [
@@ -166,7 +166,7 @@ fn what_is_measured_otherwise_begins_anew() {
 }
 
 #[test]
-fn a_block_is_lifted_when_there_is_more_again_or_nobody_wants_it() {
+fn block_is_removed_when_limit_rises_or_enforcement_ends() {
     let strict = |limit: u64| quota(json!({"enforce": true, "limit_bytes": limit}));
     let full = begun(&strict(1000)).seen(&strict(1000), 1000, noon());
     let account = full.account.unwrap();
@@ -188,7 +188,7 @@ fn a_block_is_lifted_when_there_is_more_again_or_nobody_wants_it() {
 }
 
 #[test]
-fn mails_go_to_who_is_to_get_them_by_now() {
+fn unsent_mails_go_to_current_recipients() {
     let to_whom = |recipients: Value| quota(json!({"recipients": recipients}));
     let one = to_whom(json!(["a@example.com", "b@example.com"]));
     let mut standing = begun(&one).seen(&one, 1000, noon());
@@ -207,7 +207,7 @@ fn mails_go_to_who_is_to_get_them_by_now() {
 }
 
 #[test]
-fn a_mail_that_failed_is_tried_with_pauses_that_grow() {
+fn failed_mail_is_retried_with_backoff() {
     let mut mail = Delivery::new("a@example.com".parse().unwrap(), noon());
     let mut now = noon();
     let mut pauses = Vec::new();
@@ -223,7 +223,7 @@ fn a_mail_that_failed_is_tried_with_pauses_that_grow() {
 }
 
 #[test]
-fn bars_show_when_it_was_used_as_far_as_that_is_known() {
+fn bars_attribute_usage_to_time_of_evaluation() {
     let quota = quota(json!({}));
     let hour = |hours: u64| {
         "2026-11-20T00:00:00Z".parse::<Time>().unwrap()
@@ -237,16 +237,17 @@ fn bars_show_when_it_was_used_as_far_as_that_is_known() {
 }
 
 #[test]
-fn survives_its_own_text() {
+fn json_round_trips() {
     let quota = quota(json!({"enforce": true}));
     let standing = begun(&quota).seen(&quota, 1000, noon()).seen(&quota, 1200, noon() + MINUTE);
     let text = serde_json::to_string(&standing).unwrap();
     assert_eq!(serde_json::from_str::<Standing>(&text).unwrap(), standing);
 }
 
-/// What was used between the last look in a period and its end is weighed against that period, and not counted again.
+/// Bytes counted between the last evaluation within a period and its end belong to that period and
+/// do not count again.
 #[test]
-fn a_period_is_looked_at_once_more_when_it_is_over() {
+fn ended_period_is_evaluated_once_more() {
     let quota = quota(json!({"enforce": true}));
     let midnight: Time = "2026-11-21T00:00:00Z".parse().unwrap();
     let just_before = midnight - Duration::from_secs(57);
@@ -271,9 +272,10 @@ fn a_period_is_looked_at_once_more_when_it_is_over() {
     assert_eq!(next.seen(&quota, 925, now).current.used, 15);
 }
 
-/// A report may be dated a minute ahead: seen in one period, it isn't counted in the next as well.
+/// A report may be dated up to a minute ahead. Once counted in a period, it does not count in the
+/// next.
 #[test]
-fn what_is_dated_ahead_counts_once() {
+fn report_dated_ahead_counts_once() {
     let quota = quota(json!({}));
     let midnight: Time = "2026-11-21T00:00:00Z".parse().unwrap();
     let now = midnight + Duration::from_secs(3);
@@ -283,9 +285,9 @@ fn what_is_dated_ahead_counts_once() {
     assert_eq!(ended.turn(&quota, now).seen(&quota, 795, now).current.used, 5);
 }
 
-/// What was changed after the end is about the next period.
+/// A change after the period's end applies to the next period only.
 #[test]
-fn a_period_that_is_over_keeps_its_limit() {
+fn ended_period_keeps_its_limit() {
     let quota = quota(json!({}));
     let tomorrow = noon() + MINUTE * 60 * 12;
     let mut other = quota.clone();
@@ -299,7 +301,7 @@ fn a_period_that_is_over_keeps_its_limit() {
 }
 
 #[test]
-fn mails_about_a_period_are_sent_for_a_day_after_it() {
+fn mails_are_sent_for_a_day_after_the_period() {
     let quota = quota(json!({"period": "hour"}));
     let mut standing = begun(&quota);
     let mut now = noon();
@@ -308,7 +310,7 @@ fn mails_about_a_period_are_sent_for_a_day_after_it() {
         now = now + MINUTE * 60;
         standing = standing.last_look(&quota, &counted(n * 1000), at(now)).turn(&quota, now);
     }
-    // An outage of hours leaves the last of them.
+    // After an outage of several hours only the latest periods are kept.
     let starts: Vec<_> = standing.past.iter().map(|past| past.period.start.to_string()).collect();
     assert_eq!((starts.len(), starts[0].as_str()), (MOST_PAST, "2026-11-20T16:00:00.000Z"));
     let errand = standing.errand(now).unwrap();
@@ -321,9 +323,9 @@ fn mails_about_a_period_are_sent_for_a_day_after_it() {
     assert_eq!((turned.past.len(), turned.errand(next_day)), (0, None));
 }
 
-/// One that SES has, and says nothing of, is sent twice at most.
+/// A mail that SES accepts without ever responding is sent at most twice.
 #[test]
-fn a_mail_that_is_never_answered_for_is_sent_twice() {
+fn mail_without_response_is_sent_twice() {
     let mut mail = Delivery::new("a@example.com".parse().unwrap(), noon());
     let unanswered = || NotTaken { unanswered: true, ..refused("SES says nothing") };
     mail.tried(Err(unanswered()), noon());
@@ -348,16 +350,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// What happens at an origin.
+/// An operation at an origin.
 #[derive(Clone, Debug)]
 enum Fate {
-    /// Of one of its heads more is counted.
+    /// A series counter increases.
     Count(usize, u64),
-    /// A head is forgotten.
+    /// A series counter expires.
     Forget(usize),
-    /// It isn't seen, or is again.
+    /// The origin disappears or returns.
     Hide(bool),
-    /// The next period begins.
+    /// The next period starts.
     Turn,
 }
 
@@ -372,12 +374,14 @@ fn changes() -> impl Strategy<Value = Vec<(usize, Fate)>> {
 }
 
 proptest! {
-    /// Whatever heads and origins go and come back: what is used is what was counted since the period began.
+    /// For any sequence of expiring counters and disappearing origins, usage is what was counted
+    /// since the period started.
     #[test]
     fn what_goes_takes_its_share_along(changes in changes()) {
         let quota = quota(json!({"limit_bytes": 1_000_000_000}));
         let mut standing = Standing::begin(&quota, None, noon());
-        // Of each origin's heads what was ever counted, and when the period began; whether it is seen; and what of this period isn't seen yet.
+        // Per origin: each counter's total now and at the period's start; whether the origin is
+        // hidden; bytes of this period not yet visible.
         let mut heads = [[(0u64, 0u64); 3]; 3];
         let (mut hidden, mut pending, mut truth, mut now) = ([false; 3], [0u64; 3], 0u64, noon());
         for (origin, change) in changes {
@@ -387,7 +391,7 @@ proptest! {
                     heads[origin][head].0 += bytes;
                     pending[origin] += bytes;
                 }
-                // Only what was idle for long is forgotten.
+                // Only counters without pending increases expire.
                 Fate::Forget(head) if !hidden[origin] => heads[origin][head] = (0, 0),
                 Fate::Forget(_) => {}
                 Fate::Hide(hide) => hidden[origin] = hide,
@@ -403,11 +407,17 @@ proptest! {
             }
             let name = |n: usize| Origin::Source(format!("s{n}").parse().unwrap());
             let sum = |pick: fn(&(u64, u64)) -> u64| -> Totals {
-                (0..3).filter(|n| !hidden[*n]).map(|n| (name(n), heads[n].iter().map(pick).sum())).collect()
+                (0..3)
+                    .filter(|n| !hidden[*n])
+                    .map(|n| (name(n), heads[n].iter().map(pick).sum()))
+                    .collect()
             };
             let (totals, starts) = (sum(|head| head.0), sum(|head| head.1));
             let unknown = standing.unknown(&totals);
-            standing.tell_start(starts.into_iter().filter(|(origin, _)| unknown.contains(origin)).collect(), now);
+            standing.tell_start(
+                starts.into_iter().filter(|(origin, _)| unknown.contains(origin)).collect(),
+                now,
+            );
             standing = standing.look(&quota, &totals, at(now));
             for n in (0..3).filter(|n| !hidden[*n]) {
                 truth += std::mem::take(&mut pending[n]);
@@ -421,7 +431,8 @@ proptest! {
         let (mut limit, mut total, mut base, mut now) = (1000, 0, 0, noon());
         let mut quota = quota(json!({"enforce": enforce}));
         let mut standing = begun(&quota);
-        // What was told since the period or the limit was another, and what subscribers take for reached.
+        // Thresholds announced since the period or limit last changed, and thresholds that
+        // subscribers consider reached.
         let (mut told, mut reached) = (BTreeSet::new(), BTreeSet::new());
         for step in steps {
             match step {
@@ -457,13 +468,19 @@ proptest! {
                     Change::Resolved(_) => prop_assert!(reached.remove(&notice.threshold)),
                 }
             }
-            prop_assert!(standing.notices.iter().filter(|notice| notice.change == Change::Crossed).count() <= 1);
+            prop_assert!(
+                standing.notices.iter().filter(|notice| notice.change == Change::Crossed).count()
+                    <= 1
+            );
             for threshold in &quota.spec.thresholds {
-                let noted = standing.current.alerts.iter().any(|alert| alert.threshold == *threshold);
+                let noted =
+                    standing.current.alerts.iter().any(|alert| alert.threshold == *threshold);
                 prop_assert_eq!(noted, threshold.is_reached(standing.current.used, limit));
             }
             prop_assert_eq!(standing.block.is_some(), enforce && standing.current.used >= limit);
-            prop_assert!(standing.current.period.holds(now) && standing.current.used == total - base);
+            prop_assert!(
+                standing.current.period.holds(now) && standing.current.used == total - base
+            );
             prop_assert!(standing.current.bars.iter().sum::<u64>() <= standing.current.used);
         }
     }

@@ -1,38 +1,37 @@
-/// One value of a metric.
+/// One sample of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Its labels, by name.
+    /// Names and values.
     pub labels: Vec<(String, String)>,
-    /// What it says; NaN and infinities as well.
+    /// May be NaN or infinite.
     pub value: f64,
 }
 
-/// Why a line of the wanted metric gives no sample.
+/// Why a line of the requested metric yields no sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// It isn't as the format has it.
     #[error("is malformed")]
     Malformed,
-    /// It is longer than any that makes sense.
+    /// Longer than the maximum line length.
     #[error("is too long")]
     TooLong,
-    /// The page ends in the middle of it, or seems to.
+    /// The page ends without a newline, so the line may be truncated.
     #[error("is the page's last, and has no end")]
     CutOff,
 }
 
-/// What a line is, by its begin.
+/// Type of a line, determined by its start.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     Blank,
     Comment,
-    /// What says the type of the wanted metric.
+    /// Declares the type of the requested metric.
     Type,
-    /// A sample of the wanted metric: what comes after its name.
+    /// A sample of the requested metric: the text after its name.
     Wanted(&'a [u8]),
-    /// A sample of another one.
+    /// A sample of another metric.
     Other,
-    /// Nothing that belongs on such a page.
+    /// Not part of the format.
     Foreign,
 }
 
@@ -58,8 +57,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether a comment says the type of a metric, or of the family that it is of: a counter's samples may be called `_total`, and a histogram's
-/// and a summary's have further endings.
+/// Whether a comment declares the type of the metric or of its family. A counter's samples may have
+/// the suffix `_total`; those of histograms and summaries have further suffixes.
 fn is_type(comment: &[u8], metric: &str) -> bool {
     let mut words = comment[1..].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     if words.next() != Some(b"TYPE") {
@@ -70,7 +69,8 @@ fn is_type(comment: &[u8], metric: &str) -> bool {
     ending.is_some_and(|ending| ["", "_total", "_sum", "_count", "_bucket"].contains(&ending))
 }
 
-/// Whether a name in quotation marks comes first, which no wanted metric has. JSON looks much alike.
+/// Whether the line starts with a quoted name, which the requested metric never has. JSON looks
+/// similar.
 fn is_quoted_name(line: &[u8]) -> bool {
     let name = std::str::from_utf8(line)
         .ok()
@@ -83,7 +83,7 @@ const fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':'
 }
 
-/// Reads what comes after a sample's name: labels and value. What follows the value, a time or an example, doesn't matter.
+/// Parses labels and value after a sample's name. Ignores a timestamp or exemplar after them.
 pub(super) fn sample(rest: &[u8]) -> Result<Sample, Unreadable> {
     let text = std::str::from_utf8(rest).map_err(|_| Unreadable::Malformed)?.trim_ascii_start();
     let (labels, text) = match text.strip_prefix('{') {
@@ -99,7 +99,7 @@ fn value(text: &str) -> Option<f64> {
     text.parse().ok()
 }
 
-/// `a="b",c="d"}`, with or without a comma at the end: the labels, and what comes after them.
+/// Parses `a="b",c="d"}`, with an optional trailing comma. Returns the labels and the rest.
 fn labels(mut text: &str) -> Option<(Vec<(String, String)>, &str)> {
     let mut found = Vec::new();
     loop {
@@ -123,7 +123,7 @@ fn labels(mut text: &str) -> Option<(Vec<(String, String)>, &str)> {
     }
 }
 
-/// A text up to its closing quotation mark, without escapes, and what comes after that.
+/// Parses text up to the closing quotation mark. Returns it unescaped, and the rest.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut plain = String::new();
     let mut characters = text.char_indices();
@@ -133,7 +133,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
             '\\' => match characters.next()?.1 {
                 'n' => plain.push('\n'),
                 escaped @ ('\\' | '"') => plain.push(escaped),
-                // The format has no others; what it means by them is what is there.
+                // The format defines no other escapes; keep it as it is.
                 other => plain.extend(['\\', other]),
             },
             other => plain.push(other),

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// The samples and mistakes of a page that comes in pieces of some bytes.
+/// The samples and errors of a page that arrives in chunks of `piece` bytes.
 fn read(text: &[u8], metric: &str, piece: usize) -> (Vec<Result<Sample, Unreadable>>, bool) {
     let (mut page, mut found) = (Page::new(metric), Vec::new());
     for piece in text.chunks(piece) {
@@ -24,7 +24,7 @@ fn shown(text: &str, metric: &str) -> String {
 }
 
 #[test]
-fn what_the_format_allows_is_read() {
+fn parses_valid_lines() {
     let text = r#"
 # HELP kong_bandwidth Total bandwidth in bytes consumed per service/route in Kong
 # TYPE kong_bandwidth counter
@@ -47,7 +47,7 @@ other{kong_bandwidth="1"} 2
 }
 
 #[test]
-fn what_is_wrong_is_told_and_the_rest_is_read() {
+fn reports_malformed_lines_and_parses_the_rest() {
     let text = r#"m{a="1"} 1
 m{a="1" 2
 m{a=1} 3
@@ -76,7 +76,7 @@ m{a="cut"} 12"#;
 }
 
 #[test]
-fn other_things_are_no_pages() {
+fn rejects_other_content() {
     for text in [
         "",
         "\n\n",
@@ -94,7 +94,7 @@ fn other_things_are_no_pages() {
 }
 
 #[test]
-fn a_line_without_end_costs_no_memory_and_no_other_line() {
+fn overlong_line_uses_bounded_memory_and_loses_no_other_line() {
     let mut page = Page::new("m");
     let mut found = Vec::new();
     page.read(b"m 1\nm{a=\"", &mut |sample| found.push(sample));
@@ -115,20 +115,34 @@ fn escaped(text: &str) -> String {
 
 proptest! {
     #[test]
-    fn anything_may_come_in_any_pieces(text in prop::collection::vec(any::<u8>(), 0..400), piece in 1usize..50) {
+    fn anything_may_come_in_any_pieces(
+        text in prop::collection::vec(any::<u8>(), 0..400),
+        piece in 1usize..50,
+    ) {
         let whole = read(&text, "m", 1000);
         prop_assert_eq!(format!("{:?}", read(&text, "m", piece)), format!("{whole:?}"));
     }
 
     #[test]
-    fn what_looks_like_a_page_may_come_in_any_pieces(text in "(m|m1|#|\\{|\\}|\"|\\\\|=|,| |\n|1|NaN){0,120}", piece in 1usize..50) {
+    fn what_looks_like_a_page_may_come_in_any_pieces(
+        text in "(m|m1|#|\\{|\\}|\"|\\\\|=|,| |\n|1|NaN){0,120}",
+        piece in 1usize..50,
+    ) {
         let whole = read(text.as_bytes(), "m", 1000);
         prop_assert_eq!(format!("{:?}", read(text.as_bytes(), "m", piece)), format!("{whole:?}"));
     }
 
     #[test]
-    fn what_is_written_is_read(labels in prop::collection::vec(("[a-z_][a-z0-9_]{0,8}", "\\PC{0,12}|[\\\\\"\n]{0,4}"), 0..5), value: f64, piece in 1usize..50) {
-        let written: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    fn what_is_written_is_read(
+        labels in prop::collection::vec(
+            ("[a-z_][a-z0-9_]{0,8}", "\\PC{0,12}|[\\\\\"\n]{0,4}"),
+            0..5,
+        ),
+        value: f64,
+        piece in 1usize..50,
+    ) {
+        let written: Vec<_> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let text = format!("a 1\nm{{{}}} {value}\nb 2\n", written.join(","));
         let (found, good) = read(text.as_bytes(), "m", piece);
         let [Ok(sample)] = &found[..] else { panic!("{found:?}") };

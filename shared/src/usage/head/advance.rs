@@ -4,30 +4,29 @@ use crate::{
     usage::{Hour, Series, minute_of},
 };
 
-/// What becomes of a head when more is counted.
+/// Result of adding counts to an open hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advance {
-    /// The head that it becomes.
+    /// The updated state.
     pub head: Head,
-    /// Which minutes of its hour changed.
+    /// Minutes of the open hour that changed.
     pub changed: Vec<usize>,
-    /// The hours that are over, oldest first; of more than the last only if several minutes were counted at once.
+    /// Hours closed by the update, oldest first. More than one only if several minutes were counted
+    /// together.
     pub closed: Vec<ClosedHour>,
 }
 
-/// An hour to which nothing is added any more, but what is reported late.
+/// An hour that only gets late reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedHour {
-    /// Which one.
     pub hour: Hour,
-    /// The series' total when it began.
+    /// The series' total at the start of the hour.
     pub before: u64,
-    /// What was counted in it.
     pub minutes: Minutes,
 }
 
 impl Head {
-    /// The head of a series of which nothing is known yet.
+    /// A series without counts.
     #[must_use]
     pub fn new(series: Series, origin: Origin, hour: Hour) -> Self {
         Self {
@@ -41,8 +40,8 @@ impl Head {
         }
     }
 
-    /// Adds what was counted in some minutes, each given by a time in it, oldest first. What is of an hour before the head's counts for the
-    /// head's first minute: such an hour is closed.
+    /// Adds bytes per minute, each minute given by any time in it, oldest first. Bytes of an
+    /// earlier, closed hour count for the first minute of the open hour.
     #[must_use]
     pub fn advance(&self, counted: &[(Time, u64)], counter: Option<Counter>) -> Advance {
         let mut head = Self { counter, version: self.version + 1, ..self.clone() };
@@ -62,7 +61,7 @@ impl Head {
         Advance { head, changed, closed }
     }
 
-    /// Moves on to another hour; the one before, if anything was counted in it.
+    /// Starts another hour. Returns the closed one if anything was counted in it.
     fn close(&mut self, next: Hour) -> Option<ClosedHour> {
         let (hour, before) = (self.hour, self.before());
         let minutes = std::mem::take(&mut self.minutes);
@@ -91,31 +90,54 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the gaps: every minute is kept once, and each hour's `before` is what was counted before it.
+        /// For any gaps, each minute is kept once, and each hour's `before` is the sum of all
+        /// earlier minutes.
         #[test]
-        fn nothing_is_lost_or_doubled(steps in prop::collection::vec((0i64..200, 0u64..1000), 0..80), at_once in 1usize..4) {
+        fn nothing_is_lost_or_doubled(
+            steps in prop::collection::vec((0i64..200, 0u64..1000), 0..80),
+            at_once in 1usize..4,
+        ) {
             let mut truth: BTreeMap<i64, u64> = BTreeMap::new();
             let (mut head, mut closed, mut minute) = (head(), Vec::new(), 0);
-            let counted: Vec<_> = steps.iter().map(|(gap, bytes)| {
-                minute += gap;
-                *truth.entry(minute).or_default() += bytes;
-                (Time::from_millis(START + minute * 60_000 + 7), *bytes)
-            }).collect();
+            let counted: Vec<_> = steps
+                .iter()
+                .map(|(gap, bytes)| {
+                    minute += gap;
+                    *truth.entry(minute).or_default() += bytes;
+                    (Time::from_millis(START + minute * 60_000 + 7), *bytes)
+                })
+                .collect();
             for some in counted.chunks(at_once) {
                 let advance = head.advance(some, None);
                 head = advance.head;
                 closed.extend(advance.closed);
             }
-            closed.push(ClosedHour { hour: head.hour, before: head.before(), minutes: head.minutes.clone() });
-            let kept: BTreeMap<i64, u64> = closed.iter().flat_map(|closed| {
-                let first = (closed.hour.start().millis() - START) / 60_000;
-                closed.minutes.0.iter().zip(first..).filter_map(|(bytes, nth)| Some((nth, (*bytes)?))).collect::<Vec<_>>()
-            }).collect();
+            closed.push(ClosedHour {
+                hour: head.hour,
+                before: head.before(),
+                minutes: head.minutes.clone(),
+            });
+            let kept: BTreeMap<i64, u64> = closed
+                .iter()
+                .flat_map(|closed| {
+                    let first = (closed.hour.start().millis() - START) / 60_000;
+                    closed
+                        .minutes
+                        .0
+                        .iter()
+                        .zip(first..)
+                        .filter_map(|(bytes, nth)| Some((nth, (*bytes)?)))
+                        .collect::<Vec<_>>()
+                })
+                .collect();
             prop_assert_eq!(&kept, &truth);
             prop_assert_eq!(head.total, truth.values().sum::<u64>());
             for closed in &closed {
                 let first = (closed.hour.start().millis() - START) / 60_000;
-                prop_assert_eq!(closed.before, truth.range(..first).map(|(_, bytes)| bytes).sum::<u64>());
+                prop_assert_eq!(
+                    closed.before,
+                    truth.range(..first).map(|(_, bytes)| bytes).sum::<u64>()
+                );
             }
             let mut hours: Vec<_> = closed.iter().map(|closed| closed.hour).collect();
             hours.dedup();
@@ -123,8 +145,15 @@ mod tests {
         }
 
         #[test]
-        fn the_total_of_a_time_is_what_was_counted_before(counts in prop::collection::vec(0u64..1000, 60), minute in 0usize..61) {
-            let counted: Vec<_> = counts.iter().zip(0..).map(|(bytes, nth)| (Time::from_millis(START + nth * 60_000), *bytes)).collect();
+        fn the_total_of_a_time_is_what_was_counted_before(
+            counts in prop::collection::vec(0u64..1000, 60),
+            minute in 0usize..61,
+        ) {
+            let counted: Vec<_> = counts
+                .iter()
+                .zip(0..)
+                .map(|(bytes, nth)| (Time::from_millis(START + nth * 60_000), *bytes))
+                .collect();
             let head = head().advance(&counted, None).head;
             let time = Time::from_millis(START + i64::try_from(minute).unwrap() * 60_000);
             prop_assert_eq!(head.total_at(time), Some(counts[..minute].iter().sum()));

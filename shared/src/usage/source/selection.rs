@@ -7,7 +7,7 @@ use crate::{
     usage::{Direction, Label, Series, exposition::Sample},
 };
 
-/// A gateway whose metrics are known.
+/// A gateway with a known metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
@@ -17,25 +17,25 @@ pub enum Preset {
     Kong3,
 }
 
-/// The names of the labels that say what a series is.
+/// Names of the labels that identify a series.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
-    /// That with the direction, whose values are `egress` and `ingress`.
+    /// Label of the direction, whose values are `egress` and `ingress`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200, examples("direction"))]
     pub direction: Option<String>,
-    /// That with the service.
+    /// Label of the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200, examples("service"))]
     pub service: Option<String>,
-    /// That with the route.
+    /// Label of the route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200, examples("route"))]
     pub route: Option<String>,
 }
 
-/// What a series is, where no label says so. What isn't given here either is empty.
+/// Fixed values of a series for properties without a label. Omitted ones are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fixed {
@@ -53,28 +53,24 @@ pub struct Fixed {
     pub route: Option<Label>,
 }
 
-/// Which samples of a page count, and as which series.
+/// Selects samples of a page and maps them to series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// The metric's name.
     pub metric: String,
     labels: Labels,
     fixed: Fixed,
 }
 
-/// Why a sample counts as no series.
+/// Why a sample maps to no series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
-    /// Its direction is missing, or another one.
     #[error("its type is neither egress nor ingress")]
     Direction,
-    /// Its service or route is no label.
     #[error("its service or route is over 128 bytes or has control characters")]
     Label,
 }
 
 impl Labels {
-    /// Whether none is named.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.direction.is_none() && self.service.is_none() && self.route.is_none()
@@ -82,7 +78,6 @@ impl Labels {
 }
 
 impl Fixed {
-    /// Whether nothing is.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.direction.is_none() && self.service.is_none() && self.route.is_none()
@@ -90,7 +85,7 @@ impl Fixed {
 }
 
 impl Selection {
-    /// From what a source says, which has to be without [`violations`].
+    /// The arguments must have no [`violations`].
     #[must_use]
     pub fn new(
         preset: Option<Preset>,
@@ -118,10 +113,10 @@ impl Selection {
         }
     }
 
-    /// The series of a sample. A label that the sample doesn't have is empty, as Prometheus has it.
+    /// Maps a sample to a series. A missing label is empty, as in Prometheus.
     ///
     /// # Errors
-    /// When it is none.
+    /// If the direction or a label is invalid.
     pub fn series(&self, sample: &Sample, account: Option<AccountId>) -> Result<Series, WhyNot> {
         let value = |name: &Option<String>| {
             let name = name.as_ref()?;
@@ -150,7 +145,7 @@ impl Selection {
     }
 }
 
-/// What is wrong with the choice of a metric that its schema can't say.
+/// Violations of the metric's selection that the JSON schema cannot express.
 pub(super) fn violations(
     preset: Option<Preset>,
     metric: Option<&str>,
@@ -226,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn kongs_samples_are_known() {
+    fn presets_map_kong_samples() {
         let none = (Labels::default(), Fixed::default());
         let kong2 = Selection::new(Some(Preset::Kong2), None, &none.0, &none.1);
         let kong3 = Selection::new(Some(Preset::Kong3), None, &none.0, &none.1);
@@ -246,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_label_says_is_fixed() {
+    fn fixed_values_replace_missing_labels() {
         let labels = Labels { route: Some("device".into()), ..Labels::default() };
         let fixed = Fixed {
             direction: Some(Direction::Egress),

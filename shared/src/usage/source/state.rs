@@ -4,40 +4,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::{time::Time, usage::WATCHED};
 
-/// How the collection of a source goes.
+/// Collection state of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceState {
-    /// What was defined when this was written.
+    /// Generation of the source's definition when this was written.
     pub lineage: String,
-    /// When all of it was last collected, by the minute that it was for.
+    /// Minute of the last complete collection.
     pub last_success_at: Option<Time>,
-    /// How many series that were.
+    /// Number of series in it.
     pub series: u64,
-    /// What went wrong last time, in words; none if nothing did.
+    /// Error of the last collection; `None` if it succeeded.
     pub last_error: Option<String>,
-    /// When that was.
     pub last_error_at: Option<Time>,
-    /// How often in a row it failed.
+    /// Number of consecutive failures.
     pub failures: u32,
-    /// What of the last page couldn't be used, in words.
+    /// Parts of the last page that could not be used.
     pub last_warning: Option<String>,
-    /// Whether that may have been series which will be there next time, as old as they are.
+    /// Whether series that exist already were unreadable in the last page, so that they may appear
+    /// as new in the next.
     #[serde(default)]
     pub in_part: bool,
 }
 
-/// The longest that a source which is down isn't asked.
+/// Longest interval between two attempts at a failing source, in minutes.
 const LONGEST_PAUSE: u32 = 10;
 
 impl SourceState {
-    /// Whether a series that is there for the first time at `due` began after a collection that had everything else.
+    /// Whether a series first seen at `due` is new: the previous collection was recent and
+    /// complete.
     #[must_use]
     pub fn watched(&self, lineage: &str, due: Time) -> bool {
         let is_whole = self.lineage == lineage && !self.in_part;
         is_whole && self.last_success_at.is_some_and(|at| at < due && due.since(at) <= WATCHED)
     }
 
-    /// Whether it is asked in the minute `due`. One that fails again and again is asked less and less often, but every ten minutes.
+    /// Whether the source is collected in the minute `due`. A failing source is collected less and
+    /// less often, but at least every ten minutes.
     #[must_use]
     pub fn is_asked(&self, lineage: &str, due: Time) -> bool {
         let Some(failed_at) =
@@ -45,7 +47,7 @@ impl SourceState {
         else {
             return true;
         };
-        // Three chances more, then a pause of 2, 4, 8 and at last 10 minutes.
+        // Three more attempts, then intervals of 2, 4, 8 and finally 10 minutes.
         let minutes = match self.failures {
             0..=3 => 1,
             more => 2u32.saturating_pow((more - 3).min(8)).min(LONGEST_PAUSE),
@@ -53,13 +55,14 @@ impl SourceState {
         due.since(failed_at) + Duration::from_secs(1) >= Duration::from_secs(60) * minutes
     }
 
-    /// When it was last tried, by the minute that it was for; none if this definition never was. Those that were longest ago come first.
+    /// Minute of the last attempt with this definition. Sources are collected in ascending order of
+    /// it.
     #[must_use]
     pub fn last_tried(&self, lineage: &str) -> Option<Time> {
         self.last_success_at.max(self.last_error_at).filter(|_| self.lineage == lineage)
     }
 
-    /// After a collection of `series` series for the minute `due`.
+    /// Records a collection of `series` series for the minute `due`.
     #[must_use]
     pub fn succeeded(
         self,
@@ -80,13 +83,13 @@ impl SourceState {
         }
     }
 
-    /// The same, of a page that had series whose counters could not be read.
+    /// Marks whether the page had series whose counters could not be read.
     #[must_use]
     pub fn in_part(self, in_part: bool) -> Self {
         Self { in_part, ..self }
     }
 
-    /// After one that failed. What was collected of another definition is forgotten.
+    /// Records a failed collection. Success with another definition is discarded.
     #[must_use]
     pub fn failed(self, lineage: &str, due: Time, why: String) -> Self {
         let is_same = self.lineage == lineage;
@@ -102,7 +105,7 @@ impl SourceState {
         }
     }
 
-    /// After one that failed for Tollgate's own reasons: the source isn't given a rest for that.
+    /// Records a failure on Tollgate's side, which does not count towards the backoff.
     #[must_use]
     pub fn stumbled(self, lineage: &str, due: Time, why: &str) -> Self {
         Self { failures: 1, ..self.failed(lineage, due, why.to_owned()) }
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_down_is_asked_less_and_less_often() {
+    fn failing_source_is_collected_less_often() {
         let mut state = SourceState::default();
         let asked: Vec<_> = (1..60)
             .filter(|nth| {
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_there_a_moment_ago_began_since() {
+    fn new_series_is_watched_after_a_recent_complete_collection() {
         let state = SourceState::default().succeeded("a", minute(10), 0, None);
         assert!(state.watched("a", minute(11)) && state.watched("a", minute(15)));
         assert!(
