@@ -8,27 +8,23 @@ use shared::{
     time::Time,
 };
 
-/// A message as it was delivered this time.
+/// One delivery of an SQS message.
 #[derive(Debug)]
 pub struct Delivery {
-    /// The queue's id for it.
     pub message_id: String,
-    /// By which its visibility is set.
+    /// The receipt handle, which sets the visibility.
     pub receipt: String,
-    /// How often it was delivered, this time included.
+    /// Approximate receive count, including this delivery.
     pub count: u32,
-    /// When it was sent.
     pub sent_at: Option<Time>,
-    /// Whether it comes from the dead-letter queue.
+    /// Whether the message comes from the dead-letter queue.
     pub dead: bool,
-    /// What it says.
     pub message: Result<Message, NotAMessage>,
-    /// The trace that its client began.
+    /// The trace of the client that submitted the job.
     pub trace: Option<Traceparent>,
 }
 
 impl Delivery {
-    /// Of a record of Lambda's event.
     pub fn of(record: SqsMessage, dead_letters: &JobQueue) -> Self {
         let source = record.event_source_arn.unwrap_or_default();
         let count =
@@ -58,8 +54,8 @@ impl Delivery {
     }
 }
 
-/// Reads a message. Scheduler's dead letters may be the calls of SQS that it could not make, with
-/// the message in them; AWS shows no more than an example
+/// Decodes a message body. A dead letter of EventBridge Scheduler may be the `SendMessage` request
+/// that failed, with the message in it. AWS documents this by an example only
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
 fn decode(body: &str, dead: bool) -> Result<Message, NotAMessage> {
     match Message::decode(body) {
