@@ -88,9 +88,10 @@ mod tests {
             event.records.into_iter().map(of).collect::<Vec<_>>().try_into().unwrap();
         assert_eq!((job.count, job.dead, job.trace.is_some()), (2, false, true));
         assert_eq!(job.sent_at, Some(Time::from_millis(1_795_190_400_000)));
-        assert!(
-            matches!(job.message, Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap())
-        );
+        assert!(matches!(
+            job.message,
+            Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap()
+        ));
         assert_eq!((broken.count, broken.dead, broken.trace), (1, true, None));
         assert!(matches!(broken.message, Err(NotAMessage::Malformed)));
     }

@@ -139,13 +139,15 @@ fn fit(schedule: &Schedule, kind: Option<&CachedKind>) -> Result<(), JobError> {
         }
         Unfit::Schema(why) => {
             let why = format!(
-                "its payload can't be checked, since its kind has a schema that this version can't use: {why}"
+                "its payload can't be checked, \
+                 since its kind has a schema that this version can't use: {why}"
             );
             JobError::new(ErrorCode::PayloadInvalid, why)
         }
         Unfit::Payload(violations) => {
-            let first =
-                violations.first().map_or_else(String::new, |v| format!(": {} {}", v.pointer, v.detail));
+            let first = violations
+                .first()
+                .map_or_else(String::new, |v| format!(": {} {}", v.pointer, v.detail));
             let why = format!(
                 "its payload breaks its kind's schema in {} places, the first{first}",
                 violations.len()

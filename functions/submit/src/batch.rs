@@ -228,9 +228,12 @@ impl App {
             match (made.remove(&id), asked.order) {
                 (Some(job), _) => Place::Made(job),
                 (None, Ok(_)) if !was_accepted(n) => {
-                    let why =
-                        "was refused when this batch was first sent; send it with another Idempotency-Key";
-                    Place::Refused(Problem::InvalidBody(vec![Violation::new(format!("/jobs/{n}"), why)]))
+                    let why = "was refused when this batch was first sent; \
+                         send it with another Idempotency-Key";
+                    Place::Refused(Problem::InvalidBody(vec![Violation::new(
+                        format!("/jobs/{n}"),
+                        why,
+                    )]))
                 }
                 (None, order) => Place::new(order, id, kept),
             }

@@ -62,12 +62,14 @@ fn conflict(effect: &Effect) -> String {
     match before {
         Before::Absent => {
             format!(
-                "nothing was applied: the row that activity {activity} inserts into {table} is there already"
+                "nothing was applied: the row that activity {activity} inserts into {table} \
+                 is there already"
             )
         }
         Before::AbsentOrHas(_) => {
             format!(
-                "nothing was applied: the row that activity {activity} deletes from {table} has other values"
+                "nothing was applied: the row that activity {activity} deletes from {table} \
+                 has other values"
             )
         }
     }
