@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_read_and_bounded() {
+    fn parses_and_caps_wait() {
         assert_eq!(wait(&["wait=5"]), Some(5));
         assert_eq!(wait(&["return=minimal, WAIT = \"7\"; x=1"]), Some(7));
         assert_eq!(wait(&["respond-async", "wait=100"]), Some(20));

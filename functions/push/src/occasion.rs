@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_what_aws_sends() {
+    fn parses_aws_events() {
         let connect = serde_json::from_str(include_str!("../fixtures/connect.json")).unwrap();
         let Occasion::Call { connection, what: Called::Connect { ticket } } = connect else {
             panic!("{connect:?}")
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_of_them_is_an_error() {
+    fn rejects_other_events() {
         for other in ["{}", r#"{"requestContext":{"eventType":"CONNECT","connectionId":"a#b"}}"#] {
             assert!(serde_json::from_str::<Occasion>(other).is_err(), "{other}");
         }

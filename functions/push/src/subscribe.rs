@@ -77,7 +77,7 @@ impl Pusher {
         let Some(accounts) = self.accounts.visible(subscriber, named, now).await? else {
             return Ok(Err(Problem::NotFound));
         };
-        // An account's own connections count towards its limit; operators' do not.
+        // Counted per account, so that a tenant can exhaust only its own limit.
         if !subscriber.is_admin
             && self.connections.subscribers(subscriber.account, now).await?.len()
                 >= MOST_SUBSCRIBERS

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_alone_deals_the_best_in_order() {
+    fn uncontended_worker_runs_jobs_in_order() {
         let ids = ids();
         let busy = Rivals::default().seeing(30, NOW);
         let agenda = agenda(&ids, None, busy);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_flight_lately_is_the_most_that_was_seen() {
+    fn in_flight_is_the_recent_maximum() {
         let rivals = Rivals::default().seeing(30, NOW).seeing(5, NOW + WARY);
         assert_eq!((rivals.portions(10, NOW + WARY), rivals.spread(10, NOW + WARY)), (4, 1));
         let later = NOW + WARY + Duration::from_millis(1);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_passed_over_comes_first_the_next_time() {
+    fn skipped_jobs_come_first_in_the_next_batch() {
         let ids = ids();
         let mut rivals = Rivals::default().seeing(20, NOW);
         rivals.met = NOW;
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_a_job_draws_among_what_is_in_flight() {
+    fn draws_among_jobs_in_flight_after_a_lost_claim() {
         let ids = ids();
         let mut rivals = Rivals::default().seeing(20, NOW);
         rivals.met = NOW;

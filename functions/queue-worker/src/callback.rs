@@ -15,7 +15,7 @@ use shared::{
 
 use crate::{Invocation, Worker, record::Delivery, report::Report};
 
-/// Redelivery delay while the end isn't written yet and no lease tells when it will be.
+/// Redelivery delay while the end is not written yet and no lease limits the wait.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// How long after its announcement an end may still be written: longer than a request with all its

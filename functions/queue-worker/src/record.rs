@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_of_sqs_is_read() {
+    fn parses_sqs_events() {
         let event: SqsEvent = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
         let Clients { sqs, .. } =
             connect(&|name| (name != "AWS_ENDPOINT_URL").then(|| "x".to_owned())).unwrap();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_of_scheduler_is_its_message_or_the_call_with_it() {
+    fn decodes_scheduler_dead_letters() {
         let text = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T16:00:00Z"}}"#;
         let call =
             serde_json::json!({"MessageBody": text, "QueueUrl": "https://sqs/jobs"}).to_string();

@@ -1,8 +1,8 @@
 //! The minute tick: releases jobs due soon, collects usage, evaluates quotas, and finds jobs whose
 //! message was lost.
 //!
-//! All steps are idempotent and may run concurrently. A failed run returns an error, so that Lambda
-//! retries it; the next minute's run starts independently of that.
+//! Every step may run twice or concurrently. A failed run returns an error, so that Lambda retries
+//! it; the next minute's run starts independently of that.
 
 mod audit;
 mod collect;
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_is_what_eventbridge_sends() {
+    fn parses_eventbridge_events() {
         let tick: Tick = serde_json::from_str(include_str!("../fixtures/schedule.json")).unwrap();
         assert_eq!(tick.time.unwrap().to_string(), "2026-11-20T16:00:00.000Z");
         assert!(serde_json::from_str::<Tick>("{}").unwrap().time.is_none());

@@ -1,4 +1,4 @@
-//! Sends messages of jobs that should have ended or started again, since they may be lost.
+//! Resends the messages of jobs that should have started or ended, since these may be lost.
 
 use futures::future::{join_all, try_join_all};
 use shared::{

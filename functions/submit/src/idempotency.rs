@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused() {
+    fn rejects_invalid_keys() {
         for bad in [&[""][..], &["\"\""], &["a b"], &[&"k".repeat(256)], &["a", "a"]] {
             assert!(of(bad).is_err(), "{bad:?}");
         }

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_become_json() {
+    fn response_bodies_become_json() {
         for (body, json) in [
             (&b""[..], "null"),
             (b" \n", "null"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_to_be_left_alone_is_read() {
+    fn parses_retry_after() {
         let now = httpdate::parse_http_date("Fri, 20 Nov 2026 16:00:00 GMT").unwrap();
         let pause = |status: u16, text: &str| {
             let headers =

@@ -59,7 +59,7 @@ fn keep(name: &str, mail: &Mail) {
 }
 
 #[test]
-fn of_a_month_by_its_days() {
+fn month_by_days() {
     let quota = quota(json!({
         "service": "shop <b>",
         "account": mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]),
@@ -80,7 +80,7 @@ fn of_a_month_by_its_days() {
 }
 
 #[test]
-fn of_a_day_that_is_used_up_and_enforced() {
+fn exhausted_enforced_day() {
     let account = mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
     let quota = quota(json!({
         "period": "day", "timezone": "UTC", "enforce": true, "account": account,
@@ -99,7 +99,7 @@ fn of_a_day_that_is_used_up_and_enforced() {
 /// A quota defined in the middle of a period: the time of its usage is unknown, and it is too early
 /// for a projection.
 #[test]
-fn of_a_quota_that_was_defined_too_late() {
+fn quota_defined_late() {
     let quota =
         quota(json!({"period": "day", "timezone": "UTC", "limit_bytes": 100, "thresholds": [50]}));
     let mail = mail_after(&quota, &[(at("2026-11-20T00:50:00Z"), 55)]);
@@ -108,7 +108,7 @@ fn of_a_quota_that_was_defined_too_late() {
 
 /// SES accepts mails again at two in the morning, after the end of the period.
 #[test]
-fn of_a_period_that_is_over() {
+fn ended_period() {
     let account = mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
     let quota = quota(json!({
         "period": "day", "timezone": "UTC", "enforce": true, "account": account,
