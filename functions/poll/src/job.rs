@@ -22,9 +22,9 @@ use crate::{
     waiter::{Waited, Waiter},
 };
 
-/// Maximum age in seconds of a job that is read again with strong consistency if it isn't found,
-/// since a client may poll before every replica has the job. Otherwise an eventually consistent
-/// read at half the price is enough; it may show a change slightly late.
+/// Maximum age in seconds of a job that is read again with strong consistency if it isn't found. A
+/// client may poll before every replica has the job. Otherwise an eventually consistent read at
+/// half the price is enough; it may show a change slightly late.
 const YOUNG_SECONDS: u64 = 5;
 
 /// Get a job.

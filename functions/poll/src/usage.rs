@@ -15,9 +15,9 @@ use crate::App;
 
 /// Approximate number of points per page: about two megabytes with labels of typical length.
 const PAGE_POINTS: usize = 15_000;
-/// Limit for the points of a response. Lambda's limit is 6 MB
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>), which is more than
-/// this, so the rest of the body fits as well.
+/// Limit for the points of a response in bytes. It leaves room for the rest of the body within
+/// Lambda's limit of 6 MB
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const ANSWER_BYTES: usize = 6_000_000;
 /// Maximum number of series per page.
 const PAGE_SERIES: usize = 100;

@@ -48,7 +48,7 @@ impl fmt::Display for ETag {
 }
 
 /// The `wait` preference (RFC 7240, section 4.3), capped at [`LONGEST`]. Invalid values are
-/// ignored, as the RFC requires.
+/// ignored, as the RFC allows.
 pub fn wanted_wait(headers: &HeaderMap) -> Option<Duration> {
     let given = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let wait = given.flat_map(|value| value.split(',')).find_map(|preference| {

@@ -1,11 +1,11 @@
 //! WebSocket push: opens, subscribes and closes connections, and sends them events as these are
 //! written.
 //!
-//! The table's stream carries the keys of new events. An invocation that receives a new event of an
-//! account acquires the send lease of each subscribed connection and reads from where the last
-//! lease ended. It uses the reads of `GET /v1/events`, so the order is the same. The stream says
-//! only when to read. An event that the stream reports twice is sent once. An event whose report is
-//! lost is sent with the next one, or when the subscriber sends `ping`.
+//! The table's stream carries the keys of new events. An invocation acquires the send lease of each
+//! connection that is subscribed to the account of a new event. It reads from where the last lease
+//! ended, with the reads of `GET /v1/events`, so the order is the same. The stream says only when
+//! to read. An event that the stream reports twice is sent once. An event whose report is lost is
+//! sent with the next one, or when the subscriber sends `ping`.
 
 mod connect;
 mod deliver;

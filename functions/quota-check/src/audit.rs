@@ -9,7 +9,7 @@ use crate::Checker;
 
 /// Index entries read per call.
 ///
-/// An entry has its keys and a time, about 170 bytes, so a full page is 170 KB: 21 read units, at
+/// An entry has its keys and a time, about 170 bytes. A full page is 170 KB or 21 read units, at
 /// half a unit per 4 KB. An empty index costs half a unit per call, 21,600 units a month.
 const PAGE: usize = 1000;
 
@@ -17,9 +17,9 @@ const PAGE: usize = 1000;
 const ROUND: u32 = 15;
 
 /// Segments of a large index read per minute, one page each. With the call for the whole index,
-/// these are at most 5,000 entries: 105 read units a minute, 4.5 million a month, about half a
-/// dollar. Using more segments than minutes limits the effect of a huge backlog: only jobs in the
-/// same sixtieth of the index wait until it is shorter than a page.
+/// these are at most 5,000 entries. They cost 105 read units a minute, 4.5 million a month, about
+/// half a dollar. Using more segments than minutes limits the effect of a huge backlog: only jobs
+/// in the same sixtieth of the index wait until it is shorter than a page.
 const SEGMENTS_A_MINUTE: u32 = 4;
 
 impl Checker {

@@ -63,9 +63,9 @@ impl Order {
         Self { job: Job { id, run_at, kept_until, ..self.job }, ..self }
     }
 
-    /// The rank in the ready queue, if the kind is ordered and the job falls due while its request
-    /// may still be under way at `now`. Its message may then arrive before the job is stored, and
-    /// its permit be used for another job.
+    /// The rank in the ready queue, if the kind is ordered and the job is due while its request may
+    /// still be in progress at `now`. Its message may then arrive before the job is stored, and its
+    /// permit be used for another job.
     pub fn rank(&self, now: Time) -> Option<Rank> {
         let rank = self.kind.kind.spec.discipline.rank(self.job.id, self.job.priority);
         rank.filter(|_| self.job.run_at <= now + UNDER_WAY)
