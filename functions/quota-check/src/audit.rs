@@ -42,8 +42,8 @@ impl Checker {
         resent.all().map(drop)
     }
 
-    /// The jobs due by `since`, and the queue depth. If the index is larger than a page, only this
-    /// minute's segments are read.
+    /// The jobs due by `since`, and the queue depth. All jobs if the index fits a page, otherwise
+    /// those of this minute's segments, with the first page if it exceeds the queue depth.
     async fn overdue(&self, since: Time, minute: Time) -> Result<(Vec<Overdue>, usize), Error> {
         let first = self.jobs.overdue(since, 0, 1, PAGE).await?;
         if first.jobs.is_empty() && !first.more {
