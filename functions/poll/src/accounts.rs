@@ -11,7 +11,7 @@ use shared::{
 
 use crate::App;
 
-/// What makes a cursor one of this list.
+/// Tag of this list's cursors.
 const LIST: &str = "accounts";
 
 /// List the accounts, oldest first.
@@ -19,8 +19,14 @@ const LIST: &str = "accounts";
     get, path = "/v1/accounts", tag = "accounts", operation_id = "listAccounts",
     security(("key" = ["admin"])),
     params(
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
     ),
     responses((status = 200, description = "A page", body = Page<AccountBody>), AnyProblem),
 )]
@@ -38,7 +44,7 @@ pub async fn list(
     }))
 }
 
-/// Ask for an account.
+/// Get an account.
 #[utoipa::path(
     get, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "getAccount",
     security(("key" = ["admin"])),

@@ -11,13 +11,16 @@ use shared::{
 
 use crate::App;
 
-/// What each attempt at a job did, oldest first.
+/// List a job's attempts, oldest first.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/attempts", tag = "jobs", operation_id = "listAttempts",
     security(("key" = ["jobs:read"])),
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Whose job it is, if not the key's account's. Only for `admin`."
+        ),
     ),
     responses((status = 200, description = "The attempts", body = Attempts), AnyProblem),
 )]

@@ -7,11 +7,14 @@ use shared::{
     gate::{Caller, Failure, Query},
 };
 
-/// Ask whose the key or token is that you send, and what it may do.
+/// Get the account and scopes of the key or token you send.
 #[utoipa::path(
     get, path = "/v1/token", tag = "accounts", operation_id = "getToken",
     security(("key" = [])),
-    responses((status = 200, description = "Whose it is, and its scopes", body = CallerBody), AnyProblem),
+    responses(
+        (status = 200, description = "Whose it is, and its scopes", body = CallerBody),
+        AnyProblem
+    ),
 )]
 pub async fn get(
     caller: Caller,

@@ -18,39 +18,55 @@ use shared::{
 
 use crate::{App, wait::wanted_wait, waiter::Waiter};
 
-/// The most bytes of a page, unless a single event has more: a function's answer is limited.
+/// Limit for the events of a page, since Lambda limits the size of a response. A single larger
+/// event is still returned.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// How far apart the looks of a long poll are: with what events are held back for, one is seen within a second, and a wait of 20 seconds costs
-/// 40 read units an account.
+/// Poll interval of a long poll. Together with the reorder window, an event is read within a
+/// second; a wait of 20 seconds costs 40 read units per account.
 const LOOKS: Duration = Duration::from_millis(500);
 
-/// Read events, oldest first.
+/// List events, oldest first.
 ///
-/// Without `after` from the oldest that is kept, 7 days ago; with the `next_cursor` of the page before from there on: no event is missed or
-/// comes twice, however long ago that was and whoever published meanwhile. Keep the cursor together with what you made of the page. With
-/// `Prefer: wait=N` the answer is held, for at most 20 seconds, until there is an event. Where too
-/// many requests wait already, it is held for less time, which `Preference-Applied` shows, or not at
-/// all: then `Retry-After` says when to ask again.
+/// Without `after`, the list starts at the oldest event kept, 7 days ago. With the `next_cursor` of
+/// a page, it continues there: no event is missed or repeated, however much time has passed. Store
+/// the cursor together with your results of the page. With `Prefer: wait=N`, the response is held
+/// until there is an event, for at most 20 seconds. If too many requests are waiting, it is held
+/// for less time, as `Preference-Applied` says, or not at all; then `Retry-After` says when to poll
+/// again.
 ///
-/// `after=now` begins at the moment at which the server looks, while it answers: events that were accepted before the request are not told,
-/// those that are accepted after that moment are, all of them, whatever clocks say. Without a wait the answer is an empty page at once, for
-/// its cursor. What more than 300 publishers wrote within the last ten seconds, each job with the target `event` being one, may be told in part.
+/// `after=now` starts when the server handles the request. Events accepted before the request are
+/// excluded, those accepted after that moment included, regardless of clocks. Without a wait, the
+/// response is an empty page with its cursor. Events of more than 300 publishers within the last
+/// ten seconds may be included in part; each job with the target `event` counts as a publisher.
 ///
-/// A cursor can be used with other accounts: one that joins is read from where the cursor stands, and one that is left out, and joins again
-/// later, from there on.
+/// A cursor can be used with other accounts. An added account is read from the cursor on; an
+/// account that is left out and added again continues there as well.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "listEvents",
     security(("key" = ["events:read"])),
     params(
-        ("account" = Option<Vec<parameter::AccountId>>, Query, description = "Whose events, up to 50 accounts; the key's own if nothing is said. Others are for `admin` alone."),
-        ("after" = Option<parameter::After>, Query, description = "The `next_cursor` of the page before; or `now`"),
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
+        (
+            "account" = Option<Vec<parameter::AccountId>>, Query,
+            description = "Whose events, up to 50 accounts; the key's own if nothing is said. \
+                Others are for `admin` alone."
+        ),
+        (
+            "after" = Option<parameter::After>, Query,
+            description = "The `next_cursor` of the page before; or `now`"
+        ),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
         parameter::PreferWait,
     ),
     responses(
         (status = 200, description = "A page", body = EventPage, headers(
-            ("Preference-Applied" = String, description = "`wait=N` if it was held for up to `N` seconds"),
+            (
+                "Preference-Applied" = String,
+                description = "`wait=N` if it was held for up to `N` seconds"
+            ),
             ("Retry-After" = u64, description = "When to ask again, in seconds, if too many wait"),
         )),
         AnyProblem,
@@ -70,7 +86,7 @@ pub async fn list(
     query.end()?;
     let wait = wanted_wait(&headers);
     let extent = Extent { events: limit, bytes: MOST_BYTES };
-    // Who begins now and doesn't wait wants the cursor alone.
+    // A client that starts now and doesn't wait needs only the cursor.
     let begins = start == Start::Now && wait.is_none();
     let mut position = match start {
         Start::Oldest => Position::oldest(app.clock.now()),
@@ -98,7 +114,7 @@ pub async fn list(
 }
 
 impl App {
-    /// Reads until there is an event, or the wait is over.
+    /// Reads until there is an event or the wait is over.
     async fn await_events(
         &self,
         accounts: &[AccountId],
@@ -112,7 +128,7 @@ impl App {
                 return Ok(events);
             }
             let goes_on = match rest {
-                // What expired is passed over in pages.
+                // Expired events are skipped page by page.
                 Rest::Now => true,
                 Rest::From(time) => waiter.pause(time.since(self.clock.now())).await,
                 Rest::Nothing => waiter.pause(LOOKS).await,

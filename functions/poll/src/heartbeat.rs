@@ -3,18 +3,18 @@
 use axum::Json;
 use serde::Serialize;
 
-/// That the service is up, and which version of it.
+/// Service status.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Heartbeat {
     /// Always `ok`.
     #[schema(examples("ok"))]
     status: &'static str,
-    /// The version that answers.
+    /// The version of the service.
     #[schema(examples("0.1.0"))]
     version: &'static str,
 }
 
-/// Whether the service is up. Needs no key.
+/// Check that the service is up. Needs no key.
 #[utoipa::path(
     get, path = "/heartbeat", tag = "service", operation_id = "heartbeat",
     security(()),

@@ -22,30 +22,41 @@ use crate::{
     waiter::{Waited, Waiter},
 };
 
-/// Up to which age a job that isn't found is read again, strongly consistently, in seconds: its client may ask before every replica has
-/// it. The read at half the price is good enough otherwise; it shows a change a moment late.
+/// Maximum age in seconds of a job that is read again with strong consistency if it isn't found. A
+/// client may poll before every replica has the job. Otherwise an eventually consistent read at
+/// half the price is enough; it may show a change slightly late.
 const YOUNG_SECONDS: u64 = 5;
 
-/// Ask for a job.
+/// Get a job.
 ///
-/// While the job isn't finished, `Retry-After` says when it pays to ask again, from how long jobs of its kind really take. With
-/// `Prefer: wait=N` the answer is held, for at most 20 seconds, until the job is finished; with `If-None-Match` as well, until it
-/// changed. Where too many requests wait already, it is held for less time, which
-/// `Preference-Applied` shows, or not at all: then that field is missing.
+/// While the job isn't finished, `Retry-After` says when to poll again, based on recent completion
+/// times of its kind. With `Prefer: wait=N`, the response is held until the job is finished, for at
+/// most 20 seconds; with `If-None-Match` as well, until the job changes. If too many requests are
+/// waiting, it is held for less time, as `Preference-Applied` says, or not at all; then that header
+/// is missing.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
     security(("key" = ["jobs:read"])),
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Whose job it is, if not the key's account's. Only for `admin`."
+        ),
         parameter::IfNoneMatch,
         parameter::PreferWait,
     ),
     responses(
         (status = 200, description = "The job", body = JobBody, headers(
             ("ETag" = String, description = "Another one after every change"),
-            ("Retry-After" = u64, description = "When to ask again, in seconds, while it isn't finished"),
-            ("Preference-Applied" = String, description = "`wait=N` if it was held for up to `N` seconds"),
+            (
+                "Retry-After" = u64,
+                description = "When to ask again, in seconds, while it isn't finished"
+            ),
+            (
+                "Preference-Applied" = String,
+                description = "`wait=N` if it was held for up to `N` seconds"
+            ),
         )),
         (status = 304, description = "It is as you have it"),
         AnyProblem,
@@ -96,7 +107,7 @@ fn answer(
 }
 
 impl App {
-    /// The job, if the account has it and it is still shown.
+    /// The job, if the account has it and its retention hasn't ended.
     pub(crate) async fn read(&self, account: AccountId, id: JobId) -> Result<Job, Failure> {
         let now = self.clock.now();
         let mut job = self.jobs.find(account, id, false, now).await?;
@@ -106,7 +117,7 @@ impl App {
         job.ok_or_else(|| Problem::NotFound.into())
     }
 
-    /// What isn't known doesn't keep the client from its answer.
+    /// A failed read of completion times must not fail the request.
     async fn pace(&self, job: &Job, now: Time) -> Pace {
         self.paces.pace(job.account, &job.kind, now).await.unwrap_or_default()
     }

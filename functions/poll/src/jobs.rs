@@ -14,16 +14,28 @@ use crate::App;
 
 /// List jobs, newest first.
 ///
-/// A large result is left out of a list; ask for the job to get it.
+/// Large results are omitted; get the job to read them.
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "jobs", operation_id = "listJobs",
     security(("key" = ["jobs:read"])),
     params(
-        ("status" = Option<shared::job::Status>, Query, description = "Only those that stand there"),
+        (
+            "status" = Option<shared::job::Status>, Query,
+            description = "Only those that stand there"
+        ),
         ("kind" = Option<shared::name::Name>, Query, description = "Only those of this kind"),
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Whose jobs, if not the key's account's. Only for `admin`."),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Whose jobs, if not the key's account's. Only for `admin`."
+        ),
     ),
     responses((status = 200, description = "A page", body = Page<JobBody>), AnyProblem),
 )]
@@ -45,7 +57,7 @@ pub async fn list(
     }))
 }
 
-/// What makes a list another one than its like, for its cursors.
+/// Identifies the list, so that its cursors can't be used with other filters.
 fn describe(account: AccountId, filter: &Filter) -> String {
     let status = filter.status.map_or("", |status| status.as_str());
     let kind = filter.kind.as_ref().map_or("", |kind| kind.as_str());

@@ -11,16 +11,23 @@ use shared::{
 
 use crate::App;
 
-/// List an account's keys, oldest first, without their secrets: nobody has those but who was given them.
+/// List an account's keys, oldest first, without their secrets.
 ///
-/// Keys that are over are listed for 30 days more. A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
+/// Revoked and expired keys are listed for another 30 days. A page may have fewer than `limit`
+/// items, or none, and not be the last; check `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/accounts/{id}/keys", tag = "accounts", operation_id = "listKeys",
     security(("key" = ["admin"])),
     params(
         ("id" = parameter::AccountId, Path, description = "The account's id"),
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
     ),
     responses((status = 200, description = "A page", body = Page<KeyBody>), AnyProblem),
 )]

@@ -11,16 +11,22 @@ use shared::{
 
 use crate::App;
 
-/// What makes a cursor one of this list.
+/// Tag of this list's cursors.
 const LIST: &str = "kinds";
 
-/// List the kinds by name. Any key may.
+/// List the kinds by name. Any key may do so.
 #[utoipa::path(
     get, path = "/v1/kinds", tag = "kinds", operation_id = "listKinds",
     security(("key" = [])),
     params(
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
     ),
     responses((status = 200, description = "A page", body = Page<KindBody>), AnyProblem),
 )]
@@ -39,7 +45,7 @@ pub async fn list(
     }))
 }
 
-/// Ask for a kind. Any key may; the values of its target's headers are masked.
+/// Get a kind. Any key may do so; the values of its target's headers are masked.
 #[utoipa::path(
     get, path = "/v1/kinds/{name}", tag = "kinds", operation_id = "getKind",
     security(("key" = [])),

@@ -1,5 +1,5 @@
-//! Queries: jobs, events, kinds, rows, schedules, sources, usage and accounts as they stand, and metrics. It may only read,
-//! add to totals, and take slots in which requests wait.
+//! Read API: jobs, events, kinds, rows, schedules, sources, quotas, usage, accounts and metrics.
+//! The function may only read, add to totals, and acquire slots for long polls.
 
 mod accounts;
 mod attempts;
@@ -37,10 +37,10 @@ use shared::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// After how long a request is answered as unavailable: the function's time-out in the template is 28 seconds, so that a long poll of twenty fits in.
+/// Requests that take longer are answered as unavailable. The function's timeout in the template is
+/// 28 seconds, so a long poll of twenty seconds fits.
 pub const PATIENCE: Duration = Duration::from_secs(26);
 
-/// What the handlers need.
 #[derive(Debug)]
 pub struct App {
     accounts: Arc<AccountStore>,
@@ -61,7 +61,6 @@ pub struct App {
 }
 
 impl App {
-    /// Over these clients.
     #[must_use]
     pub fn new(clients: Clients, config: PollConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
@@ -91,19 +90,19 @@ impl App {
         }
     }
 
-    /// What this process counts, which is to be flushed when an invocation ends.
+    /// Counters of this process. Flush them when an invocation ends.
     #[must_use]
     pub fn tallies(&self) -> Tallies {
         self.tallies.clone()
     }
 
-    /// Opens the connection that the first request would otherwise wait for.
+    /// Opens the connection to DynamoDB, so that the first request doesn't wait for it.
     pub async fn prime(&self) {
         prime(self.kinds.touch()).await;
     }
 }
 
-/// The routes and their description.
+/// The routes with their OpenAPI descriptions.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(heartbeat::heartbeat))
@@ -132,7 +131,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhook_secrets::list))
 }
 
-/// The whole service.
+/// The routes with middleware and state.
 pub fn router(app: App) -> Router {
     let gate = Gate {
         accounts: app.accounts.clone(),

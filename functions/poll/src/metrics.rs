@@ -16,14 +16,16 @@ use shared::{
 
 use crate::App;
 
-/// Scrape metrics, for Prometheus.
+/// Get metrics for Prometheus.
 ///
-/// Totals since deployment, of all processes together, as far as they wrote them: a function's own are some seconds behind. They only grow. How
-/// quotas stand and how sources are is as the last look at them found it, a minute ago at most.
+/// Counters are totals since deployment over all processes and only grow. A function writes its
+/// counts with a delay of some seconds. Quota and source gauges are from the last evaluation, a
+/// minute ago at most.
 ///
-/// Names that are accounts' own are shown to `admin` alone: to others, every service is `other`, and quotas and sources of other accounts are left
-/// out. The format is Prometheus' text format 0.0.4, or `OpenMetrics` 1.0 where `Accept` likes that better. A scrape costs the same number of
-/// reads however many jobs there were.
+/// Names chosen by accounts are visible to `admin` only. For other keys, every service is `other`,
+/// and quotas and sources of other accounts are omitted. The format is Prometheus' text format
+/// 0.0.4, or `OpenMetrics` 1.0 if `Accept` prefers it. The cost of a scrape doesn't depend on the
+/// number of jobs.
 #[utoipa::path(
     get, path = "/metrics", tag = "metrics", operation_id = "getMetrics",
     security(("key" = ["metrics:read"])),
@@ -49,9 +51,11 @@ pub async fn get(
 }
 
 impl App {
-    /// What there is to see: four queries for totals, and two each for quotas and sources; one more for each megabyte of what operators defined.
+    /// Reads all metrics: four queries for totals and two each for quotas and sources, plus one per
+    /// megabyte of definitions.
     ///
-    /// `of` is whose things are shown by name, besides those of no account; none: everybody's.
+    /// `of` is the account whose names are visible, in addition to those of no account; `None`
+    /// shows all.
     async fn page(&self, of: Option<AccountId>) -> Result<Page, Error> {
         let is_seen =
             |account: Option<AccountId>| of.is_none() || account.is_none() || account == of;
@@ -66,7 +70,7 @@ impl App {
             page.gather(&registry::USAGE, "service");
         }
         for quota in quotas.into_iter().filter(|quota| is_seen(quota.spec.account)) {
-            // One that can't be understood is missing here, and in the log of every minute's check.
+            // A quota whose state can't be decoded is omitted here and logged by every evaluation.
             if let Some(Ok(known)) = standings.remove(quota.name.as_str()) {
                 show_quota(&mut page, quota.name.as_str(), &known.standing);
             }

@@ -12,16 +12,26 @@ use shared::{
 
 use crate::App;
 
-/// List the quotas of the key's account by name, with what is used of them; `admin` sees those of all accounts, and of none.
+/// List the quotas of the key's account by name, with their usage. Keys with `admin` list all
+/// quotas.
 ///
-/// A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
+/// A page may have fewer than `limit` items, or none, and not be the last; check `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/quotas", tag = "quotas", operation_id = "listQuotas",
     security(("key" = ["usage:read"])),
     params(
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Only those of this account, for `admin`."),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Only those of this account, for `admin`."
+        ),
     ),
     responses((status = 200, description = "A page", body = Page<QuotaBody>), AnyProblem),
 )]
@@ -42,9 +52,9 @@ pub async fn list(
     }))
 }
 
-/// Ask for a quota of the key's account, with what is used of it; `admin` sees those of all accounts, and of none.
+/// Get a quota of the key's account with its usage. Keys with `admin` can get any quota.
 ///
-/// Whom mails go to, and what keeps them, is shown to `admin` alone.
+/// Recipients of mails and mail failures are visible to `admin` only.
 #[utoipa::path(
     get, path = "/v1/quotas/{name}", tag = "quotas", operation_id = "getQuota",
     security(("key" = ["usage:read"])),
@@ -71,7 +81,7 @@ fn viewer(caller: &Caller) -> Viewer {
 }
 
 impl App {
-    /// Quotas with how they stand: one read for all.
+    /// Adds the quotas' states, with one read for all.
     async fn as_they_stand(
         &self,
         quotas: Vec<Quota>,

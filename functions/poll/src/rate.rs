@@ -10,9 +10,10 @@ use shared::{
 
 use crate::App;
 
-/// Ask how many events and jobs are accepted a second, of all accounts and by all instances together.
+/// Get the number of events and jobs accepted per second, over all accounts and instances.
 ///
-/// It is the mean of whole seconds, exact, and a few seconds behind: as long as it takes until every instance has told.
+/// The rate is the exact mean over whole seconds. It lags a few seconds, until every instance has
+/// written its counts.
 #[utoipa::path(
     get, path = "/v1/rate", tag = "events", operation_id = "getRate",
     security(("key" = ["events:read"])),

@@ -11,18 +11,27 @@ use shared::{
 
 use crate::App;
 
-/// List a table's rows, as jobs of kinds with the target `records` left them.
+/// List the rows of a table, as written by jobs with the target `records`.
 ///
-/// Whoever saw such a job completed finds its rows here. They come by the text of their key, byte by byte: 10 before 9. A table needs no
-/// definition, so one without rows is an empty list.
+/// After such a job is completed, its rows are listed. Rows are sorted by the bytes of their key,
+/// so 10 precedes 9. Tables need no definition; an unknown table is an empty list.
 #[utoipa::path(
     get, path = "/v1/tables/{table}/rows", tag = "tables", operation_id = "listRows",
     security(("key" = ["jobs:read"])),
     params(
         ("table" = Identifier, Path, description = "The table's name; its case counts"),
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Whose table, if not the key's account's. Only for `admin`."),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Whose table, if not the key's account's. Only for `admin`."
+        ),
     ),
     responses((status = 200, description = "A page", body = Page<RowBody>), AnyProblem),
 )]

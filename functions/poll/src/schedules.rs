@@ -13,16 +13,25 @@ use shared::{
 
 use crate::App;
 
-/// List the schedules of the key's account by name; `admin` sees those of all accounts.
+/// List the schedules of the key's account by name. Keys with `admin` list all schedules.
 ///
-/// A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
+/// A page may have fewer than `limit` items, or none, and not be the last; check `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/schedules", tag = "schedules", operation_id = "listSchedules",
     security(("key" = ["jobs:read"])),
     params(
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Only those of this account, for `admin`."),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Only those of this account, for `admin`."
+        ),
     ),
     responses((status = 200, description = "A page", body = Page<ScheduleBody>), AnyProblem),
 )]
@@ -43,7 +52,7 @@ pub async fn list(
     }))
 }
 
-/// Ask for a schedule of the key's account; `admin` sees those of all accounts.
+/// Get a schedule of the key's account. Keys with `admin` can get any schedule.
 #[utoipa::path(
     get, path = "/v1/schedules/{name}", tag = "schedules", operation_id = "getSchedule",
     security(("key" = ["jobs:read"])),

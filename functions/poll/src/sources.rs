@@ -12,17 +12,23 @@ use shared::{
 
 use crate::App;
 
-/// List the sources of the key's account by name; `admin` sees all.
+/// List the usage sources of the key's account by name. Keys with `admin` list all sources.
 ///
-/// Where a source is and how it is asked is shown to `admin` alone.
+/// Addresses and request details of sources are visible to `admin` only.
 ///
-/// A page can hold fewer than `limit`, even none, and not be the last: `next_cursor` tells.
+/// A page may have fewer than `limit` items, or none, and not be the last; check `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/sources", tag = "usage", operation_id = "listSources",
     security(("key" = ["usage:read"])),
     params(
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many, 20 if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many, 20 if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
     ),
     responses((status = 200, description = "A page", body = Page<SourceBody>), AnyProblem),
 )]
@@ -39,7 +45,8 @@ pub async fn list(
         let last = found.last().filter(|_| more).map(|(source, _)| source.name.clone());
         return Ok(Json(page(found, SourceBody::whole, last)));
     }
-    // Sources are few, and operators' own: all are looked through, and no cursor names one of others.
+    // Sources are few and mostly operators', so all are read. The cursor names only sources of the
+    // caller.
     let mut own = app.sources.all().await?;
     own.retain(|(source, _)| {
         is_of(source, &caller) && after.as_ref().is_none_or(|after| source.name > *after)
@@ -61,9 +68,9 @@ fn page(
     }
 }
 
-/// Ask for a source of the key's account; `admin` sees all.
+/// Get a usage source of the key's account. Keys with `admin` can get any source.
 ///
-/// Where it is and how it is asked is shown to `admin` alone.
+/// Its address and request details are visible to `admin` only.
 #[utoipa::path(
     get, path = "/v1/sources/{name}", tag = "usage", operation_id = "getSource",
     security(("key" = ["usage:read"])),

@@ -16,9 +16,9 @@ use shared::{
 
 use crate::App;
 
-/// Ask where a token's job stands, as clients of the tasker gateway do.
+/// Get the status of a token's job (tasker gateway API).
 ///
-/// New clients use `GET /v1/jobs/{id}`, which tells the result too.
+/// New clients should use `GET /v1/jobs/{id}`, which includes the result.
 #[utoipa::path(
     get, path = "/api/poll/{token}", tag = "drop-in", operation_id = "pollToken",
     security(("key" = ["jobs:read"])),
@@ -32,7 +32,7 @@ pub async fn get(
     query: Query,
 ) -> Result<Response, Failure> {
     query.end()?;
-    // To these clients a text that is no token is one that nobody knows.
+    // For these clients, a malformed token is an unknown one.
     let Path(token) = token.map_err(|_| Problem::NotFound)?;
     let id: JobId = token.parse().map_err(|_| Problem::NotFound)?;
     let status = app.read(caller.account(), id).await?.status.into();

@@ -1,4 +1,4 @@
-//! `GET /v1/usage`, and its drop-in `GET /metrics/bandwidth_used`.
+//! `GET /v1/usage`, and its compatibility form `GET /metrics/bandwidth_used`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,24 +13,27 @@ use shared::{
 
 use crate::App;
 
-/// About how many points a page has: some two megabytes, with labels of an ordinary length.
+/// Approximate number of points per page: about two megabytes with labels of typical length.
 const PAGE_POINTS: usize = 15_000;
-/// How many bytes of points an answer has at most: Lambda carries 6 MB
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>), and what is around them has to fit as well.
+/// Limit for the points of a response in bytes. It leaves room for the rest of the body within
+/// Lambda's limit of 6 MB
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 const ANSWER_BYTES: usize = 6_000_000;
-/// How many series a page has at most.
+/// Maximum number of series per page.
 const PAGE_SERIES: usize = 100;
-/// How many series the drop-in answers at most, which knows no pages.
+/// Maximum number of series of `GET /metrics/bandwidth_used`, which has no pages.
 const MOST_SERIES: usize = 500;
 
-/// Chart usage: how many bytes went through each series, window by window.
+/// Chart usage: bytes per series and time window.
 ///
-/// Windows begin at whole steps, of UTC, and the first holds the begin of the time that is asked for. The last one ends now, so it may be a
-/// partial one. Where nothing was reported, `bandwidth_used` is null, and 0 where nothing was used. A series that is counted at several
-/// sources is the sum of what they say. Minutes are kept for 35 days and hours for 400.
+/// Windows start at multiples of the step in UTC; the first contains the start of the requested
+/// range. The last window ends now and may be partial. `bandwidth_used` is null where nothing was
+/// reported, and 0 where nothing was used. A series counted at several sources is their sum.
+/// Minutes are kept for 35 days, hours for 400.
 ///
-/// A tenant sees its own series. Points come by series, and within one by time; a page holds whole series, about 15,000 points of up to 100 of
-/// them, and fewer where services and routes have long names: read on with `next_cursor`.
+/// Keys without `admin` see their account's series. Points are sorted by series, then by time. A
+/// page has whole series: up to 100 of them and about 15,000 points, fewer if services and routes
+/// have long names. Continue with `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "usage", operation_id = "getUsage",
     security(("key" = ["usage:read"])),
@@ -38,12 +41,30 @@ const MOST_SERIES: usize = 500;
         ("type" = Option<Direction>, Query, description = "Only this direction"),
         ("service" = Option<Label>, Query, description = "Only this service"),
         ("route" = Option<Label>, Query, description = "Only this route"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Only this account's, for `admin`"),
-        ("lookback_duration" = Option<parameter::Lookback>, Query, description = "How far back to look: a whole number with `s`, `m`, `h` or `d`, from `1m` to `31d`; `1h` if nothing is said. Not with `from` and `to`."),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Only this account's, for `admin`"
+        ),
+        (
+            "lookback_duration" = Option<parameter::Lookback>, Query,
+            description = "How far back to look: a whole number with `s`, `m`, `h` or `d`, from \
+                `1m` to `31d`; `1h` if nothing is said. Not with `from` and `to`."
+        ),
         ("from" = Option<Time>, Query, description = "From when on"),
-        ("to" = Option<Time>, Query, description = "Until when; now if nothing is said, and at most. A window that it is in is shown whole."),
-        ("step" = Option<Step>, Query, description = "How much time a point stands for; the shortest with which a series has at most 1500 points, if nothing is said"),
-        ("cursor" = Option<parameter::Cursor>, Query, description = "The `next_cursor` of the page before"),
+        (
+            "to" = Option<Time>, Query,
+            description = "Until when; now if nothing is said, and at most. A window that it is in \
+                is shown whole."
+        ),
+        (
+            "step" = Option<Step>, Query,
+            description = "How much time a point stands for; the shortest with which a series has \
+                at most 1500 points, if nothing is said"
+        ),
+        (
+            "cursor" = Option<parameter::Cursor>, Query,
+            description = "The `next_cursor` of the page before"
+        ),
     ),
     responses((status = 200, description = "A page", body = UsagePage), AnyProblem),
 )]
@@ -74,10 +95,11 @@ pub async fn chart(
     }))
 }
 
-/// Chart usage, for clients of the bandwidth service.
+/// Chart usage (bandwidth service API).
 ///
-/// As `GET /v1/usage`, but the points alone, of at most 500 series and 6 MB: more are refused. What `admin` sees of several accounts under the
-/// same names is added up.
+/// Like `GET /v1/usage`, but the response has only the points and no pages: larger results than 500
+/// series or 6 MB are refused. For `admin`, series of several accounts with the same names are
+/// added up.
 #[utoipa::path(
     get, path = "/metrics/bandwidth_used", tag = "drop-in", operation_id = "getBandwidthUsed",
     security(("key" = ["usage:read"])),
@@ -85,9 +107,18 @@ pub async fn chart(
         ("type" = Option<Direction>, Query, description = "Only this direction"),
         ("service" = Option<Label>, Query, description = "Only this service"),
         ("route" = Option<Label>, Query, description = "Only this route"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Only this account's, for `admin`"),
-        ("lookback_duration" = Option<parameter::Lookback>, Query, description = "How far back to look, such as `5m`; `1h` if nothing is said"),
-        ("from" = Option<Time>, Query, description = "From when on, in the place of `lookback_duration`"),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Only this account's, for `admin`"
+        ),
+        (
+            "lookback_duration" = Option<parameter::Lookback>, Query,
+            description = "How far back to look, such as `5m`; `1h` if nothing is said"
+        ),
+        (
+            "from" = Option<Time>, Query,
+            description = "From when on, in the place of `lookback_duration`"
+        ),
         ("to" = Option<Time>, Query, description = "Until when; now if nothing is said"),
         ("step" = Option<Step>, Query, description = "How much time a point stands for"),
     ),
@@ -104,8 +135,10 @@ pub async fn bandwidth_used(
     let fits = wanted.fitting(&series, false);
     if last.is_some() || fits < series.len() {
         let detail = format!(
-            "means more than an answer holds, which is {MOST_SERIES} series and 6 MB: with the {} points that each series has, {fits} of them; name a \
-             type, service or route, look less far back, take a longer step, or read GET /v1/usage page by page",
+            "means more than an answer holds, which is {MOST_SERIES} series and 6 MB: \
+             with the {} points that each series has, {fits} of them; name a \
+             type, service or route, look less far back, take a longer step, \
+             or read GET /v1/usage page by page",
             wanted.windows.count()
         );
         return Err(Problem::InvalidParameter { name: "query", detail }.into());
@@ -121,7 +154,6 @@ pub async fn bandwidth_used(
     ))
 }
 
-/// What a chart is to show.
 struct Wanted {
     filter: Filter,
     windows: Windows,
@@ -161,7 +193,7 @@ impl Wanted {
         Ok(Self { filter, windows })
     }
 
-    /// How many of some series, from the first on, fit into an answer.
+    /// How many of the series, from the first on, fit into a response.
     fn fitting(&self, series: &[Counting], shown: bool) -> usize {
         let sizes = series.iter().map(|counting| UsagePoint::most_bytes(&counting.series, shown));
         let ends = sizes.scan(0, |end: &mut usize, bytes| {
@@ -171,7 +203,8 @@ impl Wanted {
         ends.take_while(|end| *end <= ANSWER_BYTES).count()
     }
 
-    /// What a cursor is of. The time isn't part of it: it goes on from page to page.
+    /// Identifies the list of a cursor. The time range isn't part of it, since it moves on from
+    /// page to page.
     fn list(&self) -> String {
         format!("usage {:?} {:?}", self.filter, self.windows.step())
     }

@@ -1,4 +1,4 @@
-//! Waiting for news of a job.
+//! Long polls for changes of a job.
 
 use std::{fmt, time::Duration};
 
@@ -11,27 +11,30 @@ use shared::{
 
 use crate::{App, waiter::Waiter};
 
-/// The longest wait. An HTTP API gives up after thirty seconds.
+/// Longest wait. API Gateway's HTTP APIs time out after thirty seconds.
 const LONGEST: Duration = Duration::from_secs(20);
-/// The first look comes this long after the request, each further one a half later than the one before, up to [`SLOWEST`].
+/// Delay of the first read after the request; each further delay is longer by half, up to
+/// [`SLOWEST`].
 const FIRST: Duration = Duration::from_millis(100);
 const SLOWEST: Duration = Duration::from_secs(1);
 
-/// A job's state in a word (RFC 9110, section 8.8.3); weak, since the answer's bytes may differ between versions of Tollgate.
+/// The `ETag` of a job's state (RFC 9110, section 8.8.3). It is weak, since the response's bytes
+/// may differ between versions of Tollgate.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ETag(String);
 
 impl ETag {
-    /// Everything that can change in a job's answer changes at least one of these.
+    /// Every change of the response changes at least one of these fields.
     pub fn of(job: &Job) -> Self {
         let cancel = if job.cancel_requested { "c" } else { "" };
         let moment = job.finished_at.or(job.next_attempt_at).or(job.attempt_started_at);
-        // Of a job that waits for its first attempt it is when that is due: put back by a retry, it is due anew.
+        // A queued job is identified by its due time, which a retry changes.
         let moment = moment.unwrap_or(job.run_at).millis();
         Self(format!("W/\"{}-{}-{moment:x}{cancel}\"", job.status, job.attempts))
     }
 
-    /// Whether an `If-None-Match` names it, by the weak comparison (RFC 9110, section 13.1.2).
+    /// Whether an `If-None-Match` header contains this tag, by weak comparison (RFC 9110, section
+    /// 13.1.2).
     pub fn is_among(&self, known: &str) -> bool {
         let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
         known.trim() == "*" || known.split(',').any(|tag| strong(tag) == strong(&self.0))
@@ -44,7 +47,8 @@ impl fmt::Display for ETag {
     }
 }
 
-/// The `wait` of `Prefer` (RFC 7240, section 4.3), at most [`LONGEST`]; what can't be read is ignored, as a preference may be.
+/// The `wait` preference (RFC 7240, section 4.3), capped at [`LONGEST`]. Invalid values are
+/// ignored, as the RFC allows.
 pub fn wanted_wait(headers: &HeaderMap) -> Option<Duration> {
     let given = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let wait = given.flat_map(|value| value.split(',')).find_map(|preference| {
@@ -57,7 +61,7 @@ pub fn wanted_wait(headers: &HeaderMap) -> Option<Duration> {
 }
 
 impl App {
-    /// Reads the job until there is news, or the wait is over: with a known state, until it differs; without, until it is terminal.
+    /// Reads the job until it is terminal, differs from the `known` state, or the wait is over.
     pub(crate) async fn await_news(
         &self,
         account: AccountId,
@@ -91,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_read_and_bounded() {
+    fn parses_and_caps_wait() {
         assert_eq!(wait(&["wait=5"]), Some(5));
         assert_eq!(wait(&["return=minimal, WAIT = \"7\"; x=1"]), Some(7));
         assert_eq!(wait(&["respond-async", "wait=100"]), Some(20));

@@ -1,4 +1,4 @@
-//! A request that waits: as long as it prefers, if there is a slot for it.
+//! A request that waits as long as it prefers, if a slot is free.
 
 use std::time::Duration;
 
@@ -6,14 +6,13 @@ use shared::{aws::WaitSlot, id::AccountId, time::Time};
 
 use crate::App;
 
-/// How long a request waits without a slot. Most jobs are done by then, and cost no write; a
-/// process that met an account without a free slot grants that account no such time for a while.
+/// How long a request waits without a slot. Most jobs end within this time and cost no write. A
+/// process that finds all slots of an account taken skips this wait for a while.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// When to ask again after a wait that was not granted, in seconds, at least.
+/// Minimum `Retry-After` in seconds if no slot was free.
 pub const RETRY_AFTER: u64 = 2;
 
-/// One request that may wait.
 #[derive(Debug)]
 pub struct Waiter<'a> {
     app: &'a App,
@@ -24,30 +23,29 @@ pub struct Waiter<'a> {
     is_refused: bool,
 }
 
-/// What came of a request's preference.
+/// Result of a wait preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// There was none.
     NotAsked,
-    /// The answer was held for at most so many seconds.
+    /// The response was held for at most this many seconds.
     Held(u64),
-    /// There was no slot: the answer came at once.
+    /// No slot was free, so the response was not held.
     Refused,
 }
 
 impl<'a> Waiter<'a> {
-    /// A request with a key of this account, which begins now.
+    /// Starts the wait of a request from this account.
     pub fn new(app: &'a App, account: AccountId, wait: Option<Duration>) -> Self {
         let wait = wait.unwrap_or_default();
         Self { app, account, begun: app.clock.now(), wait, slot: None, is_refused: false }
     }
 
-    /// Whether the time is over, or none was granted.
+    /// Whether the time is over or no slot was free.
     pub fn is_over(&self) -> bool {
         self.is_refused || self.left().is_zero()
     }
 
-    /// Pauses, unless the wait is over: then `false`, at once.
+    /// Pauses for at most `pause`; returns `false` without pausing if the wait is over.
     pub async fn pause(&mut self, pause: Duration) -> bool {
         if !self.is_over() {
             self.acquire_when_due().await;
@@ -60,10 +58,10 @@ impl<'a> Waiter<'a> {
         true
     }
 
-    /// Gives the slot back.
+    /// Releases the slot.
     pub async fn end(self) -> Waited {
         if let Some(slot) = self.slot {
-            // Its lease ends by itself should this fail.
+            // If this fails, the slot's lease expires.
             let _ = self.app.wait_slots.release(slot).await;
         }
         match u64::try_from(self.wait.as_millis().div_ceil(1000)) {
@@ -79,7 +77,7 @@ impl<'a> Waiter<'a> {
         if self.slot.is_some() || !(self.grace().is_zero() || slots.are_full(self.account, now)) {
             return;
         }
-        // Waiting is a preference: where slots can't be had, the answer comes without.
+        // Waiting is optional: if acquiring a slot fails, the request is answered without.
         self.slot = slots.acquire(self.account, self.wait, now).await.ok().flatten();
         match &self.slot {
             Some(slot) => self.wait = slot.wait,
@@ -105,7 +103,7 @@ impl Waited {
         }
     }
 
-    /// When to ask again, in seconds: no sooner than after [`RETRY_AFTER`] if there was no slot.
+    /// The `Retry-After` in seconds: at least [`RETRY_AFTER`] if no slot was free.
     pub fn retry_after(self, seconds: Option<u64>) -> Option<u64> {
         match self {
             Self::Refused => Some(seconds.unwrap_or_default().max(RETRY_AFTER)),

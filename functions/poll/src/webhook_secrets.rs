@@ -12,12 +12,21 @@ use shared::{
 
 use crate::App;
 
-/// Ask for the secrets that sign what the key's account's targets and callbacks are sent; `admin` may ask for any account's.
+/// List the webhook secrets of the key's account. Keys with `admin` can list any account's.
 #[utoipa::path(
-    get, path = "/v1/accounts/{id}/webhook-secrets", tag = "accounts", operation_id = "listWebhookSecrets",
+    get,
+    path = "/v1/accounts/{id}/webhook-secrets",
+    tag = "accounts",
+    operation_id = "listWebhookSecrets",
     security(("key" = ["jobs:write"])),
     params(("id" = parameter::AccountId, Path, description = "The account's id")),
-    responses((status = 200, description = "The secrets that sign now, newest first", body = WebhookSecretsBody), AnyProblem),
+    responses(
+        (
+            status = 200, description = "The secrets that sign now, newest first",
+            body = WebhookSecretsBody
+        ),
+        AnyProblem
+    ),
 )]
 pub async fn list(
     State(app): State<Arc<App>>,

@@ -8,7 +8,7 @@ use shared::{
 use crate::{Pusher, Reply};
 
 impl Pusher {
-    /// Opens a connection to whoever holds a ticket, which is used up by that.
+    /// Opens a connection for a valid ticket, which can be used once.
     pub(crate) async fn connect(
         &self,
         id: &ConnectionId,

@@ -16,37 +16,37 @@ use shared::{
 
 use crate::{Invocation, Pusher};
 
-/// To how many connections events are sent side by side: all that an account may have, since most of the time is waiting.
+/// Number of connections served concurrently: all that an account may have, since most of the time
+/// is waiting.
 const ABREAST: usize = MOST_SUBSCRIBERS;
 
-/// How much one message holds: with its cursor less than the 128 KB that API Gateway takes.
+/// Limits of one message: with its cursor it stays below API Gateway's 128 KB.
 const MESSAGE: Extent = Extent { events: 100, bytes: 110 * 1024 };
 
-/// How long sending goes on at most for a client that asked for it: the gateway waits for 29 s, and what took longer might be somebody else's
-/// turn already.
+/// Time limit for sending to a client that asked for events. API Gateway times out after 29 s, and
+/// by then the send lease may have passed to another invocation.
 const ASKED: Duration = Duration::from_secs(20);
 
-/// How long it goes on for news: those of other accounts wait behind it. A client that isn't sent everything by then is told to ask.
+/// Time limit for sending new events from the stream, since those of other accounts wait behind
+/// them. If events remain, the client is told to ask for them.
 const TOLD: Duration = Duration::from_millis(1500);
 
-/// Between two looks at whether somebody else is still sending.
+/// Poll interval while another invocation holds the send lease.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How far sending has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
-    /// Everything was sent.
     All,
-    /// What there was time for.
+    /// The time limit was reached.
     Part,
-    /// It is somebody else's turn.
+    /// Another invocation holds the send lease.
     Elsewhere,
-    /// Nobody is there any more.
+    /// The connection is closed or has no subscription.
     Gone,
 }
 
 impl Pusher {
-    /// Sends what is new to whoever subscribes to these accounts.
+    /// Sends new events to the subscribers of these accounts.
     pub(crate) async fn fan_out(
         &self,
         accounts: BTreeSet<AccountId>,
@@ -70,12 +70,12 @@ impl Pusher {
                 Ok(())
             })
             .buffer_unordered(ABREAST)
-            // One that fails keeps nobody else from hearing.
+            // A failed connection doesn't hold up the others.
             .fold(Ok(()), async |all, one| all.and(one))
             .await
     }
 
-    /// Sends what there is to a client that asks for it, and tells it when that was all.
+    /// Answers a client's `ping`: sends the remaining events, or `pong` if there are none.
     pub(crate) async fn catch_up(
         &self,
         id: &ConnectionId,
@@ -84,19 +84,21 @@ impl Pusher {
         let until = self.clock.now() + ASKED;
         loop {
             match self.take_turn(id, ASKED, invocation).await? {
-                // Where nothing is subscribed to there is nothing to send; and where nobody is, nobody hears it.
+                // Without a subscription there is nothing to send. To a closed connection, sending
+                // has no effect.
                 Sent::All | Sent::Gone => return self.post(id, &PushMessage::Pong).await.map(drop),
                 Sent::Part => return Ok(()),
                 Sent::Elsewhere if self.clock.now() + PAUSE < until => {
                     tokio::time::sleep(PAUSE).await;
                 }
-                // Whoever has the turn may have died.
+                // The holder of the send lease may have crashed.
                 Sent::Elsewhere => return self.post(id, &PushMessage::More).await.map(drop),
             }
         }
     }
 
-    /// Tells a client that it subscribes, in its own turn, or events would come before that; and sends what there is.
+    /// Confirms a subscription and sends its events. The confirmation is sent under the send lease,
+    /// so that no event precedes it.
     pub(crate) async fn begin_with(
         &self,
         turn: Box<Turn>,
@@ -110,7 +112,7 @@ impl Pusher {
         self.deliver(turn, invocation.within(ASKED, self.clock.now())).await.map(drop)
     }
 
-    /// Takes the turn to send to a connection, if it is free.
+    /// Acquires the connection's send lease and sends, if the lease is free.
     async fn take_turn(
         &self,
         id: &ConnectionId,
@@ -128,7 +130,7 @@ impl Pusher {
         }
     }
 
-    /// Sends for as long as there is news, and ends the turn.
+    /// Sends while there are new events, then releases the send lease.
     async fn deliver(
         &self,
         mut turn: Box<Turn>,
@@ -136,7 +138,7 @@ impl Pusher {
     ) -> Result<Sent, Error> {
         let id = turn.connection.clone();
         loop {
-            // A turn is ended also after a failure, with what was sent before it.
+            // The lease is released after a failure as well, with the position reached before it.
             let sent = self.send(&mut turn, invocation).await;
             let Some(again) = self.connections.end(turn).await? else {
                 return self.told(&id, sent?).await;
@@ -149,7 +151,7 @@ impl Pusher {
         }
     }
 
-    /// Ends a turn whatever news there is: somebody else will see to it.
+    /// Releases a send lease even if new events were reported; another invocation sends them.
     async fn give_up(&self, mut turn: Box<Turn>) -> Result<(), Error> {
         while let Some(again) = self.connections.end(turn).await? {
             turn = again;
@@ -157,7 +159,8 @@ impl Pusher {
         Ok(())
     }
 
-    /// Tells a client that it has to ask for the rest: once the turn is over, or its question might meet it.
+    /// Tells the client to ask for the remaining events. This follows the release, since the
+    /// client's request would otherwise find the lease taken.
     async fn told(&self, id: &ConnectionId, sent: Sent) -> Result<Sent, Error> {
         if sent == Sent::Part && self.post(id, &PushMessage::More).await? == Posted::Gone {
             return Ok(Sent::Gone);
@@ -165,7 +168,7 @@ impl Pusher {
         Ok(sent)
     }
 
-    /// Sends everything behind the turn's position, as far as the time allows.
+    /// Sends all events after the lease's position, within the time limit.
     async fn send(&self, turn: &mut Turn, invocation: Invocation<'_>) -> Result<Sent, Error> {
         let id = turn.connection.clone();
         while self.clock.now() < invocation.deadline {
@@ -189,7 +192,8 @@ impl Pusher {
                 Rest::Nothing => return Ok(Sent::All),
                 Rest::Now => {}
                 Rest::From(time) if time > invocation.deadline => break,
-                // Under steady traffic something is always held back: what comes within this time is sent together.
+                // Under steady traffic, some events are always within the reorder window. Waiting
+                // at least that long sends more events per message.
                 Rest::From(time) => tokio::time::sleep(time.since(now).max(SETTLING)).await,
             }
         }

@@ -1,9 +1,11 @@
-//! Push: connections open, subscribe and close, and are sent events as those are written.
+//! WebSocket push: opens, subscribes and closes connections, and sends them events as these are
+//! written.
 //!
-//! News come from the table's stream, which shows the keys of new events. Whoever has news of an account takes, for each connection that
-//! subscribes to it, the turn to send there, and reads on from where the turn before ended: by the same reads, and so in the same order, as
-//! `GET /v1/events`. The stream says when to read, never what. An event that is news twice is sent once, and one whose news is lost is sent
-//! with the next, at the latest when the subscriber says `ping`.
+//! The table's stream carries the keys of new events. An invocation acquires the send lease of each
+//! connection that is subscribed to the account of a new event. It reads from where the last lease
+//! ended, with the reads of `GET /v1/events`, so the order is the same. The stream says only when
+//! to read. An event that the stream reports twice is sent once. An event whose report is lost is
+//! sent with the next one, or when the subscriber sends `ping`.
 
 mod connect;
 mod deliver;
@@ -27,7 +29,6 @@ use shared::{
 
 pub use occasion::{Called, Occasion};
 
-/// What an invocation needs.
 #[derive(Debug)]
 pub struct Pusher {
     accounts: AccountStore,
@@ -37,30 +38,29 @@ pub struct Pusher {
     clock: Clock,
 }
 
-/// What is known of an invocation.
 #[derive(Clone, Copy, Debug)]
 struct Invocation<'a> {
-    /// Under which operators find it.
+    /// The Lambda request ID, for logs.
     request: &'a str,
-    /// When no more is to be begun.
+    /// When to start no further work.
     deadline: Time,
 }
 
 impl Invocation<'_> {
-    /// The same, with less time.
+    /// Moves the deadline to `patience` after `now`, if that is earlier.
     fn within(self, patience: Duration, now: Time) -> Self {
         Self { deadline: self.deadline.min(now + patience), ..self }
     }
 }
 
-/// What is kept of an invocation's time for ending what was begun.
+/// Part of the invocation's time reserved for finishing work.
 const TO_END: Duration = Duration::from_secs(6);
 
-/// What the gateway is told.
+/// The response to API Gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
-    /// An HTTP status; a connection opens with 200 alone.
+    /// HTTP status; API Gateway opens a connection only on 200.
     pub status_code: u16,
 }
 
@@ -70,7 +70,6 @@ impl Reply {
 }
 
 impl Pusher {
-    /// Over these clients.
     #[must_use]
     pub fn new(clients: &Clients, config: PushConfig, clock: Clock) -> Self {
         let table = Table::new(clients.dynamodb.clone(), config.table);
@@ -84,10 +83,10 @@ impl Pusher {
         }
     }
 
-    /// Does what an occasion asks for, before `deadline`; `request` is under which operators find it.
+    /// Handles a trigger before `deadline`. `request` is the Lambda request ID.
     ///
     /// # Errors
-    /// When AWS can't be reached or refuses; it is in the log already.
+    /// When AWS can't be reached or refuses the request. The error is logged here.
     pub async fn handle(
         &self,
         occasion: Occasion,
@@ -115,7 +114,7 @@ impl Pusher {
         done
     }
 
-    /// Sends a message. A connection that turns out to be closed is forgotten.
+    /// Sends a message. Deletes the connection's item if the connection is closed.
     async fn post(
         &self,
         connection: &ConnectionId,
@@ -129,9 +128,12 @@ impl Pusher {
                 self.connections.close(connection).await?;
                 Ok(Posted::Gone)
             }
-            // It would be refused again and again. The client goes on from its cursor elsewhere.
+            // Sending it again would fail again. The client reconnects and continues at its cursor.
             Err(Error::Refused(cause)) => {
-                tracing::error!(%connection, cause, "a message was refused, and its connection is closed");
+                tracing::error!(
+                    %connection, cause,
+                    "a message was refused, and its connection is closed"
+                );
                 self.close(connection).await?;
                 Ok(Posted::Gone)
             }
@@ -144,7 +146,7 @@ impl Pusher {
         self.sockets.close(connection).await
     }
 
-    /// Tells a subscriber that its key or token isn't good any more, and closes its connection.
+    /// Reports an invalid key or token to the subscriber and closes the connection.
     async fn turn_away(
         &self,
         connection: &ConnectionId,
@@ -154,7 +156,6 @@ impl Pusher {
         self.close(connection).await
     }
 
-    /// Tells what is wrong.
     async fn complain(
         &self,
         connection: &ConnectionId,

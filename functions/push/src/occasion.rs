@@ -1,40 +1,30 @@
-//! What the function is called for: something on a connection, or news in the table's stream.
+//! The function's triggers: WebSocket events of API Gateway, and records of the table's stream.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use shared::{aws::account_of_event, id::AccountId, push::ConnectionId};
 
-/// What the function is called for.
+/// What invoked the function.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Event")]
 pub enum Occasion {
-    /// Something on a connection
+    /// A WebSocket event
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html>).
-    Call {
-        /// Which connection.
-        connection: ConnectionId,
-        /// What.
-        what: Called,
-    },
-    /// These accounts have new events (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
-    News {
-        /// Which accounts.
-        accounts: BTreeSet<AccountId>,
-    },
+    Call { connection: ConnectionId, what: Called },
+    /// Accounts with new events, from stream records
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>).
+    News { accounts: BTreeSet<AccountId> },
 }
 
-/// What there is on a connection.
 #[derive(Debug)]
 pub enum Called {
-    /// It is to be opened.
     Connect {
-        /// The ticket in its address.
+        /// The ticket from the query string.
         ticket: Option<String>,
     },
-    /// The client said something.
+    /// A message from the client.
     Say(String),
-    /// It is closed.
     Disconnect,
 }
 
@@ -134,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_what_aws_sends() {
+    fn parses_aws_events() {
         let connect = serde_json::from_str(include_str!("../fixtures/connect.json")).unwrap();
         let Occasion::Call { connection, what: Called::Connect { ticket } } = connect else {
             panic!("{connect:?}")
@@ -152,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_of_them_is_an_error() {
+    fn rejects_other_events() {
         for other in ["{}", r#"{"requestContext":{"eventType":"CONNECT","connectionId":"a#b"}}"#] {
             assert!(serde_json::from_str::<Occasion>(other).is_err(), "{other}");
         }

@@ -1,4 +1,4 @@
-//! What clients say on their connections.
+//! Messages from clients.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use shared::{
 
 use crate::{Invocation, Pusher};
 
-/// How much of what a client said it is told back.
+/// Maximum length of a parse error sent to the client, which may quote its message.
 const MOST_SAID: usize = 200;
 
 impl Pusher {
-    /// Does what a client says, or tells it why not.
+    /// Handles a client's message, or answers with a problem.
     pub(crate) async fn hear(
         &self,
         id: &ConnectionId,
@@ -25,7 +25,7 @@ impl Pusher {
         invocation: Invocation<'_>,
     ) -> Result<(), Error> {
         let Some(subscriber) = self.connections.find(id).await? else {
-            // It was told to close, or its opening came to nothing.
+            // The connection is being closed, or opening it failed.
             return self.sockets.close(id).await;
         };
         let turned = match read(text) {
@@ -40,7 +40,7 @@ impl Pusher {
             Err(Problem::Unauthenticated) => self.turn_away(id, invocation).await,
             Err(problem) => self.complain(id, &problem, invocation).await,
             Ok(Turned::Given(turn)) => self.begin_with(turn, invocation).await,
-            // It said so before, and somebody sends to it already.
+            // The connection was subscribed before, and another invocation is sending to it.
             Ok(Turned::Taken | Turned::Idle) => {
                 self.post(id, &PushMessage::Subscribed).await?;
                 self.catch_up(id, invocation).await
@@ -48,7 +48,7 @@ impl Pusher {
         }
     }
 
-    /// Has the connection subscribe, if it may.
+    /// Subscribes the connection, if its key allows that.
     async fn subscribe(
         &self,
         id: &ConnectionId,
@@ -77,7 +77,7 @@ impl Pusher {
         let Some(accounts) = self.accounts.visible(subscriber, named, now).await? else {
             return Ok(Err(Problem::NotFound));
         };
-        // A tenant keeps nobody out but itself.
+        // Counted per account, so that a tenant can exhaust only its own limit.
         if !subscriber.is_admin
             && self.connections.subscribers(subscriber.account, now).await?.len()
                 >= MOST_SUBSCRIBERS

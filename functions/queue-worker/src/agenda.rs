@@ -1,8 +1,10 @@
-//! What is due of an account's jobs of a kind, as a batch's permits are dealt it.
+//! The ready queue of one account and kind, as one batch's permits work through it.
 //!
-//! A worker that is alone deals the best, exactly. Workers that look at the same moment see the same best jobs: if each reached for them, most
-//! claims would be in vain. So a worker that met others lately begins further down, by lot, and then first takes what it passed over: as
-//! each passes a job over once at most, an order is off by no more than what is in flight, to either side.
+//! A worker on its own runs the due jobs in exact order. Concurrent workers read the same first
+//! jobs, and if each tried to claim those, most claims would fail. A worker that recently lost a
+//! claim therefore starts at a random position further down. Its next batch first runs the jobs it
+//! skipped. Each worker skips a job at most once, so the order deviates by at most the number of
+//! jobs in flight, in either direction.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -19,22 +21,25 @@ use shared::{
     time::Time,
 };
 
-/// For how long a worker that met another one expects to meet it again, and what runs counts as in flight.
+/// How long a worker expects contention after it met another worker, and for how long running jobs
+/// count as in flight.
 const WARY: Duration = Duration::from_secs(1);
-/// Into how many portions of a batch's size an agenda is divided at most.
+/// Upper limit of the number of batch-sized portions that workers spread out over.
 const WIDEST: usize = 64;
-/// How many portions are read at least: one is what a batch needs, the others are for when other workers are quicker.
+/// Lower limit of the number of portions to read: the batch needs one, the others are spare for
+/// lost claims.
 const LOOK_AHEAD: usize = 4;
-/// Of how many agendas a worker remembers the last batch.
+/// Number of ready queues whose last batch a worker remembers.
 const REMEMBERED: usize = 1000;
 
-/// One batch's.
+/// The ready queue as read for one batch.
 #[derive(Debug)]
 pub struct Agenda {
     account: AccountId,
     kind: Name,
     permits: usize,
-    /// Among how many of the jobs that are left one is drawn, after another worker was quicker: as many as workers spread out over.
+    /// After a lost claim, the next candidate is drawn from this many of the remaining jobs: as
+    /// many as workers spread out over.
     within: usize,
     dealt: Mutex<Dealt>,
 }
@@ -42,25 +47,25 @@ pub struct Agenda {
 #[derive(Debug)]
 struct Dealt {
     ranks: HashMap<JobId, Rank>,
-    /// The jobs that no permit was dealt yet, in the order in which they are.
+    /// Jobs not yet assigned to a permit, in the order to try them.
     left: VecDeque<JobId>,
-    /// Those that one was dealt, or that were its own.
+    /// Jobs that a permit tried, and permits' own jobs.
     tried: HashSet<JobId>,
-    /// Those that the batch before passed over: whatever is left of them comes before any other.
+    /// Jobs that the previous batch skipped. Those still due come first.
     passed: HashSet<JobId>,
-    /// The worst that was taken: better ones that are left were passed over.
+    /// The lowest-ranked job that was claimed. Remaining jobs that rank before it were skipped.
     worst: Option<Rank>,
-    /// How often it was read anew.
+    /// How often the ready queue was read again.
     renewals: usize,
     rivals: Rivals,
 }
 
-/// What a worker knows of others that work through the same agenda.
+/// Contention with other workers on the same ready queue.
 #[derive(Clone, Copy, Debug)]
 pub struct Rivals {
-    /// When one was last quicker to claim a job.
+    /// When another worker last won a claim.
     met: Time,
-    /// The most jobs that were lately seen to run, since they come and go; and when.
+    /// The highest recent number of running jobs, and when it was read.
     running: (Time, usize),
 }
 
@@ -72,32 +77,35 @@ impl Default for Rivals {
 }
 
 impl Rivals {
-    /// So many jobs are seen to run.
+    /// Records that `running` jobs run at `now`.
     pub fn seeing(self, running: usize, now: Time) -> Self {
         let most = running >= self.running.1 || now.since(self.running.0) > WARY;
         Self { running: if most { (now, running) } else { self.running }, ..self }
     }
 
-    /// How many portions of the size of a batch are in flight: one is this worker's, the others hold as many as are seen to run.
+    /// Number of batch-sized portions in flight: one for this worker, the others for the running
+    /// jobs.
     fn portions(self, batch: usize, now: Time) -> usize {
         let running = if now.since(self.running.0) > WARY { 0 } else { self.running.1 };
         (1 + running.div_ceil(batch)).min(WIDEST)
     }
 
-    /// Over how many portions workers spread out: three quarters of what is in flight. Each may pass a job over while it waits for the
-    /// answer to the claim of another, so that over all of it they would be off by more than that.
+    /// Number of portions that workers spread out over: three quarters of those in flight. A worker
+    /// may also skip a job while it waits for the response to another claim. Spreading over all
+    /// portions would therefore exceed the order bound.
     fn spread(self, batch: usize, now: Time) -> usize {
         if now.since(self.met) > WARY { 1 } else { (3 * self.portions(batch, now)).div_ceil(4) }
     }
 
-    /// How many jobs of an agenda a batch wants to know.
+    /// Number of jobs to read for a batch.
     pub fn look_ahead(self, batch: usize, now: Time) -> usize {
         batch * LOOK_AHEAD.max(1 + self.portions(batch, now))
     }
 }
 
 impl Agenda {
-    /// Of `jobs`, best first, for so many permits, after the `last` batch's.
+    /// Takes `jobs` in rank order, the number of permits, and the previous batch with its
+    /// contention.
     pub fn new(
         (account, kind): (AccountId, &Name),
         ranks: HashMap<JobId, Rank>,
@@ -118,13 +126,13 @@ impl Agenda {
         Self { account, kind: kind.clone(), permits, within: spread * permits, dealt }
     }
 
-    /// The job that is next.
     pub fn next(&self) -> Option<JobId> {
         self.dealt().deal(0)
     }
 
-    /// Another job to try, after one was gone. By lot where others are about, since they reach for the next best, too; if nobody held that one,
-    /// only the index may have been behind.
+    /// The next candidate after a failed claim. It is drawn at random under contention, since other
+    /// workers try the next job as well. If no worker held the job, the index may just have been
+    /// stale.
     pub fn another(&self, held: bool) -> Option<JobId> {
         let mut dealt = self.dealt();
         let among = if held || self.within > self.permits { self.within } else { 1 };
@@ -133,7 +141,7 @@ impl Agenda {
         dealt.deal(rand::random_range(0..among))
     }
 
-    /// A job was taken.
+    /// Records that `job` was claimed.
     pub fn took(&self, job: JobId) {
         let mut dealt = self.dealt();
         let rank = dealt.ranks.get(&job).cloned();
@@ -141,17 +149,18 @@ impl Agenda {
         dealt.tried.insert(job);
     }
 
-    /// Another worker was quicker with a job.
+    /// Records that another worker won a claim.
     pub fn lost(&self, now: Time) {
         self.dealt().rivals.met = now;
     }
 
-    /// How often it was read anew.
+    /// How often the ready queue was read again.
     pub fn renewals(&self) -> usize {
         self.dealt().renewals
     }
 
-    /// Whether to read it anew is for this permit, which has seen so many renewals: one does it for all.
+    /// Whether this permit, which has seen `seen` renewals, should read the ready queue again. One
+    /// permit does so for all.
     pub fn begin_renewal(&self, seen: usize) -> bool {
         let mut dealt = self.dealt();
         let is_first = dealt.renewals == seen;
@@ -159,12 +168,13 @@ impl Agenda {
         is_first
     }
 
-    /// How many of its jobs to read, to deal anew.
+    /// Number of jobs to read for a renewal.
     pub fn look_ahead(&self, now: Time) -> usize {
         self.dealt().rivals.look_ahead(self.permits, now)
     }
 
-    /// Goes on with what is due now, best first: the others were quicker with so many jobs that what was read is out of date.
+    /// Continues with the jobs due now, in rank order. After several lost claims the earlier read
+    /// is stale.
     pub fn renew(&self, entries: Vec<Entry>, now: Time) {
         let mut dealt = self.dealt();
         let due: Vec<_> = entries.into_iter().filter(|entry| entry.due_at <= now).collect();
@@ -174,18 +184,18 @@ impl Agenda {
         dealt.ranks.extend(due.into_iter().map(|entry| (entry.id, entry.rank)));
     }
 
-    /// Whose jobs, and of which kind.
+    /// The account and kind of the jobs.
     pub const fn of(&self) -> (AccountId, &Name) {
         (self.account, &self.kind)
     }
 
-    /// Where a job is on it.
+    /// The position of `job` in the ready queue.
     pub fn listing(&self, job: JobId) -> Option<Listing> {
         let rank = self.dealt().ranks.get(&job).cloned()?;
         Some(Listing::new(self.account, &self.kind, rank))
     }
 
-    /// The jobs that are better than one that was taken, and were left.
+    /// The remaining jobs that rank before one that was claimed.
     fn passed(&self) -> HashSet<JobId> {
         let dealt = self.dealt();
         let Some(worst) = &dealt.worst else { return HashSet::new() };
@@ -206,7 +216,7 @@ impl Dealt {
     }
 }
 
-/// What was passed over first, then the portion whose `turn` it is, then the others.
+/// Orders jobs: those skipped before, then the portion at `turn`, then the rest.
 fn spread_out(
     jobs: Vec<JobId>,
     passed: &HashSet<JobId>,
@@ -222,22 +232,21 @@ fn spread_out(
     order
 }
 
-/// The last batches of the agendas on which a worker works.
+/// The ready queues of the last batches, by account and kind.
 #[derive(Debug, Default)]
 pub struct Agendas(Mutex<HashMap<(AccountId, Name), Arc<Agenda>>>);
 
 impl Agendas {
-    /// An agenda's last batch, and what it knew of rivals.
+    /// The last batch of a ready queue, and its contention.
     pub fn last(&self, account: AccountId, kind: &Name) -> (Option<Arc<Agenda>>, Rivals) {
         let last = self.lock().get(&(account, kind.clone())).cloned();
         let rivals = last.as_ref().map(|last| last.dealt().rivals).unwrap_or_default();
         (last, rivals)
     }
 
-    /// Keeps a batch's.
     pub fn keep(&self, agenda: &Arc<Agenda>) {
         let mut last = self.lock();
-        // Who forgets may be in others' way, for a batch.
+        // Forgetting contention costs at most one batch of lost claims.
         if last.len() >= REMEMBERED {
             last.clear();
         }
@@ -275,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_alone_deals_the_best_in_order() {
+    fn uncontended_worker_runs_jobs_in_order() {
         let ids = ids();
         let busy = Rivals::default().seeing(30, NOW);
         let agenda = agenda(&ids, None, busy);
@@ -283,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_flight_lately_is_the_most_that_was_seen() {
+    fn in_flight_is_the_recent_maximum() {
         let rivals = Rivals::default().seeing(30, NOW).seeing(5, NOW + WARY);
         assert_eq!((rivals.portions(10, NOW + WARY), rivals.spread(10, NOW + WARY)), (4, 1));
         let later = NOW + WARY + Duration::from_millis(1);
@@ -292,12 +301,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_passed_over_comes_first_the_next_time() {
+    fn skipped_jobs_come_first_in_the_next_batch() {
         let ids = ids();
         let mut rivals = Rivals::default().seeing(20, NOW);
         rivals.met = NOW;
         let first = agenda(&ids, None, rivals);
-        // However the lot falls, of the best three portions one is dealt.
+        // The batch takes one of the first three portions, at random.
         let dealt: Vec<_> = (0..10).filter_map(|_| first.next()).collect();
         let begin = ids.iter().position(|id| *id == dealt[0]).unwrap();
         assert!([0, 10, 20].contains(&begin) && dealt == ids[begin..begin + 10]);
@@ -308,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_a_job_draws_among_what_is_in_flight() {
+    fn draws_among_jobs_in_flight_after_a_lost_claim() {
         let ids = ids();
         let mut rivals = Rivals::default().seeing(20, NOW);
         rivals.met = NOW;

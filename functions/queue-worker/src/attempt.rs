@@ -1,4 +1,4 @@
-//! One attempt: claim the job, take it to its target, settle what came of it.
+//! One attempt: claim the job, call its target, record the outcome.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,54 +22,51 @@ use crate::{
     target::{HttpAttempt, records},
 };
 
-/// When one is looked at again whose job isn't in the table: its row may be a moment behind. After the last it is dropped.
+/// Redelivery delays of a message whose job isn't in the table: the item may be written a moment
+/// later. After the last one the message is dropped.
 const UNKNOWN: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
 
-/// How often a long attempt looks whether its job was cancelled.
+/// How often a running attempt checks for a cancel request.
 const WATCH: Duration = Duration::from_secs(5);
 
-/// After how many jobs that were gone an agenda is read anew.
+/// Failed claims after which the ready queue is read again.
 const OUT_OF_DATE: u32 = 3;
 
-/// How long a message waits within an invocation for one of its slots, which is billed.
+/// How long a message waits within the invocation for a slot. The wait is billed.
 const WAIT: Duration = Duration::from_secs(3);
 
-/// An attempt that was claimed.
 #[derive(Debug)]
 pub struct Held {
-    /// The job and its payload.
     pub claimed: Claimed,
-    /// Its kind, if it is still defined.
+    /// `None` if the kind is no longer defined.
     pub kind: Option<Arc<CachedKind>>,
-    /// The claim's token, fresh each time: nobody else's write can be taken for this attempt's.
+    /// The claim's token. It is random, so that no other write can be mistaken for this attempt's.
     pub owner: String,
-    /// When it was claimed.
+    /// When the job was claimed.
     pub since: Time,
-    /// Until when the claim holds.
     pub lease_until: Time,
-    /// Whether it was found on an agenda: then the message that ran it may be another job's.
+    /// Whether the job came from the ready queue. The message that ran it may then be another
+    /// job's.
     pub listed: bool,
 }
 
-/// What came of asking for a job.
 enum Hold {
     Held(Box<Held>),
-    /// It is another worker's, or has its outcome: a permit may be used for another job.
+    /// Another worker has the job, or it has ended. A permit can try another job.
     Elsewhere {
-        /// Whether it is another worker's.
+        /// Whether another worker has it.
         held: bool,
     },
-    /// It can't be run, and this becomes of the message.
+    /// The job can't run; the report says how to dispose of the message.
     Not(Report),
 }
 
-/// A fresh token.
 pub fn token() -> String {
     Alphanumeric.sample_string(&mut rand::rng(), 20)
 }
 
-/// A job's message on its way through an invocation.
+/// A job's message with its delivery and invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Task<'a> {
     pub message: &'a JobMessage,
@@ -78,7 +75,7 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// The trace of the job that is run, as far as it is known: a permit's is that of its own job.
+    /// The trace of the job that runs, if known. The message carries the trace of its own job only.
     pub fn trace_of(&self, job: JobId) -> Option<&Traceparent> {
         self.delivery.trace.as_ref().filter(|_| self.message.id == job)
     }
@@ -88,10 +85,10 @@ impl Worker {
     pub(crate) async fn attempt(&self, task: Task<'_>, errand: Errand) -> Report {
         let place = match &errand.crowd {
             None => None,
-            // The slots of a crowd are this invocation's own, so each is free again when one of its attempts is over.
+            // This invocation owns the pool's slots, so each is free again when an attempt ends.
             Some(crowd) => match tokio::time::timeout(WAIT, crowd.enter()).await {
                 Ok(Some(place)) => Some(place),
-                // Long jobs, then: elsewhere a slot may come free sooner.
+                // The running jobs are long ones; another invocation may find a free slot sooner.
                 Ok(None) | Err(_) => {
                     return wait_for_slot(task.message, task.delivery, self.clock.now());
                 }
@@ -105,13 +102,17 @@ impl Worker {
         let held = match held {
             Ok(Hold::Held(held)) => *held,
             Ok(Hold::Not(report)) => return report,
-            // Others were quicker with all that it saw, and what it didn't see may have become due meanwhile.
+            // Other workers claimed every candidate, and more jobs may have become due since the
+            // read.
             Ok(Hold::Elsewhere { .. }) => {
                 return idle(task.message, true, task.delivery, self.clock.now());
             }
             Err(error) => {
                 let JobMessage { account, id, .. } = task.message;
-                tracing::error!(request.id = task.invocation.request, %account, job = %id, cause = %error, "job could not be claimed");
+                tracing::error!(
+                    request.id = task.invocation.request, %account, job = %id, cause = %error,
+                    "job could not be claimed"
+                );
                 return Report::after_outage(task.delivery, self.clock.now());
             }
         };
@@ -126,7 +127,8 @@ impl Worker {
         self.settle(held, outcome, task).await
     }
 
-    /// Claims the best job of an agenda that nobody else was quicker to claim: `own`, if it is among the best.
+    /// Claims the first job of the ready queue that no other worker has claimed, starting with
+    /// `own` if given.
     async fn hold_best(
         &self,
         task: Task<'_>,
@@ -166,7 +168,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Claims a job, or says what becomes of the message instead.
+    /// Claims a job, or returns what becomes of the message instead.
     async fn hold(
         &self,
         task: Task<'_>,
@@ -217,7 +219,11 @@ impl Worker {
             Claim::Unknown => {
                 let again = UNKNOWN.get(delivery.count.saturating_sub(1) as usize);
                 if again.is_none() {
-                    tracing::warn!(request.id = invocation.request, account = %message.account, job = %message.id, "message of an unknown job dropped");
+                    tracing::warn!(
+                        request.id = invocation.request, account = %message.account,
+                        job = %message.id,
+                        "message of an unknown job dropped"
+                    );
                 }
                 Ok(Hold::Not(
                     again.map_or_else(Report::dropped, |pause| Report::back_at(now + *pause)),
@@ -226,8 +232,8 @@ impl Worker {
         }
     }
 
-    /// Puts a claimed job into its slot, or gives it back if another worker took that meanwhile. A job that could not be given back is free
-    /// when its lease ends.
+    /// Takes a slot for a claimed job. If another worker took that slot, releases the job again. A
+    /// job that could not be released is free when its lease ends.
     async fn take_slot(
         &self,
         held: &Held,
@@ -248,12 +254,16 @@ impl Worker {
         place.lost();
         let returned = self.jobs.hand_back(job, &held.owner, self.clock.now()).await;
         if let Some(error) = fault.or(returned.err()) {
-            tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, cause = %error, "no slot could be taken");
+            tracing::error!(
+                request.id = invocation.request, account = %job.account, job = %job.id,
+                cause = %error,
+                "no slot could be taken"
+            );
         }
         None
     }
 
-    /// Takes the job to its kind's target.
+    /// Runs the job on its kind's target.
     async fn run(&self, held: &Held, task: Task<'_>) -> Outcome {
         let Claimed { job, payload } = &held.claimed;
         if job.cancel_requested {
@@ -295,7 +305,8 @@ impl Worker {
         }
     }
 
-    /// Posts what the job brings, signed with its account's secret, unless the job is cancelled before the answer is there.
+    /// Posts the job to an HTTP target, signed with its account's secrets. A cancel request ends
+    /// the wait for the response.
     async fn post(
         &self,
         held: &Held,
@@ -333,14 +344,16 @@ impl Worker {
             timeout,
         };
         tokio::select! {
-            // An answer that is there counts, also when the cancellation is seen at the same moment.
+            // A response that has arrived counts, even if a cancel request is read at the same
+            // time.
             biased;
             outcome = self.targets.post(attempt, now) => outcome,
             () = self.cancelled(job) => Outcome::Cancel,
         }
     }
 
-    /// Resolves when the job's cancellation was asked for. A short attempt is over before the first look, which costs half a read unit.
+    /// Resolves when the job's cancellation is requested. Short attempts end before the first
+    /// check; each check costs half a read unit.
     async fn cancelled(&self, job: &Job) {
         loop {
             tokio::time::sleep(WATCH).await;
@@ -348,15 +361,22 @@ impl Worker {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(account = %job.account, job = %job.id, cause = %error, "no look at a cancellation")
+                    tracing::warn!(
+                        account = %job.account, job = %job.id, cause = %error,
+                        "no look at a cancellation"
+                    )
                 }
             }
         }
     }
 
-    /// The target was not asked, because what it takes to ask it could not be read.
+    /// The outcome when data needed to call the target could not be read.
     fn unready(&self, job: &Job, error: &aws::Error, invocation: Invocation<'_>) -> Outcome {
-        tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "target could not be asked");
+        tracing::error!(
+            request.id = invocation.request, account = %job.account, job = %job.id,
+            attempt = job.attempts, cause = %error,
+            "target could not be asked"
+        );
         retry(ErrorCode::GatewayUnavailable, "the gateway could not read what the target needs")
     }
 
@@ -364,24 +384,30 @@ impl Worker {
         if !matches!(outcome, Outcome::Fail { http_status: Some(410), .. }) {
             return;
         }
-        tracing::warn!(request.id = invocation.request, kind = %kind.name, "kind disabled, since its target answered 410");
+        tracing::warn!(
+            request.id = invocation.request, kind = %kind.name,
+            "kind disabled, since its target answered 410"
+        );
         if let Err(error) = self.kinds.disable(&kind.name, &kind.version).await {
-            tracing::error!(request.id = invocation.request, kind = %kind.name, cause = %error, "kind could not be disabled");
+            tracing::error!(
+                request.id = invocation.request, kind = %kind.name, cause = %error,
+                "kind could not be disabled"
+            );
         }
     }
 }
 
-/// An outcome that another attempt may change.
+/// A failure that another attempt may fix.
 pub fn retry(code: ErrorCode, message: &str) -> Outcome {
     Outcome::Retry { after: None, error: JobError::new(code, message), http_status: None }
 }
 
-/// An outcome that no further attempt would change.
+/// A failure that no further attempt can fix.
 pub fn fail(code: ErrorCode, message: &str) -> Outcome {
     Outcome::Fail { error: JobError::new(code, message), http_status: None }
 }
 
-/// An outcome of an address that this stack doesn't allow.
+/// The target's address is private, which this stack doesn't allow.
 pub fn not_allowed() -> Outcome {
     fail(
         ErrorCode::TargetForbidden,

@@ -1,4 +1,5 @@
-//! Jobs whose worker will not come back: the last attempt is over without an outcome, or the message ended among the dead letters.
+//! Dead letters: jobs whose worker doesn't return, because the last attempt has no outcome or the
+//! message reached the dead-letter queue.
 
 use std::time::Duration;
 
@@ -20,12 +21,16 @@ fn ordered(kind: Option<&CachedKind>) -> bool {
 }
 
 impl Worker {
-    /// A dead letter's job is finished as failed, unless it has its outcome, or a worker that may still finish it.
+    /// Fails a dead letter's job, unless it has an outcome or a worker that may still finish it.
     pub(crate) async fn bury(&self, message: &JobMessage, invocation: Invocation<'_>) -> Report {
         match self.try_bury(message).await {
             Ok(report) => report,
             Err(error) => {
-                tracing::error!(request.id = invocation.request, account = %message.account, job = %message.id, cause = %error, "dead letter could not be handled");
+                tracing::error!(
+                    request.id = invocation.request, account = %message.account, job = %message.id,
+                    cause = %error,
+                    "dead letter could not be handled"
+                );
                 Report::back_at(self.clock.now() + OUTAGE)
             }
         }
@@ -40,7 +45,7 @@ impl Worker {
         let held_until =
             lease.lease_until.filter(|until| lease.status == Status::Running && *until > now);
         match held_until {
-            // As a permit it may still be wanted: a fresh one takes its place.
+            // An ordered kind may still need this message as a permit, so a new one replaces it.
             _ if lease.status.is_terminal() && ordered(kind.as_deref()) => {
                 let permit = JobMessage { due: None, looks: 0, ..message.clone() };
                 Ok(Report::sends(Outgoing::now(Message::Job(permit), None)))
@@ -51,7 +56,7 @@ impl Worker {
         }
     }
 
-    /// Fails a job that was last seen as `lease` says.
+    /// Fails an abandoned job, on the condition that it is still in the state `lease`.
     pub(crate) async fn give_up(
         &self,
         job: &Job,
@@ -69,7 +74,7 @@ impl Worker {
         self.give_up_for(error, job, lease, kind, now).await
     }
 
-    /// Fails a job that was last seen as `lease` says, for this reason.
+    /// Fails a job with `error`, on the condition that it is still in the state `lease`.
     pub(crate) async fn give_up_for(
         &self,
         error: JobError,
@@ -79,7 +84,11 @@ impl Worker {
         now: Time,
     ) -> Result<Report, aws::Error> {
         let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
-        tracing::warn!(account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts, code = error.code.as_str(), "job given up");
+        tracing::warn!(
+            account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts,
+            code = error.code.as_str(),
+            "job given up"
+        );
         let me = token();
         let place = self.place(kind).await;
         let by = By { token: &me, event: place.as_ref().map(Place::id) };

@@ -1,7 +1,8 @@
-//! What follows an end that was announced: a callback, or an event that its worker could not publish any more.
+//! Handles the message that announces a job's end: sends the callback, or publishes the event that
+//! the worker no longer could.
 //!
-//! Callbacks: who asked to be told of a job's end is told by a job of its own, with retries of its own. However that fares, the job it
-//! tells of stays as it is.
+//! A callback is a job of its own with its own retries. Its outcome doesn't affect the job that it
+//! reports.
 
 use std::time::Duration;
 
@@ -14,14 +15,15 @@ use shared::{
 
 use crate::{Invocation, Worker, record::Delivery, report::Report};
 
-/// How soon an end is looked for again that isn't written yet, if nothing says when it will have been.
+/// Redelivery delay while the end is not written yet and no lease limits the wait.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// For how long after its announcement an end may still be written: longer than a call takes with all its repeats.
+/// How long after its announcement an end may still be written: longer than a request with all its
+/// retries takes.
 const UNWRITTEN: Duration = Duration::from_secs(10);
 
 impl Worker {
-    /// Tells of a job that ended as announced.
+    /// Handles the announced end of a job.
     pub(crate) async fn follow_end(
         &self,
         ended: &Ended,
@@ -35,13 +37,17 @@ impl Worker {
         match followed {
             Ok(report) => report,
             Err(error) => {
-                tracing::error!(request.id = invocation.request, account = %ended.account, job = %ended.id, cause = %error, "an end could not be told of");
+                tracing::error!(
+                    request.id = invocation.request, account = %ended.account, job = %ended.id,
+                    cause = %error,
+                    "an end could not be told of"
+                );
                 Report::after_outage(delivery, self.clock.now())
             }
         }
     }
 
-    /// The job, if it ended as announced; else what becomes of the message.
+    /// The job if it ended as announced; otherwise the disposition of the message.
     pub(crate) async fn ended_as_announced(
         &self,
         ended: &Ended,
@@ -52,7 +58,7 @@ impl Worker {
             return Ok(Err(Report::done()));
         };
         if lease.owner.as_deref() != Some(&ended.owner) {
-            // A command announces its end under a token that is only written with it.
+            // A command announces an end with a token that is stored only by the write itself.
             let young = delivery.sent_at.is_some_and(|sent| now < sent + UNWRITTEN);
             let may_come = young && !lease.status.is_terminal();
             return Ok(Err(if may_come { Report::back_at(now + AGAIN) } else { Report::done() }));
@@ -68,7 +74,7 @@ impl Worker {
         if let Err(report) = self.ended_as_announced(ended, delivery, now).await? {
             return Ok(report);
         }
-        // Also one that isn't shown any more, should the queue have been so slow.
+        // Includes jobs past their retention, in case the queue was slow.
         let Some(job) = self.jobs.whole(ended.account, ended.id, true).await? else {
             return Ok(Report::done());
         };

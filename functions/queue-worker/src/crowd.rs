@@ -1,7 +1,8 @@
-//! The slots of an account with a cap, within one invocation.
+//! The slots of an account with a concurrency limit, within one invocation.
 //!
-//! What the invocation found free it keeps going through: a slot whose job ended is used for the batch's next, without asking the table
-//! who holds it. Nobody waits for slots that other workers hold; such messages come back later.
+//! The invocation reuses the slots it found free: when a job ends, the next one of the batch takes
+//! its slot without reading the table. It doesn't wait for slots that other workers hold; such
+//! messages are requeued.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -11,16 +12,16 @@ use std::sync::{
 use shared::aws::Slot;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The slots that this invocation has to itself, as long as nobody else takes them.
+/// The slots found free by this invocation. Another worker may still take one.
 #[derive(Debug)]
 pub struct Crowd {
     free: Mutex<Vec<Slot>>,
     waiting: Arc<Semaphore>,
-    /// Free ones and used ones.
+    /// Free and used slots.
     slots: AtomicUsize,
 }
 
-/// A place in a crowd; when it is given up, another job may have it.
+/// A slot in use. Dropping it frees the slot for another job.
 #[derive(Debug)]
 pub struct Place {
     crowd: Arc<Crowd>,
@@ -29,7 +30,7 @@ pub struct Place {
 }
 
 impl Crowd {
-    /// Of these slots; without any, nobody gets in.
+    /// Without slots, every `enter` returns `None`.
     pub fn new(slots: Vec<Slot>) -> Arc<Self> {
         let waiting = Arc::new(Semaphore::new(slots.len()));
         if slots.is_empty() {
@@ -38,7 +39,7 @@ impl Crowd {
         Arc::new(Self { slots: AtomicUsize::new(slots.len()), free: Mutex::new(slots), waiting })
     }
 
-    /// A place, as soon as one is free; none if there are no slots any more.
+    /// Waits for a free slot; `None` if no slots are left.
     pub async fn enter(self: &Arc<Self>) -> Option<Place> {
         let turn = self.waiting.clone().acquire_owned().await.ok()?;
         let slot = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -47,22 +48,22 @@ impl Crowd {
 }
 
 impl Place {
-    /// The slot, as it was last known.
+    /// The slot as last read.
     pub const fn slot(&self) -> Option<&Slot> {
         self.slot.as_ref()
     }
 
-    /// The slot is this claim's now.
+    /// Marks the slot as taken by the claim `owner`.
     pub fn taken(&mut self, owner: &str) {
         if let Some(slot) = &mut self.slot {
             slot.taken(owner);
         }
     }
 
-    /// Another worker took the slot: there is one fewer.
+    /// Removes the slot from the pool, because another worker took it.
     pub fn lost(mut self) {
         self.slot = None;
-        // Not to be handed on: who comes next would find nothing.
+        // Not returned: the next job would find no slot for this permit.
         if let Some(turn) = self.turn.take() {
             turn.forget();
         }
@@ -74,7 +75,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Before its turn is handed on, as fields are dropped after this.
+        // Before the permit is released: fields are dropped after this function.
         self.crowd.free.lock().unwrap_or_else(PoisonError::into_inner).extend(self.slot.take());
     }
 }

@@ -1,5 +1,5 @@
-//! What a batch's messages are used for: settled before any of them is worked on, since permits of one kind share an agenda and the jobs
-//! of one account its slots.
+//! Assigns work to the messages of a batch. This happens before any job is claimed: messages of one
+//! ordered kind share a ready queue, and the jobs of one account share its slots.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -15,38 +15,41 @@ use shared::{
 
 use crate::{Worker, agenda::Agenda, crowd::Crowd, record::Delivery, report::Report};
 
-/// What a job's message is used for.
+/// The work assigned to a job's message.
 #[derive(Debug)]
 pub struct Errand {
     pub what: What,
-    /// The account's slots, if it has a cap.
+    /// The account's slots, if it has a concurrency limit.
     pub crowd: Option<Arc<Crowd>>,
 }
 
 #[derive(Debug)]
 pub enum What {
-    /// To run its own job.
+    /// Run the message's own job.
     Own,
-    /// To run the best job that is due: its own where that is among the best, which is then named, or any other.
+    /// Run the next due job of an ordered kind. The ID names the message's own job if it is among
+    /// the next.
     Best(Option<JobId>, Arc<Agenda>),
-    /// Nothing: this becomes of it.
+    /// Run nothing; the report says how to dispose of the message.
     Nothing(Report),
 }
 
-/// A message that has to wait for one of its account's slots: anything up to a ceiling that doubles each time, half a minute at most, so that
-/// a long line doesn't ask all the time and a short one isn't kept waiting.
+/// Requeues a message that waits for a slot of its account. The delay is random below a ceiling
+/// that doubles with each wait, up to 30 s: long queues don't poll constantly, short ones don't
+/// wait long.
 pub fn wait_for_slot(message: &JobMessage, delivery: &Delivery, now: Time) -> Report {
     if message.spare {
         return Report::done();
     }
     let ceiling = 30.0f64.min(2.0f64.powi(i32::from(message.looks) + 1));
     let pause = Duration::from_secs_f64((ceiling * rand::random::<f64>()).ceil().max(1.0));
-    // Waiting isn't looking: what is let in has a look left, however long it waited.
+    // Waiting for a slot doesn't use up the last look: a message that gets a slot can still look
+    // for a job.
     let looks = (message.looks + 1).min(agenda::LOOKS - 1);
     again(JobMessage { looks, ..message.clone() }, now + pause, delivery)
 }
 
-/// A permit that found nothing to run looks again later, or has looked often enough.
+/// Requeues a permit that found nothing to run, or deletes it after its last look.
 pub fn idle(message: &JobMessage, in_sight: bool, delivery: &Delivery, now: Time) -> Report {
     match agenda::look_again(message.looks, in_sight) {
         Some(pause) => {
@@ -56,7 +59,7 @@ pub fn idle(message: &JobMessage, in_sight: bool, delivery: &Delivery, now: Time
     }
 }
 
-/// The message in place of the delivered one, at `due`.
+/// Replaces the delivered message by `message`, due at `due`.
 pub fn again(message: JobMessage, due: Time, delivery: &Delivery) -> Report {
     Report::sends(Outgoing::at(message, due, delivery.trace.clone()))
 }
@@ -65,7 +68,7 @@ type Jobs<'a> = Vec<(usize, &'a JobMessage, &'a Delivery)>;
 type Errands = Vec<(usize, Errand)>;
 
 impl Worker {
-    /// Decides for each delivery that is a job's; `None` for the others.
+    /// Assigns work to each delivery of a job message; `None` for the other deliveries.
     pub(crate) async fn errands(&self, deliveries: &[Delivery]) -> Vec<Option<Errand>> {
         let now = self.clock.now();
         let mut errands: Vec<Option<Errand>> = deliveries.iter().map(|_| None).collect();
@@ -76,7 +79,8 @@ impl Worker {
                 continue;
             }
             match message.due {
-                // Part of a longer way.
+                // SQS delays a message by 15 minutes at most, so a longer delay takes several
+                // messages.
                 Some(until) if until > now => {
                     errands[n] = Some(Errand::none(again(message.clone(), until, delivery)));
                 }
@@ -110,7 +114,7 @@ impl Worker {
         join_all(decided).await.into_iter().flatten().collect()
     }
 
-    /// The free slots of an account that has a cap.
+    /// The free slots of the account, or `None` if it has no concurrency limit.
     async fn slots(
         &self,
         account: AccountId,
@@ -122,7 +126,7 @@ impl Worker {
         let Some(cap) = own.or(self.max_running) else { return Ok(None) };
         let mut slots =
             self.slots.free(account, cap, wanted, rand::random_range(0..1000), now).await?;
-        // Workers that look at the same time should not all reach for the same.
+        // Shuffled, so that workers reading the same slots don't all try the same ones.
         slots.sort_by_cached_key(|_| rand::random::<u32>());
         Ok(Some(slots))
     }
@@ -139,7 +143,7 @@ impl Worker {
             Ok(Some(kind)) if kind.kind.spec.discipline != Discipline::Standard => {
                 self.plan(account, &kind, &jobs, now).await
             }
-            // An unknown kind's job is run, to fail visibly.
+            // A job of an unknown kind is run, so that it fails visibly.
             Ok(_) => Ok(jobs.iter().map(|_| What::Own).collect()),
             Err(error) => Err(error),
         };
@@ -157,7 +161,8 @@ impl Worker {
         }
     }
 
-    /// Finds the best jobs for permits of one account and kind, and lists those that only these permits know of.
+    /// Assigns the next due jobs to permits of one account and kind. Adds jobs that only these
+    /// permits know of to the ready queue.
     async fn plan(
         &self,
         account: AccountId,
@@ -177,7 +182,7 @@ impl Worker {
         let running = entries.iter().filter(|entry| entry.due_at > now).count();
         let permits: Vec<_> = ids.into_iter().map(|(id, _)| id).zip(own).collect();
         let mut plan = agenda::plan(&permits, &entries, now);
-        // Beyond what was read may be better ones than a permit's own.
+        // Jobs beyond the read limit may rank before a permit's own job.
         plan.others.truncate(ahead);
         let own = permits.iter().filter_map(|(id, own)| match own {
             agenda::Own::Ready { rank, .. } => Some((*id, rank.clone())),
@@ -216,7 +221,6 @@ impl Errand {
     }
 }
 
-/// The same for all of them: this becomes of each.
 fn all(jobs: Jobs<'_>, report: impl Fn(&JobMessage, &Delivery) -> Report) -> Errands {
     jobs.into_iter()
         .map(|(n, message, delivery)| (n, Errand::none(report(message, delivery))))

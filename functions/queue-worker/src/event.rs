@@ -1,4 +1,5 @@
-//! Events: what a job of the target `event` brings, and the ends of jobs whose kind tells them.
+//! Events: publishes the payload of jobs with the target `event`, and the ends of jobs whose kind
+//! publishes them.
 
 use serde_json::{json, value::to_raw_value};
 use shared::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 impl Worker {
-    /// A place for the event of a job's end, if its kind tells that.
+    /// Reserves the ID of a job's end event, if its kind publishes these.
     pub(crate) async fn place(&self, kind: Option<&CachedKind>) -> Option<Place> {
         if !kind?.kind.spec.events {
             return None;
@@ -24,14 +25,15 @@ impl Worker {
         Some(self.events.reserve().await)
     }
 
-    /// Publishes the end of a job that was announced and not published, also if the job was put back since.
+    /// Publishes the end event of a job that its worker announced but did not publish, even if the
+    /// job was requeued since.
     pub(crate) async fn publish_end(
         &self,
         ended: &Ended,
         first: EventId,
         delivery: &Delivery,
     ) -> Result<Report, aws::Error> {
-        // As it nearly always is.
+        // The usual case.
         if self.events.is_there(ended.account, &first).await? {
             return Ok(Report::done());
         }
@@ -56,7 +58,7 @@ impl Worker {
         )
     }
 
-    /// The target `event`: publishes a job's payload, once in all of its attempts.
+    /// The target `event`: publishes a job's payload exactly once across its attempts.
     pub(crate) async fn publish(
         &self,
         held: &Held,
@@ -78,7 +80,11 @@ impl Worker {
                 http_status: None,
             },
             Err(error) => {
-                tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "event could not be published");
+                tracing::error!(
+                    request.id = invocation.request, account = %job.account, job = %job.id,
+                    attempt = job.attempts, cause = %error,
+                    "event could not be published"
+                );
                 Outcome::Retry {
                     after: None,
                     error: told("the gateway could not write the event"),

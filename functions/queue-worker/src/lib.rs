@@ -1,8 +1,10 @@
-//! Attempts: takes jobs from the queue to their targets and records what came of it. Also drains the dead-letter queue.
+//! Runs job attempts: receives messages from the jobs queue, calls each job's target and records
+//! the outcome. Also drains the dead-letter queue.
 //!
-//! A batch's records are worked on side by side and answered each for itself: what is done is deleted by Lambda. A job that
-//! waits is sent as a new message with a delay. Where an outage kept the worker from a message, that very one is reported as failed and comes
-//! back; when, is set through its visibility, for the whole batch in one call.
+//! The messages of a batch are handled concurrently and reported individually. Lambda deletes the
+//! messages that succeed. A job that has to wait is sent as a new message with a delay. A message
+//! that an outage kept from being handled is reported as a batch item failure and redelivered. One
+//! `ChangeMessageVisibilityBatch` call per batch sets the times of redelivery.
 
 mod agenda;
 mod attempt;
@@ -41,10 +43,9 @@ use record::Delivery;
 use report::Report;
 use target::Targets;
 
-/// When a message of a newer version is looked at again.
+/// Redelivery delay of a message written by a newer version.
 const NEWER: Duration = Duration::from_secs(60);
 
-/// What an invocation needs.
 #[derive(Debug)]
 pub struct Worker {
     accounts: Arc<AccountStore>,
@@ -60,32 +61,30 @@ pub struct Worker {
     queue: JobQueue,
     dead_letters: JobQueue,
     targets: Targets,
-    /// What the last batches came upon.
+    /// Ready queues as read for the previous batches.
     agendas: Agendas,
-    /// How many jobs of an account run at once where it says nothing itself.
+    /// Concurrency limit for accounts without their own.
     max_running: Option<u32>,
     timing: Timing,
     clock: Clock,
     metrics: Metrics,
 }
 
-/// One invocation.
 #[derive(Clone, Copy, Debug)]
 struct Invocation<'a> {
-    /// Under which operators find it.
+    /// The Lambda request ID, for logs.
     request: &'a str,
-    /// When Lambda ends it.
+    /// When Lambda stops the invocation.
     deadline: Time,
 }
 
 impl Worker {
-    /// Over these clients.
     #[must_use]
     pub fn new(clients: Clients, config: WorkerConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
         let tallies = Tallies::new(&table, &clock);
         let metrics = tallies.counters.count(metrics);
-        // Events make no lines for CloudWatch.
+        // Event counts are not written to CloudWatch.
         let of_events = tallies.counters.count(Metrics::new(drop));
         Self {
             accounts: Arc::new(AccountStore::new(table.clone())),
@@ -109,18 +108,18 @@ impl Worker {
         }
     }
 
-    /// The same, which reaches its targets by another way.
+    /// Returns this worker with `way` as the client for its targets.
     #[must_use]
     pub fn by_way_of(self, way: Outbound) -> Self {
         Self { targets: Targets::by_way_of(way), ..self }
     }
 
-    /// Opens the connection that the first batch would otherwise wait for.
+    /// Opens the connection to DynamoDB, so that the first batch doesn't wait for it.
     pub async fn prime(&self) {
         prime(self.kinds.touch()).await;
     }
 
-    /// Works on a batch, until `deadline` at most.
+    /// Handles a batch and returns before `deadline`.
     pub async fn handle(&self, event: SqsEvent, request: &str, deadline: Time) -> SqsBatchResponse {
         let invocation = Invocation { request, deadline };
         let deliveries: Vec<_> = event
@@ -139,7 +138,7 @@ impl Worker {
                 errand => open.push((delivery, errand)),
             }
         }
-        // What only has to wait doesn't wait for its neighbours' targets.
+        // Messages that only need a delay don't wait for other messages' targets.
         let work = open.into_iter().map(async |(delivery, errand)| {
             let report = self.work(delivery, errand, invocation).await;
             (delivery, report)
@@ -161,7 +160,8 @@ impl Worker {
         response
     }
 
-    /// Reads what the batch has in common once, into the stores' caches, before its records ask for it side by side.
+    /// Loads the kinds and accounts of the batch into the stores' caches once, before its messages
+    /// read them concurrently.
     async fn look_up(&self, deliveries: &[Delivery]) {
         let now = self.clock.now();
         let jobs = || {
@@ -185,10 +185,14 @@ impl Worker {
         invocation: Invocation<'_>,
     ) -> Report {
         match &delivery.message {
-            // A newer sender's: for a worker of its version, once that is deployed.
+            // The sender runs a newer version: keep the message until a worker of that version is
+            // deployed.
             Err(NotAMessage::Version(_)) => Report::back_at(self.clock.now() + NEWER),
             Err(fault @ NotAMessage::Malformed) => {
-                tracing::warn!(request.id = invocation.request, sqs.message = delivery.message_id, %fault, "message dropped");
+                tracing::warn!(
+                    request.id = invocation.request, sqs.message = delivery.message_id, %fault,
+                    "message dropped"
+                );
                 Report::dropped()
             }
             Ok(Message::Job(message)) => match errand {
@@ -200,7 +204,8 @@ impl Worker {
         }
     }
 
-    /// Sends what takes the place of messages; those for which that failed come back when their visibility ends.
+    /// Sends the replacement messages. Returns the deliveries whose replacement failed; these are
+    /// redelivered when their visibility timeout ends.
     async fn send<'a>(&self, all: &[(&'a Delivery, Report)]) -> Vec<&'a Delivery> {
         let replaced = all
             .iter()
@@ -215,7 +220,8 @@ impl Worker {
             .collect()
     }
 
-    /// Says when messages come back. If that can't be said, they do when their visibility ends.
+    /// Sets when messages are redelivered. If that fails, they return when their visibility timeout
+    /// ends.
     async fn hide(&self, kept: &[&(&Delivery, Report)]) {
         let now = self.clock.now();
         let of = |dead: bool| -> Vec<_> {

@@ -8,27 +8,23 @@ use shared::{
     time::Time,
 };
 
-/// A message as it was delivered this time.
+/// One delivery of an SQS message.
 #[derive(Debug)]
 pub struct Delivery {
-    /// The queue's id for it.
     pub message_id: String,
-    /// By which its visibility is set.
+    /// The receipt handle, which sets the visibility.
     pub receipt: String,
-    /// How often it was delivered, this time included.
+    /// Approximate receive count, including this delivery.
     pub count: u32,
-    /// When it was sent.
     pub sent_at: Option<Time>,
-    /// Whether it comes from the dead-letter queue.
+    /// Whether the message comes from the dead-letter queue.
     pub dead: bool,
-    /// What it says.
     pub message: Result<Message, NotAMessage>,
-    /// The trace that its client began.
+    /// The trace of the client that submitted the job.
     pub trace: Option<Traceparent>,
 }
 
 impl Delivery {
-    /// Of a record of Lambda's event.
     pub fn of(record: SqsMessage, dead_letters: &JobQueue) -> Self {
         let source = record.event_source_arn.unwrap_or_default();
         let count =
@@ -58,8 +54,8 @@ impl Delivery {
     }
 }
 
-/// Reads a message. Scheduler's dead letters may be the calls of SQS that it could not make, with
-/// the message in them; AWS shows no more than an example
+/// Decodes a message body. A dead letter of EventBridge Scheduler may be the `SendMessage` request
+/// that failed, with the message in it. AWS documents this by an example only
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
 fn decode(body: &str, dead: bool) -> Result<Message, NotAMessage> {
     match Message::decode(body) {
@@ -79,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_of_sqs_is_read() {
+    fn parses_sqs_events() {
         let event: SqsEvent = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
         let Clients { sqs, .. } =
             connect(&|name| (name != "AWS_ENDPOINT_URL").then(|| "x".to_owned())).unwrap();
@@ -92,15 +88,16 @@ mod tests {
             event.records.into_iter().map(of).collect::<Vec<_>>().try_into().unwrap();
         assert_eq!((job.count, job.dead, job.trace.is_some()), (2, false, true));
         assert_eq!(job.sent_at, Some(Time::from_millis(1_795_190_400_000)));
-        assert!(
-            matches!(job.message, Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap())
-        );
+        assert!(matches!(
+            job.message,
+            Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap()
+        ));
         assert_eq!((broken.count, broken.dead, broken.trace), (1, true, None));
         assert!(matches!(broken.message, Err(NotAMessage::Malformed)));
     }
 
     #[test]
-    fn a_dead_letter_of_scheduler_is_its_message_or_the_call_with_it() {
+    fn decodes_scheduler_dead_letters() {
         let text = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T16:00:00Z"}}"#;
         let call =
             serde_json::json!({"MessageBody": text, "QueueUrl": "https://sqs/jobs"}).to_string();

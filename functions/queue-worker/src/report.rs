@@ -1,4 +1,4 @@
-//! What came of a message, and what metrics tell of a batch.
+//! Disposition of messages, and the metrics of a batch.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,7 +15,7 @@ use shared::{
 
 use crate::{Worker, record::Delivery};
 
-/// What came of a message.
+/// What to do with a message, with metrics of the attempt if there was one.
 #[derive(Debug)]
 pub struct Report {
     fate: Fate,
@@ -24,32 +24,30 @@ pub struct Report {
 
 #[derive(Debug)]
 enum Fate {
-    /// Nothing is left to do.
+    /// Delete the message: nothing is left to do.
     Done,
-    /// It was of no use.
+    /// Delete the message: it is unusable.
     Dropped,
-    /// It comes back, then or when its visibility ends.
+    /// Redeliver the message at this time, or when its visibility timeout ends.
     Back(Option<Time>),
-    /// Another takes its place: a new one, which waits outside of what is in flight and is counted and kept from anew.
+    /// Replace the message by a new one. The new message isn't in flight while it waits, and its
+    /// receive count and retention start again.
     Sends(Box<Outgoing>),
 }
 
-/// What an attempt was.
+/// Metrics of one attempt.
 #[derive(Debug)]
 pub struct Run {
-    /// Whose job it was.
     pub account: AccountId,
-    /// Of which kind.
     pub kind: Name,
-    /// What became of it.
     pub outcome: AttemptOutcome,
-    /// How long the job had been due when it began.
+    /// Time from due to the start of the attempt.
     pub waited: Duration,
-    /// How long the attempt took; none: nobody knows, since its worker didn't come back.
+    /// Duration of the attempt; `None` if it is unknown, because the worker crashed.
     pub ran: Option<Duration>,
-    /// How long the job took since it was due.
+    /// Time from due to the end of the attempt.
     pub took: Duration,
-    /// Its number.
+    /// Attempt number, starting at 1.
     pub attempt: u32,
 }
 
@@ -58,45 +56,41 @@ impl Report {
         Self { fate, run: None }
     }
 
-    /// Nothing was left to do.
     pub const fn done() -> Self {
         Self::of(Fate::Done)
     }
 
-    /// The message was of no use.
     pub const fn dropped() -> Self {
         Self::of(Fate::Dropped)
     }
 
-    /// The message comes back when its visibility ends.
+    /// Redelivers the message when its visibility timeout ends.
     pub const fn back() -> Self {
         Self::of(Fate::Back(None))
     }
 
-    /// The message comes back at `due`, whenever the batch is done.
+    /// Redelivers the message at `due`, even if the batch takes longer.
     pub const fn back_at(due: Time) -> Self {
         Self::of(Fate::Back(Some(due)))
     }
 
-    /// The message comes back because the table didn't answer: after pauses from 10 s that double, up to 43 minutes. The 80 receives that the
-    /// queue allows at least then outlast an outage of two days.
+    /// Redelivers the message after an outage of the table. Delays start at 10 s and double up to
+    /// 43 minutes. The queue allows at least 80 receives, enough for an outage of two days.
     pub fn after_outage(delivery: &Delivery, now: Time) -> Self {
         Self::back_at(
             now + Duration::from_secs(10) * 2u32.pow(delivery.count.saturating_sub(1).min(8)),
         )
     }
 
-    /// Another message takes its place.
     pub fn sends(outgoing: Outgoing) -> Self {
         Self::of(Fate::Sends(Box::new(outgoing)))
     }
 
-    /// The same, of an attempt that ended.
     pub fn ran(self, run: Run) -> Self {
         Self { run: Some(run), ..self }
     }
 
-    /// The job failed without an attempt that ended.
+    /// The job failed without a completed attempt.
     pub fn given_up(job: &Job, now: Time) -> Self {
         let took = now.since(job.run_at);
         let run = Run {
@@ -111,7 +105,7 @@ impl Report {
         Self::done().ran(run)
     }
 
-    /// The message that takes its place.
+    /// The replacement message.
     pub fn outgoing(&self) -> Option<&Outgoing> {
         match &self.fate {
             Fate::Sends(outgoing) => Some(outgoing),
@@ -119,12 +113,12 @@ impl Report {
         }
     }
 
-    /// Whether the message has to come back.
     pub const fn comes_back(&self) -> bool {
         matches!(self.fate, Fate::Back(_))
     }
 
-    /// After how long from `now` on, if not when its visibility ends. In SQS's whole seconds, rounded up so that it isn't early.
+    /// Seconds from `now` until redelivery, rounded up so that it isn't early; `None` to wait for
+    /// the visibility timeout.
     pub fn back_after(&self, now: Time) -> Option<Duration> {
         let Fate::Back(Some(due)) = self.fate else { return None };
         let pause = due.since(now);
@@ -132,15 +126,17 @@ impl Report {
     }
 }
 
-/// For how long a batch waits until what it counted is written: that is for show, and its messages are not.
+/// Time limit for writing a batch's counts. They are informative only, so messages don't wait
+/// longer for them.
 const TELLING: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// Tells metrics of a batch, a line for each kind, and the paces behind `Retry-After`.
+    /// Publishes the metrics of a batch, one record per kind, and the throughput behind
+    /// `Retry-After`.
     ///
-    /// Counts are flushed here, a write for each kind, since the worker may be frozen as soon as its batch is over. That
-    /// costs a tenth of a write unit for each job of a full batch. Paces, for which the last batches are as good as any,
-    /// are written every ten seconds at most.
+    /// Counts are flushed here, one write per kind, since Lambda may freeze the worker after the
+    /// batch. This costs a tenth of a write unit per job of a full batch. Throughput is written
+    /// every ten seconds at most, since any recent batches serve as a sample.
     pub(crate) async fn tell(&self, reports: &[&Report]) {
         let now = self.clock.now();
         let dropped = reports.iter().filter(|report| matches!(report.fate, Fate::Dropped)).count();
@@ -167,7 +163,7 @@ fn record(kind: &Name, runs: &[&Run]) -> Record {
     let ended = |outcome| runs.iter().filter(|run| run.outcome == outcome).count();
     let attempts =
         |outcome| runs.iter().filter(|run| run.outcome == outcome && run.ran.is_some()).count();
-    // A retry didn't wait in the queue: it was told to.
+    // Retries are excluded: their wait is backoff, not time in the queue.
     let firsts = runs.iter().filter(|run| run.attempt == 1 && run.ran.is_some());
     Record::new()
         .dimension("kind", kind.as_str())

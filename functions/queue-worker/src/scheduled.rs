@@ -1,4 +1,5 @@
-//! Occurrences: Scheduler says that a schedule's time has come, and the job of that time is made.
+//! Schedule occurrences: EventBridge Scheduler sends a message at each due time, and the worker
+//! creates the job.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use shared::{
 use crate::{Invocation, Worker, record::Delivery, report::Report};
 
 impl Worker {
-    /// Makes the job of a schedule's occurrence, and sends its message in place of this one. However often that is delivered, it is one job.
+    /// Creates the job of an occurrence and replaces this message by the job's. Repeated deliveries
+    /// create one job.
     pub(crate) async fn occur(
         &self,
         run: &ScheduledRun,
@@ -29,7 +31,10 @@ impl Worker {
         match self.try_occur(run, delivery, invocation, now).await {
             Ok(report) => report,
             Err(error) => {
-                tracing::error!(request.id = invocation.request, schedule = %run.name, cause = %error, "scheduled job could not be made");
+                tracing::error!(
+                    request.id = invocation.request, schedule = %run.name, cause = %error,
+                    "scheduled job could not be made"
+                );
                 Report::after_outage(delivery, self.clock.now())
             }
         }
@@ -53,7 +58,7 @@ impl Worker {
         let fit = fit(&schedule, kind.as_deref());
         let at = due_at(&run.at, delivery.sent_at.unwrap_or(now));
         let (job, lease) = self.occurrence(&schedule, at, kind.as_deref(), invocation, now).await?;
-        // Whoever began an attempt, or ended it, has its message already.
+        // A job that has started or ended already has its own message.
         if lease.status != Status::Queued || lease.attempts > 0 {
             return Ok(Report::done());
         }
@@ -63,7 +68,7 @@ impl Worker {
         }
     }
 
-    /// The job of an occurrence: the one that is there, or a new one.
+    /// Returns the existing job of an occurrence, or creates it.
     async fn occurrence(
         &self,
         schedule: &Schedule,
@@ -76,10 +81,15 @@ impl Worker {
         if let Some(found) = self.jobs.inspect(job.account, job.id).await? {
             return Ok(found);
         }
-        // Without a rank: on an agenda it comes with its message, as others that are due later do.
+        // Without a rank: the job enters the ready queue when its message arrives, like other jobs
+        // due later.
         self.due.verify_late(&job, now).await?;
         self.jobs.put(&job, &schedule.spec.job.payload, None).await?;
-        tracing::info!(request.id = invocation.request, schedule = %schedule.name, account = %job.account, job = %job.id, kind = %job.kind, "job accepted");
+        tracing::info!(
+            request.id = invocation.request, schedule = %schedule.name, account = %job.account,
+            job = %job.id, kind = %job.kind,
+            "job accepted"
+        );
         let accepted = Record::new().dimension("kind", job.kind.as_str());
         self.metrics.emit(&accepted.count(&registry::ACCEPTED, 1), now);
         self.tallies.rates.jobs(1);
@@ -96,13 +106,14 @@ impl Worker {
     }
 }
 
-/// Pure: the job that a schedule makes for `at`, when that is learnt at `now`.
+/// Pure: the job that a schedule creates for `at`, if the worker receives its message at `now`.
 fn waiting(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) -> Job {
     let spec = &schedule.spec;
     let retry = kind.map_or_else(RetryPolicy::default, |kind| kind.kind.spec.retry);
     let id = job_id(spec.account, &schedule.name, at);
     let job = Job::waiting(id, spec.account, spec.job.kind.clone(), retry.max_attempts, at);
-    // From now on, since Scheduler or the queue may have been late; and kept for as long as the schedule's message may come again.
+    // Counted from `now`, since Scheduler or the queue may be late. The job is kept until no copy
+    // of the schedule's message can arrive.
     let kept = Timing::messages_gone(now);
     Job {
         priority: spec.job.priority,
@@ -113,7 +124,8 @@ fn waiting(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) 
     }
 }
 
-/// Whether the kind takes the schedule's jobs by now, as it did when the schedule was put.
+/// Checks that the kind accepts the schedule's jobs. It did when the schedule was created, but may
+/// have changed.
 fn fit(schedule: &Schedule, kind: Option<&CachedKind>) -> Result<(), JobError> {
     let Some(kind) = kind else {
         return Err(JobError::new(ErrorCode::KindUnknown, "its kind is not defined any more"));
@@ -127,13 +139,15 @@ fn fit(schedule: &Schedule, kind: Option<&CachedKind>) -> Result<(), JobError> {
         }
         Unfit::Schema(why) => {
             let why = format!(
-                "its payload can't be checked, since its kind has a schema that this version can't use: {why}"
+                "its payload can't be checked, \
+                 since its kind has a schema that this version can't use: {why}"
             );
             JobError::new(ErrorCode::PayloadInvalid, why)
         }
         Unfit::Payload(violations) => {
-            let first =
-                violations.first().map_or_else(String::new, |v| format!(": {} {}", v.pointer, v.detail));
+            let first = violations
+                .first()
+                .map_or_else(String::new, |v| format!(": {} {}", v.pointer, v.detail));
             let why = format!(
                 "its payload breaks its kind's schema in {} places, the first{first}",
                 violations.len()

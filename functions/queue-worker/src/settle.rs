@@ -1,4 +1,4 @@
-//! The only place where an attempt's outcome becomes writes and a message's fate.
+//! The only place that turns an attempt's outcome into writes and a message disposition.
 
 use serde_json::value::RawValue;
 use shared::{
@@ -23,7 +23,7 @@ impl Worker {
         let decided = decide(&held, outcome, now, rand::random());
         match self.conclude(&held, decided, task).await {
             Ok((Ended::CancelRequested, _)) => {
-                // Asked for while the attempt ran, and it is not to be tried again.
+                // The cancel request arrived while the attempt ran, so it is not retried.
                 let decided = decide(&held, Outcome::Cancel, now, 0.0);
                 match self.conclude(&held, decided, task).await {
                     Ok((_, report)) => report,
@@ -35,7 +35,7 @@ impl Worker {
         }
     }
 
-    /// Writes how an attempt ended, and says what becomes of its message.
+    /// Writes the end of an attempt and returns the disposition of its message.
     async fn conclude(
         &self,
         held: &Held,
@@ -55,7 +55,8 @@ impl Worker {
         };
         let next =
             decided.due.map(|due| Outgoing::at(job.message(), due, task.trace_of(job.id).cloned()));
-        // The message of a listed job may have been used for another: a crash must not leave it without one.
+        // The message of a job from the ready queue may have been used for another job. Sending the
+        // next message first keeps a crash from leaving this job without one.
         if let Some(next) = next.as_ref().filter(|_| held.listed) {
             self.queue.send(next, now).await?;
         }
@@ -71,16 +72,22 @@ impl Worker {
         let report = match ended {
             Ended::Yes => {
                 tracing::info!(
-                    request.id = request, account = %job.account, job = %job.id, kind = %job.kind, attempt,
-                    outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str), ran_ms = run.ran.unwrap_or_default().as_millis(), "attempt ended"
+                    request.id = request, account = %job.account, job = %job.id, kind = %job.kind,
+                    attempt, outcome = ?run.outcome, code = decided.code.map(ErrorCode::as_str),
+                    ran_ms = run.ran.unwrap_or_default().as_millis(),
+                    "attempt ended"
                 );
                 self.events.tell(place, job.account, end).await;
                 let next = next.filter(|_| !held.listed);
                 next.map_or_else(Report::done, Report::sends).ran(run)
             }
             Ended::Lost => {
-                // A later claim has the job, and its message is another delivery of this one: not to be deleted from under it.
-                tracing::warn!(request.id = request, account = %job.account, job = %job.id, attempt, "attempt came too late");
+                // A later claim has the job and received the same message again. This delivery must
+                // not delete it.
+                tracing::warn!(
+                    request.id = request, account = %job.account, job = %job.id, attempt,
+                    "attempt came too late"
+                );
                 Report::back()
             }
             Ended::CancelRequested => Report::done(),
@@ -90,12 +97,15 @@ impl Worker {
 
     fn unrecorded(&self, held: &Held, error: &aws::Error, task: Task<'_>) -> Report {
         let job = &held.claimed.job;
-        tracing::error!(request.id = task.invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "attempt could not be recorded");
+        tracing::error!(
+            request.id = task.invocation.request, account = %job.account, job = %job.id,
+            attempt = job.attempts, cause = %error,
+            "attempt could not be recorded"
+        );
         Report::back_at(held.lease_until)
     }
 }
 
-/// What an outcome comes to.
 #[derive(Debug)]
 struct Decided {
     ending: Ending,
@@ -104,7 +114,8 @@ struct Decided {
     due: Option<Time>,
 }
 
-/// Pure: what an attempt's outcome means for its job at `now`. `random` in `[0, 1)` spreads retries.
+/// Pure: the writes that follow from an attempt's outcome at `now`. `random` in `[0, 1)` is the
+/// jitter of retry delays.
 fn decide(held: &Held, outcome: Outcome, now: Time, random: f64) -> Decided {
     let job = &held.claimed.job;
     let spec = held.kind.as_deref().map(|kind| &kind.kind.spec);
@@ -166,7 +177,8 @@ fn decide(held: &Held, outcome: Outcome, now: Time, random: f64) -> Decided {
                 ending: Ending::Queued {
                     attempt: attempt(AttemptOutcome::Retried, http_status, error),
                     due_at,
-                    // Its message may come before this is written, and then be used for another job: others have to find this one.
+                    // The next message may arrive before this write and be used for another job.
+                    // Other permits then have to find this job in the ready queue.
                     listed: held.listed && due_at < held.lease_until,
                 },
             }

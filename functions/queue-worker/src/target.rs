@@ -1,4 +1,4 @@
-//! Where jobs go.
+//! Clients of the job targets.
 
 mod answer;
 mod http;

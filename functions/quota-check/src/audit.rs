@@ -7,22 +7,24 @@ use shared::{
 
 use crate::Checker;
 
-/// How many entries of the index one call reads.
+/// Index entries read per call.
 ///
-/// An entry is its keys and a time, about 170 bytes, so that such a page is 170 KB: 21 read units, at half a unit for four kilobytes. An
-/// empty index costs the half unit that any call does, 21,600 units a month.
+/// An entry has its keys and a time, about 170 bytes. A full page is 170 KB or 21 read units, at
+/// half a unit per 4 KB. An empty index costs half a unit per call, 21,600 units a month.
 const PAGE: usize = 1000;
 
-/// In how many minutes everything is looked at, where the index has more than a page.
+/// Minutes in which all segments are read, if the index is larger than a page.
 const ROUND: u32 = 15;
 
-/// How many segments of a large index each minute looks at, a page of each. A call for the whole index and these four are 5,000 entries
-/// at most: 105 read units a minute, 4.5 million a month, about half a dollar. Finer segments than one a minute keep apart what
-/// stands behind an account's huge backlog from that: only what shares its sixtieth waits until it is shorter than a page.
+/// Segments of a large index read per minute, one page each. With the call for the whole index,
+/// these are at most 5,000 entries. They cost 105 read units a minute, 4.5 million a month, about
+/// half a dollar. Using more segments than minutes limits the effect of a huge backlog: only jobs
+/// in the same sixtieth of the index wait until it is shorter than a page.
 const SEGMENTS_A_MINUTE: u32 = 4;
 
 impl Checker {
-    /// Sends permits for jobs that seem to have none. A run for the minute `due` looks at that minute's part of a large index.
+    /// Sends permits for jobs that seem to have none. The run for the minute `due` reads that
+    /// minute's segments of a large index.
     pub(crate) async fn audit(&self, request: &str, due: Time) -> Result<(), Error> {
         let now = self.clock.now();
         let (overdue, messages) = self.overdue(audit::overdue_since(now), due).await?;
@@ -40,8 +42,8 @@ impl Checker {
         resent.all().map(drop)
     }
 
-    /// The jobs due by `since`, and how many messages there are: all jobs where a page holds the index, else those that this minute
-    /// shows.
+    /// The jobs due by `since`, and the queue depth. All jobs if the index fits a page, otherwise
+    /// those of this minute's segments, with the first page if it exceeds the queue depth.
     async fn overdue(&self, since: Time, minute: Time) -> Result<(Vec<Overdue>, usize), Error> {
         let first = self.jobs.overdue(since, 0, 1, PAGE).await?;
         if first.jobs.is_empty() && !first.more {
@@ -50,7 +52,8 @@ impl Checker {
         let messages = self.queue.depth().await?;
         let mut jobs = first.jobs;
         if first.more {
-            // Where the queue may hold all permits, few are sent: those of the first page would be first in line each minute.
+            // If the queue may hold all permits, few are sent. Keep the first page out, as its jobs
+            // would use these up every minute.
             if jobs.len() <= messages {
                 jobs.clear();
             }

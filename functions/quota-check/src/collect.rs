@@ -1,7 +1,8 @@
-//! Every minute, what each source has counted since the last.
+//! Collects from each source what it has counted since the last minute.
 //!
-//! Sources are asked side by side, and each fails for itself. Within a source each series is counted for itself: a conditional write of
-//! its head, which somebody else's run, or this one's repeat, finds done.
+//! Sources are collected concurrently and fail independently. Within a source, each series is
+//! counted by its own conditional write of the open hour. If another run, or a retry of this one,
+//! counted the series first, that write has no effect.
 
 mod count;
 mod metrics;
@@ -23,31 +24,35 @@ use tokio::time::Instant;
 use crate::Checker;
 pub use count::AT_ONCE as WRITES;
 
-/// After how long a collection is given up: the function's time-out in the template is 50 seconds, and the rest of a run comes after it.
+/// Time limit of a collection. The function's timeout in the template is 50 seconds, and other
+/// steps follow.
 const PATIENCE: Duration = Duration::from_secs(35);
-/// For how long a run begins to ask sources: what it begins may take until its patience ends. Of those that answer nothing at all it asks as
-/// many as twice [`AT_ONCE`], and leaves the others to the next run.
+/// How long a run starts requests to sources; started requests may take until the time limit. If no
+/// source responds, a run tries up to twice [`AT_ONCE`] sources and leaves the rest to the next
+/// run.
 const BEGIN: Duration = Duration::from_secs(17);
-/// How many sources are asked at once. What is read of a page is a few megabytes at most.
+/// Number of sources collected concurrently. Each holds at most a few megabytes of its page in
+/// memory.
 const AT_ONCE: usize = 32;
-/// How far back a minute may be that a run is for; a later one looks at its own.
+/// Maximum age of the scheduled minute; an older event is handled as the current minute.
 const LATEST: Duration = Duration::from_secs(120);
-/// How far ahead of this machine's clock that of `EventBridge` may be.
+/// Maximum lead of `EventBridge`'s clock over this machine's.
 const AHEAD: Duration = Duration::from_secs(30);
 
-/// What a collection knows of heads, for whoever needs them next.
+/// Result of a collection.
 #[derive(Debug, Default)]
 pub struct Collected {
-    /// The heads at each source that was collected whole, as they are now. Those at others are as they were.
+    /// Current open hours by source, for the sources collected completely. Those of other sources
+    /// are unchanged.
     pub heads: BTreeMap<Origin, Vec<Head>>,
-    /// Of each source, whether it could be collected when that was last tried; not of those whose turn didn't come.
+    /// Whether the last attempt to collect each source succeeded. Sources skipped in this run are
+    /// left out.
     pub up: BTreeMap<Name, bool>,
 }
 
-/// What came of one source; the source, if its turn didn't come.
+/// Result for one source, or its name if it was skipped.
 type Turn = Result<Outcome, Name>;
 
-/// What came of one source that was asked.
 struct Outcome {
     origin: Origin,
     heads: Vec<Head>,
@@ -55,10 +60,11 @@ struct Outcome {
 }
 
 impl Checker {
-    /// Collects what is due in a minute.
+    /// Collects the sources due in a minute.
     ///
     /// # Errors
-    /// When the table can't be read, so that nothing could be collected. What went wrong with a source is in its state, and in the log.
+    /// When the table can't be read, so that nothing was collected. Errors of a single source are
+    /// stored in its state and logged.
     pub async fn collect(&self, request: &str, due: Time) -> Result<Collected, Error> {
         let due = minute(due, self.clock.now());
         let collecting = Box::pin(self.collect_all(request, due));
@@ -77,7 +83,7 @@ impl Checker {
             .iter()
             .map(|(source, state)| (source.name.clone(), state.failures == 0))
             .collect();
-        // What this minute's run did already, and what is given a rest.
+        // Skip sources already collected for this minute, and those in backoff.
         sources.retain(|(source, state)| {
             let lineage = &source.lineage;
             let is_done =
@@ -108,7 +114,10 @@ impl Checker {
             }
         }
         self.tell(request, &outcomes, &missed, due);
-        tracing::debug!(request.id = request, %due, asked, resting = defined - asked, "usage was collected");
+        tracing::debug!(
+            request.id = request, %due, asked, resting = defined - asked,
+            "usage was collected"
+        );
         for source in &missed {
             up.remove(source);
         }
@@ -129,14 +138,20 @@ impl Checker {
         heads: Vec<Head>,
     ) -> Outcome {
         if let Err(error) = self.sources.put_state(&source.name, &state).await {
-            tracing::error!(source = %source.name, cause = %error, "how a source's collection went could not be kept");
+            tracing::error!(
+                source = %source.name, cause = %error,
+                "how a source's collection went could not be kept"
+            );
         }
         Outcome { origin, heads, state }
     }
 
     fn tell(&self, request: &str, outcomes: &[Outcome], missed: &[Name], due: Time) {
         for source in missed {
-            tracing::warn!(request.id = request, %source, %due, "a source's turn did not come: it is among the next run's first");
+            tracing::warn!(
+                request.id = request, %source, %due,
+                "a source's turn did not come: it is among the next run's first"
+            );
         }
         let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.state.failures > 0).collect();
         for outcome in &failed {
@@ -156,7 +171,7 @@ impl Checker {
     }
 }
 
-/// The whole minute that a run for a time is for.
+/// The whole minute to collect for.
 fn minute(due: Time, now: Time) -> Time {
     let is_near = due <= now + AHEAD && now.since(due) <= LATEST;
     let due = if is_near { due } else { now };

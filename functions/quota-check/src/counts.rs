@@ -12,18 +12,19 @@ use shared::{
 };
 use tokio::sync::OnceCell;
 
-/// How many totals of the past are read at once.
+/// Number of past totals read concurrently.
 const AT_ONCE: usize = 16;
 
-/// A head, and when: each is read once in a run, however many quotas ask for it.
+/// Index of an open hour, and a time. Each pair is read once per run, by whichever quota needs it
+/// first.
 type Before = (usize, Time);
 
-/// What was counted of all series, now and before: what quotas are measured by.
+/// Totals of all series, now and at earlier times, from which quotas are evaluated.
 #[derive(Debug)]
 pub struct Counts<'a> {
     usage: &'a UsageStore,
     heads: &'a [Head],
-    /// When somebody began to read the heads.
+    /// When reading the open hours began.
     pub began: Time,
     before: Mutex<HashMap<Before, Arc<OnceCell<u64>>>>,
 }
@@ -33,14 +34,14 @@ impl<'a> Counts<'a> {
         Self { usage, heads, began, before: Mutex::default() }
     }
 
-    /// What is counted of a quota's series by now.
+    /// The current totals of a quota's series, by origin.
     pub fn now(&self, spec: &QuotaSpec) -> Totals {
         let counted = self.of(spec).map(|n| (n, self.heads[n].total));
         self.add_up(counted)
     }
 
-    /// What had been counted of them at a time, at some origins or at all: a read for each series that went on since, and didn't begin in its
-    /// current hour.
+    /// The totals of a quota's series at `time`, for all origins or those in `at`. Costs one read
+    /// per series, except for series that haven't changed since or that began in their open hour.
     pub async fn before(
         &self,
         spec: &QuotaSpec,

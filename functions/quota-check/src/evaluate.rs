@@ -1,4 +1,4 @@
-//! How quotas stand, and what is to be done about it.
+//! Evaluates quotas and derives the necessary actions.
 
 use std::collections::BTreeMap;
 
@@ -17,25 +17,26 @@ use crate::{
     settle::{Held, Work},
 };
 
-/// How many quotas are seen to at once.
+/// Number of quotas handled concurrently.
 const AT_ONCE: usize = 16;
 
-/// What a look at all quotas came to.
+/// Result of evaluating all quotas.
 #[derive(Debug, Default)]
 pub struct Evaluated {
-    /// How much of each quota is used, in percent.
+    /// Usage of each quota in percent of its limit.
     pub utilization: Vec<(Name, f64)>,
-    /// How many mails wait to be sent after a failure.
+    /// Number of mails waiting for a retry.
     pub mails_failing: usize,
-    /// How many quotas could not be seen to.
+    /// Number of quotas that could not be evaluated or updated.
     pub failed: usize,
-    /// Those of which mails are due.
+    /// Quotas with mails due.
     pub(crate) held: Vec<Held>,
 }
 
 impl Checker {
-    /// Looks how all quotas stand, and does what takes effect: blocks and events. A quota that can't be seen to doesn't keep the others. The
-    /// heads at some origins are known since `began`, or after it; those at others are read, if there are quotas.
+    /// Evaluates all quotas and applies blocks and events. An error in one quota doesn't affect the
+    /// others. `collected` holds open hours read at or after `began`; those of other origins are
+    /// read here, if there are quotas.
     pub(crate) async fn evaluate(
         &self,
         collected: BTreeMap<Origin, Vec<Head>>,
@@ -58,7 +59,7 @@ impl Checker {
             (name, look.await)
         });
         let looked: Vec<_> = looked.buffer_unordered(AT_ONCE).collect().await;
-        // What is left has no quota any more.
+        // The remaining states belong to deleted quotas.
         let ended = stream::iter(known).map(async |(name, known)| {
             let end = async { self.end(known?).await };
             (name, end.await)
@@ -77,7 +78,7 @@ impl Checker {
         Ok(evaluated)
     }
 
-    /// How a quota stands now, written if it changed; and what takes effect, done.
+    /// Evaluates one quota, stores its state if it changed, and applies blocks and events.
     async fn look(
         &self,
         quota: Quota,
@@ -111,7 +112,7 @@ impl Checker {
         Ok((standing, held))
     }
 
-    /// Looks at a period that is over for the last time: at what was used up to its end.
+    /// Evaluates an ended period a last time, with the usage up to its end.
     async fn close(
         &self,
         quota: &Quota,
@@ -124,7 +125,7 @@ impl Checker {
         Ok(standing.last_look(quota, &totals, look))
     }
 
-    /// Tells a standing what had been counted at origins that are new to it when its period began.
+    /// Adds to the state what new origins had counted at the start of the period.
     async fn tell_start(
         &self,
         quota: &Quota,
@@ -141,7 +142,7 @@ impl Checker {
         Ok(())
     }
 
-    /// What is left of a quota that is gone: until everything is told and lifted.
+    /// Ends a deleted quota: reports it as resolved and removes blocks.
     async fn end(&self, known: Known) -> Result<(), Error> {
         let now = self.clock.now();
         if known.leased_until.is_some_and(|until| now < until) {

@@ -5,8 +5,9 @@ use shared::{aws::Gauge, metrics::registry, name::Name};
 use crate::{Checker, evaluate::Evaluated};
 
 impl Checker {
-    /// Shows in `CloudWatch` how things stand, in one call for a thousand gauges. It may fail: the next minute's come soon enough. A stack
-    /// without quotas and sources pays for none: what queues and functions do is in `CloudWatch` by itself.
+    /// Publishes gauges to `CloudWatch`, with one call per thousand. Errors are logged only, since
+    /// the next minute publishes again. Stacks without quotas and sources have none to pay for; AWS
+    /// publishes the metrics of queues and functions itself.
     pub(crate) async fn show(
         &self,
         request: &str,

@@ -1,7 +1,8 @@
-//! What has to be done every minute: release the jobs that are due soon, collect usage, evaluate quotas, and find jobs whose message was lost.
+//! The minute tick: releases jobs due soon, collects usage, evaluates quotas, and finds jobs whose
+//! message was lost.
 //!
-//! Nothing here minds running twice, at once or again: a run that fails is an error of its invocation, so that Lambda repeats it, and
-//! the next minute's comes all the same.
+//! Every step may run twice or concurrently. A failed run returns an error, so that Lambda retries
+//! it; the next minute's run starts independently of that.
 
 mod audit;
 mod collect;
@@ -35,21 +36,20 @@ use tokio::sync::Semaphore;
 pub use collect::Collected;
 pub use settle::LEASE;
 
-/// How long the first look at quotas waits for sources.
+/// How long the first evaluation of quotas waits for sources.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// After how much of a run no mail is begun any more: the function's time-out in the template is 50 seconds, and one that SES is slow to take,
-/// and its note, may take fourteen.
+/// Time into a run after which no further mail is started. The function's timeout in the template
+/// is 50 seconds; sending a mail through a slow SES and recording it may take fourteen.
 pub const MAILS_UNTIL: Duration = Duration::from_secs(35);
 
-/// What `EventBridge` sends at its minute.
+/// The `EventBridge` event.
 #[derive(Debug, Deserialize)]
 pub struct Tick {
-    /// Which minute it is; a repeated invocation still has the first one's.
+    /// The scheduled minute; retries of the invocation keep it.
     #[serde(default)]
     pub time: Option<Time>,
 }
 
-/// What an invocation needs.
 #[derive(Debug)]
 pub struct Checker {
     jobs: JobStore,
@@ -65,7 +65,7 @@ pub struct Checker {
     metric_store: MetricStore,
     gauges: Gauges,
     outbound: Outbound,
-    /// Bounds the writes of usage that are under way.
+    /// Limits the number of concurrent usage writes.
     writes: Semaphore,
     tallies: Tallies,
     clock: Clock,
@@ -73,7 +73,6 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Over these clients.
     #[must_use]
     pub fn new(clients: Clients, config: QuotaCheckConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
@@ -105,16 +104,16 @@ impl Checker {
         }
     }
 
-    /// The same, which reaches pages of metrics by another way.
+    /// Returns this checker with `way` as the client for Prometheus pages.
     #[must_use]
     pub fn by_way_of(self, way: Outbound) -> Self {
         Self { outbound: way, ..self }
     }
 
-    /// Does what the minute `due` asks for; `request` is under which operators find the invocation.
+    /// Runs all steps for the minute `due`. `request` is the Lambda request ID.
     ///
     /// # Errors
-    /// When AWS can't be reached or refuses; it is in the log already.
+    /// When AWS can't be reached or refuses a request. The error is logged here.
     pub async fn check(&self, request: &str, due: Time) -> Result<(), Error> {
         let watched = Box::pin(self.collect_and_watch(request, due));
         let begun = self.clock.now();
@@ -136,8 +135,9 @@ impl Checker {
         watched.and(audited).and(released).and(rescued)
     }
 
-    /// Collects usage and looks at the quotas. What sources say at once counts at once, with what others said before: one that is slow keeps
-    /// nobody's quota from being looked at. When all have answered, or failed, it is looked again.
+    /// Collects usage and evaluates the quotas. Sources that respond quickly are evaluated right
+    /// away, with the earlier counts of the others, so that a slow source delays no quota. The
+    /// quotas are evaluated again when all sources have responded or failed.
     async fn collect_and_watch(&self, request: &str, due: Time) -> Result<(), Error> {
         let begun = self.clock.now();
         let mut collecting = Box::pin(self.collect_or_log(request, due));
@@ -153,18 +153,22 @@ impl Checker {
         early.and(late)
     }
 
-    /// Collects at sources; nothing if that fails, and the error.
+    /// Collects from all sources. If that fails, returns empty counts with the error.
     async fn collect_or_log(&self, request: &str, due: Time) -> (Collected, Result<(), Error>) {
         match self.collect(request, due).await {
             Ok(collected) => (collected, Ok(())),
             Err(error) => {
-                tracing::error!(request.id = request, cause = %error, "usage could not be collected");
+                tracing::error!(
+                    request.id = request, cause = %error,
+                    "usage could not be collected"
+                );
                 (Collected::default(), Err(error))
             }
         }
     }
 
-    /// Looks at what was used of the quotas, has that take effect, and then sends mails and, in the last look of a run, shows gauges.
+    /// Evaluates quotas, applies blocks and events, then sends mails. The last evaluation of a run
+    /// also publishes gauges.
     async fn watch(
         &self,
         request: &str,
@@ -195,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_is_what_eventbridge_sends() {
+    fn parses_eventbridge_events() {
         let tick: Tick = serde_json::from_str(include_str!("../fixtures/schedule.json")).unwrap();
         assert_eq!(tick.time.unwrap().to_string(), "2026-11-20T16:00:00.000Z");
         assert!(serde_json::from_str::<Tick>("{}").unwrap().time.is_none());

@@ -1,4 +1,4 @@
-//! The mail that tells of a threshold: what it says, once, and its two forms.
+//! The mail about a reached threshold: its content, and its text and HTML forms.
 
 mod bytes;
 mod chart;
@@ -15,7 +15,6 @@ use shared::{
 use bytes::bytes;
 use chart::Chart;
 
-/// A mail in both its forms.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mail {
     pub subject: String,
@@ -23,7 +22,7 @@ pub struct Mail {
     pub html: String,
 }
 
-/// What the mail says, as plain text: in HTML it is escaped.
+/// Content of the mail as plain text; the HTML template escapes it.
 struct Said {
     subject: String,
     headline: String,
@@ -33,7 +32,7 @@ struct Said {
     used: String,
     limit: String,
     period: String,
-    /// How many hundredths of the progress bar are filled.
+    /// Percentage of the progress bar that is filled.
     filled: u8,
     facts: Vec<(&'static str, String)>,
     chart: Chart,
@@ -53,10 +52,11 @@ struct Text<'a> {
     said: &'a Said,
 }
 
-/// The mail that tells of a threshold that was reached in a period, as things stand at `now`: that may be after the period's end.
+/// Renders the mail about a threshold reached in a period, as of `now`, which may be after the
+/// period's end.
 ///
 /// # Errors
-/// Never, as far as is known: templates are compiled.
+/// Not expected: the templates are compiled.
 pub fn mail(
     quota: &Quota,
     tally: &Tally,
@@ -93,13 +93,13 @@ impl Said {
             (ends, time(&zone, tally.period.end)),
         ];
         facts.extend(projection(tally, &zone, now).map(|text| ("At this pace", text)));
-        // A mail that is late looks like one about the present, unless it says so at once.
+        // A late mail must not read as if it were about the current period.
         let of_then = if is_over { format!(", {period}") } else { String::new() };
         Self {
             subject: format!("[Tollgate] Quota {name}: {} % used{of_then}", threshold.percent()),
             headline,
             quota: name.to_string(),
-            // Dark enough for white text on it.
+            // Dark enough for white text.
             color: if is_used_up { "#c92a2a" } else { "#b35c00" },
             percent: format!("{} %", percent(used, limit)),
             used: bytes(used),
@@ -111,20 +111,21 @@ impl Said {
             chart: Chart::of(quota, tally, &zone, now),
             advice: advice(quota, tally, block, &zone, now),
             footer: format!(
-                "You get this because you are a recipient of the quota {name}. Each threshold is told once in a period. \
+                "You get this because you are a recipient of the quota {name}. \
+                 Each threshold is told once in a period. \
                  Whoever operates Tollgate can change both: PUT /v1/quotas/{name}."
             ),
         }
     }
 
-    /// The progress bar of the text.
+    /// The progress bar of the text form.
     fn gauge(&self) -> String {
         let filled = usize::from(self.filled / 2);
         format!("{}{}", "#".repeat(filled), ".".repeat(50 - filled))
     }
 }
 
-/// Whose and which bytes count.
+/// Describes the usage that counts.
 fn counted(spec: &QuotaSpec) -> String {
     let of = |noun: &str, label: &Option<_>| {
         label.as_ref().map(|label| format!(", {noun} {label}")).unwrap_or_default()
@@ -152,7 +153,8 @@ fn shown(zone: &Zone, time: Time, format: &str) -> String {
         .map_or_else(|_| time.to_string(), |local: Zoned| local.strftime(format).to_string())
 }
 
-/// What the end of the period will see, and when all will be used, if it goes on as it did.
+/// Usage expected at the end of the period, and when the limit would be reached, at the current
+/// rate.
 fn projection(tally: &Tally, zone: &Zone, now: Time) -> Option<String> {
     let Tally { used, limit_bytes: limit, period, .. } = *tally;
     let projected = period.projected(used, now).filter(|_| now < period.end)?;
@@ -186,10 +188,13 @@ fn advice(
             advice.push(format!("The period ended on {end}; this is how it ended."));
         }
         (_, Some(block)) => advice.push(format!(
-            "Jobs and events that the keys of {} hand in are refused (429) until {end}, or until the limit is raised.",
+            "Jobs and events that the keys of {} hand in are refused (429) until {end}, \
+             or until the limit is raised.",
             block.account
         )),
-        (true, None) => advice.push("When all of it is used, jobs and events of the account are refused (429).".to_owned()),
+        (true, None) => advice.push(
+            "When all of it is used, jobs and events of the account are refused (429).".to_owned(),
+        ),
         (false, None) => {}
     }
     advice.push(format!(

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     let (checker, clock) = (&checker, &clock);
     lambda_runtime::run(service_fn(async |tick: LambdaEvent<Tick>| {
         let due = tick.payload.time.unwrap_or_else(|| clock.now());
-        // Boxed: the whole of a check is too deep for the compiler's layout.
+        // Boxed: the complete future is nested too deeply for the compiler to compute its layout.
         Box::pin(checker.check(&tick.context.request_id, due)).await.map_err(Error::from)
     }))
     .await

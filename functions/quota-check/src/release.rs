@@ -1,4 +1,4 @@
-//! Jobs that are due soon: their messages are sent, with the rest of the delay.
+//! Sends the messages of jobs that are due soon, with the remaining delay.
 
 use std::time::Duration;
 
@@ -11,23 +11,25 @@ use shared::{
 
 use crate::{Checker, resend::Sent};
 
-/// How many entries of a shard are read, and sent, at once: ten calls to SQS.
+/// Entries of a shard read and sent together: ten calls to SQS.
 const PAGE: usize = 100;
 
-/// How many jobs of a shard one run releases. With eight shards these are 24,000 jobs a minute, so that the 13 minutes before jobs are due
-/// are enough for 300,000 jobs of one minute.
+/// Jobs of a shard released per run. Eight shards release 24,000 jobs a minute, so the 13 minutes
+/// of lead time are enough for 300,000 jobs due in the same minute.
 const MOST: usize = 3000;
 
-/// How many pages of a shard one run reads: after an outage an hour without jobs is a page too.
+/// Pages of a shard read per run. After an outage, an hour without jobs counts as a page.
 const PAGES: usize = 500;
 
-/// For how long a run releases; the next one goes on.
+/// Time limit of a run; the next one continues.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Checker {
-    /// Sends the messages of the jobs that are due within the next minutes, each shard of the due list for itself.
+    /// Sends the messages of jobs due within the next minutes, each shard of the due list
+    /// independently.
     ///
-    /// A run that dies sends at most a page of each shard again, as do two runs at once: the claim decides.
+    /// A crashed run, or two concurrent ones, send at most a page of each shard twice. The claim
+    /// makes duplicates harmless.
     pub(crate) async fn release(&self, request: &str, begun: Time) -> Result<(), Error> {
         let cursors = self.due.cursors(Pass::Release, begun).await?;
         let outcomes =
@@ -39,7 +41,7 @@ impl Checker {
         outcomes.into_iter().try_for_each(|(_, outcome)| outcome)
     }
 
-    /// How many were released, and whether that was all that had to be.
+    /// Returns the number of released jobs, and the error that stopped the shard.
     async fn release_shard(
         &self,
         mut cursor: DueCursor,
@@ -66,7 +68,7 @@ impl Checker {
         (released, self.due.save(cursor).await.map(drop))
     }
 
-    /// How many were released, and the page that they are on.
+    /// Returns the number of released jobs and their page.
     async fn release_page(
         &self,
         cursor: &DueCursor,

@@ -1,4 +1,4 @@
-//! Jobs that should have ended or begun: their messages may be lost, and are sent again.
+//! Resends the messages of jobs that should have started or ended, since these may be lost.
 
 use futures::future::{join_all, try_join_all};
 use shared::{
@@ -13,14 +13,15 @@ use shared::{
 
 use crate::Checker;
 
-/// How many entries of a shard are verified at once: one read of a hundred jobs.
+/// Entries of a shard verified together: one read of a hundred jobs.
 const PAGE: usize = 100;
 
-/// How many pages of a shard one run verifies: 9,600 entries a minute in all.
+/// Pages of a shard verified per run: 9,600 entries a minute over all shards.
 const PAGES: usize = 12;
 
 impl Checker {
-    /// Verifies what the due list asks for, goes on with the walk, and sends the messages of jobs that seem to have none.
+    /// Verifies due-list entries, continues the walk, and resends messages of jobs that seem to
+    /// have none.
     pub(crate) async fn rescue(&self, request: &str, begun: Time) -> Result<(), Error> {
         let (verified, walked) =
             tokio::join!(Box::pin(self.verify(begun)), Box::pin(self.walk(begun)));
@@ -29,7 +30,8 @@ impl Checker {
         self.resend_overdue(request, &overdue, begun).await.and(outcome).and(walked)
     }
 
-    /// The overdue jobs among the entries that are an hour old, and whether all could be verified.
+    /// The overdue jobs among the entries that are an hour old, and the error if some could not be
+    /// verified.
     async fn verify(&self, now: Time) -> (Vec<Overdue>, Result<(), Error>) {
         let cursors = match self.due.cursors(Pass::Verify, now).await {
             Ok(cursors) => cursors,
@@ -54,7 +56,7 @@ impl Checker {
             let named: Vec<_> =
                 page.entries.iter().map(|entry| (entry.account, entry.id)).collect();
             let unfinished = self.jobs.unfinished_among(&named).await?;
-            // Before the cursor passes them, so that a run that dies loses none.
+            // Enlist before the cursor passes the entries, so that a crash loses none.
             overdue.extend(self.enlist(&unfinished, now).await?);
             cursor = cursor.behind(&page);
             if !page.more {
@@ -65,7 +67,7 @@ impl Checker {
         Ok(overdue)
     }
 
-    /// Puts unfinished jobs on the due list, to be verified again; the overdue ones among them.
+    /// Adds unfinished jobs to the due list, to be verified again. Returns the overdue ones.
     pub(crate) async fn enlist(
         &self,
         unfinished: &[Unfinished],

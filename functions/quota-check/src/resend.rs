@@ -1,4 +1,4 @@
-//! Messages of overdue jobs, sent again.
+//! Resends messages of overdue jobs.
 
 use shared::{
     aws::{Error, Outgoing},
@@ -10,11 +10,10 @@ use shared::{
 
 use crate::Checker;
 
-/// How many messages are on their way to SQS at once: ten calls, as many connections as a small
-/// function opens in good time.
+/// Messages sent to SQS concurrently: ten calls, as many connections as a small function opens
+/// quickly.
 const SENT_AT_ONCE: usize = 100;
 
-/// How many of some messages were sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
     pub(crate) sent: usize,
@@ -22,12 +21,12 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// From what became of each.
     pub(crate) fn of(outcomes: &[bool]) -> Self {
         Self { sent: outcomes.iter().filter(|is_sent| **is_sent).count(), wanted: outcomes.len() }
     }
 
     /// # Errors
+    ///
     /// When some were not sent.
     pub(crate) fn all(self) -> Result<Self, Error> {
         let Self { sent, wanted } = self;
@@ -42,7 +41,7 @@ impl Sent {
 }
 
 impl Checker {
-    /// Sends `messages` for some of `overdue` jobs, and records both numbers.
+    /// Sends `messages` for some of the `overdue` jobs and records both numbers.
     pub(crate) async fn resend(&self, overdue: usize, messages: &[JobMessage], now: Time) -> Sent {
         let sent = self.send(messages).await;
         let record =
@@ -51,8 +50,8 @@ impl Checker {
         Sent { sent, wanted: messages.len() }
     }
 
-    /// How many of the messages were sent. None is sent after a failure, since the next run is a
-    /// minute away.
+    /// Returns the number of messages sent. Stops after a failure, since the next run follows in a
+    /// minute.
     async fn send(&self, messages: &[JobMessage]) -> usize {
         let outgoing: Vec<_> =
             messages.iter().map(|job| Outgoing::now(Message::Job(job.clone()), None)).collect();

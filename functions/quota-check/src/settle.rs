@@ -1,13 +1,13 @@
-//! Doing what a standing says is to be done, under a lease: nobody else does it meanwhile, and what a run that died left undone is done by
-//! the first one after its lease.
+//! Applies the pending actions of a quota's state under a lease, so that no other run applies them
+//! at the same time. If a run crashes, the first run after its lease completes them.
 //!
 //! ```text
-//!   standing with what is to be done ── put, if nobody wrote since, with a lease
-//!     ├─ the account's block: written, and written again does no harm
-//!     ├─ events: published once, whoever tries
-//!     │          of all quotas, and then, side by side and as far as there is time:
-//!     └─ mails: each sent, then put as sent; a run that dies in between leaves one that may be sent twice
-//!   put without what is done, and without the lease
+//!   state with pending actions ── conditional write, with a lease
+//!     ├─ block of the account: written; repeating the write is harmless
+//!     ├─ events: each published exactly once, across runs
+//!     │          after this step for all quotas, concurrently and while time is left:
+//!     └─ mails: each sent, then recorded; after a crash in between, a mail may be sent twice
+//!   written without the completed actions and the lease
 //! ```
 
 use std::time::Duration;
@@ -22,25 +22,26 @@ use shared::{
 
 use crate::{Checker, mail::mail};
 
-/// For how long nobody else does what a run set out to do: longer than a run can take, so that one that is over does nothing any more, and
-/// shorter than a minute, so that the next one goes on.
+/// Longer than a run can take, so that a run never acts after its lease; shorter than a minute, so
+/// that the next run can continue.
 pub const LEASE: Duration = Duration::from_secs(55);
-/// Of how many quotas mails are sent at once. SES takes fourteen a second of an account that is out of its sandbox.
+/// Number of quotas whose mails are sent concurrently. SES accepts fourteen mails a second outside
+/// its sandbox.
 const SENT_AT_ONCE: usize = 10;
 
-/// What a run holds of a quota's standing.
+/// A quota's state as read by this run.
 #[derive(Debug)]
 pub struct Work {
-    /// None: it is gone.
+    /// `None` if the quota is deleted.
     quota: Option<Quota>,
     name: Name,
     before: Option<Standing>,
     revision: Option<Revision>,
-    /// Whether a run began and didn't end it.
+    /// Whether an earlier run crashed before releasing its lease.
     was_left: bool,
 }
 
-/// A standing of which mails are due, under a lease.
+/// A leased quota state with mails due.
 #[derive(Debug)]
 pub struct Held {
     work: Work,
@@ -48,7 +49,7 @@ pub struct Held {
 }
 
 impl Work {
-    /// On a quota at which nobody looked yet.
+    /// The work for a quota that was never evaluated.
     pub fn first(quota: Quota) -> Self {
         Self {
             name: quota.name.clone(),
@@ -59,7 +60,7 @@ impl Work {
         }
     }
 
-    /// On a quota as it is known, or on what is left of one.
+    /// The work for an evaluated quota, or for the state of a deleted one.
     pub fn new(quota: Option<Quota>, known: Known) -> Self {
         let was_left = known.leased_until.is_some();
         let Known { quota: name, standing, revision, .. } = known;
@@ -68,8 +69,8 @@ impl Work {
 }
 
 impl Checker {
-    /// Writes how a quota stands, if that is news, and does what takes effect; nothing if another run was quicker. What comes back are mails that
-    /// are due.
+    /// Stores a quota's state if it changed and applies blocks and events; does nothing if another
+    /// run stored it first. Returns the state if mails are due.
     pub(crate) async fn settle(
         &self,
         mut work: Work,
@@ -96,7 +97,8 @@ impl Checker {
         self.let_go(held).await.map(|()| None)
     }
 
-    /// Sends the mails that are due, of several quotas at once, as long as it isn't `until`; how many quotas could not be seen to.
+    /// Sends the mails due for several quotas concurrently until `until`. Returns the number of
+    /// quotas with errors.
     pub(crate) async fn send_mails(&self, held: Vec<Held>, until: Time) -> usize {
         let sent = stream::iter(held).map(async |held| {
             let quota = held.work.name.clone();
@@ -110,13 +112,16 @@ impl Checker {
         sent.iter().filter(|sent| sent.is_err()).count()
     }
 
-    /// Each is noted before the next.
+    /// Records each mail before it sends the next.
     async fn send_mails_of(&self, mut held: Held, until: Time) -> Result<(), Error> {
         let mut first = true;
         while let Some(errand) = held.standing.errand(self.clock.now()) {
             let now = self.clock.now();
             if now >= until {
-                tracing::warn!(quota = %held.work.name, "there was no time for all mails: the next run sends the others");
+                tracing::warn!(
+                    quota = %held.work.name,
+                    "there was no time for all mails: the next run sends the others"
+                );
                 break;
             }
             let Held { work, standing } = &mut held;
@@ -124,20 +129,27 @@ impl Checker {
                 return Ok(());
             }
             if first && work.was_left {
-                tracing::warn!(quota = %work.name, "a run ended before it could say whether a mail was sent: it is sent, maybe again");
+                tracing::warn!(
+                    quota = %work.name,
+                    "a run ended before it could say whether a mail was sent: \
+                     it is sent, maybe again"
+                );
             }
             first = false;
             let Some(quota) = &work.quota else { break };
             let outcome = self.send_mail(quota, standing, &errand).await;
             if let Err(NotTaken { why, unanswered }) = &outcome {
-                tracing::error!(quota = %quota.name, cause = why, may_be_sent = unanswered, "a mail could not be sent");
+                tracing::error!(
+                    quota = %quota.name, cause = why, may_be_sent = unanswered,
+                    "a mail could not be sent"
+                );
             }
             standing.ran(&errand, outcome, now);
         }
         self.let_go(held).await
     }
 
-    /// Writes what is done, and lets others at it.
+    /// Stores the completed actions and releases the lease.
     async fn let_go(&self, Held { mut work, standing }: Held) -> Result<(), Error> {
         if work.quota.is_none() && !standing.is_due(self.clock.now()) {
             return self.forget(&work).await;
@@ -152,7 +164,7 @@ impl Checker {
         }
     }
 
-    /// `false` if another run was quicker.
+    /// Returns `false` if another run wrote the state first.
     async fn write(
         &self,
         work: &mut Work,
@@ -169,17 +181,23 @@ impl Checker {
         Ok(true)
     }
 
-    /// Has accounts show what blocks them. What fails stays to be done.
+    /// Writes the accounts' blocks. Failed ones stay pending.
     async fn place_blocks(&self, quota: &Name, standing: &mut Standing) {
         let mut unsettled = Vec::new();
         for account in std::mem::take(&mut standing.unsettled) {
             let block = standing.block.as_ref().filter(|block| block.account == account);
             match self.accounts.set_block(account, quota, block).await {
                 Ok(()) => {
-                    tracing::info!(%quota, %account, blocked = block.is_some(), "an account's block was set")
+                    tracing::info!(
+                        %quota, %account, blocked = block.is_some(),
+                        "an account's block was set"
+                    )
                 }
                 Err(error) => {
-                    tracing::error!(%quota, %account, cause = %error, "an account's block could not be set");
+                    tracing::error!(
+                        %quota, %account, cause = %error,
+                        "an account's block could not be set"
+                    );
                     unsettled.push(account);
                 }
             }
@@ -187,7 +205,7 @@ impl Checker {
         standing.unsettled = unsettled;
     }
 
-    /// Publishes what events are to tell, one after the other. What fails stays to be done, and what comes after it.
+    /// Publishes events in order. After a failure, that event and those after it stay pending.
     async fn publish(&self, quota: &Name, standing: &mut Standing) {
         while let Some(notice) = standing.notices.first() {
             if let Some(content) = notice.content(quota) {

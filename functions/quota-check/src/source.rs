@@ -1,4 +1,4 @@
-//! Asking sources what they have counted.
+//! Clients for usage sources.
 
 pub mod cloudwatch;
 pub mod prometheus;

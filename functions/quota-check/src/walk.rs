@@ -1,4 +1,4 @@
-//! The walk over all jobs, a part of it each minute.
+//! The walk over all jobs, a part per minute.
 
 use shared::{
     aws::Error,
@@ -14,17 +14,19 @@ use shared::{
 
 use crate::Checker;
 
-/// How many steps a run takes. One is a query for each of an account's sixteen partitions, half a read unit each where nothing is new.
+/// Steps per run. A step is a query for each of an account's sixteen partitions, half a read unit
+/// each if there is nothing new.
 const STEPS: usize = 16;
 
-/// After how many unfinished jobs a run ends. Each costs a write unit, so a huge backlog costs no more than these a minute.
+/// Number of unfinished jobs that ends a run. Each costs a write unit, so this limits the cost per
+/// minute of a huge backlog.
 const MOST: usize = 1000;
 
-/// How many accounts are looked up at once.
+/// Number of accounts read per run.
 const ACCOUNTS: usize = STEPS;
 
 impl Checker {
-    /// Goes on with the walk, if it is time; the overdue jobs that it found.
+    /// Continues the walk if it is due. Returns the overdue jobs found.
     pub(crate) async fn walk(&self, now: Time) -> Result<Vec<Overdue>, Error> {
         let known = self.walks.read().await?;
         let Some(mut walk) = Walk::current(known.walk.clone(), now) else { return Ok(Vec::new()) };
@@ -55,7 +57,7 @@ impl Checker {
         Ok(overdue)
     }
 
-    /// The next accounts, those after the one that the walk is in or behind.
+    /// The accounts that follow the walk's position.
     async fn accounts_after(&self, progress: Progress) -> Result<Vec<AccountId>, Error> {
         let after = match progress {
             Progress::After(account) => account,
@@ -65,8 +67,9 @@ impl Checker {
         self.accounts.ids_after(after, ACCOUNTS).await
     }
 
-    /// A job that is due later than SQS can delay a message is on the due list already, and verified by that entry. Earlier releases had
-    /// such jobs elsewhere: the first walk puts them there.
+    /// Adds unfinished jobs to the due list for verification. Jobs due later than SQS's longest
+    /// delay are on the list already. Earlier releases stored such jobs elsewhere; the first walk
+    /// adds them.
     async fn enlist_walked(
         &self,
         walk: &Walk,

@@ -1,4 +1,4 @@
-//! What makes a request a job, for every way in which one can come.
+//! Turns a validated request into a stored and queued job. All routes that submit jobs use this.
 
 use std::sync::Arc;
 
@@ -22,23 +22,19 @@ use shared::{
 
 use crate::{App, job::UNDER_WAY};
 
-/// A job that is to be made.
+/// A job to create.
 #[derive(Debug)]
 pub struct Order {
-    /// As it will be stored.
     pub job: Job,
-    /// What its target is to get.
     pub payload: Payload,
-    /// When it is to be run.
     pub start: Start,
-    /// What it is.
     pub kind: Arc<CachedKind>,
-    /// Its client's trace.
+    /// The client's trace context.
     pub trace: Option<Traceparent>,
 }
 
 impl Order {
-    /// A job of an account as it was asked for at the time of its id.
+    /// Builds the job requested by `wanted`. Its creation time is that of `id`.
     pub fn new(
         account: AccountId,
         id: JobId,
@@ -60,27 +56,29 @@ impl Order {
         }
     }
 
-    /// The same under another id and with that one's time, kept for as long as a repeated request may ask for it.
+    /// Replaces the ID and its time. The job is kept until `kept_until`, so that a repeated request
+    /// finds it.
     pub fn renamed(self, id: JobId, kept_until: Option<Time>) -> Self {
         let run_at = self.start.due(id::time_of(&id));
         Self { job: Job { id, run_at, kept_until, ..self.job }, ..self }
     }
 
-    /// Where it is on its kind's agenda, if that has one and the job is due while its request is answered at `now`: its message may come
-    /// before its row is written, and its permit then be used for another.
+    /// The rank in the ready queue, if the kind is ordered and the job is due while its request may
+    /// still be in progress at `now`. Its message may then arrive before the job is stored, and its
+    /// permit be used for another job.
     pub fn rank(&self, now: Time) -> Option<Rank> {
         let rank = self.kind.kind.spec.discipline.rank(self.job.id, self.job.priority);
         rank.filter(|_| self.job.run_at <= now + UNDER_WAY)
     }
 }
 
-/// Whether a job is due later than the queue can delay its message.
+/// Whether the job is due later than the longest delay of an SQS message.
 pub fn is_far(job: &Job, now: Time) -> bool {
     job.run_at > now + Outgoing::LONGEST
 }
 
 impl App {
-    /// The account that a request is for; one that `admin` names must exist.
+    /// The account of the request. An account named by an `admin` must exist.
     pub(crate) async fn account_of(
         &self,
         caller: &Caller,
@@ -95,7 +93,8 @@ impl App {
         Ok(Ok(account))
     }
 
-    /// The kind, which must exist, take jobs, and find nothing wrong with the payload; or what is wrong, with pointers below `prefix`.
+    /// The kind, if it exists, accepts jobs and its schema accepts the payload. Otherwise the
+    /// violations, with pointers below `prefix`.
     pub(crate) async fn kind_for(
         &self,
         name: &Name,
@@ -119,17 +118,19 @@ impl App {
         }
     }
 
-    /// Stores and queues a job; both are there when this succeeds.
+    /// Stores and queues a job.
     ///
-    /// If either fails, the client hears so and nothing is promised. A job that only this request knows is taken back. One with an
-    /// `Idempotency-Key` stays, because its repeat may have seen it already and promised it: that repeat sends its message again.
+    /// If either fails, the request fails. A job without an `Idempotency-Key` is deleted again. A
+    /// job with one stays, because a repeat may already have returned it; that repeat sends its
+    /// message again.
     pub(crate) async fn accept(&self, order: &Order, repeatable: bool) -> Result<(), Failure> {
         let Order { job, payload, .. } = order;
         let now = self.clock.now();
         let rank = order.rank(now);
         let put = self.jobs.put(job, payload, rank.as_ref());
         let done = if rank.is_some() {
-            // A permit too many does no harm, while a listed job without one would take another's.
+            // Send first: a surplus permit does no harm, while a listed job without a permit would
+            // use up another job's.
             match self.dispatch(job, order.trace.clone(), now).await {
                 Ok(()) => put.await,
                 failed => failed,
@@ -148,22 +149,26 @@ impl App {
         Err(error.into())
     }
 
-    /// Tells that jobs of a kind were accepted.
+    /// Records metrics of accepted jobs.
     pub(crate) fn note_accepted(&self, kind: &Name, number: usize, now: Time) {
         let accepted = Record::new().dimension("kind", kind.as_str());
         self.metrics.emit(&accepted.count(&registry::ACCEPTED, number), now);
         self.tallies.rates.jobs(number);
     }
 
-    /// Takes back a job that nobody was promised.
+    /// Deletes a job whose request failed.
     pub(crate) async fn take_back(&self, Order { job, payload, .. }: &Order) {
         if let Err(kept) = self.jobs.take_back(job, payload).await {
-            tracing::warn!(account = %job.account, job = %job.id, cause = %kept, "a job that was refused could not be taken back");
+            tracing::warn!(
+                account = %job.account, job = %job.id, cause = %kept,
+                "a job that was refused could not be taken back"
+            );
         }
     }
 
-    /// Sees to it that a job's message arrives when the job is due: sends it with a delay, or if that would be too long, puts the job on the
-    /// due list. An entry whose job is cancelled or taken back stays: its message finds nothing to do.
+    /// Sends the job's message with a delay, or schedules it in the due list if the delay would be
+    /// too long for SQS. The entry of a cancelled or deleted job stays; its message finds nothing
+    /// to do.
     pub(crate) async fn dispatch(
         &self,
         job: &Job,

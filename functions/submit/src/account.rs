@@ -17,15 +17,40 @@ use shared::{
 
 use crate::App;
 
-/// Make an account.
+/// Create an account.
 ///
-/// It has no keys yet, and one webhook secret.
+/// The account has one webhook secret and no keys.
 #[utoipa::path(
     post, path = "/v1/accounts", tag = "accounts", operation_id = "createAccount",
     security(("key" = ["admin"])),
     request_body = NewAccount,
     responses(
-        (status = 201, description = "The account", body = AccountBody, links(("getAccount" = (operation_id = "getAccount", parameters(("id" = "$response.body#/id")))), ("changeAccount" = (operation_id = "changeAccount", parameters(("id" = "$response.body#/id")))), ("createKey" = (operation_id = "createKey", parameters(("id" = "$response.body#/id")))), ("listKeys" = (operation_id = "listKeys", parameters(("id" = "$response.body#/id")))), ("publishEvent" = (operation_id = "publishEvent", parameters(("id" = "$response.body#/id"))))), headers(("Location" = String, description = "The account"))),
+        (
+            status = 201, description = "The account", body = AccountBody,
+            links(
+                ("getAccount" = (
+                    operation_id = "getAccount",
+                    parameters(("id" = "$response.body#/id"))
+                )),
+                ("changeAccount" = (
+                    operation_id = "changeAccount",
+                    parameters(("id" = "$response.body#/id"))
+                )),
+                ("createKey" = (
+                    operation_id = "createKey",
+                    parameters(("id" = "$response.body#/id"))
+                )),
+                ("listKeys" = (
+                    operation_id = "listKeys",
+                    parameters(("id" = "$response.body#/id"))
+                )),
+                ("publishEvent" = (
+                    operation_id = "publishEvent",
+                    parameters(("id" = "$response.body#/id"))
+                ))
+            ),
+            headers(("Location" = String, description = "The account"))
+        ),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -40,7 +65,10 @@ pub async fn create(
     let now = app.clock.now();
     let account = new.open(id::mint(now, rand::random()), rand::random(), now);
     app.accounts.put_account(&account).await?;
-    tracing::info!(request.id = request, account = %account.id, is_active = account.is_active, by = %caller, "account made");
+    tracing::info!(
+        request.id = request, account = %account.id, is_active = account.is_active, by = %caller,
+        "account made"
+    );
     let location = format!("/v1/accounts/{}", account.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(AccountBody::from(&account)))
         .into_response())
@@ -48,7 +76,8 @@ pub async fn create(
 
 /// Change an account.
 ///
-/// What the body doesn't name stays as it is. A new cap counts within 20 seconds; a deactivated account's keys open nothing after 30.
+/// Properties that the body omits don't change. A new concurrency limit takes effect within 20
+/// seconds. The keys of a deactivated account stop working within 30 seconds.
 #[utoipa::path(
     patch, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "changeAccount",
     security(("key" = ["admin"])),
@@ -56,7 +85,11 @@ pub async fn create(
     request_body = AccountChange,
     responses(
         (status = 200, description = "The account as it is now", body = AccountBody),
-        (status = 409, description = "It is the account of the very key that asks, and would be deactivated", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        (
+            status = 409,
+            description = "It is the account of the very key that asks, and would be deactivated",
+            body = shared::api::ProblemBody, content_type = "application/problem+json"
+        ),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -74,7 +107,8 @@ pub async fn change(
     }
     let account = app.accounts.change(id, &change).await?.ok_or(Problem::NotFound)?;
     tracing::info!(
-        request.id = request, account = %id, is_active = account.is_active, max_running = account.max_running, by = %caller,
+        request.id = request, account = %id, is_active = account.is_active,
+        max_running = account.max_running, by = %caller,
         "account changed"
     );
     Ok(Json(AccountBody::from(&account)))

@@ -20,10 +20,11 @@ use crate::{
     dropin::{Bare, Made},
 };
 
-/// Apply activities to tables, as clients of the gatekeeper ask for it.
+/// Apply activities to tables (gatekeeper API).
 ///
-/// The body is the payload of a job of the kind `activities`, whose schema is the contract. The answer to a valid one is 200, which those
-/// clients check for, though the job is only queued by then; the token is its id. New clients use `POST /v1/jobs`.
+/// The body is the payload of a job of the kind `activities`, checked against its schema. A valid
+/// request is answered with 200, which existing clients expect, though the job is only queued by
+/// then. The token is the job's id. New clients should use `POST /v1/jobs`.
 #[utoipa::path(
     post, path = "/api/activities", tag = "drop-in", operation_id = "submitActivities",
     security(("key" = ["jobs:write"])),
@@ -33,9 +34,23 @@ use crate::{
     ),
     request_body = Activities,
     responses(
-        (status = 200, description = "The activities are stored and queued", body = ActivitiesToken, links(("pollToken" = (operation_id = "pollToken", parameters(("token" = "$response.body#/token")))), ("getJob" = (operation_id = "getJob", parameters(("id" = "$response.body#/token"))))), headers(
-            ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
-        )),
+        (
+            status = 200, description = "The activities are stored and queued",
+            body = ActivitiesToken,
+            links(
+                ("pollToken" = (
+                    operation_id = "pollToken",
+                    parameters(("token" = "$response.body#/token"))
+                )),
+                ("getJob" = (operation_id = "getJob", parameters(("id" = "$response.body#/token"))))
+            ),
+            headers(
+                (
+                    "Idempotency-Replayed" = bool,
+                    description = "`true` if the job was made by an earlier request"
+                )
+            )
+        ),
         AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
     ),
 )]

@@ -37,10 +37,12 @@ use crate::{
     job::{Repeat, UNDER_WAY, trace},
 };
 
-/// Submit up to a hundred jobs.
+/// Submit up to 100 jobs.
 ///
-/// Each is accepted or refused for itself, as `items` tells in the order given; the whole is refused only if it isn't a list of 1 to 100. The
-/// ids of a batch sort in its order, so that the last counts as the newest. With an `Idempotency-Key` the batch can be repeated as a whole.
+/// Each job is accepted or refused individually; `items` lists the results in request order. The
+/// batch as a whole is refused only if it isn't a list of 1 to 100 jobs. The ids sort in request
+/// order, so that the last job is the newest. With an `Idempotency-Key`, you can repeat the whole
+/// batch.
 #[utoipa::path(
     post, path = "/v1/jobs/batch", tag = "jobs", operation_id = "submitJobs",
     security(("key" = ["jobs:write"])),
@@ -51,7 +53,10 @@ use crate::{
     request_body = BatchRequest,
     responses(
         (status = 202, description = "What became of each job", body = BatchBody, headers(
-            ("Idempotency-Replayed" = bool, description = "`true` if the jobs were made by an earlier request"),
+            (
+                "Idempotency-Replayed" = bool,
+                description = "`true` if the jobs were made by an earlier request"
+            ),
         )),
         AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
     ),
@@ -90,7 +95,11 @@ pub async fn submit(
         return Err(Problem::Unavailable.into());
     }
     let accepted = items.iter().filter(|item| item.job.is_some()).count();
-    tracing::info!(request.id = request, account = %caller.account(), accepted, refused = items.len() - accepted, replayed, "batch accepted");
+    tracing::info!(
+        request.id = request, account = %caller.account(), accepted,
+        refused = items.len() - accepted, replayed,
+        "batch accepted"
+    );
     let told = replayed.then_some((
         HeaderName::from_static("idempotency-replayed"),
         HeaderValue::from_static("true"),
@@ -99,24 +108,24 @@ pub async fn submit(
         .into_response())
 }
 
-/// One job of a batch as it was asked for, and for whom.
+/// A job request of a batch after validation.
 struct Asked {
     account: AccountId,
     order: Result<Order, Problem>,
 }
 
-/// What is to become of one job of a batch.
+/// What to do for one job of a batch.
 enum Place {
-    /// It is to be made.
+    /// Create the job.
     New(Order),
-    /// It was made by an earlier request.
+    /// An earlier request created the job.
     Made(Job),
-    /// It is none, and this is why.
+    /// The request is refused.
     Refused(Problem),
 }
 
 impl App {
-    /// Reads the kinds that a batch names once, into the store's cache, before its jobs ask for them side by side.
+    /// Loads the kinds of the batch into the cache once, before its jobs read them concurrently.
     async fn look_up(&self, jobs: &Value, now: Time) {
         let named = jobs
             .as_array()
@@ -127,7 +136,7 @@ impl App {
         join_all(kinds.iter().map(|kind| self.kinds.cached(kind, now))).await;
     }
 
-    /// The `n`-th job of a batch, or everything that is wrong with it.
+    /// Validates the `n`-th job of a batch.
     async fn asked(
         &self,
         caller: &Caller,
@@ -155,8 +164,9 @@ impl App {
         Ok(Asked { account, order: order.map_err(Problem::InvalidBody) })
     }
 
-    /// Gives each job its place. Their ids follow from one: that of the first request with this key, of which then only those jobs count
-    /// that were accepted. `true`: there was an earlier request.
+    /// Decides for each job whether to create it. IDs are consecutive, starting at the first ID of
+    /// the first request with this key. On a repeat, only the jobs accepted by the first request
+    /// count. Returns `true` if there was an earlier request.
     async fn place(
         &self,
         caller: &Caller,
@@ -195,7 +205,8 @@ impl App {
         }
     }
 
-    /// The places that an earlier request gave, completed where it got no further than its record.
+    /// Repeats an earlier request: finds the jobs it created, and creates those it accepted but did
+    /// not get to.
     async fn replace(
         &self,
         asked: Vec<Asked>,
@@ -217,9 +228,12 @@ impl App {
             match (made.remove(&id), asked.order) {
                 (Some(job), _) => Place::Made(job),
                 (None, Ok(_)) if !was_accepted(n) => {
-                    let why =
-                        "was refused when this batch was first sent; send it with another Idempotency-Key";
-                    Place::Refused(Problem::InvalidBody(vec![Violation::new(format!("/jobs/{n}"), why)]))
+                    let why = "was refused when this batch was first sent; \
+                         send it with another Idempotency-Key";
+                    Place::Refused(Problem::InvalidBody(vec![Violation::new(
+                        format!("/jobs/{n}"),
+                        why,
+                    )]))
                 }
                 (None, order) => Place::new(order, id, kept),
             }

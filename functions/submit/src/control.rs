@@ -23,31 +23,40 @@ use shared::{
 
 use crate::{App, job::trace};
 
-/// How often a command looks again at a job that moved while it looked.
+/// How often a command rereads a job that changed concurrently.
 const LOOKS: usize = 5;
 
-/// How long ago an end was surely told. Events, and the records of those that were published late, are kept for longer.
+/// Age after which the event of an end has certainly been published. Events and records of late
+/// publications are kept longer than this.
 const ANNOUNCED: Duration = Duration::from_secs(KEPT.as_secs() / 2);
 
-/// How long ago somebody was surely called back of an end. The job that does so is kept for longer, and isn't made anew.
+/// Age after which the callback of an end has certainly been sent. The callback's job is kept
+/// longer than this, so that it isn't created twice.
 const CALLED_BACK: Duration = Duration::from_secs(KindSpec::DEFAULT_RETENTION.as_secs() / 2);
 
 /// Cancel a job.
 ///
-/// One that waits is cancelled at once. One that runs is asked to stop, and its worker does so when it sees that, within seconds; what the
-/// target has done by then stays done, and if it answers first, that answer counts.
+/// A queued job is cancelled immediately. A running job is asked to stop; its worker does so within
+/// seconds. What the target has done by then is not undone, and if the target responds first, its
+/// response counts.
 #[utoipa::path(
     delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "cancelJob",
     security(("key" = ["jobs:write"])),
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Whose job it is, if not the key's account's. Only for `admin`."
+        ),
         parameter::Traceparent,
     ),
     responses(
         (status = 200, description = "It is cancelled", body = JobBody),
         (status = 202, description = "It runs; its worker was asked to stop", body = JobBody),
-        (status = 409, description = "It has its outcome already", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        (
+            status = 409, description = "It has its outcome already",
+            body = shared::api::ProblemBody, content_type = "application/problem+json"
+        ),
         AnyProblem,
     ),
 )]
@@ -72,27 +81,38 @@ pub async fn cancel(
             _ => return Err(Problem::JobFinished(job.status).into()),
         };
         if let Some(job) = changed {
-            tracing::info!(request.id = request, %account, job = %id, status = %job.status, "cancellation accepted");
+            tracing::info!(
+                request.id = request, %account, job = %id, status = %job.status,
+                "cancellation accepted"
+            );
             return Ok((status, Json(JobBody::shown_to(caller.account(), job))).into_response());
         }
     }
     Err(Problem::Unavailable.into())
 }
 
-/// Try a job again that failed or was cancelled.
+/// Retry a failed or cancelled job.
 ///
-/// It waits as if it had just been handed in: with all its attempts, and without the history of the earlier ones.
+/// The job is queued as if newly submitted, with all its attempts and without its earlier history.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
     security(("key" = ["jobs:write"])),
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
-        ("account" = Option<parameter::AccountId>, Query, description = "Whose job it is, if not the key's account's. Only for `admin`."),
+        (
+            "account" = Option<parameter::AccountId>, Query,
+            description = "Whose job it is, if not the key's account's. Only for `admin`."
+        ),
         parameter::Traceparent,
     ),
     responses(
         (status = 202, description = "It waits again", body = JobBody),
-        (status = 409, description = "It did not fail and was not cancelled, or its kind or its payload is gone", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        (
+            status = 409,
+            description = "It did not fail and was not cancelled, or its kind or its payload is \
+                gone",
+            body = shared::api::ProblemBody, content_type = "application/problem+json"
+        ),
         AnyProblem, SpendingProblem,
     ),
 )]
@@ -130,7 +150,8 @@ impl App {
         found.filter(|(job, _)| job.is_shown(now)).ok_or_else(|| Problem::NotFound.into())
     }
 
-    /// Cancels a job that waits; nothing if it moved meanwhile. That is announced first, so that no crash can lose its callback or its event.
+    /// Cancels a queued job; `None` if the job changed concurrently. The end is announced first, so
+    /// that a crash loses neither callback nor event.
     async fn call_off(
         &self,
         job: &Job,
@@ -165,8 +186,9 @@ impl App {
         })
     }
 
-    /// Sees to it that the end which a job has is told, also once the job doesn't know it any more: whoever wrote it may not have come to
-    /// publish it, and who gets its announcement finds the job put back.
+    /// Ensures that the event of the job's current end is published even after the retry removes
+    /// the end from the job. The worker that wrote the end may have crashed before publishing it,
+    /// and a later announcement finds the job queued again.
     async fn see_told(&self, job: &Job, lease: &Lease, now: Time) -> Result<(), Failure> {
         let (Some(event), Some(owner)) = (lease.event, lease.owner.as_deref()) else {
             return Ok(());
@@ -181,7 +203,8 @@ impl App {
         Ok(self.queue.send(&Outgoing::once_decided(ended), now).await?)
     }
 
-    /// The same for who is called back: what the announcement brings about is brought about here, and whoever comes second changes nothing.
+    /// Ensures in the same way that the callback of the current end is sent. The callback job's ID
+    /// is derived from the end, so that creating it twice has no effect.
     async fn see_called_back(&self, job: &Job, lease: &Lease, now: Time) -> Result<(), Failure> {
         let fresh = job.finished_at.is_some_and(|finished| now.since(finished) < CALLED_BACK);
         let Some(owner) = lease.owner.as_deref().filter(|_| fresh) else { return Ok(()) };
@@ -193,13 +216,13 @@ impl App {
         Ok(self.queue.send(&Outgoing::now(Message::Job(delivery.message()), None), now).await?)
     }
 
-    /// Tells what a command made of a job.
+    /// Records the metric of a command.
     fn note(&self, job: &Job, metric: &'static Metric, now: Time) {
         self.metrics
             .emit(&Record::new().dimension("kind", job.kind.as_str()).count(metric, 1), now);
     }
 
-    /// Puts a job back and sends its message; nothing if it moved meanwhile.
+    /// Requeues a job; `None` if it changed concurrently.
     async fn put_back(
         &self,
         job: Job,
@@ -213,7 +236,7 @@ impl App {
         let outgoing = Outgoing::now(Message::Job(fresh), trace);
         match job.status {
             Status::Failed | Status::Cancelled => {}
-            // Put back already, by a request that may not have got as far as its message.
+            // Already requeued by a request that may have failed before sending the message.
             Status::Queued if job.attempts == 0 && lease.owner.is_some() => {
                 self.queue.send(&outgoing, now).await?;
                 return Ok(Some(job));
@@ -225,8 +248,9 @@ impl App {
         self.see_called_back(&job, lease, now).await?;
         let rank = kind.kind.spec.discipline.rank(job.id, job.priority);
         let listing = rank.map(|rank| Listing::new(job.account, &job.kind, rank));
-        // As when it is first accepted: a permit too many does no harm, one too few would. A message of one job alone would be gone if it
-        // came before the job waits.
+        // Ordered kinds: send first, since a surplus permit does no harm and a missing one would.
+        // Other kinds: a message that arrives before the job is queued would be lost, so this one
+        // is a delayed fallback.
         self.queue.send(if listing.is_some() { &outgoing } else { &in_case }, now).await?;
         let attempts = kind.kind.spec.retry.max_attempts;
         match self.jobs.reopen(&job, lease, attempts, listing.as_ref(), &token(), now).await? {
@@ -243,7 +267,7 @@ impl App {
     }
 }
 
-/// A fresh token, by which a command's own change is known.
+/// Identifies the change that a command writes.
 fn token() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

@@ -1,4 +1,4 @@
-//! What `PUT` does alike for all that operators name and define: kinds, schedules, sources and quotas.
+//! Shared by the `PUT` handlers of kinds, schedules, sources and quotas.
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::App;
 
-/// The mark of a definition, another one each time.
+/// A unique version for each write of a definition.
 pub fn version() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// The answer: the thing as it is defined now, and where a new one of this `collection` is found.
+/// The response to a `PUT`: 201 with the location of a new item in `collection`, or 200.
 pub fn defined(collection: &str, name: &Name, new: bool, body: impl IntoResponse) -> Response {
     if new {
         let location = format!("/v1/{collection}/{name}");
@@ -23,7 +23,7 @@ pub fn defined(collection: &str, name: &Name, new: bool, body: impl IntoResponse
 }
 
 impl App {
-    /// What is wrong with the `account` of a definition, if anything is.
+    /// The violation if the `account` of a definition doesn't exist.
     pub(crate) async fn unknown(
         &self,
         account: AccountId,

@@ -1,4 +1,5 @@
-//! What the routes share whose body is the payload of a job: their clients were written for earlier systems, and know no jobs.
+//! Shared by the compatibility routes, whose request body is the payload of a job. Their clients
+//! were written for earlier systems and know no jobs.
 
 use axum::{
     Extension,
@@ -47,17 +48,16 @@ impl<S: Send + Sync> FromRequest<S> for Bare {
     }
 }
 
-/// A job that such a request made.
 #[derive(Debug)]
 pub struct Made {
-    /// As it was accepted.
     pub job: Job,
-    /// What its answer says of an earlier request that made it.
+    /// The response header if an earlier request created the job.
     pub replayed: Option<[(HeaderName, &'static str); 1]>,
 }
 
 impl App {
-    /// Makes a job of `kind` as `POST /v1/jobs` would. `route` tells the request from those of other routes with the same `Idempotency-Key`.
+    /// Creates a job of `kind` as `POST /v1/jobs` does. `route` keeps idempotency keys of different
+    /// routes apart.
     pub(crate) async fn hand_in(
         &self,
         kind: &str,
@@ -80,13 +80,17 @@ impl App {
         });
         let made = self.make(account, order, repeat.as_ref(), trace, now).await?;
         let (job, replayed) = made.map_err(|violations| refusal(&kind, violations))?;
-        tracing::info!(request.id = request, %account, job = %job.id, kind = %job.kind, replayed, "job accepted");
+        tracing::info!(
+            request.id = request, %account, job = %job.id, kind = %job.kind, replayed,
+            "job accepted"
+        );
         let told = (HeaderName::from_static("idempotency-replayed"), "true");
         Ok(Made { job: job.as_accepted(), replayed: replayed.then_some([told]) })
     }
 }
 
-/// What is wrong, as the client sees it: to it, the payload is the whole body, and that there is no kind to take it is no fault of its own.
+/// Rewrites violations for these clients: for them the payload is the whole body, and a missing
+/// kind is a server error.
 fn refusal(kind: &Name, violations: Vec<Violation>) -> Failure {
     if let Some(unfit) = violations.iter().find(|violation| violation.pointer == "/kind") {
         return Failure::because(Problem::Unavailable, format!("the kind {kind} {}", unfit.detail));

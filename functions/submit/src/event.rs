@@ -1,4 +1,4 @@
-//! `POST /v1/accounts/{id}/events`, and its drop-in form.
+//! `POST /v1/accounts/{id}/events` and its compatibility form.
 
 pub mod tracker;
 
@@ -24,14 +24,14 @@ use shared::{
 
 use crate::{App, idempotency, job::Repeat};
 
-/// How long a source is at most, as `EventRequest` has it: a token's subject may be longer.
+/// Maximum length of a source, as in the schema of `EventRequest`. A token's subject may be longer.
 const LONGEST_SOURCE: usize = 255;
 
-/// Publish an event of an account.
+/// Publish an event to an account.
 ///
-/// Once it is answered, every subscriber of the account gets the event, in the order of publication and within a second where it is
-/// connected; whoever is away finds it for 7 days. A 503 means that the event isn't promised, though subscribers may see it: with an
-/// `Idempotency-Key` a repeat publishes it once, however the first request fared.
+/// Every subscriber of the account receives the event in publication order, connected ones within a
+/// second. Subscribers that were offline can read it for 7 days. After a 503 the event may or may
+/// not be published. With an `Idempotency-Key`, repeating the request publishes it exactly once.
 #[utoipa::path(
     post, path = "/v1/accounts/{id}/events", tag = "events", operation_id = "publishEvent",
     security(("key" = ["events:write"])),
@@ -42,9 +42,17 @@ const LONGEST_SOURCE: usize = 255;
     request_body = EventRequest,
     responses(
         (status = 202, description = "The event is published", body = EventAccepted, headers(
-            ("Idempotency-Replayed" = bool, description = "`true` if the event was published by an earlier request"),
+            (
+                "Idempotency-Replayed" = bool,
+                description = "`true` if the event was published by an earlier request"
+            ),
         )),
-        (status = 409, description = "The account is deactivated, or the first request with this `Idempotency-Key` is still under way", body = ProblemBody, content_type = "application/problem+json"),
+        (
+            status = 409,
+            description = "The account is deactivated, or the first request with this \
+                `Idempotency-Key` is still under way",
+            body = ProblemBody, content_type = "application/problem+json"
+        ),
         AnyProblem, BodyProblem, SpendingProblem,
     ),
 )]
@@ -66,7 +74,6 @@ pub async fn publish(
 }
 
 impl App {
-    /// Publishes what the caller wants, of an account of which it may, and answers it.
     async fn publish(
         &self,
         repeater: &Repeater,
@@ -96,7 +103,7 @@ impl App {
         Ok((StatusCode::ACCEPTED, told, Json(EventAccepted { id })).into_response())
     }
 
-    /// The account must be one that the caller may know of, and active.
+    /// Checks that the caller may access the account and that it is active.
     async fn check_publisher(&self, caller: &Caller, account: AccountId) -> Result<(), Failure> {
         if account == caller.account() {
             return Ok(());
@@ -109,7 +116,7 @@ impl App {
         if known.is_active { Ok(()) } else { Err(Problem::TargetAccountInactive.into()) }
     }
 
-    /// Publishes an event unless the same request did, and tells whether it did.
+    /// Publishes the event unless an earlier request did. Returns whether one did.
     async fn publish_repeatably(
         &self,
         account: AccountId,

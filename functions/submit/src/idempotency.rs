@@ -9,11 +9,11 @@ use shared::{
 
 use crate::{App, job::Repeat};
 
-/// As problems name it.
 const NAME: &str = "Idempotency-Key";
 
-/// The `Idempotency-Key`, if the client sent one: 1 to 255 visible ASCII characters, quoted (as
-/// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/> has it) or bare, which is the same key.
+/// The `Idempotency-Key` header: 1 to 255 visible ASCII characters. Quoted
+/// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>) and bare forms
+/// are the same key.
 pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let invalid =
         |detail: &str| Problem::InvalidParameter { name: NAME, detail: detail.to_owned() };
@@ -33,7 +33,8 @@ pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
 }
 
 impl App {
-    /// Refuses what is new from an account whose quota is used up. What was begun before goes its way: a read, of such requests alone.
+    /// Refuses new requests of an account whose quota is used up. Repeats of accepted requests
+    /// pass; finding out costs one read, for refused requests only.
     pub(crate) async fn refuse_new(
         &self,
         caller: &Repeater,
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused() {
+    fn rejects_invalid_keys() {
         for bad in [&[""][..], &["\"\""], &["a b"], &[&"k".repeat(256)], &["a", "a"]] {
             assert!(of(bad).is_err(), "{bad:?}");
         }

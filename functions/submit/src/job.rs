@@ -24,18 +24,18 @@ use shared::{
 
 use crate::{App, accept::Order, idempotency};
 
-/// How long a first request can be under way: the function's time-out.
+/// How long a first request can be under way: the function's timeout.
 pub const UNDER_WAY: Duration = Duration::from_secs(10);
 
-/// Compiles the body's schema ahead of the first request.
+/// Compiles the schema of the request body.
 pub fn compile_contract() {
     JobRequest::schema();
 }
 
 /// Submit a job.
 ///
-/// The answer comes as soon as the job is stored and queued; its id is the token to poll with. Send an `Idempotency-Key` to be able
-/// to repeat the request safely after any failure.
+/// The response is sent once the job is stored and queued. Poll with the job's id. With an
+/// `Idempotency-Key`, you can repeat the request safely after any failure.
 #[utoipa::path(
     post, path = "/v1/jobs", tag = "jobs", operation_id = "submitJob",
     security(("key" = ["jobs:write"])),
@@ -43,13 +43,37 @@ pub fn compile_contract() {
         parameter::IdempotencyKey,
         parameter::Traceparent,
     ),
-    request_body(content = JobRequest, example = json!({"kind": "echo", "payload": {"hello": "world"}})),
+    request_body(
+        content = JobRequest,
+        example = json!({"kind": "echo", "payload": {"hello": "world"}})
+    ),
     responses(
-        (status = 202, description = "The job is stored and queued", body = JobBody, links(("getJob" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))), ("cancelJob" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))), ("retryJob" = (operation_id = "retryJob", parameters(("id" = "$response.body#/id")))), ("listAttempts" = (operation_id = "listAttempts", parameters(("id" = "$response.body#/id"))))), headers(
-            ("Location" = String, description = "Where to poll"),
-            ("Retry-After" = u64, description = "When to poll first, in seconds"),
-            ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
-        )),
+        (
+            status = 202, description = "The job is stored and queued", body = JobBody,
+            links(
+                ("getJob" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))),
+                ("cancelJob" = (
+                    operation_id = "cancelJob",
+                    parameters(("id" = "$response.body#/id"))
+                )),
+                ("retryJob" = (
+                    operation_id = "retryJob",
+                    parameters(("id" = "$response.body#/id"))
+                )),
+                ("listAttempts" = (
+                    operation_id = "listAttempts",
+                    parameters(("id" = "$response.body#/id"))
+                ))
+            ),
+            headers(
+                ("Location" = String, description = "Where to poll"),
+                ("Retry-After" = u64, description = "When to poll first, in seconds"),
+                (
+                    "Idempotency-Replayed" = bool,
+                    description = "`true` if the job was made by an earlier request"
+                )
+            )
+        ),
         AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
     ),
 )]
@@ -73,17 +97,19 @@ pub async fn submit(
     let asked = app.order(account, wanted, &json["payload"], "", trace.clone(), now).await?;
     let made = app.make(account, asked, repeat.as_ref(), trace, now).await?;
     let (job, replayed) = made.map_err(Problem::InvalidBody)?;
-    tracing::info!(request.id = request, %account, job = %job.id, kind = %job.kind, replayed, "job accepted");
+    tracing::info!(
+        request.id = request, %account, job = %job.id, kind = %job.kind, replayed,
+        "job accepted"
+    );
     Ok(accepted(caller.account(), job, replayed, now))
 }
 
-/// The trace that a request belongs to.
 pub fn trace(headers: &HeaderMap) -> Option<Traceparent> {
     let field = |name: &str| headers.get(name)?.to_str().ok();
     Traceparent::of(field("traceparent"), field("x-amzn-trace-id"))
 }
 
-/// By what a repeated request is known.
+/// Identifies repeats of a request.
 pub struct Repeat {
     pub key: IdempotencyKey,
     pub fingerprint: String,
@@ -104,7 +130,7 @@ fn accepted(caller: AccountId, job: Job, replayed: bool, now: Time) -> Response 
 }
 
 impl App {
-    /// The job that was asked for, or everything that is wrong with the request.
+    /// The requested job, or all violations in the request.
     pub(crate) async fn order(
         &self,
         account: AccountId,
@@ -127,7 +153,7 @@ impl App {
         }
     }
 
-    /// The job that was asked for and whether an earlier request made it, or what is wrong with the request.
+    /// The job and whether an earlier request created it, or the violations in the request.
     pub(crate) async fn make(
         &self,
         account: AccountId,
@@ -138,7 +164,7 @@ impl App {
     ) -> Result<Result<(Job, bool), Vec<Violation>>, Failure> {
         let (job, replayed) = match asked {
             Ok(order) => self.submit(order, repeat, now).await?,
-            // What was accepted once stays accepted, though its kind may have changed since.
+            // An accepted job stays accepted, even if its kind has changed since.
             Err(violations) => match self.earlier(account, repeat, now).await? {
                 Some(job) => (job, true),
                 None => return Ok(Err(violations)),
@@ -150,7 +176,7 @@ impl App {
         Ok(Ok((job, replayed)))
     }
 
-    /// Makes the job, unless the same request made it before.
+    /// Creates the job, unless an earlier request with the same key did.
     async fn submit(
         &self,
         mut order: Order,
@@ -169,7 +195,7 @@ impl App {
         Ok((order.job, false))
     }
 
-    /// Records the request as begun.
+    /// Reserves the idempotency key.
     async fn begin(&self, job: &Job, repeat: &Repeat, now: Time) -> Result<Start, Failure> {
         let Repeat { key, fingerprint } = repeat;
         match self.idempotency.begin(job.account, key, fingerprint, job.id, None, now).await? {
@@ -181,14 +207,14 @@ impl App {
                     None if now.since(since) < UNDER_WAY => {
                         Err(Problem::IdempotencyInProgress.into())
                     }
-                    // The first request got no further than its record: this one completes it.
+                    // The first request stopped after reserving the key; this one creates the job.
                     None => Ok(Start::Resumed(earlier)),
                 }
             }
         }
     }
 
-    /// The job that the same request made before, if it did.
+    /// The job that an earlier request with the same key created.
     async fn earlier(
         &self,
         account: AccountId,
@@ -202,7 +228,8 @@ impl App {
         Ok(self.jobs.inspect(account, id).await?.map(|(job, _)| job))
     }
 
-    /// A repeat finds its job. If that waits for its first attempt, its message may never have been sent: one too many does no harm.
+    /// Sends the message of a repeated request's job again if no attempt has started, since the
+    /// first request may have failed before sending it. A duplicate message does no harm.
     pub(crate) async fn send_again(
         &self,
         job: &Job,
@@ -216,12 +243,11 @@ impl App {
     }
 }
 
-/// How far the same request came before.
+/// Progress of earlier requests with the same key.
 enum Start {
-    /// Nowhere: it is the first.
     New,
-    /// It was given this id, and made no job.
+    /// A request reserved this ID but created no job.
     Resumed(JobId),
-    /// It made this job.
+    /// A request created this job.
     Made(Box<Job>),
 }

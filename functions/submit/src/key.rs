@@ -13,16 +13,25 @@ use shared::{
 
 use crate::App;
 
-/// Make a key for an account.
+/// Create a key for an account.
 ///
-/// The answer shows its secret, this once; only a hash of it is kept. It works at once.
+/// The secret is shown in this response only; the gateway keeps a hash. The key works immediately.
 #[utoipa::path(
     post, path = "/v1/accounts/{id}/keys", tag = "accounts", operation_id = "createKey",
     security(("key" = ["admin"])),
     params(("id" = parameter::AccountId, Path, description = "The account's id")),
     request_body = NewKey,
     responses(
-        (status = 201, description = "The key, with its secret", body = IssuedKeyBody, links(("revokeKey" = (operation_id = "revokeKey", parameters(("id" = "$request.path.id"), ("key_id" = "$response.body#/id"))))), headers(("Location" = String, description = "The key, to be revoked"))),
+        (
+            status = 201, description = "The key, with its secret", body = IssuedKeyBody,
+            links(
+                ("revokeKey" = (
+                    operation_id = "revokeKey",
+                    parameters(("id" = "$request.path.id"), ("key_id" = "$response.body#/id"))
+                ))
+            ),
+            headers(("Location" = String, description = "The key, to be revoked"))
+        ),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -47,7 +56,10 @@ pub async fn create(
     let record =
         KeyRecord { valid_until: new.expires_at, ..KeyRecord::of(&key, new.name, new.scopes, now) };
     app.accounts.put_key(&record).await?;
-    tracing::info!(request.id = request, %account, key = %key.id, scopes = %record.scopes, by = %caller, "key made");
+    tracing::info!(
+        request.id = request, %account, key = %key.id, scopes = %record.scopes, by = %caller,
+        "key made"
+    );
     let fields = [
         (header::LOCATION, format!("/v1/accounts/{account}/keys/{}", key.id)),
         (header::CACHE_CONTROL, "no-store".to_owned()),
@@ -58,14 +70,21 @@ pub async fn create(
 
 /// Revoke a key.
 ///
-/// Within 30 seconds it opens nothing any more, everywhere. It can't be undone. To revoke a key again changes nothing.
+/// The key stops working everywhere within 30 seconds. A revocation can't be undone. Revoking a
+/// revoked key has no effect.
 #[utoipa::path(
     delete, path = "/v1/accounts/{id}/keys/{key_id}", tag = "accounts", operation_id = "revokeKey",
     security(("key" = ["admin"])),
-    params(("id" = parameter::AccountId, Path, description = "The account's id"), ("key_id" = parameter::KeyId, Path, description = "The key's id")),
+    params(
+        ("id" = parameter::AccountId, Path, description = "The account's id"),
+        ("key_id" = parameter::KeyId, Path, description = "The key's id")
+    ),
     responses(
         (status = 204, description = "The key is revoked"),
-        (status = 409, description = "It is the very key that asks", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        (
+            status = 409, description = "It is the very key that asks",
+            body = shared::api::ProblemBody, content_type = "application/problem+json"
+        ),
         AnyProblem,
     ),
 )]

@@ -16,20 +16,45 @@ use crate::{
     definition::{defined, version},
 };
 
-/// How long to look for jobs that a kind's deletion would strand.
+/// Time limit of the search for unfinished jobs of a kind.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Define a kind, or define it anew.
+/// Create or replace a kind.
 ///
-/// Jobs that wait already go to the new target. Elsewhere than at the instance that answers, the change counts within five seconds.
+/// Queued jobs use the new definition. The change takes effect within five seconds.
 #[utoipa::path(
     put, path = "/v1/kinds/{name}", tag = "kinds", operation_id = "putKind",
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The kind's name")),
     request_body = KindSpec,
     responses(
-        (status = 200, description = "The kind was defined anew", body = KindBody, links(("getKind" = (operation_id = "getKind", parameters(("name" = "$response.body#/name")))), ("deleteKind" = (operation_id = "deleteKind", parameters(("name" = "$response.body#/name")))))),
-        (status = 201, description = "The kind is new", body = KindBody, links(("getKind" = (operation_id = "getKind", parameters(("name" = "$response.body#/name")))), ("deleteKind" = (operation_id = "deleteKind", parameters(("name" = "$response.body#/name"))))), headers(("Location" = String, description = "The kind"))),
+        (
+            status = 200, description = "The kind was defined anew", body = KindBody,
+            links(
+                ("getKind" = (
+                    operation_id = "getKind",
+                    parameters(("name" = "$response.body#/name"))
+                )),
+                ("deleteKind" = (
+                    operation_id = "deleteKind",
+                    parameters(("name" = "$response.body#/name"))
+                ))
+            )
+        ),
+        (
+            status = 201, description = "The kind is new", body = KindBody,
+            links(
+                ("getKind" = (
+                    operation_id = "getKind",
+                    parameters(("name" = "$response.body#/name"))
+                )),
+                ("deleteKind" = (
+                    operation_id = "deleteKind",
+                    parameters(("name" = "$response.body#/name"))
+                ))
+            ),
+            headers(("Location" = String, description = "The kind"))
+        ),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -54,14 +79,18 @@ pub async fn put(
 
 /// Delete a kind.
 ///
-/// Refused while jobs of it wait or run, or while there are too many jobs to rule that out within five seconds.
+/// Refused while jobs of this kind are queued or running, or if checking all jobs takes longer than
+/// five seconds.
 #[utoipa::path(
     delete, path = "/v1/kinds/{name}", tag = "kinds", operation_id = "deleteKind",
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The kind's name")),
     responses(
         (status = 204, description = "The kind is gone"),
-        (status = 409, description = "Jobs of this kind still wait", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        (
+            status = 409, description = "Jobs of this kind still wait",
+            body = shared::api::ProblemBody, content_type = "application/problem+json"
+        ),
         AnyProblem,
     ),
 )]

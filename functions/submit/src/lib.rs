@@ -1,5 +1,5 @@
-//! Commands: what changes jobs, kinds, schedules, sources and accounts, publishes events and reports usage. It may write the table, send to the queue and make
-//! schedules.
+//! Write API: jobs, events, usage reports, and the definitions of kinds, schedules, sources, quotas
+//! and accounts. The function may write the table, send to the queue and manage schedules.
 
 mod accept;
 mod account;
@@ -38,10 +38,10 @@ use shared::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// After how long a request is answered as unavailable: the function's time-out in the template is ten seconds.
+/// Requests that take longer are answered as unavailable. The function's timeout in the template is
+/// ten seconds.
 pub const PATIENCE: Duration = Duration::from_secs(9);
 
-/// What the handlers need.
 #[derive(Debug)]
 pub struct App {
     accounts: Arc<AccountStore>,
@@ -66,7 +66,6 @@ pub struct App {
 }
 
 impl App {
-    /// Over these clients.
     #[must_use]
     pub fn new(clients: Clients, config: SubmitConfig, clock: Clock, metrics: Metrics) -> Self {
         let table = Table::new(clients.dynamodb, config.table);
@@ -100,20 +99,21 @@ impl App {
         }
     }
 
-    /// What this process counts, which is to be flushed when an invocation ends.
+    /// Counters of this process. Flush them when an invocation ends.
     #[must_use]
     pub fn tallies(&self) -> Tallies {
         self.tallies.clone()
     }
 
-    /// Opens the connections that the first request would otherwise wait for, and compiles the body's schema.
+    /// Opens the connections to AWS and compiles the job schema, so that the first request doesn't
+    /// wait for them.
     pub async fn prime(&self) {
         job::compile_contract();
         prime(async { tokio::join!(self.kinds.touch(), self.queue.touch()) }).await;
     }
 }
 
-/// The routes and their description.
+/// The routes with their OpenAPI descriptions.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(job::submit))
@@ -136,7 +136,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhook_secret::create))
 }
 
-/// The whole service.
+/// The routes with middleware and state.
 pub fn router(app: App) -> Router {
     let gate = Gate {
         accounts: app.accounts.clone(),

@@ -16,27 +16,54 @@ use crate::{
     definition::{defined, version},
 };
 
-/// Define a quota, or define it anew.
+/// Create or replace a quota.
 ///
-/// What is used of it is looked at once a minute. A threshold that is reached is told once in a period, by a mail to each recipient and the
-/// event `quota.crossed` of the account; where several are reached at once, the highest alone is. When the period ends, or the limit is
-/// raised, or the quota is deleted, `quota.resolved` says so.
+/// Quotas are evaluated every minute. When usage reaches a threshold, each recipient gets a mail
+/// and the account gets the event `quota.crossed`, once per period. If several thresholds are
+/// reached in the same minute, only the highest is reported. The event `quota.resolved` follows
+/// when the period ends, the limit is raised or the quota is deleted.
 ///
-/// A change counts from the next look on. With another limit what is used stays; a threshold that isn't reached any more is resolved, and if
-/// it is reached again, it is told again, since that is news about another limit. With another `type`, `service`, `route`, `account`,
-/// `period` or `timezone` it begins anew, with all that was used since the period began.
+/// Changes apply from the next evaluation. A new limit keeps the usage of the period: thresholds no
+/// longer reached are resolved, and reported again when the usage reaches them under the new limit.
+/// A new `type`, `service`, `route`, `account`, `period` or `timezone` restarts the evaluation with
+/// all usage since the start of the period.
 ///
-/// With `enforce`, jobs and events that the account's own keys hand in are refused with a 429 once all is used, within about a minute; operators'
-/// go through, and so do what schedules bring, reports of usage, everything that only reads, cancels or configures, and repeats of what was
-/// accepted before.
+/// With `enforce`, new jobs and events from the account's own keys are refused with a 429 within
+/// about a minute after the limit is reached. Operators' requests, schedules, usage reports,
+/// repeats of accepted requests, and requests that read, cancel or configure are not affected.
 #[utoipa::path(
     put, path = "/v1/quotas/{name}", tag = "quotas", operation_id = "putQuota",
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The quota's name")),
     request_body = QuotaSpec,
     responses(
-        (status = 200, description = "The quota was defined anew", body = QuotaBody, links(("getQuota" = (operation_id = "getQuota", parameters(("name" = "$response.body#/name")))), ("deleteQuota" = (operation_id = "deleteQuota", parameters(("name" = "$response.body#/name")))))),
-        (status = 201, description = "The quota is new", body = QuotaBody, links(("getQuota" = (operation_id = "getQuota", parameters(("name" = "$response.body#/name")))), ("deleteQuota" = (operation_id = "deleteQuota", parameters(("name" = "$response.body#/name"))))), headers(("Location" = String, description = "The quota"))),
+        (
+            status = 200, description = "The quota was defined anew", body = QuotaBody,
+            links(
+                ("getQuota" = (
+                    operation_id = "getQuota",
+                    parameters(("name" = "$response.body#/name"))
+                )),
+                ("deleteQuota" = (
+                    operation_id = "deleteQuota",
+                    parameters(("name" = "$response.body#/name"))
+                ))
+            )
+        ),
+        (
+            status = 201, description = "The quota is new", body = QuotaBody,
+            links(
+                ("getQuota" = (
+                    operation_id = "getQuota",
+                    parameters(("name" = "$response.body#/name"))
+                )),
+                ("deleteQuota" = (
+                    operation_id = "deleteQuota",
+                    parameters(("name" = "$response.body#/name"))
+                ))
+            ),
+            headers(("Location" = String, description = "The quota"))
+        ),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -63,7 +90,8 @@ pub async fn put(
 
 /// Delete a quota.
 ///
-/// The next look, within a minute, resolves what was reached, and lets the account's requests through again.
+/// The next evaluation, within a minute, resolves reached thresholds and accepts the account's
+/// requests again.
 #[utoipa::path(
     delete, path = "/v1/quotas/{name}", tag = "quotas", operation_id = "deleteQuota",
     security(("key" = ["admin"])),

@@ -19,18 +19,44 @@ use crate::{
     definition::{defined, version},
 };
 
-/// Define a schedule, or define it anew.
+/// Create or replace a schedule.
 ///
-/// At each of its times it makes a job, whose `created_at` and `run_at` are that time. A `rate` counts from now on. If the job's kind is
-/// deleted or disabled by then, or doesn't take the payload any more, the job is made all the same, and failed.
+/// Each occurrence creates a job whose `created_at` and `run_at` are the scheduled time. A `rate`
+/// counts from now. If the job's kind is deleted, disabled or no longer accepts the payload, the
+/// job is created and fails.
 #[utoipa::path(
     put, path = "/v1/schedules/{name}", tag = "schedules", operation_id = "putSchedule",
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The schedule's name")),
     request_body = ScheduleSpec,
     responses(
-        (status = 200, description = "The schedule was defined anew", body = ScheduleBody, links(("getSchedule" = (operation_id = "getSchedule", parameters(("name" = "$response.body#/name")))), ("deleteSchedule" = (operation_id = "deleteSchedule", parameters(("name" = "$response.body#/name")))))),
-        (status = 201, description = "The schedule is new", body = ScheduleBody, links(("getSchedule" = (operation_id = "getSchedule", parameters(("name" = "$response.body#/name")))), ("deleteSchedule" = (operation_id = "deleteSchedule", parameters(("name" = "$response.body#/name"))))), headers(("Location" = String, description = "The schedule"))),
+        (
+            status = 200, description = "The schedule was defined anew", body = ScheduleBody,
+            links(
+                ("getSchedule" = (
+                    operation_id = "getSchedule",
+                    parameters(("name" = "$response.body#/name"))
+                )),
+                ("deleteSchedule" = (
+                    operation_id = "deleteSchedule",
+                    parameters(("name" = "$response.body#/name"))
+                ))
+            )
+        ),
+        (
+            status = 201, description = "The schedule is new", body = ScheduleBody,
+            links(
+                ("getSchedule" = (
+                    operation_id = "getSchedule",
+                    parameters(("name" = "$response.body#/name"))
+                )),
+                ("deleteSchedule" = (
+                    operation_id = "deleteSchedule",
+                    parameters(("name" = "$response.body#/name"))
+                ))
+            ),
+            headers(("Location" = String, description = "The schedule"))
+        ),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -51,7 +77,7 @@ pub async fn put(
 
 /// Delete a schedule.
 ///
-/// Jobs that it made stay as they are.
+/// Jobs that it created are not affected.
 #[utoipa::path(
     delete, path = "/v1/schedules/{name}", tag = "schedules", operation_id = "deleteSchedule",
     security(("key" = ["admin"])),
@@ -68,14 +94,14 @@ pub async fn delete(
     if let Some(known) = &known {
         app.schedules.delete(known).await?;
     }
-    // Also where there is none: an earlier deletion may have ended after the item's.
+    // Runs even if there is no item: an earlier request may have stopped after deleting it.
     app.follow(&name, None).await?;
     known.ok_or(Problem::NotFound)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 impl App {
-    /// Everything that is wrong with a schedule that its contract doesn't say.
+    /// Violations that the JSON schema can't express.
     async fn mistakes(
         &self,
         spec: &ScheduleSpec,
@@ -92,8 +118,9 @@ impl App {
         Ok(found)
     }
 
-    /// Stores the schedule, then has Scheduler follow. The item comes first: what Scheduler sends
-    /// is only of use to a worker that finds it. If this ends in between, a repeat completes it.
+    /// Stores the schedule, then updates EventBridge Scheduler. The item is written first, because
+    /// a worker ignores messages of schedules it can't find. If the request stops in between, a
+    /// repeat completes it.
     async fn define(&self, name: &Name, spec: &ScheduleSpec) -> Result<(Schedule, bool), Failure> {
         let before = self.schedules.find(name).await?;
         let (schedule, new) = self.schedules.put(name, spec, &version(), self.clock.now()).await?;
@@ -109,14 +136,15 @@ impl App {
         Err(Problem::InvalidBody(vec![Violation::new("/expression", why)]).into())
     }
 
-    /// Makes Scheduler's schedule what the item says that was `read` last, or is gone, and again
-    /// while the item changes. Calls of several requests may reach Scheduler in any order; but
-    /// whichever comes last is of a request that found the item unchanged after it, so that both
-    /// agree. Tells which version Scheduler takes no such expression of.
+    /// Makes the schedule in EventBridge Scheduler match the item last `read`, and repeats this
+    /// while the item changes. Calls of concurrent requests may reach Scheduler in any order. The
+    /// last call belongs to a request that found the item unchanged afterwards, so both agree.
+    /// Returns the version whose expression Scheduler rejects.
     ///
     /// # Errors
-    /// When AWS can't be reached, or others change the schedule all the time. A repeat completes
-    /// it.
+    ///
+    /// When AWS can't be reached, or other requests keep changing the schedule. A repeat completes
+    /// the request.
     async fn follow(
         &self,
         name: &Name,
@@ -150,9 +178,9 @@ impl App {
     }
 }
 
-/// How often the item may change while one request has Scheduler follow it.
+/// How often the item may change while one request updates Scheduler.
 const TURNS: usize = 20;
 
-/// The version of a definition that Scheduler doesn't take.
+/// The version of a definition that Scheduler rejects.
 #[derive(Debug, PartialEq, Eq)]
 struct Refused(String);

@@ -16,18 +16,44 @@ use crate::{
     definition::{defined, version},
 };
 
-/// Define a source of usage, or define it anew.
+/// Create or replace a usage source.
 ///
-/// It is collected every minute from the next one on. What its counters stood at before doesn't count; how they grow does, and so does
-/// what they come to after they began anew. A source that is defined as something else begins anew as well; one that is what it was goes on.
+/// The source is collected every minute, starting with the next one. Counter values from before the
+/// first collection don't count; only increases do, including those after a counter reset. A
+/// changed definition resets the source's counters; an unchanged one does not.
 #[utoipa::path(
     put, path = "/v1/sources/{name}", tag = "usage", operation_id = "putSource",
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The source's name")),
     request_body = SourceSpec,
     responses(
-        (status = 200, description = "The source was defined anew", body = SourceBody, links(("getSource" = (operation_id = "getSource", parameters(("name" = "$response.body#/name")))), ("deleteSource" = (operation_id = "deleteSource", parameters(("name" = "$response.body#/name")))))),
-        (status = 201, description = "The source is new", body = SourceBody, links(("getSource" = (operation_id = "getSource", parameters(("name" = "$response.body#/name")))), ("deleteSource" = (operation_id = "deleteSource", parameters(("name" = "$response.body#/name"))))), headers(("Location" = String, description = "The source"))),
+        (
+            status = 200, description = "The source was defined anew", body = SourceBody,
+            links(
+                ("getSource" = (
+                    operation_id = "getSource",
+                    parameters(("name" = "$response.body#/name"))
+                )),
+                ("deleteSource" = (
+                    operation_id = "deleteSource",
+                    parameters(("name" = "$response.body#/name"))
+                ))
+            )
+        ),
+        (
+            status = 201, description = "The source is new", body = SourceBody,
+            links(
+                ("getSource" = (
+                    operation_id = "getSource",
+                    parameters(("name" = "$response.body#/name"))
+                )),
+                ("deleteSource" = (
+                    operation_id = "deleteSource",
+                    parameters(("name" = "$response.body#/name"))
+                ))
+            ),
+            headers(("Location" = String, description = "The source"))
+        ),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -56,7 +82,7 @@ pub async fn put(
 
 /// Delete a source.
 ///
-/// What was counted at it stays.
+/// Usage already counted is kept.
 #[utoipa::path(
     delete, path = "/v1/sources/{name}", tag = "usage", operation_id = "deleteSource",
     security(("key" = ["admin"])),

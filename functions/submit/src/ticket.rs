@@ -12,27 +12,35 @@ use shared::{
 
 use crate::App;
 
-/// Get a ticket for a connection.
+/// Create a ticket for a WebSocket connection.
 ///
-/// Open a WebSocket to `url` with `?ticket=` and the ticket, and say whose events you want, and from where on:
+/// Open a WebSocket to `url` with the query parameter `ticket`. Then subscribe to the events of one
+/// or more accounts, starting after a cursor:
 ///
 /// `{"action":"subscribe","accounts":["acc_…"],"after":"<cursor>"}`
 ///
-/// You are told `{"type":"subscribed"}` and then sent `{"type":"events","events":[…],"cursor":"…"}`: what is behind the cursor first, then
-/// events as they come, within a second, oldest first and at most 100 in one message. Keep the last cursor. When the connection ends, as it
-/// does after two hours at the latest, get another ticket and go on from there: nothing is missed. An event comes twice only where a call or a
-/// function failed while it was sent; its `id` tells.
+/// The gateway answers `{"type":"subscribed"}` and sends
+/// `{"type":"events","events":[…],"cursor":"…"}`: first the events after the cursor, then new ones
+/// within a second. Messages hold at most 100 events, oldest first. Keep the last cursor. A
+/// connection ends after two hours at the latest; reconnect with a new ticket and the cursor, and
+/// no event is lost. An event may be delivered twice after a failure; compare its `id`.
 ///
-/// Say `{"action":"ping"}` once a minute; the answer is `{"type":"pong"}`, or whatever there still was to send. Do the same when you are told
-/// `{"type":"more"}`. What is wrong comes as `{"type":"error","problem":{…}}`. A connection whose key is revoked is closed with the next event.
-/// A message without `type` is the gateway's own, of a function that failed: say it again, or connect anew.
+/// Send `{"action":"ping"}` once a minute, and whenever you receive `{"type":"more"}`. The answer
+/// is `{"type":"pong"}`, or the events not sent yet. Errors arrive as
+/// `{"type":"error","problem":{…}}`. A connection whose key is revoked is closed at the next event.
+/// A message without `type` reports a failure of API Gateway's integration: repeat your message or
+/// reconnect.
 ///
-/// No body is needed. Where a WebSocket can't be opened, read events by `GET /v1/events` with `Prefer: wait=20`; cursors are good for both.
+/// The request needs no body. Without WebSockets, read events by `GET /v1/events` with `Prefer:
+/// wait=20`; both use the same cursors.
 #[utoipa::path(
     post, path = "/v1/push/tickets", tag = "events", operation_id = "createPushTicket",
     security(("key" = ["events:read"])),
     responses(
-        (status = 201, description = "The ticket, good for 60 seconds and one connection", body = TicketBody),
+        (
+            status = 201, description = "The ticket, good for 60 seconds and one connection",
+            body = TicketBody
+        ),
         AnyProblem,
     ),
 )]

@@ -27,8 +27,10 @@ use crate::App;
 
 /// Report usage.
 ///
-/// One `CloudEvent` in structured mode, or up to a hundred as `application/cloudevents-batch+json`, of which each is accepted or refused for
-/// itself. An event counts once, by its `source` and `id`, however often it comes within two days: after a 503, repeat it as it was.
+/// Send one `CloudEvent` in structured mode, or up to 100 as `application/cloudevents-batch+json`.
+/// Each event of a batch is accepted or refused individually. An event is identified by `source`
+/// and `id` and counts once, even if you send it repeatedly within two days. After a 503, repeat
+/// the request unchanged.
 #[utoipa::path(
     post, path = "/v1/usage", tag = "usage", operation_id = "reportUsage",
     security(("key" = ["usage:write"])),
@@ -37,7 +39,11 @@ use crate::App;
         (UsageBatch = "application/cloudevents-batch+json"),
     )),
     responses(
-        (status = 202, description = "What became of each event; of a single one, that it counts", body = UsageReported),
+        (
+            status = 202,
+            description = "What became of each event; of a single one, that it counts",
+            body = UsageReported
+        ),
         AnyProblem, BodyProblem,
     ),
 )]
@@ -71,7 +77,8 @@ pub async fn report(
     Ok((StatusCode::ACCEPTED, Json(UsageReported { items })).into_response())
 }
 
-/// The two media types of `CloudEvents` say whether it is one event or a list of them; other JSON may be either.
+/// Checks that the body matches its `CloudEvents` media type, which declares one event or a list.
+/// Other JSON may be either.
 fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
     let declared = headers
         .get(header::CONTENT_TYPE)?
@@ -105,7 +112,7 @@ fn item(answer: Result<Pushed, Problem>, request: &str) -> UsageAccepted {
 }
 
 impl App {
-    /// Counts events, each for itself; the answers are in their order.
+    /// Counts each event on its own. Results are in request order.
     async fn count_usage(
         &self,
         caller: &Caller,
@@ -142,7 +149,7 @@ impl App {
         Ok(answers.collect())
     }
 
-    /// Which of the accounts that the reports are for are there.
+    /// The accounts named by the reports that exist.
     async fn accounts_of(
         &self,
         caller: &Caller,
@@ -168,7 +175,6 @@ fn is_known(report: Report, known: &HashSet<AccountId>) -> Result<Report, Proble
     Err(Problem::InvalidBody(vec![Violation::new("/data/account", "is not an account")]))
 }
 
-/// What an event reports.
 fn read(event: &Value, caller: &Caller, now: Time) -> Result<Report, Problem> {
     let UsageEvent { source, id, time, data, .. } =
         UsageEvent::read(&event.to_string(), event, "").map_err(Problem::InvalidBody)?;

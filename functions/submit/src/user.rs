@@ -18,10 +18,11 @@ use crate::{
     dropin::{Bare, Made},
 };
 
-/// Delete a user, as clients of the tasker gateway ask for it.
+/// Delete a user (tasker gateway API).
 ///
-/// The body is the payload of a job of the kind `user.delete`, whose schema is the contract; the token is the job's id, good for
-/// `GET /api/poll/{token}` and for every call of jobs. New clients use `POST /v1/jobs`.
+/// The body is the payload of a job of the kind `user.delete`, checked against its schema. The
+/// token is the job's id; it works with `GET /api/poll/{token}` and all job requests. New clients
+/// should use `POST /v1/jobs`.
 #[utoipa::path(
     delete, path = "/api/user", tag = "drop-in", operation_id = "deleteUser",
     security(("key" = ["jobs:write"])),
@@ -31,15 +32,36 @@ use crate::{
     ),
     request_body = UserToDelete,
     responses(
-        (status = 201, description = "The deletion is stored and queued", body = Token, links(("pollToken" = (operation_id = "pollToken", parameters(("token" = "$response.body#/token"))))), headers(
-            ("Location" = String, description = "Where to poll"),
-            ("Idempotency-Replayed" = bool, description = "`true` if the job was made by an earlier request"),
-        )),
-        (status = 409, description = "The first request with this `Idempotency-Key` is still under way", body = String, content_type = "text/plain", headers(
-            ("Retry-After" = u64, description = "After how many seconds to repeat"),
-        )),
-        (status = 413, description = "The body is over 256 KiB", body = String, content_type = "text/plain"),
-        (status = 415, description = "The body is not declared to be JSON", body = String, content_type = "text/plain"),
+        (
+            status = 201, description = "The deletion is stored and queued", body = Token,
+            links(
+                ("pollToken" = (
+                    operation_id = "pollToken",
+                    parameters(("token" = "$response.body#/token"))
+                ))
+            ),
+            headers(
+                ("Location" = String, description = "Where to poll"),
+                (
+                    "Idempotency-Replayed" = bool,
+                    description = "`true` if the job was made by an earlier request"
+                )
+            )
+        ),
+        (
+            status = 409,
+            description = "The first request with this `Idempotency-Key` is still under way",
+            body = String, content_type = "text/plain",
+            headers(("Retry-After" = u64, description = "After how many seconds to repeat"), )
+        ),
+        (
+            status = 413, description = "The body is over 256 KiB", body = String,
+            content_type = "text/plain"
+        ),
+        (
+            status = 415, description = "The body is not declared to be JSON", body = String,
+            content_type = "text/plain"
+        ),
         TextProblem, SpendingTextProblem,
     ),
 )]

@@ -12,20 +12,27 @@ use shared::{
 
 use crate::App;
 
-/// How often it is tried to be the only one who renews an account's secrets.
+/// Attempts at the conditional write, which concurrent requests can fail.
 const TRIES: usize = 5;
 
-/// Make a new secret for the key's account; `admin` may for any.
+/// Create a webhook secret for an account.
 ///
-/// The one before signs for 24 hours more, beside the new one: time for a target to learn it. Within 20 seconds every request has both
-/// signatures. Three secrets at most sign at once.
+/// Keys with `admin` can do so for any account, others for their own. The previous secret keeps
+/// signing for 24 hours, so that targets can be updated. Within 20 seconds, every request carries
+/// both signatures. At most three secrets sign at the same time.
 #[utoipa::path(
-    post, path = "/v1/accounts/{id}/webhook-secrets", tag = "accounts", operation_id = "createWebhookSecret",
+    post,
+    path = "/v1/accounts/{id}/webhook-secrets",
+    tag = "accounts",
+    operation_id = "createWebhookSecret",
     security(("key" = ["jobs:write"])),
     params(("id" = parameter::AccountId, Path, description = "The account's id")),
     responses(
         (status = 201, description = "The new secret", body = WebhookSecretBody),
-        (status = 409, description = "Three secrets sign already", body = shared::api::ProblemBody, content_type = "application/problem+json"),
+        (
+            status = 409, description = "Three secrets sign already",
+            body = shared::api::ProblemBody, content_type = "application/problem+json"
+        ),
         AnyProblem,
     ),
 )]
@@ -43,7 +50,10 @@ pub async fn create(
         let before = account.webhook_secrets;
         let after = before.renewed(rand::random(), app.clock.now()).map_err(Problem::from)?;
         if app.accounts.replace_secrets(id, &before, &after).await? {
-            tracing::info!(request.id = request, account = %id, by = %caller, "webhook secret made");
+            tracing::info!(
+                request.id = request, account = %id, by = %caller,
+                "webhook secret made"
+            );
             let newest =
                 after.all().first().map(WebhookSecretBody::from).ok_or(Problem::Internal)?;
             return Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(newest)));

@@ -1,4 +1,4 @@
-//! What a target's answer means.
+//! Turns a target's HTTP response into an outcome.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::value::{RawValue, to_raw_value};
 use shared::job::{ErrorCode, JobError, MAX_RESULT_BYTES, Outcome};
 
-/// The outcome that an answer's status tells; the body matters only with 2xx.
+/// The outcome that a response's status stands for. The body is read for 2xx only.
 pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwest::Error> {
     let status = response.status();
     if status.is_success() {
@@ -41,7 +41,7 @@ pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwes
     })
 }
 
-/// The body, unless it is too large; no more of it is read than could be kept.
+/// The body, or `None` if it exceeds `MAX_RESULT_BYTES`. Reading stops at that limit.
 async fn body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -53,7 +53,7 @@ async fn body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error>
     Ok(Some(body))
 }
 
-/// JSON as it came; nothing is null, and anything else becomes a JSON string.
+/// Keeps JSON as received. An empty body is `null`; any other text becomes a JSON string.
 fn result(body: &[u8]) -> Box<RawValue> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return RawValue::NULL.to_owned();
@@ -61,7 +61,8 @@ fn result(body: &[u8]) -> Box<RawValue> {
     let parsed = std::str::from_utf8(body)
         .ok()
         .and_then(|text| serde_json::from_str::<Box<RawValue>>(text).ok());
-    // RawValue only looks at the shape; a full parse also refuses numbers and nesting that no client could read back.
+    // `RawValue` checks the syntax only; a full parse also rejects numbers and nesting that clients
+    // couldn't parse.
     let sound = parsed.filter(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).is_ok());
     sound.unwrap_or_else(|| {
         to_raw_value(&String::from_utf8_lossy(body)).unwrap_or_else(|_| RawValue::NULL.to_owned())
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_become_json() {
+    fn response_bodies_become_json() {
         for (body, json) in [
             (&b""[..], "null"),
             (b" \n", "null"),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_to_be_left_alone_is_read() {
+    fn parses_retry_after() {
         let now = httpdate::parse_http_date("Fri, 20 Nov 2026 16:00:00 GMT").unwrap();
         let pause = |status: u16, text: &str| {
             let headers =

@@ -17,43 +17,39 @@ use standardwebhooks::Webhook;
 use super::answer;
 use crate::attempt::{fail, not_allowed, retry};
 
-/// The way to targets.
+/// The HTTP client for targets.
 #[derive(Debug)]
 pub struct Targets(Outbound);
 
-/// All that an attempt at an `http` target takes.
 #[derive(Debug)]
 pub struct HttpAttempt<'a> {
-    /// Where it goes.
     pub url: &'a str,
-    /// What the kind adds to every request.
+    /// The kind's own headers, added to every request.
     pub headers: &'a Headers,
-    /// What it brings.
     pub payload: &'a Payload,
-    /// By which the target recognises a repeat.
+    /// Sent as `webhook-id`, by which the target recognises a repeated request.
     pub id: JobId,
-    /// The how-manieth it is.
+    /// Attempt number, starting at 1.
     pub number: u32,
-    /// Sign it, each for itself.
+    /// Each secret adds its own signature.
     pub secrets: Vec<&'a WebhookSecret>,
-    /// The client's trace.
+    /// The client's trace context.
     pub trace: Option<&'a Traceparent>,
-    /// For all of it, from connecting to the end of the answer.
+    /// Limit for the whole exchange, from connecting to the end of the response.
     pub timeout: Duration,
 }
 
 impl Targets {
-    /// With or without targets at private, loopback and link-local addresses.
+    /// `allow_private` permits targets at private, loopback and link-local addresses.
     pub fn new(allow_private: bool) -> Self {
         Self::by_way_of(Outbound::new(allow_private))
     }
 
-    /// Reached by this way.
     pub const fn by_way_of(way: Outbound) -> Self {
         Self(way)
     }
 
-    /// Posts a job to its target and reads what the answer means.
+    /// Posts a job to its target and interprets the response.
     pub async fn post(&self, attempt: HttpAttempt<'_>, now: Time) -> Outcome {
         let timeout = attempt.timeout;
         match tokio::time::timeout(timeout, self.exchange(attempt, now)).await {
@@ -92,7 +88,8 @@ impl Targets {
     }
 }
 
-/// With the headers of Standard Webhooks (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+/// Adds the headers of Standard Webhooks
+/// (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
 fn signed(
     request: RequestBuilder,
     attempt: &HttpAttempt<'_>,

@@ -13,10 +13,12 @@ use crate::{
     attempt::{fail, retry},
 };
 
-/// Applies a payload's activities. What comes of it follows from the payload alone, so that an attempt that finds them applied by one before it,
-/// whose worker couldn't tell any more, answers as that one would have.
+/// Applies a payload's activities in one transaction. The result depends on the payload alone: an
+/// attempt that finds them applied by an earlier one, whose worker crashed, returns the same
+/// result.
 ///
-/// `marker_until` is how long a job can be attempted again: as long as it may wait, run and be shown.
+/// The marker of an applied job is kept until `marker_until`, the last time at which the job can be
+/// attempted again: queue retention plus the kind's retention.
 pub async fn apply(
     rows: &RowStore,
     job: &Job,
@@ -44,24 +46,30 @@ pub async fn apply(
             fail(ErrorCode::RowConflict, &effects.get(effect).map(conflict).unwrap_or_default())
         }
         Err(error) => {
-            tracing::error!(request.id = invocation.request, account = %job.account, job = %job.id, attempt = job.attempts, cause = %error, "changes could not be applied");
+            tracing::error!(
+                request.id = invocation.request, account = %job.account, job = %job.id,
+                attempt = job.attempts, cause = %error,
+                "changes could not be applied"
+            );
             retry(ErrorCode::GatewayUnavailable, "the gateway could not write its tables")
         }
     }
 }
 
-/// Names the activity and its table, and not the row: its key is the client's, and can be long.
+/// Names the activity and table but not the row: the client chooses its key, which can be long.
 fn conflict(effect: &Effect) -> String {
     let Effect { table, activity, before, .. } = effect;
     match before {
         Before::Absent => {
             format!(
-                "nothing was applied: the row that activity {activity} inserts into {table} is there already"
+                "nothing was applied: the row that activity {activity} inserts into {table} \
+                 is there already"
             )
         }
         Before::AbsentOrHas(_) => {
             format!(
-                "nothing was applied: the row that activity {activity} deletes from {table} has other values"
+                "nothing was applied: the row that activity {activity} deletes from {table} \
+                 has other values"
             )
         }
     }

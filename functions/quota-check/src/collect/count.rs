@@ -1,4 +1,4 @@
-//! Counting one series.
+//! Counts the increase of one series.
 
 use shared::{
     aws::{Counted, Error},
@@ -9,28 +9,28 @@ use shared::{
 
 use crate::{Checker, source::prometheus::Sum};
 
-/// How many writes of a run are under way at once.
+/// Number of concurrent writes of a run.
 pub const AT_ONCE: usize = 32;
-/// How often a head is tried, which others may have written since it was read.
+/// Attempts at the conditional write, which concurrent runs can fail.
 const TRIES: usize = 4;
 
-/// One collection of one source's page.
+/// One collection of a source's page.
 #[derive(Clone, Debug)]
 pub struct Tick {
-    /// At which source.
     pub origin: Origin,
-    /// The end of the minute that it is for.
+    /// End of the minute to collect.
     pub due: Time,
-    /// Which definition of the source it is of.
+    /// Generation of the source's definition.
     pub lineage: String,
 }
 
 impl Checker {
-    /// Counts what a counter grew by; the head as it is then.
+    /// Counts the increase of a counter and returns the new open hour.
     ///
-    /// The head has to be one that was read before the page was asked for: as long as it is the one there, the page is younger than what it
-    /// says, whatever clocks say. If another run wrote since, nobody can tell whose page is the younger, and an older value would look like
-    /// a counter that began anew: then nothing is counted, and the next minute's run finds what it grew by.
+    /// `head` must have been read before the page was requested. While it is unchanged in the
+    /// table, the page is newer than the last count, regardless of clocks. If another run wrote it
+    /// since, the order of the two pages is unknown, and an older value would look like a counter
+    /// reset. In that case nothing is counted; the next minute's run counts the increase.
     pub(super) async fn count(
         &self,
         tick: &Tick,
@@ -53,10 +53,11 @@ impl Checker {
         }
     }
 
-    /// Counts what is known of whole minutes of a series at an origin, each given by its begin, the earliest first; the head as it is then.
+    /// Counts the values of whole minutes of a series, each given by its start, in ascending order.
+    /// Returns the new open hour.
     ///
-    /// `until.due` is up to when the minutes are known. What the head says was counted before isn't counted again, neither after `head` nor
-    /// after what others wrote since. Where nothing is left to count, nothing is written.
+    /// The values are complete up to `until.due`. Minutes that `head`, or a concurrent write,
+    /// already counted are skipped. If none are left, nothing is written.
     pub(crate) async fn count_minutes(
         &self,
         origin: &Origin,
@@ -80,13 +81,14 @@ impl Checker {
         Err(Error::Unavailable("others are at the same series".into()))
     }
 
-    /// Tells by how much a series grew from its total before.
+    /// Records the series' increase since the total `before`.
     pub(super) fn tell_usage(&self, series: &Series, before: u64, after: &Head) {
         let bytes = after.total.saturating_sub(before);
         self.metrics.emit(&Record::of_usage(series, bytes), self.clock.now());
     }
 
-    /// Adds minutes to a head, or to a new one; what became of it, or the head that somebody else made of it meanwhile.
+    /// Adds minutes to an open hour or a new one. Returns the result, or the current open hour if
+    /// another run changed it.
     async fn advance(
         &self,
         origin: &Origin,

@@ -1,4 +1,4 @@
-//! Metrics of `CloudWatch`.
+//! Collects `CloudWatch` metrics.
 
 use futures::{StreamExt, future::join_all, stream};
 use shared::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Checker {
-    /// Collects metrics of `CloudWatch`, all that are due in as few calls as it takes.
+    /// Collects all due `CloudWatch` metrics with as few calls as possible.
     pub(super) async fn collect_metrics(
         &self,
         sources: Vec<(Source, SourceState)>,
@@ -75,7 +75,10 @@ impl Checker {
                 match self.count_metric(&source, heads, question, &sums).await {
                     Ok(heads) => (heads, state.succeeded(&lineage, due, 1, None)),
                     Err(error) => {
-                        tracing::error!(source = %source.name, cause = %error, "usage could not be counted");
+                        tracing::error!(
+                            source = %source.name, cause = %error,
+                            "usage could not be counted"
+                        );
                         (Vec::new(), state.stumbled(&lineage, due, "it could not be stored"))
                     }
                 }
@@ -85,7 +88,7 @@ impl Checker {
         self.keep(&source, state, origin, heads).await
     }
 
-    /// Counts what a metric came to; all heads as they are then.
+    /// Counts the values of a metric. Returns all open hours afterwards.
     async fn count_metric(
         &self,
         source: &Source,
@@ -109,7 +112,7 @@ fn series(source: &Source) -> Option<Series> {
     fixed.series(*account)
 }
 
-/// What to ask `CloudWatch` for a source.
+/// The query for a source, or `None` if no minute is due.
 fn question(source: &Source, heads: &[Head], due: Time) -> Option<Question> {
     let Upstream::Cloudwatch { namespace, metric_name, dimensions, .. } = &source.spec.0 else {
         return None;

@@ -1,4 +1,4 @@
-//! Pages of metrics.
+//! Collects Prometheus pages.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl Checker {
-    /// Asks a source for its page and counts what that says, after what is known of its series: that is read before the page is asked for,
-    /// so that the page is the younger of the two.
+    /// Fetches a source's page and counts its increases. The open hours are read before the page is
+    /// requested, so that the page is newer than they are.
     pub(super) async fn collect_page(
         &self,
         source: Source,
@@ -58,7 +58,8 @@ impl Checker {
             Err(why) => return (heads, state.failed(&lineage, due, why.to_string())),
         };
         if has_gaps {
-            // A sum that lacks samples may lack them for that: it waits for a page that can be read.
+            // A sum with fewer samples than before may lack the unreadable ones: skip it until a
+            // page is complete.
             for (series, last) in
                 heads.iter().filter_map(|head| Some((&head.series, head.counter.as_ref()?)))
             {
@@ -78,7 +79,8 @@ impl Checker {
         (heads, state.succeeded(&lineage, due, series, warning).in_part(in_part))
     }
 
-    /// Counts each series, some side by side; the heads as they are then, and how many could not be counted.
+    /// Counts the series concurrently. Returns the open hours afterwards and the number of failed
+    /// series.
     async fn count_all(
         &self,
         tick: &Tick,
@@ -104,7 +106,10 @@ impl Checker {
                 Ok(head) => after.push(head),
                 Err(error) => {
                     if failed == 0 {
-                        tracing::error!(source = %tick.origin, cause = %error, "usage could not be counted");
+                        tracing::error!(
+                            source = %tick.origin, cause = %error,
+                            "usage could not be counted"
+                        );
                     }
                     failed += 1;
                 }
@@ -114,7 +119,7 @@ impl Checker {
     }
 }
 
-/// What is said of a source whose heads can't be read.
+/// The error stored for a source whose open hours can't be read.
 pub(super) fn unread(source: &Source, error: &Error) -> &'static str {
     tracing::error!(source = %source.name, cause = %error, "usage could not be read");
     "the gateway could not read what it had"

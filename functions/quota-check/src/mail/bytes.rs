@@ -1,4 +1,5 @@
-/// Bytes as people read them: three digits, in units of a thousand, rounded down, so that a limit never seems reached before it is.
+/// Formats bytes with three digits and decimal units. Rounds down, so that a limit never seems
+/// reached before it is.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if number < 1000 {

@@ -7,32 +7,31 @@ use shared::{
 
 use super::bytes;
 
-/// How high the highest bar is, in pixels.
+/// Height of the highest bar, in pixels.
 const HEIGHT: u64 = 90;
 
-/// The days of a month, the hours of a day or the five minutes of an hour so far, each with what was used in it.
+/// Usage by day of a month, hour of a day or five minutes of an hour, up to now.
 pub struct Chart {
-    /// What it shows, and how much the highest bar is.
+    /// Title with the amount of the highest bar.
     pub title: String,
-    /// One for each that began.
+    /// One bar for each interval that has begun.
     pub bars: Vec<Bar>,
-    /// How many the whole period has.
+    /// Number of intervals in the whole period.
     pub slots: usize,
-    /// What stands below the bars, each below so many of them.
+    /// Labels below the bars, each with the number of bars it spans.
     pub labels: Vec<(usize, String)>,
 }
 
-/// One of them.
 pub struct Bar {
     pub label: String,
     pub amount: String,
-    /// In pixels, of at most 90.
+    /// In pixels, 90 at most.
     pub height: usize,
     pub color: &'static str,
 }
 
 impl Chart {
-    /// Of a period at `now`; without bars if nothing was used while somebody looked.
+    /// The chart of a period at `now`. It has no bars if no usage was recorded.
     pub fn of(quota: &Quota, tally: &Tally, zone: &Zone, now: Time) -> Self {
         let (length, period) = (quota.spec.period, tally.period);
         let last = Time::from_millis(period.end.millis() - 1);
@@ -59,18 +58,18 @@ impl Chart {
 impl Bar {
     fn of(label: String, amount: u64, most: u64) -> Self {
         let height = u128::from(amount) * u128::from(HEIGHT) / u128::from(most.max(1));
-        // A line shows that there is a bar, and where it is empty.
+        // A thin line marks an interval without usage.
         let (height, color) = if amount == 0 { (1, "#ced4da") } else { (height.max(2), "#4c6ef5") };
         Self { label, amount: bytes(amount), height: usize::try_from(height).unwrap_or(1), color }
     }
 
-    /// The same in text, of at most 30 signs.
+    /// The bar as text, 30 characters at most.
     pub fn line(&self) -> String {
         format!("{:<6} {:<30} {}", self.label, "#".repeat(self.height / 3), self.amount)
     }
 }
 
-/// A label below every fifth bar or so, so that there is room for it.
+/// Labels every third to seventh bar, so that the text fits.
 fn labels(length: PeriodLength, slots: &[Period], zone: &Zone) -> Vec<(usize, String)> {
     let step = match length {
         PeriodLength::Month => 7,

@@ -13,7 +13,8 @@ fn at(text: &str) -> Time {
 
 fn quota(others: Value) -> Quota {
     let mut spec = json!({
-        "limit_bytes": 1_000_000_000_000u64, "type": "egress", "period": "month", "timezone": "Europe/Berlin", "recipients": ["ops@example.com"],
+        "limit_bytes": 1_000_000_000_000u64, "type": "egress", "period": "month",
+        "timezone": "Europe/Berlin", "recipients": ["ops@example.com"],
     });
     spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     let created_at = at("2026-01-01T00:00:00Z");
@@ -27,7 +28,7 @@ fn quota(others: Value) -> Quota {
     }
 }
 
-/// A quota of which so much was used at each of these times.
+/// The mail of a quota with these totals of usage at these times.
 fn mail_after(quota: &Quota, uses: &[(Time, u64)]) -> Mail {
     let standing = standing_after(quota, uses);
     let threshold = standing.current.alerts.last().unwrap().threshold;
@@ -49,7 +50,7 @@ fn whole(mail: &Mail) -> String {
     format!("{}\n\n{}\n\n{}", mail.subject, mail.text, mail.html)
 }
 
-/// For a look at it: `MAILS=<folder> cargo test -p quota-check mail`.
+/// Writes the mail to a folder for viewing: `MAILS=<folder> cargo test -p quota-check mail`.
 fn keep(name: &str, mail: &Mail) {
     if let Some(folder) = std::env::var_os("MAILS") {
         std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), &mail.html)
@@ -58,10 +59,11 @@ fn keep(name: &str, mail: &Mail) {
 }
 
 #[test]
-fn of_a_month_by_its_days() {
-    let quota = quota(
-        json!({"service": "shop <b>", "account": mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10])}),
-    );
+fn month_by_days() {
+    let quota = quota(json!({
+        "service": "shop <b>",
+        "account": mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]),
+    }));
     let start = at("2026-10-31T23:00:00Z");
     let days = (0..20u32).map(|day| {
         let used = u64::from(day + 1) * 40_000_000_000 + u64::from(day * day) * 330_000_000;
@@ -78,11 +80,12 @@ fn of_a_month_by_its_days() {
 }
 
 #[test]
-fn of_a_day_that_is_used_up_and_enforced() {
+fn exhausted_enforced_day() {
     let account = mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
-    let quota = quota(
-        json!({"period": "day", "timezone": "UTC", "enforce": true, "account": account, "limit_bytes": 1500, "route": "list"}),
-    );
+    let quota = quota(json!({
+        "period": "day", "timezone": "UTC", "enforce": true, "account": account,
+        "limit_bytes": 1500, "route": "list",
+    }));
     let uses = [
         (at("2026-11-20T00:00:30Z"), 100),
         (at("2026-11-20T07:10:00Z"), 900),
@@ -93,22 +96,24 @@ fn of_a_day_that_is_used_up_and_enforced() {
     insta::assert_snapshot!(whole(&mail));
 }
 
-/// Found in the middle of a period: when it was used isn't known, and it is too early for a projection.
+/// A quota defined in the middle of a period: the time of its usage is unknown, and it is too early
+/// for a projection.
 #[test]
-fn of_a_quota_that_was_defined_too_late() {
+fn quota_defined_late() {
     let quota =
         quota(json!({"period": "day", "timezone": "UTC", "limit_bytes": 100, "thresholds": [50]}));
     let mail = mail_after(&quota, &[(at("2026-11-20T00:50:00Z"), 55)]);
     insta::assert_snapshot!(whole(&Mail { html: String::new(), ..mail }));
 }
 
-/// Sent when SES took mails again, at two in the morning.
+/// SES accepts mails again at two in the morning, after the end of the period.
 #[test]
-fn of_a_period_that_is_over() {
+fn ended_period() {
     let account = mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
-    let quota = quota(
-        json!({"period": "day", "timezone": "UTC", "enforce": true, "account": account, "limit_bytes": 1500, "route": "list"}),
-    );
+    let quota = quota(json!({
+        "period": "day", "timezone": "UTC", "enforce": true, "account": account,
+        "limit_bytes": 1500, "route": "list",
+    }));
     let uses = [(at("2026-11-20T00:00:30Z"), 100), (at("2026-11-20T23:58:00Z"), 1400)];
     let ended = standing_after(&quota, &uses).turn(&quota, at("2026-11-21T00:00:05Z"));
     let now = at("2026-11-21T02:00:00Z");

@@ -1,4 +1,4 @@
-//! Metrics of `CloudWatch`.
+//! `CloudWatch` metrics.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use shared::{
     usage::{Counter, Head, MINUTE},
 };
 
-/// How long after its end a minute is complete.
+/// Delay after which a minute's data is complete.
 const LATE: Duration = Duration::from_secs(180);
-/// How far back an outage is made up for: three hours, and what goes by until a source that was away is asked again. Of 500 metrics that
-/// is less than the 100,800 values that one answer has.
+/// How far back data is collected after an outage: three hours plus the longest backoff of a
+/// source. For 500 metrics this is below the 100,800 values of one response.
 const BACK: Duration = Duration::from_secs(195 * 60);
 
-/// The minutes that are to be asked for.
+/// The minutes to request, excluding `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub from: Time,
     pub to: Time,
 }
 
-/// Which minutes of a source are due in the minute `due`: those after the last that was counted, of the same definition; none if there are
-/// none yet.
+/// The minutes of a source due at `due`: those after the last one counted for this generation of
+/// its definition. `None` if there are none yet.
 pub fn span(head: Option<&Head>, lineage: &str, due: Time) -> Option<Span> {
     let to = due - LATE;
     let last =
@@ -31,14 +31,14 @@ pub fn span(head: Option<&Head>, lineage: &str, due: Time) -> Option<Span> {
     (from < to).then_some(Span { from, to })
 }
 
-/// A question, with the span that its answer counts for.
+/// A query with the time span that its response counts for.
 #[derive(Clone, Debug)]
 pub struct Question {
     pub metric: Metric,
     pub span: Span,
 }
 
-/// What of an answer counts: each minute with its bytes, the earliest first.
+/// The minutes of a response within the span with their bytes, in ascending order.
 pub fn counted(sums: &Sums, span: Span) -> Vec<(Time, u64)> {
     let inside = sums.iter().filter(|(time, _)| *time >= span.from && *time < span.to);
     let mut counted: Vec<_> =

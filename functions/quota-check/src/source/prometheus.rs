@@ -1,4 +1,4 @@
-//! Pages of metrics.
+//! Fetches and sums Prometheus pages.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, hash_map::DefaultHasher},
@@ -16,66 +16,61 @@ use shared::{
     },
 };
 
-/// For a whole page: a run has half a minute.
+/// Time limit for a page; a run has about half a minute.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The largest page, after decompression.
+/// Maximum size of a page after decompression.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a page says: where each series' counter stands, and what of it couldn't be used.
+/// The counters of a page.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Those that can be counted.
+    /// The usable series.
     pub each: BTreeMap<Series, Sum>,
-    /// The first thing that couldn't, and how many there were.
+    /// The first unusable sample, and the number of others.
     pub warning: Option<String>,
-    /// Whether there are, or may be, samples of which nobody knows where they stand: what is new on the next page may be as old as those.
+    /// Whether some samples have, or may have, unknown values. A series that is new on the next
+    /// page may then be older than it seems.
     pub in_part: bool,
-    /// Whether there were lines that can't be read, so that nobody knows of which series they were.
+    /// Whether some lines could not be parsed, so that their series is unknown.
     pub has_gaps: bool,
 }
 
-/// What all samples of a series come to.
+/// The sum of a series' samples.
 #[derive(Clone, Copy, Debug)]
 pub struct Sum {
-    /// Their sum.
     pub value: u64,
-    /// How many there are.
     pub samples: u32,
 }
 
-/// Why a source can't be collected, as its operator is told.
+/// Why a source could not be collected. The text is stored for its operator.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// Its address isn't one that may be asked.
+    /// The address is private.
     #[error("the address is private, and this gateway doesn't allow those")]
     NotAllowed,
-    /// Nobody is there.
     #[error("it could not be reached")]
     Unreachable,
-    /// It stopped in the middle.
+    /// The connection broke off during the response.
     #[error("it broke off the exchange")]
     BrokenOff,
-    /// It was too slow.
     #[error("it took longer than {} s", PATIENCE.as_secs())]
     TooSlow,
-    /// It answered something else than 200.
+    /// The status isn't 200.
     #[error("it answered {0}")]
     Status(u16),
-    /// The page is too large.
     #[error("the page is over {} MiB", MAX_BYTES / 1024 / 1024)]
     TooLarge,
-    /// It isn't one.
+    /// The response isn't a Prometheus page.
     #[error(transparent)]
     NotAPage(#[from] shared::usage::exposition::NotAPage),
-    /// There are more series than a source may have.
     #[error("the page has more than {MAX_SERIES} series")]
     TooManySeries,
-    /// A fault of our own, which is in the log.
+    /// An internal error, which is logged.
     #[error("the gateway could not ask it")]
     Internal,
 }
 
-/// Reads what a page says of a selection.
+/// Fetches a page and sums its samples by series.
 pub async fn collect(
     way: &Outbound,
     (address, headers): (&str, &Headers),
@@ -118,15 +113,14 @@ async fn read(
     Ok(Counters { in_part: counters.in_part || !is_known, ..counters })
 }
 
-/// What samples come to.
 struct Tally<'a> {
     selection: &'a Selection,
     account: Option<AccountId>,
-    /// Of each series the sum of its samples, and how many they are.
+    /// The sum and number of samples by series.
     sums: BTreeMap<Series, (f64, u32)>,
-    /// Series with a sample that is no amount of bytes: what their others come to is not the whole.
+    /// Series with a sample that is not a valid amount; the sum of the others would be incomplete.
     broken: BTreeSet<Series>,
-    /// Which samples there were, by a digest of their labels.
+    /// Hashes of the labels seen, to detect duplicate samples.
     seen: HashSet<u64>,
     unusable: usize,
     first: Option<String>,

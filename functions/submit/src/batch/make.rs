@@ -1,4 +1,4 @@
-//! Many jobs stored and queued in few calls.
+//! Creates the jobs of a batch with few AWS calls.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,11 @@ use crate::{
 };
 
 impl App {
-    /// Makes the jobs that are new and sends messages again that may never have been sent; says of each whether it is stored and queued.
+    /// Creates new jobs and resends messages that an earlier request may not have sent. Returns for
+    /// each job whether it is stored and queued.
     ///
-    /// What a repeat completes is made one by one, under the condition that it isn't there: another repeat may be at it.
+    /// Jobs of a repeated request are created one by one with a conditional write, since another
+    /// repeat may create them at the same time.
     pub(super) async fn make_all(
         &self,
         places: &[Place],
@@ -72,7 +74,8 @@ impl App {
         kept.chain(lost.into_iter().map(|((n, _), _)| (n, false))).collect()
     }
 
-    /// A permit too many does no harm, while a listed job without one would take another's.
+    /// Sends first: a surplus permit does no harm, while a listed job without a permit would use up
+    /// another job's.
     async fn send_then_store(&self, orders: Vec<(usize, &Order)>, now: Time) -> Vec<(usize, bool)> {
         let sent = self.queue.send_all(&messages(&orders), now).await;
         let (kept, lost): (Vec<_>, Vec<_>) =

@@ -15,25 +15,42 @@ use shared::{
 
 use crate::{App, idempotency, job::Repeat};
 
-/// Publish a text as an event, as clients of the account tracker do.
+/// Publish a text as an event (account tracker API).
 ///
-/// The event's data is the text of `data`, as a JSON string, and its source the key's name; a body is passed over. It is the event that
-/// `POST` publishes, with the same checks and promises. New clients use that: its data may be any JSON, and as long as the contract has it,
-/// where an address ends at some 8 KB.
+/// The event's data is the text of `data` as a JSON string; its source is the key's name. A request
+/// body is ignored. Checks and guarantees are those of `POST`. New clients should use `POST`: its
+/// data may be any JSON and up to the schema's limit, while a URL ends at about 8 KB.
 #[utoipa::path(
     put, path = "/v1/accounts/{id}/events", tag = "drop-in", operation_id = "putEvent",
     security(("key" = ["events:write"])),
     params(
         ("id" = parameter::AccountId, Path, description = "The key's account; for `admin` any"),
-        ("data" = String, Query, description = "What there is to tell, percent-encoded UTF-8; not empty", example = "hello%20world"),
+        (
+            "data" = String, Query,
+            description = "What there is to tell, percent-encoded UTF-8; not empty",
+            example = "hello%20world"
+        ),
         parameter::IdempotencyKey,
     ),
     responses(
         (status = 202, description = "The event is published", body = EventAccepted, headers(
-            ("Idempotency-Replayed" = bool, description = "`true` if the event was published by an earlier request"),
+            (
+                "Idempotency-Replayed" = bool,
+                description = "`true` if the event was published by an earlier request"
+            ),
         )),
-        (status = 409, description = "The account is deactivated, or the first request with this `Idempotency-Key` is still under way", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`data` is empty, or over 64 KiB as JSON; or the `Idempotency-Key` was used for another request", body = ProblemBody, content_type = "application/problem+json"),
+        (
+            status = 409,
+            description = "The account is deactivated, or the first request with this \
+                `Idempotency-Key` is still under way",
+            body = ProblemBody, content_type = "application/problem+json"
+        ),
+        (
+            status = 422,
+            description = "`data` is empty, or over 64 KiB as JSON; or the `Idempotency-Key` was \
+                used for another request",
+            body = ProblemBody, content_type = "application/problem+json"
+        ),
         AnyProblem, SpendingProblem,
     ),
 )]
@@ -45,7 +62,7 @@ pub async fn publish(
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, Failure> {
-    // What a stranger's account takes is nobody's business.
+    // Checked first, so that parameter errors don't reveal whether an account exists.
     app.check_publisher(&repeater.0, account).await?;
     let missing = || Problem::InvalidParameter { name: "data", detail: "is missing".to_owned() };
     let text = query.take::<String>("data")?.ok_or_else(missing)?;
