@@ -42,7 +42,6 @@ pub struct QuotaBody {
     pub created_at: Time,
     /// When it was last changed.
     pub updated_at: Time,
-    #[expect(missing_docs, reason = "its fields have docs, and stand where it does")]
     #[serde(flatten)]
     pub standing: StandingBody,
 }
