@@ -6,10 +6,10 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// JSON in which no object has a member twice.
+/// JSON without duplicate members.
 ///
-/// What is checked has to be what is delivered: a payload goes to its target byte for byte, and a target may take the first of two equal
-/// members where the check saw the last (RFC 8259, section 4, leaves it open).
+/// A payload is delivered byte for byte, and a target may read the first of two equal members where
+/// validation saw the last (RFC 8259, section 4, allows both).
 #[derive(Debug)]
 pub(super) struct Unambiguous(pub Value);
 
