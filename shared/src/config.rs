@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_executions_of_poll_may_wait() {
+    fn half_of_the_poll_concurrency_may_wait() {
         let read = |concurrency: &str| {
             let vars = |name: &str| {
                 let set = [("TABLE_NAME", "t"), ("POLL_CONCURRENCY", concurrency)];
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emulator_has_its_gateways_elsewhere() {
+    fn push_address_on_aws_and_on_an_emulator() {
         let read = |set: &[(&str, &str)]| {
             let vars = |name: &str| {
                 set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_need_an_issuer_that_can_be_trusted_and_an_audience() {
+    fn tokens_need_an_https_issuer_and_an_audience() {
         let read = |set: &[(&str, &str)]| {
             let vars = |name: &str| {
                 set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())

@@ -97,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_position_survives_its_own_text_and_is_of_no_list() {
+    fn event_cursors_round_trip_and_fit_no_other_list() {
         let position = Position::oldest(crate::time::Time::from_millis(1_763_654_400_000));
         let text = encode_position(&position);
         assert_eq!(decode_position(&text).unwrap(), position);

@@ -292,21 +292,21 @@ mod tests {
     }
 
     #[test]
-    fn each_reads_well() {
+    fn bodies_and_headers() {
         let shown: Vec<_> =
             every().iter().map(|problem| (problem.body("req-1"), problem.headers())).collect();
         insta::assert_json_snapshot!(shown);
     }
 
     #[test]
-    fn a_text_holds_everything_that_is_wrong() {
+    fn text_lists_all_violations() {
         let two = vec![Violation::new("", "is too large"), Violation::new("/id", "is required")];
         assert_eq!(Problem::InvalidBody(two).text(), "is too large\n/id: is required");
         assert_eq!(Problem::MalformedJson { detail: "Line 1.".into() }.text(), "Line 1.");
     }
 
     #[test]
-    fn each_is_documented() {
+    fn every_problem_is_documented() {
         let documentation = include_str!("../../../docs/problems.md");
         for problem in every() {
             let heading = format!("\n## `{}` ({})\n", problem.slug(), problem.status());

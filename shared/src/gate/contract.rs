@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_schema_does_not_see_is_told_where_it_is() {
+    fn deserialization_errors_have_a_pointer() {
         let told = |members: &str| {
             let text = format!(r#"{{"kind":"echo","payload":{{"priority":1.5}},{members}}}"#);
             let found = JobRequest::read(&text, &serde_json::from_str(&text).unwrap(), "/jobs/3")

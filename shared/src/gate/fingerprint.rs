@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn they_know_values_not_their_order() {
+    fn depends_on_values_but_not_on_member_order() {
         assert_eq!(of(r#"{"a":1,"b":[2,"x"]}"#), of(r#" {"b":[2,"\u0078"], "a" : 1} "#));
         let different = [
             r#"{"a":"1"}"#,

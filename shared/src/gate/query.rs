@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_read_to_the_letter() {
+    fn decodes_percent_encoding_exactly() {
         let data = |text: &str| query(text).take::<String>("data").unwrap().unwrap();
         for (given, read) in [
             ("data=a+b%20c", "a b c"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_of_its_list_and_names_what_the_list_is_made_of() {
+    fn rejects_cursors_of_other_lists_and_types() {
         let given = |after: &str| {
             query(&format!("cursor={}", Cursor { after: after.to_owned() }.encode("kinds")))
         };
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named() {
+    fn details_name_the_parameter_and_the_rule() {
         let detail = |problem: Problem| problem.body("").detail;
         insta::assert_snapshot!(
             detail(query("kind=%20").take::<Name>("kind").unwrap_err()),

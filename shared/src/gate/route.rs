@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_take_whole_paths() {
+    fn templates_match_whole_paths() {
         assert!(leads_to("/v1/jobs/{id}", "/v1/jobs/x"));
         for path in
             ["/v1/jobs/", "/v1/jobs", "/v1/jobs/x/", "/v1/jobs/x/y", "v1/jobs/x", "/V1/jobs/x"]
@@ -221,7 +221,7 @@ mod tests {
 
     /// Otherwise usage could not tell routes apart.
     #[test]
-    fn every_name_is_a_label_of_usage() {
+    fn every_route_name_is_a_valid_usage_label() {
         for route in ROUTES {
             assert_eq!(route.name().parse::<crate::usage::Label>().unwrap().as_str(), route.name());
         }
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_is_the_paths() {
+    fn all_routes_of_a_path_share_the_error_format() {
         for route in ROUTES {
             assert_eq!(form_at(route.path), route.form, "{}", route.path);
         }

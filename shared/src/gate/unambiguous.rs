@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_comes_twice_is_refused_however_deep() {
+    fn rejects_duplicate_members_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
         {
             let error = serde_json::from_str::<Unambiguous>(text).unwrap_err();

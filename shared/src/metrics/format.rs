@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn follows_what_is_accepted() {
+    fn negotiates_by_accept_header() {
         use Format::{OpenMetrics, Prometheus};
         for (accept, wanted) in [
             ("", Prometheus),

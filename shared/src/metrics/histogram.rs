@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_over_a_bound_is_over_it() {
+    fn bounds_are_inclusive() {
         assert_eq!(Part::of(Duration::from_micros(5_001), BOUNDS), Part::Bucket(10));
         assert_eq!(Part::of(Duration::from_millis(5), BOUNDS), Part::Bucket(5));
         assert_eq!(Part::of(Duration::from_millis(101), BOUNDS), Part::Over);

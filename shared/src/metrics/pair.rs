@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_and_one_thing_more_are_one_item() {
+    fn joins_a_route_with_one_other_item() {
         let (kind, route) =
             (item("KIND", "a.b-c", false), item("ROUTE", "POST /v1/jobs/{id}/retry", false));
         let joined = join(vec![kind.clone(), route.clone()]);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn others_stay_apart() {
+    fn leaves_other_items_separate() {
         let (kind, route) = (item("KIND", "a", false), item("ROUTE", "GET /", false));
         let apart = [
             vec![kind.clone(), item("KIND", "b", false)],

@@ -339,7 +339,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_there_once() {
+    fn names_are_unique() {
         let all = FAMILIES
             .iter()
             .map(|family| family.name)
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_prometheus_own() {
+    fn names_follow_prometheus_conventions() {
         for Family { name, help, shape, unit, labels, known, stored } in FAMILIES {
             assert!(
                 name.starts_with("tollgate_")
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_gives_only_labels_that_its_family_has() {
+    fn fixed_labels_are_known_to_the_family() {
         for Metric { cloudwatch, family, labels } in METRICS {
             assert!(cloudwatch.is_some() || family.is_some());
             if let Some(family) = family {

@@ -148,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_in_prometheus_format() {
+    fn page_in_prometheus_format() {
         insta::assert_snapshot!(Format::Prometheus.write(&page()));
     }
 
     #[test]
-    fn a_page_in_openmetrics_format() {
+    fn page_in_openmetrics_format() {
         insta::assert_snapshot!(Format::OpenMetrics.write(&page()));
     }
 

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_here_is_left_out() {
+    fn ignores_unknown_topics_and_fields() {
         let mut totals = Totals::default();
         totals.add("NEWER", "x", [("a", 1)]);
         totals.add(
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_its_bound_a_process_counts_as_other() {
+    fn items_beyond_the_limit_count_as_other() {
         let (mut delta, mut totals) = (Delta::default(), Totals::default());
         for n in 0..600 {
             delta.count(&registry::USAGE, &[&format!("s{n}"), "egress"], 1);

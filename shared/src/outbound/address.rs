@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_and_not() {
+    fn classifies_public_and_special_addresses() {
         for public in [
             "1.1.1.1",
             "100.63.0.1",

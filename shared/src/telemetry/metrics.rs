@@ -202,7 +202,7 @@ mod tests {
     use crate::metrics::{Totals, Value};
 
     #[test]
-    fn a_record_is_one_line_as_cloudwatch_reads_it() {
+    fn writes_one_embedded_metric_line_per_record() {
         let record = Record::new()
             .dimension("kind", "echo")
             .count(&registry::COMPLETED, 2)
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cloudwatch_is_not_told_makes_no_line() {
+    fn writes_no_line_without_cloudwatch_metrics() {
         let record = Record::new().dimension("kind", "echo").count(&registry::REOPENED, 1);
         assert_eq!(record.line(NAMESPACE, Time::from_millis(7)), None);
     }

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn follows_the_recommendation() {
+    fn validates_traceparent() {
         assert!(
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
                 .parse::<Traceparent>()
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_belongs_to_its_clients_trace_or_else_to_x_rays() {
+    fn prefers_traceparent_over_the_x_ray_header() {
         let (w3c, xray) = (
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;\

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_one_names_account_and_scopes() {
+    fn valid_claims_give_account_and_scopes() {
         let bearer = said(json!({}), false).unwrap();
         assert_eq!(
             (bearer.account.to_string().as_str(), bearer.scopes.to_string().as_str()),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_is_none() {
+    fn rejects_invalid_claims() {
         for bad in [
             json!({"iss": "https://id/"}),
             json!({"iss": null}),

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_of_no_use_is_passed_over() {
+    fn skips_unusable_keys() {
         let set = KeySet::read(
             br#"{"keys": [
                 {"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "use": "sig", "alg": "RS256"},

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn only_two_algorithms_are_known() {
+    fn accepts_only_rs256_and_es256_headers() {
         assert!(
             is_one(r#"{"alg":"RS256","kid":"a"}"#)
                 && is_one(r#"{"alg":"ES256","kid":"a","typ":"at+JWT"}"#)
