@@ -74,8 +74,8 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Assigns the request id, and turns a failure into a problem response, a metric and a log
-/// line, which is an error for a 5xx.
+/// Assigns the request id, and turns a failure into a problem response, a metric and a log line
+/// (level error for a 5xx).
 async fn answer(State(answering): State<Answering>, mut request: Request, next: Next) -> Response {
     let id = match request.extensions().get::<Context>() {
         Some(context) => context.request_id.clone(),
