@@ -1,4 +1,4 @@
-//! The HTTP contract's types: what bodies look like, and what is answered when something is wrong.
+//! Wire types of the HTTP API: request and response bodies, and problems.
 
 mod account;
 mod batch;
@@ -50,18 +50,18 @@ pub use webhook_secret::{WebhookSecretBody, WebhookSecretsBody};
 
 use serde::{Deserialize, Serialize};
 
-/// The largest body of a request, in bytes.
+/// Size limit of a request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
-/// How many things a page of a list has when nothing is said.
+/// Default page size of lists.
 pub const DEFAULT_LIMIT: usize = 20;
-/// How many things a page of a list has at most.
+/// Largest page size of lists.
 pub const MAX_LIMIT: usize = 100;
 
 /// A page of a list.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Page<T> {
-    /// The things. A page may hold fewer than were asked for, even none, while there are more.
+    /// Items of the page. A page may hold fewer items than the limit, even none, while more follow.
     pub items: Vec<T>,
-    /// Give it as `cursor` to read on; null at the end.
+    /// Pass it as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The one place that reads the real time.
+//! The only place that reads the system time.
 
 use std::{
     fmt,
@@ -8,12 +8,11 @@ use std::{
 
 use crate::time::Time;
 
-/// Tells the time: the system's, or in tests one that can be stopped and moved.
+/// A source of the current time: the system clock, or in tests one that can be stopped and moved.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Time + Send + Sync>);
 
 impl Clock {
-    /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
         Self::new(|| {
@@ -22,12 +21,11 @@ impl Clock {
         })
     }
 
-    /// A clock that asks `tell`.
+    /// A clock that calls `tell` for the current time.
     pub fn new(tell: impl Fn() -> Time + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
-    /// What time it is.
     #[must_use]
     pub fn now(&self) -> Time {
         (self.0)()

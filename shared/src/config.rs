@@ -1,64 +1,66 @@
-//! What each function is told by its environment. An error names the variable and the rule.
+//! Configuration of each function, read from environment variables. An error names the variable and
+//! the rule.
 
 use std::time::Duration;
 
 use crate::{job::Timing, wait};
 
-/// Where variables come from: the process's environment, or a test's table. An empty variable counts as unset, since a template
-/// can't leave one out.
+/// Looks a variable up: in the environment of the process, or in a table in tests. An empty
+/// variable counts as unset, because the template can't leave a variable out.
 pub type Vars<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A variable that is missing or unfit.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// It is not set, or empty.
+    /// The variable is unset or empty.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
-    /// It is set to something else than it may be.
+    /// The variable breaks the rule in the second field.
     #[error("the environment variable {0} {1}")]
     Unfit(&'static str, &'static str),
 }
 
-/// Reads the process's environment.
+/// Looks a variable up in the environment of the process.
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// From `STACK_NAME`: the namespace of a stack's metrics, so that two stacks in one AWS account don't add up to one, nor wake each other's alarms.
+/// Namespace of the stack's metrics, from `STACK_NAME`. It keeps two stacks in one AWS account from
+/// adding to each other's metrics and triggering each other's alarms.
 #[must_use]
 pub fn metrics_namespace(vars: Vars) -> String {
     vars("STACK_NAME").map_or_else(|| "Tollgate".to_owned(), |stack| format!("Tollgate/{stack}"))
 }
 
-/// What `submit` is told.
+/// Configuration of `submit`.
 #[derive(Debug)]
 pub struct SubmitConfig {
     /// `TABLE_NAME`
     pub table: String,
-    /// `QUEUE_URL`: where jobs wait.
+    /// `QUEUE_URL`: the job queue.
     pub queue_url: String,
-    /// Where jobs wait that are due later, and what recurs.
+    /// EventBridge Scheduler, for delayed jobs and schedules.
     pub scheduler: SchedulerConfig,
     /// From `TARGET_SECONDS_MAX`.
     pub timing: Timing,
-    /// Where events are pushed.
+    /// WebSocket API for push.
     pub push: PushAddress,
-    /// Whose tokens are taken.
+    /// Trusted token issuer, if any.
     pub tokens: Option<TokenConfig>,
 }
 
-/// Where the gateway is that holds the connections over which events are pushed.
+/// The WebSocket API that holds the connections over which events are pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushAddress {
-    /// Where subscribers connect, `wss://…`.
+    /// URL to which subscribers connect, `wss://…`.
     pub url: String,
-    /// Where its `@connections` are, `https://…`.
+    /// Base URL of the `@connections` API, `https://…`.
     pub connections: String,
 }
 
 impl PushAddress {
-    /// From `PUSH_ADDRESS`, `<api>.execute-api.…/<stage>`; and `AWS_ENDPOINT_URL`, for an emulator has its APIs at addresses of its own.
+    /// Reads `PUSH_ADDRESS`, `<api>.execute-api.…/<stage>`, and `AWS_ENDPOINT_URL`, because an
+    /// emulator serves its APIs at URLs of its own.
     fn read(vars: Vars) -> Result<Self, ConfigError> {
         const NAME: &str = "PUSH_ADDRESS";
         let address = required(vars, NAME)?;
@@ -77,21 +79,22 @@ impl PushAddress {
     }
 }
 
-/// Whose tokens are taken beside keys.
+/// The issuer whose tokens are accepted in addition to API keys.
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
-    /// `JWT_ISSUER`: who signs them, as their `iss` has it; where there is none, no tokens are taken.
+    /// `JWT_ISSUER`: the issuer, equal to the `iss` claim. If unset, no tokens are accepted.
     pub issuer: String,
-    /// `JWT_AUDIENCE`: what their `aud` has to name.
+    /// `JWT_AUDIENCE`: the value that `aud` must contain.
     pub audience: String,
-    /// `JWT_ADMIN`: whether `admin` may be among their scopes. `false` unless it says `true`.
+    /// `JWT_ADMIN`: whether a token may have the scope `admin`. Defaults to `false`.
     pub admin: bool,
 }
 
 impl TokenConfig {
     fn read(vars: Vars) -> Result<Option<Self>, ConfigError> {
         let Some(issuer) = vars("JWT_ISSUER") else { return Ok(None) };
-        // Without TLS anybody on the way could be the issuer; an emulator has nothing that is worth it.
+        // Without TLS, an attacker on the network could impersonate the issuer. An emulator has
+        // nothing to protect.
         let is_local = issuer.starts_with("http://") && vars("AWS_ENDPOINT_URL").is_some();
         if !issuer.starts_with("https://") && !is_local {
             return Err(ConfigError::Unfit("JWT_ISSUER", "is not an https:// address"));
@@ -101,16 +104,16 @@ impl TokenConfig {
     }
 }
 
-/// What whoever makes schedules is told.
+/// Access to EventBridge Scheduler.
 #[derive(Clone, Debug)]
 pub struct SchedulerConfig {
-    /// `SCHEDULES_GROUP`: the group of schedules that recur.
+    /// `SCHEDULES_GROUP`: the group of recurring schedules.
     pub schedules_group: String,
-    /// `SCHEDULER_ROLE_ARN`: as whom Scheduler sends to the queue.
+    /// `SCHEDULER_ROLE_ARN`: the role with which Scheduler sends to the queue.
     pub role_arn: String,
-    /// `QUEUE_ARN`: the queue where jobs wait.
+    /// `QUEUE_ARN`: the job queue.
     pub queue_arn: String,
-    /// `DEAD_LETTER_QUEUE_ARN`: where Scheduler sends what it could not send there.
+    /// `DEAD_LETTER_QUEUE_ARN`: receives what Scheduler fails to send to the job queue.
     pub dead_letter_queue_arn: String,
 }
 
@@ -126,10 +129,8 @@ impl SchedulerConfig {
 }
 
 impl SubmitConfig {
-    /// Reads it.
-    ///
     /// # Errors
-    /// When a variable is missing or unfit.
+    /// When a variable is missing or invalid.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             table: required(vars, "TABLE_NAME")?,
@@ -142,23 +143,21 @@ impl SubmitConfig {
     }
 }
 
-/// What `poll` is told.
+/// Configuration of `poll`.
 #[derive(Debug)]
 pub struct PollConfig {
     /// `TABLE_NAME`
     pub table: String,
-    /// Whose tokens are taken.
+    /// Trusted token issuer, if any.
     pub tokens: Option<TokenConfig>,
-    /// How many requests may wait at once, from `POLL_CONCURRENCY`: the executions that are
-    /// reserved for `poll`; unset or 0 if none are.
+    /// Number of concurrent long polls, derived from `POLL_CONCURRENCY`, the reserved concurrency
+    /// of `poll` (unset or 0 if none is reserved).
     pub wait_slots: u32,
 }
 
 impl PollConfig {
-    /// Reads it.
-    ///
     /// # Errors
-    /// When a variable is missing or unfit.
+    /// When a variable is missing or invalid.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             table: required(vars, "TABLE_NAME")?,
@@ -168,64 +167,60 @@ impl PollConfig {
     }
 }
 
-/// What `push` is told.
+/// Configuration of `push`.
 #[derive(Debug)]
 pub struct PushConfig {
     /// `TABLE_NAME`
     pub table: String,
-    /// From `PUSH_ADDRESS`: which gateway holds the connections.
+    /// From `PUSH_ADDRESS`: the WebSocket API that holds the connections.
     pub address: PushAddress,
 }
 
 impl PushConfig {
-    /// Reads it.
-    ///
     /// # Errors
-    /// When a variable is missing or unfit.
+    /// When a variable is missing or invalid.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self { table: required(vars, "TABLE_NAME")?, address: PushAddress::read(vars)? })
     }
 }
 
-/// What `console` is told.
+/// Configuration of `console`.
 #[derive(Debug)]
 pub struct ConsoleConfig {
-    /// Where pages connect to, for events.
+    /// WebSocket API to which pages connect.
     pub push: PushAddress,
 }
 
 impl ConsoleConfig {
-    /// Reads it.
-    ///
     /// # Errors
-    /// When a variable is missing or unfit.
+    /// When a variable is missing or invalid.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self { push: PushAddress::read(vars)? })
     }
 }
 
-/// What `queue-worker` is told.
+/// Configuration of `queue-worker`.
 #[derive(Debug)]
 pub struct WorkerConfig {
     /// `TABLE_NAME`
     pub table: String,
-    /// `QUEUE_URL`: where jobs wait.
+    /// `QUEUE_URL`: the job queue.
     pub queue_url: String,
-    /// `DEAD_LETTER_QUEUE_URL`: where messages end that no claim could handle.
+    /// `DEAD_LETTER_QUEUE_URL`: receives messages that no claim could handle.
     pub dead_letter_queue_url: String,
     /// From `TARGET_SECONDS_MAX`.
     pub timing: Timing,
-    /// `ALLOW_PRIVATE_TARGETS`: whether targets may be at private, loopback and link-local addresses. `false` unless it says `true`.
+    /// `ALLOW_PRIVATE_TARGETS`: whether targets may have private, loopback and link-local
+    /// addresses. Defaults to `false`.
     pub allow_private_targets: bool,
-    /// `MAX_RUNNING`: how many jobs of one account run at once, where the account says nothing itself. Unset or 0: any number.
+    /// `MAX_RUNNING`: concurrency limit of an account that has none of its own. Unset or 0:
+    /// unlimited.
     pub max_running: Option<u32>,
 }
 
 impl WorkerConfig {
-    /// Reads it.
-    ///
     /// # Errors
-    /// When a variable is missing or unfit.
+    /// When a variable is missing or invalid.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             table: required(vars, "TABLE_NAME")?,
@@ -238,26 +233,25 @@ impl WorkerConfig {
     }
 }
 
-/// What `quota-check` is told.
+/// Configuration of `quota-check`.
 #[derive(Debug)]
 pub struct QuotaCheckConfig {
     /// `TABLE_NAME`
     pub table: String,
-    /// `QUEUE_URL`: where jobs wait.
+    /// `QUEUE_URL`: the job queue.
     pub queue_url: String,
-    /// `SENDER_ADDRESS`: whom mails come from; none are sent without.
+    /// `SENDER_ADDRESS`: sender of mails. If unset, no mails are sent.
     pub sender: Option<String>,
-    /// `ALLOW_PRIVATE_TARGETS`: whether sources may be at private, loopback and link-local addresses. `false` unless it says `true`.
+    /// `ALLOW_PRIVATE_TARGETS`: whether sources may have private, loopback and link-local
+    /// addresses. Defaults to `false`.
     pub allow_private_targets: bool,
-    /// Where gauges are shown: [`metrics_namespace`].
+    /// Namespace of gauges: [`metrics_namespace`].
     pub namespace: String,
 }
 
 impl QuotaCheckConfig {
-    /// Reads it.
-    ///
     /// # Errors
-    /// When a variable is missing or unfit.
+    /// When a variable is missing or invalid.
     pub fn read(vars: Vars) -> Result<Self, ConfigError> {
         Ok(Self {
             table: required(vars, "TABLE_NAME")?,
@@ -281,7 +275,7 @@ fn flag(vars: Vars, name: &'static str) -> Result<bool, ConfigError> {
     }
 }
 
-/// A number of things at once; 0 if the variable is unset.
+/// A concurrency from 0 to 1000; 0 if the variable is unset.
 fn concurrency(vars: Vars, name: &'static str) -> Result<u32, ConfigError> {
     match vars(name).map(|value| value.parse()) {
         None => Ok(0),
@@ -320,14 +314,26 @@ mod tests {
     #[test]
     fn errors_name_the_variable_and_the_rule() {
         assert!(!read(("", "")).unwrap().allow_private_targets);
-        insta::assert_snapshot!(read(("QUEUE_URL", "")).unwrap_err(), @"the environment variable QUEUE_URL is not set");
-        insta::assert_snapshot!(read(("TARGET_SECONDS_MAX", "1h")).unwrap_err(), @"the environment variable TARGET_SECONDS_MAX is not a whole number from 1 to 885");
-        insta::assert_snapshot!(read(("MAX_RUNNING", "-1")).unwrap_err(), @"the environment variable MAX_RUNNING is not a whole number from 0 to 1000");
-        insta::assert_snapshot!(read(("ALLOW_PRIVATE_TARGETS", "1")).unwrap_err(), @"the environment variable ALLOW_PRIVATE_TARGETS is neither true nor false");
+        insta::assert_snapshot!(
+            read(("QUEUE_URL", "")).unwrap_err(),
+            @"the environment variable QUEUE_URL is not set"
+        );
+        insta::assert_snapshot!(
+            read(("TARGET_SECONDS_MAX", "1h")).unwrap_err(),
+            @"the environment variable TARGET_SECONDS_MAX is not a whole number from 1 to 885"
+        );
+        insta::assert_snapshot!(
+            read(("MAX_RUNNING", "-1")).unwrap_err(),
+            @"the environment variable MAX_RUNNING is not a whole number from 0 to 1000"
+        );
+        insta::assert_snapshot!(
+            read(("ALLOW_PRIVATE_TARGETS", "1")).unwrap_err(),
+            @"the environment variable ALLOW_PRIVATE_TARGETS is neither true nor false"
+        );
     }
 
     #[test]
-    fn half_of_the_executions_of_poll_may_wait() {
+    fn half_of_the_poll_concurrency_may_wait() {
         let read = |concurrency: &str| {
             let vars = |name: &str| {
                 let set = [("TABLE_NAME", "t"), ("POLL_CONCURRENCY", concurrency)];
@@ -339,11 +345,14 @@ mod tests {
                 .map_err(|error| error.to_string())
         };
         assert_eq!(["", "0", "100"].map(read), [Ok(5), Ok(5), Ok(50)]);
-        insta::assert_snapshot!(read("1001").unwrap_err(), @"the environment variable POLL_CONCURRENCY is not a whole number from 0 to 1000");
+        insta::assert_snapshot!(
+            read("1001").unwrap_err(),
+            @"the environment variable POLL_CONCURRENCY is not a whole number from 0 to 1000"
+        );
     }
 
     #[test]
-    fn an_emulator_has_its_gateways_elsewhere() {
+    fn push_address_on_aws_and_on_an_emulator() {
         let read = |set: &[(&str, &str)]| {
             let vars = |name: &str| {
                 set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
@@ -368,11 +377,14 @@ mod tests {
                 "http://127.0.0.1:4566/_aws/execute-api/abc/live"
             )
         );
-        insta::assert_snapshot!(read(&[("PUSH_ADDRESS", "abc")]).unwrap_err(), @"the environment variable PUSH_ADDRESS is not a host's name and a stage");
+        insta::assert_snapshot!(
+            read(&[("PUSH_ADDRESS", "abc")]).unwrap_err(),
+            @"the environment variable PUSH_ADDRESS is not a host's name and a stage"
+        );
     }
 
     #[test]
-    fn tokens_need_an_issuer_that_can_be_trusted_and_an_audience() {
+    fn tokens_need_an_https_issuer_and_an_audience() {
         let read = |set: &[(&str, &str)]| {
             let vars = |name: &str| {
                 set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
@@ -382,13 +394,19 @@ mod tests {
         assert!(read(&[]).unwrap().is_none());
         let good = [("JWT_ISSUER", "https://id.example"), ("JWT_AUDIENCE", "tollgate")];
         assert!(!read(&good).unwrap().unwrap().admin);
-        insta::assert_snapshot!(read(&good[..1]).unwrap_err(), @"the environment variable JWT_AUDIENCE is not set");
+        insta::assert_snapshot!(
+            read(&good[..1]).unwrap_err(),
+            @"the environment variable JWT_AUDIENCE is not set"
+        );
         let plain = [
             ("JWT_ISSUER", "http://id.example"),
             good[1],
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
         ];
-        insta::assert_snapshot!(read(&plain[..2]).unwrap_err(), @"the environment variable JWT_ISSUER is not an https:// address");
+        insta::assert_snapshot!(
+            read(&plain[..2]).unwrap_err(),
+            @"the environment variable JWT_ISSUER is not an https:// address"
+        );
         assert!(read(&plain).is_ok());
     }
 }

@@ -1,6 +1,8 @@
-//! What stands before every handler, in the order in which 2-api's users may rely on it: route (404, 405), key (401), scope (403), size
-//! (413), content type (415), JSON (400), contract (422); and behind it, the one place where a [`Problem`](crate::api::Problem) becomes an
-//! answer.
+//! Middleware shared by all HTTP functions.
+//!
+//! Checks run in this order, which is part of the API contract: route (404, 405), key (401), scope
+//! (403), size (413), content type (415), JSON (400), contract (422). This is also the only place
+//! that turns a [`Problem`](crate::api::Problem) into a response.
 
 mod answer;
 mod auth;
@@ -34,25 +36,24 @@ pub use uses::Uses;
 
 use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};
 
-/// What the gate itself needs.
+/// Middleware with authentication, and its dependencies.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// Knows keys.
     pub accounts: Arc<AccountStore>,
-    /// Knows the tokens of an issuer, if the stack trusts one.
+    /// Verifies bearer tokens; `None` if the stack trusts no issuer.
     pub issuer: Option<Arc<Issuer>>,
-    /// Tells the time.
     pub clock: Clock,
-    /// Takes a record of every request, and of what turned it away.
+    /// Receives one record per request and one per rejection.
     pub metrics: Metrics,
-    /// What becomes of the news that a key is used.
+    /// How `last_used_at` of a key is updated.
     pub uses: Uses,
-    /// After how long a request is answered as unavailable: before its function's time-out, which would answer nothing of use.
+    /// Time limit for a request, after which the response is 503. Shorter than the function's
+    /// time-out, whose response carries no problem document.
     pub patience: Duration,
 }
 
 impl Gate {
-    /// Puts the gate before a router's handlers.
+    /// Wraps a router's handlers.
     pub fn before(self, router: Router) -> Router {
         let answering = Answering {
             clock: self.clock.clone(),
@@ -63,19 +64,17 @@ impl Gate {
     }
 }
 
-/// The gate of a function that has nothing to hide, and so knows neither keys nor accounts.
+/// Middleware without authentication, for functions whose routes are all public.
 #[derive(Clone, Debug)]
 pub struct OpenGate {
-    /// Tells the time.
     pub clock: Clock,
-    /// Takes a record of every request that was turned away.
     pub metrics: Metrics,
-    /// After how long a request is answered as unavailable, as with [`Gate`].
+    /// As in [`Gate`].
     pub patience: Duration,
 }
 
 impl OpenGate {
-    /// Puts the gate before a router's handlers.
+    /// Wraps a router's handlers.
     pub fn before(self, router: Router) -> Router {
         let Self { clock, metrics, patience } = self;
         Answering { clock, metrics, patience }.before(router)

@@ -1,14 +1,16 @@
-//! Tollgate's models, in two rings.
+//! Tollgate's domain model and its interfaces to the outside, in two layers.
 //!
 //! The **domain** is pure: no I/O, no clock and no randomness of its own (both are parameters).
-//! [`id`], [`time`], [`name`], [`schema`], [`endpoint`], [`job`], [`account`], [`kind`], [`records`], [`schedule`],
-//! [`event`], [`push`], [`usage`], [`quota`], [`wait`], [`zone`], [`metrics`].
+//! [`id`], [`time`], [`name`], [`schema`], [`endpoint`], [`job`], [`account`], [`kind`],
+//! [`records`], [`schedule`], [`event`], [`push`], [`usage`], [`quota`], [`wait`], [`zone`],
+//! [`metrics`].
 //!
-//! The **outer ring** speaks to the world: [`api`] (wire types and problems), [`config`], [`telemetry`], and with the
-//! feature `aws` also `aws` (the only place that names the SDK) and `gate` (the checks in front of every handler), and with the feature
-//! `outbound` also `outbound` (the way to addresses from outside).
+//! The **outer layer** does I/O: [`api`] (wire types and problems), [`config`], [`clock`],
+//! [`telemetry`]. The feature `aws` adds `aws` (the only module that names the SDK) and `gate`
+//! (HTTP middleware). The feature `outbound` adds `outbound` (the HTTP client for user-supplied
+//! addresses).
 //!
-//! The domain never imports the outer ring; `tests/invariants` holds that.
+//! The domain never imports the outer layer; `tests/invariants` enforces it.
 
 pub mod account;
 pub mod endpoint;

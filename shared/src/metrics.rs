@@ -1,7 +1,8 @@
-//! What Tollgate counts about itself, and the page that shows it to Prometheus.
+//! Tollgate's own metrics, and the page that Prometheus scrapes.
 //!
-//! [`registry`] names every metric once, for both ways on which they leave: `CloudWatch`'s lines and gauges, and the page. What a process
-//! counts between two writes is a [`Delta`]; all of them together are [`Totals`], by which a [`Page`] is filled; [`Format`] writes that.
+//! [`registry`] defines every metric once, for both exporters: `CloudWatch` and the Prometheus
+//! page. Each process accumulates counts in a [`Delta`] between writes. The stored sums of all
+//! processes are [`Totals`], from which a [`Page`] is built; [`Format`] serializes it.
 
 mod delta;
 mod format;
@@ -19,5 +20,5 @@ pub use page::{Page, Value};
 pub use registry::{Family, Metric, Shape, Topic};
 pub use totals::Totals;
 
-/// The value of a label in the place of all that its bound leaves out.
+/// Label value that replaces all values beyond a limit on their number.
 pub const OTHER: &str = "other";

@@ -1,7 +1,7 @@
-//! The way to addresses that operators and clients name: targets of jobs and pages of metrics.
+//! HTTP client for user-supplied addresses: targets of jobs and pages of metrics.
 //!
-//! Private, loopback and link-local addresses are refused unless the stack allows them, and redirects aren't followed: what is asked is
-//! what was named.
+//! It refuses private, loopback and link-local addresses unless the stack allows them. It follows
+//! no redirects, so that a request only reaches the configured address.
 
 mod address;
 
@@ -19,77 +19,79 @@ use address::{PublicOnly, is_public};
 use reqwest::{Client, Request, RequestBuilder, Response, Url, redirect};
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// For how long a connection is used again: a function may be frozen for longer than its peer keeps one.
+/// How long an idle connection is kept for reuse. Short, because a function may be frozen for
+/// longer than the peer keeps the connection open.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// An HTTP client for addresses from outside; clones share their connections.
+/// An HTTP client for user-supplied addresses. Clones share connections.
 #[derive(Clone)]
 pub struct Outbound {
     allow_private: bool,
     compressed: bool,
-    /// Made when it is first needed: most of it is reading root certificates, and not every function meets an address.
+    /// Built on first use: loading root certificates takes most of the time, and not every function
+    /// sends requests.
     client: Arc<OnceLock<Result<Client, String>>>,
-    /// Answers in the network's place.
+    /// Replaces the network in tests.
     network: Option<Arc<Network>>,
 }
 
-/// A request on its way to the head of its answer.
+/// A pending request; resolves when the response headers arrive.
 pub type Exchange = Pin<Box<dyn Future<Output = Result<Response, reqwest::Error>> + Send>>;
 
 type Network = dyn Fn(Request) -> Exchange + Send + Sync;
 
-/// Why an address can't be asked.
+/// Why no request can be sent to an address.
 #[derive(Debug, thiserror::Error)]
 pub enum NoWay {
-    /// It isn't public.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
-    /// It is no address.
     #[error("the address can't be read")]
     NotAnAddress,
-    /// There is no client; the cause is for the log.
+    /// The HTTP client could not be built; the cause is for the log.
     #[error("no HTTP client could be made: {0}")]
     NoClient(String),
 }
 
 impl Outbound {
-    /// With or without addresses that are private, loopback and link-local.
+    /// Allows or refuses private, loopback and link-local addresses.
     #[must_use]
     pub fn new(allow_private: bool) -> Self {
         Self { allow_private, compressed: false, client: Arc::default(), network: None }
     }
 
-    /// The same, asking for answers that are compressed by gzip; they come out plain.
+    /// Accepts gzip-compressed responses, which are decompressed transparently.
     #[must_use]
     pub fn compressed(self) -> Self {
         Self { compressed: true, ..self }
     }
 
-    /// The same over a network of the caller's: in tests one in the process, which needs no sockets, and no time but what it takes.
+    /// Replaces the network by a function, so that tests run in process without sockets or real
+    /// time.
     #[must_use]
     pub fn over(self, network: impl Fn(Request) -> Exchange + Send + Sync + 'static) -> Self {
         Self { network: Some(Arc::new(network)), ..self }
     }
 
-    /// What to ask an address with; [`send`](Self::send) sends it.
+    /// Client and parsed URL with which to build a request for [`send`](Self::send).
     ///
     /// # Errors
-    /// When it can't be asked. A name that resolves to other than public addresses shows in the exchange itself: see [`is_refused`].
+    /// When the address is invalid or refused. A host name is checked later, when it is resolved:
+    /// see [`is_refused`].
     pub fn to(&self, address: &str) -> Result<(&Client, Url), NoWay> {
         let client = self.client.get_or_init(|| self.connector()).as_ref();
         let client = client.map_err(|cause| NoWay::NoClient(cause.clone()))?;
         let url = address.parse::<Url>().map_err(|_| NoWay::NotAnAddress)?;
-        // A name is checked when it is resolved; an address that needs no resolving is checked here.
+        // The resolver checks host names; an IP address is never resolved, so it is checked here.
         if !self.allow_private && literal(&url).is_some_and(|address| !is_public(address)) {
             return Err(NotAllowed.into());
         }
         Ok((client, url))
     }
 
-    /// Sends a request, and answers when the head of its answer is there.
+    /// Sends a request and returns when the response headers arrive.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When there is no response.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
         match &self.network {
             None => request.send().await,
@@ -98,7 +100,7 @@ impl Outbound {
     }
 
     fn connector(&self) -> Result<Client, String> {
-        // Fails when it was installed before, which is as good.
+        // Fails if a provider is already installed, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder()
             .connect_timeout(CONNECT)
@@ -114,7 +116,7 @@ impl Outbound {
     }
 }
 
-/// Whether an exchange failed because a name resolved to addresses that aren't public.
+/// Whether a request failed because its host name resolves only to addresses that aren't public.
 #[must_use]
 pub fn is_refused(error: &reqwest::Error) -> bool {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());

@@ -5,16 +5,17 @@ use crate::{account::Account, id::AccountId, time::Time};
 /// An account.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AccountBody {
-    /// Its id.
+    /// Account id.
     #[schema(value_type = String, examples("acc_01kagzwy00e40r2081040g2081"))]
     pub id: AccountId,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// Whether its keys open anything.
+    /// Whether its keys are accepted.
     pub is_active: bool,
-    /// How many of its jobs may run at once; null: as many as the stack's `MaxRunning` says for all.
+    /// Concurrency limit: number of its jobs that run at the same time; null: the stack's
+    /// `MaxRunning`.
     pub max_running: Option<u32>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Time,
 }
 

@@ -16,12 +16,13 @@ use super::{JobBody, JobRequest, ProblemBody};
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
-    /// The jobs, each as `POST /v1/jobs` takes it. One that breaks a rule is refused alone.
+    /// Jobs, each as in `POST /v1/jobs`. An invalid job is rejected on its own.
     #[schema(value_type = Vec<BatchJob>, min_items = 1, max_items = 100)]
     pub jobs: Vec<Box<RawValue>>,
 }
 
-/// What a batch may hold: jobs, and whatever else, since one that is none is refused alone.
+/// Schema of an item of a batch: a job, or anything else, because an invalid item doesn't
+/// invalidate the batch.
 #[derive(Debug)]
 pub struct BatchJob;
 
@@ -44,35 +45,33 @@ impl ToSchema for BatchJob {
     }
 }
 
-/// What became of a batch's jobs, in the order in which they were given.
+/// Results of the jobs of a batch, in request order.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BatchBody {
-    /// One for each job.
+    /// One result per job.
     pub items: Vec<BatchItem>,
 }
 
-/// What became of one job of a batch.
+/// Result of one job of a batch.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BatchItem {
-    /// 202: it is stored and queued. 422: it breaks the contract. 503: it could not be stored; repeat it.
+    /// 202: stored and queued. 422: invalid. 503: not stored; repeat it.
     #[schema(examples(202))]
     pub status: u16,
-    /// The job, if it was accepted.
+    /// The accepted job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<JobBody>,
-    /// What is wrong, if it wasn't.
+    /// Why the job was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
 }
 
 impl BatchItem {
-    /// A job that was accepted.
     #[must_use]
     pub const fn accepted(job: JobBody) -> Self {
         Self { status: 202, job: Some(job), problem: None }
     }
 
-    /// A job that was not.
     #[must_use]
     pub const fn refused(problem: ProblemBody) -> Self {
         Self { status: problem.status, job: None, problem: Some(problem) }

@@ -7,11 +7,13 @@ use crate::{
     kind::Callback,
 };
 
-/// The job, and its payload, that delivers to a job's `callback_url` how it ended; nothing if it has none, or has not ended. Its id follows
-/// from that end, of which `owner` is the token: the same for the same end, however often it is announced.
+/// The callback job that posts the result of `job` to its `callback_url`, with its payload; `None`
+/// if the job has no callback URL or isn't finished. `owner` is the token of the job's end: the id
+/// of the callback job is derived from it, so that repeated calls for the same end give the same
+/// job.
 ///
 /// # Errors
-/// When the job can't be written as JSON.
+/// When the body can't be serialized.
 pub fn delivery_of(job: Job, owner: &str) -> serde_json::Result<Option<(Job, Payload)>> {
     let (Some(url), Some(finished_at)) = (job.callback_url.clone(), job.finished_at) else {
         return Ok(None);

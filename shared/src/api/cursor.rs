@@ -3,41 +3,42 @@ use sha2::{Digest, Sha256};
 
 use crate::event::{Position, Start};
 
-/// Where a page of a list ended, so that the next begins there.
+/// Opaque cursor: the key after which the next page of a list starts.
 ///
-/// It is bound to the list that it was made for, that is its route, account and filters: a digest of those and of the position goes
-/// with it, so that a damaged cursor, or one of another list, is told from a good one. The digest has no key because there is
-/// nothing to protect: the account comes from the caller's key, never from the cursor.
+/// It is bound to its list, that is route, account and filters. It contains a digest of these and
+/// of the key, so that a damaged cursor or one of another list is detected. The digest is unkeyed
+/// because there is nothing to protect: the account comes from the caller's credentials, never from
+/// the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// The last thing that was shown.
+    /// Key of the last item shown.
     pub after: String,
 }
 
-/// A text that is no cursor of this list.
+/// A text that isn't a cursor of this list.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a cursor of this list; give back `next_cursor` as it came, with the same filters")]
 pub struct BadCursor;
 
 const DIGEST_BYTES: usize = 8;
-/// Enough for the longest key of a series, 820 bytes, in base64 with its digest.
+/// Fits the longest key of a series, 820 bytes, with its digest in base64.
 const MAX_BYTES: usize = 1200;
-/// Enough for a position among the events of fifty accounts, with all the lanes that it may have.
+/// Fits a cursor of events over 50 accounts with the maximum number of writer streams.
 const MAX_POSITION_BYTES: usize = 5500;
-/// The list that positions among events are of.
+/// List to which cursors of events are bound.
 const EVENTS: &str = "events";
 
 impl Cursor {
-    /// The cursor's text, for the list that `list` describes.
+    /// Encodes the cursor for the list described by `list`.
     #[must_use]
     pub fn encode(&self, list: &str) -> String {
         seal(self.after.as_bytes(), list)
     }
 
-    /// Reads a cursor's text.
+    /// Decodes a cursor of the list described by `list`.
     ///
     /// # Errors
-    /// When it was damaged, or belongs to another list.
+    /// When it is damaged or belongs to another list.
     pub fn decode(text: &str, list: &str) -> Result<Self, BadCursor> {
         if text.len() > MAX_BYTES {
             return Err(BadCursor);
@@ -47,16 +48,17 @@ impl Cursor {
     }
 }
 
-/// The text of a position among events, for `next_cursor`. It isn't bound to accounts: one that joins is read from where the position stands.
+/// Encodes a cursor of events for `next_cursor`. It isn't bound to accounts: an account added later
+/// is read from the same point in time.
 #[must_use]
 pub fn encode_position(position: &Position) -> String {
     seal(&position.to_bytes(), EVENTS)
 }
 
-/// Reads an `after`: `now`, a position's text, or nothing.
+/// Parses `after`: `now`, a cursor of events, or nothing for the oldest event.
 ///
 /// # Errors
-/// When it is neither, was damaged, or belongs to a list.
+/// When it is neither `now` nor a cursor of events, or is damaged.
 pub fn decode_start(after: Option<&str>) -> Result<Start, BadCursor> {
     match after {
         None => Ok(Start::Oldest),
@@ -95,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_position_survives_its_own_text_and_is_of_no_list() {
+    fn event_cursors_round_trip_and_fit_no_other_list() {
         let position = Position::oldest(crate::time::Time::from_millis(1_763_654_400_000));
         let text = encode_position(&position);
         assert_eq!(decode_position(&text).unwrap(), position);
@@ -105,7 +107,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn survives_its_own_text_and_nothing_else(after in "[a-z0-9_]{1,40}", at in 0usize..12, to in "[A-Za-z0-9_-]") {
+        fn survives_its_own_text_and_nothing_else(
+            after in "[a-z0-9_]{1,40}",
+            at in 0usize..12,
+            to in "[A-Za-z0-9_-]"
+        ) {
             let cursor = Cursor { after };
             let text = cursor.encode("jobs of a");
             prop_assert_eq!(&Cursor::decode(&text, "jobs of a").unwrap(), &cursor);

@@ -3,7 +3,7 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-/// The frame of the API's description; the functions' routers fill it.
+/// OpenAPI document without operations; the functions' routers add theirs.
 #[must_use]
 pub fn openapi() -> OpenApi {
     let key = HttpBuilder::new()
@@ -13,8 +13,9 @@ pub fn openapi() -> OpenApi {
         .build();
     let about = "An asynchronous job gateway: hand in a request, get a token at once, ask for the outcome. \
                  Whatever goes wrong is an `application/problem+json` document (RFC 9457), or plain text at the drop-in routes that say so.";
-    // Relative to the description itself (<https://spec.openapis.org/oas/v3.1.0#relative-references-in-urls>): an emulator has the API below a
-    // path, and AWS at the root.
+    // Relative to the URL of this document
+    // (<https://spec.openapis.org/oas/v3.1.0#relative-references-in-urls>), because an emulator
+    // serves the API below a path and AWS at the root.
     let here = ServerBuilder::new()
         .url(".")
         .description(Some("Where this description comes from"))

@@ -1,44 +1,44 @@
-//! The bodies of the routes that stand in for earlier systems.
+//! Request and response bodies of the routes that are compatible with the earlier systems.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{id::JobId, job::Status, records::Identifier};
 
-/// Which user is to be deleted, as the default kind `user.delete` has it.
+/// User to delete; payload of the default kind `user.delete`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserToDelete {
-    /// The user's id.
+    /// User id.
     #[schema(minimum = 1, examples(7))]
     pub id: u64,
 }
 
-/// What to ask for a job with.
+/// Token of an accepted job.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Token {
-    /// The job's id.
+    /// Job id.
     #[schema(value_type = String, examples("job_01kadz9p00e8zsf5wk2c1a2b3c"))]
     pub token: JobId,
 }
 
-/// Where the job of a token stands.
+/// Status of the job of a token.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TokenStatus {
-    /// Where it stands.
+    /// Status.
     pub status: Progress,
 }
 
-/// Where a job stands, in the words of the tasker gateway.
+/// Job status in the terms of the tasker gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum Progress {
-    /// It waits: for its first attempt, or for the next.
+    /// Waiting for its first or next attempt.
     Queuing,
-    /// A worker holds it.
+    /// Running.
     Inprogress,
-    /// The target took it.
+    /// Completed.
     Completed,
-    /// The target refused it, no attempt was left, or it was cancelled.
+    /// Rejected by the target, out of attempts, or cancelled.
     Failed,
 }
 
@@ -53,54 +53,54 @@ impl From<Status> for Progress {
     }
 }
 
-/// What is to be done to tables, as the default kind `activities` has it.
+/// Changes to tables; payload of the default kind `activities`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Activities {
-    /// Applied in this order, together.
+    /// Changes, applied in this order in one transaction.
     #[schema(min_items = 1, max_items = 99)]
     pub activities: Vec<OldActivity>,
 }
 
-/// An insert with its columns, or a delete with its `value_to_delete`.
+/// An insert with its columns, or a delete with `value_to_delete`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OldActivity {
-    /// `insert` or `delete`, in any case.
+    /// `insert` or `delete`, case-insensitive.
     #[schema(examples("insert"))]
     pub operation: String,
-    /// The table's name.
+    /// Table name.
     pub table: Identifier,
-    /// Of an insert: the columns' names, the key's first.
+    /// Insert: column names, the key first.
     #[schema(nullable = false)]
     pub col_names: Option<Vec<Identifier>>,
-    /// Of an insert: as many types.
+    /// Insert: column types, one per column.
     #[schema(nullable = false)]
     pub col_types: Option<Vec<String>>,
-    /// Of an insert: as many values.
+    /// Insert: column values, one per column.
     #[schema(nullable = false)]
     pub col_values: Option<Vec<Value>>,
-    /// Of a delete: what the row has.
+    /// Delete: columns and values that the row must have.
     #[schema(nullable = false)]
     pub value_to_delete: Option<OldColumns>,
 }
 
-/// Columns of a row: names, types and values, as many of each.
+/// Columns of a row: names, types and values, of equal number.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OldColumns {
-    /// The columns' names, the key's first.
+    /// Column names, the key first.
     pub col_names: Vec<Identifier>,
-    /// Their types.
+    /// Column types.
     pub col_types: Vec<String>,
-    /// Their values.
+    /// Column values.
     pub col_values: Vec<Value>,
 }
 
-/// That activities were accepted.
+/// Token of accepted activities.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ActivitiesToken {
-    /// The job's id.
+    /// Job id.
     #[schema(value_type = String, examples("job_01kadz9p00e8zsf5wk2c1a2b3c"))]
     pub token: JobId,
     /// Always `queued`.

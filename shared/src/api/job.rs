@@ -16,51 +16,54 @@ use crate::{
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobRequest {
-    /// What the job is: the name of a kind.
+    /// Name of the kind.
     pub kind: Name,
-    /// What the target is to get, any JSON that the kind's schema allows. It arrives byte for byte as it was sent.
+    /// Payload for the target: any JSON that satisfies the kind's schema. Delivered byte for byte.
     #[schema(value_type = Value)]
     pub payload: Payload,
-    /// 0 to 9; 9 goes first, where the kind's discipline is `priority`.
+    /// 0 to 9, where 9 is the highest. Used by kinds with the discipline `priority`.
     #[serde(default)]
     #[schema(maximum = 9, default = 0)]
     pub priority: u8,
-    /// In how many seconds it is due, at most a year; without it and `run_at` it is due at once.
+    /// Delay until the job is due, in seconds; at most a year. Without it and `run_at`, the job is
+    /// due immediately.
     #[serde(default)]
     #[schema(maximum = 31_536_000)]
     pub delay_seconds: Option<u32>,
-    /// When it is due, at most a year from now; a time that has passed is now. Not together with `delay_seconds`.
+    /// Time when the job is due, at most a year from now; a past time means now. Mutually exclusive
+    /// with `delay_seconds`.
     #[serde(default)]
     pub run_at: Option<Time>,
-    /// Who is told when it is completed, failed or cancelled: by a signed `POST` of the job, with retries, at an `https://` or `http://`
-    /// address.
+    /// URL (`https://` or `http://`) that receives the job in a signed `POST`, with retries, when
+    /// it is completed, failed or cancelled.
     #[serde(default)]
     #[schema(max_length = 2000, examples("https://example.com/callbacks"))]
     pub callback_url: Option<String>,
-    /// Notes of your own.
+    /// Free-form metadata.
     #[serde(default)]
     #[schema(schema_with = crate::job::metadata_schema)]
     pub metadata: Metadata,
-    /// For whom, if not for the key's own account. Only for `admin`.
+    /// Account that owns the job; defaults to the key's account. Another account requires the scope
+    /// `admin`.
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     pub account: Option<AccountId>,
 }
 
-/// How far ahead a job can be due.
+/// Longest time until a job is due.
 const FURTHEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// When a job is to be run, as it was asked for.
+/// Requested time of a job's first attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// So long after it is accepted.
+    /// Delay from the time of acceptance.
     After(Duration),
-    /// Then, or at once if that has passed.
+    /// A time; if it is past, the job is due immediately.
     At(Time),
 }
 
 impl Start {
-    /// When the job is due, if it is accepted at `now`.
+    /// Due time of a job accepted at `now`.
     #[must_use]
     pub fn due(self, now: Time) -> Time {
         match self {
@@ -71,7 +74,7 @@ impl Start {
 }
 
 impl JobRequest {
-    /// A job that is due at once, and nothing else is said of it.
+    /// A request for a job that is due immediately, with defaults elsewhere.
     #[must_use]
     pub const fn plain(kind: Name, payload: Payload) -> Self {
         Self {
@@ -86,14 +89,13 @@ impl JobRequest {
         }
     }
 
-    /// When the job is to be run.
     #[must_use]
     pub fn start(&self) -> Start {
         let delay = Duration::from_secs(self.delay_seconds.unwrap_or(0).into());
         self.run_at.map_or(Start::After(delay), Start::At)
     }
 
-    /// Everything that is wrong with it that its schema can't say, with pointers below `prefix`.
+    /// Rules that the schema can't express; pointers start with `prefix`.
     #[must_use]
     pub fn violations(&self, prefix: &str, now: Time) -> Vec<Violation> {
         let violation =
@@ -116,55 +118,56 @@ impl JobRequest {
 /// A job.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobBody {
-    /// The token to ask for it with.
+    /// Job id, which is the token for polling.
     #[schema(value_type = String, examples("job_01kadz9p00e8zsf5wk2c1a2b3c"))]
     pub id: JobId,
-    /// What it is.
+    /// Name of the kind.
     pub kind: Name,
-    /// Where it stands.
+    /// Job status.
     pub status: Status,
-    /// 0 to 9.
+    /// 0 to 9, where 9 is the highest.
     pub priority: u8,
-    /// How many attempts have begun.
+    /// Number of attempts started.
     pub attempts: u32,
-    /// After how many attempts it fails.
+    /// Number of attempts after which the job fails.
     pub max_attempts: u32,
-    /// When it was accepted.
+    /// Time of acceptance.
     pub created_at: Time,
-    /// When it is due for the first time.
+    /// Time when the job is first due.
     pub run_at: Time,
-    /// When its first attempt began.
+    /// Start of the first attempt.
     pub started_at: Option<Time>,
-    /// When it reached a terminal status.
+    /// Time when the job reached a terminal status.
     pub finished_at: Option<Time>,
-    /// When it is tried again, while it waits for that.
+    /// Time of the next attempt, while the job waits for a retry.
     pub next_attempt_at: Option<Time>,
-    /// When it is deleted: the kind's retention after it finished. `null` while it is unfinished.
+    /// Time of deletion: the kind's retention period after the job finished. Null while it is
+    /// unfinished.
     pub expires_at: Option<Time>,
-    /// Whether its cancellation was asked for while it ran.
+    /// Whether cancellation was requested while the job ran.
     pub cancel_requested: bool,
-    /// Your own notes.
+    /// Metadata from the request.
     #[schema(schema_with = crate::job::metadata_schema)]
     pub metadata: Metadata,
-    /// What the target answered, once it is completed.
+    /// Response of the target, once the job is completed.
     #[schema(value_type = Option<Value>)]
     pub result: Option<Box<RawValue>>,
-    /// Why it failed, or why its latest attempt did.
+    /// Error of the job, or of its latest attempt.
     pub error: Option<JobError>,
-    /// Where to look next.
+    /// Related resources.
     pub links: Links,
 }
 
-/// Where to look next.
+/// Related resources.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Links {
-    /// The job itself.
+    /// URL of the job.
     #[serde(rename = "self")]
     pub this: String,
 }
 
 impl JobBody {
-    /// A job as a caller of this account is shown it: a link to another account's names that.
+    /// The job as shown to a caller; the link to a job of another account includes that account.
     #[must_use]
     pub fn shown_to(caller: AccountId, job: Job) -> Self {
         let account = job.account;
@@ -200,9 +203,9 @@ impl From<Job> for JobBody {
     }
 }
 
-/// What each attempt at a job did, oldest first.
+/// Attempts of a job, oldest first.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attempts {
-    /// The attempts; of a job that was tried very often, the last twenty that failed.
+    /// Attempts. For a job with very many attempts, only the last twenty that failed.
     pub items: Vec<Attempt>,
 }

@@ -6,25 +6,26 @@ use crate::{
     time::Time,
 };
 
-/// A key, without its secret.
+/// An API key, without its secret.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct KeyBody {
-    /// Its id.
+    /// Key id.
     #[schema(value_type = String, examples("key_01kagzwy00ec1r60r30c1g60r3"))]
     pub id: KeyId,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// What it may be used for.
+    /// Granted scopes.
     #[schema(schema_with = crate::account::scopes_schema)]
     pub scopes: Scopes,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Time,
-    /// From when on it opens nothing; null: it doesn't end by itself.
+    /// Time when the key expires; null: never.
     pub expires_at: Option<Time>,
-    /// When it was last used for a command (`POST`, `PUT`, `PATCH` or `DELETE`), to the hour; null: never. Queries don't count: what
-    /// answers them can't write this, and logs `key used` instead.
+    /// Time of last use in a write request (`POST`, `PUT`, `PATCH` or `DELETE`), to the hour; null:
+    /// never. Read requests don't count: their function has no write permission and logs `key used`
+    /// instead.
     pub last_used_at: Option<Time>,
-    /// When it was revoked; null: it wasn't.
+    /// Time of revocation; null: not revoked.
     pub revoked_at: Option<Time>,
 }
 
@@ -42,13 +43,13 @@ impl From<&KeyRecord> for KeyBody {
     }
 }
 
-/// A key that was just made.
+/// A newly created key.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct IssuedKeyBody {
-    /// What is kept of it.
+    /// The stored key.
     #[serde(flatten)]
     pub key: KeyBody,
-    /// The key as it is sent in `Authorization`. It is shown this once.
+    /// The key as sent in `Authorization`. Shown only once.
     #[schema(examples("tg_01kagzwy00e40r2081040g2081_01kagzwy00ec1r60r30c1g60r3_0f1e…"))]
     pub secret: String,
 }

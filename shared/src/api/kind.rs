@@ -8,34 +8,34 @@ use crate::{
     time::Time,
 };
 
-/// A kind.
+/// A kind of jobs.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct KindBody {
-    /// Its name.
+    /// Kind name.
     pub name: Name,
-    /// What the kind is for, for people.
+    /// Description for humans.
     pub description: String,
-    /// What every payload must satisfy.
+    /// JSON Schema of payloads.
     #[schema(schema_with = crate::kind::json_schema)]
     pub schema: Value,
-    /// Where jobs of this kind go; the values of its headers are masked.
+    /// Target of jobs of this kind; header values are masked.
     #[schema(schema_with = crate::kind::target::schema)]
     pub target: Target,
-    /// How often a job is tried, and how far apart.
+    /// Number of attempts and backoff between them.
     pub retry: RetryPolicy,
-    /// In which order waiting jobs are taken.
+    /// Order in which waiting jobs are run.
     pub discipline: Discipline,
     /// Whether the end of a job is published as an event of its account.
     pub events: bool,
-    /// How long a job is shown after it finished, in seconds.
+    /// Time that a finished job is kept, in seconds.
     pub retention_seconds: u32,
-    /// How long the target may take for one attempt, in seconds; null: 30, or the stack's limit if that is less.
+    /// Time limit of one attempt, in seconds; null: 30, or the stack's limit if that is shorter.
     pub timeout_seconds: Option<u32>,
-    /// Whether it takes no more jobs, since its target answered 410.
+    /// Whether new jobs are rejected because the target responded with 410.
     pub disabled: bool,
-    /// When it was first made.
+    /// Creation time.
     pub created_at: Time,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: Time,
 }
 

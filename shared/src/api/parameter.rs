@@ -1,4 +1,5 @@
-//! Parameters of requests as `OpenAPI` tells them; [`Query`](crate::gate::Query) and [`Named`](crate::gate::Named) read them.
+//! `OpenAPI` descriptions of request parameters. [`Query`](crate::gate::Query) and
+//! [`Named`](crate::gate::Named) parse them.
 
 use utoipa::{
     IntoParams, ToSchema,
@@ -9,37 +10,50 @@ use utoipa::{
     },
 };
 
-/// An account's id.
+/// Account id.
 #[derive(Debug, ToSchema)]
-#[schema(value_type = String, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$", examples("acc_01kagzwy00e40r2081040g2081"))]
+#[schema(
+    value_type = String,
+    pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+    examples("acc_01kagzwy00e40r2081040g2081")
+)]
 pub struct AccountId(());
 
-/// A job's id, its token.
+/// Job id, returned as token on submission.
 #[derive(Debug, ToSchema)]
-#[schema(value_type = String, pattern = "^job_[0-7][0-9a-hjkmnp-tv-z]{25}$", examples("job_01kagzwy00e81840g2081040g2"))]
+#[schema(
+    value_type = String,
+    pattern = "^job_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+    examples("job_01kagzwy00e81840g2081040g2")
+)]
 pub struct JobId(());
 
-/// A key's id.
+/// Key id.
 #[derive(Debug, ToSchema)]
-#[schema(value_type = String, pattern = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$", examples("key_01kagzwy00ec1r60r30c1g60r3"))]
+#[schema(
+    value_type = String,
+    pattern = "^key_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+    examples("key_01kagzwy00ec1r60r30c1g60r3")
+)]
 pub struct KeyId(());
 
-/// The `next_cursor` of the page before, as it came; any other text is refused.
+/// The `next_cursor` of the previous page, unchanged; any other text is rejected.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{11,1600}$")]
 pub struct Cursor(());
 
-/// Where to read on among events: the `next_cursor` of the page before, as it came; or `now`.
+/// Where to continue reading events: the `next_cursor` of the previous page, unchanged, or `now`.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = String, pattern = "^(now|[A-Za-z0-9_-]{11,7400})$", examples("now"))]
 pub struct After(());
 
-/// How far back to look: a whole number of seconds, minutes, hours or days, from `1m` to `31d`.
+/// Length of the lookback window: a whole number of seconds, minutes, hours or days, from `1m` to
+/// `31d`.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = String, pattern = "^[0-9]{1,7}[smhd]$", examples("5m"))]
 pub struct Lookback(());
 
-/// The parts that parameters are described by, with their names.
+/// Shared schemas of parameters, by name.
 pub(super) fn parts() -> Vec<(String, RefOr<Schema>)> {
     fn part<T: ToSchema>() -> (String, RefOr<Schema>) {
         (T::name().into_owned(), T::schema())
@@ -54,7 +68,7 @@ pub(super) fn parts() -> Vec<(String, RefOr<Schema>)> {
     ]
 }
 
-/// `Idempotency-Key`, with which a request can be repeated.
+/// The `Idempotency-Key` header.
 #[derive(Debug)]
 pub struct IdempotencyKey;
 

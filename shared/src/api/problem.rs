@@ -8,82 +8,76 @@ use crate::{
     usage::MAX_SERIES,
 };
 
-/// Everything that can be wrong with a request, or with Tollgate: one variant for each slug in RFC 9457's `type`, each with a section in
+/// All errors of the API: one variant per slug in RFC 9457's `type`, each with a section in
 /// `docs/problems.md`.
 ///
-/// Two messages leave this type: the title and the detail, for the client. What happened inside is logged where it is handled and
-/// never gets here.
+/// Title and detail are for the client. Internal causes are logged where they occur and never
+/// included here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// There is no such route, or no such thing that the caller may know of.
+    /// No such route, or no resource that the caller may access.
     NotFound,
-    /// The route exists, but not with this method.
     MethodNotAllowed {
-        /// The methods that it has.
+        /// Allowed methods, separated by commas.
         allow: String,
     },
-    /// No key, or none that opens anything.
+    /// No key, or an invalid one.
     Unauthenticated,
-    /// The key is good, but not for this.
+    /// The key lacks a scope.
     MissingScope(Scope),
-    /// The key's account is deactivated.
     AccountInactive,
-    /// The account that the request names is deactivated.
     TargetAccountInactive,
-    /// The body is over 256 KiB.
+    /// The body exceeds 256 KiB.
     PayloadTooLarge,
-    /// The body isn't declared to be JSON.
+    /// The `Content-Type` isn't JSON.
     UnsupportedMediaType,
-    /// The body isn't JSON.
     MalformedJson {
-        /// Where it stops being JSON, and why.
+        /// Position and cause of the syntax error.
         detail: String,
     },
-    /// A query parameter, header or cursor breaks a rule.
+    /// A query parameter, path parameter, header or cursor is invalid.
     InvalidParameter {
-        /// Which one.
         name: &'static str,
-        /// Which rule.
+        /// Completes the sentence that begins with the name.
         detail: String,
     },
-    /// The body is JSON but breaks the contract.
+    /// The body violates its schema or another rule.
     InvalidBody(Vec<Violation>),
-    /// The `Idempotency-Key` was used for another request within 24 hours.
+    /// The `Idempotency-Key` was used for a different request within 24 hours.
     IdempotencyKeyReused,
-    /// The first request with this `Idempotency-Key` is still under way.
+    /// The first request with this `Idempotency-Key` is still in progress.
     IdempotencyInProgress,
-    /// The job has its outcome, so that nothing can be cancelled.
+    /// The job is finished and can't be cancelled.
     JobFinished(Status),
-    /// The job can't be tried again, and this is why.
+    /// The job can't be retried, for this reason.
     NotRetryable(&'static str),
-    /// Jobs of this kind still wait, or it can't be ruled out.
+    /// The kind has unfinished jobs, or too many jobs to rule that out.
     KindInUse,
-    /// The account has as many webhook secrets as it may have.
+    /// The account has reached the limit of webhook secrets.
     TooManySecrets(TooManySecrets),
-    /// The operator would close the very key that he uses.
+    /// The request would revoke the key that it is made with.
     OwnAccess,
-    /// As many connections subscribe to an account as may.
+    /// The account has reached the limit of push subscribers.
     TooManySubscribers,
-    /// The connection subscribes already.
+    /// The connection has a subscription already.
     Subscribed,
-    /// The account reports as many series of usage as it may.
+    /// The account has reached the limit of usage series.
     TooManySeries,
-    /// A quota of the account is used up, and enforced.
+    /// A quota of the account is used up and enforced.
     QuotaExceeded(Exhausted),
-    /// Something that Tollgate needs doesn't answer.
+    /// A dependency is unavailable.
     Unavailable,
-    /// A fault of Tollgate's own.
+    /// Internal error.
     Internal,
 }
 
 impl Problem {
-    /// What stands behind `urn:tollgate:problem:`.
+    /// The part of `type` after `urn:tollgate:problem:`.
     #[must_use]
     pub const fn slug(&self) -> &'static str {
         self.row().0
     }
 
-    /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.row().1
@@ -165,14 +159,18 @@ impl Problem {
                 "The account reports {MAX_SERIES} series already, each a type, service and route; report this as one of them. What they used counts on."
             ),
             Self::QuotaExceeded(Exhausted { quota, limit_bytes, until, .. }) => {
-                format!("The quota {quota} of {limit_bytes} bytes is used up; the next period begins at {until}.")
+                format!(
+                    "The quota {quota} of {limit_bytes} bytes is used up; the next period begins \
+                     at {until}."
+                )
             }
             Self::Unavailable => "Nothing was promised; repeat the request, with the same Idempotency-Key if it had one.".to_owned(),
             Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
         }
     }
 
-    /// What tells a client that reads no documents: the reason, or everything that is wrong with its body, each on a line of its own.
+    /// Plain-text form, for clients that don't read problem documents: the detail, or all
+    /// violations of the body, one per line.
     #[must_use]
     pub fn text(&self) -> String {
         let Self::InvalidBody(violations) = self else { return self.detail() };
@@ -183,7 +181,7 @@ impl Problem {
         violations.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
-    /// The document that tells the client, with the id under which operators find the request.
+    /// Problem document with the request id.
     #[must_use]
     pub fn body(&self, request_id: &str) -> ProblemBody {
         let (slug, status, title) = self.row();
@@ -200,7 +198,7 @@ impl Problem {
         }
     }
 
-    /// The header fields that go with it.
+    /// Header fields of the response.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -231,21 +229,21 @@ impl From<TooManySecrets> for Problem {
     }
 }
 
-/// A problem document as RFC 9457 has it.
+/// A problem document (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProblemBody {
-    /// Which problem: `urn:tollgate:problem:` and its slug.
+    /// Problem type: `urn:tollgate:problem:` and a slug.
     #[schema(examples("urn:tollgate:problem:invalid-body"))]
     pub r#type: String,
-    /// What kind of problem it is, in words.
+    /// Short summary of the problem type.
     pub title: String,
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
-    /// What to do about it.
+    /// Explanation and remedy.
     pub detail: String,
-    /// Under which the operator finds the request.
+    /// Id of the request, for the operator.
     pub request_id: String,
-    /// With `invalid-body`: every rule that is broken, at most 100.
+    /// With `invalid-body`: all violations, at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<Violation>>,
 }
@@ -255,7 +253,6 @@ mod tests {
     use super::*;
     use crate::time::Time;
 
-    /// One of each.
     fn every() -> Vec<Problem> {
         vec![
             Problem::NotFound,
@@ -295,21 +292,21 @@ mod tests {
     }
 
     #[test]
-    fn each_reads_well() {
+    fn bodies_and_headers() {
         let shown: Vec<_> =
             every().iter().map(|problem| (problem.body("req-1"), problem.headers())).collect();
         insta::assert_json_snapshot!(shown);
     }
 
     #[test]
-    fn a_text_holds_everything_that_is_wrong() {
+    fn text_lists_all_violations() {
         let two = vec![Violation::new("", "is too large"), Violation::new("/id", "is required")];
         assert_eq!(Problem::InvalidBody(two).text(), "is too large\n/id: is required");
         assert_eq!(Problem::MalformedJson { detail: "Line 1.".into() }.text(), "Line 1.");
     }
 
     #[test]
-    fn each_is_documented() {
+    fn every_problem_is_documented() {
         let documentation = include_str!("../../../docs/problems.md");
         for problem in every() {
             let heading = format!("\n## `{}` ({})\n", problem.slug(), problem.status());

@@ -8,127 +8,127 @@ use crate::{
     usage::{Direction, Label},
 };
 
-/// A quota and how it stands.
+/// A quota and its current state.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct QuotaBody {
-    /// Its name.
+    /// Quota name.
     pub name: Name,
-    /// How many bytes a period has.
+    /// Limit of a period, in bytes.
     #[schema(minimum = 1, maximum = 9007199254740991i64)]
     pub limit_bytes: u64,
-    /// Which way the bytes go that count.
+    /// Direction of the traffic that counts.
     pub r#type: Direction,
-    /// Of which service; null: of all.
+    /// Service that counts; null: all.
     #[schema(value_type = Option<String>)]
     pub service: Option<Label>,
-    /// By which route; null: by all.
+    /// Route that counts; null: all.
     #[schema(value_type = Option<String>)]
     pub route: Option<Label>,
-    /// Whose usage counts; null: everybody's, and that of no account.
+    /// Account whose usage counts; null: all usage, including that without an account.
     #[schema(value_type = Option<String>)]
     pub account: Option<AccountId>,
-    /// How long a period is, by the calendar of `timezone`.
+    /// Length of a period, by the calendar of `timezone`.
     pub period: PeriodLength,
-    /// In whose time periods begin and end.
+    /// IANA time zone in which periods begin and end.
     pub timezone: String,
-    /// At how many percent of the limit to say so.
+    /// Thresholds for alerts, in percent of the limit.
     pub thresholds: Vec<Threshold>,
-    /// Who gets the mails. Only `admin` sees it.
+    /// Mail recipients. Shown only to `admin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipients: Option<Vec<Recipient>>,
-    /// Whether what the account's own keys hand in is turned away once all is used.
+    /// Whether new work from the account's own keys is rejected once the quota is used up.
     pub enforce: bool,
-    /// When it was first made.
+    /// Creation time.
     pub created_at: Time,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: Time,
     #[serde(flatten)]
     pub standing: StandingBody,
 }
 
-/// How a quota stands, as the last check, at most a minute ago, left it.
+/// State of a quota as of the last check, at most a minute ago.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StandingBody {
-    /// How many bytes were used since the period began; null until the first check.
+    /// Bytes used in the current period; null until the first check.
     pub used: Option<u64>,
-    /// How much of the limit that is, rounded down to hundredths.
+    /// Share of the limit used, in percent, rounded down to two decimals.
     pub percent: Option<f64>,
-    /// When the period began.
+    /// Start of the current period.
     pub period_start: Time,
-    /// When it ends.
+    /// End of the current period.
     pub period_end: Time,
-    /// How many bytes will have been used by then if it goes on as it did; null before a 24th of the period is over.
+    /// Bytes projected for the whole period at the current rate; null during its first 24th.
     pub projected: Option<u64>,
-    /// Whether requests of the account are turned away.
+    /// Whether requests of the account are rejected.
     pub blocked: bool,
-    /// The thresholds that are reached, the lowest first.
+    /// Thresholds reached, lowest first.
     pub alerts: Vec<AlertBody>,
-    /// Periods that are over, of which mails still wait, the earliest first: for a day they are tried.
+    /// Past periods with pending mails, earliest first; mails are retried for a day.
     pub past: Vec<PastBody>,
 }
 
-/// A period that is over, as it ended.
+/// A past period.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PastBody {
-    /// When it began.
+    /// Start of the period.
     pub period_start: Time,
-    /// When it ended.
+    /// End of the period.
     pub period_end: Time,
-    /// How many bytes it had.
+    /// Limit of the period, in bytes.
     pub limit_bytes: u64,
-    /// How many were used.
+    /// Bytes used.
     pub used: u64,
-    /// How much of the limit that was, rounded down to hundredths.
+    /// Share of the limit used, in percent, rounded down to two decimals.
     pub percent: f64,
-    /// The thresholds that were reached, the lowest first.
+    /// Thresholds reached, lowest first.
     pub alerts: Vec<AlertBody>,
 }
 
-/// A threshold that is reached.
+/// A reached threshold.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AlertBody {
-    /// How many percent of the limit it is.
+    /// Threshold in percent of the limit.
     pub threshold: Threshold,
-    /// When that was seen.
+    /// Time when the threshold was found to be crossed.
     pub crossed_at: Time,
-    /// Whether a higher one was reached at the same time, which alone is told by mail.
+    /// Whether a higher threshold was reached at the same time; only the highest sends a mail.
     pub passed_over: bool,
-    /// When all recipients' mails were handed to SES; null while one is missing.
+    /// Time when SES accepted the mails to all recipients; null while one is pending.
     pub mailed_at: Option<Time>,
-    /// What keeps the first mail that is missing. It is tried again, with pauses of up to an hour, until a day after the period. Only `admin` is
-    /// told.
+    /// Error of the first pending mail. Retried with a backoff of up to an hour, until a day after
+    /// the period. Shown only to `admin`.
     pub mail_error: Option<String>,
-    /// Each recipient's mail. Only `admin` sees them.
+    /// Mails, one per recipient. Shown only to `admin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mails: Option<Vec<MailBody>>,
 }
 
-/// One recipient's mail of an alert.
+/// Mail of an alert to one recipient.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MailBody {
-    /// Who gets it.
+    /// Recipient.
     pub to: Recipient,
-    /// When SES took it.
+    /// Time when SES accepted the mail.
     pub sent_at: Option<Time>,
-    /// How often it was tried.
+    /// Number of attempts.
     pub tries: u32,
-    /// When it is tried next, if it is.
+    /// Time of the next attempt; null: none is planned.
     pub next_try_at: Option<Time>,
-    /// Why it failed last.
+    /// Error of the last attempt.
     pub error: Option<String>,
 }
 
-/// Who is shown a quota.
+/// Audience of a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewer {
-    /// Who defines quotas, and sees to it that mails arrive.
+    /// Sees recipients, mails and their errors.
     Operator,
-    /// Whose usage is measured: neither addresses nor what SES says of them are for him.
+    /// Sees neither addresses nor responses of SES.
     Tenant,
 }
 
 impl QuotaBody {
-    /// A quota as `viewer` is to see it at `now`, of which the last check left `standing`.
+    /// The quota as `viewer` sees it at `now`, with the state from the last check.
     #[must_use]
     pub fn at(now: Time, quota: Quota, standing: Option<Standing>, viewer: Viewer) -> Self {
         let standing = standing.filter(|standing| standing.is_of(&quota));
@@ -177,7 +177,8 @@ impl StandingBody {
             .unseen();
         };
         if !standing.goes_on(now) {
-            // It was looked at before, so that of the new period nothing was seen yet.
+            // The last check was in an earlier period: its usage is final, and the current one has
+            // none yet.
             let next = Tally::new(spec.period.at(&spec.zone(), now), limit);
             let ended = std::mem::replace(&mut standing.current, next);
             standing.past.push(ended);
@@ -206,7 +207,7 @@ impl StandingBody {
         }
     }
 
-    /// The same before the first check.
+    /// State before the first check.
     fn unseen(self) -> Self {
         Self { used: None, percent: None, projected: None, ..self }
     }

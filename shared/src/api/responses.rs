@@ -10,27 +10,27 @@ use utoipa::{
 
 use super::ProblemBody;
 
-/// What any call may be refused with, as `OpenAPI` tells it.
+/// Errors of every operation.
 #[derive(Debug)]
 pub struct AnyProblem;
 
-/// What a call with a body may be refused with beside that.
+/// Additional errors of operations with a body.
 #[derive(Debug)]
 pub struct BodyProblem;
 
-/// What a call with an `Idempotency-Key` may be refused with beside that.
+/// Additional errors of operations with an `Idempotency-Key`.
 #[derive(Debug)]
 pub struct RepeatProblem;
 
-/// What a call may be refused with beside that where a quota of the account may be used up.
+/// Additional errors of operations that a used-up quota blocks.
 #[derive(Debug)]
 pub struct SpendingProblem;
 
-/// The same in plain text.
+/// [`SpendingProblem`] as plain text.
 #[derive(Debug)]
 pub struct SpendingTextProblem;
 
-/// What any call may be refused with in plain text.
+/// [`AnyProblem`] as plain text.
 #[derive(Debug)]
 pub struct TextProblem;
 
@@ -119,7 +119,8 @@ fn problems(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
         .collect()
 }
 
-/// The header fields of an answer with this status; a test holds them to what [`Problem`](super::Problem) sends.
+/// Header fields of a response with this status. A test compares them with those that
+/// [`Problem`](super::Problem) sends.
 fn with_fields(answer: ResponseBuilder, status: &str) -> ResponseBuilder {
     let field = |kind, about: &str| {
         let schema = ObjectBuilder::new().schema_type(kind);

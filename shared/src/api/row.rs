@@ -7,15 +7,18 @@ use crate::records::{Identifier, NotACell, Row};
 
 /// A row of a table.
 ///
-/// An `INTEGER` or `FLOAT` is a number, a `BOOLEAN` is true or false; `TEXT`, `DECIMAL` (in as few digits as it has), `DATE` and `TIMESTAMP`
-/// (in UTC) are strings.
+/// `INTEGER` and `FLOAT` are numbers, `BOOLEAN` is a boolean. `TEXT`, `DECIMAL` (without trailing
+/// zeros), `DATE` and `TIMESTAMP` (in UTC) are strings.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RowBody {
-    /// The value of the first column that its insert named.
+    /// Value of the key column, the first that its insert named.
     #[schema(value_type = Value, examples(7))]
     pub key: Box<RawValue>,
-    /// The value of each column by its name, the first too.
-    #[schema(value_type = BTreeMap<String, Value>, examples(json!({"id": 7, "name": "Ada", "balance": "12.5"})))]
+    /// Values by column name, including the key.
+    #[schema(
+        value_type = BTreeMap<String, Value>,
+        examples(json!({"id": 7, "name": "Ada", "balance": "12.5"}))
+    )]
     pub values: BTreeMap<Identifier, Box<RawValue>>,
 }
 

@@ -10,22 +10,22 @@ use crate::{
 /// A schedule.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ScheduleBody {
-    /// Its name.
+    /// Schedule name.
     pub name: Name,
-    /// When: `rate(…)` or `cron(…)`.
+    /// `rate(…)` or `cron(…)` expression.
     pub expression: String,
-    /// In whose time a `cron` expression is meant.
+    /// IANA time zone of a `cron` expression.
     pub timezone: String,
-    /// What it runs.
+    /// Job to submit.
     pub job: ScheduledJob,
-    /// For whom.
+    /// Account that owns the jobs.
     #[schema(value_type = String)]
     pub account: AccountId,
-    /// Whether it runs at all.
+    /// Whether the schedule is active.
     pub enabled: bool,
-    /// When it was first made.
+    /// Creation time.
     pub created_at: Time,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: Time,
 }
 

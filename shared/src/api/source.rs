@@ -13,56 +13,58 @@ use crate::{
     usage::{Source, SourceState, Upstream},
 };
 
-/// A source of usage, and how its collection goes. Where it is and how it is asked is for the operator: a tenant is shown its `type`.
+/// A source of usage and the state of its collection. Its address and queries are shown only to the
+/// operator; a tenant sees its `type`.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceBody {
-    /// Its name.
+    /// Source name.
     pub name: Name,
-    /// What it is; the values of its headers are masked.
+    /// Definition of the source; header values are masked.
     #[serde(flatten)]
     pub upstream: ShownUpstream,
-    /// When it was first defined.
+    /// Creation time.
     pub created_at: Time,
-    /// When it was last defined.
+    /// Time of the last change.
     pub updated_at: Time,
-    /// The minute for which all of it was last collected; null if it never was.
+    /// Minute of the last complete collection; null: none yet.
     pub last_success_at: Option<Time>,
-    /// How many series that were.
+    /// Number of series in that collection.
     pub series: u64,
-    /// What went wrong the last time; null if nothing did. A tenant is told only that something did.
+    /// Error of the last collection; null: none. A tenant sees only that there was one.
     pub last_error: Option<String>,
-    /// The minute in which something last went wrong.
+    /// Minute of the last error.
     pub last_error_at: Option<Time>,
-    /// What of the last page could not be used; null if all could. A tenant is told only that something couldn't.
+    /// What was unusable in the last collection; null: nothing. A tenant sees only that there was
+    /// some.
     pub last_warning: Option<String>,
 }
 
-/// What is shown of a source's upstream.
+/// Upstream of a source, in full or only its type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ShownUpstream {
-    /// All but the values of its headers.
+    /// Full definition with masked header values, for operators.
     Whole(Box<Upstream>),
-    /// What type it is.
+    /// Type only, for tenants.
     Outline(Outline),
 }
 
-/// What a tenant is shown of a source's upstream.
+/// Upstream of a source as shown to tenants.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Outline {
-    /// What type it is.
+    /// Source type.
     #[serde(rename = "type")]
     #[schema(schema_with = UpstreamType::schema)]
     pub kind: UpstreamType,
 }
 
-/// The types of sources.
+/// Source type.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UpstreamType {
-    /// A page of metrics.
+    /// Page of metrics.
     Prometheus,
-    /// A metric of `CloudWatch`.
+    /// `CloudWatch` metric.
     Cloudwatch,
 }
 
@@ -76,10 +78,10 @@ impl UpstreamType {
 }
 
 impl SourceBody {
-    /// As its operator sees it.
+    /// Full body, for operators.
     #[must_use]
     pub fn whole((source, state): (Source, SourceState)) -> Self {
-        // What was collected of another definition says nothing of this one.
+        // State from an earlier definition says nothing about the current one.
         let state = if state.lineage == source.lineage { state } else { SourceState::default() };
         Self {
             name: source.name,
@@ -94,7 +96,7 @@ impl SourceBody {
         }
     }
 
-    /// As the tenant sees it whose usage it is: without what tells where and how it is asked.
+    /// Body for the tenant whose usage it is: without address, queries and error details.
     #[must_use]
     pub fn outline(found: (Source, SourceState)) -> Self {
         let whole = Self::whole(found);
@@ -113,7 +115,8 @@ impl SourceBody {
 
 impl PartialSchema for ShownUpstream {
     fn schema() -> RefOr<Schema> {
-        // Not one of the two: what is shown whole has a type as well.
+        // `anyOf` rather than `oneOf`, because the full definition has a `type` too and matches
+        // both.
         Schema::AnyOf(
             AnyOfBuilder::new()
                 .item(Ref::from_schema_name(Upstream::name()))

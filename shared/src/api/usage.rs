@@ -16,43 +16,43 @@ use crate::{
     usage::{Direction, Label, Points, Series, Step},
 };
 
-/// How many events a batch of usage has at most.
+/// Size limit of a batch of usage events.
 pub const MAX_USAGE_EVENTS: usize = 100;
 
-/// What was counted in one window of one series.
+/// Usage of one series in one window.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsagePoint {
-    /// When the window ends.
+    /// End of the window.
     pub time: Time,
-    /// Which way the bytes went.
+    /// Direction of the traffic.
     #[serde(rename = "type")]
     pub direction: Direction,
-    /// Of which service.
+    /// Service.
     pub service: Label,
-    /// By which of its routes.
+    /// Route of the service.
     pub route: Label,
-    /// Whose usage it is; null where the source is of no account. Only the operator is shown it.
+    /// Account of the usage; null where the source has none. Shown only to the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub account: Option<AccountId>,
-    /// How many bytes; null where nothing was reported, and 0 where that was nothing.
+    /// Bytes; null if nothing was reported, 0 if no traffic was reported.
     pub bandwidth_used: Option<u64>,
 }
 
 /// A page of usage: all points of some series, one series after the other.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsagePage {
-    /// The points.
+    /// Points.
     pub items: Vec<UsagePoint>,
-    /// Give it as `cursor` to read on; null at the end.
+    /// Pass it as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// How much time a point stands for.
+    /// Length of a window.
     pub step: Step,
 }
 
 impl UsagePoint {
-    /// How many bytes a point of a series takes at most in an answer as Lambda carries it: JSON as a text within JSON, where each quotation mark and
-    /// backslash takes two.
+    /// Upper bound of the bytes that a point of a series takes in a Lambda response: JSON in a JSON
+    /// string, where every quotation mark and backslash takes two bytes.
     #[must_use]
     pub fn most_bytes(series: &Series, shown: bool) -> usize {
         let point = Self {
@@ -67,7 +67,7 @@ impl UsagePoint {
         carried.map_or(0, |carried| carried.len())
     }
 
-    /// The points of a series, the earliest first; with its account where that is to be `shown`.
+    /// Points of a series, earliest first, with its account if `shown`.
     pub fn all(series: &Series, points: &Points, shown: bool) -> Vec<Self> {
         let point = |(time, bandwidth_used)| Self {
             time,
@@ -81,29 +81,30 @@ impl UsagePoint {
     }
 }
 
-/// Usage to be counted, as a `CloudEvent` (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>) in structured mode. `source`
-/// and `id` together count once, for two days. Further attributes are allowed, and mean nothing here.
+/// A usage report, as a `CloudEvent` in structured mode
+/// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>). Reports with equal
+/// `source` and `id` are counted once within two days. Further attributes are allowed and ignored.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsageEvent {
-    /// The version of `CloudEvents`.
+    /// `CloudEvents` version.
     pub specversion: SpecVersion,
-    /// What kind of event it is.
+    /// Event type.
     #[serde(rename = "type")]
     pub kind: UsageEventType,
-    /// Who tells.
+    /// Reporter of the usage.
     #[schema(min_length = 1, max_length = 1024, examples("/shop/eu-1"))]
     pub source: String,
-    /// What tells the event from others of its source.
+    /// Id of the event, unique within its source.
     #[schema(min_length = 1, max_length = 1024, examples("2026-11-20T16:00:00Z/7"))]
     pub id: String,
-    /// When it happened.
+    /// Time of the event.
     #[serde(default)]
     pub time: Option<Time>,
-    /// How much of what.
+    /// Reported usage.
     pub data: UsageData,
 }
 
-/// The only version.
+/// `CloudEvents` version.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum SpecVersion {
     /// 1.0
@@ -111,39 +112,41 @@ pub enum SpecVersion {
     One,
 }
 
-/// The only type.
+/// Type of a usage event.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum UsageEventType {
-    /// Bytes that went through a service.
+    /// Bytes transferred by a service.
     #[serde(rename = "tollgate.bandwidth")]
     Bandwidth,
 }
 
-/// How many bytes went where.
+/// Reported usage.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UsageData {
-    /// Of which service.
+    /// Service.
     pub service: Label,
-    /// By which of its routes.
+    /// Route of the service.
     #[serde(default)]
     pub route: Label,
-    /// Which way they went.
+    /// Direction of the traffic.
     #[serde(rename = "type")]
     pub direction: Direction,
-    /// How many.
+    /// Number of bytes.
     #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub bytes: u64,
-    /// When, to the minute: from an hour back to a minute ahead. The event's `time` if nothing is said, or else now.
+    /// Time of the usage, to the minute: from an hour ago to a minute ahead. Defaults to the
+    /// event's `time`, or else to now.
     #[serde(default)]
     pub at: Option<Time>,
-    /// Whose usage it is, for `admin`; the key's account if nothing is said.
+    /// Account of the usage; defaults to the key's account. Another account requires `admin`.
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^acc_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     pub account: Option<AccountId>,
 }
 
-/// Usage events, and whatever else, since one that is none is refused alone.
+/// Schema of a batch of usage events: an item may be anything, because an invalid item doesn't
+/// invalidate the batch.
 #[derive(Debug)]
 pub struct UsageBatch;
 
@@ -167,24 +170,24 @@ impl ToSchema for UsageBatch {
     }
 }
 
-/// What became of an event.
+/// Result of one usage event.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsageAccepted {
-    /// 202: it counts. 422: it breaks the contract. 403: it names an account that the key may not speak for. 409: its series would be one
-    /// too many of the account. 503: it may not have been counted; repeat it.
+    /// 202: counted. 422: invalid. 403: names an account that the key may not report for. 409:
+    /// exceeds the account's limit of series. 503: possibly not counted; repeat it.
     #[schema(examples(202))]
     pub status: u16,
-    /// Whether it was counted before; then it isn't counted again.
+    /// Whether it was counted before; a duplicate is not counted again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate: Option<bool>,
-    /// What is wrong, if it wasn't accepted.
+    /// Why the event was rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
 }
 
-/// What became of reported events, in the order in which they were given.
+/// Results of reported events, in request order.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsageReported {
-    /// One for each event.
+    /// One result per event.
     pub items: Vec<UsageAccepted>,
 }

@@ -5,27 +5,27 @@ use crate::{
     time::Time,
 };
 
-/// A secret that signs what an account's targets and callbacks are sent.
+/// A secret that signs requests to an account's targets and callback URLs.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WebhookSecretBody {
-    /// The secret, as libraries for Standard Webhooks take it.
+    /// The secret in the format of Standard Webhooks.
     #[schema(examples("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw…"))]
     pub secret: String,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Time,
-    /// Until when it signs; null: it is the newest, and doesn't end by itself.
+    /// Time when the secret expires; null for the newest, which doesn't.
     pub expires_at: Option<Time>,
 }
 
-/// The secrets of an account, newest first. Every request has a signature of each.
+/// Webhook secrets of an account, newest first. Every request carries one signature per secret.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WebhookSecretsBody {
-    /// The secrets, three at most.
+    /// Secrets, at most three.
     pub items: Vec<WebhookSecretBody>,
 }
 
 impl WebhookSecretsBody {
-    /// Those that sign at `now`.
+    /// Secrets that are valid at `now`.
     #[must_use]
     pub fn good(secrets: &WebhookSecrets, now: Time) -> Self {
         Self { items: secrets.good(now).map(WebhookSecretBody::from).collect() }

@@ -19,7 +19,8 @@ use crate::{
     time::Time,
 };
 
-/// What requests are answered with, whoever makes them: the part of a gate that every function has.
+/// Outermost middleware, with or without authentication: time limit, request id, problem responses
+/// and request metrics.
 #[derive(Clone, Debug)]
 pub(super) struct Answering {
     pub(super) clock: Clock,
@@ -27,11 +28,11 @@ pub(super) struct Answering {
     pub(super) patience: Duration,
 }
 
-/// Under which operators find a request; every answer carries it as `x-request-id`.
+/// Id of the request in logs; every response carries it as `x-request-id`.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// How a handler fails: a problem for the client, and for the log what was behind it.
+/// Error of a handler: the problem for the client, and its cause for the log only.
 #[derive(Clone, Debug)]
 pub struct Failure {
     problem: Problem,
@@ -39,7 +40,6 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A problem, and for the log what was behind it.
     #[must_use]
     pub fn because(problem: Problem, cause: String) -> Self {
         Self { problem, cause: Some(cause) }
@@ -62,7 +62,8 @@ impl From<aws::Error> for Failure {
     }
 }
 
-/// Bare, for `answer` to complete: only that knows the request's id.
+/// Sets only the status; the `answer` middleware adds the body because only it knows the request
+/// id.
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.problem.status())
@@ -73,7 +74,8 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Gives the request its id, and turns a failure into an answer, a metric and, if it is Tollgate's own, a line in the log.
+/// Assigns the request id, and turns a failure into a problem response, a metric and a log line
+/// (level error for a 5xx).
 async fn answer(State(answering): State<Answering>, mut request: Request, next: Next) -> Response {
     let id = match request.extensions().get::<Context>() {
         Some(context) => context.request_id.clone(),
@@ -99,7 +101,7 @@ async fn answer(State(answering): State<Answering>, mut request: Request, next: 
 }
 
 impl Answering {
-    /// Puts it before a router's handlers, and answers what none of them takes.
+    /// Wraps a router's handlers and answers requests without a route (404, 405).
     pub(super) fn before(self, router: Router) -> Router {
         router
             .method_not_allowed_fallback(route::unrouted)
@@ -107,7 +109,7 @@ impl Answering {
             .layer(middleware::from_fn_with_state(self, answer))
     }
 
-    /// Counts a request that was answered, by its route. Whatever isn't in the table of routes is one.
+    /// Counts a response by route. Requests that are not in the table of routes share one label.
     fn count(&self, method: &Method, path: &str, status: StatusCode, begun: Time) {
         let now = self.clock.now();
         let (method, path) = route::to(method, path)
@@ -127,9 +129,24 @@ impl Answering {
         self.metrics.emit(&rejected, self.clock.now());
         if status >= 500 {
             let cause = failure.cause.as_deref().unwrap_or("no cause was given");
-            tracing::error!(request.id = id, http.method = %method, http.path = path, http.status = status, reason, cause, "request failed");
+            tracing::error!(
+                request.id = id,
+                http.method = %method,
+                http.path = path,
+                http.status = status,
+                reason,
+                cause,
+                "request failed"
+            );
         } else {
-            tracing::debug!(request.id = id, http.method = %method, http.path = path, http.status = status, reason, "request refused");
+            tracing::debug!(
+                request.id = id,
+                http.method = %method,
+                http.path = path,
+                http.status = status,
+                reason,
+                "request refused"
+            );
         }
     }
 }

@@ -21,40 +21,41 @@ use crate::{
     time::Time,
 };
 
-/// The header field by which a repeat is known.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Who makes a request.
+/// The authenticated client of a request.
 ///
-/// Its `Display` is for the log: the id of its key, or whom its token names.
+/// `Display` is for logs: the id of the key, or the subject of the token.
 #[derive(Clone, Debug)]
 pub struct Caller {
     by: Credential,
     scopes: Scopes,
-    /// What it is turned away with, unless it repeats what came before.
+    /// The quota that rejects this request unless the request replays an earlier one.
     exhausted: Option<Exhausted>,
 }
 
-/// Who makes a request that may be a repeat, by its `Idempotency-Key`: it is let through though a quota is used up, since what was accepted
-/// before has to be answered as it was. The handler finds out, and [refuses](Self::refusal) what is new.
+/// The authenticated client of a request that may replay an earlier one.
+///
+/// Unlike [`Caller`], it passes although a quota is used up, because a replay must return the
+/// original response. The handler looks the `Idempotency-Key` up and [rejects](Self::refusal) new
+/// requests.
 #[derive(Clone, Debug)]
 pub struct Repeater(pub Caller);
 
 impl Repeater {
-    /// Why nothing new is taken from it, if nothing is.
+    /// Checks that new requests are allowed.
     ///
     /// # Errors
-    /// The problem.
+    /// [`Problem::QuotaExceeded`] if a quota of the account is used up and enforced.
     pub fn refusal(&self) -> Result<(), Problem> {
         self.0.exhausted.clone().map_or(Ok(()), |exhausted| Err(Problem::QuotaExceeded(exhausted)))
     }
 }
 
-/// By what a caller is known.
 #[derive(Clone, Debug)]
 enum Credential {
     Key(Known),
-    /// With its subject, the account that it is for, and until when it is good.
+    /// Subject, account and expiry of the token.
     Token(Arc<str>, Arc<Account>, Time),
 }
 
@@ -68,31 +69,28 @@ impl Credential {
 }
 
 impl Caller {
-    /// The key's account.
     #[must_use]
     pub fn account(&self) -> AccountId {
         self.by.account().id
     }
 
-    /// What people call that account.
     #[must_use]
     pub fn account_name(&self) -> &str {
         &self.by.account().name
     }
 
-    /// What it may do.
     #[must_use]
     pub const fn scopes(&self) -> Scopes {
         self.scopes
     }
 
-    /// Whether it is the operator, who sees everything of every account.
+    /// Whether the caller is an operator, who may access every account.
     #[must_use]
     pub const fn is_admin(&self) -> bool {
         self.scopes.allow(Scope::Admin)
     }
 
-    /// The key, if it came with one.
+    /// `None` if the request carries a token.
     #[must_use]
     pub fn key(&self) -> Option<KeyId> {
         match &self.by {
@@ -101,15 +99,16 @@ impl Caller {
         }
     }
 
-    /// The account that a path names: to others than its own keys and `admin` it isn't there.
+    /// Checks that the caller may access the account in the path.
     ///
     /// # Errors
-    /// The problem, when it isn't.
+    /// [`Problem::NotFound`] if it is another account and the caller isn't an admin, so that
+    /// account ids can't be probed.
     pub fn reaching(&self, named: AccountId) -> Result<AccountId, Problem> {
         if self.may_know(named) { Ok(named) } else { Err(Problem::NotFound) }
     }
 
-    /// What its key is called, or whom its token names.
+    /// Name of the key, or subject of the token.
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.by {
@@ -118,7 +117,7 @@ impl Caller {
         }
     }
 
-    /// It as a subscriber, to whom events may be sent for as long as it might ask for them.
+    /// Credentials of a push subscription, which ends when the key or token does.
     #[must_use]
     pub fn subscriber(&self) -> Subscriber {
         let by = match &self.by {
@@ -128,16 +127,16 @@ impl Caller {
         Subscriber { account: self.account(), is_admin: self.is_admin(), by }
     }
 
-    /// Whether it may know of an account: of its own, or as the operator of every one.
+    /// Whether the caller may access the account: its own, or any for an admin.
     #[must_use]
     pub fn may_know(&self, account: AccountId) -> bool {
         account == self.account() || self.is_admin()
     }
 
-    /// For which account the request is: the one it names, which only `admin` may do for another than its own.
+    /// The account that the request acts for: the one it names, or else the caller's own.
     ///
     /// # Errors
-    /// The problem, when it may not.
+    /// [`Problem::MissingScope`] if it names another account without the scope `admin`.
     pub fn acting_for(&self, named: Option<AccountId>) -> Result<AccountId, Problem> {
         match named {
             Some(other) if !self.may_know(other) => Err(Problem::MissingScope(Scope::Admin)),
@@ -146,10 +145,10 @@ impl Caller {
         }
     }
 
-    /// Whose things it sees, of what operators define for accounts; `None`: everybody's.
+    /// The account whose definitions are visible; `None` is all accounts (admin only).
     ///
     /// # Errors
-    /// The problem, when it names another account, and may not.
+    /// [`Problem::MissingScope`] if it names another account without the scope `admin`.
     pub fn seeing(&self, named: Option<AccountId>) -> Result<Option<AccountId>, Problem> {
         match named {
             None if self.is_admin() => Ok(None),
@@ -186,19 +185,19 @@ impl<S: Sync> FromRequestParts<S> for Repeater {
     }
 }
 
-/// Lets a request through to its handler if its key opens the route.
+/// Authenticates the request and checks the scope of its route.
 pub(super) async fn authorize(
     State(gate): State<Gate>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    // By the router's own match: what it routes nowhere has none, and the fallback knows what to say.
+    // Without a match, the router's fallback answers with 404 or 405.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     if path.as_ref().is_some_and(|template| !route::is_of(request.uri().path(), template)) {
         return route::refusal(request.method(), request.uri().path()).into_response();
     }
     let Some(path) = path else { return next.run(request).await };
-    // What isn't in the table is nobody's to use, whatever a router leads to.
+    // A route that the router knows but the table doesn't must not be served without a scope.
     let Some(route) = route::of(request.method(), &path) else {
         return route::refusal(request.method(), request.uri().path()).into_response();
     };
@@ -224,11 +223,10 @@ pub(super) async fn authorize(
     }
 }
 
-/// A key's record and its account.
 type Known = Arc<(KeyRecord, Account)>;
 
 impl Gate {
-    /// Whose request it is, by its key or token.
+    /// Authenticates by API key, or by bearer token if the text isn't an API key.
     async fn recognize(&self, headers: &HeaderMap, now: Time) -> Result<Caller, Failure> {
         let text = presented(headers).ok_or(Problem::Unauthenticated)?;
         match (text.parse(), &self.issuer) {
@@ -258,8 +256,8 @@ impl Gate {
     }
 }
 
-/// A caller that may use a route. One whose account has used up a quota may only repeat what was accepted before, for which it needs an
-/// `Idempotency-Key`.
+/// Checks account, scope and quota. If a quota of the account is used up, only a request with an
+/// `Idempotency-Key` passes, because it may replay an accepted one.
 fn admit(
     mut caller: Caller,
     headers: &HeaderMap,
@@ -284,7 +282,8 @@ fn admit(
     }
 }
 
-/// `Authorization: Bearer …`, or the bare key. The scheme's case doesn't matter (RFC 9110, section 11.1).
+/// The credentials in `Authorization: Bearer …`, or without a scheme. The scheme is
+/// case-insensitive (RFC 9110, section 11.1).
 fn presented(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (given.next(), given.next()) else { return None };

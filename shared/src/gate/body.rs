@@ -10,14 +10,13 @@ use crate::{
     job::Payload,
 };
 
-/// A body that went through size, content type, JSON and contract, in this order.
+/// A body that passed the checks of size, content type, JSON and contract, in this order.
 #[derive(Debug)]
 pub struct JsonBody<T> {
-    /// What it says.
     pub value: T,
-    /// The same as JSON.
+    /// The parsed body.
     pub json: Value,
-    /// The same as it was written.
+    /// The body as it was sent.
     pub text: Box<RawValue>,
 }
 
@@ -31,12 +30,13 @@ impl<S: Sync, T: Contract> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// A body that is the payload of a job: it went through size, content type and JSON; its contract is its kind's.
+/// A body that is the payload of a job, checked for size, content type and JSON. The schema of its
+/// kind is checked by the handler.
 #[derive(Debug)]
 pub struct PayloadBody {
-    /// The payload, byte for byte.
+    /// The payload as it was sent, byte for byte.
     pub payload: Payload,
-    /// The same as JSON.
+    /// The parsed payload.
     pub json: Value,
 }
 

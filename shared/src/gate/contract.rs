@@ -15,15 +15,15 @@ use crate::{
     usage::SourceSpec,
 };
 
-/// A body with a contract: the schema that `OpenAPI` shows is the one that is checked, so that the two can't differ.
+/// A body that is validated against the same schema that the `OpenAPI` document shows, so that the
+/// two can't differ.
 pub trait Contract: DeserializeOwned {
-    /// The compiled schema.
     fn schema() -> &'static Schema;
 
-    /// Reads the body from its text and the same as JSON.
+    /// Validates and deserializes the body, given as text and as parsed JSON.
     ///
     /// # Errors
-    /// Everything that is wrong with it, with `prefix` before each pointer.
+    /// All violations, their pointers prefixed with `prefix`.
     fn read(text: &str, json: &Value, prefix: &str) -> Result<Self, Vec<Violation>> {
         let violations = Self::schema().violations(json, prefix);
         if !violations.is_empty() {
@@ -58,7 +58,7 @@ contracts!(
     UsageEvent
 );
 
-/// The schema of a body and those that it refers to, in one document as `OpenAPI` has them.
+/// Compiles the schema of a body together with the schemas that it refers to.
 #[expect(clippy::expect_used, reason = "they are part of the program, and a test compiles each")]
 fn compile<T: ToSchema>() -> Schema {
     let mut parts = vec![(T::name().into_owned(), T::schema())];
@@ -71,7 +71,8 @@ fn compile<T: ToSchema>() -> Schema {
     Schema::compile(&document).expect("the schema compiles")
 }
 
-/// What the schema doesn't see, and where: to JSON Schema 1.0 is an integer, and a date and time may lie beyond the calendar.
+/// The violation that deserialization finds and the schema can't express. In JSON Schema, 1.0 is an
+/// integer, and a `date-time` may exceed the range of [`Time`](crate::time::Time).
 fn unseen<T: DeserializeOwned>(text: &str, json: &Value, prefix: &str) -> Violation {
     let read =
         serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text));
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_schema_does_not_see_is_told_where_it_is() {
+    fn deserialization_errors_have_a_pointer() {
         let told = |members: &str| {
             let text = format!(r#"{{"kind":"echo","payload":{{"priority":1.5}},{members}}}"#);
             let found = JobRequest::read(&text, &serde_json::from_str(&text).unwrap(), "/jobs/3")
@@ -126,8 +127,17 @@ mod tests {
                 .map(|found| format!("{} {}", found.pointer, found.detail))
                 .collect::<Vec<_>>()
         };
-        insta::assert_snapshot!(told(r#""priority":1.0"#).join("\n"), @"/jobs/3/priority is a whole number that is written with a fraction or an exponent");
-        insta::assert_snapshot!(told(r#""delay_seconds":1e1"#).join("\n"), @"/jobs/3/delay_seconds is a whole number that is written with a fraction or an exponent");
-        insta::assert_snapshot!(told(r#""run_at":"9999-12-31T23:59:59-23:00""#).join("\n"), @"/jobs/3/run_at is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z");
+        insta::assert_snapshot!(
+            told(r#""priority":1.0"#).join("\n"),
+            @"/jobs/3/priority is a whole number that is written with a fraction or an exponent"
+        );
+        insta::assert_snapshot!(
+            told(r#""delay_seconds":1e1"#).join("\n"),
+            @"/jobs/3/delay_seconds is a whole number that is written with a fraction or an exponent"
+        );
+        insta::assert_snapshot!(
+            told(r#""run_at":"9999-12-31T23:59:59-23:00""#).join("\n"),
+            @"/jobs/3/run_at is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z"
+        );
     }
 }

@@ -5,8 +5,11 @@ use sha2::{Digest, Sha256};
 
 use crate::json::Json;
 
-/// What tells two requests apart: the route and the body's value. The order of members doesn't matter, since a client that makes its
-/// body anew for a repeat may change it; numbers count as they were written, since a decimal may have more digits than a float.
+/// Fingerprint of a request: 128 bits of SHA-256 over its route and the value of its body, in
+/// hexadecimal.
+///
+/// Member order doesn't matter because a client that serializes its body again for a retry may
+/// change it. Numbers are compared as written because a decimal may have more digits than a float.
 #[must_use]
 pub fn fingerprint(route: &str, body: &RawValue) -> String {
     let mut sum = Sha256::new_with_prefix(route);
@@ -39,7 +42,7 @@ fn digest(raw: &RawValue, sum: &mut Sha256) {
     }
 }
 
-/// Texts in quotes and the rest without: no two different values read alike.
+/// Strings are quoted and all else is not, so that different values never serialize alike.
 fn plain(text: &str, sum: &mut Sha256) {
     sum.update(text);
     sum.update([b',']);
@@ -54,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn they_know_values_not_their_order() {
+    fn depends_on_values_but_not_on_member_order() {
         assert_eq!(of(r#"{"a":1,"b":[2,"x"]}"#), of(r#" {"b":[2,"\u0078"], "a" : 1} "#));
         let different = [
             r#"{"a":"1"}"#,

@@ -1,12 +1,12 @@
-//! When counts are written: before Lambda freezes the process.
+//! Flushes buffered counts before Lambda freezes the process.
 //!
-//! Lambda freezes an environment once the runtime and each extension asked for their next event. An
-//! internal extension that is registered for `INVOKE` therefore keeps it running after the response
-//! is out (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>). With an
-//! extension, Lambda also sends `SIGTERM` 500 ms before it ends an environment
+//! Lambda freezes an environment once the runtime and every extension have requested their next
+//! event. An internal extension registered for `INVOKE` therefore keeps it running after the
+//! response is sent (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>).
+//! With an extension, Lambda also sends `SIGTERM` 500 ms before it shuts an environment down
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown>).
-//! Where there is no Extensions API, as in most emulators, there is neither, and counts are written
-//! before the response.
+//!
+//! Most emulators have no Extensions API. Counts are then flushed before the response.
 
 use std::{
     sync::{
@@ -28,21 +28,21 @@ use tokio::{
 use crate::aws::Tallies;
 
 const NAME: &str = "tollgate-flush";
-/// For how long a start may wait for the answer, which comes from the machine itself.
+/// Time limit for registration, which delays the start. The API is local to the machine.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often counts are written where there is an extension.
+/// How often counts are flushed where the Extensions API is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
-    /// After each response: nothing is lost, however the process ends. It costs write units for
-    /// each request.
+    /// After every response. No counts are lost, however the process ends, but each request costs
+    /// write units.
     EachResponse,
-    /// After a response every ten seconds at most, and when the environment ends. A crash loses
-    /// what came since.
+    /// After a response, at most every ten seconds, and at shutdown. A crash loses the counts since
+    /// the last flush.
     WhenDue,
 }
 
-/// Writes a process' counts at the end of its invocations.
+/// Flushes the counts of a process at the end of its invocations.
 #[derive(Clone, Debug)]
 pub(super) struct Flusher(Arc<Inner>);
 
@@ -50,21 +50,21 @@ pub(super) struct Flusher(Arc<Inner>);
 struct Inner {
     tallies: Tallies,
     flush: Flush,
-    /// Whether an extension flushes after the response. Else it is done before.
+    /// Whether the extension flushes after the response; otherwise `before_response` flushes.
     is_extended: AtomicBool,
-    /// A permit for each invocation that was responded to.
+    /// One permit per invocation whose response is sent.
     responded: Semaphore,
 }
 
-/// An extension that is registered.
+/// A registered internal extension.
 struct Extension {
     client: PooledClient,
     id: HeaderValue,
 }
 
 impl Flusher {
-    /// Registers the extension, if there can be one. The runtime must not have asked for an event
-    /// before.
+    /// Registers the extension if the API is available. Must run before the runtime requests its
+    /// first event.
     pub async fn start(tallies: Tallies, flush: Flush) -> Self {
         let (is_extended, responded) = (AtomicBool::default(), Semaphore::new(0));
         let flusher = Self(Arc::new(Inner { tallies, flush, is_extended, responded }));
@@ -84,23 +84,25 @@ impl Flusher {
         flusher
     }
 
-    /// Before a response is sent.
     pub async fn before_response(&self) {
         if !self.0.is_extended.load(Ordering::Relaxed) {
             self.0.tallies.flush().await;
         }
     }
 
-    /// After a response, or an error in its place, was sent.
+    /// Call after the response, or the error in its place, is sent.
     pub fn responded(&self) {
         self.0.responded.add_permits(1);
     }
 
-    /// Flushes after each response. Should the Extensions API fail, flushing before responses takes
-    /// over.
+    /// Flushes after each response. If the Extensions API fails, counts are flushed before
+    /// responses from then on.
     async fn follow(self, extension: Extension) {
         let Err(error) = self.flush_each(&extension).await;
-        tracing::error!(cause = %error, "the extension failed: counts are flushed before the response");
+        tracing::error!(
+            cause = %error,
+            "the extension failed: counts are flushed before the response"
+        );
         self.0.is_extended.store(false, Ordering::Relaxed);
         self.0.tallies.flush().await;
     }
@@ -116,7 +118,7 @@ impl Flusher {
         }
     }
 
-    /// Flushes at the end of the environment, and ends the process.
+    /// Flushes on `SIGTERM` and exits.
     async fn flush_at_end(self) {
         let Ok(mut end) = signal(SignalKind::terminate()) else { return };
         if end.recv().await.is_some() {
@@ -143,7 +145,7 @@ impl Extension {
         }
     }
 
-    /// Says that the extension is done, and waits for the next invocation.
+    /// Reports the extension as done and waits for the next invocation.
     async fn next(&self) -> Result<(), Error> {
         let request = Request::get("/2020-01-01/extension/event/next")
             .header("lambda-extension-identifier", &self.id)

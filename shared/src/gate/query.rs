@@ -13,7 +13,8 @@ use crate::{
     records::Identifier,
 };
 
-/// The parameters of a request's query, taken out one by one; what is left at the end is unknown, and a mistake worth telling.
+/// Query parameters of a request. Handlers take them one by one; [`end`](Self::end) then rejects
+/// unknown ones, which are mostly typing errors.
 #[derive(Debug)]
 pub struct Query(Vec<(String, String)>);
 
@@ -26,9 +27,9 @@ impl<S: Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
-    /// `application/x-www-form-urlencoded`: a plus sign is a blank, a `%2B` a plus sign.
+    /// Decodes `application/x-www-form-urlencoded`: `+` is a space, `%2B` a plus sign.
     fn read(query: &str) -> Result<Self, Problem> {
-        // What isn't UTF-8 would be replaced without a word.
+        // The parser replaces invalid UTF-8 silently, so it is rejected here.
         percent_decode_str(query).decode_utf8().map_err(|_| Problem::InvalidParameter {
             name: "query",
             detail: "is not UTF-8".to_owned(),
@@ -36,10 +37,10 @@ impl Query {
         Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
     }
 
-    /// The parameter of this name, if it was given.
+    /// Takes a parameter, if present.
     ///
     /// # Errors
-    /// When it was given twice, or isn't what it should be.
+    /// When it is given more than once or can't be parsed.
     pub fn take<T: FromStr<Err: Display>>(
         &mut self,
         name: &'static str,
@@ -55,10 +56,10 @@ impl Query {
             .transpose()
     }
 
-    /// `account`, any number of times: whose things are asked for; none if nothing is said.
+    /// Takes every `account`; empty if there is none.
     ///
     /// # Errors
-    /// When one isn't an account's id, or there are more than `most`.
+    /// When one isn't an account id, or there are more than `most`.
     pub fn accounts(&mut self, most: usize) -> Result<BTreeSet<AccountId>, Problem> {
         let invalid = |detail: String| Problem::InvalidParameter { name: "account", detail };
         let given = self.0.extract_if(.., |(key, _)| key == "account");
@@ -71,7 +72,7 @@ impl Query {
         Ok(accounts)
     }
 
-    /// `after`: from where on events are read.
+    /// Takes `after`, the cursor where reading events starts.
     ///
     /// # Errors
     /// When it is neither `now` nor a cursor of events.
@@ -83,17 +84,17 @@ impl Query {
         decode_start(self.take::<String>("after")?.as_deref()).map_err(invalid)
     }
 
-    /// `account`: for whom the request is, if not for the key's own account.
+    /// Takes `account`, the account that the request acts for, if it isn't the caller's own.
     ///
     /// # Errors
-    /// When it isn't an account's id.
+    /// When it isn't an account id.
     pub fn account(&mut self) -> Result<Option<AccountId>, Problem> {
         self.take::<String>("account")?.map(|text| text.parse()).transpose().map_err(|_| {
             Problem::InvalidParameter { name: "account", detail: AccountId::RULE.to_owned() }
         })
     }
 
-    /// `limit`: how many things a page is to have.
+    /// Takes `limit`, the page size.
     ///
     /// # Errors
     /// When it isn't a number from 1 to 100.
@@ -108,10 +109,10 @@ impl Query {
         }
     }
 
-    /// `cursor`: after what the page begins, in the list that `list` describes.
+    /// Takes `cursor`, the key after which the page starts, for the list described by `list`.
     ///
     /// # Errors
-    /// When it is no cursor of this list, or what it names isn't what the list is made of.
+    /// When it belongs to another list, is damaged, or its key can't be parsed.
     pub fn cursor<T: FromStr>(&mut self, list: &str) -> Result<Option<T>, Problem> {
         let invalid = |error: BadCursor| Problem::InvalidParameter {
             name: "cursor",
@@ -122,10 +123,10 @@ impl Query {
         cursor.after.parse().map(Some).map_err(|_| invalid(BadCursor))
     }
 
-    /// Nothing else may be left.
+    /// Checks that no parameter is left.
     ///
     /// # Errors
-    /// When there is a parameter that nobody took.
+    /// When there is an unknown parameter.
     pub fn end(self) -> Result<(), Problem> {
         match self.0.first() {
             None => Ok(()),
@@ -140,15 +141,14 @@ impl Query {
     }
 }
 
-/// The part of a request's path that names a thing.
+/// Path parameter that names a resource.
 #[derive(Debug)]
 pub struct Named<T>(pub T);
 
-/// What a path can name.
 pub trait PathPart: FromStr {
-    /// What the part is called, in errors.
+    /// Name of the parameter in problem details.
     const NAME: &'static str;
-    /// How a text breaks its rule.
+    /// Problem detail for a value that can't be parsed.
     const RULE: &'static str;
 }
 
@@ -190,7 +190,7 @@ impl<S: Send + Sync, T: PathPart> FromRequestParts<S> for Named<T> {
     }
 }
 
-/// A path that names a thing and one of its own.
+/// Path with two parameters: a resource and one that belongs to it.
 impl<S: Send + Sync, A: PathPart, B: PathPart> FromRequestParts<S> for Named<(A, B)> {
     type Rejection = Failure;
 
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_read_to_the_letter() {
+    fn decodes_percent_encoding_exactly() {
         let data = |text: &str| query(text).take::<String>("data").unwrap().unwrap();
         for (given, read) in [
             ("data=a+b%20c", "a b c"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_of_its_list_and_names_what_the_list_is_made_of() {
+    fn rejects_cursors_of_other_lists_and_types() {
         let given = |after: &str| {
             query(&format!("cursor={}", Cursor { after: after.to_owned() }.encode("kinds")))
         };
@@ -246,12 +246,24 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named() {
+    fn details_name_the_parameter_and_the_rule() {
         let detail = |problem: Problem| problem.body("").detail;
-        insta::assert_snapshot!(detail(query("kind=%20").take::<Name>("kind").unwrap_err()), @"kind is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit.");
-        insta::assert_snapshot!(detail(query("kind=a&kind=b").take::<Name>("kind").unwrap_err()), @"kind is given more than once.");
-        insta::assert_snapshot!(detail(query("limit=0").limit().unwrap_err()), @"limit is not a whole number from 1 to 100.");
-        insta::assert_snapshot!(detail(query("stauts=failed").end().unwrap_err()), @r#"query has an unknown parameter "stauts"."#);
+        insta::assert_snapshot!(
+            detail(query("kind=%20").take::<Name>("kind").unwrap_err()),
+            @"kind is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit."
+        );
+        insta::assert_snapshot!(
+            detail(query("kind=a&kind=b").take::<Name>("kind").unwrap_err()),
+            @"kind is given more than once."
+        );
+        insta::assert_snapshot!(
+            detail(query("limit=0").limit().unwrap_err()),
+            @"limit is not a whole number from 1 to 100."
+        );
+        insta::assert_snapshot!(
+            detail(query("stauts=failed").end().unwrap_err()),
+            @r#"query has an unknown parameter "stauts"."#
+        );
         assert_eq!(query("").limit().unwrap(), DEFAULT_LIMIT);
     }
 }

@@ -4,53 +4,54 @@ use http::Method;
 use super::Failure;
 use crate::{account::Scope, api::Problem};
 
-/// One route of the API, whichever function answers it.
+/// A route of the API, whichever function serves it.
 ///
-/// The functions share this table because a client sees one API: `submit` has to name `poll`'s methods in an `Allow`. A test holds the table
-/// to the `OpenAPI` description, which comes from the functions' routers.
+/// All functions share this table because a client sees one API: `submit` has to list `poll`'s
+/// methods in `Allow`. A test compares the table with the `OpenAPI` document, which is generated
+/// from the functions' routers.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// Its method.
     pub method: Method,
-    /// Its path, as the router has it.
+    /// Path template, in the router's syntax.
     pub path: &'static str,
-    /// Who may use it.
     pub access: Access,
-    /// How it tells what went wrong.
+    /// Format of error responses.
     pub form: Form,
-    /// Whether it is closed to tenants whose quota is used up.
+    /// Whether requests are rejected once a quota of the account is used up.
     pub spends: bool,
 }
 
-/// Who may use a route.
+/// Authorization that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// No key.
     Open,
-    /// Whoever holds a valid key.
+    /// Any valid key.
     AnyKey,
-    /// Whose key has the scope.
+    /// A valid key with this scope.
     Scope(Scope),
 }
 
-/// How a route tells what went wrong. All routes of a path tell it alike.
+/// Format of error responses. All routes of a path have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// By a problem document (RFC 9457).
+    /// Problem document (RFC 9457).
     Document,
-    /// In plain text, for clients that were written for an earlier system. They know no 422: what breaks a contract is a 400.
+    /// Plain text, for clients of the earlier systems. They don't know 422, so that a contract
+    /// violation is a 400.
     Text,
 }
 
 impl Route {
-    /// What it is called where requests are counted: method and path, `GET /v1/jobs/{id}`.
+    /// Label of the route in usage: method and path, as in `GET /v1/jobs/{id}`.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
-    /// Whether it is described as an operation. The files of a page are not, which are behind one route whatever they are called: no template
-    /// of a description leads across folders (<https://spec.openapis.org/oas/v3.1.0#path-templating>).
+    /// Whether the `OpenAPI` document lists the route. Catch-all routes for static files are left
+    /// out: a path template can't match across slashes
+    /// (<https://spec.openapis.org/oas/v3.1.0#path-templating>).
     #[must_use]
     pub fn is_operation(&self) -> bool {
         !self.path.contains("{*")
@@ -73,7 +74,6 @@ const fn spending_in_text(method: Method, path: &'static str, access: Access) ->
     Route { method, path, access, form: Form::Text, spends: true }
 }
 
-/// Every route.
 pub const ROUTES: &[Route] = &[
     route(Method::GET, "/heartbeat", Access::Open),
     route(Method::GET, "/", Access::Open),
@@ -129,34 +129,34 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/metrics/bandwidth_used", Access::Scope(Scope::UsageRead)),
 ];
 
-/// The route of a method and a path as the router has it.
+/// Looks a route up by method and path template.
 pub(super) fn of(method: &Method, template: &str) -> Option<&'static Route> {
     let method = asked(method);
     ROUTES.iter().find(|route| route.method == *method && route.path == template)
 }
 
-/// A HEAD is answered as the GET without its body (RFC 9110, section 9.3.2).
+/// A HEAD request is handled as a GET (RFC 9110, section 9.3.2).
 fn asked(method: &Method) -> &Method {
     if method == Method::HEAD { &Method::GET } else { method }
 }
 
-/// The route of a request, whichever function answers it.
+/// Looks the route of a request up by its concrete path.
 pub(super) fn to(method: &Method, path: &str) -> Option<&'static Route> {
     at(path).first().and_then(|route| of(method, route.path))
 }
 
-/// How whoever asks at this path, with whatever method, is told what went wrong.
+/// Format of error responses at a path, for any method.
 pub(super) fn form_at(path: &str) -> Form {
     at(path).first().map_or(Form::Document, |route| route.form)
 }
 
-/// Whether a path is of the template to which a function's router leads it. One function doesn't know the other's routes: to `poll`,
-/// `/v1/jobs/batch` is a job.
+/// Whether a path belongs to the template that this function's router matched. A router knows only
+/// its own routes: `poll` matches `/v1/jobs/batch` as a job id.
 pub(super) fn is_of(path: &str, template: &str) -> bool {
     at(path).first().is_none_or(|route| route.path == template)
 }
 
-/// The routes of a path: those of the template that leads to it with the fewest placeholders.
+/// All routes at a path: those of the matching template with the fewest placeholders.
 fn at(path: &str) -> Vec<&'static Route> {
     let placeholders = |route: &&Route| route.path.matches('{').count();
     let mut found: Vec<_> = ROUTES.iter().filter(|route| leads_to(route.path, path)).collect();
@@ -179,14 +179,14 @@ fn leads_to(template: &str, path: &str) -> bool {
     }
 }
 
-/// No handler of this function takes the request: either nobody does, or another method does.
+/// Fallback of every router: 404 if no function serves the path, else 405.
 pub(super) async fn unrouted(request: Request) -> Failure {
     refusal(request.method(), request.uri().path())
 }
 
 pub(super) fn refusal(method: &Method, path: &str) -> Failure {
     let mut allow: Vec<_> = at(path).into_iter().map(|route| route.method.as_str()).collect();
-    // A method that the path takes is refused where no such file is below its folder.
+    // The table has this method, so it is a catch-all route without such a file: 404.
     if allow.is_empty() || allow.contains(&asked(method).as_str()) {
         return Problem::NotFound.into();
     }
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_take_whole_paths() {
+    fn templates_match_whole_paths() {
         assert!(leads_to("/v1/jobs/{id}", "/v1/jobs/x"));
         for path in
             ["/v1/jobs/", "/v1/jobs", "/v1/jobs/x/", "/v1/jobs/x/y", "v1/jobs/x", "/V1/jobs/x"]
@@ -219,9 +219,9 @@ mod tests {
         assert!(of(&Method::PATCH, "/v1/jobs").is_none());
     }
 
-    /// Or all of them would be counted as one.
+    /// Otherwise usage could not tell routes apart.
     #[test]
-    fn every_name_is_a_label_of_usage() {
+    fn every_route_name_is_a_valid_usage_label() {
         for route in ROUTES {
             assert_eq!(route.name().parse::<crate::usage::Label>().unwrap().as_str(), route.name());
         }
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_is_the_paths() {
+    fn all_routes_of_a_path_share_the_error_format() {
         for route in ROUTES {
             assert_eq!(form_at(route.path), route.form, "{}", route.path);
         }

@@ -12,18 +12,18 @@ use tower::{Service, ServiceExt, layer::layer_fn};
 use super::flush::{Flush, Flusher};
 use crate::aws::Tallies;
 
-/// Answers the HTTP API's events with a router, until Lambda ends the function.
+/// Serves HTTP API events with a router until Lambda shuts the function down.
 ///
 /// # Errors
-/// When Lambda's runtime can't be reached.
+/// When the Lambda runtime API can't be reached.
 pub async fn serve(router: Router) -> Result<(), Error> {
     lambda_runtime::run(Adapter::from(router).map_request(with_sound_address)).await
 }
 
-/// The same, for a function that counts: what it counted is written before Lambda freezes it.
+/// Like [`serve`], but flushes buffered counts before Lambda freezes the function.
 ///
 /// # Errors
-/// When Lambda's runtime can't be reached.
+/// When the Lambda runtime API can't be reached.
 pub async fn serve_counting(router: Router, tallies: Tallies, flush: Flush) -> Result<(), Error> {
     let flusher = Flusher::start(tallies, flush).await;
     let before = flusher.clone();
@@ -37,7 +37,8 @@ pub async fn serve_counting(router: Router, tallies: Tallies, flush: Flush) -> R
     Runtime::new(handler).layer(TracingLayer::new()).layer(after).run().await
 }
 
-/// Outermost, so that an event that can't be read, which no handler sees, is responded to as well.
+/// Outermost layer, because an event that can't be parsed never reaches the handler but is
+/// responded to as well.
 fn after_response<S>(
     inner: S,
     flusher: Flusher,
@@ -51,9 +52,12 @@ where
     })
 }
 
-/// A gateway hands path and query on as the client wrote them, the path with all but `%25` decoded, and header fields as well. The adapter makes
-/// an address of them: it panics at what no address may have, and takes a backslash for a slash. A client should hear instead that there is no
-/// such thing, or what is wrong with its parameter; under which scheme and name it called is of no interest here.
+/// Escapes path and query so that the adapter can build a URI from them.
+///
+/// API Gateway passes header fields and query as the client sent them, and the path with all but
+/// `%25` decoded. The adapter panics on characters that a URI may not contain, and reads a
+/// backslash as a slash. With escaping, the client gets a 404 or a parameter error instead. Host
+/// and domain name are dropped: no handler reads them, and an invalid one breaks the URI as well.
 fn with_sound_address(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         request.raw_path = request.raw_path.as_deref().map(|path| escaped(path, b"/:@"));
@@ -65,7 +69,8 @@ fn with_sound_address(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<Lamb
     event
 }
 
-/// The path or query with every byte escaped that may not stand in it as it is (RFC 3986, sections 3.3 and 3.4); escapes stay.
+/// Percent-encodes every byte that may not occur in a path or query (RFC 3986, sections 3.3 and
+/// 3.4). Existing escapes stay. The second parameter lists further bytes to keep.
 fn escaped(part: &str, beside: &[u8]) -> String {
     part.bytes().fold(String::with_capacity(part.len()), |mut sound, byte| {
         if byte.is_ascii_alphanumeric()
@@ -89,7 +94,7 @@ mod tests {
 
     const DOMAIN: &str = "a1b2c3.execute-api.eu-west-1.amazonaws.com";
 
-    /// What the router is handed for an event of the gateway.
+    /// The request that the router receives for an API Gateway event.
     fn adapted(domain: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> Request<Body> {
         let mut request = ApiGatewayV2httpRequest::default();
         request.raw_path = Some(path.to_owned());
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_is_no_slash_and_a_question_mark_in_a_path_begins_no_query() {
+    fn escapes_backslash_and_question_mark_in_the_path() {
         let request = adapted(DOMAIN, "/api/poll/a\\b?c#d", "e=f", &[]);
         assert_eq!(
             (request.uri().path(), request.uri().query()),
@@ -115,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn how_it_was_called_breaks_nothing() {
+    fn ignores_invalid_host_and_scheme() {
         for told in ["a b", "mailto", "", "https", "1.execute-api.127.0.0.1"] {
             let headers = [("x-forwarded-proto", told), ("host", told)];
             let request = adapted(told, "/heartbeat", "", &headers);
@@ -125,14 +130,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_path_and_query_become_an_address(path in "/\\PC{0,40}|/[/.\\\\%?#\u{0}-\u{20}]{0,12}", query: String) {
+        fn any_path_and_query_become_an_address(
+            path in "/\\PC{0,40}|/[/.\\\\%?#\u{0}-\u{20}]{0,12}",
+            query: String
+        ) {
             let request = adapted(DOMAIN, &path, &query, &[]);
             prop_assert!(request.uri().path().starts_with('/'));
             prop_assert_eq!(request.uri().query().unwrap_or_default(), escaped(&query, b"/:@?"));
         }
 
         #[test]
-        fn a_sound_one_stays_as_it_is(path in "/[a-z0-9/_-]{0,40}", query in "[a-z0-9=&%+._~-]{1,40}") {
+        fn a_sound_one_stays_as_it_is(
+            path in "/[a-z0-9/_-]{0,40}",
+            query in "[a-z0-9=&%+._~-]{1,40}"
+        ) {
             let request = adapted(DOMAIN, &path, &query, &[]);
             prop_assert_eq!((request.uri().path(), request.uri().query()), (&*path, Some(&*query)));
         }

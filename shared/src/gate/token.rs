@@ -1,7 +1,8 @@
-//! Bearer tokens of an issuer that the stack trusts: JWTs (RFC 7519) that one of its keys has signed with RS256 or ES256.
+//! Bearer tokens of a trusted issuer: JWTs (RFC 7519) signed with RS256 or ES256.
 //!
-//! The checks are few and strict, as RFC 8725 advises: the algorithm is that of the key, never what the token alone says; `iss`, `aud` and
-//! `exp` have to be there. The arithmetic is *ring*'s, which is in every binary already.
+//! The checks are few and strict, as RFC 8725 advises: the algorithm is that of the key, never only
+//! the one the token names; `iss`, `aud` and `exp` are required. Signatures are verified by *ring*,
+//! which every binary contains already.
 
 mod claims;
 mod issuer;
@@ -14,20 +15,19 @@ use crate::{account::Scopes, id::AccountId, time::Time};
 
 pub use issuer::Issuer;
 
-/// The issuer's keys aren't to be had.
+/// The issuer's keys are unknown and can't be loaded.
 #[derive(Debug, thiserror::Error)]
 #[error("the token's issuer doesn't answer, and none of its keys are known")]
 pub struct NoKeys;
 
-/// Who a good token says its holder is.
+/// A verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bearer {
-    /// Its `sub`, cut short: for the log.
+    /// The `sub` claim, truncated, for logs.
     pub subject: Arc<str>,
-    /// For which account it speaks; whether that is there is for the store to say.
+    /// The account it acts for; not yet looked up in the store.
     pub account: AccountId,
-    /// What it may be used for.
     pub scopes: Scopes,
-    /// From when on it is over.
+    /// When it expires, leeway included.
     pub until: Time,
 }

@@ -6,10 +6,10 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// JSON in which no object has a member twice.
+/// JSON without duplicate members.
 ///
-/// What is checked has to be what is delivered: a payload goes to its target byte for byte, and a target may take the first of two equal
-/// members where the check saw the last (RFC 8259, section 4, leaves it open).
+/// A payload is delivered byte for byte, and a target may read the first of two equal members where
+/// validation saw the last (RFC 8259, section 4, allows both).
 #[derive(Debug)]
 pub(super) struct Unambiguous(pub Value);
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_comes_twice_is_refused_however_deep() {
+    fn rejects_duplicate_members_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
         {
             let error = serde_json::from_str::<Unambiguous>(text).unwrap_err();

@@ -3,20 +3,22 @@ use std::time::Duration;
 use super::Gate;
 use crate::{account::KeyRecord, time::Time};
 
-/// What becomes of the news that a key is used. It is news once an hour: for more, nobody would pay a write a request.
+/// How the last use of a key is recorded, at most once an hour, because a write per request would
+/// be too expensive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uses {
-    /// It is recorded with the key.
+    /// It is stored with the key.
     Recorded,
-    /// It is logged, by a function that may not write it.
+    /// It is only logged, because the function has no permission to write it.
     Logged,
 }
 
-/// The longest that a request waits for what is no business of its client. It goes on beside the handler, which mostly takes longer.
+/// Longest time that recording delays a response. It runs concurrently with the handler, which
+/// usually takes longer.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Gate {
-    /// Takes note of a key's use. Whatever goes wrong here is no reason to refuse a request.
+    /// Records the use of a key. Errors are logged and never fail the request.
     pub(super) async fn note_use(&self, key: &KeyRecord, now: Time) {
         if !self.accounts.is_news(key, now) {
             return;

@@ -2,35 +2,36 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Family, OTHER, Shape, histogram::Part};
 
-/// How many items a process keeps apart before it writes them: more than there are routes and kinds in a busy moment. What is beyond is
-/// counted as [`OTHER`].
+/// Number of items that a process accumulates between writes; more than the routes and kinds of a
+/// busy moment. Counts beyond it go to [`OTHER`].
 const MOST_ITEMS: usize = 500;
 
-/// Between the parts of a key and of a field; no label that makes a field has one.
+/// Separates the parts of a key and of a field; no label that becomes part of a field contains it.
 pub(super) const BETWEEN: char = '#';
 
-/// The item of the table that totals belong to: its topic, and the labels after that.
+/// The table item that holds totals, identified by its topic and the first labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Item {
-    /// How its key begins.
+    /// Prefix of its key.
     pub prefix: &'static str,
-    /// The labels that name it, separated by blanks, of which the first have none; empty where there are none.
+    /// The labels that identify it, separated by spaces; only the last may contain spaces. Empty if
+    /// there are none.
     pub name: String,
-    /// Whether only so many such items are made.
+    /// Whether the number of such items is limited.
     pub is_open: bool,
 }
 
-/// What a process counted and didn't write yet: by item, and in it by field.
+/// Counts that a process has not written yet, by item and field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta(BTreeMap<Item, BTreeMap<String, u64>>);
 
 impl Delta {
-    /// Counts so many of a family's, with its labels in their order. Families without totals count nothing.
+    /// Adds to a counter, with the labels of the family in order. Ignores families without totals.
     pub fn count(&mut self, family: &Family, labels: &[&str], number: u64) {
         self.add(family, labels, None, number);
     }
 
-    /// Counts one that took so long.
+    /// Adds one duration to a histogram. Ignores families that are none.
     pub fn observe(&mut self, family: &Family, labels: &[&str], took: Duration) {
         let Shape::Histogram(bounds) = family.shape else { return };
         self.add(family, labels, Some(Part::of(took, bounds)), 1);
@@ -38,7 +39,7 @@ impl Delta {
         self.add(family, labels, Some(Part::Sum), millis);
     }
 
-    /// Takes out what is of some items: each of them with its fields.
+    /// Removes and returns the items that match, with their fields.
     pub fn take(
         &mut self,
         of: impl Fn(&Item) -> bool,
@@ -70,7 +71,8 @@ impl Delta {
     }
 }
 
-/// As many labels, each of which says that it is another one. Those from outside may have blanks of their own, and are one.
+/// The item's labels, each replaced by [`OTHER`]. An open item has one label, which may contain
+/// spaces.
 fn other(item: &Item) -> String {
     let labels = if item.is_open { 1 } else { item.name.split(' ').count() };
     vec![OTHER; labels].join(" ")

@@ -2,18 +2,20 @@ use std::cmp::Ordering;
 
 use super::{Page, text};
 
-/// In what form a page is written.
+/// Format in which a page is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Prometheus' own, version 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>).
+    /// Prometheus text format, version 0.0.4
+    /// (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>).
     Prometheus,
     /// `OpenMetrics` 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
     OpenMetrics,
 }
 
 impl Format {
-    /// The one that whoever sends this `Accept` likes best (RFC 9110, section 12.5.1): Prometheus' own where he doesn't say, likes both
-    /// alike, or takes neither, since anything helps more than a 406.
+    /// Negotiates the format from an `Accept` header (RFC 9110, section 12.5.1). The Prometheus
+    /// format is the default: without preference, on a tie, and if neither is accepted, because a
+    /// page is more useful than a 406.
     #[must_use]
     pub fn preferred(accept: &str) -> Self {
         let liking = |format: Self| {
@@ -28,7 +30,7 @@ impl Format {
         }
     }
 
-    /// Its media type, as `Content-Type` tells it.
+    /// Value of `Content-Type`.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -37,7 +39,6 @@ impl Format {
         }
     }
 
-    /// Writes a page.
     #[must_use]
     pub fn write(self, page: &Page) -> String {
         text::write(page, self)
@@ -51,7 +52,7 @@ impl Format {
     }
 }
 
-/// A range of media types that is taken, and how well it is liked.
+/// A media range and its quality value.
 struct Range<'a> {
     kind: &'a str,
     subtype: &'a str,
@@ -76,7 +77,7 @@ impl<'a> Range<'a> {
         Some(range)
     }
 
-    /// How exactly it names a format, if that is in it.
+    /// How specifically the range matches a format; `None` if it doesn't.
     fn precision(&self, format: Format) -> Option<u8> {
         let (kind, subtype, version) = format.parts();
         if (self.kind, self.subtype) == ("*", "*") {
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn follows_what_is_accepted() {
+    fn negotiates_by_accept_header() {
         use Format::{OpenMetrics, Prometheus};
         for (accept, wanted) in [
             ("", Prometheus),
@@ -114,9 +115,11 @@ mod tests {
             ("application/*, text/*;q=0.9", OpenMetrics),
             ("Text/Plain;Q=0.4,Application/OpenMetrics-Text;Q=0.5", OpenMetrics),
             ("text/plain;q=0.5,application/openmetrics-text;q=0.5", Prometheus),
-            // Of Prometheus 2.42, and of one that is told to scrape 0.0.4 alone.
+            // As sent by Prometheus 2.42, and by one configured to scrape only 0.0.4.
             (
-                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                "application/openmetrics-text;version=1.0.0,\
+                 application/openmetrics-text;version=0.0.1;q=0.75,\
+                 text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
                 OpenMetrics,
             ),
             ("text/plain;version=0.0.4;q=1,*/*;q=0.1", Prometheus),

@@ -1,17 +1,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
-/// How many took how long. Only what is there is held: most of what is measured falls into a few of many buckets.
+/// A histogram of durations. Sparse, because most measurements fall into few of the buckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// How many took at most so many milliseconds, and more than the bound before.
+    /// Counts by upper bound in milliseconds, inclusive. Not cumulative.
     buckets: BTreeMap<u64, u64>,
-    /// How many took longer than the last bound.
+    /// Count above the last bound.
     over: u64,
-    /// How long all took together, in milliseconds.
+    /// Sum of all durations, in milliseconds.
     sum_ms: u64,
 }
 
-/// What is kept of a histogram: one of its counts, or its sum.
+/// A stored number of a histogram: one of its counts, or its sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Bucket(u64),
@@ -20,7 +20,7 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// Into which bucket something falls that took so long; what takes as long as a bound is within it
+    /// The bucket of a duration; upper bounds are inclusive
     /// (<https://prometheus.io/docs/concepts/metric_types/#histogram>).
     pub fn of(took: Duration, bounds: &[u64]) -> Self {
         let bound = bounds.iter().find(|bound| took <= Duration::from_millis(**bound));
@@ -54,20 +54,19 @@ impl Histogram {
         *kept = kept.saturating_add(number);
     }
 
-    /// How many took at most as long as each bound. What an earlier version kept by a bound that isn't one any more counts at the next.
+    /// Cumulative counts by bound. A count that an earlier version stored under a bound that was
+    /// removed since is included from the next bound on.
     pub fn cumulative<'a>(&'a self, bounds: &'a [u64]) -> impl Iterator<Item = (u64, u64)> + 'a {
         bounds
             .iter()
             .map(|bound| (*bound, self.buckets.range(..=bound).map(|(_, number)| number).sum()))
     }
 
-    /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.values().sum::<u64>().saturating_add(self.over)
     }
 
-    /// How long all took together, in seconds.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of what people wait for")]
     pub fn sum_seconds(&self) -> f64 {
@@ -94,7 +93,9 @@ mod tests {
                 prop_assert_eq!(number, took.iter().filter(|ms| **ms <= bound).count() as u64);
             }
             prop_assert_eq!(histogram.count(), took.len() as u64);
-            prop_assert!((histogram.sum_seconds() * 1000.0 - took.iter().sum::<u64>() as f64).abs() < 1e-6);
+            prop_assert!(
+                (histogram.sum_seconds() * 1000.0 - took.iter().sum::<u64>() as f64).abs() < 1e-6
+            );
         }
 
         #[test]
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_over_a_bound_is_over_it() {
+    fn bounds_are_inclusive() {
         assert_eq!(Part::of(Duration::from_micros(5_001), BOUNDS), Part::Bucket(10));
         assert_eq!(Part::of(Duration::from_millis(5), BOUNDS), Part::Bucket(5));
         assert_eq!(Part::of(Duration::from_millis(101), BOUNDS), Part::Over);

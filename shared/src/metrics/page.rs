@@ -2,29 +2,28 @@ use std::collections::BTreeMap;
 
 use super::{Family, Histogram, OTHER, registry::FAMILIES};
 
-/// What Prometheus is shown: of every family its series, by the values of their labels.
+/// The page that Prometheus scrapes: all families with their series, by label values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page(BTreeMap<usize, BTreeMap<Vec<String>, Option<Value>>>);
 
-/// What a series says.
+/// Value of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// How many there were.
+    /// A counter.
     Count(u64),
-    /// How much there is.
+    /// A gauge.
     Level(f64),
-    /// How many took how long.
     Histogram(Histogram),
 }
 
 impl Page {
-    /// Shows a number as it is now, with its family's labels in their order.
+    /// Sets a gauge, with the labels of its family in order.
     pub fn show(&mut self, family: &'static Family, labels: &[&str], level: f64) {
         let labels = labels.iter().copied().map(str::to_owned).collect();
         *self.entry(family, labels) = Some(Value::Level(level));
     }
 
-    /// Shows counts that differ in a label as one, under [`OTHER`].
+    /// Merges counters that differ only in one label, which becomes [`OTHER`].
     pub fn gather(&mut self, family: &'static Family, label: &str) {
         let Some(at) = family.labels.iter().position(|name| *name == label) else { return };
         for (mut labels, value) in self.0.remove(&place(family)).unwrap_or_default() {
@@ -38,7 +37,6 @@ impl Page {
         }
     }
 
-    /// What a series says.
     #[must_use]
     pub fn get(&self, family: &Family, labels: &[&str]) -> Option<&Value> {
         let labels: Vec<_> = labels.iter().copied().map(str::to_owned).collect();
@@ -53,7 +51,7 @@ impl Page {
         self.0.entry(place(family)).or_default().entry(labels).or_default()
     }
 
-    /// Every family, those without series too, with its series.
+    /// All families with their series, in the order of the page; includes families without series.
     pub(super) fn families(
         &self,
     ) -> impl Iterator<Item = (&'static Family, impl Iterator<Item = (&[String], &Value)>)> {
@@ -67,7 +65,7 @@ impl Page {
     }
 }
 
-/// Where a family stands on the page.
+/// Index of a family on the page.
 fn place(family: &Family) -> usize {
     FAMILIES.iter().position(|other| other.name == family.name).unwrap_or(FAMILIES.len())
 }

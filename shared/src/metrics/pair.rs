@@ -1,22 +1,21 @@
-//! Two items of totals as one: a request counts its route and mostly one thing more, and each item
-//! is a write unit.
+//! Stores two items of totals as one. A request mostly counts its route and one more thing, and
+//! each item costs a write unit.
 
 use std::collections::BTreeMap;
 
 use super::{Item, registry::ROUTE};
 
-/// How the keys of such items begin.
+/// Key prefix of joined items.
 const PAIR: &str = "PAIR";
-/// Between the two; in neither the name of a kind nor a route.
+/// Separates the two items; occurs neither in the name of a kind nor in a route.
 const AND: char = '+';
-/// Between an item's topic and its name.
+/// Separates the topic and the name of an item.
 const OF: char = '#';
 
 type Fields = BTreeMap<String, u64>;
 
-/// One item in the place of two, if one of them is a route's and the other has no name from
-/// outside: there are only so many such pairs. Fields say by a digit in front of which item they
-/// are.
+/// Joins two items if exactly one is a route's and neither has a name from outside, so that the
+/// number of pairs is bounded. A digit in front of each field says to which of the two it belongs.
 pub(crate) fn join(items: Vec<(Item, Fields)>) -> Vec<(Item, Fields)> {
     let [(first, _), (second, _)] = &items[..] else { return items };
     let routes = [first, second].iter().filter(|item| item.prefix == ROUTE.prefix).count();
@@ -32,8 +31,8 @@ pub(crate) fn join(items: Vec<(Item, Fields)>) -> Vec<(Item, Fields)> {
     vec![(Item { prefix: PAIR, name, is_open: false }, fields.collect())]
 }
 
-/// The items that an item stands for, each by topic and name, and how the names of its fields
-/// begin.
+/// Splits an item into the topic and name of each item it holds, with the prefix of that item's
+/// fields.
 pub(crate) fn parts<'a>(prefix: &'a str, name: &'a str) -> Vec<(&'a str, &'a str, &'static str)> {
     if prefix != PAIR {
         return vec![(prefix, name, "")];
@@ -44,7 +43,7 @@ pub(crate) fn parts<'a>(prefix: &'a str, name: &'a str) -> Vec<(&'a str, &'a str
         .collect()
 }
 
-/// Whether an item is another one, or a part of it.
+/// Whether an item is `other` or holds it.
 pub(crate) fn holds(item: &Item, other: &Item) -> bool {
     parts(item.prefix, &item.name)
         .iter()
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_and_one_thing_more_are_one_item() {
+    fn joins_a_route_with_one_other_item() {
         let (kind, route) =
             (item("KIND", "a.b-c", false), item("ROUTE", "POST /v1/jobs/{id}/retry", false));
         let joined = join(vec![kind.clone(), route.clone()]);
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn others_stay_apart() {
+    fn leaves_other_items_separate() {
         let (kind, route) = (item("KIND", "a", false), item("ROUTE", "GET /", false));
         let apart = [
             vec![kind.clone(), item("KIND", "b", false)],

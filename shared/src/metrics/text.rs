@@ -1,10 +1,10 @@
-//! Writing a page as text, in both formats, which differ little: in how counters are called, in `UNIT` and in `EOF`.
+//! Writes a page as text. The two formats differ only in the names of counters and info metrics, in
+//! `UNIT` and in `EOF`.
 
 use std::fmt::Write as _;
 
 use super::{Family, Format, Histogram, Page, Shape, Value};
 
-/// The text of a page.
 pub(super) fn write(page: &Page, format: Format) -> String {
     let mut text = String::new();
     for (family, series) in page.families() {
@@ -30,7 +30,7 @@ fn head(text: &mut String, family: &Family, format: Format) {
         (Shape::Info, Format::OpenMetrics) => "info",
         (Shape::Gauge | Shape::Info, _) => "gauge",
     };
-    // Of several families' lines only their order within a family matters.
+    // The order of these lines only matters within a family.
     let _ = writeln!(text, "# HELP {name} {}", escaped(family.help, format == Format::OpenMetrics));
     let _ = writeln!(text, "# TYPE {name} {shape}");
     if let Some(unit) = family.unit.filter(|_| format == Format::OpenMetrics) {
@@ -38,7 +38,7 @@ fn head(text: &mut String, family: &Family, format: Format) {
     }
 }
 
-/// What the samples of a family are called.
+/// Name of a family's samples.
 fn sampled(family: &Family) -> String {
     match family.shape {
         Shape::Counter => format!("{}_total", family.name),
@@ -103,7 +103,7 @@ fn line(
     let _ = writeln!(text, " {value}");
 }
 
-/// As `OpenMetrics` has bounds, so that a series is the same in both formats: `1.0` and `0.005`.
+/// Floats as `OpenMetrics` writes them, so that both formats give the same series: `1.0`, `0.005`.
 fn number(value: f64) -> String {
     format!("{value:?}")
 }
@@ -148,32 +148,43 @@ mod tests {
     }
 
     #[test]
-    fn a_page_in_prometheus_format() {
+    fn page_in_prometheus_format() {
         insta::assert_snapshot!(Format::Prometheus.write(&page()));
     }
 
     #[test]
-    fn a_page_in_openmetrics_format() {
+    fn page_in_openmetrics_format() {
         insta::assert_snapshot!(Format::OpenMetrics.write(&page()));
     }
 
     proptest! {
-        /// Whatever a service is called, the page says so, to a reader of such pages.
+        /// Label values survive any characters in the name of a service.
         #[test]
-        fn labels_are_read_as_they_were_written(services in prop::collection::btree_map("\\PC{0,20}|[\"\\\\\n{}, #]{0,8}", 1u32.., 1..6)) {
+        fn labels_are_read_as_they_were_written(
+            services in prop::collection::btree_map("\\PC{0,20}|[\"\\\\\n{}, #]{0,8}", 1u32.., 1..6)
+        ) {
             let mut totals = Totals::default();
             for (service, bytes) in &services {
                 totals.add("SERVICE", service, [("u#egress", u64::from(*bytes))]);
             }
             let page = totals.into_page();
             for format in [Format::Prometheus, Format::OpenMetrics] {
-                let (mut read, mut reader) = (Vec::new(), exposition::Page::new("tollgate_usage_bytes_total"));
-                reader.read(format.write(&page).as_bytes(), &mut |sample| read.push(sample.unwrap()));
+                let (mut read, mut reader) =
+                    (Vec::new(), exposition::Page::new("tollgate_usage_bytes_total"));
+                reader
+                    .read(format.write(&page).as_bytes(), &mut |sample| read.push(sample.unwrap()));
                 prop_assert!(reader.end(&mut |_| ()).unwrap());
-                read.retain(|sample| sample.labels.contains(&("type".to_owned(), "egress".to_owned())));
-                let read: std::collections::BTreeMap<_, _> =
-                    read.into_iter().map(|sample| (sample.labels[0].1.clone(), sample.value)).collect();
-                let wanted = services.iter().map(|(service, bytes)| (service.clone(), f64::from(*bytes))).collect();
+                read.retain(
+                    |sample| sample.labels.contains(&("type".to_owned(), "egress".to_owned()))
+                );
+                let read: std::collections::BTreeMap<_, _> = read
+                    .into_iter()
+                    .map(|sample| (sample.labels[0].1.clone(), sample.value))
+                    .collect();
+                let wanted = services
+                    .iter()
+                    .map(|(service, bytes)| (service.clone(), f64::from(*bytes)))
+                    .collect();
                 prop_assert_eq!(read, wanted);
             }
         }

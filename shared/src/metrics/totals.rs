@@ -5,12 +5,13 @@ use super::{
     registry::{FAMILIES, stored_as, topic},
 };
 
-/// What all processes counted since deployment, as far as they wrote it.
+/// Counts of all processes since deployment, as far as they are written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals(Page);
 
 impl Totals {
-    /// Adds an item of the table: how its key begins, what names it, and its fields. What this version doesn't know is left out.
+    /// Adds a table item, given by key prefix, name and fields. Ignores topics and fields that this
+    /// version doesn't know, which a newer one may have written.
     pub fn add<'a>(
         &mut self,
         prefix: &str,
@@ -25,7 +26,7 @@ impl Totals {
         }
     }
 
-    /// The page that shows them.
+    /// The page that shows the totals.
     #[must_use]
     pub fn into_page(mut self) -> Page {
         for family in FAMILIES {
@@ -36,7 +37,7 @@ impl Totals {
         self.0
     }
 
-    /// Series that are sure to come begin at 0, or what is counted first would show as no growth.
+    /// Starts known series at 0. Otherwise `rate()` would miss the first increment.
     fn begin(&mut self, topic: Topic, named: &[String]) {
         for family in FAMILIES {
             if family.stored.is_some_and(|(of, _)| of == topic) {
@@ -76,13 +77,13 @@ impl Totals {
         match (self.0.entry(family, labels).get_or_insert_with(|| zero(family)), part) {
             (Value::Histogram(histogram), Some(part)) => histogram.add(part, number),
             (Value::Count(count), None) => *count = count.saturating_add(number),
-            // A part is that of a histogram, and nothing else here has one.
+            // Unreachable: only histograms have parts.
             _ => {}
         }
     }
 }
 
-/// What a series has before anything was counted of it.
+/// Initial value of a series.
 fn zero(family: &Family) -> Value {
     match family.shape {
         Shape::Histogram(_) => Value::Histogram(Histogram::default()),
@@ -90,7 +91,7 @@ fn zero(family: &Family) -> Value {
     }
 }
 
-/// The labels in an item's name; all but the last have no blanks.
+/// Labels in the name of an item; all but the last contain no spaces.
 fn labels_of(topic: Topic, name: &str) -> Option<Vec<String>> {
     if topic.labels == 0 {
         return Some(Vec::new());
@@ -159,9 +160,11 @@ mod tests {
     }
 
     proptest! {
-        /// However what happens is spread over processes and writes, the page is the same.
+        /// The page doesn't depend on how counts are spread over processes and writes.
         #[test]
-        fn the_page_is_what_happened(happened in prop::collection::vec((happening(), 0usize..4), 0..60)) {
+        fn the_page_is_what_happened(
+            happened in prop::collection::vec((happening(), 0usize..4), 0..60)
+        ) {
             let (mut together, mut apart) = (Delta::default(), vec![Delta::default(); 4]);
             for (happening, process) in &happened {
                 count(&mut together, happening);
@@ -172,11 +175,24 @@ mod tests {
             apart.into_iter().for_each(|delta| four.take(delta));
             let page = one.into_page();
             prop_assert_eq!(&page, &four.into_page());
-            let completed = happened.iter().filter(|(h, _)| matches!(h, Happening::Ended("echo", "completed"))).count();
+            let completed = happened
+                .iter()
+                .filter(|(h, _)| matches!(h, Happening::Ended("echo", "completed")))
+                .count();
             let shown = page.get(&registry::JOBS_ENDED, &["echo", "completed"]);
-            let shown = match shown { Some(Value::Count(n)) => *n, None => 0, other => panic!("{other:?}") };
+            let shown = match shown {
+                Some(Value::Count(n)) => *n,
+                None => 0,
+                other => panic!("{other:?}")
+            };
             prop_assert_eq!(shown, completed as u64);
-            let ran: Vec<_> = happened.iter().filter_map(|(h, _)| match h { Happening::Ran("echo", ms) => Some(*ms), _ => None }).collect();
+            let ran: Vec<_> = happened
+                .iter()
+                .filter_map(|(h, _)| match h {
+                    Happening::Ran("echo", ms) => Some(*ms),
+                    _ => None
+                })
+                .collect();
             if let Some(Value::Histogram(histogram)) = page.get(&registry::JOB_RUN, &["echo"]) {
                 prop_assert_eq!(histogram.count(), ran.len() as u64);
             } else {
@@ -186,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_here_is_left_out() {
+    fn ignores_unknown_topics_and_fields() {
         let mut totals = Totals::default();
         totals.add("NEWER", "x", [("a", 1)]);
         totals.add(
@@ -200,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_its_bound_a_process_counts_as_other() {
+    fn items_beyond_the_limit_count_as_other() {
         let (mut delta, mut totals) = (Delta::default(), Totals::default());
         for n in 0..600 {
             delta.count(&registry::USAGE, &[&format!("s{n}"), "egress"], 1);

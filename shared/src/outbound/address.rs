@@ -1,4 +1,4 @@
-//! Which addresses a target may have.
+//! Checks that addresses are public.
 
 use std::{
     fmt,
@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// An address that isn't public, on a stack that allows no others.
+/// An address that isn't public, on a stack that allows only public ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAllowed;
 
@@ -19,8 +19,8 @@ impl fmt::Display for NotAllowed {
 
 impl std::error::Error for NotAllowed {}
 
-/// Resolves names, and leaves out every address that isn't public: what a name resolves to is checked, not the name, and the connection is
-/// made to the very address that was checked.
+/// A resolver that drops addresses that aren't public. It checks the resolved address rather than
+/// the name, and the connection uses that same address, which prevents DNS rebinding.
 #[derive(Clone, Copy, Debug)]
 pub struct PublicOnly;
 
@@ -38,9 +38,11 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Whether an address is one of the public Internet: not private, loopback, link-local, shared, reserved, for documentation or
-/// multicast, as IANA's registries of special purpose have them (<https://www.iana.org/assignments/iana-ipv4-special-registry>,
-/// <https://www.iana.org/assignments/iana-ipv6-special-registry>). An IPv6 address that carries an IPv4 one is as public as that.
+/// Whether an address belongs to the public Internet: not private, loopback, link-local, shared,
+/// reserved, documentation or multicast, per IANA's special-purpose registries
+/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>,
+/// <https://www.iana.org/assignments/iana-ipv6-special-registry>). An IPv6 address that embeds an
+/// IPv4 address is public if that is.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -73,7 +75,7 @@ fn is_public_v6(v6: Ipv6Addr) -> bool {
     global_unicast && !documentation && !protocol_assignment
 }
 
-/// Mapped and compatible addresses, NAT64 and 6to4.
+/// The IPv4 address embedded in a mapped, compatible, NAT64 or 6to4 address.
 fn carried_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match v6.segments() {
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_and_not() {
+    fn classifies_public_and_special_addresses() {
         for public in [
             "1.1.1.1",
             "100.63.0.1",

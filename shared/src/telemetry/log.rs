@@ -4,18 +4,19 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// The crates whose lines follow `LOG_LEVEL`. Libraries only warn: some of them log requests whole at lower levels, and with them payloads
-/// and keys.
+/// Crates whose log level is `LOG_LEVEL`. Libraries log warnings only, because some log complete
+/// requests at lower levels, with payloads and keys.
 const OURS: [&str; 6] = ["shared", "submit", "poll", "queue_worker", "quota_check", "console"];
 
-/// Sends logs to standard output, one JSON object a line. `LOG_LEVEL` is `error`, `warn`, `info` (which it is if nothing is said),
-/// `debug` or `trace`.
+/// Writes logs to standard output, one JSON object per line. `LOG_LEVEL` is `error`, `warn`, `info`
+/// (default), `debug` or `trace`.
 pub fn init() {
     let level = crate::config::environment("LOG_LEVEL").and_then(|level| level.parse().ok());
     Registry::default().with(lines(level.unwrap_or(LevelFilter::INFO), std::io::stdout)).init();
 }
 
-/// The lines of Tollgate's own crates from `level` on, as JSON to `writer`.
+/// A layer that writes JSON lines to `writer`: those of Tollgate's crates from `level` on, and
+/// warnings of libraries.
 pub fn lines<S, W>(level: LevelFilter, writer: W) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,

@@ -8,10 +8,11 @@ use crate::{
     usage::Series,
 };
 
-/// The namespace of metrics where nothing else is said.
+/// Default namespace of metrics.
 const NAMESPACE: &str = "Tollgate";
 
-/// One unit of work, as metrics tell it: a line for `CloudWatch`, and something to add to the totals that Prometheus is shown.
+/// Metrics of one unit of work: a line for `CloudWatch`, and an addition to the totals that the
+/// Prometheus page shows.
 #[derive(Debug, Default)]
 pub struct Record {
     dimensions: Vec<(&'static str, String)>,
@@ -25,13 +26,12 @@ enum Values {
 }
 
 impl Record {
-    /// A record without anything.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of bytes that were counted of a series.
+    /// A record of bytes counted for a series.
     #[must_use]
     pub fn of_usage(Series { direction, service, .. }: &Series, bytes: u64) -> Self {
         let of = Self::new()
@@ -40,20 +40,20 @@ impl Record {
         of.amount(&registry::USED, bytes)
     }
 
-    /// With a dimension, which is a label of the same name.
+    /// Adds a dimension, which is a label of the same name in Prometheus.
     #[must_use]
     pub fn dimension(mut self, name: &'static str, value: &str) -> Self {
         self.dimensions.push((name, value.to_owned()));
         self
     }
 
-    /// With a count; none at all is left out.
+    /// Adds a count; 0 is left out.
     #[must_use]
     pub fn count(self, metric: &'static Metric, number: usize) -> Self {
         self.amount(metric, u64::try_from(number).unwrap_or(u64::MAX))
     }
 
-    /// With an amount; nothing is left out.
+    /// Adds an amount; 0 is left out.
     #[must_use]
     pub fn amount(mut self, metric: &'static Metric, number: u64) -> Self {
         if number > 0 {
@@ -62,7 +62,7 @@ impl Record {
         self
     }
 
-    /// With how long each took; none at all is left out.
+    /// Adds durations; an empty list is left out.
     #[must_use]
     pub fn durations(
         mut self,
@@ -76,7 +76,7 @@ impl Record {
         self
     }
 
-    /// Counts all of it that the page shows.
+    /// Adds the metrics that the Prometheus page shows to `delta`.
     pub fn count_in(&self, delta: &mut Delta) {
         for (metric, values) in &self.metrics {
             let Some(family) = metric.family else { continue };
@@ -96,7 +96,7 @@ impl Record {
         }
     }
 
-    /// The line, if `CloudWatch` is told anything.
+    /// The line for `CloudWatch`; `None` if none of the metrics is sent there.
     fn line(&self, namespace: &str, now: Time) -> Option<String> {
         let told =
             self.metrics.iter().filter_map(|(metric, values)| Some((metric.cloudwatch?, values)));
@@ -116,7 +116,11 @@ impl Record {
             "_aws".into(),
             json!({
                 "Timestamp": now.millis(),
-                "CloudWatchMetrics": [{"Namespace": namespace, "Dimensions": [names], "Metrics": definitions}],
+                "CloudWatchMetrics": [{
+                    "Namespace": namespace,
+                    "Dimensions": [names],
+                    "Metrics": definitions
+                }],
             }),
         );
         line.extend(told.into_iter().map(|(name, values)| (name.to_owned(), values.json())));
@@ -144,7 +148,8 @@ impl Values {
     }
 }
 
-/// Where records go: lines to standard output or a test's list, and what is counted to who keeps that.
+/// Destination of records: lines go to standard output, or a list in tests; totals go to a
+/// callback.
 #[derive(Clone)]
 pub struct Metrics {
     write: Arc<dyn Fn(String) + Send + Sync>,
@@ -153,29 +158,30 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// To standard output, where Lambda's logs are taken from, in a [namespace](crate::config::metrics_namespace).
+    /// Writes to standard output, which Lambda sends to CloudWatch Logs, with a
+    /// [namespace](crate::config::metrics_namespace).
     #[must_use]
     pub fn stdout(namespace: &str) -> Self {
         let metrics = Self::new(|line| {
             use std::io::Write;
-            // In one write, so that no other line gets between; if nobody reads, the work is still worth doing.
+            // A single write keeps lines from interleaving. A failed write must not fail the work
+            // it measures.
             let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
         });
         Self { namespace: namespace.into(), ..metrics }
     }
 
-    /// To `write`.
+    /// Calls `write` with each line.
     pub fn new(write: impl Fn(String) + Send + Sync + 'static) -> Self {
         Self { write: Arc::new(write), count: Arc::new(|_| ()), namespace: NAMESPACE.into() }
     }
 
-    /// The same, and to `count`.
+    /// Also calls `count` with each record.
     #[must_use]
     pub fn and(self, count: impl Fn(&Record) + Send + Sync + 'static) -> Self {
         Self { count: Arc::new(count), ..self }
     }
 
-    /// Emits a record.
     pub fn emit(&self, record: &Record, now: Time) {
         if let Some(line) = record.line(&self.namespace, now) {
             (self.write)(line);
@@ -196,7 +202,7 @@ mod tests {
     use crate::metrics::{Totals, Value};
 
     #[test]
-    fn a_record_is_one_line_as_cloudwatch_reads_it() {
+    fn writes_one_embedded_metric_line_per_record() {
         let record = Record::new()
             .dimension("kind", "echo")
             .count(&registry::COMPLETED, 2)
@@ -225,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cloudwatch_is_not_told_makes_no_line() {
+    fn writes_no_line_without_cloudwatch_metrics() {
         let record = Record::new().dimension("kind", "echo").count(&registry::REOPENED, 1);
         assert_eq!(record.line(NAMESPACE, Time::from_millis(7)), None);
     }

@@ -1,24 +1,26 @@
 use std::{fmt, str::FromStr};
 
-/// A `traceparent` as W3C Trace Context has it (<https://www.w3.org/TR/trace-context/#traceparent-header>), handed on from the client
-/// through the queue to the target.
+/// A `traceparent` of W3C Trace Context
+/// (<https://www.w3.org/TR/trace-context/#traceparent-header>), passed from the client through the
+/// queue to the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Traceparent(String);
 
-/// A text that is no `traceparent`; it is ignored, as the recommendation asks.
+/// An invalid `traceparent`. It is ignored, as the recommendation requires.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a traceparent")]
 pub struct NotATraceparent;
 
 impl Traceparent {
-    /// The trace that a request belongs to: the one its client tells, or else the one that X-Ray made of it (`x-amzn-trace-id`), so that a
-    /// job can be followed to its target in any case.
+    /// The trace of a request: the client's `traceparent`, or else the trace id that X-Ray assigned
+    /// (`x-amzn-trace-id`), so that a job can always be traced to its target.
     #[must_use]
     pub fn of(told: Option<&str>, xray: Option<&str>) -> Option<Self> {
         told.and_then(|told| told.parse().ok()).or_else(|| Self::from_xray(xray?))
     }
 
-    /// The same trace in W3C's form, of `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`
+    /// Converts an X-Ray header, such as
+    /// `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`
     /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
     fn from_xray(header: &str) -> Option<Self> {
         let part = |name: &str| {
@@ -29,7 +31,6 @@ impl Traceparent {
         format!("00-{epoch}{unique}-{}-{sampled:02}", part("Parent")?).parse().ok()
     }
 
-    /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn follows_the_recommendation() {
+    fn validates_traceparent() {
         assert!(
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
                 .parse::<Traceparent>()
@@ -83,10 +84,11 @@ mod tests {
     }
 
     #[test]
-    fn a_request_belongs_to_its_clients_trace_or_else_to_x_rays() {
+    fn prefers_traceparent_over_the_x_ray_header() {
         let (w3c, xray) = (
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a87bd80c:0",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;\
+             Lineage=a87bd80c:0",
         );
         let of = |told, xray| Traceparent::of(told, xray).map(|trace| trace.to_string());
         assert_eq!(of(None, None), None);

@@ -1,4 +1,4 @@
-//! What a token says, and whether that is good here and now.
+//! Claims of a token and their validation.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use serde::Deserialize;
 use super::Bearer;
 use crate::{account::Scope, config::TokenConfig, id::AccountId, time::Time};
 
-/// By how much the issuer's clock may be off.
+/// Allowed clock skew of the issuer.
 const LEEWAY: Duration = Duration::from_secs(30);
-/// The most characters of a subject that a log shows.
+/// Length of a subject in logs, in characters.
 const MAX_SUBJECT: usize = 100;
 
-/// The claims that count (RFC 7519, section 4.1; RFC 8693, section 4.2). One of another type makes the whole token none.
+/// The claims that are read (RFC 7519, section 4.1; RFC 8693, section 4.2). A claim of the wrong
+/// type invalidates the token.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -35,14 +36,15 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// Reads a verified token's payload; `None` if it isn't for this stack, not now, or names no account.
+/// Validates the payload of a token; `None` if it is for another issuer or audience, expired, not
+/// yet valid, or names no account. Doesn't verify the signature.
 pub fn read(payload: &[u8], rules: &TokenConfig, now: Time) -> Option<Bearer> {
     let claims: Claims = serde_json::from_slice(payload).ok()?;
     let meant = match &claims.aud {
         Audience::One(one) => *one == rules.audience,
         Audience::Many(many) => many.contains(&rules.audience),
     };
-    // RFC 7519, sections 4.1.4 and 4.1.5: from `exp` on it is over, before `nbf` not yet good.
+    // RFC 7519, sections 4.1.4 and 4.1.5: invalid from `exp` on and before `nbf`.
     let over = claims.exp <= seconds(now - LEEWAY);
     let early = claims.nbf.is_some_and(|from| from > seconds(now + LEEWAY));
     if claims.iss != rules.issuer || !meant || over || early {
@@ -78,7 +80,13 @@ mod tests {
     const ACCOUNT: &str = "acc_01kagzwy00e40r2081040g2081";
 
     fn said(more: Value, admin: bool) -> Option<Bearer> {
-        let mut claims = json!({"iss": "https://id", "aud": "tollgate", "exp": 1000, "sub": ACCOUNT, "scope": "jobs:read profile admin"});
+        let mut claims = json!({
+            "iss": "https://id",
+            "aud": "tollgate",
+            "exp": 1000,
+            "sub": ACCOUNT,
+            "scope": "jobs:read profile admin"
+        });
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let rules = TokenConfig { issuer: "https://id".into(), audience: "tollgate".into(), admin };
@@ -86,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_one_names_account_and_scopes() {
+    fn valid_claims_give_account_and_scopes() {
         let bearer = said(json!({}), false).unwrap();
         assert_eq!(
             (bearer.account.to_string().as_str(), bearer.scopes.to_string().as_str()),
@@ -116,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_is_none() {
+    fn rejects_invalid_claims() {
         for bad in [
             json!({"iss": "https://id/"}),
             json!({"iss": null}),

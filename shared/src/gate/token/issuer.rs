@@ -1,4 +1,4 @@
-//! The issuer: where its keys come from, and for how long they are kept.
+//! Loads and caches the keys of the issuer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,23 +8,24 @@ use tokio::sync::Mutex;
 use super::{Bearer, NoKeys, claims, jwks::KeySet, jws::Token};
 use crate::{aws::Web, config::TokenConfig, time::Time};
 
-/// For how long keys are good without another look.
+/// How long keys are cached.
 const KEEP: Duration = Duration::from_secs(3600);
-/// For how long they are good if no other look succeeds.
+/// How long cached keys are used while loading them fails.
 const KEEP_IN_OUTAGE: Duration = Duration::from_secs(24 * 3600);
-/// How soon another look is due when there are keys: nobody can make the stack ask more often with tokens of made-up keys.
+/// Shortest interval between loads while keys are cached. It bounds the load that tokens with
+/// invented key ids can cause.
 const AGAIN: Duration = Duration::from_secs(30);
-/// The same when there are none.
+/// Shortest interval between loads while none are cached.
 const SOON: Duration = Duration::from_secs(1);
-/// The longest document of an issuer, in bytes.
+/// Size limit of a document, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Whoever signs the tokens that this stack takes. One of each process: it keeps the keys.
+/// The trusted issuer of tokens. Create one per process, because it caches the keys.
 #[derive(Debug)]
 pub struct Issuer {
     rules: TokenConfig,
     web: Web,
-    /// Locked while the issuer is asked, so that it is asked once.
+    /// Locked during a load, so that concurrent requests share it.
     known: Mutex<Known>,
 }
 
@@ -34,7 +35,7 @@ struct Known {
     asked_at: Option<Time>,
 }
 
-/// The part that counts of `OpenID` Connect Discovery 1.0, section 3, and of RFC 8414, section 2.
+/// The members that are used of `OpenID` Connect Discovery 1.0, section 3, and RFC 8414, section 2.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
@@ -42,19 +43,20 @@ struct Discovery {
 }
 
 impl Issuer {
-    /// By these rules; it is asked when the first token comes.
+    /// Creates an issuer; keys are loaded with the first token.
     #[must_use]
     pub fn new(rules: TokenConfig) -> Self {
         Self { rules, web: Web::default(), known: Mutex::default() }
     }
 
-    /// Who a token says its holder is; `None` if it isn't good.
+    /// Verifies a token; `None` if it is invalid.
     ///
     /// # Errors
-    /// When the issuer's keys aren't known and can't be had.
+    /// When the keys are unknown and can't be loaded.
     pub async fn recognize(&self, text: &str, now: Time) -> Result<Option<Bearer>, NoKeys> {
         let Some(token) = Token::parse(text) else { return Ok(None) };
-        // Before its issuer is asked for anything: what can't be good makes no work, and waits for nobody.
+        // Checked before loading keys, so that a token with invalid claims causes no request to the
+        // issuer.
         let Some(bearer) = claims::read(token.claims(), &self.rules, now) else { return Ok(None) };
         let keys = self.keys_for(&token, now).await?;
         let is_signed =
@@ -62,7 +64,7 @@ impl Issuer {
         Ok(is_signed.then_some(bearer))
     }
 
-    /// The keys, among them the one that a token names, if the issuer has it.
+    /// The cached keys, reloaded if they expired or lack the key of the token.
     async fn keys_for(&self, token: &Token<'_>, now: Time) -> Result<Arc<KeySet>, NoKeys> {
         let mut known = self.known.lock().await;
         if let Some((read_at, keys)) = &known.keys
@@ -109,7 +111,7 @@ impl Issuer {
         }
     }
 
-    /// Where the keys are: with TLS, if the issuer is.
+    /// Reads `jwks_uri`, which must be `https://` unless the issuer is `http://`.
     fn discovered(&self, document: &[u8]) -> Result<String, String> {
         let found: Discovery = serde_json::from_slice(document)
             .map_err(|error| format!("discovery can't be read: {error}"))?;

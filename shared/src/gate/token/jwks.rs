@@ -1,4 +1,4 @@
-//! The keys of an issuer: a JWK Set (RFC 7517).
+//! Public keys of an issuer: a JWK Set (RFC 7517).
 
 use std::collections::HashMap;
 
@@ -9,12 +9,13 @@ use ring::signature::{
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The most keys that are looked at.
+/// Number of keys read from a set; further ones are ignored.
 const MOST: usize = 100;
-/// The bytes of a coordinate on the curve P-256.
+/// Length of a P-256 coordinate, in bytes.
 const COORDINATE: usize = 32;
 
-/// How tokens may be signed (RFC 7518, section 3.1). Nothing with a shared secret: who can check such a token can make one.
+/// Accepted signature algorithms (RFC 7518, section 3.1). No HMAC: the key that verifies such a
+/// token can also sign one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -25,16 +26,16 @@ pub enum Algorithm {
     Es256,
 }
 
-/// A key that can check signatures of one algorithm.
+/// A public key for one algorithm.
 #[derive(Debug)]
 pub enum PublicKey {
     /// Modulus and exponent, big-endian.
     Rsa(RsaPublicKeyComponents<Vec<u8>>),
-    /// The point, uncompressed.
+    /// Uncompressed point.
     P256(Vec<u8>),
 }
 
-/// Keys by their ids; a key is for one algorithm.
+/// Public keys by key id and algorithm.
 #[derive(Debug)]
 pub struct KeySet(HashMap<(String, Algorithm), PublicKey>);
 
@@ -64,10 +65,10 @@ struct Jwk {
 }
 
 impl KeySet {
-    /// Reads a set. Keys for something else are passed over.
+    /// Parses a JWK Set. Skips keys that can't verify RS256 or ES256 signatures.
     ///
     /// # Errors
-    /// When it is no set.
+    /// When the document isn't a JWK Set.
     pub fn read(document: &[u8]) -> Result<Self, serde_json::Error> {
         let Document { keys } = serde_json::from_slice(document)?;
         let keys = keys
@@ -77,12 +78,10 @@ impl KeySet {
         Ok(Self(keys.collect()))
     }
 
-    /// The key with this id, for this algorithm.
     pub fn get(&self, id: &str, algorithm: Algorithm) -> Option<&PublicKey> {
         self.0.get(&(id.to_owned(), algorithm))
     }
 
-    /// Whether there is none that could be of use.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -113,7 +112,7 @@ impl Jwk {
 }
 
 impl PublicKey {
-    /// Whether its holder has signed this. RSA keys below 2048 bits have signed nothing.
+    /// Verifies a signature. RSA keys below 2048 bits always fail.
     pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         let checked = match self {
             Self::Rsa(key) => key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature),
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_of_no_use_is_passed_over() {
+    fn skips_unusable_keys() {
         let set = KeySet::read(
             br#"{"keys": [
                 {"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "use": "sig", "alg": "RS256"},

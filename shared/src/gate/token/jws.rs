@@ -1,19 +1,18 @@
-//! The form of a token: JSON Web Signature, compact (RFC 7515, section 7.1).
+//! Format of a token: JWS Compact Serialization (RFC 7515, section 7.1).
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 use super::jwks::{Algorithm, PublicKey};
 
-/// The longest token: a gateway takes 10 KB of header fields altogether.
+/// Size limit of a token in bytes; API Gateway limits all header fields together to 10 KB.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// A token that nobody has verified yet.
+/// A parsed token whose signature is not verified yet.
 #[derive(Debug)]
 pub struct Token<'a> {
-    /// Which key has to have signed it.
+    /// Id of the key that signed it (`kid`).
     pub key_id: String,
-    /// With which algorithm.
     pub algorithm: Algorithm,
     signed: &'a str,
     payload: Vec<u8>,
@@ -26,13 +25,14 @@ struct Header {
     kid: String,
     #[serde(default)]
     typ: Option<String>,
-    /// What a reader must understand (section 4.1.11): nothing is known here that could be in it.
+    /// Extensions that a reader must understand (section 4.1.11). None are supported.
     #[serde(default)]
     crit: Option<serde_json::Value>,
 }
 
 impl<'a> Token<'a> {
-    /// Takes a token apart; `None` if it is none, or one of another kind than can be good here.
+    /// Parses a token; `None` if it is malformed or its algorithm, type or extensions aren't
+    /// supported.
     pub fn parse(text: &'a str) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
@@ -53,18 +53,18 @@ impl<'a> Token<'a> {
         })
     }
 
-    /// What it says, whoever signed it.
+    /// Payload; not to be trusted before the signature is verified.
     pub fn claims(&self) -> &[u8] {
         &self.payload
     }
 
-    /// Whether the key has signed it.
     pub fn is_signed_with(&self, key: &PublicKey) -> bool {
         key.has_signed(self.signed.as_bytes(), &self.signature)
     }
 }
 
-/// Not a logout token or the like, which the issuer signs with the same keys (RFC 8725, section 3.11).
+/// Whether the type is that of an access token. The issuer signs others, such as logout tokens,
+/// with the same keys (RFC 8725, section 3.11).
 fn is_for_access(typ: &str) -> bool {
     let typ = typ.to_ascii_lowercase();
     matches!(typ.trim_start_matches("application/"), "jwt" | "at+jwt")
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn only_two_algorithms_are_known() {
+    fn accepts_only_rs256_and_es256_headers() {
         assert!(
             is_one(r#"{"alg":"RS256","kid":"a"}"#)
                 && is_one(r#"{"alg":"ES256","kid":"a","typ":"at+JWT"}"#)
