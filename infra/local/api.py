@@ -14,8 +14,9 @@ _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _ELSEWHERE = urllib.request.build_opener()
 
 
-def call(method: str, url: str, key: str, body: bytes | None = None,
-         more: dict[str, str] | None = None) -> tuple[int, str]:
+def call(
+    method: str, url: str, key: str, body: bytes | None = None, more: dict[str, str] | None = None
+) -> tuple[int, str]:
     """Makes one call, with `more` headers, and returns the answer's status and body, be it an error or not."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **(more or {})}
     request = urllib.request.Request(url, body, headers, method=method)

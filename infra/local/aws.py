@@ -12,8 +12,12 @@ from xml.etree import ElementTree
 REGION = "us-east-1"
 
 # For the tools that sign their calls; none of these mean anything outside of the emulator.
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION,
-               "AWS_DEFAULT_REGION": REGION}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
 
 _TIMEOUT_SECONDS = 30
 
@@ -26,8 +30,13 @@ def create_bucket(endpoint: str, name: str) -> None:
 def create_sender(endpoint: str, address: str) -> None:
     """Makes an address an identity of SES, which takes no mails from others; one that is there already is as good."""
     try:
-        _call(endpoint, "ses", "/v2/email/identities", json.dumps({"EmailIdentity": address}).encode(),
-              {"Content-Type": "application/json"})
+        _call(
+            endpoint,
+            "ses",
+            "/v2/email/identities",
+            json.dumps({"EmailIdentity": address}).encode(),
+            {"Content-Type": "application/json"},
+        )
     except urllib.error.HTTPError as error:
         if "AlreadyExists" not in error.read().decode():
             raise
@@ -36,10 +45,18 @@ def create_sender(endpoint: str, address: str) -> None:
 def stack_outputs(endpoint: str, name: str) -> dict[str, str]:
     """The outputs of a CloudFormation stack."""
     query = {"Action": "DescribeStacks", "Version": "2010-05-15", "StackName": name}
-    answer = _call(endpoint, "cloudformation", "/", urllib.parse.urlencode(query).encode(),
-                   {"Content-Type": "application/x-www-form-urlencoded"})
+    answer = _call(
+        endpoint,
+        "cloudformation",
+        "/",
+        urllib.parse.urlencode(query).encode(),
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )
     members = ElementTree.fromstring(answer).findall(".//{*}Outputs/{*}member")
-    return {member.findtext("{*}OutputKey", ""): member.findtext("{*}OutputValue", "") for member in members}
+    return {
+        member.findtext("{*}OutputKey", ""): member.findtext("{*}OutputValue", "")
+        for member in members
+    }
 
 
 def has_stack(endpoint: str, name: str) -> bool:
@@ -56,8 +73,13 @@ def has_stack(endpoint: str, name: str) -> bool:
 def delete_stack(endpoint: str, name: str) -> None:
     """Has a CloudFormation stack deleted; one that isn't there is as good."""
     query = {"Action": "DeleteStack", "Version": "2010-05-15", "StackName": name}
-    _call(endpoint, "cloudformation", "/", urllib.parse.urlencode(query).encode(),
-          {"Content-Type": "application/x-www-form-urlencoded"})
+    _call(
+        endpoint,
+        "cloudformation",
+        "/",
+        urllib.parse.urlencode(query).encode(),
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )
 
 
 def function_variables(endpoint: str, name: str) -> dict[str, str]:
@@ -70,19 +92,34 @@ def function_variables(endpoint: str, name: str) -> dict[str, str]:
 def log_events(endpoint: str, group: str, since_ms: int) -> list[dict[str, Any]]:
     """What was written to a log group since a time, oldest first."""
     body = json.dumps({"logGroupName": group, "startTime": since_ms}).encode()
-    answer = _call(endpoint, "logs", "/", body, {"Content-Type": "application/x-amz-json-1.1",
-                                                 "X-Amz-Target": "Logs_20140328.FilterLogEvents"})
+    answer = _call(
+        endpoint,
+        "logs",
+        "/",
+        body,
+        {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "Logs_20140328.FilterLogEvents",
+        },
+    )
     events: list[dict[str, Any]] = json.loads(answer)["events"]
     return events
 
 
-def _call(endpoint: str, service: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None,
-          method: str | None = None) -> bytes:
+def _call(
+    endpoint: str,
+    service: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    method: str | None = None,
+) -> bytes:
     # The emulator reads the service and the region off the credential, as AWS does.
     credential = f"test/20250101/{REGION}/{service}/aws4_request"
     authorization = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
-    request = urllib.request.Request(endpoint + path, body, {"Authorization": authorization, **(headers or {})},
-                                     method=method)
+    request = urllib.request.Request(
+        endpoint + path, body, {"Authorization": authorization, **(headers or {})}, method=method
+    )
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
         content: bytes = answer.read()
         return content

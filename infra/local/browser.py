@@ -12,8 +12,14 @@ from infra.local.optional import skip
 from infra.local.venvs import run_python
 
 # What it is called, by Debian and by others. Playwright drives any that is recent; none is downloaded.
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-          "/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+_NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 
 _TESTS = "tests/browser"
 
@@ -25,12 +31,18 @@ def check(stack: Path, arguments: Sequence[str]) -> int:
     """
     browser = _browser()
     if browser is None:
-        return skip("No Chromium, at $CHROMIUM or in the path (Debian: apt install chromium)", _TESTS)
+        return skip(
+            "No Chromium, at $CHROMIUM or in the path (Debian: apt install chromium)", _TESTS
+        )
     # Not whether a path exists: in `-k docs`, `docs` is a word, and a folder too.
     is_named = any(argument.startswith(_TESTS) for argument in arguments)
     tests = arguments if is_named else [*arguments, _TESTS]
     # The tests' address is on this machine, whatever proxy the environment names.
-    env = {"TOLLGATE_STACK": str(stack.resolve()), "CHROMIUM": browser, "NO_PROXY": "127.0.0.1,localhost"}
+    env = {
+        "TOLLGATE_STACK": str(stack.resolve()),
+        "CHROMIUM": browser,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
     return run_python("browser", "-m", "pytest", "-p", "no:cacheprovider", *tests, env=env)
 
 

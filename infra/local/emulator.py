@@ -38,8 +38,10 @@ def check_port(port: int) -> None:
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            raise Failure(f"Port {port} can't be used: {error.strerror}. Is the stack running already?\n"
-                          "Stop what uses it, or choose another one: make run PORT=4567") from error
+            raise Failure(
+                f"Port {port} can't be used: {error.strerror}. Is the stack running already?\n"
+                "Stop what uses it, or choose another one: make run PORT=4567"
+            ) from error
 
 
 class Emulator:
@@ -62,8 +64,12 @@ class Emulator:
         with log.open("wb") as output:
             self._process = processes.start(
                 [self._python, Path(__file__).with_name("emulator_main.py")],
-                env=_environment(self._port, self._folder, self._scratch), cwd=self._scratch,
-                stdin=subprocess.PIPE, output=output, errors=subprocess.STDOUT)
+                env=_environment(self._port, self._folder, self._scratch),
+                cwd=self._scratch,
+                stdin=subprocess.PIPE,
+                output=output,
+                errors=subprocess.STDOUT,
+            )
         _wait(self._process, self.endpoint, log)
 
     def end(self) -> None:

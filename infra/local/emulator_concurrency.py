@@ -44,7 +44,8 @@ def _retry_for_aws() -> None:
     acquire = lambda_svc._acquire_execution_slot
 
     def acquire_with_backoff(
-            func: dict[str, Any], config: dict[str, Any]) -> tuple[str | None, str | None]:
+        func: dict[str, Any], config: dict[str, Any]
+    ) -> tuple[str | None, str | None]:
         is_retried = any(name in threading.current_thread().name for name in _RETRYING_THREADS)
         deadline = time.monotonic() + (_PATIENCE if is_retried else 0)
         pause = _FIRST_PAUSE

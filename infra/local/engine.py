@@ -24,7 +24,10 @@ _PACKAGES = "docker.io iptables mmdebstrap"
 
 def answers() -> bool:
     """Whether an engine answers, at `DOCKER_HOST` or where `docker` knows one."""
-    return shutil.which("docker") is not None and _docker("version", "--format", "{{.Server.Version}}") is not None
+    return (
+        shutil.which("docker") is not None
+        and _docker("version", "--format", "{{.Server.Version}}") is not None
+    )
 
 
 def has_image(name: str) -> bool:
@@ -55,7 +58,9 @@ def run_with(command: Sequence[str]) -> int:
 def _debians() -> Iterator[str]:
     """Debian's engine, run by hand; its images stay in `.local`, and it leaves the machine's firewall alone."""
     if not shutil.which("dockerd"):
-        raise Failure(f"No Docker engine answers, and there is none to start. As root on Debian: apt install {_PACKAGES}")
+        raise Failure(
+            f"No Docker engine answers, and there is none to start. As root on Debian: apt install {_PACKAGES}"
+        )
     if os.geteuid() != 0:
         raise Failure("No Docker engine answers, and only root can start one.")
     data = LOCAL / "engine"
@@ -65,10 +70,26 @@ def _debians() -> Iterator[str]:
         folder, log = Path(temporary), data / "dockerd.log"
         host = f"unix://{folder / 'docker.sock'}"
         # Containers need this machine alone: neither forwarding nor masquerading.
-        command = ["dockerd", "--host", host, "--data-root", data / "data", "--exec-root", folder / "exec", "--pidfile",
-                   folder / "pid", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--log-level", "warn"]
+        command = [
+            "dockerd",
+            "--host",
+            host,
+            "--data-root",
+            data / "data",
+            "--exec-root",
+            folder / "exec",
+            "--pidfile",
+            folder / "pid",
+            "--iptables=false",
+            "--ip-forward=false",
+            "--ip-masq=false",
+            "--log-level",
+            "warn",
+        ]
         with step("Docker engine"), log.open("wb") as output:
-            process = processes.start(command, stdin=subprocess.DEVNULL, output=output, errors=subprocess.STDOUT)
+            process = processes.start(
+                command, stdin=subprocess.DEVNULL, output=output, errors=subprocess.STDOUT
+            )
         try:
             _wait(process, host, log)
             yield host

@@ -105,10 +105,17 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
             if extension.is_registered:
                 request_id, _, deadline_ms, _, arn = event
                 extension.waits.clear()
-                extension.events.put(json.dumps({
-                    "eventType": "INVOKE", "deadlineMs": deadline_ms, "requestId": request_id,
-                    "invokedFunctionArn": arn, "tracing": {"type": "X-Amzn-Trace-Id", "value": ""},
-                }).encode())
+                extension.events.put(
+                    json.dumps(
+                        {
+                            "eventType": "INVOKE",
+                            "deadlineMs": deadline_ms,
+                            "requestId": request_id,
+                            "invokedFunctionArn": arn,
+                            "tracing": {"type": "X-Amzn-Trace-Id", "value": ""},
+                        }
+                    ).encode()
+                )
             hand_over(event, *args, **named)
 
         pending.put = put  # type: ignore[method-assign]
@@ -120,8 +127,13 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
                     return
                 self._read_body()
                 extension.is_registered = True
-                body = json.dumps({"functionName": worker.func_name, "functionVersion": "$LATEST",
-                                   "handler": "bootstrap"}).encode()
+                body = json.dumps(
+                    {
+                        "functionName": worker.func_name,
+                        "functionVersion": "$LATEST",
+                        "handler": "bootstrap",
+                    }
+                ).encode()
                 self.send_response(200)
                 self.send_header("Lambda-Extension-Identifier", f"{worker.func_name}-{generation}")
                 self.send_header("Content-Type", "application/json")

@@ -17,7 +17,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 def main(files: list[str]) -> int:
     """Says what is wrong with each file; the exit status."""
     plugins.register_default_plugins()
-    wrong = [f"{file}: {fault}" for file in files for fault in faults(json.loads(Path(file).read_text()))]
+    wrong = [
+        f"{file}: {fault}" for file in files for fault in faults(json.loads(Path(file).read_text()))
+    ]
     print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0
 
@@ -55,7 +57,9 @@ def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
         found = [list(misfits(value, option, at)) for option in arguments]
         if all(found):
             # What goes deepest comes closest.
-            yield from max(found, key=lambda each: max(fault.split(" ")[0].count("/") for fault in each))
+            yield from max(
+                found, key=lambda each: max(fault.split(" ")[0].count("/") for fault in each)
+            )
     elif origin is typing.Literal:
         if value not in arguments:
             yield f"{at} is {value!r}, and not one of {arguments}"
@@ -63,7 +67,11 @@ def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
         if not isinstance(value, origin):
             yield f"{at} is {value!r}, and no {origin.__name__}"
             return
-        members = value.items() if isinstance(value, dict) else enumerate(typing.cast("list[object]", value))
+        members = (
+            value.items()
+            if isinstance(value, dict)
+            else enumerate(typing.cast("list[object]", value))
+        )
         for name, member in members:
             yield from misfits(member, arguments[-1], f"{at}/{name}")
     elif not isinstance(wanted, type):
@@ -84,7 +92,9 @@ def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
 def _misfits_in(value: object, at: str) -> Iterator[str]:
     """The same for a value's members, if it is a model."""
     model = type(value)
-    if model.__module__.startswith("grafana_foundation_sdk.models") and not isinstance(value, enum.Enum):
+    if model.__module__.startswith("grafana_foundation_sdk.models") and not isinstance(
+        value, enum.Enum
+    ):
         for name, hint in typing.get_type_hints(model).items():
             yield from misfits(getattr(value, name), hint, f"{at}/{name}")
 

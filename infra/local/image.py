@@ -32,8 +32,10 @@ def ensure(architecture: str) -> None:
             run_quietly(["docker", "pull", "--quiet", name], log)
         except Failure as unreachable:
             if not shutil.which("mmdebstrap"):
-                raise Failure(f"{unreachable}\nWithout AWS's registry the image is made of Debian's packages, by "
-                              "`mmdebstrap`, which isn't there: apt install mmdebstrap") from unreachable
+                raise Failure(
+                    f"{unreachable}\nWithout AWS's registry the image is made of Debian's packages, by "
+                    "`mmdebstrap`, which isn't there: apt install mmdebstrap"
+                ) from unreachable
             _make(name, log)
 
 
@@ -42,8 +44,11 @@ def _make(name: str, log: Path) -> None:
     # Of the release that this machine has, since the functions were linked to its C library.
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
     try:
-        run_quietly(["mmdebstrap", "--variant=extract", f"--include={_PACKAGES}", release, archive], log,
-                    env={**os.environ, "TMPDIR": str(LOCAL)})
+        run_quietly(
+            ["mmdebstrap", "--variant=extract", f"--include={_PACKAGES}", release, archive],
+            log,
+            env={**os.environ, "TMPDIR": str(LOCAL)},
+        )
         run_quietly(["docker", "import", archive, name], log)
         # The same under the name without an architecture, as AWS has it.
         run_quietly(["docker", "tag", name, f"{_REPOSITORY}:al2023"], log)

@@ -20,13 +20,19 @@ def make(bootstrap: Path, endpoint: str, table: str, account: str, scopes: str) 
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.run(
         [bootstrap, "--table", table, "--account", account, "--scopes", scopes],
-        env={**inherited, **CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}, capture_output=True, text=True, check=False)
+        env={**inherited, **CREDENTIALS, "AWS_ENDPOINT_URL": endpoint},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     try:
         answer = json.loads(process.stdout)
         return answer["account"], answer["key"]
     except (ValueError, KeyError, TypeError) as error:
-        raise Failure(f"No key for {account}: `tollgate-bootstrap` ended with status {process.returncode}.\n"
-                      f"{process.stdout}{process.stderr}") from error
+        raise Failure(
+            f"No key for {account}: `tollgate-bootstrap` ended with status {process.returncode}.\n"
+            f"{process.stdout}{process.stderr}"
+        ) from error
 
 
 def works(url: str, key: str) -> bool:

@@ -28,12 +28,18 @@ def check() -> int:
     if status != 0:
         return status
     dashboards = sorted((ROOT / "infra" / "grafana").glob("*.json"))
-    status = run([venv("grafana") / "python", Path(__file__).parent / "grafana_main.py", *dashboards], cwd=ROOT)
+    status = run(
+        [venv("grafana") / "python", Path(__file__).parent / "grafana_main.py", *dashboards],
+        cwd=ROOT,
+    )
     if status != 0:
         return status
     status = template_lint.check()
     if status != 0:
         return status
     environment = {**os.environ, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0"}
-    return run([venv("sam") / "sam", "validate", "--lint", "--template-file", "template.yaml"],
-               env=environment, cwd=ROOT)
+    return run(
+        [venv("sam") / "sam", "validate", "--lint", "--template-file", "template.yaml"],
+        env=environment,
+        cwd=ROOT,
+    )

@@ -20,7 +20,9 @@ def follow(endpoint: str) -> None:
     while True:
         newest = since
         for function in FUNCTIONS:
-            for event in log_events(endpoint, f"/aws/lambda/tollgate-{function}", since - _OVERLAP_MS):
+            for event in log_events(
+                endpoint, f"/aws/lambda/tollgate-{function}", since - _OVERLAP_MS
+            ):
                 line = (event["timestamp"], event["logStreamName"], event["message"])
                 newest = max(newest, event["timestamp"])
                 if line not in shown:
@@ -34,7 +36,10 @@ def follow(endpoint: str) -> None:
 def show_last(endpoint: str, lines: int = 40) -> None:
     """Prints the last lines of each function."""
     for function in FUNCTIONS:
-        messages = [event["message"] for event in log_events(endpoint, f"/aws/lambda/tollgate-{function}", 0)]
+        messages = [
+            event["message"]
+            for event in log_events(endpoint, f"/aws/lambda/tollgate-{function}", 0)
+        ]
         for message in messages[-lines:]:
             _show(function, message)
 

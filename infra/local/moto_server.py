@@ -31,9 +31,21 @@ def run_with(command: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="tollgate-") as folder:
         log = Path(folder) / "moto.log"
         with step(f"moto on port {port}"), log.open("wb") as output:
-            process = processes.start([python, Path(__file__).with_name("moto_main.py"), "--host", _HOST, "--port", str(port)],
-                                      cwd=Path(folder), env={**os.environ, **CREDENTIALS}, stdin=subprocess.DEVNULL,
-                                      output=output, errors=subprocess.STDOUT)
+            process = processes.start(
+                [
+                    python,
+                    Path(__file__).with_name("moto_main.py"),
+                    "--host",
+                    _HOST,
+                    "--port",
+                    str(port),
+                ],
+                cwd=Path(folder),
+                env={**os.environ, **CREDENTIALS},
+                stdin=subprocess.DEVNULL,
+                output=output,
+                errors=subprocess.STDOUT,
+            )
         try:
             _wait(process, endpoint, log)
             return processes.run(command, env={**os.environ, "TOLLGATE_MOTO": endpoint})

@@ -19,13 +19,26 @@ _GRACE_SECONDS = 10.0
 _LINES_SHOWN = 30
 
 
-def start(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None,
-          stdin: int | None = None, output: int | IO[bytes] | None = None,
-          errors: int | IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: int | None = None,
+    output: int | IO[bytes] | None = None,
+    errors: int | IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
     """Starts a program as the leader of its own process group."""
     try:
-        return subprocess.Popen([str(part) for part in command], env=env, cwd=cwd, stdin=stdin, stdout=output,
-                                stderr=errors, start_new_session=True)
+        return subprocess.Popen(
+            [str(part) for part in command],
+            env=env,
+            cwd=cwd,
+            stdin=stdin,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
     except FileNotFoundError as error:
         raise Failure(f"{command[0]}: not found") from error
 
@@ -44,7 +57,9 @@ def end(process: subprocess.Popen[bytes], grace_seconds: float = _GRACE_SECONDS)
     process.wait()
 
 
-def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
+def run(
+    command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> int:
     """Runs a program on this terminal and returns its status."""
     process = start(command, env=env, cwd=cwd)
     try:
@@ -53,18 +68,32 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, 
         end(process)
 
 
-def run_quietly(command: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | None = None,
-                cwd: Path | None = None) -> None:
+def run_quietly(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
     """Runs a program whose output is only of interest if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        process = start(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, output=output, errors=subprocess.STDOUT)
+        process = start(
+            command,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            output=output,
+            errors=subprocess.STDOUT,
+        )
         try:
             status = process.wait()
         finally:
             end(process)
     if status != 0:
-        raise Failure(f"{Path(command[0]).name} failed with status {status}; the end of {log}:\n{tail(log)}")
+        raise Failure(
+            f"{Path(command[0]).name} failed with status {status}; the end of {log}:\n{tail(log)}"
+        )
 
 
 def tail(log: Path) -> str:

@@ -65,9 +65,24 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
         output = ending.enter_context(log.open("wb")) if command else None
         url = f"http://{_HOST}:{port}"
         with step(f"sam local start-api on port {port}"):
-            arguments = sam.local("start-api", "--host", _HOST, "--port", str(port), "--warm-containers", "LAZY", "--no-watch")
-            process = processes.start(arguments, env=sam.env, cwd=folder, stdin=subprocess.DEVNULL, output=output,
-                                      errors=subprocess.STDOUT if command else None)
+            arguments = sam.local(
+                "start-api",
+                "--host",
+                _HOST,
+                "--port",
+                str(port),
+                "--warm-containers",
+                "LAZY",
+                "--no-watch",
+            )
+            process = processes.start(
+                arguments,
+                env=sam.env,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                output=output,
+                errors=subprocess.STDOUT if command else None,
+            )
             ending.callback(processes.end, process)
             _wait(process, url, log if command else None)
         if not command:
@@ -76,9 +91,13 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
                 process.wait()
             return 0
         stack.write(replace(described, url=url), folder)
-        status = processes.run(command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder))})
+        status = processes.run(
+            command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder))}
+        )
         if status != 0:
-            say(f"\n✗ The command ended with status {status}. What `sam local` said last:\n{processes.tail(log)}")
+            say(
+                f"\n✗ The command ended with status {status}. What `sam local` said last:\n{processes.tail(log)}"
+            )
         return status
 
 
@@ -97,8 +116,10 @@ def invoke(file: Path, function: str, event: Path | None) -> int:
 
 def _check_engine() -> None:
     if not engine.answers():
-        raise Failure("`sam local` runs functions in containers, and no Docker engine answers.\n"
-                      "As root on Debian: python3 -m infra.local engine -- make sam-local")
+        raise Failure(
+            "`sam local` runs functions in containers, and no Docker engine answers.\n"
+            "As root on Debian: python3 -m infra.local engine -- make sam-local"
+        )
 
 
 @contextmanager
@@ -108,14 +129,37 @@ def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
     image.ensure(ARCHITECTURE)
     with relay.reachable(described.endpoint) as endpoint:
         variables = folder / "variables.json"
-        variables.write_text(json.dumps({logical_id(name): {
-            **function_variables(described.endpoint, described.functions[name]),
-            "AWS_ENDPOINT_URL": endpoint,
-        } for name in FUNCTIONS}))
-        options = ["--template-file", _template(tools, Path(described.template)), "--env-vars", variables, "--skip-pull-image",
-                   "--parameter-overrides", *overrides(described.endpoint)]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
-        env = {**inherited, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam")}
+        variables.write_text(
+            json.dumps(
+                {
+                    logical_id(name): {
+                        **function_variables(described.endpoint, described.functions[name]),
+                        "AWS_ENDPOINT_URL": endpoint,
+                    }
+                    for name in FUNCTIONS
+                }
+            )
+        )
+        options = [
+            "--template-file",
+            _template(tools, Path(described.template)),
+            "--env-vars",
+            variables,
+            "--skip-pull-image",
+            "--parameter-overrides",
+            *overrides(described.endpoint),
+        ]
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "SAM_CLI_"))
+        }
+        env = {
+            **inherited,
+            **CREDENTIALS,
+            "SAM_CLI_TELEMETRY": "0",
+            "__SAM_CLI_APP_DIR": str(folder / "sam"),
+        }
         yield _Sam(tools / "sam", options, env)
 
 
@@ -123,7 +167,11 @@ def _template(tools: Path, deployed: Path) -> Path:
     """The template for `sam local`, beside the one that was deployed, since it names the functions' files from there."""
     script = Path(__file__).with_name("sam_template.py")
     template = deployed.with_name("sam-local.json")
-    template.write_bytes(subprocess.run([tools / "python", script, deployed], stdout=subprocess.PIPE, check=True).stdout)
+    template.write_bytes(
+        subprocess.run(
+            [tools / "python", script, deployed], stdout=subprocess.PIPE, check=True
+        ).stdout
+    )
     return template
 
 
@@ -139,13 +187,18 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure("sam local ended at once" + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above"))
+            raise Failure(
+                "sam local ended at once"
+                + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")
+            )
         try:
             with urllib.request.urlopen(f"{url}/heartbeat", timeout=_START_SECONDS):
                 return
         except urllib.error.HTTPError as error:
-            raise Failure(f"{url}/heartbeat answered {error.code}"
-                          + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")) from error
+            raise Failure(
+                f"{url}/heartbeat answered {error.code}"
+                + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")
+            ) from error
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise Failure(f"sam local did not answer within {_START_SECONDS:.0f} s.")

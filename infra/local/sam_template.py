@@ -19,11 +19,20 @@ _OF_AN_API = ("AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage")
 def simplified(template: dict[str, Any]) -> dict[str, Any]:
     """The template without routes and stages of WebSocket APIs, functions last."""
     resources = template["Resources"]
-    sockets = [{"Ref": name} for name, resource in resources.items()
-               if resource.get("Properties", {}).get("ProtocolType") == "WEBSOCKET"]
-    kept = {name: resource for name, resource in resources.items()
-            if resource["Type"] not in _OF_AN_API or resource["Properties"]["ApiId"] not in sockets}
-    return {**template, "Resources": dict(sorted(kept.items(), key=lambda item: item[1]["Type"] == _FUNCTION))}
+    sockets = [
+        {"Ref": name}
+        for name, resource in resources.items()
+        if resource.get("Properties", {}).get("ProtocolType") == "WEBSOCKET"
+    ]
+    kept = {
+        name: resource
+        for name, resource in resources.items()
+        if resource["Type"] not in _OF_AN_API or resource["Properties"]["ApiId"] not in sockets
+    }
+    return {
+        **template,
+        "Resources": dict(sorted(kept.items(), key=lambda item: item[1]["Type"] == _FUNCTION)),
+    }
 
 
 if __name__ == "__main__":

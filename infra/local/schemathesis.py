@@ -30,7 +30,10 @@ def check(stack: Stack, minutes: float, seed: int | None) -> int:
     statuses = []
     with tempfile.TemporaryDirectory(prefix="tollgate-") as folder:
         # Two tenants: neither may see what is the other's.
-        for name, users in (("tenants", {"tenant": tenant, "other": other}), ("the operator", {"operator": stack.operator_key})):
+        for name, users in (
+            ("tenants", {"tenant": tenant, "other": other}),
+            ("the operator", {"operator": stack.operator_key}),
+        ):
             say(f"\nThe API as {name} may use it:")
             keys, config = Path(folder) / "keys.json", Path(folder) / "schemathesis.toml"
             _write(keys, json.dumps({"auth": [_user(user, key) for user, key in users.items()]}))
@@ -40,12 +43,29 @@ def check(stack: Stack, minutes: float, seed: int | None) -> int:
 
 
 def _run(url: str, config: Path, minutes: float, seed: int | None, folder: Path) -> int:
-    chosen = ["--phases", _LONG, "--max-time", str(round(minutes * 60))] if minutes else ["--phases", _SHORT]
+    chosen = (
+        ["--phases", _LONG, "--max-time", str(round(minutes * 60))]
+        if minutes
+        else ["--phases", _SHORT]
+    )
     if seed is not None:
         chosen += ["--seed", str(seed)]
-    return run([venv("schemathesis") / "schemathesis", "--config-file", config, "run", ROOT / "infra" / "openapi.json", "--url", url,
-                "--checks", "all", *chosen],
-               env={**os.environ, "NO_PROXY": "127.0.0.1", "COLUMNS": "140"}, cwd=folder)
+    return run(
+        [
+            venv("schemathesis") / "schemathesis",
+            "--config-file",
+            config,
+            "run",
+            ROOT / "infra" / "openapi.json",
+            "--url",
+            url,
+            "--checks",
+            "all",
+            *chosen,
+        ],
+        env={**os.environ, "NO_PROXY": "127.0.0.1", "COLUMNS": "140"},
+        cwd=folder,
+    )
 
 
 def _user(name: str, key: str) -> dict[str, object]:
@@ -58,9 +78,13 @@ def _auth(keys: Path, users: dict[str, str]) -> str:
 
 
 def _another_tenant(stack: Stack) -> str:
-    account = _create(f"{stack.url}/v1/accounts", stack.operator_key, {"name": "another tenant"})["id"]
+    account = _create(f"{stack.url}/v1/accounts", stack.operator_key, {"name": "another tenant"})[
+        "id"
+    ]
     asked = {"name": "schemathesis", "scopes": TENANT_SCOPES.split(",")}
-    return str(_create(f"{stack.url}/v1/accounts/{account}/keys", stack.operator_key, asked)["secret"])
+    return str(
+        _create(f"{stack.url}/v1/accounts/{account}/keys", stack.operator_key, asked)["secret"]
+    )
 
 
 def _create(url: str, key: str, body: dict[str, object]) -> dict[str, object]:

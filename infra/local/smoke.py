@@ -20,8 +20,14 @@ def check(url: str, key: str, callback: str, slow: bool) -> int:
 
 def check_local(stack: Stack) -> int:
     """The same against a local stack, whose minute's check is invoked instead of waited for."""
-    return _run(stack.url, stack.operator_key, "--emulator", stack.endpoint,
-                "--check", stack.functions["quota-check"])
+    return _run(
+        stack.url,
+        stack.operator_key,
+        "--emulator",
+        stack.endpoint,
+        "--check",
+        stack.functions["quota-check"],
+    )
 
 
 def _run(url: str, key: str, *more: str) -> int:

@@ -70,7 +70,11 @@ def _prepare(operator: Client, accounts: list[str], given: argparse.Namespace) -
     known = {account["name"]: account["id"] for account in operator.items("/v1/accounts")}
     tenant = _access(operator, accounts, known, NAME, None)
     limited = _access(operator, accounts, known, f"{NAME}-limited", 1)
-    tick = partial(_invoke, given.emulator + _TICK.format(given.check)) if given.emulator else lambda: None
+    tick = (
+        partial(_invoke, given.emulator + _TICK.format(given.check))
+        if given.emulator
+        else lambda: None
+    )
     return Smoke(
         operator=operator,
         tenant=tenant,

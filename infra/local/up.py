@@ -22,7 +22,15 @@ from infra.local.steps import say, step
 from infra.local.venvs import venv
 
 
-def up(port: int, endpoint: str, state: Path | None, reset: bool, command: Sequence[str], *, tests: bool) -> int:
+def up(
+    port: int,
+    endpoint: str,
+    state: Path | None,
+    reset: bool,
+    command: Sequence[str],
+    *,
+    tests: bool,
+) -> int:
     """Starts the stack, runs a command in it or follows its logs, and ends all that was started.
 
     With an `endpoint` it is deployed to the emulator that runs there, instead of one of its own on `port`. Without a `state` folder the
@@ -39,7 +47,9 @@ def up(port: int, endpoint: str, state: Path | None, reset: bool, command: Seque
     with ExitStack() as ending:
         folder = ending.enter_context(_folder(state))
         own = folder / (_name(endpoint) if endpoint else f"port-{port}")
-        aws = ending.enter_context(_given(endpoint, reset) if endpoint else _own(ministack, port, own, reset))
+        aws = ending.enter_context(
+            _given(endpoint, reset) if endpoint else _own(ministack, port, own, reset)
+        )
         # From here on the end is orderly, and not to be interrupted by a second Ctrl-C.
         ending.callback(_ignore_signals)
         if endpoint and state is None and not has_stack(endpoint, STACK):
@@ -47,7 +57,9 @@ def up(port: int, endpoint: str, state: Path | None, reset: bool, command: Seque
         with step("Deployment of template.yaml"):
             outputs = deploy(sam, aws.endpoint, programs, own)
         with step("Keys and kinds"):
-            described = _furnish(aws.endpoint, outputs, programs[build.BOOTSTRAP], folder, template(own))
+            described = _furnish(
+                aws.endpoint, outputs, programs[build.BOOTSTRAP], folder, template(own)
+            )
         if command:
             return _run(command, folder, aws)
         _greet(described, programs[build.COMMAND], folder)
@@ -68,7 +80,9 @@ def _own(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emul
 @contextmanager
 def _given(endpoint: str, reset: bool) -> Iterator[Elsewhere]:
     if reset:
-        raise Failure(f"RESET=1 forgets the data of an emulator of our own; that at {endpoint} is not.")
+        raise Failure(
+            f"RESET=1 forgets the data of an emulator of our own; that at {endpoint} is not."
+        )
     with step(f"Emulator at {endpoint}"):
         aws = Elsewhere(endpoint)
     yield aws
@@ -90,21 +104,36 @@ def _folder(state: Path | None) -> Iterator[Path]:
     yield folder
 
 
-def _furnish(endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path, deployed: Path) -> Stack:
+def _furnish(
+    endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path, deployed: Path
+) -> Stack:
     """Gives the stack its keys and kinds; keys of an earlier run are kept if they still work."""
     url = f"{endpoint}/_aws/execute-api/{outputs['ApiId']}"
     table = outputs["TableName"]
     old = stack.read(folder)
     if old and keys.works(url, old.operator_key) and keys.works(url, old.tenant_key):
-        operator_key, tenant_account, tenant_key = old.operator_key, old.tenant_account, old.tenant_key
+        operator_key, tenant_account, tenant_key = (
+            old.operator_key,
+            old.tenant_account,
+            old.tenant_key,
+        )
     else:
         _, operator_key = keys.make(bootstrap, endpoint, table, "operator", keys.OPERATOR_SCOPES)
-        tenant_account, tenant_key = keys.make(bootstrap, endpoint, table, "tenant", keys.TENANT_SCOPES)
-    described = Stack(url=url, operator_key=operator_key, tenant_key=tenant_key, tenant_account=tenant_account,
-                      endpoint=endpoint, table=table, queue_url=outputs["QueueUrl"],
-                      dead_letter_queue_url=outputs["DeadLetterQueueUrl"], template=str(deployed),
-                      functions={name: outputs[f"{logical_id(name)}Name"]
-                                 for name in build.FUNCTIONS})
+        tenant_account, tenant_key = keys.make(
+            bootstrap, endpoint, table, "tenant", keys.TENANT_SCOPES
+        )
+    described = Stack(
+        url=url,
+        operator_key=operator_key,
+        tenant_key=tenant_key,
+        tenant_account=tenant_account,
+        endpoint=endpoint,
+        table=table,
+        queue_url=outputs["QueueUrl"],
+        dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
+        template=str(deployed),
+        functions={name: outputs[f"{logical_id(name)}Name"] for name in build.FUNCTIONS},
+    )
     # Written before anything else can fail, or the keys would be lost: the table only knows their hashes.
     stack.write(described, folder)
     kinds.apply(url, operator_key, outputs)

@@ -43,10 +43,25 @@ def run_python(name: str, *arguments: str | Path, env: Mapping[str, str] | None 
 
 def _make(folder: Path, requirements: Path, log: Path) -> None:
     if importlib.util.find_spec("ensurepip") is None:
-        raise Failure("This Python can't make virtual environments: its module `ensurepip` is missing.\n"
-                      "On Debian and Ubuntu: apt install python3-venv")
+        raise Failure(
+            "This Python can't make virtual environments: its module `ensurepip` is missing.\n"
+            "On Debian and Ubuntu: apt install python3-venv"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     run_quietly([sys.executable, "-m", "venv", folder], log)
     # The requirements name everything, so there is nothing to resolve; bytecode is made when it is needed.
-    run_quietly([folder / "bin" / "python", "-m", "pip", "install", "--no-deps", "--no-compile", "--no-input",
-                 "--disable-pip-version-check", "--requirement", requirements], log)
+    run_quietly(
+        [
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--no-deps",
+            "--no-compile",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--requirement",
+            requirements,
+        ],
+        log,
+    )

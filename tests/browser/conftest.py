@@ -29,7 +29,12 @@ expect.set_options(timeout=_PATIENCE_MS)
 _SCREENSHOTS = ROOT / "target" / "browser"
 
 _DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-_PHONE = {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
+_PHONE = {
+    "viewport": {"width": 360, "height": 780},
+    "is_mobile": True,
+    "has_touch": True,
+    "device_scale_factor": 2,
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,9 +63,15 @@ Api = Callable[..., tuple[int, Any]]
 @pytest.fixture(scope="session")
 def api(stack: Stack) -> Api:
     """Calls the API beside the page: `api("POST", "/v1/jobs", {…})`, as the tenant or with another `key`; the answer's status and JSON."""
-    def call(method: str, path: str, body: Any = None, key: str = stack.tenant_key) -> tuple[int, Any]:
-        status, text = tollgate.call(method, stack.url + path, key, None if body is None else json.dumps(body).encode())
+
+    def call(
+        method: str, path: str, body: Any = None, key: str = stack.tenant_key
+    ) -> tuple[int, Any]:
+        status, text = tollgate.call(
+            method, stack.url + path, key, None if body is None else json.dumps(body).encode()
+        )
         return status, json.loads(text) if text else None
+
     return call
 
 
@@ -70,8 +81,11 @@ def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
     # As root a browser has no sandbox of its own to go into.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=arguments,
-                                             headless=not pytestconfig.getoption("--headed"))
+        running = playwright.chromium.launch(
+            executable_path=os.environ["CHROMIUM"],
+            args=arguments,
+            headless=not pytestconfig.getoption("--headed"),
+        )
         yield running
         running.close()
 
@@ -135,22 +149,33 @@ def axe() -> Callable[..., None]:
 
     `exclude` names selectors of what isn't ours, `rules` those not to be asked: with the reason beside the call.
     """
+
     def check(page: Page, exclude: Sequence[str] = (), rules: Sequence[str] = ()) -> None:
         context = {"exclude": [[selector] for selector in exclude]} if exclude else None
-        options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": False} for rule in rules}}
+        options = {
+            "resultTypes": ["violations"],
+            "rules": {rule: {"enabled": False} for rule in rules},
+        }
         found = Axe().run(page, context, options).response["violations"]
-        grave = [f"{rule['id']} ({rule['impact']}), {rule['help']}: {node['target']}\n    {node['html'][:200]}\n    {node['failureSummary']}"
-                 for rule in found if rule["impact"] in ("serious", "critical") for node in rule["nodes"]]
+        grave = [
+            f"{rule['id']} ({rule['impact']}), {rule['help']}: {node['target']}\n    {node['html'][:200]}\n    {node['failureSummary']}"
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ]
         assert not grave, f"on {page.url} for axe-core:\n" + "\n".join(grave)
+
     return check
 
 
 @pytest.fixture
 def screenshot(request: pytest.FixtureRequest) -> Callable[..., Path]:
     """`screenshot("jobs")` keeps how `page`, or another one that is given, looks now: below `target/browser/`."""
+
     def keep(name: str, page: Page | None = None, **options: Any) -> Path:
         shown: Page = page or request.getfixturevalue("page")
         path = _SCREENSHOTS / f"{name}.png"
         shown.screenshot(path=path, animations="disabled", **options)
         return path
+
     return keep

@@ -16,7 +16,10 @@ def sign_in(page: Page, url: str, key: str, place: str = "") -> None:
 
 def visit(page: Page, place: str) -> None:
     """Goes to another view, by its address; each has a heading of its own."""
-    page.evaluate("place => { document.querySelector('main h1').dataset.left = ''; location.hash = '#/' + place; }", place)
+    page.evaluate(
+        "place => { document.querySelector('main h1').dataset.left = ''; location.hash = '#/' + place; }",
+        place,
+    )
     expect(page.locator("main h1:not([data-left])")).to_be_visible()
 
 
@@ -28,7 +31,9 @@ def settled(page: Page) -> None:
 
 def fits(page: Page) -> None:
     """The page is no wider than its window."""
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert wide <= 0, f"{page.url} is {wide} pixels too wide: " + page.evaluate("""() => [...document.querySelectorAll("main *")]
         .filter(element => element.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
         .slice(0, 3).map(element => element.outerHTML.slice(0, 120)).join("\\n")""")

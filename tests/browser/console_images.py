@@ -65,7 +65,9 @@ def test_submit(visit, url: str, stack, shop) -> None:
 def test_usage(visit, url: str, stack, shop) -> None:
     page = visit(color_scheme="dark", viewport={"width": 1280, "height": 900})
     sign_in(page, url, stack.tenant_key, "quotas")
-    expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", re.compile("GB of"), timeout=90_000)
+    expect(page.get_by_role("meter")).to_have_attribute(
+        "aria-valuetext", re.compile("GB of"), timeout=90_000
+    )
     page.goto(f"{url}#/usage?range=1h&quota=shop-egress")
     expect(page.locator(".chart canvas")).to_have_count(2)
     settled(page)
@@ -73,7 +75,13 @@ def test_usage(visit, url: str, stack, shop) -> None:
 
 
 def test_phone(visit, url: str, stack, shop) -> None:
-    page = visit(color_scheme="dark", viewport={"width": 390, "height": 780}, device_scale_factor=2, is_mobile=True, has_touch=True)
+    page = visit(
+        color_scheme="dark",
+        viewport={"width": 390, "height": 780},
+        device_scale_factor=2,
+        is_mobile=True,
+        has_touch=True,
+    )
     sign_in(page, url, stack.tenant_key, f"jobs/{shop[0]}")
     expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
     keep(page, "phone")

@@ -45,14 +45,21 @@ def test_from_the_key_to_an_outcome(page: Page, url: str, stack) -> None:
         page.get_by_role("button", name="Submit", exact=True).click()
     assert re.fullmatch(r"[0-9a-f]{32}", sent.value.headers["idempotency-key"])
     assert sent.value.post_data_json["payload"] == {
-        "customer": "Ada Lovelace", "number": 1042, "format": "pdf", "copy_to": ["books@example.com"], "address": {"city": "London"}}
+        "customer": "Ada Lovelace",
+        "number": 1042,
+        "format": "pdf",
+        "copy_to": ["books@example.com"],
+        "address": {"city": "London"},
+    }
 
     expect(page).to_have_url(JOB)
     expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
     expect(page.get_by_role("region", name="result")).to_contain_text('"customer": "Ada Lovelace"')
     expect(page.get_by_role("table", name="Attempts").get_by_text("completed")).to_be_visible()
 
-    assert stack.tenant_key not in page.url and "tg_" not in page.evaluate("JSON.stringify(localStorage) + document.cookie")
+    assert stack.tenant_key not in page.url and "tg_" not in page.evaluate(
+        "JSON.stringify(localStorage) + document.cookie"
+    )
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("API key or token")).to_be_empty()
     assert page.evaluate("sessionStorage.length") == 0
@@ -140,7 +147,9 @@ def test_as_json_it_goes_as_it_was_typed(page: Page, url: str, stack) -> None:
 
 
 def test_failures_are_shown_attempt_by_attempt(page: Page, url: str, api, stack) -> None:
-    job = demo.made(api("POST", "/v1/jobs", {"kind": "thumbnail.make", "payload": {"product": 1}}))["id"]
+    job = demo.made(api("POST", "/v1/jobs", {"kind": "thumbnail.make", "payload": {"product": 1}}))[
+        "id"
+    ]
     sign_in(page, url, stack.tenant_key, f"jobs/{job}")
     expect(page.get_by_label("State").get_by_text("failed")).to_be_visible()
     expect(page.get_by_role("table", name="Attempts").get_by_role("row")).to_have_count(3)
@@ -150,7 +159,13 @@ def test_failures_are_shown_attempt_by_attempt(page: Page, url: str, api, stack)
 def test_the_list_follows_what_happens(page: Page, url: str, api, stack) -> None:
     sign_in(page, url, stack.tenant_key, "jobs?kind=invoice.send")
     settled(page)
-    job = demo.made(api("POST", "/v1/jobs", {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}}))["id"]
+    job = demo.made(
+        api(
+            "POST",
+            "/v1/jobs",
+            {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}},
+        )
+    )["id"]
     row = page.get_by_role("row").filter(has_text=job)
     expect(row.get_by_text("completed")).to_be_visible()
     page.get_by_label("Status").select_option("failed")
@@ -203,7 +218,9 @@ def test_by_keyboard_alone(page: Page, url: str, stack) -> None:
 
 def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api, stack) -> None:
     keys = f"/v1/accounts/{stack.tenant_account}/keys"
-    key = demo.made(api("POST", keys, {"name": "short", "scopes": ["jobs:read"]}, key=stack.operator_key))
+    key = demo.made(
+        api("POST", keys, {"name": "short", "scopes": ["jobs:read"]}, key=stack.operator_key)
+    )
     sign_in(page, url, key["secret"])
     # What the key doesn't open isn't offered.
     menu = page.get_by_role("navigation", name="Main").get_by_role("listitem")
@@ -214,8 +231,16 @@ def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api,
 
     # It takes up to 30 seconds until a key that is revoked opens nothing more: by then, this is the answer.
     assert api("DELETE", f"{keys}/{key['id']}", key=stack.operator_key)[0] == 204
-    page.route("**/v1/schedules?*", lambda route: route.fulfill(status=401, content_type="application/problem+json", body=(
-        '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is over","status":401,"detail":"It was revoked.","request_id":"r-1"}')))
+    page.route(
+        "**/v1/schedules?*",
+        lambda route: route.fulfill(
+            status=401,
+            content_type="application/problem+json",
+            body=(
+                '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is over","status":401,"detail":"It was revoked.","request_id":"r-1"}'
+            ),
+        ),
+    )
     page.watch.expect(401, "/v1/schedules")
     visit(page, "schedules")
     expect(page.get_by_label("API key or token")).to_be_visible()
@@ -234,8 +259,14 @@ def test_an_outage_is_told_and_waited_out(page: Page, url: str, stack) -> None:
         if len(asked) > 1:
             route.continue_()
             return
-        route.fulfill(status=503, content_type="application/problem+json", headers={"retry-after": "3"}, body=(
-            '{"type":"urn:tollgate:problem:unavailable","title":"Something is away","status":503,"detail":"Try again.","request_id":"r-2"}'))
+        route.fulfill(
+            status=503,
+            content_type="application/problem+json",
+            headers={"retry-after": "3"},
+            body=(
+                '{"type":"urn:tollgate:problem:unavailable","title":"Something is away","status":503,"detail":"Try again.","request_id":"r-2"}'
+            ),
+        )
 
     page.route("**/v1/jobs?*", answer)
     visit(page, "jobs")
@@ -247,7 +278,12 @@ def test_an_outage_is_told_and_waited_out(page: Page, url: str, stack) -> None:
 
 def test_everything_is_small(page: Page, url: str, stack) -> None:
     sizes = {}
-    page.on("response", lambda response: sizes.update({response.url: response}) if "/v1/" not in response.url else None)
+    page.on(
+        "response",
+        lambda response: (
+            sizes.update({response.url: response}) if "/v1/" not in response.url else None
+        ),
+    )
     sign_in(page, url, stack.tenant_key)
     settled(page)
     raw = sum(len(response.body()) for response in sizes.values())
@@ -274,7 +310,18 @@ def test_every_view_is_for_everybody(any_page: Page, url: str, stack, axe) -> No
     axe(any_page)
     fits(any_page)
     sign_in(any_page, url, stack.tenant_key)
-    for place in ("submit/invoice.send", "jobs", "submit/activities", "kinds", "kinds/thumbnail.make", "events", "usage", "quotas", "sources", "schedules"):
+    for place in (
+        "submit/invoice.send",
+        "jobs",
+        "submit/activities",
+        "kinds",
+        "kinds/thumbnail.make",
+        "events",
+        "usage",
+        "quotas",
+        "sources",
+        "schedules",
+    ):
         visit(any_page, place)
         settled(any_page)
         axe(any_page)

@@ -14,11 +14,15 @@ def open_reference(page: Page, url: str) -> None:
     expect(page.locator(".opblock").first).to_be_visible()
 
 
-def test_the_reference_shows_every_operation_and_asks_nobody_else(any_page: Page, url: str, screenshot, request) -> None:
+def test_the_reference_shows_every_operation_and_asks_nobody_else(
+    any_page: Page, url: str, screenshot, request
+) -> None:
     open_reference(any_page, url)
     screenshot(f"docs-{request.node.callspec.params['any_page']}", any_page)
     description = any_page.request.get(url + "openapi.json").json()
-    operations = [operation for methods in description["paths"].values() for operation in methods.values()]
+    operations = [
+        operation for methods in description["paths"].values() for operation in methods.values()
+    ]
     expect(any_page.locator(".opblock")).to_have_count(len(operations))
     # The watch fails the test for whatever else it loads.
     loaded = [request.url.removeprefix(url) for request in any_page.watch.requests]
@@ -32,7 +36,15 @@ def test_everybody_can_use_it(any_page: Page, url: str, axe) -> None:
     axe(any_page, exclude=[".swagger-ui"])
     # Of Swagger UI itself: colours of its labels, a button for copying inside one for opening, the list of servers without a name, and examples
     # that scroll where it is narrow, which no key reaches.
-    axe(any_page, rules=["color-contrast", "nested-interactive", "select-name", "scrollable-region-focusable"])
+    axe(
+        any_page,
+        rules=[
+            "color-contrast",
+            "nested-interactive",
+            "select-name",
+            "scrollable-region-focusable",
+        ],
+    )
 
 
 def test_a_job_can_be_tried_and_asked_for(page: Page, url: str, stack: Stack) -> None:
@@ -46,7 +58,9 @@ def test_a_job_can_be_tried_and_asked_for(page: Page, url: str, stack: Stack) ->
     assert example == {"kind": "echo", "payload": {"hello": "world"}}
     answered = execute(page, submit, "POST")
     assert answered.status == 202 and answered.url == f"{stack.url}/v1/jobs"
-    expect(submit.locator(".live-responses-table tbody .response-col_status")).to_contain_text("202")
+    expect(submit.locator(".live-responses-table tbody .response-col_status")).to_contain_text(
+        "202"
+    )
 
     get = operation(page, "jobs", "getJob")
     get.click()
@@ -62,7 +76,9 @@ def test_a_job_can_be_tried_and_asked_for(page: Page, url: str, stack: Stack) ->
 def test_a_key_is_forgotten_with_the_page(page: Page, url: str, stack: Stack) -> None:
     open_reference(page, url)
     authorize(page, stack.tenant_key)
-    kept = page.evaluate("() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])")
+    kept = page.evaluate(
+        "() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])"
+    )
     assert stack.tenant_key not in kept
     page.reload()
     jobs = operation(page, "jobs", "listJobs")
@@ -88,6 +104,8 @@ def authorize(page: Page, key: str) -> None:
 
 def execute(page: Page, block: Locator, method: str) -> Response:
     """Sends what is filled in, and waits for the API's answer."""
-    with page.expect_response(lambda answer: answer.request.method == method and "/v1/" in answer.url) as answered:
+    with page.expect_response(
+        lambda answer: answer.request.method == method and "/v1/" in answer.url
+    ) as answered:
         block.get_by_role("button", name="Execute").click()
     return answered.value

@@ -48,7 +48,11 @@ class Watch:
 
     def wrong(self) -> list[str]:
         """All that went wrong so far."""
-        missing = [f"no {status} came from {path}" for status, path in self._expected if (status, path) not in self._seen]
+        missing = [
+            f"no {status} came from {path}"
+            for status, path in self._expected
+            if (status, path) not in self._seen
+        ]
         return self._wrong + missing
 
     def _note(self, line: str) -> None:
