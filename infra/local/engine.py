@@ -70,7 +70,7 @@ def _debians() -> Iterator[str]:
         folder, log = Path(temporary), data / "dockerd.log"
         host = f"unix://{folder / 'docker.sock'}"
         # Containers need this machine alone: neither forwarding nor masquerading.
-        command = [
+        command: list[str | Path] = [
             "dockerd",
             "--host",
             host,

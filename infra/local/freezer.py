@@ -13,6 +13,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#run
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -20,7 +21,7 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from ministack.core import lambda_runtime
 
@@ -46,7 +47,7 @@ class _Extension:
 class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
     """A process that is stopped between invocations."""
 
-    _all: list[FrozenWorker] = []
+    _all: ClassVar[list[FrozenWorker]] = []
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -85,10 +86,8 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
         if MODE == "extensions" and self._extension.is_registered:
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._proc.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
         self._signal(signal.SIGKILL)
         self._proc.wait()
 
@@ -118,7 +117,7 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
                 )
             hand_over(event, *args, **named)
 
-        pending.put = put  # type: ignore[method-assign]
+        pending.put = put  # type: ignore[method-assign,assignment]
 
         class Handler(super()._build_handler_class(generation, pending)):  # type: ignore[misc]
             def do_POST(self) -> None:

@@ -53,7 +53,7 @@ def read_policies(template: str) -> Iterator[tuple[str, Any]]:
     """Yields the policies of a template's roles as IAM would get them, by name."""
     loader: Any = type("Loader", (yaml.SafeLoader,), {})
     loader.add_multi_constructor("!", _tagged)
-    resources = yaml.load(template, loader)["Resources"]  # noqa: S506, a safe loader
+    resources = yaml.load(template, loader)["Resources"]
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Role":
             for policy in resource["Properties"]["Policies"]:

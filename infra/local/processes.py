@@ -6,6 +6,7 @@ order, and ending a program ends everything it has started.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -46,14 +47,11 @@ def start(
 def end(process: subprocess.Popen[bytes], grace_seconds: float = _GRACE_SECONDS) -> None:
     """Ends a program, which may tidy up first, and then whatever it has left running."""
     process.terminate()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(grace_seconds)
-    except subprocess.TimeoutExpired:
-        pass
-    try:
+    # The group may be empty already, which macOS reports as EPERM.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # all gone; macOS says it with EPERM
     process.wait()
 
 

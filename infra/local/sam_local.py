@@ -108,10 +108,12 @@ def invoke(file: Path, function: str, event: Path | None) -> int:
         if event is None:
             raise Failure(f"functions/{function}/fixtures has no event: name a file with --event.")
     _check_engine()
-    with tempfile.TemporaryDirectory(prefix="tollgate-") as temporary:
-        with _sam(_described(file), Path(temporary)) as sam:
-            arguments = sam.local("invoke", logical_id(function), "--event", event.resolve())
-            return processes.run(arguments, env=sam.env, cwd=Path(temporary))
+    with (
+        tempfile.TemporaryDirectory(prefix="tollgate-") as temporary,
+        _sam(_described(file), Path(temporary)) as sam,
+    ):
+        arguments = sam.local("invoke", logical_id(function), "--event", event.resolve())
+        return processes.run(arguments, env=sam.env, cwd=Path(temporary))
 
 
 def _check_engine() -> None:
@@ -140,7 +142,7 @@ def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
                 }
             )
         )
-        options = [
+        options: list[str | Path] = [
             "--template-file",
             _template(tools, Path(described.template)),
             "--env-vars",

@@ -81,7 +81,7 @@ def _another_tenant(stack: Stack) -> str:
     account = _create(f"{stack.url}/v1/accounts", stack.operator_key, {"name": "another tenant"})[
         "id"
     ]
-    asked = {"name": "schemathesis", "scopes": TENANT_SCOPES.split(",")}
+    asked: dict[str, object] = {"name": "schemathesis", "scopes": TENANT_SCOPES.split(",")}
     return str(
         _create(f"{stack.url}/v1/accounts/{account}/keys", stack.operator_key, asked)["secret"]
     )

@@ -117,7 +117,7 @@ def _passes(smoke: Smoke, step: Step) -> bool:
     except Skipped as reason:
         print(f"! {step.__name__}: {reason}", flush=True)
         return True
-    except Exception as error:  # noqa: BLE001, whatever it is, the other steps go on
+    except Exception as error:  # the other steps still run
         statements = ", ".join(_statements(step.__name__))
         print(
             f"✗ {step.__name__}: {_text(error)}\n  its policy statements: {statements}",

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from infra.local import build, emulator, keys, kinds, logs, processes, stack
@@ -47,9 +47,10 @@ def up(
     with ExitStack() as ending:
         folder = ending.enter_context(_folder(state))
         own = folder / (_name(endpoint) if endpoint else f"port-{port}")
-        aws = ending.enter_context(
+        starting: AbstractContextManager[Emulator | Elsewhere] = (
             _given(endpoint, reset) if endpoint else _own(ministack, port, own, reset)
         )
+        aws = ending.enter_context(starting)
         # From here on the end is orderly, and not to be interrupted by a second Ctrl-C.
         ending.callback(_ignore_signals)
         if endpoint and state is None and not has_stack(endpoint, STACK):

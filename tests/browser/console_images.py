@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-import demo
 import pytest
-from console import settled, sign_in
 from playwright.sync_api import Page, expect
 
+import demo
+from console import settled, sign_in
 from infra.local.places import ROOT
 
 IMAGES = ROOT / "docs" / "images"
@@ -43,7 +43,7 @@ def test_jobs(visit, url: str, stack, shop) -> None:
     page = visit(color_scheme="light", viewport={"width": 1280, "height": 720})
     sign_in(page, url, stack.tenant_key, "jobs")
     settled(page)
-    for job, end in zip(shop[-3:], ("completed", "failed", "queued")):
+    for job, end in zip(shop[-3:], ("completed", "failed", "queued"), strict=True):
         expect(page.get_by_role("row").filter(has_text=job)).to_contain_text(end)
     keep(page, "jobs")
 

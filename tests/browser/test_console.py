@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-import demo
 import pytest
-from console import fits, settled, sign_in, visit
 from playwright.sync_api import Page, expect
+
+import demo
+from console import fits, settled, sign_in, visit
 
 JOB = re.compile(r"#/jobs/job_")
 

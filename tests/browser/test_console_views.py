@@ -6,10 +6,11 @@ import json
 import re
 import uuid
 
-import demo
 import pytest
-from console import fits, settled, sign_in, visit
 from playwright.sync_api import Page, expect
+
+import demo
+from console import fits, settled, sign_in, visit
 
 
 @pytest.fixture(scope="module", autouse=True)
