@@ -1,4 +1,4 @@
-"""The few calls of AWS's APIs that bring-up itself makes, to an emulator, which doesn't check signatures."""
+"""Calls of AWS APIs, to an emulator that doesn't check signatures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 REGION = "us-east-1"
 
-# For the tools that sign their calls; none of these mean anything outside of the emulator.
+# For tools that sign their calls. Valid only in the emulator.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -23,12 +23,12 @@ _TIMEOUT_SECONDS = 30
 
 
 def create_bucket(endpoint: str, name: str) -> None:
-    """Makes an S3 bucket; one that exists is as good."""
+    """Creates an S3 bucket if it does not exist."""
     _call(endpoint, "s3", f"/{name}", method="PUT")
 
 
 def create_sender(endpoint: str, address: str) -> None:
-    """Makes an address an identity of SES, which takes no mails from others; one that is there already is as good."""
+    """Creates an SES identity for a sender address if it does not exist."""
     try:
         _call(
             endpoint,
@@ -43,7 +43,6 @@ def create_sender(endpoint: str, address: str) -> None:
 
 
 def stack_outputs(endpoint: str, name: str) -> dict[str, str]:
-    """The outputs of a CloudFormation stack."""
     query = {"Action": "DescribeStacks", "Version": "2010-05-15", "StackName": name}
     answer = _call(
         endpoint,
@@ -60,7 +59,6 @@ def stack_outputs(endpoint: str, name: str) -> dict[str, str]:
 
 
 def has_stack(endpoint: str, name: str) -> bool:
-    """Whether there is a CloudFormation stack of this name."""
     try:
         stack_outputs(endpoint, name)
     except urllib.error.HTTPError as error:
@@ -71,7 +69,7 @@ def has_stack(endpoint: str, name: str) -> bool:
 
 
 def delete_stack(endpoint: str, name: str) -> None:
-    """Has a CloudFormation stack deleted; one that isn't there is as good."""
+    """Starts the deletion of a CloudFormation stack; a missing stack is no error."""
     query = {"Action": "DeleteStack", "Version": "2010-05-15", "StackName": name}
     _call(
         endpoint,
@@ -83,14 +81,13 @@ def delete_stack(endpoint: str, name: str) -> None:
 
 
 def function_variables(endpoint: str, name: str) -> dict[str, str]:
-    """The environment variables that a function was deployed with."""
     answer = _call(endpoint, "lambda", f"/2015-03-31/functions/{name}/configuration", method="GET")
     variables: dict[str, str] = json.loads(answer)["Environment"]["Variables"]
     return variables
 
 
 def log_events(endpoint: str, group: str, since_ms: int) -> list[dict[str, Any]]:
-    """What was written to a log group since a time, oldest first."""
+    """The events of a log group since a time (Unix milliseconds), oldest first."""
     body = json.dumps({"logGroupName": group, "startTime": since_ms}).encode()
     answer = _call(
         endpoint,
@@ -114,7 +111,7 @@ def _call(
     headers: dict[str, str] | None = None,
     method: str | None = None,
 ) -> bytes:
-    # The emulator reads the service and the region off the credential, as AWS does.
+    # The emulator takes service and region from the credential scope, as AWS does.
     credential = f"test/20250101/{REGION}/{service}/aws4_request"
     authorization = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
     request = urllib.request.Request(

@@ -37,14 +37,15 @@ from infra.local.venvs import venv
 
 _DEFAULT_PORT = 4566
 _API_PORT = 3000
-# Of an emulator that is there already: make run ENDPOINT=http://127.0.0.1:4566
+# URL of an external emulator: make run ENDPOINT=http://127.0.0.1:4566
 _ENDPOINT = os.environ.get("ENDPOINT", "")
 
 
 def main() -> int:
-    """Runs what the command line asks for and returns the exit status."""
+    """Runs the command and returns its exit status."""
     arguments = _parser().parse_args()
-    # A closed terminal and `kill` get the same orderly end as Ctrl-C, which a shell's background job would ignore.
+    # SIGTERM and SIGHUP shut down in the same order as Ctrl-C. A shell's background job would
+    # ignore SIGINT without the handler.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit_on_signal)
@@ -270,7 +271,8 @@ def _sam_local(given: argparse.Namespace) -> int:
 def _define(given: argparse.Namespace) -> int:
     if not given.url or not given.key:
         raise Failure(
-            "Say where the stack is and how to get in: --url and --key, or TOLLGATE_URL and TOLLGATE_KEY."
+            "Say where the stack is and how to get in: --url and --key, "
+            "or TOLLGATE_URL and TOLLGATE_KEY."
         )
     return kinds.define(given.url, given.key, given.tasker_url)
 

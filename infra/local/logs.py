@@ -1,4 +1,4 @@
-"""Following what the functions write, through CloudWatch Logs as one would on AWS."""
+"""Prints the functions' logs, read from CloudWatch Logs as on AWS."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from infra.local.aws import log_events
 from infra.local.build import FUNCTIONS
 
 _INTERVAL_SECONDS = 1.0
-# Lines arrive when their invocation ends, so that they may be a little older than others already shown.
+# Lines appear when their invocation ends, so they may be older than lines that are printed already.
 _OVERLAP_MS = 5_000
 _PLATFORM_LINES = ("START RequestId", "END RequestId", "REPORT RequestId")
 
 
 def follow(endpoint: str) -> None:
-    """Prints new lines of all functions until interrupted."""
+    """Prints new lines of all functions until interrupted by Ctrl-C."""
     since = int(time.time() * 1000)
     shown: set[tuple[int, str, str]] = set()
     while True:

@@ -1,7 +1,7 @@
-"""Programs that are started, watched and ended as a whole.
+"""Starts and stops programs together with their child processes.
 
-Each is started in a session of its own. So Ctrl-C reaches bring-up alone, which then ends things in the right
-order, and ending a program ends everything it has started.
+Each program runs in its own session. So Ctrl-C reaches only this process, which stops programs in
+the right order, and stopping a program also stops its children.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def start(
 
 
 def end(process: subprocess.Popen[bytes], grace_seconds: float = _GRACE_SECONDS) -> None:
-    """Ends a program, which may tidy up first, and then whatever it has left running."""
+    """Terminates a program, waits for its cleanup, and kills the rest of its process group."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(grace_seconds)
@@ -58,7 +58,7 @@ def end(process: subprocess.Popen[bytes], grace_seconds: float = _GRACE_SECONDS)
 def run(
     command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> int:
-    """Runs a program on this terminal and returns its status."""
+    """Runs a program with inherited output and returns its status."""
     process = start(command, env=env, cwd=cwd)
     try:
         return process.wait()
@@ -73,7 +73,7 @@ def run_quietly(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> None:
-    """Runs a program whose output is only of interest if it fails."""
+    """Runs a program with its output in `log`; `Failure` with the last lines if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = start(
@@ -95,6 +95,6 @@ def run_quietly(
 
 
 def tail(log: Path) -> str:
-    """The last lines of a log."""
+    """The last lines of a log, indented."""
     lines = log.read_text(errors="replace").splitlines()
     return "\n".join(f"    {line}" for line in lines[-_LINES_SHOWN:])

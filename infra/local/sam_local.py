@@ -1,7 +1,8 @@
-"""The functions of a running stack in containers, by `sam local`: the same programs, table and queues.
+"""Runs the functions of a running stack in containers, with `sam local`.
 
-`sam local` runs the HTTP functions behind an API of its own, or one function for one event. All else stays with the emulator,
-which also goes on running its own copies of the functions.
+They are the same programs, with the same table and queues. `sam local` serves the HTTP functions
+behind an API of its own, or invokes one function. The emulator does everything else, and also keeps
+running its own copies of the functions.
 """
 
 from __future__ import annotations
@@ -31,27 +32,28 @@ from infra.local.steps import say, step
 from infra.local.venvs import venv
 
 _HOST = "127.0.0.1"
-# The first call builds SAM's image and starts a container.
+# The first request builds SAM's image and starts a container.
 _START_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class _Sam:
-    """The `sam` command, and what all that it does locally needs to know."""
+    """The `sam` program with the options and environment for `sam local`."""
 
     program: Path
     options: Sequence[str | Path]
     env: Mapping[str, str]
 
     def local(self, *arguments: str | Path) -> Sequence[str | Path]:
-        """A command of `sam local`."""
+        """The command line of a subcommand of `sam local`."""
         return [self.program, "local", *arguments, *self.options]
 
 
 def start_api(file: Path, port: int, command: Sequence[str]) -> int:
     """Serves the stack's HTTP API from containers, and runs a command with it or waits for Ctrl-C.
 
-    The command finds the API as the `url` of its `TOLLGATE_STACK`. Without an engine it isn't run: visibly, and not in CI.
+    The command finds the API's URL in its `TOLLGATE_STACK`. Without a Docker engine the command is
+    skipped with a message; in CI that is a failure.
     """
     if not engine.answers() and command and not os.environ.get("CI"):
         say("! No Docker engine: `sam local` not tried.")
@@ -96,13 +98,14 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
         )
         if status != 0:
             say(
-                f"\n✗ The command ended with status {status}. What `sam local` said last:\n{processes.tail(log)}"
+                f"\n✗ The command ended with status {status}. "
+                f"What `sam local` said last:\n{processes.tail(log)}"
             )
         return status
 
 
 def invoke(file: Path, function: str, event: Path | None) -> int:
-    """Runs one function once in a container, for an event of its `fixtures/` or another one; prints what it returns."""
+    """Invokes a function in a container, with an event of its `fixtures/` or a given file."""
     if event is None:
         event = min((ROOT / "functions" / function / "fixtures").glob("*.json"), default=None)
         if event is None:
@@ -126,7 +129,7 @@ def _check_engine() -> None:
 
 @contextmanager
 def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
-    """What `sam local` needs, as long as the context lasts: an image, and a way from containers to the emulator."""
+    """Yields `sam local` with an image, and a relay from containers to the emulator."""
     tools = venv("sam")
     image.ensure(ARCHITECTURE)
     with relay.reachable(described.endpoint) as endpoint:
@@ -166,7 +169,10 @@ def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
 
 
 def _template(tools: Path, deployed: Path) -> Path:
-    """The template for `sam local`, beside the one that was deployed, since it names the functions' files from there."""
+    """Writes the template for `sam local` next to the deployed one.
+
+    The template's paths to the functions are relative to that folder.
+    """
     script = Path(__file__).with_name("sam_template.py")
     template = deployed.with_name("sam-local.json")
     template.write_bytes(
@@ -185,7 +191,7 @@ def _described(file: Path) -> Stack:
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
-    """Waits until the API answers, from a container."""
+    """Waits until the API responds from a container."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -209,7 +215,11 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
 def _greet(url: str, described: Stack) -> None:
     python = Path(sys.executable).name
     say(f"""
-`sam local` answers at {url}, from containers, with the console at {url}/ and the reference at {url}/docs; the emulator at {described.endpoint} keeps the table and runs the jobs.
+`sam local` serves the HTTP functions from containers. The emulator runs the jobs.
+  console    {url}/
+  reference  {url}/docs
+  API        {url}
+  emulator   {described.endpoint}
 
 Try:
   export TOLLGATE_URL={url} TOLLGATE_KEY={described.tenant_key}

@@ -1,4 +1,7 @@
-"""Trying the running API by its own description, with Schemathesis (https://schemathesis.readthedocs.io)."""
+"""Tests a running API against its OpenAPI description with Schemathesis.
+
+https://schemathesis.readthedocs.io
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,19 @@ from infra.local.steps import say
 from infra.local.venvs import venv
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
-# What each tries anew by chance, as long as there is time.
+# Phases of Schemathesis. `fuzzing` and `stateful` generate random requests until the time is over.
 _SHORT, _LONG = "examples,coverage", "examples,coverage,fuzzing,stateful"
 
 
 def check(stack: Stack, minutes: float, seed: int | None) -> int:
-    """Has tenants and then the operator call every operation; returns the worst status.
+    """Calls every operation as two tenants, then as the operator; returns the worst status.
 
-    Without minutes, only with what follows from the description alone: its examples, and the bounds of its schemas.
+    With 0 minutes, only sends deterministic requests: examples and boundary values of the schemas.
     """
     tenant, other = stack.tenant_key, _another_tenant(stack)
     statuses = []
     with tempfile.TemporaryDirectory(prefix="tollgate-") as folder:
-        # Two tenants: neither may see what is the other's.
+        # With two tenants, Schemathesis checks that neither reads the other's resources.
         for name, users in (
             ("tenants", {"tenant": tenant, "other": other}),
             ("the operator", {"operator": stack.operator_key}),

@@ -1,4 +1,4 @@
-"""Bringing the stack up, and taking it down again."""
+"""Starts and stops the stack."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ def up(
     *,
     tests: bool,
 ) -> int:
-    """Starts the stack, runs a command in it or follows its logs, and ends all that was started.
+    """Starts the stack, runs a command or follows the logs, and stops everything it started.
 
-    With an `endpoint` it is deployed to the emulator that runs there, instead of one of its own on `port`. Without a `state` folder the
-    stack lives in a temporary one, and nothing of it is kept. `tests` says whether the command builds them.
+    With an `endpoint`, deploys to that external emulator instead of starting MiniStack on `port`.
+    Without a `state` folder, the stack uses a temporary folder, which is deleted at the end.
+    `tests` is set if the command builds the tests, see `build.for_this_machine`.
     """
     if not endpoint:
         port = port or emulator.free_port()
@@ -51,7 +52,7 @@ def up(
             _given(endpoint, reset) if endpoint else _own(ministack, port, own, reset)
         )
         aws = ending.enter_context(starting)
-        # From here on the end is orderly, and not to be interrupted by a second Ctrl-C.
+        # A second Ctrl-C must not interrupt the shutdown.
         ending.callback(_ignore_signals)
         if endpoint and state is None and not has_stack(endpoint, STACK):
             ending.callback(delete_stack, endpoint, STACK)
@@ -69,7 +70,7 @@ def up(
 
 @contextmanager
 def _own(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emulator]:
-    # Queues are known by their URLs, so a stack can't move to another port: each has data of its own.
+    # Queue URLs contain the port, so a stack can't change it: each port has its own data.
     if reset:
         shutil.rmtree(folder, ignore_errors=True)
     with ExitStack() as ending:
@@ -90,7 +91,7 @@ def _given(endpoint: str, reset: bool) -> Iterator[Elsewhere]:
 
 
 def _name(endpoint: str) -> str:
-    """A folder's name for what was deployed to an endpoint."""
+    """The name of the folder with the state of a deployment to an endpoint."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", endpoint)
 
 
@@ -108,7 +109,7 @@ def _folder(state: Path | None) -> Iterator[Path]:
 def _furnish(
     endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path, deployed: Path
 ) -> Stack:
-    """Gives the stack its keys and kinds; keys of an earlier run are kept if they still work."""
+    """Creates keys and kinds; keeps the keys of an earlier run if they are still valid."""
     url = f"{endpoint}/_aws/execute-api/{outputs['ApiId']}"
     table = outputs["TableName"]
     old = stack.read(folder)
@@ -135,14 +136,14 @@ def _furnish(
         template=str(deployed),
         functions={name: outputs[f"{logical_id(name)}Name"] for name in build.FUNCTIONS},
     )
-    # Written before anything else can fail, or the keys would be lost: the table only knows their hashes.
+    # Written before anything can fail: the table only has hashes, so the keys would be lost.
     stack.write(described, folder)
     kinds.apply(url, operator_key, outputs)
     return described
 
 
 def _run(command: Sequence[str], folder: Path, aws: Emulator | Elsewhere) -> int:
-    """Runs a command, which may have a stack of our own stopped and started again by SIGUSR1 to the process `TOLLGATE_UP`."""
+    """Runs a command, which may restart MiniStack by SIGUSR1 to the process `TOLLGATE_UP`."""
     env = {**os.environ, "TOLLGATE_STACK": str(stack.path(folder))}
     if isinstance(aws, Emulator):
         signal.signal(signal.SIGUSR1, lambda _number, _frame: aws.restart())
@@ -151,7 +152,7 @@ def _run(command: Sequence[str], folder: Path, aws: Emulator | Elsewhere) -> int
     if status != 0:
         say(f"\n✗ The command ended with status {status}. What the functions said last:")
         logs.show_last(aws.endpoint)
-    # A negative status is a signal's; a shell would say it like this.
+    # A negative status is a signal number, which shells report as 128 + n.
     return status if status >= 0 else 128 - status
 
 

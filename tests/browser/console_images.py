@@ -1,6 +1,6 @@
-"""The pictures of the console in `docs/images/`: `make images` takes them anew, on a stack of its own with a shop's data.
+"""Takes the screenshots in `docs/images/`, on a temporary stack with a shop's data: `make images`.
 
-The file's name keeps it out of the tests.
+pytest does not collect this file by default, since its name does not start with `test_`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from console import settled, sign_in
 from infra.local.places import ROOT
 
 IMAGES = ROOT / "docs" / "images"
-# So that pages of a README stay light.
+# Limit, so that Markdown pages with these images load quickly.
 MOST_BYTES = 150_000
 
 
@@ -31,7 +31,7 @@ def shop(api, stack) -> list[str]:
 def keep(page: Page, name: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     path = IMAGES / f"console-{name}.png"
-    # Where the pointer and the focus are belongs to no picture.
+    # Pictures show neither the pointer's hover effects nor the focus.
     page.evaluate("document.activeElement?.blur()")
     page.mouse.move(0, 0)
     page.evaluate("scrollTo(0, 0)")

@@ -1,4 +1,7 @@
-"""Data such as a shop's stack has, for pictures and for pages that show nothing without: made by the API, each thing once however often it is asked for."""
+"""Creates a shop's data through the API, for screenshots and for views that need data.
+
+Calls can be repeated: definitions and usage events are idempotent.
+"""
 
 from __future__ import annotations
 
@@ -76,14 +79,14 @@ KINDS = {
 
 
 def kinds(api: Api, stack: Stack) -> None:
-    """The kinds, of which the second's target can't be reached."""
+    """Defines the kinds. The target of the second is unreachable."""
     for name, kind in KINDS.items():
         status, answer = api("PUT", f"/v1/kinds/{name}", kind, key=stack.operator_key)
         assert status in (200, 201), answer
 
 
 def jobs(api: Api, count: int = 8) -> list[str]:
-    """Jobs of all sorts: done, in vain, and due in an hour."""
+    """Submits jobs that complete, one that fails, and one that is due in an hour; returns ids."""
     names = [
         "Ada Lovelace",
         "Grace Hopper",
@@ -120,7 +123,10 @@ def jobs(api: Api, count: int = 8) -> list[str]:
 def usage(
     api: Api, now: datetime | None = None, minutes: int = 55, gap: range = range(20, 26)
 ) -> int:
-    """What went through a shop's gateway in the last hour, with some minutes of which nothing is known; how many bytes of `shop` left it."""
+    """Reports usage of a gateway for the last `minutes`, without those in `gap`.
+
+    Returns the egress bytes of the service `shop`.
+    """
     now = (now or datetime.now(timezone.utc)).replace(second=0, microsecond=0)
     series = [
         ("shop", "/products", "egress", 42e6),
@@ -167,7 +173,7 @@ def usage(
 
 
 def quota(api: Api, stack: Stack, limit: int, name: str = "shop-egress", **more: Any) -> None:
-    """A day's quota of what the shop sends."""
+    """Defines a daily quota for the shop's egress."""
     body = {
         "type": "egress",
         "service": "shop",
@@ -182,7 +188,7 @@ def quota(api: Api, stack: Stack, limit: int, name: str = "shop-egress", **more:
 
 
 def operators(api: Api, stack: Stack) -> None:
-    """What an operator defines besides: a source that can't be reached, and a schedule."""
+    """Defines an unreachable source and a schedule."""
     source = {
         "type": "prometheus",
         "url": "http://127.0.0.1:9/metrics",
@@ -202,7 +208,7 @@ def operators(api: Api, stack: Stack) -> None:
 
 
 def made(answer: tuple[int, Any]) -> Any:
-    """The body of an answer that isn't a refusal."""
+    """Asserts a 2xx status and returns the body."""
     status, body = answer
     assert 200 <= status < 300, body
     return body

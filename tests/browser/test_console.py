@@ -1,4 +1,4 @@
-"""A person's way through the console: the key, a job, what becomes of it."""
+"""Tests of the console's main flow: signing in, submitting a job, following it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def submit_invoice(page: Page, number: str) -> None:
 def test_from_the_key_to_an_outcome(page: Page, url: str, stack) -> None:
     page.watch.expect(401, "/v1/token")
     page.goto(url)
-    # Nothing is asked for without a key, and a wrong one is told so.
+    # Without a key the page sends no API request; a wrong key shows a problem.
     assert not [request.url for request in page.watch.requests if "/v1/" in request.url]
     page.get_by_label("API key or token").fill("tg_nobody")
     page.get_by_role("button", name="Sign in").click()
@@ -93,7 +93,7 @@ def test_one_that_waits_is_cancelled_and_tried_again(page: Page, url: str, stack
 def test_what_is_refused_is_told_at_its_field(page: Page, url: str, stack, axe) -> None:
     page.watch.expect(422, "/v1/jobs")
     sign_in(page, url, stack.tenant_key, "submit/invoice.send")
-    # What the browser knows, it says before anything is sent: all of it.
+    # The browser reports all violations that it can check before the page sends a request.
     page.get_by_label("number").fill("0")
     page.get_by_role("button", name="Submit", exact=True).click()
     note = page.get_by_role("alert")
@@ -102,7 +102,7 @@ def test_what_is_refused_is_told_at_its_field(page: Page, url: str, stack, axe) 
     page.get_by_role("button", name="/payload/customer").click()
     expect(page.get_by_label("customer")).to_be_focused()
 
-    # What only the schema says, the server does.
+    # The server reports violations of the schema that the form can't check.
     submit_invoice(page, "7")
     copies = page.get_by_role("group", name="copy_to")
     for index in (1, 2):
@@ -139,7 +139,7 @@ def test_as_json_it_goes_as_it_was_typed(page: Page, url: str, stack) -> None:
     text.fill('{"product": 7.50e1,')
     page.get_by_role("button", name="Submit", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("isn't JSON")
-    # A number that would lose its last digits, if it went through the browser's numbers.
+    # A number with more digits than a double holds is sent unchanged.
     text.fill('{"product": 12345678901234567890}')
     with page.expect_request(lambda request: request.method == "POST") as sent:
         page.get_by_role("button", name="Submit", exact=True).click()
@@ -223,14 +223,14 @@ def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api,
         api("POST", keys, {"name": "short", "scopes": ["jobs:read"]}, key=stack.operator_key)
     )
     sign_in(page, url, key["secret"])
-    # What the key doesn't open isn't offered.
+    # The menu only has views for which the key has scopes.
     menu = page.get_by_role("navigation", name="Main").get_by_role("listitem")
     expect(menu).to_have_text(["Jobs", "Kinds", "Schedules"])
     expect(page.get_by_role("link", name="Submit a job")).to_have_count(0)
     visit(page, "accounts")
     expect(page.get_by_role("heading", name="Your key doesn't open this")).to_be_visible()
 
-    # It takes up to 30 seconds until a key that is revoked opens nothing more: by then, this is the answer.
+    # A revoked key is accepted for up to 30 seconds, so the test fakes the response after that.
     assert api("DELETE", f"{keys}/{key['id']}", key=stack.operator_key)[0] == 204
     page.route(
         "**/v1/schedules?*",
@@ -238,7 +238,8 @@ def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api,
             status=401,
             content_type="application/problem+json",
             body=(
-                '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is over","status":401,"detail":"It was revoked.","request_id":"r-1"}'
+                '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is over",'
+                '"status":401,"detail":"It was revoked.","request_id":"r-1"}'
             ),
         ),
     )
@@ -265,7 +266,8 @@ def test_an_outage_is_told_and_waited_out(page: Page, url: str, stack) -> None:
             content_type="application/problem+json",
             headers={"retry-after": "3"},
             body=(
-                '{"type":"urn:tollgate:problem:unavailable","title":"Something is away","status":503,"detail":"Try again.","request_id":"r-2"}'
+                '{"type":"urn:tollgate:problem:unavailable","title":"Something is away",'
+                '"status":503,"detail":"Try again.","request_id":"r-2"}'
             ),
         )
 

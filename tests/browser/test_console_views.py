@@ -1,4 +1,4 @@
-"""What the console shows of usage, quotas, events and accounts, and what an operator does there."""
+"""Tests of the console's views of usage, quotas, events and accounts, and of operators' actions."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def kinds(api, stack) -> None:
 
 @pytest.fixture(scope="module")
 def usage(api) -> None:
-    """The last hour, at a shop's gateway."""
+    """Usage of the last hour."""
     demo.usage(api)
 
 
 def pixels(page: Page, colour: str) -> int:
-    """How many pixels of the chart have the colour of a custom property: whether a line is drawn."""
+    """Counts the pixels of the chart in the colour of a CSS variable, to see if a line is drawn."""
     return page.evaluate(
         """name => {
         const probe = document.body.appendChild(document.createElement("i"));
@@ -34,12 +34,15 @@ def pixels(page: Page, colour: str) -> int:
         const [r, g, b] = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
         probe.remove();
         const canvas = document.querySelector(".chart canvas");
-        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+        const copy = new OffscreenCanvas(canvas.width, canvas.height)
+            .getContext("2d", { willReadFrequently: true });
         copy.drawImage(canvas, 0, 0);
         const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
         let count = 0;
         for (let at = 0; at < data.length; at += 4) {
-            count += data[at + 3] > 200 && Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 12;
+            const distance = Math.abs(data[at] - r) + Math.abs(data[at + 1] - g)
+                + Math.abs(data[at + 2] - b);
+            count += data[at + 3] > 200 && distance < 12;
         }
         return count;
     }""",
@@ -62,7 +65,7 @@ def test_usage_is_charted_zoomed_and_held_against_a_quota(
     expect(page.get_by_text(re.compile(r"Times: .*UTC"))).to_be_visible()
     assert pixels(page, "--series-1") > 50
 
-    # The values under the pointer.
+    # The legend shows the values under the pointer.
     over = page.locator(".chart .u-over").first
     over.hover(position={"x": 300, "y": 60})
     expect(page.locator(".u-legend .u-value").nth(1)).to_have_text(re.compile(r"\d.* (kB|MB)$|–"))
@@ -122,7 +125,8 @@ def test_an_event_appears_while_one_watches(page: Page, url: str, api, stack) ->
 
 def test_events_go_on_where_no_socket_can_be_opened(page: Page, url: str, api, stack) -> None:
     page.add_init_script(
-        "window.WebSocket = class { constructor() { setTimeout(() => this.onclose?.({}), 0); } close() {} };"
+        "window.WebSocket = class {"
+        " constructor() { setTimeout(() => this.onclose?.({}), 0); } close() {} };"
     )
     sign_in(page, url, stack.tenant_key, "events")
     expect(page.get_by_role("status")).to_contain_text("polling")
@@ -138,7 +142,8 @@ def test_events_go_on_where_no_socket_can_be_opened(page: Page, url: str, api, s
 
 def test_a_connection_that_ends_misses_nothing(page: Page, url: str, api, stack) -> None:
     page.add_init_script(
-        "window.sockets = []; const Socket = WebSocket; window.WebSocket = class extends Socket { constructor(url) { super(url); sockets.push(this); } };"
+        "window.sockets = []; const Socket = WebSocket; window.WebSocket = class extends Socket {"
+        " constructor(url) { super(url); sockets.push(this); } };"
     )
     sign_in(page, url, stack.tenant_key, "events")
     expect(page.get_by_role("status")).to_contain_text("live")
@@ -181,7 +186,7 @@ def test_an_operator_makes_an_account_and_a_key_that_works(
         "jobs:write",
         "usage:read",
     ]
-    # It is shown once, and not lost by a slip.
+    # The secret is shown once, so Escape does not close the dialog.
     page.keyboard.press("Escape")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Copy the key").click()
@@ -242,7 +247,7 @@ def test_a_quota_and_a_source_tell_how_they_stand(page: Page, url: str, api, sta
     name = f"standing-{uuid.uuid4().hex[:8]}"
     demo.quota(api, stack, 1_000_000, name)
     sign_in(page, url, stack.operator_key, f"quotas/{name}")
-    # The next look comes within a minute.
+    # `quota-check` evaluates the quota within a minute.
     expect(page.get_by_role("table", name="Alerts").get_by_text("100 %")).to_be_visible(
         timeout=90_000
     )

@@ -1,4 +1,4 @@
-"""The pages as a browser gets them."""
+"""Tests of the pages' content security policy and files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ def test_the_console_loads_and_nothing_goes_wrong(any_page: Page, url: str, axe)
     ("tried", "directive"),
     [
         (
-            """{ const script = document.createElement("script"); script.textContent = "1"; document.body.append(script) }""",
+            """{ const script = document.createElement("script"); script.textContent = "1";
+            document.body.append(script) }""",
             "script-src-elem",
         ),
         (
-            """{ const script = document.createElement("script"); script.src = "https://example.com/a.js"; document.body.append(script) }""",
+            """{ const script = document.createElement("script");
+            script.src = "https://example.com/a.js"; document.body.append(script) }""",
             "script-src-elem",
         ),
         ("""new Image().src = "https://example.com/?key" """, "img-src"),
@@ -35,9 +37,10 @@ def test_the_policy_keeps_foreigners_out_and_keys_in(
     page: Page, url: str, tried: str, directive: str
 ) -> None:
     page.goto(url + "docs")
-    # The observer is told of what is blocked, which the watch would fail the test with.
+    # The browser also logs the violation, so `page.watch.take` removes it from the watch.
     blocked = page.evaluate(f"""() => new Promise(resolve => {{
-        document.addEventListener("securitypolicyviolation", event => resolve(event.effectiveDirective), {{ once: true }});
+        document.addEventListener("securitypolicyviolation",
+            event => resolve(event.effectiveDirective), {{ once: true }});
         {tried};
     }})""")
     assert blocked == directive
@@ -47,7 +50,8 @@ def test_the_policy_keeps_foreigners_out_and_keys_in(
 def test_text_is_no_markup_in_the_console(page: Page, url: str) -> None:
     page.goto(url)
     told = page.evaluate(
-        "() => { try { document.body.innerHTML = '<p>'; return '' } catch (error) { return String(error) } }"
+        "() => { try { document.body.innerHTML = '<p>'; return '' }"
+        " catch (error) { return String(error) } }"
     )
     assert "TrustedHTML" in told and page.watch.take()
 
