@@ -24,7 +24,12 @@ for (const [status, message, passes, title] of GATEWAY) {
 }
 
 test("a problem of Tollgate is shown as it is", () => {
-  const body = { type: "urn:tollgate:problem:unavailable", title: "T", detail: "D", request_id: "r2" };
+  const body = {
+    type: "urn:tollgate:problem:unavailable",
+    title: "T",
+    detail: "D",
+    request_id: "r2",
+  };
   const answer = new Response(null, { headers: { "retry-after": "3" }, status: 503 });
   const { title, detail, retryAfter, requestId } = refusal(answer, body);
   assert.deepEqual([title, detail, retryAfter, requestId], ["T", "D", 3, "r2"]);

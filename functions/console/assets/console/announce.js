@@ -2,12 +2,16 @@
 let region = null;
 let timer = null;
 
-export const setRegion = (element) => { region = element; };
+export const setRegion = (element) => {
+  region = element;
+};
 
 export function announce(text) {
   if (!region) return;
   region.textContent = "";
   clearTimeout(timer);
   // A text that is put in right away after it was taken out is read as no change.
-  timer = setTimeout(() => { region.textContent = text; }, 50);
+  timer = setTimeout(() => {
+    region.textContent = text;
+  }, 50);
 }

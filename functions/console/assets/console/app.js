@@ -25,9 +25,11 @@ function Resume() {
     begin(key(), caller);
     return caller;
   }, []);
-  return html`<main class="signin" id="main"><h1>Tollgate</h1>${caller.problem
-    ? html`<${ProblemNote} problem=${caller.problem} again=${caller.again} /><button class="button" onClick=${() => end()}>Sign out</button>`
-    : html`<${Loading} />`}</main>`;
+  return html`<main class="signin" id="main"><h1>Tollgate</h1>${
+    caller.problem
+      ? html`<${ProblemNote} problem=${caller.problem} again=${caller.again} /><button class="button" onClick=${() => end()}>Sign out</button>`
+      : html`<${Loading} />`
+  }</main>`;
 }
 
 function Frame({ caller, wasKept }) {
@@ -40,27 +42,44 @@ function Frame({ caller, wasKept }) {
   const view = viewOf(parts);
 
   // On a phone the menu is a strip, and where one is may be outside of it.
-  useLayoutEffect(() => document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [place]);
+  useLayoutEffect(
+    () =>
+      document
+        .querySelector(".side [aria-current]")
+        ?.scrollIntoView({ block: "nearest", inline: "center" }),
+    [place],
+  );
 
-  return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.querySelector("h1")?.focus(); }}>Skip to the content</a>
+  return html`<a class="skip" href="#main" onClick=${(event) => {
+    event.preventDefault();
+    main.current.querySelector("h1")?.focus();
+  }}>Skip to the content</a>
     <header class="top">
       <a class="brand" href=${href("jobs")}><img src="console/icon.svg" alt="" width="22" height="22" />Tollgate</a>
       <div class="who"><span title=${caller.account_id}>${caller.account_name}</span><span class="quiet"> · ${caller.name}${may("admin") ? " (operator)" : ""}</span></div>
       <${Theme} />
-      <button type="button" class="button" onClick=${() => { end(); }}>Sign out</button>
+      <button type="button" class="button" onClick=${() => {
+        end();
+      }}>Sign out</button>
     </header>
     <nav class="side" aria-label="Main"><ul>
-      ${VIEWS.filter((one) => one.title && one.isOpen()).map((one) => html`<li><a href=${href(one.path)}
-        aria-current=${view?.path === one.path ? "page" : null}>${one.title}</a></li>`)}
+      ${VIEWS.filter((one) => one.title && one.isOpen()).map(
+        (one) => html`<li><a href=${href(one.path)}
+        aria-current=${view?.path === one.path ? "page" : null}>${one.title}</a></li>`,
+      )}
     </ul><p class="small"><a href="docs">API reference</a></p></nav>
-    <main id="main" ref=${main}>${view?.isOpen()
-      ? html`<${Arrival} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)} parts=${parts} query=${query} isFocused=${first.current !== place} />`
-      : html`<${Nowhere} exists=${Boolean(view)} />`}</main>
+    <main id="main" ref=${main}>${
+      view?.isOpen()
+        ? html`<${Arrival} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)} parts=${parts} query=${query} isFocused=${first.current !== place} />`
+        : html`<${Nowhere} exists=${Boolean(view)} />`
+    }</main>
     <div class="unseen" aria-live="polite" ref=${setRegion}></div>`;
 }
 
 function Nowhere({ exists }) {
-  useEffect(() => { document.title = "Not here · Tollgate"; }, []);
+  useEffect(() => {
+    document.title = "Not here · Tollgate";
+  }, []);
   return html`<h1 tabindex="-1">${exists ? "Your key doesn't open this" : "There is no such page"}</h1>
     <p>${exists ? "Ask the operator for a key whose scopes do, or choose another page." : "Choose one from the menu."}</p>`;
 }

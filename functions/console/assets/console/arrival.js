@@ -9,15 +9,24 @@ const loaded = new Map();
 export function Arrival({ load, parts, query, isFocused }) {
   const [component, setComponent] = useState(() => loaded.get(load));
   const [problem, setProblem] = useState(null);
-  const fetch = () => load().then((found) => {
-    loaded.set(load, found);
-    setProblem(null);
-    setComponent(() => found);
-  }, () => setProblem(unreachable()));
-  useEffect(() => { if (!component) fetch(); }, []);
+  const fetch = () =>
+    load().then(
+      (found) => {
+        loaded.set(load, found);
+        setProblem(null);
+        setComponent(() => found);
+      },
+      () => setProblem(unreachable()),
+    );
+  useEffect(() => {
+    if (!component) fetch();
+  }, []);
 
-  if (component) return html`<${Shown} component=${component} parts=${parts} query=${query} isFocused=${isFocused} />`;
-  return problem ? html`<${ProblemNote} problem=${problem} again=${fetch} />` : html`<${Loading} />`;
+  if (component)
+    return html`<${Shown} component=${component} parts=${parts} query=${query} isFocused=${isFocused} />`;
+  return problem
+    ? html`<${ProblemNote} problem=${problem} again=${fetch} />`
+    : html`<${Loading} />`;
 }
 
 // Who goes somewhere by keyboard or screen reader begins at the view's heading.

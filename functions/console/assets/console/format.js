@@ -5,13 +5,18 @@ const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 // Decimal units, as limits and prices have them: 1 kB is 1000 bytes.
 export function bytes(count) {
   if (count === null || count === undefined) return "–";
-  let value = Math.abs(count), unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) { value /= 1000; unit += 1; }
+  let value = Math.abs(count),
+    unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
   const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
   return `${count < 0 ? "−" : ""}${Number(value.toFixed(digits))} ${UNITS[unit]}`;
 }
 
-export const percent = (value) => value === null || value === undefined ? "–" : `${Number(value.toFixed(value < 10 ? 1 : 0))} %`;
+export const percent = (value) =>
+  value === null || value === undefined ? "–" : `${Number(value.toFixed(value < 10 ? 1 : 0))} %`;
 
 export const integer = (value) => new Intl.NumberFormat("en").format(value);
 
@@ -21,7 +26,11 @@ export function duration(ms) {
   const seconds = ms / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
-  const steps = [[86_400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
+  const steps = [
+    [86_400, "d", 3600, "h"],
+    [3600, "h", 60, "min"],
+    [60, "min", 1, "s"],
+  ];
   for (const [size, name, part, partName] of steps) {
     if (whole < size) continue;
     const rest = Math.floor((whole % size) / part);
@@ -34,7 +43,12 @@ export function duration(ms) {
 export function distance(time, now) {
   const ms = new Date(time) - now;
   if (Math.abs(ms) < 1500) return "now";
-  const [size, name] = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1000, "s"]].find(([size]) => Math.abs(ms) >= size);
+  const [size, name] = [
+    [86_400_000, "d"],
+    [3_600_000, "h"],
+    [60_000, "min"],
+    [1000, "s"],
+  ].find(([size]) => Math.abs(ms) >= size);
   const text = `${Math.round(Math.abs(ms) / size)} ${name}`;
   return ms < 0 ? `${text} ago` : `in ${text}`;
 }
@@ -49,7 +63,8 @@ export function local(time, now = new Date()) {
   return at.toDateString() === now.toDateString() ? clock : `${day} ${clock}`;
 }
 
-export const utc = (time) => `${new Date(time).toISOString().replace("T", " ").replace("Z", "")} UTC`;
+export const utc = (time) =>
+  `${new Date(time).toISOString().replace("T", " ").replace("Z", "")} UTC`;
 
 // What the reader's clock goes by: "Europe/Berlin (UTC+1)".
 export function zone(at = new Date()) {

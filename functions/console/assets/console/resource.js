@@ -12,10 +12,16 @@ export function useResource(load, deps, { every = null } = {}) {
 
   useEffect(() => {
     const controller = new AbortController();
-    let timer = null, last = null, pause = every, isLoading = false;
+    let timer = null,
+      last = null,
+      pause = every,
+      isLoading = false;
     setState((old) => ({ ...old, isStale: true }));
 
-    const later = (ms) => { clearTimeout(timer); timer = setTimeout(run, ms); };
+    const later = (ms) => {
+      clearTimeout(timer);
+      timer = setTimeout(run, ms);
+    };
     async function run() {
       if (document.hidden && last !== null) return;
       clearTimeout(timer);
@@ -26,7 +32,10 @@ export function useResource(load, deps, { every = null } = {}) {
         const text = JSON.stringify(data) ?? "";
         pause = text === last ? Math.min(pause * 1.5, SLOWEST_MS) : every;
         if (text !== last) setState({ data, problem: null, isStale: false });
-        else setState((old) => old.problem || old.isStale ? { ...old, problem: null, isStale: false } : old);
+        else
+          setState((old) =>
+            old.problem || old.isStale ? { ...old, problem: null, isStale: false } : old,
+          );
         last = text;
         if (every) later(pause);
       } catch (error) {
@@ -39,8 +48,16 @@ export function useResource(load, deps, { every = null } = {}) {
         isLoading = false;
       }
     }
-    again.current = () => { pause = every; if (!isLoading) run(); };
-    const seen = () => { if (!document.hidden && every && !isLoading) { pause = every; run(); } };
+    again.current = () => {
+      pause = every;
+      if (!isLoading) run();
+    };
+    const seen = () => {
+      if (!document.hidden && every && !isLoading) {
+        pause = every;
+        run();
+      }
+    };
     document.addEventListener("visibilitychange", seen);
     run();
     return () => {

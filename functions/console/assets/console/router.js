@@ -3,16 +3,25 @@ import { useEffect, useState } from "./view.js";
 
 export const href = (parts, query = {}) => {
   const path = [parts].flat().map(encodeURIComponent).join("/");
-  const params = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== ""));
+  const params = new URLSearchParams(
+    Object.entries(query).filter(
+      ([, value]) => value !== undefined && value !== null && value !== "",
+    ),
+  );
   return `#/${path}${params.size ? "?" + params : ""}`;
 };
 
 export function here() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { parts: path.split("/").filter(Boolean).map(decoded), query: Object.fromEntries(new URLSearchParams(query)) };
+  return {
+    parts: path.split("/").filter(Boolean).map(decoded),
+    query: Object.fromEntries(new URLSearchParams(query)),
+  };
 }
 
-export const go = (parts, query) => { location.hash = href(parts, query); };
+export const go = (parts, query) => {
+  location.hash = href(parts, query);
+};
 
 // Changes the query without a new entry in the history: what one chose, not where one went.
 export function choose(changes) {
@@ -32,5 +41,9 @@ export function useRoute() {
 }
 
 function decoded(part) {
-  try { return decodeURIComponent(part); } catch { return part; }
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

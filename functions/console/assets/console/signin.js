@@ -9,7 +9,10 @@ export function SignIn({ reason }) {
   const [key, setKey] = useState("");
   const trying = useAction();
   const input = useRef();
-  useEffect(() => { document.title = "Sign in · Tollgate"; input.current.focus(); }, []);
+  useEffect(() => {
+    document.title = "Sign in · Tollgate";
+    input.current.focus();
+  }, []);
   const submit = async (event) => {
     event.preventDefault();
     const tried = key.trim();

@@ -2,7 +2,11 @@
 (() => {
   const root = document.documentElement;
   const stored = () => {
-    try { return localStorage.getItem("tollgate.theme"); } catch { return null; }
+    try {
+      return localStorage.getItem("tollgate.theme");
+    } catch {
+      return null;
+    }
   };
   const show = (theme) => {
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
@@ -10,10 +14,17 @@
   };
   show(stored());
   globalThis.tollgateTheme = {
-    isDark: () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches,
+    isDark: () =>
+      root.dataset.theme
+        ? root.dataset.theme === "dark"
+        : matchMedia("(prefers-color-scheme: dark)").matches,
     choose(theme) {
       show(theme);
-      try { localStorage.setItem("tollgate.theme", theme); } catch { /* It holds until the tab is closed. */ }
+      try {
+        localStorage.setItem("tollgate.theme", theme);
+      } catch {
+        /* It holds until the tab is closed. */
+      }
       dispatchEvent(new Event("themechange"));
     },
   };

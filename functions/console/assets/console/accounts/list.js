@@ -13,7 +13,10 @@ import { Time } from "../parts/time.js";
 
 const COLUMNS = [
   { title: "Account", cell: ({ id, name }) => html`<a href=${href(["accounts", id])}>${name}</a>` },
-  { title: "State", cell: ({ is_active }) => html`<${Status} is=${is_active ? "active" : "inactive"} />` },
+  {
+    title: "State",
+    cell: ({ is_active }) => html`<${Status} is=${is_active ? "active" : "inactive"} />`,
+  },
   { title: "Id", cell: ({ id }) => html`<${Id} id=${id} name="account's id" />` },
   { title: "Jobs at once", class: "number", cell: ({ max_running }) => max_running ?? "–" },
   { title: "Made", cell: ({ created_at }) => html`<${Time} at=${created_at} />` },
@@ -36,7 +39,9 @@ function Make({ onClose }) {
   const making = useAction();
   const make = async (event) => {
     event.preventDefault();
-    const made = await making.run(() => request("POST", "accounts", { body: { name, max_running: cap === "" ? null : Number(cap) } }));
+    const made = await making.run(() =>
+      request("POST", "accounts", { body: { name, max_running: cap === "" ? null : Number(cap) } }),
+    );
     if (made) go(["accounts", made.body.id]);
   };
   return html`<${Dialog} title="Make an account" onClose=${onClose}><form onSubmit=${make}>

@@ -11,7 +11,14 @@ import { Time } from "../parts/time.js";
 import { follow } from "./stream.js";
 
 const KEPT = 500;
-const TYPES = ["data", "job.completed", "job.failed", "job.cancelled", "quota.crossed", "quota.resolved"];
+const TYPES = [
+  "data",
+  "job.completed",
+  "job.failed",
+  "job.cancelled",
+  "quota.crossed",
+  "quota.resolved",
+];
 
 export function EventsView({ query: { account, type, from } }) {
   const accounts = useAccounts().data;
@@ -31,13 +38,19 @@ export function EventsView({ query: { account, type, from } }) {
       <p class="connection" role="status"><${Status} is=${isPaused ? "paused" : state} /></p>
     </form>
     ${problem && html`<${ProblemNote} problem=${problem} again=${problem.passes ? null : again} />`}
-    ${shown.length ? html`<ol class="events" aria-label="Events, newest first">${shown.map((event) => html`<${Event} key=${event.id} event=${event} accounts=${account ? accounts : null} />`)}</ol>`
-      : html`<${Empty} title=${state === "live" || state === "polling" ? "Listening; nothing has happened yet" : "Connecting"}><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
-        what becomes of jobs whose kind has <code>"events": true</code>, and its quotas' thresholds.</p><//>`}
+    ${
+      shown.length
+        ? html`<ol class="events" aria-label="Events, newest first">${shown.map((event) => html`<${Event} key=${event.id} event=${event} accounts=${account ? accounts : null} />`)}</ol>`
+        : html`<${Empty} title=${state === "live" || state === "polling" ? "Listening; nothing has happened yet" : "Connecting"}><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
+        what becomes of jobs whose kind has <code>"events": true</code>, and its quotas' thresholds.</p><//>`
+    }
   <//>`;
 }
 
-const Event = ({ event, accounts }) => html`<li class="event"><div><${Time} at=${event.time} /> <strong>${event.type}</strong>${" "}
+const Event = ({
+  event,
+  accounts,
+}) => html`<li class="event"><div><${Time} at=${event.time} /> <strong>${event.type}</strong>${" "}
     <span class="quiet">from</span> ${event.source}${accounts && html` <span class="quiet">of ${nameOf(accounts, event.account_id)}</span>`}
     ${event.data?.job_id && may("jobs:read") && html` <a href=${href(["jobs", event.data.job_id], { account: accounts ? event.account_id : "" })}>its job</a>`}</div>
   <pre tabindex="0" role="region" aria-label=${`Data of ${event.id}`}>${JSON.stringify(event.data)}</pre></li>`;
@@ -55,23 +68,41 @@ function useEvents({ account, from, isPaused }) {
     setHeld({ events: [], waiting: [] });
     setState({ state: "connecting", problem: null });
     follow({
-      accounts: account ? [account] : [], after: from === "oldest" ? undefined : "now", signal: controller.signal,
+      accounts: account ? [account] : [],
+      after: from === "oldest" ? undefined : "now",
+      signal: controller.signal,
       onState: (state, problem = null) => setState({ state, problem }),
       onEvents: (events) => {
         setHeld((old) => {
           const known = new Set([...old.events, ...old.waiting].map(({ id }) => id));
           const fresh = events.filter(({ id }) => !known.has(id)).reverse();
-          return paused.current ? { ...old, waiting: [...fresh, ...old.waiting].slice(0, KEPT) } : { ...old, events: [...fresh, ...old.events].slice(0, KEPT) };
+          return paused.current
+            ? { ...old, waiting: [...fresh, ...old.waiting].slice(0, KEPT) }
+            : { ...old, events: [...fresh, ...old.events].slice(0, KEPT) };
         });
-        if (!paused.current) announce(events.length === 1 ? `New event: ${events[0].type}` : `${events.length} new events`);
+        if (!paused.current)
+          announce(
+            events.length === 1 ? `New event: ${events[0].type}` : `${events.length} new events`,
+          );
       },
     });
     return () => controller.abort();
   }, [account, from, round]);
 
   useEffect(() => {
-    if (!isPaused) setHeld(({ events, waiting }) => ({ events: [...waiting, ...events].slice(0, KEPT), waiting: [] }));
+    if (!isPaused)
+      setHeld(({ events, waiting }) => ({
+        events: [...waiting, ...events].slice(0, KEPT),
+        waiting: [],
+      }));
   }, [isPaused]);
 
-  return { events: held.events, waiting: held.waiting.length, state, problem, clear: () => setHeld({ events: [], waiting: [] }), again: () => setRound((n) => n + 1) };
+  return {
+    events: held.events,
+    waiting: held.waiting.length,
+    state,
+    problem,
+    clear: () => setHeld({ events: [], waiting: [] }),
+    again: () => setRound((n) => n + 1),
+  };
 }

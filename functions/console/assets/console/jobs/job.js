@@ -27,7 +27,8 @@ export function JobView({ parts: [, id], query: { account } }) {
 }
 
 function Body({ job, attempts }) {
-  const isLate = job.status === "queued" && !job.next_attempt_at && new Date(job.run_at) > Date.now();
+  const isLate =
+    job.status === "queued" && !job.next_attempt_at && new Date(job.run_at) > Date.now();
   return html`<section aria-label="State" class="card">
       <p class="state" aria-live="polite"><${Status} is=${job.status}>${job.cancel_requested && job.status === "running" ? "being cancelled" : job.status}<//>
         ${!isOver(job) && html`<span class="quiet">${waiting(job, isLate)}</span>`}</p>
@@ -40,19 +41,31 @@ function Body({ job, attempts }) {
         job.next_attempt_at && ["Next attempt", html`<${Time} at=${job.next_attempt_at} />`],
         ["Began", html`<${Time} at=${job.started_at} />`],
         ["Ended", html`<${Time} at=${job.finished_at} />`],
-        job.started_at && job.finished_at && ["Took", duration(new Date(job.finished_at) - new Date(job.started_at))],
+        job.started_at &&
+          job.finished_at && [
+            "Took",
+            duration(new Date(job.finished_at) - new Date(job.started_at)),
+          ],
         ["Shown until", html`<${Time} at=${job.expires_at} />`],
       ]} />
     </section>
-    ${job.error && html`<section class="card"><h2>${isOver(job) ? "Error" : "Error of the latest attempt"}</h2>
-      <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">${job.error.message}</pre></section>`}
+    ${
+      job.error &&
+      html`<section class="card"><h2>${isOver(job) ? "Error" : "Error of the latest attempt"}</h2>
+      <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">${job.error.message}</pre></section>`
+    }
     ${job.status === "completed" && html`<section class="card"><h2>Result</h2><${Json} value=${job.result ?? null} name="result" /></section>`}
     ${job.payload !== undefined && html`<section class="card"><h2>Payload</h2><${Json} value=${job.payload} name="payload" /></section>`}
-    <section class="card"><h2>Attempts</h2>${attempts.length
-      ? html`<${AttemptList} attempts=${attempts} />`
-      : html`<p class="quiet">None has begun.</p>`}</section>
-    ${Object.keys(job.metadata).length > 0 && html`<section class="card"><h2>Metadata</h2>
-      <${Facts} of=${Object.entries(job.metadata)} /></section>`}`;
+    <section class="card"><h2>Attempts</h2>${
+      attempts.length
+        ? html`<${AttemptList} attempts=${attempts} />`
+        : html`<p class="quiet">None has begun.</p>`
+    }</section>
+    ${
+      Object.keys(job.metadata).length > 0 &&
+      html`<section class="card"><h2>Metadata</h2>
+      <${Facts} of=${Object.entries(job.metadata)} /></section>`
+    }`;
 }
 
 function waiting(job, isLate) {
@@ -80,8 +93,14 @@ function Control({ job, account, again }) {
     <a class="button" href=${href(["submit", job.kind], { account })}>Submit another</a>
     ${canRetry && html`<button type="button" class="button main" disabled=${action.isBusy} onClick=${retry}>Retry</button>`}
     ${!isOver(job) && !job.cancel_requested && html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Cancel</button>`}
-    ${isAsked && html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action} onConfirm=${cancel}
-      onClose=${() => { setAsked(false); action.clear(); }}>
+    ${
+      isAsked &&
+      html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action} onConfirm=${cancel}
+      onClose=${() => {
+        setAsked(false);
+        action.clear();
+      }}>
       <p>${job.status === "running" ? "Its worker lets go of the target within seconds; what the target did by then is done." : "It won't be taken to its target."}${" "}
-        You can have it tried again afterwards.</p><//>`}`;
+        You can have it tried again afterwards.</p><//>`
+    }`;
 }

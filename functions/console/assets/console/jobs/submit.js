@@ -39,7 +39,7 @@ function Form({ kind, account: given }) {
   const field = useMemo(() => fieldOf(kind.schema), [kind]);
   const [payload, setPayload] = useState(() => initial(field));
   const [isText, setIsText] = useState(field.type === "json");
-  const [text, setText] = useState(() => field.type === "json" ? "{}" : "");
+  const [text, setText] = useState(() => (field.type === "json" ? "{}" : ""));
   const [more, setMore] = useState({ account: given });
   const [faults, setFaults] = useState([]);
   const accounts = useAccounts().data;
@@ -47,7 +47,9 @@ function Form({ kind, account: given }) {
   const submission = useSubmission();
   const errors = [...faults, ...(submission.problem?.errors ?? [])];
 
-  useEffect(() => { if (errors.length) form.current?.querySelector(".note.bad")?.focus(); }, [faults, submission.problem]);
+  useEffect(() => {
+    if (errors.length) form.current?.querySelector(".note.bad")?.focus();
+  }, [faults, submission.problem]);
 
   // What was refused stands until it is changed: an error that is mended goes away.
   const mend = (pointer) => {
@@ -58,11 +60,25 @@ function Form({ kind, account: given }) {
     mend(pointer);
     setPayload((old) => changed(old, names(pointer).slice(1), value));
   };
-  const toText = () => { setText(payload === undefined ? "" : JSON.stringify(payload, null, 2)); setIsText(true); };
+  const toText = () => {
+    setText(payload === undefined ? "" : JSON.stringify(payload, null, 2));
+    setIsText(true);
+  };
   const toForm = () => {
     const { value, fault } = parsedJson(text);
-    if (fault) { setFaults([{ pointer: "/payload", detail: fault }]); return; }
-    if (!fits(field, value)) { setFaults([{ pointer: "/payload", detail: "The form can't show this: it has members or types that the schema doesn't." }]); return; }
+    if (fault) {
+      setFaults([{ pointer: "/payload", detail: fault }]);
+      return;
+    }
+    if (!fits(field, value)) {
+      setFaults([
+        {
+          pointer: "/payload",
+          detail: "The form can't show this: it has members or types that the schema doesn't.",
+        },
+      ]);
+      return;
+    }
     setFaults([]);
     setPayload(value);
     setIsText(false);
@@ -75,9 +91,15 @@ function Form({ kind, account: given }) {
       if (fault) found.push({ pointer: "/payload", detail: fault });
     }
     setFaults(found);
-    if (found.length) { submission.clear(); return; }
+    if (found.length) {
+      submission.clear();
+      return;
+    }
     // As JSON it goes byte for byte as it was typed.
-    const job = await submission.send({ kind: kind.name, ...more }, isText ? text : JSON.stringify(payload ?? null));
+    const job = await submission.send(
+      { kind: kind.name, ...more },
+      isText ? text : JSON.stringify(payload ?? null),
+    );
     if (!job) return;
     announce("The job is accepted");
     go(["jobs", job.id], { account: more.account === ownAccount() ? undefined : more.account });
@@ -88,20 +110,31 @@ function Form({ kind, account: given }) {
     ${faults.length > 0 && html`<div class="note bad" role="alert" tabindex="-1"><strong>Not sent yet: ${count(faults.length)} to mend</strong><${Violations} errors=${faults} /></div>`}
     ${submission.problem && html`<${ProblemNote} problem=${submission.problem} errors=${false}><${Violations} errors=${submission.problem.errors} /><//>`}
     <div class="switch"><h2>Payload</h2>
-      ${field.type !== "json" && html`<div role="group" aria-label="How to write it">
+      ${
+        field.type !== "json" &&
+        html`<div role="group" aria-label="How to write it">
         <button type="button" class="button" aria-pressed=${String(!isText)} onClick=${isText ? toForm : undefined}>Form</button>
-        <button type="button" class="button" aria-pressed=${String(isText)} onClick=${isText ? undefined : toText}>JSON</button></div>`}
+        <button type="button" class="button" aria-pressed=${String(isText)} onClick=${isText ? undefined : toText}>JSON</button></div>`
+      }
     </div>
-    ${isText
-      ? html`<div class="field"><label class="unseen" for=${idOf("/payload")}>Payload as JSON</label>
+    ${
+      isText
+        ? html`<div class="field"><label class="unseen" for=${idOf("/payload")}>Payload as JSON</label>
           <textarea id=${idOf("/payload")} class="code" rows="12" spellcheck=${false} value=${text} aria-invalid=${errors.some(({ pointer }) => pointer.startsWith("/payload")) ? "true" : undefined}
-            onInput=${(event) => { setText(event.target.value); mend("/payload"); }}></textarea></div>`
-      : html`<${Field} field=${field} value=${payload} pointer="/payload" errors=${errors} change=${change} />`}
-    <${More} value=${more} errors=${errors} onChange=${(changes, pointer) => { mend(pointer); setMore((old) => ({ ...old, ...changes })); }}
+            onInput=${(event) => {
+              setText(event.target.value);
+              mend("/payload");
+            }}></textarea></div>`
+        : html`<${Field} field=${field} value=${payload} pointer="/payload" errors=${errors} change=${change} />`
+    }
+    <${More} value=${more} errors=${errors} onChange=${(changes, pointer) => {
+      mend(pointer);
+      setMore((old) => ({ ...old, ...changes }));
+    }}
       accounts=${html`<${AccountSelect} id=${idOf("/account")} value=${more.account} accounts=${accounts} onChange=${(account) => setMore((old) => ({ ...old, account }))} />`} />
     <div class="actions"><button class="button main" disabled=${submission.isBusy}>${submission.isBusy ? "Sending…" : "Submit"}</button>
       ${errors.length > 0 && html`<button type="button" class="button" onClick=${() => reach(errors[0].pointer)}>To the first error</button>`}</div>
   </form>`;
 }
 
-const count = (n) => n === 1 ? "one thing" : `${n} things`;
+const count = (n) => (n === 1 ? "one thing" : `${n} things`);

@@ -9,11 +9,30 @@ import { Empty, Table } from "../parts/table.js";
 
 const COLUMNS = [
   { title: "Kind", cell: ({ name }) => html`<a href=${href(["kinds", name])}>${name}</a>` },
-  { title: "State", cell: ({ disabled }) => html`<${Status} is=${disabled ? "disabled" : "enabled"} />` },
-  { title: "Target", cell: ({ target }) => html`<span class="clip" title=${target.url}>${target.url ?? target.type}</span>` },
+  {
+    title: "State",
+    cell: ({ disabled }) => html`<${Status} is=${disabled ? "disabled" : "enabled"} />`,
+  },
+  {
+    title: "Target",
+    cell: ({ target }) =>
+      html`<span class="clip" title=${target.url}>${target.url ?? target.type}</span>`,
+  },
   { title: "Order", cell: ({ discipline }) => discipline },
-  { title: "For", class: "wide", cell: ({ description }) => html`<span class="clip" title=${description}>${description || "–"}</span>` },
-  { title: "", class: "number", cell: ({ name, disabled }) => may("jobs:write") && !disabled && html`<a href=${href(["submit", name])}>Submit<span class="unseen"> a ${name} job</span></a>` },
+  {
+    title: "For",
+    class: "wide",
+    cell: ({ description }) =>
+      html`<span class="clip" title=${description}>${description || "–"}</span>`,
+  },
+  {
+    title: "",
+    class: "number",
+    cell: ({ name, disabled }) =>
+      may("jobs:write") &&
+      !disabled &&
+      html`<a href=${href(["submit", name])}>Submit<span class="unseen"> a ${name} job</span></a>`,
+  },
 ];
 
 export function KindList() {

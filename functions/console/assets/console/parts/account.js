@@ -4,9 +4,11 @@ import { useResource } from "../resource.js";
 import { isAdmin, ownAccount } from "../session.js";
 
 // The accounts that an operator may look into; tenants have their own alone.
-export const useAccounts = () => useResource(
-  async (signal) => isAdmin() ? (await all("accounts", {}, { signal })).items : [], [],
-);
+export const useAccounts = () =>
+  useResource(
+    async (signal) => (isAdmin() ? (await all("accounts", {}, { signal })).items : []),
+    [],
+  );
 
 export const nameOf = (accounts, id) => accounts?.find((account) => account.id === id)?.name ?? id;
 

@@ -8,7 +8,7 @@ export function Copy({ text, name = "id", label = null }) {
     return () => clearTimeout(timer);
   }, [isDone]);
   const copy = async () => {
-    if (!await copied(text)) return;
+    if (!(await copied(text))) return;
     setDone(true);
     announce(`Copied the ${name}`);
   };
@@ -18,7 +18,9 @@ export function Copy({ text, name = "id", label = null }) {
 }
 
 // Drawn, since not every font has a sign for it.
-const Sheets = ({ isDone }) => html`<svg aria-hidden="true" width="13" height="13" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.6">
+const Sheets = ({
+  isDone,
+}) => html`<svg aria-hidden="true" width="13" height="13" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.6">
   ${isDone ? html`<path d="M2 9l4 4 8-10" />` : html`<rect x="5" y="5" width="9" height="9" rx="2" /><path d="M11 2H4a2 2 0 0 0-2 2v7" />`}</svg>`;
 
 // An id, as a link if it leads somewhere.
@@ -28,7 +30,12 @@ export const Id = ({ id, to = null, name = "id" }) => html`<span class="id">
 
 async function copied(text) {
   if (navigator.clipboard) {
-    try { await navigator.clipboard.writeText(text); return true; } catch { /* Not allowed: by the selection, then. */ }
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      /* Not allowed: by the selection, then. */
+    }
   }
   const area = document.createElement("textarea");
   area.value = text;

@@ -14,8 +14,13 @@ export function Dialog({ title, onClose, isSticky = false, children }) {
       else document.querySelector("main h1")?.focus();
     };
   }, []);
-  const cancel = (event) => { event.preventDefault(); if (!isSticky) onClose(); };
-  const press = (event) => { if (event.target === dialog.current && !isSticky) onClose(); };
+  const cancel = (event) => {
+    event.preventDefault();
+    if (!isSticky) onClose();
+  };
+  const press = (event) => {
+    if (event.target === dialog.current && !isSticky) onClose();
+  };
   return html`<dialog ref=${dialog} aria-labelledby=${id} onCancel=${cancel} onMouseDown=${press}>
     <div class="dialog"><h2 id=${id}>${title}</h2>${children}</div>
   </dialog>`;

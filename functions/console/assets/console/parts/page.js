@@ -1,8 +1,17 @@
 import { html, useEffect } from "../view.js";
 
 // A view's head: where one is, and what can be done here.
-export function Page({ title, heading = null, beside = null, back = null, actions = null, children }) {
-  useEffect(() => { document.title = `${title} · Tollgate`; }, [title]);
+export function Page({
+  title,
+  heading = null,
+  beside = null,
+  back = null,
+  actions = null,
+  children,
+}) {
+  useEffect(() => {
+    document.title = `${title} · Tollgate`;
+  }, [title]);
   return html`<header class="head">
       <div>${back && html`<a class="back" href=${back.href}><span aria-hidden="true">‹ </span>${back.title}</a>`}
       <div class="title"><h1 tabindex="-1">${heading ?? title}</h1>${beside}</div></div>

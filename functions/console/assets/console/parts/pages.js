@@ -10,9 +10,15 @@ export function usePages(path, query, { every = null, limit = 20 } = {}) {
   const [{ of, cursors }, setPlace] = useState({ of: asked, cursors: [] });
   // With other filters, a cursor of the ones before is good for nothing.
   const stack = of === asked ? cursors : [];
-  useEffect(() => { if (of !== asked) setPlace({ of: asked, cursors: [] }); }, [asked]);
+  useEffect(() => {
+    if (of !== asked) setPlace({ of: asked, cursors: [] });
+  }, [asked]);
   const cursor = stack.at(-1);
-  const list = useResource((signal) => get(path, { limit, ...query, cursor }, { signal }), [asked, cursor], { every });
+  const list = useResource(
+    (signal) => get(path, { limit, ...query, cursor }, { signal }),
+    [asked, cursor],
+    { every },
+  );
   const next = list.isStale ? null : list.data?.next_cursor;
   return {
     ...list,
@@ -23,7 +29,9 @@ export function usePages(path, query, { every = null, limit = 20 } = {}) {
   };
 }
 
-export const Pager = ({ pages }) => (pages.onward || pages.back) && html`<nav class="pager" aria-label="Pages">
+export const Pager = ({ pages }) =>
+  (pages.onward || pages.back) &&
+  html`<nav class="pager" aria-label="Pages">
   <button type="button" class="button" disabled=${!pages.back} onClick=${pages.back}>‹ Back</button>
   <span>Page ${pages.number}</span>
   <button type="button" class="button" disabled=${!pages.onward} onClick=${pages.onward}>More ›</button>
@@ -31,7 +39,10 @@ export const Pager = ({ pages }) => (pages.onward || pages.back) && html`<nav cl
 
 // The three states of whatever is loaded; `empty` is what to do first.
 export function Loaded({ of, empty = null, children }) {
-  if (of.data === undefined) return of.problem ? html`<${ProblemNote} problem=${of.problem} again=${of.again} />` : html`<${Loading} />`;
+  if (of.data === undefined)
+    return of.problem
+      ? html`<${ProblemNote} problem=${of.problem} again=${of.again} />`
+      : html`<${Loading} />`;
   return html`${of.problem && html`<${ProblemNote} problem=${of.problem} again=${of.again} />`}
     ${of.data.items?.length === 0 && empty && !of.onward && !of.back ? empty : children(of.data)}`;
 }

@@ -6,14 +6,18 @@ export const Table = ({ caption, columns, rows, id = (row) => row.id, isBusy = f
   <div class=${`table ${isBusy ? "stale" : ""}`}><table role="table" aria-busy=${isBusy ? "true" : null}>
     <caption class="unseen">${caption}</caption>
     <thead role="rowgroup"><tr role="row">${columns.map(({ title, class: name }) => html`<th role="columnheader" scope="col" class=${name}>${title}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${rows.map((row) => html`<tr role="row" key=${id(row)}>
+    <tbody role="rowgroup">${rows.map(
+      (row) => html`<tr role="row" key=${id(row)}>
       ${columns.map(({ title, cell, class: name }) => html`<td role="cell" class=${name} data-label=${title}>${cell(row)}</td>`)}
-    </tr>`)}</tbody>
+    </tr>`,
+    )}</tbody>
   </table></div>`;
 
-export const Facts = ({ of }) => html`<dl class="facts">${of.filter(Boolean).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+export const Facts = ({ of }) =>
+  html`<dl class="facts">${of.filter(Boolean).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 
-export const Empty = ({ title, children }) => html`<div class="empty"><p><strong>${title}</strong></p>${children}</div>`;
+export const Empty = ({ title, children }) =>
+  html`<div class="empty"><p><strong>${title}</strong></p>${children}</div>`;
 
 // Is seen only where it takes long enough to be noticed.
 export const Loading = () => html`<p class="loading" role="status">Loading…</p>`;

@@ -2,9 +2,10 @@ import { html, useEffect, useState } from "../view.js";
 import { distance, local, utc } from "../format.js";
 
 // A time as the reader's clock has it, with UTC behind it.
-export const Time = ({ at }) => at
-  ? html`<time datetime=${at} title=${utc(at)}>${local(at)}</time>`
-  : html`<span class="quiet">–</span>`;
+export const Time = ({ at }) =>
+  at
+    ? html`<time datetime=${at} title=${utc(at)}>${local(at)}</time>`
+    : html`<span class="quiet">–</span>`;
 
 // The same by its distance from now, which goes on while one looks.
 export function Ago({ at }) {
@@ -13,5 +14,7 @@ export function Ago({ at }) {
     const timer = setInterval(() => setNow(new Date()), 5000);
     return () => clearInterval(timer);
   }, []);
-  return at ? html`<time datetime=${at} title=${`${local(at)}, ${utc(at)}`}>${distance(at, now)}</time>` : html`<span class="quiet">never</span>`;
+  return at
+    ? html`<time datetime=${at} title=${`${local(at)}, ${utc(at)}`}>${distance(at, now)}</time>`
+    : html`<span class="quiet">never</span>`;
 }

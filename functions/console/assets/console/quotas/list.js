@@ -21,12 +21,24 @@ export function QuotaList() {
     <//><//>`;
 }
 
-const columns = (accounts) => [
-  { title: "Quota", cell: ({ name }) => html`<a href=${href(["quotas", name])}>${name}</a>` },
-  { title: "Used", class: "wide", cell: (quota) => html`<${Bar} quota=${quota} />` },
-  { title: "Projected", class: "number", cell: ({ projected }) => bytes(projected) },
-  { title: "Period", cell: ({ period }) => period },
-  { title: "Counts", cell: (quota) => measured(quota) },
-  isAdmin() && { title: "Account", cell: ({ account }) => account ? nameOf(accounts, account) : "everybody" },
-  { title: "Alerts", cell: ({ alerts, blocked }) => blocked ? html`<${Status} is="blocked" />` : alerts.length ? html`<${Status} is="warning">${Math.max(...alerts.map(({ threshold }) => threshold))} % reached<//>` : html`<span class="quiet">none</span>` },
-].filter(Boolean);
+const columns = (accounts) =>
+  [
+    { title: "Quota", cell: ({ name }) => html`<a href=${href(["quotas", name])}>${name}</a>` },
+    { title: "Used", class: "wide", cell: (quota) => html`<${Bar} quota=${quota} />` },
+    { title: "Projected", class: "number", cell: ({ projected }) => bytes(projected) },
+    { title: "Period", cell: ({ period }) => period },
+    { title: "Counts", cell: (quota) => measured(quota) },
+    isAdmin() && {
+      title: "Account",
+      cell: ({ account }) => (account ? nameOf(accounts, account) : "everybody"),
+    },
+    {
+      title: "Alerts",
+      cell: ({ alerts, blocked }) =>
+        blocked
+          ? html`<${Status} is="blocked" />`
+          : alerts.length
+            ? html`<${Status} is="warning">${Math.max(...alerts.map(({ threshold }) => threshold))} % reached<//>`
+            : html`<span class="quiet">none</span>`,
+    },
+  ].filter(Boolean);

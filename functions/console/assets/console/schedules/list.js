@@ -18,11 +18,21 @@ export function ScheduleList() {
     <//><//>`;
 }
 
-const columns = (accounts) => [
-  { title: "Schedule", cell: ({ name }) => html`<a href=${href(["schedules", name])}>${name}</a>` },
-  { title: "State", cell: ({ enabled }) => html`<${Status} is=${enabled ? "enabled" : "disabled"} />` },
-  { title: "When", cell: ({ expression }) => html`<code>${expression}</code>` },
-  { title: "Zone", cell: ({ timezone }) => timezone },
-  { title: "Kind", cell: ({ job }) => html`<a href=${href(["kinds", job.kind])}>${job.kind}</a>` },
-  isAdmin() && { title: "Account", cell: ({ account }) => nameOf(accounts, account) },
-].filter(Boolean);
+const columns = (accounts) =>
+  [
+    {
+      title: "Schedule",
+      cell: ({ name }) => html`<a href=${href(["schedules", name])}>${name}</a>`,
+    },
+    {
+      title: "State",
+      cell: ({ enabled }) => html`<${Status} is=${enabled ? "enabled" : "disabled"} />`,
+    },
+    { title: "When", cell: ({ expression }) => html`<code>${expression}</code>` },
+    { title: "Zone", cell: ({ timezone }) => timezone },
+    {
+      title: "Kind",
+      cell: ({ job }) => html`<a href=${href(["kinds", job.kind])}>${job.kind}</a>`,
+    },
+    isAdmin() && { title: "Account", cell: ({ account }) => nameOf(accounts, account) },
+  ].filter(Boolean);

@@ -12,10 +12,15 @@ import { Facts } from "../parts/table.js";
 import { Time } from "../parts/time.js";
 
 export function ScheduleView({ parts: [, name] }) {
-  const schedule = useResource((signal) => get(`schedules/${segment(name)}`, {}, { signal }), [name]);
+  const schedule = useResource(
+    (signal) => get(`schedules/${segment(name)}`, {}, { signal }),
+    [name],
+  );
   return html`<${Page} title=${name} back=${{ href: href("schedules"), title: "Schedules" }}
       actions=${schedule.data && html`<${Control} sort="schedules" name=${name}><p>It makes no more jobs. Those that it made go on.</p><//>`}>
-    <${Loaded} of=${schedule}>${(schedule) => html`<section class="card"><h2>When</h2><${Facts} of=${[
+    <${Loaded} of=${schedule}>${(
+      schedule,
+    ) => html`<section class="card"><h2>When</h2><${Facts} of=${[
       ["State", html`<${Status} is=${schedule.enabled ? "enabled" : "disabled"} />`],
       ["Expression", html`<code>${schedule.expression}</code>`],
       ["Zone", schedule.timezone],

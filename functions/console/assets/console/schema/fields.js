@@ -10,46 +10,84 @@ export function Field({ field, value, pointer, errors, change, label = null }) {
   const Input = INPUTS[field.type];
   const own = errors.filter((error) => error.pointer === pointer);
   const name = label ?? field.title ?? field.name ?? "Payload";
-  const props = { field, value, pointer, errors, change, name, described: `${idOf(pointer)}:help`, isWrong: own.length > 0 };
+  const props = {
+    field,
+    value,
+    pointer,
+    errors,
+    change,
+    name,
+    described: `${idOf(pointer)}:help`,
+    isWrong: own.length > 0,
+  };
   const notes = html`<div id=${props.described} class="help">
     ${field.description && html`<span>${field.description}</span>`}
     ${field.type !== "object" && field.type !== "array" && html`<span class="quiet">${limits(field)}</span>`}
     ${own.map(({ detail }) => html`<span class="wrong"><span aria-hidden="true">✕ </span>${detail}</span>`)}</div>`;
   if (field.type === "object" || field.type === "array") {
-    if (field.type === "object" && !field.name && pointer === "/payload") return html`<div id=${idOf(pointer)} tabindex="-1">${notes}<${Input} ...${props} /></div>`;
+    if (field.type === "object" && !field.name && pointer === "/payload")
+      return html`<div id=${idOf(pointer)} tabindex="-1">${notes}<${Input} ...${props} /></div>`;
     return html`<fieldset id=${idOf(pointer)} tabindex="-1"><legend>${name}${mark(field)}</legend>${notes}<${Input} ...${props} /></fieldset>`;
   }
   return html`<div class="field"><label for=${idOf(pointer)}>${name}${mark(field)}</label><${Input} ...${props} />${notes}</div>`;
 }
 
-const mark = ({ isRequired }) => isRequired ? html`<span class="required" title="required"><span aria-hidden="true"> *</span><span class="unseen"> (required)</span></span>` : null;
+const mark = ({ isRequired }) =>
+  isRequired
+    ? html`<span class="required" title="required"><span aria-hidden="true"> *</span><span class="unseen"> (required)</span></span>`
+    : null;
 
 function limits(field) {
   const { type, min, max, minLength, maxLength, format } = field;
-  const range = (low, high, unit = "") => low !== undefined && high !== undefined ? `${low} to ${high}${unit}` : low !== undefined ? `at least ${low}${unit}` : high !== undefined ? `at most ${high}${unit}` : null;
-  const parts = type === "integer" || type === "number" ? [type === "integer" ? "whole number" : "number", range(min, max)]
-    : type === "text" ? [format, range(minLength, maxLength, " characters")] : type === "json" ? ["JSON"] : [];
+  const range = (low, high, unit = "") =>
+    low !== undefined && high !== undefined
+      ? `${low} to ${high}${unit}`
+      : low !== undefined
+        ? `at least ${low}${unit}`
+        : high !== undefined
+          ? `at most ${high}${unit}`
+          : null;
+  const parts =
+    type === "integer" || type === "number"
+      ? [type === "integer" ? "whole number" : "number", range(min, max)]
+      : type === "text"
+        ? [format, range(minLength, maxLength, " characters")]
+        : type === "json"
+          ? ["JSON"]
+          : [];
   return parts.filter(Boolean).join(", ");
 }
 
 const common = ({ field, pointer, described, isWrong }) => ({
-  id: idOf(pointer), name: pointer, required: field.isRequired && !field.isNullable, "aria-describedby": described, "aria-invalid": isWrong ? "true" : undefined,
+  id: idOf(pointer),
+  name: pointer,
+  required: field.isRequired && !field.isNullable,
+  "aria-describedby": described,
+  "aria-invalid": isWrong ? "true" : undefined,
 });
 
 function Text(props) {
   const { field, value, pointer, change } = props;
   const attributes = {
-    ...common(props), value: value ?? "", minlength: field.minLength, maxlength: field.maxLength, spellcheck: false,
+    ...common(props),
+    value: value ?? "",
+    minlength: field.minLength,
+    maxlength: field.maxLength,
+    spellcheck: false,
     placeholder: field.examples?.[0],
     // Emptied, an optional member is left out again.
-    onInput: (event) => change(pointer, event.target.value === "" && !field.isItem ? undefined : event.target.value),
+    onInput: (event) =>
+      change(pointer, event.target.value === "" && !field.isItem ? undefined : event.target.value),
   };
-  return field.isLong ? html`<textarea rows="3" ...${attributes}></textarea>` : html`<input type=${field.input} pattern=${field.pattern} ...${attributes} />`;
+  return field.isLong
+    ? html`<textarea rows="3" ...${attributes}></textarea>`
+    : html`<input type=${field.input} pattern=${field.pattern} ...${attributes} />`;
 }
 
 function NumberInput(props) {
   const { field, value, pointer, change } = props;
-  const input = (event) => change(pointer, event.target.value === "" ? undefined : Number(event.target.value));
+  const input = (event) =>
+    change(pointer, event.target.value === "" ? undefined : Number(event.target.value));
   return html`<input type="number" ...${common(props)} inputmode=${field.type === "integer" ? "numeric" : "decimal"} min=${field.min} max=${field.max} step=${field.step}
     value=${value ?? ""} placeholder=${field.examples?.[0]} onInput=${input} />`;
 }
@@ -73,7 +111,9 @@ function Bool(props) {
 // A part that the form can't express: its text stays what was typed, and its value is what that says.
 function Part(props) {
   const { value, pointer, change } = props;
-  const [text, setText] = useState(() => value === undefined ? "" : JSON.stringify(value, null, 2));
+  const [text, setText] = useState(() =>
+    value === undefined ? "" : JSON.stringify(value, null, 2),
+  );
   const [fault, setFault] = useState(null);
   const input = ({ target }) => {
     setText(target.value);
@@ -88,15 +128,24 @@ function Part(props) {
 
 export function parsedJson(text) {
   if (text.trim() === "") return { value: undefined, fault: null };
-  try { return { value: JSON.parse(text), fault: null }; } catch (error) { return { value: undefined, fault: `This isn't JSON: ${error.message}` }; }
+  try {
+    return { value: JSON.parse(text), fault: null };
+  } catch (error) {
+    return { value: undefined, fault: `This isn't JSON: ${error.message}` };
+  }
 }
 
 function Members({ field, value, pointer, errors, change }) {
   const isSet = value !== undefined;
-  if (!field.isRequired && field.name && !isSet) return html`<button type="button" class="button" onClick=${() => change(pointer, initial({ ...field, isRequired: true }))}>Fill in ${field.title ?? field.name}</button>`;
+  if (!field.isRequired && field.name && !isSet)
+    return html`<button type="button" class="button" onClick=${() => change(pointer, initial({ ...field, isRequired: true }))}>Fill in ${field.title ?? field.name}</button>`;
   const known = field.fields.map(({ name }) => join(pointer, name));
   // What is wrong with members that the form doesn't have.
-  const strangers = errors.filter((error) => error.pointer.startsWith(`${pointer}/`) && !known.some((one) => error.pointer === one || error.pointer.startsWith(`${one}/`)));
+  const strangers = errors.filter(
+    (error) =>
+      error.pointer.startsWith(`${pointer}/`) &&
+      !known.some((one) => error.pointer === one || error.pointer.startsWith(`${one}/`)),
+  );
   return html`${field.fields.length === 0 && html`<p class="quiet">Nothing to fill in.</p>`}
     ${field.fields.map((inner) => html`<${Field} key=${inner.name} field=${inner} value=${value?.[inner.name]} pointer=${join(pointer, inner.name)} errors=${errors} change=${change} />`)}
     ${strangers.map(({ pointer, detail }) => html`<p class="wrong"><code>${pointer}</code> ${detail}</p>`)}
@@ -106,7 +155,9 @@ function Members({ field, value, pointer, errors, change }) {
 function Items({ field, value, pointer, errors, change, name }) {
   const items = value ?? [];
   const [focused, setFocused] = useState(null);
-  useEffect(() => { if (focused !== null) document.getElementById(idOf(join(pointer, focused)))?.focus(); }, [focused]);
+  useEffect(() => {
+    if (focused !== null) document.getElementById(idOf(join(pointer, focused)))?.focus();
+  }, [focused]);
   const drop = (index) => {
     const rest = items.filter((_, at) => at !== index);
     change(pointer, rest.length || field.isRequired ? rest : undefined);
@@ -114,11 +165,25 @@ function Items({ field, value, pointer, errors, change, name }) {
     document.getElementById(idOf(pointer))?.focus();
   };
   const item = { ...field.item, isItem: true, isRequired: field.item.type !== "text" };
-  return html`${items.map((one, index) => html`<div class="item" key=${index}>
+  return html`${items.map(
+    (one, index) => html`<div class="item" key=${index}>
       <${Field} field=${item} label=${`${name} ${index + 1}`} value=${one ?? undefined} pointer=${join(pointer, index)} errors=${errors} change=${change} />
-      <button type="button" class="button" onClick=${() => drop(index)}>Remove<span class="unseen"> ${name} ${index + 1}</span></button></div>`)}
+      <button type="button" class="button" onClick=${() => drop(index)}>Remove<span class="unseen"> ${name} ${index + 1}</span></button></div>`,
+  )}
     <button type="button" class="button" disabled=${items.length >= (field.maxItems ?? Infinity)}
-      onClick=${() => { change(pointer, [...items, first(field.item)]); setFocused(items.length); }}>Add<span class="unseen"> to ${name}</span></button>`;
+      onClick=${() => {
+        change(pointer, [...items, first(field.item)]);
+        setFocused(items.length);
+      }}>Add<span class="unseen"> to ${name}</span></button>`;
 }
 
-const INPUTS = { text: Text, number: NumberInput, integer: NumberInput, boolean: Bool, enum: Choice, json: Part, object: Members, array: Items };
+const INPUTS = {
+  text: Text,
+  number: NumberInput,
+  integer: NumberInput,
+  boolean: Bool,
+  enum: Choice,
+  json: Part,
+  object: Members,
+  array: Items,
+};

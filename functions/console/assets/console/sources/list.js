@@ -16,7 +16,12 @@ const COLUMNS = [
   { title: "Type", cell: ({ type }) => type },
   { title: "Series", class: "number", cell: ({ series }) => integer(series) },
   { title: "Last success", cell: ({ last_success_at }) => html`<${Ago} at=${last_success_at} />` },
-  { title: "Trouble", class: "wide", cell: ({ last_error, last_warning }) => html`<span class="clip" title=${last_error ?? last_warning}>${last_error ?? last_warning ?? "–"}</span>` },
+  {
+    title: "Trouble",
+    class: "wide",
+    cell: ({ last_error, last_warning }) =>
+      html`<span class="clip" title=${last_error ?? last_warning}>${last_error ?? last_warning ?? "–"}</span>`,
+  },
 ];
 
 export function SourceList() {

@@ -10,46 +10,82 @@ export function Chart({ times, lines, label, range = null, top = null, onZoom = 
 
   useEffect(() => {
     const element = place.current;
-    const plot = new uPlot(options({ lines, range, top, onZoom, width: element.clientWidth, element }), [times, ...lines.map(({ values }) => values)], element);
-    const watcher = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: height(element.clientWidth) }));
+    const plot = new uPlot(
+      options({ lines, range, top, onZoom, width: element.clientWidth, element }),
+      [times, ...lines.map(({ values }) => values)],
+      element,
+    );
+    const watcher = new ResizeObserver(() =>
+      plot.setSize({ width: element.clientWidth, height: height(element.clientWidth) }),
+    );
     watcher.observe(element);
-    return () => { watcher.disconnect(); plot.destroy(); };
+    return () => {
+      watcher.disconnect();
+      plot.destroy();
+    };
   }, [times, lines, look]);
 
   return html`<figure class="chart"><div ref=${place} role="group" aria-label=${label}></div></figure>`;
 }
 
-const height = (width) => width < 500 ? 220 : 300;
+const height = (width) => (width < 500 ? 220 : 300);
 
 function options({ lines, range, top, onZoom, width, element }) {
   const colour = palette(element);
-  const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
+  const axis = {
+    stroke: colour("--quiet"),
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { stroke: colour("--line"), width: 1 },
+    font: "12px system-ui, sans-serif",
+  };
   return {
     width,
     height: height(width),
     cursor: { drag: { x: Boolean(onZoom), y: false, setScale: false }, points: { size: 7 } },
     select: { show: Boolean(onZoom) },
-    scales: { x: range ? { range: () => range } : {}, y: { range: (_, __, max) => [0, Math.max(max ?? 0, top ?? 0, 1) * 1.06] } },
-    axes: [{ ...axis, values: (_, times, __, ___, step) => times.map((time) => tick(time, step)) }, { ...axis, size: 68, values: (_, values) => values.map((value) => bytes(value)), incrs: INCREMENTS }],
+    scales: {
+      x: range ? { range: () => range } : {},
+      y: { range: (_, __, max) => [0, Math.max(max ?? 0, top ?? 0, 1) * 1.06] },
+    },
+    axes: [
+      { ...axis, values: (_, times, __, ___, step) => times.map((time) => tick(time, step)) },
+      {
+        ...axis,
+        size: 68,
+        values: (_, values) => values.map((value) => bytes(value)),
+        incrs: INCREMENTS,
+      },
+    ],
     series: [
-      { label: "Time", value: (_, time) => time === null ? "–" : local(time * 1000) },
+      { label: "Time", value: (_, time) => (time === null ? "–" : local(time * 1000)) },
       ...lines.map((line) => ({
-        label: line.name, stroke: colour(line.colour), width: line.width ?? 1.5, dash: line.dash, spanGaps: line.spanGaps ?? false,
-        fill: line.fill ? colour(line.colour).replace("rgb(", "rgba(").replace(")", ", 0.12)") : undefined,
-        points: { show: line.points ?? undefined, size: 5 }, value: (_, value, __, at) => bytes(at === null ? null : line.level ?? value),
+        label: line.name,
+        stroke: colour(line.colour),
+        width: line.width ?? 1.5,
+        dash: line.dash,
+        spanGaps: line.spanGaps ?? false,
+        fill: line.fill
+          ? colour(line.colour).replace("rgb(", "rgba(").replace(")", ", 0.12)")
+          : undefined,
+        points: { show: line.points ?? undefined, size: 5 },
+        value: (_, value, __, at) => bytes(at === null ? null : (line.level ?? value)),
       })),
     ],
     hooks: {
-      setSelect: [(plot) => {
-        const { left, width } = plot.select;
-        if (!onZoom || width < 4) return;
-        onZoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
-      }],
+      setSelect: [
+        (plot) => {
+          const { left, width } = plot.select;
+          if (!onZoom || width < 4) return;
+          onZoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+        },
+      ],
     },
   };
 }
 
-const INCREMENTS = Array.from({ length: 17 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
+const INCREMENTS = Array.from({ length: 17 }, (_, power) =>
+  [1, 2, 5].map((n) => n * 10 ** power),
+).flat();
 
 // By the reader's clock: the time of day, the day where one begins, or days alone.
 function tick(time, step) {
@@ -78,7 +114,10 @@ function useLook() {
     const preferred = matchMedia("(prefers-color-scheme: dark)");
     preferred.addEventListener("change", change);
     addEventListener("themechange", change);
-    return () => { preferred.removeEventListener("change", change); removeEventListener("themechange", change); };
+    return () => {
+      preferred.removeEventListener("change", change);
+      removeEventListener("themechange", change);
+    };
   }, []);
   return look;
 }
