@@ -27,7 +27,8 @@ function Resume() {
   }, []);
   return html`<main class="signin" id="main"><h1>Tollgate</h1>${
     caller.problem
-      ? html`<${ProblemNote} problem=${caller.problem} again=${caller.again} /><button class="button" onClick=${() => end()}>Sign out</button>`
+      ? html`<${ProblemNote} problem=${caller.problem} again=${caller.again} />
+        <button class="button" onClick=${() => end()}>Sign out</button>`
       : html`<${Loading} />`
   }</main>`;
 }
@@ -55,8 +56,10 @@ function Frame({ caller, wasKept }) {
     main.current.querySelector("h1")?.focus();
   }}>Skip to the content</a>
     <header class="top">
-      <a class="brand" href=${href("jobs")}><img src="console/icon.svg" alt="" width="22" height="22" />Tollgate</a>
-      <div class="who"><span title=${caller.account_id}>${caller.account_name}</span><span class="quiet"> · ${caller.name}${may("admin") ? " (operator)" : ""}</span></div>
+      <a class="brand" href=${href("jobs")}><img src="console/icon.svg" alt="" width="22"
+        height="22" />Tollgate</a>
+      <div class="who"><span title=${caller.account_id}>${caller.account_name}</span>
+        <span class="quiet"> · ${caller.name}${may("admin") ? " (operator)" : ""}</span></div>
       <${Theme} />
       <button type="button" class="button" onClick=${() => {
         end();
@@ -70,7 +73,8 @@ function Frame({ caller, wasKept }) {
     </ul><p class="small"><a href="docs">API reference</a></p></nav>
     <main id="main" ref=${main}>${
       view?.isOpen()
-        ? html`<${Arrival} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)} parts=${parts} query=${query} isFocused=${first.current !== place} />`
+        ? html`<${Arrival} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)}
+          parts=${parts} query=${query} isFocused=${first.current !== place} />`
         : html`<${Nowhere} exists=${Boolean(view)} />`
     }</main>
     <div class="unseen" aria-live="polite" ref=${setRegion}></div>`;
@@ -80,7 +84,8 @@ function Nowhere({ exists }) {
   useEffect(() => {
     document.title = "Not here · Tollgate";
   }, []);
-  return html`<h1 tabindex="-1">${exists ? "Your key doesn't open this" : "There is no such page"}</h1>
+  return html`<h1 tabindex="-1">${exists ? "Your key doesn't open this" : "There is no such page"}
+    </h1>
     <p>${exists ? "Ask the operator for a key whose scopes do, or choose another page." : "Choose one from the menu."}</p>`;
 }
 
@@ -91,5 +96,6 @@ function Theme() {
     setDark(!isDark);
   };
   return html`<button type="button" class="button" aria-pressed=${String(isDark)} onClick=${change}>
-    <span aria-hidden="true">${isDark ? "☾" : "☀"}</span><span class="unseen">Dark theme</span></button>`;
+    <span aria-hidden="true">${isDark ? "☾" : "☀"}</span><span class="unseen">
+      Dark theme</span></button>`;
 }

@@ -23,7 +23,8 @@ export function Arrival({ load, parts, query, isFocused }) {
   }, []);
 
   if (component)
-    return html`<${Shown} component=${component} parts=${parts} query=${query} isFocused=${isFocused} />`;
+    return html`<${Shown} component=${component} parts=${parts} query=${query}
+      isFocused=${isFocused} />`;
   return problem
     ? html`<${ProblemNote} problem=${problem} again=${fetch} />`
     : html`<${Loading} />`;

@@ -27,12 +27,16 @@ export function SignIn({ reason }) {
     ${problem && html`<div id="signin-problem"><${ProblemNote} problem=${problem} /></div>`}
     <form onSubmit=${submit}>
       <label class="field" for="key"><span>API key or token</span>
-        <input id="key" ref=${input} type="password" required autocomplete="off" spellcheck="false" placeholder="tg_…" value=${key}
-          aria-describedby=${`key-help${problem ? " signin-problem" : ""}`} aria-invalid=${problem ? "true" : null}
+        <input id="key" ref=${input} type="password" required autocomplete="off" spellcheck="false"
+          placeholder="tg_…" value=${key}
+          aria-describedby=${`key-help${problem ? " signin-problem" : ""}`}
+            aria-invalid=${problem ? "true" : null}
           onInput=${(event) => setKey(event.target.value)} /></label>
-      <p id="key-help" class="small">It stays in this tab until you sign out or close it, and goes to this API alone. Whoever runs this stack makes keys;${" "}
+      <p id="key-help" class="small">It stays in this tab until you sign out or close it, and goes
+        to this API alone. Whoever runs this stack makes keys;${" "}
         <code>make run</code> prints two.</p>
-      <button class="button main" disabled=${trying.isBusy}>${trying.isBusy ? "Looking…" : "Sign in"}</button>
+      <button class="button main" disabled=${trying.isBusy}>
+        ${trying.isBusy ? "Looking…" : "Sign in"}</button>
     </form>
     <p class="small"><a href="docs">Reference of the API</a></p>
   </main>`;

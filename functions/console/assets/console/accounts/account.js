@@ -16,8 +16,14 @@ import { Keys } from "./keys.js";
 
 export function AccountView({ parts: [, id] }) {
   const account = useResource((signal) => get(`accounts/${segment(id)}`, {}, { signal }), [id]);
-  return html`<${Page} title=${account.data?.name ?? "Account"} back=${{ href: href("accounts"), title: "Accounts" }}
-      actions=${account.data && html`<a class="button" href=${href("jobs", { account: id === ownAccount() ? "" : id })}>Its jobs</a><${Activity} account=${account.data} again=${account.again} />`}>
+  return html`<${Page} title=${account.data?.name ?? "Account"}
+    back=${{ href: href("accounts"), title: "Accounts" }}
+      actions=${
+        account.data &&
+        html`
+        <a class="button" href=${href("jobs", { account: id === ownAccount() ? "" : id })}>
+        Its jobs</a><${Activity} account=${account.data} again=${account.again} />`
+      }>
     <${Loaded} of=${account}>${(
       account_,
     ) => html`<section class="card"><h2>Account</h2><${Facts} of=${[
@@ -43,8 +49,11 @@ function Change({ account, again }) {
     }
   };
   return html`<form onSubmit=${save}><${ProblemNote} problem=${saving.problem} /><div class="row">
-    <label class="field" for="name"><span>Name</span><input id="name" required maxlength="100" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <label class="field" for="cap"><span>Jobs at once</span><input id="cap" type="number" min="1" max="1000" placeholder="the stack's" value=${cap} onInput=${(event) => setCap(event.target.value)} /></label>
+    <label class="field" for="name"><span>Name</span><input id="name" required maxlength="100"
+      value=${name} onInput=${(event) => setName(event.target.value)} /></label>
+    <label class="field" for="cap"><span>Jobs at once</span><input id="cap" type="number" min="1"
+      max="1000" placeholder="the stack's" value=${cap}
+      onInput=${(event) => setCap(event.target.value)} /></label>
     <button class="button" disabled=${saving.isBusy || !isChanged}>Save</button></div></form>`;
 }
 
@@ -63,12 +72,15 @@ function Activity({ account, again }) {
     again();
   };
   if (!account.is_active)
-    return html`<button type="button" class="button main" disabled=${action.isBusy} onClick=${() => set(true)}>Activate</button>`;
+    return html`<button type="button" class="button main" disabled=${action.isBusy}
+      onClick=${() => set(true)}>Activate</button>`;
   if (account.id === ownAccount()) return null;
-  return html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Deactivate</button>
+  return html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>
+    Deactivate</button>
     ${
       isAsked &&
-      html`<${Confirm} title=${`Deactivate ${account.name}?`} verb="Deactivate it" action=${action} onConfirm=${() => set(false)}
+      html`<${Confirm} title=${`Deactivate ${account.name}?`} verb="Deactivate it" action=${action}
+        onConfirm=${() => set(false)}
       onClose=${() => {
         setAsked(false);
         action.clear();

@@ -48,22 +48,32 @@ export function Keys({ account }) {
           ? null
           : key.id === own
             ? html`<span class="quiet">in use here</span>`
-            : html`<button type="button" class="button danger" onClick=${() => setRevoked(key)}>Revoke<span class="unseen"> ${key.name}</span></button>`,
+            : html`<button type="button" class="button danger" onClick=${() => setRevoked(key)}>
+              Revoke<span class="unseen"> ${key.name}</span></button>`,
     },
   ];
-  return html`<section class="card"><div class="switch"><h2>Keys</h2><button type="button" class="button main" onClick=${() => setMaking(true)}>Make a key</button></div>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No keys yet"><p>Make one, and give it to whoever is to hand in jobs for this account.</p><//>`}>
-      ${({ items }) => html`<${Table} caption="Keys, oldest first" columns=${columns} rows=${items} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
+  return html`<section class="card"><div class="switch"><h2>Keys</h2><button type="button"
+    class="button main" onClick=${() => setMaking(true)}>Make a key</button></div>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No keys yet"><p>Make one, and give it to
+      whoever is to hand in jobs for this account.</p><//>`}>
+      ${({ items }) => html`<${Table} caption="Keys, oldest first" columns=${columns} rows=${items}
+        isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
     ${
       revoked &&
-      html`<${Confirm} title=${`Revoke the key ${revoked.name}?`} verb="Revoke it" action=${action} onConfirm=${revoke}
+      html`<${Confirm} title=${`Revoke the key ${revoked.name}?`} verb="Revoke it" action=${action}
+        onConfirm=${revoke}
       onClose=${() => {
         setRevoked(null);
         action.clear();
-      }}><p>Whoever sends it is refused within 30 seconds, for good. This can't be taken back.</p><//>`
+      }}><p>Whoever sends it is refused within 30 seconds, for good. This can't be taken
+        back.</p><//>`
     }
-    ${isMaking && html`<${NewKey} path=${path} onMade=${() => pages.again()} onClose=${() => setMaking(false)} />`}
+    ${
+      isMaking &&
+      html`<${NewKey} path=${path} onMade=${() => pages.again()}
+      onClose=${() => setMaking(false)} />`
+    }
   </section>`;
 }
 

@@ -25,9 +25,12 @@ const COLUMNS = [
 export function AccountList() {
   const pages = usePages("accounts", {});
   const [isMaking, setMaking] = useState(false);
-  return html`<${Page} title="Accounts" actions=${html`<button type="button" class="button main" onClick=${() => setMaking(true)}>Make an account</button>`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No accounts yet"><p>Each tenant is an account, with keys of its own.</p><//>`}>
-      ${({ items }) => html`<${Table} caption="Accounts" columns=${COLUMNS} rows=${items} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
+  return html`<${Page} title="Accounts" actions=${html`<button type="button" class="button main"
+    onClick=${() => setMaking(true)}>Make an account</button>`}>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No accounts yet">
+      <p>Each tenant is an account, with keys of its own.</p><//>`}>
+      ${({ items }) => html`<${Table} caption="Accounts" columns=${COLUMNS} rows=${items}
+        isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
     ${isMaking && html`<${Make} onClose=${() => setMaking(false)} />`}
   <//>`;
@@ -46,8 +49,13 @@ function Make({ onClose }) {
   };
   return html`<${Dialog} title="Make an account" onClose=${onClose}><form onSubmit=${make}>
     <${ProblemNote} problem=${making.problem} />
-    <label class="field" for="account-name"><span>Name</span><input id="account-name" required maxlength="100" autocomplete="off" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <label class="field" for="account-cap"><span>Jobs at once</span><input id="account-cap" type="number" min="1" max="1000" value=${cap} placeholder="as many as the stack allows" onInput=${(event) => setCap(event.target.value)} /></label>
-    <div class="actions"><button class="button main" disabled=${making.isBusy}>Make it</button><button type="button" class="button" onClick=${onClose}>Leave it</button></div>
+    <label class="field" for="account-name"><span>Name</span><input id="account-name" required
+      maxlength="100" autocomplete="off" value=${name}
+      onInput=${(event) => setName(event.target.value)} /></label>
+    <label class="field" for="account-cap"><span>Jobs at once</span><input id="account-cap"
+      type="number" min="1" max="1000" value=${cap} placeholder="as many as the stack allows"
+      onInput=${(event) => setCap(event.target.value)} /></label>
+    <div class="actions"><button class="button main" disabled=${making.isBusy}>Make it</button>
+      <button type="button" class="button" onClick=${onClose}>Leave it</button></div>
   </form><//>`;
 }

@@ -22,7 +22,8 @@ export function Control({ sort, name, children }) {
     <button type="button" class="button danger" onClick=${() => setAsked(true)}>Delete</button>
     ${
       isAsked &&
-      html`<${Confirm} title=${`Delete the ${SORTS[sort].one} ${name}?`} verb="Delete it" action=${action} onConfirm=${remove}
+      html`<${Confirm} title=${`Delete the ${SORTS[sort].one} ${name}?`} verb="Delete it"
+        action=${action} onConfirm=${remove}
       onClose=${() => {
         setAsked(false);
         action.clear();

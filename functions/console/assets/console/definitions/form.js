@@ -22,13 +22,15 @@ export function DefinitionForm({ parts: [, sort, name] }) {
   return html`<${Page} title=${title} back=${back}><p>${what.help}</p>${
     name
       ? html`<${Existing} sort=${sort} name=${name} />`
-      : html`<${Editor} sort=${sort} body=${what.draft.account ? { ...what.draft, account: ownAccount() } : what.draft} />`
+      : html`<${Editor} sort=${sort}
+        body=${what.draft.account ? { ...what.draft, account: ownAccount() } : what.draft} />`
   }<//>`;
 }
 
 function Existing({ sort, name }) {
   const current = useResource((signal) => get(`${sort}/${segment(name)}`, {}, { signal }), []);
-  return html`<${Loaded} of=${current}>${(body) => html`<${Editor} sort=${sort} name=${name} body=${editable(SORTS[sort], body)} />`}<//>`;
+  return html`<${Loaded} of=${current}>${(body) => html`<${Editor} sort=${sort} name=${name}
+    body=${editable(SORTS[sort], body)} />`}<//>`;
 }
 
 function Editor({ sort, name: given, body }) {
@@ -75,18 +77,26 @@ function Editor({ sort, name: given, body }) {
     }
     ${
       !given &&
-      html`<label class="field" for="name"><span>Name</span><input id="name" required maxlength="64" autocomplete="off" spellcheck=${false}
+      html`<label class="field" for="name"><span>Name</span><input id="name" required maxlength="64"
+        autocomplete="off" spellcheck=${false}
       value=${name} onInput=${(event) => setName(event.target.value)} /></label>`
     }
-    ${hasMasked(body) && html`<p class="note warn">Values that are shown as <code>***</code> are kept secret: write them anew before you save.</p>`}
+    ${
+      hasMasked(body) &&
+      html`<p class="note warn">Values that are shown as <code>***</code> are
+      kept secret: write them anew before you save.</p>`
+    }
     <div class="field"><label for="definition">Definition</label>
-      <textarea id="definition" ref=${area} class="code" rows="24" spellcheck=${false} value=${text} aria-describedby="definition-help"
+      <textarea id="definition" ref=${area} class="code" rows="24" spellcheck=${false} value=${text}
+        aria-describedby="definition-help"
         aria-invalid=${fault || errors.length ? "true" : undefined} onInput=${(event) => {
           setText(event.target.value);
           setFault(null);
         }}></textarea>
-      <div id="definition-help" class="help">${fault && html`<span class="wrong">${fault}</span>`}</div></div>
-    <div class="actions"><button class="button main" disabled=${saving.isBusy}>${saving.isBusy ? "Saving…" : "Save"}</button>
+      <div id="definition-help" class="help">${fault && html`<span class="wrong">${fault}</span>`}
+        </div></div>
+    <div class="actions"><button class="button main" disabled=${saving.isBusy}>
+      ${saving.isBusy ? "Saving…" : "Save"}</button>
       <a class="button" href=${given ? href([sort, given]) : href(sort)}>Leave it</a></div>
   </form>`;
 }

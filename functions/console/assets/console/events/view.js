@@ -27,22 +27,37 @@ export function EventsView({ query: { account, type, from } }) {
   const shown = events.filter((event) => !type || event.type === type);
 
   return html`<${Page} title="Events" actions=${html`
-      <button type="button" class="button" aria-pressed=${String(isPaused)} onClick=${() => setPaused(!isPaused)}>${isPaused ? `Go on${waiting ? ` (${waiting} new)` : ""}` : "Pause"}</button>
+      <button type="button" class="button" aria-pressed=${String(isPaused)}
+        onClick=${() => setPaused(!isPaused)}>
+        ${isPaused ? `Go on${waiting ? ` (${waiting} new)` : ""}` : "Pause"}</button>
       <button type="button" class="button" onClick=${clear}>Clear</button>`}>
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
-      <label class="field" for="type"><span>Type</span><select id="type" value=${type ?? ""} onChange=${(event) => choose({ type: event.target.value })}>
-        <option value="">All</option>${TYPES.map((one) => html`<option value=${one}>${one}</option>`)}</select></label>
-      <label class="field" for="from"><span>From</span><select id="from" value=${from ?? "now"} onChange=${(event) => choose({ from: event.target.value === "now" ? "" : event.target.value })}>
-        <option value="now">now on</option><option value="oldest">7 days ago on</option></select></label>
-      <${AccountSelect} value=${account} accounts=${accounts} onChange=${(account) => choose({ account })} />
+      <label class="field" for="type"><span>Type</span><select id="type" value=${type ?? ""}
+        onChange=${(event) => choose({ type: event.target.value })}>
+        <option value="">All</option>${TYPES.map(
+          (one) => html`<option value=${one}>
+          ${one}</option>`,
+        )}</select></label>
+      <label class="field" for="from"><span>From</span><select id="from" value=${from ?? "now"}
+        onChange=${(event) => choose({ from: event.target.value === "now" ? "" : event.target.value })}>
+        <option value="now">now on</option><option value="oldest">7 days ago on</option></select>
+          </label>
+      <${AccountSelect} value=${account} accounts=${accounts}
+        onChange=${(account) => choose({ account })} />
       <p class="connection" role="status"><${Status} is=${isPaused ? "paused" : state} /></p>
     </form>
     ${problem && html`<${ProblemNote} problem=${problem} again=${problem.passes ? null : again} />`}
     ${
       shown.length
-        ? html`<ol class="events" aria-label="Events, newest first">${shown.map((event) => html`<${Event} key=${event.id} event=${event} accounts=${account ? accounts : null} />`)}</ol>`
-        : html`<${Empty} title=${state === "live" || state === "polling" ? "Listening; nothing has happened yet" : "Connecting"}><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
-        what becomes of jobs whose kind has <code>"events": true</code>, and its quotas' thresholds.</p><//>`
+        ? html`<ol class="events" aria-label="Events, newest first">
+          ${shown.map(
+            (event) => html`<${Event} key=${event.id} event=${event}
+          accounts=${account ? accounts : null} />`,
+          )}</ol>`
+        : html`<${Empty}
+          title=${state === "live" || state === "polling" ? "Listening; nothing has happened yet" : "Connecting"}><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
+        what becomes of jobs whose kind has <code>"events": true</code>, and its quotas'
+          thresholds.</p><//>`
     }
   <//>`;
 }
@@ -51,9 +66,17 @@ const Event = ({
   event,
   accounts,
 }) => html`<li class="event"><div><${Time} at=${event.time} /> <strong>${event.type}</strong>${" "}
-    <span class="quiet">from</span> ${event.source}${accounts && html` <span class="quiet">of ${nameOf(accounts, event.account_id)}</span>`}
-    ${event.data?.job_id && may("jobs:read") && html` <a href=${href(["jobs", event.data.job_id], { account: accounts ? event.account_id : "" })}>its job</a>`}</div>
-  <pre tabindex="0" role="region" aria-label=${`Data of ${event.id}`}>${JSON.stringify(event.data)}</pre></li>`;
+    <span class="quiet">from</span> ${event.source}
+      ${accounts && html` <span class="quiet">of ${nameOf(accounts, event.account_id)}</span>`}
+    ${
+      event.data?.job_id &&
+      may("jobs:read") &&
+      html` <a
+      href=${href(["jobs", event.data.job_id], { account: accounts ? event.account_id : "" })}>
+      its job</a>`
+    }</div>
+  <pre tabindex="0" role="region" aria-label=${`Data of ${event.id}`}>
+    ${JSON.stringify(event.data)}</pre></li>`;
 
 // The last events, newest first; while paused, they wait and are counted.
 function useEvents({ account, from, isPaused }) {

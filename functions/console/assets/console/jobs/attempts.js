@@ -23,4 +23,5 @@ const COLUMNS = [
 ];
 
 export const AttemptList = ({ attempts }) =>
-  html`<${Table} caption="Attempts" columns=${COLUMNS} rows=${attempts} id=${({ number }) => number} />`;
+  html`<${Table} caption="Attempts" columns=${COLUMNS} rows=${attempts}
+    id=${({ number }) => number} />`;

@@ -18,9 +18,15 @@ import { isOver, useJob } from "./watch.js";
 
 export function JobView({ parts: [, id], query: { account } }) {
   const { job, attempts, problem, again } = useJob(id, account);
-  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`} beside=${html`<${Copy} text=${id} name="job's id" />`}
+  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`} beside=${html`
+    <${Copy} text=${id} name="job's id" />`}
       back=${{ href: href("jobs", { account }), title: "Jobs" }}
-      actions=${job && may("jobs:write") && html`<${Control} job=${job} account=${account} again=${again} />`}>
+      actions=${
+        job &&
+        may("jobs:write") &&
+        html`<${Control} job=${job} account=${account}
+        again=${again} />`
+      }>
     ${problem && html`<${ProblemNote} problem=${problem} again=${again} />`}
     ${job ? html`<${Body} job=${job} attempts=${attempts} />` : !problem && html`<${Loading} />`}
   <//>`;
@@ -30,7 +36,8 @@ function Body({ job, attempts }) {
   const isLate =
     job.status === "queued" && !job.next_attempt_at && new Date(job.run_at) > Date.now();
   return html`<section aria-label="State" class="card">
-      <p class="state" aria-live="polite"><${Status} is=${job.status}>${job.cancel_requested && job.status === "running" ? "being cancelled" : job.status}<//>
+      <p class="state" aria-live="polite"><${Status} is=${job.status}>
+        ${job.cancel_requested && job.status === "running" ? "being cancelled" : job.status}<//>
         ${!isOver(job) && html`<span class="quiet">${waiting(job, isLate)}</span>`}</p>
       <${Facts} of=${[
         ["Kind", html`<a href=${href(["kinds", job.kind])}>${job.kind}</a>`],
@@ -52,10 +59,19 @@ function Body({ job, attempts }) {
     ${
       job.error &&
       html`<section class="card"><h2>${isOver(job) ? "Error" : "Error of the latest attempt"}</h2>
-      <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">${job.error.message}</pre></section>`
+      <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">
+        ${job.error.message}</pre></section>`
     }
-    ${job.status === "completed" && html`<section class="card"><h2>Result</h2><${Json} value=${job.result ?? null} name="result" /></section>`}
-    ${job.payload !== undefined && html`<section class="card"><h2>Payload</h2><${Json} value=${job.payload} name="payload" /></section>`}
+    ${
+      job.status === "completed" &&
+      html`<section class="card"><h2>Result</h2>
+      <${Json} value=${job.result ?? null} name="result" /></section>`
+    }
+    ${
+      job.payload !== undefined &&
+      html`<section class="card"><h2>Payload</h2>
+      <${Json} value=${job.payload} name="payload" /></section>`
+    }
     <section class="card"><h2>Attempts</h2>${
       attempts.length
         ? html`<${AttemptList} attempts=${attempts} />`
@@ -89,13 +105,28 @@ function Control({ job, account, again }) {
   const cancel = () => send("DELETE", path, "The job is cancelled");
   const canRetry = job.status === "failed" || job.status === "cancelled";
   return html`
-    ${action.problem && !isAsked && html`<p class="note bad inline" role="alert">${action.problem.detail || action.problem.title}</p>`}
+    ${
+      action.problem &&
+      !isAsked &&
+      html`<p class="note bad inline" role="alert">
+      ${action.problem.detail || action.problem.title}</p>`
+    }
     <a class="button" href=${href(["submit", job.kind], { account })}>Submit another</a>
-    ${canRetry && html`<button type="button" class="button main" disabled=${action.isBusy} onClick=${retry}>Retry</button>`}
-    ${!isOver(job) && !job.cancel_requested && html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Cancel</button>`}
+    ${
+      canRetry &&
+      html`<button type="button" class="button main" disabled=${action.isBusy}
+      onClick=${retry}>Retry</button>`
+    }
+    ${
+      !isOver(job) &&
+      !job.cancel_requested &&
+      html`<button type="button" class="button danger"
+      onClick=${() => setAsked(true)}>Cancel</button>`
+    }
     ${
       isAsked &&
-      html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action} onConfirm=${cancel}
+      html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action}
+        onConfirm=${cancel}
       onClose=${() => {
         setAsked(false);
         action.clear();

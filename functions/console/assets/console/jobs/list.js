@@ -21,13 +21,26 @@ export function JobList({ query }) {
   const accounts = useAccounts().data;
   const isFiltered = Boolean(status || kind);
 
-  return html`<${Page} title="Jobs" actions=${may("jobs:write") && html`<a class="button main" href=${href("submit")}>Submit a job</a>`}>
+  return html`<${Page} title="Jobs" actions=${
+    may("jobs:write") &&
+    html`<a class="button main"
+    href=${href("submit")}>Submit a job</a>`
+  }>
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
-      <label class="field" for="status"><span>Status</span><select id="status" value=${status ?? ""} onChange=${(event) => choose({ status: event.target.value })}>
-        <option value="">All</option>${STATUSES.map((one) => html`<option value=${one}>${one}</option>`)}</select></label>
-      <label class="field" for="kind"><span>Kind</span><select id="kind" value=${kind ?? ""} onChange=${(event) => choose({ kind: event.target.value })}>
-        <option value="">All</option>${kindNames(kinds.data?.items, kind).map((name) => html`<option value=${name}>${name}</option>`)}</select></label>
-      <${AccountSelect} value=${account} accounts=${accounts} onChange=${(account) => choose({ account })} />
+      <label class="field" for="status"><span>Status</span><select id="status" value=${status ?? ""}
+        onChange=${(event) => choose({ status: event.target.value })}>
+        <option value="">All</option>${STATUSES.map(
+          (one) => html`<option value=${one}>
+          ${one}</option>`,
+        )}</select></label>
+      <label class="field" for="kind"><span>Kind</span><select id="kind" value=${kind ?? ""}
+        onChange=${(event) => choose({ kind: event.target.value })}>
+        <option value="">All</option>${kindNames(kinds.data?.items, kind).map(
+          (name) => html`
+          <option value=${name}>${name}</option>`,
+        )}</select></label>
+      <${AccountSelect} value=${account} accounts=${accounts}
+        onChange=${(account) => choose({ account })} />
     </form>
     <${Loaded} of=${pages} empty=${
       isFiltered
@@ -37,8 +50,13 @@ export function JobList({ query }) {
     }>
       ${({
         items,
-      }) => html`<${Table} caption="Jobs, newest first" isBusy=${pages.isStale} rows=${items} columns=${columns(account)} />
-        ${items.length === 0 && html`<p class="quiet">None of those that were looked through here; there may be more.</p>`}<${Pager} pages=${pages} />`}
+      }) => html`<${Table} caption="Jobs, newest first" isBusy=${pages.isStale} rows=${items}
+        columns=${columns(account)} />
+        ${
+          items.length === 0 &&
+          html`<p class="quiet">None of those that were looked through here;
+          there may be more.</p>`
+        }<${Pager} pages=${pages} />`}
     <//>
   <//>`;
 }
@@ -53,7 +71,8 @@ const columns = (account) => [
   {
     title: "Status",
     cell: (job) =>
-      html`<${Status} is=${job.status}>${job.cancel_requested && job.status === "running" ? "cancelling" : job.status}<//>`,
+      html`<${Status} is=${job.status}>
+        ${job.cancel_requested && job.status === "running" ? "cancelling" : job.status}<//>`,
   },
   { title: "Attempts", class: "number", cell: (job) => `${job.attempts} of ${job.max_attempts}` },
   { title: "Accepted", cell: (job) => html`<${Time} at=${job.created_at} />` },
@@ -62,9 +81,12 @@ const columns = (account) => [
 
 function Outcome({ job }) {
   if (job.status === "completed")
-    return html`<span class="quiet">took ${duration(new Date(job.finished_at) - new Date(job.started_at ?? job.created_at))}</span>`;
+    return html`<span class="quiet">
+      took ${duration(new Date(job.finished_at) - new Date(job.started_at ?? job.created_at))}
+      </span>`;
   if (job.error)
-    return html`<span class="clip" title=${job.error.message}><code>${job.error.code}</code> ${job.error.message}</span>`;
+    return html`<span class="clip" title=${job.error.message}><code>
+      ${job.error.code}</code> ${job.error.message}</span>`;
   if (job.next_attempt_at)
     return html`<span class="quiet">tried again at <${Time} at=${job.next_attempt_at} /></span>`;
   if (job.status === "queued" && new Date(job.run_at) > new Date(job.created_at))
@@ -73,8 +95,13 @@ function Outcome({ job }) {
 }
 
 const First = () => html`<${Empty} title="No jobs yet">
-  <p>A job is a request of some kind that Tollgate takes to its target, with retries, and keeps the outcome of.</p>
-  ${may("jobs:write") && html`<p><a class="button main" href=${href("submit")}>Submit the first one</a></p>`}<//>`;
+  <p>A job is a request of some kind that Tollgate takes to its target, with retries, and keeps the
+    outcome of.</p>
+  ${
+    may("jobs:write") &&
+    html`<p><a class="button main" href=${href("submit")}>Submit the first
+    one</a></p>`
+  }<//>`;
 
 // Also the one that is asked for, though it may be gone.
 function kindNames(kinds, chosen) {

@@ -18,12 +18,19 @@ import { useSubmission } from "./submission.js";
 
 export function SubmitView({ parts: [, name], query: { account } }) {
   const kinds = useResource((signal) => all("kinds", {}, { signal }), []);
-  return html`<${Page} title="Submit a job" back=${{ href: href("jobs", { account }), title: "Jobs" }}>
-    <${Loaded} of=${kinds} empty=${html`<${Empty} title="There are no kinds yet"><p>A kind says what a job's payload is like and where it goes. An operator defines them.</p><//>`}>
+  return html`<${Page} title="Submit a job"
+    back=${{ href: href("jobs", { account }), title: "Jobs" }}>
+    <${Loaded} of=${kinds} empty=${html`<${Empty} title="There are no kinds yet">
+      <p>A kind says what a job's payload is like and where it goes. An operator defines
+      them.</p><//>`}>
       ${({ items }) => html`<label class="field" for="kind"><span>Kind</span>
-        <select id="kind" value=${name ?? ""} onChange=${(event) => go(["submit", event.target.value], { account })}>
+        <select id="kind" value=${name ?? ""}
+          onChange=${(event) => go(["submit", event.target.value], { account })}>
           <option value="" disabled>Choose…</option>
-          ${items.map((kind) => html`<option value=${kind.name} disabled=${kind.disabled}>${kind.name}${kind.disabled ? " (disabled)" : ""}</option>`)}
+          ${items.map(
+            (kind) => html`<option value=${kind.name} disabled=${kind.disabled}>
+            ${kind.name}${kind.disabled ? " (disabled)" : ""}</option>`,
+          )}
         </select></label>
         ${name && html`<${KindForm} key=${name} name=${name} account=${account} />`}`}
     <//>
@@ -32,7 +39,8 @@ export function SubmitView({ parts: [, name], query: { account } }) {
 
 function KindForm({ name, account }) {
   const kind = useResource((signal) => get(`kinds/${segment(name)}`, {}, { signal }), [name]);
-  return html`<${Loaded} of=${kind}>${(kind) => html`<${Form} kind=${kind} account=${account} />`}<//>`;
+  return html`<${Loaded} of=${kind}>${(kind) => html`<${Form} kind=${kind} account=${account} />`}
+    <//>`;
 }
 
 function Form({ kind, account: given }) {
@@ -107,33 +115,54 @@ function Form({ kind, account: given }) {
 
   return html`<form ref=${form} class="card" novalidate onSubmit=${submit}>
     ${kind.description && html`<p>${kind.description}</p>`}
-    ${faults.length > 0 && html`<div class="note bad" role="alert" tabindex="-1"><strong>Not sent yet: ${count(faults.length)} to mend</strong><${Violations} errors=${faults} /></div>`}
-    ${submission.problem && html`<${ProblemNote} problem=${submission.problem} errors=${false}><${Violations} errors=${submission.problem.errors} /><//>`}
+    ${
+      faults.length > 0 &&
+      html`<div class="note bad" role="alert" tabindex="-1">
+      <strong>Not sent yet: ${count(faults.length)} to mend</strong>
+      <${Violations} errors=${faults} /></div>`
+    }
+    ${
+      submission.problem &&
+      html`<${ProblemNote} problem=${submission.problem} errors=${false}>
+      <${Violations} errors=${submission.problem.errors} /><//>`
+    }
     <div class="switch"><h2>Payload</h2>
       ${
         field.type !== "json" &&
         html`<div role="group" aria-label="How to write it">
-        <button type="button" class="button" aria-pressed=${String(!isText)} onClick=${isText ? toForm : undefined}>Form</button>
-        <button type="button" class="button" aria-pressed=${String(isText)} onClick=${isText ? undefined : toText}>JSON</button></div>`
+        <button type="button" class="button" aria-pressed=${String(!isText)}
+          onClick=${isText ? toForm : undefined}>Form</button>
+        <button type="button" class="button" aria-pressed=${String(isText)}
+          onClick=${isText ? undefined : toText}>JSON</button></div>`
       }
     </div>
     ${
       isText
-        ? html`<div class="field"><label class="unseen" for=${idOf("/payload")}>Payload as JSON</label>
-          <textarea id=${idOf("/payload")} class="code" rows="12" spellcheck=${false} value=${text} aria-invalid=${errors.some(({ pointer }) => pointer.startsWith("/payload")) ? "true" : undefined}
+        ? html`<div class="field"><label class="unseen" for=${idOf("/payload")}>
+          Payload as JSON</label>
+          <textarea id=${idOf("/payload")} class="code" rows="12" spellcheck=${false} value=${text}
+            aria-invalid=${errors.some(({ pointer }) => pointer.startsWith("/payload")) ? "true" : undefined}
             onInput=${(event) => {
               setText(event.target.value);
               mend("/payload");
             }}></textarea></div>`
-        : html`<${Field} field=${field} value=${payload} pointer="/payload" errors=${errors} change=${change} />`
+        : html`<${Field} field=${field} value=${payload} pointer="/payload" errors=${errors}
+          change=${change} />`
     }
     <${More} value=${more} errors=${errors} onChange=${(changes, pointer) => {
       mend(pointer);
       setMore((old) => ({ ...old, ...changes }));
     }}
-      accounts=${html`<${AccountSelect} id=${idOf("/account")} value=${more.account} accounts=${accounts} onChange=${(account) => setMore((old) => ({ ...old, account }))} />`} />
-    <div class="actions"><button class="button main" disabled=${submission.isBusy}>${submission.isBusy ? "Sending…" : "Submit"}</button>
-      ${errors.length > 0 && html`<button type="button" class="button" onClick=${() => reach(errors[0].pointer)}>To the first error</button>`}</div>
+      accounts=${html`<${AccountSelect} id=${idOf("/account")} value=${more.account}
+        accounts=${accounts}
+        onChange=${(account) => setMore((old) => ({ ...old, account }))} />`} />
+    <div class="actions"><button class="button main" disabled=${submission.isBusy}>
+      ${submission.isBusy ? "Sending…" : "Submit"}</button>
+      ${
+        errors.length > 0 &&
+        html`<button type="button" class="button"
+        onClick=${() => reach(errors[0].pointer)}>To the first error</button>`
+      }</div>
   </form>`;
 }
 

@@ -22,17 +22,28 @@ export function KindView({ parts: [, name] }) {
   const kind = useResource((signal) => get(`kinds/${segment(name)}`, {}, { signal }), [name]);
   const actions =
     kind.data &&
-    html`${may("jobs:write") && !kind.data.disabled && html`<a class="button main" href=${href(["submit", name])}>Submit a job</a>`}
+    html`${
+      may("jobs:write") &&
+      !kind.data.disabled &&
+      html`<a class="button main"
+      href=${href(["submit", name])}>Submit a job</a>`
+    }
     ${may("jobs:read") && html`<a class="button" href=${href("jobs", { kind: name })}>Its jobs</a>`}
-    <${Control} sort="kinds" name=${name}><p>Jobs of it can't be submitted any more. It isn't deleted while some wait or run.</p><//>`;
-  return html`<${Page} title=${name} back=${{ href: href("kinds"), title: "Kinds" }} actions=${actions}>
+    <${Control} sort="kinds" name=${name}><p>Jobs of it can't be submitted any more. It isn't
+      deleted while some wait or run.</p><//>`;
+  return html`<${Page} title=${name} back=${{ href: href("kinds"), title: "Kinds" }}
+    actions=${actions}>
     <${Loaded} of=${kind}>${(kind) => html`<${Body} kind=${kind} />`}<//><//>`;
 }
 
 function Body({ kind }) {
   const { retry, target } = kind;
   return html`${kind.description && html`<p>${kind.description}</p>`}
-    ${kind.disabled && html`<p class="note warn">It is disabled, since its target said that it is gone (410). Save it again to enable it.</p>`}
+    ${
+      kind.disabled &&
+      html`<p class="note warn">It is disabled, since its target said that it is
+      gone (410). Save it again to enable it.</p>`
+    }
     <section class="card"><h2>Target and order</h2><${Facts} of=${[
       ["State", html`<${Status} is=${kind.disabled ? "disabled" : "enabled"} />`],
       [
@@ -58,5 +69,6 @@ function Body({ kind }) {
       ["Defined", html`<${Time} at=${kind.created_at} />`],
       ["Changed", html`<${Time} at=${kind.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>Schema of a payload</h2><${Json} value=${kind.schema} name="schema" /></section>`;
+    <section class="card"><h2>Schema of a payload</h2><${Json} value=${kind.schema}
+      name="schema" /></section>`;
 }

@@ -38,8 +38,10 @@ const COLUMNS = [
 export function KindList() {
   const pages = usePages("kinds", {}, { limit: 50 });
   return html`<${Page} title="Kinds" actions=${html`<${Define} sort="kinds" />`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No kinds yet"><p>A kind says what a job's payload is like, where jobs go, and how often they are tried.
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No kinds yet"><p>A kind says what a job's
+      payload is like, where jobs go, and how often they are tried.
       Nothing can be submitted before there is one.</p><//>`}>
-      ${({ items }) => html`<${Table} caption="Kinds" columns=${COLUMNS} rows=${items} id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
+      ${({ items }) => html`<${Table} caption="Kinds" columns=${COLUMNS} rows=${items}
+        id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;
 }

@@ -16,8 +16,14 @@ export const nameOf = (accounts, id) => accounts?.find((account) => account.id =
 export function AccountSelect({ value, onChange, everybody = null, id = "account", accounts }) {
   if (!isAdmin()) return null;
   return html`<label class="field" for=${id}><span>Account</span>
-    <select id=${id} value=${value ?? ""} onChange=${(event) => onChange(event.target.value || undefined)}>
+    <select id=${id} value=${value ?? ""}
+      onChange=${(event) => onChange(event.target.value || undefined)}>
       <option value="">${everybody ?? "The key's own"}</option>
-      ${(accounts ?? []).filter(({ id }) => everybody || id !== ownAccount()).map((account) => html`<option value=${account.id}>${account.name}</option>`)}
+      ${(accounts ?? [])
+        .filter(({ id }) => everybody || id !== ownAccount())
+        .map(
+          (account) => html`
+        <option value=${account.id}>${account.name}</option>`,
+        )}
     </select></label>`;
 }

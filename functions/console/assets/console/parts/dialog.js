@@ -30,9 +30,14 @@ export function Dialog({ title, onClose, isSticky = false, children }) {
 export function Confirm({ title, verb, onConfirm, onClose, action, children }) {
   return html`<${Dialog} title=${title} onClose=${onClose}>
     ${children}
-    ${action.problem && html`<p class="note bad" role="alert"><strong>${action.problem.title}</strong> ${action.problem.detail}</p>`}
+    ${
+      action.problem &&
+      html`<p class="note bad" role="alert"><strong>
+      ${action.problem.title}</strong> ${action.problem.detail}</p>`
+    }
     <div class="actions">
-      <button type="button" class="button danger" disabled=${action.isBusy} onClick=${onConfirm}>${verb}</button>
+      <button type="button" class="button danger" disabled=${action.isBusy} onClick=${onConfirm}>
+        ${verb}</button>
       <button type="button" class="button" autofocus onClick=${onClose}>Leave it</button>
     </div>
   <//>`;

@@ -13,7 +13,11 @@ export function Page({
     document.title = `${title} · Tollgate`;
   }, [title]);
   return html`<header class="head">
-      <div>${back && html`<a class="back" href=${back.href}><span aria-hidden="true">‹ </span>${back.title}</a>`}
+      <div>${
+        back &&
+        html`<a class="back" href=${back.href}><span aria-hidden="true">‹ </span>
+        ${back.title}</a>`
+      }
       <div class="title"><h1 tabindex="-1">${heading ?? title}</h1>${beside}</div></div>
       ${actions && html`<div class="actions">${actions}</div>`}
     </header>${children}`;

@@ -34,7 +34,8 @@ export const Pager = ({ pages }) =>
   html`<nav class="pager" aria-label="Pages">
   <button type="button" class="button" disabled=${!pages.back} onClick=${pages.back}>‹ Back</button>
   <span>Page ${pages.number}</span>
-  <button type="button" class="button" disabled=${!pages.onward} onClick=${pages.onward}>More ›</button>
+  <button type="button" class="button" disabled=${!pages.onward} onClick=${pages.onward}>
+    More ›</button>
 </nav>`;
 
 // The three states of whatever is loaded; `empty` is what to do first.

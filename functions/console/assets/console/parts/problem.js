@@ -22,7 +22,11 @@ export function ProblemNote({ problem, errors = true, again = null, focus = fals
     ${children}
     <p class="small">
       ${problem.retryAfter && html`<span>Good to try again in ${problem.retryAfter} s. </span>`}
-      ${problem.requestId && html`<span>Request <code>${problem.requestId}</code><${Copy} text=${problem.requestId} name="request's id" /></span>`}
+      ${
+        problem.requestId &&
+        html`<span>Request <code>${problem.requestId}</code>
+        <${Copy} text=${problem.requestId} name="request's id" /></span>`
+      }
     </p>
     ${again && html`<button type="button" class="button" onClick=${again}>Try again</button>`}
   </div>`;

@@ -31,5 +31,6 @@ const SHAPES = {
 
 export function Status({ is, children }) {
   const [shape, tone] = SHAPES[is] ?? ["○", "calm"];
-  return html`<span class=${`status ${tone}`}><span class="shape" aria-hidden="true">${shape}</span>${children ?? is}</span>`;
+  return html`<span class=${`status ${tone}`}><span class="shape" aria-hidden="true">${shape}</span>
+    ${children ?? is}</span>`;
 }

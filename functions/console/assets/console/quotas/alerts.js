@@ -12,7 +12,8 @@ const COLUMNS = [
 
 export const Alerts = ({ alerts }) =>
   alerts.length
-    ? html`<${Table} caption="Alerts" columns=${COLUMNS} rows=${alerts} id=${({ threshold }) => threshold} />`
+    ? html`<${Table} caption="Alerts" columns=${COLUMNS} rows=${alerts}
+      id=${({ threshold }) => threshold} />`
     : html`<p class="quiet">No threshold is reached.</p>`;
 
 function Mails({ alert: { passed_over, mails, mailed_at } }) {
@@ -27,8 +28,13 @@ function Mails({ alert: { passed_over, mails, mailed_at } }) {
       html`<li>${
         sent_at
           ? html`<${Status} is="sent">sent<//> to ${to} <${Time} at=${sent_at} />`
-          : html`<${Status} is=${error ? "failing" : "waiting"}>${error ? "failing" : "waiting"}<//> to ${to}${error && html`: ${error}`}
-      ${next_try_at && html` <span class="quiet">(tried ${tries} times, again <${Time} at=${next_try_at} />)</span>`}`
+          : html`<${Status} is=${error ? "failing" : "waiting"}>
+            ${error ? "failing" : "waiting"}<//> to ${to}${error && html`: ${error}`}
+      ${
+        next_try_at &&
+        html` <span class="quiet">(tried ${tries} times, again <${Time}
+        at=${next_try_at} />)</span>`
+      }`
       }</li>`,
   )}</ul>`;
 }

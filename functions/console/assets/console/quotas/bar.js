@@ -19,10 +19,14 @@ export function Bar({ quota }) {
     used === null || used === undefined
       ? "not looked at yet"
       : `${bytes(used)} of ${bytes(limit)}, ${percent(share)}`;
-  return html`<div class="quota"><div class=${`bar ${tone}`} role="meter" aria-label=${`Used of ${quota.name}`} aria-valuemin="0" aria-valuemax=${limit}
+  return html`<div class="quota"><div class=${`bar ${tone}`} role="meter"
+    aria-label=${`Used of ${quota.name}`} aria-valuemin="0" aria-valuemax=${limit}
       aria-valuenow=${Math.min(used ?? 0, limit)} aria-valuetext=${text}>
       ${projected && html`<span class="projected" style=${{ width: wide(projected) }}></span>`}
       <span class="used" style=${{ width: wide(used ?? 0) }}></span>
-      ${thresholds.map((one) => html`<span class="tick" style=${{ left: wide((limit * one) / 100) }}></span>`)}
+      ${thresholds.map(
+        (one) => html`
+        <span class="tick" style=${{ left: wide((limit * one) / 100) }}></span>`,
+      )}
     </div><span class="small">${text}</span></div>`;
 }

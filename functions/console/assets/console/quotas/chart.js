@@ -13,7 +13,8 @@ export function QuotaChart({ quota }) {
   const usage = useResource((signal) => points(query, signal), [JSON.stringify(query)], {
     every: 30_000,
   });
-  return html`<${Loaded} of=${usage}>${(data) => html`<${Drawn} quota=${quota} data=${data} />`}<//>`;
+  return html`<${Loaded} of=${usage}>${(data) => html`<${Drawn} quota=${quota} data=${data} />`}
+    <//>`;
 }
 
 // In one stroke from the first time to the last: through every minute a dashed line is drawn in pieces, and pale.
@@ -54,6 +55,8 @@ function Drawn({ quota, data }) {
   }, [data, quota]);
   const label = `Used ${bytes(quota.used)} of ${bytes(quota.limit_bytes)}${quota.projected ? `, projected ${bytes(quota.projected)}` : ""}`;
   return html`<${Chart} ...${drawn} label=${label} />
-    <p class="small quiet">Since the ${quota.period} began, as sums of what was counted; the quota itself is looked at once a minute. Times: ${zone()}.
-      ${quota.projected === null ? " A projection is made when a 24th of the period is over." : ""}</p>`;
+    <p class="small quiet">Since the ${quota.period} began, as sums of what was counted; the quota
+      itself is looked at once a minute. Times: ${zone()}.
+      ${quota.projected === null ? " A projection is made when a 24th of the period is over." : ""}
+        </p>`;
 }

@@ -24,7 +24,8 @@ export function QuotaView({ parts: [, name] }) {
       actions=${
         quota.data &&
         html`<a class="button" href=${href("usage", usageOf(quota.data))}>Its usage</a>
-        <${Control} sort="quotas" name=${name}><p>What it turned away is let through again, and no mails are sent any more.</p><//>`
+        <${Control} sort="quotas" name=${name}><p>What it turned away is let through again, and no
+          mails are sent any more.</p><//>`
       }>
     <${Loaded} of=${quota}>${(quota) => html`<${Body} quota=${quota} />`}<//><//>`;
 }
@@ -40,15 +41,21 @@ const usageOf = ({ name, type, service, route, account }) => ({
 
 function Body({ quota }) {
   const accounts = useAccounts().data;
-  return html`${quota.blocked && html`<p class="note bad"><strong>Used up.</strong> Jobs and events of its account are turned away until <${Time} at=${quota.period_end} />.</p>`}
-    <section class="card"><h2>This ${quota.period}</h2><${Bar} quota=${quota} /><${QuotaChart} quota=${quota} /></section>
+  return html`${
+    quota.blocked &&
+    html`<p class="note bad"><strong>Used up.</strong> Jobs and events
+    of its account are turned away until <${Time} at=${quota.period_end} />.</p>`
+  }
+    <section class="card"><h2>This ${quota.period}</h2><${Bar} quota=${quota} />
+      <${QuotaChart} quota=${quota} /></section>
     <section class="card"><h2>Quota</h2><${Facts} of=${[
       ["Counts", measured(quota)],
       [
         "Account",
         quota.account
           ? isAdmin()
-            ? html`<a href=${href(["accounts", quota.account])}>${nameOf(accounts, quota.account)}</a>`
+            ? html`<a href=${href(["accounts", quota.account])}>
+              ${nameOf(accounts, quota.account)}</a>`
             : "yours"
           : "everybody's",
       ],
@@ -62,17 +69,19 @@ function Body({ quota }) {
       ],
       [
         "Period",
-        html`<${Time} at=${quota.period_start} /> to <${Time} at=${quota.period_end} /> <span class="quiet">(${quota.timezone})</span>`,
+        html`<${Time} at=${quota.period_start} /> to <${Time} at=${quota.period_end} /> <span
+          class="quiet">(${quota.timezone})</span>`,
       ],
       ["Thresholds", quota.thresholds.map((one) => `${one} %`).join(", ")],
       ["At 100 %", quota.enforce ? "requests are turned away" : "nothing is turned away"],
       quota.recipients && ["Mails go to", quota.recipients.join(", ")],
     ]} /></section>
-    <section class="card"><h2>Alerts of this ${quota.period}</h2><${Alerts} alerts=${quota.alerts} /></section>
+    <section class="card"><h2>Alerts of this ${quota.period}</h2>
+      <${Alerts} alerts=${quota.alerts} /></section>
     ${quota.past.map(
-      (
-        past,
-      ) => html`<section class="card"><h2>Mails still wait for the period until <${Time} at=${past.period_end} /></h2>
-      <p>${bytes(past.used)} of ${bytes(past.limit_bytes)}, ${percent(past.percent)}</p><${Alerts} alerts=${past.alerts} /></section>`,
+      (past) => html`<section class="card"><h2>Mails still wait for the period until <${Time}
+        at=${past.period_end} /></h2>
+      <p>${bytes(past.used)} of ${bytes(past.limit_bytes)}, ${percent(past.percent)}</p>
+        <${Alerts} alerts=${past.alerts} /></section>`,
     )}`;
 }

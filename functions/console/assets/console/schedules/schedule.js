@@ -17,7 +17,11 @@ export function ScheduleView({ parts: [, name] }) {
     [name],
   );
   return html`<${Page} title=${name} back=${{ href: href("schedules"), title: "Schedules" }}
-      actions=${schedule.data && html`<${Control} sort="schedules" name=${name}><p>It makes no more jobs. Those that it made go on.</p><//>`}>
+      actions=${
+        schedule.data &&
+        html`<${Control} sort="schedules" name=${name}>
+        <p>It makes no more jobs. Those that it made go on.</p><//>`
+      }>
     <${Loaded} of=${schedule}>${(
       schedule,
     ) => html`<section class="card"><h2>When</h2><${Facts} of=${[
@@ -28,5 +32,6 @@ export function ScheduleView({ parts: [, name] }) {
       ["Defined", html`<${Time} at=${schedule.created_at} />`],
       ["Changed", html`<${Time} at=${schedule.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>The job each time</h2><${Json} value=${schedule.job} name="job" /></section>`}<//><//>`;
+    <section class="card"><h2>The job each time</h2><${Json} value=${schedule.job}
+      name="job" /></section>`}<//><//>`;
 }

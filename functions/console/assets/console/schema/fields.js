@@ -22,19 +22,30 @@ export function Field({ field, value, pointer, errors, change, label = null }) {
   };
   const notes = html`<div id=${props.described} class="help">
     ${field.description && html`<span>${field.description}</span>`}
-    ${field.type !== "object" && field.type !== "array" && html`<span class="quiet">${limits(field)}</span>`}
-    ${own.map(({ detail }) => html`<span class="wrong"><span aria-hidden="true">✕ </span>${detail}</span>`)}</div>`;
+    ${
+      field.type !== "object" &&
+      field.type !== "array" &&
+      html`<span class="quiet">
+      ${limits(field)}</span>`
+    }
+    ${own.map(
+      ({ detail }) => html`<span class="wrong"><span aria-hidden="true">✕ </span>
+      ${detail}</span>`,
+    )}</div>`;
   if (field.type === "object" || field.type === "array") {
     if (field.type === "object" && !field.name && pointer === "/payload")
       return html`<div id=${idOf(pointer)} tabindex="-1">${notes}<${Input} ...${props} /></div>`;
-    return html`<fieldset id=${idOf(pointer)} tabindex="-1"><legend>${name}${mark(field)}</legend>${notes}<${Input} ...${props} /></fieldset>`;
+    return html`<fieldset id=${idOf(pointer)} tabindex="-1"><legend>${name}${mark(field)}</legend>
+      ${notes}<${Input} ...${props} /></fieldset>`;
   }
-  return html`<div class="field"><label for=${idOf(pointer)}>${name}${mark(field)}</label><${Input} ...${props} />${notes}</div>`;
+  return html`<div class="field"><label for=${idOf(pointer)}>${name}${mark(field)}</label>
+    <${Input} ...${props} />${notes}</div>`;
 }
 
 const mark = ({ isRequired }) =>
   isRequired
-    ? html`<span class="required" title="required"><span aria-hidden="true"> *</span><span class="unseen"> (required)</span></span>`
+    ? html`<span class="required" title="required"><span aria-hidden="true"> *</span>
+      <span class="unseen"> (required)</span></span>`
     : null;
 
 function limits(field) {
@@ -88,7 +99,9 @@ function NumberInput(props) {
   const { field, value, pointer, change } = props;
   const input = (event) =>
     change(pointer, event.target.value === "" ? undefined : Number(event.target.value));
-  return html`<input type="number" ...${common(props)} inputmode=${field.type === "integer" ? "numeric" : "decimal"} min=${field.min} max=${field.max} step=${field.step}
+  return html`<input type="number" ...${common(props)}
+    inputmode=${field.type === "integer" ? "numeric" : "decimal"} min=${field.min} max=${field.max}
+    step=${field.step}
     value=${value ?? ""} placeholder=${field.examples?.[0]} onInput=${input} />`;
 }
 
@@ -96,16 +109,22 @@ function Choice(props) {
   const { field, value, pointer, change } = props;
   const options = field.type === "boolean" ? [true, false] : field.options;
   const at = options.findIndex((option) => JSON.stringify(option) === JSON.stringify(value));
-  return html`<select ...${common(props)} value=${String(at)} onChange=${(event) => change(pointer, options[event.target.value])}>
-    <option value="-1" disabled=${field.isRequired}>${field.isRequired ? "Choose…" : "not set"}</option>
-    ${options.map((option, index) => html`<option value=${String(index)}>${typeof option === "string" ? option : field.type === "boolean" ? (option ? "yes" : "no") : JSON.stringify(option)}</option>`)}
+  return html`<select ...${common(props)} value=${String(at)}
+    onChange=${(event) => change(pointer, options[event.target.value])}>
+    <option value="-1" disabled=${field.isRequired}>${field.isRequired ? "Choose…" : "not set"}
+      </option>
+    ${options.map(
+      (option, index) => html`<option value=${String(index)}>
+      ${typeof option === "string" ? option : field.type === "boolean" ? (option ? "yes" : "no") : JSON.stringify(option)}</option>`,
+    )}
   </select>`;
 }
 
 function Bool(props) {
   const { field, value, pointer, change } = props;
   if (!field.isRequired && field.default === undefined) return html`<${Choice} ...${props} />`;
-  return html`<input type="checkbox" ...${common(props)} required=${false} checked=${value === true} onChange=${(event) => change(pointer, event.target.checked)} />`;
+  return html`<input type="checkbox" ...${common(props)} required=${false} checked=${value === true}
+    onChange=${(event) => change(pointer, event.target.checked)} />`;
 }
 
 // A part that the form can't express: its text stays what was typed, and its value is what that says.
@@ -122,7 +141,8 @@ function Part(props) {
     target.setCustomValidity(fault ?? "");
     if (!fault) change(pointer, parsed);
   };
-  return html`<textarea rows="4" class="code" ...${common(props)} value=${text} spellcheck=${false} onInput=${input}></textarea>
+  return html`<textarea rows="4" class="code" ...${common(props)} value=${text} spellcheck=${false}
+    onInput=${input}></textarea>
     ${fault && html`<span class="wrong">${fault}</span>`}`;
 }
 
@@ -138,7 +158,9 @@ export function parsedJson(text) {
 function Members({ field, value, pointer, errors, change }) {
   const isSet = value !== undefined;
   if (!field.isRequired && field.name && !isSet)
-    return html`<button type="button" class="button" onClick=${() => change(pointer, initial({ ...field, isRequired: true }))}>Fill in ${field.title ?? field.name}</button>`;
+    return html`<button type="button" class="button"
+      onClick=${() => change(pointer, initial({ ...field, isRequired: true }))}>
+      Fill in ${field.title ?? field.name}</button>`;
   const known = field.fields.map(({ name }) => join(pointer, name));
   // What is wrong with members that the form doesn't have.
   const strangers = errors.filter(
@@ -147,9 +169,22 @@ function Members({ field, value, pointer, errors, change }) {
       !known.some((one) => error.pointer === one || error.pointer.startsWith(`${one}/`)),
   );
   return html`${field.fields.length === 0 && html`<p class="quiet">Nothing to fill in.</p>`}
-    ${field.fields.map((inner) => html`<${Field} key=${inner.name} field=${inner} value=${value?.[inner.name]} pointer=${join(pointer, inner.name)} errors=${errors} change=${change} />`)}
-    ${strangers.map(({ pointer, detail }) => html`<p class="wrong"><code>${pointer}</code> ${detail}</p>`)}
-    ${!field.isRequired && field.name && html`<button type="button" class="button" onClick=${() => change(pointer, undefined)}>Leave out ${field.title ?? field.name}</button>`}`;
+    ${field.fields.map(
+      (inner) => html`<${Field} key=${inner.name} field=${inner}
+      value=${value?.[inner.name]} pointer=${join(pointer, inner.name)} errors=${errors}
+      change=${change} />`,
+    )}
+    ${strangers.map(
+      ({ pointer, detail }) => html`<p class="wrong"><code>
+      ${pointer}</code> ${detail}</p>`,
+    )}
+    ${
+      !field.isRequired &&
+      field.name &&
+      html`<button type="button" class="button"
+      onClick=${() => change(pointer, undefined)}>Leave out ${field.title ?? field.name}
+      </button>`
+    }`;
 }
 
 function Items({ field, value, pointer, errors, change, name }) {
@@ -167,8 +202,10 @@ function Items({ field, value, pointer, errors, change, name }) {
   const item = { ...field.item, isItem: true, isRequired: field.item.type !== "text" };
   return html`${items.map(
     (one, index) => html`<div class="item" key=${index}>
-      <${Field} field=${item} label=${`${name} ${index + 1}`} value=${one ?? undefined} pointer=${join(pointer, index)} errors=${errors} change=${change} />
-      <button type="button" class="button" onClick=${() => drop(index)}>Remove<span class="unseen"> ${name} ${index + 1}</span></button></div>`,
+      <${Field} field=${item} label=${`${name} ${index + 1}`} value=${one ?? undefined}
+        pointer=${join(pointer, index)} errors=${errors} change=${change} />
+      <button type="button" class="button" onClick=${() => drop(index)}>Remove
+        <span class="unseen"> ${name} ${index + 1}</span></button></div>`,
   )}
     <button type="button" class="button" disabled=${items.length >= (field.maxItems ?? Infinity)}
       onClick=${() => {

@@ -6,7 +6,8 @@ import { names } from "./pointer.js";
 export const Violations = ({ errors }) =>
   html`<ul class="errors">${errors.map(
     ({ pointer, detail }) => html`<li>
-  <button type="button" class="link" onClick=${() => reach(pointer)}><code>${pointer || "/"}</code></button> ${detail}</li>`,
+  <button type="button" class="link" onClick=${() => reach(pointer)}><code>
+    ${pointer || "/"}</code></button> ${detail}</li>`,
   )}</ul>`;
 
 export function reach(pointer) {

@@ -20,7 +20,8 @@ export function SourceView({ parts: [, name] }) {
   return html`<${Page} title=${name} back=${{ href: href("sources"), title: "Sources" }}
       actions=${
         source.data &&
-        html`<${Control} sort="sources" name=${name}><p>All that it ever counted is forgotten: its series are gone from the charts.
+        html`<${Control} sort="sources" name=${name}><p>All that it ever counted is forgotten: its
+          series are gone from the charts.
         What quotas took from it stays used.</p><//>`
       }>
     <${Loaded} of=${source}>${(
@@ -32,12 +33,14 @@ export function SourceView({ parts: [, name] }) {
       [
         "Last error",
         source.last_error
-          ? html`${source.last_error} <span class="quiet">(<${Time} at=${source.last_error_at} />)</span>`
+          ? html`${source.last_error} <span class="quiet">(<${Time} at=${source.last_error_at} />
+            )</span>`
           : "none",
       ],
       source.last_warning && ["Warning", source.last_warning],
       ["Defined", html`<${Time} at=${source.created_at} />`],
       ["Changed", html`<${Time} at=${source.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>Definition</h2><${Json} value=${editable(SORTS.sources, source)} name="definition" /></section>`}<//><//>`;
+    <section class="card"><h2>Definition</h2><${Json} value=${editable(SORTS.sources, source)}
+      name="definition" /></section>`}<//><//>`;
 }

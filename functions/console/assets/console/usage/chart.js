@@ -25,7 +25,8 @@ export function Chart({ times, lines, label, range = null, top = null, onZoom = 
     };
   }, [times, lines, look]);
 
-  return html`<figure class="chart"><div ref=${place} role="group" aria-label=${label}></div></figure>`;
+  return html`<figure class="chart"><div ref=${place} role="group" aria-label=${label}></div>
+    </figure>`;
 }
 
 const height = (width) => (width < 500 ? 220 : 300);

@@ -49,28 +49,41 @@ export function UsageView({ query }) {
   return html`<${Page} title="Usage">
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
       <div role="group" aria-label="Range" class="segments">${RANGES.map(
-        ([
-          value,
-          title,
-        ]) => html`<button type="button" class="button" aria-pressed=${String(!from && range === value)}
+        ([value, title]) => html`<button type="button" class="button"
+          aria-pressed=${String(!from && range === value)}
         onClick=${() => choose({ range: value, from: "", to: "" })}>${title}</button>`,
       )}</div>
-      <label class="field" for="direction"><span>Direction</span><select id="direction" value=${type} onChange=${(event) => choose({ type: event.target.value, quota: "" })}>
-        <option value="egress">egress</option><option value="ingress">ingress</option></select></label>
+      <label class="field" for="direction"><span>Direction</span><select id="direction"
+        value=${type} onChange=${(event) => choose({ type: event.target.value, quota: "" })}>
+        <option value="egress">egress</option><option value="ingress">
+          ingress</option></select></label>
       <${Label} name="service" value=${service} /><${Label} name="route" value=${route} />
-      <${AccountSelect} value=${account} everybody="Everybody's" accounts=${accounts} onChange=${(account) => choose({ account })} />
-      <label class="field" for="quota"><span>Against quota</span><select id="quota" value=${chosen?.name ?? ""} onChange=${(event) => choose({ quota: event.target.value })}>
-        <option value="">none</option>${matching.map(({ name }) => html`<option value=${name}>${name}</option>`)}</select></label>
+      <${AccountSelect} value=${account} everybody="Everybody's" accounts=${accounts}
+        onChange=${(account) => choose({ account })} />
+      <label class="field" for="quota"><span>Against quota</span>
+        <select id="quota" value=${chosen?.name ?? ""}
+        onChange=${(event) => choose({ quota: event.target.value })}>
+        <option value="">none</option>${matching.map(
+          ({ name }) => html`<option value=${name}>
+          ${name}</option>`,
+        )}</select></label>
     </form>
-    ${from && html`<p class="zoomed">From ${local(from)} to ${local(to)} <button type="button" class="button" onClick=${() => choose({ from: "", to: "" })}>Whole range</button></p>`}
+    ${
+      from &&
+      html`<p class="zoomed">From ${local(from)} to ${local(to)} <button type="button"
+      class="button" onClick=${() => choose({ from: "", to: "" })}>Whole range</button></p>`
+    }
     ${
       chosen &&
-      html`<section class="card"><div class="switch"><h2>${chosen.name}: used this ${chosen.period}</h2><a href=${href(["quotas", chosen.name])}>The quota</a></div>
+      html`<section class="card"><div class="switch"><h2>${chosen.name}: used this ${chosen.period}
+        </h2><a href=${href(["quotas", chosen.name])}>The quota</a></div>
       <${QuotaChart} quota=${chosen} /></section>`
     }
-    <${Loaded} of=${usage} empty=${html`<${Empty} title="Nothing was counted here"><p>Usage comes from <a href=${href("sources")}>sources</a>, and from applications by
+    <${Loaded} of=${usage} empty=${html`<${Empty} title="Nothing was counted here">
+      <p>Usage comes from <a href=${href("sources")}>sources</a>, and from applications by
       <code>POST /v1/usage</code>. Choose a longer range, or less of a filter.</p><//>`}>
-      ${(data) => html`<${Charted} data=${data} isBusy=${usage.isStale} onZoom=${zoom} accounts=${account ? null : accounts} />`}
+      ${(data) => html`<${Charted} data=${data} isBusy=${usage.isStale} onZoom=${zoom}
+        accounts=${account ? null : accounts} />`}
     <//>
   <//>`;
 }
@@ -80,7 +93,8 @@ const Label = ({
   name,
   value,
 }) => html`<label class="field" for=${name}><span>${name === "service" ? "Service" : "Route"}</span>
-  <input id=${name} type="search" size="12" placeholder="all" autocomplete="off" value=${value ?? ""} onChange=${(event) => choose({ [name]: event.target.value })} /></label>`;
+  <input id=${name} type="search" size="12" placeholder="all" autocomplete="off"
+    value=${value ?? ""} onChange=${(event) => choose({ [name]: event.target.value })} /></label>`;
 
 function Charted({ data, isBusy, onZoom, accounts }) {
   const [hidden, setHidden] = useState(null);
@@ -104,35 +118,50 @@ function Charted({ data, isBusy, onZoom, accounts }) {
   ).length;
 
   return html`<section class=${`card ${isBusy ? "stale" : ""}`} aria-busy=${isBusy ? "true" : null}>
-      <div class="switch"><h2>${bytes(sum)} in all</h2><p class="quiet small">Bytes in each window of ${STEPS[data.step]}, at its end. Times: ${zone()}. Drag to zoom.</p></div>
-      <${Chart} times=${times} lines=${drawn} onZoom=${onZoom} label=${`Bytes by series, ${bytes(sum)} in all; the table below has the sums`} />
-      ${gaps > 0 && html`<p class="small quiet">In ${integer(gaps)} of ${integer(times.length)} windows nothing was reported; they are left empty.</p>`}
-      ${data.isCut && html`<p class="note warn">There are more series than are shown. Narrow it by service, route or account.</p>`}
+      <div class="switch"><h2>${bytes(sum)} in all</h2><p class="quiet small">Bytes in each window
+        of ${STEPS[data.step]}, at its end. Times: ${zone()}. Drag to zoom.</p></div>
+      <${Chart} times=${times} lines=${drawn} onZoom=${onZoom}
+        label=${`Bytes by series, ${bytes(sum)} in all; the table below has the sums`} />
+      ${
+        gaps > 0 &&
+        html`<p class="small quiet">
+        In ${integer(gaps)} of ${integer(times.length)} windows nothing was reported; they are left
+        empty.</p>`
+      }
+      ${
+        data.isCut &&
+        html`<p class="note warn">There are more series than are shown. Narrow it by
+        service, route or account.</p>`
+      }
     </section>
-    <section class="card"><h2>By series</h2><${Table} caption="Sums by series" rows=${[...series].sort((a, b) => b.total - a.total)} id=${({ name }) => name} columns=${[
-      {
-        title: "Series",
-        cell: ({
-          name,
-        }) => html`<button type="button" class="link" aria-pressed=${String(hidden === name)} disabled=${!lines.some((line) => line.name === name)}
-        onClick=${() => setHidden(hidden === name ? null : name)}><${Mark} line=${lines.find((line) => line.name === name)} />${name}</button>`,
-      },
-      {
-        title: "Bytes",
-        class: "number",
-        cell: ({ total }) => html`<span title=${`${integer(total)} bytes`}>${bytes(total)}</span>`,
-      },
-      {
-        title: "Share",
-        class: "number",
-        cell: ({ total }) => percent(sum ? (100 * total) / sum : 0),
-      },
-      {
-        title: "Most in a window",
-        class: "number",
-        cell: ({ values }) => bytes(Math.max(0, ...values.map((value) => value ?? 0))),
-      },
-    ]} /></section>`;
+    <section class="card"><h2>By series</h2><${Table} caption="Sums by series"
+      rows=${[...series].sort((a, b) => b.total - a.total)} id=${({ name }) => name} columns=${[
+        {
+          title: "Series",
+          cell: ({
+            name,
+          }) => html`<button type="button" class="link" aria-pressed=${String(hidden === name)}
+          disabled=${!lines.some((line) => line.name === name)}
+        onClick=${() => setHidden(hidden === name ? null : name)}>
+          <${Mark} line=${lines.find((line) => line.name === name)} />${name}</button>`,
+        },
+        {
+          title: "Bytes",
+          class: "number",
+          cell: ({ total }) =>
+            html`<span title=${`${integer(total)} bytes`}>${bytes(total)}</span>`,
+        },
+        {
+          title: "Share",
+          class: "number",
+          cell: ({ total }) => percent(sum ? (100 * total) / sum : 0),
+        },
+        {
+          title: "Most in a window",
+          class: "number",
+          cell: ({ values }) => bytes(Math.max(0, ...values.map((value) => value ?? 0))),
+        },
+      ]} /></section>`;
 }
 
 const Mark = ({ line }) =>
