@@ -1,4 +1,4 @@
-// The zone of these tests; Node.js reads it when the first time is formatted.
+// The time zone of these tests. Node.js reads it when it formats the first time.
 process.env.TZ = "Asia/Kolkata";
 
 import assert from "node:assert/strict";

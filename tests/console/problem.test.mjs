@@ -5,7 +5,8 @@ import { load } from "./console.mjs";
 
 const { refusal } = await load("problem.js");
 
-// API Gateway's own answers: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting.html
+// Errors of API Gateway itself:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting.html
 const GATEWAY = [
   [413, "Request Too Long", false, "The request is too large"],
   [429, "Too Many Requests", true, "Too many requests at once"],

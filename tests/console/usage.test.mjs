@@ -35,7 +35,7 @@ test("a quota's usage adds up from its period's begin, and is projected to its e
     projected: 480,
   };
   const given = [...points("a", [null, 10, 20]), ...points("b", [null, 1, null])];
-  // Half a minute before the end of the last window.
+  // 30 seconds before the end of the last window.
   const drawn = standing(quota, given, Date.parse("2026-11-20T16:02:30Z") / 1000);
   assert.deepEqual(
     drawn.times.map((time) => time - drawn.times[0]),

@@ -1,4 +1,4 @@
-// Requests to the API, which is where the page is: addresses are relative to it.
+// API client. URLs are relative to the page, which the API's own host serves.
 import * as session from "./session.js";
 import { refusal, unreachable } from "./problem.js";
 
@@ -9,10 +9,16 @@ function address(path, query) {
       if (one !== undefined && one !== null && one !== "") params.append(name, one);
   }
   const text = params.toString();
-  return new URL(`v1/${path}${text && "?" + text}`, document.baseURI);
+  return new URL(`v1/${path}${text && `?${text}`}`, document.baseURI);
 }
 
-// Resolves to {status, body, headers} for every 2xx and 304, throws a Problem for the rest. `text` is a body that is JSON already.
+/**
+ * Resolves to {status, body, headers} for 2xx and 304, and throws a `Problem` otherwise.
+ * `text` is a body in JSON, sent unchanged.
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 export async function request(
   method,
   path,
@@ -42,7 +48,7 @@ export async function request(
   if (response.ok || response.status === 304)
     return { status: response.status, body: parsed, headers: response.headers };
   const problem = refusal(response, parsed);
-  // Only the key that is in use ends the session: not one that was just tried, nor one that was left since.
+  // A 401 ends the session only if the key is still in use, not for a key that is being tried.
   if (response.status === 401 && session.key() === key) session.end(problem);
   throw problem;
 }
@@ -50,7 +56,12 @@ export async function request(
 export const get = async (path, query, options) =>
   (await request("GET", path, { query, ...options })).body;
 
-// All of a list, as far as `pages` go.
+/**
+ * All items of a list, up to `pages` pages; `more` is set if there are further ones.
+ * @param {string} path
+ * @param {object} query
+ * @param {{ pages?: number, signal?: AbortSignal }} [options]
+ */
 export async function all(path, query, { pages = 10, signal } = {}) {
   const items = [];
   let cursor;

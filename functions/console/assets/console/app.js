@@ -1,4 +1,4 @@
-// The frame around every view: who is signed in, and where one can go.
+// The frame around all views: header, menu and sign-in state.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 import { get } from "./api.js";
 import { setRegion } from "./announce.js";
@@ -18,7 +18,7 @@ export function App() {
   return html`<${Frame} caller=${session.caller} wasKept=${session.wasKept} />`;
 }
 
-// The tab was loaded anew: the key is there, and who it is for has to be asked.
+// After a reload the tab has the key, but not the caller, so the API is asked for it.
 function Resume() {
   const caller = useResource(async (signal) => {
     const caller = await get("token", {}, { signal });
@@ -37,12 +37,12 @@ function Frame({ caller, wasKept }) {
   const { parts, query } = useRoute();
   const place = parts.join("/");
   const main = useRef();
-  // A tab that was loaded anew is the browser's to begin; to everywhere else one came from somewhere.
+  // After a reload the browser restores the scroll position, so the first view takes no focus.
   const first = useRef(wasKept ? place : null);
   if (first.current !== place) first.current = null;
   const view = viewOf(parts);
 
-  // On a phone the menu is a strip, and where one is may be outside of it.
+  // On a phone the menu scrolls horizontally, and the current entry may be out of sight.
   useLayoutEffect(
     () =>
       document
@@ -86,7 +86,11 @@ function Nowhere({ exists }) {
   }, []);
   return html`<h1 tabindex="-1">${exists ? "Your key doesn't open this" : "There is no such page"}
     </h1>
-    <p>${exists ? "Ask the operator for a key whose scopes do, or choose another page." : "Choose one from the menu."}</p>`;
+    <p>${
+      exists
+        ? "Ask the operator for a key whose scopes do, or choose another page."
+        : "Choose one from the menu."
+    }</p>`;
 }
 
 function Theme() {

@@ -1,4 +1,4 @@
-// What happens when one comes to a view: its module is loaded, and its heading gets the focus.
+// Opens a view: loads its module, then moves the focus to its heading.
 import { html, useEffect, useLayoutEffect, useState } from "./view.js";
 import { unreachable } from "./problem.js";
 import { ProblemNote } from "./parts/problem.js";
@@ -30,7 +30,7 @@ export function Arrival({ load, parts, query, isFocused }) {
     : html`<${Loading} />`;
 }
 
-// Who goes somewhere by keyboard or screen reader begins at the view's heading.
+// Users of keyboards and screen readers start at the view's heading.
 function Shown({ component, parts, query, isFocused }) {
   useLayoutEffect(() => {
     if (!isFocused) return;

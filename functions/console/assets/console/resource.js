@@ -1,11 +1,12 @@
-// What is loaded from the API, and loaded again while somebody looks at it.
+// Hooks that load data from the API and refresh it while the tab is visible.
 import { useEffect, useRef, useState } from "./view.js";
 import { problemOf } from "./problem.js";
 
 const SLOWEST_MS = 30_000;
 
-// `load(signal)` is called anew when `deps` change, and every `every` milliseconds, if that is given: at half the pace each time nothing
-// changed, and not at all in a tab that isn't seen. What was there stays there meanwhile, `isStale` when it was for other `deps`.
+// Calls `load(signal)` when `deps` change, and every `every` milliseconds if given. The interval
+// grows by half each time the data did not change; a hidden tab does not refresh. Keeps the
+// previous data while loading, with `isStale` set if it belongs to other `deps`.
 export function useResource(load, deps, { every = null } = {}) {
   const [state, setState] = useState({ data: undefined, problem: null, isStale: true });
   const again = useRef(() => {});
@@ -70,7 +71,7 @@ export function useResource(load, deps, { every = null } = {}) {
   return { ...state, again: () => again.current() };
 }
 
-// Something that is done once, on somebody's word: `run(work)`, with what went wrong, and whether it is under way.
+// An action of the user: `run(work)` awaits it and tracks `isBusy` and `problem`.
 export function useAction() {
   const [state, setState] = useState({ isBusy: false, problem: null });
   const run = async (work) => {

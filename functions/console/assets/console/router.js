@@ -1,4 +1,4 @@
-// Where one is: a path and a query behind the `#`, which the server never sees.
+// Routes: a path and a query in the URL's fragment, which is not sent to the server.
 import { useEffect, useState } from "./view.js";
 
 export const href = (parts, query = {}) => {
@@ -8,7 +8,7 @@ export const href = (parts, query = {}) => {
       ([, value]) => value !== undefined && value !== null && value !== "",
     ),
   );
-  return `#/${path}${params.size ? "?" + params : ""}`;
+  return `#/${path}${params.size ? `?${params}` : ""}`;
 };
 
 export function here() {
@@ -23,7 +23,7 @@ export const go = (parts, query) => {
   location.hash = href(parts, query);
 };
 
-// Changes the query without a new entry in the history: what one chose, not where one went.
+// Changes the query without a new history entry.
 export function choose(changes) {
   const { parts, query } = here();
   history.replaceState(null, "", href(parts, { ...query, ...changes }));

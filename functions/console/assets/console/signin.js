@@ -4,7 +4,7 @@ import { useAction } from "./resource.js";
 import { begin } from "./session.js";
 import { ProblemNote } from "./parts/problem.js";
 
-// The first thing that one sees: nothing is asked of the API without a key.
+// The sign-in form. The console sends no API request before it has a key.
 export function SignIn({ reason }) {
   const [key, setKey] = useState("");
   const trying = useAction();

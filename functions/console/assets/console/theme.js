@@ -1,4 +1,4 @@
-// Set before the first paint, so that nobody who chose dark is flashed at. A classic script for that reason.
+// Sets the theme before the first paint, to avoid a flash. So it is a classic script, not a module.
 (() => {
   const root = document.documentElement;
   const stored = () => {
@@ -23,7 +23,7 @@
       try {
         localStorage.setItem("tollgate.theme", theme);
       } catch {
-        /* It holds until the tab is closed. */
+        /* Without storage the theme lasts until the tab closes. */
       }
       dispatchEvent(new Event("themechange"));
     },

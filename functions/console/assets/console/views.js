@@ -1,5 +1,5 @@
-// Every view: its place, its title in the menu, whose key opens it, and the module that is loaded when one goes there. One that `isOne` stays
-// the same whatever follows in its place.
+// All views: path, title in the menu, required scope, and the module, which is loaded on demand. A
+// view with `isOne` is not created again when the rest of its path changes.
 import { isAdmin, may } from "./session.js";
 
 export const VIEWS = [
@@ -75,5 +75,9 @@ export const VIEWS = [
 export const viewOf = (parts) =>
   parts.length ? VIEWS.find(({ path }) => path === parts[0]) : VIEWS.find(({ isOpen }) => isOpen());
 
-// What shows a place.
+/**
+ * The loader of the view for a path.
+ * @param {{ list: Function, one?: Function }} view
+ * @param {string[]} parts
+ */
 export const loaderOf = ({ list, one }, parts) => (parts[1] && one ? one : list);

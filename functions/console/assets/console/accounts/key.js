@@ -16,7 +16,7 @@ const SCOPES = [
   ["admin", "the operator: everything, of every account"],
 ];
 
-// Made in one step, and shown in the next: the only time that the secret is.
+// Two steps: create the key, then show its secret, which the API returns only once.
 export function NewKey({ path, onMade, onClose }) {
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState(["jobs:read", "jobs:write"]);

@@ -79,5 +79,5 @@ export function Keys({ account }) {
 
 function stateOf({ revoked_at, expires_at }) {
   if (revoked_at) return "revoked";
-  return expires_at && new Date(expires_at) <= Date.now() ? "expired" : "good";
+  return expires_at && Date.parse(expires_at) <= Date.now() ? "expired" : "good";
 }

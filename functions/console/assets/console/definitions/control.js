@@ -7,7 +7,7 @@ import { isAdmin } from "../session.js";
 import { Confirm } from "../parts/dialog.js";
 import { SORTS } from "./sorts.js";
 
-// What an operator does with something that is defined.
+// Operators' actions on a definition.
 export function Control({ sort, name, children }) {
   const [isAsked, setAsked] = useState(false);
   const action = useAction();

@@ -11,7 +11,7 @@ import { parsedJson } from "../schema/fields.js";
 import { lineOf } from "./lines.js";
 import { editable, hasMasked, SORTS } from "./sorts.js";
 
-// `#/define/kinds` makes a new one, `#/define/kinds/echo` changes one: as JSON, as the API has it.
+// `#/define/kinds` creates a kind, `#/define/kinds/echo` edits one, as the API's JSON.
 export function DefinitionForm({ parts: [, sort, name] }) {
   const what = SORTS[sort];
   if (!what) return html`<h1 tabindex="-1">There is no such page</h1>`;

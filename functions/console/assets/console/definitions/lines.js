@@ -1,7 +1,8 @@
 import { names } from "../schema/pointer.js";
 
-// Where in a JSON text a pointer's member is, from its name to the end of its line; or the nearest around it that is there. It goes by the
-// text and not by a parser: names are looked for one inside the other.
+// The range of a pointer's member in a JSON text, from its name to the end of its line. If the
+// member is missing, the range of its nearest ancestor. Searches the text for each name in turn,
+// without a parser.
 export function lineOf(text, pointer) {
   let from = 0,
     to = 0;
@@ -16,7 +17,7 @@ export function lineOf(text, pointer) {
   return [from, to < from ? text.length : to];
 }
 
-// Where the item of an array begins.
+// The start of an array's item, or -1.
 function item(text, from, index) {
   let depth = 0,
     left = index,

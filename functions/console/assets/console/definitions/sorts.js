@@ -1,4 +1,4 @@
-// What operators define by JSON: where each is, what it begins with, and which of its members can be sent back.
+// The resources that operators define as JSON: help, draft of a new one, and writable members.
 
 export const SORTS = {
   kinds: {
@@ -28,7 +28,9 @@ export const SORTS = {
   },
   quotas: {
     one: "quota",
-    help: "How many bytes a set of series may use in a period, and who gets a mail when it is used up to a threshold.",
+    help:
+      "How many bytes a set of series may use in a period, " +
+      "and who gets a mail when it is used up to a threshold.",
     members: [
       "limit_bytes",
       "type",
@@ -52,7 +54,9 @@ export const SORTS = {
   },
   sources: {
     one: "source",
-    help: "Where usage is collected from, once a minute: a page in Prometheus' text format, or a metric of CloudWatch.",
+    help:
+      "Where usage is collected from, once a minute: " +
+      "a page in Prometheus' text format, or a metric of CloudWatch.",
     members: [
       "type",
       "url",
@@ -81,7 +85,7 @@ export const SORTS = {
   },
 };
 
-// What was shown, as it can be sent back. Nulls are what isn't set.
+// The writable members of a response. Null means that a member is not set.
 export const editable = ({ members }, body) =>
   Object.fromEntries(
     members

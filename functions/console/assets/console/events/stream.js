@@ -1,13 +1,14 @@
-// Events as they come: pushed over a WebSocket, or where that can't be by long polling; each goes on from the cursor of the other.
+// Follows events over a WebSocket, or by long polling where that fails. Both share a cursor.
 import { get, request } from "../api.js";
 import { Problem, problemOf } from "../problem.js";
 import { pause, pauseAfter, seen } from "../waiting.js";
 
 const PING_MS = 60_000;
-// How many pages are polled before the socket is tried again.
+// Long polls until the next attempt to open a WebSocket.
 const POLLS = 15;
 
-// Calls `onEvents(events)` and `onState(state, problem)` until the signal aborts. `after` is a cursor, `now`, or nothing: the oldest kept.
+// Calls `onEvents(events)` and `onState(state, problem)` until the signal aborts. `after` is a
+// cursor, `now`, or undefined for the oldest stored event.
 export async function follow({ accounts, after, signal, onEvents, onState }) {
   let cursor = after,
     failures = 0;
@@ -17,7 +18,7 @@ export async function follow({ accounts, after, signal, onEvents, onState }) {
   };
   while (!signal.aborted) {
     try {
-      // What comes between two connections is behind the cursor: there has to be one from the first moment on.
+      // Get a cursor first, so that no event between two connections is missed.
       if (cursor === "now")
         cursor = (await get("events", { account: accounts, after: "now" }, { signal })).next_cursor;
       const wasLive = await pushed({
@@ -43,7 +44,7 @@ export async function follow({ accounts, after, signal, onEvents, onState }) {
   }
 }
 
-// One connection, until it ends: whether there was one at all.
+// Opens one WebSocket and resolves when it closes: to true if the subscription succeeded.
 async function pushed({ accounts, cursor, signal, take, onLive }) {
   const {
     body: { url, ticket },
@@ -56,7 +57,7 @@ async function pushed({ accounts, cursor, signal, take, onLive }) {
     const ping = () => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ action: "ping" }));
     };
-    // One that isn't open yet is closed when it is: a browser warns of the other.
+    // `onopen` closes a socket that is still connecting; closing it earlier logs a warning.
     const stop = () => {
       if (socket.readyState === WebSocket.OPEN) socket.close();
     };
@@ -94,7 +95,7 @@ async function pushed({ accounts, cursor, signal, take, onLive }) {
           break;
         case "pong":
           break;
-        // The gateway's own, of a function that failed.
+        // A message of API Gateway, sent when the function failed.
         default:
           socket.close();
       }
@@ -103,7 +104,7 @@ async function pushed({ accounts, cursor, signal, take, onLive }) {
       clearInterval(timer);
       signal.removeEventListener("abort", stop);
       if (problem) reject(problem);
-      // It was there and went: connect anew, after a moment.
+      // The connection was lost: reconnect after a short delay.
       else if (isLive && !signal.aborted) pause(500, signal).then(() => resolve(true));
       else resolve(isLive);
     };
@@ -121,7 +122,7 @@ async function polled({ accounts, signal, take, cursorOf, onState }) {
       headers: { Prefer: "wait=20" },
     });
     take(body.items, body.next_cursor);
-    // Too many requests wait already: the answer came at once, and says when to ask again.
+    // Too many long polls: the server responds without waiting, with the delay until the next.
     const later = Number(headers.get("retry-after") ?? 0);
     if (later > 0) await pause(later * 1000, signal);
   }

@@ -39,7 +39,7 @@ export function EventsView({ query: { account, type, from } }) {
           ${one}</option>`,
         )}</select></label>
       <label class="field" for="from"><span>From</span><select id="from" value=${from ?? "now"}
-        onChange=${(event) => choose({ from: event.target.value === "now" ? "" : event.target.value })}>
+        onChange=${({ target }) => choose({ from: target.value === "now" ? "" : target.value })}>
         <option value="now">now on</option><option value="oldest">7 days ago on</option></select>
           </label>
       <${AccountSelect} value=${account} accounts=${accounts}
@@ -55,8 +55,12 @@ export function EventsView({ query: { account, type, from } }) {
           accounts=${account ? accounts : null} />`,
           )}</ol>`
         : html`<${Empty}
-          title=${state === "live" || state === "polling" ? "Listening; nothing has happened yet" : "Connecting"}><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
-        what becomes of jobs whose kind has <code>"events": true</code>, and its quotas'
+          title=${
+            state === "live" || state === "polling"
+              ? "Listening; nothing has happened yet"
+              : "Connecting"
+          }><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
+          what becomes of jobs whose kind has <code>"events": true</code>, and its quotas'
           thresholds.</p><//>`
     }
   <//>`;
@@ -78,7 +82,7 @@ const Event = ({
   <pre tabindex="0" role="region" aria-label=${`Data of ${event.id}`}>
     ${JSON.stringify(event.data)}</pre></li>`;
 
-// The last events, newest first; while paused, they wait and are counted.
+// The latest events, newest first. While paused, new events are held back and counted.
 function useEvents({ account, from, isPaused }) {
   const [held, setHeld] = useState({ events: [], waiting: [] });
   const [{ state, problem }, setState] = useState({ state: "connecting", problem: null });

@@ -12,7 +12,7 @@ const COLUMNS = [
     title: "Took",
     class: "number",
     cell: ({ started_at, ended_at }) =>
-      started_at && ended_at ? duration(new Date(ended_at) - new Date(started_at)) : "–",
+      started_at && ended_at ? duration(Date.parse(ended_at) - Date.parse(started_at)) : "–",
   },
   { title: "Answer", class: "number", cell: ({ http_status }) => http_status ?? "–" },
   {

@@ -34,7 +34,7 @@ export function JobView({ parts: [, id], query: { account } }) {
 
 function Body({ job, attempts }) {
   const isLate =
-    job.status === "queued" && !job.next_attempt_at && new Date(job.run_at) > Date.now();
+    job.status === "queued" && !job.next_attempt_at && Date.parse(job.run_at) > Date.now();
   return html`<section aria-label="State" class="card">
       <p class="state" aria-live="polite"><${Status} is=${job.status}>
         ${job.cancel_requested && job.status === "running" ? "being cancelled" : job.status}<//>
@@ -51,7 +51,7 @@ function Body({ job, attempts }) {
         job.started_at &&
           job.finished_at && [
             "Took",
-            duration(new Date(job.finished_at) - new Date(job.started_at)),
+            duration(Date.parse(job.finished_at) - Date.parse(job.started_at)),
           ],
         ["Shown until", html`<${Time} at=${job.expires_at} />`],
       ]} />
@@ -131,7 +131,11 @@ function Control({ job, account, again }) {
         setAsked(false);
         action.clear();
       }}>
-      <p>${job.status === "running" ? "Its worker lets go of the target within seconds; what the target did by then is done." : "It won't be taken to its target."}${" "}
+      <p>${
+        job.status === "running"
+          ? "Its worker lets go of the target within seconds; what the target did by then is done."
+          : "It won't be taken to its target."
+      }${" "}
         You can have it tried again afterwards.</p><//>`
     }`;
 }

@@ -82,7 +82,7 @@ const columns = (account) => [
 function Outcome({ job }) {
   if (job.status === "completed")
     return html`<span class="quiet">
-      took ${duration(new Date(job.finished_at) - new Date(job.started_at ?? job.created_at))}
+      took ${duration(Date.parse(job.finished_at) - Date.parse(job.started_at ?? job.created_at))}
       </span>`;
   if (job.error)
     return html`<span class="clip" title=${job.error.message}><code>
@@ -103,7 +103,7 @@ const First = () => html`<${Empty} title="No jobs yet">
     one</a></p>`
   }<//>`;
 
-// Also the one that is asked for, though it may be gone.
+// Includes the chosen kind even if it has been deleted.
 function kindNames(kinds, chosen) {
   const names = (kinds ?? []).map(({ name }) => name);
   return chosen && !names.includes(chosen) ? [...names, chosen] : names;

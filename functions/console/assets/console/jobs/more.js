@@ -1,7 +1,7 @@
 import { html, useState } from "../view.js";
 import { idOf } from "../schema/fields.js";
 
-// What a job has besides its payload: when, how urgent, who is told, and notes.
+// A job's optional properties: due time, priority, callback and metadata.
 export function More({ value, errors, onChange, accounts }) {
   const [when, setWhen] = useState("now");
   const [notes, setNotes] = useState([]);
@@ -17,6 +17,8 @@ export function More({ value, errors, onChange, accounts }) {
       "/metadata",
     );
   };
+  const edit = (index, changes) =>
+    tell(notes.map((row, at) => (at === index ? { ...row, ...changes } : row)));
   const choose = (event) => {
     setWhen(event.target.value);
     onChange(
@@ -74,7 +76,7 @@ export function More({ value, errors, onChange, accounts }) {
         "run_at",
         "Time, by your clock",
         html`<input type="datetime-local" step="1" required ...${common("run_at")}
-      onInput=${(event) => onChange({ run_at: event.target.value ? new Date(event.target.value).toISOString() : undefined }, "/run_at")} />`,
+      onInput=${(event) => onChange({ run_at: instant(event) }, "/run_at")} />`,
         "at most a year ahead",
       )
     }
@@ -92,25 +94,30 @@ export function More({ value, errors, onChange, accounts }) {
       html`<input type="url" maxlength="2000" ...${common("callback_url")}
         value=${value.callback_url ?? ""}
       placeholder="https://example.com/callbacks"
-        onInput=${(event) => onChange({ callback_url: event.target.value || undefined }, "/callback_url")} />`,
+        onInput=${({ target }) =>
+          onChange({ callback_url: target.value || undefined }, "/callback_url")} />`,
       "is told when the job is over",
     )}
     <fieldset id=${idOf("/metadata")} tabindex="-1"><legend>Metadata</legend>
       ${notes.map(
         ({ name, text }, index) => html`<div class="pair" key=${index}>
         <input aria-label=${`Name ${index + 1}`} maxlength="40" placeholder="name" value=${name}
-          onInput=${(event) => tell(notes.map((row, at) => (at === index ? { ...row, name: event.target.value } : row)))} />
+          onInput=${({ target }) => edit(index, { name: target.value })} />
         <input aria-label=${`Value ${index + 1}`} maxlength="256" placeholder="value" value=${text}
-          onInput=${(event) => tell(notes.map((row, at) => (at === index ? { ...row, text: event.target.value } : row)))} />
+          onInput=${({ target }) => edit(index, { text: target.value })} />
         <button type="button" class="button"
           onClick=${() => tell(notes.filter((_, at) => at !== index))}>Remove
           <span class="unseen"> note ${index + 1}</span></button></div>`,
       )}
-      ${errors.filter(({ pointer }) => pointer.startsWith("/metadata")).map(({ pointer, detail }) => html`<p class="wrong"><code>${pointer}</code> ${detail}</p>`)}
+      ${errors
+        .filter(({ pointer }) => pointer.startsWith("/metadata"))
+        .map(({ pointer, detail }) => html`<p class="wrong"><code>${pointer}</code> ${detail}</p>`)}
       <button type="button" class="button" disabled=${notes.length >= 16}
         onClick=${() => tell([...notes, { name: "", text: "" }])}>Add
         <span class="unseen"> a note</span></button>
     </fieldset></div></details>`;
 }
+
+const instant = ({ target }) => (target.value ? new Date(target.value).toISOString() : undefined);
 
 const number = (event) => (event.target.value === "" ? undefined : Number(event.target.value));

@@ -7,7 +7,7 @@ const fresh = () =>
     .map((byte) => byte.toString(16).padStart(2, "0"))
     .join("");
 
-// Hands in a job. The same job that is sent again after a failure has the same `Idempotency-Key`: it is made once.
+// Submits a job. A retry of the same job after a failure reuses its `Idempotency-Key`.
 export function useSubmission() {
   const action = useAction();
   const [mended, setMended] = useState([]);

@@ -54,12 +54,13 @@ function Form({ kind, account: given }) {
   const form = useRef();
   const submission = useSubmission();
   const errors = [...faults, ...(submission.problem?.errors ?? [])];
+  const isPayloadWrong = errors.some(({ pointer }) => pointer.startsWith("/payload"));
 
   useEffect(() => {
     if (errors.length) form.current?.querySelector(".note.bad")?.focus();
   }, [faults, submission.problem]);
 
-  // What was refused stands until it is changed: an error that is mended goes away.
+  // An error is shown until the value at its pointer changes.
   const mend = (pointer) => {
     setFaults((old) => old.filter((error) => !error.pointer.startsWith(pointer)));
     submission.mend(pointer);
@@ -103,7 +104,7 @@ function Form({ kind, account: given }) {
       submission.clear();
       return;
     }
-    // As JSON it goes byte for byte as it was typed.
+    // A payload typed as JSON is sent byte for byte.
     const job = await submission.send(
       { kind: kind.name, ...more },
       isText ? text : JSON.stringify(payload ?? null),
@@ -141,7 +142,7 @@ function Form({ kind, account: given }) {
         ? html`<div class="field"><label class="unseen" for=${idOf("/payload")}>
           Payload as JSON</label>
           <textarea id=${idOf("/payload")} class="code" rows="12" spellcheck=${false} value=${text}
-            aria-invalid=${errors.some(({ pointer }) => pointer.startsWith("/payload")) ? "true" : undefined}
+            aria-invalid=${isPayloadWrong ? "true" : undefined}
             onInput=${(event) => {
               setText(event.target.value);
               mend("/payload");

@@ -6,8 +6,8 @@ import { pause, pauseAfter, seen } from "../waiting.js";
 
 export const isOver = ({ status }) => ["completed", "failed", "cancelled"].includes(status);
 
-// A job with its attempts, as they change, until it is over. The server holds each request until there is news (`Prefer: wait`), so that
-// waiting costs three requests a minute.
+// Follows a job and its attempts until it has ended, by long polling (`Prefer: wait`): three
+// requests a minute without changes.
 export function useJob(id, account) {
   const [state, setState] = useState({ job: undefined, attempts: [], problem: null });
   const [round, setRound] = useState(0);
@@ -54,7 +54,7 @@ export function useJob(id, account) {
       }
     }
     follow().catch(() => {
-      /* The view is gone. */
+      /* The view was closed. */
     });
     return () => controller.abort();
   }, [id, account, round]);

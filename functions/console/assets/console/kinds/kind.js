@@ -58,7 +58,8 @@ function Body({ kind }) {
       ["Attempts", `${retry.max_attempts} at most`],
       [
         "Pauses",
-        `from ${seconds(retry.initial_seconds)}, ${retry.factor} times as long each, up to ${seconds(retry.max_seconds)}`,
+        `from ${seconds(retry.initial_seconds)}, ${retry.factor} times as long each, ` +
+          `up to ${seconds(retry.max_seconds)}`,
       ],
       [
         "Discipline",

@@ -3,7 +3,7 @@ import { all } from "../api.js";
 import { useResource } from "../resource.js";
 import { isAdmin, ownAccount } from "../session.js";
 
-// The accounts that an operator may look into; tenants have their own alone.
+// All accounts for operators; empty for tenants, who only see their own.
 export const useAccounts = () =>
   useResource(
     async (signal) => (isAdmin() ? (await all("accounts", {}, { signal })).items : []),
@@ -12,7 +12,7 @@ export const useAccounts = () =>
 
 export const nameOf = (accounts, id) => accounts?.find((account) => account.id === id)?.name ?? id;
 
-// Chooses an account. `everybody` is what no choice means, where it means more than the key's own.
+// Selects an account. `everybody` labels the empty option where it means all accounts.
 export function AccountSelect({ value, onChange, everybody = null, id = "account", accounts }) {
   if (!isAdmin()) return null;
   return html`<label class="field" for=${id}><span>Account</span>

@@ -25,7 +25,7 @@ export function Copy({ text, name = "id", label = null }) {
   </button>`;
 }
 
-// Drawn, since not every font has a sign for it.
+// An SVG, since not every font has a symbol for copying.
 const Sheets = ({
   isDone,
 }) => html`<svg aria-hidden="true" width="13" height="13" viewBox="0 0 16 16" fill="none"
@@ -37,7 +37,7 @@ const Sheets = ({
     rx="2" /><path d="M11 2H4a2 2 0 0 0-2 2v7" />`
   }</svg>`;
 
-// An id, as a link if it leads somewhere.
+// An id with a copy button, and a link if `to` is given.
 export const Id = ({ id, to = null, name = "id" }) => html`<span class="id">
   ${to ? html`<a href=${to}><code>${id}</code></a>` : html`<code>${id}</code>`}<${Copy} text=${id}
     name=${name} />
@@ -49,12 +49,12 @@ async function copied(text) {
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      /* Not allowed: by the selection, then. */
+      /* Not allowed: copy by a selection instead. */
     }
   }
   const area = document.createElement("textarea");
   area.value = text;
-  // A dialog makes everything outside of it inert.
+  // A modal dialog makes elements outside of it inert.
   (document.querySelector("dialog[open]") ?? document.body).append(area);
   area.select();
   const isDone = document.execCommand("copy");

@@ -1,6 +1,6 @@
 import { html, useEffect, useId, useRef } from "../view.js";
 
-// Modal; Escape and the backdrop close it, unless it holds what is shown once (`isSticky`).
+// A modal dialog. Escape and clicks on the backdrop close it, unless `isSticky` is set.
 export function Dialog({ title, onClose, isSticky = false, children }) {
   const dialog = useRef();
   const id = useId();
@@ -10,7 +10,7 @@ export function Dialog({ title, onClose, isSticky = false, children }) {
     element.showModal();
     return () => {
       element.close();
-      if (before?.isConnected) before.focus();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
       else document.querySelector("main h1")?.focus();
     };
   }, []);
@@ -26,7 +26,7 @@ export function Dialog({ title, onClose, isSticky = false, children }) {
   </dialog>`;
 }
 
-// Asks before something that can't be taken back.
+// Asks for confirmation of an action that can't be undone.
 export function Confirm({ title, verb, onConfirm, onClose, action, children }) {
   return html`<${Dialog} title=${title} onClose=${onClose}>
     ${children}

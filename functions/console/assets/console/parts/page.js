@@ -1,6 +1,6 @@
 import { html, useEffect } from "../view.js";
 
-// A view's head: where one is, and what can be done here.
+// A view with its title, link back and actions.
 export function Page({
   title,
   heading = null,

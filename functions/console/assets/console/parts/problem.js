@@ -1,7 +1,7 @@
 import { html, useEffect, useRef } from "../view.js";
 import { Copy } from "./copy.js";
 
-// What went wrong. Errors that are shown at their fields anyway are left to those, by `errors=${false}`.
+// Shows a problem. `errors=${false}` hides errors that are shown at their fields.
 export function ProblemNote({ problem, errors = true, again = null, focus = false, children }) {
   const note = useRef();
   useEffect(() => {

@@ -1,6 +1,6 @@
 import { html } from "../view.js";
 
-// Each has a shape of its own, for who can't tell the colours.
+// Statuses also differ in shape, for users who can't distinguish the colours.
 const SHAPES = {
   queued: ["○", "calm"],
   running: ["◐", "busy"],

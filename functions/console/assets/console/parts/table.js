@@ -1,7 +1,7 @@
 import { html } from "../view.js";
 
-// `columns` are {title, cell, class}; on a phone each row becomes a card, with its columns' titles. Roles are said, since a table that is
-// laid out otherwise isn't one any more for some browsers.
+// `columns` are {title, cell, class}. On a phone each row becomes a card with the columns' titles.
+// The roles are explicit because some browsers drop them from a table with another `display`.
 export const Table = ({ caption, columns, rows, id = (row) => row.id, isBusy = false }) => html`
   <div class=${`table ${isBusy ? "stale" : ""}`}><table role="table"
     aria-busy=${isBusy ? "true" : null}>
@@ -29,5 +29,5 @@ export const Facts = ({ of }) =>
 export const Empty = ({ title, children }) =>
   html`<div class="empty"><p><strong>${title}</strong></p>${children}</div>`;
 
-// Is seen only where it takes long enough to be noticed.
+// Appears with a delay, so that short loads don't flicker.
 export const Loading = () => html`<p class="loading" role="status">Loading…</p>`;

@@ -1,13 +1,13 @@
 import { html, useEffect, useState } from "../view.js";
 import { distance, local, utc } from "../format.js";
 
-// A time as the reader's clock has it, with UTC behind it.
+// A time in the local time zone, with UTC in the tooltip.
 export const Time = ({ at }) =>
   at
     ? html`<time datetime=${at} title=${utc(at)}>${local(at)}</time>`
     : html`<span class="quiet">–</span>`;
 
-// The same by its distance from now, which goes on while one looks.
+// A time relative to now, updated every 5 seconds.
 export function Ago({ at }) {
   const [now, setNow] = useState(() => new Date());
   useEffect(() => {

@@ -1,10 +1,10 @@
 import { html } from "../view.js";
 import { bytes, percent } from "../format.js";
 
-// How much of a quota is used, with its thresholds and what it leads to.
+// Bar of a quota's usage, with its thresholds and the projected usage.
 export function Bar({ quota }) {
   const { used, limit_bytes: limit, percent: share, projected, thresholds } = quota;
-  // Room for what goes beyond the limit.
+  // Scale to usage and projection above the limit.
   const whole = Math.max(limit, used ?? 0, Math.min(projected ?? 0, limit * 1.5));
   const wide = (part) => `${Math.min(100, (100 * part) / whole)}%`;
   const tone =

@@ -6,7 +6,7 @@ import { Chart } from "../usage/chart.js";
 import { points } from "../usage/load.js";
 import { standing } from "../usage/series.js";
 
-// What was used since the period began, with the quota's thresholds, and where it leads.
+// Chart of a quota's usage in the current period, with thresholds and projection.
 export function QuotaChart({ quota }) {
   const { type, service, route, account, period_start: from } = quota;
   const query = { type, service, route, account, from };
@@ -17,7 +17,7 @@ export function QuotaChart({ quota }) {
     <//>`;
 }
 
-// In one stroke from the first time to the last: through every minute a dashed line is drawn in pieces, and pale.
+// A line with only its two end points: dashes through every point are drawn in pieces, and pale.
 const across = (times, at) => times.map((_, n) => (n === 0 || n === times.length - 1 ? at : null));
 
 function Drawn({ quota, data }) {
@@ -53,7 +53,8 @@ function Drawn({ quota, data }) {
     );
     return { times, lines, range: [begin, end], top: quota.limit_bytes };
   }, [data, quota]);
-  const label = `Used ${bytes(quota.used)} of ${bytes(quota.limit_bytes)}${quota.projected ? `, projected ${bytes(quota.projected)}` : ""}`;
+  const projected = quota.projected ? `, projected ${bytes(quota.projected)}` : "";
+  const label = `Used ${bytes(quota.used)} of ${bytes(quota.limit_bytes)}${projected}`;
   return html`<${Chart} ...${drawn} label=${label} />
     <p class="small quiet">Since the ${quota.period} began, as sums of what was counted; the quota
       itself is looked at once a minute. Times: ${zone()}.

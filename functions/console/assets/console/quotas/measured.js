@@ -1,4 +1,4 @@
-// Which series a quota counts, in words.
+// Describes the series that a quota counts.
 export const measured = ({ type, service, route }) =>
   [type, service ? `of ${service}` : "of all services", route && `by ${route}`]
     .filter(Boolean)

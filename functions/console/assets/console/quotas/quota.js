@@ -7,7 +7,6 @@ import { Control } from "../definitions/control.js";
 import { nameOf, useAccounts } from "../parts/account.js";
 import { Page } from "../parts/page.js";
 import { Loaded } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
 import { Facts } from "../parts/table.js";
 import { Time } from "../parts/time.js";
 import { bytes, percent } from "../format.js";

@@ -1,11 +1,11 @@
-// The inputs of a form that was made of a JSON Schema; each is found by the JSON Pointer of its value.
+// The inputs of a form generated from a JSON Schema, identified by JSON Pointers.
 import { html, useEffect, useState } from "../view.js";
 import { first, initial } from "./form.js";
 import { join } from "./pointer.js";
 
 export const idOf = (pointer) => `field:${pointer}`;
 
-// `errors` are the refusal's, `change(pointer, value)` takes what was entered.
+// `errors` are those of the problem, `change(pointer, value)` receives new values.
 export function Field({ field, value, pointer, errors, change, label = null }) {
   const Input = INPUTS[field.type];
   const own = errors.filter((error) => error.pointer === pointer);
@@ -86,7 +86,7 @@ function Text(props) {
     maxlength: field.maxLength,
     spellcheck: false,
     placeholder: field.examples?.[0],
-    // Emptied, an optional member is left out again.
+    // An empty optional member is omitted.
     onInput: (event) =>
       change(pointer, event.target.value === "" && !field.isItem ? undefined : event.target.value),
   };
@@ -115,9 +115,15 @@ function Choice(props) {
       </option>
     ${options.map(
       (option, index) => html`<option value=${String(index)}>
-      ${typeof option === "string" ? option : field.type === "boolean" ? (option ? "yes" : "no") : JSON.stringify(option)}</option>`,
+      ${optionText(field, option)}</option>`,
     )}
   </select>`;
+}
+
+function optionText({ type }, option) {
+  if (typeof option === "string") return option;
+  if (type === "boolean") return option ? "yes" : "no";
+  return JSON.stringify(option);
 }
 
 function Bool(props) {
@@ -127,7 +133,7 @@ function Bool(props) {
     onChange=${(event) => change(pointer, event.target.checked)} />`;
 }
 
-// A part that the form can't express: its text stays what was typed, and its value is what that says.
+// A JSON text for a part that the form can't express.
 function Part(props) {
   const { value, pointer, change } = props;
   const [text, setText] = useState(() =>
@@ -162,7 +168,7 @@ function Members({ field, value, pointer, errors, change }) {
       onClick=${() => change(pointer, initial({ ...field, isRequired: true }))}>
       Fill in ${field.title ?? field.name}</button>`;
   const known = field.fields.map(({ name }) => join(pointer, name));
-  // What is wrong with members that the form doesn't have.
+  // Errors of members that the form doesn't have.
   const strangers = errors.filter(
     (error) =>
       error.pointer.startsWith(`${pointer}/`) &&

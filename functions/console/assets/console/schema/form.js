@@ -1,8 +1,8 @@
-// What a form of a JSON Schema is like: a tree of fields. Pure; what a form can't express is a field of JSON text.
+// Converts a JSON Schema to a tree of fields. Pure. Parts that a form can't express are JSON text.
 
 const MAX_DEPTH = 6;
 const FORMATS = { email: "email", uri: "url", date: "date", time: null, "date-time": null };
-// Of these, a form shows nothing: the server checks them all the same.
+// Keywords that the form does not support. Only the server validates them.
 const BEYOND = [
   "anyOf",
   "oneOf",
@@ -17,8 +17,8 @@ const BEYOND = [
   "$dynamicRef",
 ];
 
-// The field of a schema: {type, title, description, isRequired, isNullable, …}, `type` being text, number, integer, boolean, enum, object,
-// array or json.
+// The field of a schema: {type, title, description, isRequired, isNullable, …}. `type` is text,
+// number, integer, boolean, enum, object, array or json.
 export function fieldOf(
   schema,
   { root = schema, name = null, isRequired = true, depth = 0, seen = [] } = {},
@@ -83,7 +83,7 @@ function arrays(schema, field, inner) {
   if (schema.items === undefined || typeof schema.items !== "object")
     return { ...field, type: "json" };
   const item = fieldOf(schema.items, { ...inner, isRequired: true });
-  // A list of free JSON is easier written as one.
+  // A list of JSON texts is edited as one JSON text.
   if (item.type === "json") return { ...field, type: "json" };
   return {
     ...field,
@@ -104,7 +104,8 @@ function objects(schema, field, inner) {
   const fields = members.map(([name, one]) =>
     fieldOf(one, { ...inner, name, isRequired: required.includes(name) }),
   );
-  // A kind's schema comes back with its names in the alphabet's order. What has to be filled in goes first, in the order in which it is required.
+  // The API returns a schema's properties in alphabetical order. Required members go first, in the
+  // order of `required`.
   const place = ({ name }) => (required.includes(name) ? required.indexOf(name) : required.length);
   return { ...field, type: "object", fields: fields.sort((a, b) => place(a) - place(b)) };
 }
@@ -128,7 +129,8 @@ function resolved(root, reference) {
   return names.reduce((at, name) => (at && typeof at === "object" ? at[name] : undefined), root);
 }
 
-// JSON Schema's patterns match anywhere in the text, HTML's all of it, by a syntax of their own: one that isn't good for both is the server's.
+// JSON Schema's patterns match anywhere, HTML's match the whole text and use the `v` flag. A
+// pattern that is invalid with that flag is left to the server.
 function whole(pattern) {
   if (pattern === undefined) return undefined;
   const anchored = `[\\s\\S]*(?:${pattern})[\\s\\S]*`;
@@ -140,7 +142,7 @@ function whole(pattern) {
   }
 }
 
-// What a field begins with: its default, or as little as it may be.
+// The initial value of a field: its default, or the minimum that the schema allows.
 export function initial(field) {
   if (field.default !== undefined) return field.default;
   if (!field.isRequired) return undefined;
@@ -162,7 +164,7 @@ export function initial(field) {
   }
 }
 
-// Whether a value can be shown in the form at all: what was written as JSON may not.
+// Whether the form can represent a value that was entered as JSON.
 export function fits(field, value) {
   if (value === undefined || field.type === "json") return true;
   if (value === null) return field.isNullable || field.type === "array" || field.type === "text";
@@ -189,6 +191,6 @@ export function fits(field, value) {
   }
 }
 
-// What a new item of a list is.
+// The value of a new item of a list.
 export const first = (item) =>
   initial({ ...item, isRequired: true }) ?? (item.type === "text" ? "" : null);

@@ -1,4 +1,4 @@
-// JSON Pointers (RFC 6901), and values that are changed where one leads, without changing the old ones.
+// JSON Pointers (RFC 6901), and immutable updates at a pointer.
 
 export const join = (pointer, name) =>
   `${pointer}/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`;
@@ -9,7 +9,12 @@ export const names = (pointer) =>
     .slice(1)
     .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
 
-// `undefined` takes the member out of its object.
+/**
+ * A copy of a value with the member at a path replaced; `undefined` removes the member.
+ * @param {*} value
+ * @param {string[]} path
+ * @param {*} to
+ */
 export function changed(value, [name, ...rest], to) {
   if (name === undefined) return to;
   if (Array.isArray(value))

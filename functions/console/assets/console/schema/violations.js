@@ -2,7 +2,7 @@ import { html } from "../view.js";
 import { idOf } from "./fields.js";
 import { names } from "./pointer.js";
 
-// What is wrong in a form, in one place, each leading to its field, or to the nearest that there is.
+// List of a form's errors. Each focuses its field, or the nearest ancestor that has one.
 export const Violations = ({ errors }) =>
   html`<ul class="errors">${errors.map(
     ({ pointer, detail }) => html`<li>
@@ -28,7 +28,7 @@ export function reach(pointer) {
   }
 }
 
-// The inputs that break their own limits, as the browser says it: all of them, and not one bubble at a time.
+// All inputs that are invalid by the browser's validation, with its messages.
 export const broken = (form) =>
   [...form.elements]
     .filter(

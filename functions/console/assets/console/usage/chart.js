@@ -3,7 +3,8 @@ import { bytes, local } from "../format.js";
 
 const { uPlot } = globalThis;
 
-// Times on the left, `lines` of {name, values, colour, width, dash, fill, points}, and a `level` of what is the same everywhere; `onZoom(from, to)` after dragging over a part of it.
+// A chart of `lines` {name, values, colour, width, dash, fill, points, level} over `times`. `level`
+// is the legend's value for a horizontal line. Dragging calls `onZoom(from, to)`.
 export function Chart({ times, lines, label, range = null, top = null, onZoom = null }) {
   const place = useRef();
   const look = useLook();
@@ -88,14 +89,14 @@ const INCREMENTS = Array.from({ length: 17 }, (_, power) =>
   [1, 2, 5].map((n) => n * 10 ** power),
 ).flat();
 
-// By the reader's clock: the time of day, the day where one begins, or days alone.
+// Labels in local time: the time of day, the date at midnight, or only dates for steps of days.
 function tick(time, step) {
   const day = local(time * 1000, new Date(0)).slice(5, 10);
   const clock = local(time * 1000, new Date(0)).slice(11, 16);
   return step >= 86_400 ? day : clock === "00:00" ? day : clock;
 }
 
-// The theme's colours, as a canvas wants them: what a browser makes of a property is known by where it is used.
+// Resolves CSS variables to colours for a canvas, by the computed style of a temporary element.
 function palette(element) {
   return (name) => {
     const probe = document.createElement("i");
@@ -107,7 +108,7 @@ function palette(element) {
   };
 }
 
-// Changes when the theme does, which a canvas doesn't follow by itself.
+// Changes with the theme, so that the canvas is drawn again.
 function useLook() {
   const [look, setLook] = useState(0);
   useEffect(() => {

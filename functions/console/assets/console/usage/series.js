@@ -1,9 +1,10 @@
-// From the API's points to what a chart draws: times, and a column of values for each series. Pure.
+// Converts the API's points to the columns of a chart. Pure.
 
-// Nothing and nothing is nothing: a gap stays a gap, and is no zero.
+// The sum of two gaps (null) is a gap, not zero.
 const plus = (a, b) => (a === null ? b : b === null ? a : a + b);
 
-// One column for each series of `points` (`nameOf(point)` says which), all over the same times, in seconds.
+// One column per series of `points`, over the same times in Unix seconds. `nameOf(point)` names the
+// series.
 export function columns(points, nameOf) {
   const times = [...new Set(points.map(({ time }) => Date.parse(time) / 1000))].sort(
     (a, b) => a - b,
@@ -29,7 +30,7 @@ export function columns(points, nameOf) {
 
 export const total = (values) => values.reduce((sum, value) => sum + (value ?? 0), 0);
 
-// The largest, and the sum of the others as one more.
+// The largest series; if there are more than `most`, the last one is the sum of the rest.
 export function busiest(series, most) {
   const sorted = [...series].sort((a, b) => b.total - a.total);
   if (sorted.length <= most) return sorted;
@@ -43,7 +44,7 @@ export function busiest(series, most) {
   ];
 }
 
-// What was used since the first window, window by window: of a window of which nothing is known nothing counts, as for quotas.
+// Cumulative usage by window. A window without data counts as zero, as for quotas.
 export function cumulated({ times, series }) {
   let sum = 0;
   return times.map((_, index) => {
@@ -52,19 +53,19 @@ export function cumulated({ times, series }) {
   });
 }
 
-// The chart of a quota's period: what was used, its thresholds, and where it leads. `used` is what the last look found, which sums of windows
-// follow within a minute.
+// The chart of a quota's period: cumulative usage, thresholds and projection, at a time `now` in
+// Unix seconds. Sums of windows may differ from the quota's own `used` for up to a minute.
 export function standing(quota, points, now) {
   const [begin, end] = [quota.period_start, quota.period_end].map(
     (time) => Date.parse(time) / 1000,
   );
   const counted = columns(points, () => "used");
-  // The last window's end is yet to come.
+  // The last window may end in the future.
   const curve = cumulated(counted).map((value, index) => [
     Math.min(counted.times[index], now),
     value,
   ]);
-  // Series that began later have no windows before: nothing was used until the first of them.
+  // Usage is zero before the first window of any series.
   const [first = begin, second = first] = counted.times;
   const at = new Map([[begin, 0], [Math.max(begin, 2 * first - second), 0], ...curve]);
   const last = Math.max(...at.keys());

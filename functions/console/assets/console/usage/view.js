@@ -88,7 +88,7 @@ export function UsageView({ query }) {
   <//>`;
 }
 
-// Applied when one is done with typing.
+// Applied on `change`, when the input is complete.
 const Label = ({
   name,
   value,
@@ -172,7 +172,7 @@ function seriesName({ account, service, route }, accounts) {
   return isAdmin() && accounts?.length && account ? `${own} (${nameOf(accounts, account)})` : own;
 }
 
-// Whether a quota counts what is looked at: it may count more.
+// Whether a quota counts the selected usage; it may count more.
 const covers = (quota, { service, route, account }) =>
   (!service || !quota.service || quota.service === service) &&
   (!route || !quota.route || quota.route === route) &&
