@@ -172,7 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("arm64", help="build one function for AWS, and check what it needs")
     one.set_defaults(run=lambda _: arm64.check())
     commands.add_parser(
-        "lint", help="check the template, the crates, the dashboards and these scripts"
+        "lint",
+        help="check the template, the crates, the dashboards, these scripts and the console",
     ).set_defaults(run=lambda _: lint.check())
     commands.add_parser(
         "deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub"
