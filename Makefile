@@ -131,6 +131,7 @@ openapi: ## regenerate infra/openapi.json from the routers
 
 fmt: ## format the code
 	cargo fmt --all
+	$(LOCAL) fmt
 
 lint: ## check formatting, clippy, Python, JavaScript, the template, crates and dashboards
 	cargo fmt --all --check

@@ -175,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
         "lint",
         help="check the template, the crates, the dashboards, these scripts and the console",
     ).set_defaults(run=lambda _: lint.check())
+    commands.add_parser("fmt", help="format Python and the console's JavaScript").set_defaults(
+        run=lambda _: lint.fix_format()
+    )
     commands.add_parser(
         "deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub"
     ).set_defaults(run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))

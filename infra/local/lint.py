@@ -38,6 +38,15 @@ def check() -> int:
     return 0
 
 
+def fix_format() -> int:
+    """Formats Python with Ruff and, if Node.js is installed, the console with Biome."""
+    status = run([venv("lint") / "ruff", "format", "--quiet", "--no-cache", *_PYTHON], cwd=ROOT)
+    tools = node_tools.bin_folder()
+    if tools is None:
+        return status
+    return max(status, run([tools / "biome", "format", "--write", "--log-level=error"], cwd=ROOT))
+
+
 def _syntax() -> int:
     """Compiles every script with this Python, without writing bytecode."""
     scripts = [*Path(__file__).parent.glob("*.py"), *(ROOT / "tests").glob("*/*.py")]
