@@ -1,4 +1,4 @@
-//! Has the function built anew when a file comes to its assets; those that are there already are watched by the compiler.
+//! Rebuilds the function when an asset is added. The compiler already tracks existing assets.
 
 fn main() {
     println!("cargo::rerun-if-changed=assets");

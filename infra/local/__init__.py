@@ -1,14 +1,15 @@
-"""The whole stack on one machine, without Docker and without an AWS account.
+"""Runs the whole stack on one machine, without Docker and without an AWS account.
 
-`python3 -m infra.local up` starts it. What happens, in order, and where:
+`python3 -m infra.local up` starts it. The steps, in order, by module:
 
-    venvs       MiniStack and SAM, each in a virtual environment of its own, from pinned requirements
-    build       the functions and the commands, in one run of cargo
-    emulator    MiniStack, which keeps the table, the queues, the HTTP API, and runs the functions
-    deploy      template.yaml as it is, by `sam deploy`
-    keys, kinds what a fresh stack needs before its first job
-    stack       where it all is and how to get in: `stack.json`
-    logs        what the functions say, until Ctrl-C
+    venvs       create a virtual environment each for MiniStack and SAM, from pinned requirements
+    build       build the functions and command-line programs with one run of cargo
+    emulator    start MiniStack, which holds the table, queues and HTTP API and runs the functions
+    deploy      deploy the unmodified template.yaml with `sam deploy`
+    keys, kinds create the first keys and the default kinds
+    stack       write URLs and keys to `stack.json`
+    logs        follow the functions' logs until Ctrl-C
 
-Nothing outside of Python's standard library is used here.
+These modules import only the standard library. Scripts named `*_main.py` run inside the virtual
+environment of the tool they use.
 """

@@ -1,4 +1,4 @@
-"""Checks the interpreter before anything is imported that an old one couldn't even parse."""
+"""Entry point. Checks the Python version before importing modules that old ones can't parse."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Calls of Tollgate's own API."""
+"""HTTP client for Tollgate's own API."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import urllib.request
 from infra.local.failure import Failure
 
 _TIMEOUT_SECONDS = 30
-# What is on this machine is reached directly, whatever proxy the environment names.
+# Requests to this machine bypass any proxy that the environment configures.
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _ELSEWHERE = urllib.request.build_opener()
 
 
-def call(method: str, url: str, key: str, body: bytes | None = None,
-         more: dict[str, str] | None = None) -> tuple[int, str]:
-    """Makes one call, with `more` headers, and returns the answer's status and body, be it an error or not."""
+def call(
+    method: str, url: str, key: str, body: bytes | None = None, more: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Sends a request with the extra headers `more`; returns status and body, also of errors."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **(more or {})}
     request = urllib.request.Request(url, body, headers, method=method)
     is_here = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost")

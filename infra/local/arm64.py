@@ -1,7 +1,7 @@
-"""One function for AWS, built with the tools of `make build`: they and the linker work.
+"""Builds one function for arm64 with the tools of `make build`, to check toolchain and linker.
 
-The standard library for arm64 is rustup's. Where its server can't be reached, it is built from
-Debian's copy of the source of the very same version.
+The arm64 standard library comes from rustup. Where rustup's server is unreachable, it is built from
+Debian's source package of the same Rust version.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from infra.local.processes import run_quietly
 from infra.local.steps import say, step
 
 _TARGET = "aarch64-unknown-linux-gnu"
-# The one with the least to compile; what all have in common is most of it.
+# The function with the fewest crates of its own; most of the build is shared by all functions.
 _FUNCTION = "console"
 _SUITES = ("stable-backports", "testing", "unstable")
 
 
 def check() -> int:
-    """Builds and checks it, in its own folder: `target/lambda` is what `make deploy` deploys."""
+    """Builds into `target/arm64`, since `make deploy` deploys what is in `target/lambda`."""
     variables = {
         "CARGO_TARGET_DIR": str(ROOT / "target" / "arm64"),
         "CARGO_PROFILE_DEV_DEBUG": "false",
@@ -48,11 +48,11 @@ def _rustup() -> bool:
 
 
 def _build_std() -> dict[str, str]:
-    """What has cargo build the standard library too."""
+    """Environment variables that make cargo build the standard library as well."""
     say(f"! rustup has no {_TARGET} here: its standard library is built from Debian's source.")
     return {
-        # `-Z build-std` is a nightly's option. The second variable is how cargo finds a source that
-        # isn't part of the toolchain; both go with the pinned version.
+        # `-Z build-std` needs a nightly or this variable. `__CARGO_TESTS_ONLY_SRC_ROOT` points
+        # cargo to a library source outside the toolchain. Both work with the pinned Rust version.
         "RUSTC_BOOTSTRAP": "1",
         "CARGO_UNSTABLE_BUILD_STD": "std,panic_unwind",
         "__CARGO_TESTS_ONLY_SRC_ROOT": str(_source(_output("rustc", "--version").split()[1])),
@@ -60,7 +60,7 @@ def _build_std() -> dict[str, str]:
 
 
 def _source(version: str) -> Path:
-    """The folder `library` of a version's source."""
+    """The `library` folder of the Rust source of a version, downloaded if missing."""
     folder = LOCAL / f"rust-{version}"
     library = folder / "usr" / "src" / f"rustc-{version}" / "library"
     if library.exists():
@@ -69,7 +69,7 @@ def _source(version: str) -> Path:
         raise Failure(f"No standard library for arm64. Install it: rustup target add {_TARGET}")
     shutil.rmtree(folder, ignore_errors=True)
     with step(f"Source of Rust {version}, from Debian"):
-        # Renamed when it is whole, or a download that was interrupted would be taken for it.
+        # Renamed only when complete, so that an interrupted download is not taken for the source.
         draft = folder.with_suffix(".draft")
         shutil.rmtree(draft, ignore_errors=True)
         _unpack(version, draft)
@@ -78,7 +78,7 @@ def _source(version: str) -> Path:
 
 
 def _unpack(version: str, folder: Path) -> None:
-    """Unpacks `rust-src` without a trace on the machine's own packages."""
+    """Unpacks `rust-src` with an apt state of its own, without changing the system's packages."""
     for path in ("lists/partial", "archives/partial"):
         (folder / path).mkdir(parents=True)
     (folder / "status").touch()
@@ -115,7 +115,7 @@ def _unpack(version: str, folder: Path) -> None:
 
 
 def _mirror() -> str:
-    """Where this machine has its packages from."""
+    """The URL of the Debian mirror in this machine's apt sources."""
     lines = _output(
         "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"
     ).splitlines()
@@ -126,7 +126,7 @@ def _mirror() -> str:
 
 
 def _output(*command: str) -> str:
-    # In the checkout, whose rust-toolchain.toml says which Rust.
+    # The checkout's rust-toolchain.toml selects the Rust version.
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()

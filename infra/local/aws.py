@@ -1,4 +1,4 @@
-"""The few calls of AWS's APIs that bring-up itself makes, to an emulator, which doesn't check signatures."""
+"""Calls of AWS APIs, to an emulator that doesn't check signatures."""
 
 from __future__ import annotations
 
@@ -11,39 +11,54 @@ from xml.etree import ElementTree
 
 REGION = "us-east-1"
 
-# For the tools that sign their calls; none of these mean anything outside of the emulator.
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION,
-               "AWS_DEFAULT_REGION": REGION}
+# For tools that sign their calls. Valid only in the emulator.
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
 
 _TIMEOUT_SECONDS = 30
 
 
 def create_bucket(endpoint: str, name: str) -> None:
-    """Makes an S3 bucket; one that exists is as good."""
+    """Creates an S3 bucket if it does not exist."""
     _call(endpoint, "s3", f"/{name}", method="PUT")
 
 
 def create_sender(endpoint: str, address: str) -> None:
-    """Makes an address an identity of SES, which takes no mails from others; one that is there already is as good."""
+    """Creates an SES identity for a sender address if it does not exist."""
     try:
-        _call(endpoint, "ses", "/v2/email/identities", json.dumps({"EmailIdentity": address}).encode(),
-              {"Content-Type": "application/json"})
+        _call(
+            endpoint,
+            "ses",
+            "/v2/email/identities",
+            json.dumps({"EmailIdentity": address}).encode(),
+            {"Content-Type": "application/json"},
+        )
     except urllib.error.HTTPError as error:
         if "AlreadyExists" not in error.read().decode():
             raise
 
 
 def stack_outputs(endpoint: str, name: str) -> dict[str, str]:
-    """The outputs of a CloudFormation stack."""
     query = {"Action": "DescribeStacks", "Version": "2010-05-15", "StackName": name}
-    answer = _call(endpoint, "cloudformation", "/", urllib.parse.urlencode(query).encode(),
-                   {"Content-Type": "application/x-www-form-urlencoded"})
+    answer = _call(
+        endpoint,
+        "cloudformation",
+        "/",
+        urllib.parse.urlencode(query).encode(),
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )
     members = ElementTree.fromstring(answer).findall(".//{*}Outputs/{*}member")
-    return {member.findtext("{*}OutputKey", ""): member.findtext("{*}OutputValue", "") for member in members}
+    return {
+        member.findtext("{*}OutputKey", ""): member.findtext("{*}OutputValue", "")
+        for member in members
+    }
 
 
 def has_stack(endpoint: str, name: str) -> bool:
-    """Whether there is a CloudFormation stack of this name."""
     try:
         stack_outputs(endpoint, name)
     except urllib.error.HTTPError as error:
@@ -54,35 +69,54 @@ def has_stack(endpoint: str, name: str) -> bool:
 
 
 def delete_stack(endpoint: str, name: str) -> None:
-    """Has a CloudFormation stack deleted; one that isn't there is as good."""
+    """Starts the deletion of a CloudFormation stack; a missing stack is no error."""
     query = {"Action": "DeleteStack", "Version": "2010-05-15", "StackName": name}
-    _call(endpoint, "cloudformation", "/", urllib.parse.urlencode(query).encode(),
-          {"Content-Type": "application/x-www-form-urlencoded"})
+    _call(
+        endpoint,
+        "cloudformation",
+        "/",
+        urllib.parse.urlencode(query).encode(),
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )
 
 
 def function_variables(endpoint: str, name: str) -> dict[str, str]:
-    """The environment variables that a function was deployed with."""
     answer = _call(endpoint, "lambda", f"/2015-03-31/functions/{name}/configuration", method="GET")
     variables: dict[str, str] = json.loads(answer)["Environment"]["Variables"]
     return variables
 
 
 def log_events(endpoint: str, group: str, since_ms: int) -> list[dict[str, Any]]:
-    """What was written to a log group since a time, oldest first."""
+    """The events of a log group since a time (Unix milliseconds), oldest first."""
     body = json.dumps({"logGroupName": group, "startTime": since_ms}).encode()
-    answer = _call(endpoint, "logs", "/", body, {"Content-Type": "application/x-amz-json-1.1",
-                                                 "X-Amz-Target": "Logs_20140328.FilterLogEvents"})
+    answer = _call(
+        endpoint,
+        "logs",
+        "/",
+        body,
+        {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "Logs_20140328.FilterLogEvents",
+        },
+    )
     events: list[dict[str, Any]] = json.loads(answer)["events"]
     return events
 
 
-def _call(endpoint: str, service: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None,
-          method: str | None = None) -> bytes:
-    # The emulator reads the service and the region off the credential, as AWS does.
+def _call(
+    endpoint: str,
+    service: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    method: str | None = None,
+) -> bytes:
+    # The emulator takes service and region from the credential scope, as AWS does.
     credential = f"test/20250101/{REGION}/{service}/aws4_request"
     authorization = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
-    request = urllib.request.Request(endpoint + path, body, {"Authorization": authorization, **(headers or {})},
-                                     method=method)
+    request = urllib.request.Request(
+        endpoint + path, body, {"Authorization": authorization, **(headers or {})}, method=method
+    )
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
         content: bytes = answer.read()
         return content

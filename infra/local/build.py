@@ -1,4 +1,4 @@
-"""Building the functions, the command-line client and what makes the first keys: quickly for this machine, or for AWS."""
+"""Builds the functions, the command-line client and `tollgate-bootstrap`, locally or for AWS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FUNCTIONS = ("submit", "poll", "queue-worker", "quota-check", "push", "console")
 COMMAND = "tollgate"
 BOOTSTRAP = "tollgate-bootstrap"
 
-# Packages that aren't called as their function is.
+# Packages whose name differs from the function's.
 _RENAMED = {"console": "tollgate-console"}
 
 
@@ -26,10 +26,11 @@ def _packages(functions: Sequence[str]) -> list[str]:
 
 
 def for_this_machine(*, tests: bool) -> dict[str, Path]:
-    """Builds everything with one run of plain cargo, so that nothing is compiled twice; returns the programs by name.
+    """Builds everything with one run of cargo, so that nothing is compiled twice.
 
-    With `tests`, just as `cargo test` built it: cargo unites the features of all that it builds at once, and would otherwise
-    compile most of the dependencies again.
+    With `tests`, builds the same targets as `cargo test`. Cargo unifies features over all targets
+    of a run, so a different selection would recompile most dependencies. Returns the programs by
+    name.
     """
     programs = [*_packages(FUNCTIONS), "--package", "cli", "--package", "bootstrap"]
     what = ["--workspace", "--all-targets"] if tests else programs
@@ -37,7 +38,7 @@ def for_this_machine(*, tests: bool) -> dict[str, Path]:
 
 
 def bootstrap() -> Path:
-    """Builds what makes a stack's first key, and returns the program."""
+    """Builds `tollgate-bootstrap`, which creates a stack's first key; returns its path."""
     return _build(["--package", "bootstrap"], {BOOTSTRAP})[BOOTSTRAP]
 
 
@@ -46,12 +47,16 @@ def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
     try:
         process = processes.start(command, cwd=ROOT, output=subprocess.PIPE)
     except Failure as failure:
-        raise Failure("cargo was not found. Tollgate is built with Rust: https://rustup.rs") from failure
+        raise Failure(
+            "cargo was not found. Tollgate is built with Rust: https://rustup.rs"
+        ) from failure
     try:
         assert process.stdout is not None
-        programs = {message["target"]["name"]: Path(message["executable"])
-                    for message in map(json.loads, process.stdout)
-                    if message.get("executable") and not message["profile"]["test"]}
+        programs = {
+            message["target"]["name"]: Path(message["executable"])
+            for message in map(json.loads, process.stdout)
+            if message.get("executable") and not message["profile"]["test"]
+        }
         status = process.wait()
     finally:
         processes.end(process)
@@ -63,14 +68,17 @@ def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
     return programs
 
 
-def for_aws(functions: Sequence[str] = FUNCTIONS, options: Sequence[str] = ("--release",),
-            variables: Mapping[str, str] | None = None) -> int:
-    """Builds functions as template.yaml deploys them, for arm64, into target/lambda/.
+def for_aws(
+    functions: Sequence[str] = FUNCTIONS,
+    options: Sequence[str] = ("--release",),
+    variables: Mapping[str, str] | None = None,
+) -> int:
+    """Builds functions for arm64 into target/lambda/, where template.yaml expects them.
 
-    Then checks that Amazon Linux 2023 can run them.
+    Then checks that they run on Amazon Linux 2023. Returns the exit status.
     """
     tools = venv("cargo-lambda")
-    # First in the path: cargo-lambda asks `python3` for the Zig that came with it.
+    # First in the path: cargo-lambda runs `python3` to find the Zig of its own environment.
     path = os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)])
     environment = {**os.environ, "PATH": path, **(variables or {})}
     command: list[str | Path] = [tools / "cargo-lambda", "lambda", "build", "--arm64", *options]

@@ -8,9 +8,9 @@ from infra.local.venvs import run_python
 
 
 def check(folder: Path) -> int:
-    """Tests the checker itself, and runs it over a folder of recorded calls; returns the status.
+    """Runs the checker's own tests, then the checker on a folder of recorded calls.
 
-    botocore comes with moto.
+    Runs in moto's environment, which has botocore. Returns the exit status.
     """
     discover = ("-m", "unittest", "discover", "--start-directory", "tests/calls")
     tested = run_python("moto", *discover)

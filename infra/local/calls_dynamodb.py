@@ -1,7 +1,7 @@
-"""Limits of DynamoDB that its model leaves out.
+"""Limits of DynamoDB that botocore's service model does not contain.
 
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html, and for the sizes
-of items .../CapacityUnitCalculations.html.
+Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+Item sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TYPES = {"S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"}
 _ITEM_BYTES = 400 * 1024
 _EXPRESSION_BYTES = 4 * 1024
 _TRANSACTION_BYTES = 4 * 1024 * 1024
-# Values of one expression may have 2 MB together.
+# All values of one expression together.
 _VALUES_BYTES = 2 * 1024 * 1024
 _PARTITION_BYTES, _SORT_BYTES = 2_048, 1_024
 _DEPTH = 32
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def check(operation: str, request: Any) -> Iterator[str]:
-    """Yields what DynamoDB would refuse in a request that fits its model."""
+    """Yields violations of limits in a request that conforms to the service model."""
     parts = list(_parts(operation, request))
     if operation == "BatchWriteItem" and len(parts) > 25:
         yield f"RequestItems has {len(parts)} items, and must have at most 25"
@@ -52,7 +52,7 @@ def check(operation: str, request: Any) -> Iterator[str]:
 
 
 def _parts(operation: str, request: Any) -> Iterator[Any]:
-    """Yields the reads and writes of single items that a request consists of."""
+    """Yields the single-item reads and writes of a request."""
     if operation.startswith("Transact"):
         for item in request["TransactItems"]:
             yield from item.values()
@@ -121,10 +121,10 @@ def _key(attribute: str, value: Any, of: str) -> Iterator[str]:
 
 @cache
 def key_bytes() -> dict[str, int]:
-    """How many bytes the keys of the table and its indexes may have, by attribute."""
+    """Maximum size in bytes of each key attribute of the table and its indexes."""
     loader: Any = type("Loader", (yaml.SafeLoader,), {})
     loader.add_multi_constructor("!", lambda *_: None)
-    template = yaml.load((ROOT / "template.yaml").read_text(), loader)  # noqa: S506, a safe loader
+    template = yaml.load((ROOT / "template.yaml").read_text(), loader)
     table = template["Resources"]["Table"]["Properties"]
     schemas = [
         table["KeySchema"],
@@ -159,7 +159,7 @@ def _item_bytes(item: Any) -> int:
 
 
 def _bytes(typed: tuple[str, Any]) -> int:
-    """The size of a value with its type, which is stored in a byte of lists and maps."""
+    """Size of an attribute value. Each element of a list or map adds one byte for its type."""
     kind, content = typed
     match kind:
         case "S":

@@ -1,4 +1,4 @@
-"""Limits of services that their models leave out, and their documentation has.
+"""Documented limits of services that botocore's service models do not contain.
 
 DynamoDB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 SQS:      https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
@@ -36,7 +36,7 @@ _SCHEDULE = re.compile(
 
 
 def check(service: str, operation: str, request: Any) -> Iterator[str]:
-    """Yields what a service would refuse in a request that fits its model."""
+    """Yields violations of limits in a request that conforms to the service model."""
     match service:
         case "dynamodb":
             yield from calls_dynamodb.check(operation, request)
@@ -128,7 +128,7 @@ def _mail(request: Any) -> Iterator[str]:
     if not 1 <= len(to) <= 50:
         yield f"Destination has {len(to)} addresses, and must have 1 to 50"
     for address in [*to, request.get("FromEmailAddress", "")]:
-        # SES wants other characters encoded (RFC 2047, and Punycode for domains).
+        # SES requires other characters to be encoded (RFC 2047, and Punycode for domains).
         if not address.isascii() or "\n" in address or "@" not in address:
             yield f"{address!r} is no address that SES takes"
     if len([kind for kind in ("Simple", "Raw", "Template") if kind in request["Content"]]) != 1:

@@ -1,7 +1,7 @@
-"""Holds recorded calls to AWS's service models: `python -m infra.local.calls_main FOLDER`.
+"""Validates recorded calls against AWS's service models: `python -m infra.local.calls_main FOLDER`.
 
-Runs in an environment that has botocore, whose models these are. botocore's own validator is for
-clients: it checks neither enums, patterns nor upper bounds, which services do.
+Runs in an environment with botocore, which ships the models. botocore's own validator checks
+neither enums, patterns nor upper bounds, which the services do check.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from botocore.model import OperationNotFoundError, Shape
 
 from infra.local import calls_limits
 
-# What botocore calls a service, by the prefix of its IAM actions.
+# botocore's name of a service, by the prefix of its IAM actions.
 _SERVICES = {
     "dynamodb": "dynamodb",
     "sqs": "sqs",
@@ -45,11 +45,11 @@ _SHOWN = 60
 
 
 def main(folder: str) -> int:
-    """Prints each fault once, and returns the exit status; no record at all is a fault as well."""
+    """Prints each fault once and returns the exit status. An empty folder is a fault too."""
     counted: Counter[str] = Counter()
     faults: set[str] = set()
     for file in sorted(Path(folder).glob("*.jsonl")):
-        # Split at newlines alone: a request may hold characters that other line ends are.
+        # Not `splitlines`: a request may contain other characters that it treats as line ends.
         for line in file.read_text(encoding="utf-8").split("\n")[:-1]:
             call = json.loads(line)
             name = f"{call['service']}:{call['operation']}"
@@ -69,7 +69,7 @@ def main(folder: str) -> int:
 
 
 def check(service: str, operation: str, request: object) -> Iterator[str]:
-    """Yields what the service would refuse in a request, by its model and documentation."""
+    """Yields violations of the service's model and documented limits in a request."""
     try:
         shape = _model(service).operation_model(operation).input_shape
     except OperationNotFoundError:
@@ -77,7 +77,7 @@ def check(service: str, operation: str, request: object) -> Iterator[str]:
         return
     found = list(misfits(request, shape, ""))
     yield from found
-    # Limits are for requests of the right form.
+    # The checks of limits assume a request of the right shape.
     if not found:
         yield from calls_limits.check(service, operation, request)
 
@@ -88,7 +88,7 @@ def _model(service: str) -> Any:
 
 
 def misfits(value: object, shape: Shape, at: str) -> Iterator[str]:
-    """Yields where a value breaks a shape's type, members, enum, size, range or pattern."""
+    """Yields where a value violates a shape's type, members, enum, size, range or pattern."""
     kind = shape.type_name
     if kind == "structure":
         yield from _structure(value, shape, at)

@@ -11,8 +11,22 @@ from types import FrameType
 from typing import NoReturn
 
 from infra.local import (
-    arm64, browser, build, calls, console, crates, emulator, engine, first_key, kinds, lint, moto_server,
-    sam_local, schemathesis, smoke, stack,
+    arm64,
+    browser,
+    build,
+    calls,
+    console,
+    crates,
+    emulator,
+    engine,
+    first_key,
+    kinds,
+    lint,
+    moto_server,
+    sam_local,
+    schemathesis,
+    smoke,
+    stack,
 )
 from infra.local.failure import Failure
 from infra.local.places import LOCAL
@@ -23,14 +37,15 @@ from infra.local.venvs import venv
 
 _DEFAULT_PORT = 4566
 _API_PORT = 3000
-# Of an emulator that is there already: make run ENDPOINT=http://127.0.0.1:4566
+# URL of an external emulator: make run ENDPOINT=http://127.0.0.1:4566
 _ENDPOINT = os.environ.get("ENDPOINT", "")
 
 
 def main() -> int:
-    """Runs what the command line asks for and returns the exit status."""
+    """Runs the command and returns its exit status."""
     arguments = _parser().parse_args()
-    # A closed terminal and `kill` get the same orderly end as Ctrl-C, which a shell's background job would ignore.
+    # SIGTERM and SIGHUP shut down in the same order as Ctrl-C. A shell's background job would
+    # ignore SIGINT without the handler.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit_on_signal)
@@ -45,45 +60,98 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m infra.local", description="Tollgate on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m infra.local", description="Tollgate on this machine."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    start = commands.add_parser("up", help="build, start and deploy the stack; end it with Ctrl-C or after a command")
-    start.add_argument("--port", type=int, default=_DEFAULT_PORT, help="of the emulator; 0: any (default: %(default)s)")
-    start.add_argument("--state", type=Path, default=LOCAL, help="folder for data, keys and logs (default: .local)")
-    start.add_argument("--temporary", dest="state", action="store_const", const=None, help="keep no state at all")
-    start.add_argument("--reset", action="store_true", help="forget the data that an earlier run left")
-    start.add_argument("command", nargs="*", help="after --: what to run in the stack, with TOLLGATE_STACK set to the "
-                                                  "path of its stack.json; without it, logs are followed")
-    start.set_defaults(run=lambda given: up(given.port, _ENDPOINT, given.state, given.reset, given.command,
-                                            tests=bool(given.command)))
+    start = commands.add_parser(
+        "up", help="build, start and deploy the stack; end it with Ctrl-C or after a command"
+    )
+    start.add_argument(
+        "--port",
+        type=int,
+        default=_DEFAULT_PORT,
+        help="of the emulator; 0: any (default: %(default)s)",
+    )
+    start.add_argument(
+        "--state", type=Path, default=LOCAL, help="folder for data, keys and logs (default: .local)"
+    )
+    start.add_argument(
+        "--temporary", dest="state", action="store_const", const=None, help="keep no state at all"
+    )
+    start.add_argument(
+        "--reset", action="store_true", help="forget the data that an earlier run left"
+    )
+    start.add_argument(
+        "command",
+        nargs="*",
+        help="after --: what to run in the stack, with TOLLGATE_STACK set to the "
+        "path of its stack.json; without it, logs are followed",
+    )
+    start.set_defaults(
+        run=lambda given: up(
+            given.port,
+            _ENDPOINT,
+            given.state,
+            given.reset,
+            given.command,
+            tests=bool(given.command),
+        )
+    )
 
-    local = commands.add_parser("sam-local", help="serve the HTTP API from containers, over a stack of its own or one that runs")
-    local.add_argument("--port", type=int, default=_DEFAULT_PORT, help="of the emulator (default: %(default)s)")
-    local.add_argument("--api-port", type=int, default=_API_PORT, help="of the API (default: %(default)s; 0: any)")
+    local = commands.add_parser(
+        "sam-local",
+        help="serve the HTTP API from containers, over a stack of its own or one that runs",
+    )
+    local.add_argument(
+        "--port", type=int, default=_DEFAULT_PORT, help="of the emulator (default: %(default)s)"
+    )
+    local.add_argument(
+        "--api-port", type=int, default=_API_PORT, help="of the API (default: %(default)s; 0: any)"
+    )
     _add_stack(local)
     local.add_argument("command", nargs="*", help="after --: what to run with the API, as in `up`")
     local.set_defaults(run=_sam_local)
 
     once = commands.add_parser("invoke", help="run a function once in a container, for an event")
     once.add_argument("function", choices=build.FUNCTIONS)
-    once.add_argument("--event", type=Path, help="a file (default: the first of the function's fixtures)")
+    once.add_argument(
+        "--event", type=Path, help="a file (default: the first of the function's fixtures)"
+    )
     _add_stack(once)
-    once.set_defaults(run=lambda given: sam_local.invoke(given.stack or stack.path(LOCAL), given.function, given.event))
+    once.set_defaults(
+        run=lambda given: sam_local.invoke(
+            given.stack or stack.path(LOCAL), given.function, given.event
+        )
+    )
 
     third = commands.add_parser("moto", help="run a command with moto's AWS, at $TOLLGATE_MOTO")
     third.add_argument("command", nargs="+", help="after --")
     third.set_defaults(run=lambda given: moto_server.run_with(given.command))
 
-    docker = commands.add_parser("engine", help="run a command with a Docker engine, Debian's where none answers")
+    docker = commands.add_parser(
+        "engine", help="run a command with a Docker engine, Debian's where none answers"
+    )
     docker.add_argument("command", nargs="+", help="after --")
     docker.set_defaults(run=lambda given: engine.run_with(given.command))
 
-    define = commands.add_parser("kinds", help="define the default kinds of a stack, where they aren't there yet")
-    define.add_argument("--url", default=os.environ.get("TOLLGATE_URL"), help="of its API (default: $TOLLGATE_URL)")
-    define.add_argument("--key", default=os.environ.get("TOLLGATE_KEY"), help="an operator's (default: $TOLLGATE_KEY)")
-    define.add_argument("--tasker-url", default=os.environ.get("TASKER_URL", ""),
-                        help="where users are deleted; without it they are echoed (default: $TASKER_URL)")
+    define = commands.add_parser(
+        "kinds", help="define the default kinds of a stack, where they aren't there yet"
+    )
+    define.add_argument(
+        "--url", default=os.environ.get("TOLLGATE_URL"), help="of its API (default: $TOLLGATE_URL)"
+    )
+    define.add_argument(
+        "--key",
+        default=os.environ.get("TOLLGATE_KEY"),
+        help="an operator's (default: $TOLLGATE_KEY)",
+    )
+    define.add_argument(
+        "--tasker-url",
+        default=os.environ.get("TASKER_URL", ""),
+        help="where users are deleted; without it they are echoed (default: $TASKER_URL)",
+    )
     define.set_defaults(run=_define)
 
     key = commands.add_parser("key", help="make a stack's first key, with the credentials of `sam`")
@@ -92,55 +160,98 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument("--region", default="", help="default: as saved, else the profile's")
     key.add_argument("--bootstrap", type=Path, help="the program, if it is built already")
     key.add_argument("rest", nargs="*", help="after --: for tollgate-bootstrap")
-    key.set_defaults(run=lambda given: first_key.make(
-        given.stack, given.profile, given.region, given.bootstrap, given.rest))
+    key.set_defaults(
+        run=lambda given: first_key.make(
+            given.stack, given.profile, given.region, given.bootstrap, given.rest
+        )
+    )
 
-    commands.add_parser("build", help="build the functions for AWS").set_defaults(run=lambda _: build.for_aws())
+    commands.add_parser("build", help="build the functions for AWS").set_defaults(
+        run=lambda _: build.for_aws()
+    )
     one = commands.add_parser("arm64", help="build one function for AWS, and check what it needs")
     one.set_defaults(run=lambda _: arm64.check())
-    commands.add_parser("lint", help="check the template, the crates, the dashboards and these scripts").set_defaults(run=lambda _: lint.check())
-    commands.add_parser("deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub").set_defaults(
-        run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
+    commands.add_parser(
+        "lint",
+        help="check the template, the crates, the dashboards, these scripts and the console",
+    ).set_defaults(run=lambda _: lint.check())
+    commands.add_parser("fmt", help="format Python and the console's JavaScript").set_defaults(
+        run=lambda _: lint.fix_format()
+    )
+    commands.add_parser(
+        "deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub"
+    ).set_defaults(run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
 
-    commands.add_parser("console", help="test the console's pure modules with Node.js").set_defaults(
-        run=lambda _: console.check())
+    commands.add_parser(
+        "console", help="test the console's pure modules with Node.js"
+    ).set_defaults(run=lambda _: console.check())
 
     seen = commands.add_parser("browser", help="test a running stack's pages in a browser")
-    seen.add_argument("--stack", type=Path, default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
-                      help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)")
+    seen.add_argument(
+        "--stack",
+        type=Path,
+        default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
+        help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
+    )
     seen.add_argument("arguments", nargs="*", help="after --: of pytest, such as -k docs")
     seen.set_defaults(run=lambda given: browser.check(given.stack, given.arguments))
 
     tried = commands.add_parser("schemathesis", help="try a running stack's API by its description")
-    tried.add_argument("--stack", type=Path, default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
-                       help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)")
-    tried.add_argument("--minutes", type=float, default=0, help="how long to go on by chance (default: not at all)")
+    tried.add_argument(
+        "--stack",
+        type=Path,
+        default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
+        help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
+    )
+    tried.add_argument(
+        "--minutes", type=float, default=0, help="how long to go on by chance (default: not at all)"
+    )
     tried.add_argument("--seed", type=int, help="of that chance (default: the same each time)")
-    tried.set_defaults(run=lambda given: schemathesis.check(_running(given.stack), given.minutes, given.seed))
+    tried.set_defaults(
+        run=lambda given: schemathesis.check(_running(given.stack), given.minutes, given.seed)
+    )
 
-    recorded = commands.add_parser("calls", help="check recorded calls against AWS's service models")
-    recorded.add_argument("folder", type=Path, help="where the tests recorded them: $TOLLGATE_CALLS")
+    recorded = commands.add_parser(
+        "calls", help="check recorded calls against AWS's service models"
+    )
+    recorded.add_argument(
+        "folder", type=Path, help="where the tests recorded them: $TOLLGATE_CALLS"
+    )
     recorded.set_defaults(run=lambda given: calls.check(given.folder))
 
     smoked = commands.add_parser("smoke", help="test a deployed stack, as its operator")
-    smoked.add_argument("--url", default="", help="of its API (default: that of the stack in $TOLLGATE_STACK)")
-    smoked.add_argument("--key", default=os.environ.get("TOLLGATE_KEY", ""),
-                        help="an operator's (default: $TOLLGATE_KEY)")
+    smoked.add_argument(
+        "--url", default="", help="of its API (default: that of the stack in $TOLLGATE_STACK)"
+    )
+    smoked.add_argument(
+        "--key",
+        default=os.environ.get("TOLLGATE_KEY", ""),
+        help="an operator's (default: $TOLLGATE_KEY)",
+    )
     smoked.add_argument("--callback", default="", help="a public URL that answers POST with 2xx")
-    smoked.add_argument("--slow", action="store_true", help="wait for a job that is due in 15 minutes, too")
+    smoked.add_argument(
+        "--slow", action="store_true", help="wait for a job that is due in 15 minutes, too"
+    )
     smoked.set_defaults(run=_smoke)
 
     sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
     sam.add_argument("rest", nargs=argparse.REMAINDER)
-    sam.set_defaults(run=lambda given: run([venv("sam") / "sam", *given.rest],
-                                           env={**os.environ, "SAM_CLI_TELEMETRY": "0"}))
+    sam.set_defaults(
+        run=lambda given: run(
+            [venv("sam") / "sam", *given.rest], env={**os.environ, "SAM_CLI_TELEMETRY": "0"}
+        )
+    )
     return parser
 
 
 def _add_stack(parser: argparse.ArgumentParser) -> None:
     told = os.environ.get("TOLLGATE_STACK")
-    parser.add_argument("--stack", type=Path, default=Path(told) if told else None,
-                        help="the stack.json of a running stack (default: $TOLLGATE_STACK)")
+    parser.add_argument(
+        "--stack",
+        type=Path,
+        default=Path(told) if told else None,
+        help="the stack.json of a running stack (default: $TOLLGATE_STACK)",
+    )
 
 
 def _sam_local(given: argparse.Namespace) -> int:
@@ -148,13 +259,25 @@ def _sam_local(given: argparse.Namespace) -> int:
     if given.stack:
         return sam_local.start_api(given.stack, port, given.command)
     emulator.check_port(port)
-    again = [sys.executable, "-m", "infra.local", "sam-local", "--api-port", str(port), "--", *given.command]
+    again = [
+        sys.executable,
+        "-m",
+        "infra.local",
+        "sam-local",
+        "--api-port",
+        str(port),
+        "--",
+        *given.command,
+    ]
     return up(given.port, _ENDPOINT, LOCAL, False, again, tests=False)
 
 
 def _define(given: argparse.Namespace) -> int:
     if not given.url or not given.key:
-        raise Failure("Say where the stack is and how to get in: --url and --key, or TOLLGATE_URL and TOLLGATE_KEY.")
+        raise Failure(
+            "Say where the stack is and how to get in: --url and --key, "
+            "or TOLLGATE_URL and TOLLGATE_KEY."
+        )
     return kinds.define(given.url, given.key, given.tasker_url)
 
 

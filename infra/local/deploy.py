@@ -1,4 +1,4 @@
-"""Deploying template.yaml, as it is, to the emulator."""
+"""Deploys the unmodified template.yaml to the emulator."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from infra.local.processes import run_quietly
 STACK = "tollgate"
 _BUCKET = "tollgate-deploy"
 
-# Whom mails come from; they end in the emulator's outbox.
+# Sender of quota mails, which the emulator keeps in its outbox.
 SENDER = "tollgate@example.com"
 
-# Of this machine, for which the functions are built.
+# Architecture of this machine, which the functions are built for.
 ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 _ISSUER = os.environ.get("JWT_ISSUER", "")
 
 _PARAMETERS = {
     "Architecture": ARCHITECTURE,
-    # A job whose worker was killed comes back after the visibility time-out: the shortest there is.
+    # The shortest visibility timeout: a job whose worker was killed is retried after it.
     "WorkerTiming": "quick",
-    # MiniStack has a sensible limit of its own, and doesn't read one that comes from a parameter.
+    # MiniStack has a limit of its own and does not read one that comes from a parameter.
     "WorkerConcurrency": "0",
-    # Half of them may wait: tests have many requests wait at once.
+    # Half of the executions may hold long polls, and tests hold many at the same time.
     "PollConcurrency": "100",
-    # The services that a developer sends jobs to listen on this machine.
+    # A developer's HTTP targets listen on this machine.
     "AllowPrivateTargets": "true",
     # make run JWT_ISSUER=http://127.0.0.1:8080/realms/dev JWT_AUDIENCE=tollgate
     "JwtIssuer": "" if _ISSUER.startswith("http:") else _ISSUER,
@@ -41,7 +41,7 @@ _PARAMETERS = {
     # `debug` and the like: make run LOG_LEVEL=debug
     "LogLevel": os.environ.get("LOG_LEVEL", "info"),
     "SenderAddress": SENDER,
-    # make run OPERATOR_EMAIL=me@example.com makes the alarms too
+    # make run OPERATOR_EMAIL=me@example.com creates the alarms as well
     "OperatorEmail": os.environ.get("OPERATOR_EMAIL", ""),
     # make run TASKER_URL=http://127.0.0.1:8000/users/delete
     "TaskerUrl": os.environ.get("TASKER_URL", ""),
@@ -49,40 +49,59 @@ _PARAMETERS = {
 
 
 def overrides(endpoint: str) -> list[str]:
-    """The template's parameters as `sam` takes them: in quotes, since it takes no empty value without."""
-    # Where functions don't find the emulator at the address that we do:
+    """The template's parameters for `sam`, quoted because it rejects unquoted empty values."""
+    # For functions that reach the emulator at a different address than this script:
     # make run ENDPOINT=http://127.0.0.1:4566 FUNCTIONS_ENDPOINT=http://localstack:4566
     called = {"AwsEndpointUrl": os.environ.get("FUNCTIONS_ENDPOINT") or endpoint}
     return [f'{name}="{value}"' for name, value in {**_PARAMETERS, **called}.items()]
 
 
 def logical_id(function: str) -> str:
-    """The name that template.yaml has for a function."""
+    """The logical id of a function in template.yaml."""
     return "".join(part.title() for part in function.split("-")) + "Function"
 
 
 def template(folder: Path) -> Path:
-    """Where the template that is deployed lies, beside the functions."""
+    """The deployed copy of the template, in the same folder as the functions."""
     return folder / "deploy" / "template.yaml"
 
 
 def deploy(sam: Path, endpoint: str, programs: dict[str, Path], folder: Path) -> dict[str, str]:
-    """Deploys what changed since the last time and returns the stack's outputs."""
+    """Deploys changes since the last deployment and returns the stack's outputs."""
     stage = _stage(programs, template(folder).parent)
     create_bucket(endpoint, _BUCKET)
     create_sender(endpoint, SENDER)
-    # MiniStack gives an API the id that this tag asks for, so that the URL stays the same.
+    # MiniStack uses this tag as the API's id, which keeps the URL stable.
     tags = [f"ms-custom-id={STACK}"]
     run_quietly(
-        [sam / "sam", "deploy", "--template-file", "template.yaml", "--stack-name", STACK, "--s3-bucket", _BUCKET,
-         "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
-         "--no-progressbar", "--tags", *tags, "--parameter-overrides", *overrides(endpoint)],
-        folder / "deploy.log", env=_environment(endpoint, folder), cwd=stage)
+        [
+            sam / "sam",
+            "deploy",
+            "--template-file",
+            "template.yaml",
+            "--stack-name",
+            STACK,
+            "--s3-bucket",
+            _BUCKET,
+            "--capabilities",
+            "CAPABILITY_IAM",
+            "--no-confirm-changeset",
+            "--no-fail-on-empty-changeset",
+            "--no-progressbar",
+            "--tags",
+            *tags,
+            "--parameter-overrides",
+            *overrides(endpoint),
+        ],
+        folder / "deploy.log",
+        env=_environment(endpoint, folder),
+        cwd=stage,
+    )
     return stack_outputs(endpoint, STACK)
 
 
 def _stage(programs: dict[str, Path], stage: Path) -> Path:
-    """Lays out what is deployed in a folder of its own: target/lambda/ keeps the release build for AWS."""
+    """Copies template and functions to a staging folder; target/lambda/ holds the AWS build."""
     for name in FUNCTIONS:
         bootstrap = stage / "target" / "lambda" / name / "bootstrap"
         bootstrap.parent.mkdir(parents=True, exist_ok=True)
@@ -92,8 +111,12 @@ def _stage(programs: dict[str, Path], stage: Path) -> Path:
 
 
 def _environment(endpoint: str, folder: Path) -> dict[str, str]:
-    """An environment in which sam can reach nothing but the emulator, and leaves nothing in the home folder."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
+    """Environment for sam: it reaches only the emulator and does not write to the home folder."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "SAM_CLI_"))
+    }
     return {
         **inherited,
         **CREDENTIALS,

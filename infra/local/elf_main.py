@@ -1,6 +1,6 @@
 """Checks that programs run on Amazon Linux 2023; runs inside cargo-lambda's virtual environment.
 
-That is the machine type of template.yaml's default `Architecture`, and the C library of the runtime
+Checks the machine type of template.yaml's default `Architecture` and the C library of the runtime
 `provided.al2023`: glibc 2.34 (https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html).
 """
 
@@ -16,7 +16,7 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-# What the runtime has for programs that aren't linked statically.
+# Shared libraries that the runtime provides.
 _LIBRARIES = {
     "libc.so.6",
     "libm.so.6",
@@ -29,7 +29,7 @@ _LIBRARIES = {
 
 
 def problems(file: Path, machine: str, glibc: tuple[int, ...]) -> Iterator[str]:
-    """Why a program would not start."""
+    """Yields reasons why a program would not start."""
     with file.open("rb") as stream:
         try:
             elf = ELFFile(stream)
@@ -60,12 +60,12 @@ def _missing(section: DynamicSection) -> Iterator[str]:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    # GLIBC_PRIVATE and the like are newer than any.
+    # Names such as GLIBC_PRIVATE compare as newer than every version.
     return tuple(int(part) if part.isdecimal() else sys.maxsize for part in version.split("."))
 
 
 def main() -> int:
-    """Prints what is wrong with programs; the exit status says whether anything is."""
+    """Prints the problems of the given programs; returns 1 if there are any."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--machine", default="EM_AARCH64")
     parser.add_argument("--glibc", type=_numbers, default=(2, 34))

@@ -1,4 +1,4 @@
-"""MiniStack: the AWS that the stack is deployed to, unless it is told of another one."""
+"""Starts and stops MiniStack, the default emulator, or connects to an external one."""
 
 from __future__ import annotations
 
@@ -25,28 +25,30 @@ _ANSWER_SECONDS = 10.0
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """A currently unused port."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def check_port(port: int) -> None:
-    """Fails early, before a long build, if the port is taken."""
+    """Fails if the port is in use, before the long build starts."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            raise Failure(f"Port {port} can't be used: {error.strerror}. Is the stack running already?\n"
-                          "Stop what uses it, or choose another one: make run PORT=4567") from error
+            raise Failure(
+                f"Port {port} can't be used: {error.strerror}. Is the stack running already?\n"
+                "Stop what uses it, or choose another one: make run PORT=4567"
+            ) from error
 
 
 class Emulator:
-    """MiniStack on a port of its own; whatever it starts ends with it, and its data stays in `folder`."""
+    """A MiniStack process and the processes it starts. Its data persists in `folder`."""
 
     def __init__(self, bin_folder: Path, port: int, folder: Path) -> None:
-        """Describes it; `start` runs it."""
+        """Does not start the process; `start` does."""
         self.endpoint = f"http://{_HOST}:{port}"
         self._python = bin_folder / "python"
         self._port = port
@@ -55,34 +57,38 @@ class Emulator:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it, with the data that it has, and waits until it answers."""
+        """Starts MiniStack with its persisted data and waits until it responds."""
         log = self._folder / "emulator.log"
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(parents=True)
         with log.open("wb") as output:
             self._process = processes.start(
                 [self._python, Path(__file__).with_name("emulator_main.py")],
-                env=_environment(self._port, self._folder, self._scratch), cwd=self._scratch,
-                stdin=subprocess.PIPE, output=output, errors=subprocess.STDOUT)
+                env=_environment(self._port, self._folder, self._scratch),
+                cwd=self._scratch,
+                stdin=subprocess.PIPE,
+                output=output,
+                errors=subprocess.STDOUT,
+            )
         _wait(self._process, self.endpoint, log)
 
     def end(self) -> None:
-        """Has it save its state and end, and sees to it that it does."""
+        """Stops MiniStack after it has saved its state, and kills it if it does not stop."""
         if self._process is not None:
             _end(self._process)
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def restart(self) -> None:
-        """Ends it and starts it again: functions are gone and come back, data stays."""
+        """Restarts MiniStack. Function processes start fresh, data persists."""
         self.end()
         self.start()
 
 
 class Elsewhere:
-    """A LocalStack-compatible emulator that somebody else runs: it is there, or it is a failure."""
+    """An external LocalStack-compatible emulator, which must be running already."""
 
     def __init__(self, endpoint: str) -> None:
-        """Makes sure that it answers, whatever it says."""
+        """Fails if the endpoint does not respond. Any HTTP status counts as a response."""
         self.endpoint = endpoint.rstrip("/")
         try:
             with urllib.request.urlopen(self.endpoint, timeout=_ANSWER_SECONDS):
@@ -95,7 +101,7 @@ class Elsewhere:
 
 @contextmanager
 def running(bin_folder: Path, port: int, folder: Path) -> Iterator[Emulator]:
-    """Runs MiniStack as long as the context lasts."""
+    """Runs MiniStack for the duration of the context."""
     emulator = Emulator(bin_folder, port, folder)
     try:
         emulator.start()
@@ -115,9 +121,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment(port: int, folder: Path, scratch: Path) -> dict[str, str]:
-    """MiniStack's environment. The functions inherit it, so it holds nothing by chance: no profile, no proxy.
+    """MiniStack's environment. The functions inherit it, so it excludes profiles and proxies.
 
-    Nor what they are to call: MiniStack would set that over what they were deployed with, which a test may change.
+    It has no `AWS_ENDPOINT_URL` either: MiniStack would override the value that a function was
+    deployed with, which a test may change.
     """
     names = ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "TOLLGATE_FREEZE")
     inherited = {name: os.environ[name] for name in names if name in os.environ}
@@ -135,7 +142,7 @@ def _environment(port: int, folder: Path, scratch: Path) -> dict[str, str]:
         "PERSIST_STATE": "1",
         "STATE_DIR": str(folder / "data"),
         "LOG_LEVEL": "WARNING",
-        # Both would listen on fixed ports of their own.
+        # Both services would listen on fixed ports.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
     }

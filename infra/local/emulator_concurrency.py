@@ -1,9 +1,9 @@
-"""Lambda's limit of concurrent executions as AWS applies it; runs inside MiniStack's environment.
+"""Applies Lambda's concurrency limit as AWS does; runs inside MiniStack's virtual environment.
 
-MiniStack counts executions and refuses those above its limit. This module adds what AWS does then:
-- An HTTP API answers 503 with a message of its own. MiniStack answers 429 with Lambda's error.
-- A queue's poller and EventBridge try again with backoff. MiniStack leaves a batch until its
-  visibility time-out, and drops an event.
+MiniStack counts executions and throttles those above its limit. This module adds AWS's behaviour:
+- An HTTP API responds with 503 and its own message. MiniStack responds with 429 and Lambda's error.
+- SQS pollers and EventBridge retry with backoff. MiniStack leaves an SQS batch until its visibility
+  timeout, and drops an EventBridge event.
 - POST /_ministack/config changes the limit, by the key `CONFIG_KEY`.
 """
 
@@ -19,11 +19,12 @@ from ministack.services import lambda_svc
 
 CONFIG_KEY = "lambda_svc._ACCOUNT_CONCURRENCY_CAP"
 
-# Backoff of AWS's own callers, and how long they go on: a batch is invisible for 120 s at least.
+# Backoff of AWS's own callers, in seconds, and how long they retry. A batch is invisible for at
+# least 120 s.
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 2.0
 _PATIENCE = 60.0
-# By their names: MiniStack runs each batch of a queue, and each event of EventBridge, in a thread.
+# Thread names: MiniStack runs each SQS batch and each EventBridge event in a thread of its own.
 _RETRYING_THREADS = ("ministack-esm", "(_execute_function_with_config_scope)")
 
 _SERVICE_UNAVAILABLE = {
@@ -34,7 +35,7 @@ _SERVICE_UNAVAILABLE = {
 
 
 def install() -> None:
-    """Replaces MiniStack's functions by those of this module."""
+    """Patches MiniStack's functions."""
     _retry_for_aws()
     _answer_as_http_api()
     _accept_limit()
@@ -44,7 +45,8 @@ def _retry_for_aws() -> None:
     acquire = lambda_svc._acquire_execution_slot
 
     def acquire_with_backoff(
-            func: dict[str, Any], config: dict[str, Any]) -> tuple[str | None, str | None]:
+        func: dict[str, Any], config: dict[str, Any]
+    ) -> tuple[str | None, str | None]:
         is_retried = any(name in threading.current_thread().name for name in _RETRYING_THREADS)
         deadline = time.monotonic() + (_PATIENCE if is_retried else 0)
         pause = _FIRST_PAUSE

@@ -1,12 +1,12 @@
-"""MiniStack as bring-up starts it; runs inside MiniStack's virtual environment.
+"""Runs MiniStack; `emulator.py` starts this script inside MiniStack's virtual environment.
 
-Three things are not as in `python -m ministack`:
-- It ends when bring-up does, however that ended, and takes the functions' processes with it. They are in the
-  process group that this process leads.
-- The Runtime API answers without Nagle's algorithm. It writes headers and body separately, and with delayed
-  acknowledgements each call of a function would take 40 ms longer.
-- With `TOLLGATE_FREEZE`, functions are frozen between invocations, as on Lambda.
-- The limit of concurrent executions is applied as on AWS: emulator_concurrency.py.
+Differences to `python -m ministack`:
+- It exits when its parent does, even if the parent was killed, and kills the function processes.
+  They belong to the process group that this process leads.
+- The Runtime API disables Nagle's algorithm. It writes headers and body separately, and delayed
+  acknowledgements would add 40 ms to each invocation.
+- With `TOLLGATE_FREEZE`, functions are frozen between invocations, as on Lambda (freezer.py).
+- The concurrency limit is applied as on AWS (emulator_concurrency.py).
 """
 
 import os
@@ -25,17 +25,18 @@ _FUNCTIONS_SECONDS = 1.0
 
 
 def _follow_parent() -> None:
-    """Shuts MiniStack down once the other end of the pipe is closed: it is to end, or its parent is gone."""
+    """Shuts MiniStack down when stdin closes, because the parent closed it or exited."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
-    # Calls under way hold the shutdown up, and state is saved at its end. So no function may go on.
+    # MiniStack saves its state at the end of the shutdown, which waits for running invocations. So
+    # functions are stopped repeatedly.
     while True:
         lambda_runtime.reset()
         time.sleep(0.1)
 
 
 def _end_group() -> None:
-    """Ends what functions are left, waits so that not even a zombie stays, and ends the group, itself included."""
+    """Terminates the remaining functions, reaps them, and kills the group with this process."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
     deadline = time.monotonic() + _FUNCTIONS_SECONDS

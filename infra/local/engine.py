@@ -1,4 +1,4 @@
-"""The Docker engine: the one of this machine, or Debian's, started by hand where there is none."""
+"""Uses the Docker engine of this machine, or starts Debian's where none is running."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ _PACKAGES = "docker.io iptables mmdebstrap"
 
 
 def answers() -> bool:
-    """Whether an engine answers, at `DOCKER_HOST` or where `docker` knows one."""
-    return shutil.which("docker") is not None and _docker("version", "--format", "{{.Server.Version}}") is not None
+    """Whether an engine responds at `DOCKER_HOST` or in the current Docker context."""
+    return (
+        shutil.which("docker") is not None
+        and _docker("version", "--format", "{{.Server.Version}}") is not None
+    )
 
 
 def has_image(name: str) -> bool:
-    """Whether the engine has an image."""
     return _docker("image", "inspect", "--format", "{{.Id}}", name) is not None
 
 
 def gateway() -> str:
-    """The address at which containers reach whoever runs the engine, on its network `bridge`."""
+    """The address at which containers on the network `bridge` reach the engine's host."""
     found = _docker("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}")
     for config in json.loads(found or "[]"):
-        # Not every version says the gateway; it is the network's first address then.
+        # Some versions omit the gateway. It is the first address of the network.
         network = ipaddress.ip_network(config["Subnet"], strict=False)
         if network.version == 4:
             return str(config.get("Gateway") or network[1])
@@ -44,7 +46,7 @@ def gateway() -> str:
 
 
 def run_with(command: Sequence[str]) -> int:
-    """Runs a command with an engine: the one that answers, or one for just that time."""
+    """Runs a command with the running engine, or with one started for its duration."""
     if answers():
         return processes.run(command)
     with _debians() as host:
@@ -53,22 +55,41 @@ def run_with(command: Sequence[str]) -> int:
 
 @contextmanager
 def _debians() -> Iterator[str]:
-    """Debian's engine, run by hand; its images stay in `.local`, and it leaves the machine's firewall alone."""
+    """Starts Debian's `dockerd`, with images in `.local` and without firewall rules."""
     if not shutil.which("dockerd"):
-        raise Failure(f"No Docker engine answers, and there is none to start. As root on Debian: apt install {_PACKAGES}")
+        raise Failure(
+            "No Docker engine answers, and there is none to start. "
+            f"As root on Debian: apt install {_PACKAGES}"
+        )
     if os.geteuid() != 0:
         raise Failure("No Docker engine answers, and only root can start one.")
     data = LOCAL / "engine"
     data.mkdir(parents=True, exist_ok=True)
-    # A socket's path may have 107 characters, so these aren't in the checkout.
+    # A socket path is limited to 107 bytes, which a path in the checkout may exceed.
     with tempfile.TemporaryDirectory(prefix="tollgate-") as temporary:
         folder, log = Path(temporary), data / "dockerd.log"
         host = f"unix://{folder / 'docker.sock'}"
-        # Containers need this machine alone: neither forwarding nor masquerading.
-        command = ["dockerd", "--host", host, "--data-root", data / "data", "--exec-root", folder / "exec", "--pidfile",
-                   folder / "pid", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--log-level", "warn"]
+        # Containers only connect to this machine, so forwarding and masquerading stay off.
+        command: list[str | Path] = [
+            "dockerd",
+            "--host",
+            host,
+            "--data-root",
+            data / "data",
+            "--exec-root",
+            folder / "exec",
+            "--pidfile",
+            folder / "pid",
+            "--iptables=false",
+            "--ip-forward=false",
+            "--ip-masq=false",
+            "--log-level",
+            "warn",
+        ]
         with step("Docker engine"), log.open("wb") as output:
-            process = processes.start(command, stdin=subprocess.DEVNULL, output=output, errors=subprocess.STDOUT)
+            process = processes.start(
+                command, stdin=subprocess.DEVNULL, output=output, errors=subprocess.STDOUT
+            )
         try:
             _wait(process, host, log)
             yield host
@@ -88,6 +109,6 @@ def _wait(process: subprocess.Popen[bytes], host: str, log: Path) -> None:
 
 
 def _docker(*arguments: str) -> str | None:
-    """What `docker` says, or `None` if it fails."""
+    """The output of `docker`, or `None` if it fails."""
     process = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     return process.stdout.strip() if process.returncode == 0 else None

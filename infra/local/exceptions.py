@@ -1,4 +1,4 @@
-"""What linters of the template find and is meant so, each with its reason."""
+"""Accepted findings of the template's linters, each with a reason, in `lint_exceptions.json`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _FILE = Path(__file__).with_name("lint_exceptions.json")
 
 
 def report(linter: str, found: dict[str, str]) -> int:
-    """Prints findings without an exception, and exceptions without a finding; returns 1 for any.
+    """Prints findings without an exception and exceptions without a finding; returns 1 if any.
 
-    An exception is a finding's id, or the first word of it, which is the check's.
+    An exception names a finding's id (`<check> <resource>`) or only the check.
     """
     excepted: dict[str, str] = json.loads(_FILE.read_text())[linter]
     unexpected = {

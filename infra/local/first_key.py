@@ -1,4 +1,4 @@
-"""The first key of a stack on AWS, with whatever credentials `sam` would use."""
+"""Creates the first key of a stack on AWS, with the credentials that `sam` would use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from infra.local.venvs import venv
 
 
 def make(stack: str, profile: str, region: str, bootstrap: Path | None, rest: Sequence[str]) -> int:
-    """Builds `tollgate-bootstrap` and runs it for a stack; empty arguments are left to botocore.
+    """Builds `tollgate-bootstrap` and runs it for a stack. botocore resolves empty arguments.
 
-    Not in a process group of its own: a source of credentials may ask for a code on the terminal.
+    Stays in this process group: a credential provider may read a code from the terminal.
     """
     program = bootstrap or build.bootstrap()
     command = [

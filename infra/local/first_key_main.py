@@ -1,6 +1,6 @@
-"""Makes a deployed stack's first key; runs inside SAM's virtual environment.
+"""Creates a deployed stack's first key; runs inside SAM's virtual environment.
 
-botocore finds the credentials, as it does for `sam`: environment, profile, SSO, `aws login`,
+botocore resolves the credentials as it does for `sam`: environment, profile, SSO, `aws login`,
 `credential_process`, roles. `tollgate-bootstrap` gets them in its environment, never as arguments.
 """
 
@@ -19,7 +19,8 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.session import Session
 
-# No others reach `tollgate-bootstrap`: it is to use the resolved credentials, and no profile.
+# Other AWS_* variables are removed: `tollgate-bootstrap` must use the resolved credentials, not a
+# profile.
 _PASSED_ON = (
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -37,17 +38,17 @@ _REFUSED = (
 
 
 class Refusal(Exception):
-    """What stands in the way, and what to do about it."""
+    """The reason why no key can be created, with a remedy for the user."""
 
 
 def main() -> int:
-    """Makes the key, prints it as JSON, and says what comes next."""
+    """Creates the key, prints it as JSON, and prints the next steps to stderr."""
     given = _arguments()
     try:
         saved = _saved(given.samconfig)
         stack = given.stack or saved.get("stack_name", "tollgate")
         profile = given.profile or saved.get("profile")
-        # botocore reads AWS_DEFAULT_REGION alone; other SDKs and version 2 of `aws` read AWS_REGION.
+        # botocore only reads AWS_DEFAULT_REGION; other SDKs and AWS CLI version 2 read AWS_REGION.
         region = given.region or saved.get("region") or os.environ.get("AWS_REGION")
         session = Session(profile=profile)
         if region:
@@ -75,7 +76,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _saved(samconfig: Path) -> Mapping[str, str]:
-    """What `sam deploy --guided` saved, the more particular last: a stack is where it put it."""
+    """Parameters that `sam deploy --guided` saved; `deploy` overrides `global`."""
     try:
         default = tomlkit.parse(samconfig.read_text()).unwrap().get("default", {})
     except FileNotFoundError:
@@ -87,7 +88,7 @@ def _saved(samconfig: Path) -> Mapping[str, str]:
 def _resolve(
     session: Session, stack: str, profile: str | None
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The environment of `tollgate-bootstrap`, and the stack's outputs."""
+    """Returns the environment for `tollgate-bootstrap` and the stack's outputs."""
     named = f" --profile {profile}" if profile else ""
     try:
         credentials = session.get_credentials()
@@ -97,7 +98,7 @@ def _resolve(
                 "make key PROFILE=…"
             )
         frozen: Any = credentials.get_frozen_credentials()
-        # The same ones, also should the profile's change in between.
+        # Pins these credentials, since the profile's may be refreshed before the next call.
         session.set_credentials(frozen.access_key, frozen.secret_key, frozen.token)
         described = _describe(session, stack)
     except exceptions.ProfileNotFound as error:

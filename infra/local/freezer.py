@@ -1,18 +1,19 @@
 """Freezes functions as Lambda does; runs inside MiniStack's virtual environment.
 
-A function's process stops when its invocation is over, goes on with its next event, and ends once it
-was idle for a while. `TOLLGATE_FREEZE` says when an invocation is over, and how a process ends:
+A function's process is stopped after an invocation, continues with the next event, and is killed
+after an idle time. `TOLLGATE_FREEZE` selects when an invocation ends and how the process is killed:
 
-- `response`: when the response is out, and by SIGKILL. There is no Extensions API.
-- `extensions`: when the process' extension asks for its next event too, and by SIGTERM, half a second
-  before SIGKILL.
-- `crashes`: the same, but by SIGKILL alone.
+- `response`: ends with the response; SIGKILL. There is no Extensions API.
+- `extensions`: ends when the extension requests its next event as well; SIGTERM, and SIGKILL half a
+  second later.
+- `crashes`: ends as with `extensions`; SIGKILL only.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -20,7 +21,7 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from ministack.core import lambda_runtime
 
@@ -29,12 +30,12 @@ _REGISTER = "/2020-01-01/extension/register"
 _NEXT = "/2020-01-01/extension/event/next"
 _IDLE_SECONDS = 1.0
 _END_SECONDS = 0.5
-# A process that isn't done by then is frozen nevertheless, as a time-out would.
+# A process whose extension takes longer is frozen anyway, as by Lambda's timeout.
 _EXTENSION_SECONDS = 10.0
 
 
 class _Extension:
-    """What the Runtime API knows of one process' extension."""
+    """The Runtime API's state of one process' extension."""
 
     def __init__(self) -> None:
         self.is_registered = False
@@ -44,14 +45,14 @@ class _Extension:
 
 
 class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
-    """A process that is stopped between invocations."""
+    """A function process that is frozen between invocations."""
 
-    _all: list[FrozenWorker] = []
+    _all: ClassVar[list[FrozenWorker]] = []
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._extension = _Extension()
-        # Held while the process may run, so that it is not killed then.
+        # Held during an invocation, so that the process is not killed.
         self._running = threading.Lock()
         self._frozen_at: float | None = None
         FrozenWorker._all.append(self)
@@ -69,7 +70,7 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
             return result
 
     def kill_if_idle(self) -> None:
-        """Kills the process if it was frozen for long."""
+        """Kills the process if it has been frozen for more than `_IDLE_SECONDS`."""
         if not self._running.acquire(blocking=False):
             return
         try:
@@ -85,10 +86,8 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
         if MODE == "extensions" and self._extension.is_registered:
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._proc.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
         self._signal(signal.SIGKILL)
         self._proc.wait()
 
@@ -105,13 +104,20 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
             if extension.is_registered:
                 request_id, _, deadline_ms, _, arn = event
                 extension.waits.clear()
-                extension.events.put(json.dumps({
-                    "eventType": "INVOKE", "deadlineMs": deadline_ms, "requestId": request_id,
-                    "invokedFunctionArn": arn, "tracing": {"type": "X-Amzn-Trace-Id", "value": ""},
-                }).encode())
+                extension.events.put(
+                    json.dumps(
+                        {
+                            "eventType": "INVOKE",
+                            "deadlineMs": deadline_ms,
+                            "requestId": request_id,
+                            "invokedFunctionArn": arn,
+                            "tracing": {"type": "X-Amzn-Trace-Id", "value": ""},
+                        }
+                    ).encode()
+                )
             hand_over(event, *args, **named)
 
-        pending.put = put  # type: ignore[method-assign]
+        pending.put = put  # type: ignore[method-assign,assignment]
 
         class Handler(super()._build_handler_class(generation, pending)):  # type: ignore[misc]
             def do_POST(self) -> None:
@@ -120,8 +126,13 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
                     return
                 self._read_body()
                 extension.is_registered = True
-                body = json.dumps({"functionName": worker.func_name, "functionVersion": "$LATEST",
-                                   "handler": "bootstrap"}).encode()
+                body = json.dumps(
+                    {
+                        "functionName": worker.func_name,
+                        "functionVersion": "$LATEST",
+                        "handler": "bootstrap",
+                    }
+                ).encode()
                 self.send_response(200)
                 self.send_header("Lambda-Extension-Identifier", f"{worker.func_name}-{generation}")
                 self.send_header("Content-Type", "application/json")
@@ -153,7 +164,7 @@ def _reap() -> None:
 
 
 def install() -> None:
-    """Has MiniStack run functions that way, if `TOLLGATE_FREEZE` says so."""
+    """Patches MiniStack to freeze functions, if `TOLLGATE_FREEZE` is set."""
     if MODE:
         lambda_runtime.ProvidedWorker = FrozenWorker
         threading.Thread(target=_reap, daemon=True).start()

@@ -1,4 +1,7 @@
-"""Holds dashboards to Grafana's schema, in the environment that has its models: `python grafana_main.py FILE…`."""
+"""Validates dashboards against Grafana's schema: `python grafana_main.py FILE…`.
+
+Runs in the virtual environment with Grafana's models.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,25 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 
 def main(files: list[str]) -> int:
-    """Says what is wrong with each file; the exit status."""
+    """Prints the faults of each file; returns 1 if there are any."""
     plugins.register_default_plugins()
-    wrong = [f"{file}: {fault}" for file in files for fault in faults(json.loads(Path(file).read_text()))]
+    wrong = [
+        f"{file}: {fault}" for file in files for fault in faults(json.loads(Path(file).read_text()))
+    ]
     print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0
 
 
 def faults(written: dict[str, typing.Any]) -> Iterator[str]:
-    """What Grafana's models don't know or would not take."""
+    """Yields what Grafana's models don't know or would reject."""
     read = Dashboard.from_json(written)
     yield from misfits(read, Dashboard, "")
-    # Members that the models don't know are gone when they are written again.
+    # Unknown members are lost in a round trip through the models.
     yield from lost(written, json.loads(JSONEncoder(sort_keys=True).encode(read)), "")
 
 
 def lost(before: object, after: object, at: str) -> Iterator[str]:
-    """What is in `before` and not the same in `after`."""
+    """Yields the paths that are missing or different in `after`."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name, value in before.items():
             if name in after:
@@ -46,16 +51,18 @@ def lost(before: object, after: object, at: str) -> Iterator[str]:
 
 
 def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
-    """What is of another type than a model says, below a value that is to be of the type `wanted`."""
+    """Yields the paths at or below `at` whose value does not have the model's type."""
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if wanted is typing.Any or wanted is object:
-        # Of what a plugin takes, its own model knows the members.
+        # The members of a plugin's options are described by the plugin's own model.
         yield from _misfits_in(value, at)
     elif origin is typing.Union:
         found = [list(misfits(value, option, at)) for option in arguments]
         if all(found):
-            # What goes deepest comes closest.
-            yield from max(found, key=lambda each: max(fault.split(" ")[0].count("/") for fault in each))
+            # Report the option of the union that matched to the greatest depth.
+            yield from max(
+                found, key=lambda each: max(fault.split(" ")[0].count("/") for fault in each)
+            )
     elif origin is typing.Literal:
         if value not in arguments:
             yield f"{at} is {value!r}, and not one of {arguments}"
@@ -63,7 +70,11 @@ def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
         if not isinstance(value, origin):
             yield f"{at} is {value!r}, and no {origin.__name__}"
             return
-        members = value.items() if isinstance(value, dict) else enumerate(typing.cast("list[object]", value))
+        members = (
+            value.items()
+            if isinstance(value, dict)
+            else enumerate(typing.cast("list[object]", value))
+        )
         for name, member in members:
             yield from misfits(member, arguments[-1], f"{at}/{name}")
     elif not isinstance(wanted, type):
@@ -82,9 +93,11 @@ def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
 
 
 def _misfits_in(value: object, at: str) -> Iterator[str]:
-    """The same for a value's members, if it is a model."""
+    """Checks the members of a value that is a model."""
     model = type(value)
-    if model.__module__.startswith("grafana_foundation_sdk.models") and not isinstance(value, enum.Enum):
+    if model.__module__.startswith("grafana_foundation_sdk.models") and not isinstance(
+        value, enum.Enum
+    ):
         for name, hint in typing.get_type_hints(model).items():
             yield from misfits(getattr(value, name), hint, f"{at}/{name}")
 

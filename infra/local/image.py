@@ -1,7 +1,8 @@
-"""The image that `sam local` runs functions in: AWS's, or where no registry can be reached, a small Debian in its place.
+"""Provides the image in which `sam local` runs functions: AWS's, or a small Debian offline.
 
-It needs no more than the C library that the functions were linked to, and a shell: SAM adds what plays Lambda. So packages
-are only unpacked, which takes seconds, where a whole system would take a minute or two.
+The image needs only a shell and the C library that the functions are linked to; SAM adds its
+Lambda emulator. So packages are extracted but not configured, which takes seconds instead of one or
+two minutes for a whole system.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _PACKAGES = "libc6,libgcc-s1,dash,coreutils,ca-certificates"
 
 
 def ensure(architecture: str) -> None:
-    """Sees to it that the engine has the image, for functions built on this machine."""
+    """Pulls or builds the image for functions built on this machine, unless it exists."""
     name = f"{_REPOSITORY}:al2023-{architecture}"
     if engine.has_image(name):
         return
@@ -32,20 +33,26 @@ def ensure(architecture: str) -> None:
             run_quietly(["docker", "pull", "--quiet", name], log)
         except Failure as unreachable:
             if not shutil.which("mmdebstrap"):
-                raise Failure(f"{unreachable}\nWithout AWS's registry the image is made of Debian's packages, by "
-                              "`mmdebstrap`, which isn't there: apt install mmdebstrap") from unreachable
+                raise Failure(
+                    f"{unreachable}\n"
+                    "Without AWS's registry the image is made of Debian's packages, by "
+                    "`mmdebstrap`, which isn't there: apt install mmdebstrap"
+                ) from unreachable
             _make(name, log)
 
 
 def _make(name: str, log: Path) -> None:
     archive = LOCAL / "image.tar"
-    # Of the release that this machine has, since the functions were linked to its C library.
+    # The release of this machine, since the functions are linked to its C library.
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
     try:
-        run_quietly(["mmdebstrap", "--variant=extract", f"--include={_PACKAGES}", release, archive], log,
-                    env={**os.environ, "TMPDIR": str(LOCAL)})
+        run_quietly(
+            ["mmdebstrap", "--variant=extract", f"--include={_PACKAGES}", release, archive],
+            log,
+            env={**os.environ, "TMPDIR": str(LOCAL)},
+        )
         run_quietly(["docker", "import", archive, name], log)
-        # The same under the name without an architecture, as AWS has it.
+        # `sam` also uses the tag without the architecture, as in AWS's registry.
         run_quietly(["docker", "tag", name, f"{_REPOSITORY}:al2023"], log)
     finally:
         archive.unlink(missing_ok=True)

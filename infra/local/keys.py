@@ -1,4 +1,4 @@
-"""The first keys of a stack. They can't come through the API, which nobody may use yet."""
+"""Creates the first keys of a stack directly in the table, since the API requires a key."""
 
 from __future__ import annotations
 
@@ -16,20 +16,26 @@ TENANT_SCOPES = "jobs:read,jobs:write,events:read,events:write,usage:read,usage:
 
 
 def make(bootstrap: Path, endpoint: str, table: str, account: str, scopes: str) -> tuple[str, str]:
-    """Makes an account with one key, directly in the table; returns the account's id and the key."""
+    """Creates an account with one key in the table; returns the account's id and the key."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.run(
         [bootstrap, "--table", table, "--account", account, "--scopes", scopes],
-        env={**inherited, **CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}, capture_output=True, text=True, check=False)
+        env={**inherited, **CREDENTIALS, "AWS_ENDPOINT_URL": endpoint},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     try:
         answer = json.loads(process.stdout)
         return answer["account"], answer["key"]
     except (ValueError, KeyError, TypeError) as error:
-        raise Failure(f"No key for {account}: `tollgate-bootstrap` ended with status {process.returncode}.\n"
-                      f"{process.stdout}{process.stderr}") from error
+        raise Failure(
+            f"No key for {account}: `tollgate-bootstrap` ended with status {process.returncode}.\n"
+            f"{process.stdout}{process.stderr}"
+        ) from error
 
 
 def works(url: str, key: str) -> bool:
-    """Whether the stack knows a key, as it does after a restart that kept the data."""
+    """Whether a key is valid, as it is after a restart with persisted data."""
     status, _ = api.call("GET", f"{url}/v1/kinds", key)
     return status == 200

@@ -1,6 +1,7 @@
-"""The default kinds: `infra/kinds/<name>.json` holds the body of `PUT /v1/kinds/<name>`.
+"""Defines the default kinds: `infra/kinds/<name>.json` is the body of `PUT /v1/kinds/<name>`.
 
-The URL of a target may be an output of the stack, written `${Output}`. Where the stack has none, the target is `echo`.
+The URL of a target may refer to an output of the stack as `${Output}`. Without that output, the
+target becomes `echo`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ _OUTPUT = re.compile(r"\$\{(\w+)\}")
 
 
 def define(url: str, operator_key: str, tasker_url: str) -> int:
-    """Does the same for a stack elsewhere, and says what it did."""
+    """Defines the kinds of a stack at any URL, and prints their names."""
     names = apply(url.rstrip("/"), operator_key, {"TaskerUrl": tasker_url})
     say(f"Defined: {', '.join(names)}." if names else "All of them are there already.")
     return 0
 
 
 def apply(url: str, operator_key: str, outputs: dict[str, str]) -> list[str]:
-    """Puts the default kinds that aren't there, and that whose target moved with the stack's outputs; returns their names.
+    """Puts missing default kinds, and those whose target URL changed with the stack's outputs.
 
-    What the operator changed is left alone.
+    Other changes by the operator are kept. Returns the names of the kinds that were put.
     """
     done = []
     for file in sorted((ROOT / "infra" / "kinds").glob("*.json")):
@@ -46,7 +47,7 @@ def apply(url: str, operator_key: str, outputs: dict[str, str]) -> list[str]:
 
 
 def _stands(kind: str, key: str, address: str | None) -> bool:
-    """Whether the kind is there, and goes to the address, if one is given."""
+    """Whether the kind exists and, if an address is given, has it as its target."""
     status, body = api.call("GET", kind, key)
     if status not in (200, 404):
         raise Failure(f"{kind} answered {status}: {body}")
@@ -54,6 +55,6 @@ def _stands(kind: str, key: str, address: str | None) -> bool:
 
 
 def _address(target: dict[str, Any], outputs: dict[str, str]) -> str | None:
-    """The output that a target's URL names, empty where the stack has none; `None` if it names none."""
+    """The output that a target's URL refers to, empty if missing; `None` without a reference."""
     named = _OUTPUT.fullmatch(target.get("url", ""))
     return outputs.get(named[1], "") if named else None

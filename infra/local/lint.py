@@ -1,39 +1,100 @@
-"""Checks of the template, the crates, the dashboards and these scripts that leave nothing behind."""
+"""Checks of Python, JavaScript, the template, the crates and the dashboards.
+
+None of them changes files or leaves caches behind.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from infra.local import crates, template_lint
+from infra.local import crates, node_tools, optional, template_lint
 from infra.local.aws import CREDENTIALS
 from infra.local.failure import Failure
 from infra.local.places import ROOT
 from infra.local.processes import run
 from infra.local.venvs import venv
 
+# Folders with Python; pyproject.toml has the settings.
+_PYTHON = ("infra/local", "tests")
+
 
 def check() -> int:
-    """Compiles every script, without writing bytecode, checks the crates and the dashboards, and has SAM and linters check the template.
+    """Runs all checks until one fails; returns its status."""
+    checks: tuple[Callable[[], int], ...] = (
+        _syntax,
+        _python,
+        _javascript,
+        lambda: crates.check("licenses", "bans", "sources"),
+        _dashboards,
+        template_lint.check,
+        _template,
+    )
+    for one in checks:
+        status = one()
+        if status != 0:
+            return status
+    return 0
 
-    SAM's `--lint` is cfn-lint, run over the template as SAM transforms it.
-    """
+
+def fix_format() -> int:
+    """Formats Python with Ruff and, if Node.js is installed, the console with Biome."""
+    status = run([venv("lint") / "ruff", "format", "--quiet", "--no-cache", *_PYTHON], cwd=ROOT)
+    tools = node_tools.bin_folder()
+    if tools is None:
+        return status
+    return max(status, run([tools / "biome", "format", "--write", "--log-level=error"], cwd=ROOT))
+
+
+def _syntax() -> int:
+    """Compiles every script with this Python, without writing bytecode."""
     scripts = [*Path(__file__).parent.glob("*.py"), *(ROOT / "tests").glob("*/*.py")]
     for script in sorted(scripts):
         try:
             compile(script.read_text(), str(script), "exec")
         except SyntaxError as error:
             raise Failure(f"{script.relative_to(ROOT)}:{error.lineno}: {error.msg}") from error
-    status = crates.check("licenses", "bans", "sources")
-    if status != 0:
-        return status
+    return 0
+
+
+def _python() -> int:
+    """Checks format and lint rules with Ruff, and the types of `infra/local` with mypy."""
+    tools = venv("lint")
+    return max(
+        run([tools / "ruff", "format", "--check", "--quiet", "--no-cache", *_PYTHON], cwd=ROOT),
+        run([tools / "ruff", "check", "--quiet", "--no-cache", *_PYTHON], cwd=ROOT),
+        run(
+            [tools / "mypy", "--no-error-summary", "--cache-dir", os.devnull, _PYTHON[0]], cwd=ROOT
+        ),
+    )
+
+
+def _javascript() -> int:
+    """Checks the console with Biome and TypeScript. Without Node.js it is skipped, except in CI."""
+    tools = node_tools.bin_folder()
+    if tools is None:
+        return optional.skip(
+            "No Node.js with npm in the path (Debian: apt install nodejs npm)",
+            "checks of the console's JavaScript",
+        )
+    return max(
+        run([tools / "biome", "check", "--log-level=error"], cwd=ROOT),
+        run([tools / "tsc", "--project", "tsconfig.json"], cwd=ROOT),
+    )
+
+
+def _dashboards() -> int:
     dashboards = sorted((ROOT / "infra" / "grafana").glob("*.json"))
-    status = run([venv("grafana") / "python", Path(__file__).parent / "grafana_main.py", *dashboards], cwd=ROOT)
-    if status != 0:
-        return status
-    status = template_lint.check()
-    if status != 0:
-        return status
+    script = Path(__file__).with_name("grafana_main.py")
+    return run([venv("grafana") / "python", script, *dashboards], cwd=ROOT)
+
+
+def _template() -> int:
+    """Runs SAM's `--lint`, which is cfn-lint on the template as SAM transforms it."""
     environment = {**os.environ, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0"}
-    return run([venv("sam") / "sam", "validate", "--lint", "--template-file", "template.yaml"],
-               env=environment, cwd=ROOT)
+    return run(
+        [venv("sam") / "sam", "validate", "--lint", "--template-file", "template.yaml"],
+        env=environment,
+        cwd=ROOT,
+    )

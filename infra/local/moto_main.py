@@ -1,8 +1,8 @@
-"""moto's server as `moto_server.py` starts it; runs inside moto's virtual environment.
+"""Runs moto's server; `moto_server.py` starts this script inside moto's virtual environment.
 
-A call of DynamoDB happens as a whole or not at all, and alone. moto answers calls side by side, and checks, writes and takes back
-without a lock: of two transactions on the same condition both succeed, and one that fails undoes what others wrote meanwhile. So here
-they come one after the other.
+DynamoDB's calls are atomic and isolated. moto handles requests concurrently, and checks, writes and
+rolls back without a lock: two transactions with the same condition both succeed, and a failed one
+reverts concurrent writes of others. So this script serializes all calls to DynamoDB.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""moto's server: another opinion on what DynamoDB and SQS do."""
+"""Runs moto's server, a second implementation of DynamoDB and SQS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _START_SECONDS = 60.0
 
 
 def run_with(command: Sequence[str]) -> int:
-    """Runs a command with moto's server at `TOLLGATE_MOTO`, which keeps everything in memory and ends with it."""
+    """Runs a command with moto's in-memory server, whose URL is in `TOLLGATE_MOTO`."""
     with step("Tools: moto"):
         python = venv("moto") / "python"
     port = free_port()
@@ -31,9 +31,21 @@ def run_with(command: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="tollgate-") as folder:
         log = Path(folder) / "moto.log"
         with step(f"moto on port {port}"), log.open("wb") as output:
-            process = processes.start([python, Path(__file__).with_name("moto_main.py"), "--host", _HOST, "--port", str(port)],
-                                      cwd=Path(folder), env={**os.environ, **CREDENTIALS}, stdin=subprocess.DEVNULL,
-                                      output=output, errors=subprocess.STDOUT)
+            process = processes.start(
+                [
+                    python,
+                    Path(__file__).with_name("moto_main.py"),
+                    "--host",
+                    _HOST,
+                    "--port",
+                    str(port),
+                ],
+                cwd=Path(folder),
+                env={**os.environ, **CREDENTIALS},
+                stdin=subprocess.DEVNULL,
+                output=output,
+                errors=subprocess.STDOUT,
+            )
         try:
             _wait(process, endpoint, log)
             return processes.run(command, env={**os.environ, "TOLLGATE_MOTO": endpoint})

@@ -1,4 +1,4 @@
-"""Tests that need a tool which not every machine has."""
+"""Handles checks whose tool is not installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from infra.local.steps import say
 
 
 def skip(missing: str, tests: str) -> int:
-    """Skips tests for want of a tool, visibly; in CI that is a failure."""
+    """Prints that tests are skipped because a tool is missing; in CI raises `Failure`."""
     if os.environ.get("CI"):
         raise Failure(f"{missing}: {tests} can't run.")
     say(f"! {missing}: {tests} skipped.")

@@ -1,8 +1,8 @@
-"""Where things are kept."""
+"""Paths of the project."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Virtual environments, and the state of the stack that `make run` starts.
+# Virtual environments, downloads, and the state of `make run`'s stack. Not in version control.
 LOCAL = ROOT / ".local"

@@ -1,4 +1,4 @@
-"""How containers reach an emulator that listens on this machine's loopback address alone."""
+"""Forwards connections of containers to an emulator that only listens on the loopback address."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from infra.local import engine
 
 _CHUNK = 64 * 1024
-# Docker Desktop runs containers in a machine of their own, in which this name is the host's loopback address.
+# Docker Desktop runs containers in a virtual machine, where this name is the host's loopback
+# address.
 _DESKTOP = "host.docker.internal"
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
 @contextmanager
 def reachable(endpoint: str) -> Iterator[str]:
-    """The endpoint as containers reach it, as long as the context lasts."""
+    """Yields the URL at which containers reach the endpoint, within the context."""
     address = urllib.parse.urlsplit(endpoint)
     if address.hostname not in _LOOPBACK:
         yield endpoint
@@ -31,7 +32,8 @@ def reachable(endpoint: str) -> Iterator[str]:
         loop.run_until_complete(_listen(gateway, port))
     except OSError as error:
         loop.close()
-        # In use: another `sam local` relays there already. Else the gateway's address is not this machine's.
+        # In use: another `sam local` forwards there already. Otherwise the gateway is no address of
+        # this machine, as with Docker Desktop.
         yield f"http://{gateway if error.errno == errno.EADDRINUSE else _DESKTOP}:{port}"
         return
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -44,7 +46,7 @@ def reachable(endpoint: str) -> Iterator[str]:
 
 
 async def _listen(host: str, port: int) -> asyncio.Server:
-    """Takes connections at the bridge's gateway, which nobody outside of this machine can reach, and hands them on."""
+    """Forwards connections to the bridge's gateway, unreachable from outside this machine."""
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,7 +1,8 @@
-"""The functions of a running stack in containers, by `sam local`: the same programs, table and queues.
+"""Runs the functions of a running stack in containers, with `sam local`.
 
-`sam local` runs the HTTP functions behind an API of its own, or one function for one event. All else stays with the emulator,
-which also goes on running its own copies of the functions.
+They are the same programs, with the same table and queues. `sam local` serves the HTTP functions
+behind an API of its own, or invokes one function. The emulator does everything else, and also keeps
+running its own copies of the functions.
 """
 
 from __future__ import annotations
@@ -31,27 +32,28 @@ from infra.local.steps import say, step
 from infra.local.venvs import venv
 
 _HOST = "127.0.0.1"
-# The first call builds SAM's image and starts a container.
+# The first request builds SAM's image and starts a container.
 _START_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class _Sam:
-    """The `sam` command, and what all that it does locally needs to know."""
+    """The `sam` program with the options and environment for `sam local`."""
 
     program: Path
     options: Sequence[str | Path]
     env: Mapping[str, str]
 
     def local(self, *arguments: str | Path) -> Sequence[str | Path]:
-        """A command of `sam local`."""
+        """The command line of a subcommand of `sam local`."""
         return [self.program, "local", *arguments, *self.options]
 
 
 def start_api(file: Path, port: int, command: Sequence[str]) -> int:
     """Serves the stack's HTTP API from containers, and runs a command with it or waits for Ctrl-C.
 
-    The command finds the API as the `url` of its `TOLLGATE_STACK`. Without an engine it isn't run: visibly, and not in CI.
+    The command finds the API's URL in its `TOLLGATE_STACK`. Without a Docker engine the command is
+    skipped with a message; in CI that is a failure.
     """
     if not engine.answers() and command and not os.environ.get("CI"):
         say("! No Docker engine: `sam local` not tried.")
@@ -65,9 +67,24 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
         output = ending.enter_context(log.open("wb")) if command else None
         url = f"http://{_HOST}:{port}"
         with step(f"sam local start-api on port {port}"):
-            arguments = sam.local("start-api", "--host", _HOST, "--port", str(port), "--warm-containers", "LAZY", "--no-watch")
-            process = processes.start(arguments, env=sam.env, cwd=folder, stdin=subprocess.DEVNULL, output=output,
-                                      errors=subprocess.STDOUT if command else None)
+            arguments = sam.local(
+                "start-api",
+                "--host",
+                _HOST,
+                "--port",
+                str(port),
+                "--warm-containers",
+                "LAZY",
+                "--no-watch",
+            )
+            process = processes.start(
+                arguments,
+                env=sam.env,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                output=output,
+                errors=subprocess.STDOUT if command else None,
+            )
             ending.callback(processes.end, process)
             _wait(process, url, log if command else None)
         if not command:
@@ -76,54 +93,93 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
                 process.wait()
             return 0
         stack.write(replace(described, url=url), folder)
-        status = processes.run(command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder))})
+        status = processes.run(
+            command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder))}
+        )
         if status != 0:
-            say(f"\n✗ The command ended with status {status}. What `sam local` said last:\n{processes.tail(log)}")
+            say(
+                f"\n✗ The command ended with status {status}. "
+                f"What `sam local` said last:\n{processes.tail(log)}"
+            )
         return status
 
 
 def invoke(file: Path, function: str, event: Path | None) -> int:
-    """Runs one function once in a container, for an event of its `fixtures/` or another one; prints what it returns."""
+    """Invokes a function in a container, with an event of its `fixtures/` or a given file."""
     if event is None:
         event = min((ROOT / "functions" / function / "fixtures").glob("*.json"), default=None)
         if event is None:
             raise Failure(f"functions/{function}/fixtures has no event: name a file with --event.")
     _check_engine()
-    with tempfile.TemporaryDirectory(prefix="tollgate-") as temporary:
-        with _sam(_described(file), Path(temporary)) as sam:
-            arguments = sam.local("invoke", logical_id(function), "--event", event.resolve())
-            return processes.run(arguments, env=sam.env, cwd=Path(temporary))
+    with (
+        tempfile.TemporaryDirectory(prefix="tollgate-") as temporary,
+        _sam(_described(file), Path(temporary)) as sam,
+    ):
+        arguments = sam.local("invoke", logical_id(function), "--event", event.resolve())
+        return processes.run(arguments, env=sam.env, cwd=Path(temporary))
 
 
 def _check_engine() -> None:
     if not engine.answers():
-        raise Failure("`sam local` runs functions in containers, and no Docker engine answers.\n"
-                      "As root on Debian: python3 -m infra.local engine -- make sam-local")
+        raise Failure(
+            "`sam local` runs functions in containers, and no Docker engine answers.\n"
+            "As root on Debian: python3 -m infra.local engine -- make sam-local"
+        )
 
 
 @contextmanager
 def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
-    """What `sam local` needs, as long as the context lasts: an image, and a way from containers to the emulator."""
+    """Yields `sam local` with an image, and a relay from containers to the emulator."""
     tools = venv("sam")
     image.ensure(ARCHITECTURE)
     with relay.reachable(described.endpoint) as endpoint:
         variables = folder / "variables.json"
-        variables.write_text(json.dumps({logical_id(name): {
-            **function_variables(described.endpoint, described.functions[name]),
-            "AWS_ENDPOINT_URL": endpoint,
-        } for name in FUNCTIONS}))
-        options = ["--template-file", _template(tools, Path(described.template)), "--env-vars", variables, "--skip-pull-image",
-                   "--parameter-overrides", *overrides(described.endpoint)]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
-        env = {**inherited, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(folder / "sam")}
+        variables.write_text(
+            json.dumps(
+                {
+                    logical_id(name): {
+                        **function_variables(described.endpoint, described.functions[name]),
+                        "AWS_ENDPOINT_URL": endpoint,
+                    }
+                    for name in FUNCTIONS
+                }
+            )
+        )
+        options: list[str | Path] = [
+            "--template-file",
+            _template(tools, Path(described.template)),
+            "--env-vars",
+            variables,
+            "--skip-pull-image",
+            "--parameter-overrides",
+            *overrides(described.endpoint),
+        ]
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "SAM_CLI_"))
+        }
+        env = {
+            **inherited,
+            **CREDENTIALS,
+            "SAM_CLI_TELEMETRY": "0",
+            "__SAM_CLI_APP_DIR": str(folder / "sam"),
+        }
         yield _Sam(tools / "sam", options, env)
 
 
 def _template(tools: Path, deployed: Path) -> Path:
-    """The template for `sam local`, beside the one that was deployed, since it names the functions' files from there."""
+    """Writes the template for `sam local` next to the deployed one.
+
+    The template's paths to the functions are relative to that folder.
+    """
     script = Path(__file__).with_name("sam_template.py")
     template = deployed.with_name("sam-local.json")
-    template.write_bytes(subprocess.run([tools / "python", script, deployed], stdout=subprocess.PIPE, check=True).stdout)
+    template.write_bytes(
+        subprocess.run(
+            [tools / "python", script, deployed], stdout=subprocess.PIPE, check=True
+        ).stdout
+    )
     return template
 
 
@@ -135,17 +191,22 @@ def _described(file: Path) -> Stack:
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
-    """Waits until the API answers, from a container."""
+    """Waits until the API responds from a container."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure("sam local ended at once" + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above"))
+            raise Failure(
+                "sam local ended at once"
+                + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")
+            )
         try:
             with urllib.request.urlopen(f"{url}/heartbeat", timeout=_START_SECONDS):
                 return
         except urllib.error.HTTPError as error:
-            raise Failure(f"{url}/heartbeat answered {error.code}"
-                          + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")) from error
+            raise Failure(
+                f"{url}/heartbeat answered {error.code}"
+                + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")
+            ) from error
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise Failure(f"sam local did not answer within {_START_SECONDS:.0f} s.")
@@ -154,7 +215,11 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
 def _greet(url: str, described: Stack) -> None:
     python = Path(sys.executable).name
     say(f"""
-`sam local` answers at {url}, from containers, with the console at {url}/ and the reference at {url}/docs; the emulator at {described.endpoint} keeps the table and runs the jobs.
+`sam local` serves the HTTP functions from containers. The emulator runs the jobs.
+  console    {url}/
+  reference  {url}/docs
+  API        {url}
+  emulator   {described.endpoint}
 
 Try:
   export TOLLGATE_URL={url} TOLLGATE_KEY={described.tenant_key}

@@ -1,8 +1,8 @@
-"""Prints template.yaml as far as `sam local` understands it; runs inside SAM's virtual environment.
+"""Prints template.yaml without what `sam local` can't handle; runs in SAM's virtual environment.
 
-It serves one kind of API, the one of whose resources it meets one first: for it to be that of the
-HTTP API, functions come last. And it knows no WebSockets: it trips over routes such as `$connect`,
-and takes their API's stage for that of all.
+`sam local` serves only one type of API, that of the first API resource in the template. Functions
+go last, so that this is the HTTP API. It does not support WebSockets: it fails on routes such as
+`$connect`, and applies the stage of the WebSocket API to all APIs.
 """
 
 import json
@@ -17,13 +17,22 @@ _OF_AN_API = ("AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage")
 
 
 def simplified(template: dict[str, Any]) -> dict[str, Any]:
-    """The template without routes and stages of WebSocket APIs, functions last."""
+    """The template without routes and stages of WebSocket APIs, and with functions last."""
     resources = template["Resources"]
-    sockets = [{"Ref": name} for name, resource in resources.items()
-               if resource.get("Properties", {}).get("ProtocolType") == "WEBSOCKET"]
-    kept = {name: resource for name, resource in resources.items()
-            if resource["Type"] not in _OF_AN_API or resource["Properties"]["ApiId"] not in sockets}
-    return {**template, "Resources": dict(sorted(kept.items(), key=lambda item: item[1]["Type"] == _FUNCTION))}
+    sockets = [
+        {"Ref": name}
+        for name, resource in resources.items()
+        if resource.get("Properties", {}).get("ProtocolType") == "WEBSOCKET"
+    ]
+    kept = {
+        name: resource
+        for name, resource in resources.items()
+        if resource["Type"] not in _OF_AN_API or resource["Properties"]["ApiId"] not in sockets
+    }
+    return {
+        **template,
+        "Resources": dict(sorted(kept.items(), key=lambda item: item[1]["Type"] == _FUNCTION)),
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Trying the running API by its own description, with Schemathesis (https://schemathesis.readthedocs.io)."""
+"""Tests a running API against its OpenAPI description with Schemathesis.
+
+https://schemathesis.readthedocs.io
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,23 @@ from infra.local.steps import say
 from infra.local.venvs import venv
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
-# What each tries anew by chance, as long as there is time.
+# Phases of Schemathesis. `fuzzing` and `stateful` generate random requests until the time is over.
 _SHORT, _LONG = "examples,coverage", "examples,coverage,fuzzing,stateful"
 
 
 def check(stack: Stack, minutes: float, seed: int | None) -> int:
-    """Has tenants and then the operator call every operation; returns the worst status.
+    """Calls every operation as two tenants, then as the operator; returns the worst status.
 
-    Without minutes, only with what follows from the description alone: its examples, and the bounds of its schemas.
+    With 0 minutes, only sends deterministic requests: examples and boundary values of the schemas.
     """
     tenant, other = stack.tenant_key, _another_tenant(stack)
     statuses = []
     with tempfile.TemporaryDirectory(prefix="tollgate-") as folder:
-        # Two tenants: neither may see what is the other's.
-        for name, users in (("tenants", {"tenant": tenant, "other": other}), ("the operator", {"operator": stack.operator_key})):
+        # With two tenants, Schemathesis checks that neither reads the other's resources.
+        for name, users in (
+            ("tenants", {"tenant": tenant, "other": other}),
+            ("the operator", {"operator": stack.operator_key}),
+        ):
             say(f"\nThe API as {name} may use it:")
             keys, config = Path(folder) / "keys.json", Path(folder) / "schemathesis.toml"
             _write(keys, json.dumps({"auth": [_user(user, key) for user, key in users.items()]}))
@@ -40,12 +46,29 @@ def check(stack: Stack, minutes: float, seed: int | None) -> int:
 
 
 def _run(url: str, config: Path, minutes: float, seed: int | None, folder: Path) -> int:
-    chosen = ["--phases", _LONG, "--max-time", str(round(minutes * 60))] if minutes else ["--phases", _SHORT]
+    chosen = (
+        ["--phases", _LONG, "--max-time", str(round(minutes * 60))]
+        if minutes
+        else ["--phases", _SHORT]
+    )
     if seed is not None:
         chosen += ["--seed", str(seed)]
-    return run([venv("schemathesis") / "schemathesis", "--config-file", config, "run", ROOT / "infra" / "openapi.json", "--url", url,
-                "--checks", "all", *chosen],
-               env={**os.environ, "NO_PROXY": "127.0.0.1", "COLUMNS": "140"}, cwd=folder)
+    return run(
+        [
+            venv("schemathesis") / "schemathesis",
+            "--config-file",
+            config,
+            "run",
+            ROOT / "infra" / "openapi.json",
+            "--url",
+            url,
+            "--checks",
+            "all",
+            *chosen,
+        ],
+        env={**os.environ, "NO_PROXY": "127.0.0.1", "COLUMNS": "140"},
+        cwd=folder,
+    )
 
 
 def _user(name: str, key: str) -> dict[str, object]:
@@ -58,9 +81,13 @@ def _auth(keys: Path, users: dict[str, str]) -> str:
 
 
 def _another_tenant(stack: Stack) -> str:
-    account = _create(f"{stack.url}/v1/accounts", stack.operator_key, {"name": "another tenant"})["id"]
-    asked = {"name": "schemathesis", "scopes": TENANT_SCOPES.split(",")}
-    return str(_create(f"{stack.url}/v1/accounts/{account}/keys", stack.operator_key, asked)["secret"])
+    account = _create(f"{stack.url}/v1/accounts", stack.operator_key, {"name": "another tenant"})[
+        "id"
+    ]
+    asked: dict[str, object] = {"name": "schemathesis", "scopes": TENANT_SCOPES.split(",")}
+    return str(
+        _create(f"{stack.url}/v1/accounts/{account}/keys", stack.operator_key, asked)["secret"]
+    )
 
 
 def _create(url: str, key: str, body: dict[str, object]) -> dict[str, object]:

@@ -19,12 +19,18 @@ def check(url: str, key: str, callback: str, slow: bool) -> int:
 
 
 def check_local(stack: Stack) -> int:
-    """The same against a local stack, whose minute's check is invoked instead of waited for."""
-    return _run(stack.url, stack.operator_key, "--emulator", stack.endpoint,
-                "--check", stack.functions["quota-check"])
+    """Runs the smoke test against a local stack, where it invokes `quota-check` itself."""
+    return _run(
+        stack.url,
+        stack.operator_key,
+        "--emulator",
+        stack.endpoint,
+        "--check",
+        stack.functions["quota-check"],
+    )
 
 
 def _run(url: str, key: str, *more: str) -> int:
-    # In the environment: other users of the machine see command lines.
+    # The key goes in the environment, because other users of the machine can see command lines.
     env = {"TOLLGATE_URL": url, "TOLLGATE_KEY": key}
     return run_python("smoke", "-m", "infra.local.smoke_main", *more, env=env)

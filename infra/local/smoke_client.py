@@ -1,4 +1,4 @@
-"""What the smoke test calls a stack with, and how it waits."""
+"""API client of the smoke test, with retries and waiting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.local import api
 
-# New processes, throttling and cached accounts: what a healthy stack answers for some seconds.
+# A healthy stack may refuse requests for some seconds: cold starts, throttling, cached accounts.
 _PATIENCE_SECONDS = 45.0
 _PAUSE_SECONDS = 1.0
 _SENT_AGAIN = {429, 502, 503, 504}
@@ -39,10 +39,10 @@ class Client:
         headers: dict[str, str] | None = None,
         wanted: tuple[int, ...] = (200, 201, 202, 204),
     ) -> Any:
-        """Returns the body of an answer with one of the wanted statuses.
+        """Sends a request and returns the body of a response with one of the `wanted` statuses.
 
-        Repeats a request for 45 s while it is throttled, the stack is unavailable, or the account
-        is not yet active everywhere. A repeated POST needs an idempotency key.
+        Retries for 45 s while the request is throttled, the stack is unavailable, or the account is
+        not yet active everywhere. A POST needs an idempotency key to be retried safely.
         """
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
@@ -59,7 +59,7 @@ class Client:
     def ask(
         self, method: str, path: str, body: object = None, *, headers: dict[str, str] | None = None
     ) -> tuple[int, Any]:
-        """Makes one call, and returns status and body: JSON if it is that, else text."""
+        """Sends one request; returns status and body, parsed if it is JSON."""
         sent = None if body is None else json.dumps(body).encode()
         status, text = api.call(method, f"{self.url}{path}", self._key, sent, headers or {})
         try:
@@ -68,7 +68,7 @@ class Client:
             return status, text
 
     def items(self, path: str) -> Iterator[Any]:
-        """Yields all items of a list, page by page."""
+        """Yields all items of a paginated list."""
         cursor, sign = "", "&" if "?" in path else "?"
         while True:
             page = self.send("GET", f"{path}{sign}limit=100{cursor}")
@@ -78,7 +78,7 @@ class Client:
             cursor = f"&cursor={page['next_cursor']}"
 
     def outcome(self, job: str, seconds: float = 60) -> Any:
-        """Returns a job once it is over."""
+        """Returns a job once it has ended."""
         deadline = time.monotonic() + seconds
         while True:
             found = self.send("GET", f"/v1/jobs/{job}", headers={"Prefer": "wait=10"})
@@ -96,7 +96,7 @@ class Client:
 
 
 def until(what: str, seconds: float, found: Callable[[], Any]) -> Any:
-    """Returns what is found as soon as it is true; `found` is asked once a second."""
+    """Calls `found` once a second and returns its first true result."""
     deadline = time.monotonic() + seconds
     while True:
         value = found()

@@ -1,7 +1,7 @@
-"""The smoke test of a deployed stack; runs in an environment that has websockets.
+"""The smoke test of a deployed stack; runs in an environment with the library websockets.
 
-It works as accounts of its own, defines things under names of its own, and takes all of it back. An
-account cannot be deleted: the two that it makes are left inactive, and used again by the next run.
+It uses its own accounts and names, and deletes everything that it defined. Accounts can't be
+deleted: it deactivates its two accounts and reuses them in the next run.
 """
 
 from __future__ import annotations
@@ -63,14 +63,18 @@ def _arguments() -> argparse.Namespace:
 
 
 def _prepare(operator: Client, accounts: list[str], given: argparse.Namespace) -> Smoke:
-    """Makes the accounts, whose ids are added to `accounts`, and their keys."""
+    """Creates the accounts and their keys, and adds the accounts' ids to `accounts`."""
     caller = operator.send("GET", "/v1/token")
     if "admin" not in caller["scopes"]:
         raise Broken("the key lacks the scope admin")
     known = {account["name"]: account["id"] for account in operator.items("/v1/accounts")}
     tenant = _access(operator, accounts, known, NAME, None)
     limited = _access(operator, accounts, known, f"{NAME}-limited", 1)
-    tick = partial(_invoke, given.emulator + _TICK.format(given.check)) if given.emulator else lambda: None
+    tick = (
+        partial(_invoke, given.emulator + _TICK.format(given.check))
+        if given.emulator
+        else lambda: None
+    )
     return Smoke(
         operator=operator,
         tenant=tenant,
@@ -87,7 +91,7 @@ def _prepare(operator: Client, accounts: list[str], given: argparse.Namespace) -
 def _access(
     operator: Client, accounts: list[str], known: dict[str, str], name: str, cap: int | None
 ) -> Client:
-    """A client with a new key of an account, which is made where there is none of this name."""
+    """A client with a new key of the account `name`, which is created if missing."""
     change = {"is_active": True, "max_running": cap}
     if name in known:
         account = operator.send("PATCH", f"/v1/accounts/{known[name]}", change)["id"]
@@ -102,7 +106,7 @@ def _access(
 
 
 def _line(smoke: Smoke, steps: list[Step]) -> list[str]:
-    """Runs steps one after the other; returns the names of those that failed."""
+    """Runs steps sequentially; returns the names of those that failed."""
     return [step.__name__ for step in steps if not _passes(smoke, step)]
 
 
@@ -113,7 +117,7 @@ def _passes(smoke: Smoke, step: Step) -> bool:
     except Skipped as reason:
         print(f"! {step.__name__}: {reason}", flush=True)
         return True
-    except Exception as error:  # noqa: BLE001, whatever it is, the other steps go on
+    except Exception as error:  # the other steps still run
         statements = ", ".join(_statements(step.__name__))
         print(
             f"✗ {step.__name__}: {_text(error)}\n  its policy statements: {statements}",
@@ -134,7 +138,7 @@ def _text(error: Exception) -> str:
 
 
 def _clean(operator: Client, accounts: list[str]) -> None:
-    """Deletes what a run left: schedules first, which make jobs; kinds last, which jobs use."""
+    """Deletes the remains of a run: schedules first, as they create jobs; kinds last."""
     for noun in _NOUNS:
         operator.ask("DELETE", f"/v1/{noun}/{NAME}")
     for account in accounts:
@@ -151,7 +155,7 @@ def _kinds(operator: Client) -> list[str]:
 
 
 def _leave(operator: Client, accounts: list[str]) -> list[str]:
-    """Takes everything back; returns `cleanup` if something of it is still there."""
+    """Deletes everything and deactivates the accounts; returns `cleanup` if anything remains."""
     if not accounts:
         return []
     try:
@@ -170,7 +174,7 @@ def _leave(operator: Client, accounts: list[str]) -> list[str]:
 
 
 def _invoke(url: str) -> None:
-    """Runs the minute's check on an emulator, instead of waiting for it."""
+    """Invokes `quota-check` on an emulator, instead of waiting for its schedule."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(urllib.request.Request(url, b"{}", method="POST"), timeout=60) as answer:
         found: Any = json.loads(answer.read() or b"null")

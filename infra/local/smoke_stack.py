@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 
 from infra.local.smoke_client import Client
 
-# All that is defined bears this name, so that a run that was killed is cleaned up by the next.
+# Prefix of everything that a run defines, so that the next run can clean up after a killed one.
 NAME = "tollgate-smoke"
 
 
 @dataclass
 class Smoke:
-    """The stack under test, and what a run knows of it."""
+    """The stack under test, with clients and options of this run.
+
+    `quick` is set on an emulator, where `tick` invokes `quota-check`. `mark` identifies the run.
+    """
 
     operator: Client
     tenant: Client
@@ -30,24 +33,24 @@ class Smoke:
 
     @contextmanager
     def kind(self, name: str, **spec: object) -> Iterator[str]:
-        """Defines a kind for the time of a step."""
+        """Defines a kind within the context."""
         name = f"{NAME}-{name}"
         with self.defined("kinds", name, {"schema": {}, "target": {"type": "echo"}, **spec}):
             yield name
 
     @contextmanager
     def defined(self, noun: str, name: str, spec: object) -> Iterator[str]:
-        """Defines something as the operator, and deletes it afterwards."""
+        """Puts a definition as the operator, and deletes it on exit."""
         path = f"/v1/{noun}/{name}"
         self.operator.send("PUT", path, spec)
         try:
             yield path
         finally:
-            # A kind is in use for as long as its jobs wait; the final cleanup cancels those.
+            # Deleting a kind fails while it has queued jobs. The final cleanup cancels those.
             self.operator.ask("DELETE", path)
 
     def submit(self, client: Client, kind: str, payload: object, **more: object) -> str:
-        """Submits a job, and returns its id."""
+        """Submits a job and returns its id."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         job = client.send(
             "POST",
@@ -59,7 +62,7 @@ class Smoke:
         return str(job["id"])
 
     def batch(self, client: Client, kind: str, number: int, **more: object) -> list[str]:
-        """Submits jobs at once, and returns their ids."""
+        """Submits a batch of jobs and returns their ids."""
         jobs = [{"kind": kind, "payload": nth, **more} for nth in range(number)]
         answer = client.send(
             "POST",

@@ -1,4 +1,4 @@
-"""The steps of the smoke test, each of which exercises one ability of a deployed stack."""
+"""The steps of the smoke test. Each exercises one feature of a deployed stack."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from websockets.sync.client import connect
 from infra.local.smoke_client import Broken, Client, Skipped, until
 from infra.local.smoke_stack import NAME, Smoke
 
-# Lambda stops a loop through a queue after about 16 hops; each retry is one.
+# Lambda stops a loop through a queue after about 16 hops, and each retry is a hop.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
 _HOPS = 20
-# Takes mails without a verified identity, also in SES's sandbox, and counts for no reputation.
+# Accepts mail without a verified identity, even in SES's sandbox, and does not affect reputation.
 # https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
 _MAILBOX = "success@simulator.amazonses.com"
-# The minute's check begins with the minute and takes up to 50 s.
+# `quota-check` starts every minute and takes up to 50 s.
 _CHECK_SECONDS = 130
 
 
 def console(smoke: Smoke) -> None:
-    """The pages and the description of the API are there."""
+    """The console and the OpenAPI description are served."""
     if "<html" not in str(smoke.tenant.send("GET", "/")):
         raise Broken("GET / is no page")
     if "openapi" not in smoke.tenant.send("GET", "/openapi.json"):
@@ -32,7 +32,7 @@ def console(smoke: Smoke) -> None:
 
 
 def jobs(smoke: Smoke) -> None:
-    """A job is accepted once for its idempotency key, runs, and is shown with its attempt."""
+    """A job is accepted once per idempotency key, runs, and is listed with its attempt."""
     with smoke.kind("echo") as kind:
         request = {"kind": kind, "payload": {"mark": smoke.mark}}
         again = {"Idempotency-Key": smoke.mark}
@@ -51,14 +51,14 @@ def jobs(smoke: Smoke) -> None:
 
 
 def batch(smoke: Smoke) -> None:
-    """A batch is stored and queued, and all of it runs."""
+    """All jobs of a batch run."""
     with smoke.kind("batch") as kind:
         for job in smoke.batch(smoke.tenant, kind, 25):
             smoke.tenant.completed(job)
 
 
 def ordered(smoke: Smoke) -> None:
-    """A backlog of a kind with an order runs to its end."""
+    """All jobs of a backlog of an ordered kind run."""
     with smoke.kind("ordered", discipline="priority") as kind:
         found = smoke.batch(smoke.tenant, kind, 10) + smoke.batch(
             smoke.tenant, kind, 10, priority=9
@@ -68,16 +68,16 @@ def ordered(smoke: Smoke) -> None:
 
 
 def capped(smoke: Smoke) -> None:
-    """Of an account with a concurrency limit of one, all jobs run."""
+    """All jobs of an account with a concurrency limit of one run."""
     with smoke.kind("capped") as kind:
         for job in smoke.batch(smoke.limited, kind, 25):
             smoke.limited.completed(job, 180)
 
 
 def chain(smoke: Smoke) -> None:
-    """A job whose message is sent again 20 times is not dropped as a recursive loop."""
+    """A job whose message is sent 20 more times is not dropped as a recursive loop."""
     retry = {"max_attempts": _HOPS + 1, "initial_seconds": 1, "factor": 1, "max_seconds": 1}
-    # RFC 6761: no resolver knows a name in `invalid`.
+    # RFC 6761: names in `invalid` never resolve.
     target = {"type": "http", "url": "https://tollgate-smoke.invalid/"}
     with smoke.kind("chain", target=target, retry=retry, timeout_seconds=5) as kind:
         job = smoke.tenant.outcome(smoke.submit(smoke.tenant, kind, {}), 240)
@@ -89,7 +89,7 @@ def chain(smoke: Smoke) -> None:
 
 
 def far(smoke: Smoke) -> None:
-    """A job due in 20 minutes waits and can be cancelled; with --slow one runs on time."""
+    """A job due in 20 minutes waits and can be cancelled; with --slow a due job runs on time."""
     with smoke.kind("far") as kind:
         due = datetime.now(timezone.utc) + timedelta(minutes=20)
         job = smoke.submit(smoke.tenant, kind, {}, run_at=due.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -108,7 +108,7 @@ def far(smoke: Smoke) -> None:
 
 
 def schedule(smoke: Smoke) -> None:
-    """A schedule is made, changed and deleted, and makes a job in between."""
+    """A schedule is created, changed and deleted, and creates a job."""
     with smoke.kind("schedule") as kind:
         spec = {
             "expression": "rate(1 day)",
@@ -157,8 +157,8 @@ def target(smoke: Smoke) -> None:
 
 
 def callback(smoke: Smoke) -> None:
-    """The end of a job is sent to a callback: to --callback, or to the stack, which refuses it."""
-    # The stack's API takes no request without a key. Its 401 shows that the callback arrived.
+    """The end of a job is sent to --callback, or to the stack's own API, which refuses it."""
+    # The API's 401 for a request without a key shows that the callback arrived.
     url = smoke.callback_url or f"{smoke.tenant.url}/v1/usage"
     wanted = "completed" if smoke.callback_url else "failed"
     with smoke.kind("callback") as kind:
@@ -207,7 +207,7 @@ def push(smoke: Smoke) -> None:
 
 
 def records(smoke: Smoke) -> None:
-    """Rows are inserted, read and deleted by jobs."""
+    """Jobs insert and delete rows, which the API returns."""
     with smoke.kind("records", target={"type": "records"}) as kind:
         row = {
             "col_names": ["id", "mark"],
@@ -227,7 +227,7 @@ def records(smoke: Smoke) -> None:
 
 
 def source(smoke: Smoke) -> None:
-    """A metric of CloudWatch is collected."""
+    """A CloudWatch source collects a metric."""
     spec = {
         "type": "cloudwatch",
         "namespace": "AWS/DynamoDB",
@@ -247,7 +247,7 @@ def source(smoke: Smoke) -> None:
 
 
 def quota(smoke: Smoke) -> None:
-    """Reported usage crosses a quota's threshold: an alert, an event, a mail and a block follow."""
+    """Usage over a quota's threshold causes an alert, an event, a mail and a block."""
     spec = {
         "limit_bytes": 1_000,
         "type": "egress",
@@ -315,12 +315,12 @@ def _after_tick(smoke: Smoke, found: Callable[[], Any]) -> Any:
 
 
 def _now(client: Client) -> str:
-    """The cursor behind all events so far."""
+    """The cursor after the latest event."""
     return str(client.send("GET", "/v1/events?after=now")["next_cursor"])
 
 
 def _events(client: Client, cursor: str) -> Iterator[Any]:
-    """Yields the account's events behind a cursor."""
+    """Yields the account's events after a cursor."""
     while True:
         page = client.send("GET", f"/v1/events?limit=100&after={cursor}")
         yield from page["items"]
@@ -342,8 +342,8 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-# Steps of a line run one after the other, and lines at the same time. Those of the last line share
-# the limited account, which the quota blocks.
+# The steps of a line run sequentially, the lines in parallel. The steps of the last line share the
+# limited account, which the quota blocks.
 LINES: list[list[Callable[[Smoke], None]]] = [
     [console, jobs, batch, ordered, records, target, callback, push],
     [chain],

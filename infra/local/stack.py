@@ -1,4 +1,4 @@
-"""A running stack: where it is and how to get in. Kept in `stack.json` for tests and tools."""
+"""URLs and keys of a running stack, stored in `stack.json` for tests and tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Stack:
-    """What `stack.json` says; `template` is the file that was deployed, with the functions where it names them."""
+    """The content of `stack.json`. `template` is the path of the deployed template."""
 
     url: str
     operator_key: str
@@ -21,17 +21,17 @@ class Stack:
     queue_url: str
     dead_letter_queue_url: str
     template: str
-    # The functions' names as CloudFormation made them, by their folders' names.
+    # The physical names of the functions, by the names of their folders.
     functions: dict[str, str]
 
 
 def path(state: Path) -> Path:
-    """Where the description of the stack with this state is."""
+    """The `stack.json` of a state folder."""
     return state / "stack.json"
 
 
 def read(state: Path) -> Stack | None:
-    """The description that the last bring-up left, if it is one."""
+    """The stack in a state folder, or `None` without a valid `stack.json`."""
     try:
         return Stack(**json.loads(path(state).read_text()))
     except (OSError, ValueError, TypeError):
@@ -39,7 +39,7 @@ def read(state: Path) -> Stack | None:
 
 
 def write(stack: Stack, state: Path) -> None:
-    """Writes the description, for nobody else's eyes: it holds keys."""
+    """Writes `stack.json`, readable only by the current user because it contains keys."""
     target = path(state)
     draft = target.with_suffix(".tmp")
     draft.unlink(missing_ok=True)

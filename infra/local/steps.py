@@ -1,4 +1,4 @@
-"""One line on the terminal for each step of the bring-up, with how long it took."""
+"""Progress messages, with the duration of each step."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 
 def say(text: str = "") -> None:
-    """Prints to stderr: stdout belongs to the command that runs in the stack."""
+    """Prints to stderr, since stdout belongs to the command that runs in the stack."""
     print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def step(label: str) -> Iterator[None]:
-    """Announces a step and, when it has succeeded, says how long it took."""
+    """Prints the start of a step and, if it succeeds, its duration."""
     started = time.monotonic()
     say(f"… {label}")
     yield

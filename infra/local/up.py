@@ -1,4 +1,4 @@
-"""Bringing the stack up, and taking it down again."""
+"""Starts and stops the stack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from infra.local import build, emulator, keys, kinds, logs, processes, stack
@@ -22,11 +22,20 @@ from infra.local.steps import say, step
 from infra.local.venvs import venv
 
 
-def up(port: int, endpoint: str, state: Path | None, reset: bool, command: Sequence[str], *, tests: bool) -> int:
-    """Starts the stack, runs a command in it or follows its logs, and ends all that was started.
+def up(
+    port: int,
+    endpoint: str,
+    state: Path | None,
+    reset: bool,
+    command: Sequence[str],
+    *,
+    tests: bool,
+) -> int:
+    """Starts the stack, runs a command or follows the logs, and stops everything it started.
 
-    With an `endpoint` it is deployed to the emulator that runs there, instead of one of its own on `port`. Without a `state` folder the
-    stack lives in a temporary one, and nothing of it is kept. `tests` says whether the command builds them.
+    With an `endpoint`, deploys to that external emulator instead of starting MiniStack on `port`.
+    Without a `state` folder, the stack uses a temporary folder, which is deleted at the end.
+    `tests` is set if the command builds the tests, see `build.for_this_machine`.
     """
     if not endpoint:
         port = port or emulator.free_port()
@@ -39,15 +48,20 @@ def up(port: int, endpoint: str, state: Path | None, reset: bool, command: Seque
     with ExitStack() as ending:
         folder = ending.enter_context(_folder(state))
         own = folder / (_name(endpoint) if endpoint else f"port-{port}")
-        aws = ending.enter_context(_given(endpoint, reset) if endpoint else _own(ministack, port, own, reset))
-        # From here on the end is orderly, and not to be interrupted by a second Ctrl-C.
+        starting: AbstractContextManager[Emulator | Elsewhere] = (
+            _given(endpoint, reset) if endpoint else _own(ministack, port, own, reset)
+        )
+        aws = ending.enter_context(starting)
+        # A second Ctrl-C must not interrupt the shutdown.
         ending.callback(_ignore_signals)
         if endpoint and state is None and not has_stack(endpoint, STACK):
             ending.callback(delete_stack, endpoint, STACK)
         with step("Deployment of template.yaml"):
             outputs = deploy(sam, aws.endpoint, programs, own)
         with step("Keys and kinds"):
-            described = _furnish(aws.endpoint, outputs, programs[build.BOOTSTRAP], folder, template(own))
+            described = _furnish(
+                aws.endpoint, outputs, programs[build.BOOTSTRAP], folder, template(own)
+            )
         if command:
             return _run(command, folder, aws)
         _greet(described, programs[build.COMMAND], folder)
@@ -56,7 +70,7 @@ def up(port: int, endpoint: str, state: Path | None, reset: bool, command: Seque
 
 @contextmanager
 def _own(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emulator]:
-    # Queues are known by their URLs, so a stack can't move to another port: each has data of its own.
+    # Queue URLs contain the port, so a stack can't change it: each port has its own data.
     if reset:
         shutil.rmtree(folder, ignore_errors=True)
     with ExitStack() as ending:
@@ -68,14 +82,16 @@ def _own(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emul
 @contextmanager
 def _given(endpoint: str, reset: bool) -> Iterator[Elsewhere]:
     if reset:
-        raise Failure(f"RESET=1 forgets the data of an emulator of our own; that at {endpoint} is not.")
+        raise Failure(
+            f"RESET=1 forgets the data of an emulator of our own; that at {endpoint} is not."
+        )
     with step(f"Emulator at {endpoint}"):
         aws = Elsewhere(endpoint)
     yield aws
 
 
 def _name(endpoint: str) -> str:
-    """A folder's name for what was deployed to an endpoint."""
+    """The name of the folder with the state of a deployment to an endpoint."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", endpoint)
 
 
@@ -90,29 +106,44 @@ def _folder(state: Path | None) -> Iterator[Path]:
     yield folder
 
 
-def _furnish(endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path, deployed: Path) -> Stack:
-    """Gives the stack its keys and kinds; keys of an earlier run are kept if they still work."""
+def _furnish(
+    endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path, deployed: Path
+) -> Stack:
+    """Creates keys and kinds; keeps the keys of an earlier run if they are still valid."""
     url = f"{endpoint}/_aws/execute-api/{outputs['ApiId']}"
     table = outputs["TableName"]
     old = stack.read(folder)
     if old and keys.works(url, old.operator_key) and keys.works(url, old.tenant_key):
-        operator_key, tenant_account, tenant_key = old.operator_key, old.tenant_account, old.tenant_key
+        operator_key, tenant_account, tenant_key = (
+            old.operator_key,
+            old.tenant_account,
+            old.tenant_key,
+        )
     else:
         _, operator_key = keys.make(bootstrap, endpoint, table, "operator", keys.OPERATOR_SCOPES)
-        tenant_account, tenant_key = keys.make(bootstrap, endpoint, table, "tenant", keys.TENANT_SCOPES)
-    described = Stack(url=url, operator_key=operator_key, tenant_key=tenant_key, tenant_account=tenant_account,
-                      endpoint=endpoint, table=table, queue_url=outputs["QueueUrl"],
-                      dead_letter_queue_url=outputs["DeadLetterQueueUrl"], template=str(deployed),
-                      functions={name: outputs[f"{logical_id(name)}Name"]
-                                 for name in build.FUNCTIONS})
-    # Written before anything else can fail, or the keys would be lost: the table only knows their hashes.
+        tenant_account, tenant_key = keys.make(
+            bootstrap, endpoint, table, "tenant", keys.TENANT_SCOPES
+        )
+    described = Stack(
+        url=url,
+        operator_key=operator_key,
+        tenant_key=tenant_key,
+        tenant_account=tenant_account,
+        endpoint=endpoint,
+        table=table,
+        queue_url=outputs["QueueUrl"],
+        dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
+        template=str(deployed),
+        functions={name: outputs[f"{logical_id(name)}Name"] for name in build.FUNCTIONS},
+    )
+    # Written before anything can fail: the table only has hashes, so the keys would be lost.
     stack.write(described, folder)
     kinds.apply(url, operator_key, outputs)
     return described
 
 
 def _run(command: Sequence[str], folder: Path, aws: Emulator | Elsewhere) -> int:
-    """Runs a command, which may have a stack of our own stopped and started again by SIGUSR1 to the process `TOLLGATE_UP`."""
+    """Runs a command, which may restart MiniStack by SIGUSR1 to the process `TOLLGATE_UP`."""
     env = {**os.environ, "TOLLGATE_STACK": str(stack.path(folder))}
     if isinstance(aws, Emulator):
         signal.signal(signal.SIGUSR1, lambda _number, _frame: aws.restart())
@@ -121,7 +152,7 @@ def _run(command: Sequence[str], folder: Path, aws: Emulator | Elsewhere) -> int
     if status != 0:
         say(f"\n✗ The command ended with status {status}. What the functions said last:")
         logs.show_last(aws.endpoint)
-    # A negative status is a signal's; a shell would say it like this.
+    # A negative status is a signal number, which shells report as 128 + n.
     return status if status >= 0 else 128 - status
 
 

@@ -1,6 +1,6 @@
-"""Virtual environments made from the pinned requirements, once.
+"""Creates virtual environments from pinned requirements, one per tool.
 
-MiniStack and SAM pin different versions of boto3, so each tool has its own.
+Tools can't share one: MiniStack and SAM pin different versions of boto3.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ _REQUIREMENTS = Path(__file__).parent / "requirements"
 
 
 def venv(name: str) -> Path:
-    """The `bin` folder of a tool's environment, which is (re)made if its requirements or the interpreter changed."""
+    """The `bin` folder of a tool's environment.
+
+    Creates it if missing, and again if its requirements or the interpreter changed.
+    """
     requirements = _REQUIREMENTS / f"{name}.txt"
     folder = LOCAL / "venvs" / name
-    # Written last, so that an environment whose making was interrupted is made again.
+    # Written last, so that an incomplete environment is created again.
     stamp = folder / "made-from.txt"
     wanted = f"{sys.version}\n{sys.executable}\n{folder}\n{requirements.read_text()}"
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -33,9 +36,9 @@ def venv(name: str) -> Path:
 
 
 def run_python(name: str, *arguments: str | Path, env: Mapping[str, str] | None = None) -> int:
-    """Runs the Python of a tool's environment in the project's root; returns the status.
+    """Runs Python of a tool's environment in the project's root, without writing bytecode.
 
-    No bytecode is written.
+    Returns the exit status.
     """
     variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
     return run([venv(name) / "python", *arguments], env=variables, cwd=ROOT)
@@ -43,10 +46,25 @@ def run_python(name: str, *arguments: str | Path, env: Mapping[str, str] | None 
 
 def _make(folder: Path, requirements: Path, log: Path) -> None:
     if importlib.util.find_spec("ensurepip") is None:
-        raise Failure("This Python can't make virtual environments: its module `ensurepip` is missing.\n"
-                      "On Debian and Ubuntu: apt install python3-venv")
+        raise Failure(
+            "This Python can't make virtual environments: its module `ensurepip` is missing.\n"
+            "On Debian and Ubuntu: apt install python3-venv"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     run_quietly([sys.executable, "-m", "venv", folder], log)
-    # The requirements name everything, so there is nothing to resolve; bytecode is made when it is needed.
-    run_quietly([folder / "bin" / "python", "-m", "pip", "install", "--no-deps", "--no-compile", "--no-input",
-                 "--disable-pip-version-check", "--requirement", requirements], log)
+    # The requirements list all transitive dependencies. Bytecode is compiled when it is needed.
+    run_quietly(
+        [
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--no-deps",
+            "--no-compile",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--requirement",
+            requirements,
+        ],
+        log,
+    )

@@ -1,7 +1,7 @@
-"""What the tests of pages share: a running stack, a browser, and pages on which nothing may go wrong unseen.
+"""Fixtures of the browser tests: a running stack, a browser, and pages that report errors.
 
-`python3 -m infra.local browser` runs them, over the stack of `TOLLGATE_STACK` or that of `make run`; what follows `--` is pytest's:
-`-k docs`, `tests/browser/test_docs.py`, `--headed`.
+`python3 -m infra.local browser` runs the tests against the stack of `TOLLGATE_STACK`, or that of
+`make run`. Arguments after `--` go to pytest: `-k docs`, `tests/browser/test_docs.py`, `--headed`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ from infra.local.places import ROOT
 from infra.local.stack import Stack
 from watch import Watch
 
-# How long a test waits for what it expects to see. Jobs take a second or two here; a machine may be busy.
+# Timeout of expectations. A job takes one or two seconds here, and longer on a busy machine.
 _PATIENCE_MS = 20_000
 expect.set_options(timeout=_PATIENCE_MS)
 
 _SCREENSHOTS = ROOT / "target" / "browser"
 
 _DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-_PHONE = {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
+_PHONE = {
+    "viewport": {"width": 360, "height": 780},
+    "is_mobile": True,
+    "has_touch": True,
+    "device_scale_factor": 2,
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Stack:
-    """The stack: where it is, and keys of an operator and a tenant."""
+    """URLs of the stack, and keys of an operator and a tenant."""
     told = os.environ.get("TOLLGATE_STACK", "")
     found = stacks.read(Path(told).parent) if told else None
     if found is None:
@@ -48,7 +53,7 @@ def stack() -> Stack:
 
 @pytest.fixture(scope="session")
 def url(stack: Stack) -> str:
-    """Where the console is; `url + "docs"` is the reference."""
+    """The console's URL; `url + "docs"` is the API reference."""
     return stack.url + "/"
 
 
@@ -57,21 +62,32 @@ Api = Callable[..., tuple[int, Any]]
 
 @pytest.fixture(scope="session")
 def api(stack: Stack) -> Api:
-    """Calls the API beside the page: `api("POST", "/v1/jobs", {…})`, as the tenant or with another `key`; the answer's status and JSON."""
-    def call(method: str, path: str, body: Any = None, key: str = stack.tenant_key) -> tuple[int, Any]:
-        status, text = tollgate.call(method, stack.url + path, key, None if body is None else json.dumps(body).encode())
+    """Calls the API directly, by default with the tenant's key: `api("POST", "/v1/jobs", {…})`.
+
+    Returns status and parsed body.
+    """
+
+    def call(
+        method: str, path: str, body: Any = None, key: str = stack.tenant_key
+    ) -> tuple[int, Any]:
+        status, text = tollgate.call(
+            method, stack.url + path, key, None if body is None else json.dumps(body).encode()
+        )
         return status, json.loads(text) if text else None
+
     return call
 
 
 @pytest.fixture(scope="session")
 def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    """The browser of this machine."""
-    # As root a browser has no sandbox of its own to go into.
+    # Chromium does not start its sandbox as root.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=arguments,
-                                             headless=not pytestconfig.getoption("--headed"))
+        running = playwright.chromium.launch(
+            executable_path=os.environ["CHROMIUM"],
+            args=arguments,
+            headless=not pytestconfig.getoption("--headed"),
+        )
         yield running
         running.close()
 
@@ -81,9 +97,10 @@ Visit = Callable[..., Page]
 
 @pytest.fixture
 def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
-    """Opens pages, each in a profile of its own: `visit(color_scheme="dark")`, with what Playwright's `new_context` takes.
+    """Opens pages in separate profiles: `visit(color_scheme="dark")`.
 
-    `page.watch` sees what goes wrong on a page, and the test fails with it in the end: see `Watch`.
+    Options are those of Playwright's `new_context`. `page.watch` records errors on the page, which
+    fail the test at its end: see `Watch`.
     """
     contexts, watches = [], []
 
@@ -107,50 +124,63 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
 
 @pytest.fixture
 def page(visit: Visit) -> Page:
-    """A page on a desk, light."""
+    """A desktop page in the light theme."""
     return visit(color_scheme="light")
 
 
 @pytest.fixture
 def dark_page(visit: Visit) -> Page:
-    """The same for who likes it dark."""
+    """A desktop page in the dark theme."""
     return visit(color_scheme="dark")
 
 
 @pytest.fixture
 def phone_page(visit: Visit) -> Page:
-    """A page on a narrow phone."""
+    """A page on a phone, 360 pixels wide."""
     return visit(**_PHONE)
 
 
 @pytest.fixture(params=["light", "dark", "phone"])
 def any_page(request: pytest.FixtureRequest, visit: Visit) -> Page:
-    """Each of the three, one after another."""
+    """Runs the test with each of the three pages."""
     return visit(**_PHONE) if request.param == "phone" else visit(color_scheme=request.param)
 
 
 @pytest.fixture
 def axe() -> Callable[..., None]:
-    """`axe(page)` fails where a page keeps people out who can't see, hear or point as others do: by axe-core's serious and critical rules.
+    """`axe(page)` checks accessibility; it fails on serious and critical findings of axe-core.
 
-    `exclude` names selectors of what isn't ours, `rules` those not to be asked: with the reason beside the call.
+    `exclude` has selectors of third-party elements, `rules` the ids of rules to disable. Both need
+    a reason in a comment at the call.
     """
+
     def check(page: Page, exclude: Sequence[str] = (), rules: Sequence[str] = ()) -> None:
         context = {"exclude": [[selector] for selector in exclude]} if exclude else None
-        options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": False} for rule in rules}}
+        options = {
+            "resultTypes": ["violations"],
+            "rules": {rule: {"enabled": False} for rule in rules},
+        }
         found = Axe().run(page, context, options).response["violations"]
-        grave = [f"{rule['id']} ({rule['impact']}), {rule['help']}: {node['target']}\n    {node['html'][:200]}\n    {node['failureSummary']}"
-                 for rule in found if rule["impact"] in ("serious", "critical") for node in rule["nodes"]]
+        grave = [
+            f"{rule['id']} ({rule['impact']}), {rule['help']}: {node['target']}\n"
+            f"    {node['html'][:200]}\n    {node['failureSummary']}"
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ]
         assert not grave, f"on {page.url} for axe-core:\n" + "\n".join(grave)
+
     return check
 
 
 @pytest.fixture
 def screenshot(request: pytest.FixtureRequest) -> Callable[..., Path]:
-    """`screenshot("jobs")` keeps how `page`, or another one that is given, looks now: below `target/browser/`."""
+    """`screenshot("jobs")` saves a picture of `page`, or a given page, in `target/browser/`."""
+
     def keep(name: str, page: Page | None = None, **options: Any) -> Path:
         shown: Page = page or request.getfixturevalue("page")
         path = _SCREENSHOTS / f"{name}.png"
         shown.screenshot(path=path, animations="disabled", **options)
         return path
+
     return keep

@@ -1,4 +1,4 @@
-"""What a person does on the console, in the tests' words."""
+"""User actions on the console, for the tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 
 def sign_in(page: Page, url: str, key: str, place: str = "") -> None:
-    """Opens the console, and signs in with a key; `place` is where to go then, such as `usage?range=1h`."""
+    """Opens the console at `place`, such as `usage?range=1h`, and signs in with a key."""
     page.goto(f"{url}#/{place}")
     page.get_by_label("API key or token").fill(key)
     page.get_by_role("button", name="Sign in").click()
@@ -15,20 +15,30 @@ def sign_in(page: Page, url: str, key: str, place: str = "") -> None:
 
 
 def visit(page: Page, place: str) -> None:
-    """Goes to another view, by its address; each has a heading of its own."""
-    page.evaluate("place => { document.querySelector('main h1').dataset.left = ''; location.hash = '#/' + place; }", place)
+    """Navigates to another view and waits for its heading."""
+    page.evaluate(
+        "place => { document.querySelector('main h1').dataset.left = '';"
+        " location.hash = '#/' + place; }",
+        place,
+    )
     expect(page.locator("main h1:not([data-left])")).to_be_visible()
 
 
 def settled(page: Page) -> None:
-    """Waits until a view has what it shows."""
+    """Waits until a view has loaded its data."""
     expect(page.locator("main h1")).to_be_visible()
     expect(page.get_by_text("Loading…")).to_have_count(0)
 
 
 def fits(page: Page) -> None:
-    """The page is no wider than its window."""
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"{page.url} is {wide} pixels too wide: " + page.evaluate("""() => [...document.querySelectorAll("main *")]
-        .filter(element => element.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
-        .slice(0, 3).map(element => element.outerHTML.slice(0, 120)).join("\\n")""")
+    """Asserts that the page is not wider than its window."""
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    widest = page.evaluate("""() => {
+        const limit = document.documentElement.clientWidth + 1;
+        return [...document.querySelectorAll("main *")]
+            .filter(element => element.getBoundingClientRect().right > limit)
+            .slice(0, 3).map(element => element.outerHTML.slice(0, 120)).join("\\n");
+    }""")
+    assert wide <= 0, f"{page.url} is {wide} pixels too wide: {widest}"

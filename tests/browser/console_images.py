@@ -1,21 +1,21 @@
-"""The pictures of the console in `docs/images/`: `make images` takes them anew, on a stack of its own with a shop's data.
+"""Takes the screenshots in `docs/images/`, on a temporary stack with a shop's data: `make images`.
 
-The file's name keeps it out of the tests.
+pytest does not collect this file by default, since its name does not start with `test_`.
 """
 
 from __future__ import annotations
 
 import re
 
-import demo
 import pytest
-from console import settled, sign_in
 from playwright.sync_api import Page, expect
 
+import demo
+from console import settled, sign_in
 from infra.local.places import ROOT
 
 IMAGES = ROOT / "docs" / "images"
-# So that pages of a README stay light.
+# Limit, so that Markdown pages with these images load quickly.
 MOST_BYTES = 150_000
 
 
@@ -31,7 +31,7 @@ def shop(api, stack) -> list[str]:
 def keep(page: Page, name: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     path = IMAGES / f"console-{name}.png"
-    # Where the pointer and the focus are belongs to no picture.
+    # Pictures show neither the pointer's hover effects nor the focus.
     page.evaluate("document.activeElement?.blur()")
     page.mouse.move(0, 0)
     page.evaluate("scrollTo(0, 0)")
@@ -43,7 +43,7 @@ def test_jobs(visit, url: str, stack, shop) -> None:
     page = visit(color_scheme="light", viewport={"width": 1280, "height": 720})
     sign_in(page, url, stack.tenant_key, "jobs")
     settled(page)
-    for job, end in zip(shop[-3:], ("completed", "failed", "queued")):
+    for job, end in zip(shop[-3:], ("completed", "failed", "queued"), strict=True):
         expect(page.get_by_role("row").filter(has_text=job)).to_contain_text(end)
     keep(page, "jobs")
 
@@ -65,7 +65,9 @@ def test_submit(visit, url: str, stack, shop) -> None:
 def test_usage(visit, url: str, stack, shop) -> None:
     page = visit(color_scheme="dark", viewport={"width": 1280, "height": 900})
     sign_in(page, url, stack.tenant_key, "quotas")
-    expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", re.compile("GB of"), timeout=90_000)
+    expect(page.get_by_role("meter")).to_have_attribute(
+        "aria-valuetext", re.compile("GB of"), timeout=90_000
+    )
     page.goto(f"{url}#/usage?range=1h&quota=shop-egress")
     expect(page.locator(".chart canvas")).to_have_count(2)
     settled(page)
@@ -73,7 +75,13 @@ def test_usage(visit, url: str, stack, shop) -> None:
 
 
 def test_phone(visit, url: str, stack, shop) -> None:
-    page = visit(color_scheme="dark", viewport={"width": 390, "height": 780}, device_scale_factor=2, is_mobile=True, has_touch=True)
+    page = visit(
+        color_scheme="dark",
+        viewport={"width": 390, "height": 780},
+        device_scale_factor=2,
+        is_mobile=True,
+        has_touch=True,
+    )
     sign_in(page, url, stack.tenant_key, f"jobs/{shop[0]}")
     expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
     keep(page, "phone")

@@ -1,4 +1,7 @@
-"""Data such as a shop's stack has, for pictures and for pages that show nothing without: made by the API, each thing once however often it is asked for."""
+"""Creates a shop's data through the API, for screenshots and for views that need data.
+
+Calls can be repeated: definitions and usage events are idempotent.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,33 @@ KINDS = {
             "required": ["customer", "number", "format"],
             "additionalProperties": False,
             "properties": {
-                "customer": {"type": "string", "minLength": 1, "maxLength": 80, "description": "Whose invoice it is.", "examples": ["Ada Lovelace"]},
-                "number": {"type": "integer", "minimum": 1, "description": "As it stands on the invoice."},
+                "customer": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 80,
+                    "description": "Whose invoice it is.",
+                    "examples": ["Ada Lovelace"],
+                },
+                "number": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "As it stands on the invoice.",
+                },
                 "format": {"enum": ["pdf", "xml", "both"], "default": "pdf"},
-                "copy_to": {"type": "array", "items": {"type": "string", "format": "email"}, "maxItems": 5, "uniqueItems": True},
+                "copy_to": {
+                    "type": "array",
+                    "items": {"type": "string", "format": "email"},
+                    "maxItems": 5,
+                    "uniqueItems": True,
+                },
                 "address": {
                     "type": "object",
                     "required": ["city"],
-                    "properties": {"street": {"type": "string"}, "city": {"type": "string"}, "country": {"enum": ["DE", "FR", "NL"]}},
+                    "properties": {
+                        "street": {"type": "string"},
+                        "city": {"type": "string"},
+                        "country": {"enum": ["DE", "FR", "NL"]},
+                    },
                     "additionalProperties": False,
                 },
             },
@@ -37,8 +59,19 @@ KINDS = {
     },
     "thumbnail.make": {
         "description": "Scales a product's pictures",
-        "schema": {"type": "object", "required": ["product"], "properties": {"product": {"type": "integer"}, "width": {"type": "integer", "default": 320}}},
-        "target": {"type": "http", "url": "http://127.0.0.1:9/thumbnails", "headers": {"authorization": "Bearer not-shown"}},
+        "schema": {
+            "type": "object",
+            "required": ["product"],
+            "properties": {
+                "product": {"type": "integer"},
+                "width": {"type": "integer", "default": 320},
+            },
+        },
+        "target": {
+            "type": "http",
+            "url": "http://127.0.0.1:9/thumbnails",
+            "headers": {"authorization": "Bearer not-shown"},
+        },
         "retry": {"max_attempts": 2, "initial_seconds": 1},
         "events": True,
     },
@@ -46,60 +79,136 @@ KINDS = {
 
 
 def kinds(api: Api, stack: Stack) -> None:
-    """The kinds, of which the second's target can't be reached."""
+    """Defines the kinds. The target of the second is unreachable."""
     for name, kind in KINDS.items():
         status, answer = api("PUT", f"/v1/kinds/{name}", kind, key=stack.operator_key)
         assert status in (200, 201), answer
 
 
 def jobs(api: Api, count: int = 8) -> list[str]:
-    """Jobs of all sorts: done, in vain, and due in an hour."""
-    names = ["Ada Lovelace", "Grace Hopper", "Alan Turing", "Edsger Dijkstra", "Barbara Liskov", "Donald Knuth", "Frances Allen", "Tony Hoare"]
-    bodies = [{"kind": "invoice.send", "payload": {"customer": names[index % len(names)], "number": 1041 + index, "format": "pdf"},
-               "metadata": {"order": f"2026-{300 + index}"}} for index in range(count)]
-    bodies += [{"kind": "thumbnail.make", "payload": {"product": 7}}, {"kind": "invoice.send", "delay_seconds": 3600,
-                "payload": {"customer": names[0], "number": 1040, "format": "xml"}}]
+    """Submits jobs that complete, one that fails, and one that is due in an hour; returns ids."""
+    names = [
+        "Ada Lovelace",
+        "Grace Hopper",
+        "Alan Turing",
+        "Edsger Dijkstra",
+        "Barbara Liskov",
+        "Donald Knuth",
+        "Frances Allen",
+        "Tony Hoare",
+    ]
+    bodies = [
+        {
+            "kind": "invoice.send",
+            "payload": {
+                "customer": names[index % len(names)],
+                "number": 1041 + index,
+                "format": "pdf",
+            },
+            "metadata": {"order": f"2026-{300 + index}"},
+        }
+        for index in range(count)
+    ]
+    bodies += [
+        {"kind": "thumbnail.make", "payload": {"product": 7}},
+        {
+            "kind": "invoice.send",
+            "delay_seconds": 3600,
+            "payload": {"customer": names[0], "number": 1040, "format": "xml"},
+        },
+    ]
     return [made(api("POST", "/v1/jobs", body))["id"] for body in bodies]
 
 
-def usage(api: Api, now: datetime | None = None, minutes: int = 55, gap: range = range(20, 26)) -> int:
-    """What went through a shop's gateway in the last hour, with some minutes of which nothing is known; how many bytes of `shop` left it."""
+def usage(
+    api: Api, now: datetime | None = None, minutes: int = 55, gap: range = range(20, 26)
+) -> int:
+    """Reports usage of a gateway for the last `minutes`, without those in `gap`.
+
+    Returns the egress bytes of the service `shop`.
+    """
     now = (now or datetime.now(timezone.utc)).replace(second=0, microsecond=0)
-    series = [("shop", "/products", "egress", 42e6), ("shop", "/cart", "egress", 9e6), ("images", "/thumbnails", "egress", 61e6), ("shop", "/cart", "ingress", 3e6)]
+    series = [
+        ("shop", "/products", "egress", 42e6),
+        ("shop", "/cart", "egress", 9e6),
+        ("images", "/thumbnails", "egress", 61e6),
+        ("shop", "/cart", "ingress", 3e6),
+    ]
     events, total = [], 0
     for back in (back for back in range(minutes, 0, -1) if back not in gap):
         at = (now - timedelta(minutes=back)).isoformat().replace("+00:00", "Z")
         for number, (service, route, direction, size) in enumerate(series):
-            count = int(size * (1 + 0.35 * math.sin(back / (5 + number)) + 0.1 * ((back * 7919 * (number + 1)) % 10) / 10))
+            count = int(
+                size
+                * (
+                    1
+                    + 0.35 * math.sin(back / (5 + number))
+                    + 0.1 * ((back * 7919 * (number + 1)) % 10) / 10
+                )
+            )
             total += count if service == "shop" and direction == "egress" else 0
-            events.append({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/demo", "id": f"{at}/{number}",
-                           "data": {"service": service, "route": route, "type": direction, "bytes": count, "at": at}})
+            events.append(
+                {
+                    "specversion": "1.0",
+                    "type": "tollgate.bandwidth",
+                    "source": "/demo",
+                    "id": f"{at}/{number}",
+                    "data": {
+                        "service": service,
+                        "route": route,
+                        "type": direction,
+                        "bytes": count,
+                        "at": at,
+                    },
+                }
+            )
     for first in range(0, len(events), 100):
-        refused = [item for item in made(api("POST", "/v1/usage", events[first:first + 100]))["items"] if item["status"] != 202]
+        refused = [
+            item
+            for item in made(api("POST", "/v1/usage", events[first : first + 100]))["items"]
+            if item["status"] != 202
+        ]
         assert not refused, refused[0]
     return total
 
 
 def quota(api: Api, stack: Stack, limit: int, name: str = "shop-egress", **more: Any) -> None:
-    """A day's quota of what the shop sends."""
-    body = {"type": "egress", "service": "shop", "account": stack.tenant_account, "period": "day", "limit_bytes": limit,
-            "recipients": ["ops@example.com"], **more}
+    """Defines a daily quota for the shop's egress."""
+    body = {
+        "type": "egress",
+        "service": "shop",
+        "account": stack.tenant_account,
+        "period": "day",
+        "limit_bytes": limit,
+        "recipients": ["ops@example.com"],
+        **more,
+    }
     status, answer = api("PUT", f"/v1/quotas/{name}", body, key=stack.operator_key)
     assert status in (200, 201), answer
 
 
 def operators(api: Api, stack: Stack) -> None:
-    """What an operator defines besides: a source that can't be reached, and a schedule."""
-    source = {"type": "prometheus", "url": "http://127.0.0.1:9/metrics", "preset": "kong3", "headers": {"apikey": "not-shown"}, "account": stack.tenant_account}
-    schedule = {"expression": "cron(0 6 ? * MON-FRI *)", "timezone": "Europe/Berlin", "account": stack.tenant_account,
-                "job": {"kind": "echo", "payload": {"report": "daily"}}}
+    """Defines an unreachable source and a schedule."""
+    source = {
+        "type": "prometheus",
+        "url": "http://127.0.0.1:9/metrics",
+        "preset": "kong3",
+        "headers": {"apikey": "not-shown"},
+        "account": stack.tenant_account,
+    }
+    schedule = {
+        "expression": "cron(0 6 ? * MON-FRI *)",
+        "timezone": "Europe/Berlin",
+        "account": stack.tenant_account,
+        "job": {"kind": "echo", "payload": {"report": "daily"}},
+    }
     for path, body in (("/v1/sources/kong-eu", source), ("/v1/schedules/daily-report", schedule)):
         status, answer = api("PUT", path, body, key=stack.operator_key)
         assert status in (200, 201), answer
 
 
 def made(answer: tuple[int, Any]) -> Any:
-    """The body of an answer that isn't a refusal."""
+    """Asserts a 2xx status and returns the body."""
     status, body = answer
     assert 200 <= status < 300, body
     return body

@@ -1,13 +1,14 @@
-"""A person's way through the console: the key, a job, what becomes of it."""
+"""Tests of the console's main flow: signing in, submitting a job, following it."""
 
 from __future__ import annotations
 
 import re
 
-import demo
 import pytest
-from console import fits, settled, sign_in, visit
 from playwright.sync_api import Page, expect
+
+import demo
+from console import fits, settled, sign_in, visit
 
 JOB = re.compile(r"#/jobs/job_")
 
@@ -26,7 +27,7 @@ def submit_invoice(page: Page, number: str) -> None:
 def test_from_the_key_to_an_outcome(page: Page, url: str, stack) -> None:
     page.watch.expect(401, "/v1/token")
     page.goto(url)
-    # Nothing is asked for without a key, and a wrong one is told so.
+    # Without a key the page sends no API request; a wrong key shows a problem.
     assert not [request.url for request in page.watch.requests if "/v1/" in request.url]
     page.get_by_label("API key or token").fill("tg_nobody")
     page.get_by_role("button", name="Sign in").click()
@@ -45,14 +46,21 @@ def test_from_the_key_to_an_outcome(page: Page, url: str, stack) -> None:
         page.get_by_role("button", name="Submit", exact=True).click()
     assert re.fullmatch(r"[0-9a-f]{32}", sent.value.headers["idempotency-key"])
     assert sent.value.post_data_json["payload"] == {
-        "customer": "Ada Lovelace", "number": 1042, "format": "pdf", "copy_to": ["books@example.com"], "address": {"city": "London"}}
+        "customer": "Ada Lovelace",
+        "number": 1042,
+        "format": "pdf",
+        "copy_to": ["books@example.com"],
+        "address": {"city": "London"},
+    }
 
     expect(page).to_have_url(JOB)
     expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
     expect(page.get_by_role("region", name="result")).to_contain_text('"customer": "Ada Lovelace"')
     expect(page.get_by_role("table", name="Attempts").get_by_text("completed")).to_be_visible()
 
-    assert stack.tenant_key not in page.url and "tg_" not in page.evaluate("JSON.stringify(localStorage) + document.cookie")
+    assert stack.tenant_key not in page.url and "tg_" not in page.evaluate(
+        "JSON.stringify(localStorage) + document.cookie"
+    )
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("API key or token")).to_be_empty()
     assert page.evaluate("sessionStorage.length") == 0
@@ -85,7 +93,7 @@ def test_one_that_waits_is_cancelled_and_tried_again(page: Page, url: str, stack
 def test_what_is_refused_is_told_at_its_field(page: Page, url: str, stack, axe) -> None:
     page.watch.expect(422, "/v1/jobs")
     sign_in(page, url, stack.tenant_key, "submit/invoice.send")
-    # What the browser knows, it says before anything is sent: all of it.
+    # The browser reports all violations that it can check before the page sends a request.
     page.get_by_label("number").fill("0")
     page.get_by_role("button", name="Submit", exact=True).click()
     note = page.get_by_role("alert")
@@ -94,7 +102,7 @@ def test_what_is_refused_is_told_at_its_field(page: Page, url: str, stack, axe) 
     page.get_by_role("button", name="/payload/customer").click()
     expect(page.get_by_label("customer")).to_be_focused()
 
-    # What only the schema says, the server does.
+    # The server reports violations of the schema that the form can't check.
     submit_invoice(page, "7")
     copies = page.get_by_role("group", name="copy_to")
     for index in (1, 2):
@@ -131,7 +139,7 @@ def test_as_json_it_goes_as_it_was_typed(page: Page, url: str, stack) -> None:
     text.fill('{"product": 7.50e1,')
     page.get_by_role("button", name="Submit", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("isn't JSON")
-    # A number that would lose its last digits, if it went through the browser's numbers.
+    # A number with more digits than a double holds is sent unchanged.
     text.fill('{"product": 12345678901234567890}')
     with page.expect_request(lambda request: request.method == "POST") as sent:
         page.get_by_role("button", name="Submit", exact=True).click()
@@ -140,7 +148,9 @@ def test_as_json_it_goes_as_it_was_typed(page: Page, url: str, stack) -> None:
 
 
 def test_failures_are_shown_attempt_by_attempt(page: Page, url: str, api, stack) -> None:
-    job = demo.made(api("POST", "/v1/jobs", {"kind": "thumbnail.make", "payload": {"product": 1}}))["id"]
+    job = demo.made(api("POST", "/v1/jobs", {"kind": "thumbnail.make", "payload": {"product": 1}}))[
+        "id"
+    ]
     sign_in(page, url, stack.tenant_key, f"jobs/{job}")
     expect(page.get_by_label("State").get_by_text("failed")).to_be_visible()
     expect(page.get_by_role("table", name="Attempts").get_by_role("row")).to_have_count(3)
@@ -150,7 +160,13 @@ def test_failures_are_shown_attempt_by_attempt(page: Page, url: str, api, stack)
 def test_the_list_follows_what_happens(page: Page, url: str, api, stack) -> None:
     sign_in(page, url, stack.tenant_key, "jobs?kind=invoice.send")
     settled(page)
-    job = demo.made(api("POST", "/v1/jobs", {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}}))["id"]
+    job = demo.made(
+        api(
+            "POST",
+            "/v1/jobs",
+            {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}},
+        )
+    )["id"]
     row = page.get_by_role("row").filter(has_text=job)
     expect(row.get_by_text("completed")).to_be_visible()
     page.get_by_label("Status").select_option("failed")
@@ -203,19 +219,30 @@ def test_by_keyboard_alone(page: Page, url: str, stack) -> None:
 
 def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api, stack) -> None:
     keys = f"/v1/accounts/{stack.tenant_account}/keys"
-    key = demo.made(api("POST", keys, {"name": "short", "scopes": ["jobs:read"]}, key=stack.operator_key))
+    key = demo.made(
+        api("POST", keys, {"name": "short", "scopes": ["jobs:read"]}, key=stack.operator_key)
+    )
     sign_in(page, url, key["secret"])
-    # What the key doesn't open isn't offered.
+    # The menu only has views for which the key has scopes.
     menu = page.get_by_role("navigation", name="Main").get_by_role("listitem")
     expect(menu).to_have_text(["Jobs", "Kinds", "Schedules"])
     expect(page.get_by_role("link", name="Submit a job")).to_have_count(0)
     visit(page, "accounts")
     expect(page.get_by_role("heading", name="Your key doesn't open this")).to_be_visible()
 
-    # It takes up to 30 seconds until a key that is revoked opens nothing more: by then, this is the answer.
+    # A revoked key is accepted for up to 30 seconds, so the test fakes the response after that.
     assert api("DELETE", f"{keys}/{key['id']}", key=stack.operator_key)[0] == 204
-    page.route("**/v1/schedules?*", lambda route: route.fulfill(status=401, content_type="application/problem+json", body=(
-        '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is over","status":401,"detail":"It was revoked.","request_id":"r-1"}')))
+    page.route(
+        "**/v1/schedules?*",
+        lambda route: route.fulfill(
+            status=401,
+            content_type="application/problem+json",
+            body=(
+                '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is over",'
+                '"status":401,"detail":"It was revoked.","request_id":"r-1"}'
+            ),
+        ),
+    )
     page.watch.expect(401, "/v1/schedules")
     visit(page, "schedules")
     expect(page.get_by_label("API key or token")).to_be_visible()
@@ -234,8 +261,15 @@ def test_an_outage_is_told_and_waited_out(page: Page, url: str, stack) -> None:
         if len(asked) > 1:
             route.continue_()
             return
-        route.fulfill(status=503, content_type="application/problem+json", headers={"retry-after": "3"}, body=(
-            '{"type":"urn:tollgate:problem:unavailable","title":"Something is away","status":503,"detail":"Try again.","request_id":"r-2"}'))
+        route.fulfill(
+            status=503,
+            content_type="application/problem+json",
+            headers={"retry-after": "3"},
+            body=(
+                '{"type":"urn:tollgate:problem:unavailable","title":"Something is away",'
+                '"status":503,"detail":"Try again.","request_id":"r-2"}'
+            ),
+        )
 
     page.route("**/v1/jobs?*", answer)
     visit(page, "jobs")
@@ -247,7 +281,12 @@ def test_an_outage_is_told_and_waited_out(page: Page, url: str, stack) -> None:
 
 def test_everything_is_small(page: Page, url: str, stack) -> None:
     sizes = {}
-    page.on("response", lambda response: sizes.update({response.url: response}) if "/v1/" not in response.url else None)
+    page.on(
+        "response",
+        lambda response: (
+            sizes.update({response.url: response}) if "/v1/" not in response.url else None
+        ),
+    )
     sign_in(page, url, stack.tenant_key)
     settled(page)
     raw = sum(len(response.body()) for response in sizes.values())
@@ -274,7 +313,18 @@ def test_every_view_is_for_everybody(any_page: Page, url: str, stack, axe) -> No
     axe(any_page)
     fits(any_page)
     sign_in(any_page, url, stack.tenant_key)
-    for place in ("submit/invoice.send", "jobs", "submit/activities", "kinds", "kinds/thumbnail.make", "events", "usage", "quotas", "sources", "schedules"):
+    for place in (
+        "submit/invoice.send",
+        "jobs",
+        "submit/activities",
+        "kinds",
+        "kinds/thumbnail.make",
+        "events",
+        "usage",
+        "quotas",
+        "sources",
+        "schedules",
+    ):
         visit(any_page, place)
         settled(any_page)
         axe(any_page)

@@ -1,4 +1,4 @@
-"""What the console shows of usage, quotas, events and accounts, and what an operator does there."""
+"""Tests of the console's views of usage, quotas, events and accounts, and of operators' actions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 import re
 import uuid
 
-import demo
 import pytest
-from console import fits, settled, sign_in, visit
 from playwright.sync_api import Page, expect
+
+import demo
+from console import fits, settled, sign_in, visit
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -20,41 +21,51 @@ def kinds(api, stack) -> None:
 
 @pytest.fixture(scope="module")
 def usage(api) -> None:
-    """The last hour, at a shop's gateway."""
+    """Usage of the last hour."""
     demo.usage(api)
 
 
 def pixels(page: Page, colour: str) -> int:
-    """How many pixels of the chart have the colour of a custom property: whether a line is drawn."""
-    return page.evaluate("""name => {
+    """Counts the pixels of the chart in the colour of a CSS variable, to see if a line is drawn."""
+    return page.evaluate(
+        """name => {
         const probe = document.body.appendChild(document.createElement("i"));
         probe.style.color = `var(${name})`;
         const [r, g, b] = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
         probe.remove();
         const canvas = document.querySelector(".chart canvas");
-        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+        const copy = new OffscreenCanvas(canvas.width, canvas.height)
+            .getContext("2d", { willReadFrequently: true });
         copy.drawImage(canvas, 0, 0);
         const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
         let count = 0;
         for (let at = 0; at < data.length; at += 4) {
-            count += data[at + 3] > 200 && Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 12;
+            const distance = Math.abs(data[at] - r) + Math.abs(data[at + 1] - g)
+                + Math.abs(data[at + 2] - b);
+            count += data[at + 3] > 200 && distance < 12;
         }
         return count;
-    }""", colour)
+    }""",
+        colour,
+    )
 
 
-def test_usage_is_charted_zoomed_and_held_against_a_quota(page: Page, url: str, api, stack, usage, axe) -> None:
+def test_usage_is_charted_zoomed_and_held_against_a_quota(
+    page: Page, url: str, api, stack, usage, axe
+) -> None:
     name = f"shop-{uuid.uuid4().hex[:8]}"
     demo.quota(api, stack, 6_000_000_000, name)
     sign_in(page, url, stack.tenant_key, "usage?range=1h&service=shop")
     table = page.get_by_role("table", name="Sums by series")
     expect(table.get_by_role("row").filter(has_text="shop · /products")).to_be_visible()
     expect(table).not_to_contain_text("images")
-    expect(page.get_by_text(re.compile(r"In \d+ of \d+ windows nothing was reported"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"In \d+ of \d+ windows nothing was reported"))
+    ).to_be_visible()
     expect(page.get_by_text(re.compile(r"Times: .*UTC"))).to_be_visible()
     assert pixels(page, "--series-1") > 50
 
-    # The values under the pointer.
+    # The legend shows the values under the pointer.
     over = page.locator(".chart .u-over").first
     over.hover(position={"x": 300, "y": 60})
     expect(page.locator(".u-legend .u-value").nth(1)).to_have_text(re.compile(r"\d.* (kB|MB)$|–"))
@@ -98,7 +109,13 @@ def test_an_event_appears_while_one_watches(page: Page, url: str, api, stack) ->
     go_on.click()
     expect(shown.get_by_role("listitem").first).to_contain_text("while paused")
 
-    job = demo.made(api("POST", "/v1/jobs", {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}}))["id"]
+    job = demo.made(
+        api(
+            "POST",
+            "/v1/jobs",
+            {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}},
+        )
+    )["id"]
     page.get_by_label("Type").select_option("job.completed")
     expect(shown).not_to_contain_text("sensor-7")
     expect(shown).to_contain_text(job)
@@ -107,28 +124,48 @@ def test_an_event_appears_while_one_watches(page: Page, url: str, api, stack) ->
 
 
 def test_events_go_on_where_no_socket_can_be_opened(page: Page, url: str, api, stack) -> None:
-    page.add_init_script("window.WebSocket = class { constructor() { setTimeout(() => this.onclose?.({}), 0); } close() {} };")
+    page.add_init_script(
+        "window.WebSocket = class {"
+        " constructor() { setTimeout(() => this.onclose?.({}), 0); } close() {} };"
+    )
     sign_in(page, url, stack.tenant_key, "events")
     expect(page.get_by_role("status")).to_contain_text("polling")
-    demo.made(api("POST", f"/v1/accounts/{stack.tenant_account}/events", {"data": "by polling", "source": "sensor-9"}))
+    demo.made(
+        api(
+            "POST",
+            f"/v1/accounts/{stack.tenant_account}/events",
+            {"data": "by polling", "source": "sensor-9"},
+        )
+    )
     expect(page.get_by_role("list", name="Events, newest first")).to_contain_text("by polling")
 
 
 def test_a_connection_that_ends_misses_nothing(page: Page, url: str, api, stack) -> None:
-    page.add_init_script("window.sockets = []; const Socket = WebSocket; window.WebSocket = class extends Socket { constructor(url) { super(url); sockets.push(this); } };")
+    page.add_init_script(
+        "window.sockets = []; const Socket = WebSocket; window.WebSocket = class extends Socket {"
+        " constructor(url) { super(url); sockets.push(this); } };"
+    )
     sign_in(page, url, stack.tenant_key, "events")
     expect(page.get_by_role("status")).to_contain_text("live")
     page.evaluate("sockets[0].close()")
     mark = uuid.uuid4().hex
     for number in range(3):
-        demo.made(api("POST", f"/v1/accounts/{stack.tenant_account}/events", {"data": f"{mark}-{number}", "source": "sensor-10"}))
+        demo.made(
+            api(
+                "POST",
+                f"/v1/accounts/{stack.tenant_account}/events",
+                {"data": f"{mark}-{number}", "source": "sensor-10"},
+            )
+        )
     shown = page.get_by_role("listitem").filter(has_text=mark)
     expect(shown).to_have_count(3)
     expect(shown.first).to_contain_text(f"{mark}-2")
     assert page.evaluate("sockets.length") >= 2
 
 
-def test_an_operator_makes_an_account_and_a_key_that_works(page: Page, url: str, api, stack, axe) -> None:
+def test_an_operator_makes_an_account_and_a_key_that_works(
+    page: Page, url: str, api, stack, axe
+) -> None:
     name = f"Shop {uuid.uuid4().hex[:8]}"
     sign_in(page, url, stack.operator_key, "accounts")
     page.get_by_role("button", name="Make an account").click()
@@ -144,8 +181,12 @@ def test_an_operator_makes_an_account_and_a_key_that_works(page: Page, url: str,
     axe(page)
     dialog.get_by_role("button", name="Make it").click()
     secret = dialog.locator(".secret").inner_text()
-    assert api("GET", "/v1/token", key=secret)[1]["scopes"] == ["jobs:read", "jobs:write", "usage:read"]
-    # It is shown once, and not lost by a slip.
+    assert api("GET", "/v1/token", key=secret)[1]["scopes"] == [
+        "jobs:read",
+        "jobs:write",
+        "usage:read",
+    ]
+    # The secret is shown once, so Escape does not close the dialog.
     page.keyboard.press("Escape")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Copy the key").click()
@@ -163,7 +204,9 @@ def test_an_operator_makes_an_account_and_a_key_that_works(page: Page, url: str,
     expect(page.get_by_text("inactive")).to_be_visible()
 
 
-def test_a_definition_is_written_as_json_and_its_mistakes_are_found(page: Page, url: str, api, stack) -> None:
+def test_a_definition_is_written_as_json_and_its_mistakes_are_found(
+    page: Page, url: str, api, stack
+) -> None:
     name = f"report.{uuid.uuid4().hex[:8]}"
     page.watch.expect(422, f"/v1/kinds/{name}")
     sign_in(page, url, stack.operator_key, "define/kinds")
@@ -176,7 +219,9 @@ def test_a_definition_is_written_as_json_and_its_mistakes_are_found(page: Page, 
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_be_focused()
     page.get_by_role("button", name="/retry/max_attempts").click()
-    assert "1000" in text.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)")
+    assert "1000" in text.evaluate(
+        "area => area.value.slice(area.selectionStart, area.selectionEnd)"
+    )
     draft["retry"]["max_attempts"] = 3
     draft["target"] = {"type": "echo"}
     text.fill(json.dumps(draft, indent=2))
@@ -202,8 +247,10 @@ def test_a_quota_and_a_source_tell_how_they_stand(page: Page, url: str, api, sta
     name = f"standing-{uuid.uuid4().hex[:8]}"
     demo.quota(api, stack, 1_000_000, name)
     sign_in(page, url, stack.operator_key, f"quotas/{name}")
-    # The next look comes within a minute.
-    expect(page.get_by_role("table", name="Alerts").get_by_text("100 %")).to_be_visible(timeout=90_000)
+    # `quota-check` evaluates the quota within a minute.
+    expect(page.get_by_role("table", name="Alerts").get_by_text("100 %")).to_be_visible(
+        timeout=90_000
+    )
     meter = page.get_by_role("meter")
     assert "of 1 MB" in meter.get_attribute("aria-valuetext")
     expect(page.get_by_role("table", name="Alerts").get_by_text("ops@example.com")).to_be_visible()
@@ -213,7 +260,13 @@ def test_a_quota_and_a_source_tell_how_they_stand(page: Page, url: str, api, sta
 
 
 def test_an_operator_looks_into_an_account(page: Page, url: str, api, stack) -> None:
-    job = demo.made(api("POST", "/v1/jobs", {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}}))["id"]
+    job = demo.made(
+        api(
+            "POST",
+            "/v1/jobs",
+            {"kind": "invoice.send", "payload": {"customer": "x", "number": 1, "format": "pdf"}},
+        )
+    )["id"]
     sign_in(page, url, stack.operator_key, "jobs")
     settled(page)
     expect(page.get_by_role("row").filter(has_text=job)).to_have_count(0)
@@ -222,14 +275,32 @@ def test_an_operator_looks_into_an_account(page: Page, url: str, api, stack) -> 
     expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
 
 
-def test_every_view_of_an_operator_is_for_everybody(any_page: Page, url: str, api, stack, axe, usage) -> None:
+def test_every_view_of_an_operator_is_for_everybody(
+    any_page: Page, url: str, api, stack, axe, usage
+) -> None:
     demo.quota(api, stack, 6_000_000_000, "day")
     job = demo.jobs(api, count=1)[0]
     account = stack.tenant_account
     sign_in(any_page, url, stack.operator_key)
-    for place in ("submit/invoice.send", f"jobs?account={account}", f"jobs/{job}?account={account}", "kinds", "define/kinds", "define/quotas/day", "accounts",
-                  f"accounts/{account}", f"events?from=oldest&account={account}", "usage?range=1h&quota=day", "quotas", "quotas/day", "sources",
-                  "sources/kong-eu", "schedules", "schedules/daily-report", "nowhere"):
+    for place in (
+        "submit/invoice.send",
+        f"jobs?account={account}",
+        f"jobs/{job}?account={account}",
+        "kinds",
+        "define/kinds",
+        "define/quotas/day",
+        "accounts",
+        f"accounts/{account}",
+        f"events?from=oldest&account={account}",
+        "usage?range=1h&quota=day",
+        "quotas",
+        "quotas/day",
+        "sources",
+        "sources/kong-eu",
+        "schedules",
+        "schedules/daily-report",
+        "nowhere",
+    ):
         visit(any_page, place)
         settled(any_page)
         axe(any_page)

@@ -1,4 +1,4 @@
-"""The reference of the API, as people use it."""
+"""Tests of the API reference in a browser."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ def open_reference(page: Page, url: str) -> None:
     expect(page.locator(".opblock").first).to_be_visible()
 
 
-def test_the_reference_shows_every_operation_and_asks_nobody_else(any_page: Page, url: str, screenshot, request) -> None:
+def test_the_reference_shows_every_operation_and_asks_nobody_else(
+    any_page: Page, url: str, screenshot, request
+) -> None:
     open_reference(any_page, url)
     screenshot(f"docs-{request.node.callspec.params['any_page']}", any_page)
     description = any_page.request.get(url + "openapi.json").json()
-    operations = [operation for methods in description["paths"].values() for operation in methods.values()]
+    operations = [
+        operation for methods in description["paths"].values() for operation in methods.values()
+    ]
     expect(any_page.locator(".opblock")).to_have_count(len(operations))
-    # The watch fails the test for whatever else it loads.
+    # The watch fails the test for requests to other hosts.
     loaded = [request.url.removeprefix(url) for request in any_page.watch.requests]
     assert "openapi.json" in loaded and "docs/page.js" in loaded, loaded
 
@@ -30,9 +34,17 @@ def test_everybody_can_use_it(any_page: Page, url: str, axe) -> None:
     operation(any_page, "jobs", "submitJob").click()
     expect(any_page.get_by_role("button", name="Try it out")).to_be_visible()
     axe(any_page, exclude=[".swagger-ui"])
-    # Of Swagger UI itself: colours of its labels, a button for copying inside one for opening, the list of servers without a name, and examples
-    # that scroll where it is narrow, which no key reaches.
-    axe(any_page, rules=["color-contrast", "nested-interactive", "select-name", "scrollable-region-focusable"])
+    # Known problems of Swagger UI: contrast of labels, a copy button nested in a toggle button, a
+    # server list without a name, and scrollable examples that the keyboard does not reach.
+    axe(
+        any_page,
+        rules=[
+            "color-contrast",
+            "nested-interactive",
+            "select-name",
+            "scrollable-region-focusable",
+        ],
+    )
 
 
 def test_a_job_can_be_tried_and_asked_for(page: Page, url: str, stack: Stack) -> None:
@@ -46,7 +58,9 @@ def test_a_job_can_be_tried_and_asked_for(page: Page, url: str, stack: Stack) ->
     assert example == {"kind": "echo", "payload": {"hello": "world"}}
     answered = execute(page, submit, "POST")
     assert answered.status == 202 and answered.url == f"{stack.url}/v1/jobs"
-    expect(submit.locator(".live-responses-table tbody .response-col_status")).to_contain_text("202")
+    expect(submit.locator(".live-responses-table tbody .response-col_status")).to_contain_text(
+        "202"
+    )
 
     get = operation(page, "jobs", "getJob")
     get.click()
@@ -62,7 +76,10 @@ def test_a_job_can_be_tried_and_asked_for(page: Page, url: str, stack: Stack) ->
 def test_a_key_is_forgotten_with_the_page(page: Page, url: str, stack: Stack) -> None:
     open_reference(page, url)
     authorize(page, stack.tenant_key)
-    kept = page.evaluate("() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])")
+    kept = page.evaluate(
+        "() => JSON.stringify("
+        "[{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])"
+    )
     assert stack.tenant_key not in kept
     page.reload()
     jobs = operation(page, "jobs", "listJobs")
@@ -73,12 +90,12 @@ def test_a_key_is_forgotten_with_the_page(page: Page, url: str, stack: Stack) ->
 
 
 def operation(page: Page, tag: str, name: str) -> Locator:
-    """The block of an operation, by its tag and id."""
+    """The element of an operation, by its tag and id."""
     return page.locator(f"#operations-{tag}-{name}")
 
 
 def authorize(page: Page, key: str) -> None:
-    """Types a key into the reference's form."""
+    """Enters a key in the reference's authorization dialog."""
     page.get_by_role("button", name="Authorize").first.click()
     form = page.locator(".auth-container")
     form.get_by_role("textbox").fill(key)
@@ -87,7 +104,9 @@ def authorize(page: Page, key: str) -> None:
 
 
 def execute(page: Page, block: Locator, method: str) -> Response:
-    """Sends what is filled in, and waits for the API's answer."""
-    with page.expect_response(lambda answer: answer.request.method == method and "/v1/" in answer.url) as answered:
+    """Executes an operation and returns the API's response."""
+    with page.expect_response(
+        lambda answer: answer.request.method == method and "/v1/" in answer.url
+    ) as answered:
         block.get_by_role("button", name="Execute").click()
     return answered.value

@@ -1,4 +1,4 @@
-"""The pages as a browser gets them."""
+"""Tests of the pages' content security policy and files."""
 
 from __future__ import annotations
 
@@ -16,17 +16,31 @@ def test_the_console_loads_and_nothing_goes_wrong(any_page: Page, url: str, axe)
     axe(any_page)
 
 
-@pytest.mark.parametrize(("tried", "directive"), [
-    ("""{ const script = document.createElement("script"); script.textContent = "1"; document.body.append(script) }""", "script-src-elem"),
-    ("""{ const script = document.createElement("script"); script.src = "https://example.com/a.js"; document.body.append(script) }""", "script-src-elem"),
-    ("""new Image().src = "https://example.com/?key" """, "img-src"),
-    ("""fetch("https://example.com/?key").catch(() => 0)""", "connect-src"),
-])
-def test_the_policy_keeps_foreigners_out_and_keys_in(page: Page, url: str, tried: str, directive: str) -> None:
+@pytest.mark.parametrize(
+    ("tried", "directive"),
+    [
+        (
+            """{ const script = document.createElement("script"); script.textContent = "1";
+            document.body.append(script) }""",
+            "script-src-elem",
+        ),
+        (
+            """{ const script = document.createElement("script");
+            script.src = "https://example.com/a.js"; document.body.append(script) }""",
+            "script-src-elem",
+        ),
+        ("""new Image().src = "https://example.com/?key" """, "img-src"),
+        ("""fetch("https://example.com/?key").catch(() => 0)""", "connect-src"),
+    ],
+)
+def test_the_policy_keeps_foreigners_out_and_keys_in(
+    page: Page, url: str, tried: str, directive: str
+) -> None:
     page.goto(url + "docs")
-    # The observer is told of what is blocked, which the watch would fail the test with.
+    # The browser also logs the violation, so `page.watch.take` removes it from the watch.
     blocked = page.evaluate(f"""() => new Promise(resolve => {{
-        document.addEventListener("securitypolicyviolation", event => resolve(event.effectiveDirective), {{ once: true }});
+        document.addEventListener("securitypolicyviolation",
+            event => resolve(event.effectiveDirective), {{ once: true }});
         {tried};
     }})""")
     assert blocked == directive
@@ -35,7 +49,10 @@ def test_the_policy_keeps_foreigners_out_and_keys_in(page: Page, url: str, tried
 
 def test_text_is_no_markup_in_the_console(page: Page, url: str) -> None:
     page.goto(url)
-    told = page.evaluate("() => { try { document.body.innerHTML = '<p>'; return '' } catch (error) { return String(error) } }")
+    told = page.evaluate(
+        "() => { try { document.body.innerHTML = '<p>'; return '' }"
+        " catch (error) { return String(error) } }"
+    )
     assert "TrustedHTML" in told and page.watch.take()
 
 
@@ -43,12 +60,15 @@ def test_the_console_may_connect_to_where_events_are_pushed(page: Page, url: str
     status, ticket = api("POST", "/v1/push/tickets")
     assert status == 201
     page.goto(url)
-    told = page.evaluate("""ticket => new Promise((resolve, reject) => {
+    told = page.evaluate(
+        """ticket => new Promise((resolve, reject) => {
         const socket = new WebSocket(`${ticket.url}?ticket=${ticket.ticket}`);
         socket.onopen = () => socket.send(JSON.stringify({ action: "ping" }));
         socket.onmessage = message => { resolve(JSON.parse(message.data)); socket.close() };
         socket.onerror = () => reject(new Error("it can't connect"));
-    })""", ticket)
+    })""",
+        ticket,
+    )
     assert told == {"type": "pong"}
 
 

@@ -1,19 +1,20 @@
-"""What goes wrong on a page without that anybody sees it."""
+"""Records errors on a page that are not visible in it."""
 
 from __future__ import annotations
 
 from playwright.sync_api import ConsoleMessage, Page, Request, Response, WebSocket
 
-# What a browser says of an answer that is a refusal; the answer itself is looked at.
+# The browser's message for a 4xx or 5xx response, which `_on_response` handles.
 _REFUSED = "Failed to load resource: the server responded with a status of"
-# What a page or its end broke off itself, such as a long poll.
+# A request that the page or its end aborted, such as a long poll.
 _ABORTED = "net::ERR_ABORTED"
 
 
 class Watch:
-    """Takes down what a page logs as wrong, what it asks of others than the stack, and what it was refused or not given.
+    """Records logged errors and warnings, requests to other hosts, and failed requests of a page.
 
-    A refusal that belongs to the test is announced, and has to come: `page.watch.expect(422, "/v1/jobs")`.
+    A test announces an error response that it expects: `page.watch.expect(422, "/v1/jobs")`. A
+    missing one is an error as well.
     """
 
     def __init__(self, page: Page, url: str) -> None:
@@ -31,24 +32,28 @@ class Watch:
         page.on("websocket", self._on_socket)
 
     def expect(self, status: int, path: str) -> None:
-        """Lets the API refuse what is asked at a path, with this status."""
+        """Expects at least one response with this error status at a path."""
         self._expected.append((status, path))
 
     def take(self) -> list[str]:
-        """All that went wrong so far, which is what the test had in mind."""
+        """Returns and forgets the errors so far, which the test expected."""
         self._page.evaluate("0")
         taken, self._wrong = self._wrong, []
         return taken
 
     def stop(self) -> None:
-        """What happens from now on is the end's. What happened until now has been told, when the page answers."""
+        """Stops recording. Events so far have arrived once the page answers an evaluation."""
         if not self._page.is_closed():
             self._page.evaluate("0")
         self._watches = False
 
     def wrong(self) -> list[str]:
-        """All that went wrong so far."""
-        missing = [f"no {status} came from {path}" for status, path in self._expected if (status, path) not in self._seen]
+        """All errors so far, and the expected responses that are missing."""
+        missing = [
+            f"no {status} came from {path}"
+            for status, path in self._expected
+            if (status, path) not in self._seen
+        ]
         return self._wrong + missing
 
     def _note(self, line: str) -> None:
@@ -59,7 +64,7 @@ class Watch:
         return url.removeprefix(self._url).split("?")[0]
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        # A policy that is broken is told as an error too.
+        # The browser logs violations of the content security policy as errors too.
         if message.type in ("error", "warning") and not message.text.startswith(_REFUSED):
             self._note(f"{message.type}: {message.text} ({message.location.get('url')})")
 

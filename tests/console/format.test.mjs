@@ -1,4 +1,4 @@
-// The zone of these tests; Node.js reads it when the first time is formatted.
+// The time zone of these tests. Node.js reads it when it formats the first time.
 process.env.TZ = "Asia/Kolkata";
 
 import assert from "node:assert/strict";
@@ -9,16 +9,29 @@ import { load } from "./console.mjs";
 const format = await load("format.js");
 
 const SIZES = [
-  [null, "–"], [0, "0 B"], [999, "999 B"], [1000, "1 kB"], [1550, "1.55 kB"], [999_499, "999 kB"],
-  [999_500, "1 MB"], [82_400_000, "82.4 MB"], [1e12, "1 TB"], [2 ** 53, "9.01 PB"],
+  [null, "–"],
+  [0, "0 B"],
+  [999, "999 B"],
+  [1000, "1 kB"],
+  [1550, "1.55 kB"],
+  [999_499, "999 kB"],
+  [999_500, "1 MB"],
+  [82_400_000, "82.4 MB"],
+  [1e12, "1 TB"],
+  [2 ** 53, "9.01 PB"],
 ];
 for (const [count, text] of SIZES) {
   test(`bytes(${count}) is ${text}`, () => assert.equal(format.bytes(count), text));
 }
 
 const DURATIONS = [
-  [-5, "0 ms"], [3.4, "3 ms"], [4200, "4.2 s"], [59_600, "1 min"], [200_000, "3 min 20 s"],
-  [7_500_000, "2 h 5 min"], [273_600_000, "3 d 4 h"],
+  [-5, "0 ms"],
+  [3.4, "3 ms"],
+  [4200, "4.2 s"],
+  [59_600, "1 min"],
+  [200_000, "3 min 20 s"],
+  [7_500_000, "2 h 5 min"],
+  [273_600_000, "3 d 4 h"],
 ];
 for (const [ms, text] of DURATIONS) {
   test(`duration(${ms}) is ${text}`, () => assert.equal(format.duration(ms), text));

@@ -5,7 +5,8 @@ import { load } from "./console.mjs";
 
 const { refusal } = await load("problem.js");
 
-// API Gateway's own answers: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting.html
+// Errors of API Gateway itself:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting.html
 const GATEWAY = [
   [413, "Request Too Long", false, "The request is too large"],
   [429, "Too Many Requests", true, "Too many requests at once"],
@@ -24,7 +25,12 @@ for (const [status, message, passes, title] of GATEWAY) {
 }
 
 test("a problem of Tollgate is shown as it is", () => {
-  const body = { type: "urn:tollgate:problem:unavailable", title: "T", detail: "D", request_id: "r2" };
+  const body = {
+    type: "urn:tollgate:problem:unavailable",
+    title: "T",
+    detail: "D",
+    request_id: "r2",
+  };
   const answer = new Response(null, { headers: { "retry-after": "3" }, status: 503 });
   const { title, detail, retryAfter, requestId } = refusal(answer, body);
   assert.deepEqual([title, detail, retryAfter, requestId], ["T", "D", 3, "r2"]);

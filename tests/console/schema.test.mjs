@@ -23,7 +23,10 @@ const SCHEMA = {
   },
   $defs: {
     names: { type: "array", items: { type: "string" }, minItems: 1 },
-    tree: { type: "object", properties: { name: { type: "string" }, branch: { $ref: "#/$defs/tree" } } },
+    tree: {
+      type: "object",
+      properties: { name: { type: "string" }, branch: { $ref: "#/$defs/tree" } },
+    },
   },
 };
 
@@ -33,35 +36,67 @@ test("a schema becomes fields", () => {
   assert.deepEqual(order.slice(0, 3), ["b", "a", "kind"], "required ones first, in their order");
   const { a, b, list, tree } = Object.fromEntries(form.fields.map((field) => [field.name, field]));
   assert.deepEqual(Object.fromEntries(form.fields.map(({ name, type }) => [name, type])), {
-    a: "integer", b: "text", kind: "enum", list: "array", free: "json", any: "json", map: "json",
-    tree: "object", elsewhere: "json",
+    a: "integer",
+    b: "text",
+    kind: "enum",
+    list: "array",
+    free: "json",
+    any: "json",
+    map: "json",
+    tree: "object",
+    elsewhere: "json",
   });
   assert.deepEqual([a.min, a.max, a.step], [1, 9, 1]);
   assert.deepEqual([b.isNullable, b.minLength, b.pattern], [true, 2, "[\\s\\S]*(?:^x)[\\s\\S]*"]);
   assert.equal(list.item.type, "text");
-  assert.deepEqual(tree.fields.map(({ type }) => type), ["text", "json"], "a recursion is JSON from its second level");
+  assert.deepEqual(
+    tree.fields.map(({ type }) => type),
+    ["text", "json"],
+    "a recursion is JSON from its second level",
+  );
 });
 
 const BEYOND_FORMS = [
-  true, false, {}, { $ref: "#" }, { type: "array" }, { type: ["string", "integer"] },
-  { allOf: [{ type: "object" }] }, { $ref: "#/nowhere" },
+  true,
+  false,
+  {},
+  { $ref: "#" },
+  { type: "array" },
+  { type: ["string", "integer"] },
+  { allOf: [{ type: "object" }] },
+  { $ref: "#/nowhere" },
 ];
 for (const schema of BEYOND_FORMS) {
-  test(`no form can express ${JSON.stringify(schema)}`, () => assert.equal(fieldOf(schema).type, "json"));
+  test(`no form can express ${JSON.stringify(schema)}`, () =>
+    assert.equal(fieldOf(schema).type, "json"));
 }
 
 test("a form starts with defaults and the least its schema allows", () => {
-  const schema = { type: "object", required: ["inner", "yes", "many"], properties: {
-    inner: { type: "object", required: ["level"], properties: { level: { type: "integer", default: 3 }, note: { type: "string" } } },
-    yes: { type: "boolean" }, maybe: { type: "boolean" },
-    many: { type: "array", items: { type: "string" }, minItems: 2 },
-  } };
+  const schema = {
+    type: "object",
+    required: ["inner", "yes", "many"],
+    properties: {
+      inner: {
+        type: "object",
+        required: ["level"],
+        properties: { level: { type: "integer", default: 3 }, note: { type: "string" } },
+      },
+      yes: { type: "boolean" },
+      maybe: { type: "boolean" },
+      many: { type: "array", items: { type: "string" }, minItems: 2 },
+    },
+  };
   assert.deepEqual(initial(fieldOf(schema)), { inner: { level: 3 }, yes: false, many: ["", ""] });
 });
 
 const VALUES = [
-  [{ a: 1, b: "x", kind: "fixed" }, true], [{ a: "1" }, false], [{ more: 1 }, false], [[], false],
-  [{ b: null }, true], [{ list: ["x", 1] }, false], [{ free: { any: "thing" } }, true],
+  [{ a: 1, b: "x", kind: "fixed" }, true],
+  [{ a: "1" }, false],
+  [{ more: 1 }, false],
+  [[], false],
+  [{ b: null }, true],
+  [{ list: ["x", 1] }, false],
+  [{ free: { any: "thing" } }, true],
 ];
 for (const [value, isShown] of VALUES) {
   test(`a form ${isShown ? "shows" : "would lose a part of"} ${JSON.stringify(value)}`, () => {
@@ -79,9 +114,15 @@ test("a value is changed where a pointer leads", () => {
   assert.deepEqual(changed(before, ["c"], undefined), { a: [{ b: 1 }, { b: 2 }] });
 });
 
-const TEXT = JSON.stringify({ name: "x", list: [{ name: "one, [ {" }, { name: "two" }], retry: { max_attempts: 3 } }, null, 2);
+const TEXT = JSON.stringify(
+  { name: "x", list: [{ name: "one, [ {" }, { name: "two" }], retry: { max_attempts: 3 } },
+  null,
+  2,
+);
 const LINES = [
-  ["/retry/max_attempts", '"max_attempts": 3'], ["/list/1/name", '"name": "two"'], ["/list/0", "{"],
+  ["/retry/max_attempts", '"max_attempts": 3'],
+  ["/list/1/name", '"name": "two"'],
+  ["/list/0", "{"],
   ["/retry/nothing", '"retry": {'],
 ];
 for (const [pointer, line] of LINES) {

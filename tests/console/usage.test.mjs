@@ -6,12 +6,20 @@ import { load } from "./console.mjs";
 const { busiest, columns, standing } = await load("usage/series.js");
 const { healthOf } = await load("sources/health.js");
 
-const points = (service, values) => values.map((bandwidth_used, index) => ({
-  service, route: "", time: `2026-11-20T16:0${index + 1}:00.000Z`, bandwidth_used,
-}));
+const points = (service, values) =>
+  values.map((bandwidth_used, index) => ({
+    service,
+    route: "",
+    time: `2026-11-20T16:0${index + 1}:00.000Z`,
+    bandwidth_used,
+  }));
 
 test("a gap stays a gap, and the smaller series are summed", () => {
-  const given = [...points("a", [1, null, 3]), ...points("b", [null, null, 30]), ...points("c", [100, null, null])];
+  const given = [
+    ...points("a", [1, null, 3]),
+    ...points("b", [null, null, 30]),
+    ...points("c", [100, null, null]),
+  ];
   assert.deepEqual(busiest(columns(given, ({ service }) => service).series, 2), [
     { name: "c", values: [100, null, null], total: 100 },
     { name: "2 others", values: [1, null, 33], total: 34 },
@@ -20,19 +28,29 @@ test("a gap stays a gap, and the smaller series are summed", () => {
 
 test("a quota's usage adds up from its period's begin, and is projected to its end", () => {
   const quota = {
-    period_start: "2026-11-20T16:00:00Z", period_end: "2026-11-20T17:00:00Z", limit_bytes: 200,
-    thresholds: [80, 100], projected: 480,
+    period_start: "2026-11-20T16:00:00Z",
+    period_end: "2026-11-20T17:00:00Z",
+    limit_bytes: 200,
+    thresholds: [80, 100],
+    projected: 480,
   };
   const given = [...points("a", [null, 10, 20]), ...points("b", [null, 1, null])];
-  // Half a minute before the end of the last window.
+  // 30 seconds before the end of the last window.
   const drawn = standing(quota, given, Date.parse("2026-11-20T16:02:30Z") / 1000);
-  assert.deepEqual(drawn.times.map((time) => time - drawn.times[0]), [0, 60, 120, 150, 3600]);
+  assert.deepEqual(
+    drawn.times.map((time) => time - drawn.times[0]),
+    [0, 60, 120, 150, 3600],
+  );
   assert.deepEqual(drawn.used, [0, 0, 11, 31, null]);
   assert.deepEqual(drawn.leads, [null, null, null, 31, 480]);
-  assert.deepEqual(drawn.thresholds, [{ threshold: 80, bytes: 160 }, { threshold: 100, bytes: 200 }]);
+  assert.deepEqual(drawn.thresholds, [
+    { threshold: 80, bytes: 160 },
+    { threshold: 100, bytes: 200 },
+  ]);
 });
 
-const AT_16 = "2026-11-20T16:00:00Z", LATER = "2026-11-20T16:01:00Z";
+const AT_16 = "2026-11-20T16:00:00Z",
+  LATER = "2026-11-20T16:01:00Z";
 const SOURCES = [
   [{}, "waiting"],
   [{ last_success_at: AT_16 }, "healthy"],

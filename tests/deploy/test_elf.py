@@ -1,4 +1,4 @@
-"""The check of programs for AWS, on programs that are there: this machine's, and what is none."""
+"""Tests of elf_main.py with programs of this machine, and with a file that is no program."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from infra.local.venvs import venv
 
 ROOT = Path(__file__).resolve().parents[2]
-# A program for this machine, with this machine's glibc.
+# Built for this machine and its glibc.
 PROGRAM = Path("/bin/ls")
 
 
 def check(file: Path, *options: str) -> tuple[int, str]:
-    """The exit status, and what is wrong."""
+    """Returns exit status and stderr of the check."""
     command: list[str | Path] = [
         venv("cargo-lambda") / "python",
         ROOT / "infra" / "local" / "elf_main.py",

@@ -1,7 +1,7 @@
-"""`make key` against a running stack: with every kind of credentials that `sam` takes.
+"""Tests `make key` against a running stack, with every kind of credentials that `sam` accepts.
 
-The stack is that of `TOLLGATE_STACK`. What is called goes through a relay, which notes whose
-credentials signed it; one endpoint plays the portal of IAM Identity Center, which emulators lack.
+The stack is that of `TOLLGATE_STACK`. AWS calls go through a relay, which records the credentials
+that signed them. It also simulates the portal of IAM Identity Center, which emulators lack.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 STACK = json.loads(Path(os.environ["TOLLGATE_STACK"]).read_text())
 SESSION_ARN = "arn:aws:iam::000000000000:user/dev"
 START_URL = "https://example.awsapps.com/start"
-# The name that the emulator's stack has, and botocore's own name for a time.
+# The name of the stack, and botocore's format of timestamps.
 NAME, TIME = "tollgate", "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(eq=False)
 class Relay(ThreadingHTTPServer):
-    """Hands calls on to the emulator; notes each one's access key and whether it had a token."""
+    """Forwards calls to the emulator; records access keys and whether there was a session token.
+
+    `denies` is an error code to respond with instead.
+    """
 
     seen: set[tuple[str, bool]] = field(default_factory=set)
     denies: str = ""
@@ -77,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(error.code, error.read())
 
     def do_GET(self) -> None:
-        """GetRoleCredentials, for who has the token of a session."""
+        """GetRoleCredentials of IAM Identity Center, for a valid session token."""
         assert self.path.startswith("/federation/credentials"), self.path
         if self.headers["x-amz-sso_bearer_token"] != "signed-in":
             self._answer(
@@ -108,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: what a test did is in its result."""
+        """Logs nothing."""
 
 
 def _in(hours: int) -> str:
@@ -144,7 +147,7 @@ class FirstKey(unittest.TestCase):
             "HOME": str(self.home),
             "AWS_ENDPOINT_URL": self.relay.url,
             "NO_PROXY": "127.0.0.1",
-            # Or a machine on AWS would answer with its own role.
+            # Otherwise botocore would use the role of an EC2 machine.
             "AWS_EC2_METADATA_DISABLED": "true",
             **variables,
         }
@@ -162,7 +165,7 @@ class FirstKey(unittest.TestCase):
         )
 
     def works(self, made: subprocess.CompletedProcess[str], signer: str, has_token: bool) -> None:
-        """The key opens the API, and these credentials alone signed for it."""
+        """Asserts that the key is valid and that only these credentials signed calls."""
         self.assertEqual(made.returncode, 0, made.stderr)
         key = json.loads(made.stdout)["key"]
         request = urllib.request.Request(
@@ -174,7 +177,7 @@ class FirstKey(unittest.TestCase):
         self.assertIn("make kinds", made.stderr)
 
     def fails(self, made: subprocess.CompletedProcess[str], *texts: str) -> None:
-        """It says what is wrong, without a traceback, and makes no key."""
+        """Asserts an error message with these texts, without a traceback or a key."""
         self.assertEqual((made.returncode, made.stdout), (1, ""), made.stderr)
         self.assertNotIn("Traceback", made.stderr)
         for text in texts:

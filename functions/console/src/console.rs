@@ -1,4 +1,5 @@
-//! `GET /`, and what belongs to it below `/console/`. Files are named from the workspace, where cargo has the compiler run.
+//! `GET /` and its files in `/console/`. Paths of assets are relative to the workspace, where cargo
+//! runs the compiler.
 
 use std::convert::Infallible;
 
@@ -9,13 +10,14 @@ use tower::ServiceExt;
 embed_assets!(
     "functions/console/assets/console",
     compress = true,
-    // Its links lead to `console/…`, from one level above.
+    // Served at `/`, one level above: its links start with `console/`.
     ignore_paths = ["index.html"],
-    // Licences have none.
+    // License files have no extension.
     allow_unknown_extensions = true
 );
 
-/// The console: jobs, events, usage, quotas and whatever else the key of its reader opens, as a page. Needs no key itself.
+/// The console, a web page for jobs, events, usage, quotas and definitions. Loads without a key.
+/// The key entered there determines what it shows.
 #[utoipa::path(
     get, path = "/", tag = "service", operation_id = "console",
     security(()),
@@ -27,7 +29,6 @@ pub async fn get(request: Request) -> Result<Response, Infallible> {
     page.oneshot(request).await
 }
 
-/// What the page loads.
 pub fn files() -> Router {
     static_router()
 }

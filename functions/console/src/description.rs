@@ -6,7 +6,7 @@ use axum::{extract::Request, response::Response, routing::MethodRouter};
 use static_serve::embed_asset;
 use tower::ServiceExt;
 
-/// This description of the API, by OpenAPI 3.1. Needs no key.
+/// This OpenAPI 3.1 description of the API. Needs no key.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "service", operation_id = "openapi",
     security(()),

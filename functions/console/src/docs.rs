@@ -1,4 +1,4 @@
-//! `GET /docs`, and what belongs to it below `/docs/`.
+//! `GET /docs` and its files in `/docs/`.
 
 use std::convert::Infallible;
 
@@ -9,15 +9,15 @@ use tower::ServiceExt;
 embed_assets!(
     "functions/console/assets/docs",
     compress = true,
-    // Its links lead to `docs/…`, from one level above.
+    // Served at `/docs`, one level above: its links start with `docs/`.
     ignore_paths = ["index.html"],
-    // Its version is in its name.
+    // The folder's name has the version, so its files can be cached forever.
     cache_busted_paths = ["swagger-ui-5.35.0"],
-    // Licences have none.
+    // License files have no extension.
     allow_unknown_extensions = true
 );
 
-/// The reference of the API, as a page on which each operation can be tried. Needs no key itself.
+/// The API reference, a web page that can call each operation. Loads without a key.
 #[utoipa::path(
     get, path = "/docs", tag = "service", operation_id = "docs",
     security(()),
@@ -29,7 +29,6 @@ pub async fn get(request: Request) -> Result<Response, Infallible> {
     page.oneshot(request).await
 }
 
-/// What the page loads.
 pub fn files() -> Router {
     static_router()
 }

@@ -1,5 +1,7 @@
-//! Pages for people: the console, the reference of the API, and the API's description. All of it is in the binary. It may do nothing at all:
-//! what a page shows comes from the API, with the key of whoever looks at it.
+//! Serves the console, the API reference and the OpenAPI description, all embedded in the binary.
+//!
+//! The function has no AWS permissions. The pages load their data from the API, with the key that
+//! the user enters.
 
 mod console;
 mod description;
@@ -14,22 +16,20 @@ use policy::Policy;
 use shared::{clock::Clock, config::PushAddress, gate::OpenGate, telemetry::Metrics};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// After how long a request is answered as unavailable: the function's time-out in the template is five seconds.
+/// Time limit of a request, which then fails as unavailable. The function's timeout in
+/// template.yaml is 5 s.
 pub const PATIENCE: Duration = Duration::from_secs(4);
 
-/// What the function needs.
 #[derive(Debug)]
 pub struct App {
-    /// Where pages may connect to, for events.
+    /// WebSocket address for events, allowed by the content security policy.
     pub push: PushAddress,
-    /// Tells the time.
     pub clock: Clock,
-    /// Takes a record of every request that was turned away.
+    /// Counts refused requests.
     pub metrics: Metrics,
 }
 
-/// The routes and their description. Files that belong to a page are beside them: how many there are, and what they are called, is the page's
-/// affair.
+/// The routes of the OpenAPI description, which does not include the files of the pages.
 pub fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(console::get))
@@ -37,10 +37,10 @@ pub fn routes() -> OpenApiRouter {
         .routes(routes!(description::get))
 }
 
-/// The whole service.
+/// The whole service: pages, their files, and the middleware.
 ///
 /// # Errors
-/// When the address for events can't stand in a header field.
+/// If the address for events is not a valid header value.
 pub fn router(app: App) -> Result<Router, InvalidHeaderValue> {
     let App { push, clock, metrics } = app;
     let policy = Policy::new(&push)?;

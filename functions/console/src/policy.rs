@@ -8,15 +8,15 @@ use axum::{
 use http::{HeaderName, HeaderValue, header, header::InvalidHeaderValue};
 use shared::config::PushAddress;
 
-/// What browsers are told besides, on every page alike.
+/// Further security headers of all responses.
 const BESIDES: [(HeaderName, &str); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// What a page may load, run and ask: nothing runs but what is in the binary, and a key that is typed there goes to this API alone
-/// (<https://www.w3.org/TR/CSP3/>).
+/// Content security policy of the pages (<https://www.w3.org/TR/CSP3/>). Only scripts in the binary
+/// run, and pages only connect to this API, so a key that is entered can't leak elsewhere.
 #[derive(Clone, Debug)]
 pub struct Policy(Arc<Pages>);
 
@@ -27,25 +27,29 @@ struct Pages {
 }
 
 impl Policy {
-    /// With the one address elsewhere that pages may connect to.
+    /// `push` is the only other address that pages may connect to.
     ///
     /// # Errors
-    /// When that address can't stand in a header field.
+    /// If that address is not a valid header value.
     pub fn new(push: &PushAddress) -> Result<Self, InvalidHeaderValue> {
         let reference = format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-             connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+             font-src 'self'; connect-src 'self' {}; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
             push.url
         );
-        // Nothing of ours makes markup of text. Swagger UI does, of descriptions, which DOMPurify cleans before.
+        // The console never turns text into markup. Swagger UI does so with descriptions, which it
+        // sanitizes with DOMPurify.
         let others =
             format!("{reference}; require-trusted-types-for 'script'; trusted-types 'none'");
         Ok(Self(Arc::new(Pages { reference: reference.try_into()?, others: others.try_into()? })))
     }
 }
 
-/// Adds the policy to an answer, and for how long that is good where nothing is said of it: a page has to be asked for again each time, by its
-/// `ETag`; what it loads is good for a minute, which a visit needs, and no longer, since its name stays the same from version to version.
+/// Adds the security headers and, unless set already, `Cache-Control` to responses with an `ETag`.
+///
+/// Pages are revalidated on each load. Their files are cached for a minute, enough for a visit, and
+/// no longer because file names don't change between versions.
 pub async fn apply(State(Policy(pages)): State<Policy>, request: Request, next: Next) -> Response {
     let policy =
         if request.uri().path() == "/docs" { &pages.reference } else { &pages.others }.clone();

@@ -1,18 +1,29 @@
-// Requests to the API, which is where the page is: addresses are relative to it.
+// API client. URLs are relative to the page, which the API's own host serves.
 import * as session from "./session.js";
 import { refusal, unreachable } from "./problem.js";
 
 function address(path, query) {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query ?? {})) {
-    for (const one of [value].flat()) if (one !== undefined && one !== null && one !== "") params.append(name, one);
+    for (const one of [value].flat())
+      if (one !== undefined && one !== null && one !== "") params.append(name, one);
   }
   const text = params.toString();
-  return new URL(`v1/${path}${text && "?" + text}`, document.baseURI);
+  return new URL(`v1/${path}${text && `?${text}`}`, document.baseURI);
 }
 
-// Resolves to {status, body, headers} for every 2xx and 304, throws a Problem for the rest. `text` is a body that is JSON already.
-export async function request(method, path, { query, body, text, headers = {}, signal, key = session.key() } = {}) {
+/**
+ * Resolves to {status, body, headers} for 2xx and 304, and throws a `Problem` otherwise.
+ * `text` is a body in JSON, sent unchanged.
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
+export async function request(
+  method,
+  path,
+  { query, body, text, headers = {}, signal, key = session.key() } = {},
+) {
   const sent = text ?? (body === undefined ? undefined : JSON.stringify(body));
   let response, answer;
   try {
@@ -22,7 +33,11 @@ export async function request(method, path, { query, body, text, headers = {}, s
       body: sent,
       cache: "no-store",
       credentials: "omit",
-      headers: { Authorization: `Bearer ${key}`, ...(sent === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+      headers: {
+        Authorization: `Bearer ${key}`,
+        ...(sent === undefined ? {} : { "Content-Type": "application/json" }),
+        ...headers,
+      },
     });
     answer = await response.text();
   } catch (error) {
@@ -30,21 +45,32 @@ export async function request(method, path, { query, body, text, headers = {}, s
     throw unreachable();
   }
   const parsed = parse(answer);
-  if (response.ok || response.status === 304) return { status: response.status, body: parsed, headers: response.headers };
+  if (response.ok || response.status === 304)
+    return { status: response.status, body: parsed, headers: response.headers };
   const problem = refusal(response, parsed);
-  // Only the key that is in use ends the session: not one that was just tried, nor one that was left since.
+  // A 401 ends the session only if the key is still in use, not for a key that is being tried.
   if (response.status === 401 && session.key() === key) session.end(problem);
   throw problem;
 }
 
-export const get = async (path, query, options) => (await request("GET", path, { query, ...options })).body;
+export const get = async (path, query, options) =>
+  (await request("GET", path, { query, ...options })).body;
 
-// All of a list, as far as `pages` go.
+/**
+ * All items of a list, up to `pages` pages; `more` is set if there are further ones.
+ * @param {string} path
+ * @param {object} query
+ * @param {{ pages?: number, signal?: AbortSignal }} [options]
+ */
 export async function all(path, query, { pages = 10, signal } = {}) {
   const items = [];
   let cursor;
   for (let page = 0; page < pages; page += 1) {
-    const { items: more, next_cursor } = await get(path, { limit: 100, ...query, cursor }, { signal });
+    const { items: more, next_cursor } = await get(
+      path,
+      { limit: 100, ...query, cursor },
+      { signal },
+    );
     items.push(...more);
     cursor = next_cursor;
     if (!cursor) break;
@@ -56,5 +82,9 @@ export const segment = encodeURIComponent;
 
 function parse(text) {
   if (!text) return null;
-  try { return JSON.parse(text); } catch { return null; }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

@@ -1,4 +1,4 @@
-// The frame around every view: who is signed in, and where one can go.
+// The frame around all views: header, menu and sign-in state.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 import { get } from "./api.js";
 import { setRegion } from "./announce.js";
@@ -18,51 +18,79 @@ export function App() {
   return html`<${Frame} caller=${session.caller} wasKept=${session.wasKept} />`;
 }
 
-// The tab was loaded anew: the key is there, and who it is for has to be asked.
+// After a reload the tab has the key, but not the caller, so the API is asked for it.
 function Resume() {
   const caller = useResource(async (signal) => {
     const caller = await get("token", {}, { signal });
     begin(key(), caller);
     return caller;
   }, []);
-  return html`<main class="signin" id="main"><h1>Tollgate</h1>${caller.problem
-    ? html`<${ProblemNote} problem=${caller.problem} again=${caller.again} /><button class="button" onClick=${() => end()}>Sign out</button>`
-    : html`<${Loading} />`}</main>`;
+  return html`<main class="signin" id="main"><h1>Tollgate</h1>${
+    caller.problem
+      ? html`<${ProblemNote} problem=${caller.problem} again=${caller.again} />
+        <button class="button" onClick=${() => end()}>Sign out</button>`
+      : html`<${Loading} />`
+  }</main>`;
 }
 
 function Frame({ caller, wasKept }) {
   const { parts, query } = useRoute();
   const place = parts.join("/");
   const main = useRef();
-  // A tab that was loaded anew is the browser's to begin; to everywhere else one came from somewhere.
+  // After a reload the browser restores the scroll position, so the first view takes no focus.
   const first = useRef(wasKept ? place : null);
   if (first.current !== place) first.current = null;
   const view = viewOf(parts);
 
-  // On a phone the menu is a strip, and where one is may be outside of it.
-  useLayoutEffect(() => document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [place]);
+  // On a phone the menu scrolls horizontally, and the current entry may be out of sight.
+  useLayoutEffect(
+    () =>
+      document
+        .querySelector(".side [aria-current]")
+        ?.scrollIntoView({ block: "nearest", inline: "center" }),
+    [place],
+  );
 
-  return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.querySelector("h1")?.focus(); }}>Skip to the content</a>
+  return html`<a class="skip" href="#main" onClick=${(event) => {
+    event.preventDefault();
+    main.current.querySelector("h1")?.focus();
+  }}>Skip to the content</a>
     <header class="top">
-      <a class="brand" href=${href("jobs")}><img src="console/icon.svg" alt="" width="22" height="22" />Tollgate</a>
-      <div class="who"><span title=${caller.account_id}>${caller.account_name}</span><span class="quiet"> · ${caller.name}${may("admin") ? " (operator)" : ""}</span></div>
+      <a class="brand" href=${href("jobs")}><img src="console/icon.svg" alt="" width="22"
+        height="22" />Tollgate</a>
+      <div class="who"><span title=${caller.account_id}>${caller.account_name}</span>
+        <span class="quiet"> · ${caller.name}${may("admin") ? " (operator)" : ""}</span></div>
       <${Theme} />
-      <button type="button" class="button" onClick=${() => { end(); }}>Sign out</button>
+      <button type="button" class="button" onClick=${() => {
+        end();
+      }}>Sign out</button>
     </header>
     <nav class="side" aria-label="Main"><ul>
-      ${VIEWS.filter((one) => one.title && one.isOpen()).map((one) => html`<li><a href=${href(one.path)}
-        aria-current=${view?.path === one.path ? "page" : null}>${one.title}</a></li>`)}
+      ${VIEWS.filter((one) => one.title && one.isOpen()).map(
+        (one) => html`<li><a href=${href(one.path)}
+        aria-current=${view?.path === one.path ? "page" : null}>${one.title}</a></li>`,
+      )}
     </ul><p class="small"><a href="docs">API reference</a></p></nav>
-    <main id="main" ref=${main}>${view?.isOpen()
-      ? html`<${Arrival} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)} parts=${parts} query=${query} isFocused=${first.current !== place} />`
-      : html`<${Nowhere} exists=${Boolean(view)} />`}</main>
+    <main id="main" ref=${main}>${
+      view?.isOpen()
+        ? html`<${Arrival} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)}
+          parts=${parts} query=${query} isFocused=${first.current !== place} />`
+        : html`<${Nowhere} exists=${Boolean(view)} />`
+    }</main>
     <div class="unseen" aria-live="polite" ref=${setRegion}></div>`;
 }
 
 function Nowhere({ exists }) {
-  useEffect(() => { document.title = "Not here · Tollgate"; }, []);
-  return html`<h1 tabindex="-1">${exists ? "Your key doesn't open this" : "There is no such page"}</h1>
-    <p>${exists ? "Ask the operator for a key whose scopes do, or choose another page." : "Choose one from the menu."}</p>`;
+  useEffect(() => {
+    document.title = "Not here · Tollgate";
+  }, []);
+  return html`<h1 tabindex="-1">${exists ? "Your key doesn't open this" : "There is no such page"}
+    </h1>
+    <p>${
+      exists
+        ? "Ask the operator for a key whose scopes do, or choose another page."
+        : "Choose one from the menu."
+    }</p>`;
 }
 
 function Theme() {
@@ -72,5 +100,6 @@ function Theme() {
     setDark(!isDark);
   };
   return html`<button type="button" class="button" aria-pressed=${String(isDark)} onClick=${change}>
-    <span aria-hidden="true">${isDark ? "☾" : "☀"}</span><span class="unseen">Dark theme</span></button>`;
+    <span aria-hidden="true">${isDark ? "☾" : "☀"}</span><span class="unseen">
+      Dark theme</span></button>`;
 }

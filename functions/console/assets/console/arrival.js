@@ -1,4 +1,4 @@
-// What happens when one comes to a view: its module is loaded, and its heading gets the focus.
+// Opens a view: loads its module, then moves the focus to its heading.
 import { html, useEffect, useLayoutEffect, useState } from "./view.js";
 import { unreachable } from "./problem.js";
 import { ProblemNote } from "./parts/problem.js";
@@ -9,18 +9,28 @@ const loaded = new Map();
 export function Arrival({ load, parts, query, isFocused }) {
   const [component, setComponent] = useState(() => loaded.get(load));
   const [problem, setProblem] = useState(null);
-  const fetch = () => load().then((found) => {
-    loaded.set(load, found);
-    setProblem(null);
-    setComponent(() => found);
-  }, () => setProblem(unreachable()));
-  useEffect(() => { if (!component) fetch(); }, []);
+  const fetch = () =>
+    load().then(
+      (found) => {
+        loaded.set(load, found);
+        setProblem(null);
+        setComponent(() => found);
+      },
+      () => setProblem(unreachable()),
+    );
+  useEffect(() => {
+    if (!component) fetch();
+  }, []);
 
-  if (component) return html`<${Shown} component=${component} parts=${parts} query=${query} isFocused=${isFocused} />`;
-  return problem ? html`<${ProblemNote} problem=${problem} again=${fetch} />` : html`<${Loading} />`;
+  if (component)
+    return html`<${Shown} component=${component} parts=${parts} query=${query}
+      isFocused=${isFocused} />`;
+  return problem
+    ? html`<${ProblemNote} problem=${problem} again=${fetch} />`
+    : html`<${Loading} />`;
 }
 
-// Who goes somewhere by keyboard or screen reader begins at the view's heading.
+// Users of keyboards and screen readers start at the view's heading.
 function Shown({ component, parts, query, isFocused }) {
   useLayoutEffect(() => {
     if (!isFocused) return;

@@ -1,21 +1,28 @@
-// What is loaded from the API, and loaded again while somebody looks at it.
+// Hooks that load data from the API and refresh it while the tab is visible.
 import { useEffect, useRef, useState } from "./view.js";
 import { problemOf } from "./problem.js";
 
 const SLOWEST_MS = 30_000;
 
-// `load(signal)` is called anew when `deps` change, and every `every` milliseconds, if that is given: at half the pace each time nothing
-// changed, and not at all in a tab that isn't seen. What was there stays there meanwhile, `isStale` when it was for other `deps`.
+// Calls `load(signal)` when `deps` change, and every `every` milliseconds if given. The interval
+// grows by half each time the data did not change; a hidden tab does not refresh. Keeps the
+// previous data while loading, with `isStale` set if it belongs to other `deps`.
 export function useResource(load, deps, { every = null } = {}) {
   const [state, setState] = useState({ data: undefined, problem: null, isStale: true });
   const again = useRef(() => {});
 
   useEffect(() => {
     const controller = new AbortController();
-    let timer = null, last = null, pause = every, isLoading = false;
+    let timer = null,
+      last = null,
+      pause = every,
+      isLoading = false;
     setState((old) => ({ ...old, isStale: true }));
 
-    const later = (ms) => { clearTimeout(timer); timer = setTimeout(run, ms); };
+    const later = (ms) => {
+      clearTimeout(timer);
+      timer = setTimeout(run, ms);
+    };
     async function run() {
       if (document.hidden && last !== null) return;
       clearTimeout(timer);
@@ -26,7 +33,10 @@ export function useResource(load, deps, { every = null } = {}) {
         const text = JSON.stringify(data) ?? "";
         pause = text === last ? Math.min(pause * 1.5, SLOWEST_MS) : every;
         if (text !== last) setState({ data, problem: null, isStale: false });
-        else setState((old) => old.problem || old.isStale ? { ...old, problem: null, isStale: false } : old);
+        else
+          setState((old) =>
+            old.problem || old.isStale ? { ...old, problem: null, isStale: false } : old,
+          );
         last = text;
         if (every) later(pause);
       } catch (error) {
@@ -39,8 +49,16 @@ export function useResource(load, deps, { every = null } = {}) {
         isLoading = false;
       }
     }
-    again.current = () => { pause = every; if (!isLoading) run(); };
-    const seen = () => { if (!document.hidden && every && !isLoading) { pause = every; run(); } };
+    again.current = () => {
+      pause = every;
+      if (!isLoading) run();
+    };
+    const seen = () => {
+      if (!document.hidden && every && !isLoading) {
+        pause = every;
+        run();
+      }
+    };
     document.addEventListener("visibilitychange", seen);
     run();
     return () => {
@@ -53,7 +71,7 @@ export function useResource(load, deps, { every = null } = {}) {
   return { ...state, again: () => again.current() };
 }
 
-// Something that is done once, on somebody's word: `run(work)`, with what went wrong, and whether it is under way.
+// An action of the user: `run(work)` awaits it and tracks `isBusy` and `problem`.
 export function useAction() {
   const [state, setState] = useState({ isBusy: false, problem: null });
   const run = async (work) => {

@@ -1,20 +1,29 @@
-// Where one is: a path and a query behind the `#`, which the server never sees.
+// Routes: a path and a query in the URL's fragment, which is not sent to the server.
 import { useEffect, useState } from "./view.js";
 
 export const href = (parts, query = {}) => {
   const path = [parts].flat().map(encodeURIComponent).join("/");
-  const params = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== ""));
-  return `#/${path}${params.size ? "?" + params : ""}`;
+  const params = new URLSearchParams(
+    Object.entries(query).filter(
+      ([, value]) => value !== undefined && value !== null && value !== "",
+    ),
+  );
+  return `#/${path}${params.size ? `?${params}` : ""}`;
 };
 
 export function here() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { parts: path.split("/").filter(Boolean).map(decoded), query: Object.fromEntries(new URLSearchParams(query)) };
+  return {
+    parts: path.split("/").filter(Boolean).map(decoded),
+    query: Object.fromEntries(new URLSearchParams(query)),
+  };
 }
 
-export const go = (parts, query) => { location.hash = href(parts, query); };
+export const go = (parts, query) => {
+  location.hash = href(parts, query);
+};
 
-// Changes the query without a new entry in the history: what one chose, not where one went.
+// Changes the query without a new history entry.
 export function choose(changes) {
   const { parts, query } = here();
   history.replaceState(null, "", href(parts, { ...query, ...changes }));
@@ -32,5 +41,9 @@ export function useRoute() {
 }
 
 function decoded(part) {
-  try { return decodeURIComponent(part); } catch { return part; }
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

@@ -1,14 +1,17 @@
-// Who is signed in. The key lives in the tab's session storage: it is gone with the tab, and in no address, cookie or other tab.
+// The signed-in caller. The key is in the tab's session storage: it is in no URL, cookie or other
+// tab, and is deleted when the tab closes.
 import { useEffect, useState } from "./view.js";
 
 const PLACE = "tollgate.key";
 const listeners = new Set();
 
 const kept = sessionStorage.getItem(PLACE);
-// `wasKept`: the tab had the key when it was loaded.
+// `wasKept`: the tab had the key when the page was loaded.
 const session = { key: kept, caller: null, reason: null, wasKept: kept !== null };
 
-const tell = () => listeners.forEach((listener) => listener());
+const tell = () => {
+  for (const listener of listeners) listener();
+};
 
 export const key = () => session.key;
 
@@ -18,7 +21,7 @@ export function begin(key, caller) {
   tell();
 }
 
-// `reason` is shown above the form: why it is there again.
+// `reason` is a problem, shown above the sign-in form.
 export function end(reason = null) {
   if (session.key === null && session.caller === null && !reason) return;
   sessionStorage.removeItem(PLACE);

@@ -4,12 +4,15 @@ import { useAction } from "./resource.js";
 import { begin } from "./session.js";
 import { ProblemNote } from "./parts/problem.js";
 
-// The first thing that one sees: nothing is asked of the API without a key.
+// The sign-in form. The console sends no API request before it has a key.
 export function SignIn({ reason }) {
   const [key, setKey] = useState("");
   const trying = useAction();
   const input = useRef();
-  useEffect(() => { document.title = "Sign in · Tollgate"; input.current.focus(); }, []);
+  useEffect(() => {
+    document.title = "Sign in · Tollgate";
+    input.current.focus();
+  }, []);
   const submit = async (event) => {
     event.preventDefault();
     const tried = key.trim();
@@ -24,12 +27,16 @@ export function SignIn({ reason }) {
     ${problem && html`<div id="signin-problem"><${ProblemNote} problem=${problem} /></div>`}
     <form onSubmit=${submit}>
       <label class="field" for="key"><span>API key or token</span>
-        <input id="key" ref=${input} type="password" required autocomplete="off" spellcheck="false" placeholder="tg_…" value=${key}
-          aria-describedby=${`key-help${problem ? " signin-problem" : ""}`} aria-invalid=${problem ? "true" : null}
+        <input id="key" ref=${input} type="password" required autocomplete="off" spellcheck="false"
+          placeholder="tg_…" value=${key}
+          aria-describedby=${`key-help${problem ? " signin-problem" : ""}`}
+            aria-invalid=${problem ? "true" : null}
           onInput=${(event) => setKey(event.target.value)} /></label>
-      <p id="key-help" class="small">It stays in this tab until you sign out or close it, and goes to this API alone. Whoever runs this stack makes keys;${" "}
+      <p id="key-help" class="small">It stays in this tab until you sign out or close it, and goes
+        to this API alone. Whoever runs this stack makes keys;${" "}
         <code>make run</code> prints two.</p>
-      <button class="button main" disabled=${trying.isBusy}>${trying.isBusy ? "Looking…" : "Sign in"}</button>
+      <button class="button main" disabled=${trying.isBusy}>
+        ${trying.isBusy ? "Looking…" : "Sign in"}</button>
     </form>
     <p class="small"><a href="docs">Reference of the API</a></p>
   </main>`;

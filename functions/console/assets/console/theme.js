@@ -1,8 +1,12 @@
-// Set before the first paint, so that nobody who chose dark is flashed at. A classic script for that reason.
+// Sets the theme before the first paint, to avoid a flash. So it is a classic script, not a module.
 (() => {
   const root = document.documentElement;
   const stored = () => {
-    try { return localStorage.getItem("tollgate.theme"); } catch { return null; }
+    try {
+      return localStorage.getItem("tollgate.theme");
+    } catch {
+      return null;
+    }
   };
   const show = (theme) => {
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
@@ -10,10 +14,17 @@
   };
   show(stored());
   globalThis.tollgateTheme = {
-    isDark: () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches,
+    isDark: () =>
+      root.dataset.theme
+        ? root.dataset.theme === "dark"
+        : matchMedia("(prefers-color-scheme: dark)").matches,
     choose(theme) {
       show(theme);
-      try { localStorage.setItem("tollgate.theme", theme); } catch { /* It holds until the tab is closed. */ }
+      try {
+        localStorage.setItem("tollgate.theme", theme);
+      } catch {
+        /* Without storage the theme lasts until the tab closes. */
+      }
       dispatchEvent(new Event("themechange"));
     },
   };

@@ -1,5 +1,5 @@
-// Preact, its hooks and htm, which come as classic scripts: their modules import each other by bare names, which no page can resolve
-// without an inline import map.
+// Preact, its hooks and htm are classic scripts: their modules use bare import specifiers, which
+// need an inline import map, and the content security policy forbids inline scripts.
 const { preact, preactHooks, htm } = globalThis;
 
 export const { h, render } = preact;

@@ -1,41 +1,83 @@
-// Every view: its place, its title in the menu, whose key opens it, and the module that is loaded when one goes there. One that `isOne` stays
-// the same whatever follows in its place.
+// All views: path, title in the menu, required scope, and the module, which is loaded on demand. A
+// view with `isOne` is not created again when the rest of its path changes.
 import { isAdmin, may } from "./session.js";
 
 export const VIEWS = [
   {
-    path: "jobs", title: "Jobs", isOpen: () => may("jobs:read"),
-    list: async () => (await import("./jobs/list.js")).JobList, one: async () => (await import("./jobs/job.js")).JobView,
-  },
-  { path: "submit", title: "Submit a job", isOpen: () => may("jobs:write"), list: async () => (await import("./jobs/submit.js")).SubmitView, isOne: true },
-  {
-    path: "kinds", title: "Kinds", isOpen: () => true,
-    list: async () => (await import("./kinds/list.js")).KindList, one: async () => (await import("./kinds/kind.js")).KindView,
+    path: "jobs",
+    title: "Jobs",
+    isOpen: () => may("jobs:read"),
+    list: async () => (await import("./jobs/list.js")).JobList,
+    one: async () => (await import("./jobs/job.js")).JobView,
   },
   {
-    path: "schedules", title: "Schedules", isOpen: () => may("jobs:read"),
-    list: async () => (await import("./schedules/list.js")).ScheduleList, one: async () => (await import("./schedules/schedule.js")).ScheduleView,
-  },
-  { path: "events", title: "Events", isOpen: () => may("events:read"), list: async () => (await import("./events/view.js")).EventsView },
-  { path: "usage", title: "Usage", isOpen: () => may("usage:read"), list: async () => (await import("./usage/view.js")).UsageView },
-  {
-    path: "quotas", title: "Quotas", isOpen: () => may("usage:read"),
-    list: async () => (await import("./quotas/list.js")).QuotaList, one: async () => (await import("./quotas/quota.js")).QuotaView,
+    path: "submit",
+    title: "Submit a job",
+    isOpen: () => may("jobs:write"),
+    list: async () => (await import("./jobs/submit.js")).SubmitView,
+    isOne: true,
   },
   {
-    path: "sources", title: "Sources", isOpen: () => may("usage:read"),
-    list: async () => (await import("./sources/list.js")).SourceList, one: async () => (await import("./sources/source.js")).SourceView,
+    path: "kinds",
+    title: "Kinds",
+    isOpen: () => true,
+    list: async () => (await import("./kinds/list.js")).KindList,
+    one: async () => (await import("./kinds/kind.js")).KindView,
   },
   {
-    path: "accounts", title: "Accounts", isOpen: isAdmin,
-    list: async () => (await import("./accounts/list.js")).AccountList, one: async () => (await import("./accounts/account.js")).AccountView,
+    path: "schedules",
+    title: "Schedules",
+    isOpen: () => may("jobs:read"),
+    list: async () => (await import("./schedules/list.js")).ScheduleList,
+    one: async () => (await import("./schedules/schedule.js")).ScheduleView,
   },
-  { path: "define", title: null, isOpen: isAdmin, list: async () => (await import("./definitions/form.js")).DefinitionForm },
+  {
+    path: "events",
+    title: "Events",
+    isOpen: () => may("events:read"),
+    list: async () => (await import("./events/view.js")).EventsView,
+  },
+  {
+    path: "usage",
+    title: "Usage",
+    isOpen: () => may("usage:read"),
+    list: async () => (await import("./usage/view.js")).UsageView,
+  },
+  {
+    path: "quotas",
+    title: "Quotas",
+    isOpen: () => may("usage:read"),
+    list: async () => (await import("./quotas/list.js")).QuotaList,
+    one: async () => (await import("./quotas/quota.js")).QuotaView,
+  },
+  {
+    path: "sources",
+    title: "Sources",
+    isOpen: () => may("usage:read"),
+    list: async () => (await import("./sources/list.js")).SourceList,
+    one: async () => (await import("./sources/source.js")).SourceView,
+  },
+  {
+    path: "accounts",
+    title: "Accounts",
+    isOpen: isAdmin,
+    list: async () => (await import("./accounts/list.js")).AccountList,
+    one: async () => (await import("./accounts/account.js")).AccountView,
+  },
+  {
+    path: "define",
+    title: null,
+    isOpen: isAdmin,
+    list: async () => (await import("./definitions/form.js")).DefinitionForm,
+  },
 ];
 
-export const viewOf = (parts) => parts.length
-  ? VIEWS.find(({ path }) => path === parts[0])
-  : VIEWS.find(({ isOpen }) => isOpen());
+export const viewOf = (parts) =>
+  parts.length ? VIEWS.find(({ path }) => path === parts[0]) : VIEWS.find(({ isOpen }) => isOpen());
 
-// What shows a place.
-export const loaderOf = ({ list, one }, parts) => parts[1] && one ? one : list;
+/**
+ * The loader of the view for a path.
+ * @param {{ list: Function, one?: Function }} view
+ * @param {string[]} parts
+ */
+export const loaderOf = ({ list, one }, parts) => (parts[1] && one ? one : list);

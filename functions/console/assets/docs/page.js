@@ -1,4 +1,4 @@
-// Draws the reference. The key that is typed into it is forgotten with the page.
+// Renders the API reference. A key that is entered is not stored, so it is lost on reload.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const paint = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
@@ -12,6 +12,6 @@ SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   filter: true,
-  // It would send the description's address to others.
+  // The validator would send the description's URL to a third party.
   validatorUrl: null,
 });

@@ -16,13 +16,21 @@ import { Keys } from "./keys.js";
 
 export function AccountView({ parts: [, id] }) {
   const account = useResource((signal) => get(`accounts/${segment(id)}`, {}, { signal }), [id]);
-  return html`<${Page} title=${account.data?.name ?? "Account"} back=${{ href: href("accounts"), title: "Accounts" }}
-      actions=${account.data && html`<a class="button" href=${href("jobs", { account: id === ownAccount() ? "" : id })}>Its jobs</a><${Activity} account=${account.data} again=${account.again} />`}>
-    <${Loaded} of=${account}>${(account_) => html`<section class="card"><h2>Account</h2><${Facts} of=${[
-        ["State", html`<${Status} is=${account_.is_active ? "active" : "inactive"} />`],
-        ["Id", html`<${Id} id=${account_.id} name="account's id" />`],
-        ["Made", html`<${Time} at=${account_.created_at} />`],
-      ]} /><${Change} account=${account_} again=${account.again} /></section>
+  return html`<${Page} title=${account.data?.name ?? "Account"}
+    back=${{ href: href("accounts"), title: "Accounts" }}
+      actions=${
+        account.data &&
+        html`
+        <a class="button" href=${href("jobs", { account: id === ownAccount() ? "" : id })}>
+        Its jobs</a><${Activity} account=${account.data} again=${account.again} />`
+      }>
+    <${Loaded} of=${account}>${(
+      account_,
+    ) => html`<section class="card"><h2>Account</h2><${Facts} of=${[
+      ["State", html`<${Status} is=${account_.is_active ? "active" : "inactive"} />`],
+      ["Id", html`<${Id} id=${account_.id} name="account's id" />`],
+      ["Made", html`<${Time} at=${account_.created_at} />`],
+    ]} /><${Change} account=${account_} again=${account.again} /></section>
       <${Keys} account=${account_} />`}<//>
   <//>`;
 }
@@ -35,11 +43,17 @@ function Change({ account, again }) {
   const save = async (event) => {
     event.preventDefault();
     const body = { name, max_running: cap === "" ? null : Number(cap) };
-    if (await saving.run(() => request("PATCH", `accounts/${segment(account.id)}`, { body }))) { announce("The account is changed"); again(); }
+    if (await saving.run(() => request("PATCH", `accounts/${segment(account.id)}`, { body }))) {
+      announce("The account is changed");
+      again();
+    }
   };
   return html`<form onSubmit=${save}><${ProblemNote} problem=${saving.problem} /><div class="row">
-    <label class="field" for="name"><span>Name</span><input id="name" required maxlength="100" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <label class="field" for="cap"><span>Jobs at once</span><input id="cap" type="number" min="1" max="1000" placeholder="the stack's" value=${cap} onInput=${(event) => setCap(event.target.value)} /></label>
+    <label class="field" for="name"><span>Name</span><input id="name" required maxlength="100"
+      value=${name} onInput=${(event) => setName(event.target.value)} /></label>
+    <label class="field" for="cap"><span>Jobs at once</span><input id="cap" type="number" min="1"
+      max="1000" placeholder="the stack's" value=${cap}
+      onInput=${(event) => setCap(event.target.value)} /></label>
     <button class="button" disabled=${saving.isBusy || !isChanged}>Save</button></div></form>`;
 }
 
@@ -47,14 +61,29 @@ function Activity({ account, again }) {
   const [isAsked, setAsked] = useState(false);
   const action = useAction();
   const set = async (is_active) => {
-    if (!await action.run(() => request("PATCH", `accounts/${segment(account.id)}`, { body: { is_active } }))) return;
+    if (
+      !(await action.run(() =>
+        request("PATCH", `accounts/${segment(account.id)}`, { body: { is_active } }),
+      ))
+    )
+      return;
     setAsked(false);
     announce(is_active ? "The account is active" : "The account is deactivated");
     again();
   };
-  if (!account.is_active) return html`<button type="button" class="button main" disabled=${action.isBusy} onClick=${() => set(true)}>Activate</button>`;
+  if (!account.is_active)
+    return html`<button type="button" class="button main" disabled=${action.isBusy}
+      onClick=${() => set(true)}>Activate</button>`;
   if (account.id === ownAccount()) return null;
-  return html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Deactivate</button>
-    ${isAsked && html`<${Confirm} title=${`Deactivate ${account.name}?`} verb="Deactivate it" action=${action} onConfirm=${() => set(false)}
-      onClose=${() => { setAsked(false); action.clear(); }}><p>Within 30 seconds its keys open nothing. Jobs that it has go on.</p><//>`}`;
+  return html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>
+    Deactivate</button>
+    ${
+      isAsked &&
+      html`<${Confirm} title=${`Deactivate ${account.name}?`} verb="Deactivate it" action=${action}
+        onConfirm=${() => set(false)}
+      onClose=${() => {
+        setAsked(false);
+        action.clear();
+      }}><p>Within 30 seconds its keys open nothing. Jobs that it has go on.</p><//>`
+    }`;
 }

@@ -6,13 +6,17 @@ import { Dialog } from "../parts/dialog.js";
 import { ProblemNote } from "../parts/problem.js";
 
 const SCOPES = [
-  ["jobs:read", "read jobs and their outcomes"], ["jobs:write", "submit, cancel and retry jobs"],
-  ["events:read", "read and watch events"], ["events:write", "publish events"],
-  ["usage:read", "read usage and quotas"], ["usage:write", "report usage"],
-  ["metrics:read", "read metrics"], ["admin", "the operator: everything, of every account"],
+  ["jobs:read", "read jobs and their outcomes"],
+  ["jobs:write", "submit, cancel and retry jobs"],
+  ["events:read", "read and watch events"],
+  ["events:write", "publish events"],
+  ["usage:read", "read usage and quotas"],
+  ["usage:write", "report usage"],
+  ["metrics:read", "read metrics"],
+  ["admin", "the operator: everything, of every account"],
 ];
 
-// Made in one step, and shown in the next: the only time that the secret is.
+// Two steps: create the key, then show its secret, which the API returns only once.
 export function NewKey({ path, onMade, onClose }) {
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState(["jobs:read", "jobs:write"]);
@@ -27,19 +31,35 @@ export function NewKey({ path, onMade, onClose }) {
     setMade(answer.body);
     onMade();
   };
-  const toggle = (scope) => setScopes((old) => old.includes(scope) ? old.filter((one) => one !== scope) : [...old, scope]);
+  const toggle = (scope) =>
+    setScopes((old) =>
+      old.includes(scope) ? old.filter((one) => one !== scope) : [...old, scope],
+    );
 
-  if (made) return html`<${Dialog} key="made" title=${`The key ${made.name}`} isSticky onClose=${onClose}>
+  if (made)
+    return html`<${Dialog} key="made" title=${`The key ${made.name}`} isSticky onClose=${onClose}>
     <p>This is the only time that it is shown. Put it where it is used before you close this.</p>
     <p class="secret"><code>${made.secret}</code></p>
-    <div class="actions"><${Copy} text=${made.secret} name="key" label="Copy the key" /><button type="button" class="button main" onClick=${onClose}>I have it</button></div><//>`;
+    <div class="actions"><${Copy} text=${made.secret} name="key" label="Copy the key" />
+      <button type="button" class="button main" onClick=${onClose}>I have it</button></div><//>`;
   return html`<${Dialog} key="make" title="Make a key" onClose=${onClose}><form onSubmit=${make}>
     <${ProblemNote} problem=${making.problem} />
-    <label class="field" for="key-name"><span>Name</span><input id="key-name" required maxlength="100" autocomplete="off" placeholder="where it is used" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <fieldset><legend>Scopes</legend>${SCOPES.map(([scope, meaning]) => html`<label class="check"><input type="checkbox" checked=${scopes.includes(scope)} onChange=${() => toggle(scope)} />
-      <span><code>${scope}</code> <span class="quiet">${meaning}</span></span></label>`)}</fieldset>
-    <label class="field" for="key-end"><span>Ends (by your clock)</span><input id="key-end" type="datetime-local" value=${end} onInput=${(event) => setEnd(event.target.value)} />
+    <label class="field" for="key-name"><span>Name</span><input id="key-name" required
+      maxlength="100" autocomplete="off" placeholder="where it is used" value=${name}
+      onInput=${(event) => setName(event.target.value)} /></label>
+    <fieldset><legend>Scopes</legend>${SCOPES.map(
+      ([
+        scope,
+        meaning,
+      ]) => html`<label class="check"><input type="checkbox" checked=${scopes.includes(scope)}
+        onChange=${() => toggle(scope)} />
+      <span><code>${scope}</code> <span class="quiet">${meaning}</span></span></label>`,
+    )}</fieldset>
+    <label class="field" for="key-end"><span>Ends (by your clock)</span><input id="key-end"
+      type="datetime-local" value=${end} onInput=${(event) => setEnd(event.target.value)} />
       <span class="help quiet">Left empty, it doesn't end by itself.</span></label>
-    <div class="actions"><button class="button main" disabled=${making.isBusy || !scopes.length}>Make it</button><button type="button" class="button" onClick=${onClose}>Leave it</button></div>
+    <div class="actions"><button class="button main" disabled=${making.isBusy || !scopes.length}>
+      Make it</button><button type="button" class="button" onClick=${onClose}>
+      Leave it</button></div>
   </form><//>`;
 }

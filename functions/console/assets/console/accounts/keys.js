@@ -20,7 +20,7 @@ export function Keys({ account }) {
   const own = useSession().caller?.key_id;
 
   const revoke = async () => {
-    if (!await action.run(() => request("DELETE", `${path}/${segment(revoked.id)}`))) return;
+    if (!(await action.run(() => request("DELETE", `${path}/${segment(revoked.id)}`)))) return;
     announce(`The key ${revoked.name} is revoked`);
     setRevoked(null);
     pages.again();
@@ -29,23 +29,55 @@ export function Keys({ account }) {
     { title: "Key", cell: ({ name }) => html`<strong>${name}</strong>` },
     { title: "State", cell: (key) => html`<${Status} is=${stateOf(key)} />` },
     { title: "Id", cell: ({ id }) => html`<${Id} id=${id} name="key's id" />` },
-    { title: "Scopes", class: "wide", cell: ({ scopes }) => html`<span class="tags">${scopes.map((scope) => html`<code>${scope}</code>`)}</span>` },
+    {
+      title: "Scopes",
+      class: "wide",
+      cell: ({ scopes }) =>
+        html`<span class="tags">${scopes.map((scope) => html`<code>${scope}</code>`)}</span>`,
+    },
     { title: "Last command", cell: ({ last_used_at }) => html`<${Ago} at=${last_used_at} />` },
-    { title: "Ends", cell: ({ expires_at }) => expires_at ? html`<${Time} at=${expires_at} />` : "never" },
-    { title: "", class: "number", cell: (key) => stateOf(key) !== "good" ? null : key.id === own ? html`<span class="quiet">in use here</span>`
-      : html`<button type="button" class="button danger" onClick=${() => setRevoked(key)}>Revoke<span class="unseen"> ${key.name}</span></button>` },
+    {
+      title: "Ends",
+      cell: ({ expires_at }) => (expires_at ? html`<${Time} at=${expires_at} />` : "never"),
+    },
+    {
+      title: "",
+      class: "number",
+      cell: (key) =>
+        stateOf(key) !== "good"
+          ? null
+          : key.id === own
+            ? html`<span class="quiet">in use here</span>`
+            : html`<button type="button" class="button danger" onClick=${() => setRevoked(key)}>
+              Revoke<span class="unseen"> ${key.name}</span></button>`,
+    },
   ];
-  return html`<section class="card"><div class="switch"><h2>Keys</h2><button type="button" class="button main" onClick=${() => setMaking(true)}>Make a key</button></div>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No keys yet"><p>Make one, and give it to whoever is to hand in jobs for this account.</p><//>`}>
-      ${({ items }) => html`<${Table} caption="Keys, oldest first" columns=${columns} rows=${items} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
+  return html`<section class="card"><div class="switch"><h2>Keys</h2><button type="button"
+    class="button main" onClick=${() => setMaking(true)}>Make a key</button></div>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No keys yet"><p>Make one, and give it to
+      whoever is to hand in jobs for this account.</p><//>`}>
+      ${({ items }) => html`<${Table} caption="Keys, oldest first" columns=${columns} rows=${items}
+        isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
-    ${revoked && html`<${Confirm} title=${`Revoke the key ${revoked.name}?`} verb="Revoke it" action=${action} onConfirm=${revoke}
-      onClose=${() => { setRevoked(null); action.clear(); }}><p>Whoever sends it is refused within 30 seconds, for good. This can't be taken back.</p><//>`}
-    ${isMaking && html`<${NewKey} path=${path} onMade=${() => pages.again()} onClose=${() => setMaking(false)} />`}
+    ${
+      revoked &&
+      html`<${Confirm} title=${`Revoke the key ${revoked.name}?`} verb="Revoke it" action=${action}
+        onConfirm=${revoke}
+      onClose=${() => {
+        setRevoked(null);
+        action.clear();
+      }}><p>Whoever sends it is refused within 30 seconds, for good. This can't be taken
+        back.</p><//>`
+    }
+    ${
+      isMaking &&
+      html`<${NewKey} path=${path} onMade=${() => pages.again()}
+      onClose=${() => setMaking(false)} />`
+    }
   </section>`;
 }
 
 function stateOf({ revoked_at, expires_at }) {
   if (revoked_at) return "revoked";
-  return expires_at && new Date(expires_at) <= Date.now() ? "expired" : "good";
+  return expires_at && Date.parse(expires_at) <= Date.now() ? "expired" : "good";
 }

@@ -13,7 +13,10 @@ import { Time } from "../parts/time.js";
 
 const COLUMNS = [
   { title: "Account", cell: ({ id, name }) => html`<a href=${href(["accounts", id])}>${name}</a>` },
-  { title: "State", cell: ({ is_active }) => html`<${Status} is=${is_active ? "active" : "inactive"} />` },
+  {
+    title: "State",
+    cell: ({ is_active }) => html`<${Status} is=${is_active ? "active" : "inactive"} />`,
+  },
   { title: "Id", cell: ({ id }) => html`<${Id} id=${id} name="account's id" />` },
   { title: "Jobs at once", class: "number", cell: ({ max_running }) => max_running ?? "–" },
   { title: "Made", cell: ({ created_at }) => html`<${Time} at=${created_at} />` },
@@ -22,9 +25,12 @@ const COLUMNS = [
 export function AccountList() {
   const pages = usePages("accounts", {});
   const [isMaking, setMaking] = useState(false);
-  return html`<${Page} title="Accounts" actions=${html`<button type="button" class="button main" onClick=${() => setMaking(true)}>Make an account</button>`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No accounts yet"><p>Each tenant is an account, with keys of its own.</p><//>`}>
-      ${({ items }) => html`<${Table} caption="Accounts" columns=${COLUMNS} rows=${items} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
+  return html`<${Page} title="Accounts" actions=${html`<button type="button" class="button main"
+    onClick=${() => setMaking(true)}>Make an account</button>`}>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No accounts yet">
+      <p>Each tenant is an account, with keys of its own.</p><//>`}>
+      ${({ items }) => html`<${Table} caption="Accounts" columns=${COLUMNS} rows=${items}
+        isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
     ${isMaking && html`<${Make} onClose=${() => setMaking(false)} />`}
   <//>`;
@@ -36,13 +42,20 @@ function Make({ onClose }) {
   const making = useAction();
   const make = async (event) => {
     event.preventDefault();
-    const made = await making.run(() => request("POST", "accounts", { body: { name, max_running: cap === "" ? null : Number(cap) } }));
+    const made = await making.run(() =>
+      request("POST", "accounts", { body: { name, max_running: cap === "" ? null : Number(cap) } }),
+    );
     if (made) go(["accounts", made.body.id]);
   };
   return html`<${Dialog} title="Make an account" onClose=${onClose}><form onSubmit=${make}>
     <${ProblemNote} problem=${making.problem} />
-    <label class="field" for="account-name"><span>Name</span><input id="account-name" required maxlength="100" autocomplete="off" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <label class="field" for="account-cap"><span>Jobs at once</span><input id="account-cap" type="number" min="1" max="1000" value=${cap} placeholder="as many as the stack allows" onInput=${(event) => setCap(event.target.value)} /></label>
-    <div class="actions"><button class="button main" disabled=${making.isBusy}>Make it</button><button type="button" class="button" onClick=${onClose}>Leave it</button></div>
+    <label class="field" for="account-name"><span>Name</span><input id="account-name" required
+      maxlength="100" autocomplete="off" value=${name}
+      onInput=${(event) => setName(event.target.value)} /></label>
+    <label class="field" for="account-cap"><span>Jobs at once</span><input id="account-cap"
+      type="number" min="1" max="1000" value=${cap} placeholder="as many as the stack allows"
+      onInput=${(event) => setCap(event.target.value)} /></label>
+    <div class="actions"><button class="button main" disabled=${making.isBusy}>Make it</button>
+      <button type="button" class="button" onClick=${onClose}>Leave it</button></div>
   </form><//>`;
 }

@@ -7,7 +7,7 @@ import { isAdmin } from "../session.js";
 import { Confirm } from "../parts/dialog.js";
 import { SORTS } from "./sorts.js";
 
-// What an operator does with something that is defined.
+// Operators' actions on a definition.
 export function Control({ sort, name, children }) {
   const [isAsked, setAsked] = useState(false);
   const action = useAction();
@@ -20,8 +20,17 @@ export function Control({ sort, name, children }) {
   };
   return html`<a class="button" href=${href(["define", sort, name])}>Change</a>
     <button type="button" class="button danger" onClick=${() => setAsked(true)}>Delete</button>
-    ${isAsked && html`<${Confirm} title=${`Delete the ${SORTS[sort].one} ${name}?`} verb="Delete it" action=${action} onConfirm=${remove}
-      onClose=${() => { setAsked(false); action.clear(); }}>${children}<//>`}`;
+    ${
+      isAsked &&
+      html`<${Confirm} title=${`Delete the ${SORTS[sort].one} ${name}?`} verb="Delete it"
+        action=${action} onConfirm=${remove}
+      onClose=${() => {
+        setAsked(false);
+        action.clear();
+      }}>${children}<//>`
+    }`;
 }
 
-export const Define = ({ sort }) => isAdmin() && html`<a class="button main" href=${href(["define", sort])}>Define a ${SORTS[sort].one}</a>`;
+export const Define = ({ sort }) =>
+  isAdmin() &&
+  html`<a class="button main" href=${href(["define", sort])}>Define a ${SORTS[sort].one}</a>`;

@@ -11,20 +11,26 @@ import { parsedJson } from "../schema/fields.js";
 import { lineOf } from "./lines.js";
 import { editable, hasMasked, SORTS } from "./sorts.js";
 
-// `#/define/kinds` makes a new one, `#/define/kinds/echo` changes one: as JSON, as the API has it.
+// `#/define/kinds` creates a kind, `#/define/kinds/echo` edits one, as the API's JSON.
 export function DefinitionForm({ parts: [, sort, name] }) {
   const what = SORTS[sort];
   if (!what) return html`<h1 tabindex="-1">There is no such page</h1>`;
   const title = name ? `Change ${what.one} ${name}` : `Define a ${what.one}`;
-  const back = name ? { href: href([sort, name]), title: name } : { href: href(sort), title: `All ${sort}` };
-  return html`<${Page} title=${title} back=${back}><p>${what.help}</p>${name
-    ? html`<${Existing} sort=${sort} name=${name} />`
-    : html`<${Editor} sort=${sort} body=${what.draft.account ? { ...what.draft, account: ownAccount() } : what.draft} />`}<//>`;
+  const back = name
+    ? { href: href([sort, name]), title: name }
+    : { href: href(sort), title: `All ${sort}` };
+  return html`<${Page} title=${title} back=${back}><p>${what.help}</p>${
+    name
+      ? html`<${Existing} sort=${sort} name=${name} />`
+      : html`<${Editor} sort=${sort}
+        body=${what.draft.account ? { ...what.draft, account: ownAccount() } : what.draft} />`
+  }<//>`;
 }
 
 function Existing({ sort, name }) {
   const current = useResource((signal) => get(`${sort}/${segment(name)}`, {}, { signal }), []);
-  return html`<${Loaded} of=${current}>${(body) => html`<${Editor} sort=${sort} name=${name} body=${editable(SORTS[sort], body)} />`}<//>`;
+  return html`<${Loaded} of=${current}>${(body) => html`<${Editor} sort=${sort} name=${name}
+    body=${editable(SORTS[sort], body)} />`}<//>`;
 }
 
 function Editor({ sort, name: given, body }) {
@@ -34,7 +40,9 @@ function Editor({ sort, name: given, body }) {
   const saving = useAction();
   const area = useRef();
   const errors = saving.problem?.errors ?? [];
-  useEffect(() => { if (fault) area.current.focus(); }, [fault]);
+  useEffect(() => {
+    if (fault) area.current.focus();
+  }, [fault]);
 
   const save = async (event) => {
     event.preventDefault();
@@ -50,21 +58,45 @@ function Editor({ sort, name: given, body }) {
     const [from, to] = lineOf(text, pointer);
     area.current.focus();
     area.current.setSelectionRange(from, to);
-    area.current.scrollTop = Math.max(0, text.slice(0, from).split("\n").length - 4) * parseFloat(getComputedStyle(area.current).lineHeight);
+    area.current.scrollTop =
+      Math.max(0, text.slice(0, from).split("\n").length - 4) *
+      parseFloat(getComputedStyle(area.current).lineHeight);
   };
 
   return html`<form class="card" onSubmit=${save}>
-    ${saving.problem && html`<${ProblemNote} problem=${saving.problem} errors=${false} focus>
-      <ul class="errors">${errors.map(({ pointer, detail }) => html`<li><button type="button" class="link" onClick=${() => reach(pointer)}>
-        <code>${pointer || "/"}</code></button> ${detail}</li>`)}</ul><//>`}
-    ${!given && html`<label class="field" for="name"><span>Name</span><input id="name" required maxlength="64" autocomplete="off" spellcheck=${false}
-      value=${name} onInput=${(event) => setName(event.target.value)} /></label>`}
-    ${hasMasked(body) && html`<p class="note warn">Values that are shown as <code>***</code> are kept secret: write them anew before you save.</p>`}
+    ${
+      saving.problem &&
+      html`<${ProblemNote} problem=${saving.problem} errors=${false} focus>
+      <ul class="errors">${errors.map(
+        ({
+          pointer,
+          detail,
+        }) => html`<li><button type="button" class="link" onClick=${() => reach(pointer)}>
+        <code>${pointer || "/"}</code></button> ${detail}</li>`,
+      )}</ul><//>`
+    }
+    ${
+      !given &&
+      html`<label class="field" for="name"><span>Name</span><input id="name" required maxlength="64"
+        autocomplete="off" spellcheck=${false}
+      value=${name} onInput=${(event) => setName(event.target.value)} /></label>`
+    }
+    ${
+      hasMasked(body) &&
+      html`<p class="note warn">Values that are shown as <code>***</code> are
+      kept secret: write them anew before you save.</p>`
+    }
     <div class="field"><label for="definition">Definition</label>
-      <textarea id="definition" ref=${area} class="code" rows="24" spellcheck=${false} value=${text} aria-describedby="definition-help"
-        aria-invalid=${fault || errors.length ? "true" : undefined} onInput=${(event) => { setText(event.target.value); setFault(null); }}></textarea>
-      <div id="definition-help" class="help">${fault && html`<span class="wrong">${fault}</span>`}</div></div>
-    <div class="actions"><button class="button main" disabled=${saving.isBusy}>${saving.isBusy ? "Saving…" : "Save"}</button>
+      <textarea id="definition" ref=${area} class="code" rows="24" spellcheck=${false} value=${text}
+        aria-describedby="definition-help"
+        aria-invalid=${fault || errors.length ? "true" : undefined} onInput=${(event) => {
+          setText(event.target.value);
+          setFault(null);
+        }}></textarea>
+      <div id="definition-help" class="help">${fault && html`<span class="wrong">${fault}</span>`}
+        </div></div>
+    <div class="actions"><button class="button main" disabled=${saving.isBusy}>
+      ${saving.isBusy ? "Saving…" : "Save"}</button>
       <a class="button" href=${given ? href([sort, given]) : href(sort)}>Leave it</a></div>
   </form>`;
 }

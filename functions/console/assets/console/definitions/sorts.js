@@ -1,39 +1,98 @@
-// What operators define by JSON: where each is, what it begins with, and which of its members can be sent back.
+// The resources that operators define as JSON: help, draft of a new one, and writable members.
 
 export const SORTS = {
   kinds: {
     one: "kind",
     help: "What a payload has to be like (JSON Schema 2020-12), and where jobs of the kind go.",
-    members: ["description", "schema", "target", "retry", "timeout_seconds", "discipline", "events", "retention_seconds"],
+    members: [
+      "description",
+      "schema",
+      "target",
+      "retry",
+      "timeout_seconds",
+      "discipline",
+      "events",
+      "retention_seconds",
+    ],
     draft: {
       description: "Makes the report of a customer",
-      schema: { type: "object", required: ["customer"], properties: { customer: { type: "integer", minimum: 1 } }, additionalProperties: false },
+      schema: {
+        type: "object",
+        required: ["customer"],
+        properties: { customer: { type: "integer", minimum: 1 } },
+        additionalProperties: false,
+      },
       target: { type: "http", url: "https://example.com/reports" },
       retry: { max_attempts: 5 },
     },
   },
   quotas: {
     one: "quota",
-    help: "How many bytes a set of series may use in a period, and who gets a mail when it is used up to a threshold.",
-    members: ["limit_bytes", "type", "service", "route", "account", "period", "timezone", "thresholds", "recipients", "enforce"],
-    draft: { limit_bytes: 1_000_000_000_000, type: "egress", period: "month", timezone: "UTC", thresholds: [80, 90, 100], recipients: ["ops@example.com"] },
+    help:
+      "How many bytes a set of series may use in a period, " +
+      "and who gets a mail when it is used up to a threshold.",
+    members: [
+      "limit_bytes",
+      "type",
+      "service",
+      "route",
+      "account",
+      "period",
+      "timezone",
+      "thresholds",
+      "recipients",
+      "enforce",
+    ],
+    draft: {
+      limit_bytes: 1_000_000_000_000,
+      type: "egress",
+      period: "month",
+      timezone: "UTC",
+      thresholds: [80, 90, 100],
+      recipients: ["ops@example.com"],
+    },
   },
   sources: {
     one: "source",
-    help: "Where usage is collected from, once a minute: a page in Prometheus' text format, or a metric of CloudWatch.",
-    members: ["type", "url", "headers", "preset", "metric", "labels", "as", "account", "namespace", "metric_name", "dimensions"],
+    help:
+      "Where usage is collected from, once a minute: " +
+      "a page in Prometheus' text format, or a metric of CloudWatch.",
+    members: [
+      "type",
+      "url",
+      "headers",
+      "preset",
+      "metric",
+      "labels",
+      "as",
+      "account",
+      "namespace",
+      "metric_name",
+      "dimensions",
+    ],
     draft: { type: "prometheus", url: "http://kong:8001/metrics", preset: "kong2" },
   },
   schedules: {
     one: "schedule",
     help: "A job each time that the expression says: cron(…), rate(…) or at(…).",
     members: ["expression", "timezone", "account", "enabled", "job"],
-    draft: { expression: "cron(0 6 ? * MON-FRI *)", timezone: "UTC", account: "acc_…", job: { kind: "echo", payload: {} } },
+    draft: {
+      expression: "cron(0 6 ? * MON-FRI *)",
+      timezone: "UTC",
+      account: "acc_…",
+      job: { kind: "echo", payload: {} },
+    },
   },
 };
 
-// What was shown, as it can be sent back. Nulls are what isn't set.
-export const editable = ({ members }, body) => Object.fromEntries(
-  members.map((name) => [name, body[name]]).filter(([, value]) => value !== undefined && value !== null));
+// The writable members of a response. Null means that a member is not set.
+export const editable = ({ members }, body) =>
+  Object.fromEntries(
+    members
+      .map((name) => [name, body[name]])
+      .filter(([, value]) => value !== undefined && value !== null),
+  );
 
-export const hasMasked = (value) => value === "***" || (typeof value === "object" && value !== null && Object.values(value).some(hasMasked));
+export const hasMasked = (value) =>
+  value === "***" ||
+  (typeof value === "object" && value !== null && Object.values(value).some(hasMasked));

@@ -1,21 +1,36 @@
-// Events as they come: pushed over a WebSocket, or where that can't be by long polling; each goes on from the cursor of the other.
+// Follows events over a WebSocket, or by long polling where that fails. Both share a cursor.
 import { get, request } from "../api.js";
 import { Problem, problemOf } from "../problem.js";
 import { pause, pauseAfter, seen } from "../waiting.js";
 
 const PING_MS = 60_000;
-// How many pages are polled before the socket is tried again.
+// Long polls until the next attempt to open a WebSocket.
 const POLLS = 15;
 
-// Calls `onEvents(events)` and `onState(state, problem)` until the signal aborts. `after` is a cursor, `now`, or nothing: the oldest kept.
+// Calls `onEvents(events)` and `onState(state, problem)` until the signal aborts. `after` is a
+// cursor, `now`, or undefined for the oldest stored event.
 export async function follow({ accounts, after, signal, onEvents, onState }) {
-  let cursor = after, failures = 0;
-  const take = (events, next) => { cursor = next; if (events.length) onEvents(events); };
+  let cursor = after,
+    failures = 0;
+  const take = (events, next) => {
+    cursor = next;
+    if (events.length) onEvents(events);
+  };
   while (!signal.aborted) {
     try {
-      // What comes between two connections is behind the cursor: there has to be one from the first moment on.
-      if (cursor === "now") cursor = (await get("events", { account: accounts, after: "now" }, { signal })).next_cursor;
-      const wasLive = await pushed({ accounts, cursor, signal, take, onLive: () => { failures = 0; onState("live"); } });
+      // Get a cursor first, so that no event between two connections is missed.
+      if (cursor === "now")
+        cursor = (await get("events", { account: accounts, after: "now" }, { signal })).next_cursor;
+      const wasLive = await pushed({
+        accounts,
+        cursor,
+        signal,
+        take,
+        onLive: () => {
+          failures = 0;
+          onState("live");
+        },
+      });
       if (signal.aborted) return;
       if (!wasLive) await polled({ accounts, signal, take, cursorOf: () => cursor, onState });
     } catch (error) {
@@ -29,38 +44,67 @@ export async function follow({ accounts, after, signal, onEvents, onState }) {
   }
 }
 
-// One connection, until it ends: whether there was one at all.
+// Opens one WebSocket and resolves when it closes: to true if the subscription succeeded.
 async function pushed({ accounts, cursor, signal, take, onLive }) {
-  const { body: { url, ticket } } = await request("POST", "push/tickets", { signal });
+  const {
+    body: { url, ticket },
+  } = await request("POST", "push/tickets", { signal });
   return new Promise((resolve, reject) => {
-    let isLive = false, problem = null, timer = null;
+    let isLive = false,
+      problem = null,
+      timer = null;
     const socket = new WebSocket(`${url}?ticket=${encodeURIComponent(ticket)}`);
-    const ping = () => { if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ action: "ping" })); };
-    // One that isn't open yet is closed when it is: a browser warns of the other.
-    const stop = () => { if (socket.readyState === WebSocket.OPEN) socket.close(); };
+    const ping = () => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ action: "ping" }));
+    };
+    // `onopen` closes a socket that is still connecting; closing it earlier logs a warning.
+    const stop = () => {
+      if (socket.readyState === WebSocket.OPEN) socket.close();
+    };
     signal.addEventListener("abort", stop, { once: true });
     socket.onopen = () => {
-      if (signal.aborted) { socket.close(); return; }
-      socket.send(JSON.stringify({ action: "subscribe", ...(accounts.length ? { accounts } : {}), ...(cursor ? { after: cursor } : {}) }));
+      if (signal.aborted) {
+        socket.close();
+        return;
+      }
+      socket.send(
+        JSON.stringify({
+          action: "subscribe",
+          ...(accounts.length ? { accounts } : {}),
+          ...(cursor ? { after: cursor } : {}),
+        }),
+      );
       timer = setInterval(ping, PING_MS);
     };
     socket.onmessage = ({ data }) => {
       const message = parsed(data);
       switch (message?.type) {
-        case "subscribed": isLive = true; onLive(); break;
-        case "events": take(message.events, message.cursor); break;
-        case "more": ping(); break;
-        case "error": problem = new Problem(message.problem); socket.close(); break;
-        case "pong": break;
-        // The gateway's own, of a function that failed.
-        default: socket.close();
+        case "subscribed":
+          isLive = true;
+          onLive();
+          break;
+        case "events":
+          take(message.events, message.cursor);
+          break;
+        case "more":
+          ping();
+          break;
+        case "error":
+          problem = new Problem(message.problem);
+          socket.close();
+          break;
+        case "pong":
+          break;
+        // A message of API Gateway, sent when the function failed.
+        default:
+          socket.close();
       }
     };
     socket.onclose = () => {
       clearInterval(timer);
       signal.removeEventListener("abort", stop);
       if (problem) reject(problem);
-      // It was there and went: connect anew, after a moment.
+      // The connection was lost: reconnect after a short delay.
       else if (isLive && !signal.aborted) pause(500, signal).then(() => resolve(true));
       else resolve(isLive);
     };
@@ -72,14 +116,22 @@ async function polled({ accounts, signal, take, cursorOf, onState }) {
   for (let poll = 0; poll < POLLS && !signal.aborted; poll += 1) {
     await seen(signal);
     const query = { account: accounts, after: cursorOf(), limit: 100 };
-    const { body, headers } = await request("GET", "events", { query, signal, headers: { Prefer: "wait=20" } });
+    const { body, headers } = await request("GET", "events", {
+      query,
+      signal,
+      headers: { Prefer: "wait=20" },
+    });
     take(body.items, body.next_cursor);
-    // Too many requests wait already: the answer came at once, and says when to ask again.
+    // Too many long polls: the server responds without waiting, with the delay until the next.
     const later = Number(headers.get("retry-after") ?? 0);
     if (later > 0) await pause(later * 1000, signal);
   }
 }
 
 function parsed(text) {
-  try { return JSON.parse(text); } catch { return null; }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

@@ -11,7 +11,14 @@ import { Time } from "../parts/time.js";
 import { follow } from "./stream.js";
 
 const KEPT = 500;
-const TYPES = ["data", "job.completed", "job.failed", "job.cancelled", "quota.crossed", "quota.resolved"];
+const TYPES = [
+  "data",
+  "job.completed",
+  "job.failed",
+  "job.cancelled",
+  "quota.crossed",
+  "quota.resolved",
+];
 
 export function EventsView({ query: { account, type, from } }) {
   const accounts = useAccounts().data;
@@ -20,29 +27,62 @@ export function EventsView({ query: { account, type, from } }) {
   const shown = events.filter((event) => !type || event.type === type);
 
   return html`<${Page} title="Events" actions=${html`
-      <button type="button" class="button" aria-pressed=${String(isPaused)} onClick=${() => setPaused(!isPaused)}>${isPaused ? `Go on${waiting ? ` (${waiting} new)` : ""}` : "Pause"}</button>
+      <button type="button" class="button" aria-pressed=${String(isPaused)}
+        onClick=${() => setPaused(!isPaused)}>
+        ${isPaused ? `Go on${waiting ? ` (${waiting} new)` : ""}` : "Pause"}</button>
       <button type="button" class="button" onClick=${clear}>Clear</button>`}>
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
-      <label class="field" for="type"><span>Type</span><select id="type" value=${type ?? ""} onChange=${(event) => choose({ type: event.target.value })}>
-        <option value="">All</option>${TYPES.map((one) => html`<option value=${one}>${one}</option>`)}</select></label>
-      <label class="field" for="from"><span>From</span><select id="from" value=${from ?? "now"} onChange=${(event) => choose({ from: event.target.value === "now" ? "" : event.target.value })}>
-        <option value="now">now on</option><option value="oldest">7 days ago on</option></select></label>
-      <${AccountSelect} value=${account} accounts=${accounts} onChange=${(account) => choose({ account })} />
+      <label class="field" for="type"><span>Type</span><select id="type" value=${type ?? ""}
+        onChange=${(event) => choose({ type: event.target.value })}>
+        <option value="">All</option>${TYPES.map(
+          (one) => html`<option value=${one}>
+          ${one}</option>`,
+        )}</select></label>
+      <label class="field" for="from"><span>From</span><select id="from" value=${from ?? "now"}
+        onChange=${({ target }) => choose({ from: target.value === "now" ? "" : target.value })}>
+        <option value="now">now on</option><option value="oldest">7 days ago on</option></select>
+          </label>
+      <${AccountSelect} value=${account} accounts=${accounts}
+        onChange=${(account) => choose({ account })} />
       <p class="connection" role="status"><${Status} is=${isPaused ? "paused" : state} /></p>
     </form>
     ${problem && html`<${ProblemNote} problem=${problem} again=${problem.passes ? null : again} />`}
-    ${shown.length ? html`<ol class="events" aria-label="Events, newest first">${shown.map((event) => html`<${Event} key=${event.id} event=${event} accounts=${account ? accounts : null} />`)}</ol>`
-      : html`<${Empty} title=${state === "live" || state === "polling" ? "Listening; nothing has happened yet" : "Connecting"}><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
-        what becomes of jobs whose kind has <code>"events": true</code>, and its quotas' thresholds.</p><//>`}
+    ${
+      shown.length
+        ? html`<ol class="events" aria-label="Events, newest first">
+          ${shown.map(
+            (event) => html`<${Event} key=${event.id} event=${event}
+          accounts=${account ? accounts : null} />`,
+          )}</ol>`
+        : html`<${Empty}
+          title=${
+            state === "live" || state === "polling"
+              ? "Listening; nothing has happened yet"
+              : "Connecting"
+          }><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
+          what becomes of jobs whose kind has <code>"events": true</code>, and its quotas'
+          thresholds.</p><//>`
+    }
   <//>`;
 }
 
-const Event = ({ event, accounts }) => html`<li class="event"><div><${Time} at=${event.time} /> <strong>${event.type}</strong>${" "}
-    <span class="quiet">from</span> ${event.source}${accounts && html` <span class="quiet">of ${nameOf(accounts, event.account_id)}</span>`}
-    ${event.data?.job_id && may("jobs:read") && html` <a href=${href(["jobs", event.data.job_id], { account: accounts ? event.account_id : "" })}>its job</a>`}</div>
-  <pre tabindex="0" role="region" aria-label=${`Data of ${event.id}`}>${JSON.stringify(event.data)}</pre></li>`;
+const Event = ({
+  event,
+  accounts,
+}) => html`<li class="event"><div><${Time} at=${event.time} /> <strong>${event.type}</strong>${" "}
+    <span class="quiet">from</span> ${event.source}
+      ${accounts && html` <span class="quiet">of ${nameOf(accounts, event.account_id)}</span>`}
+    ${
+      event.data?.job_id &&
+      may("jobs:read") &&
+      html` <a
+      href=${href(["jobs", event.data.job_id], { account: accounts ? event.account_id : "" })}>
+      its job</a>`
+    }</div>
+  <pre tabindex="0" role="region" aria-label=${`Data of ${event.id}`}>
+    ${JSON.stringify(event.data)}</pre></li>`;
 
-// The last events, newest first; while paused, they wait and are counted.
+// The latest events, newest first. While paused, new events are held back and counted.
 function useEvents({ account, from, isPaused }) {
   const [held, setHeld] = useState({ events: [], waiting: [] });
   const [{ state, problem }, setState] = useState({ state: "connecting", problem: null });
@@ -55,23 +95,41 @@ function useEvents({ account, from, isPaused }) {
     setHeld({ events: [], waiting: [] });
     setState({ state: "connecting", problem: null });
     follow({
-      accounts: account ? [account] : [], after: from === "oldest" ? undefined : "now", signal: controller.signal,
+      accounts: account ? [account] : [],
+      after: from === "oldest" ? undefined : "now",
+      signal: controller.signal,
       onState: (state, problem = null) => setState({ state, problem }),
       onEvents: (events) => {
         setHeld((old) => {
           const known = new Set([...old.events, ...old.waiting].map(({ id }) => id));
           const fresh = events.filter(({ id }) => !known.has(id)).reverse();
-          return paused.current ? { ...old, waiting: [...fresh, ...old.waiting].slice(0, KEPT) } : { ...old, events: [...fresh, ...old.events].slice(0, KEPT) };
+          return paused.current
+            ? { ...old, waiting: [...fresh, ...old.waiting].slice(0, KEPT) }
+            : { ...old, events: [...fresh, ...old.events].slice(0, KEPT) };
         });
-        if (!paused.current) announce(events.length === 1 ? `New event: ${events[0].type}` : `${events.length} new events`);
+        if (!paused.current)
+          announce(
+            events.length === 1 ? `New event: ${events[0].type}` : `${events.length} new events`,
+          );
       },
     });
     return () => controller.abort();
   }, [account, from, round]);
 
   useEffect(() => {
-    if (!isPaused) setHeld(({ events, waiting }) => ({ events: [...waiting, ...events].slice(0, KEPT), waiting: [] }));
+    if (!isPaused)
+      setHeld(({ events, waiting }) => ({
+        events: [...waiting, ...events].slice(0, KEPT),
+        waiting: [],
+      }));
   }, [isPaused]);
 
-  return { events: held.events, waiting: held.waiting.length, state, problem, clear: () => setHeld({ events: [], waiting: [] }), again: () => setRound((n) => n + 1) };
+  return {
+    events: held.events,
+    waiting: held.waiting.length,
+    state,
+    problem,
+    clear: () => setHeld({ events: [], waiting: [] }),
+    again: () => setRound((n) => n + 1),
+  };
 }

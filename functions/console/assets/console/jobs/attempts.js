@@ -8,9 +8,20 @@ const COLUMNS = [
   { title: "No.", class: "number", cell: ({ number }) => number },
   { title: "Outcome", cell: ({ outcome }) => html`<${Status} is=${outcome} />` },
   { title: "Began", cell: ({ started_at }) => html`<${Time} at=${started_at} />` },
-  { title: "Took", class: "number", cell: ({ started_at, ended_at }) => started_at && ended_at ? duration(new Date(ended_at) - new Date(started_at)) : "–" },
+  {
+    title: "Took",
+    class: "number",
+    cell: ({ started_at, ended_at }) =>
+      started_at && ended_at ? duration(Date.parse(ended_at) - Date.parse(started_at)) : "–",
+  },
   { title: "Answer", class: "number", cell: ({ http_status }) => http_status ?? "–" },
-  { title: "Error", class: "wide", cell: ({ error }) => error ? html`<code>${error.code}</code> ${error.message}` : "–" },
+  {
+    title: "Error",
+    class: "wide",
+    cell: ({ error }) => (error ? html`<code>${error.code}</code> ${error.message}` : "–"),
+  },
 ];
 
-export const AttemptList = ({ attempts }) => html`<${Table} caption="Attempts" columns=${COLUMNS} rows=${attempts} id=${({ number }) => number} />`;
+export const AttemptList = ({ attempts }) =>
+  html`<${Table} caption="Attempts" columns=${COLUMNS} rows=${attempts}
+    id=${({ number }) => number} />`;

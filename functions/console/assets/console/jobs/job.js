@@ -18,18 +18,26 @@ import { isOver, useJob } from "./watch.js";
 
 export function JobView({ parts: [, id], query: { account } }) {
   const { job, attempts, problem, again } = useJob(id, account);
-  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`} beside=${html`<${Copy} text=${id} name="job's id" />`}
+  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`} beside=${html`
+    <${Copy} text=${id} name="job's id" />`}
       back=${{ href: href("jobs", { account }), title: "Jobs" }}
-      actions=${job && may("jobs:write") && html`<${Control} job=${job} account=${account} again=${again} />`}>
+      actions=${
+        job &&
+        may("jobs:write") &&
+        html`<${Control} job=${job} account=${account}
+        again=${again} />`
+      }>
     ${problem && html`<${ProblemNote} problem=${problem} again=${again} />`}
     ${job ? html`<${Body} job=${job} attempts=${attempts} />` : !problem && html`<${Loading} />`}
   <//>`;
 }
 
 function Body({ job, attempts }) {
-  const isLate = job.status === "queued" && !job.next_attempt_at && new Date(job.run_at) > Date.now();
+  const isLate =
+    job.status === "queued" && !job.next_attempt_at && Date.parse(job.run_at) > Date.now();
   return html`<section aria-label="State" class="card">
-      <p class="state" aria-live="polite"><${Status} is=${job.status}>${job.cancel_requested && job.status === "running" ? "being cancelled" : job.status}<//>
+      <p class="state" aria-live="polite"><${Status} is=${job.status}>
+        ${job.cancel_requested && job.status === "running" ? "being cancelled" : job.status}<//>
         ${!isOver(job) && html`<span class="quiet">${waiting(job, isLate)}</span>`}</p>
       <${Facts} of=${[
         ["Kind", html`<a href=${href(["kinds", job.kind])}>${job.kind}</a>`],
@@ -40,19 +48,40 @@ function Body({ job, attempts }) {
         job.next_attempt_at && ["Next attempt", html`<${Time} at=${job.next_attempt_at} />`],
         ["Began", html`<${Time} at=${job.started_at} />`],
         ["Ended", html`<${Time} at=${job.finished_at} />`],
-        job.started_at && job.finished_at && ["Took", duration(new Date(job.finished_at) - new Date(job.started_at))],
+        job.started_at &&
+          job.finished_at && [
+            "Took",
+            duration(Date.parse(job.finished_at) - Date.parse(job.started_at)),
+          ],
         ["Shown until", html`<${Time} at=${job.expires_at} />`],
       ]} />
     </section>
-    ${job.error && html`<section class="card"><h2>${isOver(job) ? "Error" : "Error of the latest attempt"}</h2>
-      <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">${job.error.message}</pre></section>`}
-    ${job.status === "completed" && html`<section class="card"><h2>Result</h2><${Json} value=${job.result ?? null} name="result" /></section>`}
-    ${job.payload !== undefined && html`<section class="card"><h2>Payload</h2><${Json} value=${job.payload} name="payload" /></section>`}
-    <section class="card"><h2>Attempts</h2>${attempts.length
-      ? html`<${AttemptList} attempts=${attempts} />`
-      : html`<p class="quiet">None has begun.</p>`}</section>
-    ${Object.keys(job.metadata).length > 0 && html`<section class="card"><h2>Metadata</h2>
-      <${Facts} of=${Object.entries(job.metadata)} /></section>`}`;
+    ${
+      job.error &&
+      html`<section class="card"><h2>${isOver(job) ? "Error" : "Error of the latest attempt"}</h2>
+      <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">
+        ${job.error.message}</pre></section>`
+    }
+    ${
+      job.status === "completed" &&
+      html`<section class="card"><h2>Result</h2>
+      <${Json} value=${job.result ?? null} name="result" /></section>`
+    }
+    ${
+      job.payload !== undefined &&
+      html`<section class="card"><h2>Payload</h2>
+      <${Json} value=${job.payload} name="payload" /></section>`
+    }
+    <section class="card"><h2>Attempts</h2>${
+      attempts.length
+        ? html`<${AttemptList} attempts=${attempts} />`
+        : html`<p class="quiet">None has begun.</p>`
+    }</section>
+    ${
+      Object.keys(job.metadata).length > 0 &&
+      html`<section class="card"><h2>Metadata</h2>
+      <${Facts} of=${Object.entries(job.metadata)} /></section>`
+    }`;
 }
 
 function waiting(job, isLate) {
@@ -76,12 +105,37 @@ function Control({ job, account, again }) {
   const cancel = () => send("DELETE", path, "The job is cancelled");
   const canRetry = job.status === "failed" || job.status === "cancelled";
   return html`
-    ${action.problem && !isAsked && html`<p class="note bad inline" role="alert">${action.problem.detail || action.problem.title}</p>`}
+    ${
+      action.problem &&
+      !isAsked &&
+      html`<p class="note bad inline" role="alert">
+      ${action.problem.detail || action.problem.title}</p>`
+    }
     <a class="button" href=${href(["submit", job.kind], { account })}>Submit another</a>
-    ${canRetry && html`<button type="button" class="button main" disabled=${action.isBusy} onClick=${retry}>Retry</button>`}
-    ${!isOver(job) && !job.cancel_requested && html`<button type="button" class="button danger" onClick=${() => setAsked(true)}>Cancel</button>`}
-    ${isAsked && html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action} onConfirm=${cancel}
-      onClose=${() => { setAsked(false); action.clear(); }}>
-      <p>${job.status === "running" ? "Its worker lets go of the target within seconds; what the target did by then is done." : "It won't be taken to its target."}${" "}
-        You can have it tried again afterwards.</p><//>`}`;
+    ${
+      canRetry &&
+      html`<button type="button" class="button main" disabled=${action.isBusy}
+      onClick=${retry}>Retry</button>`
+    }
+    ${
+      !isOver(job) &&
+      !job.cancel_requested &&
+      html`<button type="button" class="button danger"
+      onClick=${() => setAsked(true)}>Cancel</button>`
+    }
+    ${
+      isAsked &&
+      html`<${Confirm} title="Cancel this job?" verb="Cancel the job" action=${action}
+        onConfirm=${cancel}
+      onClose=${() => {
+        setAsked(false);
+        action.clear();
+      }}>
+      <p>${
+        job.status === "running"
+          ? "Its worker lets go of the target within seconds; what the target did by then is done."
+          : "It won't be taken to its target."
+      }${" "}
+        You can have it tried again afterwards.</p><//>`
+    }`;
 }

@@ -21,44 +21,89 @@ export function JobList({ query }) {
   const accounts = useAccounts().data;
   const isFiltered = Boolean(status || kind);
 
-  return html`<${Page} title="Jobs" actions=${may("jobs:write") && html`<a class="button main" href=${href("submit")}>Submit a job</a>`}>
+  return html`<${Page} title="Jobs" actions=${
+    may("jobs:write") &&
+    html`<a class="button main"
+    href=${href("submit")}>Submit a job</a>`
+  }>
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
-      <label class="field" for="status"><span>Status</span><select id="status" value=${status ?? ""} onChange=${(event) => choose({ status: event.target.value })}>
-        <option value="">All</option>${STATUSES.map((one) => html`<option value=${one}>${one}</option>`)}</select></label>
-      <label class="field" for="kind"><span>Kind</span><select id="kind" value=${kind ?? ""} onChange=${(event) => choose({ kind: event.target.value })}>
-        <option value="">All</option>${kindNames(kinds.data?.items, kind).map((name) => html`<option value=${name}>${name}</option>`)}</select></label>
-      <${AccountSelect} value=${account} accounts=${accounts} onChange=${(account) => choose({ account })} />
+      <label class="field" for="status"><span>Status</span><select id="status" value=${status ?? ""}
+        onChange=${(event) => choose({ status: event.target.value })}>
+        <option value="">All</option>${STATUSES.map(
+          (one) => html`<option value=${one}>
+          ${one}</option>`,
+        )}</select></label>
+      <label class="field" for="kind"><span>Kind</span><select id="kind" value=${kind ?? ""}
+        onChange=${(event) => choose({ kind: event.target.value })}>
+        <option value="">All</option>${kindNames(kinds.data?.items, kind).map(
+          (name) => html`
+          <option value=${name}>${name}</option>`,
+        )}</select></label>
+      <${AccountSelect} value=${account} accounts=${accounts}
+        onChange=${(account) => choose({ account })} />
     </form>
-    <${Loaded} of=${pages} empty=${isFiltered ? html`<${Empty} title="No job matches the filter"><p><button type="button" class="button"
-      onClick=${() => choose({ status: "", kind: "" })}>Show all</button></p><//>` : html`<${First} />`}>
-      ${({ items }) => html`<${Table} caption="Jobs, newest first" isBusy=${pages.isStale} rows=${items} columns=${columns(account)} />
-        ${items.length === 0 && html`<p class="quiet">None of those that were looked through here; there may be more.</p>`}<${Pager} pages=${pages} />`}
+    <${Loaded} of=${pages} empty=${
+      isFiltered
+        ? html`<${Empty} title="No job matches the filter"><p><button type="button" class="button"
+      onClick=${() => choose({ status: "", kind: "" })}>Show all</button></p><//>`
+        : html`<${First} />`
+    }>
+      ${({
+        items,
+      }) => html`<${Table} caption="Jobs, newest first" isBusy=${pages.isStale} rows=${items}
+        columns=${columns(account)} />
+        ${
+          items.length === 0 &&
+          html`<p class="quiet">None of those that were looked through here;
+          there may be more.</p>`
+        }<${Pager} pages=${pages} />`}
     <//>
   <//>`;
 }
 
 const columns = (account) => [
-  { title: "Job", cell: (job) => html`<${Id} id=${job.id} to=${href(["jobs", job.id], { account })} name="job's id" />` },
+  {
+    title: "Job",
+    cell: (job) =>
+      html`<${Id} id=${job.id} to=${href(["jobs", job.id], { account })} name="job's id" />`,
+  },
   { title: "Kind", cell: (job) => html`<a href=${href(["kinds", job.kind])}>${job.kind}</a>` },
-  { title: "Status", cell: (job) => html`<${Status} is=${job.status}>${job.cancel_requested && job.status === "running" ? "cancelling" : job.status}<//>` },
+  {
+    title: "Status",
+    cell: (job) =>
+      html`<${Status} is=${job.status}>
+        ${job.cancel_requested && job.status === "running" ? "cancelling" : job.status}<//>`,
+  },
   { title: "Attempts", class: "number", cell: (job) => `${job.attempts} of ${job.max_attempts}` },
   { title: "Accepted", cell: (job) => html`<${Time} at=${job.created_at} />` },
   { title: "What came of it", class: "wide", cell: (job) => html`<${Outcome} job=${job} />` },
 ];
 
 function Outcome({ job }) {
-  if (job.status === "completed") return html`<span class="quiet">took ${duration(new Date(job.finished_at) - new Date(job.started_at ?? job.created_at))}</span>`;
-  if (job.error) return html`<span class="clip" title=${job.error.message}><code>${job.error.code}</code> ${job.error.message}</span>`;
-  if (job.next_attempt_at) return html`<span class="quiet">tried again at <${Time} at=${job.next_attempt_at} /></span>`;
-  if (job.status === "queued" && new Date(job.run_at) > new Date(job.created_at)) return html`<span class="quiet">due <${Time} at=${job.run_at} /></span>`;
+  if (job.status === "completed")
+    return html`<span class="quiet">
+      took ${duration(Date.parse(job.finished_at) - Date.parse(job.started_at ?? job.created_at))}
+      </span>`;
+  if (job.error)
+    return html`<span class="clip" title=${job.error.message}><code>
+      ${job.error.code}</code> ${job.error.message}</span>`;
+  if (job.next_attempt_at)
+    return html`<span class="quiet">tried again at <${Time} at=${job.next_attempt_at} /></span>`;
+  if (job.status === "queued" && new Date(job.run_at) > new Date(job.created_at))
+    return html`<span class="quiet">due <${Time} at=${job.run_at} /></span>`;
   return html`<span class="quiet">–</span>`;
 }
 
 const First = () => html`<${Empty} title="No jobs yet">
-  <p>A job is a request of some kind that Tollgate takes to its target, with retries, and keeps the outcome of.</p>
-  ${may("jobs:write") && html`<p><a class="button main" href=${href("submit")}>Submit the first one</a></p>`}<//>`;
+  <p>A job is a request of some kind that Tollgate takes to its target, with retries, and keeps the
+    outcome of.</p>
+  ${
+    may("jobs:write") &&
+    html`<p><a class="button main" href=${href("submit")}>Submit the first
+    one</a></p>`
+  }<//>`;
 
-// Also the one that is asked for, though it may be gone.
+// Includes the chosen kind even if it has been deleted.
 function kindNames(kinds, chosen) {
   const names = (kinds ?? []).map(({ name }) => name);
   return chosen && !names.includes(chosen) ? [...names, chosen] : names;

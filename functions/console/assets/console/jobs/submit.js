@@ -18,12 +18,19 @@ import { useSubmission } from "./submission.js";
 
 export function SubmitView({ parts: [, name], query: { account } }) {
   const kinds = useResource((signal) => all("kinds", {}, { signal }), []);
-  return html`<${Page} title="Submit a job" back=${{ href: href("jobs", { account }), title: "Jobs" }}>
-    <${Loaded} of=${kinds} empty=${html`<${Empty} title="There are no kinds yet"><p>A kind says what a job's payload is like and where it goes. An operator defines them.</p><//>`}>
+  return html`<${Page} title="Submit a job"
+    back=${{ href: href("jobs", { account }), title: "Jobs" }}>
+    <${Loaded} of=${kinds} empty=${html`<${Empty} title="There are no kinds yet">
+      <p>A kind says what a job's payload is like and where it goes. An operator defines
+      them.</p><//>`}>
       ${({ items }) => html`<label class="field" for="kind"><span>Kind</span>
-        <select id="kind" value=${name ?? ""} onChange=${(event) => go(["submit", event.target.value], { account })}>
+        <select id="kind" value=${name ?? ""}
+          onChange=${(event) => go(["submit", event.target.value], { account })}>
           <option value="" disabled>Choose…</option>
-          ${items.map((kind) => html`<option value=${kind.name} disabled=${kind.disabled}>${kind.name}${kind.disabled ? " (disabled)" : ""}</option>`)}
+          ${items.map(
+            (kind) => html`<option value=${kind.name} disabled=${kind.disabled}>
+            ${kind.name}${kind.disabled ? " (disabled)" : ""}</option>`,
+          )}
         </select></label>
         ${name && html`<${KindForm} key=${name} name=${name} account=${account} />`}`}
     <//>
@@ -32,24 +39,28 @@ export function SubmitView({ parts: [, name], query: { account } }) {
 
 function KindForm({ name, account }) {
   const kind = useResource((signal) => get(`kinds/${segment(name)}`, {}, { signal }), [name]);
-  return html`<${Loaded} of=${kind}>${(kind) => html`<${Form} kind=${kind} account=${account} />`}<//>`;
+  return html`<${Loaded} of=${kind}>${(kind) => html`<${Form} kind=${kind} account=${account} />`}
+    <//>`;
 }
 
 function Form({ kind, account: given }) {
   const field = useMemo(() => fieldOf(kind.schema), [kind]);
   const [payload, setPayload] = useState(() => initial(field));
   const [isText, setIsText] = useState(field.type === "json");
-  const [text, setText] = useState(() => field.type === "json" ? "{}" : "");
+  const [text, setText] = useState(() => (field.type === "json" ? "{}" : ""));
   const [more, setMore] = useState({ account: given });
   const [faults, setFaults] = useState([]);
   const accounts = useAccounts().data;
   const form = useRef();
   const submission = useSubmission();
   const errors = [...faults, ...(submission.problem?.errors ?? [])];
+  const isPayloadWrong = errors.some(({ pointer }) => pointer.startsWith("/payload"));
 
-  useEffect(() => { if (errors.length) form.current?.querySelector(".note.bad")?.focus(); }, [faults, submission.problem]);
+  useEffect(() => {
+    if (errors.length) form.current?.querySelector(".note.bad")?.focus();
+  }, [faults, submission.problem]);
 
-  // What was refused stands until it is changed: an error that is mended goes away.
+  // An error is shown until the value at its pointer changes.
   const mend = (pointer) => {
     setFaults((old) => old.filter((error) => !error.pointer.startsWith(pointer)));
     submission.mend(pointer);
@@ -58,11 +69,25 @@ function Form({ kind, account: given }) {
     mend(pointer);
     setPayload((old) => changed(old, names(pointer).slice(1), value));
   };
-  const toText = () => { setText(payload === undefined ? "" : JSON.stringify(payload, null, 2)); setIsText(true); };
+  const toText = () => {
+    setText(payload === undefined ? "" : JSON.stringify(payload, null, 2));
+    setIsText(true);
+  };
   const toForm = () => {
     const { value, fault } = parsedJson(text);
-    if (fault) { setFaults([{ pointer: "/payload", detail: fault }]); return; }
-    if (!fits(field, value)) { setFaults([{ pointer: "/payload", detail: "The form can't show this: it has members or types that the schema doesn't." }]); return; }
+    if (fault) {
+      setFaults([{ pointer: "/payload", detail: fault }]);
+      return;
+    }
+    if (!fits(field, value)) {
+      setFaults([
+        {
+          pointer: "/payload",
+          detail: "The form can't show this: it has members or types that the schema doesn't.",
+        },
+      ]);
+      return;
+    }
     setFaults([]);
     setPayload(value);
     setIsText(false);
@@ -75,9 +100,15 @@ function Form({ kind, account: given }) {
       if (fault) found.push({ pointer: "/payload", detail: fault });
     }
     setFaults(found);
-    if (found.length) { submission.clear(); return; }
-    // As JSON it goes byte for byte as it was typed.
-    const job = await submission.send({ kind: kind.name, ...more }, isText ? text : JSON.stringify(payload ?? null));
+    if (found.length) {
+      submission.clear();
+      return;
+    }
+    // A payload typed as JSON is sent byte for byte.
+    const job = await submission.send(
+      { kind: kind.name, ...more },
+      isText ? text : JSON.stringify(payload ?? null),
+    );
     if (!job) return;
     announce("The job is accepted");
     go(["jobs", job.id], { account: more.account === ownAccount() ? undefined : more.account });
@@ -85,23 +116,55 @@ function Form({ kind, account: given }) {
 
   return html`<form ref=${form} class="card" novalidate onSubmit=${submit}>
     ${kind.description && html`<p>${kind.description}</p>`}
-    ${faults.length > 0 && html`<div class="note bad" role="alert" tabindex="-1"><strong>Not sent yet: ${count(faults.length)} to mend</strong><${Violations} errors=${faults} /></div>`}
-    ${submission.problem && html`<${ProblemNote} problem=${submission.problem} errors=${false}><${Violations} errors=${submission.problem.errors} /><//>`}
+    ${
+      faults.length > 0 &&
+      html`<div class="note bad" role="alert" tabindex="-1">
+      <strong>Not sent yet: ${count(faults.length)} to mend</strong>
+      <${Violations} errors=${faults} /></div>`
+    }
+    ${
+      submission.problem &&
+      html`<${ProblemNote} problem=${submission.problem} errors=${false}>
+      <${Violations} errors=${submission.problem.errors} /><//>`
+    }
     <div class="switch"><h2>Payload</h2>
-      ${field.type !== "json" && html`<div role="group" aria-label="How to write it">
-        <button type="button" class="button" aria-pressed=${String(!isText)} onClick=${isText ? toForm : undefined}>Form</button>
-        <button type="button" class="button" aria-pressed=${String(isText)} onClick=${isText ? undefined : toText}>JSON</button></div>`}
+      ${
+        field.type !== "json" &&
+        html`<div role="group" aria-label="How to write it">
+        <button type="button" class="button" aria-pressed=${String(!isText)}
+          onClick=${isText ? toForm : undefined}>Form</button>
+        <button type="button" class="button" aria-pressed=${String(isText)}
+          onClick=${isText ? undefined : toText}>JSON</button></div>`
+      }
     </div>
-    ${isText
-      ? html`<div class="field"><label class="unseen" for=${idOf("/payload")}>Payload as JSON</label>
-          <textarea id=${idOf("/payload")} class="code" rows="12" spellcheck=${false} value=${text} aria-invalid=${errors.some(({ pointer }) => pointer.startsWith("/payload")) ? "true" : undefined}
-            onInput=${(event) => { setText(event.target.value); mend("/payload"); }}></textarea></div>`
-      : html`<${Field} field=${field} value=${payload} pointer="/payload" errors=${errors} change=${change} />`}
-    <${More} value=${more} errors=${errors} onChange=${(changes, pointer) => { mend(pointer); setMore((old) => ({ ...old, ...changes })); }}
-      accounts=${html`<${AccountSelect} id=${idOf("/account")} value=${more.account} accounts=${accounts} onChange=${(account) => setMore((old) => ({ ...old, account }))} />`} />
-    <div class="actions"><button class="button main" disabled=${submission.isBusy}>${submission.isBusy ? "Sending…" : "Submit"}</button>
-      ${errors.length > 0 && html`<button type="button" class="button" onClick=${() => reach(errors[0].pointer)}>To the first error</button>`}</div>
+    ${
+      isText
+        ? html`<div class="field"><label class="unseen" for=${idOf("/payload")}>
+          Payload as JSON</label>
+          <textarea id=${idOf("/payload")} class="code" rows="12" spellcheck=${false} value=${text}
+            aria-invalid=${isPayloadWrong ? "true" : undefined}
+            onInput=${(event) => {
+              setText(event.target.value);
+              mend("/payload");
+            }}></textarea></div>`
+        : html`<${Field} field=${field} value=${payload} pointer="/payload" errors=${errors}
+          change=${change} />`
+    }
+    <${More} value=${more} errors=${errors} onChange=${(changes, pointer) => {
+      mend(pointer);
+      setMore((old) => ({ ...old, ...changes }));
+    }}
+      accounts=${html`<${AccountSelect} id=${idOf("/account")} value=${more.account}
+        accounts=${accounts}
+        onChange=${(account) => setMore((old) => ({ ...old, account }))} />`} />
+    <div class="actions"><button class="button main" disabled=${submission.isBusy}>
+      ${submission.isBusy ? "Sending…" : "Submit"}</button>
+      ${
+        errors.length > 0 &&
+        html`<button type="button" class="button"
+        onClick=${() => reach(errors[0].pointer)}>To the first error</button>`
+      }</div>
   </form>`;
 }
 
-const count = (n) => n === 1 ? "one thing" : `${n} things`;
+const count = (n) => (n === 1 ? "one thing" : `${n} things`);

@@ -6,8 +6,8 @@ import { pause, pauseAfter, seen } from "../waiting.js";
 
 export const isOver = ({ status }) => ["completed", "failed", "cancelled"].includes(status);
 
-// A job with its attempts, as they change, until it is over. The server holds each request until there is news (`Prefer: wait`), so that
-// waiting costs three requests a minute.
+// Follows a job and its attempts until it has ended, by long polling (`Prefer: wait`): three
+// requests a minute without changes.
 export function useJob(id, account) {
   const [state, setState] = useState({ job: undefined, attempts: [], problem: null });
   const [round, setRound] = useState(0);
@@ -19,17 +19,25 @@ export function useJob(id, account) {
     const path = `jobs/${segment(id)}`;
 
     async function follow() {
-      let tag = null, failures = 0;
+      let tag = null,
+        failures = 0;
       while (!signal.aborted) {
         await seen(signal);
         try {
           const headers = tag ? { "If-None-Match": tag, Prefer: "wait=20" } : {};
-          const { status, body: job, headers: answered } = await request("GET", path, { query: { account }, headers, signal });
+          const {
+            status,
+            body: job,
+            headers: answered,
+          } = await request("GET", path, { query: { account }, headers, signal });
           failures = 0;
           if (status === 304) continue;
           const isUnheld = tag !== null && tag === answered.get("etag");
           tag = answered.get("etag");
-          const { body: attempts } = await request("GET", `${path}/attempts`, { query: { account }, signal });
+          const { body: attempts } = await request("GET", `${path}/attempts`, {
+            query: { account },
+            signal,
+          });
           setState({ job, attempts: attempts.items, problem: null });
           if (told.current && told.current !== job.status) announce(`The job is ${job.status}`);
           told.current = job.status;
@@ -45,7 +53,9 @@ export function useJob(id, account) {
         }
       }
     }
-    follow().catch(() => { /* The view is gone. */ });
+    follow().catch(() => {
+      /* The view was closed. */
+    });
     return () => controller.abort();
   }, [id, account, round]);
 

@@ -12,33 +12,64 @@ import { Facts } from "../parts/table.js";
 import { Time } from "../parts/time.js";
 import { seconds } from "../format.js";
 
-const DISCIPLINES = { standard: "roughly oldest first, fair between accounts", lifo: "newest first", priority: "highest priority first" };
+const DISCIPLINES = {
+  standard: "roughly oldest first, fair between accounts",
+  lifo: "newest first",
+  priority: "highest priority first",
+};
 
 export function KindView({ parts: [, name] }) {
   const kind = useResource((signal) => get(`kinds/${segment(name)}`, {}, { signal }), [name]);
-  const actions = kind.data && html`${may("jobs:write") && !kind.data.disabled && html`<a class="button main" href=${href(["submit", name])}>Submit a job</a>`}
+  const actions =
+    kind.data &&
+    html`${
+      may("jobs:write") &&
+      !kind.data.disabled &&
+      html`<a class="button main"
+      href=${href(["submit", name])}>Submit a job</a>`
+    }
     ${may("jobs:read") && html`<a class="button" href=${href("jobs", { kind: name })}>Its jobs</a>`}
-    <${Control} sort="kinds" name=${name}><p>Jobs of it can't be submitted any more. It isn't deleted while some wait or run.</p><//>`;
-  return html`<${Page} title=${name} back=${{ href: href("kinds"), title: "Kinds" }} actions=${actions}>
+    <${Control} sort="kinds" name=${name}><p>Jobs of it can't be submitted any more. It isn't
+      deleted while some wait or run.</p><//>`;
+  return html`<${Page} title=${name} back=${{ href: href("kinds"), title: "Kinds" }}
+    actions=${actions}>
     <${Loaded} of=${kind}>${(kind) => html`<${Body} kind=${kind} />`}<//><//>`;
 }
 
 function Body({ kind }) {
   const { retry, target } = kind;
   return html`${kind.description && html`<p>${kind.description}</p>`}
-    ${kind.disabled && html`<p class="note warn">It is disabled, since its target said that it is gone (410). Save it again to enable it.</p>`}
+    ${
+      kind.disabled &&
+      html`<p class="note warn">It is disabled, since its target said that it is
+      gone (410). Save it again to enable it.</p>`
+    }
     <section class="card"><h2>Target and order</h2><${Facts} of=${[
       ["State", html`<${Status} is=${kind.disabled ? "disabled" : "enabled"} />`],
-      ["Target", html`${target.type}${target.url && html` <code class="break">${target.url}</code>`}`],
-      ...Object.keys(target.headers ?? {}).map((header) => [`Header ${header}`, html`<span title="Its value is kept secret">•••</span>`]),
+      [
+        "Target",
+        html`${target.type}${target.url && html` <code class="break">${target.url}</code>`}`,
+      ],
+      ...Object.keys(target.headers ?? {}).map((header) => [
+        `Header ${header}`,
+        html`<span title="Its value is kept secret">•••</span>`,
+      ]),
       ["Time-out", kind.timeout_seconds ? seconds(kind.timeout_seconds) : "the stack's"],
       ["Attempts", `${retry.max_attempts} at most`],
-      ["Pauses", `from ${seconds(retry.initial_seconds)}, ${retry.factor} times as long each, up to ${seconds(retry.max_seconds)}`],
-      ["Discipline", html`${kind.discipline} <span class="quiet">(${DISCIPLINES[kind.discipline]})</span>`],
+      [
+        "Pauses",
+        `from ${seconds(retry.initial_seconds)}, ${retry.factor} times as long each, ` +
+          `up to ${seconds(retry.max_seconds)}`,
+      ],
+      [
+        "Discipline",
+        html`${kind.discipline} <span class="quiet">(${DISCIPLINES[kind.discipline]})</span>`,
+      ],
       ["Events", kind.events ? "each job's end is an event" : "none"],
       ["Jobs are kept", `${seconds(kind.retention_seconds)} after their end`],
       ["Defined", html`<${Time} at=${kind.created_at} />`],
       ["Changed", html`<${Time} at=${kind.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>Schema of a payload</h2><${Json} value=${kind.schema} name="schema" /></section>`;
+    <section class="card"><h2>Schema of a payload</h2><${Json} value=${kind.schema}
+      name="schema" /></section>`;
 }

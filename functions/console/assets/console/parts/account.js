@@ -3,19 +3,27 @@ import { all } from "../api.js";
 import { useResource } from "../resource.js";
 import { isAdmin, ownAccount } from "../session.js";
 
-// The accounts that an operator may look into; tenants have their own alone.
-export const useAccounts = () => useResource(
-  async (signal) => isAdmin() ? (await all("accounts", {}, { signal })).items : [], [],
-);
+// All accounts for operators; empty for tenants, who only see their own.
+export const useAccounts = () =>
+  useResource(
+    async (signal) => (isAdmin() ? (await all("accounts", {}, { signal })).items : []),
+    [],
+  );
 
 export const nameOf = (accounts, id) => accounts?.find((account) => account.id === id)?.name ?? id;
 
-// Chooses an account. `everybody` is what no choice means, where it means more than the key's own.
+// Selects an account. `everybody` labels the empty option where it means all accounts.
 export function AccountSelect({ value, onChange, everybody = null, id = "account", accounts }) {
   if (!isAdmin()) return null;
   return html`<label class="field" for=${id}><span>Account</span>
-    <select id=${id} value=${value ?? ""} onChange=${(event) => onChange(event.target.value || undefined)}>
+    <select id=${id} value=${value ?? ""}
+      onChange=${(event) => onChange(event.target.value || undefined)}>
       <option value="">${everybody ?? "The key's own"}</option>
-      ${(accounts ?? []).filter(({ id }) => everybody || id !== ownAccount()).map((account) => html`<option value=${account.id}>${account.name}</option>`)}
+      ${(accounts ?? [])
+        .filter(({ id }) => everybody || id !== ownAccount())
+        .map(
+          (account) => html`
+        <option value=${account.id}>${account.name}</option>`,
+        )}
     </select></label>`;
 }

@@ -1,10 +1,23 @@
 import { html, useEffect } from "../view.js";
 
-// A view's head: where one is, and what can be done here.
-export function Page({ title, heading = null, beside = null, back = null, actions = null, children }) {
-  useEffect(() => { document.title = `${title} · Tollgate`; }, [title]);
+// A view with its title, link back and actions.
+export function Page({
+  title,
+  heading = null,
+  beside = null,
+  back = null,
+  actions = null,
+  children,
+}) {
+  useEffect(() => {
+    document.title = `${title} · Tollgate`;
+  }, [title]);
   return html`<header class="head">
-      <div>${back && html`<a class="back" href=${back.href}><span aria-hidden="true">‹ </span>${back.title}</a>`}
+      <div>${
+        back &&
+        html`<a class="back" href=${back.href}><span aria-hidden="true">‹ </span>
+        ${back.title}</a>`
+      }
       <div class="title"><h1 tabindex="-1">${heading ?? title}</h1>${beside}</div></div>
       ${actions && html`<div class="actions">${actions}</div>`}
     </header>${children}`;

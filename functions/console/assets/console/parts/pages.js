@@ -4,15 +4,21 @@ import { useResource } from "../resource.js";
 import { Loading } from "./table.js";
 import { ProblemNote } from "./problem.js";
 
-// A list that comes in pages: the page that one looks at is kept fresh, and cursors lead on and back.
+// A paginated list. Refreshes the current page, and keeps the cursors of previous pages.
 export function usePages(path, query, { every = null, limit = 20 } = {}) {
   const asked = JSON.stringify([path, query]);
   const [{ of, cursors }, setPlace] = useState({ of: asked, cursors: [] });
-  // With other filters, a cursor of the ones before is good for nothing.
+  // Cursors are only valid for the filters they were created with.
   const stack = of === asked ? cursors : [];
-  useEffect(() => { if (of !== asked) setPlace({ of: asked, cursors: [] }); }, [asked]);
+  useEffect(() => {
+    if (of !== asked) setPlace({ of: asked, cursors: [] });
+  }, [asked]);
   const cursor = stack.at(-1);
-  const list = useResource((signal) => get(path, { limit, ...query, cursor }, { signal }), [asked, cursor], { every });
+  const list = useResource(
+    (signal) => get(path, { limit, ...query, cursor }, { signal }),
+    [asked, cursor],
+    { every },
+  );
   const next = list.isStale ? null : list.data?.next_cursor;
   return {
     ...list,
@@ -23,15 +29,22 @@ export function usePages(path, query, { every = null, limit = 20 } = {}) {
   };
 }
 
-export const Pager = ({ pages }) => (pages.onward || pages.back) && html`<nav class="pager" aria-label="Pages">
-  <button type="button" class="button" disabled=${!pages.back} onClick=${pages.back}>‹ Back</button>
+export const Pager = ({ pages }) =>
+  (pages.onward || pages.back) &&
+  html`<nav class="pager" aria-label="Pages">
+  <button type="button" class="button" disabled=${!pages.back} onClick=${pages.back}>
+    ‹ Back</button>
   <span>Page ${pages.number}</span>
-  <button type="button" class="button" disabled=${!pages.onward} onClick=${pages.onward}>More ›</button>
+  <button type="button" class="button" disabled=${!pages.onward} onClick=${pages.onward}>
+    More ›</button>
 </nav>`;
 
-// The three states of whatever is loaded; `empty` is what to do first.
+// Shows a resource: loading, failed or loaded. `empty` is shown for a list without items.
 export function Loaded({ of, empty = null, children }) {
-  if (of.data === undefined) return of.problem ? html`<${ProblemNote} problem=${of.problem} again=${of.again} />` : html`<${Loading} />`;
+  if (of.data === undefined)
+    return of.problem
+      ? html`<${ProblemNote} problem=${of.problem} again=${of.again} />`
+      : html`<${Loading} />`;
   return html`${of.problem && html`<${ProblemNote} problem=${of.problem} again=${of.again} />`}
     ${of.data.items?.length === 0 && empty && !of.onward && !of.back ? empty : children(of.data)}`;
 }

@@ -1,20 +1,32 @@
 import { html, useEffect, useRef } from "../view.js";
 import { Copy } from "./copy.js";
 
-// What went wrong. Errors that are shown at their fields anyway are left to those, by `errors=${false}`.
+// Shows a problem. `errors=${false}` hides errors that are shown at their fields.
 export function ProblemNote({ problem, errors = true, again = null, focus = false, children }) {
   const note = useRef();
-  useEffect(() => { if (problem && focus) note.current?.focus(); }, [problem]);
+  useEffect(() => {
+    if (problem && focus) note.current?.focus();
+  }, [problem]);
   if (!problem) return null;
   return html`<div class="note bad" role="alert" tabindex="-1" ref=${note}>
     <strong>${problem.title}</strong>
     ${problem.detail && html`<p>${problem.detail}</p>`}
-    ${errors && problem.errors.length > 0 && html`<ul class="errors">${problem.errors.map(({ pointer, detail }) => html`<li>
-      <code>${pointer || "/"}</code> ${detail}</li>`)}</ul>`}
+    ${
+      errors &&
+      problem.errors.length > 0 &&
+      html`<ul class="errors">${problem.errors.map(
+        ({ pointer, detail }) => html`<li>
+      <code>${pointer || "/"}</code> ${detail}</li>`,
+      )}</ul>`
+    }
     ${children}
     <p class="small">
       ${problem.retryAfter && html`<span>Good to try again in ${problem.retryAfter} s. </span>`}
-      ${problem.requestId && html`<span>Request <code>${problem.requestId}</code><${Copy} text=${problem.requestId} name="request's id" /></span>`}
+      ${
+        problem.requestId &&
+        html`<span>Request <code>${problem.requestId}</code>
+        <${Copy} text=${problem.requestId} name="request's id" /></span>`
+      }
     </p>
     ${again && html`<button type="button" class="button" onClick=${again}>Try again</button>`}
   </div>`;

@@ -10,15 +10,31 @@ const COLUMNS = [
   { title: "Mails", class: "wide", cell: (alert) => html`<${Mails} alert=${alert} />` },
 ];
 
-export const Alerts = ({ alerts }) => alerts.length
-  ? html`<${Table} caption="Alerts" columns=${COLUMNS} rows=${alerts} id=${({ threshold }) => threshold} />`
-  : html`<p class="quiet">No threshold is reached.</p>`;
+export const Alerts = ({ alerts }) =>
+  alerts.length
+    ? html`<${Table} caption="Alerts" columns=${COLUMNS} rows=${alerts}
+      id=${({ threshold }) => threshold} />`
+    : html`<p class="quiet">No threshold is reached.</p>`;
 
 function Mails({ alert: { passed_over, mails, mailed_at } }) {
-  if (passed_over) return html`<span class="quiet">none: a higher threshold was reached at the same time</span>`;
-  if (!isAdmin() || !mails) return mailed_at ? html`sent <${Time} at=${mailed_at} />` : html`<span class="quiet">being sent</span>`;
-  return html`<ul class="plain">${mails.map(({ to, sent_at, error, next_try_at, tries }) => html`<li>${sent_at
-    ? html`<${Status} is="sent">sent<//> to ${to} <${Time} at=${sent_at} />`
-    : html`<${Status} is=${error ? "failing" : "waiting"}>${error ? "failing" : "waiting"}<//> to ${to}${error && html`: ${error}`}
-      ${next_try_at && html` <span class="quiet">(tried ${tries} times, again <${Time} at=${next_try_at} />)</span>`}`}</li>`)}</ul>`;
+  if (passed_over)
+    return html`<span class="quiet">none: a higher threshold was reached at the same time</span>`;
+  if (!isAdmin() || !mails)
+    return mailed_at
+      ? html`sent <${Time} at=${mailed_at} />`
+      : html`<span class="quiet">being sent</span>`;
+  return html`<ul class="plain">${mails.map(
+    ({ to, sent_at, error, next_try_at, tries }) =>
+      html`<li>${
+        sent_at
+          ? html`<${Status} is="sent">sent<//> to ${to} <${Time} at=${sent_at} />`
+          : html`<${Status} is=${error ? "failing" : "waiting"}>
+            ${error ? "failing" : "waiting"}<//> to ${to}${error && html`: ${error}`}
+      ${
+        next_try_at &&
+        html` <span class="quiet">(tried ${tries} times, again <${Time}
+        at=${next_try_at} />)</span>`
+      }`
+      }</li>`,
+  )}</ul>`;
 }

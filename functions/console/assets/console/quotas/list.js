@@ -15,18 +15,33 @@ export function QuotaList() {
   const pages = usePages("quotas", {}, { every: 15_000, limit: 50 });
   const accounts = useAccounts().data;
   return html`<${Page} title="Quotas" actions=${html`<${Define} sort="quotas" />`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No quotas yet"><p>A quota is how many bytes a month, day or hour may have. People get a mail at 80, 90 and 100 %, and requests are
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No quotas yet"><p>A quota is how many bytes
+      a month, day or hour may have. People get a mail at 80, 90 and 100 %, and requests are
       turned away if you like. ${isAdmin() ? "" : "An operator defines them."}</p><//>`}>
-      ${({ items }) => html`<${Table} caption="Quotas" columns=${columns(accounts)} rows=${items} id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
+      ${({ items }) => html`<${Table} caption="Quotas" columns=${columns(accounts)} rows=${items}
+        id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;
 }
 
-const columns = (accounts) => [
-  { title: "Quota", cell: ({ name }) => html`<a href=${href(["quotas", name])}>${name}</a>` },
-  { title: "Used", class: "wide", cell: (quota) => html`<${Bar} quota=${quota} />` },
-  { title: "Projected", class: "number", cell: ({ projected }) => bytes(projected) },
-  { title: "Period", cell: ({ period }) => period },
-  { title: "Counts", cell: (quota) => measured(quota) },
-  isAdmin() && { title: "Account", cell: ({ account }) => account ? nameOf(accounts, account) : "everybody" },
-  { title: "Alerts", cell: ({ alerts, blocked }) => blocked ? html`<${Status} is="blocked" />` : alerts.length ? html`<${Status} is="warning">${Math.max(...alerts.map(({ threshold }) => threshold))} % reached<//>` : html`<span class="quiet">none</span>` },
-].filter(Boolean);
+const columns = (accounts) =>
+  [
+    { title: "Quota", cell: ({ name }) => html`<a href=${href(["quotas", name])}>${name}</a>` },
+    { title: "Used", class: "wide", cell: (quota) => html`<${Bar} quota=${quota} />` },
+    { title: "Projected", class: "number", cell: ({ projected }) => bytes(projected) },
+    { title: "Period", cell: ({ period }) => period },
+    { title: "Counts", cell: (quota) => measured(quota) },
+    isAdmin() && {
+      title: "Account",
+      cell: ({ account }) => (account ? nameOf(accounts, account) : "everybody"),
+    },
+    {
+      title: "Alerts",
+      cell: ({ alerts, blocked }) =>
+        blocked
+          ? html`<${Status} is="blocked" />`
+          : alerts.length
+            ? html`<${Status} is="warning">
+              ${Math.max(...alerts.map(({ threshold }) => threshold))} % reached<//>`
+            : html`<span class="quiet">none</span>`,
+    },
+  ].filter(Boolean);

@@ -1,2 +1,5 @@
-// Which series a quota counts, in words.
-export const measured = ({ type, service, route }) => [type, service ? `of ${service}` : "of all services", route && `by ${route}`].filter(Boolean).join(" ");
+// Describes the series that a quota counts.
+export const measured = ({ type, service, route }) =>
+  [type, service ? `of ${service}` : "of all services", route && `by ${route}`]
+    .filter(Boolean)
+    .join(" ");

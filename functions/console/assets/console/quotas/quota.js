@@ -7,7 +7,6 @@ import { Control } from "../definitions/control.js";
 import { nameOf, useAccounts } from "../parts/account.js";
 import { Page } from "../parts/page.js";
 import { Loaded } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
 import { Facts } from "../parts/table.js";
 import { Time } from "../parts/time.js";
 import { bytes, percent } from "../format.js";
@@ -17,31 +16,71 @@ import { QuotaChart } from "./chart.js";
 import { measured } from "./measured.js";
 
 export function QuotaView({ parts: [, name] }) {
-  const quota = useResource((signal) => get(`quotas/${segment(name)}`, {}, { signal }), [name], { every: 10_000 });
+  const quota = useResource((signal) => get(`quotas/${segment(name)}`, {}, { signal }), [name], {
+    every: 10_000,
+  });
   return html`<${Page} title=${name} back=${{ href: href("quotas"), title: "Quotas" }}
-      actions=${quota.data && html`<a class="button" href=${href("usage", usageOf(quota.data))}>Its usage</a>
-        <${Control} sort="quotas" name=${name}><p>What it turned away is let through again, and no mails are sent any more.</p><//>`}>
+      actions=${
+        quota.data &&
+        html`<a class="button" href=${href("usage", usageOf(quota.data))}>Its usage</a>
+        <${Control} sort="quotas" name=${name}><p>What it turned away is let through again, and no
+          mails are sent any more.</p><//>`
+      }>
     <${Loaded} of=${quota}>${(quota) => html`<${Body} quota=${quota} />`}<//><//>`;
 }
 
-const usageOf = ({ name, type, service, route, account }) => ({ type, service, route, account, quota: name, range: "24h" });
+const usageOf = ({ name, type, service, route, account }) => ({
+  type,
+  service,
+  route,
+  account,
+  quota: name,
+  range: "24h",
+});
 
 function Body({ quota }) {
   const accounts = useAccounts().data;
-  return html`${quota.blocked && html`<p class="note bad"><strong>Used up.</strong> Jobs and events of its account are turned away until <${Time} at=${quota.period_end} />.</p>`}
-    <section class="card"><h2>This ${quota.period}</h2><${Bar} quota=${quota} /><${QuotaChart} quota=${quota} /></section>
+  return html`${
+    quota.blocked &&
+    html`<p class="note bad"><strong>Used up.</strong> Jobs and events
+    of its account are turned away until <${Time} at=${quota.period_end} />.</p>`
+  }
+    <section class="card"><h2>This ${quota.period}</h2><${Bar} quota=${quota} />
+      <${QuotaChart} quota=${quota} /></section>
     <section class="card"><h2>Quota</h2><${Facts} of=${[
       ["Counts", measured(quota)],
-      ["Account", quota.account ? (isAdmin() ? html`<a href=${href(["accounts", quota.account])}>${nameOf(accounts, quota.account)}</a>` : "yours") : "everybody's"],
+      [
+        "Account",
+        quota.account
+          ? isAdmin()
+            ? html`<a href=${href(["accounts", quota.account])}>
+              ${nameOf(accounts, quota.account)}</a>`
+            : "yours"
+          : "everybody's",
+      ],
       ["Limit", `${bytes(quota.limit_bytes)} a ${quota.period}`],
       ["Used", `${bytes(quota.used)} (${percent(quota.percent)})`],
-      ["Projected", quota.projected === null ? "not yet" : `${bytes(quota.projected)} (${percent(100 * quota.projected / quota.limit_bytes)})`],
-      ["Period", html`<${Time} at=${quota.period_start} /> to <${Time} at=${quota.period_end} /> <span class="quiet">(${quota.timezone})</span>`],
+      [
+        "Projected",
+        quota.projected === null
+          ? "not yet"
+          : `${bytes(quota.projected)} (${percent((100 * quota.projected) / quota.limit_bytes)})`,
+      ],
+      [
+        "Period",
+        html`<${Time} at=${quota.period_start} /> to <${Time} at=${quota.period_end} /> <span
+          class="quiet">(${quota.timezone})</span>`,
+      ],
       ["Thresholds", quota.thresholds.map((one) => `${one} %`).join(", ")],
       ["At 100 %", quota.enforce ? "requests are turned away" : "nothing is turned away"],
       quota.recipients && ["Mails go to", quota.recipients.join(", ")],
     ]} /></section>
-    <section class="card"><h2>Alerts of this ${quota.period}</h2><${Alerts} alerts=${quota.alerts} /></section>
-    ${quota.past.map((past) => html`<section class="card"><h2>Mails still wait for the period until <${Time} at=${past.period_end} /></h2>
-      <p>${bytes(past.used)} of ${bytes(past.limit_bytes)}, ${percent(past.percent)}</p><${Alerts} alerts=${past.alerts} /></section>`)}`;
+    <section class="card"><h2>Alerts of this ${quota.period}</h2>
+      <${Alerts} alerts=${quota.alerts} /></section>
+    ${quota.past.map(
+      (past) => html`<section class="card"><h2>Mails still wait for the period until <${Time}
+        at=${past.period_end} /></h2>
+      <p>${bytes(past.used)} of ${bytes(past.limit_bytes)}, ${percent(past.percent)}</p>
+        <${Alerts} alerts=${past.alerts} /></section>`,
+    )}`;
 }

@@ -12,10 +12,19 @@ import { Facts } from "../parts/table.js";
 import { Time } from "../parts/time.js";
 
 export function ScheduleView({ parts: [, name] }) {
-  const schedule = useResource((signal) => get(`schedules/${segment(name)}`, {}, { signal }), [name]);
+  const schedule = useResource(
+    (signal) => get(`schedules/${segment(name)}`, {}, { signal }),
+    [name],
+  );
   return html`<${Page} title=${name} back=${{ href: href("schedules"), title: "Schedules" }}
-      actions=${schedule.data && html`<${Control} sort="schedules" name=${name}><p>It makes no more jobs. Those that it made go on.</p><//>`}>
-    <${Loaded} of=${schedule}>${(schedule) => html`<section class="card"><h2>When</h2><${Facts} of=${[
+      actions=${
+        schedule.data &&
+        html`<${Control} sort="schedules" name=${name}>
+        <p>It makes no more jobs. Those that it made go on.</p><//>`
+      }>
+    <${Loaded} of=${schedule}>${(
+      schedule,
+    ) => html`<section class="card"><h2>When</h2><${Facts} of=${[
       ["State", html`<${Status} is=${schedule.enabled ? "enabled" : "disabled"} />`],
       ["Expression", html`<code>${schedule.expression}</code>`],
       ["Zone", schedule.timezone],
@@ -23,5 +32,6 @@ export function ScheduleView({ parts: [, name] }) {
       ["Defined", html`<${Time} at=${schedule.created_at} />`],
       ["Changed", html`<${Time} at=${schedule.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>The job each time</h2><${Json} value=${schedule.job} name="job" /></section>`}<//><//>`;
+    <section class="card"><h2>The job each time</h2><${Json} value=${schedule.job}
+      name="job" /></section>`}<//><//>`;
 }

@@ -1,13 +1,26 @@
-// JSON Pointers (RFC 6901), and values that are changed where one leads, without changing the old ones.
+// JSON Pointers (RFC 6901), and immutable updates at a pointer.
 
-export const join = (pointer, name) => `${pointer}/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+export const join = (pointer, name) =>
+  `${pointer}/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 
-export const names = (pointer) => pointer.split("/").slice(1).map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
+export const names = (pointer) =>
+  pointer
+    .split("/")
+    .slice(1)
+    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
 
-// `undefined` takes the member out of its object.
+/**
+ * A copy of a value with the member at a path replaced; `undefined` removes the member.
+ * @param {*} value
+ * @param {string[]} path
+ * @param {*} to
+ */
 export function changed(value, [name, ...rest], to) {
   if (name === undefined) return to;
-  if (Array.isArray(value)) return value.map((item, index) => String(index) === String(name) ? changed(item, rest, to) : item);
+  if (Array.isArray(value))
+    return value.map((item, index) =>
+      String(index) === String(name) ? changed(item, rest, to) : item,
+    );
   const old = value && typeof value === "object" ? value : {};
   const inner = changed(old[name], rest, to);
   if (inner !== undefined) return { ...old, [name]: inner };

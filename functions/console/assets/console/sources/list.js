@@ -16,14 +16,23 @@ const COLUMNS = [
   { title: "Type", cell: ({ type }) => type },
   { title: "Series", class: "number", cell: ({ series }) => integer(series) },
   { title: "Last success", cell: ({ last_success_at }) => html`<${Ago} at=${last_success_at} />` },
-  { title: "Trouble", class: "wide", cell: ({ last_error, last_warning }) => html`<span class="clip" title=${last_error ?? last_warning}>${last_error ?? last_warning ?? "–"}</span>` },
+  {
+    title: "Trouble",
+    class: "wide",
+    cell: ({ last_error, last_warning }) =>
+      html`<span class="clip" title=${last_error ?? last_warning}>
+        ${last_error ?? last_warning ?? "–"}</span>`,
+  },
 ];
 
 export function SourceList() {
   const pages = usePages("sources", {}, { every: 15_000, limit: 50 });
   return html`<${Page} title="Sources" actions=${html`<${Define} sort="sources" />`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No sources yet"><p>A source is where usage is collected from each minute: a gateway's page of metrics, or CloudWatch.
-      Applications report by <code>POST /v1/usage</code> without one. ${isAdmin() ? "" : "An operator defines sources."}</p><//>`}>
-      ${({ items }) => html`<${Table} caption="Sources" columns=${COLUMNS} rows=${items} id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No sources yet"><p>A source is where usage
+      is collected from each minute: a gateway's page of metrics, or CloudWatch.
+      Applications report by <code>POST /v1/usage</code> without
+        one. ${isAdmin() ? "" : "An operator defines sources."}</p><//>`}>
+      ${({ items }) => html`<${Table} caption="Sources" columns=${COLUMNS} rows=${items}
+        id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;
 }

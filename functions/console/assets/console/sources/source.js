@@ -14,18 +14,33 @@ import { integer } from "../format.js";
 import { healthOf } from "./health.js";
 
 export function SourceView({ parts: [, name] }) {
-  const source = useResource((signal) => get(`sources/${segment(name)}`, {}, { signal }), [name], { every: 10_000 });
+  const source = useResource((signal) => get(`sources/${segment(name)}`, {}, { signal }), [name], {
+    every: 10_000,
+  });
   return html`<${Page} title=${name} back=${{ href: href("sources"), title: "Sources" }}
-      actions=${source.data && html`<${Control} sort="sources" name=${name}><p>All that it ever counted is forgotten: its series are gone from the charts.
-        What quotas took from it stays used.</p><//>`}>
-    <${Loaded} of=${source}>${(source) => html`<section class="card" aria-live="polite"><h2>Health</h2><${Facts} of=${[
+      actions=${
+        source.data &&
+        html`<${Control} sort="sources" name=${name}><p>All that it ever counted is forgotten: its
+          series are gone from the charts.
+        What quotas took from it stays used.</p><//>`
+      }>
+    <${Loaded} of=${source}>${(
+      source,
+    ) => html`<section class="card" aria-live="polite"><h2>Health</h2><${Facts} of=${[
       ["Health", html`<${Status} is=${healthOf(source)} />`],
       ["Series", integer(source.series)],
       ["Last success", html`<${Ago} at=${source.last_success_at} />`],
-      ["Last error", source.last_error ? html`${source.last_error} <span class="quiet">(<${Time} at=${source.last_error_at} />)</span>` : "none"],
+      [
+        "Last error",
+        source.last_error
+          ? html`${source.last_error} <span class="quiet">(<${Time} at=${source.last_error_at} />
+            )</span>`
+          : "none",
+      ],
       source.last_warning && ["Warning", source.last_warning],
       ["Defined", html`<${Time} at=${source.created_at} />`],
       ["Changed", html`<${Time} at=${source.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>Definition</h2><${Json} value=${editable(SORTS.sources, source)} name="definition" /></section>`}<//><//>`;
+    <section class="card"><h2>Definition</h2><${Json} value=${editable(SORTS.sources, source)}
+      name="definition" /></section>`}<//><//>`;
 }

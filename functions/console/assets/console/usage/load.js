@@ -2,7 +2,7 @@ import { get } from "../api.js";
 
 const PAGES = 10;
 
-// All points of a question, whose answer comes in pages of whole series.
+// Loads all points of a query, up to `PAGES` pages. A page has whole series.
 export async function points(query, signal) {
   const items = [];
   let cursor, step;
