@@ -1,4 +1,4 @@
-//! The faults as the SDK meets them.
+//! Faults as the SDK experiences them.
 
 use super::*;
 use crate::faults::Fault;
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use tokio::time::Instant;
 
-/// Puts an item under `pk` "a", unless it is there.
+/// Puts an item with `pk` "a", unless it exists.
 pub(crate) async fn put(
     dynamodb: &Client,
     sk: &str,
@@ -73,7 +73,7 @@ async fn a_delay_passes_on_the_paused_clock_alone() {
     assert!(really_began.elapsed() < Duration::from_secs(60));
 }
 
-/// The quota pays for a hundred retries at most; 200 calls that all fail use it up.
+/// The retry quota pays for a hundred retries at most. 200 failing calls exhaust it.
 #[tokio::test(start_paused = true)]
 async fn one_process_cannot_drain_the_retries_of_another() {
     let aws = Aws::new();

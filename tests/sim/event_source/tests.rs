@@ -1,4 +1,4 @@
-//! Batches in, failures back.
+//! Batches and their partial failures.
 
 use super::*;
 use crate::{Fault, JOBS, KillSwitch, Killed, Plan, Settings, run_until_killed};
@@ -119,7 +119,8 @@ async fn a_lost_deletion_is_a_redelivery() {
     assert_eq!((run.deliveries, run.emptied), (vec![kept, deleted], true));
 }
 
-/// Two pollers share a queue; the one that waits for the other's messages learns that they are gone.
+/// Two pollers share a queue. The poller that waits for the other's messages stops when they are
+/// deleted.
 #[tokio::test(start_paused = true)]
 async fn pollers_side_by_side_end_together() {
     let aws = account_with(5).await;

@@ -1,4 +1,4 @@
-//! The queue as the SDK meets it.
+//! The queue through the SDK.
 
 use crate::{Aws, DEAD_LETTERS, JOBS, Settings};
 use aws_sdk_sqs::{
@@ -35,7 +35,7 @@ async fn a_noisy_group_waits_for_the_quiet_ones() {
     assert_eq!(bodies(&receive(&aws, JOBS, 5).await), ["a1", "b1", "c1", "a2", "b2"]);
 }
 
-/// One at a time nothing is ever in flight, so it is the turns that make it fair.
+/// With one receive at a time no message stays in flight, so only the turns decide the order.
 #[tokio::test(start_paused = true)]
 async fn turns_are_kept_between_receives() {
     let aws = Aws::new();
@@ -52,7 +52,8 @@ async fn turns_are_kept_between_receives() {
     assert_eq!(order, ["a1", "b1", "a2", "b2", "a3"]);
 }
 
-/// It was the quiet group that had the last turn, and still it comes first.
+/// The quiet group had the last turn and still comes first, because the noisy group has messages in
+/// flight.
 #[tokio::test(start_paused = true)]
 async fn what_a_group_holds_counts_for_more_than_its_turn() {
     let aws = Aws::new();
