@@ -1,4 +1,4 @@
-//! A promise that is broken in notes is found: each check is seen to fail.
+//! Each check detects its broken promise.
 
 use super::*;
 use serde_json::{Value, json};
