@@ -1,4 +1,4 @@
-//! An account from its making to the end of its key.
+//! An account from its creation to the revocation of its key.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::stack::{PATIENCE, stack};
 
-/// Within which a revoked key opens nothing, as the API says.
+/// Maximum time until a revoked key stops working, as the API documents.
 const REVOKED: Duration = Duration::from_secs(30);
 
 #[tokio::test]

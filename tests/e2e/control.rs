@@ -1,4 +1,4 @@
-//! Time and control over HTTP: delays, cancel, retry, callbacks.
+//! Delays, cancellation, retries and callbacks over HTTP.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The routes that stand in for earlier systems, over HTTP.
+//! Compatibility routes of the earlier systems over HTTP.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ async fn old_activities_become_rows() {
     );
 }
 
-/// As the account tracker's clients do it: what API Gateway passes on of a query is what they sent.
+/// The account tracker's clients send data in the query; API Gateway must forward it unchanged.
 #[tokio::test]
 async fn a_text_in_a_query_becomes_an_event() {
     let _quiet = undisturbed().await;

@@ -1,4 +1,4 @@
-//! Jobs from submission to result, many at once.
+//! Many jobs from submission to result.
 
 use std::collections::BTreeSet;
 
@@ -90,7 +90,7 @@ async fn polls_are_conditional_and_lists_show_the_job() {
     );
 }
 
-/// The gateway's routes lead every method to a function, and its answer comes through whole.
+/// API Gateway's routes send every method to a function and pass its response through unchanged.
 #[tokio::test]
 async fn the_ladder_stands_behind_the_gateway() {
     let stack = stack();
@@ -127,7 +127,8 @@ async fn the_ladder_stands_behind_the_gateway() {
     assert_eq!(job["error"], Value::Null);
 }
 
-/// The status of a list asked for with a query as no URI library would write it: by hand, over a socket.
+/// Status of a list request with an invalid query. URI libraries refuse to write it, so it goes
+/// over a raw socket.
 async fn raw_query(stack: &Stack, query: &str) -> u16 {
     let (host, path) = stack.url.trim_start_matches("http://").split_once('/').unwrap();
     let mut socket = tokio::net::TcpStream::connect(host).await.unwrap();

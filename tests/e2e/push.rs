@@ -1,4 +1,4 @@
-//! Events that are pushed over a WebSocket, by the gateway that the template describes.
+//! Events pushed over the template's WebSocket API.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungsten
 
 use crate::stack::{PATIENCE, Stack, stack};
 
-/// A subscriber at the other end of a connection.
+/// A WebSocket subscriber.
 struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Subscriber {
@@ -32,7 +32,7 @@ impl Subscriber {
         serde_json::from_str(message.to_text().unwrap()).unwrap()
     }
 
-    /// The next events' data, and the cursor behind them.
+    /// The data of the next events and the cursor after them.
     async fn events(&mut self) -> (Vec<Value>, String) {
         loop {
             let message = self.hear().await;

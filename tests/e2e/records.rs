@@ -1,4 +1,4 @@
-//! Records, from submission to the rows that can be read.
+//! Records from submission to the rows.
 
 use reqwest::Method;
 use serde_json::json;

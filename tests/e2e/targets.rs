@@ -1,4 +1,4 @@
-//! What targets answer, and what becomes of their jobs.
+//! Targets' responses and the resulting job states.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     target::{Act, Target},
 };
 
-/// Runs one job at a target.
+/// Runs one job at a target. Returns the job and its attempts.
 async fn run(name: &str, target: &Target, more: Value) -> (Value, Vec<Value>) {
     let _quiet = undisturbed().await;
     let stack = stack();
