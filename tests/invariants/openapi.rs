@@ -1,4 +1,5 @@
-//! `infra/openapi.json` is what the functions' routers say, and the gate's table of routes is the same.
+//! `infra/openapi.json` is generated from the functions' routers, and agrees with the middleware's
+//! table of routes.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -25,7 +26,7 @@ fn operations() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|route| route.is_operation())
 }
 
-/// `make openapi` writes it.
+/// `make openapi` writes the file.
 #[test]
 fn the_file_is_current() {
     let current = serde_json::to_string_pretty(&described()).unwrap() + "\n";
@@ -83,7 +84,7 @@ fn every_operation_is_described() {
     }
 }
 
-/// Whoever checks answers against the description finds problems in the form that the gate gives them.
+/// Clients that validate responses find problems in the format that the middleware returns.
 #[test]
 fn problems_are_described_in_the_form_of_their_route() {
     let document = described();
@@ -136,7 +137,7 @@ fn header_fields_of_problems_are_described() {
     }
 }
 
-/// Where a quota may turn tenants away, and nowhere else.
+/// Exactly the routes that a quota may block document the 429.
 #[test]
 fn what_a_quota_closes_says_so() {
     let document = described();
@@ -152,7 +153,8 @@ fn what_a_quota_closes_says_so() {
     }
 }
 
-/// Readers are shown what a job of a batch looks like; a check of the whole still lets the one that is none through.
+/// The description shows a batch's jobs. `anyOf` still accepts invalid entries, which get their own
+/// errors.
 #[test]
 fn a_batch_is_described_by_its_jobs() {
     let parts = &described()["components"]["schemas"];
@@ -163,7 +165,8 @@ fn a_batch_is_described_by_its_jobs() {
     assert_eq!(parts["BatchJob"]["anyOf"][0]["$ref"], "#/components/schemas/JobRequest");
 }
 
-/// What is made of several parts has the members of all: a part that knows its own alone would allow none of the others.
+/// A part of an `allOf` must not forbid additional properties: it would reject those of the other
+/// parts.
 #[test]
 fn no_part_of_several_is_closed() {
     let document = described();
@@ -180,7 +183,7 @@ fn no_part_of_several_is_closed() {
     assert!(seen > 0);
 }
 
-/// Links lead to operations that are there, by parameters that they have.
+/// Links refer to existing operations and their parameters.
 #[test]
 fn links_lead_somewhere() {
     let document = described();

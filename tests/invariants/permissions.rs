@@ -1,4 +1,4 @@
-//! The check of permissions itself: it sees what is missing in a policy, and what nobody uses.
+//! Tests of the permission check: it detects missing and unused permissions.
 
 use std::fs;
 
@@ -61,7 +61,7 @@ fn an_action_that_nobody_uses_is_seen() {
     );
 }
 
-/// What blocks an account is all of it that the check may write.
+/// The minute tick may only write an account's blocks.
 #[test]
 fn conditions_on_attributes_and_answers_are_kept_to() {
     let all = policies(|_| ());
