@@ -12,7 +12,7 @@ use crate::stack::{PATIENCE, stack};
 const REVOKED: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn an_account_is_made_works_and_loses_its_key() {
+async fn account_works_until_its_key_is_revoked() {
     let stack = stack();
     let made = stack
         .operate(Method::POST, "/v1/accounts", Some(json!({"name": "e2e", "max_running": 5})))

@@ -19,7 +19,7 @@ pub async fn undisturbed() -> RwLockReadGuard<'static, ()> {
 }
 
 #[tokio::test]
-async fn a_worker_killed_in_mid_attempt_loses_nothing() {
+async fn killed_worker_loses_no_job() {
     let stack = stack();
     let mut target = Target::start(|nth| if nth == 1 { Act::Hang } else { Act::Echo }).await;
     let spec =

@@ -47,7 +47,11 @@ async fn old_activities_become_rows() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let table = format!("old_{:x}", rand::random::<u64>());
-    let columns = json!({"col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [7, "Ada"]});
+    let columns = json!({
+        "col_names": ["id", "name"],
+        "col_types": ["INTEGER", "TEXT"],
+        "col_values": [7, "Ada"],
+    });
     let mut insert = columns.clone();
     (insert["operation"], insert["table"]) = (json!("insert"), json!(table));
     let delete = json!({"operation": "delete", "table": table, "value_to_delete": columns});
@@ -76,7 +80,7 @@ async fn old_activities_become_rows() {
 
 /// The account tracker's clients send data in the query; API Gateway must forward it unchanged.
 #[tokio::test]
-async fn a_text_in_a_query_becomes_an_event() {
+async fn query_text_becomes_an_event() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let run = format!("{:x}", rand::random::<u64>());

@@ -41,7 +41,7 @@ async fn begin(stack: &Stack) -> String {
 }
 
 #[tokio::test]
-async fn subscribers_see_each_event_once_and_in_order_the_ends_of_jobs_too() {
+async fn subscribers_get_each_event_once_and_in_order() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let run = format!("{:x}", rand::random::<u64>());

@@ -23,7 +23,7 @@ const JOBS: usize = 5000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn five_thousand_due_jobs_are_released_by_one_run() {
+async fn one_tick_releases_five_thousand_due_jobs() {
     let aws = stack().aws();
     let name = format!("far-{:016x}", rand::random::<u64>());
     make_table(&aws, &name).await;

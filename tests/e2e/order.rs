@@ -94,7 +94,7 @@ async fn began(stack: &Stack, ids: &[String]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn one_at_a_time_they_run_in_order_without_exception() {
+async fn ordered_jobs_run_strictly_in_order_one_at_a_time() {
     let _alone = KILLING.write().await;
     let stack = stack();
     let tap = Tap::of(stack).await;
@@ -126,7 +126,7 @@ async fn one_at_a_time_they_run_in_order_without_exception() {
 /// With many concurrent jobs and killed workers no job is lost. Messages of a killed worker return
 /// after the visibility timeout.
 #[tokio::test]
-async fn killed_workers_lose_none() {
+async fn killed_workers_lose_no_jobs() {
     let stack = stack();
     let ids = {
         let _alone = KILLING.write().await;

@@ -57,7 +57,7 @@ async fn publish(stack: &Stack, data: Value) {
 }
 
 #[tokio::test]
-async fn events_are_pushed_and_gone_on_with_after_a_break() {
+async fn pushes_events_and_resumes_after_a_disconnect() {
     let stack = stack();
     let mark = uuid();
     let mut subscriber = Subscriber::connect(stack).await;
@@ -90,7 +90,7 @@ async fn events_are_pushed_and_gone_on_with_after_a_break() {
 }
 
 #[tokio::test]
-async fn without_a_ticket_there_is_no_connection() {
+async fn connection_requires_a_ticket() {
     let answer = stack().send(Method::POST, "/v1/push/tickets", &[], None).await;
     let url = answer.body["url"].as_str().unwrap();
     for query in ["", "?ticket=", "?ticket=dHJhdmVsbGVyLCB0aGVyZSBpcyBubyB0aWNrZXQgaA"] {

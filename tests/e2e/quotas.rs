@@ -86,7 +86,7 @@ fn collect(value: &Value, subjects: &mut Vec<String>) {
 
 /// Two concurrent ticks after each step, in addition to the stack's own.
 #[tokio::test]
-async fn each_threshold_is_told_once_and_what_is_enforced_is() {
+async fn mails_each_threshold_once_and_enforces_the_quota() {
     let stack = stack();
     let (account, key) = account(stack).await;
     let name = format!("e2e-{:x}", rand::random::<u64>());
@@ -175,17 +175,29 @@ async fn thousand() -> String {
 /// A thousand series and two hundred quotas, all of which change, are processed in one tick, in
 /// addition to the stack's own.
 #[tokio::test]
-async fn a_run_of_many_takes_seconds() {
+async fn tick_with_many_series_and_quotas_takes_seconds() {
     let stack = stack();
     let (account, _) = account(stack).await;
     let source = format!("/v1/sources/e2e-quotas-{:x}", rand::random::<u64>());
-    let spec = json!({"type": "prometheus", "url": thousand().await, "preset": "kong2", "account": account});
+    let spec = json!({
+        "type": "prometheus",
+        "url": thousand().await,
+        "preset": "kong2",
+        "account": account,
+    });
     let store = QuotaStore::new(Table::new(stack.aws().dynamodb, &stack.table));
     let names: Vec<Name> =
         (0..200).map(|n| format!("many-{account}-{n}").parse().unwrap()).collect();
     let put = |(n, name)| {
         let period = ["hour", "day", "month", "month"][n / 50];
-        let spec = json!({"limit_bytes": 1_000_000_000, "type": "egress", "service": format!("s{}", n % 50), "account": account, "period": period, "recipients": ["ops@example.com"]});
+        let spec = json!({
+            "limit_bytes": 1_000_000_000,
+            "type": "egress",
+            "service": format!("s{}", n % 50),
+            "account": account,
+            "period": period,
+            "recipients": ["ops@example.com"],
+        });
         let (store, spec) = (&store, serde_json::from_value::<QuotaSpec>(spec).unwrap());
         async move { store.put(name, &spec, "1", Clock::system().now()).await.map(|(quota, _)| quota) }
     };

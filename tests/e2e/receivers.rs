@@ -141,17 +141,17 @@ async fn try_out(command: &[&str]) {
 }
 
 #[tokio::test]
-async fn in_python() {
+async fn python_receiver() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     try_out(&[&python, "receiver.py"]).await;
 }
 
 #[tokio::test]
-async fn in_javascript() {
+async fn javascript_receiver() {
     try_out(&["node", "receiver.mjs"]).await;
 }
 
 #[tokio::test]
-async fn in_go() {
+async fn go_receiver() {
     try_out(&["go", "run", "receiver.go"]).await;
 }

@@ -12,7 +12,7 @@ use crate::{crash::undisturbed, stack::stack};
 const PATIENCE: Duration = Duration::from_secs(150);
 
 #[tokio::test]
-async fn a_schedule_makes_jobs() {
+async fn schedule_creates_jobs() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let mark = format!("{:x}", rand::random::<u64>());

@@ -194,7 +194,9 @@ impl Stack {
         path: &str,
         body: Option<Value>,
     ) -> reqwest::Result<Value> {
-        let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=x";
+        let scope = "AWS4-HMAC-SHA256 \
+            Credential=test/20260101/us-east-1/lambda/aws4_request, \
+            SignedHeaders=host, Signature=x";
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.endpoint))

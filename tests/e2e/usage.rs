@@ -52,10 +52,15 @@ async fn bytes(stack: &Stack, service: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_gateways_page_is_collected_every_minute() {
+async fn collects_a_gateways_page_every_minute() {
     let stack = stack();
     let source = format!("/v1/sources/e2e-{:x}", rand::random::<u64>());
-    let spec = json!({"type": "prometheus", "url": gateway().await, "preset": "kong3", "account": stack.tenant_account});
+    let spec = json!({
+        "type": "prometheus",
+        "url": gateway().await,
+        "preset": "kong3",
+        "account": stack.tenant_account,
+    });
     assert_eq!(stack.operate(Method::PUT, &source, Some(spec)).await.status, 201);
     let collected = async {
         while bytes(stack, "checkout").await < 1000 {
@@ -115,7 +120,7 @@ async fn a_thousand_series_take_seconds() {
 }
 
 #[tokio::test]
-async fn what_is_reported_counts_once() {
+async fn repeated_reports_count_once() {
     let stack = stack();
     let service = format!("e2e-{:x}", rand::random::<u64>());
     let event = |id: &str| {

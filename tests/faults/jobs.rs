@@ -64,7 +64,12 @@ fn wanted(world: &World, dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (
         "kept" => rows(dice, &mark, tenant),
         _ => (Work::Echo, payload(&mark)),
     };
-    let mut body = json!({"kind": kind, "payload": payload, "metadata": {"mark": mark}, "priority": dice.among(0..10)});
+    let mut body = json!({
+        "kind": kind,
+        "payload": payload,
+        "metadata": {"mark": mark},
+        "priority": dice.among(0..10),
+    });
     match dice.among(0..100) {
         0..20 => body["delay_seconds"] = world.delay(dice.among(1..120)).into(),
         20..26 => body["delay_seconds"] = world.delay(dice.among(950..1100)).into(),
@@ -110,7 +115,13 @@ fn taken(tenant: &Tenant) -> String {
 /// Inserts one row per tenant that some jobs later try to insert again.
 pub async fn take_rows(world: &World) {
     for tenant in &world.tenants {
-        let insert = json!({"operation": "insert", "table": "kept", "col_names": ["id"], "col_types": ["TEXT"], "col_values": [taken(tenant)]});
+        let insert = json!({
+            "operation": "insert",
+            "table": "kept",
+            "col_names": ["id"],
+            "col_types": ["TEXT"],
+            "col_values": [taken(tenant)],
+        });
         let body = json!({"kind": "kept", "payload": {"activities": [insert]}});
         assert_eq!(
             world.insist(tenant, Request::post("/v1/jobs", Some(body))).await.status,

@@ -147,7 +147,8 @@ impl fmt::Display for Report {
         let (lasted, took) = (self.lasted.as_secs() / 60, self.took.as_secs_f32());
         write!(
             f,
-            "seed {seed}: {jobs} jobs, {kills} kills, {losses} losses, {trace}, {lasted} min in {took:.1} s"
+            "seed {seed}: {jobs} jobs, {kills} kills, {losses} losses, {trace}, \
+             {lasted} min in {took:.1} s"
         )?;
         if !self.broken.is_empty() {
             write!(f, "; {}", again(*seed, *jobs))?;

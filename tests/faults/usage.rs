@@ -21,8 +21,20 @@ pub const STEPS: [(u64, Option<u64>); 5] =
 /// Defines the source and the quota, and waits for the first scrape.
 pub async fn prepare(world: &World) {
     let account = &world.tenants[0].account;
-    let source = json!({"type": "prometheus", "url": world.address("/metrics"), "preset": "kong2", "account": account});
-    let quota = json!({"limit_bytes": LIMIT, "type": "egress", "service": "shop", "account": account, "period": "month", "recipients": ["ops@example.com"]});
+    let source = json!({
+        "type": "prometheus",
+        "url": world.address("/metrics"),
+        "preset": "kong2",
+        "account": account,
+    });
+    let quota = json!({
+        "limit_bytes": LIMIT,
+        "type": "egress",
+        "service": "shop",
+        "account": account,
+        "period": "month",
+        "recipients": ["ops@example.com"],
+    });
     let (at, quota_at) = (source_path(world), quota_path(world));
     for (path, spec) in [(&at, source), (&quota_at, quota)] {
         assert_eq!(world.operate(Method::PUT, path, Some(spec)).await.status, Some(201));
@@ -88,7 +100,13 @@ async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64
         world.sleep(dice.millis(0..2 * BUSY_MS / reports)).await;
         let bytes = dice.among(0..1_000_000);
         let data = json!({"service": "app", "route": "/", "type": "egress", "bytes": bytes});
-        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": nth.to_string(), "data": data});
+        let event = json!({
+            "specversion": "1.0",
+            "type": "tollgate.bandwidth",
+            "source": "/app",
+            "id": nth.to_string(),
+            "data": data,
+        });
         let tries = if dice.chance(25) { 2 } else { 1 };
         for _ in 0..tries {
             let answer =

@@ -73,7 +73,7 @@ fn interrupted(mails: &[Mail]) -> usize {
 }
 
 #[test]
-fn a_mail_is_interrupted_that_is_not_noted() {
+fn counts_mails_interrupted_before_they_are_recorded() {
     use Mail::{Interrupted, Noted};
     let sent = || Mail::Sent("80 %".to_owned());
     assert_eq!(interrupted(&[Interrupted, sent(), Noted, Interrupted, sent(), sent(), Noted]), 0);

@@ -156,7 +156,8 @@ impl fmt::Display for Report {
         let Self { seed, jobs, suffered, kills, restarts, .. } = self;
         write!(
             f,
-            "seed {seed}: {jobs} jobs, {suffered} calls suffered, {kills} functions killed, the emulator restarted {restarts} times, "
+            "seed {seed}: {jobs} jobs, {suffered} calls suffered, {kills} functions killed, \
+             the emulator restarted {restarts} times, "
         )?;
         write!(
             f,

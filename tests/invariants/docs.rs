@@ -40,7 +40,7 @@ fn anchors(prose: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere_and_every_page_is_found() {
+fn links_are_valid_and_pages_reachable() {
     let root = root();
     let (mut found, mut left) = (BTreeSet::new(), VecDeque::from([root.join("README.md")]));
     while let Some(page) = left.pop_front() {

@@ -62,7 +62,7 @@ fn every_default_kind_would_be_accepted() {
 }
 
 #[test]
-fn what_kinds_take_from_the_stack_is_a_parameter_and_an_output() {
+fn values_from_the_stack_are_parameters_and_outputs() {
     let template =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
     let files = files();
@@ -85,7 +85,7 @@ fn messages_are_taken_newest_first() {
 
 /// The schema of `DELETE /api/user` agrees with the kind's schema.
 #[test]
-fn the_user_to_delete_is_described_as_its_kind_has_it() {
+fn delete_user_schema_matches_its_kind() {
     let kind = spec("user.delete").schema;
     let described =
         serde_json::to_value(<UserToDelete as utoipa::PartialSchema>::schema()).unwrap();

@@ -65,7 +65,7 @@ fn every_metric_of_cloudwatch_is_documented() {
 
 /// Every query uses existing metrics and their labels. `tests/prometheus` checks the syntax.
 #[test]
-fn every_query_of_the_dashboard_is_about_metrics_that_there_are() {
+fn dashboard_queries_use_existing_metrics() {
     let dashboard: Value = serde_json::from_str(&text("infra/grafana/tollgate.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let mut shown = BTreeSet::new();
@@ -113,7 +113,7 @@ fn labels_in(query: &str) -> BTreeSet<String> {
 
 /// The data source is a variable, so that the dashboard works in any Grafana.
 #[test]
-fn the_dashboard_asks_for_its_data_source() {
+fn dashboard_data_source_is_a_variable() {
     let dashboard: Value = serde_json::from_str(&text("infra/grafana/tollgate.json")).unwrap();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     assert!(

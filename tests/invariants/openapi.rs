@@ -28,7 +28,7 @@ fn operations() -> impl Iterator<Item = &'static Route> {
 
 /// `make openapi` writes the file.
 #[test]
-fn the_file_is_current() {
+fn openapi_file_is_current() {
     let current = serde_json::to_string_pretty(&described()).unwrap() + "\n";
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         fs::write(FILE, &current).unwrap();
@@ -38,7 +38,7 @@ fn the_file_is_current() {
 }
 
 #[test]
-fn routes_and_scopes_are_those_of_the_gate() {
+fn routes_and_scopes_match_the_route_table() {
     let document = described();
     let mut described = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -86,7 +86,7 @@ fn every_operation_is_described() {
 
 /// Clients that validate responses find problems in the format that the middleware returns.
 #[test]
-fn problems_are_described_in_the_form_of_their_route() {
+fn problems_have_the_format_of_their_route() {
     let document = described();
     for route in operations() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
@@ -139,7 +139,7 @@ fn header_fields_of_problems_are_described() {
 
 /// Exactly the routes that a quota may block document the 429.
 #[test]
-fn what_a_quota_closes_says_so() {
+fn routes_blocked_by_quotas_document_429() {
     let document = described();
     for route in operations() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
@@ -168,7 +168,7 @@ fn a_batch_is_described_by_its_jobs() {
 /// A part of an `allOf` must not forbid additional properties: it would reject those of the other
 /// parts.
 #[test]
-fn no_part_of_several_is_closed() {
+fn parts_of_all_of_allow_additional_properties() {
     let document = described();
     let parts = document["components"]["schemas"].as_object().unwrap();
     let mut seen = 0;
@@ -185,7 +185,7 @@ fn no_part_of_several_is_closed() {
 
 /// Links refer to existing operations and their parameters.
 #[test]
-fn links_lead_somewhere() {
+fn links_refer_to_existing_operations() {
     let document = described();
     let operations: Vec<_> = document["paths"]
         .as_object()

@@ -39,7 +39,7 @@ fn module(file: &Path) -> String {
 }
 
 #[test]
-fn every_module_is_in_a_ring() {
+fn every_module_is_in_a_layer() {
     for file in sources(&Path::new(ROOT).join("shared/src")) {
         let module = module(&file);
         assert!(
@@ -52,7 +52,7 @@ fn every_module_is_in_a_ring() {
 }
 
 #[test]
-fn the_domain_knows_nothing_of_the_outer_ring() {
+fn domain_does_not_use_the_outer_layer() {
     let files = sources(&Path::new(ROOT).join("shared/src"));
     for file in files.iter().filter(|file| DOMAIN.contains(&module(file).as_str())) {
         let text = fs::read_to_string(file).unwrap();
@@ -86,7 +86,7 @@ fn the_domain_knows_nothing_of_the_outer_ring() {
 }
 
 #[test]
-fn the_sdk_is_named_in_one_place() {
+fn sdk_is_used_in_one_module() {
     for folder in ["shared/src", "functions", "cli/src", "bootstrap/src"] {
         for file in sources(&Path::new(ROOT).join(folder)) {
             if file.strip_prefix(Path::new(ROOT).join("shared/src")).is_ok()

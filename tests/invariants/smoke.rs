@@ -45,12 +45,12 @@ fn table() -> Value {
 }
 
 #[test]
-fn each_statement_has_a_step_or_an_excuse() {
+fn each_statement_has_a_step_or_an_exemption() {
     assert_eq!(differences(&table(), &template(TEMPLATE)), [""; 0], "smoke_statements.json");
 }
 
 #[test]
-fn a_statement_more_or_less_is_noticed() {
+fn detects_added_and_removed_statements() {
     let mut more = template(TEMPLATE);
     let policy = &mut more["Resources"]["PollRole"]["Properties"]["Policies"][0]["PolicyDocument"];
     policy["Statement"].as_array_mut().unwrap()[0]["Sid"] = "New".into();
@@ -60,7 +60,7 @@ fn a_statement_more_or_less_is_noticed() {
 }
 
 #[test]
-fn steps_are_those_of_the_test_and_each_has_its_use() {
+fn every_step_of_the_smoke_test_is_used() {
     let lines = STEPS.split_once("LINES:").unwrap().1.split_once('=').unwrap().1;
     let words = lines.split(|c: char| !c.is_alphanumeric() && c != '_');
     // The pages come from a function without AWS permissions.
@@ -73,7 +73,7 @@ fn steps_are_those_of_the_test_and_each_has_its_use() {
 }
 
 #[test]
-fn an_excuse_is_a_reason() {
+fn exemptions_give_a_reason() {
     for (statement, reason) in table()["excused"].as_object().unwrap() {
         assert!(reason.as_str().unwrap().len() > 20, "{statement}");
     }

@@ -29,7 +29,7 @@ pub fn list(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_workers_times_are_those_of_the_code() {
+fn worker_timings_match_the_code() {
     let template = template();
     let rows = template["Mappings"]["Timing"].as_object().unwrap();
     assert!(rows.len() >= 3);
@@ -44,7 +44,8 @@ fn the_workers_times_are_those_of_the_code() {
         let receives = u32::try_from(row["Receives"].as_u64().unwrap()).unwrap();
         assert!(
             timing.visibility() * receives <= QUEUE_RETENTION / RECEIVES_SHARE && receives >= 80,
-            "{name}: a message would be deleted before it becomes a dead letter, or give up on an outage"
+            "{name}: a message would be deleted before it becomes a dead letter, \
+             or give up on an outage"
         );
     }
     let queue = &template["Resources"]["JobQueue"]["Properties"];
@@ -65,7 +66,7 @@ fn the_workers_times_are_those_of_the_code() {
 }
 
 #[test]
-fn functions_outlast_the_patience_of_their_handlers() {
+fn function_timeouts_exceed_handler_timeouts() {
     let template = template();
     for (function, patience) in [
         ("SubmitFunction", submit::PATIENCE),
@@ -83,7 +84,7 @@ fn functions_outlast_the_patience_of_their_handlers() {
 /// reserved by default
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
 #[test]
-fn executions_are_reserved_for_poll_alone_and_only_on_demand() {
+fn only_poll_can_reserve_executions() {
     let template = template();
     let parameter = &template["Parameters"]["PollConcurrency"];
     assert_eq!(parameter["Default"], "0");
@@ -101,7 +102,7 @@ fn executions_are_reserved_for_poll_alone_and_only_on_demand() {
 }
 
 #[test]
-fn both_queues_report_what_failed_of_a_batch() {
+fn both_queues_report_batch_item_failures() {
     let events = template()["Resources"]["QueueWorkerFunction"]["Properties"]["Events"].clone();
     let sources: Vec<_> = events
         .as_object()
@@ -125,7 +126,7 @@ fn both_queues_report_what_failed_of_a_batch() {
 
 /// SQS moves a message after too many receives to the dead-letter queue, which the worker consumes.
 #[test]
-fn what_is_received_too_often_becomes_a_dead_letter_that_the_worker_takes() {
+fn worker_consumes_dead_letters_of_the_job_queue() {
     let template = template();
     let redrive = |queue: &str| &template["Resources"][queue]["Properties"]["RedrivePolicy"];
     assert_eq!(
@@ -143,7 +144,7 @@ fn what_is_received_too_often_becomes_a_dead_letter_that_the_worker_takes() {
 /// shard: by default Lambda retries it for a day, while no events are pushed
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>).
 #[test]
-fn nothing_waits_for_fuller_batches_or_behind_old_news() {
+fn event_sources_neither_batch_nor_block() {
     let template = template();
     for (name, function) in resources(&template, "AWS::Serverless::Function") {
         for (event, source) in function["Events"].as_object().into_iter().flatten() {
@@ -161,7 +162,7 @@ fn nothing_waits_for_fuller_batches_or_behind_old_news() {
 }
 
 #[test]
-fn the_table_is_safe() {
+fn table_is_protected_and_encrypted() {
     for (name, table) in resources(&template(), "AWS::DynamoDB::Table") {
         assert_eq!(
             table["TimeToLiveSpecification"],
@@ -183,7 +184,7 @@ fn the_table_is_safe() {
 
 /// A protected table can't be deleted, so a rollback that tried to would fail too.
 #[test]
-fn nothing_deletes_the_table() {
+fn table_is_retained() {
     let template = template();
     for (name, _) in resources(&template, "AWS::DynamoDB::Table") {
         let policies = ["DeletionPolicy", "UpdateReplacePolicy"]
@@ -220,7 +221,7 @@ fn only_traces() -> Value {
 
 /// Without tracing the functions lack its permission; with tracing Lambda requires it.
 #[test]
-fn functions_may_trace_where_tracing_is_on() {
+fn functions_may_trace_only_if_tracing_is_enabled() {
     let template = template();
     assert_eq!(template["Parameters"]["Tracing"]["Default"], "false");
     assert_eq!(
@@ -316,7 +317,7 @@ fn has_no_resources(statement: &Value) -> bool {
 }
 
 #[test]
-fn scheduler_may_only_send_and_only_for_this_account() {
+fn scheduler_may_only_send_for_this_account() {
     let template = template();
     let role = &template["Resources"]["SchedulerRole"]["Properties"];
     let trusted = &role["AssumeRolePolicyDocument"]["Statement"][0];
@@ -358,7 +359,7 @@ fn scheduler_may_only_send_and_only_for_this_account() {
 }
 
 #[test]
-fn the_index_that_may_be_scanned_shows_keys_and_times() {
+fn scanned_index_contains_only_keys_and_times() {
     let indexes = template()["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"].clone();
     let agenda =
         indexes.as_array().unwrap().iter().find(|index| index["IndexName"] == "agenda").unwrap();
@@ -369,7 +370,7 @@ fn the_index_that_may_be_scanned_shows_keys_and_times() {
 }
 
 #[test]
-fn the_check_is_over_when_its_next_minute_comes() {
+fn tick_ends_before_the_next() {
     let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
     let events = check["Events"].as_object().unwrap();
     assert_eq!(events.len(), 1);
@@ -412,7 +413,7 @@ fn poll_can_only_read_add_to_totals_and_take_wait_slots() {
 
 /// Only the stack's sender may be the source of mails.
 #[test]
-fn only_the_check_may_send_mails_and_only_as_the_sender() {
+fn only_quota_check_may_send_mails_as_the_sender() {
     let template = template();
     let statements = statements(&template);
     let sends: Vec<_> = statements
@@ -441,7 +442,7 @@ fn only_the_check_may_send_mails_and_only_as_the_sender() {
 /// A tick's lease prevents other ticks from doing its work until it has certainly ended, and allows
 /// the next minute's tick to do it.
 #[test]
-fn a_checks_lease_outlasts_it_and_ends_before_the_next() {
+fn tick_lease_outlasts_the_tick_but_not_the_minute() {
     let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
     let timeout = Duration::from_secs(check["Timeout"].as_u64().unwrap());
     assert!(timeout < quota_check::LEASE && quota_check::LEASE < Duration::from_secs(60));
@@ -482,7 +483,7 @@ fn only_submit_may_change_accounts() {
 
 /// Exactly the functions that authenticate clients know the issuer.
 #[test]
-fn whose_tokens_are_taken_is_told_to_both_functions_that_take_them() {
+fn only_submit_and_poll_know_the_issuer() {
     let template = template();
     for (name, function) in resources(&template, "AWS::Serverless::Function") {
         let told = &function["Environment"]["Variables"];
@@ -502,7 +503,7 @@ fn whose_tokens_are_taken_is_told_to_both_functions_that_take_them() {
 
 /// API Gateway must route all pages to the console; without a route they would go to `poll`.
 #[test]
-fn pages_are_asked_of_the_function_that_has_them() {
+fn pages_are_routed_to_the_console() {
     let template = template();
     let target = json!({"!Sub": "integrations/${ConsoleIntegration}"});
     let mut routed: Vec<_> = resources(&template, "AWS::ApiGatewayV2::Route")
@@ -524,7 +525,7 @@ fn pages_are_asked_of_the_function_that_has_them() {
 
 /// The console needs no permissions except for its logs.
 #[test]
-fn the_console_may_do_nothing() {
+fn console_has_no_permissions_but_logs() {
     let template = template();
     let statements = statements(&template);
     let mut allowed: Vec<_> = statements

@@ -20,7 +20,7 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
 /// A folder of vendored files has their hashes in the format of `sha256sum`, and a `README.md` with
 /// their source.
 #[test]
-fn vendored_files_are_those_whose_hashes_are_kept() {
+fn vendored_files_match_their_hashes() {
     let vendored: Vec<_> = folders(Path::new(ASSETS))
         .into_iter()
         .filter(|folder| folder.join("SHA256SUMS").exists())
@@ -48,7 +48,7 @@ fn vendored_files_are_those_whose_hashes_are_kept() {
 
 /// No folder of vendored scripts lacks hashes.
 #[test]
-fn every_folder_of_vendored_files_keeps_hashes() {
+fn every_vendored_folder_has_hashes() {
     for folder in folders(Path::new(ASSETS)) {
         let name = folder.file_name().unwrap().to_str().unwrap();
         let is_vendored = name == "vendor" || name.contains(|c: char| c.is_ascii_digit());

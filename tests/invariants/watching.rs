@@ -79,13 +79,13 @@ fn searched(expression: &str) -> Option<Watched> {
 
 #[test]
 #[should_panic = "needs quotes"]
-fn a_search_without_quotes_is_seen() {
+fn detects_a_search_without_quotes() {
     searched("SEARCH('{Tollgate/tollgate-prod,kind} MetricName=\"Accepted\"', 'Sum', 60)");
 }
 
 /// A search that can't be parsed here would escape the check of its quotes.
 #[test]
-fn every_search_of_the_dashboard_is_read() {
+fn every_search_of_the_dashboard_is_parsed() {
     let searches = dashboard(&template()).to_string().matches("SEARCH(").count();
     let widgets = widgets(&template());
     let lines = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array());
@@ -109,7 +109,7 @@ fn watched(template: &Value) -> BTreeSet<Watched> {
 
 /// Metrics of two stacks in one account neither add up nor trigger each other's alarms.
 #[test]
-fn metrics_are_the_stacks_own() {
+fn metrics_are_in_the_stacks_namespace() {
     let template = template();
     let told = &template["Globals"]["Function"]["Environment"]["Variables"]["STACK_NAME"];
     assert_eq!(told, &json!({"!Ref": "AWS::StackName"}));
@@ -196,7 +196,7 @@ const OF_AWS: &[(&str, &[&str], &[&str])] = &[
 
 /// A dashboard or alarm on a metric that nothing publishes would suggest that all is well.
 #[test]
-fn what_is_watched_is_told() {
+fn watched_metrics_are_published() {
     for metric in watched(&template()) {
         let Watched { namespace, name, dimensions } = &metric;
         let is_told = if namespace.starts_with("AWS/") {
@@ -212,7 +212,7 @@ fn what_is_watched_is_told() {
 
 /// References name existing resources: a typing error in the body would not fail the deployment.
 #[test]
-fn the_dashboard_refers_to_what_is_there() {
+fn dashboard_refers_to_existing_resources() {
     let template = template();
     let body = dashboard(&template).to_string();
     let references = body.split("${").skip(1).map(|rest| rest.split_once('}').unwrap().0);
@@ -242,7 +242,7 @@ fn the_dashboards_widgets_do_not_overlap() {
 
 /// Expressions refer only to ids of their widget.
 #[test]
-fn the_dashboards_sums_have_their_terms() {
+fn dashboard_expressions_refer_to_existing_ids() {
     for widget in widgets(&template()) {
         let lines = widget["properties"]["metrics"].as_array().cloned().unwrap_or_default();
         let options = |line: &Value| line.as_array().unwrap().last().unwrap().clone();

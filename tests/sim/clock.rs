@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_moves_only_with_tokio() {
+    async fn advances_only_with_tokio() {
         let clock = SimClock::new(START_MS);
         std::thread::sleep(Duration::from_millis(5));
         assert_eq!(clock.now_ms(), START_MS);

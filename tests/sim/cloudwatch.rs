@@ -94,9 +94,12 @@ impl CloudWatch {
             let sums = self.lock().get(&called(&stat["Metric"])).cloned().unwrap_or_default();
             let (times, values): (Vec<i64>, Vec<f64>) =
                 sums.range(from..to).map(|(at, sum)| (*at, *sum)).unzip();
-            results.push(
-                json!({"Id": query["Id"], "StatusCode": "Complete", "Timestamps": times, "Values": values}),
-            );
+            results.push(json!({
+                "Id": query["Id"],
+                "StatusCode": "Complete",
+                "Timestamps": times,
+                "Values": values,
+            }));
         }
         // CloudWatch rejects a whole request if one of its metrics has an invalid name.
         if queries.iter().any(|query| query["MetricStat"]["Metric"]["Namespace"] == "Refused") {

@@ -144,7 +144,8 @@ impl Database {
             ($($name:literal => $method:ident,)*) => {
                 match operation {
                     $($name => {
-                        let request = serde_json::from_str(&request.to_string()).map_err(unreadable)?;
+                        let request = serde_json::from_str(&request.to_string())
+                            .map_err(unreadable)?;
                         Ok(serde_json::to_value(self.tables.$method(request)?).unwrap())
                     })*
                     other => panic!("the sim's DynamoDB has no {other} yet: add it here"),
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_expired_goes_at_the_sweep() {
+    async fn sweep_deletes_expired_items() {
         let clock = SimClock::new(crate::START_MS);
         let database = Database::open(clock);
         for (sk, lives_seconds) in [("short", 60), ("long", 6_000)] {
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_that_has_expired_goes_however_large_the_table() {
+    async fn sweep_deletes_all_expired_items_of_a_large_table() {
         let database = Database::open(SimClock::new(crate::START_MS));
         for n in 0..1000 {
             let expires_at = (crate::START_MS / 1000 + 60 + n % 2 * 6000).to_string();

@@ -155,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_call_that_was_named() {
+    fn only_affects_the_named_call() {
         let plan =
             Plan::only("PutItem", 2, Fault::After).or(Plan::always("GetItem", Fault::Before));
         assert_eq!(fates(plan, 3), [Fault::None, Fault::After, Fault::None]);
     }
 
     #[test]
-    fn a_seed_replays_and_keeps_to_its_share() {
+    fn seeded_plan_is_reproducible_and_keeps_its_rate() {
         let fates_of = |seed| fates(Plan::seeded(Seed(seed), 30), 1_000);
         assert_eq!(fates_of(42), fates_of(42));
         assert_ne!(fates_of(42), fates_of(43));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn healing_says_what_was_suffered() {
+    fn heal_returns_the_number_of_faults() {
         let faults = Faults::default();
         faults.inject(Plan::always("PutItem", Fault::Throttle));
         faults.next("PutItem");

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn before_and_after_differ_by_one_effect() {
+    async fn before_and_after_differ_by_one_write() {
         for (switch, written) in [(KillSwitch::before(2), 1), (KillSwitch::after(2), 2)] {
             let aws = Aws::new();
             assert_eq!(run_until_killed(put_two(&aws), &switch).await, None);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_function_dies_and_its_neighbour_lives() {
+    async fn kills_only_its_own_function() {
         let aws = Aws::new();
         let (doomed, counted) = (KillSwitch::before(1), KillSwitch::never());
         let (dead, alive) = tokio::join!(

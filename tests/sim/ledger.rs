@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_as_a_table() {
+    fn displays_as_a_table() {
         let mut ledger = Ledger::default();
         ledger.record("GetItem", Line { calls: 1, read_units: 0.5, ..Line::default() });
         ledger.record("GetItem", Line { calls: 1, read_units: 1.0, ..Line::default() });

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_loop_ends_after_sixteen_invocations_and_its_message_is_gone() {
+    async fn loop_is_dropped_after_sixteen_invocations() {
         let aws = Aws::new();
         aws.end_loops();
         let (invoked, mut deliveries) = invocations(&aws).await;
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_function_that_says_so_goes_on() {
+    async fn function_with_recursive_loop_allow_is_not_dropped() {
         let aws = Aws::new();
         assert_eq!(invocations(&aws).await.0, 100);
         assert_eq!(aws.loops_ended(), 0);

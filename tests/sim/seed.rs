@@ -39,13 +39,13 @@ mod tests {
     /// The published first outputs for state 0. If they changed, every recorded seed would be
     /// useless.
     #[test]
-    fn the_mixer_is_split_mix_64() {
+    fn mixer_is_split_mix_64() {
         assert_eq!(split_mix(0), 0xe220_a839_7b1d_cdaf);
         assert_eq!(split_mix(0x9e37_79b9_7f4a_7c15), 0x6e78_9e6a_a1b9_65f4);
     }
 
     #[test]
-    fn label_count_and_seed_each_matter() {
+    fn draws_depend_on_seed_label_and_count() {
         let draw = Seed(7).draw("PutItem", 1);
         assert_eq!(draw, Seed(7).draw("PutItem", 1));
         assert_ne!(draw, Seed(8).draw("PutItem", 1));

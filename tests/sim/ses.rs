@@ -54,7 +54,8 @@ impl Ses {
             to.as_array().unwrap().iter().map(|to| to.as_str().unwrap()).collect();
         if let Some(refused) = addresses.iter().find(|to| state.refused.contains(**to)) {
             let message = format!(
-                "Email address is not verified. The following identities failed the check: {refused}"
+                "Email address is not verified. \
+                 The following identities failed the check: {refused}"
             );
             return Answer::refused("MessageRejected", &message);
         }
@@ -76,9 +77,11 @@ impl Ses {
                 ..Answer::refused("NotFoundException", "Email address does not exist.")
             };
         }
-        Answer::ok(
-            json!({"SuppressedDestination": {"EmailAddress": address, "Reason": "BOUNCE", "LastUpdateTime": 1_795_190_400}}),
-        )
+        Answer::ok(json!({"SuppressedDestination": {
+            "EmailAddress": address,
+            "Reason": "BOUNCE",
+            "LastUpdateTime": 1_795_190_400,
+        }}))
     }
 
     pub(crate) fn outbox(&self) -> Vec<Value> {

@@ -18,7 +18,7 @@
 //! | type | purpose |
 //! | --- | --- |
 //! | [`Aws`] | one AWS account per test: table, queues, schedules, and their inspection |
-//! | [`EventSource`] | event source mapping from a queue to a function, with partial batch failures |
+//! | [`EventSource`] | event source mapping from a queue to a function |
 //! | [`Plan`] of [`Fault`]s | selects the calls that fail, before or after they take effect |
 //! | [`Asked`] | a decoded AWS request, and the IAM check of the function that makes it |
 //! | [`KillSwitch`] | kills a function at its n-th call |
@@ -27,7 +27,7 @@
 //! | [`Trace`] | a digest of all calls, to compare two runs |
 //! | [`SimClock`] | wall clock on top of tokio's paused clock |
 //! | [`Seed`] | random numbers that are the same in every release |
-//! | [`Stack`], [`Client`], [`Subscriber`] | all of Tollgate on the simulator, and its API clients |
+//! | [`Stack`], [`Client`], [`Subscriber`] | Tollgate on the simulator, and its API clients |
 //! | [`promises`] | invariants over clients' records, for simulated and for real stacks |
 //!
 //! Only the last two rows depend on Tollgate. Tests need `#[tokio::test(start_paused = true)]`,

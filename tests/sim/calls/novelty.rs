@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_models_constrain_is_news_once() {
+    fn each_constrained_property_is_novel_once() {
         let mut seen = Seen::default();
         let mut is_news = |request: &Value| seen.is_news("sqs:SendMessage", request);
         assert!(is_news(&message(900, "-abc1")));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_told_apart() {
+    fn operations_are_tracked_separately() {
         let mut seen = Seen::default();
         assert!(seen.is_news("sqs:SendMessage", &message(0, "a")));
         assert!(seen.is_news("sqs:DeleteMessage", &message(0, "a")));

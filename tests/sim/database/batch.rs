@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_part_is_done_and_the_rest_is_handed_back() {
+    async fn partial_batches_return_unprocessed_entries() {
         let aws = Aws::new();
         aws.inject(Plan::only("BatchWriteItem", 1, Fault::Partial(0b10)).or(Plan::only(
             "BatchGetItem",

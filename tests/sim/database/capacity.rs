@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_condition_costs_what_it_prevented() {
+    async fn failed_condition_is_billed_as_the_write() {
         let item = json!({"pk": {"S": "a"}, "sk": {"S": "1"}, "text": {"S": "x".repeat(1_500)}});
         let again = json!({
             "Item": item,

@@ -100,13 +100,18 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_shows_what_is_written_later_and_in_its_order() {
+    async fn index_shows_writes_late_and_in_order() {
         let clock = SimClock::new(crate::START_MS);
         let database = Database::open(clock);
         database.lag(clock, Duration::from_secs(4), Seed(1));
         let listed = || {
             let (condition, values) = ("agenda = :agenda", json!({":agenda": {"S": "a"}}));
-            let query = json!({"TableName": TABLE, "IndexName": "agenda", "KeyConditionExpression": condition, "ExpressionAttributeValues": values});
+            let query = json!({
+                "TableName": TABLE,
+                "IndexName": "agenda",
+                "KeyConditionExpression": condition,
+                "ExpressionAttributeValues": values,
+            });
             let (answer, _) = database.call("Query", query);
             answer.body["Count"].as_u64().unwrap()
         };

@@ -106,7 +106,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
-    async fn a_partition_takes_so_many_writes_a_second() {
+    async fn partition_throttles_writes_above_its_limit() {
         let aws = Aws::new();
         aws.limit_partitions(30.0, 10.0);
         let once = aws_sdk_dynamodb::Client::from_conf(

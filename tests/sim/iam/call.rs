@@ -94,7 +94,8 @@ impl Call {
             "execute-api" => {
                 let method = if operation == "PostToConnection" { "POST" } else { "DELETE" };
                 let connection = format!(
-                    "arn:${{AWS::Partition}}:execute-api:{HERE}:${{PushApi}}/live/{method}/@connections/id"
+                    "arn:${{AWS::Partition}}:execute-api:{HERE}:${{PushApi}}/live/{method}\
+                     /@connections/id"
                 );
                 vec![Self::new("execute-api:ManageConnections", connection)]
             }
@@ -270,10 +271,15 @@ mod tests {
     }
 
     #[test]
-    fn an_update_names_keys_and_attributes() {
-        let request = json!({"TableName": "tollgate", "Key": {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}}, "ReturnValues": "ALL_NEW",
-            "UpdateExpression": "SET blocks.#q = :b, #n = if_not_exists(made, :t)", "ConditionExpression": "attribute_exists(pk) AND size(x) < :n",
-            "ExpressionAttributeNames": {"#n": "name", "#q": "quota"}});
+    fn update_has_keys_and_attributes() {
+        let request = json!({
+            "TableName": "tollgate",
+            "Key": {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}},
+            "ReturnValues": "ALL_NEW",
+            "UpdateExpression": "SET blocks.#q = :b, #n = if_not_exists(made, :t)",
+            "ConditionExpression": "attribute_exists(pk) AND size(x) < :n",
+            "ExpressionAttributeNames": {"#n": "name", "#q": "quota"},
+        });
         let [call] = &of("UpdateItem", &request)[..] else { panic!() };
         assert_eq!(
             (call.action.as_str(), call.resource.as_str()),
@@ -288,10 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_its_parts_and_a_batch_is_one() {
+    fn transaction_is_authorized_per_part_and_batch_as_a_whole() {
         let item = |pk: &str| json!({"pk": {"S": pk}, "sk": {"S": "-"}});
-        let parts = json!({"TransactItems": [{"Put": {"TableName": "tollgate", "Item": item("A")}}, {"Delete": {"TableName": "tollgate", "Key": item("B")}},
-            {"ConditionCheck": {"TableName": "tollgate", "Key": item("C")}}, {"Update": {"TableName": "tollgate", "Key": item("D")}}]});
+        let parts = json!({"TransactItems": [
+            {"Put": {"TableName": "tollgate", "Item": item("A")}},
+            {"Delete": {"TableName": "tollgate", "Key": item("B")}},
+            {"ConditionCheck": {"TableName": "tollgate", "Key": item("C")}},
+            {"Update": {"TableName": "tollgate", "Key": item("D")}},
+        ]});
         let actions: Vec<_> =
             of("TransactWriteItems", &parts).into_iter().map(|call| call.action).collect();
         assert_eq!(
@@ -303,15 +313,23 @@ mod tests {
                 "dynamodb:UpdateItem"
             ]
         );
-        let batch = json!({"RequestItems": {"tollgate": [{"PutRequest": {"Item": item("A")}}, {"DeleteRequest": {"Key": item("B")}}]}});
+        let batch = json!({"RequestItems": {"tollgate": [
+            {"PutRequest": {"Item": item("A")}},
+            {"DeleteRequest": {"Key": item("B")}},
+        ]}});
         let [call] = &of("BatchWriteItem", &batch)[..] else { panic!() };
         assert_eq!(call.context["dynamodb:LeadingKeys"], ["A", "B"]);
     }
 
     #[test]
-    fn a_query_names_its_partition() {
-        let request = json!({"TableName": "tollgate", "IndexName": "agenda", "KeyConditionExpression": "agenda = :a AND #r > :r",
-            "ExpressionAttributeNames": {"#r": "rank"}, "ExpressionAttributeValues": {":a": {"S": "acc_1#k"}, ":r": {"S": ""}}});
+    fn query_has_its_partition_key() {
+        let request = json!({
+            "TableName": "tollgate",
+            "IndexName": "agenda",
+            "KeyConditionExpression": "agenda = :a AND #r > :r",
+            "ExpressionAttributeNames": {"#r": "rank"},
+            "ExpressionAttributeValues": {":a": {"S": "acc_1#k"}, ":r": {"S": ""}},
+        });
         let [call] = &of("Query", &request)[..] else { panic!() };
         assert_eq!(
             (call.resource.as_str(), &call.context["dynamodb:LeadingKeys"][..]),

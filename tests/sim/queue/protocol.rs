@@ -94,7 +94,10 @@ impl Queues {
                 count(&|message| message.receives == 0 && message.visible_at > now),
         });
         if let Some(redrive) = queue.redrive {
-            let policy = json!({"deadLetterTargetArn": arn_of(redrive.to), "maxReceiveCount": redrive.max_receives});
+            let policy = json!({
+                "deadLetterTargetArn": arn_of(redrive.to),
+                "maxReceiveCount": redrive.max_receives,
+            });
             attributes["RedrivePolicy"] = policy.to_string().into();
         }
         Ok(json!({"Attributes": attributes}))

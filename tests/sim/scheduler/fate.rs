@@ -92,7 +92,10 @@ impl Undelivered {
             "EXHAUSTED_RETRY_CONDITION": text("MaximumEventAgeInSeconds"),
             "IS_PAYLOAD_TRUNCATED": text("false"),
             "SCHEDULED_TIME": text(&format!("{due:.0}")),
-            "SCHEDULE_ARN": text(&format!("arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}", key.0, key.1)),
+            "SCHEDULE_ARN": text(&format!(
+                "arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}",
+                key.0, key.1
+            )),
             "TARGET_ARN": target["Arn"].as_str().map(text),
         });
         let body = json!({"MessageBody": entry.input(due_ms), "QueueUrl": url_of(entry.queue())})

@@ -38,7 +38,10 @@ impl Scheduler {
     pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
         let part = |name: &str| request[name].as_str().unwrap_or("default").to_owned();
         let key = (part("GroupName"), part("Name"));
-        let arn = json!({"ScheduleArn": format!("arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}", key.0, key.1)});
+        let arn = json!({"ScheduleArn": format!(
+            "arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}",
+            key.0, key.1
+        )});
         let outcome = match operation {
             "CreateSchedule" => self.create(key, request).map(|()| arn),
             "UpdateSchedule" => self.update(&key, request).map(|()| arn),

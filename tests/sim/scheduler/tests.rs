@@ -34,7 +34,7 @@ fn bodies(aws: &Aws) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_one_time_schedule_fires_once_and_is_gone() {
+async fn one_time_schedule_fires_once_and_is_deleted() {
     let aws = Aws::new();
     create(&aws, SCHEDULES, "once", "at(2026-11-20T16:30:00)").await.unwrap();
     assert_eq!(
@@ -77,7 +77,7 @@ async fn a_recurring_schedule_fires_until_it_is_disabled_or_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_makes_no_sense_is_refused_and_faults_befall_it_too() {
+async fn rejects_invalid_schedules_and_suffers_faults() {
     let aws = Aws::new();
     for (group, expression, code) in [
         (SCHEDULES, "cron(0 0 32 * ? *)", "ValidationException"),
@@ -96,7 +96,7 @@ async fn what_makes_no_sense_is_refused_and_faults_befall_it_too() {
 }
 
 #[test]
-fn cron_keeps_to_its_time_zone() {
+fn cron_follows_its_time_zone() {
     let times = |text: &str, zone: &str, from: &str| -> Vec<String> {
         let expression = Expression::read(text, zone).unwrap();
         let from: jiff::Timestamp = from.parse().unwrap();
