@@ -33,7 +33,7 @@ async fn one_tick_releases_five_thousand_due_jobs() {
     let entries: Vec<_> = (0..JOBS as u64)
         .map(|n| {
             let id: JobId = id::mint(now, rand::random());
-            // A different minute that the tick already covers.
+            // Due within a few seconds, five minutes from now, which the tick covers.
             let due = now + 5 * MINUTE + Duration::from_millis(n % 60_000);
             DueEntry { due, account, id, kind: "echo".parse().unwrap(), purpose: Purpose::Release }
         })

@@ -172,7 +172,7 @@ impl Proxy {
 
     async fn by_fault(&self, call: &Arc<Call>, fault: Fault) -> Option<Response<Body>> {
         match fault {
-            // The body's length selects one of two forms.
+            // The body's length selects an error response or a closed connection.
             Fault::Before if call.body.len().is_multiple_of(2) => return Some(internal_error()),
             Fault::Before => return None,
             Fault::Throttle => return Some(response(call.asked.throttled())),

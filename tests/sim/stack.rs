@@ -215,7 +215,7 @@ impl Stack {
         self.worker().prime().await;
     }
 
-    /// Address of the WebSocket API. No socket listens there, so pushes over it fail.
+    /// Address of the WebSocket API. No socket listens there: only simulated connections work.
     pub(crate) fn push_address() -> PushAddress {
         let connections = "http://127.0.0.1:9/live".to_owned();
         PushAddress { url: "ws://127.0.0.1:9/live".to_owned(), connections }

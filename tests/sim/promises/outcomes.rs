@@ -38,7 +38,7 @@ fn counted(job: &JobNote) -> Option<Broken> {
     ))
 }
 
-/// Attempt numbers increase within 1 and the maximum, and restart only after a retry. A claim that
+/// Attempt numbers are between 1 and the maximum, and start again only after a retry. A claim that
 /// died may have left a gap.
 fn numbered(job: &JobNote) -> Option<Broken> {
     let numbers: Vec<_> =
