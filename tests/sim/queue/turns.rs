@@ -1,11 +1,11 @@
 //! Fair queues: the order of messages of different groups.
 //!
-//! SQS marks a group as noisy once it has more than a tenth of the messages in flight (and at least
-//! 30) or of the consumers' recent time, and then serves the other groups first. This model takes
-//! that to the limit, so that a few messages show what thousands would. The next message is always
-//! from the group with the fewest messages in flight, and among equals from the group served
-//! longest ago. A message without a group forms its own group. The order within a group is FIFO,
-//! which is stricter than SQS's.
+//! SQS marks a group as noisy once it has more than a tenth of the messages in flight, and at
+//! least 30, or of the consumers' recent time. It then serves the other groups first. This model
+//! takes that to the limit, so that a few messages show what thousands would. The next message is
+//! always from the group with the fewest messages in flight, and among equals from the group
+//! served longest ago. A message without a group forms its own group. The order within a group is
+//! FIFO, which is stricter than SQS's.
 
 use super::Message;
 use std::collections::BTreeMap;
