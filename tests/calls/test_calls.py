@@ -1,4 +1,4 @@
-"""The check of recorded calls finds what a service refuses, and passes what it takes."""
+"""Tests of the check of recorded calls: it reports invalid requests and accepts valid ones."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ _VALID: dict[tuple[str, str], Any] = {
     },
     ("execute-api", "PostToConnection"): {"ConnectionId": "abc=", "Data": "{}"},
 }
-# Where a valid request is changed, to what, and what is then said. A place ends in a member's name.
+# Service, operation, path of the changed member, its new value (None removes it), expected error.
 _FAULTS: list[tuple[str, str, str, Any, str]] = [
-    # What models have.
+    # Constraints of AWS's service models.
     ("scheduler", "CreateSchedule", "State", "PAUSED", "not one of ENABLED, DISABLED"),
     ("scheduler", "CreateSchedule", "Name", "n" * 65, "at most 64"),
     ("scheduler", "CreateSchedule", "Name", "", "at least 1"),
@@ -135,7 +135,7 @@ _FAULTS: list[tuple[str, str, str, Any, str]] = [
     ("cloudwatch", "GetMetricData", "ScanBy", "Ascending", "not one of"),
     ("execute-api", "PostToConnection", "Data", "x" * 131_073, "at most 131072"),
     ("execute-api", "PostToConnection", "Data", None, "Data is missing"),
-    # What their documentation has.
+    # Constraints of their documentation.
     ("scheduler", "CreateSchedule", "ScheduleExpression", "at(2026-11-30)", "no expression"),
     ("scheduler", "CreateSchedule", "ScheduleExpression", "rate(1 minutes)", "no expression"),
     ("dynamodb", "UpdateItem", "Key.sk", {"S": ""}, "1 to 1024"),

@@ -1,4 +1,4 @@
-//! An account from its making to the end of its key.
+//! An account from its creation to the revocation of its key.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use crate::stack::{PATIENCE, stack};
 
-/// Within which a revoked key opens nothing, as the API says.
+/// Maximum time until a revoked key stops working, as the API documents.
 const REVOKED: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn an_account_is_made_works_and_loses_its_key() {
+async fn account_works_until_its_key_is_revoked() {
     let stack = stack();
     let made = stack
         .operate(Method::POST, "/v1/accounts", Some(json!({"name": "e2e", "max_running": 5})))

@@ -1,4 +1,4 @@
-//! Time and control over HTTP: delays, cancel, retry, callbacks.
+//! Delays, cancellation, retries and callbacks over HTTP.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn a_job_due_in_days_waits_and_can_be_cancelled() {
 }
 
 #[tokio::test]
-async fn a_short_delay_passes_and_the_end_is_told() {
+async fn delayed_job_runs_and_calls_back() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let mut receiver = Target::start(|_| Act::Echo).await;
@@ -43,7 +43,7 @@ async fn a_short_delay_passes_and_the_end_is_told() {
 }
 
 #[tokio::test]
-async fn a_failed_job_is_tried_again_on_demand() {
+async fn failed_job_can_be_retried() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let target = Target::start(|nth| if nth == 1 { Act::Answer(400) } else { Act::Echo }).await;

@@ -1,4 +1,4 @@
-//! A worker that is killed in the middle of an attempt.
+//! A worker killed during an attempt.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
@@ -10,16 +10,16 @@ use crate::{
     target::{Act, Target},
 };
 
-/// Held by tests whose jobs must not meet the kill; held alone around it.
+/// Read lock for tests whose jobs must not be interrupted; write lock around kills.
 pub static KILLING: RwLock<()> = RwLock::const_new(());
 
-/// Keeps workers alive as long as it is held.
+/// Prevents kills of workers while it is held.
 pub async fn undisturbed() -> RwLockReadGuard<'static, ()> {
     KILLING.read().await
 }
 
 #[tokio::test]
-async fn a_worker_killed_in_mid_attempt_loses_nothing() {
+async fn killed_worker_loses_no_job() {
     let stack = stack();
     let mut target = Target::start(|nth| if nth == 1 { Act::Hang } else { Act::Echo }).await;
     let spec =
@@ -33,7 +33,8 @@ async fn a_worker_killed_in_mid_attempt_loses_nothing() {
         assert!(kill_workers() > 0, "no worker's process was found");
         id
     };
-    // The message comes back when its visibility ends, six function time-outs after it was received.
+    // The message returns at the end of its visibility timeout, which is six times the function's
+    // timeout.
     let job = stack.outcome(&id, Duration::from_secs(200)).await;
     assert_eq!(
         (&job["status"], &job["attempts"], &job["result"]),
@@ -41,7 +42,7 @@ async fn a_worker_killed_in_mid_attempt_loses_nothing() {
     );
 }
 
-/// Kills every worker of this stack with signal 9, and says how many there were.
+/// Kills every worker of this stack with SIGKILL and returns their number.
 pub fn kill_workers() -> usize {
     let port = format!(":{}", stack().endpoint.rsplit(':').next().unwrap().trim_end_matches('/'));
     let workers = fs::read_dir("/proc").unwrap().filter_map(|entry| {

@@ -1,4 +1,4 @@
-//! The routes that stand in for earlier systems, over HTTP.
+//! Compatibility routes of the earlier systems over HTTP.
 
 use std::time::Duration;
 
@@ -47,7 +47,11 @@ async fn old_activities_become_rows() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let table = format!("old_{:x}", rand::random::<u64>());
-    let columns = json!({"col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [7, "Ada"]});
+    let columns = json!({
+        "col_names": ["id", "name"],
+        "col_types": ["INTEGER", "TEXT"],
+        "col_values": [7, "Ada"],
+    });
     let mut insert = columns.clone();
     (insert["operation"], insert["table"]) = (json!("insert"), json!(table));
     let delete = json!({"operation": "delete", "table": table, "value_to_delete": columns});
@@ -74,9 +78,9 @@ async fn old_activities_become_rows() {
     );
 }
 
-/// As the account tracker's clients do it: what API Gateway passes on of a query is what they sent.
+/// The account tracker's clients send data in the query; API Gateway must forward it unchanged.
 #[tokio::test]
-async fn a_text_in_a_query_becomes_an_event() {
+async fn query_text_becomes_an_event() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let run = format!("{:x}", rand::random::<u64>());

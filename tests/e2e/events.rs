@@ -1,4 +1,4 @@
-//! Events through the real functions: publishers side by side, subscribers that go on by their cursor.
+//! Events over HTTP: concurrent publishers, and subscribers that resume from their cursor.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,14 @@ use crate::{
     stack::{PATIENCE, Stack, stack},
 };
 
-/// Reads from a cursor until `enough` says so; the events, and the cursor behind them.
+/// Reads from a cursor until `enough` returns true. Returns the events and advances the cursor.
 async fn read(stack: &Stack, cursor: &mut String, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let (mut got, deadline) = (Vec::new(), Instant::now() + PATIENCE);
     while !enough(&got) {
         assert!(Instant::now() < deadline, "{} events came", got.len());
         let path = format!("/v1/events?limit=50&after={cursor}");
-        // A new connection each time, and nothing kept but the cursor: the subscriber might as well have been killed.
+        // Opens a new connection each time and keeps only the cursor, like a subscriber that was
+        // killed.
         let answer = stack.send(Method::GET, &path, &[("prefer", "wait=5")], None).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         got.extend(answer.body["items"].as_array().unwrap().iter().cloned());
@@ -40,7 +41,7 @@ async fn begin(stack: &Stack) -> String {
 }
 
 #[tokio::test]
-async fn subscribers_see_each_event_once_and_in_order_the_ends_of_jobs_too() {
+async fn subscribers_get_each_event_once_and_in_order() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let run = format!("{:x}", rand::random::<u64>());
@@ -52,7 +53,7 @@ async fn subscribers_see_each_event_once_and_in_order_the_ends_of_jobs_too() {
         for n in 0..20 {
             let path = format!("/v1/accounts/{}/events", stack.tenant_account);
             let body = json!({"data": {"run": run, "writer": writer, "n": n}});
-            // Every fourth is repeated at once, as if its answer was lost.
+            // Every fourth event is sent twice, as if its response was lost.
             let key = format!("{run}-{writer}-{n}");
             let headers = [("idempotency-key", key.as_str())];
             let headers = if n % 4 == 0 { &headers[..] } else { &[] };
@@ -101,7 +102,7 @@ async fn subscribers_see_each_event_once_and_in_order_the_ends_of_jobs_too() {
     the_rate_follows(stack).await;
 }
 
-/// The functions run on, so that what they counted gets told.
+/// Keeps the functions running, because they flush their counters only then.
 async fn the_rate_follows(stack: &Stack) {
     let path = format!("/v1/accounts/{}/events", stack.tenant_account);
     let deadline = Instant::now() + PATIENCE;

@@ -1,4 +1,5 @@
-//! Thousands of jobs that are due at once, on a table and a queue of the test's own: the running stack's check would release them too.
+//! Thousands of jobs due at the same time. The test has its own table and queue, because the
+//! running stack's minute tick would release the jobs too.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ const JOBS: usize = 5000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn five_thousand_due_jobs_are_released_by_one_run() {
+async fn one_tick_releases_five_thousand_due_jobs() {
     let aws = stack().aws();
     let name = format!("far-{:016x}", rand::random::<u64>());
     make_table(&aws, &name).await;
@@ -32,7 +33,7 @@ async fn five_thousand_due_jobs_are_released_by_one_run() {
     let entries: Vec<_> = (0..JOBS as u64)
         .map(|n| {
             let id: JobId = id::mint(now, rand::random());
-            // In a minute of their own, which the check reaches.
+            // Due within a few seconds, five minutes from now, which the tick covers.
             let due = now + 5 * MINUTE + Duration::from_millis(n % 60_000);
             DueEntry { due, account, id, kind: "echo".parse().unwrap(), purpose: Purpose::Release }
         })

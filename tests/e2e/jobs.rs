@@ -1,4 +1,4 @@
-//! Jobs from submission to result, many at once.
+//! Many jobs from submission to result.
 
 use std::collections::BTreeSet;
 
@@ -90,9 +90,9 @@ async fn polls_are_conditional_and_lists_show_the_job() {
     );
 }
 
-/// The gateway's routes lead every method to a function, and its answer comes through whole.
+/// API Gateway's routes send every method to a function and pass its response through unchanged.
 #[tokio::test]
-async fn the_ladder_stands_behind_the_gateway() {
+async fn error_statuses_pass_through_the_gateway() {
     let stack = stack();
     for (method, path, status, slug) in [
         (Method::GET, "/v1/nothing", 404, "not-found"),
@@ -127,12 +127,14 @@ async fn the_ladder_stands_behind_the_gateway() {
     assert_eq!(job["error"], Value::Null);
 }
 
-/// The status of a list asked for with a query as no URI library would write it: by hand, over a socket.
+/// Status of a list request with an invalid query. URI libraries refuse to write it, so it goes
+/// over a raw socket.
 async fn raw_query(stack: &Stack, query: &str) -> u16 {
     let (host, path) = stack.url.trim_start_matches("http://").split_once('/').unwrap();
     let mut socket = tokio::net::TcpStream::connect(host).await.unwrap();
     let request = format!(
-        "GET /{path}/v1/jobs?{query} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+        "GET /{path}/v1/jobs?{query} HTTP/1.1\r\nhost: {host}\r\n\
+         authorization: Bearer {}\r\nconnection: close\r\n\r\n",
         stack.tenant_key
     );
     socket.write_all(request.as_bytes()).await.unwrap();

@@ -1,7 +1,7 @@
-//! The running stack, as its users meet it: over HTTP, with real functions, a real queue and a real table.
+//! Tests of a running stack over HTTP, with real functions, queues and tables.
 //!
-//! `make test-all` starts one and names its `stack.json` in `TOLLGATE_STACK`; by hand, `make run` and
-//! `TOLLGATE_STACK=.local/stack.json cargo test -p tests --test e2e`.
+//! `make test-all` starts one and sets `TOLLGATE_STACK` to its `stack.json`. By hand: `make run`
+//! and `TOLLGATE_STACK=.local/stack.json cargo test -p tests --test e2e`.
 
 mod accounts;
 mod control;

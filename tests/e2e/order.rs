@@ -1,4 +1,4 @@
-//! Kinds with an order, on a real queue that has none.
+//! Ordered kinds on a real, unordered queue.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -11,12 +11,12 @@ use crate::{
     stack::{Stack, stack},
 };
 
-/// How many jobs; `LIFO_JOBS=1000` for the long version.
+/// Number of jobs; `LIFO_JOBS=1000` for the long version.
 fn number() -> usize {
     std::env::var("LIFO_JOBS").map_or(30, |number| number.parse().unwrap())
 }
 
-/// The worker's end of the queue, which tests turn off and on.
+/// The worker's event source mapping, which tests disable and enable.
 struct Tap<'a> {
     stack: &'a Stack,
     id: String,
@@ -38,21 +38,21 @@ impl<'a> Tap<'a> {
         self.stack.emulator(Method::PUT, &path, Some(change)).await;
     }
 
-    /// Nothing is delivered.
+    /// Stops deliveries.
     async fn off(&self) {
         self.set(json!({"Enabled": false})).await;
-        // A poll that is under way still takes what it finds.
+        // A poll in progress still receives messages.
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 
-    /// One message at a time.
+    /// Delivers one message at a time.
     async fn drip(&self) {
         let one = json!({"ReservedConcurrentExecutions": 1});
         self.stack.emulator(Method::PUT, &self.concurrency(), Some(one)).await;
         self.set(json!({"Enabled": true, "BatchSize": 1})).await;
     }
 
-    /// As the template has it.
+    /// Restores the template's settings.
     async fn on(&self) {
         self.stack.emulator(Method::DELETE, &self.concurrency(), None).await;
         self.set(json!({"Enabled": true, "BatchSize": 10})).await;
@@ -79,7 +79,7 @@ async fn hand_in(stack: &Stack, kind: &str, priorities: &[u8]) -> Vec<String> {
     ids
 }
 
-/// The jobs by when they began; each has to be completed.
+/// The jobs by start time. All must complete.
 async fn began(stack: &Stack, ids: &[String]) -> Vec<String> {
     let patience =
         Duration::from_secs(120) + Duration::from_millis(300) * u32::try_from(ids.len()).unwrap();
@@ -94,7 +94,7 @@ async fn began(stack: &Stack, ids: &[String]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn one_at_a_time_they_run_in_order_without_exception() {
+async fn ordered_jobs_run_strictly_in_order_one_at_a_time() {
     let _alone = KILLING.write().await;
     let stack = stack();
     let tap = Tap::of(stack).await;
@@ -113,7 +113,7 @@ async fn one_at_a_time_they_run_in_order_without_exception() {
     let priority = hand_in(stack, "e2e-priority", &priorities).await;
     tap.drip().await;
     let ran = async { (began(stack, &lifo).await, began(stack, &priority).await) };
-    // Whatever comes of it, the tests after this one want the worker as it was.
+    // Restores the worker for later tests even after a failure.
     let ran = AssertUnwindSafe(ran).catch_unwind().await;
     tap.on().await;
     let (lifo_began, priority_began) = ran.unwrap();
@@ -123,9 +123,10 @@ async fn one_at_a_time_they_run_in_order_without_exception() {
     assert_eq!(priority_began, expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
 }
 
-/// With many at once, and with workers killed among them, none is lost. What a killed one held comes back after the visibility time-out.
+/// With many concurrent jobs and killed workers no job is lost. Messages of a killed worker return
+/// after the visibility timeout.
 #[tokio::test]
-async fn killed_workers_lose_none() {
+async fn killed_workers_lose_no_jobs() {
     let stack = stack();
     let ids = {
         let _alone = KILLING.write().await;

@@ -1,4 +1,4 @@
-//! Events that are pushed over a WebSocket, by the gateway that the template describes.
+//! Events pushed over the template's WebSocket API.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungsten
 
 use crate::stack::{PATIENCE, Stack, stack};
 
-/// A subscriber at the other end of a connection.
+/// A WebSocket subscriber.
 struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Subscriber {
@@ -32,7 +32,7 @@ impl Subscriber {
         serde_json::from_str(message.to_text().unwrap()).unwrap()
     }
 
-    /// The next events' data, and the cursor behind them.
+    /// The data of the next events and the cursor after them.
     async fn events(&mut self) -> (Vec<Value>, String) {
         loop {
             let message = self.hear().await;
@@ -57,7 +57,7 @@ async fn publish(stack: &Stack, data: Value) {
 }
 
 #[tokio::test]
-async fn events_are_pushed_and_gone_on_with_after_a_break() {
+async fn pushes_events_and_resumes_after_a_disconnect() {
     let stack = stack();
     let mark = uuid();
     let mut subscriber = Subscriber::connect(stack).await;
@@ -90,7 +90,7 @@ async fn events_are_pushed_and_gone_on_with_after_a_break() {
 }
 
 #[tokio::test]
-async fn without_a_ticket_there_is_no_connection() {
+async fn connection_requires_a_ticket() {
     let answer = stack().send(Method::POST, "/v1/push/tickets", &[], None).await;
     let url = answer.body["url"].as_str().unwrap();
     for query in ["", "?ticket=", "?ticket=dHJhdmVsbGVyLCB0aGVyZSBpcyBubyB0aWNrZXQgaA"] {

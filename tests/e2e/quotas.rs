@@ -1,4 +1,4 @@
-//! Quotas, as far as the mails in the emulator's outbox.
+//! Quotas up to the mails in the emulator's outbox.
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 
 use crate::stack::{Stack, stack};
 
-/// An account of its own, since it is going to be blocked: its id, and a key.
+/// A separate account, because it gets blocked. Returns its id and a key.
 async fn account(stack: &Stack) -> (String, String) {
     let account =
         stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": "quotas"}))).await.id();
@@ -34,7 +34,7 @@ async fn account(stack: &Stack) -> (String, String) {
     (account, key.body["secret"].as_str().unwrap().to_owned())
 }
 
-/// A series' total, as its source would have it.
+/// A series' item with a total, as its source writes it.
 fn head(series: String, total: u64) -> WriteRequest {
     let now = Clock::system().now().to_string();
     let (text, number) =
@@ -56,14 +56,14 @@ async fn report(stack: &Stack, heads: Vec<WriteRequest>) {
     }
 }
 
-/// A run beside those of every minute.
+/// An additional minute tick.
 async fn check(stack: &Stack) {
     let path = format!("/2015-03-31/functions/{}/invocations", stack.function("quota-check"));
     let answer = stack.emulator(Method::POST, &path, Some(json!({}))).await;
     assert_eq!(answer.get("errorMessage"), None, "{answer}");
 }
 
-/// The subjects of the mails about a quota, in their order.
+/// Subjects of the mails about a quota, in order.
 async fn subjects(stack: &Stack, quota: &str) -> Vec<String> {
     let outbox = stack.emulator(Method::GET, "/_ministack/ses/messages", None).await;
     let mut found = Vec::new();
@@ -72,7 +72,7 @@ async fn subjects(stack: &Stack, quota: &str) -> Vec<String> {
     found
 }
 
-/// However the emulator groups them.
+/// Independent of how the emulator groups them.
 fn collect(value: &Value, subjects: &mut Vec<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, subjects)),
@@ -84,9 +84,9 @@ fn collect(value: &Value, subjects: &mut Vec<String>) {
     }
 }
 
-/// Two checks at once after each step, beside the one of every minute.
+/// Two concurrent ticks after each step, in addition to the stack's own.
 #[tokio::test]
-async fn each_threshold_is_told_once_and_what_is_enforced_is() {
+async fn mails_each_threshold_once_and_enforces_the_quota() {
     let stack = stack();
     let (account, key) = account(stack).await;
     let name = format!("e2e-{:x}", rand::random::<u64>());
@@ -133,7 +133,7 @@ async fn each_threshold_is_told_once_and_what_is_enforced_is() {
     assert_eq!(stack.operate(Method::DELETE, &path, None).await.status, 204);
 }
 
-/// The answer once it has this status: functions keep what they know of an account for some seconds.
+/// Repeats a request until it has this status: functions cache accounts for some seconds.
 async fn until<F: Future<Output = crate::stack::Answer>>(
     status: u16,
     ask: impl Fn() -> F,
@@ -149,7 +149,8 @@ async fn until<F: Future<Output = crate::stack::Answer>>(
     }
 }
 
-/// A page of a thousand series, of fifty services, each of which grew by a hundred bytes since it was looked at last.
+/// Serves a page of a thousand series in fifty services. Each series grows by a hundred bytes per
+/// scrape.
 async fn thousand() -> String {
     static LOOKS: AtomicU64 = AtomicU64::new(0);
     let page = async || {
@@ -171,19 +172,32 @@ async fn thousand() -> String {
     url
 }
 
-/// A thousand series are collected and two hundred quotas are looked at, all of which change: in one run, beside those of every minute.
+/// A thousand series and two hundred quotas, all of which change, are processed in one tick, in
+/// addition to the stack's own.
 #[tokio::test]
-async fn a_run_of_many_takes_seconds() {
+async fn tick_with_many_series_and_quotas_takes_seconds() {
     let stack = stack();
     let (account, _) = account(stack).await;
     let source = format!("/v1/sources/e2e-quotas-{:x}", rand::random::<u64>());
-    let spec = json!({"type": "prometheus", "url": thousand().await, "preset": "kong2", "account": account});
+    let spec = json!({
+        "type": "prometheus",
+        "url": thousand().await,
+        "preset": "kong2",
+        "account": account,
+    });
     let store = QuotaStore::new(Table::new(stack.aws().dynamodb, &stack.table));
     let names: Vec<Name> =
         (0..200).map(|n| format!("many-{account}-{n}").parse().unwrap()).collect();
     let put = |(n, name)| {
         let period = ["hour", "day", "month", "month"][n / 50];
-        let spec = json!({"limit_bytes": 1_000_000_000, "type": "egress", "service": format!("s{}", n % 50), "account": account, "period": period, "recipients": ["ops@example.com"]});
+        let spec = json!({
+            "limit_bytes": 1_000_000_000,
+            "type": "egress",
+            "service": format!("s{}", n % 50),
+            "account": account,
+            "period": period,
+            "recipients": ["ops@example.com"],
+        });
         let (store, spec) = (&store, serde_json::from_value::<QuotaSpec>(spec).unwrap());
         async move { store.put(name, &spec, "1", Clock::system().now()).await.map(|(quota, _)| quota) }
     };
@@ -191,7 +205,7 @@ async fn a_run_of_many_takes_seconds() {
     let quotas: Vec<_> = quotas.try_collect().await.unwrap();
     assert_eq!(stack.operate(Method::PUT, &source, Some(spec)).await.status, 201);
 
-    // What the run itself says that it collected: the stack's own may have been faster in a minute.
+    // Counts what this tick collected: the stack's own tick may be faster in some minutes.
     let collected = Arc::new(AtomicU64::new(0));
     let told = collected.clone();
     let metrics = Metrics::new(move |line| {
@@ -219,7 +233,8 @@ async fn a_run_of_many_takes_seconds() {
         used.extend(known.into_iter().map(|known| known.standing.current.used));
     }
     assert_eq!(used.len(), 200);
-    // Twenty series of a service, each by a hundred a look. An hour may have begun meanwhile.
+    // Twenty series per service, each growing by a hundred bytes per scrape. A new hour may have
+    // begun in between.
     assert!(
         used.iter().all(|used| used % 2000 == 0)
             && used.iter().filter(|used| **used >= 4000).count() >= 150,

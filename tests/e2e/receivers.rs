@@ -1,4 +1,5 @@
-//! The receivers that `docs/callbacks.md` shows, each run as its first line says: a real callback arrives, and a forged one gets nowhere.
+//! The receivers in `docs/callbacks.md`, each started by the command in its first line. They accept
+//! a real callback and reject forged ones.
 
 use std::{path::Path, process::Stdio};
 
@@ -17,15 +18,15 @@ use crate::{
     stack::{PATIENCE, stack},
 };
 
-/// What is told of a message, in what way it is signed.
+/// A message and how it is signed.
 struct Forged<'a> {
     secret: &'a str,
     body: &'a str,
-    /// How long ago, in seconds.
+    /// Age in seconds.
     age: i64,
 }
 
-/// A receiver that runs.
+/// A running receiver.
 struct Receiver {
     url: String,
     said: Lines<BufReader<ChildStdout>>,
@@ -33,7 +34,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    /// Starts one; nothing where its language isn't installed, which in CI is a failure.
+    /// Starts a receiver. `None` if its language isn't installed; in CI that is a failure.
     async fn start(command: &[&str], secret: &str) -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/receivers");
         let mut started = Command::new(command[0]);
@@ -53,12 +54,12 @@ impl Receiver {
         Some(Self { url, said, _process: process })
     }
 
-    /// The next message that it took for genuine.
+    /// The next message it accepted.
     async fn took(&mut self) -> String {
         tokio::time::timeout(PATIENCE, self.said.next_line()).await.unwrap().unwrap().unwrap()
     }
 
-    /// Sends it a message as Tollgate would, and gets its status.
+    /// Sends a message as Tollgate does and returns the response status.
     async fn send(&self, id: &str, timestamp: i64, signature: &str, body: &str) -> u16 {
         let request = Client::new().post(&self.url).header("webhook-id", id);
         let request =
@@ -122,11 +123,12 @@ async fn try_out(command: &[&str]) {
         401,
         "another way to sign"
     );
-    // While a secret changes there are two; and whatever is sent again is done once.
+    // During a rotation there are two secrets, and thus two signatures. A repeated message is
+    // handled once.
     for _ in 0..2 {
         assert_eq!(receiver.send(&id, timestamp, &format!("v1,AAAA {good}"), body).await, 200);
     }
-    // What it can't work on is not done: it has to come again.
+    // A message that the receiver can't handle fails and must be sent again.
     let (nonsense, unsound) = (Uuid::new_v4().to_string(), "no JSON");
     for _ in 0..2 {
         let forged = Forged { body: unsound, ..genuine() };
@@ -139,17 +141,17 @@ async fn try_out(command: &[&str]) {
 }
 
 #[tokio::test]
-async fn in_python() {
+async fn python_receiver() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     try_out(&[&python, "receiver.py"]).await;
 }
 
 #[tokio::test]
-async fn in_javascript() {
+async fn javascript_receiver() {
     try_out(&["node", "receiver.mjs"]).await;
 }
 
 #[tokio::test]
-async fn in_go() {
+async fn go_receiver() {
     try_out(&["go", "run", "receiver.go"]).await;
 }

@@ -1,4 +1,4 @@
-//! Records, from submission to the rows that can be read.
+//! Records from submission to the rows.
 
 use reqwest::Method;
 use serde_json::json;
@@ -15,7 +15,9 @@ async fn activities_become_rows() {
     let table = format!("users_{:x}", rand::random::<u64>());
     let user = json!({
         "operation": "insert", "table": table,
-        "col_names": ["id", "name", "balance"], "col_types": ["INTEGER", "TEXT", "DECIMAL"], "col_values": [7, "'; --", "12.50"],
+        "col_names": ["id", "name", "balance"],
+        "col_types": ["INTEGER", "TEXT", "DECIMAL"],
+        "col_values": [7, "'; --", "12.50"],
     });
     let first = stack.submit("activities", json!({"activities": [user]})).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Schedules, and what the emulator's Scheduler makes of them.
+//! Schedules with the emulator's Scheduler.
 
 use std::time::Duration;
 
@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use crate::{crash::undisturbed, stack::stack};
 
-/// A minute until it is due, the emulator's look at its schedules every ten seconds, and the job itself.
+/// One minute until it is due, the emulator's check of its schedules every ten seconds, and the job
+/// itself.
 const PATIENCE: Duration = Duration::from_secs(150);
 
 #[tokio::test]
-async fn a_schedule_makes_jobs() {
+async fn schedule_creates_jobs() {
     let _quiet = undisturbed().await;
     let stack = stack();
     let mark = format!("{:x}", rand::random::<u64>());
@@ -30,7 +31,7 @@ async fn a_schedule_makes_jobs() {
     assert_eq!(stack.send(Method::GET, &path, &[], None).await.status, 404);
 }
 
-/// The first job that bears the mark.
+/// The first job with the mark.
 async fn first_job(mark: &str) -> Value {
     loop {
         let list = stack().send(Method::GET, "/v1/jobs?limit=100", &[], None).await;

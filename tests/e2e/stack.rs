@@ -1,4 +1,4 @@
-//! The stack that is tested, and its clients.
+//! The stack under test and its clients.
 
 use std::{fs, sync::OnceLock, time::Duration};
 
@@ -12,10 +12,10 @@ use shared::{
     telemetry::Metrics,
 };
 
-/// How long a job may take that nothing holds up.
+/// Maximum duration of an undisturbed job.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What `stack.json` says.
+/// Content of `stack.json`.
 #[derive(Debug)]
 pub struct Stack {
     pub url: String,
@@ -29,7 +29,6 @@ pub struct Stack {
     http: Client,
 }
 
-/// What came back.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -43,7 +42,7 @@ impl Answer {
     }
 }
 
-/// The stack that `TOLLGATE_STACK` names; without it there is nothing to test, and that is a failure.
+/// The stack in `TOLLGATE_STACK`. Panics without it, because there is nothing to test.
 pub fn stack() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
     STACK.get_or_init(|| {
@@ -63,7 +62,8 @@ pub fn stack() -> &'static Stack {
             queue_url: text("queue_url"),
             table: text("table"),
             functions: told["functions"].clone(),
-            // A connection lives in the runtime of the test that opened it, and goes with that: none is kept for another test.
+            // A connection belongs to the runtime of the test that opened it, so tests can't share
+            // idle connections.
             http: Client::builder()
                 .timeout(Duration::from_secs(40))
                 .pool_max_idle_per_host(0)
@@ -74,12 +74,12 @@ pub fn stack() -> &'static Stack {
 }
 
 impl Stack {
-    /// A function's name, such as `tollgate-PollFunction-…` of `poll`.
+    /// A function's name, such as `tollgate-PollFunction-…` for `poll`.
     pub fn function(&self, name: &str) -> &str {
         self.functions[name].as_str().unwrap_or_else(|| panic!("no function {name}"))
     }
 
-    /// One request with the tenant's key.
+    /// Sends a request with the tenant's key.
     pub async fn send(
         &self,
         method: Method,
@@ -90,7 +90,7 @@ impl Stack {
         self.send_as(&self.tenant_key, method, path, headers, body).await
     }
 
-    /// One request with any key.
+    /// Sends a request with any key.
     pub async fn send_as(
         &self,
         key: &str,
@@ -102,7 +102,7 @@ impl Stack {
         self.try_as(key, method, path, headers, body).await.unwrap()
     }
 
-    /// One request with any key, to a stack that may be away.
+    /// Sends a request with any key; fails if the stack is down.
     pub async fn try_as(
         &self,
         key: &str,
@@ -131,12 +131,11 @@ impl Stack {
         })
     }
 
-    /// One request with the operator's key.
+    /// Sends a request with the operator's key.
     pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         self.send_as(&self.operator_key, method, path, &[], body).await
     }
 
-    /// Defines a kind.
     pub async fn define(&self, name: &str, spec: Value) {
         let answer = self
             .send_as(&self.operator_key, Method::PUT, &format!("/v1/kinds/{name}"), &[], Some(spec))
@@ -144,7 +143,7 @@ impl Stack {
         assert!([200, 201].contains(&answer.status), "{answer:?}");
     }
 
-    /// Submits a job, which has to be accepted.
+    /// Submits a job and returns its id.
     pub async fn submit(&self, kind: &str, payload: Value) -> String {
         let body = json!({"kind": kind, "payload": payload});
         let answer = self.send(Method::POST, "/v1/jobs", &[], Some(body)).await;
@@ -152,14 +151,14 @@ impl Stack {
         answer.id()
     }
 
-    /// A job as it stands.
+    /// The job's current state.
     pub async fn job(&self, id: &str) -> Value {
         let answer = self.send(Method::GET, &format!("/v1/jobs/{id}"), &[], None).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body
     }
 
-    /// A job once it has its outcome, by long polls.
+    /// Waits for a job's outcome with long polls.
     pub async fn outcome(&self, id: &str, patience: Duration) -> Value {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
@@ -175,27 +174,29 @@ impl Stack {
         }
     }
 
-    /// What each attempt at a job did.
+    /// All attempts of a job.
     pub async fn attempts(&self, id: &str) -> Vec<Value> {
         let answer = self.send(Method::GET, &format!("/v1/jobs/{id}/attempts"), &[], None).await;
         answer.body["items"].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone()
     }
 
-    /// One call of the emulator's own Lambda API.
+    /// Calls the emulator's Lambda API.
     pub async fn emulator(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         self.try_emulator(method, path, body)
             .await
             .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// The same, of an emulator that may be away.
+    /// Like [`Stack::emulator`]; fails if the emulator is down.
     pub async fn try_emulator(
         &self,
         method: Method,
         path: &str,
         body: Option<Value>,
     ) -> reqwest::Result<Value> {
-        let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=x";
+        let scope = "AWS4-HMAC-SHA256 \
+            Credential=test/20260101/us-east-1/lambda/aws4_request, \
+            SignedHeaders=host, Signature=x";
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.endpoint))
@@ -207,7 +208,7 @@ impl Stack {
         Ok(serde_json::from_str(&answer.text().await?).unwrap_or(Value::Null))
     }
 
-    /// The check as a process of the test's own, beside the stack's: it sends no mails.
+    /// A minute tick in the test's process, in addition to the stack's own. It sends no mails.
     pub fn checker(&self, metrics: Metrics) -> Checker {
         let config = QuotaCheckConfig {
             table: self.table.clone(),
@@ -219,7 +220,7 @@ impl Stack {
         Checker::new(self.aws(), config, Clock::system(), metrics)
     }
 
-    /// Clients of the emulator itself.
+    /// AWS clients of the emulator.
     pub fn aws(&self) -> Clients {
         let vars = |name: &str| match name {
             "AWS_ENDPOINT_URL" => Some(self.endpoint.clone()),

@@ -1,4 +1,4 @@
-//! The store suite against the emulator's table and queues.
+//! The store suite on the emulator's table and queues.
 
 use shared::aws::Table;
 

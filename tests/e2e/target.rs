@@ -1,4 +1,4 @@
-//! A target of our own: an HTTP server in the test's process that answers from a script.
+//! A scripted HTTP target in the test's process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,25 +11,23 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use tokio::{net::TcpListener, sync::watch};
 
-/// What the target does with its n-th request, from 1.
+/// Response to the n-th request, starting at 1.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
-    /// Answers with a status.
+    /// Responds with a status.
     Answer(u16),
-    /// Answers with the body it got.
+    /// Responds with the request's body.
     Echo,
-    /// Never answers.
+    /// Never responds.
     Hang,
 }
 
-/// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-/// A running target.
 #[derive(Debug)]
 pub struct Target {
     pub url: String,
@@ -49,12 +47,12 @@ impl Target {
         Self { url, got }
     }
 
-    /// Everything it got so far.
+    /// Requests received so far.
     pub fn got(&self) -> Vec<Request> {
         self.got.borrow().clone()
     }
 
-    /// Waits until it got `count` requests.
+    /// Waits until it received `count` requests.
     pub async fn until(&mut self, count: usize, patience: Duration) {
         let enough = self.got.wait_for(|got| got.len() >= count);
         tokio::time::timeout(patience, enough)

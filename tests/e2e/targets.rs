@@ -1,4 +1,4 @@
-//! What targets answer, and what becomes of their jobs.
+//! Targets' responses and the resulting job states.
 
 use std::time::Duration;
 
@@ -10,11 +10,15 @@ use crate::{
     target::{Act, Target},
 };
 
-/// Runs one job at a target.
+/// Runs one job at a target. Returns the job and its attempts.
 async fn run(name: &str, target: &Target, more: Value) -> (Value, Vec<Value>) {
     let _quiet = undisturbed().await;
     let stack = stack();
-    let mut spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "retry": {"max_attempts": 3, "initial_seconds": 1}});
+    let mut spec = json!({
+        "schema": {},
+        "target": {"type": "http", "url": target.url},
+        "retry": {"max_attempts": 3, "initial_seconds": 1},
+    });
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     stack.define(name, spec).await;
     let id = stack.submit(name, json!({"id": 7})).await;
@@ -37,7 +41,7 @@ async fn two_failures_and_a_success_are_three_attempts() {
 }
 
 #[tokio::test]
-async fn one_that_always_fails_ends_its_job_after_the_last_attempt() {
+async fn failing_target_fails_the_job_after_the_last_attempt() {
     let target = Target::start(|_| Act::Answer(500)).await;
     let (job, _) = run("e2e-broken", &target, json!({})).await;
     assert_eq!(
@@ -48,7 +52,7 @@ async fn one_that_always_fails_ends_its_job_after_the_last_attempt() {
 }
 
 #[tokio::test]
-async fn one_that_refuses_fails_its_job_at_once() {
+async fn client_error_fails_the_job_without_retries() {
     let target = Target::start(|_| Act::Answer(400)).await;
     let (job, _) = run("e2e-refuses", &target, json!({})).await;
     assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)));
@@ -56,7 +60,7 @@ async fn one_that_refuses_fails_its_job_at_once() {
 }
 
 #[tokio::test]
-async fn one_that_hangs_is_cut_at_its_time_out() {
+async fn hanging_target_times_out() {
     let target = Target::start(|_| Act::Hang).await;
     let (job, attempts) =
         run("e2e-hangs", &target, json!({"timeout_seconds": 1, "retry": {"max_attempts": 1}}))

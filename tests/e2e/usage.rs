@@ -1,4 +1,4 @@
-//! Usage through the running stack: collected by its own minutes, reported, and charted.
+//! Usage in the running stack: collected by its minute tick, reported, and charted.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -13,12 +13,12 @@ use tokio::net::TcpListener;
 
 use crate::stack::{Stack, stack};
 
-/// Three of the stack's minutes, and some.
+/// A little more than three ticks.
 const PATIENCE: Duration = Duration::from_secs(240);
-/// Kong's own page.
+/// A page of Kong 3.
 const PAGE: &str = include_str!("../stack/usage/pages/kong3.txt");
 
-/// The address of a page on which bytes went through the route `checkout.v1` since it was looked at last.
+/// Serves a page on which the route `checkout.v1` grows with each scrape.
 async fn gateway() -> String {
     static LOOKS: AtomicU64 = AtomicU64::new(0);
     let page = async || {
@@ -36,7 +36,7 @@ async fn gateway() -> String {
     url
 }
 
-/// What is charted of a service, in all.
+/// Sum of a service's chart.
 async fn bytes(stack: &Stack, service: &str) -> u64 {
     let path =
         format!("/metrics/bandwidth_used?type=egress&service={service}&lookback_duration=10m");
@@ -52,10 +52,15 @@ async fn bytes(stack: &Stack, service: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_gateways_page_is_collected_every_minute() {
+async fn collects_a_gateways_page_every_minute() {
     let stack = stack();
     let source = format!("/v1/sources/e2e-{:x}", rand::random::<u64>());
-    let spec = json!({"type": "prometheus", "url": gateway().await, "preset": "kong3", "account": stack.tenant_account});
+    let spec = json!({
+        "type": "prometheus",
+        "url": gateway().await,
+        "preset": "kong3",
+        "account": stack.tenant_account,
+    });
     assert_eq!(stack.operate(Method::PUT, &source, Some(spec)).await.status, 201);
     let collected = async {
         while bytes(stack, "checkout").await < 1000 {
@@ -73,7 +78,7 @@ async fn a_gateways_page_is_collected_every_minute() {
     assert_eq!(stack.operate(Method::DELETE, &source, None).await.status, 204);
 }
 
-/// A run over a thousand series, of which each is new, and then each has grown.
+/// A tick over a thousand series: all new at first, then all grown.
 #[tokio::test]
 async fn a_thousand_series_take_seconds() {
     let stack = stack();
@@ -103,7 +108,7 @@ async fn a_thousand_series_take_seconds() {
     while took.len() < 2 {
         let begin = Instant::now();
         let collected = checker.collect("e2e", Clock::system().now()).await.unwrap();
-        // The stack's own run may be faster in a minute; then there is nothing left to collect.
+        // The stack's own tick may be faster in some minutes; then this one collects nothing.
         if collected.heads.get(&origin).is_some_and(|heads| heads.len() == 1000) {
             took.push(begin.elapsed());
         }
@@ -115,7 +120,7 @@ async fn a_thousand_series_take_seconds() {
 }
 
 #[tokio::test]
-async fn what_is_reported_counts_once() {
+async fn repeated_reports_count_once() {
     let stack = stack();
     let service = format!("e2e-{:x}", rand::random::<u64>());
     let event = |id: &str| {

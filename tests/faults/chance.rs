@@ -1,8 +1,9 @@
-//! Chance, made to replay: what the system calls random follows a seed, thread by thread.
+//! Reproducible randomness: the operating system's random numbers follow a seed, per thread.
 //!
-//! Ids, tokens, jitter and the order of hash maps all come from the one function that the C library has for it, so that standing in its
-//! place catches every source there is, and any that is added. Threads that follow no seed get what the system gives. Elsewhere than on
-//! Linux randomness has other ways: there a run's promises hold as well, but no seed replays.
+//! Ids, tokens, jitter and the order of hash maps all use the C library's `getrandom`. Replacing
+//! that function covers every source of randomness, including future ones. Threads without a seed
+//! get the system's random numbers. Outside Linux randomness comes from other functions: promises
+//! hold there too, but seeds don't replay.
 
 use sim::Seed;
 use std::{cell::Cell, fs::File, io::Read};
@@ -11,19 +12,20 @@ thread_local! {
     static FOLLOWED: Cell<Option<(Seed, u64)>> = const { Cell::new(None) };
 }
 
-/// Has all chance in this thread follow a seed from now on. It has to be a new thread: what drew before goes on as it began.
+/// Makes all randomness of this thread follow a seed. The thread must be new, because generators
+/// seeded earlier keep their state.
 pub fn follow(seed: Seed) {
     FOLLOWED.set(Some((seed, 0)));
 }
 
-/// In the place of the C library's function of this name, see getrandom(2).
+/// Replaces the C library's function, see getrandom(2).
 #[unsafe(no_mangle)]
 #[expect(
     unsafe_code,
     reason = "the C library's functions are replaced by their names, and take pointers"
 )]
 pub extern "C" fn getrandom(buffer: *mut u8, length: usize, _flags: u32) -> isize {
-    // SAFETY: the caller hands over a buffer of this length, as the function's contract says.
+    // SAFETY: the caller provides a buffer of this length, as the function's contract requires.
     fill(unsafe { std::slice::from_raw_parts_mut(buffer, length) });
     isize::try_from(length).unwrap()
 }

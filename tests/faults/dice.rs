@@ -1,9 +1,8 @@
-//! What one actor decides by chance: its own row of draws, which no other actor's change.
+//! Random decisions of one actor, independent of all other actors' draws.
 
 use sim::Seed;
 use std::{cell::Cell, ops::Range, time::Duration};
 
-/// An actor's dice.
 pub struct Dice {
     seed: Seed,
     label: String,
@@ -11,7 +10,6 @@ pub struct Dice {
 }
 
 impl Dice {
-    /// Those of a seed and a label.
     pub fn new(seed: Seed, label: impl Into<String>) -> Self {
         Self { seed, label: label.into(), drawn: Cell::new(0) }
     }
@@ -21,7 +19,7 @@ impl Dice {
         self.seed.draw(&self.label, self.drawn.get())
     }
 
-    /// Whether something happens that happens so often.
+    /// True in `percent` of all draws.
     pub fn chance(&self, percent: u64) -> bool {
         self.draw() % 100 < percent
     }
@@ -38,7 +36,7 @@ impl Dice {
         self.millis(range.start * 1000..range.end * 1000)
     }
 
-    /// How far a clock is off: any two are within two seconds.
+    /// An actor's clock skew in milliseconds. Any two clocks differ by at most two seconds.
     pub fn skew(&self) -> i64 {
         i64::try_from(self.among(0..2001)).unwrap() - 1000
     }

@@ -1,4 +1,4 @@
-//! Who publishes events, and who reads them.
+//! Publishers and subscribers of events.
 
 use crate::{
     dice::Dice,
@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use sim::promises::{EventNote, SubscriberNote};
 use std::cell::RefCell;
 
-/// After how many pages without an event there is none left: a real clock goes on, and cursors with it.
+/// Empty pages after which a subscriber stops. Cursors advance with a real clock even without
+/// events.
 const EMPTY: usize = 10;
-/// How many of a tenant's subscribers read all along.
+/// Subscribers per tenant that read during the whole run.
 const PRESENT: usize = 2;
 
-/// Every tenant publishes so many events, one after the other.
+/// Every tenant publishes so many events, one at a time.
 pub async fn publishers(world: &World, events: u64) {
     join_all(
         world.tenants.iter().enumerate().map(|(n, tenant)| publisher(world, tenant, n, events)),
@@ -38,7 +39,7 @@ async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) 
         };
         let key = Some(format!("{writer}/{n}"));
         let request = Request::post(&path, Some(json!({"data": note.data}))).under(key);
-        // A writer is a process, or one that takes its place on the same machine.
+        // A writer keeps its machine, even after the process there is replaced.
         let request = Request { machine: Some(machine), ..request };
         let mut is_accepted = false;
         while !is_accepted {
@@ -55,7 +56,7 @@ async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) 
     }
 }
 
-/// One that reads, and keeps its cursor with what it got.
+/// A subscriber that stores its cursor together with the events.
 pub struct Subscriber<'a> {
     world: &'a World,
     tenant: &'a Tenant,
@@ -69,7 +70,7 @@ struct State {
     events: Vec<Value>,
 }
 
-/// Those that read all along.
+/// The subscribers that read during the whole run.
 pub fn present(world: &World) -> Vec<Subscriber<'_>> {
     let all = world.tenants.iter().flat_map(|tenant| (0..PRESENT).map(move |n| (tenant, n)));
     all.map(|(tenant, n)| Subscriber::new(world, tenant, &format!("{} {n}", tenant.account)))
@@ -82,7 +83,7 @@ impl<'a> Subscriber<'a> {
         Self { world, tenant, dice, state: RefCell::default() }
     }
 
-    /// Reads at its own pace, and is away at times; for ever.
+    /// Reads pages forever, with occasional long pauses.
     pub async fn read_on(&self) {
         loop {
             let is_away = self.dice.chance(3);
@@ -93,12 +94,12 @@ impl<'a> Subscriber<'a> {
         }
     }
 
-    /// Reads a page; whether it brought anything.
+    /// Reads a page. Returns whether there may be more.
     async fn read(&self) -> bool {
         let after = self.state.borrow().cursor.as_ref().map(|cursor| format!("&after={cursor}"));
         let path =
             format!("/v1/events?limit={}{}", self.dice.among(1..60), after.unwrap_or_default());
-        // Whoever hears nothing reads on from where it was.
+        // Without a response it repeats the read from its cursor.
         let answer = self.world.ask(self.tenant, Request::get(path)).await;
         if answer.status != Some(200) {
             return true;
@@ -112,7 +113,7 @@ impl<'a> Subscriber<'a> {
         is_news
     }
 
-    /// Reads what is left when nothing more can come, and tells what it saw.
+    /// Reads the remaining events after everything has ended.
     pub async fn read_out(&self, name: &str) -> SubscriberNote {
         let mut empty = 0;
         while empty < EMPTY {

@@ -1,4 +1,4 @@
-//! What runs the functions: pollers that hand messages to workers, and the schedule that starts a check every minute.
+//! Runs the functions: pollers that invoke workers, and the minute tick.
 
 use crate::{dice::Dice, world::World};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -7,17 +7,17 @@ use shared::time::Time;
 use sim::{DEAD_LETTERS, EventSource, JOBS, Killed, Seed, Worker, run_until_killed};
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-/// How many workers run at once: the last one has the dead letters.
+/// One worker per entry; the last one receives dead letters.
 const QUEUES: [&str; 4] = [JOBS, JOBS, JOBS, DEAD_LETTERS];
-/// As the template has it.
+/// Timeout of the minute tick, as in the template.
 const CHECK: Duration = Duration::from_secs(50);
 const MINUTE: Duration = Duration::from_secs(60);
-/// How often expired items are swept: nearly as soon as they may go.
+/// Interval of TTL sweeps: items vanish soon after they expire.
 const SWEEP: Duration = Duration::from_secs(60);
-/// How far apart the losses of messages are at most.
+/// Maximum seconds between losses of messages.
 const LOSS: u64 = 60;
 
-/// Runs workers and checks for ever.
+/// Runs workers and ticks forever.
 pub async fn run(world: &World) {
     let pollers = join_all(QUEUES.iter().enumerate().map(|(n, queue)| poll(world, queue, n)));
     let sweeps = async {
@@ -29,7 +29,8 @@ pub async fn run(world: &World) {
     tokio::join!(pollers, check_on(world), sweeps, lose_messages(world));
 }
 
-/// Loses messages of jobs, as an old queue or a purge does, while there are faults. Who announces an end relies on the queue: those stay.
+/// Loses jobs' messages while there are faults, as a purge or the end of the retention does.
+/// Messages that announce a job's end stay, because nothing replaces them.
 async fn lose_messages(world: &World) {
     let dice = Dice::new(world.seed, "losses");
     let is_jobs = |message: &sim::Message| message.body.starts_with(r#"{"job":"#);
@@ -42,7 +43,7 @@ async fn lose_messages(world: &World) {
     }
 }
 
-/// One poller with its process, which is replaced when it dies.
+/// A poller and its worker process, which is replaced when it dies.
 struct Process<'a> {
     world: &'a World,
     dice: Dice,
@@ -68,8 +69,7 @@ async fn poll(world: &World, queue: &'static str, n: usize) {
 }
 
 impl Process<'_> {
-    /// Lambda freezes a process that has nothing to do. It thaws with all that it knew, or ends
-    /// without a signal.
+    /// Lambda freezes an idle process. It thaws with its state, or ends without a signal.
     async fn freeze(&self) {
         if self.world.is_calm() || !self.dice.chance(5) {
             return;
@@ -94,7 +94,7 @@ impl Process<'_> {
     }
 }
 
-/// Starts a check every minute, and at times a second one.
+/// Starts a tick every minute, and sometimes a second one.
 async fn check_on(world: &World) {
     let dice = Dice::new(world.seed, "checks");
     let mut minutes = futures::stream::FuturesUnordered::new();
@@ -129,7 +129,7 @@ async fn check_on(world: &World) {
     }
 }
 
-/// One invocation, which Lambda repeats twice if it fails.
+/// One invocation, which Lambda retries twice.
 async fn invoke(world: &World, dice: Dice, due: Time, late: Duration) {
     tokio::time::sleep(late).await;
     for _ in 0..3 {
@@ -140,7 +140,7 @@ async fn invoke(world: &World, dice: Dice, due: Time, late: Duration) {
     }
 }
 
-/// A run, in a fresh process; whether it was done.
+/// A tick in a new process; returns whether it succeeded.
 async fn check(world: &World, dice: &Dice, due: Time) -> bool {
     let switch = world.switch(dice, 30, 30);
     let checker = world.stack.checker_on_a_clock(dice.skew());
@@ -157,8 +157,8 @@ async fn check(world: &World, dice: &Dice, due: Time) -> bool {
     is_done
 }
 
-/// Whether a run took the lease of a quota and did not give it back. It may have sent a mail that
-/// the table doesn't show as sent.
+/// Whether a tick took a quota's lease and did not release it. It may have sent a mail that the
+/// table doesn't show as sent.
 fn holds_lease(world: &World) -> bool {
     let items = world.stack.aws.items();
     items.iter().any(|item| item["pk"]["S"] == "QUOTA_STATES" && item["leased_until"].is_object())

@@ -1,4 +1,4 @@
-//! Clients that ask for jobs, look at them until they are over, call some off and put some back.
+//! Clients that submit jobs, watch them until they end, and cancel or retry some.
 
 use crate::{
     dice::Dice,
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use sim::promises::{Answered, JobNote, Work};
 use std::time::Duration;
 
-/// How many jobs a batch has.
+/// Jobs per batch.
 const BATCH: u64 = 4;
 
-/// Asks for so many jobs, and stays until all are over.
+/// Submits so many jobs and waits until all have ended.
 pub async fn clients(world: &World, jobs: u64) {
     let mut clients = Vec::new();
     let mut n = 0;
@@ -28,7 +28,7 @@ pub async fn clients(world: &World, jobs: u64) {
     join_all(clients).await;
 }
 
-/// One client: a job, or a batch of them.
+/// One client with a single job or a batch.
 async fn client(world: &World, dice: Dice, numbers: std::ops::Range<u64>) {
     world.sleep(dice.millis(0..BUSY_MS)).await;
     let tenant =
@@ -46,7 +46,7 @@ async fn client(world: &World, dice: Dice, numbers: std::ops::Range<u64>) {
     join_all(stories).await;
 }
 
-/// A job to ask for: what to note of it, and the request.
+/// A job to submit: its note and the request body.
 fn wanted(world: &World, dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (JobNote, Value) {
     let mark = format!("{}/{n}", tenant.account);
     let (kind, max_attempts, tells) = match dice.among(0..100) {
@@ -64,7 +64,12 @@ fn wanted(world: &World, dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (
         "kept" => rows(dice, &mark, tenant),
         _ => (Work::Echo, payload(&mark)),
     };
-    let mut body = json!({"kind": kind, "payload": payload, "metadata": {"mark": mark}, "priority": dice.among(0..10)});
+    let mut body = json!({
+        "kind": kind,
+        "payload": payload,
+        "metadata": {"mark": mark},
+        "priority": dice.among(0..10),
+    });
     match dice.among(0..100) {
         0..20 => body["delay_seconds"] = world.delay(dice.among(1..120)).into(),
         20..26 => body["delay_seconds"] = world.delay(dice.among(950..1100)).into(),
@@ -91,7 +96,7 @@ fn wanted(world: &World, dice: &Dice, tenant: &Tenant, n: u64, keyed: bool) -> (
     (note, body)
 }
 
-/// Some rows of a job's own; at times with one that is there already, so that none can be kept.
+/// Some rows of the job's own, sometimes with one that exists already, so that none can be written.
 fn rows(dice: &Dice, mark: &str, tenant: &Tenant) -> (Work, Value) {
     let keys: Vec<_> = (0..dice.among(1..4)).map(|n| format!("{mark}/{n}")).collect();
     let mut all = keys.clone();
@@ -107,10 +112,16 @@ fn taken(tenant: &Tenant) -> String {
     format!("{}/taken", tenant.account)
 }
 
-/// Asks for a row of each tenant's that some jobs will want to insert again.
+/// Inserts one row per tenant that some jobs later try to insert again.
 pub async fn take_rows(world: &World) {
     for tenant in &world.tenants {
-        let insert = json!({"operation": "insert", "table": "kept", "col_names": ["id"], "col_types": ["TEXT"], "col_values": [taken(tenant)]});
+        let insert = json!({
+            "operation": "insert",
+            "table": "kept",
+            "col_names": ["id"],
+            "col_types": ["TEXT"],
+            "col_values": [taken(tenant)],
+        });
         let body = json!({"kind": "kept", "payload": {"activities": [insert]}});
         assert_eq!(
             world.insist(tenant, Request::post("/v1/jobs", Some(body))).await.status,
@@ -119,7 +130,8 @@ pub async fn take_rows(world: &World) {
     }
 }
 
-/// Has jobs accepted. What has a key is repeated until somebody says so, and sometimes once more; what has none is asked for once.
+/// Submits jobs. With an idempotency key it repeats until they are accepted, and sometimes once
+/// more; without one it submits once.
 async fn submit(
     world: &World,
     tenant: &Tenant,
@@ -151,7 +163,7 @@ async fn submit(
     }
 }
 
-/// What a batch's answer says of one of its jobs.
+/// The result of one job in a batch's response.
 fn part(told: &Answered, n: usize) -> Answered {
     match told.body["items"].get(n) {
         Some(item) => {
@@ -162,7 +174,7 @@ fn part(told: &Answered, n: usize) -> Answered {
     }
 }
 
-/// Looks at a job until it is over, and notes what is seen.
+/// Watches a job until it ends and records what it sees.
 async fn follow(world: &World, tenant: &Tenant, dice: &Dice, mut note: JobNote) {
     if let Some(path) = note.id().map(|id| format!("/v1/jobs/{id}")) {
         if dice.chance(20) {
@@ -195,7 +207,7 @@ async fn cancel(world: &World, tenant: &Tenant, path: &str, note: &mut JobNote) 
     note.cancels.push(told);
 }
 
-/// Looks again and again, less and less often, until the job is over, and twice more.
+/// Reads a job at growing intervals until it ends, and twice more.
 async fn watch(world: &World, tenant: &Tenant, dice: &Dice, path: &str, note: &mut JobNote) {
     let give_up = world.within(SUFFERING + PATIENCE);
     let (mut pause, mut more) = (Duration::from_secs(1), 2);
@@ -212,7 +224,7 @@ async fn watch(world: &World, tenant: &Tenant, dice: &Dice, path: &str, note: &m
     }
 }
 
-/// What is said of a job when everything is over.
+/// Reads a job and its attempts at the end of the run.
 pub async fn look_back(world: &World, tenant: &Tenant, note: &mut JobNote) {
     let Some(path) = note.id().map(|id| format!("/v1/jobs/{id}")) else { return };
     let look = world.insist(tenant, Request::get(&path)).await;

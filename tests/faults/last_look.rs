@@ -1,4 +1,4 @@
-//! What can be read of everything when it is over.
+//! Reads everything at the end of a run.
 
 use crate::{
     jobs,
@@ -8,7 +8,7 @@ use crate::{
 use serde_json::Value;
 use sim::promises::Notes;
 
-/// Looks at every job, every list and every row once more.
+/// Reads every job, list and row once more.
 pub async fn take(world: &World, notes: &mut Notes) {
     for note in &mut notes.jobs {
         let tenant = world.tenants.iter().find(|tenant| tenant.account == note.account).unwrap();

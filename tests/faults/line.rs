@@ -1,5 +1,5 @@
-//! A line of jobs of a tenant who may run one at once: their messages go round the queue until it is
-//! their turn, which is more often than Lambda lets a loop go on.
+//! Jobs of a tenant with a concurrency limit of one. Their messages return to the queue until it is
+//! their turn, more often than recursive loop detection would allow.
 
 use crate::{
     scenario::{Request, Tenant},
@@ -9,10 +9,11 @@ use http::Method;
 use serde_json::json;
 use std::time::Duration;
 
-/// Each takes 9 s, and between two looks pass 15 s on average: the last ones look twenty times.
+/// Each job takes 9 s and messages return every 15 s on average, so the last jobs are received
+/// about twenty times.
 const JOBS: usize = 30;
 
-/// Lets one job of a tenant run at once, and defines what the line is of.
+/// Sets a tenant's concurrency limit to one and defines the kind.
 pub async fn prepare(world: &World, tenant: &Tenant) {
     let path = format!("/v1/accounts/{}", tenant.account);
     let capped = world.operate(Method::PATCH, &path, Some(json!({"max_running": 1}))).await;
@@ -24,12 +25,12 @@ pub async fn prepare(world: &World, tenant: &Tenant) {
         .await;
 }
 
-/// Asks for all of them at once. That they end, the tenant's list tells.
+/// Submits all jobs in one batch. The tenant's list shows whether they end.
 pub async fn ask(world: &World, tenant: &Tenant) {
     let jobs = vec![json!({"kind": "line", "payload": 1}); JOBS];
     let batch = Request::post("/v1/jobs/batch", Some(json!({"jobs": jobs})));
     let batch = batch.under(Some("line".to_owned()));
-    // A 409 says that an earlier try is still under way.
+    // A 409 means that an earlier try is still in progress.
     let told = loop {
         match world.insist(tenant, batch.clone()).await {
             told if told.status == Some(202) => break told,

@@ -1,14 +1,15 @@
-//! Proof, not hope: the whole stack in one process suffers by a seed, its clients write down what they are told, and every promise is held
-//! against that.
+//! Fault injection: the whole stack runs in one process with seeded faults, clients record the
+//! responses, and every promise is checked against their records.
 //!
 //! ```text
-//!   clients, subscribers, a gateway ── requests, some of whose functions die ──▶ Stack ◀── workers and checks, some of which die
-//!            │ write down what they are told                                      │ calls that fail, are lost, repeated, late
-//!            ▼                                                                    ▼
-//!          Notes ──▶ promises::broken                                     Aws, with an index that is behind
+//!   clients, subscribers, gateway ──▶ Stack ◀── workers and ticks
+//!      │ some functions die            │           some die
+//!      │                               │ calls fail, are lost, repeated or late
+//!      ▼                               ▼
+//!    Notes ──▶ promises::broken       Aws, with a lagging index
 //! ```
 //!
-//! `SEED`, `SEEDS` and `JOBS` say from which seed on, how many seeds, and how many jobs each.
+//! `SEED`, `SEEDS` and `JOBS` set the first seed, the number of seeds, and the jobs per seed.
 
 mod chance;
 mod dice;
@@ -38,7 +39,7 @@ use std::{
     thread,
 };
 
-/// What a variable says, or how it is without.
+/// A number from the environment, or its default.
 fn number(name: &str, otherwise: u64) -> u64 {
     let said = std::env::var(name).ok().filter(|said| !said.is_empty());
     said.map_or(otherwise, |said| {
@@ -46,7 +47,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
     })
 }
 
-/// What functions log of what they suffer is of use to whoever looks at one run.
+/// Logs are useful only for a single run: `SHOW_LOGS` enables them.
 fn quiet() {
     let level = if std::env::var_os("SHOW_LOGS").is_some() {
         tracing::Level::INFO
@@ -87,7 +88,8 @@ fn every_promise_is_kept() {
     assert!(broken.is_empty(), "promises were broken with the seeds {broken:?}");
 }
 
-/// Two runs of a seed make the same calls at the same times with the same content, suffer the same, and tell clients the same.
+/// Two runs of one seed make the same calls at the same times with the same content and faults, and
+/// clients get the same responses.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_seed_replays_exactly() {
@@ -98,7 +100,7 @@ fn a_seed_replays_exactly() {
     assert_ne!(one, other);
 }
 
-/// Each is found with one of twenty seeds, by the promise that it breaks. `PLANTED` names one.
+/// Each planted bug breaks one of its promises within twenty seeds. `PLANTED` selects one bug.
 #[test]
 #[ignore = "takes minutes: `make faults-planted`"]
 fn planted_bugs_are_found() {

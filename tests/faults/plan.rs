@@ -1,16 +1,16 @@
-//! What calls suffer: a few of them always, and in outages most.
+//! The plan of faults: a few at all times, and many during outages.
 
 use sim::{Fault, Plan, Seed};
 use std::time::Duration;
 
-/// How long an outage of an operation lasts.
+/// Duration of an operation's outage.
 const OUTAGE_MS: i64 = 15_000;
 
-/// Faults of every sort by seed, batches that are done in part, and a little time for every call,
-/// so that calls of one function come between those of another.
+/// All kinds of faults by seed, partially processed batches, and a short delay of every call that
+/// interleaves the functions' calls.
 pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Plan {
     let sparse = Plan::seeded(Seed(seed.draw("faults", 0)), 3);
-    // What claims, ends and cancels is what most depends on.
+    // Claims, ends and cancellations are updates, so updates fail more often.
     let often = Plan::seeded(Seed(seed.draw("updates", 0)), 10);
     let partial = Plan::partial(Seed(seed.draw("partial", 0)), 15);
     let dense = Plan::seeded(Seed(seed.draw("outages", 0)), 75);
@@ -27,7 +27,7 @@ pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Pla
         plan.fate(operation, nth)
     });
     Plan::new(move |operation, nth| match (operation, suffered.fate(operation, nth)) {
-        // SES can't tell a repeat: of a mail whose answer is lost nobody promises that it comes once.
+        // SES has no idempotency: a mail whose response is lost may be sent twice.
         ("SendEmail", Fault::After | Fault::Twice) => Fault::Throttle,
         ("UpdateItem", Fault::Before) | (_, Fault::After)
             if !seed.draw(operation, nth).is_multiple_of(4) =>
@@ -42,14 +42,14 @@ pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Pla
     })
 }
 
-/// How late a request comes of which its caller doesn't hear any more: within what the announcement of an end waits for it, and what
-/// readers of events count on.
+/// Delay of a late request. It is shorter than the wait of an end's announcement, and than the
+/// lateness that readers of events allow.
 fn late(seed: Seed, operation: &str, nth: u64) -> Fault {
     let (least, most) = if operation == "UpdateItem" { (3_000, 7_000) } else { (0, 2_000) };
     Fault::Late(Duration::from_millis(least + seed.draw(operation, nth) / 8 % (most - least)))
 }
 
-/// Time for every call, and nothing else.
+/// Only a short delay of every call.
 pub fn calm(seed: Seed) -> Plan {
     Plan::new(move |operation, nth| lag(seed, operation, nth))
 }

@@ -1,4 +1,5 @@
-//! Bugs that are not there: services that do other than they are asked to, as if the code had them. Every one has to be found.
+//! Planted bugs: services modify requests as if the code had these bugs. The checks must detect
+//! each one.
 
 use serde_json::{Value, json};
 use shared::id::{self, JobId};
@@ -11,20 +12,19 @@ use std::{
     time::Duration,
 };
 
-/// A bug.
 #[derive(Clone, Copy, Debug)]
 pub enum Planted {
-    /// The end of an attempt is written whoever has the job by now.
+    /// An attempt's end is written without checking the owner.
     EndByAnybody,
-    /// Nobody receives dead letters.
+    /// Dead letters are never received.
     DeadLettersStay,
-    /// The agenda's index is trusted alone: what the table says of a permit's own job is not looked at.
+    /// Only the index is read, never the table's copy of an assignment's own job.
     IndexAlone,
-    /// A quota's alerts are put only when their mails are sent.
+    /// A quota's alerts are stored only after their mails are sent.
     MailBeforeAlert,
-    /// A job's row expires before its end.
+    /// A job expires before it ends.
     ExpiryBeforeEnd,
-    /// No function says `RecursiveLoop: Allow`: what goes round its queue too often is dropped.
+    /// No function has `RecursiveLoop: Allow`: messages received too often are lost.
     NoRecursiveLoop,
 }
 
@@ -38,13 +38,13 @@ impl Planted {
         Self::NoRecursiveLoop,
     ];
 
-    /// The promises that it breaks, of which one has to be noticed.
+    /// The promises it breaks; one of them must be reported.
     pub fn breaks(self) -> &'static [&'static str] {
         match self {
-            // A job that is over and then waits again has lost its message.
+            // A finished job that is queued again has no message.
             Self::EndByAnybody => &["a job has one outcome", "every accepted job ends"],
             Self::IndexAlone => &["every accepted job ends"],
-            // The check sends messages again, which hides that these were lost.
+            // The minute tick sends lost messages again, which hides the loss.
             Self::DeadLettersStay => &["every dead letter is handled"],
             Self::NoRecursiveLoop => &["no message is taken for a part of a loop"],
             Self::MailBeforeAlert => &["one mail per threshold, quota and period"],
@@ -68,11 +68,11 @@ impl Planted {
     }
 }
 
-/// The condition of an attempt's end names the status and the owner.
+/// The condition of an attempt's end checks status and owner.
 fn end_by_anybody(operation: &str, request: &mut Value) -> Option<Value> {
     let condition = request["ConditionExpression"].as_str().unwrap_or_default();
     if operation == "UpdateItem" && condition.starts_with("#status = :running AND #owner = :me") {
-        // Only whose row it is remains.
+        // Keeps only the check that the item exists.
         request["ConditionExpression"] = json!(
             "attribute_exists(pk) AND (#status = :running OR #status <> :running OR #owner = :me)"
         );
@@ -85,7 +85,7 @@ fn dead_letters_stay(operation: &str, request: &mut Value) -> Option<Value> {
     (operation == "ReceiveMessage" && is_dead).then(|| json!({"Messages": []}))
 }
 
-/// Permits' own jobs are read by their keys, with what an agenda needs of them.
+/// A message's own job is read by its key, with the attributes of the index.
 fn index_alone(operation: &str, request: &mut Value) -> Option<Value> {
     let wanted = &request["RequestItems"][sim::TABLE];
     let is_own =
@@ -94,7 +94,7 @@ fn index_alone(operation: &str, request: &mut Value) -> Option<Value> {
         .then(|| json!({"Responses": {sim::TABLE: []}, "UnprocessedKeys": {}}))
 }
 
-/// A row is put with a TTL of ten minutes, which a claim takes away: what waits for longer is lost.
+/// New jobs get a TTL of ten minutes, which a claim removes. Jobs that wait longer are lost.
 fn expiry_before_end(operation: &str, request: &mut Value) -> Option<Value> {
     let pk = request["Item"]["pk"]["S"].as_str().unwrap_or_default();
     if operation == "PutItem" && pk.starts_with("JOBS#") {
@@ -105,8 +105,8 @@ fn expiry_before_end(operation: &str, request: &mut Value) -> Option<Value> {
     None
 }
 
-/// A standing is put with a lease, then mails are sent, then it is put without. Here the first does nothing, and the last takes its place,
-/// whatever is there by then.
+/// A quota's state is stored with a lease, then mails are sent, then it is stored without the
+/// lease. This bug drops the first write and makes the last one unconditional.
 fn mail_before_alert() -> impl Fn(&str, &mut Value) -> Option<Value> {
     let (is_held, held) = (AtomicBool::new(false), Mutex::new(()));
     move |operation, request| {

@@ -1,4 +1,4 @@
-//! One run: everything at once, and then what can be read back.
+//! One run: all actors at once, then the final reads.
 
 use crate::{
     chance, events, functions, jobs, last_look, line, planted::Planted, scenario::SUFFERING,
@@ -16,26 +16,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long after an event has happened it is shown for certain.
+/// Time after which an event is certainly visible.
 const SHOWN: Duration = Duration::from_secs(30);
 
-/// What came of a run.
 pub struct Report {
     pub seed: Seed,
     pub jobs: u64,
     pub broken: Vec<Broken>,
-    /// Of every call to AWS, and of everything that clients were told.
+    /// Digest of all calls to AWS and all responses to clients.
     pub trace: Trace,
     pub kills: u64,
     pub losses: u64,
-    /// How long it took, and how long it was by its own clock.
+    /// Real duration and simulated duration.
     pub took: Duration,
     pub lasted: Duration,
 }
 
-/// Runs a seed, from which all chances follow.
+/// Runs a seed, which determines all random decisions.
 pub fn run(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
-    // What libraries draw once for the whole process, they draw here, and not in whichever run is the first.
+    // Libraries draw some random numbers once per process. They do so here, not in the first run.
     static DRAWN: Once = Once::new();
     DRAWN.call_once(|| {
         alone(Seed(0), async || World::new(Seed(0)).await.define_kinds().await).unwrap()
@@ -46,7 +45,7 @@ pub fn run(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     })
 }
 
-/// Runs something in a thread of its own, on a clock of its own, by a seed.
+/// Runs `work` in its own thread, with its own clock and seed.
 fn alone<T: Send + 'static>(
     seed: Seed,
     work: impl AsyncFnOnce() -> T + Send + 'static,
@@ -56,7 +55,7 @@ fn alone<T: Send + 'static>(
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_time().start_paused(true).build().unwrap().block_on(work())
     };
-    // What a run awaits at once is large in a build that isn't optimised.
+    // A run's futures are large in an unoptimized build.
     thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap().join()
 }
 
@@ -124,8 +123,8 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     Report { seed, jobs, broken: broken(&notes), trace, kills, losses, took, lasted }
 }
 
-/// Until nothing waits in a queue any more and no job is unfinished: a permit too many looks for work for a while, and a job whose message
-/// was lost is found within hours.
+/// Waits until the queues are empty and no job is unfinished. Superfluous messages look for work
+/// for a while, and a job with a lost message is found within hours.
 async fn settled(world: &World) {
     let is_idle =
         || [JOBS, DEAD_LETTERS].iter().all(|queue| world.stack.aws.messages(queue).is_empty());
@@ -137,7 +136,7 @@ async fn settled(world: &World) {
     }
 }
 
-/// How to see it again.
+/// The command that repeats a run.
 fn again(seed: Seed, jobs: u64) -> String {
     format!("again: make faults SEED={seed} SEEDS=1 JOBS={jobs}")
 }
@@ -148,7 +147,8 @@ impl fmt::Display for Report {
         let (lasted, took) = (self.lasted.as_secs() / 60, self.took.as_secs_f32());
         write!(
             f,
-            "seed {seed}: {jobs} jobs, {kills} kills, {losses} losses, {trace}, {lasted} min in {took:.1} s"
+            "seed {seed}: {jobs} jobs, {kills} kills, {losses} losses, {trace}, \
+             {lasted} min in {took:.1} s"
         )?;
         if !self.broken.is_empty() {
             write!(f, "; {}", again(*seed, *jobs))?;

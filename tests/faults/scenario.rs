@@ -1,5 +1,5 @@
-//! What both forms of a run have in common: who there is, what jobs are of, and for how long there are faults. Times are the sim's; the world
-//! of real processes goes faster, by [`World::sleep`].
+//! What simulated and real runs share: tenants, kinds of jobs and durations. Times are the
+//! simulator's; runs with real processes scale them by [`World::sleep`].
 
 use crate::world::World;
 use http::Method;
@@ -7,30 +7,27 @@ use serde_json::{Value, json};
 use sim::promises::Answered;
 use std::time::Duration;
 
-/// For how long there are faults and kills.
+/// Duration of faults and kills.
 pub const SUFFERING: Duration = Duration::from_secs(25 * 60);
-/// Within this time the jobs are asked for.
+/// Period in which clients submit jobs.
 pub const BUSY_MS: u64 = 15 * 60 * 1000;
-/// What ends, has ended so long after the last fault.
+/// Everything ends within this time after the last fault.
 pub const PATIENCE: Duration = Duration::from_secs(75 * 60);
 
-/// How many tenants there are.
 pub const TENANTS: usize = 3;
-/// An account and its key.
 #[derive(Clone)]
 pub struct Tenant {
     pub account: String,
     pub key: String,
 }
 
-/// A request of a client's.
 #[derive(Clone)]
 pub struct Request {
     pub method: Method,
     pub path: String,
     pub body: Option<Value>,
     pub key: Option<String>,
-    /// Which process is asked, where that can be said; any if none.
+    /// Index of the process to call; any if `None`. Real runs ignore it.
     pub machine: Option<usize>,
 }
 
@@ -49,7 +46,7 @@ impl Request {
 }
 
 impl World {
-    /// Sends a request until somebody says what became of it; for what may be repeated.
+    /// Repeats a request until the response shows its result. For idempotent requests.
     pub async fn insist(&self, tenant: &Tenant, request: Request) -> Answered {
         loop {
             let answer = self.ask(tenant, request.clone()).await;
@@ -60,12 +57,11 @@ impl World {
         }
     }
 
-    /// Another tenant than this one.
     pub fn another(&self, tenant: &Tenant) -> &Tenant {
         self.tenants.iter().find(|other| other.account != tenant.account).unwrap()
     }
 
-    /// Defines what the run's jobs are of.
+    /// Defines the kinds of the run's jobs.
     pub async fn define_kinds(&self) {
         for (name, spec) in kinds(&self.address("/work")) {
             self.stack.define(name, spec).await;
@@ -73,7 +69,7 @@ impl World {
     }
 }
 
-/// What the run's jobs are of: kinds by name, some of which are asked at this address.
+/// The kinds by name; some have an HTTP target at this address.
 fn kinds(address: &str) -> Vec<(&'static str, Value)> {
     let retry = |most: u64| json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 2});
     let http = json!({"type": "http", "url": address});

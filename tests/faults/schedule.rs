@@ -1,4 +1,4 @@
-//! An operator's schedule, of whose occurrences Scheduler gives some up and forgets others.
+//! An operator's schedule, some of whose occurrences Scheduler gives up or never sends.
 
 use crate::{dice::Dice, world::World};
 use http::Method;
@@ -7,10 +7,10 @@ use shared::time::Time;
 use sim::{Fate, promises::OccurrenceNote};
 use std::time::Duration;
 
-/// Of its jobs: it is no other client's, and tells of no end.
+/// Kind of the schedule's jobs. No client submits it, and it publishes no events.
 const KIND: &str = "regular";
 
-/// Defines it, for the first tenant.
+/// Defines the schedule for the first tenant.
 pub async fn prepare(world: &World) {
     world.stack.define(KIND, json!({"schema": {}, "target": {"type": "echo"}})).await;
     let seed = world.seed;
@@ -24,8 +24,8 @@ pub async fn prepare(world: &World) {
     assert_eq!(put(world, "rate(2 minutes)").await, Some(201));
 }
 
-/// Has it recur no more when the faults are over, and waits for what Scheduler still has to hand
-/// over. The schedule stays: an occurrence that comes after a deletion makes no job.
+/// Stops the schedule after the faults and waits for Scheduler's dead letters. The schedule stays
+/// defined, because an occurrence that arrives after its deletion makes no job.
 pub async fn end(world: &World) {
     assert_eq!(put(world, "rate(300 days)").await, Some(200));
     while world.stack.aws.undelivered() > 0 {
@@ -39,10 +39,10 @@ async fn put(world: &World, expression: &str) -> Option<u16> {
     world.operate(Method::PUT, "/v1/schedules/regular", Some(spec)).await.status
 }
 
-/// What came of each occurrence, by the `list` of the tenant's jobs.
+/// The result of each occurrence, from the `list` of the tenant's jobs.
 pub fn occurrences(world: &World, list: &[Value]) -> Vec<OccurrenceNote> {
     let notes = world.stack.aws.occurrences().into_iter().map(|occurrence| {
-        // Scheduler tells whole seconds.
+        // Scheduler sends whole seconds.
         let at = Time::from_seconds(occurrence.due_ms.div_euclid(1000)).to_string();
         let is_its = |job: &&Value| job["kind"] == KIND && job["run_at"] == *at;
         let jobs = list.iter().filter(is_its).cloned().collect();

@@ -1,4 +1,5 @@
-//! The targets of jobs, the receiver of callbacks, and a gateway's page of metrics: one router in the process.
+//! Jobs' targets, the receiver of callbacks, and a gateway's Prometheus page: one in-process
+//! router.
 
 use crate::dice::Dice;
 use axum::{
@@ -15,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-/// What targets got, and how they are.
+/// The requests that targets received, and their state.
 #[derive(Clone)]
 pub struct Targets(Arc<Mutex<Known>>);
 
@@ -23,17 +24,17 @@ struct Known {
     seed: Seed,
     is_calm: bool,
     deliveries: Vec<Delivery>,
-    /// How many bytes went through the gateway, by its counter.
+    /// The gateway's counter in bytes.
     counter: u64,
     asked: u64,
 }
 
-/// How a target takes a request.
+/// How a target responds to a request.
 enum Way {
     Answers(u16),
-    /// Answers after a while.
+    /// Responds after a delay.
     Late(Duration),
-    /// Turns it away, for so many seconds.
+    /// Responds 429 with `Retry-After` in seconds.
     Busy(u64),
     Hangs,
     BreaksOff,
@@ -50,22 +51,22 @@ impl Targets {
         })))
     }
 
-    /// Everything is answered from now on.
+    /// Targets respond to everything from now on.
     pub fn calm(&self) {
         self.0.lock().unwrap().is_calm = true;
     }
 
-    /// So much went through the gateway.
+    /// Sets the gateway's counter.
     pub fn count(&self, bytes: u64) {
         self.0.lock().unwrap().counter = bytes;
     }
 
-    /// Every request, in the order in which they came.
+    /// Every request in order of arrival.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.0.lock().unwrap().deliveries.clone()
     }
 
-    /// Notes a request: its number, and how it is taken.
+    /// Records a request. Returns its index and how the target responds.
     fn take(&self, delivery: Delivery) -> (usize, Way) {
         let mut known = self.0.lock().unwrap();
         let nth = known.deliveries.len();
@@ -139,13 +140,13 @@ async fn take(
     }
 }
 
-/// Takes almost as long as a target may, so that a line forms.
+/// Takes almost as long as a target may, so that jobs wait for their turn.
 async fn slow() -> &'static str {
     tokio::time::sleep(Duration::from_secs(9)).await;
     "{}"
 }
 
-/// Kong's page, which at times fails.
+/// Kong's Prometheus page, which sometimes fails.
 async fn metrics(State(targets): State<Targets>) -> Response<Body> {
     let (dice, counter, is_calm) = {
         let mut known = targets.0.lock().unwrap();
@@ -163,7 +164,6 @@ async fn metrics(State(targets): State<Targets>) -> Response<Body> {
     Response::new(Body::from(page))
 }
 
-/// Whether a job's payload came from a client.
 pub fn payload(mark: &str) -> Value {
     serde_json::json!({"mark": mark, "number": 1.5})
 }

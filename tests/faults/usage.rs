@@ -1,4 +1,4 @@
-//! Usage that is reported and collected, and a quota that it uses up.
+//! Reported and collected usage, and a quota that it exhausts.
 
 use crate::{
     dice::Dice,
@@ -12,17 +12,29 @@ use sim::promises::{QuotaNote, UsageNote};
 use std::time::Duration;
 
 const LIMIT: u64 = 10_000_000;
-/// Where the gateway's counter stands when it is first seen.
+/// The gateway's counter at its first scrape.
 const BEFORE: u64 = 123_456;
-/// What of the limit is used, step by step, in thousandths, and which threshold that reaches.
+/// Usage steps in thousandths of the limit, each with the threshold it reaches.
 pub const STEPS: [(u64, Option<u64>); 5] =
     [(700, None), (799, None), (800, Some(80)), (950, Some(90)), (1010, Some(100))];
 
-/// Defines the source and the quota, and has the gateway seen once.
+/// Defines the source and the quota, and waits for the first scrape.
 pub async fn prepare(world: &World) {
     let account = &world.tenants[0].account;
-    let source = json!({"type": "prometheus", "url": world.address("/metrics"), "preset": "kong2", "account": account});
-    let quota = json!({"limit_bytes": LIMIT, "type": "egress", "service": "shop", "account": account, "period": "month", "recipients": ["ops@example.com"]});
+    let source = json!({
+        "type": "prometheus",
+        "url": world.address("/metrics"),
+        "preset": "kong2",
+        "account": account,
+    });
+    let quota = json!({
+        "limit_bytes": LIMIT,
+        "type": "egress",
+        "service": "shop",
+        "account": account,
+        "period": "month",
+        "recipients": ["ops@example.com"],
+    });
     let (at, quota_at) = (source_path(world), quota_path(world));
     for (path, spec) in [(&at, source), (&quota_at, quota)] {
         assert_eq!(world.operate(Method::PUT, path, Some(spec)).await.status, Some(201));
@@ -34,17 +46,15 @@ pub async fn prepare(world: &World) {
     }
 }
 
-/// Where the source is defined.
 pub fn source_path(world: &World) -> String {
     format!("/v1/sources/{}", world.named("kong"))
 }
 
-/// Where the quota is defined.
 pub fn quota_path(world: &World) -> String {
     format!("/v1/quotas/{}", world.named("monthly"))
 }
 
-/// Uses the quota up, step by step, each of which is seen before the next.
+/// Uses the quota step by step and waits until it shows each step.
 pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaNote {
     let tenant = &world.tenants[0];
     let mut note = QuotaNote {
@@ -67,7 +77,7 @@ pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaNote {
     note
 }
 
-/// What is known of the quota when everything is over.
+/// Adds the sent mails to the quota's note at the end of the run.
 pub async fn mailed(world: &World, note: &mut QuotaNote) {
     let percent = |subject: &String| {
         subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
@@ -75,7 +85,7 @@ pub async fn mailed(world: &World, note: &mut QuotaNote) {
     note.mailed = world.mails().await.iter().map(percent).collect();
 }
 
-/// Every tenant reports so often what it sent, and how much that was.
+/// Every tenant reports usage so many times. Returns the sum of each tenant's bytes.
 pub async fn reporters(world: &World, reports: u64) -> Vec<u64> {
     join_all(
         world.tenants.iter().enumerate().map(|(n, tenant)| reporter(world, tenant, n, reports)),
@@ -90,7 +100,13 @@ async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64
         world.sleep(dice.millis(0..2 * BUSY_MS / reports)).await;
         let bytes = dice.among(0..1_000_000);
         let data = json!({"service": "app", "route": "/", "type": "egress", "bytes": bytes});
-        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": nth.to_string(), "data": data});
+        let event = json!({
+            "specversion": "1.0",
+            "type": "tollgate.bandwidth",
+            "source": "/app",
+            "id": nth.to_string(),
+            "data": data,
+        });
         let tries = if dice.chance(25) { 2 } else { 1 };
         for _ in 0..tries {
             let answer =
@@ -102,7 +118,7 @@ async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64
     accepted
 }
 
-/// What the charts show when everything is over, beside what was `reported` and what went `through` the gateway.
+/// Charts at the end, each with the bytes `reported` by a tenant or measured `through` the gateway.
 pub async fn charts(world: &World, reported: &[u64], through: u64) -> Vec<UsageNote> {
     let mut notes = Vec::new();
     for (tenant, accepted) in world.tenants.iter().zip(reported) {

@@ -1,4 +1,4 @@
-//! Everything that a run is made of: the stack, its tenants, and what they write down.
+//! Everything in a run: the stack, its tenants, and their records.
 
 use crate::{
     dice::Dice,
@@ -19,28 +19,27 @@ use std::{
     time::Duration,
 };
 
-/// How many processes answer requests at once.
+/// Processes that handle requests.
 const MACHINES: usize = 4;
-/// As long as the API's gateway waits for a function.
+/// API Gateway's timeout for a function.
 const GATEWAY: Duration = Duration::from_secs(29);
 
-/// What a run is made of.
 pub struct World {
     pub stack: Stack,
     pub seed: Seed,
     pub tenants: Vec<Tenant>,
     pub targets: Targets,
     pub notes: RefCell<Notes>,
-    /// How many functions were killed.
+    /// Killed functions.
     pub kills: Cell<u64>,
-    /// How many messages were lost.
+    /// Lost messages.
     pub losses: Cell<u64>,
     machines: RefCell<Vec<Machine>>,
     pub dice: Dice,
     is_calm: Cell<bool>,
 }
 
-/// A process of the HTTP functions, and how far its clock is off.
+/// A process of the HTTP functions, and its clock skew in milliseconds.
 struct Machine {
     service: Service,
     skew: i64,
@@ -84,7 +83,7 @@ impl World {
         }
     }
 
-    /// Lets the faults begin.
+    /// Starts the faults.
     pub fn suffer(&self) {
         self.is_calm.set(false);
         self.stack.aws.inject(plan::plan(self.seed, {
@@ -93,7 +92,7 @@ impl World {
         }));
     }
 
-    /// Ends all faults; how many calls suffered, if only a delay.
+    /// Ends all faults. Returns how many calls had one, including delays.
     pub fn calm(&self) -> u64 {
         self.is_calm.set(true);
         self.targets.calm();
@@ -102,12 +101,11 @@ impl World {
         suffered
     }
 
-    /// Whether nothing is suffered.
     pub fn is_calm(&self) -> bool {
         self.is_calm.get()
     }
 
-    /// Whether a job waits or runs.
+    /// Whether a job is queued or running.
     pub fn has_unfinished_jobs(&self) -> bool {
         let is_unfinished = |item: &Value| {
             let is_job = item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("JOBS#"));
@@ -124,7 +122,7 @@ impl World {
         self.stack.timing
     }
 
-    /// A function's fate: it dies at one of its first `most` calls so often.
+    /// A kill switch that kills in `percent` of all cases, at one of the first `most` calls.
     pub fn switch(&self, dice: &Dice, percent: u64, most: u64) -> KillSwitch {
         let (is_doomed, nth) = (dice.chance(percent), dice.among(1..most));
         match (is_doomed && !self.is_calm.get(), dice.chance(50)) {
@@ -134,12 +132,12 @@ impl World {
         }
     }
 
-    /// Notes that a function died.
+    /// Counts a killed function.
     pub fn died(&self) {
         self.kills.set(self.kills.get() + 1);
     }
 
-    /// Sends a request. The function may die over it: then nobody answers.
+    /// Sends a request. If the function dies there is no response.
     pub async fn ask(&self, tenant: &Tenant, request: Request) -> Answered {
         let begun = self.now_ms();
         tokio::time::sleep(self.dice.millis(1..40)).await;
@@ -148,7 +146,7 @@ impl World {
         let (service, switch) =
             (self.machines.borrow()[machine].service.clone(), self.switch(&self.dice, 6, 6));
         let client = self.client(&service, tenant, &request);
-        // Boxed: a client's own future would be too deep for the compiler.
+        // Boxed: the nested future is too deep for the compiler.
         let work = Box::pin(client.send(request.method, &request.path, request.body));
         let answer =
             tokio::time::timeout(GATEWAY, run_until_killed(work, &switch)).await.ok().flatten();
@@ -168,37 +166,37 @@ impl World {
         request.key.iter().fold(client, |client, key| client.with("idempotency-key", key))
     }
 
-    /// Where something of the run's own is: a target, a receiver of callbacks, a page of metrics.
+    /// URL of a target, a receiver of callbacks or a Prometheus page of this run.
     pub fn address(&self, path: &str) -> String {
         format!("http://target.example{path}")
     }
 
-    /// What a thing is called of which a stack has one for each run.
+    /// Name of an object that must be unique in the stack.
     pub fn named(&self, what: &str) -> String {
         what.to_owned()
     }
 
-    /// Lets some time pass: here as much as it says.
+    /// Waits; the simulator takes the duration as it is.
     pub async fn sleep(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 
-    /// So many seconds from now, for a job to start at.
+    /// A job's `delay_seconds`, unscaled in the simulator.
     pub fn delay(&self, seconds: u64) -> u64 {
         seconds
     }
 
-    /// When so much time will have passed.
+    /// The time after a duration, in milliseconds.
     pub fn within(&self, time: Duration) -> i64 {
         self.now_ms() + i64::try_from(time.as_millis()).unwrap()
     }
 
-    /// When this world began, to the hour.
+    /// The hour in which this world began, as the start of charts.
     pub fn hour(&self) -> Time {
         "2026-11-20T15:00:00Z".parse().unwrap()
     }
 
-    /// A request of the operator's; its status.
+    /// Sends a request with the operator's key.
     pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answered {
         let begun = self.now_ms();
         let answer = self.stack.operator().send(method, path, body).await;
@@ -209,12 +207,12 @@ impl World {
         }
     }
 
-    /// A run of the check beside those of every minute.
+    /// An additional minute tick.
     pub async fn check(&self) {
         self.stack.check().await.unwrap();
     }
 
-    /// The subjects of the mails that were sent, in their order.
+    /// Subjects of the sent mails in order.
     pub async fn mails(&self) -> Vec<String> {
         let outbox = self.stack.aws.outbox();
         outbox.iter().map(|mail| mail["Subject"].as_str().unwrap().to_owned()).collect()

@@ -1,14 +1,13 @@
-//! The functions as they are deployed: whom they call, and what they call things.
+//! The deployed functions: their environment, and the endpoint they call.
 
 use crate::stack::stack;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use sim::iam::Names;
 
-/// All of them.
 pub const FUNCTIONS: [&str; 5] = ["submit", "poll", "queue-worker", "quota-check", "push"];
 
-/// The environment of each, as it was deployed, in the order of [`FUNCTIONS`].
+/// The deployed environment of each function, in the order of [`FUNCTIONS`].
 #[derive(Debug)]
 pub struct Functions(Vec<Map<String, Value>>);
 
@@ -22,7 +21,7 @@ impl Functions {
         Self(all)
     }
 
-    /// Has each call such an address.
+    /// Sets the AWS endpoint of each function.
     pub async fn call(&self, address: impl Fn(&str) -> String) {
         for (function, variables) in FUNCTIONS.into_iter().zip(&self.0) {
             let mut variables = variables.clone();
@@ -32,7 +31,7 @@ impl Functions {
         }
     }
 
-    /// Where the jobs' queue is, and that of dead letters.
+    /// URLs of the jobs' queue and of the dead-letter queue.
     pub fn queues(&self) -> [&str; 2] {
         ["QUEUE_URL", "DEAD_LETTER_QUEUE_URL"].map(|name| self.variable("queue-worker", name))
     }
@@ -42,7 +41,7 @@ impl Functions {
         self.0[n][name].as_str().unwrap()
     }
 
-    /// What things are called, to tell what their policies say of them.
+    /// Names of the stack's resources, to check the functions' policies.
     pub fn names(&self) -> Names<'_> {
         let of = |function, name| self.variable(function, name);
         let [jobs, dead_letters] = self.queues().map(|queue| queue.rsplit('/').next().unwrap());

@@ -1,4 +1,4 @@
-//! When functions die.
+//! Selects the calls at which functions die.
 
 use sim::Seed;
 use std::{
@@ -9,16 +9,16 @@ use std::{
     },
 };
 
-/// Where in a call its function dies.
+/// When a function dies relative to its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// Before anything came of the call.
+    /// Before the call takes effect.
     Before,
-    /// When it has had its effect, and its answer is on the way.
+    /// After the call took effect, before its response arrives.
     After,
 }
 
-/// At which of their calls functions die, by seed.
+/// The seeded choice of calls, and the number of kills.
 #[derive(Debug)]
 pub struct Kills {
     seed: Seed,
@@ -31,7 +31,7 @@ impl Kills {
         Self { seed, calls: Mutex::default(), done: AtomicU64::new(0) }
     }
 
-    /// Whether a function dies at its next call.
+    /// Counts a call, and returns when the function dies during it, if it does.
     pub fn next(&self, function: &'static str) -> Option<Moment> {
         let nth = {
             let mut calls = self.calls.lock().unwrap();
@@ -44,18 +44,18 @@ impl Kills {
         (draw % 1000 < permille(function)).then_some(moment)
     }
 
-    /// Notes that one has died.
+    /// Counts a kill.
     pub fn note(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many have died.
+    /// Number of killed functions.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 }
 
-/// At how many of a thousand calls a function dies.
+/// Kills per thousand calls.
 fn permille(function: &str) -> u64 {
     match function {
         "queue-worker" => 8,

@@ -1,4 +1,4 @@
-//! What was done to whom, in a file for whoever looks at a run, and as far as promises depend on it.
+//! The log of a run for its readers, and the record of mails that the promises need.
 
 use std::{
     fs::{self, File},
@@ -8,18 +8,17 @@ use std::{
     time::Instant,
 };
 
-/// What concerns the mails of a quota.
+/// A step in the sending of a quota's mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mail {
-    /// One was taken, with this subject.
+    /// SES accepted a mail with this subject.
     Sent(String),
-    /// That it was, was written down.
+    /// The mail was recorded as sent.
     Noted,
-    /// A check was held up: it died, or its call failed, or its caller waited no longer.
+    /// A minute tick died, its call failed, or its caller stopped waiting.
     Interrupted,
 }
 
-/// The log of a run.
 #[derive(Debug)]
 pub struct Log {
     pub path: PathBuf,
@@ -29,7 +28,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// A new one, in `target/`.
+    /// Creates a log in `target/faults-real/`.
     pub fn create(name: &str) -> Self {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/faults-real"));
         fs::create_dir_all(&folder).unwrap();
@@ -47,7 +46,7 @@ impl Log {
         self.mails.lock().unwrap().push(what);
     }
 
-    /// The subjects of the mails, in their order.
+    /// Subjects of the sent mails in order.
     pub fn subjects(&self) -> Vec<String> {
         let mails = self.mails.lock().unwrap();
         let sent = mails.iter().filter_map(|mail| match mail {
@@ -57,7 +56,7 @@ impl Log {
         sent.collect()
     }
 
-    /// After how many mails a check was held up before it could say that they were sent.
+    /// Mails after which a tick was interrupted before it recorded them.
     pub fn mails_interrupted(&self) -> usize {
         interrupted(&self.mails.lock().unwrap())
     }
@@ -74,7 +73,7 @@ fn interrupted(mails: &[Mail]) -> usize {
 }
 
 #[test]
-fn a_mail_is_interrupted_that_is_not_noted() {
+fn counts_mails_interrupted_before_they_are_recorded() {
     use Mail::{Interrupted, Noted};
     let sent = || Mail::Sent("80 %".to_owned());
     assert_eq!(interrupted(&[Interrupted, sent(), Noted, Interrupted, sent(), sent(), Noted]), 0);

@@ -1,16 +1,17 @@
-//! What `tests/faults` proves in one process, seen again with many: the same clients ask the real functions over HTTP, the same checker holds
-//! what they were told against the same promises.
+//! Fault injection with real processes: the clients of `tests/faults` call the deployed functions
+//! over HTTP, and the same checks verify the same promises.
 //!
 //! ```text
-//!   clients, subscribers ── HTTP ──▶ emulator ── starts ──▶ functions' processes, some of which are killed
+//!   clients, subscribers ── HTTP ──▶ emulator ── starts ──▶ functions' processes, some are killed
 //!            │                           ▲                        │
-//!            │ write down                └── proxy ◀── calls ─────┘ that fail, are lost, repeated, late
-//!            ▼                                └── are held to the policies in template.yaml
+//!            │ record                    └── proxy ◀── calls ─────┘ that fail, are lost or late
+//!            ▼                                └── checks the policies in template.yaml
 //!          Notes ──▶ promises::broken
 //! ```
 //!
-//! It needs a stack of its own, with an emulator that it may restart: `make faults-real`. `SEED` says what is done to the n-th call of a kind,
-//! `JOBS` how many jobs there are; with less than fifty it is over sooner. What was done is written to `target/faults-real/`.
+//! It needs its own stack with an emulator that it can restart: `make faults-real`. `SEED`
+//! determines the fault of the n-th call of an operation, `JOBS` the number of jobs; runs with
+//! fewer than fifty are shorter. The log is in `target/faults-real/`.
 
 #[expect(dead_code, reason = "clocks that differ are the sim's")]
 #[path = "../faults/dice.rs"]
@@ -47,7 +48,7 @@ mod world;
 
 use sim::Seed;
 
-/// What a variable says, or how it is without.
+/// A number from the environment, or its default.
 fn number(name: &str, otherwise: u64) -> u64 {
     let said = std::env::var(name).ok().filter(|said| !said.is_empty());
     said.map_or(otherwise, |said| {
@@ -60,7 +61,7 @@ fn every_promise_is_kept_by_real_processes() {
     let (seed, jobs) = (Seed(number("SEED", 1)), number("JOBS", 20));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let work = move || runtime.block_on(run::run(seed, jobs));
-    // What a run awaits at once is large in a build that isn't optimised.
+    // A run's futures are large in an unoptimized build.
     let run = std::thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap();
     let report = run.join().unwrap();
     println!("{report}");

@@ -1,8 +1,9 @@
-//! The functions' processes, as Linux shows them.
+//! Finds the functions' processes in Linux's `/proc`.
 
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
-/// Kills the process at the other end of a connection with signal 9; its id, if it was still there.
+/// Kills the process at the other end of a connection with SIGKILL. Returns its pid if it still
+/// existed.
 pub fn kill_peer(peer: SocketAddr, ours: SocketAddr) -> Option<String> {
     let socket = format!("socket:[{}]", inode(peer, ours)?);
     let has = |process: &Path| {
@@ -28,7 +29,7 @@ fn is_function(process: &Path) -> bool {
         .any(|variable| variable.starts_with(b"AWS_LAMBDA_FUNCTION_NAME="))
 }
 
-/// The number of a connection's socket at its other end, see proc_net_tcp.
+/// Inode of the socket at the other end of a connection, see proc_net_tcp(5).
 fn inode(peer: SocketAddr, ours: SocketAddr) -> Option<String> {
     let connections = fs::read_to_string("/proc/net/tcp").unwrap();
     connections.lines().skip(1).find_map(|line| {

@@ -1,4 +1,5 @@
-//! What stands between the functions and the emulator: each call is held to its function's policy, and may suffer.
+//! A proxy between the functions and the emulator: it checks each call against the function's
+//! policy and injects faults.
 
 use crate::{
     functions::{FUNCTIONS, Functions},
@@ -24,7 +25,7 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-/// The proxy; clones are the same one.
+/// Clones are handles to the same proxy.
 #[derive(Clone)]
 pub struct Proxy(Arc<Inner>);
 
@@ -38,11 +39,10 @@ struct Inner {
     is_calm: AtomicBool,
     suffered: AtomicU64,
     denied: Mutex<Vec<String>>,
-    /// The quota whose mails are followed.
+    /// The quota whose mails are recorded.
     quota: String,
 }
 
-/// One call.
 struct Call {
     function: &'static str,
     peer: SocketAddr,
@@ -53,9 +53,9 @@ struct Call {
 }
 
 impl Proxy {
-    /// One for these functions, which may suffer by seed from [`Proxy::suffer`] on.
+    /// A proxy without faults until [`Proxy::suffer`].
     pub fn new(seed: Seed, emulator: &str, functions: Functions, quota: &str) -> Self {
-        // A connection that is kept would keep the emulator from ending.
+        // An idle connection would prevent the emulator from exiting.
         let http = reqwest::Client::builder().no_proxy().no_gzip().pool_max_idle_per_host(0);
         Self(Arc::new(Inner {
             emulator: emulator.to_owned(),
@@ -71,7 +71,7 @@ impl Proxy {
         }))
     }
 
-    /// Takes the functions' calls from now on, at an address for each.
+    /// Accepts the functions' calls from now on, at one address per function.
     pub async fn open(&self) {
         let mut addresses = BTreeMap::new();
         for function in FUNCTIONS {
@@ -85,12 +85,12 @@ impl Proxy {
         self.0.functions.call(|function| addresses[function].clone()).await;
     }
 
-    /// Has the functions call the emulator itself again.
+    /// Points the functions back to the emulator.
     pub async fn close(&self) {
         self.0.functions.call(|_| self.0.emulator.clone()).await;
     }
 
-    /// Lets the faults begin.
+    /// Starts the faults.
     pub fn suffer(&self, seed: Seed, now_ms: fn() -> i64) {
         self.0.log.say("the faults begin");
         self.0.faults.inject(plan::plan(seed, now_ms));
@@ -104,7 +104,7 @@ impl Proxy {
         self.0.faults.heal();
     }
 
-    /// How many calls failed, or had their answers lost, or came twice or late.
+    /// Number of calls with a fault other than a delay.
     pub fn suffered(&self) -> u64 {
         self.0.suffered.load(Ordering::Relaxed)
     }
@@ -117,12 +117,12 @@ impl Proxy {
         &self.0.log
     }
 
-    /// How many functions were killed.
+    /// Number of killed functions.
     pub fn kills(&self) -> u64 {
         self.0.kills.done()
     }
 
-    /// What functions asked for that they may not.
+    /// Calls that the policies deny.
     pub fn denied(&self) -> Vec<String> {
         self.0.denied.lock().unwrap().clone()
     }
@@ -142,7 +142,7 @@ impl Proxy {
         }
         let call = Arc::new(Call { function, peer, ours, asked, parts, body });
         let mut waiting = Waiting { proxy: &self, call: call.clone(), is_over: false };
-        // A caller that waits no longer doesn't take back what it asked for.
+        // A call takes effect even if its caller stops waiting.
         let (proxy, call) = (self.clone(), call);
         let answer = tokio::spawn(async move { proxy.suffer_call(&call).await }).await.unwrap();
         waiting.is_over = true;
@@ -172,7 +172,7 @@ impl Proxy {
 
     async fn by_fault(&self, call: &Arc<Call>, fault: Fault) -> Option<Response<Body>> {
         match fault {
-            // By the call's content it is one or the other.
+            // The body's length selects an error response or a closed connection.
             Fault::Before if call.body.len().is_multiple_of(2) => return Some(internal_error()),
             Fault::Before => return None,
             Fault::Throttle => return Some(response(call.asked.throttled())),
@@ -195,7 +195,7 @@ impl Proxy {
         answer.filter(|_| fault != Fault::After)
     }
 
-    /// The emulator's answer; none while it is away.
+    /// The emulator's response; `None` while it is down.
     async fn forward(&self, call: &Call) -> Option<Response<Body>> {
         let address = format!("{}{}", self.0.emulator, call.parts.uri);
         let mut request =
@@ -253,7 +253,7 @@ impl Proxy {
     }
 }
 
-/// A caller that waits for its answer.
+/// A caller that waits for its response.
 struct Waiting<'a> {
     proxy: &'a Proxy,
     call: Arc<Call>,
@@ -291,7 +291,7 @@ fn response(answer: HttpResponse) -> Response<Body> {
     response.body(Body::from(body)).unwrap()
 }
 
-/// What services say when it is their own fault.
+/// The services' response to an internal failure.
 fn internal_error() -> Response<Body> {
     let body =
         r#"{"__type":"InternalServerError","message":"The request could not be processed."}"#;

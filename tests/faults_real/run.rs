@@ -1,4 +1,4 @@
-//! One run: everything at once, and then what can be read back.
+//! One run: all actors at once, then the final reads.
 
 use crate::{
     dice::Dice, emulator, events, jobs, last_look, log::Mail, scenario::SUFFERING, usage,
@@ -16,19 +16,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long after the last fault messages that still wait don't matter any more. What a killed worker held has come back by then, after the
-/// two minutes of `WorkerTiming` quick; but a permit too many looks for work for longer.
+/// Time after the last fault when waiting messages no longer matter. By then messages of killed
+/// workers have returned, after the two minutes of `WorkerTiming` quick. Superfluous messages may
+/// look for work for longer.
 const LAST_MESSAGES: Duration = Duration::from_secs(150);
-/// With less jobs a run is a short one.
+/// Runs with fewer jobs are short.
 const FEW: u64 = 50;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What came of a run.
 pub struct Report {
     seed: Seed,
     jobs: u64,
     pub broken: Vec<Broken>,
-    /// What functions asked for that they may not.
+    /// Calls that the policies deny.
     pub denied: Vec<String>,
     pub suffered: u64,
     pub kills: u64,
@@ -37,7 +37,8 @@ pub struct Report {
     log: PathBuf,
 }
 
-/// Runs a plan: what is done to which call of a kind, and when what is killed, follows from the seed. What comes between is as it comes.
+/// Runs a seed, which determines the fault of each call and the kills. The interleaving of
+/// processes is not reproducible.
 pub async fn run(seed: Seed, jobs: u64) -> Report {
     let begun = Instant::now();
     let world = World::new(seed, pace(jobs)).await;
@@ -96,17 +97,17 @@ pub async fn run(seed: Seed, jobs: u64) -> Report {
     Report { seed, jobs, broken, denied, suffered, kills, restarts, took, log: log.path.clone() }
 }
 
-/// How much faster than the sim it goes: with few jobs there is less to wait for.
+/// Speed relative to the simulator; small runs have less to wait for.
 fn pace(jobs: u64) -> u32 {
     if jobs < FEW { 40 } else { 10 }
 }
 
-/// Which steps the usage of the quota takes: each waits for a minute's collection.
+/// Steps of the quota's usage; each waits for a collection of the minute tick.
 fn steps(jobs: u64) -> &'static [(u64, Option<u64>)] {
     if jobs < FEW { &usage::STEPS[3..] } else { &usage::STEPS }
 }
 
-/// What everybody saw.
+/// Reads all events, with the subscribers of the run and with new ones.
 async fn read_out(world: &World, subscribers: &[events::Subscriber<'_>], notes: &mut Notes) {
     for subscriber in subscribers {
         notes.subscribers.push(subscriber.read_out("who was there").await);
@@ -117,14 +118,14 @@ async fn read_out(world: &World, subscribers: &[events::Subscriber<'_>], notes: 
     }
 }
 
-/// Until nothing waits in a queue any more, or what does doesn't matter.
+/// Waits until the queues are empty, or until `until`.
 async fn settled(world: &World, until: Instant) {
     while world.waiting().await > 0 && Instant::now() < until {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-/// Starts checks, at times two at once, for ever; beside those of the stack's own minutes.
+/// Invokes ticks forever, sometimes two at once, in addition to the stack's own.
 async fn checks(world: &World) {
     let dice = Dice::new(world.seed, "checks");
     loop {
@@ -137,7 +138,7 @@ async fn checks(world: &World) {
     }
 }
 
-/// Restarts the emulator in the midst of it all; how often that was.
+/// Restarts the emulator during the faults. Returns the number of restarts.
 async fn restart(world: &World) -> u64 {
     let dice = Dice::new(world.seed, "restarts");
     let most = u64::try_from(SUFFERING.as_millis()).unwrap();
@@ -155,7 +156,8 @@ impl fmt::Display for Report {
         let Self { seed, jobs, suffered, kills, restarts, .. } = self;
         write!(
             f,
-            "seed {seed}: {jobs} jobs, {suffered} calls suffered, {kills} functions killed, the emulator restarted {restarts} times, "
+            "seed {seed}: {jobs} jobs, {suffered} calls suffered, {kills} functions killed, \
+             the emulator restarted {restarts} times, "
         )?;
         write!(
             f,

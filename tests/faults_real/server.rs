@@ -1,4 +1,4 @@
-//! A server on this machine that can break off, which frameworks keep to themselves.
+//! An HTTP server that can close a connection without a response, which frameworks don't support.
 
 use axum::body::Body;
 use http::{Request, Response};
@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use std::{convert::Infallible, io, net::SocketAddr};
 use tokio::net::TcpListener;
 
-/// Takes requests for ever. One for which there is no answer has its connection closed.
+/// Serves requests forever. `None` closes the request's connection.
 pub async fn serve<F>(
     listener: TcpListener,
     answer: impl Fn(SocketAddr, Request<Incoming>) -> F + Clone + Send + 'static,
@@ -16,14 +16,14 @@ where
     F: Future<Output = Option<Response<Body>>> + Send + 'static,
 {
     loop {
-        // One that is gone before it was taken.
+        // The connection was closed before it was accepted.
         let Ok((stream, peer)) = listener.accept().await else { continue };
         let answer = answer.clone();
         let service = service_fn(move |request| {
             let answer = answer(peer, request);
             async { answer.await.ok_or_else(|| io::Error::other("broken off")) }
         });
-        // What ends a connection early is meant, or the client's own doing.
+        // Connections end early on purpose or by the client.
         tokio::spawn(async move {
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await)
         });

@@ -1,4 +1,5 @@
-//! Everything that a run is made of: the stack of real processes, what stands between them and the emulator, and what clients write down.
+//! Everything in a run: the stack of real processes, the proxy before the emulator, and the
+//! clients' records.
 
 use crate::{
     dice::Dice,
@@ -22,10 +23,9 @@ use std::{cell::RefCell, time::Duration};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-/// How much less time clients give than in the sim until they give up.
+/// Divisor of the clients' timeouts relative to the simulator.
 const IMPATIENCE: u32 = 10;
 
-/// What a run is made of.
 pub struct World {
     pub seed: Seed,
     pub tenants: Vec<Tenant>,
@@ -33,18 +33,18 @@ pub struct World {
     pub notes: RefCell<Notes>,
     pub proxy: Proxy,
     pub stack: &'static Stack,
-    /// Where targets are.
+    /// Base URL of the targets.
     at: String,
-    /// What tells this run from all others in the same stack.
+    /// Id that distinguishes this run from others in the same stack.
     run: String,
-    /// How much faster everything goes than in the sim.
+    /// Speed relative to the simulator.
     pace: u32,
     began: Time,
     pub dice: Dice,
 }
 
 impl World {
-    /// One that goes so much faster than the sim.
+    /// A world `pace` times as fast as the simulator.
     pub async fn new(seed: Seed, pace: u32) -> Self {
         let (stack, run) = (stack(), format!("{:08x}", rand::random::<u32>()));
         let proxy = Proxy::new(seed, &stack.endpoint, Functions::read().await, &run);
@@ -69,7 +69,7 @@ impl World {
         Self { seed, tenants, targets, notes, proxy, stack, at, run, pace, began, dice }
     }
 
-    /// Lets the faults begin.
+    /// Starts the faults.
     pub fn suffer(&self) {
         self.proxy.suffer(self.seed, || Clock::system().now().millis());
     }
@@ -84,45 +84,46 @@ impl World {
         Clock::system().now().millis()
     }
 
-    /// Lets some time pass: as much as it is at this world's pace.
+    /// Waits for the duration divided by the pace.
     pub async fn sleep(&self, time: Duration) {
         tokio::time::sleep(time / self.pace).await;
     }
 
-    /// So many seconds from now, for a job to start at.
+    /// A job's `delay_seconds` at this pace, at least 1.
     pub fn delay(&self, seconds: u64) -> u64 {
         (seconds / u64::from(self.pace)).max(1)
     }
 
-    /// When so much time will have passed, and no less however fast everything goes: what a killed process held comes back after minutes.
+    /// The end of a timeout, in milliseconds. Doesn't scale with the pace, because messages of a
+    /// killed process return only after minutes.
     pub fn within(&self, time: Duration) -> i64 {
         self.now_ms() + i64::try_from((time / IMPATIENCE).as_millis()).unwrap()
     }
 
-    /// When this world began, to the hour.
+    /// The hour in which this world began, as the start of charts.
     pub fn hour(&self) -> Time {
         const HOUR: i64 = 3_600_000;
         Time::from_millis(self.began.millis() / HOUR * HOUR)
     }
 
-    /// What a thing is called of which a stack has one for each run.
+    /// Name of an object that must be unique in the stack.
     pub fn named(&self, what: &str) -> String {
         format!("{what}-{}", self.run)
     }
 
-    /// Where something of the run's own is: a target, a receiver of callbacks, a page of metrics.
+    /// URL of a target, a receiver of callbacks or a Prometheus page of this run.
     pub fn address(&self, path: &str) -> String {
         format!("{}{path}", self.at)
     }
 
-    /// Sends a request.
+    /// Sends a request with a tenant's key.
     pub async fn ask(&self, tenant: &Tenant, request: Request) -> Answered {
         let headers: Vec<_> =
             request.key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
         self.send(&tenant.key, request.method, &request.path, &headers, request.body).await
     }
 
-    /// A request of the operator's.
+    /// Sends a request with the operator's key.
     pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answered {
         self.send(&self.stack.operator_key, method, path, &[], body).await
     }
@@ -146,7 +147,7 @@ impl World {
         Answered { span, status, body }
     }
 
-    /// A run of the check beside those of every minute; whether it was done.
+    /// An additional minute tick; returns whether it succeeded.
     pub async fn check(&self) -> bool {
         let path =
             format!("/2015-03-31/functions/{}/invocations", self.stack.function("quota-check"));
@@ -154,12 +155,12 @@ impl World {
         answer.is_ok_and(|answer| answer.get("errorMessage").is_none())
     }
 
-    /// The subjects of the mails that were sent of this run's quota, in their order.
+    /// Subjects of the mails about this run's quota, in order.
     pub async fn mails(&self) -> Vec<String> {
         self.proxy.log().subjects()
     }
 
-    /// How many messages there are in the queues.
+    /// Number of messages in both queues.
     pub async fn waiting(&self) -> usize {
         let sqs = self.stack.aws().sqs;
         let sqs = &sqs;

@@ -1,4 +1,4 @@
-//! Pages for people: each is found from the README, and every link leads somewhere.
+//! Documentation pages are reachable from the README, and all links have a target.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -10,19 +10,19 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().canonicalize().unwrap()
 }
 
-/// A page without its blocks of code, which hold what looks like links and titles.
+/// A page without its code blocks, which may contain text that resembles links and titles.
 fn prose(path: &Path) -> String {
     let text =
         fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.split("```").step_by(2).collect()
 }
 
-/// Where links lead: `[text](place)`.
+/// Targets of links: `[text](target)`.
 fn links(prose: &str) -> Vec<&str> {
     prose.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0)).collect()
 }
 
-/// Titles as links name them: in small letters, words joined by hyphens.
+/// Anchors of titles: lower case, words joined by hyphens.
 fn anchors(prose: &str) -> BTreeSet<String> {
     let titles = prose
         .lines()
@@ -40,7 +40,7 @@ fn anchors(prose: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere_and_every_page_is_found() {
+fn links_are_valid_and_pages_reachable() {
     let root = root();
     let (mut found, mut left) = (BTreeSet::new(), VecDeque::from([root.join("README.md")]));
     while let Some(page) = left.pop_front() {

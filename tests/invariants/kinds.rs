@@ -1,4 +1,4 @@
-//! The default kinds, which `infra/local` puts after a deployment, are good ones.
+//! The default kinds, which `infra/local` defines after a deployment, are valid.
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -11,7 +11,7 @@ use shared::{
     name::Name,
 };
 
-/// Every default kind by its name.
+/// Every default kind by name.
 fn files() -> Vec<(String, Value)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/kinds");
     let files = fs::read_dir(folder).unwrap().map(|entry| {
@@ -23,12 +23,12 @@ fn files() -> Vec<(String, Value)> {
     files.collect()
 }
 
-/// The output of the stack that a kind's URL stands for, if it does.
+/// The stack's output that a kind's URL refers to, if any.
 fn output(kind: &Value) -> Option<&str> {
     kind["target"]["url"].as_str()?.strip_prefix("${")?.strip_suffix('}')
 }
 
-/// The kind as it is put on a stack with its output, and on one without.
+/// The kind as defined on a stack with the output, and on one without.
 fn filled(kind: &Value) -> Vec<Value> {
     if output(kind).is_none() {
         return vec![kind.clone()];
@@ -46,7 +46,7 @@ fn spec(name: &str) -> KindSpec {
 
 #[test]
 fn every_default_kind_would_be_accepted() {
-    // The shortest times that the template has.
+    // The template's shortest timing.
     let timing = Timing::for_target(Duration::from_secs(10));
     let files = files();
     assert!(!files.is_empty());
@@ -62,7 +62,7 @@ fn every_default_kind_would_be_accepted() {
 }
 
 #[test]
-fn what_kinds_take_from_the_stack_is_a_parameter_and_an_output() {
+fn values_from_the_stack_are_parameters_and_outputs() {
     let template =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
     let files = files();
@@ -83,9 +83,9 @@ fn messages_are_taken_newest_first() {
     assert_eq!(spec("message").discipline, Discipline::Lifo);
 }
 
-/// The description of `DELETE /api/user` shows what the kind checks.
+/// The schema of `DELETE /api/user` agrees with the kind's schema.
 #[test]
-fn the_user_to_delete_is_described_as_its_kind_has_it() {
+fn delete_user_schema_matches_its_kind() {
     let kind = spec("user.delete").schema;
     let described =
         serde_json::to_value(<UserToDelete as utoipa::PartialSchema>::schema()).unwrap();

@@ -1,4 +1,4 @@
-//! What holds of the repository itself: its rings, its template, its default kinds, its `OpenAPI` description.
+//! Invariants of the repository: module layers, template, default kinds, `OpenAPI` description.
 
 mod deployment;
 mod docs;

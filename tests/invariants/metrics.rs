@@ -1,4 +1,4 @@
-//! What tells of metrics tells of those that there are: the documentation, and Grafana's dashboard.
+//! Documentation and Grafana dashboard refer to existing metrics.
 
 use std::{collections::BTreeSet, fs};
 
@@ -14,7 +14,7 @@ fn text(path: &str) -> String {
     fs::read_to_string(format!("{ROOT}/{path}")).unwrap()
 }
 
-/// What queries may name of a family.
+/// Names of a family in queries.
 fn names(family: &Family) -> Vec<String> {
     let ends: &[&str] = match family.shape {
         Shape::Counter => &["_total"],
@@ -63,10 +63,9 @@ fn every_metric_of_cloudwatch_is_documented() {
     }
 }
 
-/// Every query names metrics that there are, and of each of them labels that it has. That it is a query at all, Prometheus says in
-/// `tests/prometheus`.
+/// Every query uses existing metrics and their labels. `tests/prometheus` checks the syntax.
 #[test]
-fn every_query_of_the_dashboard_is_about_metrics_that_there_are() {
+fn dashboard_queries_use_existing_metrics() {
     let dashboard: Value = serde_json::from_str(&text("infra/grafana/tollgate.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let mut shown = BTreeSet::new();
@@ -95,7 +94,7 @@ fn every_query_of_the_dashboard_is_about_metrics_that_there_are() {
     assert!(missing.is_empty(), "no panel shows {missing:?}");
 }
 
-/// The labels that a query selects or sums by.
+/// Labels that a query selects or groups by.
 fn labels_in(query: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for selector in query.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
@@ -112,9 +111,9 @@ fn labels_in(query: &str) -> BTreeSet<String> {
     found
 }
 
-/// Where data comes from is asked, not fixed: the dashboard goes anywhere.
+/// The data source is a variable, so that the dashboard works in any Grafana.
 #[test]
-fn the_dashboard_asks_for_its_data_source() {
+fn dashboard_data_source_is_a_variable() {
     let dashboard: Value = serde_json::from_str(&text("infra/grafana/tollgate.json")).unwrap();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     assert!(

@@ -1,4 +1,5 @@
-//! `infra/openapi.json` is what the functions' routers say, and the gate's table of routes is the same.
+//! `infra/openapi.json` is generated from the functions' routers, and agrees with the middleware's
+//! table of routes.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -25,9 +26,9 @@ fn operations() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|route| route.is_operation())
 }
 
-/// `make openapi` writes it.
+/// `make openapi` writes the file.
 #[test]
-fn the_file_is_current() {
+fn openapi_file_is_current() {
     let current = serde_json::to_string_pretty(&described()).unwrap() + "\n";
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         fs::write(FILE, &current).unwrap();
@@ -37,7 +38,7 @@ fn the_file_is_current() {
 }
 
 #[test]
-fn routes_and_scopes_are_those_of_the_gate() {
+fn routes_and_scopes_match_the_route_table() {
     let document = described();
     let mut described = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -83,9 +84,9 @@ fn every_operation_is_described() {
     }
 }
 
-/// Whoever checks answers against the description finds problems in the form that the gate gives them.
+/// Clients that validate responses find problems in the format that the middleware returns.
 #[test]
-fn problems_are_described_in_the_form_of_their_route() {
+fn problems_have_the_format_of_their_route() {
     let document = described();
     for route in operations() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
@@ -136,9 +137,9 @@ fn header_fields_of_problems_are_described() {
     }
 }
 
-/// Where a quota may turn tenants away, and nowhere else.
+/// Exactly the routes that a quota may block document the 429.
 #[test]
-fn what_a_quota_closes_says_so() {
+fn routes_blocked_by_quotas_document_429() {
     let document = described();
     for route in operations() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
@@ -152,7 +153,8 @@ fn what_a_quota_closes_says_so() {
     }
 }
 
-/// Readers are shown what a job of a batch looks like; a check of the whole still lets the one that is none through.
+/// The description shows a batch's jobs. `anyOf` still accepts invalid entries, which get their own
+/// errors.
 #[test]
 fn a_batch_is_described_by_its_jobs() {
     let parts = &described()["components"]["schemas"];
@@ -163,9 +165,10 @@ fn a_batch_is_described_by_its_jobs() {
     assert_eq!(parts["BatchJob"]["anyOf"][0]["$ref"], "#/components/schemas/JobRequest");
 }
 
-/// What is made of several parts has the members of all: a part that knows its own alone would allow none of the others.
+/// A part of an `allOf` must not forbid additional properties: it would reject those of the other
+/// parts.
 #[test]
-fn no_part_of_several_is_closed() {
+fn parts_of_all_of_allow_additional_properties() {
     let document = described();
     let parts = document["components"]["schemas"].as_object().unwrap();
     let mut seen = 0;
@@ -180,9 +183,9 @@ fn no_part_of_several_is_closed() {
     assert!(seen > 0);
 }
 
-/// Links lead to operations that are there, by parameters that they have.
+/// Links refer to existing operations and their parameters.
 #[test]
-fn links_lead_somewhere() {
+fn links_refer_to_existing_operations() {
     let document = described();
     let operations: Vec<_> = document["paths"]
         .as_object()

@@ -1,11 +1,11 @@
-//! A template's parameters as CloudFormation takes them, before it creates anything.
+//! CloudFormation's validation of a template's parameters before it creates resources.
 
 use std::collections::BTreeMap;
 
 use regex::Regex;
 use serde_json::Value;
 
-/// A value for each of a template's parameters.
+/// A value for each parameter of a template.
 #[derive(Clone, Debug)]
 pub struct Parameters<'a> {
     template: &'a Value,
@@ -15,8 +15,7 @@ pub struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     /// The given values, and the defaults of the others.
     ///
-    /// # Errors
-    /// With CloudFormation's reason, when it refuses them.
+    /// # Errors CloudFormation's reason, if it rejects them.
     pub fn accept(template: &'a Value, given: &[(&str, &str)]) -> Result<Self, String> {
         let declared = template["Parameters"].as_object().unwrap();
         if let Some((name, _)) = given.iter().find(|(name, _)| !declared.contains_key(*name)) {
@@ -50,7 +49,7 @@ impl<'a> Parameters<'a> {
         Ok(())
     }
 
-    /// Whether a condition or an assertion is true. Rules know these functions, and parameters only
+    /// Evaluates a condition or an assertion. Rules may use only these functions and parameters
     /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html>).
     fn holds(&self, expression: &Value) -> bool {
         let (function, arguments) = call(expression).unwrap_or_else(|| panic!("{expression}"));
@@ -72,7 +71,8 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// What a property comes to; `None` for `AWS::NoValue`. What only a deployment tells is `x`.
+    /// The value of a property; `None` for `AWS::NoValue`. Values known only after deployment are
+    /// `x`.
     pub fn resolve(&self, property: &Value) -> Option<String> {
         let Some((function, argument)) = call(property) else { return Some(text(property)) };
         match function {
@@ -108,7 +108,7 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// A call of a function: a tag and what follows it.
+/// A function call: its tag and argument.
 fn call(expression: &Value) -> Option<(&str, &Value)> {
     let (name, argument) = expression.as_object()?.iter().next()?;
     name.starts_with('!').then_some((name.as_str(), argument))
@@ -118,7 +118,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What a parameter's declaration says of its value
+/// Checks a value against its parameter's declaration
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html>).
 fn check(declaration: &Value, value: &str) -> Result<(), String> {
     if let Some(allowed) = declaration["AllowedValues"].as_array()

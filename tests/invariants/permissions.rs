@@ -1,4 +1,4 @@
-//! The check of permissions itself: it sees what is missing in a policy, and what nobody uses.
+//! Tests of the permission check: it detects missing and unused permissions.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ fn get(pk: &str) -> Call {
 }
 
 #[test]
-fn an_action_that_is_missing_is_seen() {
+fn detects_a_missing_action() {
     let whole = policies(|_| ());
     assert_eq!(whole.used("poll", &get("JOBS#a#1")).len(), 1);
     assert!(whole.used("poll", &get("IDEMPOTENCY#a")).is_empty(), "a key of another function");
@@ -44,7 +44,7 @@ fn an_action_that_is_missing_is_seen() {
 }
 
 #[test]
-fn an_action_that_nobody_uses_is_seen() {
+fn detects_an_unused_action() {
     let before = policies(|_| ()).grants();
     let added = policies(|statements| {
         let statement =
@@ -61,12 +61,16 @@ fn an_action_that_nobody_uses_is_seen() {
     );
 }
 
-/// What blocks an account is all of it that the check may write.
+/// The minute tick may only write an account's blocks.
 #[test]
-fn conditions_on_attributes_and_answers_are_kept_to() {
+fn enforces_conditions_on_attributes_and_return_values() {
     let all = policies(|_| ());
     let update = |expression: &str, answer: Option<&str>| {
-        let mut request = json!({"TableName": "tollgate", "Key": {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}}, "UpdateExpression": expression});
+        let mut request = json!({
+            "TableName": "tollgate",
+            "Key": {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}},
+            "UpdateExpression": expression,
+        });
         if let Some(answer) = answer {
             request["ReturnValues"] = json!(answer);
         }

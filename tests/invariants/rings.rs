@@ -1,4 +1,4 @@
-//! The domain never imports the outer ring, and the SDK is named in `shared::aws` alone.
+//! Module layers: the domain never imports the outer layer, and only `shared::aws` uses the SDK.
 
 use std::{
     fs,
@@ -24,7 +24,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The module directly below `shared` that a file belongs to.
+/// The top-level module of `shared` that a file belongs to.
 fn module(file: &Path) -> String {
     let inside = file.strip_prefix(Path::new(ROOT).join("shared/src")).unwrap();
     inside
@@ -39,7 +39,7 @@ fn module(file: &Path) -> String {
 }
 
 #[test]
-fn every_module_is_in_a_ring() {
+fn every_module_is_in_a_layer() {
     for file in sources(&Path::new(ROOT).join("shared/src")) {
         let module = module(&file);
         assert!(
@@ -52,11 +52,11 @@ fn every_module_is_in_a_ring() {
 }
 
 #[test]
-fn the_domain_knows_nothing_of_the_outer_ring() {
+fn domain_does_not_use_the_outer_layer() {
     let files = sources(&Path::new(ROOT).join("shared/src"));
     for file in files.iter().filter(|file| DOMAIN.contains(&module(file).as_str())) {
         let text = fs::read_to_string(file).unwrap();
-        // A list of imports from the crate's root, or a path in the code.
+        // Imports from the crate's root, or paths in the code.
         let imports =
             text.split("use crate::{").skip(1).map(|rest| rest.split("};").next().unwrap());
         for outer in OUTER {
@@ -86,7 +86,7 @@ fn the_domain_knows_nothing_of_the_outer_ring() {
 }
 
 #[test]
-fn the_sdk_is_named_in_one_place() {
+fn sdk_is_used_in_one_module() {
     for folder in ["shared/src", "functions", "cli/src", "bootstrap/src"] {
         for file in sources(&Path::new(ROOT).join(folder)) {
             if file.strip_prefix(Path::new(ROOT).join("shared/src")).is_ok()

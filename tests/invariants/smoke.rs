@@ -1,4 +1,4 @@
-//! The smoke test of a deployed stack uses every statement of every policy, or says why it can't.
+//! The smoke test of a deployed stack uses every policy statement or documents why it can't.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ const TEMPLATE: &str = include_str!("../../template.yaml");
 const TABLE: &str = include_str!("../../infra/local/smoke_statements.json");
 const STEPS: &str = include_str!("../../infra/local/smoke_steps.py");
 
-/// All statements, as the policy's name and their own.
+/// All statements, each as the names of its policy and itself.
 fn statements(template: &Value) -> BTreeSet<String> {
     let resources = template["Resources"].as_object().unwrap().values();
     let roles = resources.filter(|resource| resource["Type"] == "AWS::IAM::Role");
@@ -24,7 +24,7 @@ fn statements(template: &Value) -> BTreeSet<String> {
     named.collect()
 }
 
-/// What a table and a template don't have in common.
+/// Differences between the table of statements and a template.
 fn differences(table: &Value, template: &Value) -> Vec<String> {
     let statements = statements(template);
     let rows = |part: &str| table[part].as_object().unwrap().keys();
@@ -45,12 +45,12 @@ fn table() -> Value {
 }
 
 #[test]
-fn each_statement_has_a_step_or_an_excuse() {
+fn each_statement_has_a_step_or_an_exemption() {
     assert_eq!(differences(&table(), &template(TEMPLATE)), [""; 0], "smoke_statements.json");
 }
 
 #[test]
-fn a_statement_more_or_less_is_noticed() {
+fn detects_added_and_removed_statements() {
     let mut more = template(TEMPLATE);
     let policy = &mut more["Resources"]["PollRole"]["Properties"]["Policies"][0]["PolicyDocument"];
     policy["Statement"].as_array_mut().unwrap()[0]["Sid"] = "New".into();
@@ -60,10 +60,10 @@ fn a_statement_more_or_less_is_noticed() {
 }
 
 #[test]
-fn steps_are_those_of_the_test_and_each_has_its_use() {
+fn every_step_of_the_smoke_test_is_used() {
     let lines = STEPS.split_once("LINES:").unwrap().1.split_once('=').unwrap().1;
     let words = lines.split(|c: char| !c.is_alphanumeric() && c != '_');
-    // The pages come from a function that may do nothing.
+    // The pages come from a function without AWS permissions.
     let expected: BTreeSet<&str> = words.filter(|word| !["", "console"].contains(word)).collect();
     let table = table();
     let rows = table["steps"].as_object().unwrap().values();
@@ -73,7 +73,7 @@ fn steps_are_those_of_the_test_and_each_has_its_use() {
 }
 
 #[test]
-fn an_excuse_is_a_reason() {
+fn exemptions_give_a_reason() {
     for (statement, reason) in table()["excused"].as_object().unwrap() {
         assert!(reason.as_str().unwrap().len() > 20, "{statement}");
     }

@@ -1,4 +1,4 @@
-//! `template.yaml` and the code agree, and no function may do more than it has to.
+//! `template.yaml` agrees with the code, and every function has minimal permissions.
 
 use std::{fs, time::Duration};
 
@@ -14,7 +14,7 @@ pub fn template() -> Value {
     sim::iam::template(&text)
 }
 
-/// The properties of every resource of a type.
+/// The properties of all resources of a type.
 pub fn resources(template: &Value, of_type: &str) -> Vec<(String, Value)> {
     let all = template["Resources"].as_object().unwrap();
     let found = all.iter().filter(|(_, resource)| resource["Type"] == of_type);
@@ -29,7 +29,7 @@ pub fn list(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_workers_times_are_those_of_the_code() {
+fn worker_timings_match_the_code() {
     let template = template();
     let rows = template["Mappings"]["Timing"].as_object().unwrap();
     assert!(rows.len() >= 3);
@@ -44,7 +44,8 @@ fn the_workers_times_are_those_of_the_code() {
         let receives = u32::try_from(row["Receives"].as_u64().unwrap()).unwrap();
         assert!(
             timing.visibility() * receives <= QUEUE_RETENTION / RECEIVES_SHARE && receives >= 80,
-            "{name}: a message would be deleted before it becomes a dead letter, or give up on an outage"
+            "{name}: a message would be deleted before it becomes a dead letter, \
+             or give up on an outage"
         );
     }
     let queue = &template["Resources"]["JobQueue"]["Properties"];
@@ -65,7 +66,7 @@ fn the_workers_times_are_those_of_the_code() {
 }
 
 #[test]
-fn functions_outlast_the_patience_of_their_handlers() {
+fn function_timeouts_exceed_handler_timeouts() {
     let template = template();
     for (function, patience) in [
         ("SubmitFunction", submit::PATIENCE),
@@ -79,10 +80,11 @@ fn functions_outlast_the_patience_of_their_handlers() {
     }
 }
 
-/// AWS keeps 100 executions of an account unreserved, and new accounts have 10: nothing is reserved
-/// unless the operator says so (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
+/// AWS keeps 100 executions of an account unreserved, and new accounts have only 10. So nothing is
+/// reserved by default
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
 #[test]
-fn executions_are_reserved_for_poll_alone_and_only_on_demand() {
+fn only_poll_can_reserve_executions() {
     let template = template();
     let parameter = &template["Parameters"]["PollConcurrency"];
     assert_eq!(parameter["Default"], "0");
@@ -100,7 +102,7 @@ fn executions_are_reserved_for_poll_alone_and_only_on_demand() {
 }
 
 #[test]
-fn both_queues_report_what_failed_of_a_batch() {
+fn both_queues_report_batch_item_failures() {
     let events = template()["Resources"]["QueueWorkerFunction"]["Properties"]["Events"].clone();
     let sources: Vec<_> = events
         .as_object()
@@ -122,9 +124,9 @@ fn both_queues_report_what_failed_of_a_batch() {
     }
 }
 
-/// SQS moves a message that was received too often, and the worker drains what it was moved to.
+/// SQS moves a message after too many receives to the dead-letter queue, which the worker consumes.
 #[test]
-fn what_is_received_too_often_becomes_a_dead_letter_that_the_worker_takes() {
+fn worker_consumes_dead_letters_of_the_job_queue() {
     let template = template();
     let redrive = |queue: &str| &template["Resources"][queue]["Properties"]["RedrivePolicy"];
     assert_eq!(
@@ -138,11 +140,11 @@ fn what_is_received_too_often_becomes_a_dead_letter_that_the_worker_takes() {
     assert_eq!(taken, ["JobQueue.Arn", "DeadLetterQueue.Arn"]);
 }
 
-/// A window would hold back jobs and events at low traffic, when batches don't fill. A shard goes on
-/// behind a batch that fails: by default Lambda tries it for a day, while nobody is told anything
+/// A batching window would delay jobs and events at low traffic. A failed batch must not block its
+/// shard: by default Lambda retries it for a day, while no events are pushed
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html>).
 #[test]
-fn nothing_waits_for_fuller_batches_or_behind_old_news() {
+fn event_sources_neither_batch_nor_block() {
     let template = template();
     for (name, function) in resources(&template, "AWS::Serverless::Function") {
         for (event, source) in function["Events"].as_object().into_iter().flatten() {
@@ -160,7 +162,7 @@ fn nothing_waits_for_fuller_batches_or_behind_old_news() {
 }
 
 #[test]
-fn the_table_is_safe() {
+fn table_is_protected_and_encrypted() {
     for (name, table) in resources(&template(), "AWS::DynamoDB::Table") {
         assert_eq!(
             table["TimeToLiveSpecification"],
@@ -172,7 +174,7 @@ fn the_table_is_safe() {
             "{name}"
         );
         assert_eq!(table["DeletionProtectionEnabled"], true, "{name}");
-        // A key that AWS owns, which KMS does not bill: see docs/cost.md.
+        // An AWS-owned key, which KMS doesn't bill: see docs/cost.md.
         assert_eq!(
             (&table["SSESpecification"], &table["BillingMode"]),
             (&Value::Null, &json!("PAY_PER_REQUEST"))
@@ -180,9 +182,9 @@ fn the_table_is_safe() {
     }
 }
 
-/// A protected table can't be deleted, so a rollback that tried to would fail as well.
+/// A protected table can't be deleted, so a rollback that tried to would fail too.
 #[test]
-fn nothing_deletes_the_table() {
+fn table_is_retained() {
     let template = template();
     for (name, _) in resources(&template, "AWS::DynamoDB::Table") {
         let policies = ["DeletionPolicy", "UpdateReplacePolicy"]
@@ -191,7 +193,7 @@ fn nothing_deletes_the_table() {
     }
 }
 
-/// The statements of every role, with its name.
+/// The policy statements of every role.
 pub fn statements(template: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for (name, role) in resources(template, "AWS::IAM::Role") {
@@ -212,14 +214,14 @@ pub fn statements(template: &Value) -> Vec<(String, Value)> {
     found
 }
 
-/// The managed policies of a function's role: traces, where they are on.
+/// Managed policies of a function's role: tracing if enabled.
 fn only_traces() -> Value {
     json!({"!If": ["HasTracing", [{"!Ref": "TracePolicy"}], {"!Ref": "AWS::NoValue"}]})
 }
 
-/// Off, functions have no permission to trace; on, Lambda demands it of each.
+/// Without tracing the functions lack its permission; with tracing Lambda requires it.
 #[test]
-fn functions_may_trace_where_tracing_is_on() {
+fn functions_may_trace_only_if_tracing_is_enabled() {
     let template = template();
     assert_eq!(template["Parameters"]["Tracing"]["Default"], "false");
     assert_eq!(
@@ -260,7 +262,8 @@ fn policies_list_actions_and_items() {
             "{role} may do something anywhere: {statement}"
         );
         if actions.contains(&"dynamodb:Scan") {
-            // No condition on keys binds a scan. So one function may, and only an index that shows jobs' keys and times.
+            // A condition on keys can't restrict a scan. So only one function may scan, and only
+            // the index with jobs' keys and times.
             assert_eq!(
                 (role.as_str(), &actions[..]),
                 ("QuotaCheckRole", &["dynamodb:Scan"][..]),
@@ -272,7 +275,7 @@ fn policies_list_actions_and_items() {
                 "{role}"
             );
         } else if actions.contains(&"dynamodb:GetRecords") {
-            // Nor does one bind a stream, which shows nothing but keys.
+            // Nor can it restrict a stream, which contains only keys.
             assert_eq!(statement["Resource"], json!({"!GetAtt": "Table.StreamArn"}), "{role}");
             let stream = &template["Resources"]["Table"]["Properties"]["StreamSpecification"];
             assert_eq!(
@@ -292,18 +295,20 @@ fn policies_list_actions_and_items() {
     }
 }
 
-/// Where a stack's metrics are, and no other's.
+/// The namespace of the stack's own metrics.
 pub fn own_namespace() -> Value {
     json!({"!Sub": "Tollgate/${AWS::StackName}"})
 }
 
-/// Whether a statement allows nothing but what can't be tied to resources; gauges to our own namespace.
+/// Whether all actions of a statement support no resource restrictions. Gauges must be restricted
+/// to the stack's namespace.
 fn has_no_resources(statement: &Value) -> bool {
     let own_gauges =
         statement["Condition"]["StringEquals"]["cloudwatch:namespace"] == own_namespace();
     list(&statement["Action"]).iter().all(|action| match *action {
         "cloudwatch:PutMetricData" => own_gauges,
-        // Metrics and lists of streams are no resources, and the suppression list is the account's.
+        // Metrics and lists of streams are no resources, and the suppression list belongs to the
+        // account.
         "cloudwatch:GetMetricData" | "dynamodb:ListStreams" | "ses:GetSuppressedDestination" => {
             true
         }
@@ -312,7 +317,7 @@ fn has_no_resources(statement: &Value) -> bool {
 }
 
 #[test]
-fn scheduler_may_only_send_and_only_for_this_account() {
+fn scheduler_may_only_send_for_this_account() {
     let template = template();
     let role = &template["Resources"]["SchedulerRole"]["Properties"];
     let trusted = &role["AssumeRolePolicyDocument"]["Statement"][0];
@@ -335,7 +340,7 @@ fn scheduler_may_only_send_and_only_for_this_account() {
             &json!([{"!GetAtt": "JobQueue.Arn"}, {"!GetAtt": "DeadLetterQueue.Arn"}])
         )
     );
-    // Scheduler sends to the second in the same role what it could not send to the first.
+    // With the same role Scheduler sends to the dead-letter queue what it can't send to the first.
     let told = &template["Resources"]["SubmitFunction"]["Properties"]["Environment"]["Variables"];
     assert_eq!(told["DEAD_LETTER_QUEUE_ARN"], json!({"!GetAtt": "DeadLetterQueue.Arn"}));
     let passes: Vec<_> = statements
@@ -354,7 +359,7 @@ fn scheduler_may_only_send_and_only_for_this_account() {
 }
 
 #[test]
-fn the_index_that_may_be_scanned_shows_keys_and_times() {
+fn scanned_index_contains_only_keys_and_times() {
     let indexes = template()["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"].clone();
     let agenda =
         indexes.as_array().unwrap().iter().find(|index| index["IndexName"] == "agenda").unwrap();
@@ -365,7 +370,7 @@ fn the_index_that_may_be_scanned_shows_keys_and_times() {
 }
 
 #[test]
-fn the_check_is_over_when_its_next_minute_comes() {
+fn tick_ends_before_the_next() {
     let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
     let events = check["Events"].as_object().unwrap();
     assert_eq!(events.len(), 1);
@@ -373,8 +378,9 @@ fn the_check_is_over_when_its_next_minute_comes() {
     assert!(check["Timeout"].as_u64().unwrap() < 60);
 }
 
-/// A function that answers queries must not change what others see. Two exceptions harm nobody: `poll` may add to totals,
-/// but to no other counter, since only it knows how many requests it answered; and it takes and releases wait slots.
+/// A function that only answers queries must not change data. Two exceptions are harmless. `poll`
+/// may add to the totals, because only it knows the number of its requests. It also takes and
+/// releases wait slots.
 #[test]
 fn poll_can_only_read_add_to_totals_and_take_wait_slots() {
     let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
@@ -405,9 +411,9 @@ fn poll_can_only_read_add_to_totals_and_take_wait_slots() {
     }
 }
 
-/// Mails come from the stack's own sender alone.
+/// Only the stack's sender may be the source of mails.
 #[test]
-fn only_the_check_may_send_mails_and_only_as_the_sender() {
+fn only_quota_check_may_send_mails_as_the_sender() {
     let template = template();
     let statements = statements(&template);
     let sends: Vec<_> = statements
@@ -421,8 +427,9 @@ fn only_the_check_may_send_mails_and_only_as_the_sender() {
         (role.as_str(), &send["Condition"]["StringEquals"]["ses:FromAddress"]),
         ("QuotaCheckRole", &json!({"!Ref": "SenderAddress"}))
     );
-    // Those that SES asks for, of this account and region (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html):
-    // whom mails come from and go to, and what configuration set the sender has by default.
+    // The resources that SES requires, of this account and region
+    // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html):
+    // identities of sender and recipients, and the sender's default configuration set.
     let own = |resource: &str| json!({"!Sub": format!("arn:${{AWS::Partition}}:ses:${{AWS::Region}}:${{AWS::AccountId}}:{resource}/*")});
     assert_eq!(send["Resource"], json!([own("identity"), own("configuration-set")]));
     let check = &template["Resources"]["QuotaCheckFunction"]["Properties"];
@@ -432,18 +439,19 @@ fn only_the_check_may_send_mails_and_only_as_the_sender() {
     );
 }
 
-/// What a run set out to do is nobody else's until it is over for sure, and somebody's in the next minute.
+/// A tick's lease prevents other ticks from doing its work until it has certainly ended, and allows
+/// the next minute's tick to do it.
 #[test]
-fn a_checks_lease_outlasts_it_and_ends_before_the_next() {
+fn tick_lease_outlasts_the_tick_but_not_the_minute() {
     let check = template()["Resources"]["QuotaCheckFunction"]["Properties"].clone();
     let timeout = Duration::from_secs(check["Timeout"].as_u64().unwrap());
     assert!(timeout < quota_check::LEASE && quota_check::LEASE < Duration::from_secs(60));
-    // The last mail that is begun: a look at the suppression list, SES, and a write that says what became of it.
+    // The last mail: a read of the suppression list, SES, and the write of the result.
     let last = Duration::from_secs(2) + shared::aws::Mailer::PATIENCE + Duration::from_secs(4);
     assert!(quota_check::MAILS_UNTIL + last < timeout);
 }
 
-/// Who could write an account or a key could make himself the operator.
+/// A function that could write accounts or keys could grant itself the operator's rights.
 #[test]
 fn only_submit_may_change_accounts() {
     let reads = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"];
@@ -473,9 +481,9 @@ fn only_submit_may_change_accounts() {
     assert_eq!(writers, [submit("dynamodb:PutItem"), submit("dynamodb:UpdateItem")]);
 }
 
-/// The functions that answer clients are told of the issuer, and no others.
+/// Exactly the functions that authenticate clients know the issuer.
 #[test]
-fn whose_tokens_are_taken_is_told_to_both_functions_that_take_them() {
+fn only_submit_and_poll_know_the_issuer() {
     let template = template();
     for (name, function) in resources(&template, "AWS::Serverless::Function") {
         let told = &function["Environment"]["Variables"];
@@ -493,9 +501,9 @@ fn whose_tokens_are_taken_is_told_to_both_functions_that_take_them() {
     assert_eq!(template["Parameters"]["JwtAdmin"]["Default"], "false");
 }
 
-/// The gateway knows where pages are; a page that it doesn't know would be asked of `poll`.
+/// API Gateway must route all pages to the console; without a route they would go to `poll`.
 #[test]
-fn pages_are_asked_of_the_function_that_has_them() {
+fn pages_are_routed_to_the_console() {
     let template = template();
     let target = json!({"!Sub": "integrations/${ConsoleIntegration}"});
     let mut routed: Vec<_> = resources(&template, "AWS::ApiGatewayV2::Route")
@@ -515,9 +523,9 @@ fn pages_are_asked_of_the_function_that_has_them() {
     assert_eq!(routed, wanted);
 }
 
-/// It has nothing to hide, and nothing that it could give away.
+/// The console needs no permissions except for its logs.
 #[test]
-fn the_console_may_do_nothing() {
+fn console_has_no_permissions_but_logs() {
     let template = template();
     let statements = statements(&template);
     let mut allowed: Vec<_> = statements

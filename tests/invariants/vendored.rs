@@ -1,4 +1,4 @@
-//! What others wrote and pages load is what they published.
+//! Vendored files of the pages are unchanged.
 
 use std::{
     fs,
@@ -17,9 +17,10 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
     inside.flat_map(|inner| [folders(&inner), vec![inner]].concat()).collect()
 }
 
-/// A folder of such files has their hashes, in the form that `sha256sum` writes and checks, and says in a `README.md` where they come from.
+/// A folder of vendored files has their hashes in the format of `sha256sum`, and a `README.md` with
+/// their source.
 #[test]
-fn vendored_files_are_those_whose_hashes_are_kept() {
+fn vendored_files_match_their_hashes() {
     let vendored: Vec<_> = folders(Path::new(ASSETS))
         .into_iter()
         .filter(|folder| folder.join("SHA256SUMS").exists())
@@ -45,9 +46,9 @@ fn vendored_files_are_those_whose_hashes_are_kept() {
     }
 }
 
-/// Whoever puts scripts of others beside ours keeps their hashes too.
+/// No folder of vendored scripts lacks hashes.
 #[test]
-fn every_folder_of_vendored_files_keeps_hashes() {
+fn every_vendored_folder_has_hashes() {
     for folder in folders(Path::new(ASSETS)) {
         let name = folder.file_name().unwrap().to_str().unwrap();
         let is_vendored = name == "vendor" || name.contains(|c: char| c.is_ascii_digit());

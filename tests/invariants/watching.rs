@@ -1,4 +1,4 @@
-//! The dashboard and the alarms: that they reach the operator, and show what is there.
+//! Dashboard and alarms reach the operator and use existing metrics.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use shared::metrics::registry::METRICS;
 
 use crate::template::{own_namespace, resources, template};
 
-/// A metric that somebody looks at: its namespace, its name, and the names of its dimensions.
+/// A metric in the dashboard or in an alarm.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Watched {
     namespace: String,
@@ -15,7 +15,7 @@ struct Watched {
     dimensions: Vec<String>,
 }
 
-/// The dashboard's body, with references as they are.
+/// The dashboard's body with unresolved references.
 fn dashboard(template: &Value) -> Value {
     let body =
         resources(template, "AWS::CloudWatch::Dashboard").remove(0).1["DashboardBody"]["!Sub"]
@@ -27,7 +27,7 @@ fn text(value: &Value) -> String {
     value.as_str().or_else(|| value["!Sub"].as_str()).unwrap_or_default().to_owned()
 }
 
-/// What an alarm looks at: one metric, or those of its expression.
+/// The metrics of an alarm: one, or those of its expression.
 fn of_alarm(alarm: &Value) -> Vec<Watched> {
     let stats = alarm["Metrics"].as_array().map_or_else(
         || vec![alarm],
@@ -49,7 +49,7 @@ fn of_alarm(alarm: &Value) -> Vec<Watched> {
     watched.collect()
 }
 
-/// What a line of a widget looks at: `["namespace", "name", "dimension", "value", {…}]`, or a search for it.
+/// The metrics of a widget's line: `["namespace", "name", "dimension", "value", {…}]`, or a search.
 fn of_line(line: &Value) -> Vec<Watched> {
     let parts = line.as_array().unwrap();
     if let Some(expression) = parts[0]["expression"].as_str() {
@@ -60,12 +60,12 @@ fn of_line(line: &Value) -> Vec<Watched> {
     vec![Watched { namespace: texts[0].to_owned(), name: texts[1].to_owned(), dimensions }]
 }
 
-/// `SEARCH('{namespace,dimension} MetricName="name"', …)`. A namespace or a dimension with a
-/// character that is not alphanumeric has to be in double quotes, or it matches nothing
+/// Parses `SEARCH('{namespace,dimension} MetricName="name"', …)`. A namespace or dimension with a
+/// non-alphanumeric character must be in double quotes, or it matches nothing
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html>).
 fn searched(expression: &str) -> Option<Watched> {
     let (schema, rest) = expression.split_once("SEARCH('{")?.1.split_once("} MetricName=\"")?;
-    // What stands for the stack's name counts as one with a hyphen, which most names have.
+    // The reference to the stack's name needs quotes too, because most names contain a hyphen.
     let mut names = schema.split(',').map(|name| {
         let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
         let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric());
@@ -79,13 +79,13 @@ fn searched(expression: &str) -> Option<Watched> {
 
 #[test]
 #[should_panic = "needs quotes"]
-fn a_search_without_quotes_is_seen() {
+fn detects_a_search_without_quotes() {
     searched("SEARCH('{Tollgate/tollgate-prod,kind} MetricName=\"Accepted\"', 'Sum', 60)");
 }
 
-/// A search whose form isn't known here would escape the check of its quotes.
+/// A search that can't be parsed here would escape the check of its quotes.
 #[test]
-fn every_search_of_the_dashboard_is_read() {
+fn every_search_of_the_dashboard_is_parsed() {
     let searches = dashboard(&template()).to_string().matches("SEARCH(").count();
     let widgets = widgets(&template());
     let lines = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array());
@@ -107,9 +107,9 @@ fn watched(template: &Value) -> BTreeSet<Watched> {
     alarms.chain(lines.flat_map(of_line)).collect()
 }
 
-/// Two stacks in one account don't add up, nor wake each other's alarms.
+/// Metrics of two stacks in one account neither add up nor trigger each other's alarms.
 #[test]
-fn metrics_are_the_stacks_own() {
+fn metrics_are_in_the_stacks_namespace() {
     let template = template();
     let told = &template["Globals"]["Function"]["Environment"]["Variables"]["STACK_NAME"];
     assert_eq!(told, &json!({"!Ref": "AWS::StackName"}));
@@ -122,7 +122,7 @@ fn metrics_are_the_stacks_own() {
     assert!(own.len() >= 10 && own.iter().all(is_own), "{own:?}");
 }
 
-/// Alarms are for who wants them, reach him, and say what to do.
+/// Alarms exist only with an operator's address, notify it, and document what to do.
 #[test]
 fn alarms_reach_the_operator() {
     let template = template();
@@ -152,11 +152,13 @@ const OF_LAMBDA: [&str; 6] = [
     "RecursiveInvocationsDropped",
 ];
 
-/// What AWS itself tells, as its documentation has it: of the HTTP API
+/// Metrics that AWS documents for the HTTP API
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>), Lambda
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>), SQS
-/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>), `DynamoDB`
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html>) and SES.
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>),
+/// `DynamoDB`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html>) and
+/// SES.
 const OF_AWS: &[(&str, &[&str], &[&str])] = &[
     ("AWS/ApiGateway", &["ApiId"], &["Count", "4xx", "5xx", "Latency"]),
     ("AWS/Lambda", &["FunctionName"], &OF_LAMBDA),
@@ -192,9 +194,9 @@ const OF_AWS: &[(&str, &[&str], &[&str])] = &[
     ("AWS/SES", &[], &["Bounce"]),
 ];
 
-/// Whoever looks at a metric that nobody tells would take it that all is well.
+/// A dashboard or alarm on a metric that nothing publishes would suggest that all is well.
 #[test]
-fn what_is_watched_is_told() {
+fn watched_metrics_are_published() {
     for metric in watched(&template()) {
         let Watched { namespace, name, dimensions } = &metric;
         let is_told = if namespace.starts_with("AWS/") {
@@ -208,9 +210,9 @@ fn what_is_watched_is_told() {
     }
 }
 
-/// What a reference names is there: a typing error in the body would not fail the deployment.
+/// References name existing resources: a typing error in the body would not fail the deployment.
 #[test]
-fn the_dashboard_refers_to_what_is_there() {
+fn dashboard_refers_to_existing_resources() {
     let template = template();
     let body = dashboard(&template).to_string();
     let references = body.split("${").skip(1).map(|rest| rest.split_once('}').unwrap().0);
@@ -222,7 +224,7 @@ fn the_dashboard_refers_to_what_is_there() {
     }
 }
 
-/// Widgets stand side by side on a grid of 24 columns.
+/// Widgets don't overlap on the grid of 24 columns.
 #[test]
 fn the_dashboards_widgets_do_not_overlap() {
     let mut taken = BTreeSet::new();
@@ -238,9 +240,9 @@ fn the_dashboards_widgets_do_not_overlap() {
     }
 }
 
-/// An expression names only what its widget has.
+/// Expressions refer only to ids of their widget.
 #[test]
-fn the_dashboards_sums_have_their_terms() {
+fn dashboard_expressions_refer_to_existing_ids() {
     for widget in widgets(&template()) {
         let lines = widget["properties"]["metrics"].as_array().cloned().unwrap_or_default();
         let options = |line: &Value| line.as_array().unwrap().last().unwrap().clone();

@@ -1,35 +1,32 @@
-//! What a service says to a request.
+//! Responses of simulated services.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-/// An answer on its way back through the door.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
-    /// SQS's errors still go by the names of its older protocol, which travel in this header.
+    /// Error code in the `x-amzn-query-error` header: SQS's errors keep the names of its older
+    /// protocol.
     pub(crate) query_error: Option<&'static str>,
 }
 
 impl Answer {
-    /// The call succeeded.
     pub(crate) fn ok(body: Value) -> Self {
         Self { status: 200, body, query_error: None }
     }
 
-    /// The caller did something wrong; `kind` is the error's shape.
+    /// A client error; `kind` is the error's shape.
     pub(crate) fn refused(kind: &str, message: &str) -> Self {
         Self { status: 400, body: json!({"__type": kind, "message": message}), query_error: None }
     }
 
-    /// Whether the call did what was asked.
     pub(crate) fn is_ok(&self) -> bool {
         self.status == 200
     }
 
-    /// As the SDK reads it.
     pub(crate) fn into_http(self) -> HttpResponse {
         let body = SdkBody::from(self.body.to_string());
         let mut response = HttpResponse::new(self.status.try_into().unwrap(), body);

@@ -26,28 +26,24 @@ use std::{
     time::Duration,
 };
 
-/// The table's name.
 pub const TABLE: &str = "tollgate";
 
-/// The jobs queue's name.
 pub const JOBS: &str = "jobs";
 
-/// The name of the jobs queue's dead-letter queue.
 pub const DEAD_LETTERS: &str = "jobs-dead-letters";
 
-/// The name of the group of schedules that recur.
+/// Name of the group of recurring schedules.
 pub const SCHEDULES: &str = "schedules";
 
-/// What a test may want otherwise.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The time of day at the start, in milliseconds since 1970.
+    /// Time of day at the start, in milliseconds since 1970.
     pub start_ms: i64,
-    /// How long a received message stays hidden, in both queues.
+    /// Visibility timeout of both queues.
     pub visibility: Duration,
-    /// How often a job's message is received before it goes to the dead letters.
+    /// Receives before a job's message goes to the dead-letter queue.
     pub max_receives: u32,
-    /// What the SDK's own chances (the jitter of its retries, its tokens) follow from.
+    /// Seed of the SDK's random numbers (retry jitter, client tokens).
     pub sdk_seed: u64,
 }
 
@@ -62,7 +58,7 @@ impl Default for Settings {
     }
 }
 
-/// An AWS account that lives and dies with its test; clones are handles to the same one.
+/// A simulated AWS account. Clones are handles to the same one.
 #[derive(Clone, Debug)]
 pub struct Aws {
     door: Door,
@@ -70,15 +66,14 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// An account with an empty table, two empty queues and two empty groups of schedules.
+    /// An account with an empty table, two empty queues and an empty group of schedules.
     pub fn new() -> Self {
         Self::with(Settings::default())
     }
 
-    /// The same, with other settings.
     pub fn with(settings: Settings) -> Self {
-        // The SDK rolls its dice on a generator that belongs to the thread, as does a test's
-        // runtime. Two accounts in one test should therefore be made before either is used.
+        // The SDK's random generator is thread-local, as is a test's runtime. A test with two
+        // accounts should therefore create both before it uses either.
         fastrand::seed(settings.sdk_seed);
         let clock = SimClock::new(settings.start_ms);
         let dead_letters = Queue::new(DEAD_LETTERS, settings.visibility);
@@ -89,21 +84,21 @@ impl Aws {
         Self { door: Door::open(clock, queues, scheduler), clock }
     }
 
-    /// The time of day by which tables expire and queues stamp their messages.
+    /// The clock that expires items and stamps messages.
     pub fn clock(&self) -> SimClock {
         self.clock
     }
 
-    /// What a function finds at its start. Each call stands for a process of its own: a retry quota
-    /// that no other process, and no other test, can drain.
+    /// The configuration of a new process. Each call stands for a process with its own retry quota,
+    /// which no other process or test can drain.
     ///
-    /// The SDK keeps those quotas in a static, by service and region, and an [`SdkConfig`] has no
-    /// place for another partition; so each process gets a region of its own.
+    /// The SDK keeps those quotas in a static per service and region, and [`SdkConfig`] can't
+    /// select another partition. Each process therefore gets its own region.
     pub fn sdk_config(&self) -> SdkConfig {
         self.config_by(self.door.clone())
     }
 
-    /// The same for one of the stack's functions, whose calls are held to its policy.
+    /// Like [`Aws::sdk_config`], with calls restricted to the function's IAM policy.
     pub fn sdk_config_of(&self, function: &'static str) -> SdkConfig {
         self.config_by(Caller { function, door: self.door.clone() })
     }
@@ -122,100 +117,102 @@ impl Aws {
             .build()
     }
 
-    /// A client for the table, as a process of its own.
+    /// A DynamoDB client in a new process.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.sdk_config())
     }
 
-    /// A client for the queues, as a process of its own.
+    /// An SQS client in a new process.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.sdk_config())
     }
 
-    /// A client for the scheduler, as a process of its own.
+    /// A Scheduler client in a new process.
     pub fn scheduler(&self) -> aws_sdk_scheduler::Client {
         aws_sdk_scheduler::Client::new(&self.sdk_config())
     }
 
-    /// A queue's name in the wider world, which targets of schedules go by.
+    /// A queue's ARN, as schedules' targets name it.
     pub fn queue_arn(&self, queue: &str) -> String {
         arn_of(queue)
     }
 
-    /// The address of a queue, such as [`JOBS`].
+    /// The URL of a queue such as [`JOBS`].
     pub fn queue_url(&self, queue: &str) -> String {
         url_of(queue)
     }
 
-    /// Puts a plan of faults into force, in place of any other.
+    /// Replaces the plan of faults.
     pub fn inject(&self, plan: Plan) {
         self.door.faults.inject(plan);
     }
 
-    /// Ends all faults, and says how many there were since the plan came into force: a test of
-    /// faults that never struck has shown nothing.
+    /// Removes all faults and returns how many occurred since the plan was set. A test should check
+    /// the number, because faults that never occurred prove nothing.
     pub fn heal(&self) -> u64 {
         self.door.faults.heal()
     }
 
-    /// Has the index `agenda` show what is written up to `longest` later, from now on; by `seed`, mostly a moment and at times long.
+    /// Delays writes to the `agenda` index by up to `longest` from now on. Drawn from `seed`: most
+    /// delays are short, a few are long.
     pub fn lag_index(&self, longest: Duration, seed: Seed) {
         self.door.database.lag(self.clock, longest, seed);
     }
 
-    /// Has each partition of the table, and of its index, take so many read and write units a
-    /// second, from now on. DynamoDB's take 3,000 and 1,000.
+    /// Limits each partition of the table and of its index to so many read and write units per
+    /// second. DynamoDB's own limits are 3,000 and 1,000.
     pub fn limit_partitions(&self, reads: f64, writes: f64) {
         self.door.database.limit(self.clock, reads, writes);
     }
 
-    /// Has services do other than they are asked to, so that a stack that is sound behaves as one with a bug would, to see that the bug
-    /// would be noticed. The rule is shown each operation and its request; it may change that, or answer it in the service's place.
+    /// Plants a bug: makes a correct stack behave as a faulty one would, to verify that tests
+    /// detect it. The rule gets each operation and its request. It may change the request, or
+    /// return the service's response itself.
     pub fn plant(&self, flaw: impl Fn(&str, &mut Value) -> Option<Value> + Send + Sync + 'static) {
         *self.door.flaw.lock().unwrap() = Some(Flaw::new(flaw));
     }
 
-    /// Has Lambda end every loop from now on, as if no function said `RecursiveLoop: Allow`.
+    /// Enables Lambda's recursive loop detection, as if no function set `RecursiveLoop: Allow`.
     pub fn end_loops(&self) {
         self.door.loops.are_ended.store(true, Ordering::Relaxed);
     }
 
-    /// How many invocations Lambda refused as a part of a loop: `RecursiveInvocationsDropped`.
+    /// Invocations refused by recursive loop detection: `RecursiveInvocationsDropped`.
     pub fn loops_ended(&self) -> u64 {
         self.door.loops.refused.load(Ordering::Relaxed)
     }
 
-    /// A digest of every call so far: when it was made, what it asked for, and what befell it.
+    /// A digest of every call so far: its time, its request and its fault.
     pub fn trace(&self) -> Trace {
         *self.door.trace.lock().unwrap()
     }
 
-    /// What has been called since the last reset.
+    /// All calls since the last reset.
     pub fn ledger(&self) -> Ledger {
         self.door.ledger.lock().unwrap().clone()
     }
 
-    /// Starts the ledger again, and hands over what was in it.
+    /// Resets the ledger and returns the previous one.
     pub fn reset_ledger(&self) -> Ledger {
         std::mem::take(&mut *self.door.ledger.lock().unwrap())
     }
 
-    /// Deletes what has expired, as DynamoDB does sooner or later, and says how many items it was.
+    /// Deletes expired items, as DynamoDB does eventually, and returns their number.
     pub fn sweep_ttl(&self) -> usize {
         self.door.database.sweep_ttl()
     }
 
-    /// Every item in the table, in DynamoDB's JSON; neither billed nor subject to faults.
+    /// Every item of the table in DynamoDB's JSON; neither billed nor subject to faults.
     pub fn items(&self) -> Vec<Value> {
         self.door.database.items()
     }
 
-    /// Every message in a queue, hidden ones too, oldest first.
+    /// Every message of a queue including hidden ones, oldest first.
     pub fn messages(&self, queue: &str) -> Vec<Message> {
         self.door.queues.messages(queue)
     }
 
-    /// Has a queue lose one of `those` messages that are not in flight, which `nth` chooses; what it was.
+    /// Loses the `nth` message that is not in flight and matches `those`, and returns it.
     pub fn lose_message(
         &self,
         queue: &str,
@@ -225,17 +222,18 @@ impl Aws {
         self.door.queues.lose(queue, nth, those)
     }
 
-    /// How many messages a queue deleted because they were older than its retention.
+    /// Messages that a queue deleted at the end of its retention.
     pub fn expired_messages(&self, queue: &str) -> u64 {
         self.door.queues.expired(queue)
     }
 
-    /// Every schedule, in Scheduler's JSON, by group and name.
+    /// Every schedule in Scheduler's JSON, by group and name.
     pub fn schedules(&self) -> Vec<Value> {
         self.door.scheduler.schedules()
     }
 
-    /// Makes known to CloudWatch what a metric came to in a minute, which is given by its begin in seconds since 1970.
+    /// Publishes a metric's sum of one minute to CloudWatch. `minute` is its start in seconds since
+    /// 1970.
     pub fn put_metric(
         &self,
         namespace: &str,
@@ -247,44 +245,44 @@ impl Aws {
         self.door.cloudwatch.put(namespace, name, dimensions, minute, sum);
     }
 
-    /// Has schedules send what is due by now, and says how many messages that were. An
-    /// [`EventSource`](crate::EventSource) that runs until it is idle does so by itself.
+    /// Sends the messages of due schedules and returns their number. An
+    /// [`EventSource`](crate::EventSource) that runs until it is idle does this itself.
     pub fn fire_due_schedules(&self) -> usize {
         self.door.scheduler.fire(&self.door.queues)
     }
 
-    /// Decides from now on what becomes of each occurrence of a schedule that recurs, by its name
-    /// and when it is due in milliseconds since 1970.
+    /// Sets the rule that decides the fate of each occurrence of a recurring schedule. Its
+    /// arguments are the schedule's name and the due time in milliseconds since 1970.
     pub fn decide_occurrences(&self, rule: impl Fn(&str, i64) -> Fate + Send + Sync + 'static) {
         self.door.scheduler.decide(rule);
     }
 
-    /// How many occurrences Scheduler gave up, of which the dead letters are still to come.
+    /// Occurrences that Scheduler gave up whose dead letters are not sent yet.
     pub fn undelivered(&self) -> usize {
         self.door.scheduler.undelivered()
     }
 
-    /// What became of every occurrence of schedules that recur, in their order.
+    /// All occurrences of recurring schedules with their fates, in order.
     pub fn occurrences(&self) -> Vec<Occurrence> {
         self.door.scheduler.occurrences()
     }
 
-    /// Every mail that SES took, oldest first: `To`, `From`, `Subject`, `Text` and `Html`.
+    /// Every mail that SES accepted, oldest first: `To`, `From`, `Subject`, `Text` and `Html`.
     pub fn outbox(&self) -> Vec<Value> {
         self.door.ses.outbox()
     }
 
-    /// Has SES refuse mails to an address from now on, as its sandbox does, or take them again.
+    /// Makes SES refuse mails to an address, as its sandbox does, or accept them again.
     pub fn refuse_mails_to(&self, address: &str, refused: bool) {
         self.door.ses.refuse(address, refused);
     }
 
-    /// Puts an address on SES's suppression list, as mails do that come back, or takes it off.
+    /// Adds an address to SES's suppression list, as a bounce does, or removes it.
     pub fn suppress_mails_to(&self, address: &str, suppressed: bool) {
         self.door.ses.suppress(address, suppressed);
     }
 
-    /// What the gauges in CloudWatch showed last, by name and dimension.
+    /// The latest gauge values in CloudWatch, by name and dimension.
     pub fn gauges(&self) -> std::collections::BTreeMap<String, f64> {
         self.door.cloudwatch.gauges()
     }
@@ -300,13 +298,11 @@ impl Default for Aws {
     }
 }
 
-/// A queue's address. Its region is not the one that any process runs in, and need not be: the
-/// SDK sends the address along without looking at it.
+/// A queue's URL. Its region need not be a process's region: the SDK sends the URL along unparsed.
 pub(crate) fn url_of(queue: &str) -> String {
     format!("https://sqs.eu-west-1.amazonaws.com/000000000000/{queue}")
 }
 
-/// A queue's name in the wider world.
 pub(crate) fn arn_of(queue: &str) -> String {
     format!("arn:aws:sqs:eu-west-1:000000000000:{queue}")
 }

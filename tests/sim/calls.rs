@@ -1,9 +1,9 @@
-//! Requests of the functions, recorded for a check against AWS's own service models.
+//! Records the functions' requests for a check against AWS's service models.
 //!
-//! A run of the suite makes millions of calls. A request is recorded if it shows something that no
-//! earlier one of the process did: another set of members, a longer or shorter text, a larger or
-//! smaller number, another word, another character. These are what models constrain, so the
-//! extremes are in the record, and the record stays small.
+//! A run of the suite makes millions of calls. A request is recorded only if it shows something new
+//! in this process: another set of members, a longer or shorter text, a larger or smaller number,
+//! another word, another character. Models constrain exactly these, so the record holds the
+//! extremes and stays small.
 
 mod novelty;
 
@@ -17,8 +17,8 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 
-/// Appends a request to `<folder>/<process>.jsonl` if it is news; the folder is that of
-/// `TOLLGATE_CALLS`. `service` is the prefix of its IAM actions.
+/// Appends a novel request to `<folder>/<process>.jsonl`, where `TOLLGATE_CALLS` names the folder.
+/// `service` is the prefix of its IAM actions.
 pub(crate) fn record(function: &str, service: &str, operation: &str, request: &Value) {
     static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
     static FOLDER: LazyLock<Option<String>> = LazyLock::new(|| env::var(VARIABLE).ok());

@@ -1,4 +1,4 @@
-//! A client of the stack in the process: HTTP without sockets.
+//! An API client of the in-process stack: HTTP without sockets.
 
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, header};
@@ -9,7 +9,6 @@ use tower::ServiceExt;
 
 use crate::stack::Service;
 
-/// One client with its key.
 #[derive(Clone, Debug)]
 pub struct Client {
     service: Service,
@@ -17,33 +16,29 @@ pub struct Client {
     headers: HeaderMap,
 }
 
-/// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The HTTP status.
     pub status: u16,
-    /// The header fields.
     pub headers: HeaderMap,
-    /// The body, null if there was none; a string if it wasn't JSON.
+    /// Null without a body; a string if the body isn't JSON.
     pub body: Value,
-    /// How many bytes the body has.
+    /// Body size in bytes.
     pub length: usize,
-    /// When it came. The process flushes what it counted after that.
+    /// When the response arrived. The process flushes its counters later.
     pub at: Instant,
 }
 
 impl Answer {
-    /// A header field's value, or an empty text.
+    /// A header's value, or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The body's `id`.
     pub fn id(&self) -> &str {
         self.body["id"].as_str().unwrap()
     }
 
-    /// The problem's slug.
+    /// Last part of the problem's `type`.
     pub fn slug(&self) -> &str {
         self.body["type"].as_str().unwrap_or_default().rsplit(':').next().unwrap()
     }
@@ -54,14 +49,14 @@ impl Client {
         Self { service, key: key.to_owned(), headers: HeaderMap::new() }
     }
 
-    /// The same client, sending one more header field.
+    /// The same client with one more header in every request.
     pub fn with(&self, name: &'static str, value: &str) -> Self {
         let mut client = self.clone();
         client.headers.append(name, value.parse().unwrap());
         client
     }
 
-    /// Sends a request, with a JSON body if there is one.
+    /// Sends a request with an optional JSON body.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let declared = body.as_ref().map(|_| "application/json");
         self.send_raw(
@@ -73,7 +68,7 @@ impl Client {
         .await
     }
 
-    /// Sends a request with any body.
+    /// Sends a request with arbitrary bytes; `declared` is the content type.
     pub async fn send_raw(
         &self,
         method: Method,
@@ -97,7 +92,7 @@ impl Client {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let at = Instant::now();
-        // Boxed, since tests await it deep in futures of their own.
+        // Boxed because tests await it in large futures.
         Box::pin(self.service.flush()).await;
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let body = if text.is_empty() {
@@ -114,17 +109,14 @@ impl Client {
         }
     }
 
-    /// Gets something.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await
     }
 
-    /// Submits a job of a kind.
     pub async fn submit(&self, kind: &str, payload: Value) -> Answer {
         self.send(Method::POST, "/v1/jobs", Some(json!({"kind": kind, "payload": payload}))).await
     }
 
-    /// Asks for a job.
     pub async fn job(&self, id: &str) -> Answer {
         self.get(&format!("/v1/jobs/{id}")).await
     }

@@ -1,15 +1,15 @@
-//! The time of day, on tokio's clock.
+//! Wall clock on top of tokio's clock.
 
 use aws_smithy_async::time::TimeSource;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
-/// Where every simulation starts unless told otherwise: 2026-11-20T16:00:00Z, in milliseconds.
+/// Default start of every simulation: 2026-11-20T16:00:00Z, in milliseconds.
 pub const START_MS: i64 = 1_795_190_400_000;
 
-/// A time of day that moves with tokio's clock, and so stands still while that is paused.
+/// A wall clock that advances with tokio's clock and stops while that is paused.
 ///
-/// It is copied freely: all copies move together.
+/// Copies share the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct SimClock {
     epoch_ms: i64,
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_moves_only_with_tokio() {
+    async fn advances_only_with_tokio() {
         let clock = SimClock::new(START_MS);
         std::thread::sleep(Duration::from_millis(5));
         assert_eq!(clock.now_ms(), START_MS);

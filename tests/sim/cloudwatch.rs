@@ -1,5 +1,4 @@
-//! CloudWatch, as far as it takes to be asked for metrics, sums of minutes, which the test makes known when it likes; and to be shown
-//! gauges.
+//! CloudWatch: sums per minute that tests publish, and gauges that functions put.
 
 mod protocol;
 
@@ -11,15 +10,15 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-/// How many metrics one call may ask for.
+/// Maximum number of metrics per request.
 const MOST: usize = 500;
-/// How many metrics are in one answer; a token leads to the rest. Far fewer than the real one's, so that there is a rest.
+/// Metrics per response page. Far fewer than CloudWatch's, to exercise pagination.
 const PAGE: usize = 3;
 
-/// How many gauges a call may show.
+/// Maximum number of gauges per request.
 const MOST_SHOWN: usize = 1000;
 
-/// Sums by minute, of each metric by what it is called; and what gauges showed last.
+/// Sums per metric and minute, and the latest gauge values.
 #[derive(Debug, Default)]
 pub(crate) struct CloudWatch {
     sums: Mutex<BTreeMap<String, BTreeMap<i64, f64>>>,
@@ -27,7 +26,7 @@ pub(crate) struct CloudWatch {
 }
 
 impl CloudWatch {
-    /// Makes the sum of a minute known, which is given by its begin in seconds since 1970.
+    /// Publishes a metric's sum of one minute. `minute` is its start in seconds since 1970.
     pub(crate) fn put(
         &self,
         namespace: &str,
@@ -42,7 +41,7 @@ impl CloudWatch {
         self.lock().entry(called(&metric)).or_default().insert(minute, sum);
     }
 
-    /// Does what a request asks.
+    /// Handles a request.
     pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
         let answer = match operation {
             "GetMetricData" => self.answer(request),
@@ -74,7 +73,7 @@ impl CloudWatch {
         Answer::ok(json!({}))
     }
 
-    /// What gauges showed last, by namespace, name and dimension.
+    /// The latest gauge values by namespace, name and dimension.
     pub(crate) fn gauges(&self) -> BTreeMap<String, f64> {
         self.gauges.lock().unwrap().clone()
     }
@@ -95,11 +94,14 @@ impl CloudWatch {
             let sums = self.lock().get(&called(&stat["Metric"])).cloned().unwrap_or_default();
             let (times, values): (Vec<i64>, Vec<f64>) =
                 sums.range(from..to).map(|(at, sum)| (*at, *sum)).unzip();
-            results.push(
-                json!({"Id": query["Id"], "StatusCode": "Complete", "Timestamps": times, "Values": values}),
-            );
+            results.push(json!({
+                "Id": query["Id"],
+                "StatusCode": "Complete",
+                "Timestamps": times,
+                "Values": values,
+            }));
         }
-        // The real one refuses names that no metric can have, and with them all that is asked for.
+        // CloudWatch rejects a whole request if one of its metrics has an invalid name.
         if queries.iter().any(|query| query["MetricStat"]["Metric"]["Namespace"] == "Refused") {
             return invalid("The value for parameter Namespace is invalid.");
         }

@@ -1,7 +1,7 @@
-//! DynamoDB: dynoxide, called in place.
+//! DynamoDB: dynoxide, called inline.
 //!
-//! Calls run inline and not on a blocking thread: they take about a millisecond, and a thread of
-//! their own would let the paused clock jump ahead while they work.
+//! Calls don't run on a blocking thread. They take about a millisecond, and the paused clock would
+//! jump ahead while another thread works.
 
 pub(crate) mod batch;
 mod capacity;
@@ -25,19 +25,19 @@ use std::{
     time::Duration,
 };
 
-/// One account's tables.
+/// The tables of one account.
 #[derive(Clone)]
 pub(crate) struct Database {
     tables: dynoxide::Database,
     clock: SimClock,
-    /// Set where the index is behind.
+    /// Set if the index lags behind the table.
     index: Arc<OnceLock<Index>>,
-    /// Set where partitions take no more than DynamoDB's do.
+    /// Set if partitions have throughput limits.
     partitions: Arc<OnceLock<Partitions>>,
 }
 
 impl Database {
-    /// A database with Tollgate's table in it.
+    /// A database with Tollgate's table.
     pub(crate) fn open(clock: SimClock) -> Self {
         let tables = dynoxide::Database::memory_with_clock(Arc::new(clock)).unwrap();
         let database = Self { tables, clock, index: Arc::default(), partitions: Arc::default() };
@@ -48,18 +48,18 @@ impl Database {
         database
     }
 
-    /// Has the index show what is written up to `longest` later, from now on.
+    /// Delays the index by up to `longest` from now on.
     pub(crate) fn lag(&self, clock: SimClock, longest: Duration, seed: Seed) {
         self.index.set(Index::behind(clock, longest, seed)).expect("the index lags once");
     }
 
-    /// Has each partition take so many units a second, from now on.
+    /// Limits the units per second of each partition from now on.
     pub(crate) fn limit(&self, clock: SimClock, reads: f64, writes: f64) {
         let partitions = Partitions::limited(clock, reads, writes);
         self.partitions.set(partitions).expect("partitions are limited once");
     }
 
-    /// Does what a request asks: the answer, and what the call is billed.
+    /// Handles a request. Returns the response and the billed units.
     pub(crate) fn call(&self, operation: &str, request: Value) -> (Answer, Line) {
         let Some(partitions) = self.partitions.get() else { return self.serve(operation, request) };
         match partitions.admit(operation, request) {
@@ -102,7 +102,7 @@ impl Database {
         }
     }
 
-    /// Every item of Tollgate's table, in DynamoDB's JSON.
+    /// Every item of Tollgate's table in DynamoDB's JSON.
     pub(crate) fn items(&self) -> Vec<Value> {
         self.scan(json!({"TableName": TABLE, "ConsistentRead": true}))
     }
@@ -122,8 +122,8 @@ impl Database {
         }
     }
 
-    /// Deletes the expired items, and returns how many there were. Dynoxide's own sweep passes over
-    /// items of a table with more than 25.
+    /// Deletes the expired items and returns their number. Dynoxide's own sweep misses items in
+    /// tables with more than 25.
     pub(crate) fn sweep_ttl(&self) -> usize {
         let seconds = self.clock.now_ms() / 1000;
         let expired = self.scan(json!({
@@ -138,13 +138,14 @@ impl Database {
         expired.len()
     }
 
-    /// Requests are read from text, since that is what dynoxide's readers are made for.
+    /// Serializes the request to text first, because dynoxide's deserializers expect text.
     fn dispatch(&self, operation: &str, request: &Value) -> dynoxide::Result<Value> {
         macro_rules! route {
             ($($name:literal => $method:ident,)*) => {
                 match operation {
                     $($name => {
-                        let request = serde_json::from_str(&request.to_string()).map_err(unreadable)?;
+                        let request = serde_json::from_str(&request.to_string())
+                            .map_err(unreadable)?;
                         Ok(serde_json::to_value(self.tables.$method(request)?).unwrap())
                     })*
                     other => panic!("the sim's DynamoDB has no {other} yet: add it here"),
@@ -208,7 +209,8 @@ fn time_to_live() -> Value {
     })
 }
 
-/// dynoxide passes off refusals of its own as syntax errors, told apart by this prefix alone.
+/// dynoxide reports its own validation errors as syntax errors, with only this prefix to
+/// distinguish them.
 fn unreadable(error: serde_json::Error) -> DynoxideError {
     let error = error.to_string();
     match error.split_once("VALIDATION:") {
@@ -222,7 +224,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_expired_goes_at_the_sweep() {
+    async fn sweep_deletes_expired_items() {
         let clock = SimClock::new(crate::START_MS);
         let database = Database::open(clock);
         for (sk, lives_seconds) in [("short", 60), ("long", 6_000)] {
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_that_has_expired_goes_however_large_the_table() {
+    async fn sweep_deletes_all_expired_items_of_a_large_table() {
         let database = Database::open(SimClock::new(crate::START_MS));
         for n in 0..1000 {
             let expires_at = (crate::START_MS / 1000 + 60 + n % 2 * 6000).to_string();

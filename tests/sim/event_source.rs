@@ -1,4 +1,4 @@
-//! The mapping between a queue and a function.
+//! The event source mapping from a queue to a function.
 
 use crate::{
     aws::{Aws, Service, arn_of},
@@ -19,14 +19,14 @@ use std::{
 };
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-/// How long the poller waits after a poll that went wrong.
+/// Pause after a failed poll.
 const POLL_PAUSE: Duration = Duration::from_secs(1);
 
-/// Lambda's end of a queue: it polls, invokes the function, deletes what the function didn't
-/// report as failed, and leaves the rest where it is, hidden for as long as the function said.
+/// Lambda's poller of a queue. It polls, invokes the function, and deletes the messages that the
+/// function doesn't report as failed. The others stay hidden until their visibility timeout ends.
 ///
-/// Its own polls and deletions pass the same faults and go into the same ledger as any other call,
-/// and aren't retried: a lost deletion is how a redelivery comes about.
+/// Its polls and deletions are subject to faults and recorded in the ledger like any other call.
+/// They aren't retried, so a lost deletion causes a redelivery.
 #[derive(Clone, Debug)]
 pub struct EventSource {
     aws: Aws,
@@ -36,68 +36,67 @@ pub struct EventSource {
     function_timeout: Duration,
 }
 
-/// Of how many messages batches are.
+/// Random batch sizes.
 #[derive(Debug)]
 struct Draws {
     seed: Seed,
     polls: AtomicU64,
 }
 
-/// What came of one poll.
+/// Result of one poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// There was nothing to be had, or the poll itself failed.
+    /// No message was available, or the poll failed.
     Nothing,
-    /// The function answered.
+    /// The function returned a response.
     Handled {
-        /// Messages that are gone.
+        /// Deleted messages.
         deleted: usize,
-        /// Messages that were reported as failed, or whose deletion failed.
+        /// Messages reported as failed, or whose deletion failed.
         kept: usize,
     },
-    /// Lambda refused to invoke the function, as a part of a loop, and the messages are gone.
+    /// Recursive loop detection refused the invocation; the messages are lost.
     Dropped {
         /// Messages in the batch.
         messages: usize,
     },
-    /// The function didn't answer, or not sensibly: every message comes again.
+    /// The function failed or returned an invalid response: the whole batch is redelivered.
     Failed {
         /// Messages in the batch.
         kept: usize,
-        /// What went wrong.
         reason: String,
     },
 }
 
-/// What came of polling for a while.
+/// Result of polling for some time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run {
-    /// Every poll that found something.
+    /// Every poll that received messages.
     pub deliveries: Vec<Delivery>,
-    /// Whether the queue was empty at the end; else time ran out.
+    /// Whether the queue was empty at the end; otherwise the time ran out.
     pub emptied: bool,
 }
 
 impl EventSource {
-    /// A mapping that hands over up to `batch_size` messages (ten at most) at once.
+    /// A mapping with up to `batch_size` messages per invocation, at most ten.
     pub fn new(aws: &Aws, queue: &'static str, batch_size: usize) -> Self {
         assert!((1..=10).contains(&batch_size), "one poll brings 1 to 10 messages");
         let function_timeout = Duration::from_secs(900);
         Self { aws: aws.clone(), queue, batch_size, drawn: None, function_timeout }
     }
 
-    /// The same, whose batches are as small as Lambda's pollers make them at low traffic: mostly of
-    /// one to three messages, by `seed`, and at times as many as there are.
+    /// Draws batch sizes as Lambda's pollers produce them at low traffic: mostly one to three
+    /// messages, now and then a full batch.
     pub fn with_small_batches(self, seed: Seed) -> Self {
         Self { drawn: Some(Arc::new(Draws { seed, polls: AtomicU64::default() })), ..self }
     }
 
-    /// The same, for a function that is dropped after `function_timeout`.
+    /// Sets the function's timeout.
     pub fn function_timeout(self, function_timeout: Duration) -> Self {
         Self { function_timeout, ..self }
     }
 
-    /// Polls once, and hands what there is to `handler`. One that may die part-way wraps itself in
+    /// Polls once and passes the batch to `handler`. A handler that may be killed wraps itself in
     /// [`run_until_killed`](crate::run_until_killed) and returns [`Killed`](crate::Killed).
     pub async fn deliver_once<E: Display>(
         &self,
@@ -115,7 +114,7 @@ impl EventSource {
         }
         let mut event = SqsEvent::default();
         event.records = batch.clone();
-        // Boxed: a worker's future is larger than a test's stack allows for.
+        // Boxed: a worker's future is too large for a test's stack.
         let invocation = lineage::invoke(hops, Box::pin(handler(event)));
         let failures = match timeout(self.function_timeout, invocation).await {
             Ok(Ok(response)) => failures_among(&batch, response),
@@ -131,9 +130,9 @@ impl EventSource {
         }
     }
 
-    /// Delivers, and lets time pass until there is more to deliver, until the queue is empty (with
-    /// nothing hidden or delayed either, and no schedule that will send more) or `patience` is at
-    /// its end. A schedule that recurs has always more to send: then it is `patience` that passes.
+    /// Delivers batches, advancing time in between, until the queue is empty or `patience` ends. An
+    /// empty queue has no hidden or delayed messages, and no schedule that will send more.
+    /// Recurring schedules always send more, so `patience` then bounds the run.
     pub async fn run_until_idle<E: Display>(
         &self,
         patience: Duration,
@@ -148,7 +147,7 @@ impl EventSource {
             let due_at = self.aws.door().scheduler.next_due_at(self.queue);
             let Some(next) = visible_at.into_iter().chain(due_at).min() else { break };
             if next > Instant::now() {
-                // Another poller may take what this one waits for, or a sender bring more.
+                // Another poller may take the next message, or a sender may add one.
                 let _ = timeout_at(next.min(deadline), changed).await;
                 continue;
             }
@@ -173,7 +172,7 @@ impl EventSource {
         messages.into_iter().flatten().map(|message| self.record(message)).collect()
     }
 
-    /// Of how many messages the next batch is at most.
+    /// Maximum number of messages of the next batch.
     fn next_size(&self) -> usize {
         let Some(drawn) = &self.drawn else { return self.batch_size };
         let poll = drawn.polls.fetch_add(1, Ordering::Relaxed);
@@ -182,7 +181,7 @@ impl EventSource {
         usize::try_from(size).unwrap().min(self.batch_size)
     }
 
-    /// Whether Lambda takes a message with so many hops for a part of a loop.
+    /// Whether recursive loop detection refuses a message with so many hops.
     fn is_ended(&self, hops: u32) -> bool {
         let loops = &self.aws.door().loops;
         let template_counts = !loops.are_ended.load(Ordering::Relaxed);
@@ -191,7 +190,7 @@ impl EventSource {
         is_ended
     }
 
-    /// How many were deleted.
+    /// Returns the number of deleted messages.
     async fn delete_all_but(&self, failed: &BTreeSet<String>, batch: &[SqsMessage]) -> usize {
         let entries: Vec<_> = batch
             .iter()
@@ -206,13 +205,13 @@ impl EventSource {
         answer.and_then(|body| body["Successful"].as_array().map(Vec::len)).unwrap_or(0)
     }
 
-    /// None if the call failed, or its answer was lost.
+    /// `None` if the call failed or its response was lost.
     async fn call(&self, operation: &str, request: Value) -> Option<Value> {
         let answer = self.aws.door().call(Service::Sqs, operation, request).await.ok()?;
         answer.is_ok().then_some(answer.body)
     }
 
-    /// A message as Lambda hands it over: by way of the JSON that a function really reads.
+    /// A message as Lambda delivers it, parsed from the same JSON that a function reads.
     fn record(&self, message: &Value) -> SqsMessage {
         let record = json!({
             "messageId": message["MessageId"],
@@ -232,8 +231,8 @@ impl EventSource {
     }
 }
 
-/// The messages that a function reported. If it names one that it wasn't given, Lambda takes the
-/// whole batch for failed.
+/// The messages that a function reported as failed. If it reports one outside the batch, Lambda
+/// treats the whole batch as failed.
 fn failures_among(
     batch: &[SqsMessage],
     response: SqsBatchResponse,
@@ -255,7 +254,7 @@ fn id_of(message: &SqsMessage) -> &str {
     message.message_id.as_deref().unwrap_or_default()
 }
 
-/// Lambda spells the same fields with a small first letter.
+/// Lambda's names of the same fields start with a lower-case letter.
 fn lambda_attributes(attributes: &Value) -> Map<String, Value> {
     let rename = |attribute: &Value| {
         json!({

@@ -1,4 +1,4 @@
-//! Calls that go wrong on purpose.
+//! Fault injection into AWS calls.
 
 use crate::seed::Seed;
 use std::{
@@ -8,40 +8,38 @@ use std::{
     time::Duration,
 };
 
-/// What happens to one call on its way to a service.
+/// What happens to one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
     None,
-    /// The connection breaks before the service saw the request.
+    /// The connection breaks before the request arrives.
     Before,
-    /// The service acts, and its answer is lost.
+    /// The request takes effect and its response is lost.
     After,
-    /// The caller is told that there was no answer, and the service acts this much later: whatever happened meanwhile, and whether or not the
-    /// caller lives.
+    /// The caller gets a timeout. The request takes effect this much later, even if the caller
+    /// died.
     Late(Duration),
-    /// The network delivers the request twice; the second answer arrives.
+    /// The network delivers the request twice; the caller gets the second response.
     Twice,
-    /// The request takes this long to arrive.
+    /// The request arrives after this delay.
     Delay(Duration),
-    /// The service acts, and its answer takes this long.
+    /// The request takes effect and its response arrives after this delay.
     Slow(Duration),
-    /// The service turns the request away: too many.
+    /// The service throttles the request.
     Throttle,
-    /// Of a batch of DynamoDB's, the entries stay unprocessed for which the mask has a bit; but one
-    /// at least is done. Other calls suffer nothing.
+    /// A DynamoDB batch leaves the entries unprocessed whose bits are set in the mask, but
+    /// processes at least one. Other calls are unaffected.
     Partial(u64),
 }
 
 type Rule = dyn Fn(&str, u64) -> Fault + Send + Sync;
 
-/// Which calls go wrong, and how: from an operation's name (`PutItem`) and how many calls of it
-/// there have been since the plan came into force (the first is 1), the SDK's own retries included.
+/// Maps calls to faults: by the operation's name (`PutItem`) and the number of its calls since the
+/// plan was set, starting at 1 and including the SDK's retries.
 #[derive(Clone)]
 pub struct Plan(Arc<Rule>);
 
 impl Plan {
-    /// A plan by any rule.
     pub fn new(rule: impl Fn(&str, u64) -> Fault + Send + Sync + 'static) -> Self {
         Self(Arc::new(rule))
     }
@@ -58,7 +56,7 @@ impl Plan {
         Self::new(move |name, _| if name == operation { fault } else { Fault::None })
     }
 
-    /// `percent` of all calls, with faults of every sort; the same calls for the same seed.
+    /// `percent` of all calls, with five kinds of faults; the same calls for the same seed.
     pub fn seeded(seed: Seed, percent: u64) -> Self {
         Self::new(move |name, count| {
             let draw = seed.draw(name, count);
@@ -75,7 +73,7 @@ impl Plan {
         })
     }
 
-    /// `percent` of DynamoDB's batches are done in part, each by a mask of its own.
+    /// `percent` of DynamoDB's batches are processed partially, each with its own mask.
     pub fn partial(seed: Seed, percent: u64) -> Self {
         Self::new(move |name, count| {
             let draw = seed.draw(name, count);
@@ -85,19 +83,19 @@ impl Plan {
         })
     }
 
-    /// What it has in store for the `nth` call of `operation`.
+    /// The fault of the `nth` call of `operation`.
     pub fn fate(&self, operation: &str, nth: u64) -> Fault {
         (self.0)(operation, nth)
     }
 
-    /// This plan, but nothing for one operation.
+    /// This plan without faults of one operation.
     pub fn except(self, operation: &'static str) -> Self {
         Self::new(
             move |name, count| if name == operation { Fault::None } else { self.0(name, count) },
         )
     }
 
-    /// This plan, and where it has nothing in store, `other`.
+    /// This plan, or `other` where this one has no fault.
     pub fn or(self, other: Plan) -> Self {
         Self::new(move |name, count| match self.0(name, count) {
             Fault::None => other.0(name, count),
@@ -112,7 +110,7 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// The plan in force, and how far it has come.
+/// The current plan and its call counters.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<Progress>);
 
@@ -124,17 +122,17 @@ struct Progress {
 }
 
 impl Faults {
-    /// Puts a plan into force; counting starts again.
+    /// Sets the plan and resets the counters.
     pub fn inject(&self, plan: Plan) {
         *self.0.lock().unwrap() = Progress { plan: Some(plan), ..Progress::default() };
     }
 
-    /// Ends the plan in force and says how many faults came of it.
+    /// Removes the plan and returns the number of injected faults.
     pub fn heal(&self) -> u64 {
         std::mem::take(&mut *self.0.lock().unwrap()).injected
     }
 
-    /// The fate of the next call of `operation`.
+    /// The fault of the next call of `operation`.
     pub fn next(&self, operation: &str) -> Fault {
         let mut progress = self.0.lock().unwrap();
         let Some(plan) = progress.plan.clone() else { return Fault::None };
@@ -157,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_call_that_was_named() {
+    fn only_affects_the_named_call() {
         let plan =
             Plan::only("PutItem", 2, Fault::After).or(Plan::always("GetItem", Fault::Before));
         assert_eq!(fates(plan, 3), [Fault::None, Fault::After, Fault::None]);
     }
 
     #[test]
-    fn a_seed_replays_and_keeps_to_its_share() {
+    fn seeded_plan_is_reproducible_and_keeps_its_rate() {
         let fates_of = |seed| fates(Plan::seeded(Seed(seed), 30), 1_000);
         assert_eq!(fates_of(42), fates_of(42));
         assert_ne!(fates_of(42), fates_of(43));
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn healing_says_what_was_suffered() {
+    fn heal_returns_the_number_of_faults() {
         let faults = Faults::default();
         faults.inject(Plan::always("PutItem", Fault::Throttle));
         faults.next("PutItem");

@@ -1,7 +1,9 @@
-//! What functions may do, by the policies in `template.yaml`, and what they do.
+//! Checks the functions' calls against the IAM policies in `template.yaml`.
 //!
-//! Every call that a function of the sim makes is held to its policy, as IAM would, and one that isn't allowed ends the test: an answer might
-//! be passed over. So are those of the real functions that `tests/faults_real` watches. What was used of the policies is recorded where `TOLLGATE_CALLS` says, so that `tests/permissions` can tell what never was.
+//! Every call of a function in the simulator is checked as IAM would. A denied call panics, because
+//! the function could ignore an error response. `tests/faults_real` checks the real functions'
+//! calls in the same way. The used grants are recorded in the folder named by `TOLLGATE_CALLS`, so
+//! that `tests/permissions` can find unused ones.
 
 mod call;
 mod policy;
@@ -23,10 +25,9 @@ pub fn policies() -> &'static Policies {
     &POLICIES
 }
 
-/// Holds what a function asks for to its policy, and records what it used of it, or that it may not.
+/// Checks a request against a function's policy and records the grants it uses, or the denial.
 ///
-/// # Errors
-/// What it may not do.
+/// # Errors The denied call.
 pub(crate) fn check(
     names: &Names<'_>,
     function: &str,

@@ -1,4 +1,4 @@
-//! Functions that die in the middle of their work.
+//! Kills functions in the middle of their work.
 
 use std::{
     fmt,
@@ -11,15 +11,15 @@ use std::{
 use tokio::sync::Notify;
 
 tokio::task_local! {
-    /// The switch of the function that is being polled: calls find it without being handed it.
-    /// Work that a function spawns as a task of its own is out of its reach.
+    /// The switch of the function that is being polled, so that calls need no parameter for it. It
+    /// doesn't cover tasks that a function spawns.
     static CURRENT: KillSwitch;
 }
 
-/// Kills one function at its n-th call to AWS, whatever other functions call meanwhile.
+/// Kills one function at its n-th call to AWS; calls of other functions don't count.
 ///
-/// The SDK's retries are calls too. Under [`KillSwitch::never`] it only counts, so that a test can
-/// find out how many calls there are to die at.
+/// The SDK's retries count as calls. [`KillSwitch::never`] only counts, so that a test can
+/// enumerate the calls to die at.
 #[derive(Clone, Debug)]
 pub struct KillSwitch(Arc<State>);
 
@@ -39,27 +39,27 @@ enum Moment {
 }
 
 impl KillSwitch {
-    /// Kills before the `nth` call (the first is 1) reaches its service.
+    /// Kills before the `nth` call (starting at 1) reaches its service.
     pub fn before(nth: u64) -> Self {
         Self::armed(Some(Moment::Before(nth)))
     }
 
-    /// Kills once the `nth` call has had its effect, before its answer is seen.
+    /// Kills after the `nth` call took effect, before its response arrives.
     pub fn after(nth: u64) -> Self {
         Self::armed(Some(Moment::After(nth)))
     }
 
-    /// Kills nothing and counts.
+    /// Never kills, only counts.
     pub fn never() -> Self {
         Self::armed(None)
     }
 
-    /// How many calls the function has begun.
+    /// Number of calls that the function started.
     pub fn calls(&self) -> u64 {
         self.0.calls.load(Ordering::Relaxed)
     }
 
-    /// The operations of the calls that had their effect, in their order.
+    /// The operations that took effect, in order.
     pub fn made(&self) -> Vec<String> {
         self.0.made.lock().unwrap().clone()
     }
@@ -69,8 +69,8 @@ impl KillSwitch {
         Self(Arc::new(State { moment, calls, pulled, made: Mutex::default(), bell }))
     }
 
-    /// A call begins: its number, counted for the function that makes it. Never answers if the
-    /// function is to die here.
+    /// Starts a call and counts it for the current function. Never resolves if the function dies
+    /// here.
     pub(crate) async fn enter() -> Call {
         let Ok(switch) = CURRENT.try_with(Clone::clone) else { return Call(None) };
         let nth = switch.0.calls.fetch_add(1, Ordering::Relaxed) + 1;
@@ -78,7 +78,7 @@ impl KillSwitch {
         Call(Some((switch, nth)))
     }
 
-    /// Never answers if `now` is the moment, or if it has passed: the dead make no calls.
+    /// Never resolves at or after the moment of death: a dead function makes no calls.
     async fn die_if(&self, now: Moment) {
         if self.0.moment == Some(now) {
             self.0.pulled.store(true, Ordering::Relaxed);
@@ -90,11 +90,11 @@ impl KillSwitch {
     }
 }
 
-/// A call under way, made by a function that may be doomed.
+/// A call in progress.
 pub(crate) struct Call(Option<(KillSwitch, u64)>);
 
 impl Call {
-    /// The call has had its effect; never answers if the function is to die now.
+    /// Ends a call that took effect. Never resolves if the function dies here.
     pub(crate) async fn leave(self, operation: &str) {
         if let Some((switch, nth)) = self.0 {
             switch.0.made.lock().unwrap().push(operation.to_owned());
@@ -103,17 +103,17 @@ impl Call {
     }
 }
 
-/// Runs a function to its end, or drops it where `switch` kills it: then there is no output.
+/// Runs a function to its end, or drops it and returns `None` when `switch` kills it.
 pub async fn run_until_killed<F: Future>(function: F, switch: &KillSwitch) -> Option<F::Output> {
     tokio::select! {
-        // In this order, and not in a random one, so that a run can be replayed.
+        // A fixed order instead of a random one keeps runs reproducible.
         biased;
         output = CURRENT.scope(switch.clone(), function) => Some(output),
         () = switch.0.bell.notified() => None,
     }
 }
 
-/// What an event source is told of a handler that was killed.
+/// The error of a killed handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Killed;
 
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn before_and_after_differ_by_one_effect() {
+    async fn before_and_after_differ_by_one_write() {
         for (switch, written) in [(KillSwitch::before(2), 1), (KillSwitch::after(2), 2)] {
             let aws = Aws::new();
             assert_eq!(run_until_killed(put_two(&aws), &switch).await, None);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_function_dies_and_its_neighbour_lives() {
+    async fn kills_only_its_own_function() {
         let aws = Aws::new();
         let (doomed, counted) = (KillSwitch::before(1), KillSwitch::never());
         let (dead, alive) = tokio::join!(

@@ -1,20 +1,20 @@
-//! What was called, and what it would have cost.
+//! Records calls and their billed units.
 
 use std::{collections::BTreeMap, fmt};
 
 /// Every call that reached a service since the last reset, by operation.
 ///
-/// Calls that a fault kept away are not in it; calls that a fault doubled are in it twice. Its
-/// `Display` is a small table, made to be kept as a snapshot.
+/// Calls that a fault stopped are not in it; calls that a fault duplicated count twice. `Display`
+/// prints a small table for snapshots.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger(BTreeMap<String, Line>);
 
-/// What one operation came to.
+/// Totals of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Line {
     /// Requests.
     pub calls: u64,
-    /// Queue messages in them: a batch's entries, a receive's messages.
+    /// Queue messages: a batch's entries, a receive's messages.
     pub messages: u64,
     /// Read capacity units.
     pub read_units: f64,
@@ -28,12 +28,12 @@ impl Ledger {
         self.line(operation).calls
     }
 
-    /// Queue messages in the requests of one operation, such as `SendMessageBatch`.
+    /// Queue messages of one operation, such as `SendMessageBatch`.
     pub fn messages(&self, operation: &str) -> u64 {
         self.line(operation).messages
     }
 
-    /// All that is known of one operation; zeroes if it wasn't called.
+    /// Totals of one operation; zero if it wasn't called.
     pub fn line(&self, operation: &str) -> Line {
         self.0.get(operation).copied().unwrap_or_default()
     }
@@ -53,14 +53,13 @@ impl Ledger {
         self.total().write_units
     }
 
-    /// The same without one operation.
+    /// Removes one operation.
     #[must_use]
     pub fn without(mut self, operation: &str) -> Self {
         self.0.remove(operation);
         self
     }
 
-    /// Adds one call.
     pub(crate) fn record(&mut self, operation: &str, call: Line) {
         self.0.entry(operation.to_owned()).or_default().add(&call);
     }
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_as_a_table() {
+    fn displays_as_a_table() {
         let mut ledger = Ledger::default();
         ledger.record("GetItem", Line { calls: 1, read_units: 0.5, ..Line::default() });
         ledger.record("GetItem", Line { calls: 1, read_units: 1.0, ..Line::default() });

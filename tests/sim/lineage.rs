@@ -1,33 +1,33 @@
-//! Lambda's recursive-loop detection: how often a message went through the function that it feeds.
+//! Lambda's recursive loop detection: how often a message went through the function that consumes
+//! it.
 //!
-//! The SDK passes the trace header of an invocation on with every call; SQS keeps it with a
-//! message, and Lambda counts in it how often a function was invoked in one chain of requests.
-//! After about 16 times it stops the next invocation, unless the function allows loops by its
-//! property `RecursiveLoop`
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>). Of a queue's batch
-//! nothing is left then: the redrive policy counts receives, and this is none that failed.
+//! The SDK passes the trace header of an invocation on with every call, and SQS stores it with each
+//! message. Lambda counts in it how often a function was invoked in one chain of requests. After
+//! about 16 times it refuses the next invocation, unless the function's property `RecursiveLoop`
+//! allows loops (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>). A
+//! refused batch is lost: the redrive policy counts failed receives, and a refusal is not one.
 
 use crate::{DEAD_LETTERS, JOBS, iam};
 use serde_json::{Value, json};
 use std::{fs, future::Future, sync::LazyLock};
 
-/// How often a function is invoked in one chain of requests.
+/// Maximum invocations of a function in one chain of requests.
 const MOST: u32 = 16;
-/// Where a request and a message carry it.
+/// Attribute of requests and messages with the trace header.
 pub(crate) const HEADER: &str = "AWSTraceHeader";
 const FIELD: &str = "Lineage=sim:";
 
 tokio::task_local! {
-    /// Of the invocation that is being polled: how many there were in its chain before.
+    /// Earlier invocations in the chain of the current one.
     static HOPS: u32;
 }
 
-/// Runs an invocation that was caused by messages of which the one that came furthest has `hops`.
+/// Runs an invocation; `hops` is the maximum among its messages.
 pub(crate) async fn invoke<F: Future>(hops: u32, invocation: F) -> F::Output {
     HOPS.scope(hops, invocation).await
 }
 
-/// Whether Lambda refuses to invoke the function of a queue for a message with so many hops.
+/// Whether Lambda refuses to invoke a queue's function for a message with so many hops.
 pub(crate) fn is_refused(queue: &str, hops: u32, template_counts: bool) -> bool {
     hops >= MOST && !(template_counts && is_allowed(queue))
 }
@@ -46,12 +46,12 @@ pub(crate) fn mark(operation: &str, request: &mut Value) {
     }
 }
 
-/// How many hops a header tells of.
+/// Number of hops in a header.
 pub(crate) fn hops(header: Option<&str>) -> u32 {
     header.and_then(|header| header.strip_prefix(FIELD)?.parse().ok()).unwrap_or(0)
 }
 
-/// Whether the function that a queue feeds says `RecursiveLoop: Allow` in `template.yaml`.
+/// Whether the consumer of a queue has `RecursiveLoop: Allow` in `template.yaml`.
 fn is_allowed(queue: &str) -> bool {
     static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
@@ -74,8 +74,8 @@ mod tests {
     use aws_lambda_events::sqs::SqsBatchResponse;
     use std::{cell::Cell, time::Duration};
 
-    /// Sends a message that a function sends on to its own queue each time; how often it is
-    /// invoked.
+    /// Sends a message that the function sends to its own queue again each time. Returns the number
+    /// of invocations.
     async fn invocations(aws: &Aws) -> (usize, Vec<Delivery>) {
         let send = async || {
             let call = aws.sqs().send_message().queue_url(aws.queue_url(JOBS)).message_body("x");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_loop_ends_after_sixteen_invocations_and_its_message_is_gone() {
+    async fn loop_is_dropped_after_sixteen_invocations() {
         let aws = Aws::new();
         aws.end_loops();
         let (invoked, mut deliveries) = invocations(&aws).await;
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_function_that_says_so_goes_on() {
+    async fn function_with_recursive_loop_allow_is_not_dropped() {
         let aws = Aws::new();
         assert_eq!(invocations(&aws).await.0, 100);
         assert_eq!(aws.loops_ended(), 0);

@@ -1,15 +1,15 @@
-//! The network that targets and pages of metrics are on: a router in the process.
+//! The network of targets and Prometheus pages: an in-process router.
 
 use axum::{Router, body::Body};
 use http::Response;
 use shared::outbound::{Exchange, Outbound};
 use tower::ServiceExt;
 
-/// Makes an answer one that never arrives whole: whoever asked is told that the exchange broke off. A response's extension.
+/// Response extension that aborts the body: the client gets a connection error.
 #[derive(Clone, Copy, Debug)]
 pub struct BrokenOff;
 
-/// The way to every address there is: one router answers for all of them, without a socket.
+/// An HTTP client whose requests to any address go to one router, without a socket.
 pub fn network(router: Router) -> Outbound {
     Outbound::new(true).over(move |request| exchange(router.clone(), request))
 }
@@ -30,7 +30,7 @@ fn exchange(router: Router, request: reqwest::Request) -> Exchange {
     })
 }
 
-/// Errors of the client can't be made, only had: here from an address that is none.
+/// `reqwest::Error` has no constructor. A request to an invalid address yields one.
 fn broken_off() -> reqwest::Error {
     reqwest::Client::new().get("http://[").build().unwrap_err()
 }

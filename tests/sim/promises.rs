@@ -1,21 +1,22 @@
-//! What is promised to the users of a stack, and whether it was kept.
+//! Promises to the users of a stack, and checks of whether they were kept.
 //!
-//! Clients write down what they asked for and what they were told: [`Notes`], which are plain data. [`broken`] holds every promise against
-//! them. Nothing here knows where the stack runs: in this process or in many.
+//! Clients record their requests and responses in [`Notes`], which are plain data. [`broken`]
+//! checks every promise against them. The checks work for a simulated stack and for one of real
+//! processes.
 //!
-//! | promise | is held by |
+//! | promise | module |
 //! | --- | --- |
-//! | a 202 is durable; every accepted job ends; nothing younger than its retention vanishes | `lives` |
+//! | a 202 is durable; accepted jobs end; nothing vanishes before its retention ends | `lives` |
 //! | every dead letter is handled | `dead_letters` |
-//! | a repeat is safe | `repeats` |
-//! | one outcome, which stays; attempts are counted | `outcomes` |
-//! | at least once at the target, and who asked for it is told of the end | `targets` |
+//! | requests with an idempotency key can be repeated safely | `repeats` |
+//! | a job has one final outcome; attempts are counted | `outcomes` |
+//! | at-least-once delivery to targets; callbacks of ends | `targets` |
 //! | rows are applied all or none, and once | `rows` |
-//! | each occurrence of a schedule makes one job; nothing is taken for a loop | `schedules` |
-//! | subscribers miss nothing, see nothing twice, and in order | `events` |
+//! | a delivered occurrence makes one job; no recursive loop detection | `schedules` |
+//! | subscribers get all events, once and in order | `events` |
 //! | usage is counted once | `usage` |
 //! | one mail per threshold, quota and period | `mails` |
-//! | tenants can't see each other's | `tenants` |
+//! | tenants can't see each other's data | `tenants` |
 
 mod dead_letters;
 mod events;
@@ -34,14 +35,13 @@ use std::fmt;
 
 pub use notes::*;
 
-/// A promise that was not kept.
+/// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
-    /// Which promise.
     pub promise: &'static str,
-    /// To whom, or of what: a job's id and mark, a subscriber, a series.
+    /// The job's id and mark, the subscriber or the series.
     pub about: String,
-    /// What was seen instead.
+    /// The observation that contradicts the promise.
     pub seen: String,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Every promise that was not kept, as far as these notes show.
+/// All broken promises that the notes prove.
 #[must_use]
 pub fn broken(notes: &Notes) -> Vec<Broken> {
     let checks = [

@@ -1,4 +1,4 @@
-//! SQS: a queue and its dead letters, on tokio's clock.
+//! SQS: a queue and its dead-letter queue on tokio's clock.
 
 mod batch;
 mod error;
@@ -23,10 +23,9 @@ use tokio::{
 };
 use turns::Turns;
 
-/// SQS keeps a message hidden for twelve hours at most.
+/// Longest visibility timeout of SQS.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3_600);
 
-/// One queue.
 #[derive(Debug)]
 pub(crate) struct Queue {
     name: &'static str,
@@ -34,11 +33,11 @@ pub(crate) struct Queue {
     redrive: Option<Redrive>,
     messages: Vec<Message>,
     turns: Turns,
-    /// How many messages were deleted for their age.
+    /// Messages deleted at the end of the retention.
     expired: u64,
 }
 
-/// Where a message goes that was received too often.
+/// Redrive policy.
 #[derive(Clone, Copy, Debug)]
 struct Redrive {
     to: &'static str,
@@ -61,8 +60,8 @@ impl Queue {
         Self { redrive: Some(Redrive { to, max_receives }), ..self }
     }
 
-    /// Deletes the messages that are older than the retention, as SQS does: without a trace, in flight or not. A dead letter's age counts
-    /// from when it was first sent
+    /// Deletes messages older than the retention, as SQS does: silently, in flight or not. A dead
+    /// letter's age counts from its first enqueue time
     /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>).
     fn expire(&mut self, now_ms: i64) {
         let before = self.messages.len();
@@ -71,8 +70,8 @@ impl Queue {
         self.expired += (before - self.messages.len()) as u64;
     }
 
-    /// Hands out up to `max` messages, each to the group whose turn it is, and sorts out the ones
-    /// that had their chances: those come second.
+    /// Receives up to `max` messages in fair order. The second list holds those that exceeded their
+    /// maximum number of receives.
     fn receive(
         &mut self,
         max: usize,
@@ -94,7 +93,8 @@ impl Queue {
         (received, dead)
     }
 
-    /// Deletes a message, given its latest receipt; an older one has no effect and is no error.
+    /// Deletes a message by its latest receipt handle. An older handle has no effect and is no
+    /// error.
     fn delete(&mut self, receipt: &Receipt) {
         self.messages.retain(|message| !receipt.is_of(message));
     }
@@ -135,12 +135,13 @@ impl Queues {
         Self { clock, state: Mutex::new(State { queues, sent: 0 }), changed: Notify::new() }
     }
 
-    /// Every message of a queue, hidden ones too, oldest first.
+    /// Every message of a queue including hidden ones, oldest first.
     pub(crate) fn messages(&self, queue: &str) -> Vec<Message> {
         self.lock().queue(queue).expect("a queue of this account").messages.clone()
     }
 
-    /// Deletes a message, as if it had been lost: the `nth` of `those` that are not in flight. None if there are none.
+    /// Deletes a message to simulate its loss: the `nth` that matches `those` and is not in flight.
+    /// `None` if there is none.
     pub(crate) fn lose(
         &self,
         queue: &str,
@@ -156,29 +157,30 @@ impl Queues {
         lost
     }
 
-    /// How many messages of a queue were deleted for their age.
+    /// Messages of a queue deleted at the end of the retention.
     pub(crate) fn expired(&self, queue: &str) -> u64 {
         self.lock().queue(queue).expect("a queue of this account").expired
     }
 
-    /// When the next message of a queue is there to be received; past if one is. None if it is empty.
+    /// When the next message becomes visible; in the past if one is visible now. `None` if the
+    /// queue is empty.
     pub(crate) fn next_visible_at(&self, queue: &str) -> Option<Instant> {
         let mut state = self.lock();
         let queue = state.queue(queue).expect("a queue of this account");
         queue.messages.iter().map(|message| message.visible_at).min()
     }
 
-    /// Resolves at the next change to any queue from now on, from before it is first polled.
+    /// Resolves at the next change of any queue. It registers now, not at its first poll.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }
 
-    /// Sends a message as another service of Amazon's does: without attributes, and without a group.
+    /// Sends a message as other AWS services do: without attributes and without a group.
     pub(crate) fn put(&self, queue: &str, body: &str) {
         self.put_with(queue, body, &Value::Null);
     }
 
-    /// The same with message attributes.
+    /// Like [`Queues::put`], with message attributes.
     pub(crate) fn put_with(&self, queue: &str, body: &str, attributes: &Value) {
         self.send(
             queue,
@@ -214,7 +216,8 @@ impl Queues {
             (source.name, source.redrive, visibility.unwrap_or(source.visibility));
         let (received, dead) = source.receive(max, visibility, self.clock.now_ms());
         if received.is_empty() && dead.is_empty() {
-            // Nothing has changed, and saying so would wake the one who asks, to ask again at once.
+            // Nothing changed. A notification would wake this caller, which would poll again
+            // immediately.
             return Ok(received);
         }
         if let Some(redrive) = redrive {
@@ -233,7 +236,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Empties a queue, of what is in flight too.
+    /// Empties a queue including messages in flight.
     fn purge(&self, queue: &str) -> Result<(), QueueError> {
         self.lock().queue(queue)?.messages.clear();
         self.changed.notify_waiters();

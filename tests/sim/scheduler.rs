@@ -1,4 +1,4 @@
-//! EventBridge Scheduler: schedules that send a message to a queue, on tokio's clock.
+//! EventBridge Scheduler: schedules that send messages to a queue, on tokio's clock.
 
 mod error;
 mod expression;
@@ -19,13 +19,13 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// What a schedule's input is searched for, and what stands there once it is sent.
+/// Placeholder in a schedule's input for the due time.
 const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
 
-/// A group's name, and a schedule's within it.
+/// Group and name of a schedule.
 type Key = (String, String);
 
-/// All schedules of an account, in groups that are there from the start.
+/// All schedules of an account. The groups exist from the start.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
     clock: SimClock,
@@ -34,13 +34,12 @@ pub(crate) struct Scheduler {
     fates: Mutex<Fates>,
 }
 
-/// One schedule.
 #[derive(Clone, Debug)]
 struct Entry {
-    /// The request that made it, or changed it last.
+    /// The latest create or update request.
     request: Value,
     expression: Expression,
-    /// When it is due next, in milliseconds since 1970; never again if none.
+    /// Next due time in milliseconds since 1970; `None` if there is none.
     next_ms: Option<i64>,
 }
 
@@ -71,7 +70,7 @@ impl Entry {
         self.request["State"] != "DISABLED"
     }
 
-    /// The message for an occurrence.
+    /// The message of an occurrence.
     fn input(&self, due_ms: i64) -> String {
         let due = jiff::Timestamp::from_millisecond(due_ms).unwrap();
         self.request["Target"]["Input"]
@@ -86,12 +85,12 @@ impl Scheduler {
         Self { clock, groups, entries: Mutex::default(), fates: Mutex::default() }
     }
 
-    /// The requests behind every schedule, by group and name.
+    /// The latest request of every schedule, by group and name.
     pub(crate) fn schedules(&self) -> Vec<Value> {
         self.lock().values().map(|entry| entry.request.clone()).collect()
     }
 
-    /// When the next message is due for a queue; past if it should be there by now.
+    /// When the next message to a queue is due; in the past if one is overdue.
     pub(crate) fn next_due_at(&self, queue: &str) -> Option<Instant> {
         let now_ms = self.clock.now_ms();
         let entries = self.lock();
@@ -101,7 +100,7 @@ impl Scheduler {
         Some(Instant::now() + Duration::from_millis(u64::try_from(next_ms - now_ms).unwrap_or(0)))
     }
 
-    /// Sends what is due by now, each occurrence in its turn, and says how many messages that were.
+    /// Sends the messages of all due occurrences and returns their number.
     pub(crate) fn fire(&self, queues: &Queues) -> usize {
         let now_ms = self.clock.now_ms();
         let mut entries = self.lock();
@@ -125,17 +124,17 @@ impl Scheduler {
         fired
     }
 
-    /// Decides from now on what becomes of each occurrence.
+    /// Sets the rule that decides the fate of each occurrence.
     pub(crate) fn decide(&self, rule: impl Fn(&str, i64) -> Fate + Send + Sync + 'static) {
         self.fates().rule = Some(Box::new(rule));
     }
 
-    /// What became of every occurrence of schedules that recur.
+    /// All occurrences of recurring schedules with their fates.
     pub(crate) fn occurrences(&self) -> Vec<Occurrence> {
         self.fates().occurrences.clone()
     }
 
-    /// How many dead letters are still to come.
+    /// Number of dead letters not sent yet.
     pub(crate) fn undelivered(&self) -> usize {
         self.fates().undelivered.len()
     }
@@ -155,7 +154,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// What the request leaves out is as if it had never been said.
+    /// Replaces the schedule: members absent from the request are reset.
     fn update(&self, key: &Key, request: &Value) -> Result<(), SchedulerError> {
         let changed = Entry::read(request, self.clock.now_ms())?;
         *self.lock().get_mut(key).ok_or(SchedulerError::NotFound)? = changed;

@@ -1,16 +1,16 @@
-//! Chance that can be replayed.
+//! Reproducible random numbers.
 
 use std::fmt;
 
-/// A number from which a whole run's chances follow; print it when the run fails.
+/// Seed of all random decisions of a run. Print it when the run fails.
 ///
-/// The mixer is written out because the standard library's hasher may change between releases,
-/// and a seed that once found a bug should go on finding it.
+/// The mixer is implemented here because the standard library's hasher may change between releases,
+/// and a seed that found a bug should keep finding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(pub u64);
 
 impl Seed {
-    /// The `nth` draw for `label`: always the same, whatever else was drawn before.
+    /// The `nth` draw for `label`, independent of all other draws.
     pub fn draw(self, label: &str, nth: u64) -> u64 {
         let labelled =
             label.bytes().fold(split_mix(self.0), |mixed, byte| split_mix(mixed ^ u64::from(byte)));
@@ -36,15 +36,16 @@ fn split_mix(state: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// The published first outputs for state 0: were they to change, every kept seed would be lost.
+    /// The published first outputs for state 0. If they changed, every recorded seed would be
+    /// useless.
     #[test]
-    fn the_mixer_is_split_mix_64() {
+    fn mixer_is_split_mix_64() {
         assert_eq!(split_mix(0), 0xe220_a839_7b1d_cdaf);
         assert_eq!(split_mix(0x9e37_79b9_7f4a_7c15), 0x6e78_9e6a_a1b9_65f4);
     }
 
     #[test]
-    fn label_count_and_seed_each_matter() {
+    fn draws_depend_on_seed_label_and_count() {
         let draw = Seed(7).draw("PutItem", 1);
         assert_eq!(draw, Seed(7).draw("PutItem", 1));
         assert_ne!(draw, Seed(8).draw("PutItem", 1));

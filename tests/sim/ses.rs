@@ -1,4 +1,4 @@
-//! SES: an outbox that mails end in, and addresses that it doesn't send to.
+//! SES: an outbox, and addresses that refuse mail.
 
 use crate::{answer::Answer, ledger::Line};
 use serde_json::{Value, json};
@@ -7,10 +7,9 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-/// How its paths begin.
+/// Prefix of its paths.
 pub(crate) const PREFIX: &str = "/v2/email/";
 
-/// An account's SES.
 #[derive(Debug, Default)]
 pub(crate) struct Ses(Mutex<State>);
 
@@ -21,7 +20,6 @@ struct State {
     suppressed: BTreeSet<String>,
 }
 
-/// A request's operation.
 pub(crate) fn operation_of(path: &str) -> &'static str {
     match &path[PREFIX.len()..] {
         "outbound-emails" => "SendEmail",
@@ -30,7 +28,7 @@ pub(crate) fn operation_of(path: &str) -> &'static str {
     }
 }
 
-/// A request's address and body in one, as if it had been sent in JSON alone.
+/// Merges a request's path and body into one JSON object.
 pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
     if !body.is_empty() {
         return serde_json::from_slice(body).unwrap();
@@ -40,7 +38,7 @@ pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
 }
 
 impl Ses {
-    /// Does what a request asks.
+    /// Handles a request.
     pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
         let answer = match operation {
             "SendEmail" => self.send(request),
@@ -56,7 +54,8 @@ impl Ses {
             to.as_array().unwrap().iter().map(|to| to.as_str().unwrap()).collect();
         if let Some(refused) = addresses.iter().find(|to| state.refused.contains(**to)) {
             let message = format!(
-                "Email address is not verified. The following identities failed the check: {refused}"
+                "Email address is not verified. \
+                 The following identities failed the check: {refused}"
             );
             return Answer::refused("MessageRejected", &message);
         }
@@ -78,9 +77,11 @@ impl Ses {
                 ..Answer::refused("NotFoundException", "Email address does not exist.")
             };
         }
-        Answer::ok(
-            json!({"SuppressedDestination": {"EmailAddress": address, "Reason": "BOUNCE", "LastUpdateTime": 1_795_190_400}}),
-        )
+        Answer::ok(json!({"SuppressedDestination": {
+            "EmailAddress": address,
+            "Reason": "BOUNCE",
+            "LastUpdateTime": 1_795_190_400,
+        }}))
     }
 
     pub(crate) fn outbox(&self) -> Vec<Value> {

@@ -1,8 +1,8 @@
-//! An AWS that lives inside a test.
+//! A simulator of AWS that runs inside a test process.
 //!
-//! The real stores and the real handlers run against it with the real SDK, without a socket and
-//! without waiting: time is tokio's paused clock, which jumps to the next timer as soon as nothing
-//! else can run. A day of retries takes milliseconds, and the same seed takes the same path.
+//! The real stores and the real handlers run against it through the real SDK, without sockets and
+//! without waiting. Time is tokio's paused clock, which jumps to the next timer when no task can
+//! run. A day of retries takes milliseconds, and the same seed gives the same run.
 //!
 //! ```text
 //!   store, handler ── SDK ──▶ Door ──▶ faults, kill switch ──┬─▶ Database (dynoxide)
@@ -15,25 +15,23 @@
 //!                                                                  └─▶ all write the Ledger
 //! ```
 //!
-//! | noun | is |
+//! | type | purpose |
 //! | --- | --- |
-//! | [`Aws`] | one account for one test: its table, its queues, its schedules, and what can be seen of them |
-//! | [`EventSource`] | the mapping between a queue and a function: batches in, failures back |
-//! | [`Plan`] of [`Fault`]s | which call fails, and whether before or after it had its effect |
-//! | [`Asked`] | what a request asks of which service, and whether the function that makes it may |
-//! | [`KillSwitch`] | a function that dies at its n-th call |
-//! | [`Ledger`] | every call that reached a service, and what it would have been billed |
-//! | [`network`] | the network that targets are on: a router |
-//! | [`Trace`] | a digest of all calls, by which two runs are compared |
-//! | [`SimClock`] | the time of day on the paused clock |
-//! | [`Seed`] | the same dice for the same number, in every release |
+//! | [`Aws`] | one AWS account per test: table, queues, schedules, and their inspection |
+//! | [`EventSource`] | event source mapping from a queue to a function |
+//! | [`Plan`] of [`Fault`]s | selects the calls that fail, before or after they take effect |
+//! | [`Asked`] | a decoded AWS request, and the IAM check of the function that makes it |
+//! | [`KillSwitch`] | kills a function at its n-th call |
+//! | [`Ledger`] | every call that reached a service, with its billed units |
+//! | [`network`] | the targets' network: an in-process router |
+//! | [`Trace`] | a digest of all calls, to compare two runs |
+//! | [`SimClock`] | wall clock on top of tokio's paused clock |
+//! | [`Seed`] | random numbers that are the same in every release |
+//! | [`Stack`], [`Client`], [`Subscriber`] | Tollgate on the simulator, and its API clients |
+//! | [`promises`] | invariants over clients' records, for simulated and for real stacks |
 //!
-//! | [`Stack`], [`Client`], [`Subscriber`] | all of Tollgate on top of it, and who uses it |
-//!
-//! | [`promises`] | what clients write down, and what has to hold of it: here, and of a stack of real processes |
-//!
-//! Nothing but the last four knows what a job is. It needs `#[tokio::test(start_paused = true)]`, except where a target is reached over a
-//! real socket.
+//! Only the last two rows depend on Tollgate. Tests need `#[tokio::test(start_paused = true)]`,
+//! except where a target is reached over a real socket.
 
 mod answer;
 mod aws;

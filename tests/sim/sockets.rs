@@ -1,22 +1,21 @@
-//! The gateway that holds connections: who is connected, and what was sent there.
+//! API Gateway's WebSocket connections and the messages sent to them.
 
 use crate::{answer::Answer, ledger::Line};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Mutex};
 
-/// What names a connection in an address of the gateway's.
+/// The part of a path before a connection id.
 pub(crate) const PATH: &str = "/@connections/";
 
-/// A request's operation.
 pub(crate) fn operation_of(request: &HttpRequest) -> &'static str {
     if request.method() == "POST" { "PostToConnection" } else { "DeleteConnection" }
 }
 
-/// A request's address and body in one.
+/// Merges a request's path and body into one JSON object.
 pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
     let (_, id) = uri.split_once(PATH).unwrap();
-    // The id is escaped in the address.
+    // The path contains the id percent-encoded.
     let id = id.replace("%3D", "=");
     if body.is_empty() {
         return json!({"ConnectionId": id});
@@ -24,7 +23,7 @@ pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
     json!({"ConnectionId": id, "Data": String::from_utf8_lossy(body)})
 }
 
-/// The most that one message holds.
+/// Maximum message size in bytes.
 const MOST_BYTES: usize = 128 * 1000;
 
 /// All connections of an account.
@@ -32,27 +31,24 @@ const MOST_BYTES: usize = 128 * 1000;
 pub(crate) struct Sockets(Mutex<HashMap<String, Vec<Value>>>);
 
 impl Sockets {
-    /// Somebody connects.
     pub(crate) fn open(&self, id: &str) {
         self.0.lock().unwrap().insert(id.to_owned(), Vec::new());
     }
 
-    /// Whether somebody is connected.
     pub(crate) fn is_open(&self, id: &str) -> bool {
         self.0.lock().unwrap().contains_key(id)
     }
 
-    /// What was sent to a connection since this was asked last.
+    /// Messages sent to a connection since the last call.
     pub(crate) fn take(&self, id: &str) -> Vec<Value> {
         self.0.lock().unwrap().get_mut(id).map(std::mem::take).unwrap_or_default()
     }
 
-    /// Somebody leaves, or is cut off.
     pub(crate) fn close(&self, id: &str) {
         self.0.lock().unwrap().remove(id);
     }
 
-    /// Does what a request asks; `request` has `ConnectionId`, and the `Data` to post.
+    /// Handles a request with `ConnectionId`, and `Data` if it posts.
     pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
         let mut connections = self.0.lock().unwrap();
         let id = request["ConnectionId"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! The whole of Tollgate in one process: the routers, the queue, the worker, the scheduled check.
+//! All of Tollgate in one process: the routers, the queue, the worker, the minute tick.
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,7 +27,7 @@ use crate::{
     Aws, DEAD_LETTERS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client,
 };
 
-/// What a tenant's key may do that may do all but what operators do.
+/// All scopes except the operator's.
 pub const TENANT_SCOPES: [Scope; 6] = [
     Scope::JobsRead,
     Scope::JobsWrite,
@@ -37,24 +37,22 @@ pub const TENANT_SCOPES: [Scope; 6] = [
     Scope::UsageWrite,
 ];
 
-/// What a stack can be started with.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The longest that a target may take.
+    /// Longest duration of a target's response.
     pub target: Duration,
-    /// Whether targets may be at loopback addresses.
     pub allow_private_targets: bool,
-    /// How often a message is received before it goes to the dead letters.
+    /// Receives before a message goes to the dead-letter queue.
     pub max_receives: u32,
-    /// How many jobs of one account run at once.
+    /// Concurrency limit per account.
     pub max_running: Option<u32>,
-    /// Whose tokens are taken beside keys.
+    /// Issuer whose tokens are accepted in addition to API keys.
     pub tokens: Option<TokenConfig>,
-    /// Whom mails come from, if any are to be sent.
+    /// Sender address of mails; without it no mails are sent.
     pub sender: Option<String>,
-    /// How many requests wait at once.
+    /// Concurrent long polls of `poll`.
     pub wait_slots: u32,
-    /// The network that targets and pages of metrics are on; the real one if none is given.
+    /// Network of targets and of Prometheus pages; the real one by default.
     pub network: Option<Outbound>,
 }
 
@@ -76,9 +74,7 @@ impl Default for Options {
 /// A stack with an operator, a tenant and the kind `echo`.
 #[derive(Debug)]
 pub struct Stack {
-    /// What it runs on.
     pub aws: Aws,
-    /// The times of its worker.
     pub timing: Timing,
     operator: ApiKey,
     tenant: ApiKey,
@@ -86,21 +82,19 @@ pub struct Stack {
     options: Options,
 }
 
-/// A worker process: it has caches and a retry quota of its own.
+/// A worker process, with its own caches and its own SDK retry quota.
 pub type Worker = queue_worker::Worker;
 
-/// A process of the scheduled check.
+/// A process of the minute tick.
 pub type Checker = quota_check::Checker;
 
 impl Stack {
-    /// A stack as most tests want it.
     pub async fn new() -> Self {
         Self::with(Options::default()).await
     }
 
-    /// A stack with other settings.
     pub async fn with(options: Options) -> Self {
-        // What the functions log shows with a test that fails.
+        // Failing tests show the functions' logs.
         let _ = tracing_subscriber::fmt().with_test_writer().with_ansi(false).try_init();
         let timing = Timing::for_target(options.target);
         let settings = Settings {
@@ -119,69 +113,65 @@ impl Stack {
         stack
     }
 
-    /// The operator's key.
     pub fn operator_key(&self) -> String {
         self.operator.reveal()
     }
 
-    /// The tenant's key.
     pub fn tenant_key(&self) -> String {
         self.tenant.reveal()
     }
 
-    /// A client with the operator's key.
     pub fn operator(&self) -> Client {
         self.client(&self.operator_key())
     }
 
-    /// A client with the tenant's key, of all functions in fresh processes.
+    /// A client with the tenant's key; every function runs in a new process.
     pub fn tenant(&self) -> Client {
         self.client(&self.tenant_key())
     }
 
-    /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
+    /// Like [`Stack::tenant`], with the functions' clocks `ahead_ms` ahead, or behind if negative.
     pub fn tenant_on_a_clock(&self, ahead_ms: i64) -> Client {
         Client::new(self.service_on_a_clock(ahead_ms), &self.tenant.reveal())
     }
 
-    /// The tenant's account.
     pub fn tenant_account(&self) -> AccountId {
         self.tenant.account
     }
 
-    /// A client with any key, or none.
+    /// `key` may be empty: the requests then carry none.
     pub fn client(&self, key: &str) -> Client {
         Client::new(self.service(), key)
     }
 
-    /// A client with any key, of functions that run already.
+    /// A client of functions that run already.
     pub fn client_of(&self, service: &Service, key: &str) -> Client {
         Client::new(service.clone(), key)
     }
 
-    /// A key of a new account.
+    /// Opens another account and returns a key of it.
     pub async fn another_key(&self, scopes: &[Scope]) -> String {
         make_key(&self.accounts(), "another", scopes, self.now()).await.reveal()
     }
 
-    /// The accounts, as an operator's tool sees them.
+    /// The account store, outside any function's IAM policy.
     pub fn accounts(&self) -> AccountStore {
         AccountStore::new(Table::new(self.aws.dynamodb(), TABLE))
     }
 
-    /// Defines a kind, which has to be a good one.
+    /// Defines a kind. Panics if the API refuses it.
     pub async fn define(&self, name: &str, spec: Value) {
         let answer =
             self.operator().send(Method::PUT, &format!("/v1/kinds/{name}"), Some(spec)).await;
         assert!(answer.status == 200 || answer.status == 201, "{answer:?}");
     }
 
-    /// The HTTP functions in fresh processes, behind routes as the template has them.
+    /// The HTTP functions in new processes, behind the template's routes.
     pub fn service(&self) -> Service {
         self.service_on_a_clock(0)
     }
 
-    /// The same on machines whose clock is so many milliseconds ahead, or behind if negative.
+    /// Like [`Stack::service`], with clocks `ahead_ms` ahead, or behind if negative.
     pub fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
         let clock = self.clock_ahead(ahead_ms);
         let (submit, poll) = (self.submit(clock.clone()), self.poll(clock.clone()));
@@ -218,20 +208,19 @@ impl Stack {
         console::App { push: Self::push_address(), clock, metrics: self.metrics() }
     }
 
-    /// What functions do before their first request, which opens their connections.
+    /// Runs the functions' initialization, which opens their connections.
     pub async fn prime(&self) {
         self.submit(self.clock()).prime().await;
         self.poll(self.clock()).prime().await;
         self.worker().prime().await;
     }
 
-    /// Where the gateway is that holds connections. No socket listens there: whoever comes over one has to do without.
+    /// Address of the WebSocket API. No socket listens there: only simulated connections work.
     pub(crate) fn push_address() -> PushAddress {
         let connections = "http://127.0.0.1:9/live".to_owned();
         PushAddress { url: "ws://127.0.0.1:9/live".to_owned(), connections }
     }
 
-    /// What functions are told of Scheduler.
     pub fn scheduler_config(&self) -> SchedulerConfig {
         SchedulerConfig {
             schedules_group: SCHEDULES.into(),
@@ -241,12 +230,12 @@ impl Stack {
         }
     }
 
-    /// A worker in a fresh process.
+    /// A worker in a new process.
     pub fn worker(&self) -> Worker {
         self.worker_on_a_clock(0)
     }
 
-    /// The same on a machine whose clock is so many milliseconds ahead, or behind if negative.
+    /// Like [`Stack::worker`], with a clock `ahead_ms` ahead, or behind if negative.
     pub fn worker_on_a_clock(&self, ahead_ms: i64) -> Worker {
         let config = WorkerConfig {
             table: TABLE.into(),
@@ -268,7 +257,7 @@ impl Stack {
         }
     }
 
-    /// Lets one worker work, in batches of ten, until the queue is empty or `patience` ends.
+    /// Runs one worker in batches of ten until the queue is empty or `patience` ends.
     pub async fn work(&self, patience: Duration) -> Run {
         let worker = self.worker();
         let source = EventSource::new(&self.aws, JOBS, 10).function_timeout(self.timing.function());
@@ -279,7 +268,7 @@ impl Stack {
             .await
     }
 
-    /// Lets time pass as on a deployed stack: every minute there is a check, and a worker works.
+    /// Runs the stack for `time` as if deployed: a tick per minute, and a worker in between.
     pub async fn run_for(&self, time: Duration) {
         let end = tokio::time::Instant::now() + time;
         while tokio::time::Instant::now() < end {
@@ -290,12 +279,12 @@ impl Stack {
         }
     }
 
-    /// What the schedule runs every minute, in a fresh process.
+    /// The minute tick in a new process.
     pub fn checker(&self) -> Checker {
         self.checker_on_a_clock(0)
     }
 
-    /// The same on a machine whose clock is so many milliseconds ahead, or behind if negative.
+    /// Like [`Stack::checker`], with a clock `ahead_ms` ahead, or behind if negative.
     pub fn checker_on_a_clock(&self, ahead_ms: i64) -> Checker {
         let config = QuotaCheckConfig {
             table: TABLE.into(),
@@ -316,27 +305,26 @@ impl Stack {
         }
     }
 
-    /// Runs what the schedule runs every minute, once and now.
+    /// Runs the minute tick once.
     pub async fn check(&self) -> Result<(), Error> {
         self.checker().check("check", self.now()).await
     }
 
-    /// When an invocation that begins now ends.
+    /// Deadline of an invocation that starts now.
     pub fn deadline(&self) -> Time {
         self.now() + self.timing.function()
     }
 
-    /// What time it is.
     pub fn now(&self) -> Time {
         Time::from_millis(self.aws.clock().now_ms())
     }
 
-    /// The metrics that were emitted so far.
+    /// The metrics emitted so far.
     pub fn metrics_lines(&self) -> Vec<Value> {
         self.lines.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The clients of a function, held to what it may do.
+    /// AWS clients of a function, restricted to its IAM policy.
     pub(crate) fn clients(&self, function: &'static str) -> Clients {
         Clients::of(&self.aws.sdk_config_of(function))
     }
@@ -362,15 +350,16 @@ pub struct Service {
     submit: Router,
     poll: Router,
     console: Router,
-    /// Those of `submit` and of `poll`.
+    /// Counters of `submit` and `poll`.
     tallies: [Tallies; 2],
 }
 
-/// After how long without a request Lambda ends a process here.
+/// Idle time after which Lambda ends a process in this simulator.
 const IDLE: Duration = Duration::from_secs(11);
 
 impl Service {
-    /// What the functions do between a response and the freeze, with an extension; and when they are ended.
+    /// Runs the extensions' work between a response and the freeze, and at the end of an idle
+    /// process.
     pub async fn flush(&self) {
         let [submit, poll] = &self.tallies;
         submit.flush().await;
@@ -397,7 +386,7 @@ impl Service {
 
 async fn make_key(accounts: &AccountStore, name: &str, scopes: &[Scope], now: Time) -> ApiKey {
     let account = Account::open(id::mint(now, rand::random()), name, rand::random(), now);
-    // In use for a while, so that the bills of tests are those of an ordinary hour.
+    // The key counts as used already, so that the first request bills no update of its last use.
     let key = ApiKey::mint(
         account.id,
         id::mint(now - Duration::from_secs(60), rand::random()),

@@ -1,14 +1,13 @@
-//! The table's stream, as the event source mapping of `push` lets it through: the keys of new events.
+//! The table's stream as `push`'s event source mapping filters it: the keys of new events.
 
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
-/// What happened in the table, and wasn't handed on yet.
+/// Records that are not delivered yet.
 #[derive(Debug, Default)]
 pub(crate) struct Stream(Mutex<Vec<Value>>);
 
 impl Stream {
-    /// Notes what a call did.
     pub(crate) fn note(&self, operation: &str, request: &Value) {
         let (pk, sk) = (&request["Item"]["pk"], &request["Item"]["sk"]);
         if operation == "PutItem" && pk["S"].as_str().is_some_and(|pk| pk.starts_with("EVENTS#")) {
@@ -19,7 +18,7 @@ impl Stream {
         }
     }
 
-    /// The next batch, of up to `most` records, as Lambda hands it to a function; `None` where there is nothing.
+    /// The next batch of up to `most` records as Lambda delivers it; `None` if there are none.
     pub(crate) fn take(&self, most: usize) -> Option<Value> {
         let mut records = self.0.lock().unwrap();
         let batch: Vec<_> = {

@@ -1,4 +1,4 @@
-//! A subscriber at the other end of a connection, and the gateway between it and the function `push`.
+//! A WebSocket subscriber, and API Gateway between it and the `push` function.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -12,22 +12,21 @@ use shared::{aws::Error, time::Time};
 
 use crate::{Aws, Stack, client::Client};
 
-/// How many records the function is handed at once, as the template has it.
+/// Stream records per invocation, as in the template.
 const BATCH: usize = 100;
 
-/// An open connection.
 #[derive(Debug)]
 pub struct Subscriber<'a> {
     stack: &'a Stack,
     pusher: Pusher,
     id: String,
-    /// Every event it was sent.
+    /// Every event received so far.
     pub events: Vec<Value>,
-    /// The last cursor it was sent.
+    /// The latest cursor received.
     pub cursor: Option<String>,
 }
 
-/// A subscriber's plug.
+/// Cuts a subscriber's connection from outside, independent of a borrow of it.
 #[derive(Debug)]
 pub struct Plug<'a> {
     stack: &'a Stack,
@@ -35,18 +34,18 @@ pub struct Plug<'a> {
 }
 
 impl Plug<'_> {
-    /// Cuts the subscriber off.
+    /// Closes the connection without a disconnect event.
     pub fn pull(&self) {
         self.stack.aws.door().sockets.close(&self.id);
     }
 }
 
-/// Why a connection was not opened: an HTTP status.
+/// The HTTP status with which a connection was refused.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused(pub u16);
 
 impl Stack {
-    /// A process of the function `push`.
+    /// The function `push` in a new process.
     pub fn pusher(&self) -> Pusher {
         let config = shared::config::PushConfig {
             table: crate::TABLE.into(),
@@ -55,14 +54,14 @@ impl Stack {
         Pusher::new(&self.clients("push"), config, self.clock())
     }
 
-    /// A ticket for a client.
+    /// Creates a ticket.
     pub async fn ticket(&self, client: &Client) -> String {
         let answer = client.send(Method::POST, "/v1/push/tickets", None).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.body["ticket"].as_str().unwrap().to_owned()
     }
 
-    /// Opens a connection with a ticket, or none.
+    /// Opens a connection, optionally with a ticket.
     pub async fn open(&self, ticket: Option<&str>) -> Result<Subscriber<'_>, Refused> {
         static OPENED: AtomicU64 = AtomicU64::new(1);
         let id = format!("connection-{}=", OPENED.fetch_add(1, Ordering::Relaxed));
@@ -70,7 +69,7 @@ impl Stack {
             Subscriber { stack: self, pusher: self.pusher(), id, events: Vec::new(), cursor: None };
         let parameters = ticket.map(|ticket| json!({"ticket": ticket}));
         let reply = subscriber.call("CONNECT", json!({"queryStringParameters": parameters})).await;
-        // Where the function fails, so does the gateway.
+        // If the function fails, API Gateway responds with 502.
         match reply.map_or(502, |reply| reply.status_code) {
             200 => {
                 self.aws.door().sockets.open(&subscriber.id);
@@ -80,7 +79,7 @@ impl Stack {
         }
     }
 
-    /// Opens a connection for a client, and subscribes.
+    /// Opens a connection for a client and subscribes.
     pub async fn subscribe(
         &self,
         client: &Client,
@@ -96,10 +95,10 @@ impl Stack {
         subscriber
     }
 
-    /// Hands the function what is in the table's stream, by batches, until there is nothing more.
+    /// Delivers the table's stream to the function in batches until it is empty, and returns the
+    /// number of batches.
     ///
-    /// # Errors
-    /// The last that the function failed with. A batch that failed is not handed over again.
+    /// # Errors The function's last error. Failed batches are not delivered again.
     pub async fn spread(&self) -> Result<usize, Error> {
         let (pusher, mut batches, mut done) = (self.pusher(), 0, Ok(()));
         while let Some(batch) = self.aws.next_news(BATCH) {
@@ -114,25 +113,24 @@ impl Stack {
 }
 
 impl Aws {
-    /// The next batch of the table's stream.
     fn next_news(&self, most: usize) -> Option<Value> {
         self.door().stream.take(most)
     }
 }
 
 impl<'a> Subscriber<'a> {
-    /// Says something, and returns what it is sent by the time that has been dealt with.
+    /// Sends a message, and returns the messages received by the time it is handled.
     pub async fn say(&mut self, message: Value) -> Vec<Value> {
         self.say_text(&message.to_string()).await
     }
 
-    /// The same, with whatever text.
+    /// Like [`Subscriber::say`], with arbitrary text.
     pub async fn say_text(&mut self, text: &str) -> Vec<Value> {
         let _ = self.call("MESSAGE", json!({"body": text})).await;
         self.look()
     }
 
-    /// What it was sent since it looked last; events and their cursor are kept.
+    /// Messages received since the last call. Events and their cursor are also kept.
     pub fn look(&mut self) -> Vec<Value> {
         let messages = self.stack.aws.door().sockets.take(&self.id);
         for message in messages.iter().filter(|message| message["type"] == "events") {
@@ -142,29 +140,28 @@ impl<'a> Subscriber<'a> {
         messages
     }
 
-    /// What the events it was sent tell.
+    /// The `data` of every event received so far.
     pub fn told(&mut self) -> Vec<Value> {
         self.look();
         self.events.iter().map(|event| event["data"].clone()).collect()
     }
 
-    /// Whether the connection is open.
     pub fn is_open(&self) -> bool {
         self.stack.aws.door().sockets.is_open(&self.id)
     }
 
-    /// Leaves; the function hears of it.
+    /// Disconnects; the function gets a disconnect event.
     pub async fn leave(self) {
         self.cut_off();
         let _ = self.call("DISCONNECT", json!({})).await;
     }
 
-    /// Is cut off, without anybody knowing yet.
+    /// Closes the connection without a disconnect event.
     pub fn cut_off(&self) {
         self.plug().pull();
     }
 
-    /// What cuts it off, whatever it does just then.
+    /// A handle that can close the connection at any time.
     pub fn plug(&self) -> Plug<'a> {
         Plug { stack: self.stack, id: self.id.clone() }
     }

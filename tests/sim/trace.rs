@@ -1,10 +1,11 @@
-//! What was called, as a digest by which two runs are compared.
+//! A digest of all calls, to compare two runs.
 
 use crate::faults::Fault;
 use serde_json::Value;
 use std::fmt;
 
-/// A digest of a row of calls: when each was made, what it asked for, and what befell it. Runs whose traces are equal took the same way.
+/// A digest of a sequence of calls: the time, request and fault of each. Equal traces mean equal
+/// runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace {
     calls: u64,
@@ -13,19 +14,19 @@ pub struct Trace {
 
 impl Default for Trace {
     fn default() -> Self {
-        // FNV-1a, <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>: written out, as the standard library's hasher may change.
+        // FNV-1a, <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>. Implemented here
+        // because the standard library's hasher may change.
         Self { calls: 0, digest: 0xcbf2_9ce4_8422_2325 }
     }
 }
 
 impl Trace {
-    /// Adds a call.
     pub(crate) fn note(&mut self, now_ms: i64, operation: &str, request: &Value, fault: Fault) {
         self.calls += 1;
         self.add(&format!("{now_ms} {operation} {request} {fault:?}\n"));
     }
 
-    /// The same, with something else that was seen.
+    /// Adds another observation to the digest.
     #[must_use]
     pub fn with(mut self, seen: &str) -> Self {
         self.add(seen);

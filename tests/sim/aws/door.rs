@@ -1,4 +1,4 @@
-//! The one way in: every request passes here, on its way to its service.
+//! The single entry point: every request passes here on its way to its service.
 
 use super::service::{Asked, Service};
 use crate::{
@@ -36,10 +36,10 @@ use std::{
     },
 };
 
-/// By what name bills and faults know an `UpdateItem` that adds to what functions count.
+/// Name in ledgers and fault plans of an `UpdateItem` that adds to the functions' counters.
 pub const TOTALS: &str = "UpdateItem (totals)";
 
-/// What stands behind the door, and what watches over it. Clones lead to the same place.
+/// The services and their instrumentation. Clones are handles to the same state.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     pub(crate) database: Database,
@@ -57,17 +57,16 @@ pub(crate) struct Door {
     clock: SimClock,
 }
 
-/// What becomes of messages that went round too often.
+/// Recursive loop detection: messages that went through a function too often.
 #[derive(Debug, Default)]
 pub(crate) struct Loops {
-    /// Whether they are ended whatever the template says.
+    /// Whether loops are ended regardless of the template.
     pub(crate) are_ended: AtomicBool,
-    /// How many invocations were refused.
+    /// Number of refused invocations.
     pub(crate) refused: AtomicU64,
 }
 
-/// What makes services do other than they are asked to, so that a stack that is sound behaves as one with a bug would: it may change a
-/// request, or answer it in the service's place.
+/// A planted bug: the rule may change a request, or respond in the service's place.
 #[derive(Clone)]
 pub(crate) struct Flaw(Arc<FlawRule>);
 
@@ -111,7 +110,7 @@ impl Door {
         }
     }
 
-    /// Makes one call, with whatever is to befall it.
+    /// Makes one call and applies the planned fault.
     pub(crate) async fn call(
         &self,
         service: Service,
@@ -181,8 +180,8 @@ impl Door {
     }
 }
 
-/// What bills and faults know an operation by. What functions count is written beside their work, whenever that is: it is told apart, so that
-/// tests can look at the one or at the other.
+/// Name of an operation in ledgers and fault plans. Counter updates are written in the background
+/// at unrelated times. Their own name lets tests include or exclude them.
 fn told_apart<'a>(operation: &'a str, request: &Value) -> &'a str {
     let of_totals = request["Key"]["pk"]["S"]
         .as_str()
@@ -191,7 +190,7 @@ fn told_apart<'a>(operation: &'a str, request: &Value) -> &'a str {
     if operation == "UpdateItem" && of_totals { TOTALS } else { operation }
 }
 
-/// The door as a function comes to it, which may only ask for what its policy allows.
+/// The entry point of one function, restricted to its IAM policy.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) function: &'static str,
@@ -203,7 +202,7 @@ impl Door {
         let asked = Asked::head(&request);
         let door = self.clone();
         HttpConnectorFuture::new(async move {
-            // Read to its end, as a socket would: the SDK watches, and gives up on one that stalls.
+            // Reads the body to its end, as a socket would: the SDK fails a body that stalls.
             let body =
                 ByteStream::new(request.into_body()).collect().await.expect("a body in memory");
             let asked = asked.with(&body.into_bytes());

@@ -1,4 +1,4 @@
-//! What requests ask for: told by how the SDK words them.
+//! Decodes the SDK's requests: service, operation, content.
 
 use crate::{
     answer::Answer,
@@ -9,17 +9,17 @@ use crate::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
-/// What a request asks of which service.
+/// A decoded request to an AWS service.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub(super) service: Service,
     /// Such as `PutItem`.
     pub operation: String,
-    /// Its content, as if it had been sent in JSON alone.
+    /// Content in JSON, whatever the service's protocol is.
     pub request: Value,
 }
 
-/// A request of which the body is still to come.
+/// A request whose body is not read yet.
 pub(super) struct Head {
     service: Service,
     operation: String,
@@ -27,10 +27,9 @@ pub(super) struct Head {
 }
 
 impl Asked {
-    /// What a request with this body asks for; its own body isn't looked at.
+    /// Decodes a request with the given body; the request's own body is ignored.
     ///
-    /// # Panics
-    /// When it is of a service that no function uses.
+    /// # Panics When no function uses the service.
     pub fn of(request: &HttpRequest, body: &[u8]) -> Self {
         Self::head(request).with(body)
     }
@@ -40,16 +39,16 @@ impl Asked {
         Head { service, operation, uri: request.uri().to_owned() }
     }
 
-    /// Holds it to the policy of the function that asks, and records it, and what is used of the policy.
+    /// Records the request and the policy statement it uses, and checks it against the policy of
+    /// the calling function.
     ///
-    /// # Errors
-    /// What the function may not do.
+    /// # Errors The missing permission.
     pub fn hold_to_policies(&self, names: &Names<'_>, function: &str) -> Result<(), String> {
         calls::record(function, self.service.prefix(), &self.operation, &self.request);
         iam::check(names, function, self.service.prefix(), &self.operation, &self.request)
     }
 
-    /// The service's answer when it is asked too much.
+    /// The service's throttling response.
     pub fn throttled(&self) -> HttpResponse {
         self.service.into_http(self.service.throttle())
     }
@@ -62,7 +61,6 @@ impl Head {
     }
 }
 
-/// The service that a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     DynamoDb,
@@ -74,7 +72,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// A request's service and operation: from its protocol, the target that it names, or else its address.
+    /// Identifies the service from the protocol, the `x-amz-target` header or the path.
     fn of(request: &HttpRequest) -> (Self, String) {
         if let Some(operation) = cloudwatch::operation_of(request) {
             return (Self::CloudWatch, operation);
@@ -101,7 +99,6 @@ impl Service {
         }
     }
 
-    /// A request's content.
     fn read(self, uri: &str, body: &[u8]) -> Value {
         match self {
             Self::Scheduler => scheduler::request_of(uri, body),
@@ -112,7 +109,7 @@ impl Service {
         }
     }
 
-    /// What IAM's actions on it begin with.
+    /// Prefix of the service's IAM actions.
     const fn prefix(self) -> &'static str {
         match self {
             Self::DynamoDb => "dynamodb",
@@ -148,7 +145,6 @@ impl Service {
         }
     }
 
-    /// An answer as the SDK reads it.
     pub(super) fn into_http(self, answer: Answer) -> HttpResponse {
         match self {
             Self::CloudWatch => cloudwatch::into_http(answer),

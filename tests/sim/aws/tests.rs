@@ -1,4 +1,4 @@
-//! The faults as the SDK meets them.
+//! Faults as the SDK experiences them.
 
 use super::*;
 use crate::faults::Fault;
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use tokio::time::Instant;
 
-/// Puts an item under `pk` "a", unless it is there.
+/// Puts an item with `pk` "a", unless it exists.
 pub(crate) async fn put(
     dynamodb: &Client,
     sk: &str,
@@ -30,7 +30,7 @@ fn exists_already(outcome: Result<PutItemOutput, SdkError<PutItemError>>) -> boo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_makes_the_sdk_trip_over_its_own_write() {
+async fn lost_response_makes_the_retry_fail_its_condition() {
     let aws = Aws::new();
     aws.inject(Plan::only("PutItem", 1, Fault::After));
     assert!(exists_already(put(&aws.dynamodb(), "1").await));
@@ -38,14 +38,14 @@ async fn a_lost_answer_makes_the_sdk_trip_over_its_own_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_delivered_twice_is_answered_by_the_second() {
+async fn duplicated_request_gets_the_second_response() {
     let aws = Aws::new();
     aws.inject(Plan::only("PutItem", 1, Fault::Twice));
     assert!(exists_already(put(&aws.dynamodb(), "1").await));
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_and_throttled_requests_are_retried_and_leave_no_trace() {
+async fn retries_lost_and_throttled_requests() {
     let aws = Aws::new();
     aws.inject(
         Plan::only("PutItem", 1, Fault::Before)
@@ -64,7 +64,7 @@ async fn lost_and_throttled_requests_are_retried_and_leave_no_trace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delay_passes_on_the_paused_clock_alone() {
+async fn delays_advance_only_the_paused_clock() {
     let aws = Aws::new();
     aws.inject(Plan::always("PutItem", Fault::Delay(Duration::from_secs(3_600))));
     let (began, really_began) = (Instant::now(), std::time::Instant::now());
@@ -73,9 +73,9 @@ async fn a_delay_passes_on_the_paused_clock_alone() {
     assert!(really_began.elapsed() < Duration::from_secs(60));
 }
 
-/// The quota pays for a hundred retries at most; 200 calls that all fail use it up.
+/// The retry quota pays for a hundred retries at most. 200 failing calls exhaust it.
 #[tokio::test(start_paused = true)]
-async fn one_process_cannot_drain_the_retries_of_another() {
+async fn processes_have_separate_retry_quotas() {
     let aws = Aws::new();
     aws.inject(Plan::always("PutItem", Fault::Before));
     let attempts = async |client: &Client| {
@@ -92,7 +92,7 @@ async fn one_process_cannot_drain_the_retries_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_seed_replays_to_the_millisecond() {
+async fn seed_reproduces_a_run_to_the_millisecond() {
     async fn run(seed: u64) -> (String, i64) {
         let aws = Aws::new();
         aws.inject(Plan::seeded(crate::Seed(seed), 40));

@@ -1,36 +1,35 @@
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
-/// Members that are told apart at one place; further ones share one. Items have names from tenants.
+/// Distinct members tracked per place; further ones share one entry. Tenants choose items' names.
 const MOST_MEMBERS: usize = 100;
-/// Sets of members that are told apart at one place.
+/// Distinct sets of members tracked per place.
 const MOST_SHAPES: usize = 64;
-/// Words that are told apart at one place. The longest enum of a model has fewer.
+/// Distinct words tracked per place. No enum in the models has more.
 const MOST_WORDS: usize = 64;
-/// Longer texts are no words.
+/// Longer texts don't count as words.
 const LONGEST_WORD: usize = 40;
-/// Numbers from here on are times and the like: only their magnitude is told apart.
+/// Larger numbers are mostly times: only their magnitude is compared.
 const LARGE: f64 = 1_000_000.0;
 
-/// What requests have shown so far, by operation and place in the request.
+/// Everything seen so far, by operation and place in the request.
 #[derive(Debug, Default)]
 pub(super) struct Seen(HashMap<String, Extent>);
 
-/// What was seen at one place.
 #[derive(Debug, Default)]
 struct Extent {
     kinds: BTreeSet<&'static str>,
     members: BTreeSet<String>,
     shapes: BTreeSet<Vec<String>>,
     words: BTreeSet<String>,
-    /// All characters, and those that a text began with; one bit for all beyond ASCII.
+    /// All characters, and all first characters, as bit sets; one bit for everything beyond ASCII.
     characters: [u128; 2],
     sizes: Option<(usize, usize)>,
     numbers: Option<(f64, f64)>,
 }
 
 impl Seen {
-    /// Whether a request shows something new, which is then no longer new.
+    /// Records a request and returns whether it shows something new.
     pub(super) fn is_news(&mut self, operation: &str, request: &Value) -> bool {
         self.walk(operation.to_owned(), request)
     }
@@ -63,7 +62,7 @@ impl Extent {
             Value::Bool(_) => self.kinds.insert("boolean"),
             Value::Number(number) => {
                 let number = number.as_f64().unwrap();
-                // The power of two below it, which time does not change.
+                // The power of two below the number, which doesn't change as time passes.
                 let magnitude = number.abs().log2().floor().exp2();
                 let shown = if number.abs() < LARGE { number } else { magnitude };
                 widen(&mut self.numbers, shown) | self.kinds.insert("number")
@@ -78,7 +77,7 @@ impl Extent {
         }
     }
 
-    /// Whether a member has a place of its own.
+    /// Whether a member has its own entry.
     fn knows(&mut self, member: &str) -> bool {
         if self.members.len() < MOST_MEMBERS && !self.members.contains(member) {
             self.members.insert(member.to_owned());
@@ -102,7 +101,7 @@ impl Extent {
     }
 }
 
-/// Whether a value is outside what was seen, which then reaches to it.
+/// Extends the range to `value` and returns whether it was outside.
 fn widen<T: PartialOrd + Copy>(seen: &mut Option<(T, T)>, value: T) -> bool {
     match seen {
         None => *seen = Some((value, value)),
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_models_constrain_is_news_once() {
+    fn each_constrained_property_is_novel_once() {
         let mut seen = Seen::default();
         let mut is_news = |request: &Value| seen.is_news("sqs:SendMessage", request);
         assert!(is_news(&message(900, "-abc1")));
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_told_apart() {
+    fn operations_are_tracked_separately() {
         let mut seen = Seen::default();
         assert!(seen.is_news("sqs:SendMessage", &message(0, "a")));
         assert!(seen.is_news("sqs:DeleteMessage", &message(0, "a")));

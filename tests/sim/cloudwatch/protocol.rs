@@ -1,4 +1,5 @@
-//! Requests to CloudWatch, and its answers: Smithy's RPC v2 in CBOR (<https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>).
+//! CloudWatch's protocol: Smithy RPC v2 in CBOR
+//! (<https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>).
 
 use crate::answer::Answer;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -6,12 +7,12 @@ use aws_smithy_types::body::SdkBody;
 use ciborium::Value as Cbor;
 use serde_json::{Map, Value};
 
-/// What the protocol goes by, in requests and answers alike.
+/// Protocol header in requests and responses.
 const PROTOCOL: (&str, &str) = ("smithy-protocol", "rpc-v2-cbor");
-/// A tag before a time, in seconds since 1970.
+/// CBOR tag of a time in seconds since 1970.
 const TIME: u64 = 1;
 
-/// A request's operation, if it is of this protocol.
+/// A request's operation, if the request has this protocol.
 pub(crate) fn operation_of(request: &HttpRequest) -> Option<String> {
     let (name, value) = PROTOCOL;
     let is_cbor = request.headers().get(name) == Some(value);
@@ -19,12 +20,11 @@ pub(crate) fn operation_of(request: &HttpRequest) -> Option<String> {
     is_cbor.then(operation).flatten()
 }
 
-/// A request's body, as if it had been sent in JSON.
+/// A request's body as JSON.
 pub(crate) fn request_of(body: &[u8]) -> Value {
     json(ciborium::from_reader(body).unwrap())
 }
 
-/// An answer as the SDK reads it.
 pub(crate) fn into_http(answer: Answer) -> HttpResponse {
     let mut body = Vec::new();
     ciborium::into_writer(&cbor(answer.body, ""), &mut body).unwrap();
@@ -55,7 +55,7 @@ fn json(value: Cbor) -> Value {
     }
 }
 
-/// The other way; what is called `Timestamps` are times.
+/// JSON to CBOR; numbers in `Timestamps` become times.
 fn cbor(value: Value, called: &str) -> Cbor {
     match value {
         Value::Null => Cbor::Null,

@@ -1,19 +1,19 @@
-//! Batches of which a part is done: DynamoDB leaves the rest unprocessed where it throttles
+//! Partially processed batches: DynamoDB leaves throttled entries unprocessed
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
 
 use crate::aws::TABLE;
 use serde_json::{Value, json};
 
-/// The keys, requests, and whatever else a batch asks of the table.
+/// Member of a batch request with the entries of each table.
 const REQUESTS: &str = "RequestItems";
 
-/// A request, and what of it the service leaves undone: in the form of the answer's member.
+/// A request, and its unprocessed entries in the form of the response's member.
 pub(crate) struct Split {
     pub(crate) request: Value,
     pub(crate) left: Option<Value>,
 }
 
-/// The entries of a batch, each as the key of its item; none if the call is no batch.
+/// The item key of each entry of a batch; `None` if the call is no batch.
 pub(crate) fn keys(operation: &str, request: &Value) -> Option<Vec<Value>> {
     let key_in = |item: &Value| json!({"pk": item["pk"], "sk": item["sk"]});
     let entries = entries(operation, request)?;
@@ -29,8 +29,8 @@ pub(crate) fn keys(operation: &str, request: &Value) -> Option<Vec<Value>> {
     })
 }
 
-/// Takes the entries out of a batch that `is_left` names by their positions. All of them are never
-/// left: a call that could do nothing fails instead.
+/// Removes the entries from a batch whose positions `is_left` selects. It keeps at least one entry:
+/// a call that processes none fails instead.
 pub(crate) fn split(operation: &str, mut request: Value, is_left: impl Fn(usize) -> bool) -> Split {
     let Some(all) = entries(operation, &request).cloned() else {
         return Split { request, left: None };
@@ -51,7 +51,7 @@ pub(crate) fn split(operation: &str, mut request: Value, is_left: impl Fn(usize)
     Split { request, left: Some(rest) }
 }
 
-/// Says in an answer what was left undone.
+/// Adds the unprocessed entries to a response.
 pub(crate) fn leave(operation: &str, answer: &mut Value, left: Value) {
     let member = if operation == "BatchGetItem" { "UnprocessedKeys" } else { "UnprocessedItems" };
     answer[member] = left;
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_part_is_done_and_the_rest_is_handed_back() {
+    async fn partial_batches_return_unprocessed_entries() {
         let aws = Aws::new();
         aws.inject(Plan::only("BatchWriteItem", 1, Fault::Partial(0b10)).or(Plan::only(
             "BatchGetItem",

@@ -1,10 +1,10 @@
-//! What a call to DynamoDB is billed.
+//! Billed units of DynamoDB calls.
 
 use crate::ledger::Line;
 use dynoxide::{DynoxideError, types};
 use serde_json::Value;
 
-/// Asks for the consumed capacity on the caller's behalf; false if the caller wants it as well.
+/// Requests the consumed capacity for the ledger; false if the caller requested it already.
 pub(super) fn ask(operation: &str, request: &mut Value) -> bool {
     let Some(fields) = request.as_object_mut() else { return false };
     if !is_billed(operation) || fields.contains_key("ReturnConsumedCapacity") {
@@ -14,9 +14,9 @@ pub(super) fn ask(operation: &str, request: &mut Value) -> bool {
     true
 }
 
-/// What an answer says that it cost. Single calls and batches give one number per table, whose
-/// kind follows from the operation; transactions say which kind it is, and need to: the replay of
-/// a written transaction is billed as a read.
+/// Consumed capacity in a response. Single calls and batches report one number per table, and the
+/// operation determines its kind. Transactions report the kind, because the replay of a written
+/// transaction is billed as a read.
 pub(super) fn consumed(operation: &str, answer: &Value) -> Line {
     let mut line = Line { calls: 1, ..Line::default() };
     let capacity = &answer["ConsumedCapacity"];
@@ -35,8 +35,8 @@ pub(super) fn consumed(operation: &str, answer: &Value) -> Line {
     line
 }
 
-/// What a refusal costs: a failed condition is billed as the write that it prevented, by the size
-/// of the item in the way. Where that isn't known, it counts as small; so do a transaction's items.
+/// Cost of a failed condition: the write it prevented, sized by the existing item. If the size is
+/// unknown the item counts as small, as do all items of a transaction.
 pub(super) fn refused(error: &DynoxideError, request: &Value) -> Line {
     let write_units = match error {
         DynoxideError::ConditionalCheckFailedException(_, item) => {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_condition_costs_what_it_prevented() {
+    async fn failed_condition_is_billed_as_the_write() {
         let item = json!({"pk": {"S": "a"}, "sk": {"S": "1"}, "text": {"S": "x".repeat(1_500)}});
         let again = json!({
             "Item": item,

@@ -1,6 +1,6 @@
-//! The agenda as DynamoDB shows it: an index is behind its table.
+//! The eventually consistent `agenda` index.
 //!
-//! A second database gets what is written to jobs, in its order and later; the index is read there.
+//! A second database receives the writes to jobs in order but later, and serves reads of the index.
 
 use crate::{aws::TABLE, clock::SimClock, seed::Seed};
 use serde_json::{Value, json};
@@ -12,7 +12,6 @@ use std::{
 
 use super::Database;
 
-/// An index that is behind.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
     replica: Database,
@@ -24,23 +23,24 @@ pub(super) struct Index {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the replica doesn't have yet: from when on it does, the item's key, and the item unless it is gone.
+    /// Writes not applied yet: time of application in milliseconds, the item's key, and the item
+    /// unless it was deleted.
     pending: VecDeque<(i64, Value, Option<Value>)>,
     writes: u64,
 }
 
 impl Index {
-    /// One that is up to `longest` behind, by `seed`.
+    /// An index up to `longest` behind its table.
     pub(super) fn behind(clock: SimClock, longest: Duration, seed: Seed) -> Self {
         Self { replica: Database::open(clock), clock, longest, seed, state: Arc::default() }
     }
 
-    /// Whether a read is one of the index.
+    /// Whether a request reads the index.
     pub(super) fn serves(operation: &str, request: &Value) -> bool {
         matches!(operation, "Query" | "Scan") && !request["IndexName"].is_null()
     }
 
-    /// The database in which to read it.
+    /// The replica with all writes applied that are due by now.
     pub(super) fn read(&self) -> &Database {
         let now = self.clock.now_ms();
         let mut state = self.state.lock().unwrap();
@@ -54,7 +54,7 @@ impl Index {
         &self.replica
     }
 
-    /// Notes what became of the items that a call wrote.
+    /// Queues the new state of each item that a call wrote.
     pub(super) fn note(&self, table: &Database, operation: &str, request: &Value) {
         for key in written(operation, request).into_iter().filter(is_of_a_job) {
             let get = json!({"TableName": TABLE, "Key": key, "ConsistentRead": true});
@@ -62,7 +62,7 @@ impl Index {
             let mut state = self.state.lock().unwrap();
             state.writes += 1;
             let longest = u64::try_from(self.longest.as_millis()).unwrap();
-            // Mostly a moment, at times long.
+            // Most lags are short, one in eight is drawn up to the longest.
             let draw = self.seed.draw("index", state.writes);
             let lag = 1 + draw / 16 % if draw.is_multiple_of(8) { longest } else { longest / 20 };
             let last = state.pending.back().map_or(0, |(at, ..)| *at);
@@ -72,7 +72,7 @@ impl Index {
     }
 }
 
-/// The keys of what a call wrote.
+/// Keys of the items that a call wrote.
 fn written(operation: &str, request: &Value) -> Vec<Value> {
     let key_in = |item: &Value| json!({"pk": item["pk"], "sk": item["sk"]});
     match operation {
@@ -100,13 +100,18 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_shows_what_is_written_later_and_in_its_order() {
+    async fn index_shows_writes_late_and_in_order() {
         let clock = SimClock::new(crate::START_MS);
         let database = Database::open(clock);
         database.lag(clock, Duration::from_secs(4), Seed(1));
         let listed = || {
             let (condition, values) = ("agenda = :agenda", json!({":agenda": {"S": "a"}}));
-            let query = json!({"TableName": TABLE, "IndexName": "agenda", "KeyConditionExpression": condition, "ExpressionAttributeValues": values});
+            let query = json!({
+                "TableName": TABLE,
+                "IndexName": "agenda",
+                "KeyConditionExpression": condition,
+                "ExpressionAttributeValues": values,
+            });
             let (answer, _) = database.call("Query", query);
             answer.body["Count"].as_u64().unwrap()
         };

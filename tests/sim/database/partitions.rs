@@ -1,4 +1,4 @@
-//! What a partition key takes a second; what is beyond it is throttled, whoever asks
+//! Throughput limits per partition key; requests beyond them are throttled
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>).
 
 use super::batch;
@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-/// Units of each second, by partition.
+/// Units used in the current second, by partition.
 #[derive(Debug)]
 pub(crate) struct Partitions {
     clock: SimClock,
@@ -24,21 +24,20 @@ struct Used {
     by_partition: BTreeMap<String, Line>,
 }
 
-/// What of a call is done.
+/// Which part of a call is processed.
 pub(super) enum Admitted {
-    /// All of it, or of a batch the entries of partitions that take more.
+    /// The whole call, or the entries of a batch whose partitions are below their limits.
     Done(Box<batch::Split>),
-    /// Nothing.
     Throttled,
 }
 
 impl Partitions {
-    /// Each takes so many units a second: DynamoDB has 3,000 and 1,000.
+    /// Limits in units per second and partition. DynamoDB's own are 3,000 and 1,000.
     pub(super) fn limited(clock: SimClock, reads: f64, writes: f64) -> Self {
         Self { clock, reads, writes, used: Mutex::default() }
     }
 
-    /// What of a call is done now.
+    /// Decides which part of a call is processed.
     pub(super) fn admit(&self, operation: &str, request: Value) -> Admitted {
         let partitions = partitions_of(operation, &request);
         let used = self.used();
@@ -54,7 +53,7 @@ impl Partitions {
         Admitted::Done(Box::new(batch::split(operation, request, |nth| hot[nth])))
     }
 
-    /// Adds what a call was billed to its partitions, in equal parts.
+    /// Divides the billed units of a call evenly among its partitions.
     pub(super) fn charge(&self, operation: &str, request: &Value, line: &Line) {
         let partitions = partitions_of(operation, request);
         let parts = f64::from(u32::try_from(partitions.len()).unwrap());
@@ -66,7 +65,7 @@ impl Partitions {
         }
     }
 
-    /// What is used of the current second.
+    /// Use in the current second.
     fn used(&self) -> MutexGuard<'_, Used> {
         let (second, mut used) = (self.clock.now_ms().div_euclid(1000), self.used.lock().unwrap());
         if used.second != second {
@@ -76,7 +75,7 @@ impl Partitions {
     }
 }
 
-/// The partitions of a call's items, one for each entry.
+/// The partition of each item of a call.
 fn partitions_of(operation: &str, request: &Value) -> Vec<String> {
     let of_key = |key: &Value| key["pk"]["S"].as_str().unwrap_or_default().to_owned();
     match operation {
@@ -107,7 +106,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
-    async fn a_partition_takes_so_many_writes_a_second() {
+    async fn partition_throttles_writes_above_its_limit() {
         let aws = Aws::new();
         aws.limit_partitions(30.0, 10.0);
         let once = aws_sdk_dynamodb::Client::from_conf(

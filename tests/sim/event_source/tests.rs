@@ -1,4 +1,4 @@
-//! Batches in, failures back.
+//! Batches and their partial failures.
 
 use super::*;
 use crate::{Fault, JOBS, KillSwitch, Killed, Plan, Settings, run_until_killed};
@@ -21,7 +21,7 @@ async fn accept(_: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_reported_is_deleted() {
+async fn deletes_messages_not_reported_as_failed() {
     let aws = account_with(3).await;
     let source = EventSource::new(&aws, JOBS, 10);
     let report_second = async |event: SqsEvent| {
@@ -35,7 +35,7 @@ async fn what_is_not_reported_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_message_alone_comes_back_when_the_function_said() {
+async fn failed_message_returns_after_its_visibility_timeout() {
     let aws = account_with(2).await;
     let seen = RefCell::new(Vec::new());
     let retry_first_in_an_hour = async |event: SqsEvent| {
@@ -63,7 +63,7 @@ async fn a_failed_message_alone_comes_back_when_the_function_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_killed_function_gets_its_batch_again() {
+async fn batch_of_a_killed_function_is_redelivered() {
     let aws = account_with(2).await;
     let source = EventSource::new(&aws, JOBS, 10);
     let killed = async |_| {
@@ -85,7 +85,7 @@ async fn a_killed_function_gets_its_batch_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_that_hangs_is_dropped_at_its_timeout() {
+async fn hanging_function_times_out() {
     let aws = account_with(1).await;
     let source = EventSource::new(&aws, JOBS, 1).function_timeout(Duration::from_secs(5));
     let hang = async |_| std::future::pending::<Result<SqsBatchResponse, Infallible>>().await;
@@ -98,7 +98,7 @@ async fn a_function_that_hangs_is_dropped_at_its_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn naming_a_stranger_fails_the_batch() {
+async fn reporting_an_unknown_message_fails_the_batch() {
     let aws = account_with(1).await;
     let name_stranger = async |_| {
         let mut response = SqsBatchResponse::default();
@@ -110,7 +110,7 @@ async fn naming_a_stranger_fails_the_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_deletion_is_a_redelivery() {
+async fn lost_deletion_causes_a_redelivery() {
     let aws = account_with(1).await;
     aws.inject(Plan::only("DeleteMessageBatch", 1, Fault::Before));
     let run = EventSource::new(&aws, JOBS, 1).run_until_idle(HOUR, accept).await;
@@ -119,9 +119,10 @@ async fn a_lost_deletion_is_a_redelivery() {
     assert_eq!((run.deliveries, run.emptied), (vec![kept, deleted], true));
 }
 
-/// Two pollers share a queue; the one that waits for the other's messages learns that they are gone.
+/// Two pollers share a queue. The poller that waits for the other's messages stops when they are
+/// deleted.
 #[tokio::test(start_paused = true)]
-async fn pollers_side_by_side_end_together() {
+async fn concurrent_pollers_stop_when_the_queue_is_empty() {
     let aws = account_with(5).await;
     let source = EventSource::new(&aws, JOBS, 1);
     let slow = async |event| {
@@ -137,7 +138,7 @@ async fn pollers_side_by_side_end_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_has_an_end() {
+async fn run_ends_after_its_patience() {
     let aws = account_with(1).await;
     aws.inject(Plan::always("ReceiveMessage", Fault::Before));
     let began = Instant::now();

@@ -2,39 +2,36 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// One thing that a request asks for, as IAM sees it. A request may ask for several.
+/// One authorization that a request needs. A request may need several.
 ///
-/// Resources and what parameters stand for are named as the template names them, so that both can be compared.
+/// Resources and parameters have the template's names, so that calls and policies can be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Such as `dynamodb:GetItem`.
     pub action: String,
     /// Such as `${Table.Arn}`.
     pub resource: String,
-    /// What conditions can be about, such as `dynamodb:LeadingKeys`, by name.
+    /// Condition keys such as `dynamodb:LeadingKeys`, with their values.
     pub context: BTreeMap<String, Vec<String>>,
 }
 
-/// What things are called where the calls are made.
+/// Names of the resources in a particular stack.
 #[derive(Clone, Debug)]
 pub struct Names<'a> {
-    /// The table.
     pub table: &'a str,
-    /// The queue of jobs.
     pub jobs: &'a str,
-    /// The queue of dead letters.
     pub dead_letters: &'a str,
-    /// The group of operators' schedules.
+    /// Group of operators' schedules.
     pub schedules: &'a str,
-    /// As whom Scheduler sends.
+    /// Role that Scheduler assumes to send messages.
     pub role: &'a str,
-    /// Whom mails come from.
+    /// Sender address of mails.
     pub sender: &'a str,
-    /// The stack, after which its gauges are named.
+    /// Name of the stack, part of its gauges' names.
     pub stack: &'a str,
 }
 
-/// In the sim.
+/// Names in the simulator.
 pub(crate) const SIM: Names<'static> = Names {
     table: crate::TABLE,
     jobs: crate::JOBS,
@@ -60,15 +57,14 @@ impl Call {
         self
     }
 
-    /// All that a request asks for.
+    /// All authorizations that a request needs.
     ///
-    /// # Panics
-    /// When it is one that isn't known here.
+    /// # Panics For an unknown operation.
     pub fn all(names: &Names<'_>, service: &str, operation: &str, request: &Value) -> Vec<Self> {
         match service {
             "dynamodb" => dynamodb(names, operation, request),
             "sqs" => {
-                // A batch needs what its parts do
+                // A batch needs the permission of its single operation
                 // (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html>).
                 let action = format!("sqs:{}", operation.trim_end_matches("Batch"));
                 let queue = text(&request["QueueUrl"]).rsplit('/').next().unwrap_or_default();
@@ -98,7 +94,8 @@ impl Call {
             "execute-api" => {
                 let method = if operation == "PostToConnection" { "POST" } else { "DELETE" };
                 let connection = format!(
-                    "arn:${{AWS::Partition}}:execute-api:{HERE}:${{PushApi}}/live/{method}/@connections/id"
+                    "arn:${{AWS::Partition}}:execute-api:{HERE}:${{PushApi}}/live/{method}\
+                     /@connections/id"
                 );
                 vec![Self::new("execute-api:ManageConnections", connection)]
             }
@@ -111,7 +108,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// As the template names it; as it is, where that has no name for it.
+/// The template's name, or `name` itself if the template has none.
 fn named(name: &str, known: &[(&str, &str)]) -> String {
     known.iter().find(|(here, _)| *here == name).map_or(name, |(_, there)| there).to_owned()
 }
@@ -129,13 +126,13 @@ fn scheduler(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     [Call::new(&format!("scheduler:{operation}"), entry)].into_iter().chain(role).collect()
 }
 
-/// A mail asks for the sender's identity, and where that has a configuration set by default, as it has here, for that too
+/// Sending a mail needs permission on the sender's identity and on its default configuration set
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html>).
 fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     if operation != "SendEmail" {
         return vec![Call::new(&format!("ses:{operation}"), "*")];
     }
-    // The name that may stand before it isn't part of an address, and has a key of its own
+    // The display name before the address has its own condition key
     // (<https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html>).
     let sender = text(&request["FromEmailAddress"]);
     let address =
@@ -149,8 +146,10 @@ fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     asks.into()
 }
 
-/// A transaction has no action of its own: each of its parts is authorized as if it came alone. A batch has one, for all of its items
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>, and for keys and attributes
+/// A transaction has no action of its own: each part is authorized like a single request. A batch
+/// has one action for all its items
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>;
+/// keys and attributes:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>).
 fn dynamodb(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     let one = |action: &str, of: &Value| {
@@ -194,7 +193,7 @@ fn dynamodb(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     }
 }
 
-/// The partition keys that a request names: an item's, or what a query asks for first.
+/// The partition keys in a request: an item's, or the first condition of a query.
 fn leading_keys(request: &Value) -> Option<String> {
     for item in ["Key", "Item"] {
         if let Some(key) = request[item]["pk"]["S"].as_str() {
@@ -207,7 +206,7 @@ fn leading_keys(request: &Value) -> Option<String> {
     request["ExpressionAttributeValues"][value]["S"].as_str().map(str::to_owned)
 }
 
-/// Which attributes a query asks for, as the policy's key has it
+/// The `dynamodb:Select` of a query
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html>).
 fn select(request: &Value) -> String {
     let by_default = if request["ProjectionExpression"].is_string() {
@@ -218,7 +217,7 @@ fn select(request: &Value) -> String {
     request["Select"].as_str().unwrap_or(by_default).to_owned()
 }
 
-/// Expressions that name attributes.
+/// Expressions that contain attribute names.
 const EXPRESSIONS: &[&str] = &[
     "UpdateExpression",
     "ConditionExpression",
@@ -226,10 +225,10 @@ const EXPRESSIONS: &[&str] = &[
     "FilterExpression",
     "KeyConditionExpression",
 ];
-/// Words in them that name none.
+/// Keywords in these expressions.
 const WORDS: &[&str] = &["SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"];
 
-/// The top-level attributes that a request names, in its items and expressions.
+/// The top-level attributes in a request's items and expressions.
 fn attributes(request: &Value) -> Vec<String> {
     let mut found: Vec<String> = ["Key", "Item"]
         .iter()
@@ -272,10 +271,15 @@ mod tests {
     }
 
     #[test]
-    fn an_update_names_keys_and_attributes() {
-        let request = json!({"TableName": "tollgate", "Key": {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}}, "ReturnValues": "ALL_NEW",
-            "UpdateExpression": "SET blocks.#q = :b, #n = if_not_exists(made, :t)", "ConditionExpression": "attribute_exists(pk) AND size(x) < :n",
-            "ExpressionAttributeNames": {"#n": "name", "#q": "quota"}});
+    fn update_has_keys_and_attributes() {
+        let request = json!({
+            "TableName": "tollgate",
+            "Key": {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}},
+            "ReturnValues": "ALL_NEW",
+            "UpdateExpression": "SET blocks.#q = :b, #n = if_not_exists(made, :t)",
+            "ConditionExpression": "attribute_exists(pk) AND size(x) < :n",
+            "ExpressionAttributeNames": {"#n": "name", "#q": "quota"},
+        });
         let [call] = &of("UpdateItem", &request)[..] else { panic!() };
         assert_eq!(
             (call.action.as_str(), call.resource.as_str()),
@@ -290,10 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_its_parts_and_a_batch_is_one() {
+    fn transaction_is_authorized_per_part_and_batch_as_a_whole() {
         let item = |pk: &str| json!({"pk": {"S": pk}, "sk": {"S": "-"}});
-        let parts = json!({"TransactItems": [{"Put": {"TableName": "tollgate", "Item": item("A")}}, {"Delete": {"TableName": "tollgate", "Key": item("B")}},
-            {"ConditionCheck": {"TableName": "tollgate", "Key": item("C")}}, {"Update": {"TableName": "tollgate", "Key": item("D")}}]});
+        let parts = json!({"TransactItems": [
+            {"Put": {"TableName": "tollgate", "Item": item("A")}},
+            {"Delete": {"TableName": "tollgate", "Key": item("B")}},
+            {"ConditionCheck": {"TableName": "tollgate", "Key": item("C")}},
+            {"Update": {"TableName": "tollgate", "Key": item("D")}},
+        ]});
         let actions: Vec<_> =
             of("TransactWriteItems", &parts).into_iter().map(|call| call.action).collect();
         assert_eq!(
@@ -305,15 +313,23 @@ mod tests {
                 "dynamodb:UpdateItem"
             ]
         );
-        let batch = json!({"RequestItems": {"tollgate": [{"PutRequest": {"Item": item("A")}}, {"DeleteRequest": {"Key": item("B")}}]}});
+        let batch = json!({"RequestItems": {"tollgate": [
+            {"PutRequest": {"Item": item("A")}},
+            {"DeleteRequest": {"Key": item("B")}},
+        ]}});
         let [call] = &of("BatchWriteItem", &batch)[..] else { panic!() };
         assert_eq!(call.context["dynamodb:LeadingKeys"], ["A", "B"]);
     }
 
     #[test]
-    fn a_query_names_its_partition() {
-        let request = json!({"TableName": "tollgate", "IndexName": "agenda", "KeyConditionExpression": "agenda = :a AND #r > :r",
-            "ExpressionAttributeNames": {"#r": "rank"}, "ExpressionAttributeValues": {":a": {"S": "acc_1#k"}, ":r": {"S": ""}}});
+    fn query_has_its_partition_key() {
+        let request = json!({
+            "TableName": "tollgate",
+            "IndexName": "agenda",
+            "KeyConditionExpression": "agenda = :a AND #r > :r",
+            "ExpressionAttributeNames": {"#r": "rank"},
+            "ExpressionAttributeValues": {":a": {"S": "acc_1#k"}, ":r": {"S": ""}},
+        });
         let [call] = &of("Query", &request)[..] else { panic!() };
         assert_eq!(
             (call.resource.as_str(), &call.context["dynamodb:LeadingKeys"][..]),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Call;
 
-/// The policies of a template's functions: what of IAM's language they need, and nothing else
+/// The policies of a template's functions. Supports only the part of IAM's language that they use
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>).
 #[derive(Clone, Debug)]
 pub struct Policies(Vec<Statement>);
@@ -25,18 +25,15 @@ struct Condition {
     values: Vec<String>,
 }
 
-/// One thing that a function may do. A statement grants many: each of its actions, on each of its resources, by each pattern of keys.
+/// One permission. A statement contains one for each combination of its actions, resources and key
+/// patterns.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
-    /// Who.
     pub function: String,
-    /// By which statement.
     pub sid: String,
-    /// What.
     pub action: String,
-    /// On what.
     pub resource: String,
-    /// With which keys, if that is said.
+    /// Pattern of partition keys, if the statement restricts them.
     pub key: Option<String>,
 }
 
@@ -48,7 +45,7 @@ impl fmt::Display for Grant {
     }
 }
 
-/// A template as JSON; a tag such as `!Ref` becomes an object's only member.
+/// A template as JSON. A tag such as `!Ref` becomes an object with one member.
 pub fn template(text: &str) -> Value {
     plain(yaml_serde::from_str(text).unwrap())
 }
@@ -72,7 +69,7 @@ fn plain(yaml: yaml_serde::Value) -> Value {
 }
 
 impl Policies {
-    /// Those of the functions in a template.
+    /// The policies of all functions in a template.
     pub fn of(template: &Value) -> Self {
         let resources = template["Resources"].as_object().unwrap();
         let functions =
@@ -98,12 +95,12 @@ impl Policies {
         Self(statements.collect())
     }
 
-    /// All that is granted.
+    /// All grants.
     pub fn grants(&self) -> Vec<Grant> {
         self.0.iter().flat_map(Statement::grants).collect()
     }
 
-    /// What of a function's policy a call makes use of; nothing if it isn't allowed.
+    /// The grants of a function's policy that allow a call; empty if it is denied.
     pub fn used(&self, function: &str, call: &Call) -> Vec<Grant> {
         let allowing = self
             .0
@@ -174,7 +171,7 @@ impl Statement {
 }
 
 impl Condition {
-    /// `ForAllValues` holds where there is nothing to ask for, `StringEquals` doesn't
+    /// `ForAllValues` is true without values, `StringEquals` is not
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>).
     fn holds(&self, call: &Call) -> bool {
         let given = call.context.get(&self.key).map(Vec::as_slice).unwrap_or_default();
@@ -191,7 +188,7 @@ impl Condition {
     }
 }
 
-/// A text, or texts, of a template; what it refers to as `!Sub` would have it.
+/// One or several strings of a template, with references in the form of `!Sub`.
 fn list(value: &Value) -> Vec<String> {
     let one = |value: &Value| match value {
         Value::String(text) => text.clone(),
@@ -210,7 +207,7 @@ fn list(value: &Value) -> Vec<String> {
     }
 }
 
-/// Whether a text is like a pattern, in which `*` stands for any characters, and `?` for one.
+/// Matches IAM patterns: `*` is any number of characters, `?` is one.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut pattern_left = pattern.chars();
     let mut text_left = text.chars();

@@ -6,29 +6,28 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 
-/// The environment variable that names the folder where it is recorded what was used.
+/// Environment variable with the folder of the records.
 pub const VARIABLE: &str = "TOLLGATE_CALLS";
 
-/// What was used of the policies, and what was asked for without being allowed.
+/// The grants that were used, and the calls that were denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Grants, as they are shown.
+    /// Grants in their `Display` form.
     pub used: BTreeSet<String>,
     /// Calls that no policy allows.
     pub denied: BTreeSet<String>,
 }
 
 impl Record {
-    /// All that was recorded in a folder.
+    /// All records in a folder.
     ///
-    /// # Panics
-    /// When there is none.
+    /// # Panics When the folder doesn't exist.
     pub fn read(folder: &Path) -> Self {
         let files = fs::read_dir(folder)
             .unwrap_or_else(|error| panic!("{}: {error}; run `make test`", folder.display()));
         let mut record = Self::default();
         let files = files.map(|file| file.unwrap().path());
-        // Requests are next to it, in files of another kind.
+        // The recorded requests are `.jsonl` files in the same folder.
         for file in files.filter(|file| file.extension().is_some_and(|is| is == "tsv")) {
             for line in fs::read_to_string(file).unwrap().lines() {
                 match line.split_once('\t') {
@@ -42,7 +41,7 @@ impl Record {
     }
 }
 
-/// Records what this process used, or was denied, each thing once.
+/// Records grants or denials of this process, each once.
 pub(super) fn note(became: &str, what: impl Iterator<Item = String>) {
     static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     static FOLDER: LazyLock<Option<String>> = LazyLock::new(|| env::var(VARIABLE).ok());

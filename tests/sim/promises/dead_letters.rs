@@ -1,5 +1,5 @@
-//! Each dead letter is received, so that its job ends. The check would send the message of a job
-//! that it belongs to again, hours later, which hides a function that receives none.
+//! Each dead letter is received, so that its job ends. The minute tick sends a lost message again
+//! hours later, which would hide a function that receives none.
 
 use super::{Broken, Notes};
 

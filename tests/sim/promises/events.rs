@@ -1,4 +1,5 @@
-//! Subscribers miss nothing, see nothing twice, and each writer's events in the order in which they were accepted.
+//! Subscribers get all events, none twice, and each writer's events in the order of their
+//! acceptance.
 
 use super::{Broken, JobNote, Notes, SubscriberNote, Work};
 use serde_json::Value;
@@ -30,7 +31,7 @@ fn twice(subscriber: &SubscriberNote) -> Option<Broken> {
     Some(Broken::new(NOTHING_TWICE, &subscriber.name, again.to_string()))
 }
 
-/// Where in what a subscriber saw events with this data are.
+/// Positions of the events with this data among a subscriber's events.
 fn places(subscriber: &SubscriberNote, data: &Value) -> Vec<usize> {
     let events = subscriber.events.iter().enumerate();
     events
@@ -68,7 +69,7 @@ fn writers(subscriber: &SubscriberNote, notes: &Notes) -> Vec<Broken> {
     broken
 }
 
-/// Of each life that ended, one event; where it isn't known whether it was put back, there may be one more.
+/// One event per end. A retry with an unknown result allows one more.
 fn told_its_end(subscriber: &SubscriberNote, job: &JobNote) -> Option<Broken> {
     let (id, last) = (job.id().filter(|_| job.tells)?, job.last()?);
     let told: Vec<_> = subscriber
@@ -89,7 +90,7 @@ fn told_its_end(subscriber: &SubscriberNote, job: &JobNote) -> Option<Broken> {
     (!is_right).then(|| Broken::new(ENDS_ONCE, job, seen))
 }
 
-/// A job whose target is an event has published one when it is completed, and otherwise no more than one.
+/// A completed job with an event target published one event. Any other published at most one.
 fn job_published(subscriber: &SubscriberNote, job: &JobNote) -> Option<Broken> {
     if !matches!(job.work, Work::Event) || job.id().is_none() {
         return None;

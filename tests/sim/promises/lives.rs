@@ -1,4 +1,4 @@
-//! A 202 is durable, every accepted job ends, and nothing younger than its retention vanishes.
+//! A 202 is durable, every accepted job ends, and no job vanishes before its retention ends.
 
 use super::{Answered, Broken, JobNote, Notes};
 use serde_json::Value;
@@ -8,10 +8,10 @@ const DURABLE: &str = "a 202 is durable";
 const ENDS: &str = "every accepted job ends";
 const KEPT: &str = "nothing younger than its retention vanishes";
 
-/// For how long the kinds of the faults' jobs keep a job that has ended, at least.
+/// Shortest retention among the kinds of the fault runs.
 const SHORTEST_RETENTION_MS: i64 = 600_000;
 
-/// How far clocks may differ.
+/// Maximum clock difference.
 const APART_MS: i64 = 2_000;
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
@@ -33,8 +33,8 @@ fn ends(job: &JobNote) -> Option<Broken> {
     (!last.is_over()).then(|| Broken::new(ENDS, job, format!("at last it was {}", last.body)))
 }
 
-/// What was accepted and is listed at the end is over, also what no client looked at. What is
-/// listed and was never accepted is of a request that nobody answered.
+/// Every accepted job in the final list has ended, including jobs that no client followed. A listed
+/// job that was never accepted belongs to a request without a response.
 fn listed(notes: &Notes) -> Vec<Broken> {
     let all =
         notes.lists.iter().flat_map(|(account, jobs)| jobs.iter().map(move |job| (account, job)));
@@ -50,8 +50,8 @@ fn is_unfinished(job: &Value) -> bool {
     matches!(job["status"].as_str(), Some("queued" | "running"))
 }
 
-/// A look that doesn't find a job comes after the time until which the job was to be shown. An
-/// unfinished job has no such time: its retention begins with its end.
+/// A 404 comes only after the job's last known expiry. An unfinished job has no expiry yet: its
+/// retention starts at its end.
 fn kept(job: &JobNote) -> Option<Broken> {
     let mut until = None;
     for look in &job.looks {
@@ -76,7 +76,7 @@ fn kept(job: &JobNote) -> Option<Broken> {
     None
 }
 
-/// When a job that was unfinished at a look may have ended: not before it is due, unless it was
+/// The earliest time a job seen unfinished may have ended: not before its due time, unless it was
 /// cancelled.
 fn earliest_end(job: &JobNote, look: &Answered) -> i64 {
     let due = time_of(&look.body["run_at"]).filter(|_| job.cancels.is_empty());

@@ -1,4 +1,5 @@
-//! One mail per threshold, quota and period, of which a crash between the mail and its record is the only repeat; and one event.
+//! One mail and one event per threshold, quota and period. Only a crash between sending a mail and
+//! recording it may repeat the mail.
 
 use super::{Broken, Notes, QuotaNote};
 
@@ -28,7 +29,7 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     missing.chain(repeated).chain(unreached(notes)).chain(events(notes)).collect()
 }
 
-/// Mails of thresholds that were not reached.
+/// Mails for thresholds that were not reached.
 fn unreached(notes: &Notes) -> Vec<Broken> {
     let all = notes
         .quotas

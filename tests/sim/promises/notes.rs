@@ -1,4 +1,4 @@
-//! What clients write down: what they asked for, and what they were told.
+//! Clients' records: their requests and the responses.
 
 use serde_json::Value;
 use std::{
@@ -6,207 +6,198 @@ use std::{
     fmt,
 };
 
-/// How much later than a request a call may arrive that it made and of which it didn't hear.
+/// Maximum delay of an AWS call whose caller got no response.
 const LATEST_MS: i64 = 30_000;
 
-/// Everything that was noted of one stack.
+/// Everything recorded about one stack.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
-    /// Jobs that were asked for.
+    /// Submitted jobs with their clients' observations.
     pub jobs: Vec<JobNote>,
-    /// The ids of jobs that were accepted beside those, and of which the lists alone tell the end.
+    /// Ids of other accepted jobs; only the final lists show their end.
     pub accepted: BTreeSet<String>,
-    /// Jobs that accounts were shown when they looked for those of others: an account, and what it was shown.
+    /// Responses to requests for other accounts' jobs, by requesting account.
     pub strangers: Vec<(String, Answered)>,
-    /// The lists that accounts were shown at the end: all jobs of an account.
+    /// Final lists of all jobs, by account.
     pub lists: BTreeMap<String, Vec<Value>>,
-    /// Rows that accounts were shown at the end, of a table in which each job keeps its own.
+    /// Final rows by account, of a table in which each job has its own rows.
     pub rows: BTreeMap<String, Vec<Value>>,
-    /// Requests that targets got, in their order.
+    /// Requests that targets received, in order.
     pub deliveries: Vec<Delivery>,
-    /// Events that were published.
+    /// Published events.
     pub published: Vec<EventNote>,
-    /// Who read events.
+    /// Subscribers of events.
     pub subscribers: Vec<SubscriberNote>,
-    /// Usage, by series.
+    /// Usage by series.
     pub usage: Vec<UsageNote>,
     /// Quotas, each with one recipient.
     pub quotas: Vec<QuotaNote>,
     /// Occurrences of an operator's schedule.
     pub occurrences: Vec<OccurrenceNote>,
-    /// How many invocations Lambda refused as a part of a loop.
+    /// Invocations refused by recursive loop detection.
     pub loops_ended: u64,
-    /// How many messages are left in the dead-letter queue when nothing is under way.
+    /// Messages left in the dead-letter queue at the end.
     pub dead_letters: usize,
-    /// How many runs of the check sent a mail and ended before they could say so: each may have had one sent again.
+    /// Minute ticks that sent a mail and died before they recorded it. Each may have caused one
+    /// repeated mail.
     pub mails_interrupted: usize,
 }
 
-/// From when to when something was under way, in milliseconds by the clock of whoever takes the notes.
+/// A time interval in milliseconds of the recorder's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// When it was asked.
+    /// When the request was sent.
     pub begun: i64,
-    /// When it was answered, or given up.
+    /// When the response arrived or the client gave up.
     pub ended: i64,
 }
 
-/// A request and its answer.
+/// A request's result.
 #[derive(Clone, Debug)]
 pub struct Answered {
-    /// When.
     pub span: Span,
-    /// The HTTP status; none if no answer came, so that nobody knows what was done.
+    /// HTTP status; `None` without a response, when the effect is unknown.
     pub status: Option<u16>,
-    /// The body; null if there was none.
+    /// Response body; null without one.
     pub body: Value,
 }
 
-/// A job that a client asked for, until it was told that it is accepted, and all that it was told of it.
+/// A job from its submission to its end, as its client saw it.
 #[derive(Clone, Debug, Default)]
 pub struct JobNote {
-    /// Whose.
     pub account: String,
-    /// Of which kind.
     pub kind: String,
-    /// What tells it from all others: the job's `metadata.mark`.
+    /// Unique mark of the job: its `metadata.mark`.
     pub mark: String,
-    /// Whether it was asked for under an `Idempotency-Key`.
+    /// Whether it was submitted with an `Idempotency-Key`.
     pub keyed: bool,
-    /// How often it may be attempted.
+    /// Maximum number of attempts.
     pub max_attempts: u64,
-    /// Its payload.
     pub payload: Value,
-    /// What becomes of it.
+    /// Action of its target.
     pub work: Work,
-    /// Whether its end is an event.
+    /// Whether its end publishes an event.
     pub tells: bool,
-    /// Whether its end is sent to its client.
+    /// Whether it has a callback URL.
     pub calls_back: bool,
-    /// Each try to have it accepted; the body is the job, or the problem.
+    /// Responses to each submission: the job or the problem.
     pub tries: Vec<Answered>,
-    /// Each look at it, in their order, also through what cancelled it.
+    /// Each read of the job in order, including responses to cancellations.
     pub looks: Vec<Answered>,
-    /// Each request to put it back.
+    /// Each request to retry it.
     pub retries: Vec<Answered>,
     /// Each request to cancel it.
     pub cancels: Vec<Answered>,
-    /// Its attempts, as shown at the end.
+    /// Its attempts as shown at the end.
     pub attempts: Vec<Value>,
 }
 
-/// What a job's target does.
+/// The action of a job's target.
 #[derive(Clone, Debug, Default)]
 pub enum Work {
     /// Returns the payload.
     #[default]
     Echo,
-    /// Is asked over HTTP, and tells so.
+    /// Sends an HTTP request, which the target records.
     Http,
-    /// Publishes the payload.
+    /// Publishes the payload as an event.
     Event,
-    /// Keeps rows, with these keys; the job may be one that can't be applied.
+    /// Writes rows with these keys, or conflicts with an existing row.
     Rows(Vec<String>),
 }
 
-/// A request that a target, or a receiver of callbacks, got.
+/// A request received by a target or by a receiver of callbacks.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The field `webhook-id`.
+    /// Header `webhook-id`.
     pub id: String,
-    /// The field `tollgate-attempt`.
+    /// Header `tollgate-attempt`.
     pub attempt: u64,
-    /// What it brought.
     pub body: Value,
-    /// Whether it is a callback's.
     pub is_callback: bool,
-    /// What was answered: 0 if nothing was.
+    /// Response status; 0 without a response.
     pub answered: u16,
 }
 
-/// An event that a client published, one after the other of the same writer.
+/// An event published by a client. A writer publishes one at a time.
 #[derive(Clone, Debug)]
 pub struct EventNote {
-    /// Of which account.
     pub account: String,
-    /// Who wrote it: a writer begins the next when the last is accepted.
+    /// The writer, which publishes the next event after the previous one is accepted.
     pub writer: String,
-    /// Its data, which no other event has.
+    /// The event's data, unique among all events.
     pub data: Value,
-    /// Each try to have it accepted.
+    /// Responses to each try to publish it.
     pub tries: Vec<Answered>,
 }
 
-/// A subscriber, and every event it was sent, in their order.
+/// A subscriber and all its events in order.
 #[derive(Clone, Debug, Default)]
 pub struct SubscriberNote {
-    /// What to call it.
     pub name: String,
-    /// Whose events it reads, from the first to the last.
+    /// The account whose events it reads, from the first to the last.
     pub account: String,
-    /// The events.
     pub events: Vec<Value>,
 }
 
-/// What was used of one series.
+/// Usage of one series.
 #[derive(Clone, Debug, Default)]
 pub struct UsageNote {
-    /// Whose, and which.
+    /// Account and filter of the series.
     pub series: String,
-    /// How many bytes were accepted, or went through.
+    /// Bytes accepted or measured.
     pub accepted: u64,
-    /// How many its chart shows.
+    /// Bytes its chart shows.
     pub shown: u64,
 }
 
-/// A quota, of which each threshold was reached by itself.
+/// A quota whose thresholds were reached one at a time.
 #[derive(Clone, Debug, Default)]
 pub struct QuotaNote {
-    /// Its name.
     pub name: String,
-    /// The account whose it is.
     pub account: String,
-    /// The thresholds that were reached, in percent.
+    /// Reached thresholds in percent.
     pub reached: Vec<u64>,
-    /// Of which thresholds mails were sent, in their order.
+    /// Thresholds of the sent mails, in order.
     pub mailed: Vec<u64>,
-    /// How much of it is used at the end, by itself.
+    /// Bytes used according to the quota at the end.
     pub shown: u64,
-    /// How much was used.
+    /// Bytes actually used.
     pub used: u64,
 }
 
 /// An occurrence of an operator's schedule.
 #[derive(Clone, Debug, Default)]
 pub struct OccurrenceNote {
-    /// When it was due.
+    /// Due time.
     pub at: String,
-    /// Whether Scheduler sent it, or handed it over as a dead letter.
+    /// Whether Scheduler sent it or moved it to the dead-letter queue.
     pub is_delivered: bool,
-    /// The jobs of it, as shown at the end.
+    /// Its jobs as shown at the end.
     pub jobs: Vec<Value>,
 }
 
 impl Answered {
-    /// Whether the request is known to have had no effect.
+    /// Whether the request certainly had no effect.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.status.is_some_and(|status| (400..500).contains(&status))
     }
 
-    /// When it may have had its effect: until it was answered, or if nobody knows what came of it, some time later.
+    /// The interval in which the request may have taken effect. Without a success response it
+    /// extends past the end, because a late call may still arrive.
     fn effective(&self) -> Span {
         let late = if self.status.is_some_and(|status| status < 300) { 0 } else { LATEST_MS };
         Span { ended: self.span.ended + late, ..self.span }
     }
 
-    /// The status of the job that it shows.
+    /// Status of the job in the body.
     #[must_use]
     pub fn job_status(&self) -> &str {
         self.body["status"].as_str().unwrap_or_default()
     }
 
-    /// Whether it shows a job that is over.
+    /// Whether the job in the body has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.job_status(), "completed" | "failed" | "cancelled")
@@ -220,23 +211,23 @@ impl JobNote {
         self.accepted().next()?.body["id"].as_str()
     }
 
-    /// The answers that accepted it.
+    /// The responses that accepted it.
     pub fn accepted(&self) -> impl Iterator<Item = &Answered> {
         self.tries.iter().filter(|told| told.status == Some(202))
     }
 
-    /// The last that was seen of it.
+    /// The last successful read.
     #[must_use]
     pub fn last(&self) -> Option<&Answered> {
         self.looks.iter().rfind(|look| look.status == Some(200))
     }
 
-    /// Requests to put it back that may have done so.
+    /// Retry requests that may have taken effect.
     pub fn put_back(&self) -> impl Iterator<Item = &Answered> {
         self.retries.iter().filter(|retry| !retry.is_refused())
     }
 
-    /// Looks that found it, and after which it was not put back before the next: in each group it may end once.
+    /// Successful reads grouped between possible retries. The job may end once per group.
     pub(super) fn lives(&self) -> Vec<Vec<&Answered>> {
         let mut bounds: Vec<_> = self.put_back().map(Answered::effective).collect();
         bounds.push(Span { begun: i64::MAX, ended: i64::MAX });

@@ -1,4 +1,4 @@
-//! One outcome, which stays, and attempts that are counted.
+//! A job has one final outcome, and its attempts are counted.
 
 use super::{Answered, Broken, JobNote, Notes, Work};
 
@@ -11,13 +11,13 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     checks.flatten().collect()
 }
 
-/// What is told of an end.
+/// The outcome as a comparable string.
 fn end(look: &Answered) -> String {
     let job = &look.body;
     format!("{} at {}: {} {}", job["status"], job["finished_at"], job["result"], job["error"])
 }
 
-/// Once it is over it stays as it is, until it is put back.
+/// A finished job doesn't change until it is retried.
 fn stays(job: &JobNote) -> Option<Broken> {
     job.lives().into_iter().find_map(|life| {
         let over = life.iter().find(|look| look.is_over())?;
@@ -38,7 +38,8 @@ fn counted(job: &JobNote) -> Option<Broken> {
     ))
 }
 
-/// Numbers go up by one, from 1 to the last; what was put back begins anew, and a claim that died may have left no attempt to show.
+/// Attempt numbers are between 1 and the maximum, and start again only after a retry. A claim that
+/// died may have left a gap.
 fn numbered(job: &JobNote) -> Option<Broken> {
     let numbers: Vec<_> =
         job.attempts.iter().filter_map(|attempt| attempt["number"].as_u64()).collect();
@@ -49,7 +50,7 @@ fn numbered(job: &JobNote) -> Option<Broken> {
         .then(|| Broken::new(COUNTED, job, format!("the attempts are {numbers:?}")))
 }
 
-/// What an echo answers is what it was sent.
+/// An echo's result is its payload.
 fn echoed(job: &JobNote) -> Option<Broken> {
     let wrong = job.looks.iter().find(|look| {
         matches!(job.work, Work::Echo)

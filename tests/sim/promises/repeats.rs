@@ -1,4 +1,4 @@
-//! A repeat is safe: with the same key, any number of tries after any failure lead to one job.
+//! Repeats are safe: any number of submissions with one idempotency key make one job.
 
 use super::{Broken, JobNote, Notes};
 use std::collections::BTreeSet;
@@ -10,14 +10,14 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     checks.flatten().collect()
 }
 
-/// Every answer that accepts names the same job.
+/// All accepting responses contain the same job.
 fn told_one(job: &JobNote) -> Option<Broken> {
     let ids: BTreeSet<_> = job.accepted().map(|told| told.body["id"].to_string()).collect();
     (job.keyed && ids.len() > 1)
         .then(|| Broken::new(SAFE, job, format!("it was told to be {ids:?}")))
 }
 
-/// The list holds as many jobs as were made: one under a key, and without one no more than were asked for.
+/// The list contains one job per key; without a key at most as many as were submitted.
 fn made_one(job: &JobNote, notes: &Notes) -> Option<Broken> {
     let list = notes.lists.get(&job.account)?;
     let made = list.iter().filter(|listed| listed["metadata"]["mark"] == *job.mark).count();

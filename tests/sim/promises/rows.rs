@@ -17,7 +17,7 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let checks = jobs.filter_map(|(job, keys, last)| {
         let rows = kept(job);
         let there = keys.iter().filter(|key| rows.contains(*key)).count();
-        // What was applied before its worker died, or its client called it off, stays applied.
+        // Rows applied before the worker died or the client cancelled the job remain.
         let is_known =
             last.job_status() == "completed" || last.body["error"]["code"] == "row-conflict";
         let expected = if last.job_status() == "completed" { keys.len() } else { 0 };

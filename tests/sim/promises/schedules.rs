@@ -1,8 +1,8 @@
-//! Each occurrence of a schedule that Scheduler delivers makes one job, if late; and no message is
-//! taken for a part of a loop.
+//! Each occurrence that Scheduler delivers, if late, makes one job. Recursive loop detection
+//! refuses no message.
 //!
-//! Of an occurrence that Scheduler neither delivers nor hands over as a dead letter nothing is
-//! promised: nobody knows of it.
+//! Nothing is promised for an occurrence that Scheduler neither sends nor moves to the dead-letter
+//! queue: the stack can't know of it.
 
 use super::{Broken, Notes, OccurrenceNote};
 

@@ -1,4 +1,5 @@
-//! At least once at the target, which can tell repeats; and whoever asked for it is told of the end, or shown that this failed.
+//! At-least-once delivery with recognizable repeats. Each requested callback arrives, or its job
+//! shows the failure.
 
 use super::{Broken, Delivery, JobNote, Notes, Work};
 use serde_json::Value;
@@ -32,8 +33,8 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     checks.flatten().collect()
 }
 
-/// How many callbacks an account is shown to have failed over their workers, which may never have come to send them: each excuses one that
-/// didn't arrive.
+/// Number of an account's callback jobs that failed with a worker crash. They may never have been
+/// sent, so each excuses a missing callback.
 fn given_up(jobs: &[Value]) -> usize {
     let is_given_up = |job: &&Value| {
         job["kind"] == "tollgate.callback" && job["error"]["code"] == "worker-crashed"
@@ -67,7 +68,7 @@ fn reached_target(job: &JobNote, got: &[&Delivery]) -> Option<Broken> {
         .then(|| Broken::new(REACHED, job, format!("the target got {got:?} in {lives} lives")))
 }
 
-/// Each end under an id of its own, by which repeats are told.
+/// Each end has its own `webhook-id`, by which receivers recognize repeats.
 fn told_end(job: &JobNote, got: &[&Delivery], given_up: &mut usize) -> Option<Broken> {
     if !job.calls_back {
         return None;

@@ -1,4 +1,4 @@
-//! Tenants can't see each other's.
+//! Tenants can't see each other's data.
 
 use super::{Broken, Notes};
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! A promise that is broken in notes is found: each check is seen to fail.
+//! Each check detects its broken promise.
 
 use super::*;
 use serde_json::{Value, json};
@@ -8,7 +8,13 @@ fn answered(at: i64, status: u16, body: Value) -> Answered {
 }
 
 fn job(status: &str) -> Value {
-    json!({"id": "job_1", "status": status, "attempts": 1, "result": null, "expires_at": "2026-11-20T16:00:00.000Z"})
+    json!({
+        "id": "job_1",
+        "status": status,
+        "attempts": 1,
+        "result": null,
+        "expires_at": "2026-11-20T16:00:00.000Z",
+    })
 }
 
 fn note() -> JobNote {
@@ -34,7 +40,7 @@ fn of_job(change: impl FnOnce(&mut JobNote)) -> Vec<&'static str> {
 }
 
 #[test]
-fn what_was_kept_is_not_complained_of() {
+fn kept_promises_are_not_reported() {
     assert_eq!(of_job(|_| {}), [""; 0]);
     let again = of_job(|job| {
         job.retries.push(answered(5, 202, Value::Null));
@@ -47,7 +53,7 @@ fn what_was_kept_is_not_complained_of() {
 }
 
 #[test]
-fn an_accepted_job_that_is_listed_and_not_over_is_found() {
+fn reports_accepted_listed_jobs_that_have_not_ended() {
     let of = |status| {
         let lists = [("acc_1".to_owned(), vec![job(status)])].into();
         let accepted = ["job_1".to_owned()].into();
@@ -58,7 +64,7 @@ fn an_accepted_job_that_is_listed_and_not_over_is_found() {
 }
 
 #[test]
-fn occurrences_and_loops_are_looked_at() {
+fn reports_missing_occurrences_and_dropped_loops() {
     let of = |is_delivered, jobs: Vec<Value>| {
         let occurrences = vec![OccurrenceNote { at: "16:00".into(), is_delivered, jobs }];
         promises(&Notes { occurrences, ..Notes::default() })
@@ -78,7 +84,7 @@ fn occurrences_and_loops_are_looked_at() {
 }
 
 #[test]
-fn each_broken_promise_to_a_job_is_found() {
+fn reports_each_broken_promise_to_a_job() {
     assert_eq!(of_job(|job| job.looks.clear()), ["a 202 is durable"]);
     assert_eq!(of_job(|job| job.looks.truncate(1)), ["every accepted job ends"]);
     let vanished = of_job(|job| job.looks.push(answered(3, 404, Value::Null)));
@@ -126,7 +132,7 @@ fn seen(events: Vec<Value>) -> Vec<&'static str> {
 }
 
 #[test]
-fn each_broken_promise_to_a_subscriber_is_found() {
+fn reports_each_broken_promise_to_a_subscriber() {
     assert_eq!(seen(vec![event("a", 1), event("b", 2)]), [""; 0]);
     assert_eq!(seen(vec![event("a", 1)]), ["subscribers miss nothing"]);
     assert_eq!(
@@ -143,7 +149,7 @@ fn each_broken_promise_to_a_subscriber_is_found() {
 }
 
 #[test]
-fn dead_letters_are_handled() {
+fn reports_unhandled_dead_letters() {
     assert_eq!(
         promises(&Notes { dead_letters: 1, ..Notes::default() }),
         ["every dead letter is handled"]
@@ -151,7 +157,7 @@ fn dead_letters_are_handled() {
 }
 
 #[test]
-fn usage_and_mails_are_counted() {
+fn reports_wrong_usage_and_mail_counts() {
     let quota = QuotaNote { reached: vec![80], mailed: vec![80], ..QuotaNote::default() };
     let of = |quota: QuotaNote, mails_interrupted| {
         promises(&Notes { quotas: vec![quota], mails_interrupted, ..Notes::default() })

@@ -1,13 +1,13 @@
-//! Requests of up to ten entries, each with an outcome of its own.
+//! Batch requests of up to ten entries, each with its own result.
 
 use super::error::QueueError;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// SQS takes this many entries in one request.
+/// SQS's maximum number of entries per batch.
 const LARGEST_BATCH: usize = 10;
 
-/// Does `work` for each entry: what it says goes among the successes, under the entry's id.
+/// Calls `work` for each entry and collects successes and failures under the entries' ids.
 pub(super) fn each_entry(
     request: &Value,
     work: impl Fn(&Value) -> Result<Value, QueueError>,

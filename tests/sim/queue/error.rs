@@ -1,9 +1,8 @@
-//! What SQS refuses, in its own words.
+//! SQS's errors.
 
 use crate::answer::Answer;
 use serde_json::{Value, json};
 
-/// A refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QueueError {
     NoSuchQueue,
@@ -30,7 +29,7 @@ impl QueueError {
         }
     }
 
-    /// The error's name in the query protocol of old, which is the one that the SDK goes by.
+    /// The error's name in the older query protocol, which the SDK matches on.
     fn code(self) -> &'static str {
         match self {
             Self::NoSuchQueue => "AWS.SimpleQueueService.NonExistentQueue",
@@ -58,13 +57,13 @@ impl QueueError {
         }
     }
 
-    /// The refusal of a whole request.
+    /// The error response of a whole request.
     pub(super) fn into_answer(self) -> Answer {
         let kind = format!("com.amazonaws.sqs#{}", self.shape());
         Answer { query_error: Some(self.code()), ..Answer::refused(&kind, self.message()) }
     }
 
-    /// The refusal of one entry of a batch.
+    /// The error of one entry of a batch.
     pub(super) fn of_entry(self, id: &Value) -> Value {
         json!({"Id": id, "Code": self.code(), "Message": self.message(), "SenderFault": true})
     }

@@ -1,4 +1,4 @@
-//! A message in a queue, and the receipt for having received it.
+//! Messages and their receipt handles.
 
 use super::error::QueueError;
 use crate::{aws::arn_of, lineage::HEADER};
@@ -6,38 +6,36 @@ use serde_json::{Map, Value, json};
 use std::{fmt, str::FromStr, time::Duration};
 use tokio::time::Instant;
 
-/// SQS takes bodies up to this size, and none that are empty.
+/// SQS's maximum body size in bytes. Empty bodies are invalid.
 const LARGEST_BODY: usize = 1024 * 1024;
 
-/// SQS delays a message by fifteen minutes at most.
+/// SQS's longest delay: 15 minutes, in seconds.
 const LONGEST_DELAY: u64 = 900;
 
-/// A message in a queue, as a test sees it.
+/// A message in a queue.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Its id.
     pub id: String,
-    /// What it says.
     pub body: String,
-    /// The tenant among whom the queue deals fairly.
+    /// Message group: the tenant, for fair queues.
     pub group: Option<String>,
-    /// Its message attributes, as SQS's JSON has them.
+    /// Message attributes in SQS's JSON.
     pub attributes: Map<String, Value>,
     /// When it was sent, in milliseconds since 1970.
     pub sent_ms: i64,
-    /// When it can be received, next or at last.
+    /// When it becomes, or became, visible.
     pub visible_at: Instant,
-    /// How often it has been received.
+    /// Number of receives.
     pub receives: u32,
-    /// The queue that gave up on it.
+    /// The queue whose redrive policy moved it here.
     pub died_in: Option<&'static str>,
     first_received_ms: i64,
-    /// The trace header of the invocation that sent it.
+    /// Trace header of the invocation that sent it.
     trace_header: Option<String>,
 }
 
 impl Message {
-    /// The `nth` message ever sent, from the request that sends it.
+    /// Parses a send request; `nth` numbers all messages ever sent.
     pub(super) fn read(entry: &Value, nth: u64, sent_ms: i64) -> Result<Self, QueueError> {
         let body = entry["MessageBody"].as_str().unwrap_or_default();
         if body.is_empty() || body.len() > LARGEST_BODY {
@@ -61,12 +59,12 @@ impl Message {
         })
     }
 
-    /// Whether someone has it now and hasn't said what became of it.
+    /// Whether a consumer received it and its visibility timeout has not ended.
     pub fn is_in_flight(&self) -> bool {
         self.receives > 0 && self.visible_at > Instant::now()
     }
 
-    /// Gives it to a receiver until `visible_at`.
+    /// Marks it as received and hides it until `visible_at`.
     pub(super) fn hand_out(&mut self, visible_at: Instant, now_ms: i64) {
         if self.receives == 0 {
             self.first_received_ms = now_ms;
@@ -75,12 +73,12 @@ impl Message {
         self.visible_at = visible_at;
     }
 
-    /// The same message, as the dead-letter queue of `queue` gets it.
+    /// The message as moved to the dead-letter queue of `queue`.
     pub(super) fn buried_from(self, queue: &'static str) -> Self {
         Self { died_in: Some(queue), ..self }
     }
 
-    /// As a receiver gets it, with all attributes.
+    /// The message as a receiver gets it, with all attributes.
     pub(super) fn to_json(&self) -> Value {
         json!({
             "MessageId": self.id,
@@ -111,7 +109,7 @@ impl Message {
     }
 }
 
-/// What a receiver holds to speak of a message: each receive makes the ones before it worthless.
+/// A receipt handle. Each receive invalidates the previous ones.
 #[derive(Debug)]
 pub(super) struct Receipt {
     id: String,

@@ -1,4 +1,4 @@
-//! Requests to SQS, and its answers, in its JSON protocol.
+//! SQS's JSON protocol.
 
 use super::{Message, Queues, batch::each_entry, error::QueueError};
 use crate::{
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 impl Queues {
-    /// Does what a request asks: the answer, and the messages that the call dealt with.
+    /// Handles a request. Returns the response, and the number of messages for the ledger.
     pub(crate) async fn call(&self, operation: &str, request: Value) -> (Answer, Line) {
         let queue =
             request["QueueUrl"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
@@ -36,7 +36,7 @@ impl Queues {
     }
 
     fn send_entry(&self, queue: &str, entry: &Value) -> Result<Value, QueueError> {
-        // The SDK doesn't check digests, so none are made.
+        // The SDK doesn't verify digests, so this simulator computes none.
         Ok(json!({"MessageId": self.send(queue, entry)?, "MD5OfMessageBody": ""}))
     }
 
@@ -52,7 +52,7 @@ impl Queues {
         Ok(json!({}))
     }
 
-    /// Receives now, or with `WaitTimeSeconds` as soon as there is something to receive.
+    /// Receives now, or with `WaitTimeSeconds` when a message becomes visible.
     async fn receive_request(&self, queue: &str, request: &Value) -> Result<Value, QueueError> {
         let max = request["MaxNumberOfMessages"].as_u64().unwrap_or(1);
         if !(1..=10).contains(&max) {
@@ -73,7 +73,7 @@ impl Queues {
             }
             let next =
                 self.next_visible_at(queue).map_or(patience, |visible_at| visible_at.min(patience));
-            // Either way there is a reason to look again.
+            // Poll again in either case.
             let _ = timeout_at(next, changed).await;
         }
     }
@@ -94,7 +94,10 @@ impl Queues {
                 count(&|message| message.receives == 0 && message.visible_at > now),
         });
         if let Some(redrive) = queue.redrive {
-            let policy = json!({"deadLetterTargetArn": arn_of(redrive.to), "maxReceiveCount": redrive.max_receives});
+            let policy = json!({
+                "deadLetterTargetArn": arn_of(redrive.to),
+                "maxReceiveCount": redrive.max_receives,
+            });
             attributes["RedrivePolicy"] = policy.to_string().into();
         }
         Ok(json!({"Attributes": attributes}))
@@ -107,7 +110,7 @@ impl Queues {
     }
 }
 
-/// A message with the attributes that the receiver asked for, and no others: SQS sends none unasked.
+/// A message with only the attributes that the receiver requested, as in SQS.
 fn as_asked(request: &Value, message: &Message) -> Value {
     let mut json = message.to_json();
     keep_asked(

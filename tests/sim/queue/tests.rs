@@ -1,4 +1,4 @@
-//! The queue as the SDK meets it.
+//! The queue through the SDK.
 
 use crate::{Aws, DEAD_LETTERS, JOBS, Settings};
 use aws_sdk_sqs::{
@@ -27,7 +27,7 @@ fn bodies(messages: &[aws_sdk_sqs::types::Message]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_noisy_group_waits_for_the_quiet_ones() {
+async fn noisy_group_waits_for_quiet_groups() {
     let aws = Aws::new();
     for body in ["a1", "a2", "a3", "a4", "b1", "b2", "c1"] {
         send(&aws, body, &body[..1]).await;
@@ -35,7 +35,7 @@ async fn a_noisy_group_waits_for_the_quiet_ones() {
     assert_eq!(bodies(&receive(&aws, JOBS, 5).await), ["a1", "b1", "c1", "a2", "b2"]);
 }
 
-/// One at a time nothing is ever in flight, so it is the turns that make it fair.
+/// With one receive at a time no message stays in flight, so only the turns decide the order.
 #[tokio::test(start_paused = true)]
 async fn turns_are_kept_between_receives() {
     let aws = Aws::new();
@@ -52,9 +52,10 @@ async fn turns_are_kept_between_receives() {
     assert_eq!(order, ["a1", "b1", "a2", "b2", "a3"]);
 }
 
-/// It was the quiet group that had the last turn, and still it comes first.
+/// The quiet group had the last turn and still comes first, because the noisy group has messages in
+/// flight.
 #[tokio::test(start_paused = true)]
-async fn what_a_group_holds_counts_for_more_than_its_turn() {
+async fn messages_in_flight_outweigh_turns() {
     let aws = Aws::new();
     for body in ["a1", "a2", "a3"] {
         send(&aws, body, "a").await;
@@ -91,7 +92,7 @@ async fn delay_visibility_and_redrive_follow_the_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stale_receipt_deletes_nothing() {
+async fn stale_receipt_handle_deletes_nothing() {
     let aws = Aws::new();
     send(&aws, "x", "a").await;
     let stale = receive(&aws, JOBS, 1).await[0].receipt_handle.clone().unwrap();
@@ -108,7 +109,7 @@ async fn a_stale_receipt_deletes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_are_those_that_the_sdk_knows() {
+async fn errors_have_the_types_of_the_sdk() {
     let aws = Aws::new();
     let lost =
         aws.sqs().send_message().queue_url(aws.queue_url("other")).message_body("x").send().await;
@@ -151,7 +152,7 @@ async fn batch(sqs: &Client, aws: &Aws, size: usize) -> Result<usize, aws_sdk_sq
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_counts_tell_waiting_held_and_delayed_apart() {
+async fn counts_distinguish_visible_in_flight_and_delayed() {
     let aws = Aws::new();
     assert_eq!(batch(&aws.sqs(), &aws, 3).await.unwrap(), 3);
     receive(&aws, JOBS, 1).await;
@@ -169,7 +170,7 @@ async fn the_counts_tell_waiting_held_and_delayed_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attributes_come_to_those_who_ask() {
+async fn returns_only_requested_attributes() {
     let aws = Aws::new();
     let trace = MessageAttributeValue::builder()
         .data_type("String")
@@ -197,7 +198,7 @@ async fn attributes_come_to_those_who_ask() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_poll_ends_with_what_it_waited_for() {
+async fn long_poll_returns_when_a_message_arrives() {
     let aws = Aws::new();
     let began = Instant::now();
     let sender = async {

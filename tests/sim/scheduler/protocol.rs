@@ -1,11 +1,10 @@
-//! Requests to Scheduler, and its answers: REST, with the operation in the method and the path.
+//! Scheduler's REST protocol: the operation is in the method and the path.
 
 use super::{Scheduler, error::SchedulerError};
 use crate::{answer::Answer, ledger::Line};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::{Value, json};
 
-/// A request's operation.
 pub(crate) fn operation_of(request: &HttpRequest) -> &'static str {
     match request.method() {
         "POST" => "CreateSchedule",
@@ -16,7 +15,7 @@ pub(crate) fn operation_of(request: &HttpRequest) -> &'static str {
     }
 }
 
-/// A request's address and body in one, as if it had been sent in JSON alone.
+/// Merges a request's path, query and body into one JSON object.
 pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
     let uri: http::Uri = uri.parse().unwrap();
     let name =
@@ -29,17 +28,20 @@ pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
         request["GroupName"] = group.into();
     }
     request["Name"] = name.into();
-    // It differs from run to run, and says nothing.
+    // Random, which would make traces differ.
     request.as_object_mut().unwrap().remove("ClientToken");
     request
 }
 
 impl Scheduler {
-    /// Does what a request asks.
+    /// Handles a request.
     pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
         let part = |name: &str| request[name].as_str().unwrap_or("default").to_owned();
         let key = (part("GroupName"), part("Name"));
-        let arn = json!({"ScheduleArn": format!("arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}", key.0, key.1)});
+        let arn = json!({"ScheduleArn": format!(
+            "arn:aws:scheduler:eu-west-1:000000000000:schedule/{}/{}",
+            key.0, key.1
+        )});
         let outcome = match operation {
             "CreateSchedule" => self.create(key, request).map(|()| arn),
             "UpdateSchedule" => self.update(&key, request).map(|()| arn),

@@ -1,4 +1,4 @@
-//! Scheduler as the SDK meets it, and as its clock goes.
+//! Scheduler through the SDK, and its expressions.
 
 use super::expression::Expression;
 use crate::{Aws, Fault, JOBS, Plan, SCHEDULES};
@@ -19,7 +19,7 @@ fn on_time() -> FlexibleTimeWindow {
     FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().unwrap()
 }
 
-/// Creates a schedule; the error's code, if it is refused.
+/// Creates a schedule; returns the error code if it is refused.
 async fn create(aws: &Aws, group: &str, name: &str, expression: &str) -> Result<(), String> {
     let call = aws.scheduler().create_schedule().group_name(group).name(name);
     let call =
@@ -34,7 +34,7 @@ fn bodies(aws: &Aws) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_one_time_schedule_fires_once_and_is_gone() {
+async fn one_time_schedule_fires_once_and_is_deleted() {
     let aws = Aws::new();
     create(&aws, SCHEDULES, "once", "at(2026-11-20T16:30:00)").await.unwrap();
     assert_eq!(
@@ -77,7 +77,7 @@ async fn a_recurring_schedule_fires_until_it_is_disabled_or_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_makes_no_sense_is_refused_and_faults_befall_it_too() {
+async fn rejects_invalid_schedules_and_suffers_faults() {
     let aws = Aws::new();
     for (group, expression, code) in [
         (SCHEDULES, "cron(0 0 32 * ? *)", "ValidationException"),
@@ -96,7 +96,7 @@ async fn what_makes_no_sense_is_refused_and_faults_befall_it_too() {
 }
 
 #[test]
-fn cron_keeps_to_its_time_zone() {
+fn cron_follows_its_time_zone() {
     let times = |text: &str, zone: &str, from: &str| -> Vec<String> {
         let expression = Expression::read(text, zone).unwrap();
         let from: jiff::Timestamp = from.parse().unwrap();
@@ -113,12 +113,12 @@ fn cron_keeps_to_its_time_zone() {
         times("cron(0/20 12,13 20 11 ? *)", "UTC", noon),
         ["2026-11-20T12:20:00Z", "2026-11-20T12:40:00Z", "2026-11-20T13:00:00Z"]
     );
-    // Clocks go forward on the 29th: there is no half past two.
+    // Summer time starts on the 29th: 02:30 doesn't exist.
     assert_eq!(
         times("cron(30 2 * * ? *)", "Europe/Berlin", "2026-03-27T12:00:00Z"),
         ["2026-03-28T01:30:00Z", "2026-03-30T00:30:00Z", "2026-03-31T00:30:00Z"]
     );
-    // And back on the 25th: half past two comes twice.
+    // It ends on the 25th: 02:30 occurs twice.
     assert_eq!(
         times("cron(30 2 * * ? *)", "Europe/Berlin", "2026-10-24T12:00:00Z"),
         ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z", "2026-10-27T01:30:00Z"]
