@@ -1,4 +1,4 @@
-//! Kinds: defined, changed, listed and deleted.
+//! Kinds: created, updated, listed and deleted.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn spec() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_put_read_listed_and_deleted() {
+async fn creates_reads_lists_and_deletes_kinds() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let created = operator.send(Method::PUT, "/v1/kinds/user.delete", Some(spec())).await;
@@ -52,7 +52,7 @@ async fn are_put_read_listed_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_in_a_kind_are_all_told() {
+async fn reports_all_violations() {
     let stack = Stack::new().await;
     let mut shown = Vec::new();
     for bad in [
@@ -74,7 +74,7 @@ async fn mistakes_in_a_kind_are_all_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_jobs_wait_is_not_deleted() {
+async fn kind_with_waiting_jobs_is_not_deleted() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     stack.tenant().submit("echo", json!(1)).await;
@@ -85,7 +85,7 @@ async fn one_whose_jobs_wait_is_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_schema_counts_at_once_where_it_was_put_and_soon_everywhere() {
+async fn new_schema_applies_in_all_processes_within_seconds() {
     let stack = Stack::new().await;
     let (tenant, far) = (stack.tenant(), stack.tenant());
     assert_eq!(far.submit("echo", json!("x")).await.status, 202);

@@ -1,4 +1,4 @@
-//! Records: activities applied to tables, all of a job's or none, and once.
+//! Records: a job's activities are applied to tables atomically and exactly once.
 
 mod faults;
 
@@ -48,7 +48,7 @@ async fn submit(client: &Client, activities: &[Value]) -> String {
     answer.id().to_owned()
 }
 
-/// What became of a job with these activities.
+/// Runs a job with these activities and returns it.
 async fn run(stack: &Stack, activities: &[Value]) -> Value {
     let tenant = stack.tenant();
     let id = submit(&tenant, activities).await;
@@ -68,7 +68,7 @@ async fn rows(client: &Client, table: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_checked_queued_applied_and_read_back() {
+async fn activities_are_validated_queued_applied_and_read() {
     let stack = stack().await;
     let names = ["id", "name", "ratio", "balance", "active", "born", "seen", "note"];
     let types = ["INTEGER", "text", "Float", "decimal", "BOOLEAN", "DATE", "TIMESTAMP", "TEXT"];
@@ -103,9 +103,9 @@ async fn are_checked_queued_applied_and_read_back() {
     assert_eq!(rows(&stack.tenant(), "users").await, json!([]));
 }
 
-/// A number of a client that writes all its digits keeps them, which it wouldn't on its way through a float.
+/// JSON numbers keep all their digits; they are not converted to floats.
 #[tokio::test(start_paused = true)]
-async fn decimals_are_exact_however_they_are_written() {
+async fn decimals_are_exact_as_number_or_text() {
     let stack = stack().await;
     let body = r#"{"kind": "activities", "payload": {"activities": [{"operation": "insert", "table": "prices", "col_names": ["id", "price"],
         "col_types": ["DECIMAL", "DECIMAL"], "col_values": [12345678901234567890.10, "0.1234567890123456789012345678901234567"]}]}}"#;
@@ -120,7 +120,7 @@ async fn decimals_are_exact_however_they_are_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_applied_together_or_not_at_all() {
+async fn activities_are_applied_atomically() {
     let stack = stack().await;
     run(&stack, &[user(1, "Ada")]).await;
     let before = rows(&stack.tenant(), "users").await;
@@ -142,7 +142,7 @@ async fn are_applied_together_or_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_mistake_is_told_and_nothing_is_stored() {
+async fn reports_all_violations_and_stores_nothing() {
     let stack = stack().await;
     let tenant = stack.tenant();
     let whole = insert("users", &["id"], &["INTEGER"], json!([1]));
@@ -178,9 +178,9 @@ async fn every_mistake_is_told_and_nothing_is_stored() {
     assert_eq!(tenant.get("/v1/jobs").await.body["items"], json!([]));
 }
 
-/// Whatever the kind's own schema lets through.
+/// The target validates payloads, however lax the kind's schema is.
 #[tokio::test(start_paused = true)]
-async fn the_target_checks_what_a_lax_schema_does_not() {
+async fn target_validates_payloads_despite_a_lax_schema() {
     let stack = stack().await;
     stack.define("lax", json!({"schema": {}, "target": {"type": "records"}})).await;
     let answer = stack.tenant().submit("lax", json!({})).await;
@@ -191,7 +191,7 @@ async fn the_target_checks_what_a_lax_schema_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_that_look_like_code_are_values() {
+async fn values_that_look_like_code_are_stored_unchanged() {
     let stack = stack().await;
     let hostile = [
         "'); DROP TABLE users; --",
@@ -223,7 +223,7 @@ async fn values_that_look_like_code_are_values() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_that_another_target_accepted_fails_visibly() {
+async fn payload_accepted_for_another_target_fails_the_job() {
     let stack = stack().await;
     let id = stack
         .tenant()
@@ -242,12 +242,12 @@ async fn a_payload_that_another_target_accepted_fails_visibly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tenants_do_not_see_each_others_rows() {
+async fn accounts_do_not_see_each_others_rows() {
     let stack = stack().await;
     run(&stack, &[user(1, "Ada")]).await;
     let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
     assert_eq!(rows(&stranger, "users").await, json!([]));
-    // The same row, another table: no conflict.
+    // The same key in another account's table is no conflict.
     let id = submit(&stranger, &[user(1, "Grace")]).await;
     stack.work(HOUR).await;
     assert_eq!(stranger.job(&id).await.body["status"], "completed");
@@ -260,7 +260,7 @@ async fn tenants_do_not_see_each_others_rows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_are_paged_and_mistakes_named() {
+async fn rows_are_paged_and_invalid_parameters_named() {
     let stack = stack().await;
     let tenant = stack.tenant();
     let long = |n: usize| format!("{n}{}", "ä".repeat(255));
@@ -306,9 +306,9 @@ async fn rows_are_paged_and_mistakes_named() {
     "#);
 }
 
-/// A transaction costs twice what its items would: the marker's and each row's.
+/// A transaction costs twice its writes: one for the idempotency marker, and one for each row.
 #[tokio::test(start_paused = true)]
-async fn cost_what_the_transaction_does() {
+async fn cost_of_a_records_job() {
     let stack = stack().await;
     submit(&stack.tenant(), &[user(1, "Ada"), user(2, "Grace"), no_user(3)]).await;
     stack.aws.reset_ledger();
@@ -324,9 +324,10 @@ async fn cost_what_the_transaction_does() {
     ");
 }
 
-/// What a job undoes itself leaves no row, and still depends on there having been none.
+/// An insert and a delete of the same row in one job leave no row. They still require that the row
+/// did not exist.
 #[tokio::test(start_paused = true)]
-async fn what_comes_and_goes_in_one_job_leaves_nothing() {
+async fn insert_and_delete_in_one_job_leave_no_row() {
     let stack = stack().await;
     let job = run(&stack, &[user(1, "a"), no_user(1)]).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Requests, from the sound ones that a route expects to those that make no sense at all.
+//! Generated requests, from valid ones of every route to nonsense.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use shared::gate::ROUTES;
 
 use super::bearer;
 
-/// A request before it is sent.
+/// A generated request.
 #[derive(Clone)]
 pub struct Asked {
     method: Method,
     path: String,
     query: String,
     fields: Vec<(&'static str, Vec<u8>)>,
-    /// Whose key it comes with, by its place; with none if there is no such place.
+    /// Index of the key it is sent with; no key if out of range.
     key: usize,
     body: Vec<u8>,
 }
@@ -34,7 +34,7 @@ impl fmt::Debug for Asked {
 }
 
 impl Asked {
-    /// The request, with one of these keys.
+    /// The request, sent with one of these keys.
     pub fn with(&self, keys: &[String]) -> Request<Body> {
         let address = if self.query.is_empty() {
             self.path.clone()
@@ -54,7 +54,7 @@ impl Asked {
     }
 }
 
-/// One sound request of every sort that has a body, by a key that may.
+/// One valid request of each type that has a body, sent with the first key.
 pub fn seeds(account: &str) -> Vec<Asked> {
     let sound = |(method, path, body): (Method, String, Value)| {
         let declared: &[u8] = match &body {
@@ -159,7 +159,7 @@ fn bodies(account: &str) -> Vec<(Method, String, Value)> {
     ]
 }
 
-/// Any request: a sound one, one with something changed, or one of a route or of none with things drawn for it.
+/// Any request: a valid one, a mutated one, or one with random parts, for a known or unknown route.
 pub fn requests(account: String) -> impl Strategy<Value = Asked> {
     let sound = select(seeds(&account));
     let changed = (sound.clone(), vec(change(), 1..4), query(), fields(), 0..3usize).prop_map(
@@ -198,7 +198,7 @@ fn method() -> impl Strategy<Value = Method> {
     prop_oneof![9 => select(known.to_vec()), 1 => any]
 }
 
-/// What stands for a thing: what is there, what could be, and what could not.
+/// A value for a path placeholder: existing, well-formed or malformed.
 fn name(account: String) -> impl Strategy<Value = String> {
     let there = vec!["echo", "user.delete", "kong", "month", "nightly", "users", "batch"];
     let other = vec![
@@ -318,7 +318,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Any small JSON, with names and values that mean something somewhere.
+/// Any small JSON value, with names and values that some route uses.
 pub fn any_json() -> impl Strategy<Value = Value> {
     let word = select(vec![
         "",
@@ -368,7 +368,7 @@ pub fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// One change to a JSON value, somewhere in it.
+/// One mutation at some position of a JSON value.
 #[derive(Clone, Debug)]
 struct Change {
     at: prop::sample::Index,
@@ -383,7 +383,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 impl Change {
-    /// Puts something else there, adds a member beside it, or takes it away.
+    /// Replaces the value there, adds a member next to it, or removes it.
     fn apply(&self, body: &mut Value) {
         let mut places = Vec::new();
         list(body, String::new(), &mut places);
@@ -405,7 +405,7 @@ impl Change {
     }
 }
 
-/// The pointers to all that is in a value.
+/// The JSON pointers of all values nested in a value.
 fn list(value: &Value, at: String, places: &mut Vec<String>) {
     match value {
         Value::Object(members) => {

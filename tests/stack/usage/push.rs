@@ -1,4 +1,4 @@
-//! Usage that is reported.
+//! Reported usage.
 
 use shared::account::Scope;
 
@@ -22,7 +22,7 @@ async fn report(client: &Client, body: &Value) -> sim::Answer {
 const SHOP: &str = "type=egress&service=shop&route=/cart";
 
 #[tokio::test(start_paused = true)]
-async fn counts_once_where_and_when_it_happened() {
+async fn reports_count_once_in_their_minute() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     tokio::time::sleep(Duration::from_secs(30 * 60)).await;
@@ -56,7 +56,7 @@ async fn counts_once_where_and_when_it_happened() {
     let hours = points(&tenant, &format!("{SHOP}&lookback_duration=2h&step=1h")).await;
     assert_eq!(hours, [("15:00".to_owned(), None), at("16:00", 5), at("16:30", 107)]);
 
-    // The hour turns, and what is late still counts in its own.
+    // After the hour boundary, late reports still count in their own hour.
     tokio::time::sleep(Duration::from_secs(40 * 60)).await;
     report(&tenant, &event("5", 1, json!({}))).await;
     report(&tenant, &event("6", 20, json!({"at": "2026-11-20T16:10:59Z"}))).await;
@@ -70,9 +70,9 @@ async fn counts_once_where_and_when_it_happened() {
     assert_eq!(days, [at("17:10", 433)]);
 }
 
-/// Many at once, in processes of their own, some of them twice: each counts once.
+/// Concurrent reports in separate processes, some of them duplicates: each counts once.
 #[tokio::test(start_paused = true)]
-async fn many_at_once_count_once_each() {
+async fn concurrent_reports_count_once_each() {
     let stack = Stack::new().await;
     let reports: Vec<_> = (0..60)
         .map(|n| (stack.tenant(), event(&(n % 40).to_string(), 1 + n % 40, json!({}))))
@@ -94,7 +94,7 @@ async fn many_at_once_count_once_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_are_told_one_by_one() {
+async fn violations_are_reported_per_event() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let mut shown = Vec::new();
@@ -128,7 +128,7 @@ async fn mistakes_are_told_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_reports_for_others_and_tenants_for_themselves() {
+async fn operator_reports_for_others_and_tenants_for_themselves() {
     let stack = Stack::new().await;
     let (operator, account) = (stack.operator(), stack.tenant_account());
     assert_eq!(report(&operator, &event("1", 5, json!({"account": account}))).await.status, 202);
@@ -141,7 +141,7 @@ async fn an_operator_reports_for_others_and_tenants_for_themselves() {
         report(&stranger, &event("1", 5, json!({"account": account}))).await.slug(),
         "missing-scope"
     );
-    // By the same source and id, of another account: it is another event.
+    // The same source and id of another account is a different event.
     assert_eq!(
         report(&stranger, &event("1", 70, json!({}))).await.body["items"][0]["duplicate"],
         false
@@ -161,9 +161,10 @@ async fn an_operator_reports_for_others_and_tenants_for_themselves() {
     assert_eq!(stranger.get(&format!("/v1/usage?account={account}")).await.slug(), "missing-scope");
 }
 
-/// An account reports so many series and no more; those that it has go on, and other accounts have their own.
+/// The number of series of an account is limited. Existing series continue, and other accounts have
+/// their own limit.
 #[tokio::test(start_paused = true)]
-async fn the_series_of_an_account_are_limited() {
+async fn series_of_an_account_are_limited() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let of_route =
@@ -173,7 +174,7 @@ async fn the_series_of_an_account_are_limited() {
         let items = report(&tenant, &json!(events)).await.body["items"].clone();
         assert!(items.as_array().unwrap().iter().all(|item| item["status"] == 202), "{items}");
     }
-    // The last hundred, of which some are reported twice, and fifty more.
+    // The last hundred allowed series, of which ten are reported twice, and fifty more.
     let rest: Vec<_> = (4900..5050)
         .chain(4900..4910)
         .map(|n| of_route(n, if n < 4910 { "b" } else { "a" }))
@@ -197,9 +198,9 @@ async fn the_series_of_an_account_are_limited() {
     assert_eq!(report(&stranger, &of_route(9999, "c")).await.status, 202);
 }
 
-/// A series that was reported more bytes than there are numbers for shows as many as there are, and quotas go on.
+/// A series whose total exceeds `u64` shows the maximum, and quotas continue to work.
 #[tokio::test(start_paused = true)]
-async fn amounts_that_are_too_large_end_nothing() {
+async fn overflowing_totals_saturate() {
     let stack = Stack::new().await;
     let quota = json!({"limit_bytes": 1000, "type": "ingress", "period": "day", "recipients": ["a@example.com"]});
     let put = stack.operator().send(Method::PUT, "/v1/quotas/other", Some(quota)).await;
@@ -218,9 +219,9 @@ async fn amounts_that_are_too_large_end_nothing() {
     assert_eq!(stack.operator().get("/v1/quotas/other").await.body["used"], 7);
 }
 
-/// One event isn't a list of them, whatever its sender meant.
+/// A single event is not accepted as a batch, or a batch as a single event.
 #[tokio::test(start_paused = true)]
-async fn a_body_is_what_its_media_type_says() {
+async fn body_must_match_its_media_type() {
     let stack = Stack::new().await;
     let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s", "id": "1",
         "data": {"service": "shop", "type": "egress", "bytes": 7}});

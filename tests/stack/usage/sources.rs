@@ -1,11 +1,11 @@
-//! Sources: defined, read, deleted, and what they say when they fail.
+//! Sources: created, read, deleted, and their errors.
 
 use shared::account::{ApiKey, Scope};
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn are_put_read_listed_and_deleted() {
+async fn creates_reads_lists_and_deletes_sources() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let whole = json!({
@@ -42,7 +42,7 @@ async fn are_put_read_listed_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_in_a_source_are_all_told() {
+async fn reports_all_violations() {
     let stack = Stack::new().await;
     let mut shown = Vec::new();
     for bad in [
@@ -65,9 +65,9 @@ async fn mistakes_in_a_source_are_all_told() {
     assert_eq!(stack.operator().get("/v1/sources/bad").await.status, 404);
 }
 
-/// What each bad source says of itself; the good one beside them loses nothing.
+/// Each failing source reports its error. The working one loses no data.
 #[tokio::test]
-async fn one_that_fails_says_so_and_hurts_no_other() {
+async fn failing_source_reports_its_error_and_affects_no_other() {
     let stack = Stack::new().await;
     let good = Gateway::start().await;
     good.show("kong_bandwidth{type=\"egress\",service=\"s\",route=\"r\"} 5\n");
@@ -121,7 +121,7 @@ async fn one_that_fails_says_so_and_hurts_no_other() {
 }
 
 #[tokio::test]
-async fn private_addresses_are_asked_only_where_they_are_allowed() {
+async fn private_addresses_are_refused_unless_allowed() {
     let stack =
         Stack::with(sim::Options { allow_private_targets: false, ..sim::Options::default() }).await;
     let gateway = Gateway::start().await;
@@ -137,9 +137,9 @@ async fn private_addresses_are_asked_only_where_they_are_allowed() {
     assert_eq!(gateway.asked(), 0);
 }
 
-/// What the page stood at before a definition, or under another one, doesn't count.
+/// A changed definition starts from a new baseline: earlier values do not count.
 #[tokio::test]
-async fn another_definition_begins_anew() {
+async fn changed_definition_resets_counters() {
     let stack = Stack::new().await;
     let (one, other) = (Gateway::start().await, Gateway::start().await);
     let page = |bytes: u64| {
@@ -176,9 +176,10 @@ async fn another_definition_begins_anew() {
     insta::assert_debug_snapshot!("begins_anew", counted);
 }
 
-/// What happened while a source was another one, or none, doesn't count when it is what it was; to say again what it is changes nothing.
+/// Traffic while a source had another definition, or none, does not count, even if the old
+/// definition returns. Storing an identical definition changes nothing.
 #[tokio::test]
-async fn what_happened_under_another_definition_does_not_count() {
+async fn traffic_under_another_definition_does_not_count() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     let (spec, other) = (kong2(gateway.url()), kong2("http://127.0.0.1:9/"));
@@ -212,9 +213,10 @@ async fn what_happened_under_another_definition_does_not_count() {
     }
 }
 
-/// Sources that never answer take their time from others; those whose turn didn't come for that say nothing, and come first the next time.
+/// Hanging sources use up the time of a run. Sources that were not read report no error, and are
+/// read first in the next run.
 #[tokio::test]
-async fn many_that_hang_starve_no_other() {
+async fn hanging_sources_do_not_starve_others() {
     let stack = Stack::new().await;
     let hanging = Target::hanging().await;
     let good = Gateway::start().await;
@@ -257,9 +259,10 @@ async fn many_that_hang_starve_no_other() {
     assert_ne!(source(&stack, "unlucky").await["last_success_at"], Value::Null);
 }
 
-/// A gateway that wants a key is sent it; nobody is shown it again, and another key is no other source.
+/// Header values are sent to the gateway and never shown again. A changed value does not reset the
+/// counters.
 #[tokio::test]
-async fn header_fields_are_sent_and_never_shown() {
+async fn headers_are_sent_and_never_shown() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     let with_key = |key: &str| {
@@ -294,9 +297,9 @@ async fn header_fields_are_sent_and_never_shown() {
     assert_eq!(wrong.body["errors"][0]["pointer"], "/headers/Host");
 }
 
-/// A tenant sees that a source of its own is there and how it goes, and nothing of where it is and how it is asked.
+/// A tenant sees the state of its own sources, but no address, header or dimension.
 #[tokio::test]
-async fn a_tenant_sees_no_address() {
+async fn tenant_sees_no_address() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     gateway.show(
