@@ -93,25 +93,39 @@ impl World {
         let stack = Stack::new().await;
         let operator = stack.operator();
         let tenant = stack.tenant_account().to_string();
-        let body = json!({"kind": "echo", "payload": "s3cret-payload", "metadata": {"note": "s3cret-note"}});
+        let body = json!({
+            "kind": "echo", "payload": "s3cret-payload", "metadata": {"note": "s3cret-note"},
+        });
         let job = stack.tenant().send(Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
-        let schedule = json!({"expression": "rate(1 day)", "account": tenant, "job": {"kind": "echo", "payload": "s3cret-job"}});
+        let schedule = json!({
+            "expression": "rate(1 day)", "account": tenant,
+            "job": {"kind": "echo", "payload": "s3cret-job"},
+        });
         assert_eq!(
             operator.send(Method::PUT, "/v1/schedules/nightly", Some(schedule)).await.status,
             201
         );
-        let quota = json!({"limit_bytes": 7, "type": "egress", "account": tenant, "period": "day", "recipients": ["s3cret-name@example.com"]});
+        let quota = json!({
+            "limit_bytes": 7, "type": "egress", "account": tenant, "period": "day",
+            "recipients": ["s3cret-name@example.com"],
+        });
         assert_eq!(
             operator.send(Method::PUT, "/v1/quotas/s3cret-quota", Some(quota)).await.status,
             201
         );
-        let source = json!({"type": "prometheus", "url": "https://kong.example/metrics", "preset": "kong3", "account": tenant});
+        let source = json!({
+            "type": "prometheus", "url": "https://kong.example/metrics", "preset": "kong3",
+            "account": tenant,
+        });
         assert_eq!(
             operator.send(Method::PUT, "/v1/sources/s3cret-source", Some(source)).await.status,
             201
         );
         let data = json!({"service": "s3cret-service", "type": "egress", "bytes": 7});
-        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": "1", "data": data});
+        let event = json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": "1",
+            "data": data,
+        });
         assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         let secrets = operator.get(&format!("/v1/accounts/{tenant}/webhook-secrets")).await;
         let secret = secrets.body["items"][0]["secret"].as_str().unwrap().to_owned();

@@ -134,7 +134,10 @@ async fn no_crash_loses_or_repeats_a_callback() {
 async fn sends_a_callback_for_each_end_of_a_retried_job() {
     let stack = Stack::new().await;
     let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
-    let spec = json!({"schema": {}, "target": refused, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
+    let spec = json!({
+        "schema": {}, "target": refused, "retry": {"max_attempts": 1},
+        "retention_seconds": 2_592_000,
+    });
     stack.define("broken", spec).await;
     let tenant = stack.tenant();
     let id = submit(&tenant, "broken", "http://127.0.0.1:9/").await;

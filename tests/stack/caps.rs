@@ -51,7 +51,9 @@ async fn target_never_sees_more_than_the_concurrency_limit() {
     for discipline in ["standard", "lifo"] {
         let stack = Stack::with(Options { max_running: Some(3), ..Options::default() }).await;
         let target = Target::slow(Duration::from_millis(40)).await;
-        let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "discipline": discipline});
+        let spec = json!({
+            "schema": {}, "target": {"type": "http", "url": target.url}, "discipline": discipline,
+        });
         stack.define("capped", spec).await;
         hand_in(&stack.tenant(), "capped", 60).await;
         let enough = || target.got().len() >= 30;

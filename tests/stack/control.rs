@@ -132,7 +132,10 @@ async fn cancellation_survives_a_dead_worker() {
 }
 
 async fn failed(stack: &Stack, discipline: &str) -> String {
-    let spec = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
+    let spec = json!({
+        "schema": {}, "target": {"type": "echo"}, "discipline": discipline,
+        "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000,
+    });
     stack.define("fragile", spec).await;
     // A result over the size limit fails the job without an HTTP target.
     let id = stack.tenant().submit("fragile", json!("x".repeat(70_000))).await.id().to_owned();

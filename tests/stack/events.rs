@@ -69,7 +69,9 @@ async fn events_are_read_in_order_and_from_a_cursor() {
 
     let mut subscriber = Subscriber::default();
     assert_eq!(subscriber.read(&tenant, "limit=3").await, 3);
-    insta::assert_json_snapshot!("event", subscriber.got[0], {".id" => "evt_…", ".account_id" => "acc_…"});
+    insta::assert_json_snapshot!("event", subscriber.got[0], {
+        ".id" => "evt_…", ".account_id" => "acc_…",
+    });
     assert_eq!(subscriber.got[0]["id"], accepted.id());
     assert_eq!(subscriber.got[1]["source"], "tenant", "the key's name");
     // The subscriber restarts against a new deployment and continues from its cursor.

@@ -13,8 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs one job at a target, and returns the finished job and its attempts.
 async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>) {
-    let mut spec = json!({"schema": {}, "target": {"type": "http", "url": target.url, "headers": {"x-team": "a"}},
-        "retry": {"max_attempts": 3, "initial_seconds": 0}});
+    let mut spec = json!({
+        "schema": {},
+        "target": {"type": "http", "url": target.url, "headers": {"x-team": "a"}},
+        "retry": {"max_attempts": 3, "initial_seconds": 0},
+    });
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     stack.define("hook", spec).await;
     let tenant = stack.tenant();

@@ -12,7 +12,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn job_is_accepted_run_and_polled() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let body = json!({"kind": "echo", "payload": {"n": [1, 2.50, "ä"]}, "metadata": {"order": "7"}, "priority": 3});
+    let body = json!({
+        "kind": "echo", "payload": {"n": [1, 2.50, "ä"]}, "metadata": {"order": "7"}, "priority": 3,
+    });
     let accepted = tenant.send(Method::POST, "/v1/jobs", Some(body)).await;
     assert_eq!(accepted.status, 202);
     assert_eq!(accepted.header("location"), format!("/v1/jobs/{}", accepted.id()));

@@ -35,7 +35,9 @@ async fn revoke(operator: &Client, stack: &Stack, id: &str) -> u16 {
 #[tokio::test(start_paused = true)]
 async fn secret_is_shown_once_and_works_immediately() {
     let stack = Stack::new().await;
-    let body = json!({"name": "ci", "scopes": ["jobs:write", "jobs:read"], "expires_at": "2027-01-01T00:00:00Z"});
+    let body = json!({
+        "name": "ci", "scopes": ["jobs:write", "jobs:read"], "expires_at": "2027-01-01T00:00:00Z",
+    });
     let made = stack.operator().send(Method::POST, &path(&stack), Some(body)).await;
     assert_eq!((made.status, made.header("cache-control")), (201, "no-store"));
     assert_eq!(made.header("location"), format!("{}/{}", path(&stack), made.id()));

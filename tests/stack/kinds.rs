@@ -7,7 +7,12 @@ use serde_json::{Value, json};
 use sim::Stack;
 
 fn spec() -> Value {
-    json!({"description": "d", "schema": {"type": "object"}, "target": {"type": "http", "url": "https://example.com/x", "headers": {"authorization": "s3cret"}}})
+    json!({
+        "description": "d", "schema": {"type": "object"},
+        "target": {
+            "type": "http", "url": "https://example.com/x", "headers": {"authorization": "s3cret"},
+        },
+    })
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,9 +63,19 @@ async fn reports_all_violations() {
     for bad in [
         json!({}),
         json!({"schema": {}, "target": {"type": "ftp"}}),
-        json!({"schema": {}, "target": {"type": "http"}, "discipline": "fifo", "retry": {"max_attempts": 0, "more": 1}}),
-        json!({"schema": {"type": "thing"}, "target": {"type": "http", "url": "gopher://x", "headers": {"host": "x"}}, "timeout_seconds": 11}),
-        json!({"schema": {"$ref": "https://example.com/s"}, "target": {"type": "echo", "url": "x"}, "retention_seconds": 59}),
+        json!({
+            "schema": {}, "target": {"type": "http"}, "discipline": "fifo",
+            "retry": {"max_attempts": 0, "more": 1},
+        }),
+        json!({
+            "schema": {"type": "thing"},
+            "target": {"type": "http", "url": "gopher://x", "headers": {"host": "x"}},
+            "timeout_seconds": 11,
+        }),
+        json!({
+            "schema": {"$ref": "https://example.com/s"}, "target": {"type": "echo", "url": "x"},
+            "retention_seconds": 59,
+        }),
         json!({"schema": {"properties": {"a": {"pattern": "(?=x)"}}}, "target": {"type": "echo"}}),
         json!({"schema": 7, "target": "echo"}),
         json!({"schema": {}, "target": {"type": "echo"}, "retry": {"max_attempts": 3.0}}),

@@ -49,8 +49,13 @@ async fn checks_run_in_the_documented_order() {
 #[tokio::test(start_paused = true)]
 async fn lists_every_violation_with_its_pointer() {
     let stack = Stack::new().await;
-    let schema = json!({"type": "object", "required": ["id"], "additionalProperties": false,
-        "properties": {"id": {"type": "integer", "minimum": 1}, "tags": {"type": "array", "items": {"type": "string"}}}});
+    let schema = json!({
+        "type": "object", "required": ["id"], "additionalProperties": false,
+        "properties": {
+            "id": {"type": "integer", "minimum": 1},
+            "tags": {"type": "array", "items": {"type": "string"}},
+        },
+    });
     stack.define("strict", json!({"schema": schema, "target": {"type": "echo"}})).await;
     let tenant = stack.tenant();
 

@@ -41,12 +41,18 @@ async fn scrape(stack: &Stack) -> BTreeMap<String, f64> {
 async fn reports_job_and_request_counts() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let strict = json!({"schema": {"type": "integer"}, "target": {"type": "http", "url": "http://127.0.0.1:9/"}, "retry": {"max_attempts": 3}});
+    let strict = json!({
+        "schema": {"type": "integer"}, "target": {"type": "http", "url": "http://127.0.0.1:9/"},
+        "retry": {"max_attempts": 3},
+    });
     stack.define("strict", strict).await;
     for n in 0..7 {
         assert_eq!(tenant.submit("echo", json!(n)).await.status, 202);
     }
-    let jobs = json!({"jobs": [{"kind": "echo", "payload": 1}, {"kind": "strict", "payload": "no"}, {"kind": "strict", "payload": 1}]});
+    let jobs = json!({"jobs": [
+        {"kind": "echo", "payload": 1}, {"kind": "strict", "payload": "no"},
+        {"kind": "strict", "payload": 1},
+    ]});
     assert_eq!(tenant.send(Method::POST, "/v1/jobs/batch", Some(jobs)).await.status, 202);
     let later = json!({"kind": "echo", "payload": 1, "delay_seconds": 600});
     let later = tenant.send(Method::POST, "/v1/jobs", Some(later)).await.id().to_owned();
@@ -130,7 +136,10 @@ async fn rejected_requests_are_counted_by_reason() {
 async fn reports_quotas_sources_usage_and_events() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
-    let quota = json!({"limit_bytes": 1000, "type": "egress", "service": "shop", "account": account, "period": "day", "recipients": ["ops@example.com"]});
+    let quota = json!({
+        "limit_bytes": 1000, "type": "egress", "service": "shop", "account": account,
+        "period": "day", "recipients": ["ops@example.com"],
+    });
     let put = stack.operator().send(Method::PUT, "/v1/quotas/shop", Some(quota)).await;
     assert_eq!(put.status, 201, "{put:?}");
     let source =
@@ -139,8 +148,10 @@ async fn reports_quotas_sources_usage_and_events() {
         stack.operator().send(Method::PUT, "/v1/sources/kong", Some(source)).await.status,
         201
     );
-    let report = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1",
-        "data": {"service": "shop", "route": "/cart", "type": "egress", "bytes": 850}});
+    let report = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1",
+        "data": {"service": "shop", "route": "/cart", "type": "egress", "bytes": 850},
+    });
     for _ in 0..2 {
         assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(report.clone())).await.status, 202);
     }
@@ -208,8 +219,14 @@ async fn services_beyond_the_limit_count_as_other() {
     let tenant = stack.client_of(&service, &stack.tenant_key());
     for n in 0..6 {
         let report = |m: i32| {
-            json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s", "id": format!("{n}.{m}"),
-            "data": {"service": format!("service {n}.{m}"), "route": "/", "type": "egress", "bytes": 10}})
+            json!({
+                "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s",
+                "id": format!("{n}.{m}"),
+                "data": {
+                    "service": format!("service {n}.{m}"), "route": "/", "type": "egress",
+                    "bytes": 10,
+                },
+            })
         };
         let body = Value::Array((0..100).map(report).collect()).to_string().into_bytes();
         let batch = Some("application/cloudevents-batch+json");

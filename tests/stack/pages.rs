@@ -19,7 +19,11 @@ async fn console_is_served_with_a_strict_content_security_policy() {
     assert_eq!(answer.header("cache-control"), "no-cache");
     assert!(answer.body.as_str().unwrap().starts_with("<!doctype html>"), "{answer:?}");
     assert!(!answer.header("x-request-id").is_empty());
-    insta::assert_snapshot!(answer.header("content-security-policy"), @"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self' ws://127.0.0.1:9/live; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'");
+    insta::assert_snapshot!(answer.header("content-security-policy"), @"\
+        default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+        font-src 'self'; connect-src 'self' ws://127.0.0.1:9/live; base-uri 'none'; \
+        form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+        trusted-types 'none'");
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),

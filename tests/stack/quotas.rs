@@ -22,7 +22,8 @@ const DAILY: &str = "/v1/quotas/daily";
 /// A quota of the tenant: 1,000 bytes of egress a day, overridden by `others`.
 fn spec(stack: &Stack, others: Value) -> Value {
     let mut spec = json!({
-        "limit_bytes": 1000, "type": "egress", "account": stack.tenant_account(), "period": "day", "recipients": ["ops@example.com"],
+        "limit_bytes": 1000, "type": "egress", "account": stack.tenant_account(), "period": "day",
+        "recipients": ["ops@example.com"],
     });
     spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     spec
@@ -36,7 +37,8 @@ async fn put(stack: &Stack, others: Value) -> Answer {
 async fn creates_reads_and_deletes_quotas() {
     let stack = Stack::new().await;
     let whole = json!({
-        "service": "shop", "route": "list", "period": "month", "timezone": "Europe/Berlin", "thresholds": [50, 100], "enforce": true,
+        "service": "shop", "route": "list", "period": "month", "timezone": "Europe/Berlin",
+        "thresholds": [50, 100], "enforce": true,
     });
     let created = put(&stack, whole).await;
     assert_eq!((created.status, created.header("location")), (201, DAILY));
@@ -119,12 +121,17 @@ async fn reports_all_violations() {
     let stack = Stack::new().await;
     let mut shown = Vec::new();
     for bad in [
-        json!({"limit_bytes": 0, "type": "both", "period": "week", "recipients": [], "thresholds": []}),
+        json!({
+            "limit_bytes": 0, "type": "both", "period": "week", "recipients": [], "thresholds": [],
+        }),
         json!({"limit_bytes": 9_007_199_254_740_992u64, "thresholds": [0, 1001], "name": "x"}),
         json!({"limit_bytes": 1.5, "service": "x".repeat(129)}),
         json!({"recipients": ["nobody", "a@example.com\r\nBcc: b@example.com"]}),
         json!({"recipients": ["a@b"]}),
-        json!({"recipients": ["a@example.com", "a@example.com"], "thresholds": [80, 80], "timezone": "CEST"}),
+        json!({
+            "recipients": ["a@example.com", "a@example.com"], "thresholds": [80, 80],
+            "timezone": "CEST",
+        }),
         json!({"account": "acc_01kagzwy00e40r2081040g2081"}),
         json!({"account": null, "enforce": true}),
     ] {

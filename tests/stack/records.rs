@@ -81,7 +81,8 @@ async fn activities_are_validated_queued_applied_and_read() {
         "{job}"
     );
     let row = json!({"key": 7, "values": {
-        "id": 7, "name": "Ada", "ratio": 1000.0, "balance": "12.5", "active": true, "born": "1815-12-10",
+        "id": 7, "name": "Ada", "ratio": 1000.0, "balance": "12.5", "active": true,
+        "born": "1815-12-10",
         "seen": "2026-11-20T16:00:00.000Z", "note": null,
     }});
     assert_eq!(rows(&stack.tenant(), "users").await, json!([row]));
@@ -153,17 +154,34 @@ async fn reports_all_violations_and_stores_nothing() {
         json!({"activities": {}, "more": 1}),
         json!([whole]),
         json!({"activities": vec![whole.clone(); 100]}),
-        json!({"activities": [{}, 7, {"operation": "update", "table": "users"}, {"operation": "insert"}, {"operation": "DELETE", "table": "x"}]}),
         json!({"activities": [
-            insert("users; --", &["id", "id", "a b"], &["INTEGER", "VARCHAR", "TEXT"], json!([1, 2, 3])),
+            {}, 7, {"operation": "update", "table": "users"}, {"operation": "insert"},
+            {"operation": "DELETE", "table": "x"},
+        ]}),
+        json!({"activities": [
+            insert(
+                "users; --", &["id", "id", "a b"], &["INTEGER", "VARCHAR", "TEXT"],
+                json!([1, 2, 3]),
+            ),
             insert("users", &["id", "name"], &["INTEGER"], json!([1, "a", "b"])),
             insert("users", &[], &[], json!([])),
-            insert("users", &["id", "n", "f", "d", "b", "day", "at"], &["TEXT", "INTEGER", "FLOAT", "DECIMAL", "BOOLEAN", "DATE", "TIMESTAMP"], json!([null, "x", "NaN", "1e40", "yes", "2023-02-29", "now"])),
+            insert(
+                "users", &["id", "n", "f", "d", "b", "day", "at"],
+                &["TEXT", "INTEGER", "FLOAT", "DECIMAL", "BOOLEAN", "DATE", "TIMESTAMP"],
+                json!([null, "x", "NaN", "1e40", "yes", "2023-02-29", "now"]),
+            ),
             insert("users", &["id", "x"], &["TEXT", "TEXT"], json!(["", {}])),
             insert("users", &["id"], &["TEXT"], json!(["k".repeat(513)])),
-            {"operation": "delete", "table": "users", "col_names": ["id"], "value_to_delete": {"col_names": ["id"], "col_values": [1], "more": 1}},
+            {
+                "operation": "delete", "table": "users", "col_names": ["id"],
+                "value_to_delete": {"col_names": ["id"], "col_values": [1], "more": 1},
+            },
         ]}),
-        json!({"activities": [user(1, "Ada"), user(2, "Ada"), user(1, "Ada"), delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])), no_user(2), user(2, "Grace")]}),
+        json!({"activities": [
+            user(1, "Ada"), user(2, "Ada"), user(1, "Ada"),
+            delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])), no_user(2),
+            user(2, "Grace"),
+        ]}),
     ] {
         let answer = tenant.submit("activities", payload.clone()).await;
         assert_eq!((answer.status, answer.slug()), (422, "invalid-body"), "{payload}");
@@ -238,7 +256,8 @@ async fn payload_accepted_for_another_target_fails_the_job() {
         (&job["status"], &job["error"]["code"]),
         (&json!("failed"), &json!("payload-invalid"))
     );
-    insta::assert_snapshot!(job["error"]["message"].as_str().unwrap(), @"the payload can't be applied to tables: /activities/0/table is required");
+    insta::assert_snapshot!(job["error"]["message"].as_str().unwrap(), @"\
+        the payload can't be applied to tables: /activities/0/table is required");
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,8 @@ const NIGHTLY: &str = "/v1/schedules/nightly";
 /// A schedule of the tenant, overridden by `others`.
 fn spec(stack: &Stack, others: Value) -> Value {
     let mut spec = json!({
-        "expression": "rate(5 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": {"n": 7}},
+        "expression": "rate(5 minutes)", "account": stack.tenant_account(),
+        "job": {"kind": "echo", "payload": {"n": 7}},
     });
     spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     spec
@@ -34,7 +35,10 @@ async fn creates_reads_and_deletes_schedules_and_their_entries() {
     let stack = Stack::new().await;
     let whole = json!({
         "expression": "cron(30 4 ? * MON-FRI *)", "timezone": "Europe/Berlin",
-        "job": {"kind": "echo", "payload": {"n": 7}, "priority": 3, "callback_url": "https://example.com/told", "metadata": {"a": "b"}},
+        "job": {
+            "kind": "echo", "payload": {"n": 7}, "priority": 3,
+            "callback_url": "https://example.com/told", "metadata": {"a": "b"},
+        },
     });
     let created = put(&stack, whole).await;
     assert_eq!((created.status, created.header("location")), (201, NIGHTLY));
@@ -157,11 +161,26 @@ async fn reports_all_violations() {
     let mut shown = Vec::new();
     for bad in [
         json!({}),
-        json!({"expression": 7, "timezone": 7, "job": {"kind": "No Name", "priority": 10}, "account": "x", "enabled": "yes", "more": 1}),
-        json!({"expression": "cron(0 4 * * *)", "timezone": "CEST", "account": nobody, "job": {"kind": "nothing-like-it", "payload": 1}}),
-        json!({"expression": "at(2026-11-20T16:00:00)", "account": stack.tenant_account(), "job": {"kind": "strict", "payload": {"n": "x"}}}),
-        json!({"expression": "rate(5 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": 1, "callback_url": "ftp://example.com"}}),
-        json!({"expression": "rate(1 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": 1, "delay_seconds": 3}}),
+        json!({
+            "expression": 7, "timezone": 7, "job": {"kind": "No Name", "priority": 10},
+            "account": "x", "enabled": "yes", "more": 1,
+        }),
+        json!({
+            "expression": "cron(0 4 * * *)", "timezone": "CEST", "account": nobody,
+            "job": {"kind": "nothing-like-it", "payload": 1},
+        }),
+        json!({
+            "expression": "at(2026-11-20T16:00:00)", "account": stack.tenant_account(),
+            "job": {"kind": "strict", "payload": {"n": "x"}},
+        }),
+        json!({
+            "expression": "rate(5 minutes)", "account": stack.tenant_account(),
+            "job": {"kind": "echo", "payload": 1, "callback_url": "ftp://example.com"},
+        }),
+        json!({
+            "expression": "rate(1 minutes)", "account": stack.tenant_account(),
+            "job": {"kind": "echo", "payload": 1, "delay_seconds": 3},
+        }),
     ] {
         let answer = stack.operator().send(Method::PUT, NIGHTLY, Some(bad.clone())).await;
         assert_eq!(answer.status, 422, "{bad}");

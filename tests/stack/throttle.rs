@@ -102,7 +102,8 @@ async fn many_cold_starts_fit_into_shared_partitions() {
         join_all(jobs).await;
         let data = json!({"service": "app", "route": "/", "type": "egress", "bytes": 7});
         let event = json!({
-            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": "1", "data": data,
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": "1",
+            "data": data,
         });
         let answer = client.send(Method::POST, "/v1/usage", Some(event)).await;
         assert_eq!(answer.status, 202, "{answer:?}");

@@ -40,7 +40,10 @@ impl World {
     /// Claims of a valid token for an account.
     fn claims_of(&self, account: AccountId) -> Value {
         let now = self.stack.now().millis() / 1000;
-        json!({"iss": self.issuer.url, "aud": "tollgate", "sub": account, "exp": now + 300, "scope": "openid jobs:read jobs:write"})
+        json!({
+            "iss": self.issuer.url, "aud": "tollgate", "sub": account, "exp": now + 300,
+            "scope": "openid jobs:read jobs:write",
+        })
     }
 
     fn claims(&self, more: Value) -> Value {
@@ -85,9 +88,10 @@ async fn valid_token_grants_its_scopes() {
         );
         assert_eq!(world.issuer.asked(), 2, "once by each function");
 
-        let named = world.claims(
-            json!({"sub": "ada", "tollgate_account": world.stack.tenant_account(), "scope": "jobs:read"}),
-        );
+        let named = world.claims(json!({
+            "sub": "ada", "tollgate_account": world.stack.tenant_account(),
+            "scope": "jobs:read",
+        }));
         let reader = world.stack.client_of(&world.service, &world.key.token(&named));
         assert_eq!(
             (reader.get("/v1/jobs").await.status, reader.submit("echo", json!(1)).await.slug()),

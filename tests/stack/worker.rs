@@ -165,7 +165,13 @@ async fn invalid_messages_are_dropped_individually() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
-    let unknown = json!({"v": 1, "job": {"account": stack.tenant_account(), "id": "job_01kagzwy00e81840g2081040g2", "kind": "echo"}});
+    let unknown = json!({
+        "v": 1,
+        "job": {
+            "account": stack.tenant_account(), "id": "job_01kagzwy00e81840g2081040g2",
+            "kind": "echo",
+        },
+    });
     for body in ["garbage".to_owned(), r#"{"v":1}"#.to_owned(), unknown.to_string()] {
         let queue = stack.aws.queue_url(JOBS);
         stack.aws.sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();

@@ -18,11 +18,17 @@ async fn post(client: &Client, activities: Value) -> Answer {
 }
 
 fn insert(id: i64, name: &str) -> Value {
-    json!({"operation": "insert", "table": "users", "col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [id, name]})
+    json!({
+        "operation": "insert", "table": "users", "col_names": ["id", "name"],
+        "col_types": ["INTEGER", "TEXT"], "col_values": [id, name],
+    })
 }
 
 fn delete(id: i64) -> Value {
-    json!({"operation": "delete", "table": "users", "value_to_delete": {"col_names": ["id"], "col_types": ["INTEGER"], "col_values": [id]}})
+    json!({
+        "operation": "delete", "table": "users",
+        "value_to_delete": {"col_names": ["id"], "col_types": ["INTEGER"], "col_values": [id]},
+    })
 }
 
 async fn names(stack: &Stack) -> Vec<String> {
@@ -55,15 +61,22 @@ async fn inserts_and_deletes_are_queued_and_applied() {
 async fn invalid_activities_are_refused_with_all_violations() {
     let stack = stack(None).await;
     let tenant = stack.tenant();
-    let unequal = json!({"operation": "insert", "table": "users", "col_names": ["id", "name"], "col_types": ["INTEGER"], "col_values": [1, "Ada", 2]});
+    let unequal = json!({
+        "operation": "insert", "table": "users", "col_names": ["id", "name"],
+        "col_types": ["INTEGER"], "col_values": [1, "Ada", 2],
+    });
     let mut shown = String::new();
     for body in [
         json!({}),
         json!([insert(1, "Ada")]),
         json!({"activities": []}),
         json!({"activities": [insert(1, "Ada")], "kind": "echo"}),
-        json!({"activities": [unequal, {"operation": "update", "table": "users"}, {"operation": "insert"}]}),
-        json!({"activities": [{"operation": "delete", "table": "users; DROP TABLE users", "value_to_delete": {}}]}),
+        json!({"activities": [
+            unequal, {"operation": "update", "table": "users"}, {"operation": "insert"},
+        ]}),
+        json!({"activities": [{
+            "operation": "delete", "table": "users; DROP TABLE users", "value_to_delete": {},
+        }]}),
     ] {
         let answer = tenant.send(Method::POST, PATH, Some(body.clone())).await;
         assert_eq!((answer.status, answer.slug()), (422, "invalid-body"), "{body}");

@@ -166,7 +166,9 @@ async fn repeat_with_idempotency_key_deletes_once() {
     );
     let other = delete(&tenant, json!({"id": 8})).await;
     assert_eq!(other.status, 400);
-    insta::assert_snapshot!(other.body.as_str().unwrap(), @"This Idempotency-Key came with another request, another body or route, within 24 hours; use a new key for a new request.");
+    insta::assert_snapshot!(other.body.as_str().unwrap(), @"\
+        This Idempotency-Key came with another request, another body or route, within 24 hours; \
+        use a new key for a new request.");
     // The same job by another route is a different request.
     assert_eq!(
         tenant.submit("user.delete", json!({"id": 7})).await.slug(),

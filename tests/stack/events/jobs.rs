@@ -23,7 +23,11 @@ fn types(events: &[Value]) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn kind_with_events_publishes_job_ends() {
     let stack = Stack::new().await;
-    let spec = |target: Value| json!({"schema": {}, "target": target, "events": true, "retry": {"max_attempts": 1}});
+    let spec = |target: Value| {
+        json!({
+            "schema": {}, "target": target, "events": true, "retry": {"max_attempts": 1},
+        })
+    };
     stack.define("told", spec(json!({"type": "echo"}))).await;
     stack.define("broken", spec(json!({"type": "http", "url": "http://127.0.0.1:1/"}))).await;
     let tenant = stack.tenant();
@@ -44,7 +48,9 @@ async fn kind_with_events_publishes_job_ends() {
         assert_eq!(event["source"], job["kind"]);
         assert_eq!(
             event["data"],
-            json!({"job_id": id, "kind": job["kind"], "status": job["status"], "error": job["error"]})
+            json!({
+                "job_id": id, "kind": job["kind"], "status": job["status"], "error": job["error"],
+            })
         );
     }
     // A retry of the job ends in another event.
@@ -66,7 +72,10 @@ async fn no_crash_loses_or_repeats_an_end_event() {
         for nth in 2..=8 {
             for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
                 let stack = Stack::new().await;
-                let spec = json!({"schema": {}, "target": {"type": "echo"}, "events": true, "discipline": discipline});
+                let spec = json!({
+                    "schema": {}, "target": {"type": "echo"}, "events": true,
+                    "discipline": discipline,
+                });
                 stack.define("told", spec).await;
                 let tenant = stack.tenant();
                 let id = tenant.submit("told", json!(1)).await.id().to_owned();
@@ -110,7 +119,9 @@ async fn end_is_published_although_the_job_was_retried() {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = Stack::new().await;
             let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
-            let spec = json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}});
+            let spec = json!({
+                "schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1},
+            });
             stack.define("broken", spec).await;
             let tenant = stack.tenant();
             let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
@@ -181,7 +192,10 @@ async fn published_end_is_not_published_again() {
     for days in [0, 3, 8] {
         let stack = Stack::new().await;
         let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
-        let spec = json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
+        let spec = json!({
+            "schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1},
+            "retention_seconds": 2_592_000,
+        });
         stack.define("broken", spec).await;
         let tenant = stack.tenant();
         let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());

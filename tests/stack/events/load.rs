@@ -34,7 +34,8 @@ async fn accepts_500_events_a_second() {
     took.sort();
     let at = |part: usize| took[(took.len() - 1) * part / 100];
     println!(
-        "{EVENTS} events in {all:?}, {:.0} a second; answered in {:?} at the median, {:?} at the 99th percentile",
+        "{EVENTS} events in {all:?}, {:.0} a second; \
+         answered in {:?} at the median, {:?} at the 99th percentile",
         f64::from(EVENTS) / all.as_secs_f64(),
         at(50),
         at(99),

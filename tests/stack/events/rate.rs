@@ -22,7 +22,9 @@ async fn rate_is_exact_across_all_instances() {
             let client = &instances[instance];
             assert_eq!(publish(client, account, json!(n)).await.status, 202);
             if n % 10 == 0 {
-                let jobs = json!({"jobs": [{"kind": "echo", "payload": 1}, {"kind": "echo", "payload": 2}]});
+                let jobs = json!({"jobs": [
+                    {"kind": "echo", "payload": 1}, {"kind": "echo", "payload": 2},
+                ]});
                 assert_eq!(
                     client.send(Method::POST, "/v1/jobs/batch", Some(jobs)).await.status,
                     202

@@ -86,6 +86,7 @@ async fn cost_of_counting_1000_jobs() {
     let dollars = (counted + paces) * 1000.0 / 1e6 * 0.625;
     assert!(dollars < 0.76, "{dollars} dollars for a million jobs");
     println!(
-        "1,000 jobs: {counted} write units for totals and {paces} for paces, ${dollars:.3} for a million\n{ledger}"
+        "1,000 jobs: {counted} write units for totals and {paces} for paces, \
+         ${dollars:.3} for a million\n{ledger}"
     );
 }

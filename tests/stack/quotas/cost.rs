@@ -22,8 +22,9 @@ async fn large() -> Stack {
         async move {
             let period = ["hour", "day", "month", "month"][n / 50];
             let body = json!({
-                "limit_bytes": 1_000_000, "type": "egress", "service": format!("s{}", n % 50), "account": account,
-                "period": period, "timezone": "Europe/Berlin", "recipients": ["ops@example.com"],
+                "limit_bytes": 1_000_000, "type": "egress", "service": format!("s{}", n % 50),
+                "account": account, "period": period, "timezone": "Europe/Berlin",
+                "recipients": ["ops@example.com"],
             });
             let answer = operator.send(Method::PUT, &format!("/v1/quotas/q{n}"), Some(body)).await;
             assert_eq!(answer.status, 201, "{answer:?}");
@@ -77,7 +78,8 @@ async fn cost_of_a_check_is_independent_of_history() {
     let (operator, tenant) = (stack.operator(), stack.tenant());
     for period in ["hour", "day", "month"] {
         let body = json!({
-            "limit_bytes": 1_000_000_000, "type": "egress", "account": stack.tenant_account(), "period": period, "recipients": ["ops@example.com"],
+            "limit_bytes": 1_000_000_000, "type": "egress", "account": stack.tenant_account(),
+            "period": period, "recipients": ["ops@example.com"],
         });
         let path = format!("/v1/quotas/{period}");
         assert_eq!(operator.send(Method::PUT, &path, Some(body)).await.status, 201);
@@ -89,7 +91,10 @@ async fn cost_of_a_check_is_independent_of_history() {
         for n in 0..5 {
             let data =
                 json!({"service": "s", "route": n.to_string(), "type": "egress", "bytes": 1000});
-            let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": format!("{hour}/{n}"), "data": data});
+            let event = json!({
+                "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x",
+                "id": format!("{hour}/{n}"), "data": data,
+            });
             assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         }
         stack.aws.reset_ledger();

@@ -44,7 +44,9 @@ async fn exhausted_account_gets_429_with_retry_after() {
     ratelimit: "daily";r=0;t=28792
     ratelimit-policy: "daily";q=1000;qu="content-bytes";w=86400
     "#);
-    insta::assert_snapshot!(refused.body["detail"].as_str().unwrap(), @"The quota daily of 1000 bytes is used up; the next period begins at 2026-11-21T00:00:00.000Z.");
+    insta::assert_snapshot!(refused.body["detail"].as_str().unwrap(), @"\
+        The quota daily of 1000 bytes is used up; \
+        the next period begins at 2026-11-21T00:00:00.000Z.");
 
     let events = format!("/v1/accounts/{account}/events");
     let spending: [(Method, String, Option<Value>); 6] = [

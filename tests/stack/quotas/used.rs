@@ -19,7 +19,10 @@ pub async fn sent(stack: &Stack, total: u64) {
     let before: u64 = heads.iter().map(|head| head.total).sum();
     let data =
         json!({"service": "shop", "route": "list", "type": "egress", "bytes": total - before});
-    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": total.to_string(), "data": data});
+    let event = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop",
+        "id": total.to_string(), "data": data,
+    });
     let answer = stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await;
     assert_eq!(answer.status, 202, "{answer:?}");
 }
@@ -127,7 +130,8 @@ async fn each_threshold_is_reported_once() {
     ");
     assert_eq!(told(&stack).await, ["quota.crossed 80", "quota.crossed 90", "quota.crossed 100"]);
     insta::assert_json_snapshot!("standing", daily(&stack).await, {
-        ".account" => "[account]", ".alerts[].crossed_at" => "[time]", ".alerts[].mailed_at" => "[time]", ".alerts[].mails[].sent_at" => "[time]",
+        ".account" => "[account]", ".alerts[].crossed_at" => "[time]",
+        ".alerts[].mailed_at" => "[time]", ".alerts[].mails[].sent_at" => "[time]",
         ".projected" => "[bytes]",
     });
 }

@@ -44,7 +44,9 @@ async fn job_outlives_the_message_announcing_its_end() {
     let client = stack.tenant();
     let spec = json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60});
     stack.define("brief", spec).await;
-    let body = json!({"kind": "brief", "payload": "x".repeat(5000), "callback_url": "http://127.0.0.1:9/"});
+    let body = json!({
+        "kind": "brief", "payload": "x".repeat(5000), "callback_url": "http://127.0.0.1:9/",
+    });
     let id = client.send(http::Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
     let worker = stack.worker();
     let source = EventSource::new(&stack.aws, JOBS, 1);

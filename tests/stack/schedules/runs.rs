@@ -37,7 +37,14 @@ async fn each_occurrence_creates_one_job() {
             json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 864_000}),
         )
         .await;
-    put(&stack, json!({"expression": "cron(30 4 * * ? *)", "timezone": "Europe/Berlin", "job": {"kind": "long", "payload": {"n": 1.50}, "priority": 3, "metadata": {"a": "b"}}})).await;
+    put(
+        &stack,
+        json!({
+            "expression": "cron(30 4 * * ? *)", "timezone": "Europe/Berlin",
+            "job": {"kind": "long", "payload": {"n": 1.50}, "priority": 3, "metadata": {"a": "b"}},
+        }),
+    )
+    .await;
     assert!(stack.work(3 * 24 * HOUR).await.emptied);
     let jobs = jobs(&stack).await;
     assert_eq!(

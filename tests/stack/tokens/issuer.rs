@@ -61,11 +61,17 @@ impl Signer {
         match &self.pair {
             Pair::P256(pair) => {
                 let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-                json!({"kty": "EC", "crv": "P-256", "kid": self.id, "use": "sig", "alg": "ES256", "x": encode(x), "y": encode(y)})
+                json!({
+                    "kty": "EC", "crv": "P-256", "kid": self.id, "use": "sig", "alg": "ES256",
+                    "x": encode(x), "y": encode(y),
+                })
             }
             Pair::Rsa(pair) => {
                 let key: PublicKeyComponents<Vec<u8>> = pair.public().into();
-                json!({"kty": "RSA", "kid": self.id, "use": "sig", "n": encode(key.n), "e": encode(key.e)})
+                json!({
+                    "kty": "RSA", "kid": self.id, "use": "sig", "n": encode(key.n),
+                    "e": encode(key.e),
+                })
             }
         }
     }

@@ -7,7 +7,9 @@ use super::*;
 async fn report(stack: &Stack, service: &str, route: &str, direction: &str, bytes: u64) {
     let id = format!("{service} {route} {direction} {}", stack.now());
     let data = json!({"service": service, "route": route, "type": direction, "bytes": bytes});
-    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": id, "data": data});
+    let event = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": id, "data": data,
+    });
     assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
 }
 
@@ -91,8 +93,10 @@ async fn invalid_parameters_are_named() {
 async fn many_series_are_paged() {
     let stack = Stack::new().await;
     let event = |n: usize| {
-        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
-        "data": {"service": "s", "route": format!("{n:03}"), "type": "egress", "bytes": n}})
+        json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
+            "data": {"service": "s", "route": format!("{n:03}"), "type": "egress", "bytes": n},
+        })
     };
     for batch in 0..6 {
         let events: Vec<_> = (batch * 100..batch * 100 + 100).map(event).collect();

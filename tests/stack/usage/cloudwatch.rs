@@ -9,7 +9,8 @@ const API: (&str, &str) = ("AWS/ApiGateway", "DataProcessed");
 async fn put(stack: &Stack, name: &str, namespace: &str) {
     let spec = json!({
         "type": "cloudwatch", "namespace": namespace, "metric_name": API.1,
-        "dimensions": {"ApiId": name, "Stage": "live"}, "as": {"type": "egress", "service": "api", "route": name},
+        "dimensions": {"ApiId": name, "Stage": "live"},
+        "as": {"type": "egress", "service": "api", "route": name},
     });
     put_source(stack, name, spec).await;
 }

@@ -211,7 +211,8 @@ async fn of_samples(minutes: &[&[(&str, &str)]]) -> Vec<(Option<u64>, Value)> {
     for samples in minutes {
         let line = |(consumer, value): &(&str, &str)| {
             format!(
-                "kong_bandwidth_bytes{{direction=\"egress\",service=\"s\",consumer=\"{consumer}\"}} {value}\n"
+                "kong_bandwidth_bytes{{direction=\"egress\",service=\"s\",\
+                 consumer=\"{consumer}\"}} {value}\n"
             )
         };
         let page: String = samples.iter().map(line).collect();

@@ -69,7 +69,10 @@ async fn cost_of_charts() {
     for n in 0..(31 * 24) {
         let data =
             json!({"service": "s", "route": "r", "type": "egress", "bytes": 123_456_789 + n});
-        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(), "data": data});
+        let event = json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
+            "data": data,
+        });
         assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         tokio::time::sleep(60 * MINUTE).await;
     }
@@ -100,8 +103,10 @@ async fn cost_of_reports() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let event = |n: usize| {
-        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
-        "data": {"service": "s", "route": "r", "type": "egress", "bytes": 7}})
+        json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
+            "data": {"service": "s", "route": "r", "type": "egress", "bytes": 7},
+        })
     };
     let send = async |body: Value| {
         assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(body)).await.status, 202);

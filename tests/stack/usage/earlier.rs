@@ -43,7 +43,9 @@ async fn add_share(stack: &Stack, quota: &str, used: u64) {
 
 async fn report(stack: &Stack, id: &str, bytes: u64) {
     let data = json!({"service": "shop", "route": "/", "type": "egress", "bytes": bytes});
-    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/", "id": id, "data": data});
+    let event = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/", "id": id, "data": data,
+    });
     assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
 }
 

@@ -58,12 +58,18 @@ async fn pages_of_kong_and_others_are_parsed() {
         (json!({"preset": "kong2"}), include_str!("pages/kong2.txt"), "kong_bandwidth"),
         (json!({"preset": "kong3"}), include_str!("pages/kong3.txt"), "kong_bandwidth_bytes"),
         (
-            json!({"metric": "node_network_transmit_bytes_total", "labels": {"route": "device"}, "as": {"type": "egress", "service": "debian"}}),
+            json!({
+                "metric": "node_network_transmit_bytes_total", "labels": {"route": "device"},
+                "as": {"type": "egress", "service": "debian"},
+            }),
             include_str!("pages/node_exporter.txt"),
             "node_network_transmit_bytes_total",
         ),
         (
-            json!({"metric": "prometheus_http_response_size_bytes_sum", "labels": {"route": "handler"}, "as": {"type": "egress", "service": "prometheus"}}),
+            json!({
+                "metric": "prometheus_http_response_size_bytes_sum", "labels": {"route": "handler"},
+                "as": {"type": "egress", "service": "prometheus"},
+            }),
             include_str!("pages/prometheus.txt"),
             "prometheus_http_response_size_bytes_sum",
         ),
@@ -89,7 +95,7 @@ fn gzipped(text: &str) -> Vec<u8> {
 /// A large compressed page with 1,000 series among other lines, a decompression bomb, and a
 /// truncated page.
 #[tokio::test]
-async fn large_pages_are_compressed() {
+async fn large_compressed_pages_are_read_up_to_a_limit() {
     let stack = Stack::new().await;
     let page = |bytes: usize| {
         let mut page = String::new();
@@ -100,7 +106,8 @@ async fn large_pages_are_compressed() {
             );
             for le in 0..60 {
                 page += &format!(
-                    "kong_latency_bucket{{service=\"service-of-some-length\",route=\"route-{n}\",type=\"request\",workspace=\"default\",le=\"{le}.0\"}} 1277\n"
+                    "kong_latency_bucket{{service=\"service-of-some-length\",route=\"route-{n}\",\
+                     type=\"request\",workspace=\"default\",le=\"{le}.0\"}} 1277\n"
                 );
             }
         }

@@ -7,7 +7,10 @@ use super::*;
 fn event(id: &str, bytes: u64, others: Value) -> Value {
     let mut data = json!({"service": "shop", "route": "/cart", "type": "egress", "bytes": bytes});
     data.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
-    json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": id, "data": data})
+    json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": id,
+        "data": data,
+    })
 }
 
 async fn report(client: &Client, body: &Value) -> sim::Answer {
@@ -102,7 +105,10 @@ async fn violations_are_reported_per_event() {
         json!([]),
         json!(7),
         json!({}),
-        json!({"specversion": "0.3", "type": "other", "source": "", "id": "1", "data": {"bytes": -1, "type": "up", "more": 1}}),
+        json!({
+            "specversion": "0.3", "type": "other", "source": "", "id": "1",
+            "data": {"bytes": -1, "type": "up", "more": 1},
+        }),
         event("1", 1, json!({"at": "2026-11-20T14:59:59Z"})),
         event("1", 1, json!({"at": "2026-11-20T16:01:01Z"})),
         event("1", 1, json!({"service": "a\nb"})),
@@ -114,7 +120,10 @@ async fn violations_are_reported_per_event() {
     }
     let many: Vec<_> = (0..101).map(|n| event(&n.to_string(), 1, json!({}))).collect();
     assert_eq!(report(&tenant, &json!(many)).await.status, 422);
-    let mixed = json!([event("1", 1, json!({})), {"id": "2"}, event("3", 1, json!({"account": "acc_01kagzwy00e40r2081040g2081"}))]);
+    let mixed = json!([
+        event("1", 1, json!({})), {"id": "2"},
+        event("3", 1, json!({"account": "acc_01kagzwy00e40r2081040g2081"})),
+    ]);
     let items = report(&tenant, &mixed).await.body["items"].clone();
     shown.push(
         items
@@ -202,7 +211,9 @@ async fn series_of_an_account_are_limited() {
 #[tokio::test(start_paused = true)]
 async fn overflowing_totals_saturate() {
     let stack = Stack::new().await;
-    let quota = json!({"limit_bytes": 1000, "type": "ingress", "period": "day", "recipients": ["a@example.com"]});
+    let quota = json!({
+        "limit_bytes": 1000, "type": "ingress", "period": "day", "recipients": ["a@example.com"],
+    });
     let put = stack.operator().send(Method::PUT, "/v1/quotas/other", Some(quota)).await;
     assert_eq!(put.status, 201, "{put:?}");
     const MOST: u64 = (1 << 53) - 1;
@@ -223,8 +234,10 @@ async fn overflowing_totals_saturate() {
 #[tokio::test(start_paused = true)]
 async fn body_must_match_its_media_type() {
     let stack = Stack::new().await;
-    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s", "id": "1",
-        "data": {"service": "shop", "type": "egress", "bytes": 7}});
+    let event = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s", "id": "1",
+        "data": {"service": "shop", "type": "egress", "bytes": 7},
+    });
     let send = async |declared: &str, body: Value| {
         let answer = stack
             .tenant()

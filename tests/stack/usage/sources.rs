@@ -9,8 +9,10 @@ async fn creates_reads_lists_and_deletes_sources() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let whole = json!({
-        "type": "prometheus", "url": "https://node.example:9100/metrics", "metric": "node_network_transmit_bytes_total",
-        "labels": {"route": "device"}, "as": {"type": "egress", "service": "node-1"}, "account": stack.tenant_account(),
+        "type": "prometheus", "url": "https://node.example:9100/metrics",
+        "metric": "node_network_transmit_bytes_total",
+        "labels": {"route": "device"}, "as": {"type": "egress", "service": "node-1"},
+        "account": stack.tenant_account(),
     });
     let created = operator.send(Method::PUT, "/v1/sources/node", Some(whole.clone())).await;
     assert_eq!((created.status, created.header("location")), (201, "/v1/sources/node"));
@@ -20,7 +22,8 @@ async fn creates_reads_lists_and_deletes_sources() {
     assert_eq!(operator.send(Method::PUT, "/v1/sources/node", Some(whole)).await.status, 200);
     let cloudwatch = json!({
         "type": "cloudwatch", "namespace": "AWS/ApiGateway", "metric_name": "DataProcessed",
-        "dimensions": {"ApiId": "a1b2c3", "Stage": "$default"}, "as": {"type": "egress", "service": "api"},
+        "dimensions": {"ApiId": "a1b2c3", "Stage": "$default"},
+        "as": {"type": "egress", "service": "api"},
     });
     put_source(&stack, "api", cloudwatch).await;
 
@@ -49,13 +52,30 @@ async fn reports_all_violations() {
         json!({}),
         json!({"type": "graphite"}),
         json!({"type": "prometheus", "url": 7, "preset": "kong4", "more": 1}),
-        json!({"type": "prometheus", "url": "ftp://kong", "account": "acc_01kagzwy00e40r2081040g2081"}),
-        json!({"type": "prometheus", "url": "https://kong.example", "preset": "kong2", "metric": "m", "labels": {"type": "a"}, "as": {"route": "x"}}),
-        json!({"type": "prometheus", "url": "https://kong.example", "metric": "1m", "labels": {"service": "a b"}}),
-        json!({"type": "prometheus", "url": "https://kong.example", "metric": "m", "labels": {"type": "t"}, "as": {"type": "egress", "service": "x\ny"}}),
-        json!({"type": "prometheus", "url": "https://kong.example", "metric": "m", "labels": {"type": "t"}, "as": {"type": "egress", "up": "x"}}),
+        json!({
+            "type": "prometheus", "url": "ftp://kong", "account": "acc_01kagzwy00e40r2081040g2081",
+        }),
+        json!({
+            "type": "prometheus", "url": "https://kong.example", "preset": "kong2", "metric": "m",
+            "labels": {"type": "a"}, "as": {"route": "x"},
+        }),
+        json!({
+            "type": "prometheus", "url": "https://kong.example", "metric": "1m",
+            "labels": {"service": "a b"},
+        }),
+        json!({
+            "type": "prometheus", "url": "https://kong.example", "metric": "m",
+            "labels": {"type": "t"}, "as": {"type": "egress", "service": "x\ny"},
+        }),
+        json!({
+            "type": "prometheus", "url": "https://kong.example", "metric": "m",
+            "labels": {"type": "t"}, "as": {"type": "egress", "up": "x"},
+        }),
         json!({"type": "cloudwatch", "namespace": ":x", "metric_name": ""}),
-        json!({"type": "cloudwatch", "namespace": "AWS/ELB", "metric_name": "ProcessedBytes", "dimensions": {"": "x", "a": "", "b": "c"}, "as": {}}),
+        json!({
+            "type": "cloudwatch", "namespace": "AWS/ELB", "metric_name": "ProcessedBytes",
+            "dimensions": {"": "x", "a": "", "b": "c"}, "as": {},
+        }),
     ] {
         let answer = stack.operator().send(Method::PUT, "/v1/sources/bad", Some(bad.clone())).await;
         assert_eq!(answer.status, 422, "{bad}");
@@ -80,12 +100,21 @@ async fn failing_source_reports_its_error_and_affects_no_other() {
         ("html", "<html>\n<body>502 Bad Gateway</body>\n</html>\n".into()),
         ("empty", String::new()),
         ("huge", "kong_other{a=\"b\"} 1\n".repeat(900_000)),
-        ("many", (0..5001).map(|n| format!("kong_bandwidth{{type=\"egress\",route=\"{n}\"}} 1\n")).collect()),
+        (
+            "many",
+            (0..5001)
+                .map(|n| format!("kong_bandwidth{{type=\"egress\",route=\"{n}\"}} 1\n"))
+                .collect(),
+        ),
         (
             "odd",
-            "kong_bandwidth{type=\"egress\",service=\"s\"} NaN\nkong_bandwidth{type=\"both\",service=\"s\"} 1\n\
-             kong_bandwidth{type=\"egress\",service=\"t\"} 3\nkong_bandwidth{type=\"egress\",service=\"t\"} 3\n\
-             kong_bandwidth{type=\"egress\",service=\"u\"} -1\nkong_bandwidth{type=\"egress\",service=\"v\"} +Inf\n".into(),
+            "kong_bandwidth{type=\"egress\",service=\"s\"} NaN\n\
+             kong_bandwidth{type=\"both\",service=\"s\"} 1\n\
+             kong_bandwidth{type=\"egress\",service=\"t\"} 3\n\
+             kong_bandwidth{type=\"egress\",service=\"t\"} 3\n\
+             kong_bandwidth{type=\"egress\",service=\"u\"} -1\n\
+             kong_bandwidth{type=\"egress\",service=\"v\"} +Inf\n"
+                .into(),
         ),
     ];
     let mut gateways = Vec::new();
@@ -149,7 +178,9 @@ async fn changed_definition_resets_counters() {
     one.show(page(1000));
     other.show(page(50_000));
     put_source(&stack, "kong", kong2(one.url())).await;
-    let own = json!({"type": "prometheus", "url": other.url(), "preset": "kong2", "account": account.account});
+    let own = json!({
+        "type": "prometheus", "url": other.url(), "preset": "kong2", "account": account.account,
+    });
     let steps: [(&str, Option<Value>, u64); 6] = [
         ("base line", None, 1000),
         ("growth", None, 1010),
@@ -292,7 +323,9 @@ async fn headers_are_sent_and_never_shown() {
     assert_eq!(shown["headers"], json!({"Kong-Admin-Token": "***", "Accept": "***"}));
     let again = stack.operator().send(Method::PUT, "/v1/sources/kong", Some(with_key("***"))).await;
     assert_eq!(again.body["errors"][0]["pointer"], "/headers/Kong-Admin-Token");
-    let wrong = json!({"type": "prometheus", "url": gateway.url(), "preset": "kong2", "headers": {"Host": "x"}});
+    let wrong = json!({
+        "type": "prometheus", "url": gateway.url(), "preset": "kong2", "headers": {"Host": "x"},
+    });
     let wrong = stack.operator().send(Method::PUT, "/v1/sources/kong", Some(wrong)).await;
     assert_eq!(wrong.body["errors"][0]["pointer"], "/headers/Host");
 }
@@ -303,14 +336,16 @@ async fn tenant_sees_no_address() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     gateway.show(
-        "kong_bandwidth{type=\"egress\",service=\"s\"} 5\nkong_bandwidth{type=\"up\",service=\"inner\"} 5\n",
+        "kong_bandwidth{type=\"egress\",service=\"s\"} 5\n\
+         kong_bandwidth{type=\"up\",service=\"inner\"} 5\n",
     );
     let mut spec = kong2(gateway.url());
     spec["account"] = json!(stack.tenant_account());
     spec["headers"] = json!({"X-Key": "s3cret"});
     put_source(&stack, "kong", spec).await;
     let metric = json!({
-        "type": "cloudwatch", "namespace": "Inner/Things", "metric_name": "Bytes", "dimensions": {"Host": "inner-1"},
+        "type": "cloudwatch", "namespace": "Inner/Things", "metric_name": "Bytes",
+        "dimensions": {"Host": "inner-1"},
         "as": {"type": "egress"}, "account": stack.tenant_account(),
     });
     put_source(&stack, "metric", metric).await;
@@ -322,5 +357,7 @@ async fn tenant_sees_no_address() {
     let listed = stack.tenant().get("/v1/sources").await.body;
     let one = stack.tenant().get("/v1/sources/kong").await.body;
     assert_eq!(listed["items"][0], one);
-    insta::assert_json_snapshot!("outlines", listed, {".items[].created_at" => "[time]", ".items[].updated_at" => "[time]"});
+    insta::assert_json_snapshot!("outlines", listed, {
+        ".items[].created_at" => "[time]", ".items[].updated_at" => "[time]",
+    });
 }
