@@ -263,7 +263,7 @@ async fn large_index_is_read_within_15_minutes() {
     }
 }
 
-/// If the whole queue is lost, the check sends a permit for every job of the page at once.
+/// If the whole queue is lost, one run sends a permit for every job of the page.
 #[tokio::test(start_paused = true)]
 async fn lost_queue_is_refilled_one_page_per_run() {
     let stack = with_kind().await;
