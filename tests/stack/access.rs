@@ -1,6 +1,7 @@
-//! Who may do what: every route of the API's description, with every kind of caller.
+//! Access control: every operation of the OpenAPI description is called by every kind of caller.
 //!
-//! The description says of each operation who may use it, and has to; a new route is tried like the others, or fails here until it says so.
+//! Each operation must declare who may use it. A new route is tested like the others and fails here
+//! until it has such a declaration.
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
@@ -12,7 +13,7 @@ use shared::{
 };
 use sim::{Answer, Client, Service, Stack};
 
-/// Who may use an operation, as the description has it.
+/// Who may use an operation, from the `security` of its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
     Nothing,
@@ -28,7 +29,7 @@ struct Operation {
     has_body: bool,
 }
 
-/// What needs no key at all. To add something here is a decision.
+/// Operations that need no key. Add to this list only on purpose.
 const OPEN: [&str; 4] = ["GET /", "GET /docs", "GET /heartbeat", "GET /openapi.json"];
 
 fn operations() -> Vec<Operation> {
@@ -59,8 +60,9 @@ fn needs(security: &Value) -> Option<Needs> {
     }
 }
 
-/// What a placeholder stands for, by what is before it: the tenant's thing, and one that nobody has. Of the names that all accounts have in
-/// common, or each for itself, there is nothing to hide.
+/// For the path segment before a placeholder: an existing name of the tenant's, a name that does
+/// not exist, and whether the existence of the tenant's one is confidential. Names shared by all
+/// accounts, or separate in each account, are not confidential.
 fn example(before: &str, world: &World) -> (String, &'static str, bool) {
     match before {
         "accounts" => (world.tenant.clone(), "acc_01kagzwy00e40r2081040g2081", true),
@@ -75,14 +77,14 @@ fn example(before: &str, world: &World) -> (String, &'static str, bool) {
     }
 }
 
-/// A tenant with something of everything, and callers of every kind.
+/// A tenant with one resource of each type, and callers of every kind.
 struct World {
     stack: Stack,
     service: Service,
     tenant: String,
     job: String,
     spare_key: String,
-    /// Everything that nobody else may ever see of the tenant.
+    /// Texts that must never be shown to another account.
     marks: Vec<String>,
 }
 
@@ -91,25 +93,39 @@ impl World {
         let stack = Stack::new().await;
         let operator = stack.operator();
         let tenant = stack.tenant_account().to_string();
-        let body = json!({"kind": "echo", "payload": "s3cret-payload", "metadata": {"note": "s3cret-note"}});
+        let body = json!({
+            "kind": "echo", "payload": "s3cret-payload", "metadata": {"note": "s3cret-note"},
+        });
         let job = stack.tenant().send(Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
-        let schedule = json!({"expression": "rate(1 day)", "account": tenant, "job": {"kind": "echo", "payload": "s3cret-job"}});
+        let schedule = json!({
+            "expression": "rate(1 day)", "account": tenant,
+            "job": {"kind": "echo", "payload": "s3cret-job"},
+        });
         assert_eq!(
             operator.send(Method::PUT, "/v1/schedules/nightly", Some(schedule)).await.status,
             201
         );
-        let quota = json!({"limit_bytes": 7, "type": "egress", "account": tenant, "period": "day", "recipients": ["s3cret-name@example.com"]});
+        let quota = json!({
+            "limit_bytes": 7, "type": "egress", "account": tenant, "period": "day",
+            "recipients": ["s3cret-name@example.com"],
+        });
         assert_eq!(
             operator.send(Method::PUT, "/v1/quotas/s3cret-quota", Some(quota)).await.status,
             201
         );
-        let source = json!({"type": "prometheus", "url": "https://kong.example/metrics", "preset": "kong3", "account": tenant});
+        let source = json!({
+            "type": "prometheus", "url": "https://kong.example/metrics", "preset": "kong3",
+            "account": tenant,
+        });
         assert_eq!(
             operator.send(Method::PUT, "/v1/sources/s3cret-source", Some(source)).await.status,
             201
         );
         let data = json!({"service": "s3cret-service", "type": "egress", "bytes": 7});
-        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": "1", "data": data});
+        let event = json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": "1",
+            "data": data,
+        });
         assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         let secrets = operator.get(&format!("/v1/accounts/{tenant}/webhook-secrets")).await;
         let secret = secrets.body["items"][0]["secret"].as_str().unwrap().to_owned();
@@ -123,7 +139,7 @@ impl World {
         world
     }
 
-    /// A new key: its id and its secret.
+    /// Creates a key and returns its id and its secret.
     async fn key(&self, account: &str, more: Value) -> (String, String) {
         let mut body = json!({"name": "x", "scopes": ["jobs:read"]});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -142,7 +158,8 @@ impl World {
         self.stack.client_of(&self.service, key)
     }
 
-    /// The path with the tenant's things in it, with things that nobody has, and whether those are something to hide.
+    /// The path with the tenant's resources, the path with resources that do not exist, and whether
+    /// the existence of the tenant's ones is confidential.
     fn paths(&self, template: &str) -> (String, String, bool) {
         let (mut theirs, mut nobodys, mut hidden, mut before) = (Vec::new(), Vec::new(), false, "");
         for part in template.split('/') {
@@ -180,7 +197,7 @@ impl Operation {
         }
     }
 
-    /// Keys that open nothing, and none.
+    /// Missing, invalid, expired and revoked keys get 401; a key of a deactivated account gets 403.
     async fn turns_away_whom_it_does_not_know(&self, world: &World, path: &str) {
         let expired = world
             .key(
@@ -214,7 +231,8 @@ impl Operation {
         assert_eq!(refused.status, 403, "{} {path} of a closed account", self.method);
     }
 
-    /// Another account, with every scope that a tenant can have.
+    /// A key of another account, with every scope a tenant can have, learns nothing about the
+    /// tenant.
     async fn shows_nothing_to_a_stranger(&self, world: &World) {
         let scopes: Vec<_> = Scope::ALL
             .iter()
@@ -231,7 +249,8 @@ impl Operation {
         if self.needs == Needs::Scope(Scope::Admin) {
             assert_eq!((answer.status, of_nothing.status), (403, 403), "{what}");
         } else if hidden {
-            // Not to be told from what isn't there: a body that is asked for is looked at first.
+            // The response must not differ from that for a missing resource. A required body is
+            // validated first, so 422 is possible.
             let told = |answer: Answer| {
                 (answer.status, answer.body["type"].clone(), answer.body["detail"].clone())
             };
@@ -249,7 +268,7 @@ impl Operation {
         }
     }
 
-    /// The tenant's own keys, each with one scope.
+    /// Keys of the tenant, each with one scope: only the required scope and `admin` are accepted.
     async fn goes_by_scopes(&self, world: &World, path: &str) {
         let mut keys = Vec::new();
         for scope in Scope::ALL {
@@ -258,7 +277,7 @@ impl Operation {
                 world.key(&world.tenant, json!({"scopes": [scope.as_str()]})).await.1,
             ));
         }
-        // Those that may come last: some of what they may do is to remove things.
+        // Allowed scopes go last, because some of these operations delete resources.
         keys.sort_by_key(|(scope, _)| self.allows(*scope));
         for (scope, key) in keys {
             let answer = self.ask(&world.client(&key), path).await;
@@ -279,7 +298,7 @@ impl Operation {
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn every_route_keeps_to_what_it_says() {
+async fn every_route_enforces_its_declared_access() {
     for operation in operations() {
         let world = World::new().await;
         let (path, ..) = world.paths(&operation.path);
@@ -296,7 +315,7 @@ async fn every_route_keeps_to_what_it_says() {
 }
 
 #[test]
-fn every_route_says_who_may_use_it() {
+fn every_route_declares_its_access() {
     let operations = operations();
     let named = |method: &Method, path: &str| format!("{method} {path}");
     let described: BTreeSet<_> =

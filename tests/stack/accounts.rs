@@ -1,4 +1,4 @@
-//! Accounts: made, changed and listed by the operator.
+//! Accounts: the operator creates, updates and lists them.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub async fn make(operator: &Client, name: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_made_read_and_changed() {
+async fn creates_reads_and_updates_accounts() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let made = operator.send(Method::POST, "/v1/accounts", Some(json!({"name": "Billing"}))).await;
@@ -42,7 +42,7 @@ async fn are_made_read_and_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_not_there_is_not_found() {
+async fn unknown_account_is_not_found() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     assert_eq!(operator.get(NOBODY).await.slug(), "not-found");
@@ -54,7 +54,7 @@ async fn one_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_are_all_told() {
+async fn reports_all_violations() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let path = format!("/v1/accounts/{}", stack.tenant_account());
@@ -79,7 +79,7 @@ async fn mistakes_are_all_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_listed_oldest_first_in_pages() {
+async fn lists_accounts_oldest_first_in_pages() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     for name in ["a", "b", "c"] {
@@ -101,7 +101,7 @@ async fn are_listed_oldest_first_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deactivated_ones_keys_open_nothing_within_thirty_seconds() {
+async fn keys_of_a_deactivated_account_are_refused_within_30_s() {
     let stack = Stack::new().await;
     let (operator, tenant) = (stack.operator(), stack.tenant());
     assert_eq!(tenant.get("/v1/jobs").await.status, 200);
@@ -120,7 +120,7 @@ async fn a_deactivated_ones_keys_open_nothing_within_thirty_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_does_not_deactivate_his_own() {
+async fn operator_cannot_deactivate_own_account() {
     let stack = Stack::new().await;
     let key = stack.another_key(&[Scope::Admin]).await;
     let account = key.parse::<shared::account::ApiKey>().unwrap().account;
@@ -131,9 +131,9 @@ async fn an_operator_does_not_deactivate_his_own() {
     assert_eq!(stack.operator().send(Method::PATCH, &path, off).await.status, 200);
 }
 
-/// A cap that is changed counts for a worker that knew another one.
+/// A changed concurrency limit takes effect in a worker that has the old one cached.
 #[tokio::test(start_paused = true)]
-async fn a_new_cap_counts_within_twenty_seconds() {
+async fn new_concurrency_limit_takes_effect_within_20_s() {
     let stack = Stack::new().await;
     let (tenant, worker) = (stack.tenant(), stack.worker());
     let source = sim::EventSource::new(&stack.aws, sim::JOBS, 10);
@@ -145,7 +145,7 @@ async fn a_new_cap_counts_within_twenty_seconds() {
                 Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await)
             })
             .await;
-        // Only an account with a cap has slots to look for.
+        // The worker queries for slots only if the account has a limit.
         stack.aws.reset_ledger().count("Query")
     };
     assert_eq!(work().await, 0);
@@ -156,7 +156,7 @@ async fn a_new_cap_counts_within_twenty_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_they_cost() {
+async fn cost_of_account_requests() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     operator.get("/v1/kinds").await;

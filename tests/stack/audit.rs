@@ -1,4 +1,5 @@
-//! The net under the permits: a job whose permit was lost is run all the same.
+//! Reconciliation of ordered kinds. A permit is a message that lets a worker run the next job of
+//! the ready queue. If permits are lost, the check sends new ones and the jobs still run.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ async fn hand_in(client: &Client, count: usize) -> Vec<String> {
     ids
 }
 
-/// As if every message there is were lost.
+/// Simulates the loss of every message in the queue.
 async fn lose_messages(stack: &Stack) {
     stack.aws.sqs().purge_queue().queue_url(stack.aws.queue_url(JOBS)).send().await.unwrap();
 }
@@ -57,7 +58,7 @@ async fn assert_done(client: &Client, ids: &[String]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_whose_permits_were_lost_are_run_all_the_same() {
+async fn jobs_with_lost_permits_still_run() {
     let stack = with_kind().await;
     let client = stack.tenant();
     let ids = hand_in(&client, 5).await;
@@ -76,7 +77,7 @@ async fn jobs_whose_permits_were_lost_are_run_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backlog_is_not_flooded() {
+async fn backlog_gets_one_extra_permit_per_run() {
     let stack = with_kind().await;
     let client = stack.tenant();
     let ids = hand_in(&client, 50).await;
@@ -90,9 +91,9 @@ async fn a_backlog_is_not_flooded() {
     assert_eq!(told(&stack, "Overdue"), [50.0; 5]);
 }
 
-/// The queue is full of messages, none of which is theirs.
+/// Lost permits are replaced even if the queue is full of messages of other kinds.
 #[tokio::test(start_paused = true)]
-async fn other_kinds_messages_hide_no_lost_permit_for_long() {
+async fn lost_permits_are_found_among_messages_of_other_kinds() {
     let stack = with_kind().await;
     let client = stack.tenant();
     let ids = hand_in(&client, 3).await;
@@ -109,12 +110,12 @@ async fn other_kinds_messages_hide_no_lost_permit_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_job_is_found_whose_worker_and_message_are_gone() {
+async fn recovers_a_running_job_without_worker_and_message() {
     let stack = with_kind().await;
     let client = stack.tenant();
     let id = hand_in(&client, 1).await.remove(0);
     let worker = stack.worker();
-    // It dies at one call after the other, until that was its claim.
+    // Kills the worker one call later each time, until it dies right after its claim.
     let mut calls = 0;
     while client.job(&id).await.body["status"] != "running" {
         calls += 1;
@@ -137,9 +138,9 @@ async fn a_running_job_is_found_whose_worker_and_message_are_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_minute_in_which_nothing_is_overdue_costs_next_to_nothing() {
+async fn check_without_overdue_jobs_costs_half_a_read_unit() {
     let stack = with_kind().await;
-    // Until what was counted before is written, and the first walk is done.
+    // Writes the counters of the set-up and completes the first scan.
     stack.check().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     stack.aws.reset_ledger();
@@ -156,9 +157,10 @@ async fn a_minute_in_which_nothing_is_overdue_costs_next_to_nothing() {
     assert!(told(&stack, "Overdue").is_empty());
 }
 
-/// Its permits run one job each from then on, and not any.
+/// When a kind becomes `standard`, each remaining permit runs one given job, and the index is
+/// emptied.
 #[tokio::test(start_paused = true)]
-async fn a_kind_that_has_lost_its_order_leaves_nothing_behind() {
+async fn kind_changed_to_standard_empties_its_ready_queue() {
     let stack = with_kind().await;
     let client = stack.tenant();
     let ids = hand_in(&client, 3).await;
@@ -172,7 +174,7 @@ async fn a_kind_that_has_lost_its_order_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dying_at_any_call_does_no_harm() {
+async fn check_killed_at_any_call_loses_no_job() {
     for nth in 1..=4 {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = with_kind().await;
@@ -183,7 +185,7 @@ async fn dying_at_any_call_does_no_harm() {
             let checker = stack.checker();
             let died = run_until_killed(checker.check("dies", stack.now()), &switch).await;
             assert!(died.is_none(), "call {nth} was never made");
-            // The minute's run again, and the next one's.
+            // The retry of the killed run, and the next minute's run.
             stack.check().await.unwrap();
             stack.check().await.unwrap();
             assert!(stack.work(HOUR).await.emptied);
@@ -200,7 +202,7 @@ async fn dying_at_any_call_does_no_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_an_error_and_the_next_run_makes_up_for_it() {
+async fn outage_fails_the_check_and_the_next_one_catches_up() {
     for operation in ["Scan", "GetQueueAttributes", "SendMessageBatch"] {
         let stack = with_kind().await;
         let client = stack.tenant();
@@ -218,9 +220,9 @@ async fn an_outage_is_an_error_and_the_next_run_makes_up_for_it() {
     }
 }
 
-/// What a page doesn't hold is looked at in parts, all of them within a quarter of an hour.
+/// An index larger than a page is read in parts. Every account is reached within 15 minutes.
 #[tokio::test(start_paused = true)]
-async fn a_large_index_is_looked_at_within_fifteen_minutes() {
+async fn large_index_is_read_within_15_minutes() {
     let stack = with_kind().await;
     let jobs = JobStore::new(Table::new(stack.aws.dynamodb(), TABLE));
     let list = async |account: AccountId| {
@@ -237,7 +239,7 @@ async fn a_large_index_is_looked_at_within_fifteen_minutes() {
     for account in &others {
         list(*account).await;
     }
-    // More messages than jobs, and none of them theirs.
+    // More messages than jobs, none of which belong to these jobs.
     let (sqs, queue) = (stack.aws.sqs(), stack.aws.queue_url(JOBS));
     for _ in 0..1300 {
         sqs.send_message().queue_url(&queue).message_body("another's").send().await.unwrap();
@@ -261,9 +263,9 @@ async fn a_large_index_is_looked_at_within_fifteen_minutes() {
     }
 }
 
-/// When the whole queue is lost, what a page shows is sent at once.
+/// If the whole queue is lost, one run sends a permit for every job of the page.
 #[tokio::test(start_paused = true)]
-async fn a_large_index_without_any_message_is_served_a_page_a_minute() {
+async fn lost_queue_is_refilled_one_page_per_run() {
     let stack = with_kind().await;
     let ids = hand_in(&stack.tenant(), 1100).await;
     lose_messages(&stack).await;

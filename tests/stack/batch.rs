@@ -30,9 +30,9 @@ async fn all_completed(client: &Client, ids: &[String]) -> bool {
     true
 }
 
-/// What a schema doesn't see is told like everything else: where it is, and of its job alone.
+/// Violations that no JSON schema expresses are reported with their pointer, for their job only.
 #[tokio::test(start_paused = true)]
-async fn what_no_schema_sees_is_told_where_it_is() {
+async fn violations_beyond_the_schema_have_a_pointer() {
     let stack = Stack::new().await;
     let late = json!({"kind": "echo", "payload": 1, "run_at": "9999-12-31T23:59:59-23:00"});
     let jobs = vec![
@@ -57,9 +57,9 @@ async fn what_no_schema_sees_is_told_where_it_is() {
     "#);
 }
 
-/// No job is called `batch`, whichever function is asked.
+/// No job is called `batch`: `submit` and `poll` both answer 405 with `Allow: POST`.
 #[tokio::test(start_paused = true)]
-async fn its_address_takes_a_post_alone() {
+async fn batch_path_accepts_only_post() {
     let stack = Stack::new().await;
     for method in [Method::GET, Method::HEAD, Method::DELETE, Method::PUT] {
         let answer = stack.tenant().send(method.clone(), "/v1/jobs/batch", None).await;
@@ -68,7 +68,7 @@ async fn its_address_takes_a_post_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_jobs_take_four_writes_and_ten_sends() {
+async fn batch_of_100_takes_4_writes_and_10_sends() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     tenant.get("/v1/kinds/echo").await;
@@ -93,7 +93,7 @@ async fn a_hundred_jobs_take_four_writes_and_ten_sends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_is_accepted_or_refused_for_itself() {
+async fn each_job_is_accepted_or_refused_individually() {
     let stack = Stack::new().await;
     stack
         .define(
@@ -135,7 +135,7 @@ async fn each_is_accepted_or_refused_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lifo_batch_runs_last_to_first() {
+async fn lifo_batch_runs_last_to_first() {
     let stack = Stack::new().await;
     stack
         .define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
@@ -161,14 +161,14 @@ async fn a_lifo_batch_runs_last_to_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_can_be_repeated_as_a_whole() {
+async fn repeated_batch_is_replayed() {
     let stack = Stack::new().await;
     let tenant = stack.tenant().with("idempotency-key", "b");
     let mut jobs = echoes(5);
     jobs.insert(2, json!({"kind": "later", "payload": 1}));
     let first = send(&tenant, jobs.clone()).await;
     stack.work(HOUR).await;
-    // What was refused at first stays refused, though its kind exists now.
+    // The refused item stays refused, although its kind exists by now.
     stack.define("later", json!({"schema": {}, "target": {"type": "echo"}})).await;
     let again = send(&tenant, jobs).await;
     assert_eq!(again.header("idempotency-replayed"), "true");
@@ -188,7 +188,7 @@ async fn a_batch_can_be_repeated_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_job_for_another_account_is_refused_alone() {
+async fn job_for_another_account_is_refused_individually() {
     let stack = Stack::new().await;
     let mut jobs = echoes(2);
     jobs[1]["account"] = json!("acc_01kagzwy00e40r2081040g2081");
@@ -200,9 +200,10 @@ async fn one_job_for_another_account_is_refused_alone() {
     );
 }
 
-/// The first request dies after its record. Two repeats at once complete it, and neither undoes what became of a job meanwhile.
+/// The first request dies after it stored its idempotency record. Two concurrent repeats complete
+/// the batch. Neither undoes the progress of a job that has started since.
 #[tokio::test(start_paused = true)]
-async fn repeats_that_complete_a_batch_undo_nothing() {
+async fn concurrent_repeats_complete_a_batch_and_undo_nothing() {
     let stack = Stack::new().await;
     let first = stack.tenant().with("idempotency-key", "b");
     let switch = sim::KillSwitch::after(3);
@@ -226,9 +227,10 @@ async fn repeats_that_complete_a_batch_undo_nothing() {
     }
 }
 
-/// A write of which nobody heard may come when its jobs could have been run long since: it undoes nothing.
+/// A batch write whose response was lost may take effect after its jobs have finished. It must not
+/// overwrite them.
 #[tokio::test(start_paused = true)]
-async fn a_write_that_comes_late_undoes_nothing() {
+async fn late_batch_write_undoes_nothing() {
     let stack = Stack::new().await;
     let tenant = stack.tenant().with("idempotency-key", "b");
     stack.aws.inject(Plan::only("BatchWriteItem", 1, Fault::Late(Duration::from_millis(1900))));
@@ -244,9 +246,10 @@ async fn a_write_that_comes_late_undoes_nothing() {
     assert!(all_completed(&tenant, &ids(&answer)).await, "its end was undone");
 }
 
-/// Every call fails in turn; the client repeats until all is accepted, and no job is made twice.
+/// Each call fails in turn. The client repeats the request until all jobs are accepted, and no job
+/// is created twice.
 #[tokio::test(start_paused = true)]
-async fn no_fault_loses_or_doubles_a_job() {
+async fn no_fault_loses_or_duplicates_a_job() {
     for operation in ["BatchWriteItem", "SendMessageBatch", "PutItem"] {
         for fault in [Fault::Before, Fault::After, Fault::Twice, Fault::Throttle] {
             for nth in 1..=3 {

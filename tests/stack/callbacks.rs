@@ -1,4 +1,4 @@
-//! `callback_url`: who is told of a job's end, and how.
+//! `callback_url`: when and how the end of a job is delivered.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn submit(client: &Client, kind: &str, url: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_end_is_told_once_signed_and_as_a_client_sees_it() {
+async fn sends_one_signed_callback_with_the_job() {
     let stack = Stack::new().await;
     let receiver = Target::start(|_| status(204)).await;
     let tenant = stack.tenant();
@@ -41,7 +41,7 @@ async fn the_end_is_told_once_signed_and_as_a_client_sees_it() {
         .sign(field("webhook-id"), field("webhook-timestamp").parse().unwrap(), body)
         .unwrap();
     assert_eq!(field("webhook-signature"), signed);
-    // The delivery is a job that can be looked at; what it is told under is its id, the same at each attempt.
+    // The delivery is itself a job, and its id is the `webhook-id` of every attempt.
     let delivery = tenant.job(headers["webhook-id"].to_str().unwrap()).await.body;
     assert_eq!(
         (&delivery["kind"], &delivery["status"]),
@@ -50,7 +50,7 @@ async fn the_end_is_told_once_signed_and_as_a_client_sees_it() {
 }
 
 #[tokio::test]
-async fn a_callback_that_fails_is_tried_again_and_changes_nothing() {
+async fn failed_callback_is_retried_and_does_not_change_the_job() {
     let stack = Stack::new().await;
     let receiver = Target::start(|nth| status(if nth == 1 { 503 } else { 400 })).await;
     let tenant = stack.tenant();
@@ -63,7 +63,7 @@ async fn a_callback_that_fails_is_tried_again_and_changes_nothing() {
         (&list["items"][0]["status"], &list["items"][0]["attempts"]),
         (&json!("failed"), &json!(2))
     );
-    // A 410 disables nobody's kind.
+    // A 410 from a callback does not disable the kind.
     let gone = Target::start(|_| status(410)).await;
     let id = submit(&tenant, "echo", &gone.url).await;
     assert!(stack.work(PATIENCE).await.emptied);
@@ -72,7 +72,7 @@ async fn a_callback_that_fails_is_tried_again_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn failed_and_cancelled_jobs_are_told_too() {
+async fn sends_callbacks_for_failed_and_cancelled_jobs() {
     let stack = Stack::new().await;
     let receiver = Target::start(|_| status(200)).await;
     let refuses = Target::start(|_| status(400)).await;
@@ -95,9 +95,10 @@ async fn failed_and_cancelled_jobs_are_told_too() {
     assert_eq!((of(&cancelled), of(&failed)), (vec![json!("cancelled")], vec![json!("failed")]));
 }
 
-/// A worker dies at each of its calls in turn: whatever end the job comes to, it is told, and no other.
+/// A worker dies at each of its calls in turn. Whatever end the job reaches, exactly one callback
+/// for it is sent.
 #[tokio::test(start_paused = true)]
-async fn no_crash_loses_a_callback() {
+async fn no_crash_loses_or_repeats_a_callback() {
     for discipline in ["standard", "lifo"] {
         for nth in 1..=10 {
             for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
@@ -128,12 +129,15 @@ async fn no_crash_loses_a_callback() {
     }
 }
 
-/// Whoever puts a job back at once, before its end was told, has each end told all the same, and once.
+/// A job that is retried before its callback was sent still gets one callback for each end.
 #[tokio::test(start_paused = true)]
-async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
+async fn sends_a_callback_for_each_end_of_a_retried_job() {
     let stack = Stack::new().await;
     let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
-    let spec = json!({"schema": {}, "target": refused, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
+    let spec = json!({
+        "schema": {}, "target": refused, "retry": {"max_attempts": 1},
+        "retention_seconds": 2_592_000,
+    });
     stack.define("broken", spec).await;
     let tenant = stack.tenant();
     let id = submit(&tenant, "broken", "http://127.0.0.1:9/").await;
@@ -156,7 +160,8 @@ async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
         list["items"].as_array().unwrap().len()
     };
     assert_eq!(told().await, ends);
-    // Told long ago: the next end alone is new.
+    // Callbacks of earlier ends were sent long ago: a retry adds only the one of the new end. After
+    // another 72 hours, the earlier callback jobs are no longer listed.
     for (hours, kept) in [(1, ends), (72, 0)] {
         stack.work(Duration::from_secs(12 * 3600)).await;
         tokio::time::sleep(Duration::from_secs(hours * 3600)).await;
@@ -167,7 +172,7 @@ async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn addresses_are_checked_and_the_kind_is_the_gateways_own() {
+async fn validates_callback_url_and_reserves_tollgate_kinds() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     for url in ["ftp://example.com", "https://user:pass@example.com/", "nowhere", ""] {

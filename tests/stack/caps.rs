@@ -1,4 +1,4 @@
-//! Fairness between accounts, and caps on how many jobs of one run at once.
+//! Fairness between accounts, and concurrency limits per account.
 
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ async fn hand_in(client: &Client, kind: &str, number: usize) -> Vec<String> {
     ids
 }
 
-/// Five jobs come in behind five thousand of another account: they don't wait for those.
+/// Five jobs submitted behind 5,000 jobs of another account do not wait for them.
 #[tokio::test(start_paused = true)]
-async fn a_few_dont_wait_for_anothers_many() {
+async fn few_jobs_do_not_wait_behind_a_large_account() {
     let stack = Stack::new().await;
     hand_in(&stack.tenant(), "echo", 5000).await;
     let few = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
@@ -44,13 +44,16 @@ async fn a_few_dont_wait_for_anothers_many() {
     assert!(stack.aws.messages(JOBS).len() > 4900);
 }
 
-/// Six workers at once on an account that may run three jobs: the target never sees a fourth, also when workers die at work.
+/// Six concurrent workers serve an account with a concurrency limit of 3. The target never sees a
+/// fourth request, even if a worker dies during a request.
 #[tokio::test]
-async fn the_target_never_sees_more_than_the_cap() {
+async fn target_never_sees_more_than_the_concurrency_limit() {
     for discipline in ["standard", "lifo"] {
         let stack = Stack::with(Options { max_running: Some(3), ..Options::default() }).await;
         let target = Target::slow(Duration::from_millis(40)).await;
-        let spec = json!({"schema": {}, "target": {"type": "http", "url": target.url}, "discipline": discipline});
+        let spec = json!({
+            "schema": {}, "target": {"type": "http", "url": target.url}, "discipline": discipline,
+        });
         stack.define("capped", spec).await;
         hand_in(&stack.tenant(), "capped", 60).await;
         let enough = || target.got().len() >= 30;
@@ -61,7 +64,7 @@ async fn the_target_never_sees_more_than_the_cap() {
                 if enough() {
                     break;
                 }
-                // One dies while it holds a slot.
+                // One worker dies while it holds a slot.
                 let doomed = n == 0 && round == 1;
                 let switch = if doomed { KillSwitch::after(8) } else { KillSwitch::never() };
                 let work = source.deliver_once(async |event| {
@@ -69,7 +72,8 @@ async fn the_target_never_sees_more_than_the_cap() {
                     run_until_killed(work, &switch).await.ok_or(Killed)
                 });
                 work.await;
-                // An empty poll answers at once, and would leave the target no time to.
+                // An empty poll returns immediately in the simulator. The pause gives the target
+                // time to answer.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
@@ -79,9 +83,9 @@ async fn the_target_never_sees_more_than_the_cap() {
     }
 }
 
-/// Each call of a worker is one's last; the slots that the dead held come free, and every job ends.
+/// A worker dies at each of its calls in turn. Its slots become free, and every job completes.
 #[tokio::test(start_paused = true)]
-async fn slots_of_the_dead_come_free() {
+async fn slots_of_dead_workers_are_released() {
     for discipline in ["standard", "lifo"] {
         for nth in 1..=16 {
             let stack = Stack::with(Options { max_running: Some(2), ..Options::default() }).await;
@@ -108,9 +112,10 @@ async fn slots_of_the_dead_come_free() {
     }
 }
 
-/// An account's own setting counts more than the stack's, and a job in a slot costs one write more than one without.
+/// The account's own limit takes precedence over the stack's default. A job that takes a slot costs
+/// one write more than one that needs none.
 #[tokio::test(start_paused = true)]
-async fn a_slot_costs_one_write() {
+async fn slot_costs_one_write() {
     let mut costs = Vec::new();
     for cap in [None, Some(20)] {
         let stack = Stack::new().await;
@@ -125,6 +130,7 @@ async fn a_slot_costs_one_write() {
         stack.work(HOUR).await;
         costs.push(stack.aws.reset_ledger().write_units());
     }
-    // Claims and ends of ten jobs, and of a worker's first batch what it counted, and paces.
+    // Claim and end of ten jobs, plus the counters and completion times of the worker's first
+    // batch.
     assert_eq!(costs, [22.0, 32.0]);
 }

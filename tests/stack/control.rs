@@ -1,4 +1,4 @@
-//! Cancel and retry.
+//! Cancelling and retrying jobs.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn retry(client: &Client, id: &str) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_job_is_cancelled_at_once_and_never_runs() {
+async fn queued_job_is_cancelled_immediately_and_never_runs() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
@@ -37,7 +37,7 @@ async fn a_waiting_job_is_cancelled_at_once_and_never_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_cancelled_or_tried_again_says_why() {
+async fn refused_cancel_and_retry_state_the_reason() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
@@ -66,9 +66,10 @@ async fn what_cannot_be_cancelled_or_tried_again_says_why() {
     assert_eq!((cancel(&reader, &id).await.status, retry(&reader, &id).await.status), (403, 403));
 }
 
-/// The target answers only after a minute; the worker lets go of it as soon as it sees the request.
+/// The target does not answer in time. The worker aborts the request as soon as it sees that the
+/// job is cancelled.
 #[tokio::test]
-async fn a_running_job_stops_when_its_worker_sees_the_request() {
+async fn running_job_stops_when_its_worker_sees_the_cancellation() {
     let stack = Stack::new().await;
     let target = Target::hanging().await;
     let spec =
@@ -90,9 +91,9 @@ async fn a_running_job_stops_when_its_worker_sees_the_request() {
     assert_eq!(attempts["items"][0]["outcome"], "cancelled");
 }
 
-/// It was asked for while an attempt ran that failed: there is no next one.
+/// The job is cancelled during an attempt that fails: there is no further attempt.
 #[tokio::test]
-async fn a_cancelled_job_is_not_tried_again() {
+async fn cancelled_job_is_not_attempted_again() {
     let stack = Stack::new().await;
     let target = Target::hanging().await;
     let spec =
@@ -110,9 +111,9 @@ async fn a_cancelled_job_is_not_tried_again() {
     assert_eq!((&job["status"], &job["attempts"]), (&json!("cancelled"), &json!(1)));
 }
 
-/// A worker dies with the job; the next claim finds the request.
+/// The worker dies holding the job. The next claim sees that the job is cancelled.
 #[tokio::test(start_paused = true)]
-async fn a_request_outlives_the_worker_that_should_have_seen_it() {
+async fn cancellation_survives_a_dead_worker() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
@@ -131,9 +132,12 @@ async fn a_request_outlives_the_worker_that_should_have_seen_it() {
 }
 
 async fn failed(stack: &Stack, discipline: &str) -> String {
-    let spec = json!({"schema": {}, "target": {"type": "echo"}, "discipline": discipline, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
+    let spec = json!({
+        "schema": {}, "target": {"type": "echo"}, "discipline": discipline,
+        "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000,
+    });
     stack.define("fragile", spec).await;
-    // Too large a result fails, and needs no target of its own.
+    // A result over the size limit fails the job without an HTTP target.
     let id = stack.tenant().submit("fragile", json!("x".repeat(70_000))).await.id().to_owned();
     assert!(stack.work(HOUR).await.emptied);
     assert_eq!(stack.tenant().job(&id).await.body["status"], "failed");
@@ -141,12 +145,13 @@ async fn failed(stack: &Stack, discipline: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_job_starts_anew() {
+async fn failed_job_can_be_retried() {
     for discipline in ["standard", "lifo"] {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
         let id = failed(&stack, discipline).await;
-        // Twenty days later it is still shown, and its payload, which has an item of its own, still there.
+        // After 20 days the job is still shown, and its payload, stored in a separate item, still
+        // exists.
         tokio::time::sleep(20 * 24 * HOUR).await;
         stack.aws.sweep_ttl();
         let before = tenant.job(&id).await;
@@ -176,9 +181,9 @@ async fn a_failed_job_starts_anew() {
     }
 }
 
-/// Nobody hears of a job being put back, and it is all the same, after the function gave up: it runs.
+/// The retry takes effect after the function gave up and answered 503: the job still runs.
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_put_back_late_runs_nonetheless() {
+async fn retry_that_takes_effect_late_still_runs() {
     for discipline in ["standard", "lifo"] {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
@@ -200,14 +205,15 @@ async fn a_job_that_is_put_back_late_runs_nonetheless() {
     }
 }
 
-/// A command whose answer was lost is repeated, and arrives a second time when the job has been through it all again: it undoes nothing.
+/// A command with a lost response is repeated by the SDK, and the first call takes effect after the
+/// job has ended again. It must not change the job.
 #[tokio::test(start_paused = true)]
-async fn a_command_that_comes_late_changes_nothing() {
+async fn late_duplicate_of_a_command_changes_nothing() {
     let late = |nth| Plan::only("UpdateItem", nth, Fault::Late(Duration::from_secs(5)));
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = failed(&stack, "standard").await;
-    // The first makes the payload last, which has an item of its own.
+    // The first update extends the TTL of the payload, which is stored in a separate item.
     stack.aws.inject(late(2));
     assert_eq!(retry(&tenant, &id).await.status, 202);
     assert!(stack.work(HOUR).await.emptied);
@@ -226,7 +232,7 @@ async fn a_command_that_comes_late_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_was_put_back_is_news() {
+async fn retry_changes_the_etag() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
@@ -238,7 +244,7 @@ async fn a_job_that_was_put_back_is_news() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_job_can_be_put_back_and_completes() {
+async fn cancelled_job_can_be_retried_and_completes() {
     for discipline in ["standard", "priority"] {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
@@ -257,7 +263,7 @@ async fn a_cancelled_job_can_be_put_back_and_completes() {
     }
 }
 
-/// Each call of either command fails, or loses its answer: a repeat brings it to its end.
+/// Each call of both commands fails or loses its response. A repeat completes the command.
 #[tokio::test(start_paused = true)]
 async fn commands_survive_every_fault() {
     for discipline in ["standard", "lifo"] {
@@ -291,7 +297,7 @@ async fn commands_survive_every_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_told_and_a_repeat_completes_it() {
+async fn outage_is_a_503_and_a_repeat_completes_the_retry() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = failed(&stack, "standard").await;
@@ -305,7 +311,7 @@ async fn an_outage_is_told_and_a_repeat_completes_it() {
 }
 
 #[tokio::test]
-async fn a_target_that_answers_first_counts() {
+async fn completion_wins_over_a_later_cancel() {
     let stack = Stack::new().await;
     let target = Target::start(|_| status(200)).await;
     stack

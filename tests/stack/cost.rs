@@ -1,4 +1,4 @@
-//! What a job costs, in calls and capacity units: the table of prices that the design promises.
+//! Cost of a job in calls and capacity units. The design promises these numbers.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use sim::{EventSource, JOBS, Ledger, Stack};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Lets `poll` write what it counts, which isn't a cost of one query; keys stay known meanwhile.
+/// Lets `poll` write its counters, which are not part of the cost of one request. Keys stay cached.
 async fn without_counts(stack: &Stack) {
     tokio::time::sleep(Duration::from_secs(6)).await;
     stack.aws.reset_ledger();
 }
 
-/// A small event is one write, one read of what is new.
+/// A small event costs one write, and one read of the new events.
 #[tokio::test(start_paused = true)]
-async fn an_event() {
+async fn cost_of_an_event() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let path = format!("/v1/accounts/{account}/events");
@@ -42,10 +42,11 @@ async fn an_event() {
     insta::assert_snapshot!("events_page", stack.aws.reset_ledger());
 }
 
-/// A job whose kind tells its end: one write more, a message, and a look whether the event is there. It is its worker's first batch, so that what
-/// that writes every ten seconds at most is in it: paces, and how many events there were.
+/// A job of a kind with `events` costs one more write, one message, and one read to see whether the
+/// event exists. The snapshot is of the worker's first batch. It therefore includes what a worker
+/// writes at most every ten seconds: completion times and event counts.
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_ten_that_is_told() {
+async fn cost_of_a_batch_with_events() {
     let stack = Stack::new().await;
     stack.define("told", json!({"schema": {}, "target": {"type": "echo"}, "events": true})).await;
     let tenant = stack.tenant();
@@ -58,7 +59,7 @@ async fn a_batch_of_ten_that_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plain_job() {
+async fn cost_of_a_plain_job() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     tenant.submit("echo", json!(0)).await;
@@ -77,7 +78,8 @@ async fn a_plain_job() {
     insta::assert_snapshot!("submit_idempotent", stack.aws.reset_ledger());
 }
 
-/// The second batch of ten of twenty jobs that wait: with the first, its worker wrote what it does every ten seconds at most.
+/// Runs two batches of ten jobs and measures the second. The first includes what a worker writes at
+/// most every ten seconds.
 async fn second_batch(stack: &Stack) -> Ledger {
     let worker = stack.worker();
     for _ in 0..2 {
@@ -92,7 +94,7 @@ async fn second_batch(stack: &Stack) -> Ledger {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_ten() {
+async fn cost_of_a_batch() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     for n in 0..20 {
@@ -102,9 +104,10 @@ async fn a_batch_of_ten() {
     insta::assert_snapshot!("batch_of_ten", second_batch(&stack).await);
 }
 
-/// Each write of a job that is on an agenda costs one unit more, and its batch a query and a read of its own jobs.
+/// Each write of a job in a ready queue costs one unit more. Its batch costs one query and one read
+/// of the batch's own jobs.
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_ten_with_an_order() {
+async fn cost_of_an_ordered_batch() {
     let stack = Stack::new().await;
     stack
         .define("pile", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
@@ -122,9 +125,9 @@ async fn a_batch_of_ten_with_an_order() {
     insta::assert_snapshot!("batch_of_ten_ordered", second_batch(&stack).await);
 }
 
-/// No call of a job's way gets dearer when many wait: the units of one more are those of the first.
+/// No call gets more expensive when many jobs wait.
 #[tokio::test(start_paused = true)]
-async fn does_not_grow_with_what_waits() {
+async fn cost_does_not_grow_with_the_backlog() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let mut costs = Vec::new();
@@ -144,9 +147,9 @@ async fn does_not_grow_with_what_waits() {
     assert!(page.read_units() <= 16.0, "a page of 20 of 600 jobs: {page}");
 }
 
-/// The same of jobs with an order: a batch's units are the same among 120 and among 800 that wait.
+/// The same for ordered kinds: a batch costs the same with 120 and with 800 waiting jobs.
 #[tokio::test(start_paused = true)]
-async fn an_order_does_not_grow_with_what_waits() {
+async fn cost_of_ordered_jobs_does_not_grow_with_the_backlog() {
     let mut costs = Vec::new();
     for waiting in [120, 800] {
         let stack = Stack::new().await;

@@ -1,4 +1,4 @@
-//! The routes that stand in for earlier systems, as those systems' clients meet them.
+//! Compatibility routes: the APIs of the earlier systems, used as their clients use them.
 
 mod gatekeeper;
 mod tasker;
@@ -7,7 +7,8 @@ mod tracker;
 use serde_json::{Value, json};
 use sim::{Answer, Stack};
 
-/// A stack with the default kinds of these routes; users are deleted at `tasker`, or else echoed.
+/// A stack with the default kinds of these routes. Deletions go to the URL `tasker` if given, and
+/// to the echo target otherwise.
 async fn stack(tasker: Option<&str>) -> Stack {
     let stack = Stack::new().await;
     let mut kind: Value =
@@ -16,7 +17,7 @@ async fn stack(tasker: Option<&str>) -> Stack {
         Some(url) => kind["target"]["url"] = json!(url),
         None => kind["target"] = json!({"type": "echo"}),
     }
-    // As often as a default says, and no slower than a test may be.
+    // As many attempts as the default kind, without the backoff.
     kind["retry"] = json!({"max_attempts": 3, "initial_seconds": 0});
     stack.define("user.delete", kind).await;
     let kind = serde_json::from_str(include_str!("../../infra/kinds/activities.json")).unwrap();
@@ -25,7 +26,6 @@ async fn stack(tasker: Option<&str>) -> Stack {
     stack
 }
 
-/// The token in an answer.
 fn token(answer: &Answer) -> String {
     answer.body["token"].as_str().unwrap_or_else(|| panic!("no token: {answer:?}")).to_owned()
 }

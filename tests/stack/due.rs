@@ -1,4 +1,4 @@
-//! The due list: what runs of the check at once, dead runs and missed hours do to it, and what it costs.
+//! The due list: concurrent check runs, killed runs, missed hours, and cost.
 
 use std::time::Duration;
 
@@ -36,9 +36,9 @@ async fn assert_on_time(client: &Client, ids: &[String]) {
     }
 }
 
-/// Runs that overlap send a message twice at most, and the job runs once.
+/// Overlapping runs send a message at most twice, and the job runs once.
 #[tokio::test(start_paused = true)]
-async fn two_runs_at_once_double_nothing() {
+async fn overlapping_runs_run_each_job_once() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     let ids = far_jobs(&client, 12).await;
@@ -50,9 +50,9 @@ async fn two_runs_at_once_double_nothing() {
     assert_on_time(&client, &ids).await;
 }
 
-/// A run that dies at any of its calls: the next one does what it left.
+/// A run dies at each of its calls in turn. The next run completes its work.
 #[tokio::test(start_paused = true)]
-async fn a_dead_run_loses_nothing() {
+async fn killed_run_loses_nothing() {
     let mut deaths = 0;
     for nth in (1..).step_by(4) {
         let stack = Stack::new().await;
@@ -71,7 +71,7 @@ async fn a_dead_run_loses_nothing() {
     assert!(deaths > 10, "{deaths}");
 }
 
-/// Jobs that were due while no check ran are late, and none is lost.
+/// Jobs that came due while no check ran are late, but none is lost.
 #[tokio::test(start_paused = true)]
 async fn missed_hours_are_caught_up() {
     let stack = Stack::new().await;
@@ -86,9 +86,9 @@ async fn missed_hours_are_caught_up() {
     }
 }
 
-/// What could not be sent is sent by the next run.
+/// The next run sends the messages that could not be sent.
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_the_queue_delays_no_job() {
+async fn queue_outage_delays_no_job() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     let ids = far_jobs(&client, 5).await;
@@ -100,9 +100,9 @@ async fn an_outage_of_the_queue_delays_no_job() {
     assert_on_time(&client, &ids).await;
 }
 
-/// `FAR=100000` measures as many; the calls are what they have to be with any number.
+/// `FAR=100000` sets another number of jobs. The bounds on calls hold for any number.
 #[tokio::test(start_paused = true)]
-async fn many_jobs_of_one_minute_are_released_in_time() {
+async fn many_jobs_due_in_one_minute_are_released_in_time() {
     let count = std::env::var("FAR").map_or(4000, |count| count.parse::<u64>().unwrap());
     let stack = Stack::new().await;
     stack.check().await.unwrap();
@@ -125,7 +125,8 @@ async fn many_jobs_of_one_minute_are_released_in_time() {
         let ledger = stack.aws.reset_ledger();
         let sent = ledger.messages("SendMessageBatch");
         assert!(sent > 0 && sent <= 25_000, "{ledger}");
-        // Ten messages a call, a hundred entries a query; each shard ends with a part of a call and of a page.
+        // Ten messages a call and 100 entries a query. The last call and page of each shard are
+        // partly filled.
         assert!(ledger.count("SendMessageBatch") <= sent / 10 + sent / 100 + 16, "{ledger}");
         assert!(ledger.count("Query") <= sent / 100 + 60, "{ledger}");
         assert!(ledger.write_units() <= (sent / 100 + 40) as f64, "{ledger}");
@@ -143,9 +144,10 @@ async fn many_jobs_of_one_minute_are_released_in_time() {
     assert_eq!((released, late.count()), (count, 0));
 }
 
-/// Earlier releases had far jobs elsewhere: a stack's first walk puts them on the list.
+/// Earlier releases did not put jobs that are due later on the due list. The first scan of the
+/// stack adds them.
 #[tokio::test(start_paused = true)]
-async fn far_jobs_that_are_not_on_the_list_are_found_by_the_first_walk() {
+async fn first_scan_adds_far_jobs_to_the_due_list() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 3600});

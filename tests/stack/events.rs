@@ -1,4 +1,4 @@
-//! Events: published, and read on from wherever a subscriber stands.
+//! Events: publishing, and reading from a subscriber's cursor.
 
 mod jobs;
 mod load;
@@ -14,13 +14,12 @@ use serde_json::{Value, json};
 use shared::{account::Scope, id::AccountId};
 use sim::{Answer, Client, Stack};
 
-/// Publishes an event of an account.
 pub async fn publish(client: &Client, account: AccountId, data: Value) -> Answer {
     let path = format!("/v1/accounts/{account}/events");
     client.send(Method::POST, &path, Some(json!({"data": data}))).await
 }
 
-/// A subscriber that keeps its cursor with what it got.
+/// A subscriber with its cursor and the events it received.
 #[derive(Default)]
 pub struct Subscriber {
     pub cursor: Option<String>,
@@ -28,7 +27,7 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// Reads a page; how many events that were.
+    /// Reads a page and returns the number of events in it.
     pub async fn read(&mut self, client: &Client, query: &str) -> usize {
         let after = self.cursor.as_ref().map(|cursor| format!("&after={cursor}"));
         let answer = client.get(&format!("/v1/events?{query}{}", after.unwrap_or_default())).await;
@@ -39,7 +38,7 @@ impl Subscriber {
         items.len()
     }
 
-    /// Reads until nothing can come any more.
+    /// Waits until all events are below the watermark, then reads all pages.
     pub async fn read_all(&mut self, client: &Client) {
         tokio::time::sleep(Duration::from_secs(30)).await;
         let mut cursor = None;
@@ -56,7 +55,7 @@ impl Subscriber {
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn what_is_published_is_read_in_order_and_on_from_a_cursor() {
+async fn events_are_read_in_order_and_from_a_cursor() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let path = format!("/v1/accounts/{account}/events");
@@ -70,10 +69,12 @@ async fn what_is_published_is_read_in_order_and_on_from_a_cursor() {
 
     let mut subscriber = Subscriber::default();
     assert_eq!(subscriber.read(&tenant, "limit=3").await, 3);
-    insta::assert_json_snapshot!("event", subscriber.got[0], {".id" => "evt_…", ".account_id" => "acc_…"});
+    insta::assert_json_snapshot!("event", subscriber.got[0], {
+        ".id" => "evt_…", ".account_id" => "acc_…",
+    });
     assert_eq!(subscriber.got[0]["id"], accepted.id());
     assert_eq!(subscriber.got[1]["source"], "tenant", "the key's name");
-    // Its process ends; the next goes on where it stood, and the stack was replaced meanwhile.
+    // The subscriber restarts against a new deployment and continues from its cursor.
     let later = stack.tenant();
     assert_eq!(subscriber.read(&later, "").await, 2);
     assert_eq!(subscriber.read(&later, "").await, 0);
@@ -87,7 +88,7 @@ async fn what_is_published_is_read_in_order_and_on_from_a_cursor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_poll_is_answered_within_a_second_of_the_event() {
+async fn long_poll_is_answered_within_a_second_of_the_event() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let waiting = tenant.with("prefer", "wait=20");
@@ -123,13 +124,13 @@ async fn events_are_kept_for_seven_days() {
     assert_eq!(fresh.read(&tenant, "").await, 2);
     assert_eq!(away.read(&tenant, "").await, 2);
     tokio::time::sleep(Duration::from_secs(20)).await;
-    // The table deletes late; what is over isn't shown.
+    // DynamoDB deletes expired items late. Expired events are not shown.
     let mut fresh = Subscriber::default();
     assert_eq!((fresh.read(&tenant, "").await, &fresh.got[0]["data"]), (1, &json!("second")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_event_is_told_what_is_wrong() {
+async fn invalid_events_and_queries_are_refused() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     for empty in [json!(null), json!(""), json!([]), json!({})] {
@@ -165,7 +166,7 @@ async fn a_bad_event_is_told_what_is_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn accounts_see_their_own_and_the_operator_any() {
+async fn accounts_read_own_events_and_the_operator_any() {
     let stack = Stack::new().await;
     let (tenant, operator) = (stack.tenant(), stack.operator());
     let key = stack.another_key(&[Scope::EventsRead]).await;
@@ -199,7 +200,7 @@ async fn accounts_see_their_own_and_the_operator_any() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deactivated_account_takes_no_events() {
+async fn deactivated_account_accepts_no_events() {
     let stack = Stack::new().await;
     let accounts = stack.accounts();
     let known = accounts.account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
@@ -213,9 +214,9 @@ async fn a_deactivated_account_takes_no_events() {
     assert_eq!((answer.status, answer.slug()), (403, "account-inactive"));
 }
 
-/// Large ones come in smaller pages: an answer is limited.
+/// Pages of large events are shorter, because a response is limited in size.
 #[tokio::test(start_paused = true)]
-async fn large_events_are_paged_by_their_size() {
+async fn large_events_are_paged_by_size() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let large = "x".repeat(64 * 1024 - 2);

@@ -1,4 +1,5 @@
-//! Processes that are frozen after each response, and killed: what they counted is in the table.
+//! Lambda processes that are frozen after each response, and killed: all their counts are in the
+//! table, and idle connections are not reused.
 
 use std::{
     sync::{
@@ -25,7 +26,7 @@ use tokio::{
 const PROCESSES: usize = 20;
 const REQUESTS: usize = 1000;
 
-/// A process of its own thread of work: nothing in it runs unless a request is under way.
+/// A process with its own runtime. No background task runs unless a request is being handled.
 struct Process {
     runtime: Runtime,
     client: Client,
@@ -45,7 +46,7 @@ impl Process {
 }
 
 #[test]
-fn a_thousand_requests_over_twenty_processes_are_counted_exactly() {
+fn counts_1000_requests_of_20_processes_exactly() {
     let outside = Builder::new_current_thread().enable_all().build().unwrap();
     let stack = outside.block_on(Stack::new());
     let key = outside.block_on(stack.another_key(&[Scope::MetricsRead]));
@@ -53,7 +54,7 @@ fn a_thousand_requests_over_twenty_processes_are_counted_exactly() {
     for nth in 0..REQUESTS {
         processes[nth % PROCESSES].submit(nth);
         if nth == REQUESTS / 2 {
-            // The first half is killed, and others take its place.
+            // The first half of the processes is killed and replaced.
             for process in &mut processes[..PROCESSES / 2] {
                 *process = Process::start(&stack);
             }
@@ -80,7 +81,7 @@ fn a_thousand_requests_over_twenty_processes_are_counted_exactly() {
     assert_eq!(jobs, 1000);
 }
 
-/// A gateway that closes the first connection when a message comes over it, and takes what comes over others.
+/// A gateway that closes the first connection without a response, and answers on later ones.
 async fn gateway() -> (String, Arc<AtomicUsize>) {
     let posted = Arc::new(AtomicUsize::new(0));
     let counted = posted.clone();
@@ -103,7 +104,7 @@ async fn gateway() -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_message_over_a_closed_connection_is_sent_once_more() {
+async fn message_on_a_closed_connection_is_sent_again() {
     let (address, posted) = gateway().await;
     let vars = |name: &str| match name {
         "AWS_ENDPOINT_URL" => Some(address.clone()),
@@ -115,7 +116,7 @@ async fn a_message_over_a_closed_connection_is_sent_once_more() {
     assert_eq!(posted.load(Ordering::Relaxed), 2);
 }
 
-/// A server, and how many connections were opened to it.
+/// A server, and the number of connections opened to it.
 async fn server() -> (String, Arc<AtomicUsize>) {
     let opened = Arc::new(AtomicUsize::new(0));
     let counted = opened.clone();
@@ -128,7 +129,7 @@ async fn server() -> (String, Arc<AtomicUsize>) {
     (address, opened)
 }
 
-/// Asks, and again after some time: a connection that was idle for longer than 15 s isn't used again.
+/// Sends requests after pauses. A connection that was idle for longer than 15 s must not be reused.
 async fn assert_idle_ones_are_left(opened: &AtomicUsize, ask: impl AsyncFn()) {
     for (pause, wanted) in [(0, 1), (14, 1), (16, 2)] {
         tokio::time::pause();
@@ -139,9 +140,9 @@ async fn assert_idle_ones_are_left(opened: &AtomicUsize, ask: impl AsyncFn()) {
     }
 }
 
-/// A peer closes idle connections while a process is frozen.
+/// Peers close idle connections while a process is frozen.
 #[tokio::test]
-async fn a_connection_that_was_idle_for_15_s_is_not_used_again() {
+async fn aws_connection_idle_for_15_s_is_not_reused() {
     let (address, opened) = server().await;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -154,9 +155,9 @@ async fn a_connection_that_was_idle_for_15_s_is_not_used_again() {
     assert_idle_ones_are_left(&opened, ask).await;
 }
 
-/// So do targets, pages of metrics and issuers of tokens.
+/// The same for targets, sources of metrics and token issuers.
 #[tokio::test]
-async fn nor_is_one_to_an_address_from_outside() {
+async fn outbound_connection_idle_for_15_s_is_not_reused() {
     let (address, opened) = server().await;
     let outbound = Outbound::new(true);
     let ask = async || {

@@ -1,6 +1,7 @@
-//! Whatever comes in, and whatever is found in the table: an answer that the description knows, never a panic.
+//! Fuzzing of requests and stored items: every response conforms to the OpenAPI description, and
+//! nothing panics.
 //!
-//! `make fuzz CASES=100000` tries more than the usual few hundred.
+//! `make fuzz CASES=100000` runs more than the default few hundred cases.
 
 mod items;
 mod request;
@@ -17,7 +18,7 @@ use sim::{Service, Stack};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
-/// The stack that is tried, in a runtime of its own: cases follow one another, and find what the earlier ones left.
+/// The stack under test, in a runtime of its own. Cases run one after another on the same state.
 struct Tried {
     runtime: Runtime,
     stack: Stack,
@@ -46,7 +47,7 @@ impl Tried {
         Self { runtime, stack }
     }
 
-    /// Sends a request, and holds its answer to the contract.
+    /// Sends a request and checks that the response conforms to the contract.
     fn answer(
         &self,
         service: &Service,
@@ -69,7 +70,8 @@ impl Tried {
     }
 }
 
-/// What every answer has: a request's id, a status that is described for its route, and where it is a refusal the form of its route.
+/// Every response has a request id and a status that the route describes. Errors have the format of
+/// the route.
 fn keeps_to_the_contract(
     method: &Method,
     path: &str,
@@ -88,7 +90,7 @@ fn keeps_to_the_contract(
     {
         return Err(format!("{status} is not described for {}", route.path));
     }
-    // A HEAD is answered without the body.
+    // A response to HEAD has no body.
     if status < 400 || method == Method::HEAD {
         return Ok(());
     }
@@ -113,7 +115,7 @@ fn keeps_to_the_contract(
 
 const REUSED: &str = "urn:tollgate:problem:idempotency-key-reused";
 
-/// The route that a request takes, where there is one.
+/// The route that handles a request, if any.
 fn route_of(method: &Method, path: &str) -> Option<&'static Route> {
     let fits = |template: &str| {
         let (wanted, given) = (template.split('/'), path.split('/'));
@@ -134,7 +136,7 @@ fn form_at(path: &str) -> Form {
         .unwrap_or(Form::Document)
 }
 
-/// The statuses that `infra/openapi.json` has for a route.
+/// The statuses that `infra/openapi.json` describes for a route.
 fn statuses(route: &Route) -> BTreeSet<u16> {
     static DESCRIBED: LazyLock<Value> = LazyLock::new(|| {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
@@ -143,7 +145,7 @@ fn statuses(route: &Route) -> BTreeSet<u16> {
     let answers =
         &DESCRIBED["paths"][route.path][route.method.as_str().to_lowercase()]["responses"];
     let Some(answers) = answers.as_object() else {
-        // The files of a page are its own affair, and not described.
+        // Static files are not part of the description.
         assert!(route.path.ends_with("/{*file}"), "{}", route.path);
         return BTreeSet::from([200, 404]);
     };
@@ -154,7 +156,8 @@ fn bearer(request: http::request::Builder, key: &str) -> http::request::Builder 
     request.header(header::AUTHORIZATION, format!("Bearer {key}"))
 }
 
-/// As often as `PROPTEST_CASES` says, or a `share`-th of that where a case is worth many. What fails is shown whole, and kept nowhere.
+/// Runs `PROPTEST_CASES` cases, or that divided by `share` if a case is expensive. Failing cases
+/// are printed in full and not persisted.
 fn runner(share: u32) -> TestRunner {
     let config = Config::default();
     TestRunner::new(Config {
@@ -164,9 +167,9 @@ fn runner(share: u32) -> TestRunner {
     })
 }
 
-/// Arbitrary methods, addresses, fields and bodies, most of them close to what is right.
+/// Arbitrary methods, paths, headers and bodies, most of them close to valid ones.
 #[test]
-fn no_request_upsets_it() {
+fn no_request_causes_a_server_error() {
     let tried = Tried::new();
     let keys = [tried.stack.operator_key(), tried.stack.tenant_key()];
     let account = tried.stack.tenant_account().to_string();
@@ -182,9 +185,9 @@ fn no_request_upsets_it() {
         .unwrap();
 }
 
-/// What is changed to try it would be worth nothing if it weren't sound to begin with.
+/// The seeds of the mutations must be valid themselves.
 #[test]
-fn what_is_changed_is_sound_before() {
+fn seed_requests_are_valid() {
     let tried = Tried::new();
     let keys = [tried.stack.operator_key()];
     let service = tried.stack.service();

@@ -1,4 +1,4 @@
-//! The `http` target over real sockets, in real time: what it is sent, and what its answers mean.
+//! The `http` target over real sockets, in real time: requests sent, and how responses are handled.
 
 use std::time::Duration;
 
@@ -11,10 +11,13 @@ use crate::target::{Target, status};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs one job at a target and gives its end and its attempts.
+/// Runs one job at a target, and returns the finished job and its attempts.
 async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>) {
-    let mut spec = json!({"schema": {}, "target": {"type": "http", "url": target.url, "headers": {"x-team": "a"}},
-        "retry": {"max_attempts": 3, "initial_seconds": 0}});
+    let mut spec = json!({
+        "schema": {},
+        "target": {"type": "http", "url": target.url, "headers": {"x-team": "a"}},
+        "retry": {"max_attempts": 3, "initial_seconds": 0},
+    });
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     stack.define("hook", spec).await;
     let tenant = stack.tenant();
@@ -29,9 +32,9 @@ async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>)
     (tenant.job(&id).await.body, attempts)
 }
 
-/// A job can be followed to its target also if its client has no trace of its own.
+/// A job can be traced to its target even if the client sends no `traceparent`.
 #[tokio::test]
-async fn gets_x_rays_trace_if_the_client_has_none() {
+async fn sends_the_x_ray_trace_without_traceparent() {
     let stack = Stack::new().await;
     let target = Target::start(|_| StatusCode::NO_CONTENT.into_response()).await;
     stack
@@ -45,7 +48,7 @@ async fn gets_x_rays_trace_if_the_client_has_none() {
 }
 
 #[tokio::test]
-async fn gets_the_payload_signed_and_its_answer_is_the_result() {
+async fn sends_signed_payload_and_stores_the_response() {
     let stack = Stack::new().await;
     let target =
         Target::start(|_| (StatusCode::CREATED, r#"{"done": 1.50}"#).into_response()).await;
@@ -72,7 +75,7 @@ async fn gets_the_payload_signed_and_its_answer_is_the_result() {
 }
 
 #[tokio::test]
-async fn two_failures_and_a_success_are_three_attempts() {
+async fn two_failures_and_a_success_take_three_attempts() {
     let stack = Stack::new().await;
     let target =
         Target::start(|nth| if nth < 3 { status(503) } else { "\"ok\"".into_response() }).await;
@@ -95,7 +98,7 @@ async fn two_failures_and_a_success_are_three_attempts() {
 }
 
 #[tokio::test]
-async fn what_always_fails_ends_after_its_last_attempt() {
+async fn fails_after_the_last_attempt() {
     let stack = Stack::new().await;
     let target = Target::start(|_| status(500)).await;
     let (job, attempts) = run(&stack, &target, json!({})).await;
@@ -108,7 +111,7 @@ async fn what_always_fails_ends_after_its_last_attempt() {
 }
 
 #[tokio::test]
-async fn refusals_and_redirects_fail_at_once() {
+async fn client_errors_and_redirects_fail_without_retry() {
     for code in [400, 404, 422, 302] {
         let stack = Stack::new().await;
         let target = Target::start(move |_| {
@@ -129,7 +132,7 @@ async fn refusals_and_redirects_fail_at_once() {
 }
 
 #[tokio::test]
-async fn one_that_is_gone_disables_its_kind_until_that_is_put_again() {
+async fn status_410_disables_the_kind_until_it_is_put_again() {
     let stack = Stack::new().await;
     let target = Target::start(|nth| status(if nth == 1 { 410 } else { 204 })).await;
     let (job, _) = run(&stack, &target, json!({})).await;
@@ -142,9 +145,9 @@ async fn one_that_is_gone_disables_its_kind_until_that_is_put_again() {
 }
 
 #[tokio::test]
-async fn one_that_hangs_is_cut_at_its_time_out() {
+async fn hanging_target_is_cut_off_at_the_timeout() {
     let stack = Stack::new().await;
-    // A listener that never accepts: the connection is made, and nothing comes.
+    // The listener never accepts: connecting succeeds, but no response comes.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::at(format!("http://{}/", listener.local_addr().unwrap()));
     let start = stack.now();
@@ -159,7 +162,7 @@ async fn one_that_hangs_is_cut_at_its_time_out() {
 }
 
 #[tokio::test]
-async fn one_that_is_not_there_is_tried_again() {
+async fn unreachable_target_is_retried() {
     let stack = Stack::new().await;
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let target = Target::at(format!("http://{closed}/"));
@@ -172,7 +175,7 @@ async fn one_that_is_not_there_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_wish_to_be_left_alone_is_obeyed() {
+async fn retry_after_is_honored() {
     let stack = Stack::new().await;
     let busy = || (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "2")]).into_response();
     let target = Target::start(move |nth| if nth == 1 { busy() } else { status(200) }).await;
@@ -183,7 +186,7 @@ async fn a_wish_to_be_left_alone_is_obeyed() {
 }
 
 #[tokio::test]
-async fn answers_that_are_no_json_or_too_large_are_kept_or_told() {
+async fn stores_non_json_results_and_refuses_too_large_ones() {
     for (answer, status, result) in [
         ("plain \"text\"".to_owned(), "completed", json!("plain \"text\"")),
         (String::new(), "completed", Value::Null),

@@ -1,4 +1,4 @@
-//! A repeated request makes no second job, whatever failed the first time.
+//! A repeated request creates no second job, whatever failed the first time.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn submit(client: &Client, key: &str, payload: Value) -> sim::Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_request_gets_the_same_answer() {
+async fn repeated_request_gets_the_same_response() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let first = submit(&tenant, "a", json!({"x": 1, "y": 2})).await;
@@ -33,9 +33,9 @@ async fn the_same_request_gets_the_same_answer() {
     assert_ne!(submit(&tenant, "b", json!({"x": 1, "y": 2})).await.id(), first.id());
 }
 
-/// Digits that a float forgets are digits of another request.
+/// Requests that differ only in digits beyond a float's precision are different requests.
 #[tokio::test(start_paused = true)]
-async fn decimals_are_told_apart_by_every_digit() {
+async fn decimals_are_compared_exactly() {
     let stack = Stack::new().await;
     let tenant = stack.tenant().with("idempotency-key", "a");
     let post = async |digits: &str| {
@@ -49,7 +49,7 @@ async fn decimals_are_told_apart_by_every_digit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_good_for_a_day_even_if_the_job_is_shown_for_a_minute() {
+async fn key_is_valid_for_24_hours_with_shorter_job_retention() {
     let stack = Stack::new().await;
     let tenant = stack.tenant().with("idempotency-key", "a");
     stack
@@ -68,15 +68,16 @@ async fn a_key_is_good_for_a_day_even_if_the_job_is_shown_for_a_minute() {
     assert_ne!(tenant.submit("brief", json!(1)).await.id(), first.id());
 }
 
-/// Each call of a submission in turn fails before or after its effect, so often that the SDK gives up; the client tries on.
+/// Each write of a submission fails before or after its effect, more often than the SDK retries.
+/// The client then repeats the request.
 #[tokio::test(start_paused = true)]
-async fn whatever_fails_repeats_lead_to_one_job() {
+async fn repeats_after_any_fault_create_one_job() {
     for operation in ["PutItem", "SendMessage"] {
         for nth in [1, 2] {
             for fault in [Fault::Before, Fault::After, Fault::Throttle] {
                 let stack = Stack::new().await;
                 let tenant = stack.tenant();
-                // The SDK tries three times: an outage takes three in a row.
+                // The SDK makes three attempts, so an outage is three failures in a row.
                 stack.aws.inject(outage(operation, nth, fault));
                 let mut answer = submit(&tenant, "a", json!(1)).await;
                 stack.aws.heal();
@@ -118,7 +119,7 @@ fn outage(operation: &'static str, nth: u64, fault: Fault) -> Plan {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_accepted_stays_accepted_though_its_kind_changes() {
+async fn repeat_is_accepted_after_the_kind_changed() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let first = submit(&tenant, "a", json!("text")).await;

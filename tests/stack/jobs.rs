@@ -1,4 +1,4 @@
-//! A job from its submission to its result, as its client sees it.
+//! A job from submission to result, from the client's view.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,10 +9,12 @@ use sim::Stack;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test(start_paused = true)]
-async fn a_job_is_accepted_run_and_polled() {
+async fn job_is_accepted_run_and_polled() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let body = json!({"kind": "echo", "payload": {"n": [1, 2.50, "ä"]}, "metadata": {"order": "7"}, "priority": 3});
+    let body = json!({
+        "kind": "echo", "payload": {"n": [1, 2.50, "ä"]}, "metadata": {"order": "7"}, "priority": 3,
+    });
     let accepted = tenant.send(Method::POST, "/v1/jobs", Some(body)).await;
     assert_eq!(accepted.status, 202);
     assert_eq!(accepted.header("location"), format!("/v1/jobs/{}", accepted.id()));
@@ -37,7 +39,7 @@ async fn a_job_is_accepted_run_and_polled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_arrives_byte_for_byte_and_a_large_one_too() {
+async fn payloads_are_preserved_byte_for_byte() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let exact = r#"{"big": 12345678901234567890123, "b":1.50, "a": "\u00e4"}"#;
@@ -58,7 +60,7 @@ async fn a_payload_arrives_byte_for_byte_and_a_large_one_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_over_the_limit_fails_the_job_and_is_never_cut() {
+async fn result_over_the_limit_fails_the_job() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let accepted = tenant.submit("echo", json!("x".repeat(64 * 1024))).await;
@@ -71,7 +73,7 @@ async fn a_result_over_the_limit_fails_the_job_and_is_never_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_hundred_jobs_of_twenty_clients_all_complete_in_order_of_time() {
+async fn jobs_of_20_clients_complete_with_ids_sorted_by_time() {
     let stack = Stack::new().await;
     let clients: Vec<_> = (0..20).map(|_| stack.tenant()).collect();
     let mut ids = Vec::new();
@@ -96,7 +98,7 @@ async fn two_hundred_jobs_of_twenty_clients_all_complete_in_order_of_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polls_can_be_conditional_and_can_wait() {
+async fn poll_supports_etag_and_wait() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
@@ -183,7 +185,7 @@ async fn pages(client: &sim::Client, query: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_is_shown_until_its_retention_ends() {
+async fn job_is_shown_until_its_retention_ends() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     stack
@@ -199,7 +201,7 @@ async fn a_job_is_shown_until_its_retention_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_follows_what_jobs_of_the_kind_take() {
+async fn retry_after_follows_completion_times_of_the_kind() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     tenant.submit("echo", json!(1)).await;
@@ -210,9 +212,9 @@ async fn retry_after_follows_what_jobs_of_the_kind_take() {
     assert_eq!(job.header("retry-after"), "12");
 }
 
-/// A replica of the table that doesn't have a job yet hides it from nobody.
+/// An eventually consistent read may miss a new job. The client finds the job anyway.
 #[tokio::test(start_paused = true)]
-async fn a_job_is_found_at_once_whichever_replica_is_asked() {
+async fn new_job_is_found_despite_stale_reads() {
     let stack = Stack::new().await;
     stack.aws.plant(|operation, request| {
         let of_job = request["Key"]["pk"]["S"].as_str().is_some_and(|key| key.starts_with("JOBS#"));

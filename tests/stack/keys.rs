@@ -1,4 +1,4 @@
-//! Keys: made, listed, used and revoked.
+//! API keys: created, listed, used and revoked.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn path(stack: &Stack) -> String {
     format!("/v1/accounts/{}/keys", stack.tenant_account())
 }
 
-/// A new key of the tenant's: its id and its secret.
+/// Creates a key of the tenant and returns its id and its secret.
 async fn make(stack: &Stack, more: Value) -> (String, String) {
     let mut body = json!({"name": "ci", "scopes": ["jobs:read", "jobs:write"]});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -33,9 +33,11 @@ async fn revoke(operator: &Client, stack: &Stack, id: &str) -> u16 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_is_shown_once_and_works_at_once() {
+async fn secret_is_shown_once_and_works_immediately() {
     let stack = Stack::new().await;
-    let body = json!({"name": "ci", "scopes": ["jobs:write", "jobs:read"], "expires_at": "2027-01-01T00:00:00Z"});
+    let body = json!({
+        "name": "ci", "scopes": ["jobs:write", "jobs:read"], "expires_at": "2027-01-01T00:00:00Z",
+    });
     let made = stack.operator().send(Method::POST, &path(&stack), Some(body)).await;
     assert_eq!((made.status, made.header("cache-control")), (201, "no-store"));
     assert_eq!(made.header("location"), format!("{}/{}", path(&stack), made.id()));
@@ -52,7 +54,7 @@ async fn a_secret_is_shown_once_and_works_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_holder_learns_whose_it_is_and_what_it_may_do() {
+async fn token_route_shows_account_and_scopes_of_the_key() {
     let stack = Stack::new().await;
     let (id, secret) = make(&stack, json!({"scopes": ["usage:read", "jobs:read"]})).await;
     let answer = stack.client(&secret).get("/v1/token").await;
@@ -71,7 +73,7 @@ async fn its_holder_learns_whose_it_is_and_what_it_may_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_revoked_opens_nothing_within_thirty_seconds() {
+async fn revoked_key_is_refused_within_30_s() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let (id, secret) = make(&stack, json!({})).await;
@@ -99,7 +101,7 @@ async fn one_that_is_revoked_opens_nothing_within_thirty_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_expires_opens_nothing_from_then_on() {
+async fn expired_key_is_refused() {
     let stack = Stack::new().await;
     let until = stack.now() + Duration::from_secs(10);
     let (_, secret) = make(&stack, json!({"expires_at": until})).await;
@@ -111,7 +113,7 @@ async fn one_that_expires_opens_nothing_from_then_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_there_is_not_found() {
+async fn unknown_account_or_key_is_not_found() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let nobody = "/v1/accounts/acc_01kagzwy00e40r2081040g2081/keys";
@@ -126,7 +128,7 @@ async fn what_is_not_there_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_in_a_key_are_all_told() {
+async fn reports_all_violations() {
     let stack = Stack::new().await;
     let mut shown = Vec::new();
     for bad in [
@@ -145,7 +147,7 @@ async fn mistakes_in_a_key_are_all_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_listed_oldest_first_in_pages() {
+async fn lists_keys_oldest_first_in_pages() {
     let stack = Stack::new().await;
     for n in 0..4 {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -171,7 +173,7 @@ async fn are_listed_oldest_first_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_does_not_revoke_the_key_he_sends() {
+async fn operator_cannot_revoke_the_key_in_use() {
     let stack = Stack::new().await;
     let key = stack.another_key(&[Scope::Admin]).await;
     let ApiKey { account, id, .. } = key.parse().unwrap();
@@ -181,9 +183,9 @@ async fn an_operator_does_not_revoke_the_key_he_sends() {
     assert_eq!(stack.operator().send(Method::DELETE, &path, None).await.status, 204);
 }
 
-/// Many uses in many processes: a write an hour.
+/// Many uses in many processes cost one write per hour.
 #[tokio::test(start_paused = true)]
-async fn when_it_was_last_used_is_known_to_the_hour() {
+async fn last_use_is_recorded_once_per_hour() {
     let stack = Stack::new().await;
     let (id, secret) = make(&stack, json!({})).await;
     let last_used = async || {
@@ -209,9 +211,9 @@ async fn when_it_was_last_used_is_known_to_the_hour() {
     assert_eq!(last_used().await, json!(second));
 }
 
-/// What can't be recorded holds nothing up, and a revoked key stays revoked.
+/// A failed update of the last use delays the request by at most 250 ms.
 #[tokio::test(start_paused = true)]
-async fn a_use_that_cannot_be_recorded_is_no_reason_to_refuse() {
+async fn request_succeeds_if_last_use_cannot_be_recorded() {
     for fault in [Fault::Before, Fault::Throttle, Fault::Delay(HOUR)] {
         let stack = Stack::new().await;
         let (_, secret) = make(&stack, json!({})).await;
@@ -223,7 +225,7 @@ async fn a_use_that_cannot_be_recorded_is_no_reason_to_refuse() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_they_cost() {
+async fn cost_of_key_requests() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     operator.send(Method::DELETE, "/v1/kinds/none", None).await;

@@ -1,4 +1,4 @@
-//! Kinds: defined, changed, listed and deleted.
+//! Kinds: created, updated, listed and deleted.
 
 use std::time::Duration;
 
@@ -7,11 +7,16 @@ use serde_json::{Value, json};
 use sim::Stack;
 
 fn spec() -> Value {
-    json!({"description": "d", "schema": {"type": "object"}, "target": {"type": "http", "url": "https://example.com/x", "headers": {"authorization": "s3cret"}}})
+    json!({
+        "description": "d", "schema": {"type": "object"},
+        "target": {
+            "type": "http", "url": "https://example.com/x", "headers": {"authorization": "s3cret"},
+        },
+    })
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_put_read_listed_and_deleted() {
+async fn creates_reads_lists_and_deletes_kinds() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let created = operator.send(Method::PUT, "/v1/kinds/user.delete", Some(spec())).await;
@@ -52,15 +57,25 @@ async fn are_put_read_listed_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_in_a_kind_are_all_told() {
+async fn reports_all_violations() {
     let stack = Stack::new().await;
     let mut shown = Vec::new();
     for bad in [
         json!({}),
         json!({"schema": {}, "target": {"type": "ftp"}}),
-        json!({"schema": {}, "target": {"type": "http"}, "discipline": "fifo", "retry": {"max_attempts": 0, "more": 1}}),
-        json!({"schema": {"type": "thing"}, "target": {"type": "http", "url": "gopher://x", "headers": {"host": "x"}}, "timeout_seconds": 11}),
-        json!({"schema": {"$ref": "https://example.com/s"}, "target": {"type": "echo", "url": "x"}, "retention_seconds": 59}),
+        json!({
+            "schema": {}, "target": {"type": "http"}, "discipline": "fifo",
+            "retry": {"max_attempts": 0, "more": 1},
+        }),
+        json!({
+            "schema": {"type": "thing"},
+            "target": {"type": "http", "url": "gopher://x", "headers": {"host": "x"}},
+            "timeout_seconds": 11,
+        }),
+        json!({
+            "schema": {"$ref": "https://example.com/s"}, "target": {"type": "echo", "url": "x"},
+            "retention_seconds": 59,
+        }),
         json!({"schema": {"properties": {"a": {"pattern": "(?=x)"}}}, "target": {"type": "echo"}}),
         json!({"schema": 7, "target": "echo"}),
         json!({"schema": {}, "target": {"type": "echo"}, "retry": {"max_attempts": 3.0}}),
@@ -74,7 +89,7 @@ async fn mistakes_in_a_kind_are_all_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_jobs_wait_is_not_deleted() {
+async fn kind_with_waiting_jobs_is_not_deleted() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     stack.tenant().submit("echo", json!(1)).await;
@@ -85,7 +100,7 @@ async fn one_whose_jobs_wait_is_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_schema_counts_at_once_where_it_was_put_and_soon_everywhere() {
+async fn new_schema_applies_in_all_processes_within_seconds() {
     let stack = Stack::new().await;
     let (tenant, far) = (stack.tenant(), stack.tenant());
     assert_eq!(far.submit("echo", json!("x")).await.status, 202);

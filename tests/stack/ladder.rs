@@ -1,4 +1,4 @@
-//! The order of the checks in front of every handler, and what they say.
+//! The middleware in front of every handler: the order of its checks, and its error responses.
 
 use http::Method;
 use serde_json::json;
@@ -6,9 +6,10 @@ use sim::Stack;
 
 const JSON: Option<&str> = Some("application/json");
 
-/// A request that breaks every rule at once is told of them one rung after the other.
+/// A request that violates every rule gets the error of the first check; fixing it reveals the
+/// next.
 #[tokio::test(start_paused = true)]
-async fn each_rung_comes_before_the_next() {
+async fn checks_run_in_the_documented_order() {
     let stack = Stack::new().await;
     let large = vec![b'{'; 256 * 1024 + 1];
     let (nobody, reader) = (stack.client(""), stack.client(&stack.another_key(&[]).await));
@@ -46,10 +47,15 @@ async fn each_rung_comes_before_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_violation_is_listed_with_its_pointer() {
+async fn lists_every_violation_with_its_pointer() {
     let stack = Stack::new().await;
-    let schema = json!({"type": "object", "required": ["id"], "additionalProperties": false,
-        "properties": {"id": {"type": "integer", "minimum": 1}, "tags": {"type": "array", "items": {"type": "string"}}}});
+    let schema = json!({
+        "type": "object", "required": ["id"], "additionalProperties": false,
+        "properties": {
+            "id": {"type": "integer", "minimum": 1},
+            "tags": {"type": "array", "items": {"type": "string"}},
+        },
+    });
     stack.define("strict", json!({"schema": schema, "target": {"type": "echo"}})).await;
     let tenant = stack.tenant();
 
@@ -67,7 +73,7 @@ async fn every_violation_is_listed_with_its_pointer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_are_taken_with_and_without_bearer() {
+async fn accepts_keys_with_and_without_bearer() {
     let stack = Stack::new().await;
     let key = stack.another_key(&[shared::account::Scope::JobsRead]).await;
     let plain = stack.client("");
@@ -86,7 +92,7 @@ async fn keys_are_taken_with_and_without_bearer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parameters_and_ids_are_named_when_they_are_wrong() {
+async fn invalid_parameters_and_ids_are_named() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let mut shown = Vec::new();
@@ -111,15 +117,16 @@ async fn parameters_and_ids_are_named_when_they_are_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_heartbeat_needs_no_key() {
+async fn heartbeat_needs_no_key() {
     let stack = Stack::new().await;
     let answer = stack.client("").get("/heartbeat").await;
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("ok")));
 }
 
-/// What is checked is what the target gets: it may take the first of two where the check saw the last.
+/// Duplicate members are refused: the target might use the first of two where validation used the
+/// last.
 #[tokio::test(start_paused = true)]
-async fn a_member_that_comes_twice_is_refused() {
+async fn duplicate_json_member_is_refused() {
     let stack = Stack::new().await;
     for body in [
         r#"{"kind":"echo","payload":{"id":"x","id":7}}"#,
@@ -132,7 +139,7 @@ async fn a_member_that_comes_twice_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_take_no_parameters() {
+async fn commands_accept_no_query_parameters() {
     let stack = Stack::new().await;
     let body = json!({"kind": "echo", "payload": 1});
     let answer = stack.tenant().send(Method::POST, "/v1/jobs?account=x", Some(body)).await;

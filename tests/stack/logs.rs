@@ -1,4 +1,4 @@
-//! What the functions log, and what they never do.
+//! Log lines of the functions, and secrets that must not appear in them.
 
 use std::{
     io::Write,
@@ -33,9 +33,9 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// A job's whole way at the most talkative level, with an outage in it.
+/// A job from submission to its end at level `TRACE`, including an outage.
 #[tokio::test(start_paused = true)]
-async fn lines_name_the_job_and_never_show_what_is_in_it() {
+async fn job_lines_have_ids_and_no_payload_or_secret() {
     let stack = Stack::new().await;
     let log = Log::default();
     let lines =
@@ -81,9 +81,9 @@ async fn lines_name_the_job_and_never_show_what_is_in_it() {
     );
 }
 
-/// Whoever looks into what became of an account finds who did what, and no secret.
+/// Every change of an account or a key is logged with the key that made it, and without secrets.
 #[tokio::test(start_paused = true)]
-async fn changes_of_accounts_and_keys_leave_lines_without_secrets() {
+async fn account_and_key_changes_are_logged_without_secrets() {
     let stack = Stack::new().await;
     let log = Log::default();
     let lines =
@@ -135,6 +135,6 @@ async fn changes_of_accounts_and_keys_leave_lines_without_secrets() {
         assert_eq!((line["key"] == json!(id), line["by"] == json!(id)), (of_key, by_key), "{line}");
         assert!(line["by"].as_str().unwrap().starts_with("key_"), "{line}");
     }
-    // Queries, of three processes: once an hour each.
+    // Three processes used the key for queries: each logs it once an hour.
     assert_eq!(of("key used").iter().filter(|line| line["key"] == json!(id)).count(), 3);
 }

@@ -1,4 +1,4 @@
-//! The stack in one process, as its users meet it.
+//! Tests of the whole stack in one process, on the simulator, through its public APIs.
 
 mod access;
 mod accounts;

@@ -13,13 +13,13 @@ use sim::{Answer, Client, Stack};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A client that may scrape and nothing else.
+/// A client with the scope `metrics:read` only.
 async fn scraper(stack: &Stack) -> Client {
     let key = stack.another_key(&[Scope::MetricsRead]).await;
     stack.client(&key)
 }
 
-/// The samples of a page, by name and labels as they are written.
+/// The samples of a page, by metric name with labels.
 fn samples(answer: &Answer) -> BTreeMap<String, f64> {
     assert_eq!(answer.status, 200, "{answer:?}");
     let lines = answer.body.as_str().unwrap().lines().filter(|line| !line.starts_with('#'));
@@ -31,22 +31,28 @@ fn samples(answer: &Answer) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// Lets what processes count in the background be written, and looks.
+/// Waits until the background counters are written, then scrapes.
 async fn scrape(stack: &Stack) -> BTreeMap<String, f64> {
     tokio::time::sleep(12 * SECOND).await;
     samples(&scraper(stack).await.get("/metrics").await)
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_page_says_what_became_of_jobs() {
+async fn reports_job_and_request_counts() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let strict = json!({"schema": {"type": "integer"}, "target": {"type": "http", "url": "http://127.0.0.1:9/"}, "retry": {"max_attempts": 3}});
+    let strict = json!({
+        "schema": {"type": "integer"}, "target": {"type": "http", "url": "http://127.0.0.1:9/"},
+        "retry": {"max_attempts": 3},
+    });
     stack.define("strict", strict).await;
     for n in 0..7 {
         assert_eq!(tenant.submit("echo", json!(n)).await.status, 202);
     }
-    let jobs = json!({"jobs": [{"kind": "echo", "payload": 1}, {"kind": "strict", "payload": "no"}, {"kind": "strict", "payload": 1}]});
+    let jobs = json!({"jobs": [
+        {"kind": "echo", "payload": 1}, {"kind": "strict", "payload": "no"},
+        {"kind": "strict", "payload": 1},
+    ]});
     assert_eq!(tenant.send(Method::POST, "/v1/jobs/batch", Some(jobs)).await.status, 202);
     let later = json!({"kind": "echo", "payload": 1, "delay_seconds": 600});
     let later = tenant.send(Method::POST, "/v1/jobs", Some(later)).await.id().to_owned();
@@ -84,9 +90,9 @@ async fn the_page_says_what_became_of_jobs() {
     }
 }
 
-/// Each refusal counts by its reason and by its route; what leads nowhere is one route, whatever is asked for.
+/// Rejected requests are counted by reason and by route. All unknown paths count as one route.
 #[tokio::test(start_paused = true)]
-async fn requests_that_are_turned_away_count_by_reason() {
+async fn rejected_requests_are_counted_by_reason() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let mut wanted = BTreeMap::<String, f64>::new();
@@ -127,10 +133,13 @@ async fn requests_that_are_turned_away_count_by_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quotas_sources_usage_and_events_are_there() {
+async fn reports_quotas_sources_usage_and_events() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
-    let quota = json!({"limit_bytes": 1000, "type": "egress", "service": "shop", "account": account, "period": "day", "recipients": ["ops@example.com"]});
+    let quota = json!({
+        "limit_bytes": 1000, "type": "egress", "service": "shop", "account": account,
+        "period": "day", "recipients": ["ops@example.com"],
+    });
     let put = stack.operator().send(Method::PUT, "/v1/quotas/shop", Some(quota)).await;
     assert_eq!(put.status, 201, "{put:?}");
     let source =
@@ -139,8 +148,10 @@ async fn quotas_sources_usage_and_events_are_there() {
         stack.operator().send(Method::PUT, "/v1/sources/kong", Some(source)).await.status,
         201
     );
-    let report = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1",
-        "data": {"service": "shop", "route": "/cart", "type": "egress", "bytes": 850}});
+    let report = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1",
+        "data": {"service": "shop", "route": "/cart", "type": "egress", "bytes": 850},
+    });
     for _ in 0..2 {
         assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(report.clone())).await.status, 202);
     }
@@ -167,7 +178,7 @@ async fn quotas_sources_usage_and_events_are_there() {
     }
     assert!(!page.contains_key(r#"tollgate_source_last_success_timestamp_seconds{source="kong"}"#));
 
-    // Who isn't the operator sees how much there is, and no names of other accounts.
+    // Other accounts' keys get the totals, but no names of services.
     let page = scrape(&stack).await;
     assert!(!page.keys().any(|series| series.contains("shop")), "{page:#?}");
     assert_eq!(page[r#"tollgate_usage_bytes_total{service="other",type="egress"}"#], 850.0);
@@ -175,7 +186,7 @@ async fn quotas_sources_usage_and_events_are_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_format_is_what_the_client_likes_best() {
+async fn negotiates_the_format() {
     let stack = Stack::new().await;
     let scraper = scraper(&stack).await;
     let plain = scraper.get("/metrics").await;
@@ -199,16 +210,23 @@ async fn the_format_is_what_the_client_likes_best() {
     assert_eq!(stack.operator().get("/metrics").await.status, 200);
 }
 
-/// Names from outside fill no table: beyond what there are places for, they are counted together, and nothing is lost.
+/// Service names from clients must not grow the table without bound. Beyond the limit, they are
+/// counted together as `other`.
 #[tokio::test(start_paused = true)]
-async fn services_beyond_the_bound_are_other() {
+async fn services_beyond_the_limit_count_as_other() {
     let stack = Stack::new().await;
     let service = stack.service();
     let tenant = stack.client_of(&service, &stack.tenant_key());
     for n in 0..6 {
         let report = |m: i32| {
-            json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s", "id": format!("{n}.{m}"),
-            "data": {"service": format!("service {n}.{m}"), "route": "/", "type": "egress", "bytes": 10}})
+            json!({
+                "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s",
+                "id": format!("{n}.{m}"),
+                "data": {
+                    "service": format!("service {n}.{m}"), "route": "/", "type": "egress",
+                    "bytes": 10,
+                },
+            })
         };
         let body = Value::Array((0..100).map(report).collect()).to_string().into_bytes();
         let batch = Some("application/cloudevents-batch+json");

@@ -1,4 +1,4 @@
-//! Kinds whose jobs are taken in an order: `lifo` and `priority`.
+//! Ordered kinds: `lifo` and `priority`.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn with_kind(discipline: &str) -> Stack {
     stack
 }
 
-/// Hands in jobs one after the other, each with a priority, while no worker runs; their ids in this order.
+/// Submits one job per priority while no worker runs, and returns the ids in that order.
 async fn hand_in(client: &Client, priorities: impl IntoIterator<Item = u8>) -> Vec<String> {
     let mut ids = Vec::new();
     for priority in priorities {
@@ -33,7 +33,7 @@ async fn hand_in(client: &Client, priorities: impl IntoIterator<Item = u8>) -> V
     ids
 }
 
-/// Runs a worker on batches of `size`, one at a time, until the queue is empty.
+/// Runs one worker on batches of up to `size` messages, until the queue is empty.
 async fn work(stack: &Stack, size: usize) {
     let worker = stack.worker();
     let source = EventSource::new(&stack.aws, JOBS, size).function_timeout(stack.timing.function());
@@ -47,7 +47,7 @@ async fn work(stack: &Stack, size: usize) {
     assert!(run.emptied, "messages are left: {}", stack.aws.messages(JOBS).len());
 }
 
-/// The jobs in the order in which they began.
+/// The ids in the order in which the jobs started.
 async fn started(client: &Client, ids: &[String]) -> Vec<String> {
     let mut jobs = Vec::new();
     for id in ids {
@@ -60,7 +60,7 @@ async fn started(client: &Client, ids: &[String]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_finish_newest_first_without_exception() {
+async fn lifo_runs_1000_jobs_newest_first() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
     let mut ids = hand_in(&client, vec![0; 1000]).await;
@@ -71,7 +71,7 @@ async fn a_thousand_finish_newest_first_without_exception() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_highest_priority_goes_first_and_of_those_the_oldest() {
+async fn highest_priority_runs_first_then_oldest() {
     let stack = with_kind("priority").await;
     let client = stack.tenant();
     let priorities: Vec<u8> = (0..300u32).map(|n| u8::try_from(n * 7 % 10).unwrap()).collect();
@@ -86,7 +86,7 @@ async fn the_highest_priority_goes_first_and_of_those_the_oldest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inversions_stay_within_a_batch() {
+async fn inversions_stay_within_one_batch() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
     let ids = hand_in(&client, vec![0; 200]).await;
@@ -97,9 +97,9 @@ async fn inversions_stay_within_a_batch() {
     }
 }
 
-/// Every call of a worker in turn is its last, with permits that run other jobs than their own.
+/// A worker dies at each of its calls in turn, holding permits for jobs other than its own.
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_dies_anywhere_loses_no_permit() {
+async fn dead_worker_loses_no_permit() {
     for nth in 1..=30 {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = with_kind("lifo").await;
@@ -123,7 +123,7 @@ async fn a_worker_that_dies_anywhere_loses_no_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_waits_for_its_time_doesnt_stand_in_the_way() {
+async fn delayed_job_does_not_block_others() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
     let old = hand_in(&client, [0]).await.remove(0);
@@ -137,9 +137,9 @@ async fn a_job_that_waits_for_its_time_doesnt_stand_in_the_way() {
     assert_eq!(stack.aws.items().iter().filter(|item| item["agenda"] != Value::Null).count(), 0);
 }
 
-/// What is due when a job's own message comes, but is not as good as another, waits for that other's message.
+/// A job that is due, but ranks lower than others, runs in its turn and not with its own message.
 #[tokio::test(start_paused = true)]
-async fn a_job_that_comes_due_among_better_ones_is_run_in_its_turn() {
+async fn due_job_runs_in_its_turn() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
     let body = json!({"kind": "ordered", "payload": 1, "delay_seconds": 60});
@@ -153,9 +153,10 @@ async fn a_job_that_comes_due_among_better_ones_is_run_in_its_turn() {
     assert_eq!(began, ids);
 }
 
-/// A job whose permit went to another doesn't wait for that one's retry: the other has a message of its own for that.
+/// The permit of one job ran another, which is retried in an hour. The retry has its own message,
+/// so the other jobs don't wait for it.
 #[tokio::test]
-async fn a_retry_in_an_hour_holds_nobody_up() {
+async fn pending_retry_does_not_delay_other_jobs() {
     let stack = Stack::new().await;
     let busy = |nth| {
         let answer = (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "3000")]).into_response();
@@ -184,7 +185,7 @@ async fn a_retry_in_an_hour_holds_nobody_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_job_leaves_the_others_their_permits() {
+async fn cancelled_job_does_not_take_a_permit() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
     let mut ids = hand_in(&client, vec![0; 6]).await;
@@ -196,9 +197,9 @@ async fn a_cancelled_job_leaves_the_others_their_permits() {
     assert_eq!(client.job(&cancelled).await.body["status"], "cancelled");
 }
 
-/// One tenant's order is its own: another's older jobs are not held up by it.
+/// Each account has its own ready queue. Many jobs of one account do not delay those of another.
 #[tokio::test(start_paused = true)]
-async fn accounts_have_agendas_of_their_own() {
+async fn accounts_have_separate_ready_queues() {
     let stack = with_kind("priority").await;
     let (one, other) = (stack.tenant(), {
         use shared::account::Scope::{JobsRead, JobsWrite};
@@ -219,7 +220,7 @@ async fn accounts_have_agendas_of_their_own() {
     assert!(sooner < 10, "{sooner} of the many went first");
 }
 
-/// By how many jobs one was passed, or how many it went ahead of, whichever is more.
+/// The number of jobs that overtook a job or that it overtook, whichever is larger.
 fn places_off(starts: &[String], place: usize) -> usize {
     let start = &starts[place];
     let passed_by = starts[place + 1..].iter().filter(|other| *other < start).count();
@@ -227,18 +228,19 @@ fn places_off(starts: &[String], place: usize) -> usize {
     passed_by.max(ahead_of)
 }
 
-/// Five workers at once on one agenda, with targets that take no time: the worst case. About as many claims are in vain as aren't, not
-/// four times as many, as if all reached for the same. Of a hundred jobs, 99 are passed over, or preferred, by no more than are in
-/// flight, and none by more than twice as many.
+/// Worst case: five concurrent workers on one ready queue, with targets that take no time. At most
+/// about 1.5 claims per job are lost to contention. If all workers claimed the same next job, it
+/// would be four. 99 % of the jobs are off by at most as many places as jobs are in flight, and no
+/// job by more than twice that.
 #[tokio::test(start_paused = true)]
-async fn workers_share_an_agenda_out() {
+async fn concurrent_workers_share_a_ready_queue() {
     const WORKERS: usize = 5;
     const BATCH: usize = 10;
     for (discipline, seed) in [("lifo", 3), ("priority", 3), ("lifo", 4), ("priority", 4)] {
         let stack = with_kind(discipline).await;
         let client = stack.tenant();
         let ids = hand_in(&client, vec![0; 600]).await;
-        // Calls take 5 to 25 ms, each another time, so that workers overlap as they do.
+        // Calls take 5 to 25 ms at random, so that workers overlap realistically.
         let seed = sim::Seed(seed);
         let slow = move |name: &str, n| {
             sim::Fault::Delay(Duration::from_millis(5 + seed.draw(name, n) % 20))
@@ -258,7 +260,7 @@ async fn workers_share_an_agenda_out() {
         futures::future::join_all(workers).await;
         stack.aws.heal();
         let ledger = stack.aws.reset_ledger();
-        // A claim and an end each, a pace a batch, and what was in vain.
+        // Updates are one claim and one end per job, completion times per batch, and failed claims.
         let in_vain = ledger.count("UpdateItem") - 600 * 2;
         assert!(in_vain < 600 * 3 / 2, "{discipline}: {in_vain} for 600 jobs\n{ledger}");
         let mut starts = Vec::new();
@@ -271,7 +273,7 @@ async fn workers_share_an_agenda_out() {
         let off: Vec<_> = (0..starts.len()).map(|place| places_off(&starts, place)).collect();
         let (most, in_flight) = (*off.iter().max().unwrap(), WORKERS * BATCH);
         let beyond = off.iter().filter(|off| **off > in_flight).count();
-        // Workers that collide choose by chance, which leaves one or another job behind.
+        // Workers that collide choose a random job, which delays some others.
         assert!(
             beyond <= 6 && most <= 2 * in_flight,
             "{discipline}: {beyond} beyond {in_flight}, {most} at most"

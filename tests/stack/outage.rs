@@ -1,4 +1,4 @@
-//! What clients are told while AWS doesn't answer.
+//! Responses during an AWS outage.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 use sim::{Fault, JOBS, Plan, Stack};
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_a_503_in_time_and_nothing_is_promised() {
+async fn outage_is_a_timely_503_and_leaves_no_stuck_job() {
     for (operation, fault) in [
         ("BatchGetItem", Fault::Before),
         ("GetItem", Fault::Throttle),
@@ -39,7 +39,7 @@ async fn an_outage_is_a_503_in_time_and_nothing_is_promised() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_whose_message_is_lost_is_taken_back_with_its_payload() {
+async fn failed_send_deletes_the_job_and_its_payload() {
     let stack = Stack::new().await;
     let stored = || {
         let items = stack.aws.items();
@@ -56,7 +56,7 @@ async fn a_job_whose_message_is_lost_is_taken_back_with_its_payload() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_internal_is_told() {
+async fn errors_reveal_no_internals() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();

@@ -1,4 +1,4 @@
-//! What is there for people: the console and the API's description, without a key.
+//! Pages without a key: the console, the API reference and the OpenAPI description.
 
 use axum::body::Body;
 use http::{Method, Request, Response};
@@ -12,14 +12,18 @@ async fn visitor() -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_console_is_at_the_root_and_browsers_are_told_to_run_nothing_else() {
+async fn console_is_served_with_a_strict_content_security_policy() {
     let visitor = visitor().await;
     let answer = visitor.get("/").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "text/html"));
     assert_eq!(answer.header("cache-control"), "no-cache");
     assert!(answer.body.as_str().unwrap().starts_with("<!doctype html>"), "{answer:?}");
     assert!(!answer.header("x-request-id").is_empty());
-    insta::assert_snapshot!(answer.header("content-security-policy"), @"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self' ws://127.0.0.1:9/live; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'");
+    insta::assert_snapshot!(answer.header("content-security-policy"), @"\
+        default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+        font-src 'self'; connect-src 'self' ws://127.0.0.1:9/live; base-uri 'none'; \
+        form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+        trusted-types 'none'");
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
@@ -30,7 +34,7 @@ async fn the_console_is_at_the_root_and_browsers_are_told_to_run_nothing_else() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_browser_has_already_is_not_sent_again() {
+async fn matching_etag_is_answered_304() {
     let visitor = visitor().await;
     let first = visitor.get("/").await;
     let again = visitor.with("if-none-match", first.header("etag")).get("/").await;
@@ -39,9 +43,10 @@ async fn what_a_browser_has_already_is_not_sent_again() {
     assert_eq!((head.status, head.length, head.header("etag")), (200, 0, first.header("etag")));
 }
 
-/// The reference makes markup of text; otherwise its page may do no more than the console.
+/// The API reference inserts HTML from strings, so its page omits Trusted Types. Otherwise it has
+/// the policy of the console.
 #[tokio::test(start_paused = true)]
-async fn the_reference_comes_with_all_that_it_loads() {
+async fn api_reference_serves_all_files_it_loads() {
     let visitor = visitor().await;
     let (console, page) = (visitor.get("/").await, visitor.get("/docs").await);
     assert_eq!((page.status, page.header("content-type")), (200, "text/html"));
@@ -69,7 +74,7 @@ async fn the_reference_comes_with_all_that_it_loads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_description_is_that_of_the_file() {
+async fn openapi_route_serves_the_file() {
     let file = include_str!("../../infra/openapi.json");
     let answer = visitor().await.get("/openapi.json").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
@@ -77,9 +82,9 @@ async fn the_description_is_that_of_the_file() {
     assert_eq!(answer.body, serde_json::from_str::<Value>(file).unwrap());
 }
 
-/// The gateway doesn't compress what functions answer.
+/// API Gateway does not compress responses, so the functions do.
 #[tokio::test(start_paused = true)]
-async fn what_is_long_comes_compressed() {
+async fn long_responses_are_compressed() {
     let service = Stack::new().await.service();
     let request = Request::get("/openapi.json")
         .header("accept-encoding", "gzip, br")
@@ -99,7 +104,7 @@ async fn what_is_long_comes_compressed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_there_is_told_as_everywhere() {
+async fn unknown_paths_get_a_problem_document() {
     let visitor = visitor().await;
     for path in [
         "/console/nothing.js",

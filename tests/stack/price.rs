@@ -1,9 +1,11 @@
-//! What a million jobs cost, from the calls and the capacity units of three hundred that come at fifty a second: handed in, run in batches, and
-//! each asked for twice. All that goes on beside them is in it: rates, paces, totals, the minute's checks.
+//! Price of a million jobs. It is derived from the calls and capacity units of 300 jobs at 50 a
+//! second, each submitted, run in batches and polled twice. Background work is included:
+//! throughput, completion times, totals and the checks of that time.
 //!
-//! Prices are those of us-east-1 with functions on arm64, in dollars a million:
-//! <https://aws.amazon.com/api-gateway/pricing/>, <https://aws.amazon.com/lambda/pricing/>, <https://aws.amazon.com/sqs/pricing/>,
-//! <https://aws.amazon.com/dynamodb/pricing/on-demand/>.
+//! Prices are those of us-east-1 with functions on arm64, in dollars per million:
+//!
+//! <https://aws.amazon.com/api-gateway/pricing/>, <https://aws.amazon.com/lambda/pricing/>,
+//! <https://aws.amazon.com/sqs/pricing/>, <https://aws.amazon.com/dynamodb/pricing/on-demand/>.
 
 use std::{fmt, time::Duration};
 
@@ -15,7 +17,7 @@ const A_SECOND: u64 = 50;
 const JOBS: f64 = (SECONDS * A_SECOND) as f64;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Of a million jobs, in dollars.
+/// Dollars per million jobs.
 struct Price {
     gateway: f64,
     calls: f64,
@@ -41,8 +43,8 @@ impl Price {
         Self {
             gateway: requests / JOBS,
             calls: 0.20 * (requests + batches + checks) / JOBS,
-            // 8 ms of `submit` and two of 20 for a batch of the worker at a quarter of a gigabyte, 4 ms of `poll` twice at an eighth: what
-            // the table and the queue take to answer, of which a tenth is the functions' own work.
+            // 8 ms of `submit` and 40 ms for a batch of the worker at 256 MB, and two polls of 4 ms
+            // at 128 MB. About nine tenths of that is the latency of DynamoDB and SQS.
             time: 13.3334 * (0.008 / 4.0 + 2.0 * 0.004 / 8.0 + 0.040 / 4.0 * batches / JOBS),
             messages: 0.40 * messages as f64 / JOBS,
             written: 0.625 * ledger.write_units() / JOBS,
@@ -68,13 +70,13 @@ impl fmt::Display for Price {
     }
 }
 
-/// What the jobs cost, when the worker has so many of them at once at most.
+/// Measures the price with batches of at most `at_once` messages.
 async fn measured(at_once: usize) -> Price {
     let stack = Stack::new().await;
     let (tenant, worker, checker) = (stack.tenant(), stack.worker(), stack.checker());
     let source = sim::EventSource::new(&stack.aws, sim::JOBS, at_once);
     let handle = async |event| Ok::<_, String>(worker.handle(event, "run", stack.deadline()).await);
-    // A stack that has been at it for a while.
+    // Warms up the caches and completes the first check.
     tenant.submit("echo", json!(0)).await;
     source.run_until_idle(SECOND, handle).await;
     checker.check("check", stack.now()).await.unwrap();
@@ -100,7 +102,7 @@ async fn measured(at_once: usize) -> Price {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_million_jobs() {
+async fn price_of_a_million_jobs() {
     let price = measured(10).await;
     assert!(price.total() <= 7.50, "{price}");
     let told = include_str!("../../docs/cost.md");
@@ -110,9 +112,10 @@ async fn of_a_million_jobs() {
     );
 }
 
-/// At low traffic Lambda's pollers find one message or two: each job is then a batch of its own.
+/// At low traffic, Lambda's pollers find one or two messages, so that each job is a batch of its
+/// own.
 #[tokio::test(start_paused = true)]
-async fn of_a_million_jobs_of_which_each_runs_alone() {
+async fn price_of_a_million_jobs_in_batches_of_one() {
     let more = measured(1).await.total() - measured(10).await.total();
     let row = format!("| at low traffic, when the worker receives each job alone | {more:.2}:");
     assert!(include_str!("../../docs/cost.md").contains(&row), "docs/cost.md has no row {row:?}");

@@ -1,10 +1,11 @@
-//! What functions do at their start.
+//! Initialization of functions.
 
 use sim::Stack;
 
-/// It opens a connection to each service that the first request needs, with calls that the functions may make.
+/// Opens a connection to each service that the first request needs, with calls that the functions'
+/// IAM policies allow.
 #[tokio::test(start_paused = true)]
-async fn opens_connections_and_changes_nothing() {
+async fn priming_opens_connections_and_writes_nothing() {
     let stack = Stack::new().await;
     let before = stack.aws.items().len();
     stack.prime().await;

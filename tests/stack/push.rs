@@ -1,4 +1,4 @@
-//! Events that are sent to subscribers as they come.
+//! Push: events sent to WebSocket subscribers as they happen.
 
 mod faults;
 
@@ -14,7 +14,7 @@ use crate::events::{Subscriber as Reader, publish};
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn events_come_as_they_happen() {
+async fn events_are_pushed_as_they_happen() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     publish(&tenant, account, json!("before")).await;
@@ -38,7 +38,7 @@ async fn events_come_as_they_happen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_lost_is_gone_on_from_its_cursor() {
+async fn lost_connection_resumes_from_its_cursor() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let mut first = stack.subscribe(&tenant, &[], None).await;
@@ -59,7 +59,7 @@ async fn a_connection_that_is_lost_is_gone_on_from_its_cursor() {
     tokio::time::sleep(SECOND).await;
     let mut second = stack.subscribe(&tenant, &[], first.cursor.as_deref()).await;
     assert_eq!(second.told(), [json!(2), json!(3)]);
-    // And by the other way, both ways.
+    // Cursors of WebSocket and HTTP are interchangeable in both directions.
     let mut reader = Reader { cursor: second.cursor.clone(), ..Reader::default() };
     publish(&tenant, account, json!(4)).await;
     tokio::time::sleep(SECOND).await;
@@ -71,7 +71,7 @@ async fn a_connection_that_is_lost_is_gone_on_from_its_cursor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ticket_opens_one_connection_for_a_minute() {
+async fn ticket_opens_one_connection_within_a_minute() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let answer = tenant.send(Method::POST, "/v1/push/tickets", None).await;
@@ -102,7 +102,7 @@ async fn a_ticket_opens_one_connection_for_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tenants_are_sealed_off() {
+async fn tenants_cannot_subscribe_to_other_accounts() {
     let stack = Stack::new().await;
     let (tenant, operator) = (stack.tenant(), stack.operator());
     let (mine, theirs) = (stack.tenant_account().to_string(), operator.get("/v1/accounts").await);
@@ -135,7 +135,7 @@ async fn tenants_are_sealed_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_wrong_is_told() {
+async fn invalid_messages_get_a_problem() {
     let stack = Stack::new().await;
     let mut subscriber = stack.open(Some(&stack.ticket(&stack.tenant()).await)).await.unwrap();
     let mut shown = Vec::new();
@@ -172,9 +172,9 @@ async fn what_is_wrong_is_told() {
     assert_eq!(again[0]["problem"]["type"], "urn:tollgate:problem:subscribed");
 }
 
-/// Within 30 s of being revoked a key gets no events any more, on no connection.
+/// Within 30 s of its revocation, a key receives no events on any connection.
 #[tokio::test(start_paused = true)]
-async fn a_revoked_key_is_sent_nothing() {
+async fn revoked_key_receives_no_events() {
     let stack = Stack::new().await;
     let (operator, account) = (stack.operator(), stack.tenant_account());
     let path = format!("/v1/accounts/{account}/keys");
@@ -197,7 +197,7 @@ async fn a_revoked_key_is_sent_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_has_a_hundred_subscribers_at_most() {
+async fn account_is_limited_to_100_subscribers() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let mut first = None;
@@ -208,7 +208,7 @@ async fn an_account_has_a_hundred_subscribers_at_most() {
     let mut one_more = stack.open(Some(&stack.ticket(&tenant).await)).await.unwrap();
     let said = one_more.say(json!({"action": "subscribe"})).await;
     assert_eq!(said[0]["problem"]["type"], "urn:tollgate:problem:too-many-subscribers");
-    // All of them hear of an event, though each waits for it for a while.
+    // All 100 subscribers are sent the event within a second.
     publish(&tenant, stack.tenant_account(), json!(1)).await;
     let published = stack.now();
     assert_eq!(stack.spread().await.unwrap(), 1);
@@ -220,9 +220,10 @@ async fn an_account_has_a_hundred_subscribers_at_most() {
     assert_eq!(said[0], json!({"type": "subscribed"}));
 }
 
-/// An event that nobody waits for costs a look at who does. What somebody waits for costs two writes and a read, however many events it is.
+/// An event of an account without subscribers costs one query. With a subscriber, it costs two
+/// writes and a read, however many events are sent.
 #[tokio::test(start_paused = true)]
-async fn what_push_costs() {
+async fn cost_of_push() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     publish(&tenant, account, json!(1)).await;
@@ -237,7 +238,7 @@ async fn what_push_costs() {
     }
     stack.aws.reset_ledger();
     stack.spread().await.unwrap();
-    // What `submit` counted meanwhile isn't the push's.
+    // Excludes the counters of `submit`.
     let ledger = stack.aws.reset_ledger().without(sim::TOTALS);
     insta::assert_snapshot!(ledger);
     assert_eq!(subscriber.told().len(), 51);

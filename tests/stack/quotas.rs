@@ -1,4 +1,4 @@
-//! Quotas: defined, read and deleted.
+//! Quotas: created, read and deleted.
 
 mod cost;
 mod enforced;
@@ -19,10 +19,11 @@ use sim::{Answer, Fault, Plan, Stack};
 const SECOND: Duration = Duration::from_secs(1);
 const DAILY: &str = "/v1/quotas/daily";
 
-/// A quota of the tenant's, of 1000 bytes a day, with more or other members.
+/// A quota of the tenant: 1,000 bytes of egress a day, overridden by `others`.
 fn spec(stack: &Stack, others: Value) -> Value {
     let mut spec = json!({
-        "limit_bytes": 1000, "type": "egress", "account": stack.tenant_account(), "period": "day", "recipients": ["ops@example.com"],
+        "limit_bytes": 1000, "type": "egress", "account": stack.tenant_account(), "period": "day",
+        "recipients": ["ops@example.com"],
     });
     spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     spec
@@ -33,10 +34,11 @@ async fn put(stack: &Stack, others: Value) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_put_read_and_deleted() {
+async fn creates_reads_and_deletes_quotas() {
     let stack = Stack::new().await;
     let whole = json!({
-        "service": "shop", "route": "list", "period": "month", "timezone": "Europe/Berlin", "thresholds": [50, 100], "enforce": true,
+        "service": "shop", "route": "list", "period": "month", "timezone": "Europe/Berlin",
+        "thresholds": [50, 100], "enforce": true,
     });
     let created = put(&stack, whole).await;
     assert_eq!((created.status, created.header("location")), (201, DAILY));
@@ -54,7 +56,7 @@ async fn are_put_read_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_sees_its_own_and_the_operator_all() {
+async fn tenant_lists_own_quotas_and_operator_lists_all() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let stranger_key = stack.another_key(&[Scope::UsageRead]).await;
@@ -93,9 +95,9 @@ async fn a_tenant_sees_its_own_and_the_operator_all() {
     );
 }
 
-/// Whom mails go to, and what SES says of them, is between the operator and SES.
+/// Recipients, and errors from SES, are shown only to the operator.
 #[tokio::test(start_paused = true)]
-async fn a_tenant_sees_no_addresses() {
+async fn tenant_sees_no_mail_addresses() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("ops@example.com", true);
     put(&stack, json!({})).await;
@@ -115,16 +117,21 @@ async fn a_tenant_sees_no_addresses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_that_is_wrong_is_told_at_once() {
+async fn reports_all_violations() {
     let stack = Stack::new().await;
     let mut shown = Vec::new();
     for bad in [
-        json!({"limit_bytes": 0, "type": "both", "period": "week", "recipients": [], "thresholds": []}),
+        json!({
+            "limit_bytes": 0, "type": "both", "period": "week", "recipients": [], "thresholds": [],
+        }),
         json!({"limit_bytes": 9_007_199_254_740_992u64, "thresholds": [0, 1001], "name": "x"}),
         json!({"limit_bytes": 1.5, "service": "x".repeat(129)}),
         json!({"recipients": ["nobody", "a@example.com\r\nBcc: b@example.com"]}),
         json!({"recipients": ["a@b"]}),
-        json!({"recipients": ["a@example.com", "a@example.com"], "thresholds": [80, 80], "timezone": "CEST"}),
+        json!({
+            "recipients": ["a@example.com", "a@example.com"], "thresholds": [80, 80],
+            "timezone": "CEST",
+        }),
         json!({"account": "acc_01kagzwy00e40r2081040g2081"}),
         json!({"account": null, "enforce": true}),
     ] {
@@ -136,9 +143,9 @@ async fn everything_that_is_wrong_is_told_at_once() {
     assert_eq!(stack.operator().get(DAILY).await.status, 404);
 }
 
-/// Every call of a PUT and of a DELETE fails in each way in turn; a repeat completes what was begun.
+/// Each call of a PUT and of a DELETE fails in each way. A repeat completes the request.
 #[tokio::test(start_paused = true)]
-async fn a_repeat_heals_what_an_outage_left() {
+async fn repeat_after_an_outage_completes_the_request() {
     for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
         for operation in ["UpdateItem", "PutItem", "DeleteItem"] {
             let stack = Stack::new().await;

@@ -1,4 +1,4 @@
-//! Records: activities applied to tables, all of a job's or none, and once.
+//! Records: a job's activities are applied to tables atomically and exactly once.
 
 mod faults;
 
@@ -48,7 +48,7 @@ async fn submit(client: &Client, activities: &[Value]) -> String {
     answer.id().to_owned()
 }
 
-/// What became of a job with these activities.
+/// Runs a job with these activities and returns it.
 async fn run(stack: &Stack, activities: &[Value]) -> Value {
     let tenant = stack.tenant();
     let id = submit(&tenant, activities).await;
@@ -68,7 +68,7 @@ async fn rows(client: &Client, table: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_checked_queued_applied_and_read_back() {
+async fn activities_are_validated_queued_applied_and_read() {
     let stack = stack().await;
     let names = ["id", "name", "ratio", "balance", "active", "born", "seen", "note"];
     let types = ["INTEGER", "text", "Float", "decimal", "BOOLEAN", "DATE", "TIMESTAMP", "TEXT"];
@@ -81,7 +81,8 @@ async fn are_checked_queued_applied_and_read_back() {
         "{job}"
     );
     let row = json!({"key": 7, "values": {
-        "id": 7, "name": "Ada", "ratio": 1000.0, "balance": "12.5", "active": true, "born": "1815-12-10",
+        "id": 7, "name": "Ada", "ratio": 1000.0, "balance": "12.5", "active": true,
+        "born": "1815-12-10",
         "seen": "2026-11-20T16:00:00.000Z", "note": null,
     }});
     assert_eq!(rows(&stack.tenant(), "users").await, json!([row]));
@@ -103,9 +104,9 @@ async fn are_checked_queued_applied_and_read_back() {
     assert_eq!(rows(&stack.tenant(), "users").await, json!([]));
 }
 
-/// A number of a client that writes all its digits keeps them, which it wouldn't on its way through a float.
+/// JSON numbers keep all their digits; they are not converted to floats.
 #[tokio::test(start_paused = true)]
-async fn decimals_are_exact_however_they_are_written() {
+async fn decimals_are_exact_as_number_or_text() {
     let stack = stack().await;
     let body = r#"{"kind": "activities", "payload": {"activities": [{"operation": "insert", "table": "prices", "col_names": ["id", "price"],
         "col_types": ["DECIMAL", "DECIMAL"], "col_values": [12345678901234567890.10, "0.1234567890123456789012345678901234567"]}]}}"#;
@@ -120,7 +121,7 @@ async fn decimals_are_exact_however_they_are_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_applied_together_or_not_at_all() {
+async fn activities_are_applied_atomically() {
     let stack = stack().await;
     run(&stack, &[user(1, "Ada")]).await;
     let before = rows(&stack.tenant(), "users").await;
@@ -142,7 +143,7 @@ async fn are_applied_together_or_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_mistake_is_told_and_nothing_is_stored() {
+async fn reports_all_violations_and_stores_nothing() {
     let stack = stack().await;
     let tenant = stack.tenant();
     let whole = insert("users", &["id"], &["INTEGER"], json!([1]));
@@ -153,17 +154,34 @@ async fn every_mistake_is_told_and_nothing_is_stored() {
         json!({"activities": {}, "more": 1}),
         json!([whole]),
         json!({"activities": vec![whole.clone(); 100]}),
-        json!({"activities": [{}, 7, {"operation": "update", "table": "users"}, {"operation": "insert"}, {"operation": "DELETE", "table": "x"}]}),
         json!({"activities": [
-            insert("users; --", &["id", "id", "a b"], &["INTEGER", "VARCHAR", "TEXT"], json!([1, 2, 3])),
+            {}, 7, {"operation": "update", "table": "users"}, {"operation": "insert"},
+            {"operation": "DELETE", "table": "x"},
+        ]}),
+        json!({"activities": [
+            insert(
+                "users; --", &["id", "id", "a b"], &["INTEGER", "VARCHAR", "TEXT"],
+                json!([1, 2, 3]),
+            ),
             insert("users", &["id", "name"], &["INTEGER"], json!([1, "a", "b"])),
             insert("users", &[], &[], json!([])),
-            insert("users", &["id", "n", "f", "d", "b", "day", "at"], &["TEXT", "INTEGER", "FLOAT", "DECIMAL", "BOOLEAN", "DATE", "TIMESTAMP"], json!([null, "x", "NaN", "1e40", "yes", "2023-02-29", "now"])),
+            insert(
+                "users", &["id", "n", "f", "d", "b", "day", "at"],
+                &["TEXT", "INTEGER", "FLOAT", "DECIMAL", "BOOLEAN", "DATE", "TIMESTAMP"],
+                json!([null, "x", "NaN", "1e40", "yes", "2023-02-29", "now"]),
+            ),
             insert("users", &["id", "x"], &["TEXT", "TEXT"], json!(["", {}])),
             insert("users", &["id"], &["TEXT"], json!(["k".repeat(513)])),
-            {"operation": "delete", "table": "users", "col_names": ["id"], "value_to_delete": {"col_names": ["id"], "col_values": [1], "more": 1}},
+            {
+                "operation": "delete", "table": "users", "col_names": ["id"],
+                "value_to_delete": {"col_names": ["id"], "col_values": [1], "more": 1},
+            },
         ]}),
-        json!({"activities": [user(1, "Ada"), user(2, "Ada"), user(1, "Ada"), delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])), no_user(2), user(2, "Grace")]}),
+        json!({"activities": [
+            user(1, "Ada"), user(2, "Ada"), user(1, "Ada"),
+            delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])), no_user(2),
+            user(2, "Grace"),
+        ]}),
     ] {
         let answer = tenant.submit("activities", payload.clone()).await;
         assert_eq!((answer.status, answer.slug()), (422, "invalid-body"), "{payload}");
@@ -178,9 +196,9 @@ async fn every_mistake_is_told_and_nothing_is_stored() {
     assert_eq!(tenant.get("/v1/jobs").await.body["items"], json!([]));
 }
 
-/// Whatever the kind's own schema lets through.
+/// The target validates payloads, however lax the kind's schema is.
 #[tokio::test(start_paused = true)]
-async fn the_target_checks_what_a_lax_schema_does_not() {
+async fn target_validates_payloads_despite_a_lax_schema() {
     let stack = stack().await;
     stack.define("lax", json!({"schema": {}, "target": {"type": "records"}})).await;
     let answer = stack.tenant().submit("lax", json!({})).await;
@@ -191,7 +209,7 @@ async fn the_target_checks_what_a_lax_schema_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_that_look_like_code_are_values() {
+async fn values_that_look_like_code_are_stored_unchanged() {
     let stack = stack().await;
     let hostile = [
         "'); DROP TABLE users; --",
@@ -223,7 +241,7 @@ async fn values_that_look_like_code_are_values() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_that_another_target_accepted_fails_visibly() {
+async fn payload_accepted_for_another_target_fails_the_job() {
     let stack = stack().await;
     let id = stack
         .tenant()
@@ -238,16 +256,17 @@ async fn a_payload_that_another_target_accepted_fails_visibly() {
         (&job["status"], &job["error"]["code"]),
         (&json!("failed"), &json!("payload-invalid"))
     );
-    insta::assert_snapshot!(job["error"]["message"].as_str().unwrap(), @"the payload can't be applied to tables: /activities/0/table is required");
+    insta::assert_snapshot!(job["error"]["message"].as_str().unwrap(), @"\
+        the payload can't be applied to tables: /activities/0/table is required");
 }
 
 #[tokio::test(start_paused = true)]
-async fn tenants_do_not_see_each_others_rows() {
+async fn accounts_do_not_see_each_others_rows() {
     let stack = stack().await;
     run(&stack, &[user(1, "Ada")]).await;
     let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
     assert_eq!(rows(&stranger, "users").await, json!([]));
-    // The same row, another table: no conflict.
+    // The same key in another account's table is no conflict.
     let id = submit(&stranger, &[user(1, "Grace")]).await;
     stack.work(HOUR).await;
     assert_eq!(stranger.job(&id).await.body["status"], "completed");
@@ -260,7 +279,7 @@ async fn tenants_do_not_see_each_others_rows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_are_paged_and_mistakes_named() {
+async fn rows_are_paged_and_invalid_parameters_named() {
     let stack = stack().await;
     let tenant = stack.tenant();
     let long = |n: usize| format!("{n}{}", "ä".repeat(255));
@@ -306,9 +325,9 @@ async fn rows_are_paged_and_mistakes_named() {
     "#);
 }
 
-/// A transaction costs twice what its items would: the marker's and each row's.
+/// A transaction costs twice its writes: one for the idempotency marker, and one for each row.
 #[tokio::test(start_paused = true)]
-async fn cost_what_the_transaction_does() {
+async fn cost_of_a_records_job() {
     let stack = stack().await;
     submit(&stack.tenant(), &[user(1, "Ada"), user(2, "Grace"), no_user(3)]).await;
     stack.aws.reset_ledger();
@@ -324,9 +343,10 @@ async fn cost_what_the_transaction_does() {
     ");
 }
 
-/// What a job undoes itself leaves no row, and still depends on there having been none.
+/// An insert and a delete of the same row in one job leave no row. They still require that the row
+/// did not exist.
 #[tokio::test(start_paused = true)]
-async fn what_comes_and_goes_in_one_job_leaves_nothing() {
+async fn insert_and_delete_in_one_job_leave_no_row() {
     let stack = stack().await;
     let job = run(&stack, &[user(1, "a"), no_user(1)]).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Messages that are lost, and rows that outlive what AWS deletes: every job ends.
+//! Lost messages, and jobs that outlive what SQS and TTL delete: every job reaches its end.
 
 use std::time::Duration;
 
@@ -33,9 +33,9 @@ async fn assert_ended(client: &Client, ids: &[String], attempts: u64) {
     }
 }
 
-/// A message of a job without an order is lost: the walk finds the job within about an hour.
+/// The message of a standard job is lost. The recovery scan finds the job within about an hour.
 #[tokio::test(start_paused = true)]
-async fn a_lost_message_is_sent_again() {
+async fn lost_message_is_resent() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     stack.run_for(MINUTE).await;
@@ -48,7 +48,7 @@ async fn a_lost_message_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_message_of_a_retry_is_sent_again() {
+async fn lost_message_of_a_retry_is_resent() {
     let stack = Stack::new().await;
     let target = sim_target(&stack).await;
     let client = stack.tenant();
@@ -60,7 +60,7 @@ async fn a_lost_message_of_a_retry_is_sent_again() {
     assert_eq!(job["attempts"], 3, "{job}: its retries ran, {target}");
 }
 
-/// A kind whose target can't be reached, with three attempts.
+/// A kind whose target is unreachable, with three attempts.
 async fn sim_target(stack: &Stack) -> &'static str {
     let address = "http://127.0.0.1:9/";
     let spec = json!({"schema": {}, "target": {"type": "http", "url": address},
@@ -70,7 +70,7 @@ async fn sim_target(stack: &Stack) -> &'static str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_message_of_a_far_job_is_sent_again() {
+async fn lost_message_of_a_far_job_is_resent() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 3 * 3600});
@@ -83,9 +83,9 @@ async fn a_lost_message_of_a_far_job_is_sent_again() {
     assert_ended(&client, &[id], 1).await;
 }
 
-/// A job that is retried long after it was made is behind the walk.
+/// The scan has already passed a job that is retried long after its creation.
 #[tokio::test(start_paused = true)]
-async fn a_lost_message_of_a_job_that_was_put_back_is_sent_again() {
+async fn lost_message_of_a_retried_job_is_resent() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     let ids = submit(&client, 1).await;
@@ -98,9 +98,10 @@ async fn a_lost_message_of_a_job_that_was_put_back_is_sent_again() {
     assert_ended(&client, &ids, 1).await;
 }
 
-/// Among messages that are there: the trickle reaches a job within hours, and its age does for certain.
+/// With many other messages in the queue, a few messages are resent per run, which reaches a job
+/// within hours. After a certain age, a job's message is always resent.
 #[tokio::test(start_paused = true)]
-async fn a_lost_message_is_found_among_many() {
+async fn lost_message_is_found_among_many() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     stack.run_for(MINUTE).await;
@@ -125,9 +126,9 @@ async fn a_lost_message_is_found_among_many() {
     assert_ended(&client, &ids, 1).await;
 }
 
-/// No worker for two hours: the backlog's messages are all there, and hardly any is sent again.
+/// No worker for two hours: all messages of the backlog exist, and hardly any is resent.
 #[tokio::test(start_paused = true)]
-async fn a_backlog_is_not_flooded() {
+async fn backlog_is_not_resent() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     stack.check().await.unwrap();
@@ -146,9 +147,9 @@ fn overdue(stack: &Stack) -> Vec<Value> {
     stack.metrics_lines().iter().filter(|line| line["Overdue"].is_number()).cloned().collect()
 }
 
-/// What the net costs: each job is read once, and a quiet account eight read units an hour.
+/// Cost of recovery: each job is read once, and an idle account costs eight read units an hour.
 #[tokio::test(start_paused = true)]
-async fn the_walk_costs_next_to_nothing() {
+async fn recovery_scan_costs_eight_read_units_per_account() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     stack.run_for(2 * MINUTE).await;
@@ -160,7 +161,8 @@ async fn the_walk_costs_next_to_nothing() {
     println!(
         "a walk over two accounts: {quiet} read units, with 400 jobs more {busy}, and then {again}"
     );
-    // Two accounts of sixteen partitions, half a unit each, and eight shards at the turn of an hour. 50 jobs are a read unit.
+    // Half a unit for each of 16 partitions of two accounts, and eight shards at the end of an
+    // hour. A read unit covers 50 jobs.
     assert!(quiet <= 2.0 * 16.0 * 0.5 + 8.0 + 1.0, "{quiet}");
     assert!(busy - quiet <= 400.0 / 40.0, "{busy}");
     assert!(again <= quiet, "{again}");
@@ -168,7 +170,7 @@ async fn the_walk_costs_next_to_nothing() {
     assert!(overdue(&stack).is_empty());
 }
 
-/// What an hour's checks read more than as many that walk nothing.
+/// Read units of an hour of checks, minus those of as many checks without a scan.
 async fn read_units_of_a_walk(stack: &Stack) -> f64 {
     let (mut all, mut least) = (0.0, f64::MAX);
     for _ in 0..61 {

@@ -1,4 +1,4 @@
-//! Schedules: defined, read and deleted.
+//! Schedules: created, read and deleted.
 
 mod drift;
 mod runs;
@@ -16,10 +16,11 @@ use sim::{Answer, Fault, Plan, Stack};
 const SECOND: Duration = Duration::from_secs(1);
 const NIGHTLY: &str = "/v1/schedules/nightly";
 
-/// A schedule of the tenant's, with more or other members.
+/// A schedule of the tenant, overridden by `others`.
 fn spec(stack: &Stack, others: Value) -> Value {
     let mut spec = json!({
-        "expression": "rate(5 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": {"n": 7}},
+        "expression": "rate(5 minutes)", "account": stack.tenant_account(),
+        "job": {"kind": "echo", "payload": {"n": 7}},
     });
     spec.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
     spec
@@ -30,11 +31,14 @@ async fn put(stack: &Stack, others: Value) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_put_read_and_deleted_and_scheduler_keeps_their_time() {
+async fn creates_reads_and_deletes_schedules_and_their_entries() {
     let stack = Stack::new().await;
     let whole = json!({
         "expression": "cron(30 4 ? * MON-FRI *)", "timezone": "Europe/Berlin",
-        "job": {"kind": "echo", "payload": {"n": 7}, "priority": 3, "callback_url": "https://example.com/told", "metadata": {"a": "b"}},
+        "job": {
+            "kind": "echo", "payload": {"n": 7}, "priority": 3,
+            "callback_url": "https://example.com/told", "metadata": {"a": "b"},
+        },
     });
     let created = put(&stack, whole).await;
     assert_eq!((created.status, created.header("location")), (201, NIGHTLY));
@@ -59,13 +63,13 @@ async fn are_put_read_and_deleted_and_scheduler_keeps_their_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_sees_its_own_and_the_operator_all() {
+async fn tenant_lists_own_schedules_and_operator_lists_all() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let stranger_key = stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await;
     let stranger = stack.client(&stranger_key);
     let strangers = stranger_key.parse::<ApiKey>().unwrap().account;
-    // The stranger's come first: the tenant's pages have to find their way past them.
+    // The stranger's schedules sort first, so the tenant's pages have to skip them.
     for n in 0..25 {
         let path = format!("/v1/schedules/a-{n:02}");
         operator.send(Method::PUT, &path, Some(spec(&stack, json!({"account": strangers})))).await;
@@ -109,9 +113,9 @@ async fn a_tenant_sees_its_own_and_the_operator_all() {
     assert_eq!(writer.get("/v1/schedules").await.slug(), "missing-scope");
 }
 
-/// What a page costs, and what its cursor tells, has nothing to do with other accounts.
+/// The cost of a page and the content of its cursor do not depend on other accounts.
 #[tokio::test(start_paused = true)]
-async fn a_tenants_list_never_touches_others() {
+async fn tenant_list_reads_no_other_accounts_items() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let stranger = stack.another_key(&[Scope::JobsRead]).await.parse::<ApiKey>().unwrap().account;
@@ -124,7 +128,7 @@ async fn a_tenants_list_never_touches_others() {
             .send(Method::PUT, &format!("/v1/schedules/{name}"), Some(spec(&stack, json!({}))))
             .await;
     }
-    // One leaves its directory's entry behind, as it becomes another account's.
+    // The index entry of this one becomes stale when it moves to another account.
     operator
         .send(Method::PUT, "/v1/schedules/n", Some(spec(&stack, json!({"account": stranger}))))
         .await;
@@ -149,7 +153,7 @@ async fn a_tenants_list_never_touches_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_in_a_schedule_are_all_told() {
+async fn reports_all_violations() {
     let stack = Stack::new().await;
     let strict = json!({"type": "object", "properties": {"n": {"type": "integer"}}});
     stack.define("strict", json!({"schema": strict, "target": {"type": "echo"}})).await;
@@ -157,11 +161,26 @@ async fn mistakes_in_a_schedule_are_all_told() {
     let mut shown = Vec::new();
     for bad in [
         json!({}),
-        json!({"expression": 7, "timezone": 7, "job": {"kind": "No Name", "priority": 10}, "account": "x", "enabled": "yes", "more": 1}),
-        json!({"expression": "cron(0 4 * * *)", "timezone": "CEST", "account": nobody, "job": {"kind": "nothing-like-it", "payload": 1}}),
-        json!({"expression": "at(2026-11-20T16:00:00)", "account": stack.tenant_account(), "job": {"kind": "strict", "payload": {"n": "x"}}}),
-        json!({"expression": "rate(5 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": 1, "callback_url": "ftp://example.com"}}),
-        json!({"expression": "rate(1 minutes)", "account": stack.tenant_account(), "job": {"kind": "echo", "payload": 1, "delay_seconds": 3}}),
+        json!({
+            "expression": 7, "timezone": 7, "job": {"kind": "No Name", "priority": 10},
+            "account": "x", "enabled": "yes", "more": 1,
+        }),
+        json!({
+            "expression": "cron(0 4 * * *)", "timezone": "CEST", "account": nobody,
+            "job": {"kind": "nothing-like-it", "payload": 1},
+        }),
+        json!({
+            "expression": "at(2026-11-20T16:00:00)", "account": stack.tenant_account(),
+            "job": {"kind": "strict", "payload": {"n": "x"}},
+        }),
+        json!({
+            "expression": "rate(5 minutes)", "account": stack.tenant_account(),
+            "job": {"kind": "echo", "payload": 1, "callback_url": "ftp://example.com"},
+        }),
+        json!({
+            "expression": "rate(1 minutes)", "account": stack.tenant_account(),
+            "job": {"kind": "echo", "payload": 1, "delay_seconds": 3},
+        }),
     ] {
         let answer = stack.operator().send(Method::PUT, NIGHTLY, Some(bad.clone())).await;
         assert_eq!(answer.status, 422, "{bad}");
@@ -172,9 +191,9 @@ async fn mistakes_in_a_schedule_are_all_told() {
     assert_eq!(stack.operator().get(NIGHTLY).await.status, 404);
 }
 
-/// The sim's Scheduler has no `L`: what it says stands for whatever the real one may not like.
+/// The simulated Scheduler rejects `L`, as an example of expressions that only Scheduler can judge.
 #[tokio::test(start_paused = true)]
-async fn what_scheduler_refuses_is_the_callers_mistake_and_changes_nothing() {
+async fn expression_refused_by_scheduler_is_a_422() {
     let stack = Stack::new().await;
     let refused = put(&stack, json!({"expression": "cron(0 4 L * ? *)"})).await;
     assert_eq!(
@@ -189,9 +208,9 @@ async fn what_scheduler_refuses_is_the_callers_mistake_and_changes_nothing() {
     assert_eq!(stack.aws.schedules()[0]["ScheduleExpression"], "rate(5 minutes)");
 }
 
-/// Every call of a PUT and of a DELETE fails in each way in turn; a repeat completes what was begun.
+/// Each call of a PUT and of a DELETE fails in each way. A repeat completes the request.
 #[tokio::test(start_paused = true)]
-async fn a_repeat_heals_what_an_outage_left() {
+async fn repeat_after_an_outage_completes_the_request() {
     for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
         for operation in [
             "UpdateItem",

@@ -1,4 +1,4 @@
-//! A target in the test's own process.
+//! An HTTP target in the test process.
 
 use std::{
     sync::{Arc, Mutex},
@@ -14,17 +14,16 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
 
-/// A target that answers from a script, the last answer for ever, and remembers what it got.
+/// A scripted HTTP target that records the requests it gets.
 #[derive(Clone, Default)]
 pub struct Target {
-    /// Its address.
     pub url: String,
     got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
     reached: Arc<Notify>,
     crowd: Arc<Mutex<(usize, usize)>>,
 }
 
-/// A request that is being answered; one whose client goes away leaves too.
+/// Counts a request in progress; dropped when it is answered or the client disconnects.
 struct Present(Arc<Mutex<(usize, usize)>>);
 
 impl Present {
@@ -45,12 +44,12 @@ impl Drop for Present {
 type Script = Arc<dyn Fn(usize) -> Response + Send + Sync>;
 
 impl Target {
-    /// An address at which a test does something of its own.
+    /// A target at an address that the test serves itself.
     pub fn at(url: String) -> Self {
         Self { url, ..Self::default() }
     }
 
-    /// One that runs.
+    /// Starts a target; `script` maps the request's number, starting at 1, to a response.
     pub async fn start(script: impl Fn(usize) -> Response + Send + Sync + 'static) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in", listener.local_addr().unwrap());
@@ -61,7 +60,7 @@ impl Target {
         target
     }
 
-    /// One that never answers.
+    /// Starts a target that never responds.
     pub async fn hanging() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in", listener.local_addr().unwrap());
@@ -77,7 +76,7 @@ impl Target {
         target
     }
 
-    /// One that takes a while, and knows how many it had at once.
+    /// Starts a target that responds after a pause and counts concurrent requests.
     pub async fn slow(pause: Duration) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in", listener.local_addr().unwrap());
@@ -93,17 +92,17 @@ impl Target {
         target
     }
 
-    /// The most that a slow one had at once.
+    /// Highest number of concurrent requests, for targets from `slow`.
     pub fn most_at_once(&self) -> usize {
         self.crowd.lock().unwrap().1
     }
 
-    /// Once a hanging one has been asked.
+    /// Waits until a target from `hanging` has received a request.
     pub async fn reached(&self) {
         self.reached.notified().await;
     }
 
-    /// What it was sent.
+    /// The requests received.
     pub fn got(&self) -> Vec<(HeaderMap, Bytes)> {
         self.got.lock().unwrap().clone()
     }
@@ -120,7 +119,7 @@ async fn answer(State((script, got)): State<Shared>, headers: HeaderMap, body: B
     script(nth)
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub fn status(code: u16) -> Response {
     StatusCode::from_u16(code).unwrap().into_response()
 }

@@ -1,4 +1,4 @@
-//! Tenants are sealed off from each other.
+//! Isolation of tenants.
 
 use http::Method;
 use serde_json::json;
@@ -6,7 +6,7 @@ use shared::account::Scope;
 use sim::Stack;
 
 #[tokio::test(start_paused = true)]
-async fn another_accounts_job_is_not_there() {
+async fn job_of_another_account_is_not_found() {
     let stack = Stack::new().await;
     let id = stack.tenant().submit("echo", json!(1)).await.id().to_owned();
     let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
@@ -18,7 +18,7 @@ async fn another_accounts_job_is_not_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_admin_acts_for_others() {
+async fn only_admin_acts_for_other_accounts() {
     let stack = Stack::new().await;
     let account = stack.tenant_account();
     let body = json!({"kind": "echo", "payload": 1, "account": account});
@@ -45,7 +45,7 @@ async fn only_admin_acts_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scopes_are_kept_to() {
+async fn scopes_are_enforced() {
     let stack = Stack::new().await;
     let reader = stack.client(&stack.another_key(&[Scope::JobsRead]).await);
     let writer = stack.client(&stack.another_key(&[Scope::JobsWrite]).await);
@@ -65,7 +65,7 @@ async fn scopes_are_kept_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deactivated_accounts_key_opens_nothing_within_thirty_seconds() {
+async fn key_of_a_deactivated_account_is_refused_within_30_s() {
     let stack = Stack::new().await;
     let key = stack.another_key(&[Scope::JobsRead]).await;
     let client = stack.client(&key);

@@ -1,4 +1,4 @@
-//! DynamoDB under throttling: batches of which it does a part, and partitions that take no more.
+//! DynamoDB throttling: partially processed batches, and hot partitions.
 
 use futures::future::join_all;
 use http::Method;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sim::{Fault, Plan, Stack};
 use std::time::Duration;
 
-/// A batch of calls in which each of the first `most` calls of an operation is done in part.
+/// A plan in which the first `most` calls of a batch operation are processed only in part.
 fn partly(operation: &'static str, most: u64) -> Plan {
     let mask = |nth: u64| if nth.is_multiple_of(2) { 0b01 } else { 0b10 };
     Plan::new(move |name, nth| match name == operation && nth <= most {
@@ -15,7 +15,8 @@ fn partly(operation: &'static str, most: u64) -> Plan {
     })
 }
 
-/// A batch of ten echoes; the status of each.
+/// Submits ten jobs of the kind `echo` in a batch, and returns the status of the response and of
+/// each item.
 async fn batch_of_ten(stack: &Stack) -> (u16, Vec<Value>) {
     let jobs: Vec<_> = (0..10).map(|n| json!({"kind": "echo", "payload": n})).collect();
     let answer =
@@ -25,7 +26,7 @@ async fn batch_of_ten(stack: &Stack) -> (u16, Vec<Value>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_are_left_unprocessed_are_read_again() {
+async fn unprocessed_keys_are_read_again() {
     let stack = Stack::new().await;
     stack.aws.inject(partly("BatchGetItem", 1));
     assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 202);
@@ -34,7 +35,7 @@ async fn keys_that_are_left_unprocessed_are_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_stay_unprocessed_are_a_503_in_time() {
+async fn keys_that_stay_unprocessed_are_a_timely_503() {
     let stack = Stack::new().await;
     stack.aws.plant(|operation, request| {
         let left = json!({"Responses": {}, "UnprocessedKeys": request["RequestItems"]});
@@ -51,7 +52,7 @@ async fn keys_that_stay_unprocessed_are_a_503_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_of_a_batch_that_are_left_unprocessed_are_put_again() {
+async fn unprocessed_jobs_of_a_batch_are_put_again() {
     let stack = Stack::new().await;
     stack.aws.inject(partly("BatchWriteItem", 2));
     let (status, items) = batch_of_ten(&stack).await;
@@ -63,7 +64,7 @@ async fn jobs_of_a_batch_that_are_left_unprocessed_are_put_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_of_a_batch_that_stay_unprocessed_are_not_accepted() {
+async fn jobs_that_stay_unprocessed_are_not_accepted() {
     let stack = Stack::new().await;
     stack.aws.plant(|operation, request| {
         let left = json!({"UnprocessedItems": request["RequestItems"]});
@@ -74,15 +75,15 @@ async fn jobs_of_a_batch_that_stay_unprocessed_are_not_accepted() {
     assert_eq!(stack.tenant().get("/v1/jobs").await.body["items"], json!([]));
 }
 
-/// The limits of a partition, and of how many processes there are, a twenty-fifth of AWS's: 1,000
-/// executions against 3,000 read and 1,000 write units a second.
+/// Partition limits and number of processes are 1/25 of those of AWS: 1,000 executions against
+/// 3,000 read and 1,000 write units a second.
 const PROCESSES: usize = 40;
 const READS: f64 = 120.0;
 const WRITES: f64 = 40.0;
 
-/// A process for each of many tenants; each asks for several kinds at once.
+/// One fresh process for each of many tenants, each using several kinds at once.
 #[tokio::test(start_paused = true)]
-async fn a_fleet_of_fresh_processes_fits_into_what_all_tenants_share() {
+async fn many_cold_starts_fit_into_shared_partitions() {
     let stack = Stack::new().await;
     for n in 0..3 {
         stack.define(&format!("kind-{n}"), json!({"schema": {}, "target": {"type": "echo"}})).await;
@@ -101,7 +102,8 @@ async fn a_fleet_of_fresh_processes_fits_into_what_all_tenants_share() {
         join_all(jobs).await;
         let data = json!({"service": "app", "route": "/", "type": "egress", "bytes": 7});
         let event = json!({
-            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": "1", "data": data,
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/app", "id": "1",
+            "data": data,
         });
         let answer = client.send(Method::POST, "/v1/usage", Some(event)).await;
         assert_eq!(answer.status, 202, "{answer:?}");
@@ -109,9 +111,9 @@ async fn a_fleet_of_fresh_processes_fits_into_what_all_tenants_share() {
     join_all(asked).await;
 }
 
-/// One tenant publishes more than the partition of its events takes.
+/// One tenant publishes more than the partition of its events can take.
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_heats_its_partitions_leaves_others_alone() {
+async fn hot_partition_of_a_tenant_does_not_affect_others() {
     let stack = Stack::new().await;
     let other = stack.client(&stack.another_key(&sim::TENANT_SCOPES).await);
     stack.aws.limit_partitions(READS, WRITES);
@@ -131,13 +133,13 @@ async fn a_tenant_that_heats_its_partitions_leaves_others_alone() {
     assert!(statuses.iter().all(|status| [202, 503].contains(status)), "{statuses:?}");
 }
 
-/// What a process knows of a kind counts on while the partition of kinds takes no more.
+/// A cached kind remains valid for a while when reads of kinds are throttled.
 #[tokio::test(start_paused = true)]
-async fn a_kind_that_is_known_counts_on_while_kinds_are_throttled() {
+async fn cached_kind_is_used_while_kinds_are_throttled() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     assert_eq!(tenant.submit("echo", json!(1)).await.status, 202);
-    // Of all that a job takes, the kind alone is read by this call.
+    // `GetItem` is used for the kind only; a submission reads everything else by other calls.
     stack.aws.inject(Plan::always("GetItem", Fault::Throttle));
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(tenant.submit("echo", json!(1)).await.status, 202);

@@ -1,4 +1,4 @@
-//! Jobs that are due later: by the queue's delay, or on the due list.
+//! Jobs that are due later: by SQS delay or on the due list.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn time(value: &Value) -> Time {
     value.as_str().unwrap_or_else(|| panic!("{value}")).parse().unwrap()
 }
 
-/// How late a job began.
+/// How long after its `run_at` a job started.
 fn lateness(job: &Value) -> Duration {
     assert_eq!(job["status"], "completed", "{job}");
     assert!(time(&job["started_at"]) >= time(&job["run_at"]), "early: {job}");
@@ -29,7 +29,7 @@ fn lateness(job: &Value) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_short_delay_is_the_queues() {
+async fn short_delay_uses_the_sqs_delay() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let before = stack.now();
@@ -54,7 +54,7 @@ fn due_list(stack: &Stack) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn longer_ones_wait_in_the_table_and_start_to_the_second() {
+async fn longer_delays_use_the_due_list_and_start_on_time() {
     for delay in [20 * MINUTE, 3 * DAY, 365 * DAY] {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
@@ -82,7 +82,7 @@ async fn longer_ones_wait_in_the_table_and_start_to_the_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_job_is_not_run() {
+async fn cancelled_job_does_not_run() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     for seconds in [600, 3600] {
@@ -96,9 +96,10 @@ async fn a_cancelled_job_is_not_run() {
     }
 }
 
-/// A far job that was cancelled and retried runs at once, and not again at its first time.
+/// A far job that was cancelled and then retried runs immediately, and not again at its original
+/// time.
 #[tokio::test(start_paused = true)]
-async fn a_retried_job_runs_once() {
+async fn cancelled_and_retried_job_runs_once() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = submit(&tenant, json!({"delay_seconds": 3600})).await.id().to_owned();
@@ -110,7 +111,7 @@ async fn a_retried_job_runs_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_that_cannot_be_are_told() {
+async fn invalid_times_are_refused() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let now = stack.now();
@@ -136,9 +137,10 @@ async fn times_that_cannot_be_are_told() {
     assert_eq!(tenant.job(passed.id()).await.body["status"], "completed");
 }
 
-/// An outage is told, and leaves no job behind; a lost answer is no outage; a repeat makes no second entry.
+/// A failing write of the due list is a 503 and leaves no job. A lost response is not a failure. A
+/// repeat adds no second entry.
 #[tokio::test(start_paused = true)]
-async fn a_202_means_that_the_due_list_has_it() {
+async fn accepted_far_job_is_on_the_due_list() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     stack.aws.inject(Plan::always("PutItem", Fault::Before));
@@ -164,9 +166,10 @@ async fn a_202_means_that_the_due_list_has_it() {
     assert_eq!(tenant.job(first.id()).await.body["attempts"], 1);
 }
 
-/// The first request dies after its record; the repeat half an hour later keeps the time that was asked for.
+/// The first request dies after it stored its idempotency record. The repeat, half an hour later,
+/// keeps the original due time.
 #[tokio::test(start_paused = true)]
-async fn a_resumed_request_keeps_its_time() {
+async fn resumed_request_keeps_its_due_time() {
     let stack = Stack::new().await;
     let run_at = stack.now() + HOUR;
     for (path, body) in [
@@ -189,7 +192,7 @@ async fn a_resumed_request_keeps_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_may_hold_jobs_of_every_distance() {
+async fn batch_may_mix_short_and_long_delays() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let jobs: Vec<_> = [0, 60, 3600, 7200]

@@ -1,4 +1,5 @@
-//! Bearer tokens of an issuer, over real sockets: which are good, and what becomes of them while the issuer isn't there.
+//! Bearer tokens of an OIDC issuer, over real sockets: validation, and behavior while the issuer is
+//! down.
 
 mod issuer;
 
@@ -13,12 +14,12 @@ use issuer::{Issuer, Mood, Signer};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A stack that trusts an issuer, whose key is `key`.
+/// A stack that trusts an issuer whose signing key is `key`.
 struct World {
     stack: Stack,
     issuer: Issuer,
     key: Signer,
-    /// One process of each function: they keep the issuer's keys.
+    /// One process per function; each caches the issuer's keys.
     service: Service,
 }
 
@@ -36,10 +37,13 @@ impl World {
         Self { stack, issuer, key, service }
     }
 
-    /// What a good token says, for an account.
+    /// Claims of a valid token for an account.
     fn claims_of(&self, account: AccountId) -> Value {
         let now = self.stack.now().millis() / 1000;
-        json!({"iss": self.issuer.url, "aud": "tollgate", "sub": account, "exp": now + 300, "scope": "openid jobs:read jobs:write"})
+        json!({
+            "iss": self.issuer.url, "aud": "tollgate", "sub": account, "exp": now + 300,
+            "scope": "openid jobs:read jobs:write",
+        })
     }
 
     fn claims(&self, more: Value) -> Value {
@@ -57,7 +61,7 @@ impl World {
     }
 }
 
-/// Lets time pass where real sockets forbid that it stands still.
+/// Advances the clock. Time must run otherwise, because the tests use real sockets.
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
@@ -65,7 +69,7 @@ async fn pass(time: Duration) {
 }
 
 #[tokio::test]
-async fn a_good_one_opens_what_its_scopes_say() {
+async fn valid_token_grants_its_scopes() {
     for key in [Signer::p256("one"), Signer::rsa("one")] {
         let world = World::with(key, false).await;
         let client = world.stack.client_of(&world.service, &world.token());
@@ -84,9 +88,10 @@ async fn a_good_one_opens_what_its_scopes_say() {
         );
         assert_eq!(world.issuer.asked(), 2, "once by each function");
 
-        let named = world.claims(
-            json!({"sub": "ada", "tollgate_account": world.stack.tenant_account(), "scope": "jobs:read"}),
-        );
+        let named = world.claims(json!({
+            "sub": "ada", "tollgate_account": world.stack.tenant_account(),
+            "scope": "jobs:read",
+        }));
         let reader = world.stack.client_of(&world.service, &world.key.token(&named));
         assert_eq!(
             (reader.get("/v1/jobs").await.status, reader.submit("echo", json!(1)).await.slug()),
@@ -96,7 +101,7 @@ async fn a_good_one_opens_what_its_scopes_say() {
 }
 
 #[tokio::test]
-async fn any_other_is_refused() {
+async fn invalid_tokens_are_refused() {
     let world = World::with(Signer::rsa("one"), true).await;
     let said = |more: Value| world.key.token(&world.claims(more));
     let now = world.stack.now().millis() / 1000;
@@ -156,7 +161,7 @@ async fn any_other_is_refused() {
 }
 
 #[tokio::test]
-async fn one_of_a_deactivated_account_is_told_so() {
+async fn token_of_a_deactivated_account_is_refused() {
     let world = World::new().await;
     let path = format!("/v1/accounts/{}", world.stack.tenant_account());
     world.stack.operator().send(Method::PATCH, &path, Some(json!({"is_active": false}))).await;
@@ -164,7 +169,7 @@ async fn one_of_a_deactivated_account_is_told_so() {
 }
 
 #[tokio::test]
-async fn admin_is_no_scope_of_a_token_unless_the_stack_says_so() {
+async fn admin_scope_of_tokens_is_opt_in() {
     for (admin, status) in [(false, 403), (true, 200)] {
         let world = World::with(Signer::p256("one"), admin).await;
         let token = world.key.token(&world.claims(json!({"scope": "admin"})));
@@ -174,7 +179,7 @@ async fn admin_is_no_scope_of_a_token_unless_the_stack_says_so() {
 }
 
 #[tokio::test]
-async fn without_an_issuer_there_are_no_tokens() {
+async fn tokens_are_refused_without_an_issuer() {
     let world = World::new().await;
     let plain = Stack::new().await;
     let token = world.key.token(&world.claims_of(plain.tenant_account()));
@@ -183,13 +188,13 @@ async fn without_an_issuer_there_are_no_tokens() {
 }
 
 #[tokio::test]
-async fn new_keys_are_found_and_old_ones_forgotten() {
+async fn key_rotation_is_followed() {
     let world = World::new().await;
     assert_eq!(world.list(&world.token()).await.status, 200);
     let next = Signer::p256("two");
     world.issuer.publish(vec![next.jwk()]);
     pass(Duration::from_secs(30)).await;
-    // The old key is kept until the issuer is asked, and the new one makes for that.
+    // The old key is kept until the key set is fetched again, which the new key triggers.
     assert_eq!(world.list(&world.token()).await.status, 200);
     assert_eq!(world.list(&next.token(&world.claims(json!({})))).await.status, 200);
     assert_eq!(world.list(&world.token()).await.status, 401);
@@ -207,7 +212,7 @@ async fn new_keys_are_found_and_old_ones_forgotten() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_down_is_an_outage_only_while_no_keys_are_known() {
+async fn issuer_outage_is_a_503_only_without_cached_keys() {
     let world = World::new().await;
     world.issuer.set(Mood::Down);
     for _ in 0..3 {
@@ -232,7 +237,7 @@ async fn an_issuer_that_is_down_is_an_outage_only_while_no_keys_are_known() {
 }
 
 #[tokio::test]
-async fn an_issuer_is_not_to_be_trusted_with_much() {
+async fn misbehaving_issuer_is_a_503_without_details() {
     for mood in [Mood::Hanging, Mood::Endless, Mood::Another, Mood::Elsewhere] {
         let world = World::new().await;
         world.issuer.set(mood);
@@ -245,14 +250,14 @@ async fn an_issuer_is_not_to_be_trusted_with_much() {
 }
 
 #[tokio::test]
-async fn one_without_discovery_is_found_where_its_keys_should_be() {
+async fn issuer_without_discovery_uses_the_well_known_keys() {
     let world = World::new().await;
     world.issuer.set(Mood::Plain);
     assert_eq!(world.list(&world.token()).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_token_reaches_nothing_of_another_account() {
+async fn token_reaches_no_other_account() {
     let world = World::new().await;
     let stranger = world
         .stack

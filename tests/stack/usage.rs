@@ -1,4 +1,4 @@
-//! Usage: collected every minute, reported, and charted.
+//! Usage: collection every minute, reports and charts.
 
 mod chart;
 mod cloudwatch;
@@ -24,7 +24,7 @@ use crate::target::Target;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A gateway with a page of metrics, which the test writes, or a status.
+/// A gateway that serves a metrics page set by the test, or an error status.
 struct Gateway {
     target: Target,
     page: Arc<Mutex<Result<String, u16>>>,
@@ -68,7 +68,8 @@ async fn source(stack: &Stack, name: &str) -> Value {
     stack.operator().get(&format!("/v1/sources/{name}")).await.body
 }
 
-/// Lets time pass until the next minute begins. All else goes on in real time, since pages come over a real socket.
+/// Advances the clock to the next minute. Otherwise time is real, because pages are served over a
+/// real socket.
 async fn next_minute(stack: &Stack) {
     let left = 60_000 - stack.now().millis().rem_euclid(60_000);
     pass(Duration::from_millis(left.unsigned_abs())).await;
@@ -80,7 +81,7 @@ async fn pass(duration: Duration) {
     tokio::time::resume();
 }
 
-/// The times and bytes of the points that a query finds.
+/// The time (HH:MM) and bytes of each point that a query returns.
 async fn points(client: &Client, query: &str) -> Vec<(String, Option<u64>)> {
     let answer = client.get(&format!("/v1/usage?{query}")).await;
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -1,4 +1,4 @@
-//! Requests that wait hold executions of the account: their number is bounded.
+//! Long polls occupy Lambda executions, so their number is bounded by slots.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use sim::{Answer, Client, Fault, Options, Plan, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long an answer took, in seconds.
+/// A response, and how long it took in seconds.
 type Held = (Answer, u64);
 
-/// Asks, and measures how long the answer is held.
+/// Sends a request and measures how long the response takes.
 async fn held(stack: &Stack, client: &Client, path: &str) -> Held {
     let begun = stack.now();
     let answer = client.get(path).await;
@@ -21,7 +21,7 @@ async fn held(stack: &Stack, client: &Client, path: &str) -> Held {
     (answer, stack.now().since(begun).as_secs())
 }
 
-/// Asks with `Prefer: wait=20` from so many clients at once, each in a process of its own.
+/// Sends `Prefer: wait=20` from `clients` processes at once.
 async fn all_wait(stack: &Stack, key: &str, path: &str, clients: usize) -> Vec<Held> {
     let clients: Vec<_> =
         (0..clients).map(|_| stack.client(key).with("prefer", "wait=20")).collect();
@@ -32,7 +32,7 @@ async fn with_slots(wait_slots: u32) -> Stack {
     Stack::with(Options { wait_slots, ..Options::default() }).await
 }
 
-/// A job that isn't over for an hour.
+/// Submits a job that is due in an hour, and returns its path.
 async fn unfinished_job(client: &Client) -> String {
     let body = json!({"kind": "echo", "payload": 1, "delay_seconds": 3600});
     let accepted = client.send(Method::POST, "/v1/jobs", Some(body)).await;
@@ -40,7 +40,7 @@ async fn unfinished_job(client: &Client) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_waits_in_its_share_of_the_slots() {
+async fn account_is_limited_to_its_share_of_slots() {
     let stack = with_slots(10).await;
     for path in [unfinished_job(&stack.tenant()).await, "/v1/events".to_owned()] {
         let answers = all_wait(&stack, &stack.tenant_key(), &path, 50).await;
@@ -60,7 +60,7 @@ async fn an_account_waits_in_its_share_of_the_slots() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_that_takes_its_share_leaves_others_theirs() {
+async fn full_account_leaves_slots_to_others() {
     let stack = with_slots(40).await;
     let other = stack.another_key(&[Scope::EventsRead]).await;
     let later = async {
@@ -75,7 +75,7 @@ async fn an_account_that_takes_its_share_leaves_others_theirs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_accounts_together_wait_in_all_slots() {
+async fn all_accounts_together_use_all_slots() {
     let stack = with_slots(40).await;
     let mut keys = Vec::new();
     for _ in 0..8 {
@@ -86,10 +86,10 @@ async fn all_accounts_together_wait_in_all_slots() {
     assert!((30..=40).contains(&waited), "{waited}");
 }
 
-/// The bound holds across requests of one process and of many, and a process that met it answers
-/// without a pause and without a write.
+/// The bound holds within a process and across processes. A process that found no slot responds
+/// without delay and without a write.
 #[tokio::test(start_paused = true)]
-async fn a_process_that_found_no_slot_answers_at_once() {
+async fn process_without_a_slot_responds_immediately() {
     let stack = with_slots(1).await;
     let path = unfinished_job(&stack.tenant()).await;
     let (first, second) = (stack.tenant(), stack.tenant().with("prefer", "wait=20"));
@@ -109,7 +109,7 @@ async fn a_process_that_found_no_slot_answers_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_is_free_again_after_the_answer() {
+async fn slot_is_released_after_the_response() {
     let stack = with_slots(1).await;
     let waiting = stack.tenant().with("prefer", "wait=20");
     for _ in 0..2 {
@@ -127,9 +127,9 @@ async fn a_slot_is_free_again_after_the_answer() {
     }
 }
 
-/// Nobody releases the slot of a process that is killed.
+/// A killed process cannot release its slot, which becomes free when the lease ends.
 #[tokio::test(start_paused = true)]
-async fn a_slot_of_a_killed_process_is_free_after_its_lease() {
+async fn slot_of_a_killed_process_is_free_after_its_lease() {
     let stack = with_slots(1).await;
     let path = unfinished_job(&stack.tenant()).await;
     let killed = stack.tenant().with("prefer", "wait=20");
@@ -140,9 +140,9 @@ async fn a_slot_of_a_killed_process_is_free_after_its_lease() {
     assert_eq!(next("wait=4").await, 4);
 }
 
-/// Without the table's consent nothing waits, and nothing fails.
+/// If writes are throttled, the request succeeds without waiting.
 #[tokio::test(start_paused = true)]
-async fn a_table_that_refuses_writes_costs_the_wait_only() {
+async fn throttled_writes_only_skip_the_wait() {
     let stack = Stack::new().await;
     let path = unfinished_job(&stack.tenant()).await;
     stack.aws.inject(Plan::always("PutItem", Fault::Throttle));
@@ -150,9 +150,9 @@ async fn a_table_that_refuses_writes_costs_the_wait_only() {
     assert_eq!((answer.header("preference-applied"), seconds < 10), ("", true), "{seconds}");
 }
 
-/// A wait that ends before a slot is taken makes no write; another one makes two.
+/// A wait that ends before a slot is taken costs no write; any other costs two.
 #[tokio::test(start_paused = true)]
-async fn a_wait_costs_two_writes_at_most() {
+async fn wait_costs_at_most_two_writes() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let job = tenant.submit("echo", json!(1)).await;
@@ -169,7 +169,7 @@ async fn a_wait_costs_two_writes_at_most() {
     assert_eq!((short.count("PutItem"), short.count("DeleteItem")), (0, 0), "{short}");
 
     let path = unfinished_job(&tenant).await;
-    // What functions count is written meanwhile.
+    // Lets the functions write their counters.
     tokio::time::sleep(SECOND * 10).await;
     stack.aws.reset_ledger();
     waiting.get(&path).await;

@@ -1,4 +1,4 @@
-//! Webhook secrets: read, renewed, and signing side by side.
+//! Webhook secrets: reading, rotation and signing with several secrets.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn renew(client: &Client, stack: &Stack) -> (u16, Value) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_old_one_lives_a_day_beside_the_new_one() {
+async fn old_secret_is_valid_for_a_day() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let old = secrets(&tenant, &stack).await;
@@ -47,7 +47,7 @@ async fn the_old_one_lives_a_day_beside_the_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn three_at_most_sign_at_once() {
+async fn at_most_three_secrets_are_active() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     for _ in 0..2 {
@@ -71,7 +71,7 @@ async fn three_at_most_sign_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn anothers_are_not_there() {
+async fn secrets_of_another_account_are_not_found() {
     let stack = Stack::new().await;
     let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
     assert_eq!(stranger.get(&path(&stack)).await.slug(), "not-found");
@@ -84,9 +84,9 @@ async fn anothers_are_not_there() {
     }
 }
 
-/// Two that renew at once get two secrets, and none of them is lost.
+/// Two concurrent rotations create two secrets, and neither is lost.
 #[tokio::test(start_paused = true)]
-async fn two_at_once_are_both_kept() {
+async fn concurrent_rotations_keep_both_secrets() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let (one, other) = tokio::join!(renew(&tenant, &stack), renew(&tenant, &stack));
@@ -97,9 +97,9 @@ async fn two_at_once_are_both_kept() {
     }
 }
 
-/// Each makes a request good by itself.
+/// Each secret produces a valid signature of its own.
 #[tokio::test]
-async fn both_sign_meanwhile() {
+async fn requests_are_signed_with_all_active_secrets() {
     let stack = Stack::new().await;
     let target = Target::start(|_| status(204)).await;
     stack
@@ -123,7 +123,7 @@ async fn both_sign_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_renewal_costs() {
+async fn cost_of_a_rotation() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     tenant.submit("echo", json!(1)).await;

@@ -1,4 +1,4 @@
-//! What the worker promises: every job ends, once, whatever happens to workers and messages.
+//! Guarantees of the worker: every job ends exactly once, whatever happens to workers and messages.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use sim::{
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Dies at each of its calls in turn, before and after the call's effect.
+/// The worker dies at each of its calls in turn, before and after the effect.
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_dies_anywhere_loses_nothing() {
+async fn killed_worker_loses_no_job() {
     for nth in 1..=7 {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = Stack::new().await;
@@ -40,7 +40,7 @@ async fn a_worker_that_dies_anywhere_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_kills_every_worker_fails_visibly() {
+async fn job_that_kills_every_worker_fails() {
     let stack = Stack::new().await;
     stack
         .define(
@@ -54,7 +54,7 @@ async fn a_job_that_kills_every_worker_fails_visibly() {
     let worker = stack.worker();
     let run = source
         .run_until_idle(HOUR, async |event| {
-            // The claim goes through, and nothing after it.
+            // The claim succeeds, and no later call does.
             let switch = KillSwitch::after(3);
             run_until_killed(worker.handle(event, "dies", stack.deadline()), &switch)
                 .await
@@ -96,9 +96,9 @@ async fn dead_letters_end_as_failed_jobs() {
     );
 }
 
-/// Its worker lives, however often the message was received meanwhile.
+/// The dead letter waits until the lease ends, because the worker may still be running.
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_of_a_job_that_runs_waits_for_its_end() {
+async fn dead_letter_of_a_running_job_waits_for_its_lease() {
     let stack = Stack::with(Options { max_receives: 2, ..Options::default() }).await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
@@ -126,7 +126,7 @@ async fn a_dead_letter_of_a_job_that_runs_waits_for_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_attempt_cannot_overwrite_a_later_one() {
+async fn slow_attempt_cannot_overwrite_a_later_one() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!("x")).await.id().to_owned();
@@ -161,11 +161,17 @@ async fn a_slow_attempt_cannot_overwrite_a_later_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_are_none_are_dropped_alone() {
+async fn invalid_messages_are_dropped_individually() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
-    let unknown = json!({"v": 1, "job": {"account": stack.tenant_account(), "id": "job_01kagzwy00e81840g2081040g2", "kind": "echo"}});
+    let unknown = json!({
+        "v": 1,
+        "job": {
+            "account": stack.tenant_account(), "id": "job_01kagzwy00e81840g2081040g2",
+            "kind": "echo",
+        },
+    });
     for body in ["garbage".to_owned(), r#"{"v":1}"#.to_owned(), unknown.to_string()] {
         let queue = stack.aws.queue_url(JOBS);
         stack.aws.sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();
@@ -179,7 +185,7 @@ async fn messages_that_are_none_are_dropped_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_twice_is_an_attempt_once() {
+async fn duplicate_message_causes_one_attempt() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
@@ -199,7 +205,7 @@ async fn a_message_twice_is_an_attempt_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn private_addresses_are_refused_where_they_are_not_allowed() {
+async fn private_addresses_are_refused_unless_allowed() {
     let stack = Stack::with(Options { allow_private_targets: false, ..Options::default() }).await;
     let tenant = stack.tenant();
     for url in [
@@ -223,7 +229,7 @@ async fn private_addresses_are_refused_where_they_are_not_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_tells_its_metrics_once() {
+async fn batch_emits_its_metrics_once() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     for n in 0..3 {
@@ -237,7 +243,7 @@ async fn a_batch_tells_its_metrics_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_senders_message_waits_for_a_newer_worker() {
+async fn message_of_a_newer_version_stays_in_the_queue() {
     let stack = Stack::new().await;
     let queue = stack.aws.queue_url(JOBS);
     stack
@@ -254,12 +260,12 @@ async fn a_newer_senders_message_waits_for_a_newer_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_that_cannot_be_read_is_a_visible_attempt_and_soon_another() {
+async fn unreadable_payload_is_a_failed_attempt_and_is_retried() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let payload = json!("x".repeat(2000));
     let id = tenant.submit("echo", payload.clone()).await.id().to_owned();
-    // The kind and the account first, then the payload, three tries each.
+    // Two reads for kind and account, then three attempts at the payload.
     stack.aws.inject(sim::Plan::new(|operation, n| {
         if operation == "GetItem" && (3..6).contains(&n) {
             sim::Fault::Throttle
@@ -285,7 +291,7 @@ async fn a_payload_that_cannot_be_read_is_a_visible_attempt_and_soon_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_whose_worker_died_is_shown_as_such() {
+async fn attempt_of_a_dead_worker_is_shown_as_crashed() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();

@@ -1,4 +1,4 @@
-//! The client of the gatekeeper: it has activities applied to tables.
+//! The gatekeeper's API: clients send activities that are applied to tables.
 
 use std::time::Duration;
 
@@ -18,11 +18,17 @@ async fn post(client: &Client, activities: Value) -> Answer {
 }
 
 fn insert(id: i64, name: &str) -> Value {
-    json!({"operation": "insert", "table": "users", "col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [id, name]})
+    json!({
+        "operation": "insert", "table": "users", "col_names": ["id", "name"],
+        "col_types": ["INTEGER", "TEXT"], "col_values": [id, name],
+    })
 }
 
 fn delete(id: i64) -> Value {
-    json!({"operation": "delete", "table": "users", "value_to_delete": {"col_names": ["id"], "col_types": ["INTEGER"], "col_values": [id]}})
+    json!({
+        "operation": "delete", "table": "users",
+        "value_to_delete": {"col_names": ["id"], "col_types": ["INTEGER"], "col_values": [id]},
+    })
 }
 
 async fn names(stack: &Stack) -> Vec<String> {
@@ -52,18 +58,25 @@ async fn inserts_and_deletes_are_queued_and_applied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn invalid_ones_are_told_everything_and_never_accepted() {
+async fn invalid_activities_are_refused_with_all_violations() {
     let stack = stack(None).await;
     let tenant = stack.tenant();
-    let unequal = json!({"operation": "insert", "table": "users", "col_names": ["id", "name"], "col_types": ["INTEGER"], "col_values": [1, "Ada", 2]});
+    let unequal = json!({
+        "operation": "insert", "table": "users", "col_names": ["id", "name"],
+        "col_types": ["INTEGER"], "col_values": [1, "Ada", 2],
+    });
     let mut shown = String::new();
     for body in [
         json!({}),
         json!([insert(1, "Ada")]),
         json!({"activities": []}),
         json!({"activities": [insert(1, "Ada")], "kind": "echo"}),
-        json!({"activities": [unequal, {"operation": "update", "table": "users"}, {"operation": "insert"}]}),
-        json!({"activities": [{"operation": "delete", "table": "users; DROP TABLE users", "value_to_delete": {}}]}),
+        json!({"activities": [
+            unequal, {"operation": "update", "table": "users"}, {"operation": "insert"},
+        ]}),
+        json!({"activities": [{
+            "operation": "delete", "table": "users; DROP TABLE users", "value_to_delete": {},
+        }]}),
     ] {
         let answer = tenant.send(Method::POST, PATH, Some(body.clone())).await;
         assert_eq!((answer.status, answer.slug()), (422, "invalid-body"), "{body}");
@@ -94,9 +107,9 @@ async fn invalid_ones_are_told_everything_and_never_accepted() {
     assert_eq!(tenant.get("/v1/jobs").await.body["items"], json!([]));
 }
 
-/// The gatekeeper's counts of valid and of invalid payloads.
+/// The gatekeeper counted valid and invalid payloads.
 #[tokio::test(start_paused = true)]
-async fn valid_and_invalid_ones_are_counted() {
+async fn valid_and_invalid_payloads_are_counted() {
     let stack = stack(None).await;
     let tenant = stack.tenant();
     for activities in
@@ -116,7 +129,7 @@ async fn valid_and_invalid_ones_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_that_look_like_code_are_kept_as_they_are() {
+async fn values_that_look_like_sql_are_stored_unchanged() {
     let stack = stack(None).await;
     let hostile = "'); DROP TABLE users; --";
     post(&stack.tenant(), json!([insert(1, hostile)])).await;
@@ -125,11 +138,11 @@ async fn values_that_look_like_code_are_kept_as_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_can_not_be_applied_at_once_is_not_lost() {
+async fn throttled_transaction_is_retried() {
     let stack = stack(None).await;
     let tenant = stack.tenant();
     let accepted = post(&tenant, json!([insert(1, "Ada")])).await;
-    // Longer than the SDK tries.
+    // More failures than the SDK retries.
     let outage = |operation: &str, nth| operation == "TransactWriteItems" && nth <= 6;
     stack.aws.inject(Plan::new(
         move |operation, nth| {
@@ -144,7 +157,7 @@ async fn one_that_can_not_be_applied_at_once_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_can_never_be_applied_shows_why_and_leaves_nothing() {
+async fn conflicting_insert_fails_the_job_and_changes_nothing() {
     let stack = stack(None).await;
     let tenant = stack.tenant();
     post(&tenant, json!([insert(1, "Ada")])).await;

@@ -1,4 +1,4 @@
-//! The client of the tasker gateway: it has users deleted and polls.
+//! The tasker gateway's API: clients request deletions of users and poll for their state.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn progress(answer: &Answer) -> &str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deletion_is_queued_runs_and_completes() {
+async fn deletion_is_queued_runs_and_completes() {
     let stack = stack(None).await;
     let tenant = stack.tenant();
     let accepted = delete(&tenant, json!({"id": 7})).await;
@@ -39,7 +39,7 @@ async fn a_deletion_is_queued_runs_and_completes() {
     assert_eq!(accepted.header("location"), format!("/api/poll/{token}"));
     assert_eq!(progress(&poll(&tenant, &token).await), "Queuing");
 
-    // The claim is a worker's first update of the job, its end the second.
+    // The claim is the worker's first update of the job, its end the second.
     stack.aws.inject(Plan::only("UpdateItem", 2, Fault::Delay(Duration::from_secs(1))));
     let (running, _) = tokio::join!(
         async {
@@ -55,7 +55,7 @@ async fn a_deletion_is_queued_runs_and_completes() {
 }
 
 #[tokio::test]
-async fn the_back_end_gets_the_body_and_retries_come_to_an_end() {
+async fn backend_gets_the_body_and_retries_are_limited() {
     for (code, attempts, end) in [(204, 1, "Completed"), (500, 3, "Failed"), (404, 1, "Failed")] {
         let back_end =
             Target::start(move |_| StatusCode::from_u16(code).unwrap().into_response()).await;
@@ -71,7 +71,7 @@ async fn the_back_end_gets_the_body_and_retries_come_to_an_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_was_cancelled_failed() {
+async fn cancelled_deletion_is_reported_as_failed() {
     let stack = stack(None).await;
     let tenant = stack.tenant();
     let token = token(&delete(&tenant, json!({"id": 7})).await);
@@ -80,7 +80,7 @@ async fn one_that_was_cancelled_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_are_told_in_plain_text() {
+async fn refusals_are_plain_text() {
     let stack = stack(None).await;
     let (nobody, tenant) = (stack.client(""), stack.tenant());
     let reader = stack.client(&stack.another_key(&[Scope::JobsRead]).await);
@@ -132,7 +132,7 @@ async fn refusals_are_told_in_plain_text() {
     }
     insta::assert_snapshot!(shown);
     assert_eq!(tenant.get("/v1/jobs").await.body["items"], json!([]));
-    // What is none of these routes is told as everywhere else.
+    // Other paths get a problem document.
     for other in ["/api", "/api/users", "/api/poll", "/api/poll/x/y"] {
         assert_eq!(
             tenant.get(other).await.header("content-type"),
@@ -143,7 +143,7 @@ async fn refusals_are_told_in_plain_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_good_for_its_caller_alone() {
+async fn token_is_valid_only_for_its_account() {
     let stack = stack(None).await;
     let token = token(&delete(&stack.tenant(), json!({"id": 7})).await);
     let stranger = stack.client(&stack.another_key(&[Scope::JobsRead]).await);
@@ -153,7 +153,7 @@ async fn a_token_is_good_for_its_caller_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_with_its_key_deletes_once() {
+async fn repeat_with_idempotency_key_deletes_once() {
     let stack = stack(None).await;
     let tenant = stack.tenant().with("idempotency-key", "a");
     let first = delete(&tenant, json!({"id": 7})).await;
@@ -166,8 +166,10 @@ async fn a_repeat_with_its_key_deletes_once() {
     );
     let other = delete(&tenant, json!({"id": 8})).await;
     assert_eq!(other.status, 400);
-    insta::assert_snapshot!(other.body.as_str().unwrap(), @"This Idempotency-Key came with another request, another body or route, within 24 hours; use a new key for a new request.");
-    // The same job by another route is another request.
+    insta::assert_snapshot!(other.body.as_str().unwrap(), @"\
+        This Idempotency-Key came with another request, another body or route, within 24 hours; \
+        use a new key for a new request.");
+    // The same job by another route is a different request.
     assert_eq!(
         tenant.submit("user.delete", json!({"id": 7})).await.slug(),
         "idempotency-key-reused"
@@ -181,7 +183,7 @@ async fn a_repeat_with_its_key_deletes_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_a_503_in_plain_text() {
+async fn outage_is_a_503_in_plain_text() {
     let stack = stack(None).await;
     let token = token(&delete(&stack.tenant(), json!({"id": 7})).await);
     for operation in ["BatchGetItem", "GetItem", "PutItem", "SendMessage"] {
@@ -204,9 +206,9 @@ async fn an_outage_is_a_503_in_plain_text() {
     assert_eq!(progress(&poll(&stack.tenant(), &token).await), "Completed");
 }
 
-/// That the operator took the kind away is no fault of the client.
+/// A kind that the operator removed is not the client's fault.
 #[tokio::test(start_paused = true)]
-async fn without_its_kind_the_route_is_unavailable() {
+async fn missing_kind_is_a_503() {
     let stack = Stack::new().await;
     let answer = delete(&stack.tenant(), json!({"id": 7})).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{answer:?}");

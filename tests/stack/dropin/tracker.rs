@@ -1,4 +1,4 @@
-//! The client of the account tracker: it publishes a text for an account.
+//! The account tracker's API: clients publish a text for an account.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn told(stack: &Stack) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_text_in_the_query_is_published_to_the_letter() {
+async fn text_in_the_query_is_published_unchanged() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let long = "x".repeat(60_000);
@@ -44,7 +44,7 @@ async fn a_text_in_the_query_is_published_to_the_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mistake_is_told_and_publishes_nothing() {
+async fn invalid_requests_publish_nothing() {
     let stack = Stack::new().await;
     let (tenant, mine) = (stack.tenant(), stack.tenant_account());
     let mut shown = String::new();
@@ -55,7 +55,7 @@ async fn a_mistake_is_told_and_publishes_nothing() {
         shown += &format!("{query}: {} {told}\n", answer.status);
     }
     insta::assert_snapshot!(shown);
-    // Two bytes of JSON each.
+    // Each character takes two bytes of JSON.
     let long = format!("?data={}", "%0A".repeat(20_000));
     assert_eq!(put(&tenant, mine, &long).await.status, 202);
     let too_long = format!("?data={}", "%00".repeat(11_000));
@@ -81,7 +81,7 @@ async fn a_mistake_is_told_and_publishes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_publishes_nothing_more() {
+async fn repeat_with_idempotency_key_publishes_once() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant().with("idempotency-key", "a"), stack.tenant_account());
     let first = put(&tenant, account, "?data=a+b").await;

@@ -1,4 +1,4 @@
-//! Events of jobs: their ends, where their kind tells them, and what jobs of the target `event` bring.
+//! Events of jobs: job ends of kinds with `events`, and payloads published by the target `event`.
 
 use std::time::Duration;
 
@@ -21,9 +21,13 @@ fn types(events: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kind_that_tells_has_the_ends_of_its_jobs_published() {
+async fn kind_with_events_publishes_job_ends() {
     let stack = Stack::new().await;
-    let spec = |target: Value| json!({"schema": {}, "target": target, "events": true, "retry": {"max_attempts": 1}});
+    let spec = |target: Value| {
+        json!({
+            "schema": {}, "target": target, "events": true, "retry": {"max_attempts": 1},
+        })
+    };
     stack.define("told", spec(json!({"type": "echo"}))).await;
     stack.define("broken", spec(json!({"type": "http", "url": "http://127.0.0.1:1/"}))).await;
     let tenant = stack.tenant();
@@ -44,10 +48,12 @@ async fn a_kind_that_tells_has_the_ends_of_its_jobs_published() {
         assert_eq!(event["source"], job["kind"]);
         assert_eq!(
             event["data"],
-            json!({"job_id": id, "kind": job["kind"], "status": job["status"], "error": job["error"]})
+            json!({
+                "job_id": id, "kind": job["kind"], "status": job["status"], "error": job["error"],
+            })
         );
     }
-    // Another try is another end.
+    // A retry of the job ends in another event.
     tenant
         .send(
             Method::POST,
@@ -59,19 +65,22 @@ async fn a_kind_that_tells_has_the_ends_of_its_jobs_published() {
     assert_eq!(types(&self::events(&stack).await)[3..], ["job.failed"]);
 }
 
-/// A worker dies at each of its calls in turn: the end of the job is told, and once.
+/// A worker dies at each of its calls in turn. The end of the job is published exactly once.
 #[tokio::test(start_paused = true)]
-async fn no_crash_loses_or_repeats_an_end() {
+async fn no_crash_loses_or_repeats_an_end_event() {
     for discipline in ["standard", "lifo"] {
         for nth in 2..=8 {
             for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
                 let stack = Stack::new().await;
-                let spec = json!({"schema": {}, "target": {"type": "echo"}, "events": true, "discipline": discipline});
+                let spec = json!({
+                    "schema": {}, "target": {"type": "echo"}, "events": true,
+                    "discipline": discipline,
+                });
                 stack.define("told", spec).await;
                 let tenant = stack.tenant();
                 let id = tenant.submit("told", json!(1)).await.id().to_owned();
                 crash(&stack, &switch).await;
-                // Somebody reads all the time.
+                // One subscriber reads throughout.
                 let mut present = Subscriber::default();
                 let reading = async {
                     for _ in 0..60 {
@@ -99,10 +108,10 @@ async fn crash(stack: &Stack, switch: &KillSwitch) {
         .await;
 }
 
-/// A worker dies at each of its calls in turn, or the function that cancels does, and the job is put back before anybody told of its end:
-/// that is told all the same, and once, and the next end too.
+/// A worker, or the function that cancels, dies at each of its calls in turn. The job is retried
+/// before its end was published. Both ends are published exactly once.
 #[tokio::test(start_paused = true)]
-async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
+async fn end_is_published_although_the_job_was_retried() {
     let mut untold = 0;
     for (cancels, nth) in
         [false, true].into_iter().flat_map(|cancels| (2..=7).map(move |nth| (cancels, nth)))
@@ -110,7 +119,9 @@ async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = Stack::new().await;
             let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
-            let spec = json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}});
+            let spec = json!({
+                "schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1},
+            });
             stack.define("broken", spec).await;
             let tenant = stack.tenant();
             let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
@@ -123,7 +134,7 @@ async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
             let ended = tenant.get(&path).await.body["status"].clone();
             present.read(&tenant, "").await;
             if ended == "failed" || ended == "cancelled" {
-                // Longer than young events are held back.
+                // Longer than new events are held back.
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 present.read(&tenant, "").await;
                 untold += usize::from(present.got.is_empty());
@@ -149,9 +160,9 @@ async fn an_end_is_told_whose_job_was_put_back_meanwhile() {
     assert!(untold >= 4, "{untold}");
 }
 
-/// A job that is put back again and again, as fast as it fails, each time before its end is told.
+/// A job is retried repeatedly, each time before the event of its end was published.
 #[tokio::test(start_paused = true)]
-async fn every_end_is_told_however_fast_the_job_is_put_back() {
+async fn every_end_is_published_despite_immediate_retries() {
     let stack = Stack::new().await;
     let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
     let spec =
@@ -159,7 +170,7 @@ async fn every_end_is_told_however_fast_the_job_is_put_back() {
     stack.define("broken", spec).await;
     let tenant = stack.tenant();
     let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
-    // No event can be written meanwhile.
+    // All writes of events fail.
     for _ in 0..5 {
         stack.aws.inject(Plan::always("PutItem", Fault::Before));
         EventSource::new(&stack.aws, JOBS, 10)
@@ -175,13 +186,16 @@ async fn every_end_is_told_however_fast_the_job_is_put_back() {
     assert_eq!(types(&events(&stack).await), ["job.failed"; 6]);
 }
 
-/// Once its end is told, and long after, a job that is put back has nothing told again.
+/// A retry does not republish an end that was published before, however long ago.
 #[tokio::test(start_paused = true)]
-async fn an_end_that_was_told_is_not_told_again() {
+async fn published_end_is_not_published_again() {
     for days in [0, 3, 8] {
         let stack = Stack::new().await;
         let refused = json!({"type": "http", "url": "http://127.0.0.1:1/"});
-        let spec = json!({"schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000});
+        let spec = json!({
+            "schema": {}, "target": refused, "events": true, "retry": {"max_attempts": 1},
+            "retention_seconds": 2_592_000,
+        });
         stack.define("broken", spec).await;
         let tenant = stack.tenant();
         let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
@@ -197,7 +211,7 @@ async fn an_end_that_was_told_is_not_told_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_target_event_publishes_a_payload_once() {
+async fn event_target_publishes_the_payload_once() {
     for nth in 1..=6 {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = Stack::new().await;
@@ -227,9 +241,9 @@ async fn the_target_event_publishes_a_payload_once() {
     }
 }
 
-/// The write of the event fails, or its answer is lost, as often as it is tried.
+/// The first three writes of the event fail, lose their response or are slow.
 #[tokio::test(start_paused = true)]
-async fn an_outage_delays_an_event_and_does_not_double_it() {
+async fn outage_delays_an_event_without_duplicating_it() {
     for fault in [Fault::Before, Fault::After, Fault::Delay(Duration::from_millis(1900))] {
         for target in ["echo", "event"] {
             let stack = Stack::new().await;

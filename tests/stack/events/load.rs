@@ -1,5 +1,7 @@
-//! Five hundred events a second into one account, in real time, and so not beside other tests. It asserts that none fails, and prints how
-//! fast they were answered: `cargo test -p tests --test stack events::load -- --ignored --nocapture`.
+//! 500 events a second into one account, in real time; don't run other tests in parallel. Asserts
+//! that none fails, and prints the response times:
+//!
+//! `cargo test -p tests --test stack events::load -- --ignored --nocapture`.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,7 @@ const EVENTS: u32 = 5000;
 
 #[tokio::test]
 #[ignore = "in real time: run it alone"]
-async fn five_hundred_a_second_without_errors() {
+async fn accepts_500_events_a_second() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     publish(&tenant, account, json!("first")).await;
@@ -32,7 +34,8 @@ async fn five_hundred_a_second_without_errors() {
     took.sort();
     let at = |part: usize| took[(took.len() - 1) * part / 100];
     println!(
-        "{EVENTS} events in {all:?}, {:.0} a second; answered in {:?} at the median, {:?} at the 99th percentile",
+        "{EVENTS} events in {all:?}, {:.0} a second; \
+         answered in {:?} at the median, {:?} at the 99th percentile",
         f64::from(EVENTS) / all.as_secs_f64(),
         at(50),
         at(99),

@@ -1,4 +1,4 @@
-//! `after=now`: what is accepted from now on, and nothing else, to the event.
+//! `after=now`: exactly the events accepted from now on.
 
 use std::time::Duration;
 
@@ -7,17 +7,18 @@ use sim::{Client, Fault, Plan, Stack};
 
 use super::{Subscriber, publish};
 
-/// A subscriber that begins now.
+/// Creates a subscriber that starts with `after=now`.
 async fn begins(client: &Client) -> Subscriber {
     let mut subscriber = Subscriber { cursor: Some("now".to_owned()), got: Vec::new() };
     assert_eq!(subscriber.read(client, "").await, 0);
     subscriber
 }
 
-/// Writers whose clocks differ, writes that take up to 900 ms, and subscribers that begin at any moment on clocks of their own: each sees
-/// whatever was accepted after it had begun, and nothing that was before.
+/// Writers with clock skew, writes that take up to 900 ms, and subscribers that start at any moment
+/// on clocks of their own. Each subscriber gets every event accepted after it started, and none
+/// accepted before.
 #[tokio::test(start_paused = true)]
-async fn it_is_told_to_the_event() {
+async fn starts_exactly_between_events() {
     let stack = Stack::new().await;
     let account = stack.tenant_account();
     stack.aws.inject(Plan::new(|operation, nth| {
@@ -81,7 +82,7 @@ async fn it_is_told_to_the_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_poll_that_begins_now_waits_for_news() {
+async fn long_poll_from_now_waits_for_the_next_event() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     publish(&tenant, account, json!("old")).await;
@@ -105,9 +106,9 @@ async fn a_long_poll_that_begins_now_waits_for_news() {
     }
 }
 
-/// A cursor that begins now costs one look at what is young, however much is kept.
+/// A new cursor costs one query of recent events, however many events are stored.
 #[tokio::test(start_paused = true)]
-async fn it_costs_a_query_an_account() {
+async fn costs_one_query_per_account() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     for n in 0..30 {

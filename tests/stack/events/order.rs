@@ -1,4 +1,4 @@
-//! Whoever publishes and with whatever clock: each event once, and each writer's in its order.
+//! Delivery order: each event once, and each writer's events in order, despite clock skew.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,7 +7,7 @@ use sim::{Fault, Plan, Seed, Stack};
 
 use super::{Subscriber, publish};
 
-/// What each writer's events say: who wrote it, and its number.
+/// The event numbers received from each writer, in the order of receipt.
 fn by_writer(got: &[Value]) -> BTreeMap<u64, Vec<u64>> {
     let mut writers = BTreeMap::<u64, Vec<u64>>::new();
     for data in got {
@@ -19,9 +19,10 @@ fn by_writer(got: &[Value]) -> BTreeMap<u64, Vec<u64>> {
     writers
 }
 
-/// Six writers whose clocks differ by up to 2 s, writes that take up to a second, subscribers with clocks of their own that come and go.
+/// Six writers with up to 2 s of clock skew, writes that take up to a second, and a subscriber that
+/// reconnects to processes with other clocks.
 #[tokio::test(start_paused = true)]
-async fn clocks_that_differ_lose_and_repeat_nothing() {
+async fn clock_skew_loses_and_repeats_nothing() {
     for seed in 0..4 {
         let stack = Stack::new().await;
         let account = stack.tenant_account();
@@ -46,7 +47,7 @@ async fn clocks_that_differ_lose_and_repeat_nothing() {
         let reading = async {
             for read in 0..150 {
                 let draw = dice.draw("read", read);
-                // Every time another process, with another clock.
+                // Each read is by another process with another clock.
                 let client = stack.tenant_on_a_clock([-1000, 0, 1000][(draw % 3) as usize]);
                 subscriber.read(&client, &format!("limit={}", draw / 8 % 12 + 1)).await;
                 tokio::time::sleep(Duration::from_millis(draw / 128 % 100)).await;
@@ -63,9 +64,10 @@ async fn clocks_that_differ_lose_and_repeat_nothing() {
     }
 }
 
-/// With clocks that agree, subscribers see all events in the order of their ids, as they would after an outage.
+/// Without clock skew, live subscribers get all events in the order of their ids, which is also the
+/// order for a subscriber that reads later.
 #[tokio::test(start_paused = true)]
-async fn whoever_is_there_sees_the_order_that_whoever_comes_later_sees() {
+async fn live_and_later_subscribers_get_the_same_order() {
     let stack = Stack::new().await;
     let account = stack.tenant_account();
     let writers = (0..4u64).map(|writer| {
@@ -91,10 +93,10 @@ async fn whoever_is_there_sees_the_order_that_whoever_comes_later_sees() {
     assert!(present.got.windows(2).all(|pair| pair[0]["id"].as_str() < pair[1]["id"].as_str()));
 }
 
-/// Ten thousand events by sixteen publishers through three functions; subscribers that are killed between pages and go on by their cursor,
-/// one all the time, one after it all.
+/// 16 publishers send 10,000 events through three processes. One subscriber reads throughout and
+/// resumes from its cursor after each page, another reads everything afterwards.
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_events_are_seen_once_by_every_subscriber() {
+async fn every_subscriber_gets_10000_events_once() {
     let stack = Stack::new().await;
     let account = stack.tenant_account();
     let functions: Vec<_> = (0..3).map(|_| stack.tenant()).collect();

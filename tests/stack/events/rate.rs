@@ -1,4 +1,4 @@
-//! `GET /v1/rate`: what all instances accepted, exactly, at a write for each invocation.
+//! `GET /v1/rate`: the exact throughput of all instances, at one write per invocation.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::publish;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn it_is_exact_over_all_instances() {
+async fn rate_is_exact_across_all_instances() {
     let stack = Stack::new().await;
     let account = stack.tenant_account();
-    // Three instances, clocks 2 s apart, at the turn of a minute.
+    // Three instances with 2 s of clock skew, over a minute boundary.
     tokio::time::sleep(Duration::from_secs(40)).await;
     let instances = [-1000, 0, 1000].map(|ahead| stack.tenant_on_a_clock(ahead));
     let busy = async |instance: usize| {
@@ -22,7 +22,9 @@ async fn it_is_exact_over_all_instances() {
             let client = &instances[instance];
             assert_eq!(publish(client, account, json!(n)).await.status, 202);
             if n % 10 == 0 {
-                let jobs = json!({"jobs": [{"kind": "echo", "payload": 1}, {"kind": "echo", "payload": 2}]});
+                let jobs = json!({"jobs": [
+                    {"kind": "echo", "payload": 1}, {"kind": "echo", "payload": 2},
+                ]});
                 assert_eq!(
                     client.send(Method::POST, "/v1/jobs/batch", Some(jobs)).await.status,
                     202
@@ -48,9 +50,9 @@ async fn it_is_exact_over_all_instances() {
     assert_eq!(answer.body["events_per_second"], 0.0);
 }
 
-/// A thousand events cost two thousand write units: each its own, and one for the rate.
+/// 1,000 events cost 2,000 write units: one for the event, and one for the rate.
 #[tokio::test(start_paused = true)]
-async fn it_costs_a_write_a_request() {
+async fn rate_costs_one_write_per_request() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     publish(&tenant, account, json!(0)).await;

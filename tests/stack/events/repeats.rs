@@ -14,7 +14,7 @@ async fn publish(client: &Client, stack: &Stack, key: &str, data: Value) -> Answ
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_request_gets_the_same_answer() {
+async fn repeated_request_gets_the_same_response() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let first = publish(&tenant, &stack, "a", json!({"x": 1, "y": 2})).await;
@@ -28,7 +28,8 @@ async fn the_same_request_gets_the_same_answer() {
         );
     }
     assert_eq!(publish(&tenant, &stack, "a", json!(3)).await.slug(), "idempotency-key-reused");
-    // The same key, and a job: another request, either way.
+    // An idempotency key used for an event and for a job: the second request is refused, in either
+    // order.
     let job = tenant.with("idempotency-key", "a").submit("echo", json!(1)).await;
     assert_eq!((job.status, job.slug()), (422, "idempotency-key-reused"));
     tenant.with("idempotency-key", "b").submit("echo", json!(1)).await;
@@ -38,10 +39,11 @@ async fn the_same_request_gets_the_same_answer() {
     assert_eq!(subscriber.data(), [json!({"x": 1, "y": 2})]);
 }
 
-/// Each write fails before or after its effect, as often as it is tried, and the client repeats at its own pace: a subscriber that reads all
-/// the time sees one event, and so does one that comes later.
+/// Each write fails before or after its effect, more often than the SDK retries, and the client
+/// repeats at its own pace. A subscriber that reads throughout gets one event, and so does one that
+/// reads later.
 #[tokio::test(start_paused = true)]
-async fn whatever_fails_repeats_lead_to_one_event() {
+async fn repeats_after_any_fault_publish_one_event() {
     for nth in [1, 2] {
         for fault in [
             Fault::Before,
@@ -85,9 +87,9 @@ async fn whatever_fails_repeats_lead_to_one_event() {
     }
 }
 
-/// Without a key nothing is promised but what a 202 says.
+/// Without an idempotency key, the event exists exactly if the response was 202.
 #[tokio::test(start_paused = true)]
-async fn what_is_accepted_is_there_and_a_slow_write_is_not_accepted() {
+async fn accepted_events_exist_and_slow_writes_are_refused() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     stack.aws.inject(Plan::always("PutItem", Fault::Delay(Duration::from_millis(1950))));

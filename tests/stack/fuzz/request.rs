@@ -1,4 +1,4 @@
-//! Requests, from the sound ones that a route expects to those that make no sense at all.
+//! Generated requests, from valid ones of every route to nonsense.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use shared::gate::ROUTES;
 
 use super::bearer;
 
-/// A request before it is sent.
+/// A generated request.
 #[derive(Clone)]
 pub struct Asked {
     method: Method,
     path: String,
     query: String,
     fields: Vec<(&'static str, Vec<u8>)>,
-    /// Whose key it comes with, by its place; with none if there is no such place.
+    /// Index of the key it is sent with; no key if out of range.
     key: usize,
     body: Vec<u8>,
 }
@@ -34,7 +34,7 @@ impl fmt::Debug for Asked {
 }
 
 impl Asked {
-    /// The request, with one of these keys.
+    /// The request, sent with one of these keys.
     pub fn with(&self, keys: &[String]) -> Request<Body> {
         let address = if self.query.is_empty() {
             self.path.clone()
@@ -54,7 +54,7 @@ impl Asked {
     }
 }
 
-/// One sound request of every sort that has a body, by a key that may.
+/// One valid request of each type that has a body, sent with the first key.
 pub fn seeds(account: &str) -> Vec<Asked> {
     let sound = |(method, path, body): (Method, String, Value)| {
         let declared: &[u8] = match &body {
@@ -76,13 +76,23 @@ pub fn seeds(account: &str) -> Vec<Asked> {
 
 fn bodies(account: &str) -> Vec<(Method, String, Value)> {
     let of = |rest: &str| format!("/v1/accounts/{account}{rest}");
-    let job = json!({"kind": "echo", "payload": {"a": [1, "x", null]}, "priority": 3, "delay_seconds": 7,
-        "callback_url": "https://example.com/x", "metadata": {"a": "b"}, "account": account});
+    let job = json!({
+        "kind": "echo", "payload": {"a": [1, "x", null]}, "priority": 3, "delay_seconds": 7,
+        "callback_url": "https://example.com/x", "metadata": {"a": "b"}, "account": account,
+    });
     let event = |id: &str| {
-        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": id,
-            "data": {"service": "shop", "route": "list", "type": "egress", "bytes": 7, "account": account}})
+        json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": id,
+            "data": {
+                "service": "shop", "route": "list", "type": "egress", "bytes": 7,
+                "account": account,
+            },
+        })
     };
-    let insert = json!({"operation": "insert", "table": "users", "col_names": ["id"], "col_types": ["INTEGER"], "col_values": [7]});
+    let insert = json!({
+        "operation": "insert", "table": "users", "col_names": ["id"], "col_types": ["INTEGER"],
+        "col_values": [7],
+    });
     vec![
         (Method::POST, "/v1/jobs".into(), job.clone()),
         (Method::POST, "/v1/jobs/batch".into(), json!({"jobs": [job, 7]})),
@@ -94,9 +104,14 @@ fn bodies(account: &str) -> Vec<(Method, String, Value)> {
         (
             Method::PUT,
             "/v1/kinds/http".into(),
-            json!({"description": "x", "schema": {"type": "object", "properties": {"a": {"pattern": "^a+$"}}},
-            "target": {"type": "http", "url": "https://example.com/x", "headers": {"x-a": "b"}}, "discipline": "lifo",
-            "retry": {"max_attempts": 3, "initial_seconds": 1, "factor": 2, "max_seconds": 60}, "retention_seconds": 60, "timeout_seconds": 5, "events": true}),
+            json!({
+                "description": "x",
+                "schema": {"type": "object", "properties": {"a": {"pattern": "^a+$"}}},
+                "target": {"type": "http", "url": "https://example.com/x", "headers": {"x-a": "b"}},
+                "discipline": "lifo",
+                "retry": {"max_attempts": 3, "initial_seconds": 1, "factor": 2, "max_seconds": 60},
+                "retention_seconds": 60, "timeout_seconds": 5, "events": true,
+            }),
         ),
         (
             Method::PUT,
@@ -123,43 +138,61 @@ fn bodies(account: &str) -> Vec<(Method, String, Value)> {
         (
             Method::PUT,
             "/v1/sources/kong".into(),
-            json!({"type": "prometheus", "url": "https://kong.example.com/metrics", "preset": "kong3", "account": account}),
+            json!({
+                "type": "prometheus", "url": "https://kong.example.com/metrics", "preset": "kong3",
+                "account": account,
+            }),
         ),
         (
             Method::PUT,
             "/v1/sources/nodes".into(),
-            json!({"type": "prometheus", "url": "https://a.example.com/metrics", "metric": "bytes_total",
-            "labels": {"service": "device"}, "as": {"type": "egress", "route": "all"}}),
+            json!({
+                "type": "prometheus", "url": "https://a.example.com/metrics",
+                "metric": "bytes_total", "labels": {"service": "device"},
+                "as": {"type": "egress", "route": "all"},
+            }),
         ),
         (
             Method::PUT,
             "/v1/sources/gateway".into(),
-            json!({"type": "cloudwatch", "namespace": "AWS/ApiGateway", "metric_name": "DataProcessed",
-            "dimensions": {"ApiId": "a"}, "as": {"type": "egress", "service": "api", "route": "all"}}),
+            json!({
+                "type": "cloudwatch", "namespace": "AWS/ApiGateway", "metric_name": "DataProcessed",
+                "dimensions": {"ApiId": "a"},
+                "as": {"type": "egress", "service": "api", "route": "all"},
+            }),
         ),
         (
             Method::PUT,
             "/v1/quotas/month".into(),
-            json!({"limit_bytes": 1_000_000, "type": "egress", "service": "shop", "account": account, "period": "month",
-            "timezone": "Europe/Berlin", "thresholds": [50, 100], "recipients": ["ops@example.com"], "enforce": false}),
+            json!({
+                "limit_bytes": 1_000_000, "type": "egress", "service": "shop", "account": account,
+                "period": "month", "timezone": "Europe/Berlin", "thresholds": [50, 100],
+                "recipients": ["ops@example.com"], "enforce": false,
+            }),
         ),
         (
             Method::PUT,
             "/v1/schedules/nightly".into(),
-            json!({"expression": "cron(30 4 ? * MON-FRI *)", "timezone": "Europe/Berlin", "account": account,
-            "job": {"kind": "echo", "payload": {"a": 1}, "priority": 2}, "enabled": true}),
+            json!({
+                "expression": "cron(30 4 ? * MON-FRI *)", "timezone": "Europe/Berlin",
+                "account": account, "job": {"kind": "echo", "payload": {"a": 1}, "priority": 2},
+                "enabled": true,
+            }),
         ),
         (
             Method::PUT,
             "/v1/schedules/often".into(),
-            json!({"expression": "rate(5 minutes)", "account": account, "job": {"kind": "echo", "payload": 1}}),
+            json!({
+                "expression": "rate(5 minutes)", "account": account,
+                "job": {"kind": "echo", "payload": 1},
+            }),
         ),
         (Method::DELETE, "/api/user".into(), json!({"id": 7})),
         (Method::POST, "/api/activities".into(), json!({"activities": [insert]})),
     ]
 }
 
-/// Any request: a sound one, one with something changed, or one of a route or of none with things drawn for it.
+/// Any request: a valid one, a mutated one, or one with random parts, for a known or unknown route.
 pub fn requests(account: String) -> impl Strategy<Value = Asked> {
     let sound = select(seeds(&account));
     let changed = (sound.clone(), vec(change(), 1..4), query(), fields(), 0..3usize).prop_map(
@@ -198,7 +231,7 @@ fn method() -> impl Strategy<Value = Method> {
     prop_oneof![9 => select(known.to_vec()), 1 => any]
 }
 
-/// What stands for a thing: what is there, what could be, and what could not.
+/// A value for a path placeholder: existing, well-formed or malformed.
 fn name(account: String) -> impl Strategy<Value = String> {
     let there = vec!["echo", "user.delete", "kong", "month", "nightly", "users", "batch"];
     let other = vec![
@@ -227,7 +260,10 @@ fn path(account: String) -> impl Strategy<Value = String> {
         });
         parts.collect::<Vec<_>>().join("/")
     });
-    prop_oneof![9 => known, 1 => "(/[a-z0-9.%_~-]{0,10}){1,5}".prop_map(|path| path.replace('%', "%25"))]
+    prop_oneof![
+        9 => known,
+        1 => "(/[a-z0-9.%_~-]{0,10}){1,5}".prop_map(|path| path.replace('%', "%25")),
+    ]
 }
 
 const PARAMETERS: &[&str] = &[
@@ -268,9 +304,17 @@ fn query() -> impl Strategy<Value = String> {
         "9999-12-31T23:59:59Z",
         "-9999-01-01T00:00:00Z",
     ]);
-    let value = prop_oneof![3 => sound.prop_map(str::to_owned), 1 => "\\PC{0,30}".prop_map(|text| encoded(&text)), 1 => "[A-Za-z0-9_%-]{0,60}"];
+    let value = prop_oneof![
+        3 => sound.prop_map(str::to_owned),
+        1 => "\\PC{0,30}".prop_map(|text| encoded(&text)),
+        1 => "[A-Za-z0-9_%-]{0,60}",
+    ];
     let pair = (select(PARAMETERS), value).prop_map(|(name, value)| format!("{name}={value}"));
-    prop_oneof![2 => Just(String::new()), 3 => vec(pair, 1..4).prop_map(|pairs| pairs.join("&")), 1 => "[A-Za-z0-9=&%+_-]{0,40}"]
+    prop_oneof![
+        2 => Just(String::new()),
+        3 => vec(pair, 1..4).prop_map(|pairs| pairs.join("&")),
+        1 => "[A-Za-z0-9=&%+_-]{0,40}",
+    ]
 }
 
 fn fields() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
@@ -304,7 +348,11 @@ fn fields() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
         "Bearer ey.ey.x",
         "Basic x",
     ];
-    let value = prop_oneof![3 => select(sound.to_vec()).prop_map(|text| text.as_bytes().to_vec()), 1 => vec(any::<u8>(), 0..40), 1 => "[ -~]{0,300}".prop_map(String::into_bytes)];
+    let value = prop_oneof![
+        3 => select(sound.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..40),
+        1 => "[ -~]{0,300}".prop_map(String::into_bytes),
+    ];
     vec((select(names.to_vec()), value), 0..4)
 }
 
@@ -318,7 +366,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Any small JSON, with names and values that mean something somewhere.
+/// Any small JSON value, with names and values that some route uses.
 pub fn any_json() -> impl Strategy<Value = Value> {
     let word = select(vec![
         "",
@@ -368,7 +416,7 @@ pub fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// One change to a JSON value, somewhere in it.
+/// One mutation at some position of a JSON value.
 #[derive(Clone, Debug)]
 struct Change {
     at: prop::sample::Index,
@@ -383,7 +431,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 impl Change {
-    /// Puts something else there, adds a member beside it, or takes it away.
+    /// Replaces the value there, adds a member next to it, or removes it.
     fn apply(&self, body: &mut Value) {
         let mut places = Vec::new();
         list(body, String::new(), &mut places);
@@ -405,7 +453,7 @@ impl Change {
     }
 }
 
-/// The pointers to all that is in a value.
+/// The JSON pointers of all values nested in a value.
 fn list(value: &Value, at: String, places: &mut Vec<String>) {
     match value {
         Value::Object(members) => {

@@ -1,10 +1,10 @@
-//! What counting and looking cost.
+//! Cost of counting and scraping.
 
 use sim::{EventSource, JOBS, Ledger, TOTALS};
 
 use super::*;
 
-/// Jobs, in bursts of ten as a busy stack has them: handed in, run, and looked at twice each, by processes that go on.
+/// Bursts of ten jobs, submitted, run and polled twice each by long-lived processes.
 struct Load {
     stack: Stack,
     tenant: Client,
@@ -35,14 +35,14 @@ impl Load {
     }
 }
 
-/// However many jobs there were, a scrape is the same calls and units.
+/// A scrape takes the same calls and units, however many jobs there were.
 #[tokio::test(start_paused = true)]
-async fn a_scrape_costs_the_same_after_ten_jobs_and_after_a_thousand() {
+async fn scrape_costs_the_same_after_10_and_1000_jobs() {
     let load = Load::new().await;
     let key = load.stack.another_key(&[Scope::MetricsRead]).await;
     let scraper = load.stack.client_of(&load.stack.service(), &key);
     let look = async || -> Ledger {
-        // Its key is known by then, and its own route written.
+        // Caches the key and writes the counters of this route.
         scraper.get("/metrics").await;
         tokio::time::sleep(15 * SECOND).await;
         scraper.get("/metrics").await;
@@ -61,10 +61,10 @@ async fn a_scrape_costs_the_same_after_ten_jobs_and_after_a_thousand() {
     insta::assert_snapshot!("scrape", after_thousand);
 }
 
-/// A thousand jobs in 100 s: what is counted costs a unit for each job in `submit`, a tenth in the worker's batches, and
-/// what `poll` writes every ten seconds.
+/// 1,000 jobs in 100 s. Counting costs one write unit per job in `submit`, a tenth of that in the
+/// worker's batches, and what `poll` writes every ten seconds.
 #[tokio::test(start_paused = true)]
-async fn a_thousand_jobs() {
+async fn cost_of_counting_1000_jobs() {
     let load = Load::new().await;
     load.ten().await;
     tokio::time::sleep(15 * SECOND).await;
@@ -75,17 +75,18 @@ async fn a_thousand_jobs() {
     }
     tokio::time::sleep(15 * SECOND).await;
     let ledger = load.stack.aws.reset_ledger();
-    // A claim and an end of each job are the rest.
+    // The other updates are one claim and one end per job.
     let (counted, paces) =
         (ledger.line(TOTALS).write_units, ledger.line("UpdateItem").write_units - 2000.0);
     assert!(
         (1100.0..1200.0).contains(&counted) && paces <= 12.0,
         "{counted} and {paces} write units: {ledger}"
     );
-    // On-demand prices of us-east-1 for a million units.
+    // On-demand prices of us-east-1, per million units.
     let dollars = (counted + paces) * 1000.0 / 1e6 * 0.625;
     assert!(dollars < 0.76, "{dollars} dollars for a million jobs");
     println!(
-        "1,000 jobs: {counted} write units for totals and {paces} for paces, ${dollars:.3} for a million\n{ledger}"
+        "1,000 jobs: {counted} write units for totals and {paces} for paces, \
+         ${dollars:.3} for a million\n{ledger}"
     );
 }

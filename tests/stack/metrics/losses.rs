@@ -1,4 +1,4 @@
-//! What the page says when answers are lost and processes end.
+//! Metrics after lost responses and killed processes.
 
 use sim::{EventSource, Fault, JOBS, KillSwitch, Killed, Plan, TOTALS, Worker, run_until_killed};
 
@@ -21,9 +21,9 @@ async fn submit_ten(tenant: &Client) {
     }
 }
 
-/// A batch's jobs are on the page as soon as it is over: its worker may be frozen then.
+/// A batch is counted before its invocation ends, because the worker may be frozen afterwards.
 #[tokio::test(start_paused = true)]
-async fn whoever_looks_after_a_burst_sees_all_of_it() {
+async fn scrape_after_a_burst_includes_all_of_it() {
     let stack = Stack::new().await;
     let (tenant, worker, scraper) = (stack.tenant(), stack.worker(), scraper(&stack).await);
     for nth in 1..=5u32 {
@@ -33,9 +33,10 @@ async fn whoever_looks_after_a_burst_sees_all_of_it() {
     }
 }
 
-/// A write whose answers are lost is tried again, by the SDK and later by the worker, and counts once.
+/// A counter write with a lost response is retried by the SDK, and later by the worker. It counts
+/// once.
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_counts_once() {
+async fn lost_response_counts_once() {
     let stack = Stack::new().await;
     let (service, worker) = (stack.service(), stack.worker());
     let tenant = stack.client_of(&service, &stack.tenant_key());
@@ -56,9 +57,9 @@ async fn a_lost_answer_counts_once() {
     );
 }
 
-/// What nobody could write for a while isn't lost as long as its process lives.
+/// Counts that could not be written for a while are kept as long as the process lives.
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_made_up_for() {
+async fn counts_of_an_outage_are_written_later() {
     let stack = Stack::new().await;
     let (service, worker) = (stack.service(), stack.worker());
     let tenant = stack.client_of(&service, &stack.tenant_key());
@@ -77,9 +78,9 @@ async fn an_outage_is_made_up_for() {
     assert_eq!((page[COMPLETED], page[ACCEPTED]), (40.0, 40.0));
 }
 
-/// Wherever a worker is killed, its batch may be missing, and nothing is there twice.
+/// Wherever a worker is killed, at most its batch is missing, and nothing counts twice.
 #[tokio::test(start_paused = true)]
-async fn a_kill_loses_a_batch_at_most() {
+async fn kill_loses_at_most_one_batch() {
     for calls in 0..26 {
         let stack = Stack::new().await;
         submit_ten(&stack.tenant()).await;

@@ -1,4 +1,4 @@
-//! What is sent when calls fail, functions die and many write and send at once.
+//! Push with failing calls, killed functions, and many concurrent writers and senders.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -10,14 +10,15 @@ use sim::{Client, Fault, KillSwitch, Plan, Seed, Stack, run_until_killed};
 use super::SECOND;
 use crate::events::publish;
 
-/// The numbers that were told, each the first time: a subscriber goes by the events' ids.
+/// The numbers received, without duplicates by event id.
 fn once(events: &[Value]) -> Vec<u64> {
     let mut seen = HashSet::new();
     let new = events.iter().filter(|event| seen.insert(event["id"].clone()));
     new.map(|event| event["data"].as_u64().unwrap()).collect()
 }
 
-/// Publishes a number, and repeats the request with its key while the answer is 503.
+/// Publishes a number, and repeats the request with the same idempotency key while the response is
+/// 503.
 async fn publish_until_accepted(client: &Client, account: AccountId, number: u64) {
     let client = client.with("idempotency-key", &number.to_string());
     loop {
@@ -30,15 +31,17 @@ async fn publish_until_accepted(client: &Client, account: AccountId, number: u64
     }
 }
 
-/// Writers whose clocks differ, news of two shards at once, calls that fail, and a subscriber that is cut off again and again.
+/// Writers with clock skew, two concurrent stream shards, failing calls, and a subscriber that is
+/// disconnected repeatedly. Each writer's events arrive in order and without gaps.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_missed_or_repeated() {
-    // The first time without faults: then nothing even comes twice.
+async fn no_event_is_lost_or_reordered() {
+    // The first run is without faults: no event may be sent twice.
     for (seed, percent) in [(0, 0), (1, 8), (2, 8)] {
         let stack = Stack::new().await;
         let (account, dice) = (stack.tenant_account(), Seed(seed));
         let faults = Plan::seeded(dice, percent);
-        // A publisher doesn't know whether an event whose write failed will be stored yet.
+        // After a failed write, a publisher cannot know whether the event is still going to be
+        // stored.
         stack.aws.inject(faults.except("PutItem"));
         let writers = (0..3u64).map(|writer| {
             let client = stack.tenant_on_a_clock([-900, 0, 900][writer as usize]);
@@ -116,9 +119,9 @@ async fn nothing_is_missed_or_repeated() {
     }
 }
 
-/// Answers that are lost of writes that were made: the SDK makes them again, and what comes of it is the same.
+/// Writes that succeed with a lost response are repeated by the SDK. The outcome is the same.
 #[tokio::test(start_paused = true)]
-async fn lost_answers_change_nothing() {
+async fn lost_responses_change_nothing() {
     let mut lost = 0;
     for operation in ["UpdateItem", "PutItem", "DeleteItem"] {
         for nth in 1..6 {
@@ -127,7 +130,7 @@ async fn lost_answers_change_nothing() {
             let ticket = stack.ticket(&tenant).await;
             publish(&tenant, account, json!(1)).await;
             stack.aws.inject(Plan::only(operation, nth, Fault::After));
-            // A ticket whose taking got no answer is used up all the same.
+            // A ticket is consumed even if the response to its deletion was lost.
             let Ok(mut subscriber) = stack.open(Some(&ticket)).await else {
                 assert_eq!((operation, nth), ("DeleteItem", 1));
                 continue;
@@ -146,16 +149,18 @@ async fn lost_answers_change_nothing() {
     assert!(lost >= 5, "{lost}");
 }
 
-/// A client that asks for the rest at once finds the turn over, however long ending it takes.
+/// A client that asks for more is served, even if the send lease of another invocation takes long
+/// to release.
 #[tokio::test(start_paused = true)]
-async fn who_asks_at_once_is_answered() {
+async fn ping_during_a_slow_send_is_served() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
     publish(&tenant, account, json!(1)).await;
     stack.aws.inject(Plan::always("UpdateItem", Fault::Delay(Duration::from_millis(1200))));
     let mut news = std::pin::pin!(stack.spread());
-    // Somebody else sends, and takes its time; meanwhile there is more, of which nobody else tells.
+    // Another invocation holds the lease, and is slow. A second event arrives, of which no other
+    // invocation is informed.
     assert!(tokio::time::timeout(2 * SECOND, &mut news).await.is_err());
     publish(&tenant, account, json!(2)).await;
     let (said, sent) = tokio::join!(subscriber.say(json!({"action": "ping"})), news);
@@ -168,9 +173,9 @@ async fn who_asks_at_once_is_answered() {
     );
 }
 
-/// A message is never more than the gateway takes, whatever is in the events.
+/// Messages never exceed the size limit of API Gateway, whatever the events contain.
 #[tokio::test(start_paused = true)]
-async fn messages_are_as_long_as_the_gateway_takes() {
+async fn messages_fit_the_gateway_limit() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let path = format!("/v1/accounts/{account}/events");
@@ -189,9 +194,10 @@ async fn messages_are_as_long_as_the_gateway_takes() {
     assert_eq!(subscriber.events.len(), 210);
 }
 
-/// Wherever the function dies, what it didn't send is sent next time: in a minute at the latest, when the subscriber says something.
+/// Wherever the function dies, the next invocation sends what is missing: at the latest after a
+/// minute, when the subscriber sends a ping.
 #[tokio::test(start_paused = true)]
-async fn a_function_that_dies_loses_nothing() {
+async fn killed_function_loses_no_event() {
     let mut deaths = 0;
     for nth in 1.. {
         let stack = Stack::new().await;
@@ -214,9 +220,9 @@ async fn a_function_that_dies_loses_nothing() {
     assert!(deaths >= 8, "{deaths}");
 }
 
-/// What there is no time for is sent when the subscriber asks for it.
+/// Events that do not fit in the time of an invocation are sent when the subscriber asks for more.
 #[tokio::test(start_paused = true)]
-async fn a_long_way_is_gone_in_stages() {
+async fn long_backlog_is_sent_in_stages() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     for n in 0..3000 {
@@ -237,16 +243,17 @@ async fn a_long_way_is_gone_in_stages() {
     assert_eq!(subscriber.events.len(), 3000);
 }
 
-/// Who finds the turn taken leaves a note of its news, and who has the turn sends that as well.
+/// An invocation that finds the send lease taken records that there are new events. The holder of
+/// the lease sends them as well.
 #[tokio::test(start_paused = true)]
-async fn news_that_comes_while_somebody_sends_is_sent() {
+async fn events_arriving_during_a_send_are_sent() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
     publish(&tenant, account, json!(1)).await;
     stack.aws.inject(Plan::always("PostToConnection", Fault::Delay(SECOND)));
     let meanwhile = async {
-        // By then the first one has read what there is.
+        // By then, the first invocation has read the events.
         tokio::time::sleep(SECOND / 2).await;
         publish(&tenant, account, json!(2)).await;
         stack.spread().await
@@ -257,9 +264,10 @@ async fn news_that_comes_while_somebody_sends_is_sent() {
     assert_eq!(once(&subscriber.events), [1, 2], "nobody else brings the second");
 }
 
-/// Lambda may hand over a record twice, late, or never: what is sent goes by the events that are there.
+/// Lambda may deliver a stream record twice, late or never. Sending depends only on the stored
+/// events.
 #[tokio::test(start_paused = true)]
-async fn records_that_come_twice_late_or_never_change_nothing() {
+async fn duplicate_late_or_missing_records_change_nothing() {
     let stack = Stack::new().await;
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
@@ -278,7 +286,7 @@ async fn records_that_come_twice_late_or_never_change_nothing() {
             .await
             .unwrap();
     };
-    // The third alone, of which the first two are behind; twice; and those before it late.
+    // The third record alone, then duplicates, and earlier records late.
     hand(&records[2..3]).await;
     assert_eq!(subscriber.told(), [0, 1, 2, 3].map(|n| json!(n)));
     for late in [0, 1, 3600] {

@@ -1,4 +1,4 @@
-//! What a check costs: by what changed, and not by what was.
+//! Cost of a check: it depends on what changed, and not on history.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use super::used::{MINUTE, count, mailed};
 const SERIES: usize = 1000;
 const QUOTAS: usize = 200;
 
-/// A thousand series of fifty services, and two hundred quotas: on each service one by the hour, one by the day and two by the month.
+/// 1,000 series of 50 services, and 200 quotas: for each service one hourly, one daily and two
+/// monthly ones.
 async fn large() -> Stack {
     let stack = Stack::new().await;
     let operator = stack.operator();
@@ -21,8 +22,9 @@ async fn large() -> Stack {
         async move {
             let period = ["hour", "day", "month", "month"][n / 50];
             let body = json!({
-                "limit_bytes": 1_000_000, "type": "egress", "service": format!("s{}", n % 50), "account": account,
-                "period": period, "timezone": "Europe/Berlin", "recipients": ["ops@example.com"],
+                "limit_bytes": 1_000_000, "type": "egress", "service": format!("s{}", n % 50),
+                "account": account, "period": period, "timezone": "Europe/Berlin",
+                "recipients": ["ops@example.com"],
             });
             let answer = operator.send(Method::PUT, &format!("/v1/quotas/q{n}"), Some(body)).await;
             assert_eq!(answer.status, 201, "{answer:?}");
@@ -41,7 +43,7 @@ async fn report(stack: &Stack, series: std::ops::Range<usize>, total: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_minute_follows_what_changed() {
+async fn cost_of_a_check_depends_on_changes() {
     let stack = large().await;
     let mut shown = Vec::new();
     let mut check = async |about: &str| {
@@ -58,7 +60,7 @@ async fn of_a_minute_follows_what_changed() {
     check("ten of a thousand series").await;
     report(&stack, 0..50, 300).await;
     check("a series of each service").await;
-    // The hour turns, and every quota of an hour begins anew.
+    // The hour ends, and every hourly quota starts a new period.
     tokio::time::sleep(MINUTE * 60).await;
     check("fifty quotas begin a period").await;
     report(&stack, 0..SERIES, 1_000_000).await;
@@ -68,26 +70,31 @@ async fn of_a_minute_follows_what_changed() {
     insta::assert_snapshot!(shown.join("\n\n"));
 }
 
-/// What a check costs on a day at the end of a month is what it cost on its second: it looks at what is, not at what was.
+/// A check near the end of a month costs the same as on the second day, because it reads current
+/// state and no history.
 #[tokio::test(start_paused = true)]
-async fn of_a_minute_ignores_history() {
+async fn cost_of_a_check_is_independent_of_history() {
     let stack = Stack::new().await;
     let (operator, tenant) = (stack.operator(), stack.tenant());
     for period in ["hour", "day", "month"] {
         let body = json!({
-            "limit_bytes": 1_000_000_000, "type": "egress", "account": stack.tenant_account(), "period": period, "recipients": ["ops@example.com"],
+            "limit_bytes": 1_000_000_000, "type": "egress", "account": stack.tenant_account(),
+            "period": period, "recipients": ["ops@example.com"],
         });
         let path = format!("/v1/quotas/{period}");
         assert_eq!(operator.send(Method::PUT, &path, Some(body)).await.status, 201);
     }
-    // To the second hour of a month.
+    // Until the second hour of a month.
     tokio::time::sleep(Duration::from_secs((10 * 24 + 8 + 1) * 3600)).await;
     assert!(stack.now().to_string().starts_with("2026-12-01T01"));
     let reported = async |hour: usize| {
         for n in 0..5 {
             let data =
                 json!({"service": "s", "route": n.to_string(), "type": "egress", "bytes": 1000});
-            let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": format!("{hour}/{n}"), "data": data});
+            let event = json!({
+                "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x",
+                "id": format!("{hour}/{n}"), "data": data,
+            });
             assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         }
         stack.aws.reset_ledger();
@@ -105,7 +112,8 @@ async fn of_a_minute_ignores_history() {
         tokio::time::sleep(MINUTE * 60).await;
     }
     let (second_day, last_day) = (second_day.unwrap(), last_day.unwrap());
-    // Three for usage and quotas, and at the turn of an hour two cursors of each of eight shards, and the walk.
+    // Three for usage and quotas. At the end of an hour also two cursors for each of eight shards,
+    // and one for the recovery scan.
     assert_eq!(second_day.count("PutItem"), 3 + 2 * 8 + 1);
     let calls =
         |ledger: &sim::Ledger| ["PutItem", "Query", "GetItem"].map(|name| ledger.count(name));

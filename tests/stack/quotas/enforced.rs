@@ -1,4 +1,4 @@
-//! Accounts that have used up a quota which is enforced.
+//! Accounts that have exhausted an enforced quota.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{
     used::{MINUTE, define, next_check, sent},
 };
 
-/// For how long functions keep what they know of an account.
+/// How long functions cache an account.
 const CACHED: Duration = Duration::from_secs(8);
 
 async fn submit(client: &Client) -> Answer {
@@ -20,9 +20,9 @@ async fn submit(client: &Client) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_turned_away_and_told_when_to_come_again() {
+async fn exhausted_account_gets_429_with_retry_after() {
     let stack = Stack::new().await;
-    // Functions that run all the time, with what they know.
+    // Long-lived functions with caches.
     let service = stack.service();
     let key = stack.another_key(&[Scope::JobsWrite, Scope::EventsWrite, Scope::JobsRead]).await;
     let account = key.parse::<shared::account::ApiKey>().unwrap().account;
@@ -35,7 +35,7 @@ async fn are_turned_away_and_told_when_to_come_again() {
     stack.aws.reset_ledger();
     let refused = submit(&tenant).await;
     assert_eq!((refused.status, refused.slug()), (429, "quota-exceeded"));
-    // The account comes with the key, in one read, and the refusal is counted.
+    // One read returns the key and the account. The other call counts the refusal.
     assert_eq!((stack.aws.ledger().count("BatchGetItem"), stack.aws.ledger().calls()), (1, 2));
     let fields = ["retry-after", "ratelimit", "ratelimit-policy"]
         .map(|name| format!("{name}: {}", refused.header(name)));
@@ -44,7 +44,9 @@ async fn are_turned_away_and_told_when_to_come_again() {
     ratelimit: "daily";r=0;t=28792
     ratelimit-policy: "daily";q=1000;qu="content-bytes";w=86400
     "#);
-    insta::assert_snapshot!(refused.body["detail"].as_str().unwrap(), @"The quota daily of 1000 bytes is used up; the next period begins at 2026-11-21T00:00:00.000Z.");
+    insta::assert_snapshot!(refused.body["detail"].as_str().unwrap(), @"\
+        The quota daily of 1000 bytes is used up; \
+        the next period begins at 2026-11-21T00:00:00.000Z.");
 
     let events = format!("/v1/accounts/{account}/events");
     let spending: [(Method, String, Option<Value>); 6] = [
@@ -73,9 +75,10 @@ async fn are_turned_away_and_told_when_to_come_again() {
     assert_eq!(submit(&tenant).await.status, 202);
 }
 
-/// What was accepted before stays accepted: its repeat gets the answer that its client may have missed.
+/// Requests accepted before remain accepted: a repeat with the same idempotency key gets the
+/// original response.
 #[tokio::test(start_paused = true)]
-async fn get_the_answers_to_what_they_handed_in_before() {
+async fn repeats_of_accepted_requests_are_replayed() {
     let stack = Stack::new().await;
     for kind in ["user.delete", "activities"] {
         stack.define(kind, json!({"schema": {}, "target": {"type": "echo"}})).await;
@@ -119,14 +122,14 @@ async fn get_the_answers_to_what_they_handed_in_before() {
         named("k0".to_owned()).send(Method::POST, "/v1/jobs", Some(other)).await.status,
         429
     );
-    // A retry has no repeats, whatever it carries.
+    // The retry route has no replay, even with an idempotency key.
     let retry = format!("/v1/jobs/{}/retry", accepted[0].id());
     assert_eq!(named("k0".to_owned()).send(Method::POST, &retry, None).await.status, 429);
 }
 
-/// Nobody has to lift what is over.
+/// A block ends with its period, without a check.
 #[tokio::test(start_paused = true)]
-async fn are_let_through_when_the_period_ends_though_no_check_runs() {
+async fn block_ends_with_the_period_without_a_check() {
     let stack = Stack::new().await;
     define(&stack, json!({"enforce": true})).await;
     sent(&stack, 1000).await;
@@ -138,7 +141,7 @@ async fn are_let_through_when_the_period_ends_though_no_check_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_quotas_each_lifts_its_own() {
+async fn each_quota_lifts_only_its_own_block() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let put = async |name: &str, others: Value| {

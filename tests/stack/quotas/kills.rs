@@ -1,4 +1,5 @@
-//! Checks that die, and checks that overlap: each threshold is told once all the same.
+//! Checks that are killed and checks that overlap: each crossed threshold is still reported exactly
+//! once.
 
 use serde_json::json;
 use sim::{Fault, KillSwitch, Plan, Stack, run_until_killed};
@@ -6,10 +7,10 @@ use sim::{Fault, KillSwitch, Plan, Stack, run_until_killed};
 use super::used::{MINUTE, daily, define, mailed, next_check, sent, told};
 
 const ONCE_EACH: [&str; 3] = ["quota.crossed 80", "quota.crossed 90", "quota.crossed 100"];
-/// What is used after each step, and the threshold that it crosses.
+/// Total usage after each step, and the threshold that it crosses.
 const STEPS: [(u64, &str); 3] = [(800, "80"), (950, "90"), (1010, "100")];
 
-/// How many mails SES took of which the quota doesn't know.
+/// Number of mails that SES accepted but the quota state does not record.
 async fn unnoted(stack: &Stack) -> usize {
     let alerts = daily(stack).await["alerts"].clone();
     let mails =
@@ -17,9 +18,9 @@ async fn unnoted(stack: &Stack) -> usize {
     stack.aws.outbox().len() - mails.filter(|mail| !mail["sent_at"].is_null()).count()
 }
 
-/// A check dies at each of its calls in turn, at each of the steps.
+/// In each step, a check dies at each of its calls in turn.
 #[tokio::test(start_paused = true)]
-async fn a_check_that_dies_anywhere_loses_nothing_and_repeats_nothing() {
+async fn killed_check_loses_and_repeats_nothing() {
     for killed in 0..STEPS.len() {
         let mut repeats = 0;
         for nth in 1.. {
@@ -30,12 +31,12 @@ async fn a_check_that_dies_anywhere_loses_nothing_and_repeats_nothing() {
                 break;
             }
         }
-        // Only where SES took the mail and nobody could note it: at the call after.
+        // One mail repeats: the check died after SES accepted the mail and before it was recorded.
         assert_eq!(repeats, 1, "step {killed}");
     }
 }
 
-/// All steps, at one of which a check dies: how many mails came twice.
+/// Runs all steps and kills a check in one of them. Returns the number of mails sent twice.
 async fn die(killed: usize, switch: &KillSwitch) -> usize {
     let stack = Stack::new().await;
     define(&stack, json!({"enforce": true})).await;
@@ -60,9 +61,9 @@ async fn die(killed: usize, switch: &KillSwitch) -> usize {
     repeated
 }
 
-/// Two checks at once, each of whose calls takes its time.
+/// Three concurrent checks, whose calls take up to 900 ms each.
 #[tokio::test(start_paused = true)]
-async fn checks_that_overlap_tell_once() {
+async fn overlapping_checks_report_once() {
     for seed in 0..15u64 {
         let stack = Stack::new().await;
         define(&stack, json!({"enforce": true})).await;
@@ -92,9 +93,10 @@ async fn checks_that_overlap_tell_once() {
     }
 }
 
-/// Every call of a check fails in each way; the next checks make up for it. A mail whose answer is lost is the one that may be sent again.
+/// Every call of a check fails in each way, and the next checks catch up. Only a mail with a lost
+/// response may be sent again.
 #[tokio::test(start_paused = true)]
-async fn an_outage_delays_and_repeats_nothing() {
+async fn outage_loses_and_repeats_nothing() {
     for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
         for operation in [
             "Query",

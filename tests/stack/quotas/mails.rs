@@ -1,4 +1,4 @@
-//! Mails that can't be sent, and who gets them in the end.
+//! Alert mails that fail, and their retries.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn recipients(stack: &Stack) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn go_to_each_recipient_for_himself() {
+async fn mails_go_to_each_recipient_separately() {
     let stack = Stack::new().await;
     define(&stack, json!({"recipients": ["a@example.com", "b@example.com"]})).await;
     sent(&stack, 900).await;
@@ -27,9 +27,9 @@ async fn go_to_each_recipient_for_himself() {
     assert!(mail["Html"].as_str().unwrap().starts_with("<!doctype html>"));
 }
 
-/// One that SES refuses, as its sandbox does, and one that it would not deliver; until somebody sees to it.
+/// SES refuses one recipient, as in its sandbox, and suppresses another, until both are fixed.
 #[tokio::test(start_paused = true)]
-async fn that_fail_are_seen_and_tried_again_and_keep_nobody_from_his() {
+async fn failed_mails_are_shown_and_retried_without_holding_up_others() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("a@example.com", true);
     stack.aws.suppress_mails_to("b@example.com", true);
@@ -54,9 +54,10 @@ async fn that_fail_are_seen_and_tried_again_and_keep_nobody_from_his() {
     assert_eq!(stack.aws.gauges()["Tollgate/sim/MailsFailing"], 0.0);
 }
 
-/// An outage costs a try an hour, and when it ends within a day after the period, the mail says which one it is about.
+/// A failing mail is retried about once an hour. A mail sent within a day after the period states
+/// which period it is about.
 #[tokio::test(start_paused = true)]
-async fn that_come_after_their_period_say_so() {
+async fn late_mails_name_their_period() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("ops@example.com", true);
     define(&stack, json!({})).await;
@@ -90,9 +91,9 @@ async fn that_come_after_their_period_say_so() {
     assert_eq!(daily(&stack).await["past"], json!([]));
 }
 
-/// What is over for a day isn't told any more.
+/// Mails are given up 24 hours after the end of their period.
 #[tokio::test(start_paused = true)]
-async fn are_given_up_a_day_after_their_period() {
+async fn mails_are_given_up_a_day_after_the_period() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("ops@example.com", true);
     define(&stack, json!({})).await;
@@ -110,7 +111,7 @@ async fn are_given_up_a_day_after_their_period() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn are_off_without_a_sender_which_shows() {
+async fn missing_sender_address_is_shown_as_mail_error() {
     let stack = Stack::with(Options { sender: None, ..Options::default() }).await;
     define(&stack, json!({})).await;
     sent(&stack, 900).await;
@@ -123,9 +124,9 @@ async fn are_off_without_a_sender_which_shows() {
     assert_eq!((stack.aws.outbox().len(), &alert["mailed_at"]), (0, &Value::Null));
 }
 
-/// Who is put in the place of an address that doesn't work gets the mail.
+/// If the operator replaces a recipient, the new one gets the pending mail.
 #[tokio::test(start_paused = true)]
-async fn follow_a_recipient_that_was_mistaken() {
+async fn corrected_recipient_gets_the_pending_mail() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("typo@example.com", true);
     define(&stack, json!({"recipients": ["typo@example.com"]})).await;

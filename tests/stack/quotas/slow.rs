@@ -1,4 +1,4 @@
-//! SES, and sources, that take their time.
+//! Slow responses of SES and of sources.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::{
     used::{MINUTE, daily, define, mailed, next_check, sent, told},
 };
 
-/// Within what a run has to be over.
+/// A run of the check has to end within this time.
 const RUN: Duration = Duration::from_secs(50);
 
-/// Until when somebody is at a quota.
+/// Leases currently held on quotas.
 fn leases(stack: &Stack) -> Vec<Value> {
     let items = stack.aws.items().into_iter();
     let states = items.filter(|item| item["pk"]["S"] == "QUOTA_STATES");
     states.map(|item| item["leased_until"].clone()).filter(|lease| !lease.is_null()).collect()
 }
 
-/// So many enforced quotas that are used up with the tenant's first thousand bytes.
+/// Defines `number` enforced quotas, all exhausted by the tenant's first 1,000 bytes.
 async fn define_many(stack: &Stack, number: usize) {
     for n in 0..number {
         let (path, body) = (format!("/v1/quotas/q{n}"), spec(stack, json!({"enforce": true})));
@@ -29,9 +29,9 @@ async fn define_many(stack: &Stack, number: usize) {
     }
 }
 
-/// SES that answers after seconds is waited for, and not asked again meanwhile.
+/// A mail that SES accepts after 6 s is not sent again.
 #[tokio::test(start_paused = true)]
-async fn a_mail_that_is_answered_late_is_sent_once() {
+async fn mail_with_a_late_response_is_sent_once() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     sent(&stack, 900).await;
@@ -43,9 +43,9 @@ async fn a_mail_that_is_answered_late_is_sent_once() {
     assert!(!daily(&stack).await["alerts"][1]["mailed_at"].is_null());
 }
 
-/// SES that takes mails and never says so would be sent each of them for hours.
+/// SES accepts mails without ever responding. Without a limit, each would be sent again for hours.
 #[tokio::test(start_paused = true)]
-async fn a_mail_that_is_never_answered_for_is_sent_twice_and_shows() {
+async fn mail_without_a_response_is_sent_twice_and_reported() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     sent(&stack, 900).await;
@@ -63,9 +63,10 @@ async fn a_mail_that_is_never_answered_for_is_sent_twice_and_shows() {
     assert_eq!(stack.aws.gauges()["Tollgate/sim/MailsFailing"], 1.0);
 }
 
-/// What takes effect doesn't wait for mails, and mails that are too many for a run are sent by the next ones.
+/// Blocks, events and gauges do not wait for mails. Mails that do not fit into a run are sent by
+/// the next ones.
 #[tokio::test(start_paused = true)]
-async fn slow_mails_keep_nothing_else_and_end_in_time() {
+async fn slow_mails_delay_nothing_else_and_end_in_time() {
     const QUOTAS: usize = 60;
     let stack = Stack::new().await;
     define_many(&stack, QUOTAS).await;
@@ -93,16 +94,16 @@ async fn slow_mails_keep_nothing_else_and_end_in_time() {
     assert_eq!(mailed(&stack).len(), QUOTAS);
 }
 
-/// An address that takes connections and says nothing.
+/// An address that accepts connections and never responds.
 async fn silent() -> (tokio::net::TcpListener, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
     (listener, url)
 }
 
-/// A source that doesn't answer keeps nobody from being turned away for what others said.
+/// A source that does not respond does not delay blocks that follow from other usage.
 #[tokio::test(start_paused = true)]
-async fn a_slow_source_delays_no_block() {
+async fn slow_source_delays_no_block() {
     let stack = Stack::new().await;
     let (_listener, url) = silent().await;
     let source = json!({"type": "prometheus", "url": url, "preset": "kong2"});

@@ -1,4 +1,4 @@
-//! The end of a period.
+//! The end of a quota's period.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use super::{
     used::{MINUTE, daily, define, mailed, next_check, sent, subjects, told},
 };
 
-/// Lets time pass until so long before midnight.
+/// Sleeps until `before` midnight.
 async fn before_midnight(stack: &Stack, before: Duration) {
     let day = 24 * 3600 * 1000;
     let left = u64::try_from(day - stack.now().millis().rem_euclid(day)).unwrap();
     tokio::time::sleep(Duration::from_millis(left) - before).await;
 }
 
-/// What is used after the last look of a period counts for that period, and not for the next as well.
+/// Usage after the last check of a period counts for that period only.
 #[tokio::test(start_paused = true)]
-async fn the_last_minute_counts() {
+async fn usage_after_the_last_check_of_a_period_counts() {
     let stack = Stack::new().await;
     define(&stack, json!({"enforce": true})).await;
     sent(&stack, 790).await;
@@ -44,9 +44,9 @@ async fn the_last_minute_counts() {
     assert_eq!((mailed(&stack).len(), daily(&stack).await["used"].as_u64()), (2, Some(800)));
 }
 
-/// A limit that was lowered for the new day is none of yesterday's.
+/// A limit lowered for the new day does not apply to the previous one.
 #[tokio::test(start_paused = true)]
-async fn what_changes_after_it_is_about_the_next() {
+async fn changes_after_the_period_apply_to_the_next() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     sent(&stack, 700).await;
@@ -62,9 +62,10 @@ async fn what_changes_after_it_is_about_the_next() {
     assert_eq!(mailed(&stack), ["90"]);
 }
 
-/// Of hours at which no check looked, the last that was begun is closed, and the one that runs begins with what had been counted then.
+/// After hours without a check, the check closes the last known period. The current one starts from
+/// the total at that time.
 #[tokio::test(start_paused = true)]
-async fn after_hours_without_a_check_nothing_counts_twice() {
+async fn missed_checks_count_nothing_twice() {
     let stack = Stack::new().await;
     define(&stack, json!({"period": "hour"})).await;
     sent(&stack, 700).await;

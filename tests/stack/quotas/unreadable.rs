@@ -1,4 +1,4 @@
-//! A standing that can't be understood, as one of a version that is yet to come.
+//! A quota state that cannot be parsed, such as one written by a later release.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
@@ -10,9 +10,9 @@ use super::{
     used::{define, mailed, sent, told},
 };
 
-/// It is the trouble of its own quota alone, is told of, and stays as it is.
+/// It fails only its own quota, is reported, and is not overwritten.
 #[tokio::test(start_paused = true)]
-async fn one_standing_keeps_no_other_quota_from_being_seen_to() {
+async fn unreadable_state_does_not_affect_other_quotas() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     let body = spec(&stack, json!({"recipients": ["others@example.com"]}));

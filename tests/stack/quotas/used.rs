@@ -1,4 +1,4 @@
-//! What is used of quotas, and what the scheduled check makes of it.
+//! Usage of quotas, as the scheduled check evaluates it.
 
 use std::time::Duration;
 
@@ -12,23 +12,27 @@ use super::{DAILY, spec};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 
-/// Has a service of the tenant's report that it sent so many bytes in all, the last ones now.
+/// Has a service of the tenant report egress up to a cumulative total; the difference to the
+/// previous total counts now.
 pub async fn sent(stack: &Stack, total: u64) {
     let heads = UsageStore::new(Table::new(stack.aws.dynamodb(), TABLE)).heads().await.unwrap();
     let before: u64 = heads.iter().map(|head| head.total).sum();
     let data =
         json!({"service": "shop", "route": "list", "type": "egress", "bytes": total - before});
-    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": total.to_string(), "data": data});
+    let event = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop",
+        "id": total.to_string(), "data": data,
+    });
     let answer = stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await;
     assert_eq!(answer.status, 202, "{answer:?}");
 }
 
-/// Puts a series' total as it would be after so many reports, of which so much was in this hour.
+/// Writes the open hour of a pushed series: its total, and its bytes in the current hour.
 pub async fn count(stack: &Stack, series: &str, total: u64, in_this_hour: u64) {
     count_at(stack, "-push", series, total, in_this_hour).await;
 }
 
-/// The same at another origin.
+/// The same for another origin.
 pub async fn count_at(stack: &Stack, origin: &str, series: &str, total: u64, in_this_hour: u64) {
     let number = |number: u64| AttributeValue::N(number.to_string());
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -40,7 +44,7 @@ pub async fn count_at(stack: &Stack, origin: &str, series: &str, total: u64, in_
     put.item("in_hour", text(&hour)).item(minute, number(in_this_hour)).send().await.unwrap();
 }
 
-/// The partition of a series' head; what was pushed is spread by accounts.
+/// Partition of a series' open hour. Pushed series are sharded by account.
 fn heads(origin: &str, series: &str) -> String {
     let account = series.split('#').next().unwrap_or_default();
     match (origin, account.bytes().last()) {
@@ -49,27 +53,27 @@ fn heads(origin: &str, series: &str) -> String {
     }
 }
 
-/// A quota of 1000 bytes a day of the tenant's egress, with more or other members.
+/// Defines a quota of 1,000 bytes a day of the tenant's egress, overridden by `others`.
 pub async fn define(stack: &Stack, others: Value) -> Answer {
     let answer = stack.operator().send(Method::PUT, DAILY, Some(spec(stack, others))).await;
     assert!([200, 201].contains(&answer.status), "{answer:?}");
     answer
 }
 
-/// The quota as it stands, with all that an operator sees of it.
+/// The quota as the operator sees it.
 pub async fn daily(stack: &Stack) -> Value {
     let answer = stack.operator().get(DAILY).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.body
 }
 
-/// The next minute, and its check.
+/// Waits a minute and runs the check.
 pub async fn next_check(stack: &Stack) {
     tokio::time::sleep(MINUTE).await;
     stack.check().await.unwrap();
 }
 
-/// The thresholds that mails told of, in their order.
+/// Thresholds named in the mails, in order.
 pub fn mailed(stack: &Stack) -> Vec<String> {
     let percent = |subject: String| {
         subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().to_owned()
@@ -77,12 +81,11 @@ pub fn mailed(stack: &Stack) -> Vec<String> {
     subjects(stack).into_iter().map(percent).collect()
 }
 
-/// The subjects of all mails, in their order.
 pub fn subjects(stack: &Stack) -> Vec<String> {
     stack.aws.outbox().iter().map(|mail| mail["Subject"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What events told, in their order: which type, of which threshold.
+/// Type, threshold and reason of each quota event, in order.
 pub async fn told(stack: &Stack) -> Vec<String> {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let events = stack.tenant().get("/v1/events?limit=100").await;
@@ -100,7 +103,7 @@ pub async fn told(stack: &Stack) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_threshold_is_told_once() {
+async fn each_threshold_is_reported_once() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     let mut seen = Vec::new();
@@ -127,13 +130,14 @@ async fn each_threshold_is_told_once() {
     ");
     assert_eq!(told(&stack).await, ["quota.crossed 80", "quota.crossed 90", "quota.crossed 100"]);
     insta::assert_json_snapshot!("standing", daily(&stack).await, {
-        ".account" => "[account]", ".alerts[].crossed_at" => "[time]", ".alerts[].mailed_at" => "[time]", ".alerts[].mails[].sent_at" => "[time]",
+        ".account" => "[account]", ".alerts[].crossed_at" => "[time]",
+        ".alerts[].mailed_at" => "[time]", ".alerts[].mails[].sent_at" => "[time]",
         ".projected" => "[bytes]",
     });
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_highest_of_several_alone_is_told() {
+async fn only_the_highest_of_several_thresholds_is_reported() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     sent(&stack, 950).await;
@@ -145,9 +149,9 @@ async fn the_highest_of_several_alone_is_told() {
     assert_eq!((&alerts[0]["passed_over"], &alerts[0]["mailed_at"]), (&json!(true), &Value::Null));
 }
 
-/// What was used before the period began doesn't count, and what was used in it before the quota was defined does.
+/// Usage before the period doesn't count. Usage in the period before the quota was defined does.
 #[tokio::test(start_paused = true)]
-async fn what_counts_is_what_the_period_used() {
+async fn counts_usage_of_the_current_period() {
     let stack = Stack::new().await;
     count(&stack, "-#egress#shop#list", 9000, 300).await;
     count(&stack, &format!("{}#egress#shop#list", stack.tenant_account()), 5000, 600).await;
@@ -156,7 +160,7 @@ async fn what_counts_is_what_the_period_used() {
     assert_eq!(daily(&stack).await["used"], Value::Null);
     stack.check().await.unwrap();
     assert_eq!(daily(&stack).await["used"], 600);
-    // A service that comes later.
+    // A service that first appears later.
     count(&stack, &format!("{}#egress#blog#", stack.tenant_account()), 50, 50).await;
     next_check(&stack).await;
     assert_eq!(daily(&stack).await["used"], 650);
@@ -166,7 +170,7 @@ async fn what_counts_is_what_the_period_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_period_that_ends_and_a_limit_that_is_raised_resolve() {
+async fn period_end_and_raised_limit_resolve_alerts() {
     let stack = Stack::new().await;
     define(&stack, json!({})).await;
     sent(&stack, 1000).await;
@@ -191,9 +195,10 @@ async fn a_period_that_ends_and_a_limit_that_is_raised_resolve() {
     assert_eq!((mailed(&stack).len(), daily(&stack).await["used"].as_u64()), (3, Some(1000)));
 }
 
-/// What is left of a quota goes with the next check, and a new one of the same name begins anew.
+/// The next check deletes the state of a deleted quota. A new quota of the same name starts from
+/// scratch.
 #[tokio::test(start_paused = true)]
-async fn a_quota_that_is_deleted_is_resolved_and_forgotten() {
+async fn deleted_quota_is_resolved_and_its_state_deleted() {
     let stack = Stack::new().await;
     define(&stack, json!({"enforce": true})).await;
     sent(&stack, 1000).await;
@@ -214,7 +219,7 @@ async fn a_quota_that_is_deleted_is_resolved_and_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn gauges_show_how_much_is_used() {
+async fn gauges_report_utilization() {
     let stack = Stack::new().await;
     stack.check().await.unwrap();
     assert!(stack.aws.gauges().is_empty(), "nobody pays for gauges of nothing");
@@ -232,9 +237,10 @@ async fn gauges_show_how_much_is_used() {
     "#);
 }
 
-/// A source that was deleted is forgotten with what it had counted in its life, and may come back: what was used stays what it was.
+/// Deleting a source removes its counters, and the source may be recreated. Neither changes the
+/// recorded usage of the quota.
 #[tokio::test(start_paused = true)]
-async fn what_is_forgotten_takes_nothing_along_and_brings_nothing_back() {
+async fn deleting_and_recreating_a_source_keeps_usage() {
     let stack = Stack::new().await;
     let series = format!("{}#egress#shop#list", stack.tenant_account());
     let (gone, live) = (
@@ -280,7 +286,7 @@ async fn what_is_forgotten_takes_nothing_along_and_brings_nothing_back() {
     count_at(&stack, "old", &series, 1_000_007, 307).await;
     gone(true).await;
     assert_eq!(live(200).await, 507);
-    // Single series are forgotten as well.
+    // The same for a single deleted series.
     let key = [("pk", &*heads("-push", &other)), ("sk", &*other)]
         .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
     stack

@@ -1,13 +1,14 @@
-//! Workers that die and calls that fail leave every job's activities applied once.
+//! Killed workers and failing calls: every job's activities are applied exactly once.
 
 use serde_json::json;
 use sim::{Delivery, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, run_until_killed};
 
 use super::{HOUR, no_user, rows, run, stack, submit, user};
 
-/// Dies at each of its calls in turn, before and after the call's effect. That it was applied twice would show: the second insert would fail.
+/// The worker dies at each of its calls in turn, before and after the effect. A second application
+/// would fail at the insert.
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_dies_anywhere_applies_once() {
+async fn killed_worker_applies_activities_once() {
     let mut died = 0;
     for nth in 1..=5 {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
@@ -39,12 +40,12 @@ async fn a_worker_that_dies_anywhere_applies_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_repeat_undoes_nothing() {
+async fn late_retry_undoes_nothing() {
     let stack = stack().await;
     let tenant = stack.tenant();
     let first = submit(&tenant, &[user(1, "Ada")]).await;
     let worker = stack.worker();
-    // Kind, account, claim, and the transaction, of which nobody hears.
+    // Kind, account, claim, and the transaction, whose response is lost.
     let switch = KillSwitch::after(4);
     EventSource::new(&stack.aws, JOBS, 10)
         .deliver_once(async |event| {
@@ -62,13 +63,13 @@ async fn a_late_repeat_undoes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_and_refused_calls_are_repeated() {
+async fn lost_and_refused_calls_are_retried() {
     for (fault, nth, attempts) in [
         (Fault::After, 1, 1),
         (Fault::Before, 1, 1),
         (Fault::Twice, 1, 1),
         (Fault::Throttle, 1, 1),
-        // Longer than the SDK tries.
+        // More failures than the SDK retries.
         (Fault::After, 3, 2),
         (Fault::Throttle, 3, 2),
     ] {

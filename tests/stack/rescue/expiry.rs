@@ -1,4 +1,4 @@
-//! What SQS and TTL delete, and when.
+//! Expiry by SQS retention and by TTL.
 
 use std::time::Duration;
 
@@ -10,14 +10,15 @@ use super::{HOUR, assert_ended, submit};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// No worker runs for seven weeks, and TTL deletes what it may at the first moment: messages expire, jobs don't.
+/// No worker runs for seven weeks, and TTL deletes items as early as possible. Messages expire, but
+/// jobs don't.
 #[tokio::test(start_paused = true)]
-async fn an_unfinished_job_outlives_its_message() {
+async fn unfinished_job_outlives_its_message() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     stack.check().await.unwrap();
     let mut ids = submit(&client, 2).await;
-    // Its payload has an item of its own.
+    // This job's payload is stored in a separate item.
     ids.push(client.submit("echo", json!("x".repeat(10_000))).await.id().to_owned());
     for _ in 0..50 * 2 {
         tokio::time::sleep(12 * HOUR).await;
@@ -36,14 +37,16 @@ async fn an_unfinished_job_outlives_its_message() {
     assert_eq!(client.job(&ids[0]).await.status, 404, "a finished job expires");
 }
 
-/// The worker that ends a job dies before it can tell, and the message that announces the end waits for ten days.
+/// The message that announces the end of a job waits for ten days, longer than the job is shown.
 #[tokio::test(start_paused = true)]
-async fn a_job_outlives_the_message_that_announces_its_end() {
+async fn job_outlives_the_message_announcing_its_end() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     let spec = json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60});
     stack.define("brief", spec).await;
-    let body = json!({"kind": "brief", "payload": "x".repeat(5000), "callback_url": "http://127.0.0.1:9/"});
+    let body = json!({
+        "kind": "brief", "payload": "x".repeat(5000), "callback_url": "http://127.0.0.1:9/",
+    });
     let id = client.send(http::Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
     let worker = stack.worker();
     let source = EventSource::new(&stack.aws, JOBS, 1);
@@ -64,9 +67,9 @@ async fn a_job_outlives_the_message_that_announces_its_end() {
     assert_eq!(callbacks.body["items"].as_array().map(Vec::len), Some(1), "{callbacks:?}");
 }
 
-/// Earlier releases gave unfinished jobs a TTL: an attempt takes it away.
+/// Earlier releases gave unfinished jobs a TTL. An attempt removes it.
 #[tokio::test(start_paused = true)]
-async fn a_job_with_an_earlier_releases_ttl_outlives_it_once_it_was_claimed() {
+async fn claim_removes_the_ttl_of_an_earlier_release() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     let target = json!({"type": "http", "url": "http://127.0.0.1:9/"});
@@ -88,7 +91,7 @@ async fn a_job_with_an_earlier_releases_ttl_outlives_it_once_it_was_claimed() {
     }
 }
 
-/// Puts an item as it is, whose attributes are texts, numbers and nothing else.
+/// Puts an item that has only string and number attributes.
 async fn put_item(stack: &Stack, item: &Value) {
     let put = stack.aws.dynamodb().put_item().table_name(TABLE);
     let attributes = item.as_object().unwrap().iter().map(|(name, value)| {
@@ -100,9 +103,10 @@ async fn put_item(stack: &Stack, item: &Value) {
     put.set_item(Some(attributes.collect())).send().await.unwrap();
 }
 
-/// A job may wait for nearly as long as its message, and be retried for as long as it is kept after that.
+/// A job may wait almost as long as messages are retained, and may be retried until its retention
+/// ends after that.
 #[tokio::test(start_paused = true)]
-async fn a_payload_is_there_for_a_late_retry_of_a_late_failure() {
+async fn payload_is_kept_for_a_late_retry() {
     let stack = Stack::new().await;
     let client = stack.tenant();
     let target = json!({"type": "http", "url": "http://127.0.0.1:9/"});

@@ -1,4 +1,4 @@
-//! A schedule's item and its entry at Scheduler say the same, whatever was asked at once.
+//! A schedule's item and its Scheduler entry stay consistent under concurrent requests.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use sim::{Fault, Plan, Seed, Stack};
 use super::{NIGHTLY, spec};
 
 const ROUNDS: u64 = 25;
-/// How many requests there are at once in a round.
+/// Concurrent requests per round.
 const AT_ONCE: u64 = 6;
 
-/// Each call takes some time of its own, so that those of several requests come in any order.
+/// Random latency per call, so that calls of concurrent requests interleave in any order.
 fn lag(seed: Seed) -> Plan {
     Plan::new(move |operation, nth| {
         Fault::Delay(Duration::from_millis(1 + seed.draw(operation, nth) % 200))
     })
 }
 
-/// Requests at once of which each is a PUT of another expression, or a DELETE.
+/// Sends concurrent requests, each a PUT of a different expression or a DELETE.
 async fn all_at_once(stack: &Stack, seed: Seed) -> Vec<u16> {
     let requests = (0..AT_ONCE).map(async |n| {
         tokio::time::sleep(Duration::from_millis(seed.draw("begin", n) % 300)).await;
@@ -34,8 +34,7 @@ async fn all_at_once(stack: &Stack, seed: Seed) -> Vec<u16> {
     join_all(requests).await
 }
 
-/// The item and the entry are both gone, or say the same, and the account's list has the one or
-/// not.
+/// Either item, entry and index entry are all gone, or all exist with the same expression.
 async fn assert_alike(stack: &Stack, about: &str) {
     let item = stack.operator().get(NIGHTLY).await;
     let listed = stack.tenant().get("/v1/schedules").await.body["items"].clone();
@@ -53,7 +52,7 @@ async fn assert_alike(stack: &Stack, about: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parallel_puts_and_deletes_leave_both_alike() {
+async fn concurrent_puts_and_deletes_stay_consistent() {
     for round in 1..=ROUNDS {
         let (stack, seed) = (Stack::new().await, Seed(round));
         stack.aws.inject(lag(seed));
@@ -67,10 +66,10 @@ async fn parallel_puts_and_deletes_leave_both_alike() {
     }
 }
 
-/// What was told to have failed may have been done, or half of it: a repeat of any of them
-/// completes it.
+/// A request reported as failed may have taken effect fully or in part. A repeat of any of them
+/// restores consistency.
 #[tokio::test(start_paused = true)]
-async fn a_repeat_leaves_both_alike_after_faults() {
+async fn repeat_after_faults_restores_consistency() {
     for round in 1..=ROUNDS {
         let (stack, seed) = (Stack::new().await, Seed(round));
         let late = Plan::new(move |operation, nth| match seed.draw(operation, nth) % 20 {

@@ -1,4 +1,4 @@
-//! The jobs that schedules make.
+//! Jobs created by schedules.
 
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ async fn jobs(stack: &Stack) -> Vec<Value> {
     stack.tenant().get("/v1/jobs?limit=100").await.body["items"].as_array().unwrap().clone()
 }
 
-/// At what times jobs were made, oldest first.
+/// The `run_at` of jobs, oldest first.
 fn times(jobs: &[Value]) -> Vec<&str> {
     jobs.iter().rev().map(|job| job["run_at"].as_str().unwrap()).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_time_makes_one_job() {
+async fn each_occurrence_creates_one_job() {
     let stack = Stack::new().await;
     stack
         .define(
@@ -37,7 +37,14 @@ async fn each_time_makes_one_job() {
             json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 864_000}),
         )
         .await;
-    put(&stack, json!({"expression": "cron(30 4 * * ? *)", "timezone": "Europe/Berlin", "job": {"kind": "long", "payload": {"n": 1.50}, "priority": 3, "metadata": {"a": "b"}}})).await;
+    put(
+        &stack,
+        json!({
+            "expression": "cron(30 4 * * ? *)", "timezone": "Europe/Berlin",
+            "job": {"kind": "long", "payload": {"n": 1.50}, "priority": 3, "metadata": {"a": "b"}},
+        }),
+    )
+    .await;
     assert!(stack.work(3 * 24 * HOUR).await.emptied);
     let jobs = jobs(&stack).await;
     assert_eq!(
@@ -52,9 +59,9 @@ async fn each_time_makes_one_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schedules_jobs_tell_their_end_where_it_says() {
+async fn scheduled_jobs_send_callbacks() {
     let stack = Stack::new().await;
-    // Nobody answers there: that it is tried is enough.
+    // No server listens at this address; an attempted delivery is enough.
     let job =
         json!({"kind": "echo", "payload": {"n": 7}, "callback_url": "http://127.0.0.1:9/told"});
     put(&stack, json!({"job": job})).await;
@@ -64,13 +71,13 @@ async fn a_schedules_jobs_tell_their_end_where_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schedule_that_is_disabled_deleted_or_of_an_inactive_account_makes_none() {
+async fn disabled_deleted_or_inactive_schedules_create_no_jobs() {
     let stack = Stack::new().await;
     put(&stack, json!({})).await;
     stack.work(6 * MINUTE).await;
     assert_eq!(jobs(&stack).await.len(), 1);
 
-    // Sent before, and delivered after the change.
+    // The message is sent before the change and delivered after it.
     tokio::time::sleep(5 * MINUTE).await;
     assert_eq!(stack.aws.fire_due_schedules(), 1);
     put(&stack, json!({"enabled": false})).await;
@@ -93,7 +100,7 @@ async fn a_schedule_that_is_disabled_deleted_or_of_an_inactive_account_makes_non
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_delivered_again_is_the_same_job() {
+async fn redelivered_message_creates_no_second_job() {
     let stack = Stack::new().await;
     stack
         .define(
@@ -120,7 +127,7 @@ async fn a_message_that_is_delivered_again_is_the_same_job() {
     stack.work(MINUTE).await;
     let made = jobs(&stack).await;
     assert_eq!((made.len(), &made[0]["attempts"]), (1, &json!(1)));
-    // Even after the job's retention ended and the table was swept.
+    // This also holds after the job's retention has ended and TTL has deleted it.
     tokio::time::sleep(3 * 24 * HOUR).await;
     stack
         .operator()
@@ -133,7 +140,7 @@ async fn a_message_that_is_delivered_again_is_the_same_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_time_in_it_a_message_counts_for_the_minute_of_its_sending() {
+async fn message_without_a_time_counts_for_the_minute_it_was_sent() {
     let stack = Stack::new().await;
     put(&stack, json!({"expression": "rate(9 days)"})).await;
     tokio::time::sleep(90 * SECOND).await;
@@ -147,10 +154,10 @@ async fn without_a_time_in_it_a_message_counts_for_the_minute_of_its_sending() {
     assert_eq!(times(&jobs(&stack).await), ["2026-11-20T16:01:00.000Z"]);
 }
 
-/// The worker dies at each of its calls in turn, before and after the call's effect. A kind with an order takes its jobs by permits, of
-/// which there must be one for each.
+/// The worker dies at each of its calls in turn, before and after the effect. Ordered kinds need
+/// exactly one permit per job.
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_dies_anywhere_makes_one_job_all_the_same() {
+async fn killed_worker_still_creates_one_job() {
     for (discipline, payload) in
         [("standard", json!(1)), ("standard", json!("x".repeat(5000))), ("lifo", json!(1))]
     {
@@ -162,7 +169,7 @@ async fn a_worker_that_dies_anywhere_makes_one_job_all_the_same() {
     }
 }
 
-/// Whether the worker makes so many calls that it died.
+/// Returns whether the worker makes enough calls to be killed at the nth.
 async fn dies_at(nth: u64, discipline: &str, payload: &Value) -> bool {
     let mut died = false;
     for (name, switch) in [("before", KillSwitch::before(nth)), ("after", KillSwitch::after(nth))] {
@@ -193,7 +200,7 @@ async fn dies_at(nth: u64, discipline: &str, payload: &Value) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_delays_a_job_and_loses_none() {
+async fn outage_delays_a_job_without_losing_it() {
     for operation in ["GetItem", "PutItem", "SendMessageBatch", "DeleteMessageBatch"] {
         for fault in [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice] {
             let stack = Stack::new().await;
@@ -215,9 +222,9 @@ async fn an_outage_delays_a_job_and_loses_none() {
     }
 }
 
-/// What a schedule promised once is not silently left out: its job is there, and failed.
+/// An occurrence of a schedule is never dropped silently: the job exists and has failed.
 #[tokio::test(start_paused = true)]
-async fn a_job_that_its_kind_does_not_take_any_more_fails_visibly() {
+async fn job_no_longer_accepted_by_its_kind_fails_visibly() {
     let stack = Stack::new().await;
     let kinds = KindStore::new(Table::new(stack.aws.dynamodb(), TABLE));
     let target = json!({"type": "echo"});
@@ -251,7 +258,7 @@ async fn a_job_that_its_kind_does_not_take_any_more_fails_visibly() {
     }
 }
 
-/// Handles dead letters until there is none, and then jobs.
+/// Processes all dead letters, then jobs.
 async fn work_on_dead_letters(stack: &Stack, patience: Duration) {
     let worker = stack.worker();
     let source = EventSource::new(&stack.aws, DEAD_LETTERS, 10);
@@ -262,9 +269,10 @@ async fn work_on_dead_letters(stack: &Stack, patience: Duration) {
     stack.work(MINUTE).await;
 }
 
-/// Scheduler tries for an hour, not for its day; then the dead letter makes the job of its time.
+/// Scheduler retries for an hour instead of its default of a day. Then its dead letter creates the
+/// job.
 #[tokio::test(start_paused = true)]
-async fn an_occurrence_that_scheduler_gives_up_is_made_late() {
+async fn dead_letter_of_scheduler_creates_the_job_late() {
     let stack = Stack::new().await;
     stack.aws.decide_occurrences(|_, _| Fate::GivenUp);
     put(&stack, json!({"expression": "cron(0 17 20 11 ? 2026)"})).await;
@@ -279,9 +287,10 @@ async fn an_occurrence_that_scheduler_gives_up_is_made_late() {
     assert!((HOUR..HOUR + 3 * MINUTE).contains(&took.since(due)), "{}", made[0]);
 }
 
-/// An answer was lost, so that it is sent and given up: it is one job.
+/// A lost response makes Scheduler both send an occurrence and give it up. There is still only one
+/// job.
 #[tokio::test(start_paused = true)]
-async fn an_occurrence_that_is_sent_and_given_up_is_one_job() {
+async fn occurrence_sent_and_dead_lettered_creates_one_job() {
     let stack = Stack::new().await;
     stack.aws.decide_occurrences(|_, _| Fate::GivenUp);
     put(&stack, json!({"expression": "cron(0 17 20 11 ? 2026)"})).await;
@@ -296,9 +305,10 @@ async fn an_occurrence_that_is_sent_and_given_up_is_one_job() {
     assert_eq!(jobs(&stack).await.len(), 1);
 }
 
-/// What is neither sent nor a dead letter is lost, and with it this job alone.
+/// An occurrence that Scheduler neither sends nor dead-letters is lost; the next ones are not
+/// affected.
 #[tokio::test(start_paused = true)]
-async fn an_occurrence_that_scheduler_forgets_leaves_the_next_alone() {
+async fn lost_occurrence_does_not_affect_the_next() {
     let stack = Stack::new().await;
     stack.aws.decide_occurrences(|_, due_ms| match due_ms / 60_000 % 10 {
         0 => Fate::Never,

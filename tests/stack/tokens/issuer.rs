@@ -1,4 +1,4 @@
-//! An issuer of tokens in the test's own process, over a real socket.
+//! A token issuer in the test process, over a real socket.
 
 use std::sync::{
     Arc, Mutex,
@@ -23,14 +23,13 @@ use ring::{
 };
 use serde_json::{Value, json};
 
-/// Made for these tests, and good for nothing else: *ring* makes no RSA keys.
+/// A key used only in these tests. It is a fixture because *ring* cannot generate RSA keys.
 const RSA: &[u8] = include_bytes!("../fixtures/issuer.pk8");
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A key that signs tokens.
 pub struct Signer {
     pub id: String,
     pair: Pair,
@@ -42,7 +41,7 @@ enum Pair {
 }
 
 impl Signer {
-    /// A new one for ES256.
+    /// A new ES256 key.
     pub fn p256(id: &str) -> Self {
         let random = SystemRandom::new();
         let pkcs8 =
@@ -52,21 +51,27 @@ impl Signer {
         Self { id: id.to_owned(), pair: Pair::P256(Box::new(pair.unwrap())) }
     }
 
-    /// The one for RS256.
+    /// The RS256 key of the fixture.
     pub fn rsa(id: &str) -> Self {
         Self { id: id.to_owned(), pair: Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(RSA).unwrap())) }
     }
 
-    /// Its public half as a JWK.
+    /// The public key as a JWK.
     pub fn jwk(&self) -> Value {
         match &self.pair {
             Pair::P256(pair) => {
                 let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-                json!({"kty": "EC", "crv": "P-256", "kid": self.id, "use": "sig", "alg": "ES256", "x": encode(x), "y": encode(y)})
+                json!({
+                    "kty": "EC", "crv": "P-256", "kid": self.id, "use": "sig", "alg": "ES256",
+                    "x": encode(x), "y": encode(y),
+                })
             }
             Pair::Rsa(pair) => {
                 let key: PublicKeyComponents<Vec<u8>> = pair.public().into();
-                json!({"kty": "RSA", "kid": self.id, "use": "sig", "n": encode(key.n), "e": encode(key.e)})
+                json!({
+                    "kty": "RSA", "kid": self.id, "use": "sig", "n": encode(key.n),
+                    "e": encode(key.e),
+                })
             }
         }
     }
@@ -90,7 +95,7 @@ impl Signer {
         }
     }
 
-    /// A token that says this.
+    /// A token with these claims.
     pub fn token(&self, claims: &Value) -> String {
         self.token_under(&json!({"alg": self.algorithm(), "typ": "JWT", "kid": self.id}), claims)
     }
@@ -103,7 +108,8 @@ impl Signer {
     }
 }
 
-/// A token that a holder of the public key could make: signed with that as if it were a secret.
+/// A token that an attacker could forge from the public key: HMAC with the public key as the
+/// secret.
 pub fn with_shared_secret(key_id: &str, secret: &[u8], claims: &Value) -> String {
     let header = json!({"alg": "HS256", "kid": key_id});
     let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
@@ -111,7 +117,6 @@ pub fn with_shared_secret(key_id: &str, secret: &[u8], claims: &Value) -> String
     format!("{signed}.{}", encode(tag))
 }
 
-/// A token without a signature.
 pub fn unsigned(key_id: &str, claims: &Value) -> String {
     format!(
         "{}.{}.",
@@ -120,22 +125,21 @@ pub fn unsigned(key_id: &str, claims: &Value) -> String {
     )
 }
 
-/// How it answers.
+/// How the issuer behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     Well,
-    /// It knows no discovery, and has its keys where the well-known place is.
+    /// No discovery document; the keys are at `/.well-known/jwks.json`.
     Plain,
     Down,
     Hanging,
-    /// Its keys are more than anybody could want.
+    /// The key set exceeds the size limit.
     Endless,
-    /// Its discovery is another's.
+    /// The discovery document names a different issuer.
     Another,
     Elsewhere,
 }
 
-/// One that runs.
 #[derive(Clone)]
 pub struct Issuer {
     pub url: String,
@@ -167,7 +171,7 @@ impl Issuer {
         *self.keys.lock().unwrap() = keys;
     }
 
-    /// How often it was asked for its keys, or in vain for where they are.
+    /// Number of requests for the keys, plus failed requests for the discovery document.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Charts: which series, which windows, and the drop-in.
+//! Charts: series, windows and the compatibility route.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,9 @@ use super::*;
 async fn report(stack: &Stack, service: &str, route: &str, direction: &str, bytes: u64) {
     let id = format!("{service} {route} {direction} {}", stack.now());
     let data = json!({"service": service, "route": route, "type": direction, "bytes": bytes});
-    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": id, "data": data});
+    let event = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": id, "data": data,
+    });
     assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
 }
 
@@ -22,7 +24,7 @@ async fn some() -> Stack {
 }
 
 #[tokio::test(start_paused = true)]
-async fn filters_choose_series() {
+async fn filters_select_series() {
     let stack = some().await;
     for (query, bytes) in [
         ("", 1111),
@@ -45,14 +47,14 @@ async fn filters_choose_series() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_drop_in_is_a_bare_array() {
+async fn compat_route_returns_a_bare_array() {
     let stack = some().await;
     let answer = stack
         .tenant()
         .get("/metrics/bandwidth_used?lookback_duration=2m&type=egress&service=shop&route=/cart")
         .await;
     insta::assert_json_snapshot!("drop_in", answer.body);
-    // An hour back, if nothing is said: sixty whole minutes, and the one that isn't over.
+    // The default window is an hour: 60 whole minutes, and the current one.
     let all = stack.tenant().get("/metrics/bandwidth_used").await;
     assert_eq!(all.body.as_array().unwrap().len(), 4 * 61);
     let answer = stack.operator().get("/v1/usage?lookback_duration=1m&type=ingress").await;
@@ -60,7 +62,7 @@ async fn the_drop_in_is_a_bare_array() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_are_named() {
+async fn invalid_parameters_are_named() {
     let stack = Stack::new().await;
     let mut shown = Vec::new();
     for query in [
@@ -85,13 +87,16 @@ async fn mistakes_are_named() {
     insta::assert_json_snapshot!(shown);
 }
 
-/// Pages hold whole series; the drop-in, which has none, refuses what doesn't fit.
+/// Pages contain whole series. The compatibility route has no pages and refuses queries with too
+/// many series.
 #[tokio::test(start_paused = true)]
-async fn many_series_come_in_pages() {
+async fn many_series_are_paged() {
     let stack = Stack::new().await;
     let event = |n: usize| {
-        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
-        "data": {"service": "s", "route": format!("{n:03}"), "type": "egress", "bytes": n}})
+        json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
+            "data": {"service": "s", "route": format!("{n:03}"), "type": "egress", "bytes": n},
+        })
     };
     for batch in 0..6 {
         let events: Vec<_> = (batch * 100..batch * 100 + 100).map(event).collect();
@@ -129,7 +134,7 @@ async fn many_series_come_in_pages() {
     );
 }
 
-/// How many routes some points are of.
+/// Number of distinct routes in a list of points.
 fn routes(points: &Value) -> usize {
     points
         .as_array()
@@ -140,9 +145,10 @@ fn routes(points: &Value) -> usize {
         .len()
 }
 
-/// Names that take as many bytes as names can: no answer is over what Lambda carries, which is 6 MB with every quotation mark taking two.
+/// Names of maximal size: no response exceeds Lambda's limit of 6 MB, in which every quotation mark
+/// takes two bytes.
 #[tokio::test(start_paused = true)]
-async fn no_answer_is_too_large_for_lambda() {
+async fn responses_fit_the_lambda_limit() {
     const MOST: usize = 6 * 1024 * 1024;
     let stack = Stack::new().await;
     let name = |n: usize| format!("{}{n}", "\"".repeat(127));

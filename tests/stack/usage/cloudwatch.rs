@@ -1,4 +1,4 @@
-//! Metrics of CloudWatch as sources.
+//! CloudWatch metrics as sources.
 
 use sim::{Fault, Plan};
 
@@ -9,12 +9,14 @@ const API: (&str, &str) = ("AWS/ApiGateway", "DataProcessed");
 async fn put(stack: &Stack, name: &str, namespace: &str) {
     let spec = json!({
         "type": "cloudwatch", "namespace": namespace, "metric_name": API.1,
-        "dimensions": {"ApiId": name, "Stage": "live"}, "as": {"type": "egress", "service": "api", "route": name},
+        "dimensions": {"ApiId": name, "Stage": "live"},
+        "as": {"type": "egress", "service": "api", "route": name},
     });
     put_source(stack, name, spec).await;
 }
 
-/// Points come three minutes late, some minutes have none, and one run is repeated: each minute counts once.
+/// Data points are three minutes late, some minutes have none, and each run is repeated: each
+/// minute counts once.
 #[tokio::test(start_paused = true)]
 async fn each_minute_counts_once() {
     let stack = Stack::new().await;
@@ -28,7 +30,7 @@ async fn each_minute_counts_once() {
         tokio::time::sleep(MINUTE).await;
         for (nth, name) in names.iter().enumerate() {
             let dimensions = [("Stage", "live"), ("ApiId", *name)];
-            // One sends in every other minute only, and one not before long.
+            // One metric has points in every other minute only, and one only after 100 minutes.
             let is_quiet = nth == 1 && minute % 2 == 0 || nth == 2 && minute < 100;
             if !is_quiet {
                 let sum = 1000.9 + minute as f64;
@@ -37,7 +39,7 @@ async fn each_minute_counts_once() {
         }
         stack.aws.reset_ledger();
         if (60..70).contains(&minute) {
-            // Nobody comes.
+            // No check runs for ten minutes.
             continue;
         }
         stack.check().await.unwrap();
@@ -45,7 +47,7 @@ async fn each_minute_counts_once() {
         stack.check().await.unwrap();
     }
     assert_eq!(asked, 2, "one question, and its answer in two pages");
-    // Counting begins with the minute that was over three minutes before the first run, and ends three before the last.
+    // Counting begins three minutes before the first run, and ends three minutes before the last.
     let sum = |of: &dyn Fn(i64) -> bool| {
         (0..127).filter(|minute| of(*minute)).map(|minute| 1000 + minute).sum::<i64>()
     };
@@ -66,7 +68,7 @@ async fn each_minute_counts_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_refused_hurts_no_other() {
+async fn refused_metric_does_not_affect_others() {
     let stack = Stack::new().await;
     put(&stack, "good", API.0).await;
     put(&stack, "bad", "Refused").await;
@@ -88,9 +90,10 @@ async fn one_that_is_refused_hurts_no_other() {
     assert_eq!(source(&stack, "good").await["last_error"], Value::Null);
 }
 
-/// Three hours in which nobody asks, or in which CloudWatch doesn't answer, over whole hours and a midnight: every minute is made up for.
+/// Three hours without a check, or with CloudWatch unavailable, over hour boundaries and midnight:
+/// every minute is counted later.
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_three_hours_is_made_up_for() {
+async fn outage_of_3_hours_is_caught_up() {
     for is_down in [false, true] {
         let stack = Stack::new().await;
         tokio::time::sleep(370 * MINUTE).await;
@@ -130,9 +133,10 @@ async fn an_outage_of_three_hours_is_made_up_for() {
     }
 }
 
-/// Metrics that CloudWatch refuses take some calls more to be found, and not one for each; the others lose nothing by it.
+/// Finding the metrics that CloudWatch refuses takes a few more calls, but not one per metric. The
+/// other metrics lose no data.
 #[tokio::test(start_paused = true)]
-async fn those_that_are_refused_are_found_in_few_calls() {
+async fn refused_metrics_are_found_in_few_calls() {
     let stack = Stack::new().await;
     let names: Vec<_> = (0..45).map(|n| format!("m{n:02}")).collect();
     let is_bad = |nth: usize| nth % 3 == 1;
@@ -158,7 +162,7 @@ async fn those_that_are_refused_are_found_in_few_calls() {
         let line = stack.metrics_lines().pop().unwrap();
         missed += line["SourcesMissed"].as_f64().unwrap_or_default();
     }
-    // Besides the questions, of which there are 64 at most, come further pages of answers, with three metrics each.
+    // At most 64 queries, plus further pages of results with three metrics each.
     assert!(most <= 64 + 45 / 3, "{most}");
     assert!(missed > 0.0, "the first runs don't get far");
     for (nth, name) in names.iter().enumerate() {
@@ -174,7 +178,7 @@ async fn those_that_are_refused_are_found_in_few_calls() {
             );
         } else {
             assert_eq!(said["last_error"], Value::Null, "{name}");
-            // Counting begins when it is first answered.
+            // Counting begins with the first successful query.
             assert!((5 * 6..=5 * 9).contains(&counted), "{name}: {counted}");
         }
     }

@@ -1,4 +1,4 @@
-//! What is collected is what went through.
+//! Collected usage equals the actual traffic.
 
 use std::fmt::Write;
 
@@ -6,20 +6,20 @@ use sim::{Fault, Plan, Seed, Stack};
 
 use super::*;
 
-/// How long the script is, in minutes.
+/// Length of the script in minutes.
 const SCRIPT: usize = 180;
 
-/// When it is, from the stack's start on.
+/// Time range of the script, from the stack's start.
 const SPAN: &str = "from=2026-11-20T16:00:00Z&to=2026-11-20T19:00:00Z";
 
-/// One counter of the gateway and what becomes of it, minute by minute.
+/// One counter of the gateway, minute by minute.
 struct Script {
     route: &'static str,
-    /// What the counter stands at; none while it isn't on the page.
+    /// Current value of the counter; none while it is not on the page.
     value: Option<u64>,
-    /// What went through since it was last seen.
+    /// Bytes transferred since the last sample.
     unseen: u64,
-    /// What each minute is to show.
+    /// Expected bytes for each minute.
     truth: Vec<Option<u64>>,
 }
 
@@ -35,14 +35,14 @@ impl Script {
         }
     }
 
-    /// The gateway begins anew.
+    /// The gateway restarts.
     fn reset(&mut self) {
         if let Some(value) = &mut self.value {
             *value = 0;
         }
     }
 
-    /// A minute in which the page was seen, or not.
+    /// Ends a minute in which the page was read or not.
     fn end_minute(&mut self, is_seen: bool, is_first: bool) {
         let shown = self.value.filter(|_| is_seen);
         self.truth.push(shown.filter(|_| !is_first).map(|_| self.unseen));
@@ -52,10 +52,10 @@ impl Script {
     }
 }
 
-/// Three hours of a gateway that grows, is restarted, is away, and has routes come and go. Each minute is run twice at once, on
-/// clocks that are two seconds apart, and now and then once more later.
+/// Three hours of a gateway with growing counters, restarts, outages, and routes that come and go.
+/// Two checks run at once every minute, with 2 s of clock skew, and every ten minutes another one.
 #[tokio::test]
-async fn every_point_is_what_went_through() {
+async fn every_point_equals_the_traffic() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     put_source(&stack, "kong", kong2(gateway.url())).await;
@@ -68,16 +68,16 @@ async fn every_point_is_what_went_through() {
     ];
     for minute in 0..SCRIPT {
         match minute {
-            // A restart: all counters begin anew.
+            // A restart resets all counters.
             40 | 150 => scripts.iter_mut().for_each(Script::reset),
-            // A new route, which begins at nothing.
+            // A new route, which starts at zero.
             70 => scripts[2].value = Some(0),
             _ => {}
         }
-        // A route that isn't on the page for a while, and comes back as it was, then for good.
+        // A route that disappears for a while and returns unchanged, then disappears for good.
         let is_hidden =
             |route: &str| route == "gone" && ((20..25).contains(&minute) || minute >= 100);
-        // The gateway is away: once for a minute, once for longer than what makes it rest.
+        // Outages: one of a minute, and one long enough to trigger the backoff.
         let is_away = minute == 55 || (120..128).contains(&minute);
         let mut page = String::from("# HELP kong_bandwidth Bytes\n# TYPE kong_bandwidth counter\n");
         for script in &mut scripts {
@@ -130,9 +130,10 @@ async fn every_point_is_what_went_through() {
     assert_eq!(hours.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), whole);
 }
 
-/// Whatever a run suffers, and however often it is repeated: what went through is counted once, in that minute or a later one.
+/// Whatever fails in a run, and however often it is repeated: traffic is counted once, in that
+/// minute or a later one.
 #[tokio::test]
-async fn a_run_that_suffers_counts_nothing_twice_and_loses_nothing() {
+async fn faulty_run_loses_and_repeats_nothing() {
     let once = [Fault::Before, Fault::After, Fault::Throttle, Fault::Twice].into_iter().flat_map(
         |fault| ["Query", "PutItem", "TransactWriteItems"].map(|operation| (operation, fault, 1)),
     );
@@ -147,7 +148,8 @@ async fn a_run_that_suffers_counts_nothing_twice_and_loses_nothing() {
     }
 }
 
-/// What is counted of three routes in six minutes over the turn of an hour, in four of which an operation fails from its first call on.
+/// Counts three routes for six minutes over an hour boundary. In four of these minutes, an
+/// operation fails on its first `last` calls.
 async fn suffering(operation: &'static str, fault: Fault, last: u64) -> [u64; 3] {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
@@ -169,7 +171,7 @@ async fn suffering(operation: &'static str, fault: Fault, last: u64) -> [u64; 3]
         }));
         let _ = stack.check().await;
         stack.aws.heal();
-        // As Lambda repeats an invocation that failed, now and then.
+        // Lambda repeats failed invocations, here every other minute.
         if minute % 2 == 0 {
             let _ = stack.check().await;
         }
@@ -182,9 +184,9 @@ async fn suffering(operation: &'static str, fault: Fault, last: u64) -> [u64; 3]
     [sum("a").await, sum("b").await, sum("late").await]
 }
 
-/// A counter that couldn't be read for a while is no new one.
+/// A counter that could not be parsed for a while is not a new counter.
 #[tokio::test]
-async fn what_was_not_a_number_is_not_new() {
+async fn unparsable_counter_is_not_a_new_counter() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     put_source(&stack, "kong", kong2(gateway.url())).await;
@@ -199,7 +201,7 @@ async fn what_was_not_a_number_is_not_new() {
     assert_eq!(found, [None, None, None, Some(3), None, Some(7)]);
 }
 
-/// What one series comes to, whose samples stand like this minute after minute, and what is said of each page.
+/// The points and warnings of one series with these samples, minute by minute.
 async fn of_samples(minutes: &[&[(&str, &str)]]) -> Vec<(Option<u64>, Value)> {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
@@ -209,7 +211,8 @@ async fn of_samples(minutes: &[&[(&str, &str)]]) -> Vec<(Option<u64>, Value)> {
     for samples in minutes {
         let line = |(consumer, value): &(&str, &str)| {
             format!(
-                "kong_bandwidth_bytes{{direction=\"egress\",service=\"s\",consumer=\"{consumer}\"}} {value}\n"
+                "kong_bandwidth_bytes{{direction=\"egress\",service=\"s\",\
+                 consumer=\"{consumer}\"}} {value}\n"
             )
         };
         let page: String = samples.iter().map(line).collect();
@@ -222,31 +225,33 @@ async fn of_samples(minutes: &[&[(&str, &str)]]) -> Vec<(Option<u64>, Value)> {
     found.into_iter().map(|(_, bytes)| bytes).zip(warnings).collect()
 }
 
-/// A consumer's counter that can't be read, or is gone, doesn't make those of the others count anew.
+/// If one consumer's counter is unreadable or gone, the counters of the others must not be counted
+/// again from zero.
 #[tokio::test]
-async fn what_is_the_sum_of_several_samples_counts_only_as_a_whole() {
+async fn sum_of_samples_counts_only_if_complete() {
     let counted = of_samples(&[
         &[("a", "100"), ("b", "1000")],
         &[("a", "110"), ("b", "1000")],
         &[("a", "NaN"), ("b", "1005")],
         &[("a", "120"), ("b", "1010")],
-        // A line that can't be read may be of any series.
+        // An unparsable line may belong to any series.
         &[("a", "120"), ("b", "")],
         &[("a", "121"), ("b", "1010")],
-        // One is gone, and the rest goes on.
+        // One sample disappears, and the others continue.
         &[("b", "1011")],
         &[("b", "1013")],
         &[("b", "1013"), ("c", "4")],
-        // The gateway began anew.
+        // The gateway restarted.
         &[("b", "2"), ("c", "1")],
     ])
     .await;
     insta::assert_debug_snapshot!("sums", counted);
 }
 
-/// A counter that appears on a page which knew nothing of its metric before may be as old as the gateway.
+/// A counter on a page that had no such metric before may be as old as the gateway, so it doesn't
+/// count from zero.
 #[tokio::test]
-async fn what_a_page_did_not_know_before_is_not_new() {
+async fn counter_of_an_unknown_metric_is_not_a_new_counter() {
     for (before, counted) in [
         ("kong_other 1\n", [None, None, Some(3)]),
         ("# TYPE kong_bandwidth_total counter\nkong_other 1\n", [None, None, Some(3)]),

@@ -1,4 +1,4 @@
-//! What usage costs, in calls and capacity units.
+//! Cost of usage in calls and capacity units.
 
 use std::time::Instant;
 
@@ -29,9 +29,10 @@ async fn minute(stack: &Stack) {
     stack.check().await.unwrap();
 }
 
-/// A minute is a query of the heads and a unit for each series; when the hour is over, a transaction of three items for each.
+/// A minute costs a query of the open hours, and one write unit per series. At the end of an hour,
+/// each series costs a transaction of three items.
 #[tokio::test]
-async fn of_a_minute() {
+async fn cost_of_a_minute() {
     let stack = Stack::new().await;
     let gateway = gateway_of(&stack, 10).await;
     stack.aws.reset_ledger();
@@ -47,7 +48,7 @@ async fn of_a_minute() {
     let ledger = stack.aws.reset_ledger();
     assert_eq!(ledger.count(TOTALS), 7, "a write for each service: {ledger}");
     insta::assert_snapshot!("minute", ledger.without(TOTALS));
-    // What is counted from the hour's begin on is of the next.
+    // Usage counted from the hour boundary on belongs to the next hour.
     minute(&stack).await;
     stack.aws.reset_ledger();
     minute(&stack).await;
@@ -60,15 +61,18 @@ async fn of_a_minute() {
     insta::assert_snapshot!("turn_of_the_hour", stack.aws.reset_ledger().without(TOTALS));
 }
 
-/// A month of one series by the hour: at most four read units.
+/// A month of one series by the hour costs at most four read units.
 #[tokio::test(start_paused = true)]
-async fn of_charts() {
+async fn cost_of_charts() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     for n in 0..(31 * 24) {
         let data =
             json!({"service": "s", "route": "r", "type": "egress", "bytes": 123_456_789 + n});
-        let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(), "data": data});
+        let event = json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
+            "data": data,
+        });
         assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
         tokio::time::sleep(60 * MINUTE).await;
     }
@@ -95,12 +99,14 @@ async fn of_charts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_reports() {
+async fn cost_of_reports() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let event = |n: usize| {
-        json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
-        "data": {"service": "s", "route": "r", "type": "egress", "bytes": 7}})
+        json!({
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "x", "id": n.to_string(),
+            "data": {"service": "s", "route": "r", "type": "egress", "bytes": 7},
+        })
     };
     let send = async |body: Value| {
         assert_eq!(tenant.send(Method::POST, "/v1/usage", Some(body)).await.status, 202);
@@ -113,9 +119,9 @@ async fn of_reports() {
     insta::assert_snapshot!("hundred_reports", stack.aws.reset_ledger());
 }
 
-/// A thousand series in a run, and what it costs doesn't grow with what was counted before.
+/// A run with 1,000 series. Its cost does not grow with history.
 #[tokio::test]
-async fn of_a_thousand_series() {
+async fn cost_of_1000_series() {
     let stack = Stack::new().await;
     let gateway = gateway_of(&stack, 1000).await;
     let mut calls = Vec::new();

@@ -1,4 +1,4 @@
-//! Items of an earlier release, which counted its own API's traffic at the origin `-tollgate`.
+//! Items of an earlier release, which metered its own API under the origin `-tollgate`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use sim::TABLE;
@@ -9,7 +9,8 @@ fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// Writes the head and the directory entry of a series that the earlier release counted in this hour.
+/// Writes the open hour and the index entry of a series that the earlier release counted in this
+/// hour.
 async fn count_at_own_api(stack: &Stack, bytes: u64) {
     let series = format!("{}#egress#tollgate#GET /v1/jobs", stack.tenant_account());
     let (now, bytes) = (stack.now().to_string(), AttributeValue::N(bytes.to_string()));
@@ -25,7 +26,7 @@ async fn count_at_own_api(stack: &Stack, bytes: u64) {
         .unwrap();
 }
 
-/// Gives a quota's state the share that the earlier release kept for its own API.
+/// Adds to a quota's state the source usage that the earlier release kept for its own API.
 async fn add_share(stack: &Stack, quota: &str, used: u64) {
     let client = stack.aws.dynamodb();
     let get =
@@ -42,12 +43,14 @@ async fn add_share(stack: &Stack, quota: &str, used: u64) {
 
 async fn report(stack: &Stack, id: &str, bytes: u64) {
     let data = json!({"service": "shop", "route": "/", "type": "egress", "bytes": bytes});
-    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/", "id": id, "data": data});
+    let event = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/", "id": id, "data": data,
+    });
     assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_it_counted_at_its_own_api_stays_charted_and_used() {
+async fn usage_of_the_own_api_stays_charted_and_counted() {
     let stack = Stack::new().await;
     count_at_own_api(&stack, 70).await;
     tokio::time::sleep(MINUTE).await;
@@ -69,9 +72,9 @@ async fn what_it_counted_at_its_own_api_stays_charted_and_used() {
     assert_eq!(stack.operator().get(path).await.body["used"], 175);
 }
 
-/// `docs/usage.md` says how API Gateway's own metric takes its place.
+/// `docs/usage.md` describes API Gateway's own metric as a replacement.
 #[tokio::test(start_paused = true)]
-async fn what_the_docs_put_in_its_place_is_a_source() {
+async fn documented_replacement_is_a_valid_source() {
     let docs = include_str!("../../../docs/usage.md");
     let section = docs.split("## Tollgate's own API").nth(1).unwrap();
     let definition = section.split("```json").nth(1).unwrap().split("```").next().unwrap();

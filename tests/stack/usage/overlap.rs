@@ -1,4 +1,4 @@
-//! Runs that overlap, on machines whose clocks are two seconds apart.
+//! Overlapping runs, with 2 s of clock skew.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use sim::{Fault, Plan, Seed};
 
 use super::*;
 
-/// Calls to the table that take up to `most` milliseconds.
+/// Table calls take up to `most` milliseconds.
 fn slow(seed: u64, most: u64) -> Plan {
     Plan::new(move |name, n| match name {
         "Query" | "PutItem" | "TransactWriteItems" => {
@@ -16,7 +16,7 @@ fn slow(seed: u64, most: u64) -> Plan {
     })
 }
 
-/// The runs of a minute and of the one before it, at the same time.
+/// Runs the checks of this minute and of the previous one concurrently.
 async fn two_minutes_at_once(stack: &Stack, seed: u64) {
     let ahead = if seed.is_multiple_of(2) { 1000 } else { -1000 };
     let (newer, older) = (stack.checker_on_a_clock(ahead), stack.checker_on_a_clock(-ahead));
@@ -31,9 +31,10 @@ async fn counted(stack: &Stack) -> u64 {
     found.iter().filter_map(|(_, bytes)| *bytes).sum()
 }
 
-/// A counter that grows each time that somebody looks: whichever run looks first or writes first, all that it grew by counts once.
+/// A counter that grows with each read. Whichever run reads or writes first, the growth counts
+/// exactly once.
 #[tokio::test]
-async fn a_counter_counts_what_it_grew_by() {
+async fn overlapping_runs_count_growth_once() {
     let stack = Stack::new().await;
     let gateway = Target::start(|nth| {
         let mut page = String::new();
@@ -65,9 +66,9 @@ async fn a_counter_counts_what_it_grew_by() {
     assert_eq!(counted(&stack).await, 8 * 7 * (looks - 1));
 }
 
-/// Minutes of CloudWatch count once, whichever run asks for them.
+/// Each CloudWatch minute counts once, whichever run queries it.
 #[tokio::test(start_paused = true)]
-async fn a_metrics_minutes_count_once() {
+async fn overlapping_runs_count_cloudwatch_minutes_once() {
     let stack = Stack::new().await;
     let spec = json!({
         "type": "cloudwatch", "namespace": "AWS/ApiGateway", "metric_name": "DataProcessed",
@@ -85,9 +86,9 @@ async fn a_metrics_minutes_count_once() {
         );
         next_minute_asleep(&stack).await;
         match minute {
-            // The first of them is where counting begins.
+            // Counting begins with the first of these.
             0..5 => stack.check().await.unwrap(),
-            // Three of four runs don't come.
+            // Three of four runs are missed.
             _ if minute % 4 != 0 => {}
             _ => {
                 stack.aws.inject(slow(minute.unsigned_abs(), 300));

@@ -1,4 +1,5 @@
-//! Pages as gateways and exporters write them; those of the exporter and of Prometheus are what Debian 12's programs said.
+//! Metrics pages as gateways and exporters write them. Those of node_exporter and Prometheus were
+//! recorded on Debian 12.
 
 use std::io::Write as _;
 
@@ -8,7 +9,7 @@ use http::Response;
 
 use super::*;
 
-/// What becomes of a page when each of its counters grows by a byte for each of the line it is in.
+/// The page with each counter increased by the length of its line in bytes.
 fn grown(page: &str, metric: &str) -> String {
     let lines = page.lines().map(|line| match line.rsplit_once(' ') {
         Some((name, value)) if name.starts_with(&format!("{metric}{{")) || name == metric => {
@@ -20,7 +21,7 @@ fn grown(page: &str, metric: &str) -> String {
     lines.collect()
 }
 
-/// What is counted of a page from one minute to the next, by series.
+/// What is counted for a page and its grown successor, by series.
 async fn counted(spec: Value, page: &str, metric: &str) -> Vec<String> {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
@@ -52,17 +53,23 @@ async fn counted(spec: Value, page: &str, metric: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn of_kong_and_of_others_are_understood() {
+async fn pages_of_kong_and_others_are_parsed() {
     let all = [
         (json!({"preset": "kong2"}), include_str!("pages/kong2.txt"), "kong_bandwidth"),
         (json!({"preset": "kong3"}), include_str!("pages/kong3.txt"), "kong_bandwidth_bytes"),
         (
-            json!({"metric": "node_network_transmit_bytes_total", "labels": {"route": "device"}, "as": {"type": "egress", "service": "debian"}}),
+            json!({
+                "metric": "node_network_transmit_bytes_total", "labels": {"route": "device"},
+                "as": {"type": "egress", "service": "debian"},
+            }),
             include_str!("pages/node_exporter.txt"),
             "node_network_transmit_bytes_total",
         ),
         (
-            json!({"metric": "prometheus_http_response_size_bytes_sum", "labels": {"route": "handler"}, "as": {"type": "egress", "service": "prometheus"}}),
+            json!({
+                "metric": "prometheus_http_response_size_bytes_sum", "labels": {"route": "handler"},
+                "as": {"type": "egress", "service": "prometheus"},
+            }),
             include_str!("pages/prometheus.txt"),
             "prometheus_http_response_size_bytes_sum",
         ),
@@ -85,9 +92,10 @@ fn gzipped(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A page of ten megabytes, compressed, with a thousand series among other lines; one that is a bomb; and one that is cut off.
+/// A large compressed page with 1,000 series among other lines, a decompression bomb, and a
+/// truncated page.
 #[tokio::test]
-async fn large_ones_come_compressed() {
+async fn large_compressed_pages_are_read_up_to_a_limit() {
     let stack = Stack::new().await;
     let page = |bytes: usize| {
         let mut page = String::new();
@@ -98,7 +106,8 @@ async fn large_ones_come_compressed() {
             );
             for le in 0..60 {
                 page += &format!(
-                    "kong_latency_bucket{{service=\"service-of-some-length\",route=\"route-{n}\",type=\"request\",workspace=\"default\",le=\"{le}.0\"}} 1277\n"
+                    "kong_latency_bucket{{service=\"service-of-some-length\",route=\"route-{n}\",\
+                     type=\"request\",workspace=\"default\",le=\"{le}.0\"}} 1277\n"
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Usage that is reported.
+//! Reported usage.
 
 use shared::account::Scope;
 
@@ -7,7 +7,10 @@ use super::*;
 fn event(id: &str, bytes: u64, others: Value) -> Value {
     let mut data = json!({"service": "shop", "route": "/cart", "type": "egress", "bytes": bytes});
     data.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
-    json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": id, "data": data})
+    json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": id,
+        "data": data,
+    })
 }
 
 async fn report(client: &Client, body: &Value) -> sim::Answer {
@@ -22,7 +25,7 @@ async fn report(client: &Client, body: &Value) -> sim::Answer {
 const SHOP: &str = "type=egress&service=shop&route=/cart";
 
 #[tokio::test(start_paused = true)]
-async fn counts_once_where_and_when_it_happened() {
+async fn reports_count_once_in_their_minute() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     tokio::time::sleep(Duration::from_secs(30 * 60)).await;
@@ -56,7 +59,7 @@ async fn counts_once_where_and_when_it_happened() {
     let hours = points(&tenant, &format!("{SHOP}&lookback_duration=2h&step=1h")).await;
     assert_eq!(hours, [("15:00".to_owned(), None), at("16:00", 5), at("16:30", 107)]);
 
-    // The hour turns, and what is late still counts in its own.
+    // After the hour boundary, late reports still count in their own hour.
     tokio::time::sleep(Duration::from_secs(40 * 60)).await;
     report(&tenant, &event("5", 1, json!({}))).await;
     report(&tenant, &event("6", 20, json!({"at": "2026-11-20T16:10:59Z"}))).await;
@@ -70,9 +73,9 @@ async fn counts_once_where_and_when_it_happened() {
     assert_eq!(days, [at("17:10", 433)]);
 }
 
-/// Many at once, in processes of their own, some of them twice: each counts once.
+/// Concurrent reports in separate processes, some of them duplicates: each counts once.
 #[tokio::test(start_paused = true)]
-async fn many_at_once_count_once_each() {
+async fn concurrent_reports_count_once_each() {
     let stack = Stack::new().await;
     let reports: Vec<_> = (0..60)
         .map(|n| (stack.tenant(), event(&(n % 40).to_string(), 1 + n % 40, json!({}))))
@@ -94,7 +97,7 @@ async fn many_at_once_count_once_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_are_told_one_by_one() {
+async fn violations_are_reported_per_event() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let mut shown = Vec::new();
@@ -102,7 +105,10 @@ async fn mistakes_are_told_one_by_one() {
         json!([]),
         json!(7),
         json!({}),
-        json!({"specversion": "0.3", "type": "other", "source": "", "id": "1", "data": {"bytes": -1, "type": "up", "more": 1}}),
+        json!({
+            "specversion": "0.3", "type": "other", "source": "", "id": "1",
+            "data": {"bytes": -1, "type": "up", "more": 1},
+        }),
         event("1", 1, json!({"at": "2026-11-20T14:59:59Z"})),
         event("1", 1, json!({"at": "2026-11-20T16:01:01Z"})),
         event("1", 1, json!({"service": "a\nb"})),
@@ -114,7 +120,10 @@ async fn mistakes_are_told_one_by_one() {
     }
     let many: Vec<_> = (0..101).map(|n| event(&n.to_string(), 1, json!({}))).collect();
     assert_eq!(report(&tenant, &json!(many)).await.status, 422);
-    let mixed = json!([event("1", 1, json!({})), {"id": "2"}, event("3", 1, json!({"account": "acc_01kagzwy00e40r2081040g2081"}))]);
+    let mixed = json!([
+        event("1", 1, json!({})), {"id": "2"},
+        event("3", 1, json!({"account": "acc_01kagzwy00e40r2081040g2081"})),
+    ]);
     let items = report(&tenant, &mixed).await.body["items"].clone();
     shown.push(
         items
@@ -128,7 +137,7 @@ async fn mistakes_are_told_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_reports_for_others_and_tenants_for_themselves() {
+async fn operator_reports_for_others_and_tenants_for_themselves() {
     let stack = Stack::new().await;
     let (operator, account) = (stack.operator(), stack.tenant_account());
     assert_eq!(report(&operator, &event("1", 5, json!({"account": account}))).await.status, 202);
@@ -141,7 +150,7 @@ async fn an_operator_reports_for_others_and_tenants_for_themselves() {
         report(&stranger, &event("1", 5, json!({"account": account}))).await.slug(),
         "missing-scope"
     );
-    // By the same source and id, of another account: it is another event.
+    // The same source and id of another account is a different event.
     assert_eq!(
         report(&stranger, &event("1", 70, json!({}))).await.body["items"][0]["duplicate"],
         false
@@ -161,9 +170,10 @@ async fn an_operator_reports_for_others_and_tenants_for_themselves() {
     assert_eq!(stranger.get(&format!("/v1/usage?account={account}")).await.slug(), "missing-scope");
 }
 
-/// An account reports so many series and no more; those that it has go on, and other accounts have their own.
+/// The number of series of an account is limited. Existing series continue, and other accounts have
+/// their own limit.
 #[tokio::test(start_paused = true)]
-async fn the_series_of_an_account_are_limited() {
+async fn series_of_an_account_are_limited() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let of_route =
@@ -173,7 +183,7 @@ async fn the_series_of_an_account_are_limited() {
         let items = report(&tenant, &json!(events)).await.body["items"].clone();
         assert!(items.as_array().unwrap().iter().all(|item| item["status"] == 202), "{items}");
     }
-    // The last hundred, of which some are reported twice, and fifty more.
+    // The last hundred allowed series, of which ten are reported twice, and fifty more.
     let rest: Vec<_> = (4900..5050)
         .chain(4900..4910)
         .map(|n| of_route(n, if n < 4910 { "b" } else { "a" }))
@@ -197,11 +207,13 @@ async fn the_series_of_an_account_are_limited() {
     assert_eq!(report(&stranger, &of_route(9999, "c")).await.status, 202);
 }
 
-/// A series that was reported more bytes than there are numbers for shows as many as there are, and quotas go on.
+/// A series whose total exceeds `u64` shows the maximum, and quotas continue to work.
 #[tokio::test(start_paused = true)]
-async fn amounts_that_are_too_large_end_nothing() {
+async fn overflowing_totals_saturate() {
     let stack = Stack::new().await;
-    let quota = json!({"limit_bytes": 1000, "type": "ingress", "period": "day", "recipients": ["a@example.com"]});
+    let quota = json!({
+        "limit_bytes": 1000, "type": "ingress", "period": "day", "recipients": ["a@example.com"],
+    });
     let put = stack.operator().send(Method::PUT, "/v1/quotas/other", Some(quota)).await;
     assert_eq!(put.status, 201, "{put:?}");
     const MOST: u64 = (1 << 53) - 1;
@@ -218,12 +230,14 @@ async fn amounts_that_are_too_large_end_nothing() {
     assert_eq!(stack.operator().get("/v1/quotas/other").await.body["used"], 7);
 }
 
-/// One event isn't a list of them, whatever its sender meant.
+/// A single event is not accepted as a batch, or a batch as a single event.
 #[tokio::test(start_paused = true)]
-async fn a_body_is_what_its_media_type_says() {
+async fn body_must_match_its_media_type() {
     let stack = Stack::new().await;
-    let event = json!({"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s", "id": "1",
-        "data": {"service": "shop", "type": "egress", "bytes": 7}});
+    let event = json!({
+        "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/s", "id": "1",
+        "data": {"service": "shop", "type": "egress", "bytes": 7},
+    });
     let send = async |declared: &str, body: Value| {
         let answer = stack
             .tenant()

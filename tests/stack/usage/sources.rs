@@ -1,16 +1,18 @@
-//! Sources: defined, read, deleted, and what they say when they fail.
+//! Sources: created, read, deleted, and their errors.
 
 use shared::account::{ApiKey, Scope};
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn are_put_read_listed_and_deleted() {
+async fn creates_reads_lists_and_deletes_sources() {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let whole = json!({
-        "type": "prometheus", "url": "https://node.example:9100/metrics", "metric": "node_network_transmit_bytes_total",
-        "labels": {"route": "device"}, "as": {"type": "egress", "service": "node-1"}, "account": stack.tenant_account(),
+        "type": "prometheus", "url": "https://node.example:9100/metrics",
+        "metric": "node_network_transmit_bytes_total",
+        "labels": {"route": "device"}, "as": {"type": "egress", "service": "node-1"},
+        "account": stack.tenant_account(),
     });
     let created = operator.send(Method::PUT, "/v1/sources/node", Some(whole.clone())).await;
     assert_eq!((created.status, created.header("location")), (201, "/v1/sources/node"));
@@ -20,7 +22,8 @@ async fn are_put_read_listed_and_deleted() {
     assert_eq!(operator.send(Method::PUT, "/v1/sources/node", Some(whole)).await.status, 200);
     let cloudwatch = json!({
         "type": "cloudwatch", "namespace": "AWS/ApiGateway", "metric_name": "DataProcessed",
-        "dimensions": {"ApiId": "a1b2c3", "Stage": "$default"}, "as": {"type": "egress", "service": "api"},
+        "dimensions": {"ApiId": "a1b2c3", "Stage": "$default"},
+        "as": {"type": "egress", "service": "api"},
     });
     put_source(&stack, "api", cloudwatch).await;
 
@@ -42,20 +45,37 @@ async fn are_put_read_listed_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mistakes_in_a_source_are_all_told() {
+async fn reports_all_violations() {
     let stack = Stack::new().await;
     let mut shown = Vec::new();
     for bad in [
         json!({}),
         json!({"type": "graphite"}),
         json!({"type": "prometheus", "url": 7, "preset": "kong4", "more": 1}),
-        json!({"type": "prometheus", "url": "ftp://kong", "account": "acc_01kagzwy00e40r2081040g2081"}),
-        json!({"type": "prometheus", "url": "https://kong.example", "preset": "kong2", "metric": "m", "labels": {"type": "a"}, "as": {"route": "x"}}),
-        json!({"type": "prometheus", "url": "https://kong.example", "metric": "1m", "labels": {"service": "a b"}}),
-        json!({"type": "prometheus", "url": "https://kong.example", "metric": "m", "labels": {"type": "t"}, "as": {"type": "egress", "service": "x\ny"}}),
-        json!({"type": "prometheus", "url": "https://kong.example", "metric": "m", "labels": {"type": "t"}, "as": {"type": "egress", "up": "x"}}),
+        json!({
+            "type": "prometheus", "url": "ftp://kong", "account": "acc_01kagzwy00e40r2081040g2081",
+        }),
+        json!({
+            "type": "prometheus", "url": "https://kong.example", "preset": "kong2", "metric": "m",
+            "labels": {"type": "a"}, "as": {"route": "x"},
+        }),
+        json!({
+            "type": "prometheus", "url": "https://kong.example", "metric": "1m",
+            "labels": {"service": "a b"},
+        }),
+        json!({
+            "type": "prometheus", "url": "https://kong.example", "metric": "m",
+            "labels": {"type": "t"}, "as": {"type": "egress", "service": "x\ny"},
+        }),
+        json!({
+            "type": "prometheus", "url": "https://kong.example", "metric": "m",
+            "labels": {"type": "t"}, "as": {"type": "egress", "up": "x"},
+        }),
         json!({"type": "cloudwatch", "namespace": ":x", "metric_name": ""}),
-        json!({"type": "cloudwatch", "namespace": "AWS/ELB", "metric_name": "ProcessedBytes", "dimensions": {"": "x", "a": "", "b": "c"}, "as": {}}),
+        json!({
+            "type": "cloudwatch", "namespace": "AWS/ELB", "metric_name": "ProcessedBytes",
+            "dimensions": {"": "x", "a": "", "b": "c"}, "as": {},
+        }),
     ] {
         let answer = stack.operator().send(Method::PUT, "/v1/sources/bad", Some(bad.clone())).await;
         assert_eq!(answer.status, 422, "{bad}");
@@ -65,9 +85,9 @@ async fn mistakes_in_a_source_are_all_told() {
     assert_eq!(stack.operator().get("/v1/sources/bad").await.status, 404);
 }
 
-/// What each bad source says of itself; the good one beside them loses nothing.
+/// Each failing source reports its error. The working one loses no data.
 #[tokio::test]
-async fn one_that_fails_says_so_and_hurts_no_other() {
+async fn failing_source_reports_its_error_and_affects_no_other() {
     let stack = Stack::new().await;
     let good = Gateway::start().await;
     good.show("kong_bandwidth{type=\"egress\",service=\"s\",route=\"r\"} 5\n");
@@ -80,12 +100,21 @@ async fn one_that_fails_says_so_and_hurts_no_other() {
         ("html", "<html>\n<body>502 Bad Gateway</body>\n</html>\n".into()),
         ("empty", String::new()),
         ("huge", "kong_other{a=\"b\"} 1\n".repeat(900_000)),
-        ("many", (0..5001).map(|n| format!("kong_bandwidth{{type=\"egress\",route=\"{n}\"}} 1\n")).collect()),
+        (
+            "many",
+            (0..5001)
+                .map(|n| format!("kong_bandwidth{{type=\"egress\",route=\"{n}\"}} 1\n"))
+                .collect(),
+        ),
         (
             "odd",
-            "kong_bandwidth{type=\"egress\",service=\"s\"} NaN\nkong_bandwidth{type=\"both\",service=\"s\"} 1\n\
-             kong_bandwidth{type=\"egress\",service=\"t\"} 3\nkong_bandwidth{type=\"egress\",service=\"t\"} 3\n\
-             kong_bandwidth{type=\"egress\",service=\"u\"} -1\nkong_bandwidth{type=\"egress\",service=\"v\"} +Inf\n".into(),
+            "kong_bandwidth{type=\"egress\",service=\"s\"} NaN\n\
+             kong_bandwidth{type=\"both\",service=\"s\"} 1\n\
+             kong_bandwidth{type=\"egress\",service=\"t\"} 3\n\
+             kong_bandwidth{type=\"egress\",service=\"t\"} 3\n\
+             kong_bandwidth{type=\"egress\",service=\"u\"} -1\n\
+             kong_bandwidth{type=\"egress\",service=\"v\"} +Inf\n"
+                .into(),
         ),
     ];
     let mut gateways = Vec::new();
@@ -121,7 +150,7 @@ async fn one_that_fails_says_so_and_hurts_no_other() {
 }
 
 #[tokio::test]
-async fn private_addresses_are_asked_only_where_they_are_allowed() {
+async fn private_addresses_are_refused_unless_allowed() {
     let stack =
         Stack::with(sim::Options { allow_private_targets: false, ..sim::Options::default() }).await;
     let gateway = Gateway::start().await;
@@ -137,9 +166,9 @@ async fn private_addresses_are_asked_only_where_they_are_allowed() {
     assert_eq!(gateway.asked(), 0);
 }
 
-/// What the page stood at before a definition, or under another one, doesn't count.
+/// A changed definition starts from a new baseline: earlier values do not count.
 #[tokio::test]
-async fn another_definition_begins_anew() {
+async fn changed_definition_resets_counters() {
     let stack = Stack::new().await;
     let (one, other) = (Gateway::start().await, Gateway::start().await);
     let page = |bytes: u64| {
@@ -149,7 +178,9 @@ async fn another_definition_begins_anew() {
     one.show(page(1000));
     other.show(page(50_000));
     put_source(&stack, "kong", kong2(one.url())).await;
-    let own = json!({"type": "prometheus", "url": other.url(), "preset": "kong2", "account": account.account});
+    let own = json!({
+        "type": "prometheus", "url": other.url(), "preset": "kong2", "account": account.account,
+    });
     let steps: [(&str, Option<Value>, u64); 6] = [
         ("base line", None, 1000),
         ("growth", None, 1010),
@@ -176,9 +207,10 @@ async fn another_definition_begins_anew() {
     insta::assert_debug_snapshot!("begins_anew", counted);
 }
 
-/// What happened while a source was another one, or none, doesn't count when it is what it was; to say again what it is changes nothing.
+/// Traffic while a source had another definition, or none, does not count, even if the old
+/// definition returns. Storing an identical definition changes nothing.
 #[tokio::test]
-async fn what_happened_under_another_definition_does_not_count() {
+async fn traffic_under_another_definition_does_not_count() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     let (spec, other) = (kong2(gateway.url()), kong2("http://127.0.0.1:9/"));
@@ -212,9 +244,10 @@ async fn what_happened_under_another_definition_does_not_count() {
     }
 }
 
-/// Sources that never answer take their time from others; those whose turn didn't come for that say nothing, and come first the next time.
+/// Hanging sources use up the time of a run. Sources that were not read report no error, and are
+/// read first in the next run.
 #[tokio::test]
-async fn many_that_hang_starve_no_other() {
+async fn hanging_sources_do_not_starve_others() {
     let stack = Stack::new().await;
     let hanging = Target::hanging().await;
     let good = Gateway::start().await;
@@ -257,9 +290,10 @@ async fn many_that_hang_starve_no_other() {
     assert_ne!(source(&stack, "unlucky").await["last_success_at"], Value::Null);
 }
 
-/// A gateway that wants a key is sent it; nobody is shown it again, and another key is no other source.
+/// Header values are sent to the gateway and never shown again. A changed value does not reset the
+/// counters.
 #[tokio::test]
-async fn header_fields_are_sent_and_never_shown() {
+async fn headers_are_sent_and_never_shown() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     let with_key = |key: &str| {
@@ -289,25 +323,29 @@ async fn header_fields_are_sent_and_never_shown() {
     assert_eq!(shown["headers"], json!({"Kong-Admin-Token": "***", "Accept": "***"}));
     let again = stack.operator().send(Method::PUT, "/v1/sources/kong", Some(with_key("***"))).await;
     assert_eq!(again.body["errors"][0]["pointer"], "/headers/Kong-Admin-Token");
-    let wrong = json!({"type": "prometheus", "url": gateway.url(), "preset": "kong2", "headers": {"Host": "x"}});
+    let wrong = json!({
+        "type": "prometheus", "url": gateway.url(), "preset": "kong2", "headers": {"Host": "x"},
+    });
     let wrong = stack.operator().send(Method::PUT, "/v1/sources/kong", Some(wrong)).await;
     assert_eq!(wrong.body["errors"][0]["pointer"], "/headers/Host");
 }
 
-/// A tenant sees that a source of its own is there and how it goes, and nothing of where it is and how it is asked.
+/// A tenant sees the state of its own sources, but no address, header or dimension.
 #[tokio::test]
-async fn a_tenant_sees_no_address() {
+async fn tenant_sees_no_address() {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     gateway.show(
-        "kong_bandwidth{type=\"egress\",service=\"s\"} 5\nkong_bandwidth{type=\"up\",service=\"inner\"} 5\n",
+        "kong_bandwidth{type=\"egress\",service=\"s\"} 5\n\
+         kong_bandwidth{type=\"up\",service=\"inner\"} 5\n",
     );
     let mut spec = kong2(gateway.url());
     spec["account"] = json!(stack.tenant_account());
     spec["headers"] = json!({"X-Key": "s3cret"});
     put_source(&stack, "kong", spec).await;
     let metric = json!({
-        "type": "cloudwatch", "namespace": "Inner/Things", "metric_name": "Bytes", "dimensions": {"Host": "inner-1"},
+        "type": "cloudwatch", "namespace": "Inner/Things", "metric_name": "Bytes",
+        "dimensions": {"Host": "inner-1"},
         "as": {"type": "egress"}, "account": stack.tenant_account(),
     });
     put_source(&stack, "metric", metric).await;
@@ -319,5 +357,7 @@ async fn a_tenant_sees_no_address() {
     let listed = stack.tenant().get("/v1/sources").await.body;
     let one = stack.tenant().get("/v1/sources/kong").await.body;
     assert_eq!(listed["items"][0], one);
-    insta::assert_json_snapshot!("outlines", listed, {".items[].created_at" => "[time]", ".items[].updated_at" => "[time]"});
+    insta::assert_json_snapshot!("outlines", listed, {
+        ".items[].created_at" => "[time]", ".items[].updated_at" => "[time]",
+    });
 }
