@@ -36,16 +36,10 @@ pub enum Failure {
     Refused(Box<Refusal>),
     /// No response was received.
     #[error("{url} can't be reached: {why}")]
-    Unreachable {
-        url: String,
-        why: String,
-    },
+    Unreachable { url: String, why: String },
     /// The awaited job ended as failed or cancelled.
     #[error("{message}")]
-    Ended {
-        status: Status,
-        message: String,
-    },
+    Ended { status: Status, message: String },
     /// The awaited job did not end within the timeout.
     #[error("{0}")]
     TimedOut(String),
@@ -246,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_not_there_is_a_call_that_the_server_does_not_know() {
+    fn a_404_for_a_collection_means_an_unknown_route() {
         assert_eq!(refusal(404, "not-found", false).message, "T: D.\n  (404 not-found, request r)");
         assert!(
             refusal(404, "not-found", true).message.contains("doesn't know this call (GET /v1/x)")
@@ -254,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_has_its_code() {
+    fn each_status_has_its_exit_code() {
         let codes = [
             (400, 3),
             (401, 4),
@@ -277,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_tollgates_is_quoted_without_its_control_characters() {
+    fn quotes_foreign_responses_without_control_characters() {
         let html = Refusal::read(
             StatusCode::BAD_GATEWAY,
             None,

@@ -67,10 +67,12 @@ impl Connection {
         match (self.url.clone().or_else(|| variable("TOLLGATE_URL")), key) {
             (Some(url), Some(key)) => Client::new(&url, Some(key)),
             (Some(url), None) => {
-                let key = File::read()?.key_for(&url).ok_or_else(|| Failure::Usage(format!(
-                    "There is no key for {url}: set TOLLGATE_KEY, \
+                let key = File::read()?.key_for(&url).ok_or_else(|| {
+                    Failure::Usage(format!(
+                        "There is no key for {url}: set TOLLGATE_KEY, \
                      or keep one with `tollgate login --url {url}`."
-                )))?;
+                    ))
+                })?;
                 Client::new(&url, Some(key))
             }
             (None, key) => {

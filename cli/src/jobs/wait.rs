@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read() {
+    fn parses_durations() {
         for (text, seconds) in
             [("90", 90), ("90s", 90), ("15m", 900), ("1h 30m", 5400), ("2d", 172_800), ("0s", 0)]
         {
