@@ -1,6 +1,8 @@
-//! Makes an account and its first key, straight in the table: a new stack has nobody yet who could ask the API for one.
+//! Creates an account and its first key directly in the table, because a new stack has no key for
+//! the API yet.
 //!
-//! For an operator with AWS credentials, once. A program of its own, so that the `tollgate` command needs nothing of AWS.
+//! An operator with AWS credentials runs it once. It is a separate program so that the `tollgate`
+//! command does not depend on the AWS SDK.
 
 use std::process::ExitCode;
 
@@ -14,26 +16,27 @@ use shared::{
     id,
 };
 
-/// Make an account and its first key, straight in a stack's table. For an operator with AWS credentials.
+/// Create an account and its first key directly in a stack's table. Requires AWS credentials
 #[derive(Debug, Parser)]
 #[command(name = "tollgate-bootstrap", version)]
 struct Bootstrap {
-    /// The stack's table, its output `TableName`.
+    /// The stack's table, its output `TableName`
     #[arg(long, env = "TABLE_NAME")]
     table: String,
-    /// What to call the account.
+    /// Account name
     #[arg(long, default_value = "operator")]
     account: String,
-    /// What the key may be used for, separated by commas.
+    /// Scopes of the key, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "admin")]
     scopes: Vec<Scope>,
-    /// How many of the account's jobs may run at once, if that isn't to be what the stack says for all.
+    /// Maximum number of the account's jobs running at the same time; defaults to the stack's
+    /// limit
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     max_running: Option<u32>,
 }
 
 impl Bootstrap {
-    /// Makes both and prints `{"account": "acc_…", "key": "tg_…"}`: the only time that the key is shown.
+    /// Creates both and prints `{"account": "acc_…", "key": "tg_…"}`. The key is not shown again.
     async fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(Trust::Machine))

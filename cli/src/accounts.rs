@@ -1,4 +1,4 @@
-//! Accounts: the tenants. For operators.
+//! `tollgate accounts`.
 
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value};
@@ -12,53 +12,52 @@ use crate::{
 
 const COLUMNS: [&str; 5] = ["id", "name", "is_active", "max_running", "created_at"];
 
-/// What to do with accounts.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make an account; prints its id
+    /// Create an account and show it
     Create(Create),
     /// List accounts
     List(Extent),
     /// Show an account
     Show {
-        /// The account's id, acc_….
+        /// Account id, acc_…
         id: String,
     },
-    /// Rename, activate or deactivate an account, or cap how many of its jobs run at once
+    /// Rename, activate or deactivate an account, or limit its concurrently running jobs
     Update(Update),
 }
 
-/// The account to make.
 #[derive(Debug, Args)]
 pub struct Create {
-    /// What to call it.
+    /// Account name
     name: String,
-    /// Make it without letting it do anything yet.
+    /// Create the account as inactive; its keys are rejected
     #[arg(long)]
     inactive: bool,
-    /// How many of its jobs run at once.
+    /// Maximum number of jobs running at the same time
     #[arg(long, value_name = "NUMBER")]
     max_running: Option<u32>,
 }
 
-/// What to change.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("change").args(["name", "active", "max_running"]).required(true).multiple(true)))]
+#[command(group(
+    ArgGroup::new("change").args(["name", "active", "max_running"]).required(true).multiple(true)
+))]
 pub struct Update {
-    /// The account's id, acc_….
+    /// Account id, acc_…
     id: String,
-    /// What to call it.
+    /// New name
     #[arg(long)]
     name: Option<String>,
-    /// Whether its keys open anything.
+    /// Whether the account's keys are accepted
     #[arg(long, value_name = "true|false")]
     active: Option<bool>,
-    /// How many of its jobs run at once, or none for no cap of its own.
+    /// Maximum number of jobs running at the same time, or none for no limit of its own
     #[arg(long, value_name = "NUMBER|none", value_parser = cap)]
     max_running: Option<Cap>,
 }
 
-/// A cap, or that there is none.
+/// A concurrency limit; `None` removes it.
 #[derive(Clone, Copy, Debug)]
 struct Cap(Option<u32>);
 
@@ -70,7 +69,6 @@ fn cap(text: &str) -> Result<Cap, String> {
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let call = match self {
             Self::List(extent) => {

@@ -1,15 +1,15 @@
-//! Many things from a file, and the requests that hold them.
+//! Reads items from a file and splits them into requests.
 
 use serde_json::value::RawValue;
 
 use crate::{failure::Failure, output};
 
-/// How many things a request may hold.
+/// Most items per request.
 const MOST: usize = 100;
-/// How large a request is made; the API takes 256 KiB.
+/// Most bytes per request; the API accepts 256 KiB.
 const MOST_BYTES: usize = 250 * 1024;
 
-/// Reads a file's array, or one thing a line; each stays as it was written.
+/// Reads a JSON array, or one item per line. Each item keeps its exact text.
 pub fn read(file: &str) -> Result<Vec<Box<RawValue>>, Failure> {
     let text = output::read(file)?;
     let unreadable = |error: serde_json::Error| Failure::Usage(format!("It isn't JSON: {error}"));
@@ -22,7 +22,7 @@ pub fn read(file: &str) -> Result<Vec<Box<RawValue>>, Failure> {
         .map_err(unreadable)
 }
 
-/// As few requests as will hold them.
+/// Splits items into as few requests as possible.
 pub fn chunks(things: &[Box<RawValue>]) -> Vec<Vec<&RawValue>> {
     let mut chunks: Vec<Vec<&RawValue>> = Vec::new();
     let mut bytes = 0;

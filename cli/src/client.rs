@@ -1,4 +1,4 @@
-//! Calls of Tollgate's API: the key, the address, and what is tried again.
+//! HTTP client for the Tollgate API, with retries.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use crate::{
     profile::Secret,
 };
 
-/// How often a call is made before its failure is believed.
+/// Attempts per call, including the first.
 const ATTEMPTS: u32 = 5;
-/// The pause after the first failure; it doubles.
+/// Backoff after the first failure; it doubles per attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
-/// A `Retry-After` beyond this is the caller's business.
+/// Longest `Retry-After` that is honoured. With a longer one, the call fails and the caller
+/// decides.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The API holds an answer for at most 20 seconds, and gives up after 30.
+/// Request timeout. The API holds a long poll for at most 20 seconds and any request for 30.
 const PATIENCE: Duration = Duration::from_secs(35);
-/// How long a connection may take.
+/// Connect timeout.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// A client of one server with one key.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
@@ -35,7 +35,6 @@ pub struct Client {
     attempts: u32,
 }
 
-/// One call, before it is made.
 #[derive(Debug)]
 pub struct Call {
     method: Method,
@@ -45,62 +44,53 @@ pub struct Call {
     body: Option<Vec<u8>>,
 }
 
-/// An answer that is a success, or a 304.
+/// A successful response, or a 304.
 #[derive(Debug)]
 pub struct Answer {
-    /// The HTTP status.
     pub status: u16,
-    /// The header fields.
     pub headers: HeaderMap,
-    /// The body, byte for byte.
     pub body: String,
 }
 
 impl Call {
-    /// A call of the path made of these segments, which may be anything.
+    /// `path` holds unencoded segments; they are percent-encoded when the request is built.
     fn new(method: Method, path: &[&str]) -> Self {
         let path = path.iter().map(ToString::to_string).collect();
         Self { method, path, query: Vec::new(), headers: Vec::new(), body: None }
     }
 
-    /// Reads something.
     pub fn get(path: &[&str]) -> Self {
         Self::new(Method::GET, path)
     }
 
-    /// Makes something, or has something done.
     pub fn post(path: &[&str]) -> Self {
         Self::new(Method::POST, path)
     }
 
-    /// Puts something in its place.
     pub fn put(path: &[&str]) -> Self {
         Self::new(Method::PUT, path)
     }
 
-    /// Changes a part of something.
     pub fn patch(path: &[&str]) -> Self {
         Self::new(Method::PATCH, path)
     }
 
-    /// Takes something away.
     pub fn delete(path: &[&str]) -> Self {
         Self::new(Method::DELETE, path)
     }
 
-    /// With a query parameter, if there is a value.
+    /// Adds a query parameter, if `value` is set.
     pub fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
         self.query.extend(value.map(|value| (name, value.to_string())));
         self
     }
 
-    /// With a header field, if there is a value.
+    /// Adds a header, if `value` is set.
     pub fn header(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
         self.headers.extend(value.map(|value| (name, value.to_string())));
         self
     }
 
-    /// With a JSON body.
     pub fn body(mut self, body: &impl Serialize) -> Result<Self, Failure> {
         self.body =
             Some(serde_json::to_vec(body).map_err(|error| Failure::Local(error.to_string()))?);
@@ -108,47 +98,45 @@ impl Call {
         Ok(self)
     }
 
-    /// With a body of another media type.
+    /// Sets a body of the given media type.
     pub fn text(mut self, media_type: &str, body: String) -> Self {
         self.body = Some(body.into());
         self.headers.push(("content-type", media_type.into()));
         self
     }
 
-    /// Whether making it twice is like making it once.
+    /// Whether the call is idempotent.
     fn is_repeatable(&self) -> bool {
         let named = self.headers.iter().any(|(name, _)| *name == "idempotency-key");
-        // An event of reported usage counts once, by its source and id.
+        // The server deduplicates reported usage events by source and id.
         let is_known =
             self.headers.iter().any(|(_, value)| value.starts_with("application/cloudevents"));
         named || is_known || self.method == Method::GET || self.method == Method::PUT
     }
 
-    /// In words, for messages.
+    /// Method and path, for messages.
     fn name(&self) -> String {
         format!("{} /{}", self.method, self.path.join("/"))
     }
 }
 
 impl Answer {
-    /// The body, read.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_str(&self.body).map_err(output::no_json)
     }
 
-    /// A header field, if it is there and text.
+    /// A header's value, if it is present and valid text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// How long to leave the server alone.
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(&self.headers)
     }
 }
 
 impl Client {
-    /// A client of the server at `url`; without a key, for what needs none.
+    /// A client of the server at `url`. `key` is `None` for endpoints that need no key.
     pub fn new(url: &str, key: Option<Secret>) -> Result<Self, Failure> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(url)
@@ -163,35 +151,34 @@ impl Client {
             .user_agent(concat!("tollgate-cli/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
             .timeout(PATIENCE)
-            // The API has none, and a key must not follow one to another server.
+            // The API never redirects, and the key must not be sent to another server.
             .redirect(redirect::Policy::none());
-        // What is on this machine is reached directly, whatever proxy the environment names.
+        // Connect to local servers directly, even if the environment configures a proxy.
         let http = if is_here(&base) { http.no_proxy() } else { http };
         let http = http.build().map_err(|error| Failure::Local(reason(&error)))?;
         Ok(Self { http, base, key, attempts: ATTEMPTS })
     }
 
-    /// Whether the key goes over a network where others can read it.
+    /// Whether the key would be sent unencrypted over a network.
     pub fn is_exposed(&self) -> bool {
         self.base.scheme() == "http" && !is_here(&self.base)
     }
 
-    /// The same client, which believes the first failure: for callers that have a patience of their own.
+    /// A client that does not retry, for callers with a retry policy of their own.
     pub fn impatient(&self) -> Self {
         Self { attempts: 1, ..self.clone() }
     }
 
-    /// The key, if there is one.
     pub fn key(&self) -> Option<&Secret> {
         self.key.as_ref()
     }
 
-    /// The server's address.
+    /// The server's address, without a trailing slash.
     pub fn url(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// Makes a call; again, with growing pauses, where that is safe and may help.
+    /// Sends a call. Retries with backoff where a retry is safe and may succeed.
     pub async fn send(&self, call: &Call) -> Result<Answer, Failure> {
         let mut pause = FIRST_PAUSE;
         for left in (0..self.attempts).rev() {
@@ -209,7 +196,8 @@ impl Client {
             if told > LONGEST_PAUSE {
                 return Err(failure);
             }
-            // Full jitter, but for half a pause: clients of one outage don't come back in step.
+            // Jitter between half and all of the backoff, so that clients do not retry in step
+            // after an outage.
             let jittered = pause.mul_f64(rand::random_range(0.5..1.0));
             tokio::time::sleep(jittered.max(told)).await;
             pause *= 2;
@@ -217,9 +205,10 @@ impl Client {
         Err(Failure::Local("no attempt was made".into()))
     }
 
-    /// Makes a call once; of a failure, also tells whether the server may have received the call.
+    /// Sends a call once. The flag of an error says whether the server may have received the
+    /// call.
     async fn send_once(&self, call: &Call) -> Result<Answer, (Failure, bool)> {
-        // An address would lose them, and name something else.
+        // URL parsing drops such segments, so that the path would name another resource.
         if let Some(segment) =
             call.path.iter().find(|segment| matches!(segment.as_str(), "" | "." | ".."))
         {
@@ -270,18 +259,18 @@ impl Client {
     }
 }
 
-/// Whether a server is on this machine.
+/// Whether the URL's host is this machine.
 fn is_here(url: &Url) -> bool {
     url.host_str().is_some_and(|host| matches!(host, "127.0.0.1" | "localhost" | "[::1]"))
 }
 
-/// Whether a call that failed so is worth another try, and harmless.
+/// Whether to retry a failed call: the retry is safe and may succeed.
 fn may_repeat(call: &Call, failure: &Failure, received: bool) -> bool {
     match failure {
         Failure::Unreachable { .. } => !received || call.is_repeatable(),
         Failure::Refused(refusal) => match refusal.status.as_u16() {
             429 => true,
-            // The first request with this Idempotency-Key is still under way.
+            // The first request with this Idempotency-Key is still in progress.
             409 => refusal.retry_after.is_some() && call.is_repeatable(),
             500 | 502 | 503 | 504 => call.is_repeatable(),
             _ => false,
@@ -302,7 +291,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// The innermost cause, which says what happened; the outer ones say where, and name the whole address.
+/// The innermost cause. The outer errors only add the whole URL.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".into();

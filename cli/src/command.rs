@@ -1,4 +1,4 @@
-//! The commands by their names.
+//! The top-level commands and global options.
 
 use std::path::PathBuf;
 
@@ -14,13 +14,13 @@ use crate::{
     quotas, schedules, secrets, service, shell, sources, tables, usage,
 };
 
-/// The command line of Tollgate, an asynchronous job gateway
+/// Command-line client for Tollgate, an asynchronous job gateway
 #[derive(Debug, Parser)]
 #[command(name = "tollgate", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     connection: Connection,
-    /// In which form to print: a table for people, or the server's JSON
+    /// Output format: a table, or the server's JSON
     #[arg(
         short,
         long,
@@ -37,67 +37,68 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Keep a server's address and a key for it, and use them from now on. The key is asked for, or read from standard input
+    /// Save a server's address and key, and use them from now on. Prompts for the key, or reads
+    /// it from standard input
     Login(profile::Add),
-    /// Addresses and keys of servers
+    /// Manage profiles: saved server addresses and keys
     #[command(subcommand)]
     Profile(profile::Command),
-    /// Hand in a job; with --wait, wait for its outcome and print its result
+    /// Submit a job; with --wait, wait until it ends and print its result
     Submit(submit::Submit),
-    /// Jobs: look at them, cancel them, run them again, hand in many
+    /// List, show, cancel and retry jobs, or submit a batch
     #[command(subcommand)]
     Jobs(jobs::Command),
-    /// Kinds: what jobs there can be
+    /// Manage kinds: the job types that can be submitted
     #[command(subcommand)]
     Kinds(kinds::Command),
-    /// Schedules: jobs that recur
+    /// Manage schedules: recurring jobs
     #[command(subcommand)]
     Schedules(schedules::Command),
-    /// Tables that jobs wrote
+    /// Read the tables that jobs have written
     #[command(subcommand)]
     Tables(tables::Command),
-    /// Events; without a command, choose accounts and watch theirs as they come
+    /// List, follow or publish events; without a subcommand, choose accounts and follow their
+    /// events interactively
     Events(events::Events),
-    /// Show how many events and jobs there are a second
+    /// Show the number of events and jobs per second
     Rate(service::Rate),
-    /// Usage: draw how much bandwidth went where, or report some
+    /// Chart bandwidth usage, or report usage
     Usage(usage::Usage),
-    /// Quotas: allowances of bytes, and what is used of them
+    /// Manage quotas (limits in bytes) and show their usage
     #[command(subcommand)]
     Quotas(quotas::Command),
-    /// Sources: where usage is collected from
+    /// Manage the sources that usage is collected from
     #[command(subcommand)]
     Sources(sources::Command),
-    /// Accounts: the tenants. For operators
+    /// Manage accounts (operators only)
     #[command(subcommand)]
     Accounts(accounts::Command),
-    /// Keys: what accounts get in with. For operators
+    /// Manage the API keys of accounts (operators only)
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Webhook secrets: what targets and callbacks check signatures with
+    /// Manage webhook secrets, which sign requests to targets and callbacks
     #[command(subcommand)]
     Secrets(secrets::Command),
-    /// Show whose the key is that is used, and what it may do
+    /// Show the account and scopes of the key in use
     Whoami,
-    /// Ask the server whether it is there; needs no key
+    /// Check that the server responds; needs no key
     Heartbeat,
-    /// Print the server's totals since deployment, as Prometheus reads them
+    /// Print the server's totals since deployment in Prometheus format
     Metrics,
-    /// Print what makes a shell complete this command
+    /// Print a shell completion script
     Completions {
-        /// The shell.
+        /// Shell to generate the script for
         shell: clap_complete::Shell,
     },
     /// Print the man page
     Man {
-        /// Write it and a page for each command into this folder instead.
+        /// Write this page and one per subcommand to a directory instead
         #[arg(long, value_name = "FOLDER")]
         into: Option<PathBuf>,
     },
 }
 
 impl Arguments {
-    /// Does what the command line says.
     pub async fn run(self) -> Result<(), Failure> {
         let Self { connection, output: format, command } = self;
         let client = || connection.client();

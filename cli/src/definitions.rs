@@ -1,4 +1,5 @@
-//! What operators define by name and file: kinds, schedules, quotas, sources.
+//! Operations shared by resources that operators define by name, from files: kinds, schedules,
+//! quotas and sources.
 
 use std::path::Path;
 
@@ -12,32 +13,32 @@ use crate::{
     output::{self, Format},
 };
 
-/// A noun whose things are put in place by name.
+/// A resource whose items are defined with `PUT /v1/{path}/{name}`.
 #[derive(Clone, Copy, Debug)]
 pub struct Noun {
-    /// As it stands in the API's paths.
+    /// Path segment in the API.
     pub path: &'static str,
-    /// What a list shows of each.
+    /// Columns of the list output.
     pub columns: &'static [&'static str],
 }
 
-/// Files with definitions.
 #[derive(Debug, Args)]
 pub struct Files {
-    /// Files with the JSON that the API takes; - is standard input. Each is called what its field `name` says, or else what the file is called, without .json.
+    /// Files with JSON in the API's format; - is standard input. The name is the field `name`, or
+    /// else the file name without .json
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
 }
 
-/// One thing.
 #[derive(Debug, Args)]
 pub struct Named {
-    /// Its name.
+    /// Name
     pub name: String,
 }
 
 impl Noun {
-    /// Puts what the files define in its place, and says for each whether that is new. One that is refused doesn't stop the others.
+    /// Creates or updates the item in each file and prints which it was. A rejected file does not
+    /// stop the others.
     pub async fn apply(
         self,
         client: &Client,
@@ -68,7 +69,7 @@ impl Noun {
         ))
     }
 
-    /// Lists them; `account` is whose, where that matters.
+    /// Lists the items; `account` filters, for resources that belong to an account.
     pub async fn list(
         self,
         client: &Client,
@@ -80,24 +81,23 @@ impl Noun {
         extent.print(client, format, self.columns, call).await
     }
 
-    /// Shows one.
     pub async fn show(self, client: &Client, format: Format, named: &Named) -> Result<(), Failure> {
         let answer = client.send(&Call::get(&["v1", self.path, &named.name])).await?;
         output::line(&output::item(format, &answer.body)?)
     }
 
-    /// Takes one away.
     pub async fn delete(self, client: &Client, named: &Named) -> Result<(), Failure> {
         client.send(&Call::delete(&["v1", self.path, &named.name])).await?;
         output::line(&format!("{}\tdeleted", named.name))
     }
 }
 
-/// A file's definition, and what it is called.
+/// Reads a definition and its name from a file.
 fn read(file: &str) -> Result<(String, Map<String, Value>), Failure> {
     let mut definition: Map<String, Value> = serde_json::from_str(&output::read(file)?)
         .map_err(|error| Failure::Usage(format!("It isn't a JSON object: {error}")))?;
-    // The name stands in the address; the API's own answers have it in the body too.
+    // The name is part of the URL. The API's responses have it in the body too, so accept it
+    // there.
     let name = match definition.remove("name") {
         Some(Value::String(name)) => Some(name),
         Some(other) => return Err(Failure::Usage(format!("Its name is no text but {other}."))),

@@ -1,4 +1,4 @@
-//! Events: reading them, following them, publishing them.
+//! `tollgate events`: list, follow and publish events.
 
 mod feed;
 mod interactive;
@@ -23,7 +23,6 @@ use feed::{Feed, News, Start};
 
 const COLUMNS: [&str; 6] = ["time", "account_id", "type", "data", "source", "id"];
 
-/// What to do with events.
 #[derive(Debug, Args)]
 pub struct Events {
     #[command(subcommand)]
@@ -34,67 +33,63 @@ pub struct Events {
 enum Command {
     /// List events, oldest first
     List(List),
-    /// Print events as they come, until Ctrl-C; outages are sat out, and nothing is missed
+    /// Print events as they arrive, until Ctrl-C; reconnects after outages and misses no event
     Tail(Tail),
-    /// Publish an event; prints its id
+    /// Publish an event and print its id
     Publish(Publish),
 }
 
-/// Whose events.
 #[derive(Debug, Args)]
 struct Of {
-    /// Whose, if not the key's own account's; may be given several times. For operators.
+    /// Account to read, if not the key's own; may be repeated (operators only)
     #[arg(long)]
     account: Vec<String>,
 }
 
-/// Which events to list.
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
     of: Of,
-    /// Go on from here: the `next_cursor` of an earlier list; or `now`, for a cursor that begins now.
+    /// Continue from the `next_cursor` of an earlier list; or `now`, for a cursor that starts now
     #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     after: Option<String>,
-    /// How many to list at most.
+    /// Maximum number of events
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
     limit: u16,
 }
 
-/// Which events to follow.
 #[derive(Debug, Args)]
 struct Tail {
     #[command(flatten)]
     of: Of,
-    /// From here on, instead of from now on: a cursor, such as the one that Ctrl-C leaves behind.
+    /// Start after this cursor instead of now, such as the one printed on Ctrl-C
     #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     after: Option<String>,
-    /// From the oldest event on that is kept.
+    /// Start with the oldest stored event
     #[arg(long, conflicts_with = "after")]
     oldest: bool,
-    /// After each portion of events, print {"next_cursor":"…"} on a line of its own. Whoever keeps that with what it made of the events before
-    /// it, and drops those behind the last one, misses none and has none twice, however it ends.
+    /// Print {"next_cursor":"…"} on a separate line after each batch of events. To process each
+    /// event exactly once, save the cursor together with the results of the events before it, and
+    /// discard events after the last cursor
     #[arg(long)]
     cursors: bool,
 }
 
-/// The event to publish.
 #[derive(Debug, Args)]
 struct Publish {
-    /// The data: JSON, or else a text; @FILE with either in it, or - for standard input.
+    /// Event data: JSON, or else a plain string; @FILE with either, or - for standard input
     data: String,
-    /// Whose event, if not the key's own account's.
+    /// Account to publish for, if not the key's own
     #[arg(long)]
     account: Option<String>,
-    /// Where it comes from, such as a host's name; the key's name, if nothing is said.
+    /// Event source, such as a host name; defaults to the key's name
     #[arg(long)]
     source: Option<String>,
-    /// What makes a repeat of this command safe for 24 hours.
+    /// Makes it safe to repeat this command for 24 hours
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }
 
-/// An event.
 #[derive(Debug, Deserialize)]
 struct Event {
     account_id: String,
@@ -115,7 +110,7 @@ impl Event {
 }
 
 impl Events {
-    /// Does it; without a command, lets a person choose accounts and watch.
+    /// Runs the subcommand; without one, starts the interactive client.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self.command {
             None => interactive::run(client).await,
@@ -142,7 +137,10 @@ impl Tail {
             let news = tokio::select! {
                 news = feed.next() => news?,
                 _ = tokio::signal::ctrl_c() => {
-                    let cursor = feed.cursor().map_or_else(String::new, |cursor| format!("`--after {cursor}` goes on from here."));
+                    let cursor = feed.cursor().map_or_else(
+                        String::new,
+                        |cursor| format!("`--after {cursor}` goes on from here."),
+                    );
                     return Err(Failure::Interrupted(cursor));
                 }
             };
@@ -197,12 +195,12 @@ impl Publish {
     }
 }
 
-/// A text as JSON.
+/// A text as a JSON string.
 fn raw(text: &str) -> Result<Box<RawValue>, Failure> {
     to_raw_value(text).map_err(|error| Failure::Local(error.to_string()))
 }
 
-/// What publishing answers.
+/// Response to publishing an event.
 #[derive(Deserialize)]
 struct Published {
     id: String,

@@ -1,11 +1,11 @@
-//! What can go wrong, and the exit code that says so.
+//! Errors and their exit codes.
 
 use std::{fmt, io, time::Duration};
 
 use reqwest::StatusCode;
 use shared::{api::ProblemBody, job::Status};
 
-/// The exit codes, as `--help` and the man page show them.
+/// Shown at the end of `--help` and the man page.
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0    done; with --wait, the job is completed
@@ -23,47 +23,35 @@ Exit codes:
   12   the job isn't over within --timeout; it goes on
   130  ended by Ctrl-C";
 
-/// Why a command ended without success.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Something on this machine.
+    /// An error on this machine: a file, the profiles, the terminal.
     #[error("{0}")]
     Local(String),
-    /// The command line can't be followed.
+    /// Invalid arguments.
     #[error("{0}")]
     Usage(String),
-    /// The server's answer says no.
+    /// The server responded with an error status.
     #[error("{0}")]
     Refused(Box<Refusal>),
-    /// There was no answer.
+    /// No response was received.
     #[error("{url} can't be reached: {why}")]
-    Unreachable {
-        /// The server's address.
-        url: String,
-        /// What happened, in words.
-        why: String,
-    },
-    /// A job that was waited for ended otherwise than completed.
+    Unreachable { url: String, why: String },
+    /// The awaited job ended as failed or cancelled.
     #[error("{message}")]
-    Ended {
-        /// How.
-        status: Status,
-        /// That, in words.
-        message: String,
-    },
-    /// A job that was waited for isn't over yet.
+    Ended { status: Status, message: String },
+    /// The awaited job did not end within the timeout.
     #[error("{0}")]
     TimedOut(String),
     /// Ctrl-C.
     #[error("{0}")]
     Interrupted(String),
-    /// Nobody reads our output any more, as after `| head`.
+    /// The reader of the output closed the pipe, as `| head` does.
     #[error("the output was closed")]
     Closed,
 }
 
 impl Failure {
-    /// The process's exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -75,12 +63,12 @@ impl Failure {
             Self::Ended { .. } => 10,
             Self::TimedOut(_) => 12,
             Self::Interrupted(_) => 130,
-            // 128 and SIGPIPE, as a shell would say it.
+            // 128 + SIGPIPE (13), as shells report it.
             Self::Closed => 141,
         }
     }
 
-    /// The same failure, for its exit code, in other words.
+    /// Replaces the message and keeps the exit code.
     #[must_use]
     pub fn briefly(self, message: String) -> Self {
         match self {
@@ -91,7 +79,8 @@ impl Failure {
         }
     }
 
-    /// Whether the server, or the way to it, is down: the same request may work later.
+    /// Whether the server or the network is down or overloaded, so that a later retry may
+    /// succeed.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
@@ -103,7 +92,7 @@ impl Failure {
         }
     }
 
-    /// The HTTP status, if the server answered with one.
+    /// HTTP status, if the server responded.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -123,20 +112,19 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// An answer that says no.
+/// An error response of the server.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The HTTP status.
     pub status: StatusCode,
-    /// When to ask again, if the server said so.
     pub retry_after: Option<Duration>,
-    /// What is wrong, in words.
     pub message: String,
 }
 
 impl Refusal {
-    /// Reads an answer that isn't a success. `call` is what was asked, such as `GET /v1/jobs`; `is_collection`, whether it names no single thing, so
-    /// that a 404 means that the server has no such route.
+    /// Reads an error response. `call` names the request, such as `GET /v1/jobs`.
+    ///
+    /// If `is_collection`, the path names no single item, so a 404 means that the server has no
+    /// such route.
     #[must_use]
     pub fn read(
         status: StatusCode,
@@ -149,14 +137,16 @@ impl Refusal {
         let message = match problem {
             _ if status == StatusCode::NOT_FOUND && (is_collection || problem.is_none()) => {
                 format!(
-                    "The server doesn't know this call ({call}). Is the address right, and the server as new as this client?"
+                    "The server doesn't know this call ({call}). \
+                     Is the address right, and the server as new as this client?"
                 )
             }
             Some(problem) => say(&problem),
             None => match of_gateway(status, body) {
                 Some(said) => {
                     format!(
-                        "{call} was answered with {status} by the gateway in front of Tollgate: {said}"
+                        "{call} was answered with {status} \
+                         by the gateway in front of Tollgate: {said}"
                     )
                 }
                 None => {
@@ -170,7 +160,7 @@ impl Refusal {
         Self { status, retry_after, message }
     }
 
-    /// One that was put in words already; `status` is an error's.
+    /// An error with a ready message; `status` is an HTTP error status.
     #[must_use]
     pub fn of(status: u16, message: String) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
@@ -195,8 +185,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// An answer of API Gateway itself, and what it means, in words. Its body has a `message`, where
-/// Tollgate's has a `type` (docs/problems.md).
+/// Describes a response of API Gateway itself. Its body has a `message`; Tollgate's problems have
+/// a `type` (docs/problems.md).
 fn of_gateway(status: StatusCode, body: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Body {
@@ -215,12 +205,12 @@ fn of_gateway(status: StatusCode, body: &str) -> Option<String> {
     Some(format!("{message} ({hint})"))
 }
 
-/// The begin of a text from outside, for a terminal.
+/// The first 200 characters of untrusted text, without control characters.
 fn quoted(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-/// A problem in lines: what, then every rule that is broken, then where to look further.
+/// Formats a problem: title and detail, one line per violation, then status, slug and request id.
 pub fn say(problem: &ProblemBody) -> String {
     let slug = problem.r#type.rsplit(':').next().unwrap_or_default();
     let mut lines = vec![format!("{}: {}", problem.title, problem.detail)];
@@ -250,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_not_there_is_a_call_that_the_server_does_not_know() {
+    fn a_404_for_a_collection_means_an_unknown_route() {
         assert_eq!(refusal(404, "not-found", false).message, "T: D.\n  (404 not-found, request r)");
         assert!(
             refusal(404, "not-found", true).message.contains("doesn't know this call (GET /v1/x)")
@@ -258,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_has_its_code() {
+    fn each_status_has_its_exit_code() {
         let codes = [
             (400, 3),
             (401, 4),
@@ -281,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_tollgates_is_quoted_without_its_control_characters() {
+    fn quotes_foreign_responses_without_control_characters() {
         let html = Refusal::read(
             StatusCode::BAD_GATEWAY,
             None,
@@ -291,7 +281,8 @@ mod tests {
         );
         assert_eq!(
             html.message,
-            "GET /v1/x was answered with 502 Bad Gateway, and not in Tollgate's words: <h1>[2J Bad</h1>"
+            "GET /v1/x was answered with 502 Bad Gateway, and not in Tollgate's words: \
+             <h1>[2J Bad</h1>"
         );
     }
 }

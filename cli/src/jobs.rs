@@ -1,4 +1,4 @@
-//! Jobs: looking at them and steering them.
+//! `tollgate jobs`.
 
 mod batch;
 pub mod submit;
@@ -20,61 +20,58 @@ const COLUMNS: [&str; 7] =
 const ATTEMPT_COLUMNS: [&str; 6] =
     ["number", "started_at", "ended_at", "outcome", "http_status", "error"];
 
-/// What to do with jobs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List jobs, newest first
     List(List),
-    /// Show a job with all there is to know of it
+    /// Show all details of a job
     Show {
         #[command(flatten)]
         job: Job,
-        /// Show it again at each change, until it is over.
+        /// Show the job again on each change, until it ends
         #[arg(long)]
         watch: bool,
     },
-    /// Wait until a job is over, and print its result; the exit code tells the outcome
+    /// Wait until a job ends, and print its result; the exit code gives the outcome
     Wait {
         #[command(flatten)]
         job: Job,
         #[command(flatten)]
         patience: wait::Patience,
     },
-    /// Cancel a job; one that runs is asked to stop
+    /// Cancel a job; a running job is asked to stop
     Cancel(Job),
-    /// Put a failed or cancelled job back, with all its attempts
+    /// Queue a failed or cancelled job again, with its attempts reset
     Retry(Job),
-    /// Show what each attempt at a job did
+    /// List the attempts of a job
     Attempts(Job),
-    /// Hand in many jobs, each accepted or refused for itself
+    /// Submit many jobs, each accepted or rejected individually
     Batch(batch::Batch),
 }
 
-/// Which job.
 #[derive(Debug, Args)]
 pub struct Job {
-    /// The job's id, job_….
+    /// Job id, job_…
     id: String,
-    /// Whose it is, if not the key's own account's; for operators.
+    /// Account of the job, if not the key's own (operators only)
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
 }
 
-/// Which jobs.
 #[derive(Debug, Args)]
 pub struct List {
-    /// Only jobs that stand there: queued, running, completed, failed or cancelled.
+    /// Only jobs with this status: queued, running, completed, failed or cancelled
     #[arg(long)]
     status: Option<Status>,
-    /// Only jobs of this kind.
+    /// Only jobs of this kind
     #[arg(long)]
     kind: Option<String>,
-    /// Whose, if not the key's own account's; for operators.
+    /// Account to list, if not the key's own (operators only)
     #[arg(long)]
     account: Option<String>,
     #[command(flatten)]
     extent: Extent,
-    /// Show the list anew whenever it changes, until Ctrl-C.
+    /// Show the list again whenever it changes, until Ctrl-C
     #[arg(long, conflicts_with = "cursor")]
     watch: bool,
 }
@@ -90,7 +87,6 @@ impl Job {
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::List(list) => list.run(client, format).await,

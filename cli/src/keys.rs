@@ -1,4 +1,4 @@
-//! Keys: what accounts get in with. For operators.
+//! `tollgate keys`.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -13,45 +13,43 @@ use crate::{
 
 const COLUMNS: [&str; 5] = ["id", "name", "scopes", "created_at", "expires_at"];
 
-/// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a key; prints it, and nothing else, on standard output: it is never shown again
+    /// Create a key and print it, and nothing else, to standard output; it is never shown again
     Create(Create),
     /// List an account's keys, without their secrets
     List {
-        /// The account's id, acc_….
+        /// Account id, acc_…
         account: String,
         #[command(flatten)]
         extent: Extent,
     },
-    /// Make a key open nothing any more; it takes up to 30 seconds
+    /// Revoke a key; this takes effect within 30 seconds
     Revoke {
-        /// The account's id, acc_….
+        /// Account id, acc_…
         account: String,
-        /// The key's id, key_….
+        /// Key id, key_…
         id: String,
     },
 }
 
-/// The key to make.
 #[derive(Debug, Args)]
 pub struct Create {
-    /// The account's id, acc_….
+    /// Account id, acc_…
     account: String,
-    /// What it may be used for, separated by commas: jobs:read, jobs:write, events:read, events:write, usage:read, usage:write, metrics:read, admin.
+    /// Scopes, separated by commas: jobs:read, jobs:write, events:read, events:write, usage:read,
+    /// usage:write, metrics:read, admin
     #[arg(long, required = true, value_delimiter = ',')]
     scopes: Vec<Scope>,
-    /// What to call it.
+    /// Key name
     #[arg(long, default_value = "tollgate")]
     name: String,
-    /// Until when it is good, such as 2027-01-01T00:00:00Z.
+    /// Expiry time, such as 2027-01-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     expires_at: Option<String>,
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::Create(create) => create.run(client, format).await,

@@ -1,4 +1,4 @@
-//! Kinds: what jobs there can be.
+//! `tollgate kinds`.
 
 use clap::Subcommand;
 
@@ -13,10 +13,9 @@ use crate::{
 const NOUN: Noun =
     Noun { path: "kinds", columns: &["name", "target", "discipline", "disabled", "description"] };
 
-/// What to do with kinds.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Define kinds, new ones or others in the place of those with the same names
+    /// Create kinds, or replace those with the same names
     Apply(Files),
     /// List kinds
     List {
@@ -30,7 +29,6 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::Apply(files) => NOUN.apply(client, format, &files).await,

@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Paged lists.
 
 use clap::Args;
 use serde_json::value::RawValue;
@@ -10,22 +10,26 @@ use crate::{
     output::{self, Format},
 };
 
-/// How much of a list is wanted.
 #[derive(Clone, Debug, Args)]
 pub struct Extent {
-    /// How many to list at most.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "all")]
+    /// Maximum number of items
+    #[arg(
+        long,
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..),
+        conflicts_with = "all"
+    )]
     limit: u32,
-    /// List all there are.
+    /// List all items
     #[arg(long)]
     all: bool,
-    /// Go on from here: the `next_cursor` of an earlier list.
+    /// Continue from the `next_cursor` of an earlier list
     #[arg(long, allow_hyphen_values = true)]
     cursor: Option<String>,
 }
 
 impl Extent {
-    /// Reads so much of a list; `call` makes the call without limit and cursor.
+    /// Reads pages up to the limit; `call` builds the request without limit and cursor.
     pub async fn read(
         &self,
         client: &Client,
@@ -45,7 +49,6 @@ impl Extent {
         }
     }
 
-    /// Reads and prints it.
     pub async fn print(
         &self,
         client: &Client,

@@ -1,4 +1,4 @@
-//! `tollgate`, the command line: a client of the API, and of nothing else.
+//! `tollgate`, the command-line client of the Tollgate API.
 
 mod accounts;
 mod bulk;

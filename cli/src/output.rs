@@ -1,4 +1,4 @@
-//! What is printed: tables for people, JSON for programs.
+//! Output: tables for people, JSON for programs.
 
 use std::{
     fs,
@@ -12,30 +12,29 @@ use shared::api::Page;
 
 use crate::failure::Failure;
 
-/// In which form things are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Table for people.
     #[default]
     Table,
-    /// The server's JSON: one document, or one a line where there is no end.
+    /// The server's JSON: one document, or one per line for a stream.
     Json,
 }
 
-/// Prints a line on standard output, at once.
+/// Prints a line to standard output and flushes it.
 pub fn line(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", text.trim_end_matches('\n'))?;
     Ok(out.flush()?)
 }
 
-/// Says something beside the output, to whoever watches.
+/// Prints a message to standard error.
 pub fn note(text: &str) {
-    // There is nobody left to tell if this fails.
+    // Nothing can be done if standard error is closed.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// One thing with all of its fields, also those that this client doesn't know.
+/// Formats one item with all its fields, including those this client does not know.
 pub fn item(format: Format, body: &str) -> Result<String, Failure> {
     if format == Format::Json {
         return Ok(body.to_owned());
@@ -48,7 +47,7 @@ pub fn item(format: Format, body: &str) -> Result<String, Failure> {
     Ok(drawn(table))
 }
 
-/// A page of a list: these fields of each thing, or all of it as JSON.
+/// Formats a page of a list: `columns` of each item as a table, or the whole page as JSON.
 pub fn list(
     format: Format,
     page: &Page<Box<RawValue>>,
@@ -66,7 +65,7 @@ pub fn list(
     Ok(drawn(table))
 }
 
-/// A list that comes whole, with all it has.
+/// Formats a list that is not paged.
 pub fn whole_list(format: Format, body: &str, columns: &[&str]) -> Result<String, Failure> {
     #[derive(serde::Deserialize)]
     struct Whole {
@@ -79,7 +78,7 @@ pub fn whole_list(format: Format, body: &str, columns: &[&str]) -> Result<String
     list(format, &Page { items: whole.items, next_cursor: None }, columns)
 }
 
-/// A table without lines, as wide as the terminal.
+/// A table without borders, as wide as the terminal.
 fn plain() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -104,7 +103,8 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// A text without what would move a terminal's cursor or do worse: control characters are shown as escapes.
+/// Escapes control characters, so that untrusted text cannot move the cursor or send terminal
+/// commands.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars()
@@ -116,13 +116,13 @@ fn parse(body: &str) -> Result<Value, Failure> {
     serde_json::from_str(body).map_err(no_json)
 }
 
-/// An answer that can't be read.
+/// Error for a response that cannot be parsed.
 #[must_use]
 pub fn no_json(error: serde_json::Error) -> Failure {
     Failure::Local(format!("The server's answer isn't what this client understands: {error}"))
 }
 
-/// A file's text; `-` is standard input.
+/// Reads a file, or standard input if `file` is `-`.
 pub fn read(file: &str) -> Result<String, Failure> {
     let mut text = String::new();
     let done = if file == "-" {
@@ -134,7 +134,7 @@ pub fn read(file: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Whether somebody watches what is said beside the output.
+/// Whether standard error is a terminal.
 #[must_use]
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()

@@ -1,4 +1,4 @@
-//! Profiles: addresses and keys of servers, in a file that only its owner can read.
+//! Profiles: server addresses and keys, stored in a file that only its owner can read.
 
 mod file;
 
@@ -17,13 +17,13 @@ use crate::{
 };
 use file::{File, Profile};
 
-/// A key. It is never shown by accident.
+/// An API key or token. `Debug` does not reveal it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The key itself, for the one header field that needs it.
+    /// The key in plain text, for the `Authorization` header.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -35,13 +35,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Which server, and as whom.
 #[derive(Clone, Debug, Args)]
 pub struct Connection {
-    /// The server's address, if not $TOLLGATE_URL's or the profile's; the key is then $TOLLGATE_KEY's, or that of a profile with this address
+    /// Server address; defaults to $TOLLGATE_URL, then to the profile's. The key is
+    /// $TOLLGATE_KEY, or that of a profile with this address
     #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
     url: Option<String>,
-    /// The profile to use, whatever the environment says; without it, the environment counts, and then the profile in use
+    /// Profile to use; overrides the environment. By default the environment takes precedence
+    /// over the current profile
     #[arg(
         long,
         global = true,
@@ -53,9 +54,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A client of the server that is meant: flags go before the environment, that before the profile in use.
+    /// A client for the selected server. Flags take precedence over the environment, and the
+    /// environment over the current profile.
     ///
-    /// A profile's key is only ever sent to the profile's own address.
+    /// A profile's key is only sent to that profile's address.
     pub fn client(&self) -> Result<Client, Failure> {
         if let Some(name) = &self.profile {
             let profile = File::read()?.profile(name)?;
@@ -65,9 +67,12 @@ impl Connection {
         match (self.url.clone().or_else(|| variable("TOLLGATE_URL")), key) {
             (Some(url), Some(key)) => Client::new(&url, Some(key)),
             (Some(url), None) => {
-                let key = File::read()?.key_for(&url).ok_or_else(|| Failure::Usage(format!(
-                    "There is no key for {url}: set TOLLGATE_KEY, or keep one with `tollgate login --url {url}`."
-                )))?;
+                let key = File::read()?.key_for(&url).ok_or_else(|| {
+                    Failure::Usage(format!(
+                        "There is no key for {url}: set TOLLGATE_KEY, \
+                     or keep one with `tollgate login --url {url}`."
+                    ))
+                })?;
                 Client::new(&url, Some(key))
             }
             (None, key) => {
@@ -77,7 +82,7 @@ impl Connection {
         }
     }
 
-    /// A client for what needs no key.
+    /// A client for endpoints that need no key.
     pub fn keyless(&self) -> Result<Client, Failure> {
         match self.url.clone().or_else(|| variable("TOLLGATE_URL")) {
             Some(url) if self.profile.is_none() => Client::new(&url, None),
@@ -86,43 +91,41 @@ impl Connection {
     }
 }
 
-/// A variable of the environment, if it is set to something.
+/// An environment variable, if it is set and not empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What to do with profiles.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Keep an address and a key under a name. The key is asked for, or read from standard input
+    /// Save an address and a key under a name. Prompts for the key, or reads it from standard
+    /// input
     Add(Add),
-    /// List the profiles; keys are not shown
+    /// List the profiles, without their keys
     List,
-    /// Use a profile from now on
+    /// Make a profile the current one
     Use {
-        /// Its name.
+        /// Profile name
         name: String,
     },
-    /// Forget a profile and its key
+    /// Delete a profile and its key
     Remove {
-        /// Its name.
+        /// Profile name
         name: String,
     },
 }
 
-/// What to keep.
 #[derive(Debug, Args)]
 pub struct Add {
-    /// What to call it.
+    /// Profile name
     #[arg(default_value = "default")]
     name: String,
-    /// Keep the key without asking the server whether it is good.
+    /// Save the key without checking it against the server
     #[arg(long)]
     no_check: bool,
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, connection: &Connection) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.run(connection, false).await,
@@ -150,7 +153,8 @@ impl Command {
 }
 
 impl Add {
-    /// Keeps the address and the key, and uses them from now on if `used`, or if they are the first.
+    /// Saves the address and key. Makes the profile current if `used`, or if no profile is
+    /// current.
     pub async fn run(self, connection: &Connection, used: bool) -> Result<(), Failure> {
         let url = connection.url.clone().or_else(|| variable("TOLLGATE_URL"));
         let url =
@@ -164,7 +168,7 @@ impl Add {
             );
         }
         if !self.no_check {
-            // Any key reads kinds.
+            // Every key may list kinds.
             client.send(&Call::get(&["v1", "kinds"]).query("limit", Some(1))).await?;
         }
         File::change(|file| {
@@ -179,7 +183,8 @@ impl Add {
     }
 }
 
-/// A key from whoever types it, unseen, or from standard input; never from the command line, which others can see.
+/// Reads a key from a hidden prompt or from standard input. It is never an argument, because
+/// other users can see those.
 fn ask_for_key(url: &str) -> Result<Secret, Failure> {
     let typed = if io::stdin().is_terminal() {
         let terminal = console::Term::stderr();

@@ -1,4 +1,4 @@
-//! Quotas: allowances of bytes.
+//! `tollgate quotas`.
 
 use clap::Subcommand;
 
@@ -15,27 +15,25 @@ const NOUN: Noun = Noun {
     columns: &["name", "type", "limit_bytes", "used", "percent", "period", "period_end"],
 };
 
-/// What to do with quotas.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Define quotas, new ones or others in the place of those with the same names
+    /// Create quotas, or replace those with the same names
     Apply(Files),
     /// List quotas
     List {
-        /// Whose, if not the key's own account's; for operators.
+        /// Account to list, if not the key's own (operators only)
         #[arg(long)]
         account: Option<String>,
         #[command(flatten)]
         extent: Extent,
     },
-    /// Show a quota with what is used of it
+    /// Show a quota and its usage
     Show(Named),
-    /// Delete a quota with what is used of it
+    /// Delete a quota and its usage
     Delete(Named),
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::Apply(files) => NOUN.apply(client, format, &files).await,

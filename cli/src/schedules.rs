@@ -1,4 +1,4 @@
-//! Schedules: jobs that recur.
+//! `tollgate schedules`.
 
 use clap::Subcommand;
 
@@ -13,14 +13,13 @@ use crate::{
 const NOUN: Noun =
     Noun { path: "schedules", columns: &["name", "expression", "timezone", "account", "enabled"] };
 
-/// What to do with schedules.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Define schedules, new ones or others in the place of those with the same names
+    /// Create schedules, or replace those with the same names
     Apply(Files),
     /// List schedules
     List {
-        /// Whose, if not the key's own account's; for operators.
+        /// Account to list, if not the key's own (operators only)
         #[arg(long)]
         account: Option<String>,
         #[command(flatten)]
@@ -33,7 +32,6 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::Apply(files) => NOUN.apply(client, format, &files).await,

@@ -1,4 +1,4 @@
-//! Webhook secrets: what an account's targets and callbacks check signatures with.
+//! `tollgate secrets`: the secrets with which targets and callbacks verify signatures.
 
 use clap::{Args, Subcommand};
 use shared::account::ApiKey;
@@ -11,32 +11,29 @@ use crate::{
 
 const COLUMNS: [&str; 3] = ["secret", "created_at", "expires_at"];
 
-/// What to do with webhook secrets.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List an account's secrets; while there are two, both sign
+    /// List an account's secrets; while there are two, requests are signed with both
     List(Of),
-    /// Make a new secret; the old one lives on for 24 hours
+    /// Create a secret; the previous one stays valid for 24 hours
     Rotate(Of),
 }
 
-/// Whose secrets.
 #[derive(Debug, Args)]
 pub struct Of {
-    /// The account's id, acc_…, if not the key's own.
+    /// Account id, acc_…, if not the key's own
     account: Option<String>,
 }
 
 impl Of {
     fn account(self, client: &Client) -> Result<String, Failure> {
-        // A key names its account.
+        // An API key contains its account's id.
         let own = || Some(client.key()?.reveal().parse::<ApiKey>().ok()?.account.to_string());
         self.account.or_else(own).ok_or_else(|| Failure::Usage("Whose? Name the account.".into()))
     }
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::List(of) => {

@@ -1,4 +1,4 @@
-//! What a shell and `man` know of the command: generated from the command line itself.
+//! Shell completions and man pages, generated from the clap definition.
 
 use std::path::Path;
 
@@ -7,14 +7,13 @@ use clap_complete::Shell;
 
 use crate::{command::Arguments, failure::Failure, output};
 
-/// Prints what makes a shell complete the command.
 pub fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "tollgate", &mut script);
     output::line(&String::from_utf8_lossy(&script))
 }
 
-/// Prints the command's man page, or writes it and those of all its commands into a folder.
+/// Prints the man page of `tollgate`, or writes it and one page per subcommand to `folder`.
 pub fn man(folder: Option<&Path>) -> Result<(), Failure> {
     let command = Arguments::command();
     if let Some(folder) = folder {

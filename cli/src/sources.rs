@@ -1,4 +1,4 @@
-//! Sources: where usage is collected from.
+//! `tollgate sources`.
 
 use clap::Subcommand;
 
@@ -13,10 +13,9 @@ use crate::{
 const NOUN: Noun =
     Noun { path: "sources", columns: &["name", "type", "url", "last_success_at", "last_error"] };
 
-/// What to do with sources.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Define sources, new ones or others in the place of those with the same names
+    /// Create sources, or replace those with the same names
     Apply(Files),
     /// List sources
     List {
@@ -30,7 +29,6 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::Apply(files) => NOUN.apply(client, format, &files).await,

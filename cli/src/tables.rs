@@ -1,4 +1,4 @@
-//! Tables: what jobs of the target `records` wrote.
+//! `tollgate tables`: rows written by jobs with the target `records`.
 
 use clap::Subcommand;
 
@@ -11,14 +11,13 @@ use crate::{
 
 const COLUMNS: [&str; 2] = ["key", "values"];
 
-/// What to do with tables.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Read the rows of a table
     Rows {
-        /// The table's name.
+        /// Table name
         table: String,
-        /// Whose table, if not the key's own account's; for operators.
+        /// Account of the table, if not the key's own (operators only)
         #[arg(long)]
         account: Option<String>,
         #[command(flatten)]
@@ -27,7 +26,6 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let Self::Rows { table, account, extent } = self;
         let call =

@@ -1,4 +1,4 @@
-//! Usage: how much bandwidth went where and when.
+//! `tollgate usage`: charts bandwidth usage, and reports it.
 
 mod chart;
 
@@ -14,7 +14,6 @@ use crate::{
     watch::watch,
 };
 
-/// Which usage, and what to do with it.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Usage {
@@ -26,46 +25,46 @@ pub struct Usage {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Report usage, as CloudEvents of the type tollgate.bandwidth
+    /// Report usage as CloudEvents of type tollgate.bandwidth
     Report {
-        /// A file with one event a line, or an array of them; - is standard input. What was sent before, by source and id, counts once.
+        /// File with one event per line, or an array; - is standard input. An event reported
+        /// before, by source and id, counts once
         file: String,
     },
 }
 
 #[derive(Debug, Args)]
 struct Query {
-    /// Only this direction: egress or ingress.
+    /// Only this direction: egress or ingress
     #[arg(long = "type", value_name = "DIRECTION")]
     direction: Option<String>,
-    /// Only this service.
+    /// Only this service
     #[arg(long)]
     service: Option<String>,
-    /// Only this route.
+    /// Only this route
     #[arg(long)]
     route: Option<String>,
-    /// Only this account's.
+    /// Only this account
     #[arg(long)]
     account: Option<String>,
-    /// How far back to look, such as 5m, 1h or 31d; an hour, if nothing is said.
+    /// Time range ending now, such as 5m, 1h or 31d; defaults to one hour
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["from", "to"])]
     lookback: Option<String>,
-    /// From when on, such as 2026-11-20T16:00:00Z.
+    /// Start time, such as 2026-11-20T16:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Until when.
+    /// End time
     #[arg(long, value_name = "TIME", requires = "from")]
     to: Option<String>,
-    /// How much time a point stands for: 1m, 5m, 1h or 1d.
+    /// Duration of each point: 1m, 5m, 1h or 1d
     #[arg(long, value_name = "DURATION")]
     step: Option<String>,
-    /// Draw it anew whenever it changes, until Ctrl-C.
+    /// Draw the chart again whenever it changes, until Ctrl-C
     #[arg(long)]
     watch: bool,
 }
 
 impl Usage {
-    /// Does it: draws a chart of each series, unless told otherwise.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         if let Some(Command::Report { file }) = self.command {
             return report(client, format, &file).await;
@@ -86,7 +85,7 @@ impl Usage {
 }
 
 impl Query {
-    /// All points, page by page.
+    /// Reads all pages.
     async fn read(&self, client: &Client) -> Result<Vec<Box<RawValue>>, Failure> {
         let (mut items, mut cursor) = (Vec::new(), None);
         loop {
@@ -113,7 +112,8 @@ impl Query {
     }
 }
 
-/// Reports a file's events, a hundred at a time, and says what became of them. Fails if one was refused.
+/// Reports a file's events, up to 100 per request, and prints a summary. Fails if one was
+/// rejected.
 async fn report(client: &Client, format: Format, file: &str) -> Result<(), Failure> {
     let events = bulk::read(file)?;
     let (mut counted, mut before, mut refused) = (0, 0, Vec::new());

@@ -1,4 +1,4 @@
-//! Looking again and again.
+//! The `--watch` option: polls and prints changes.
 
 use std::{
     io::{self, IsTerminal},
@@ -10,11 +10,11 @@ use crate::{
     output::{self, is_watched},
 };
 
-/// How long after one look the next one follows.
+/// Interval between polls.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Prints what `look` sees whenever that differs from what was printed, until Ctrl-C: in place on a terminal, else below. An outage is
-/// told of once, and sat out.
+/// Prints the result of `look` whenever it changes, until Ctrl-C. On a terminal it replaces the
+/// previous output. An outage is reported once and then waited out.
 pub async fn watch(look: impl AsyncFn() -> Result<String, Failure>) -> Result<(), Failure> {
     let mut shown = None;
     let mut is_down = false;

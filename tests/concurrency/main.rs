@@ -1,8 +1,9 @@
-//! Many clients wait while the AWS account runs ten executions at most, as a new account does.
+//! Many clients long-poll while the AWS account is limited to ten concurrent executions, as a new
+//! account is.
 //!
-//! It sets the emulator's limit, so it has the stack for itself. `make test-all` runs it; by hand,
-//! `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e
-//! --test concurrency`.
+//! The test sets the emulator's limit, so it needs the stack for itself. `make test-all` runs it;
+//! to run it alone: `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace
+//! --features tests/e2e --test concurrency`.
 
 #[expect(dead_code, reason = "the e2e tests ask more of it")]
 #[path = "../e2e/stack.rs"]
@@ -23,16 +24,16 @@ use stack::{Answer, Stack, stack};
 /// A new AWS account's concurrency limit.
 const LIMIT: u64 = 10;
 const WAITING: usize = 50;
-/// For how long clients wait and others work.
+/// How long clients wait and others work.
 const TIME: Duration = Duration::from_secs(25);
-/// How long a job may take, from its submission to its outcome, while others wait.
+/// Maximum time from a job's submission to its outcome while other clients wait.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// What a client does after an answer that the gateway gives in a function's place.
+/// Pause after a response of the gateway itself.
 const BACKOFF: Duration = Duration::from_secs(1);
 
 const LIMIT_KEY: &str = "lambda_svc._ACCOUNT_CONCURRENCY_CAP";
 
-/// A path of the emulator's Lambda API about a function.
+/// Path of a function in the emulator's Lambda API.
 fn path_of(stack: &Stack, api: &str, function: &str, what: &str) -> String {
     format!("/{api}/functions/{}/{what}", stack.function(function))
 }
@@ -41,14 +42,14 @@ fn reserved_of_poll(stack: &Stack) -> String {
     path_of(stack, "2017-10-31", "poll", "concurrency")
 }
 
-/// Has the account run so many executions at once; returns the limit before.
+/// Sets the account's concurrency limit; returns the previous one.
 async fn limit(stack: &Stack, executions: u64) -> u64 {
     let body = json!({LIMIT_KEY: executions});
     let answer = stack.emulator(Method::POST, "/_ministack/config", Some(body)).await;
     answer["previous"][LIMIT_KEY].as_u64().unwrap_or_else(|| panic!("{answer}"))
 }
 
-/// Has `poll` run with this `POLL_CONCURRENCY`; returns the one before.
+/// Sets `POLL_CONCURRENCY` of `poll`; returns the previous value.
 async fn set_poll_concurrency(stack: &Stack, value: &str) -> String {
     let poll = path_of(stack, "2015-03-31", "poll", "configuration");
     let mut environment = stack.emulator(Method::GET, &poll, None).await["Environment"].take();
@@ -58,7 +59,8 @@ async fn set_poll_concurrency(stack: &Stack, value: &str) -> String {
     before
 }
 
-/// One request, repeated while the gateway has no execution for it; how often that was, too.
+/// Sends a request, with retries while the gateway has no execution free. Returns the number of
+/// refusals, too.
 async fn insist(stack: &Stack, method: Method, path: &str, body: Option<Value>) -> (Answer, u32) {
     let begun = Instant::now();
     for refused in 0.. {
@@ -72,7 +74,7 @@ async fn insist(stack: &Stack, method: Method, path: &str, body: Option<Value>) 
     unreachable!()
 }
 
-/// Waits for a job again and again, and obeys `Retry-After`; what came of it, by kind of answer.
+/// Long-polls a job repeatedly and honours `Retry-After`. Counts the responses by kind.
 async fn wait_for(stack: &Stack, path: &str, until: Instant) -> BTreeMap<&'static str, u32> {
     let mut seen = BTreeMap::new();
     while Instant::now() < until {
@@ -80,7 +82,7 @@ async fn wait_for(stack: &Stack, path: &str, until: Instant) -> BTreeMap<&'stati
         let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let (kind, pause) = match answer.status {
             503 => {
-                // Not a problem of Tollgate's: the gateway's own answer.
+                // The gateway's own response, not a problem of Tollgate's.
                 assert_eq!(answer.body, json!({"message": "Service Unavailable"}));
                 ("refused by the gateway", BACKOFF)
             }
@@ -98,7 +100,8 @@ async fn wait_for(stack: &Stack, path: &str, until: Instant) -> BTreeMap<&'stati
     seen
 }
 
-/// Submits jobs one after another, and reads each until it is completed.
+/// Submits jobs one after another, and reads each until it is completed. Returns the numbers of
+/// jobs and refusals.
 async fn work(stack: &Stack, until: Instant) -> (u32, u32) {
     let (mut jobs, mut refusals) = (0, 0);
     while Instant::now() < until {
@@ -122,13 +125,14 @@ async fn work(stack: &Stack, until: Instant) -> (u32, u32) {
     (jobs, refusals)
 }
 
-/// Runs the minute's check as EventBridge does, which tries again if there is no execution.
+/// Runs the minute tick as EventBridge does, which retries if no execution is free. Returns the
+/// number of runs.
 async fn check(stack: &Stack, until: Instant) -> u32 {
     let invocations = path_of(stack, "2015-03-31", "quota-check", "invocations");
     let mut runs = 0;
     while Instant::now() < until {
         let begun = Instant::now();
-        // An event without a time is of now.
+        // An event without a time is current.
         let event = json!({});
         while let Err(error) =
             stack.try_emulator(Method::POST, &invocations, Some(event.clone())).await
@@ -144,7 +148,7 @@ async fn check(stack: &Stack, until: Instant) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_clients_that_wait_leave_ten_executions_to_others() {
+async fn fifty_waiting_clients_leave_executions_to_others() {
     let stack = stack();
     let before = set_poll_concurrency(stack, "0").await;
     stack.emulator(Method::DELETE, &reserved_of_poll(stack), None).await;
@@ -156,7 +160,7 @@ async fn fifty_clients_that_wait_leave_ten_executions_to_others() {
     let until = Instant::now() + TIME;
     let waiting = join_all((0..WAITING).map(|_| wait_for(stack, &path, until)));
     let ran = async { tokio::join!(waiting, work(stack, until), check(stack, until)) };
-    // Whatever comes of it, the tests after this one want the stack as it was.
+    // Restore the stack even after a panic: later tests need it as it was.
     let ran = AssertUnwindSafe(ran).catch_unwind().await;
     limit(stack, limit_before).await;
     set_poll_concurrency(stack, &before).await;
@@ -173,7 +177,7 @@ async fn fifty_clients_that_wait_leave_ten_executions_to_others() {
         *seen.entry(kind).or_default() += times;
     }
     println!("waited: {seen:?}; {jobs} jobs, refused {refusals} times; {checks} checks");
-    // Three of the five slots are this account's, each for twenty seconds or less, and some are
+    // This account gets three of the five slots, each for at most twenty seconds, and some are
     // free in between.
     assert!(seen.contains_key("held") && seen.contains_key("at once"), "{seen:?}");
     assert!(jobs >= 5 && checks >= 2, "{jobs} jobs, {checks} checks");

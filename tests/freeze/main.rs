@@ -1,9 +1,9 @@
-//! Functions that are frozen after each response and end when idle, as on Lambda: every request is
-//! counted.
+//! Functions that are frozen after each response and end when idle, as on Lambda: every request
+//! is counted.
 //!
-//! It needs a stack whose functions are frozen; `infra/local/freezer.py` has the modes:
-//! `TOLLGATE_FREEZE=response python3 -m infra.local up --port 0 --temporary --` and
-//! `cargo test --workspace --features tests/e2e --test freeze`.
+//! The test needs a stack whose functions are frozen; `infra/local/freezer.py` has the modes:
+//! `TOLLGATE_FREEZE=response python3 -m infra.local up --port 0 --temporary --` and `cargo test
+//! --workspace --features tests/e2e --test freeze`.
 
 #[expect(dead_code, reason = "the e2e tests ask more of it")]
 #[path = "../e2e/stack.rs"]
@@ -21,10 +21,10 @@ use stack::{PATIENCE, Stack, stack};
 
 const CLIENTS: usize = 20;
 const REQUESTS: usize = 1000;
-/// For how long clients send.
+/// How long clients send requests.
 const SPAN: Duration = Duration::from_secs(5);
 
-/// The samples of the page of metrics, by series.
+/// Samples of the metrics page, by series.
 async fn metrics(stack: &Stack) -> BTreeMap<String, f64> {
     let page = stack.operate(Method::GET, "/metrics", None).await;
     assert_eq!(page.status, 200, "{page:?}");
@@ -36,10 +36,10 @@ async fn metrics(stack: &Stack) -> BTreeMap<String, f64> {
     samples.collect()
 }
 
-/// How long the last flush may take after its response.
+/// Maximum time between a response and the flush that follows it.
 const FLUSHED: Duration = Duration::from_secs(10);
 
-/// All jobs that are in the items of the throughput rate.
+/// Sum of the jobs in the throughput items.
 async fn jobs_in_rates(stack: &Stack) -> u64 {
     let client = stack.aws().dynamodb;
     let scan = client.scan().table_name(&stack.table).filter_expression("begins_with(pk, :rate)");
@@ -50,7 +50,7 @@ async fn jobs_in_rates(stack: &Stack) -> u64 {
     seconds.map(|count| count.as_n().unwrap().parse::<u64>().unwrap()).sum()
 }
 
-/// Twenty clients that send a thousand requests, evenly over five seconds or as fast as the machine
+/// Twenty clients send a thousand requests, evenly over five seconds, or as fast as the machine
 /// can.
 async fn send(wanted: u16, request: impl AsyncFn(usize) -> u16) -> Duration {
     let begun = Instant::now();
@@ -77,7 +77,7 @@ async fn a_thousand_jobs_are_counted_exactly() {
     })
     .await;
     println!("{REQUESTS} jobs took {took:?}");
-    // An extension flushes after the response: the last counts follow it.
+    // An extension flushes after the response, so the last counts appear later.
     let series = [
         r#"tollgate_jobs_accepted_total{kind="frozen"}"#,
         r#"tollgate_requests_total{method="POST",route="/v1/jobs",status="202"}"#,
@@ -95,12 +95,12 @@ async fn a_thousand_jobs_are_counted_exactly() {
     }
 }
 
-/// What queries count is written late: at the latest when their process ends, which a crash
-/// prevents.
+/// Counts of reads are written late, at the latest when their process ends. A crash prevents
+/// that.
 #[tokio::test]
 async fn a_thousand_queries_are_counted_unless_processes_crash() {
     let stack = stack();
-    // Nothing else asks for schedules, so that nothing is left to be counted.
+    // Nothing else requests schedules, so that no earlier counts are pending.
     let series = r#"tollgate_requests_total{method="GET",route="/v1/schedules",status="200"}"#;
     let counted = async || metrics(stack).await.get(series).copied().unwrap_or_default();
     let before = counted().await;
@@ -123,21 +123,23 @@ async fn a_thousand_reports_fill_a_quota_exactly() {
     let stack = stack();
     let account = &stack.tenant_account;
     let quota = json!({
-        "limit_bytes": 1_000_000, "type": "egress", "service": "frozen", "account": account, "period": "month",
+        "limit_bytes": 1_000_000, "type": "egress", "service": "frozen",
+        "account": account, "period": "month",
         "recipients": ["ops@example.com"],
     });
     assert_eq!(stack.operate(Method::PUT, "/v1/quotas/frozen", Some(quota)).await.status, 201);
     send(202, async |nth| {
         let data = json!({"service": "frozen", "route": "/", "type": "egress", "bytes": 1});
         let event = json!({
-            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/", "id": nth.to_string(), "data": data,
+            "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/",
+            "id": nth.to_string(), "data": data,
         });
         stack.send(Method::POST, "/v1/usage", &[], Some(event)).await.status
     })
     .await;
     let used =
         async || stack.operate(Method::GET, "/v1/quotas/frozen", None).await.body["used"].clone();
-    // The next minute's check, and the one after it if that has begun already.
+    // Wait for the next minute tick, or the one after it if that has begun already.
     let (begun, patience) = (Instant::now(), PATIENCE * 3);
     while used().await != json!(1000) {
         let now: Value = used().await;

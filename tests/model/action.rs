@@ -1,4 +1,4 @@
-//! What can happen next.
+//! The actions that can happen next.
 
 use shared::job::agenda::LOOKS;
 
@@ -7,14 +7,14 @@ use crate::{
     world::{Client, Row, Step, View, World},
 };
 
-/// One step of somebody. A worker's are named by its place, and its permit's.
+/// A step of one participant. Workers and their permits are identified by index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// `accept`: sends a job's message.
     Submit(u8, Delay),
-    /// `accept`: puts its row.
+    /// `accept`: writes its row.
     Put(u8),
-    /// `put_back`: sends the message of a job that failed or was cancelled.
+    /// `put_back`: sends the message of a failed or cancelled job.
     Reopen(u8),
     /// `put_back`: writes its row.
     Reopened(u8),
@@ -22,41 +22,42 @@ pub enum Action {
     Refuse(u8),
     /// `call_off`.
     Cancel(u8),
-    /// Lambda hands a worker messages, by their places in the queue.
+    /// Lambda delivers messages to a worker, identified by their queue indexes.
     Receive(usize, Vec<usize>),
-    /// `Worker::plan`: reads, and decides; how many jobs it passes over.
+    /// `Worker::plan`: reads and decides; the number of jobs that it skips.
     Look(usize, usize),
     /// `JobStore::list`.
     List(usize),
-    /// `JobStore::claim`; whether its answer is heard.
+    /// `JobStore::claim`; whether the response arrives.
     Claim(usize, usize, bool),
-    /// `JobStore::end` with an outcome; whether its answer is heard.
+    /// `JobStore::end` with an outcome; whether the response arrives.
     Finish(usize, usize, Row, bool),
-    /// `conclude`: sends the message of a job that is to be tried again.
+    /// `conclude`: sends the message of a job to retry.
     Return(usize, usize, Delay),
-    /// `JobStore::end` with `queued`; whether its answer is heard.
+    /// `JobStore::end` with `queued`; whether the response arrives.
     Requeue(usize, usize, bool),
     /// `JobStore::give_up`.
     Bury(usize, usize),
-    /// The batch is done: what takes the place of messages is sent, and they are deleted.
+    /// The batch is done: replacement messages are sent and the originals deleted.
     Close(usize),
-    /// A worker dies.
+    /// A worker crashes.
     Crash(usize),
-    /// A message in the queue is there once more.
+    /// A message is duplicated in the queue.
     Copy(usize),
-    /// A message in the queue is delivered twice.
+    /// One message is delivered twice.
     Twin(usize),
-    /// The index shows a job's row.
+    /// The index shows a job's current row.
     CatchUp(u8),
-    /// What the index shows of a job was not due and is, while its row is another already.
+    /// The index entry of a job becomes due although the row has changed already.
     Passes(u8),
-    /// What a job waits for has passed.
+    /// The time that a job waits for passes.
     FallsDue(u8),
-    /// A job's lease ends.
+    /// A job's lease expires.
     LeaseEnds(u8),
 }
 
-/// What happens sooner or later. If nothing of it is left the world is at rest, whatever clients may still do or may still go wrong.
+/// Actions that happen eventually. If none is left, the world is at rest, even if clients could
+/// still act or faults occur.
 pub fn forced(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     for (job, it) in (0u8..).zip(&world.jobs) {
         match it.client {
@@ -106,7 +107,8 @@ fn step(
         Step::Claim { .. } => actions.push(Action::Claim(w, p, true)),
         Step::Hold { job, .. } => {
             actions.push(Action::Finish(w, p, Row::Completed, true));
-            // To a worker an outcome is an outcome; to a client it isn't.
+            // Outcomes are alike to a worker. They differ only to a client that can retry failed
+            // jobs.
             if world.left.reopens > 0 {
                 actions.push(Action::Finish(w, p, Row::Failed, true));
             }
@@ -121,14 +123,14 @@ fn step(
     }
 }
 
-/// What clients may do and what may go wrong, but need not.
+/// Optional actions: client requests and faults.
 pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     let left = world.left;
     for (job, it) in (0u8..).zip(&world.jobs) {
         let idle = it.client == Client::Quiet;
         let asked = bounds.jobs[usize::from(job)].1;
         match it.row {
-            // In the order of their ids.
+            // Jobs are created in the order of their ids.
             Row::Absent if idle && (job == 0 || world.job(job - 1).row != Row::Absent) => {
                 actions.extend(asked.iter().map(|delay| Action::Submit(job, *delay)));
             }
@@ -177,14 +179,14 @@ pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     }
 }
 
-/// Any message may be the next, and for a batch any two.
+/// Any message may be delivered next, and any two may form a batch.
 fn receive(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     let Some(w) = world.workers.iter().position(|worker| worker.permits.is_empty()) else { return };
     let hurries = usize::from(world.left.hurries);
     let comes = |m: usize| {
         let message = &world.queue[m];
         let again = m > 0 && world.queue[m - 1] == *message;
-        // Early is a matter of clocks that differ: by then the job's row has long been written.
+        // Only clock differences make a message early, and by then its job's row is written.
         let may_hurry = !message.delayed || world.job(message.job).row == Row::Waits;
         let comes = message.after_index == 0 && message.after_lease == 0 && may_hurry;
         comes.then_some((again, message.delayed))
@@ -206,7 +208,7 @@ fn receive(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     }
 }
 
-/// Whether something waits for a job's time, and it may pass.
+/// Whether something waits for a job's time, and that time may pass.
 fn falls_due(world: &World, job: u8) -> bool {
     let it = world.job(job);
     let waits = it.row == Row::Waits
@@ -216,7 +218,8 @@ fn falls_due(world: &World, job: u8) -> bool {
         || world.permits().any(
             |permit| matches!(permit.step, Step::Requeue { job: n, passed: false, .. } if n == job),
         );
-    // A long time doesn't pass while a write is under way: that of a client has seconds, that of a worker until its lease ends.
+    // A long delay outlasts a write in progress: a client's takes seconds, a worker's ends with
+    // its lease.
     let writes = matches!(it.client, Client::Sent(Delay::Late, _))
         || world.permits().any(|permit| {
             matches!(permit.step, Step::Requeue { job: n, token, delay: Delay::Late, .. }

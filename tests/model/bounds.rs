@@ -1,79 +1,81 @@
-//! How large a world is, and what is wrong with it on purpose.
+//! The size of the modelled world, and deliberate flaws.
 
-/// What makes the world finite. Budgets are spent once in a run, by whatever comes first.
+/// Limits that make the world finite. Each budget is shared by all participants of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The jobs that may be handed in, in the order of their ids: for each its priority and what may be asked of its start.
+    /// Jobs that may be submitted, in the order of their ids: priority and possible start delays.
     pub jobs: &'static [(u8, &'static [Delay])],
-    /// How many workers there are at once.
+    /// Concurrent workers.
     pub workers: usize,
-    /// How many messages a worker gets at once.
+    /// Messages per batch.
     pub batch: usize,
-    /// How many attempts a job has.
+    /// Attempts per job.
     pub attempts: u8,
-    /// After what an attempt may be repeated; none if every attempt is the last.
+    /// Possible delays of a retry; empty if every attempt is the last.
     pub retries: &'static [Delay],
-    /// How often a fresh message has looked already: looks that are alike need no states of their own.
+    /// How often a new message has already polled. Polls are alike and need no states of their
+    /// own.
     pub looks: u8,
-    /// How many jobs a worker passes over, at most, as others are taking them.
+    /// Most jobs that a worker skips because others are claiming them.
     pub passed: usize,
-    /// Whether the index may be behind the table.
+    /// Whether the index may lag behind the table.
     pub lag: bool,
-    /// Whether a permit takes its last look only while no write is half done and the index is current.
+    /// Whether a permit polls for the last time only while no write is half done and the index is
+    /// current.
     pub apart: bool,
-    /// What may go wrong, and how often.
     pub faults: Faults,
 }
 
-/// What may happen how often.
+/// How often each fault, and each optional client request, may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Faults {
-    /// A worker dies.
+    /// A worker crashes.
     pub crashes: u8,
-    /// A write's answer is lost, and the writer repeats it.
+    /// A write's response is lost, and the writer repeats the write.
     pub unheard: u8,
-    /// A message is there twice.
+    /// A message is in the queue twice.
     pub copies: u8,
-    /// A message is delivered twice at the same time: whoever is done first deletes it for both.
+    /// A message is delivered twice at the same time; the first to finish deletes it for both.
     pub twins: u8,
-    /// A message comes before its time.
+    /// A message arrives early.
     pub hurries: u8,
-    /// A lease ends though its holder goes on.
+    /// A lease expires while its holder continues.
     pub overruns: u8,
     /// A client's request ends between its send and its write.
     pub refusals: u8,
-    /// A client calls a waiting job off.
+    /// A client cancels a queued job.
     pub cancels: u8,
-    /// A client puts a failed or cancelled job back.
+    /// A client retries a failed or cancelled job.
     pub reopens: u8,
 }
 
-/// When a job is to start, or to be tried again.
+/// Delay until a job starts or is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Delay {
-    /// At once.
+    /// No delay.
     None,
-    /// So soon that its message can come before the write that follows the send is done.
+    /// So short that the message can arrive before the write that follows the send is done.
     Soon,
-    /// Later than that.
+    /// Longer than that.
     Late,
 }
 
-/// A way in which the protocol could be wrong. The model has to notice each.
+/// A deliberate flaw in the protocol. The model must detect each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// A retry's `queued` is written before the job's own message is sent.
+    /// A retry's `queued` is written before the job's message is sent.
     QueuedBeforeSent,
-    /// A permit is used for another job, and its own is not listed first.
+    /// A permit is used for another job without listing its own first.
     NotListedFirst,
-    /// The index alone says what is due.
+    /// The index alone decides which jobs are due.
     IndexAlone,
-    /// A job's row is put before its message is sent.
+    /// A job's row is written before its message is sent.
     PutBeforeSent,
-    /// A job that waits is never listed, however soon its message comes.
+    /// A delayed job is never listed, however soon its message arrives.
     SoonUnlisted,
-    /// Listing a job makes it due, though it was taken and put back to wait in the meantime.
+    /// Listing a job makes it due, although it was claimed and requeued with a delay since.
     ListedTooLate,
-    /// A permit is dropped after its last look though it saw jobs that run, or that others were quicker to claim.
+    /// A permit is dropped after its last poll, although it saw running jobs or lost claims to
+    /// others.
     DroppedInSight,
 }

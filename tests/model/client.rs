@@ -5,7 +5,7 @@ use crate::{
     world::{Client, Row, World},
 };
 
-/// `accept` sends first: a permit too many does no harm.
+/// `accept` sends first: an extra permit is harmless.
 pub fn submit(world: &mut World, job: u8, delay: Delay, bounds: &Bounds, flaw: Option<Flaw>) {
     world.job_mut(job).client = Client::Sent(delay, false);
     if flaw == Some(Flaw::PutBeforeSent) {
@@ -15,7 +15,7 @@ pub fn submit(world: &mut World, job: u8, delay: Delay, bounds: &Bounds, flaw: O
     }
 }
 
-/// `accept` then puts the row, on the agenda if its message may have come meanwhile.
+/// `accept` then writes the row, and lists it if its message may have arrived by now.
 pub fn put(world: &mut World, job: u8, flaw: Option<Flaw>) {
     let Client::Sent(delay, passed) = world.job(job).client else { return };
     world.job_mut(job).client = Client::Quiet;
@@ -24,18 +24,18 @@ pub fn put(world: &mut World, job: u8, flaw: Option<Flaw>) {
     world.write(job, row, delay == Delay::None || soon);
 }
 
-/// `put_back` sends first, too.
+/// `put_back` also sends first.
 pub fn reopen(world: &mut World, job: u8, bounds: &Bounds) {
     world.left.reopens -= 1;
     world.job_mut(job).client = Client::Sent(Delay::None, false);
     world.send(job, bounds.looks, false);
 }
 
-/// `put_back` then writes, if the job is as it was.
+/// `put_back` then writes, if the job is unchanged.
 pub fn reopened(world: &mut World, job: u8, bounds: &Bounds, flaw: Option<Flaw>) {
     world.job_mut(job).client = Client::Quiet;
     if flaw == Some(Flaw::PutBeforeSent) {
-        // The other half of `accept`, the wrong way round.
+        // The second half of `accept`, in the wrong order.
         return world.send(job, bounds.looks, false);
     }
     if matches!(world.job(job).row, Row::Failed | Row::Cancelled) {
@@ -43,14 +43,14 @@ pub fn reopened(world: &mut World, job: u8, bounds: &Bounds, flaw: Option<Flaw>)
         world.job_mut(job).attempts = 0;
     }
 }
-
+/// A request that ends early: the client received no acknowledgement.
 /// A request that ends early: nothing was promised.
 pub fn refuse(world: &mut World, job: u8) {
     world.left.refusals -= 1;
     world.job_mut(job).client = Client::Quiet;
 }
 
-/// `call_off`: its message stays, a permit for others.
+/// `call_off`: the message remains as a permit for other jobs.
 pub fn cancel(world: &mut World, job: u8) {
     world.left.cancels -= 1;
     world.write(job, Row::Cancelled, false);

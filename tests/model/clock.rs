@@ -1,8 +1,8 @@
-//! The steps of what nobody takes: time, the index, the queue.
+//! Steps without an actor: time, the index, the queue.
 
 use crate::world::{Client, Row, Step, View, World};
 
-/// What a job waits for has passed: for its row, for its messages, and for who is about to write it.
+/// The time that a job waits for passes: for its row, its messages, and a pending write.
 pub fn falls_due(world: &mut World, job: u8) {
     let it = world.job_mut(job);
     it.hasty = false;
@@ -30,7 +30,7 @@ pub fn falls_due(world: &mut World, job: u8) {
     }
 }
 
-/// A lease ends, as a rule because nobody is left to end the attempt.
+/// A lease expires, usually because its holder crashed.
 pub fn lease_ends(world: &mut World, job: u8) {
     if world.has_holder(job) {
         world.left.overruns -= 1;
@@ -43,24 +43,24 @@ pub fn lease_ends(world: &mut World, job: u8) {
     world.write(job, Row::Orphaned, listed);
 }
 
-/// What the index shows of a job becomes due by itself.
+/// The index entry of a job becomes due by time alone.
 pub fn passes(world: &mut World, job: u8) {
     world.job_mut(job).view = View::Due;
 }
 
-/// The index goes straight to what the row is: what it might have shown in between it may as well have shown in time.
+/// The index skips to the current row. Runs in which it keeps up cover the states in between.
 pub fn catch_up(world: &mut World, job: u8) {
     let it = world.job_mut(job);
     it.view = it.shown();
 }
 
-/// At least once: the same message again, of which the queue knows nothing.
+/// At-least-once delivery: a duplicate that the queue does not recognize as such.
 pub fn copy(world: &mut World, message: usize) {
     world.left.copies -= 1;
     world.queue.push(world.queue[message]);
 }
 
-/// At least once: two deliveries of one message, which is gone when either is deleted.
+/// At-least-once delivery: two deliveries of one message. Deleting either deletes the message.
 pub fn twin(world: &mut World, message: usize) {
     world.left.twins -= 1;
     world.queue[message].twin = true;

@@ -1,4 +1,4 @@
-//! Every job ends, whatever goes wrong within the bounds.
+//! Every job ends, whatever faults occur within the bounds.
 
 use shared::kind::Discipline::Lifo;
 
@@ -8,24 +8,24 @@ use crate::{
 };
 
 #[test]
-fn when_attempts_are_repeated() {
+fn when_attempts_are_retried() {
     assert_holds(Lifo, SMALL);
 }
 
 #[test]
-fn when_a_worker_dies() {
+fn when_a_worker_crashes() {
     let faults = Faults { crashes: 1, ..NO_FAULTS };
     assert_holds(Lifo, Bounds { retries: SOON, faults, ..SMALL });
 }
 
 #[test]
-fn when_a_worker_dies_with_a_batch() {
+fn when_a_worker_crashes_with_a_batch() {
     let faults = Faults { crashes: 1, ..NO_FAULTS };
     assert_holds(Lifo, Bounds { workers: 1, batch: 2, faults, ..SMALL });
 }
 
 #[test]
-fn when_answers_are_lost() {
+fn when_responses_are_lost() {
     let faults = Faults { unheard: 1, ..NO_FAULTS };
     assert_holds(Lifo, Bounds { retries: SOON, faults, ..SMALL });
 }
@@ -37,13 +37,13 @@ fn when_a_worker_outlives_its_lease() {
 }
 
 #[test]
-fn when_a_message_is_delivered_twice_and_a_worker_dies() {
+fn when_a_message_is_delivered_twice_and_a_worker_crashes() {
     let faults = Faults { twins: 1, crashes: 1, ..NO_FAULTS };
     assert_holds(Lifo, Bounds { retries: &[], faults, ..SMALL });
 }
 
 #[test]
-fn when_messages_come_twice_and_early() {
+fn when_messages_arrive_twice_and_early() {
     let faults = Faults { copies: 1, hurries: 1, ..NO_FAULTS };
     assert_holds(
         Lifo,
@@ -61,13 +61,13 @@ fn when_jobs_are_delayed_and_requests_end_early() {
 }
 
 #[test]
-fn when_jobs_are_cancelled_and_put_back() {
+fn when_jobs_are_cancelled_and_retried() {
     let faults = Faults { cancels: 1, reopens: 1, ..NO_FAULTS };
     assert_holds(Lifo, Bounds { attempts: 1, retries: &[], faults, ..SMALL });
 }
 
 #[test]
-fn when_workers_pass_jobs_over() {
+fn when_workers_skip_jobs() {
     assert_holds(Lifo, Bounds { retries: SOON, passed: 1, ..SMALL });
 }
 
@@ -77,9 +77,9 @@ fn when_there_are_more_jobs_than_workers() {
     assert_holds(Lifo, Bounds { jobs, attempts: 1, retries: &[], ..SMALL });
 }
 
-/// Without a word on when last looks are taken.
+/// Without the assumption about the time of last polls.
 #[test]
-fn what_is_left_over_is_found() {
+fn a_job_without_a_permit_is_listed() {
     let faults = Faults { crashes: 1, ..NO_FAULTS };
     assert_holds(Lifo, Bounds { retries: SOON, apart: false, faults, ..SMALL });
 }

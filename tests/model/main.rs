@@ -1,20 +1,28 @@
-//! The protocol of `lifo` and `priority` kinds as a model, all of whose runs are tried: every job ends, and the order holds.
+//! An exhaustively checked model of the protocol of `lifo` and `priority` kinds: every job ends,
+//! and the order holds.
 //!
-//! The decisions are the real ones: `agenda::plan`, `agenda::look_again`, `Discipline::rank`, `job::refusal`. The table, its index, the
-//! queue, workers and clients are mirrored step by step, and each step names what it stands for. What saves a job from an accident
-//! beyond these bounds, the scheduled audit of the agenda, is not part of the model.
+//! The decisions are production code: `agenda::plan`, `agenda::look_again`, `Discipline::rank`,
+//! `job::refusal`. The model mirrors the table, its index, the queue, workers and clients step by
+//! step, and each step names the code that it stands for. The scheduled reconciliation of the
+//! ready queue, which recovers jobs from faults beyond these bounds, is not modelled.
 //!
-//! Time is abstract: what matters of a moment is whether it has passed, and it may pass whenever nothing forbids it. This does:
-//! - A message that a dead worker had comes back after the leases which that worker held (`Timing`: visibility is longer).
-//! - The index is less than a minute behind: a permit that waits longer sees what was written before it was sent. And a request, as
-//!   well as a retry's write after its send, takes less than that.
-//! - A long delay is one that ends after the request, or the lease, in which it began.
-//! - A permit's last look, ten minutes after the one before, doesn't fall into the moment in which a write is half done or the index
-//!   behind (`Bounds::apart`). Where it does, a job can lose its permit; `holds::what_is_left_over_is_found` shows that it is on the
-//!   agenda then, where the audit finds it.
+//! Time is abstract: only whether a moment has passed matters. It may pass at any point unless
+//! one of these rules forbids that:
+//! - The messages of a crashed worker reappear after the leases that it held (`Timing`: the
+//!   visibility timeout is longer).
+//! - The index lags by less than a minute: a permit that waits longer sees what was written
+//!   before it was sent. A request takes less than that, and so does a retry's write after its
+//!   send.
+//! - A long delay ends after the request, or the lease, in which it began.
+//! - A permit's last poll, ten minutes after the previous one, does not coincide with a half-done
+//!   write or a lagging index (`Bounds::apart`). If it does, a job can lose its permit;
+//!   `holds::a_job_without_a_permit_is_listed` shows that it is then in the ready queue, where
+//!   the reconciliation finds it.
 //!
-//! Fresh messages have all their looks behind them but one, since looks are alike, and fewer lose more. Two or three jobs, one or two
-//! workers, two attempts at most, one or two accidents a run: each test says which. They make 4,000 to 440,000 states each, two million in
+//! New messages have used all polls but one: polls are alike, and a permit with fewer polls left
+//! is dropped earlier. Each test states its bounds: two or three jobs, one or two workers, at
+//! most two attempts, and one or two faults per run. Each explores 4,000 to 440,000 states; all
+//! of them explore two million in half a minute on one core.
 //! all, and take half a minute on one core.
 
 mod action;
@@ -53,7 +61,7 @@ const NO_FAULTS: Faults = Faults {
     reopens: 0,
 };
 
-/// Two jobs, two workers, an index that may be behind, and nothing that goes wrong.
+/// Two jobs, two workers, an index that may lag, and no faults.
 const SMALL: Bounds = Bounds {
     jobs: &[(0, AT_ONCE), (0, AT_ONCE)],
     workers: 2,
@@ -67,7 +75,8 @@ const SMALL: Bounds = Bounds {
     faults: NO_FAULTS,
 };
 
-/// Tries all runs, shortest first, until something doesn't hold: then which properties don't, and how it comes to that.
+/// Explores all runs, shortest first, until a property fails. Returns the failed properties and
+/// the actions that lead to each failure.
 fn explore(
     discipline: Discipline,
     bounds: Bounds,

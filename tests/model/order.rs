@@ -1,4 +1,5 @@
-//! The best job that is due goes first whenever the index is current; with more in flight, inversions stay within them.
+//! The best due job runs first if the index is current. With more permits in flight, their number
+//! bounds the inversions.
 
 use shared::kind::Discipline::{Lifo, Priority};
 
@@ -15,14 +16,14 @@ fn of_one_worker_is_exact() {
 }
 
 #[test]
-fn of_a_batch_is_within_it() {
+fn of_a_batch_is_bounded_by_its_size() {
     for discipline in [Lifo, Priority] {
         assert_holds(discipline, Bounds { batch: 2, ..CURRENT });
     }
 }
 
 #[test]
-fn of_two_workers_is_within_what_is_in_flight() {
+fn of_two_workers_is_bounded_by_the_jobs_in_flight() {
     for discipline in [Lifo, Priority] {
         assert_holds(discipline, Bounds { workers: 2, retries: &[], ..CURRENT });
     }

@@ -1,4 +1,4 @@
-//! What has to hold.
+//! The checked properties.
 
 use stateright::Property;
 
@@ -9,17 +9,18 @@ use crate::{
     world::{Job, Step, World},
 };
 
-/// A world in which nothing has to happen any more has no job without its outcome. Every round of a message uses up something finite, a
-/// look, an attempt or a budget, but for one: a permit that keeps looking while there are jobs in sight, and those don't wait for it.
+/// In a world at rest, every job has an outcome. Each round of a message consumes something
+/// finite: a poll, an attempt or a budget. The exception is a permit that keeps polling while it
+/// sees jobs, and those jobs do not depend on it.
 pub const ENDS: &str = "every job ends";
-/// What dropping permits must keep.
+/// Must hold although permits are dropped.
 pub const PERMITS: &str = "there are as many messages as unfinished jobs";
-/// Other permits find what is listed; what isn't has its own.
+/// Other permits find listed jobs. An unlisted job needs its own.
 pub const FOUND: &str = "a job that isn't listed has its message";
-/// What comes to rest without its outcome is where the audit finds it.
+/// The reconciliation finds jobs that come to rest without an outcome.
 pub const AUDITED: &str = "what is left over is on the agenda";
 pub const ATTEMPTS: &str = "no job has more attempts than allowed";
-/// One holder, one outcome, nothing before its time, the best first.
+/// One holder, one outcome, no claim before the due time, and the best job first.
 pub const LAWFUL: &str = "nothing happens that must not";
 
 pub fn of(bounds: &Bounds) -> Vec<Property<Protocol>> {
@@ -60,7 +61,7 @@ fn is_at_rest(protocol: &Protocol, world: &World) -> bool {
     actions.is_empty()
 }
 
-/// In the queue or in flight, and not used up.
+/// Whether a job's message is queued, or in flight and not used up.
 fn has_message(world: &World, job: u8) -> bool {
     let in_flight = world.permits().any(|permit| permit.job == job && permit.step != Step::Done);
     in_flight || world.queue.iter().any(|message| message.job == job)

@@ -1,4 +1,4 @@
-//! The protocol as a model: where it begins, what can happen, what that does, and what has to hold.
+//! The protocol as a model: initial state, actions, transitions and properties.
 
 use shared::{
     id::{JobId, mint},
@@ -14,7 +14,7 @@ use crate::{
     world::{Client, Job, Row, View, Worker, World},
 };
 
-/// When everything is decided: what has passed was before, what is to come is after.
+/// The time of every decision. Times that have passed are before it, others after.
 pub const NOW: Time = Time::from_millis(1_700_000_000_000);
 
 /// The jobs of one account and kind, within bounds.

@@ -1,4 +1,5 @@
-//! The steps of workers: `errands`, `attempt` and `conclude` of the function `queue-worker`, and the writes that they make.
+//! The steps of workers: `errands`, `attempt` and `conclude` of the function `queue-worker`, and
+//! their writes.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -17,13 +18,13 @@ use crate::{
     world::{Breach, Message, Permit, Row, Step, View, Worker, World, bits},
 };
 
-/// The index is never as far behind as this: a permit that waits as long sees what was written before.
+/// Upper bound of the index lag: a permit that waits this long sees what was written before.
 const LAG: Duration = Duration::from_secs(60);
 const PASSED: Time = Time::from_millis(NOW.millis() - 1000);
 const TO_COME: Time = Time::from_millis(NOW.millis() + 60_000);
 
 impl Protocol {
-    /// Lambda hands over a batch.
+    /// Lambda delivers a batch.
     pub fn receive(&self, world: &mut World, w: usize, messages: &[usize]) {
         for m in messages.iter().rev() {
             let Message { job, looks, delayed, twin, .. } = world.queue.remove(*m);
@@ -33,7 +34,8 @@ impl Protocol {
         world.workers[w].permits.sort_unstable();
     }
 
-    /// `Worker::plan`, with the real `agenda::plan`. The first `passed` are passed over, as others are taking them.
+    /// `Worker::plan`, with the real `agenda::plan`. Skips the first `passed` jobs, which others
+    /// are claiming.
     pub fn look(&self, world: &mut World, w: usize, passed: usize) {
         let permits: Vec<_> = world.workers[w].permits.iter().map(|permit| permit.job).collect();
         let own: Vec<_> = permits
@@ -44,7 +46,7 @@ impl Protocol {
             (0u8..).zip(&world.jobs).filter_map(|(n, job)| self.entry(n, job.view)).collect();
         agenda.sort_by(|a, b| a.rank.cmp(&b.rank));
         let plan = plan(&own, &agenda, NOW);
-        // Of no interest where the order is none: then the index may show anything.
+        // Only used to check the order, which is not checked with a lagging index.
         let saw = bits(&world.jobs, |_, job| job.shown() == View::Due && !self.bounds.lag);
         let Worker { permits, unlisted, reserve, saw: seen } = &mut world.workers[w];
         let mut others: VecDeque<_> = plan.others.into_iter().map(|id| self.number(id)).collect();
@@ -67,7 +69,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::own`: what the table says of a permit's own job.
+    /// `JobStore::own`: the state of a permit's own job in the table.
     fn own(&self, world: &World, job: u8) -> Own {
         let it = world.job(job);
         match it.row {
@@ -79,7 +81,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::agenda`: what the index shows of a job.
+    /// `JobStore::agenda`: the index entry of a job.
     fn entry(&self, job: u8, view: View) -> Option<Entry> {
         let due_at = match view {
             View::Absent => return None,
@@ -90,7 +92,7 @@ impl Protocol {
         Some(Entry { id: self.ids[job], rank: self.ranks[job].clone(), due_at })
     }
 
-    /// `JobStore::list`, on its condition.
+    /// `JobStore::list`, with its condition.
     pub fn list(&self, world: &mut World, w: usize) {
         let job = world.workers[w].unlisted.remove(0);
         let it = world.job_mut(job);
@@ -107,7 +109,8 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::claim`, on its condition; and what `hold` and `hold_best` make of a refusal.
+    /// `JobStore::claim`, with its condition, and how `hold` and `hold_best` handle a denied
+    /// claim.
     pub fn claim(&self, world: &mut World, w: usize, p: usize, heard: bool) {
         let Step::Claim { job, token } = world.workers[w].permits[p].step else { return };
         let it = *world.job(job);
@@ -161,7 +164,8 @@ impl Protocol {
         }
     }
 
-    /// Better jobs that this worker saw and that nobody took since are as many as there are others in flight, at most.
+    /// Of the better jobs that this worker saw, at most as many are still unclaimed as other
+    /// permits are in flight.
     fn check_order(&self, world: &mut World, w: usize, job: u8) {
         let rank = |job: u8| &self.ranks[usize::from(job)];
         let saw = world.workers[w].saw;
@@ -177,7 +181,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::end` with an outcome, on its condition.
+    /// `JobStore::end` with an outcome, with its condition.
     pub fn finish(&self, world: &mut World, w: usize, p: usize, to: Row, heard: bool) {
         let Some((job, token)) = world.workers[w].permits[p].step.claim() else { return };
         let step = end(world, job, token, to, false);
@@ -186,7 +190,7 @@ impl Protocol {
             if heard { step } else { Step::Finish { job, token, to } };
     }
 
-    /// `conclude`: the message of a job that is to be tried again is sent first.
+    /// `conclude`: the message of a job to retry is sent first.
     pub fn give_back(&self, world: &mut World, w: usize, p: usize, delay: Delay) {
         let Step::Hold { job, token } = world.workers[w].permits[p].step else { return };
         let mut step = Step::Requeue { job, token, delay, passed: false };
@@ -200,7 +204,8 @@ impl Protocol {
         world.workers[w].permits[p].step = step;
     }
 
-    /// `JobStore::end` with `queued`, on its condition; on the agenda if its message may have come meanwhile.
+    /// `JobStore::end` with `queued`, with its condition. Lists the job if its message may have
+    /// arrived by now.
     pub fn requeue(&self, world: &mut World, w: usize, p: usize, heard: bool) {
         let Step::Requeue { job, token, delay, passed } = world.workers[w].permits[p].step else {
             return;
@@ -218,7 +223,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::give_up`, on its condition.
+    /// `JobStore::give_up`, with its condition.
     pub fn bury(&self, world: &mut World, w: usize, p: usize) {
         let Step::Bury { job, attempts } = world.workers[w].permits[p].step else { return };
         let it = world.job_mut(job);
@@ -231,7 +236,8 @@ impl Protocol {
         };
     }
 
-    /// `handle`: what takes a message's place is sent, and it is deleted. A death between the two leaves a copy: that is a fault of its own.
+    /// `handle`: sends replacement messages, then deletes the originals. A crash between the two
+    /// leaves a duplicate, which is a separate fault.
     pub fn close(&self, world: &mut World, w: usize) {
         let unsettled = world.unsettled();
         let Worker { permits, .. } = std::mem::take(&mut world.workers[w]);
@@ -242,7 +248,7 @@ impl Protocol {
                 Step::Idle(in_sight) => {
                     let in_sight = in_sight && self.flaw != Some(Flaw::DroppedInSight);
                     if let Some(pause) = look_again(looks, in_sight) {
-                        // Those after the last that everyone has are alike.
+                        // Polls after the last guaranteed one are alike.
                         next.looks = LOOKS.min(looks + 1);
                         next.after_index = if pause >= LAG { unsettled } else { 0 };
                         world.queue.push(next);
@@ -265,7 +271,8 @@ impl Protocol {
         }
     }
 
-    /// A worker dies. Its messages come back when their visibility ends, which is after the leases that it held.
+    /// A worker crashes. Its messages reappear after their visibility timeout, which is longer
+    /// than the leases that it held.
     pub fn crash(&self, world: &mut World, w: usize) {
         world.left.crashes -= 1;
         let Worker { permits, .. } = std::mem::take(&mut world.workers[w]);
@@ -288,7 +295,8 @@ impl Protocol {
     }
 }
 
-/// `JobStore::end`: only the holder of the latest claim may, and it knows its own write again.
+/// `JobStore::end`: only the holder of the latest claim may write, and it recognizes its own
+/// write.
 fn end(world: &mut World, job: u8, token: u8, to: Row, listed: bool) -> Step {
     let it = world.job(job);
     if it.owner != token {
@@ -300,7 +308,7 @@ fn end(world: &mut World, job: u8, token: u8, to: Row, listed: bool) -> Step {
     Step::Done
 }
 
-/// A token that nobody has.
+/// A token that is not in use.
 fn fresh_token(world: &World) -> u8 {
     let taken = |token| {
         world.jobs.iter().any(|job| job.owner == token)

@@ -1,40 +1,39 @@
-//! A state of the world: the table, its index, the queue, the workers.
+//! A state of the world: table, index, queue and workers.
 
 use crate::bounds::{Delay, Faults};
 
-/// Everything, at one moment. Times are not numbers: what matters of one is whether it has passed.
+/// A state of the whole system. Times are not numbers: only whether one has passed matters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     pub jobs: Vec<Job>,
-    /// What is in the queue, sorted: it has no order.
+    /// Sorted, because the queue has no order.
     pub queue: Vec<Message>,
-    /// Sorted, since they are all alike; one without permits is between two invocations.
+    /// Sorted, because workers are alike. A worker without permits is between two invocations.
     pub workers: Vec<Worker>,
-    /// What may still go wrong.
+    /// Remaining budgets.
     pub left: Faults,
     /// Whether a message that was delivered twice has been deleted.
     pub twin_deleted: bool,
-    /// What happened that must not.
+    /// A violation that occurred.
     pub breach: Option<Breach>,
 }
 
-/// A job as the table, the index and its client have it.
+/// A job in the table, in the index, and as its client knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Job {
     pub row: Row,
     pub attempts: u8,
-    /// Whether the row has an `agenda`.
+    /// Whether the row has an `agenda`, and so is in the ready queue.
     pub listed: bool,
-    /// The token of the latest claim, as long as a worker knows it; or 0.
+    /// Token of the latest claim while a worker knows it, else 0.
     pub owner: u8,
-    /// What the index shows.
     pub view: View,
     pub client: Client,
-    /// Whether it is due only because listing it overwrote when it should be.
+    /// Whether it is due only because listing it overwrote its due time.
     pub hasty: bool,
 }
 
-/// A job's status, with what has passed of `due_at` and `lease_until`.
+/// A job's status, and whether `due_at` or `lease_until` has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Row {
     Absent,
@@ -44,14 +43,14 @@ pub enum Row {
     Ready,
     /// Running.
     Held,
-    /// Running, and its lease is over.
+    /// Running, with an expired lease.
     Orphaned,
     Completed,
     Failed,
     Cancelled,
 }
 
-/// A job on the agenda.
+/// A job's entry in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum View {
     Absent,
@@ -60,26 +59,25 @@ pub enum View {
     Due,
 }
 
-/// How far a client's command has come: `accept`, or `put_back`.
+/// Progress of a client's command, `accept` or `put_back`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Client {
     Quiet,
-    /// The message is sent and the row is not written; what its delay was, and whether that has passed.
+    /// The message is sent and the row is not written; the delay, and whether it has passed.
     Sent(Delay, bool),
 }
 
-/// A message in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Message {
     pub job: u8,
     pub looks: u8,
-    /// It comes when its job is due.
+    /// Arrives when its job is due.
     pub delayed: bool,
-    /// It comes after the index has shown what these jobs' rows were when it was sent: a bit for each.
+    /// Arrives after the index shows these jobs' rows as of the send: one bit per job.
     pub after_index: u8,
-    /// It comes after these jobs' leases: a bit for each.
+    /// Arrives after these jobs' leases expire: one bit per job.
     pub after_lease: u8,
-    /// It is one of two deliveries of the same message.
+    /// One of two deliveries of the same message.
     pub twin: bool,
 }
 
@@ -87,14 +85,14 @@ pub struct Message {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Worker {
     pub permits: Vec<Permit>,
-    /// What has to be listed before anything else.
+    /// Jobs to list before anything else.
     pub unlisted: Vec<u8>,
     pub reserve: Vec<u8>,
-    /// What was due when it looked, and has not been touched since: a bit for each job.
+    /// Jobs that were due at its poll and have not changed since: one bit per job.
     pub saw: u8,
 }
 
-/// A message in flight, and how far its use has come.
+/// A message in flight, and its progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Permit {
     pub job: u8,
@@ -103,39 +101,39 @@ pub struct Permit {
     pub step: Step,
 }
 
-/// What a permit is about to do.
+/// A permit's next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
-    /// To look what is due.
+    /// Poll for due jobs.
     Look,
-    /// To claim a job, with a token if it tried and heard nothing.
+    /// Claim a job; the token is set if the response to an earlier claim was lost.
     Claim { job: u8, token: u8 },
-    /// To ask the target.
+    /// Call the target.
     Hold { job: u8, token: u8 },
-    /// To write once more how the attempt ended.
+    /// Repeat the write of the outcome.
     Finish { job: u8, token: u8, to: Row },
-    /// To write that the attempt is to be repeated: the message is sent; whether its time has passed.
+    /// Write `queued` for a retry whose message is sent; `passed` if its delay has passed.
     Requeue { job: u8, token: u8, delay: Delay, passed: bool },
-    /// To give up a job of which this was seen.
+    /// Fail an abandoned job if it still has this number of attempts.
     Bury { job: u8, attempts: u8 },
-    /// To be deleted.
+    /// Delete the message.
     Done,
-    /// To look again later; whether it saw jobs.
+    /// Poll again later; whether jobs were in sight.
     Idle(bool),
-    /// To come back when its job is due.
+    /// Return when its job is due.
     Wait,
-    /// To come back as it is.
+    /// Return unchanged.
     Back,
 }
 
-/// What must not happen.
+/// A violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Breach {
-    /// A row changed in a way that it never may, such as an outcome that is replaced.
+    /// A row changed in a forbidden way, such as a replaced outcome.
     Unlawful(Row, Row),
-    /// A job was claimed before its time.
+    /// A job was claimed before it was due.
     TooEarly,
-    /// A job was claimed though more better ones were due than are in flight.
+    /// A job was claimed although more better jobs were due than permits are in flight.
     OutOfOrder,
 }
 
@@ -166,7 +164,7 @@ impl Row {
 }
 
 impl Job {
-    /// What a current index shows of it.
+    /// The entry in a current index.
     pub fn shown(&self) -> View {
         match self.row {
             _ if !self.listed => View::Absent,
@@ -181,7 +179,7 @@ impl Job {
 }
 
 impl Step {
-    /// The claim that it stands for.
+    /// The claim that the step holds, as job and token.
     pub fn claim(self) -> Option<(u8, u8)> {
         match self {
             Self::Claim { job, token }
@@ -212,13 +210,13 @@ impl World {
         self.workers.iter().flat_map(|worker| &worker.permits)
     }
 
-    /// Whether a worker goes on that holds a job's latest claim.
+    /// Whether a running worker holds a job's latest claim.
     pub fn has_holder(&self, job: u8) -> bool {
         let owner = self.job(job).owner;
         self.permits().any(|permit| permit.step.claim() == Some((job, owner)))
     }
 
-    /// Writes a row.
+    /// Writes a row, and records a forbidden transition.
     pub fn write(&mut self, job: u8, to: Row, listed: bool) {
         let from = self.job(job).row;
         if !from.may_become(to) {
@@ -234,7 +232,7 @@ impl World {
         self.queue.push(message);
     }
 
-    /// Jobs of which a write is under way or not yet to be seen in the index.
+    /// Jobs with a write that is in progress or not visible in the index: one bit per job.
     pub fn unsettled(&self) -> u8 {
         let requeued = |n: u8| {
             self.permits()
@@ -243,7 +241,7 @@ impl World {
         bits(&self.jobs, |n, job| job.is_behind() || job.client != Client::Quiet || requeued(n))
     }
 
-    /// Brings what can't be told apart into one form.
+    /// Maps equivalent states to one form.
     pub fn settle(&mut self, lag: bool) {
         if !lag {
             self.jobs.iter_mut().for_each(|job| job.view = job.shown());
@@ -264,7 +262,7 @@ impl World {
     }
 }
 
-/// A bit for each job of which something is true.
+/// One bit for each job that satisfies the condition.
 pub fn bits(jobs: &[Job], is_so: impl Fn(u8, &Job) -> bool) -> u8 {
     (0u8..).zip(jobs).filter(|(n, job)| is_so(*n, job)).fold(0, |bits, (n, _)| bits | 1 << n)
 }

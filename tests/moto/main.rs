@@ -1,4 +1,5 @@
-//! The store suite against moto: a third opinion on what DynamoDB and SQS do, beside dynoxide's and MiniStack's.
+//! The store suite against moto, an implementation of DynamoDB and SQS independent of dynoxide
+//! and MiniStack.
 //!
 //! `python3 -m infra.local moto -- cargo test --workspace --features tests/e2e --test moto`.
 
@@ -49,8 +50,9 @@ fn moto() -> Clients {
     connect(&vars).unwrap()
 }
 
-/// A table of the test's own, as `template.yaml` has it, whose properties are the call's own. For a transaction moto copies the table once for
-/// each item, so that many tests in one would time out.
+/// A table for one test, with the properties in `template.yaml`, which are named as in the API
+/// call. For each item of a transaction moto copies the table, so that many tests in one table
+/// would time out.
 async fn table() -> Table {
     let name = format!("tollgate-{:016x}", rand::random::<u64>());
     let template: yaml_serde::Value =
@@ -60,7 +62,8 @@ async fn table() -> Table {
         request[name] =
             serde_json::to_value(&template["Resources"]["Table"]["Properties"][name]).unwrap();
     }
-    let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=x";
+    let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, \
+                 SignedHeaders=host, Signature=x";
     let _ = rustls::crypto::ring::default_provider().install_default();
     let call = Client::new()
         .post(endpoint())

@@ -1,14 +1,16 @@
-//! No function may do more than it does: what its policy in `template.yaml` grants was used, by the tests of the stack in a process or by those
-//! of the running stack, whose calls were recorded. `make test-all` runs this last. That no function does more than it may, is held by each call.
+//! Least privilege: the tests use every permission that `template.yaml` grants a function, either
+//! in the in-process stack or in the running stack, whose calls are recorded. `make test-all`
+//! runs this last. Each call also checks that the function's policy allows it.
 
 use std::{env, path::Path};
 
 use sim::iam::{Record, VARIABLE, policies};
 
-/// What Lambda itself does with a function's role, before and after it is called
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>): to read its queues and streams
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>, <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>),
-/// and to keep logs.
+/// Actions that Lambda itself performs with a function's role before and after an invocation
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>): reading its
+/// queues and streams
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>,
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>), and writing logs.
 const OF_LAMBDA: &[(&str, &str)] = &[
     ("queue-worker", "sqs:ReceiveMessage"),
     ("queue-worker", "sqs:DeleteMessage"),
@@ -20,7 +22,7 @@ const OF_LAMBDA: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn all_that_is_granted_is_used_and_nothing_else() {
+fn every_grant_is_used_and_no_call_is_denied() {
     let folder = env::var(VARIABLE)
         .unwrap_or_else(|_| panic!("{VARIABLE} names no record; run `make test`"));
     let record = Record::read(Path::new(&folder));

@@ -1,4 +1,4 @@
-"""The linter of policies finds what makes a statement grant nothing, or too much."""
+"""The policy linter finds statements that grant nothing, or too much."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Resources:
 
 
 class Policies(unittest.TestCase):
-    """A policy of a template, sound and broken."""
+    """A template's policy, valid and with faults."""
 
     def _lint(self, change: dict[str, Any]) -> list[str]:
         ((_, document),) = iam_main.read_policies(_TEMPLATE)

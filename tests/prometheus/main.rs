@@ -1,7 +1,8 @@
-//! Debian's Prometheus scrapes the running stack, and what it computes is what a load of jobs measured.
+//! Prometheus scrapes the running stack, and computes what a load of jobs measured.
 //!
-//! `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test prometheus` starts what they need; so
-//! does `make test-all`. Where no `prometheus` is installed they say so and hold nothing; with `CI` set that is a failure.
+//! `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e
+//! --test prometheus` starts what the tests need, and so does `make test-all`. If no `prometheus`
+//! is installed, the tests print a note and check nothing; with `CI` set they fail.
 
 mod measured;
 mod server;
@@ -26,9 +27,9 @@ use stack::{PATIENCE, stack};
 const KIND: &str = "prometheus-load";
 const JOBS: usize = 120;
 
-/// promtool finds nothing to complain about, in names and types.
+/// promtool accepts all names and types.
 #[tokio::test]
-async fn promtool_takes_the_page() {
+async fn promtool_accepts_the_metrics_page() {
     if !installed() {
         return;
     }
@@ -49,9 +50,10 @@ async fn promtool_takes_the_page() {
     assert!(said.status.success() && told.is_empty(), "{}", String::from_utf8_lossy(&told));
 }
 
-/// Jobs at a target that takes between 5 ms and 2 s: Prometheus counts each, and its quantiles are in the buckets that the jobs' own times are in.
+/// Jobs at a target that takes 5 ms to 2 s: Prometheus counts each, and its quantiles are at most
+/// one bucket away from those of the jobs' own times.
 #[tokio::test]
-async fn prometheus_sees_what_a_load_of_jobs_measured() {
+async fn prometheus_computes_what_a_load_of_jobs_measured() {
     if !installed() {
         return;
     }
@@ -79,12 +81,12 @@ async fn prometheus_sees_what_a_load_of_jobs_measured() {
         assert_eq!(job["status"], "completed", "{job}");
         measured.add(&job, &stack.attempts(id).await);
     }
-    // A batch's jobs are on the page when it is over, and Prometheus looks every second.
+    // The jobs of a batch are on the page once it is done, and Prometheus scrapes every second.
     let completed = format!("tollgate_jobs_total{{kind=\"{KIND}\",outcome=\"completed\"}}");
     prometheus.until(&completed, PATIENCE, |value| value == Some(float(JOBS))).await;
     let run = format!("tollgate_job_run_seconds_count{{kind=\"{KIND}\"}}");
     assert_eq!(prometheus.value(&run).await, Some(float(JOBS)));
-    // What `submit` counts is written in the background, ten seconds later at most.
+    // `submit` writes its counts in the background, within ten seconds.
     let accepted = format!("tollgate_jobs_accepted_total{{kind=\"{KIND}\"}}");
     prometheus.until(&accepted, PATIENCE, |value| value == Some(float(JOBS))).await;
 
@@ -107,7 +109,8 @@ async fn prometheus_sees_what_a_load_of_jobs_measured() {
     dashboard(&prometheus).await;
 }
 
-/// Every query of the dashboard is one to Prometheus, and knows its metrics; those about jobs and requests have something to show.
+/// Every query of the dashboard is valid and names known metrics. Those about jobs and requests
+/// return data.
 async fn dashboard(prometheus: &Prometheus) {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/grafana/tollgate.json");
     let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();

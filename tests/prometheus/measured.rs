@@ -1,4 +1,4 @@
-//! A load of jobs, and what they say themselves about how long they took.
+//! A load of jobs, and the times that the jobs report.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::time::Time;
 use tokio::net::TcpListener;
 
-/// How long jobs took, in seconds.
+/// Times in seconds.
 #[derive(Debug, Default)]
 pub struct Measured {
     pub ran: Vec<f64>,
@@ -27,13 +27,13 @@ fn between(from: &Value, to: &Value) -> f64 {
     time(to).since(time(from)).as_secs_f64()
 }
 
-/// How long the `nth` job is to take at its target: from 5 ms on, each a little longer, up to 2 s.
+/// How long the `nth` job takes at its target: from 5 ms to 2 s, growing over 60 jobs.
 pub fn millis(nth: usize) -> u64 {
     let nth = u64::try_from(nth).unwrap() % 60;
     5 + nth * nth * 2000 / 3600
 }
 
-/// A target that takes as long as the payload says.
+/// A target that takes the number of milliseconds in the payload.
 pub async fn target() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -46,7 +46,7 @@ pub async fn target() -> String {
     url
 }
 
-/// The value below which so much of all are.
+/// The quantile by the nearest-rank method.
 pub fn quantile(values: &[f64], quantile: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -60,7 +60,7 @@ pub fn quantile(values: &[f64], quantile: f64) -> f64 {
     sorted[rank.saturating_sub(1)]
 }
 
-/// In which bucket a value is.
+/// Index of the bucket that holds a value.
 pub fn bucket(value: f64, bounds: &[f64]) -> usize {
     bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len())
 }

@@ -1,4 +1,4 @@
-//! Prometheus, started for a test and ended with it.
+//! A Prometheus server that runs for one test.
 
 use std::{
     collections::BTreeSet,
@@ -12,10 +12,10 @@ use reqwest::Client;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-/// What the stack is called in it.
+/// Name of the scrape job for the stack.
 pub const JOB: &str = "tollgate";
 
-/// Whether there is one. In CI there has to be.
+/// Whether Prometheus is installed; panics in CI if it is not.
 pub fn installed() -> bool {
     let version = |program: &str| Command::new(program).arg("--version").output();
     let found = version("prometheus").and(version("promtool")).is_ok();
@@ -25,7 +25,8 @@ pub fn installed() -> bool {
     );
     if !found {
         eprintln!(
-            "! No prometheus is installed: nothing is tried with it. On Debian: apt install prometheus"
+            "! No prometheus is installed: nothing is tried with it. \
+             On Debian: apt install prometheus"
         );
     }
     found
@@ -41,7 +42,8 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one for a stack's API, and waits until it is ready. The key is in a file of its own, as in `docs/metrics.md`.
+    /// Starts a server for a stack's API, and waits until it is ready. The key is in a separate
+    /// file, as in `docs/metrics.md`.
     pub async fn of(api: &str, key: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("tollgate-prometheus-{}", uuid::Uuid::new_v4()));
@@ -53,12 +55,15 @@ impl Prometheus {
             .split_once('/')
             .map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
         let config = format!(
-            "scrape_configs:\n  - job_name: {JOB}\n    scrape_interval: 1s\n    scheme: {scheme}\n    metrics_path: {path}/metrics\n    \
-             authorization: {{credentials_file: {}/key}}\n    static_configs: [{{targets: [\"{host}\"]}}]\n",
+            "scrape_configs:\n  - job_name: {JOB}\n    scrape_interval: 1s\n    \
+             scheme: {scheme}\n    metrics_path: {path}/metrics\n    \
+             authorization: {{credentials_file: {}/key}}\n    \
+             static_configs: [{{targets: [\"{host}\"]}}]\n",
             folder.display()
         );
         fs::write(folder.join("prometheus.yml"), config).unwrap();
-        // Free a moment ago; whoever else takes it makes Prometheus end, which is seen.
+        // The port was free a moment ago. If another process takes it, Prometheus exits and
+        // `ready` fails.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = fs::File::create(folder.join("log")).unwrap();
         let process = Command::new("prometheus")
@@ -93,7 +98,7 @@ impl Prometheus {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// What a query finds: each series with its value now.
+    /// Result of a query: each series with its current value.
     pub async fn ask(&self, query: &str) -> Vec<Value> {
         let url = format!("{}/api/v1/query", self.url);
         let form =
@@ -109,14 +114,14 @@ impl Prometheus {
         answer["data"]["result"].as_array().unwrap().clone()
     }
 
-    /// The value of a query that finds one series at most.
+    /// Value of a query that returns at most one series.
     pub async fn value(&self, query: &str) -> Option<f64> {
         let found = self.ask(query).await;
         assert!(found.len() <= 1, "{query}: {found:?}");
         found.first().map(|series| series["value"][1].as_str().unwrap().parse().unwrap())
     }
 
-    /// Waits until a query's value is as wanted.
+    /// Waits until a query's value meets the condition.
     pub async fn until(
         &self,
         query: &str,
@@ -134,7 +139,8 @@ impl Prometheus {
         }
     }
 
-    /// The names of all metrics of which the stack tells the type, as queries name them: also those that have nothing to say yet.
+    /// Names, as used in queries, of all metrics whose type the stack publishes, including those
+    /// without samples.
     pub async fn types(&self) -> BTreeSet<String> {
         let url = format!("{}/api/v1/targets/metadata", self.url);
         let answer = self.http.get(url).send().await.unwrap();
@@ -163,7 +169,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// A query with values in the place of Grafana's variables.
+/// A query with values in place of Grafana's variables.
 pub fn filled_in(query: &str) -> String {
     query.replace("$__rate_interval", "1m").replace("$__range", "5m").replace("$kind", ".*")
 }

@@ -1,4 +1,4 @@
-//! The emulator, stopped and started again.
+//! Restarts the emulator.
 
 use std::{
     process::Command,
@@ -9,8 +9,8 @@ use reqwest::Method;
 
 use crate::stack::{PATIENCE, stack};
 
-/// Stops and starts the stack. Functions die in the midst of what they do. What services hold is kept: MiniStack saves it when it ends, and at
-/// no other time, so that a kill of its own process would lose what AWS doesn't.
+/// Stops and starts the stack. Functions are killed while they run. Service state is kept:
+/// MiniStack saves it only when it exits, so killing its own process would lose what AWS keeps.
 pub async fn restart() {
     let up = std::env::var("TOLLGATE_UP")
         .unwrap_or_else(|_| panic!("TOLLGATE_UP names no process; run `make test-all`"));
@@ -19,7 +19,7 @@ pub async fn restart() {
     heartbeat(true).await;
 }
 
-/// Waits until the stack is there, or is away.
+/// Waits until the stack is up, or down.
 async fn heartbeat(there: bool) {
     let deadline = Instant::now() + PATIENCE;
     loop {

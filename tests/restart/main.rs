@@ -1,7 +1,9 @@
-//! Subscribers that are killed, and a stack that is stopped and started again under others: each event is seen once, and in order.
+//! Kills one subscriber, and restarts the stack under others: each receives every event once and
+//! in order.
 //!
-//! It has the stack for itself, which is why it isn't one of the `e2e` tests. `make test-all` runs it after those; for the long version,
-//! `EVENTS=10000 python3 -m infra.local up --port 0 --temporary -- cargo test --workspace --features tests/e2e --test restart -- --nocapture`.
+//! The test needs the stack for itself, so it is not one of the `e2e` tests. `make test-all` runs
+//! it after those. The long version is `EVENTS=10000 python3 -m infra.local up --port 0
+//! --temporary -- cargo test --workspace --features tests/e2e --test restart -- --nocapture`.
 
 mod emulator;
 mod publisher;
@@ -18,20 +20,20 @@ use tokio::sync::watch;
 use publisher::{Accepted, Account, Writer};
 use subscriber::{Subscriber, Tagged};
 
-/// How many events; `EVENTS=10000` for the long version.
+/// Number of events; `EVENTS=10000` for the long version.
 fn number() -> usize {
     std::env::var("EVENTS").map_or(1200, |number| number.parse().unwrap())
 }
 
 const ACCOUNTS: usize = 3;
 const WRITERS_EACH: usize = 4;
-/// How often a subscriber is killed, in all.
+/// Total kills of the subscriber.
 const KILLS: usize = 8;
-/// How many events there are for each time that the stack is restarted.
+/// Events per restart of the stack.
 const EVENTS_A_RESTART: usize = 2500;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_is_seen_once_and_in_order_through_every_restart() {
+async fn delivers_each_event_once_and_in_order_across_restarts() {
     let begun = Instant::now();
     let mut accounts = Vec::new();
     for n in 0..ACCOUNTS {
@@ -63,20 +65,22 @@ async fn every_event_is_seen_once_and_in_order_through_every_restart() {
     let (killed, kills) = killed.await.unwrap();
     assert_eq!((stays_killed, kills), (0, KILLS));
     let outages = restarts.await.unwrap();
-    // And one that comes when all is over.
+    // A subscriber that starts after everything was published.
     let (later, _) = Subscriber::from(&of, &start).follow(None).await;
     for got in [&stays, &killed, &later] {
         check(got, &accepted);
     }
     println!(
-        "{} events by {} writers to {ACCOUNTS} accounts, published in {published:?}, read by three in {:?}; {kills} kills, the stack restarted {outages} times",
+        "{} events by {} writers to {ACCOUNTS} accounts, published in {published:?}, \
+         read by three in {:?}; {kills} kills, the stack restarted {outages} times",
         accepted.len(),
         ACCOUNTS * WRITERS_EACH,
         begun.elapsed(),
     );
 }
 
-/// Stops and starts the stack, each time that so many more events were accepted; how often that was.
+/// Restarts the stack each time that another share of the events was accepted. Returns the number
+/// of restarts.
 async fn restart(mut accepted: watch::Receiver<usize>) -> usize {
     let restarts = number().div_ceil(EVENTS_A_RESTART);
     for n in 1..=restarts {
@@ -87,7 +91,8 @@ async fn restart(mut accepted: watch::Receiver<usize>) -> usize {
     restarts
 }
 
-/// All that was accepted, each once; and of an account none before another that was accepted before it was begun to be published.
+/// Each accepted event was received once. Within an account, no event was received before another
+/// that was accepted before the first was sent.
 fn check(got: &[Tagged], accepted: &Accepted) {
     let mut times = BTreeMap::<&Tagged, usize>::new();
     for event in got {

@@ -1,4 +1,4 @@
-//! Publishers that don't give up.
+//! Publishers that retry until each event is accepted.
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,10 @@ use crate::{
     subscriber::Tagged,
 };
 
-/// When each event was begun to be published, and when it was accepted.
+/// When the publication of each event began, and when it was accepted.
 pub type Accepted = BTreeMap<Tagged, (Instant, Instant)>;
 
-/// An account with a key that publishes.
+/// An account with a key for publishing.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub id: String,
@@ -34,14 +34,14 @@ impl Account {
         Self { id, key: key.body["secret"].as_str().unwrap().to_owned() }
     }
 
-    /// Publishes an event, as often as it takes until it is accepted.
+    /// Publishes an event, with retries until it is accepted.
     pub async fn publish(&self, data: &Value, repeat: &str) {
         let path = format!("/v1/accounts/{}/events", self.id);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let (headers, body) = ([("idempotency-key", repeat)], Some(json!({"data": data})));
             let answer = stack().try_as(&self.key, Method::POST, &path, &headers, body).await;
-            // While the stack is away, and while it isn't known yet what became of an earlier try.
+            // The stack is down, or an earlier attempt is still in progress.
             let later =
                 answer.as_ref().map_or(true, |answer| answer.status == 409 || answer.status >= 500);
             if answer.as_ref().is_ok_and(|answer| answer.status == 202) {
@@ -53,7 +53,7 @@ impl Account {
     }
 }
 
-/// Publishes one event after the other.
+/// Publishes events one after another.
 #[derive(Debug)]
 pub struct Writer {
     pub writer: usize,
@@ -61,7 +61,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Publishes so many, and counts each.
+    /// Publishes this number of events, and counts each in `progress`.
     pub async fn publish(self, events: usize, progress: watch::Sender<usize>) -> Accepted {
         let mut accepted = Accepted::new();
         for n in 0..events {

@@ -1,4 +1,4 @@
-//! Subscribers: the command `tollgate events tail`, and somebody who keeps what it prints.
+//! Subscribers: the command `tollgate events tail`, and a consumer that keeps its output.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::stack::{PATIENCE, stack};
 
-/// Which event it is.
+/// Identifies an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tagged {
     pub account: String,
@@ -19,7 +19,7 @@ pub struct Tagged {
     pub n: usize,
 }
 
-/// Keeps events together with the cursor behind them.
+/// Keeps events together with the cursor after them.
 #[derive(Debug)]
 pub struct Subscriber {
     accounts: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Subscriber {
     kept: Vec<Value>,
 }
 
-/// The command as `make test-all` built it, with the operator's key.
+/// The command that `make test-all` built, with the operator's key.
 fn tollgate() -> Command {
     let tests: PathBuf = std::env::current_exe().unwrap();
     let program = tests.parent().unwrap().parent().unwrap().join("tollgate");
@@ -44,7 +44,7 @@ fn of(command: &mut Command, accounts: &[String]) {
 }
 
 impl Subscriber {
-    /// The cursor that begins now.
+    /// A cursor for the current position.
     pub async fn now(accounts: &[String]) -> String {
         let mut list = tollgate();
         of(list.args(["list", "--after", "now"]), accounts);
@@ -59,8 +59,8 @@ impl Subscriber {
         Self { accounts: accounts.to_vec(), cursor: cursor.to_owned(), kept: Vec::new() }
     }
 
-    /// Follows its accounts until each has come to its end; killed each time that it was told so many more events, in the midst of a portion.
-    /// The events, and how often it was killed.
+    /// Follows the accounts until each has its last event. Kills the command whenever `kill_each`
+    /// more events arrived, in the middle of a batch. Returns the events and the number of kills.
     pub async fn follow(mut self, kill_each: Option<usize>) -> (Vec<Tagged>, usize) {
         let (mut tail, mut lines) = self.tail();
         let (mut portion, mut kills) = (Vec::new(), 0);
@@ -79,7 +79,7 @@ impl Subscriber {
             if kill_each.is_some_and(|each| self.kept.len() + portion.len() >= each * (kills + 1)) {
                 tail.kill().await.unwrap();
                 kills += 1;
-                // Those of the portion come again: their cursor was not kept.
+                // The events of this batch arrive again, because their cursor was not saved.
                 portion.clear();
                 (tail, lines) = self.tail();
             }

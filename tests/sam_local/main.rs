@@ -1,7 +1,9 @@
-//! The functions in containers, by `sam local`, on a stack whose table and queues the emulator keeps.
+//! The functions in containers, run by `sam local`, on a stack whose table and queues are in the
+//! emulator.
 //!
-//! `python3 -m infra.local sam-local -- cargo test --workspace --features tests/e2e --test sam_local` starts what they need; so does
-//! `make test-all`, where a Docker engine is.
+//! `python3 -m infra.local sam-local -- cargo test --workspace --features tests/e2e --test
+//! sam_local` starts what the tests need, and so does `make test-all` if a Docker engine is
+//! available.
 
 #[expect(dead_code, reason = "the e2e tests ask more of it")]
 #[path = "../e2e/stack.rs"]
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 use stack::{PATIENCE, stack};
 
 #[tokio::test]
-async fn a_job_handed_in_through_sam_local_is_completed() {
+async fn completes_a_job_submitted_through_sam_local() {
     let stack = stack();
     let id = stack.submit("echo", json!({"in": "a container"})).await;
     let job = stack.outcome(&id, PATIENCE).await;
@@ -26,7 +28,7 @@ async fn a_job_handed_in_through_sam_local_is_completed() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_through_sam_local_too() {
+async fn returns_problems_through_sam_local() {
     let stack = stack();
     let answer = stack.send(Method::POST, "/v1/jobs", &[], Some(json!({"kind": "Echo"}))).await;
     assert_eq!(answer.status, 422, "{answer:?}");
@@ -37,9 +39,9 @@ async fn what_is_wrong_is_told_through_sam_local_too() {
     assert_eq!(answer.status, 404, "{answer:?}");
 }
 
-/// Pages are behind routes of their own, and come compressed, which an event carries as Base64.
+/// Pages have their own routes and arrive compressed, which an event carries as Base64.
 #[tokio::test]
-async fn pages_come_through_sam_local() {
+async fn serves_pages_through_sam_local() {
     let stack = stack();
     let page = stack.send_as("", Method::GET, "/docs", &[], None).await;
     assert_eq!((page.status, &page.headers["content-type"]), (200, &"text/html".parse().unwrap()));
@@ -55,9 +57,10 @@ async fn pages_come_through_sam_local() {
     assert_eq!(head.status, 200, "{head:?}");
 }
 
-/// The event has a job that isn't there, which may be a moment behind, and a message that is none.
+/// The event has a message for an unknown job, whose row may still be written, and an invalid
+/// message.
 #[tokio::test]
-async fn a_worker_reports_what_is_to_come_back() {
+async fn worker_reports_batch_item_failures() {
     let answer = invoke("queue-worker");
     let back =
         json!({"batchItemFailures": [{"itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d"}]});
@@ -65,11 +68,11 @@ async fn a_worker_reports_what_is_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_check_runs() {
+async fn quota_check_runs() {
     assert_eq!(invoke("quota-check"), Value::Null);
 }
 
-/// What a function returns for the event of its `fixtures/`.
+/// Response of a function to the event in its `fixtures/`.
 fn invoke(function: &str) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());

@@ -1,4 +1,5 @@
-//! The store suite against dynoxide and the sim's queue; `e2e` runs the same against the emulator that it is given, `moto` against moto.
+//! The store suite against dynoxide and the simulated queue. `e2e` runs it against the emulator,
+//! `moto` against moto.
 
 mod suite;
 

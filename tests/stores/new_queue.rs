@@ -1,4 +1,4 @@
-//! A queue for one test of the suite, at an emulator that many share.
+//! A queue for one test of the suite, in an emulator that many tests share.
 
 use aws_sdk_sqs::{Client, types::QueueAttributeName};
 

@@ -1,5 +1,6 @@
-//! What the stores promise of the table, whatever plays `DynamoDB`: no emulator's quirk becomes our truth. Every test makes an
-//! account, or names, of its own, so that they can share a table.
+//! The contract of the stores, checked against several implementations of DynamoDB, so that the
+//! code relies on no emulator's quirk. Every test uses its own account or names, so that tests
+//! can share a table.
 
 #[path = "suite/accounts.rs"]
 mod accounts;
@@ -40,7 +41,7 @@ pub use queues::*;
 pub use rows::*;
 pub use usage::*;
 
-/// Calls a macro with the name of every test.
+/// Calls a macro with the names of all tests.
 macro_rules! for_each {
     ($run:ident) => {
         $run!(
@@ -86,7 +87,7 @@ macro_rules! for_each {
 }
 pub(crate) use for_each;
 
-/// Calls a macro with the name of every test of a queue.
+/// Calls a macro with the names of all queue tests.
 macro_rules! for_each_of_queues {
     ($run:ident) => {
         $run!(
@@ -118,7 +119,7 @@ fn account() -> AccountId {
     id::mint(now(), rand::random())
 }
 
-/// A job that is in the table.
+/// Stores a new job.
 async fn put(jobs: &JobStore, payload: &str) -> Job {
     let job = job(account(), now());
     jobs.put(&job, &Payload(json(payload)), None).await.unwrap();
@@ -230,7 +231,7 @@ pub async fn a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be(table: Table)
         let due_at = t + 2 * MINUTE;
         let ending = Ending::Queued { attempt: failure(number, t), due_at, listed };
         assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
-        // Whoever saw it before it was taken comes too late to list it.
+        // Listing a job as it was before the claim has no effect.
         jobs.list(job.account, job.id, &listing, t).await.unwrap();
         let entries = jobs.agenda(job.account, &job.kind, 1, t).await.unwrap();
         let shown: Vec<_> = entries.iter().map(|entry| (entry.id, entry.due_at)).collect();
@@ -272,7 +273,7 @@ pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
     );
 }
 
-/// As when an answer is lost and the SDK calls again.
+/// As if a response was lost and the SDK repeats the call.
 pub async fn the_same_call_twice_changes_nothing(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
@@ -410,7 +411,7 @@ pub async fn waiting_jobs_of_a_kind_are_found(table: Table) {
 
 pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
     let jobs = JobStore::new(table);
-    // Tomorrow, so that no worker of a running stack takes them.
+    // Due tomorrow, so that no worker of a running stack claims them.
     let t = now() + 24 * 60 * MINUTE;
     let mut listed = Vec::new();
     for n in 0..12 {
@@ -443,7 +444,7 @@ pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
         seen.map(|seen| (seen.due_at, seen.job)).collect::<Vec<_>>()
     };
     let (all, some) = (t + MINUTE, t + Duration::from_secs(1));
-    // An index follows its table in a moment.
+    // A global secondary index is eventually consistent.
     while look(all, 0, 1).await.len() < listed.len() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -482,7 +483,7 @@ pub async fn a_slot_is_held_as_long_as_its_claim(table: Table) {
         (1, 0, 2)
     );
 
-    // Its next attempt is in another slot; both name the same job, and the first is free.
+    // The next attempt uses another slot. Both slots name the same job, and the first is free.
     let ending = Ending::Queued { attempt: failure(1, t), due_at: t, listed: false };
     assert_eq!(jobs.end(&first.job, By::silent("first"), ending, t).await.unwrap(), Ended::Yes);
     claimed(&jobs, &job, "second", t).await;

@@ -1,5 +1,5 @@
-//! The feed: events as they come, through outages. The server pushes them where it can; where it can't, or the network in between, long polls
-//! bring them.
+//! A feed of events that survives outages. The server pushes events over a channel; where the
+//! server or the network does not allow that, the feed uses long polls.
 
 mod channel;
 mod seen;
@@ -19,60 +19,60 @@ use crate::{
     output,
 };
 
-/// How long the server is to hold an answer when there is nothing to tell; as long as the API allows.
+/// How long the server holds a long poll without events; the API's maximum.
 const WAIT: Duration = Duration::from_secs(20);
-/// Between two looks at a server that is away, at first and at most; and between two empty answers of one that doesn't hold them.
+/// Backoff while the server is down, initial and maximum. `PAUSE` also separates empty polls of a
+/// server that does not hold requests.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// When a channel is tried again that couldn't be opened, at first and at most.
+/// Backoff after a failed attempt to open a channel, initial and maximum.
 const CHANNEL_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_CHANNEL_PAUSE: Duration = Duration::from_secs(3600);
-/// In the place of a cursor: where the server is when it is asked.
+/// Sent instead of a cursor: start at the server's current position.
 const NOW: &str = "now";
 
-/// Where a feed begins.
 #[derive(Debug)]
 pub enum Start {
-    /// With the oldest event that is kept.
+    /// With the oldest stored event.
     Oldest,
-    /// With what happens once the server has first answered.
+    /// With the first event after the server's first response.
     Now,
-    /// Behind this cursor.
+    /// After this cursor.
     After(String),
 }
 
-/// What a feed tells.
 #[derive(Debug)]
 pub enum News {
     /// Events, oldest first.
     Events(Vec<Box<RawValue>>),
-    /// The server can't be reached, or fails. Told once; it is asked again until it is back.
+    /// The server is unreachable or fails. Returned once per outage; the feed keeps retrying.
     Gone(String),
-    /// The server is back. What happened meanwhile follows.
+    /// The server is back. The events of the outage follow.
     Back,
 }
 
-/// Events of some accounts as they come. It begins and goes on by the cursor that the server gave with the last events that were told, so
-/// that an outage costs none.
+/// A stream of the events of some accounts. It resumes from the cursor of the last batch that it
+/// returned, so an outage loses no event.
 #[derive(Debug)]
 pub struct Feed {
     client: Client,
     accounts: Vec<String>,
     cursor: Option<String>,
     gone: Option<Duration>,
-    /// Over which the server pushes events.
+    /// The push channel, while it is open.
     channel: Option<Channel>,
-    /// When one may be tried; never, where the server has none.
+    /// Earliest time to open a channel; `None` if the server has no push API.
     channel_from: Option<Instant>,
     channel_pause: Duration,
-    /// Whether little was left when it polled last: what is far back comes faster by pages.
+    /// Whether the last poll returned less than a full page. Until then, paging is faster than
+    /// the channel.
     is_near: bool,
-    /// The server may push an event twice.
+    /// Removes duplicates: the server may push an event twice.
     seen: Seen,
 }
 
 impl Feed {
-    /// A feed of these accounts; without any, of the key's own.
+    /// A feed of these accounts; if empty, of the key's own.
     pub fn new(client: &Client, accounts: Vec<String>, start: Start) -> Self {
         let cursor = match start {
             Start::Oldest => None,
@@ -93,24 +93,27 @@ impl Feed {
         }
     }
 
-    /// From now on, tells these accounts' events, from where it has come to. An account that joins is read from there as well.
+    /// Switches to these accounts and continues from the current cursor, which also applies to
+    /// added accounts.
     pub fn follow(&mut self, accounts: Vec<String>) {
         if self.accounts != accounts {
             (self.accounts, self.channel) = (accounts, None);
         }
     }
 
-    /// Nobody listens for a while: what is pushed meanwhile would pile up. It goes on from where it has come to.
+    /// Closes the channel while the feed is not read, so that pushed events do not pile up. The
+    /// feed resumes from its cursor.
     pub fn rest(&mut self) {
         self.channel = None;
     }
 
-    /// Where it has come to; [`Start::After`] goes on from there.
+    /// The current cursor, to resume with [`Start::After`]; `None` before the first response.
     pub fn cursor(&self) -> Option<&str> {
         self.cursor.as_deref().filter(|cursor| *cursor != NOW)
     }
 
-    /// Begins, unless it has begun or the server is away; then [`next`](Self::next) does. What happens from then on is told.
+    /// Fixes the position of a feed that starts now, so that it returns all later events. If the
+    /// server is down, [`next`](Self::next) does this.
     pub async fn begin(&mut self) -> Result<(), Failure> {
         if self.cursor().is_none() && self.cursor.is_some() {
             match self.poll(Duration::ZERO).await {
@@ -122,15 +125,15 @@ impl Feed {
         Ok(())
     }
 
-    /// Waits for news. May be dropped while it waits, and loses nothing by that. Fails for what doesn't mend itself: a key that isn't good any
-    /// more, an account that isn't there.
+    /// Waits for the next item. Cancel-safe. Fails on permanent errors: a revoked key or an
+    /// unknown account.
     pub async fn next(&mut self) -> Result<News, Failure> {
         self.begin().await?;
         loop {
             if let Some(pause) = self.gone {
                 tokio::time::sleep(pause).await;
                 match self.poll(Duration::ZERO).await {
-                    // What this brought is read again, with the cursor as it is.
+                    // The cursor stays as it is, so the next poll reads these items again.
                     Ok(page) => {
                         self.gone = None;
                         if page.items.is_empty() {
@@ -147,7 +150,8 @@ impl Feed {
             }
             if let Some(channel) = &mut self.channel {
                 let Some((events, cursor)) = channel.next().await else {
-                    // What comes meanwhile is polled for; and one that dies at once isn't opened again at once.
+                    // Polls fill the gap. The pause prevents reopening a channel that fails
+                    // immediately in a tight loop.
                     (self.channel, self.channel_from) = (None, Some(Instant::now() + PAUSE));
                     continue;
                 };
@@ -172,7 +176,8 @@ impl Feed {
                         return Ok(News::Events(events));
                     }
                 }
-                // A connection may break and the server be there: it is away if a second look fails as well.
+                // A single connection may break while the server is up: it is down if a second
+                // request fails as well.
                 Err(failure) if failure.is_outage() => {
                     if self.poll(Duration::ZERO).await.is_err_and(|failure| failure.is_outage()) {
                         self.gone = Some(PAUSE);
@@ -185,7 +190,7 @@ impl Feed {
         }
     }
 
-    /// Has the server push events from now on, if it can.
+    /// Opens a push channel if the server allows it, else schedules the next attempt.
     async fn open_channel(&mut self) {
         match Channel::open(&self.client, &self.accounts, self.cursor.as_deref()).await {
             Ok(channel) => (self.channel, self.channel_pause) = (Some(channel), CHANNEL_PAUSE),
@@ -197,7 +202,7 @@ impl Feed {
         }
     }
 
-    /// Asks for the next events; for nothing, the answer comes after `wait`.
+    /// Requests the next events; the server holds an empty response for up to `wait`.
     async fn poll(&mut self, wait: Duration) -> Result<Page<Box<RawValue>>, Failure> {
         let asked = Instant::now();
         let prefer = (!wait.is_zero()).then(|| format!("wait={}", wait.as_secs()));
@@ -207,19 +212,19 @@ impl Feed {
         let answer = self.client.send(&call).await?;
         let page: Page<Box<RawValue>> = answer.json()?;
         if page.items.is_empty() && asked.elapsed() < PAUSE && !wait.is_zero() {
-            // It doesn't hold its answers, or too many wait already and it says when to come back.
+            // The server does not hold requests, or too many are waiting and it sends
+            // Retry-After.
             tokio::time::sleep(answer.retry_after().unwrap_or(PAUSE).clamp(PAUSE, WAIT)).await;
         }
         Ok(page)
     }
 }
 
-/// Reads an event.
 pub fn read(event: &RawValue) -> Result<Event, Failure> {
     serde_json::from_str(event.get()).map_err(output::no_json)
 }
 
-/// The call for the events behind a cursor.
+/// The request for the events after a cursor.
 pub fn call(accounts: &[String], after: Option<&str>) -> Call {
     let call = Call::get(&["v1", "events"]).query("after", after);
     accounts.iter().fold(call, |call, account| call.query("account", Some(account)))

@@ -1,6 +1,7 @@
-//! The interactive client: a person chooses accounts, and watches their events as they come.
+//! The interactive client: the user chooses accounts and follows their events.
 //!
-//! There are two prompts, one inside the other, and a view: `Ctrl-C` steps back from each, the end of the input leaves.
+//! It has two nested prompts and a view. `Ctrl-C` returns to the previous level; end of input
+//! exits.
 
 mod accounts;
 mod prompt;
@@ -23,23 +24,21 @@ Times are UTC. Tab completes. Ctrl-C steps back, from here it leaves, as does Ct
 
 const COMMANDS: [&str; 4] = ["accounts", "clear", "events", "help"];
 
-/// Whether to go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Stay,
     Leave,
 }
 
-/// The client's state.
 struct Session<'a> {
     client: &'a Client,
     prompt: Prompt,
     accounts: Accounts,
-    /// Once something was watched: where to go on when something is watched again.
+    /// Set by the first `events` command; later ones resume from its cursor.
     feed: Option<Feed>,
 }
 
-/// Runs until the person leaves.
+/// Runs until the user exits.
 pub async fn run(client: &Client) -> Result<(), Failure> {
     let accounts = Accounts::new(client);
     let mut session = Session { client, prompt: Prompt::new()?, accounts, feed: None };
@@ -74,7 +73,7 @@ impl Session<'_> {
         }
     }
 
-    /// Chooses accounts: those that are named, or at a prompt.
+    /// Adds the named accounts to the selection, or prompts for them.
     async fn choose(&mut self, names: &str) -> Result<Step, Failure> {
         match until_ended(self.accounts.load(self.client)).await? {
             Ok(Ok(())) => {}
@@ -119,11 +118,11 @@ impl Session<'_> {
         })
     }
 
-    /// Prints events until Ctrl-C, or until the end.
+    /// Prints events until Ctrl-C or end of input.
     async fn watch(&mut self) -> Result<Step, Failure> {
         if !self.accounts.is_known() {
             match until_ended(self.accounts.load(self.client)).await? {
-                // If the server is away, the feed says so.
+                // If the server is down, the feed reports it.
                 Ok(_) => {}
                 Err(Ended::Interrupted) => return Ok(Step::Stay),
                 Err(Ended::End) => return Ok(Step::Leave),
@@ -134,7 +133,7 @@ impl Session<'_> {
         };
         let feed = self.feed.get_or_insert_with(|| Feed::new(self.client, Vec::new(), Start::Now));
         feed.follow(ids);
-        // What happens once it says that it watches is seen.
+        // Fix the feed's position before printing "Watching": every later event is shown.
         match until_ended(feed.begin()).await? {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => return say(&failure.to_string()),
@@ -146,7 +145,7 @@ impl Session<'_> {
         feed.rest();
         match ended {
             Ok(Ok(())) | Err(Ended::Interrupted) => {
-                // Below the ^C that the terminal shows.
+                // Start a new line after the ^C that the terminal echoes.
                 say("")
             }
             Ok(Err(Failure::Closed)) => Err(Failure::Closed),
@@ -156,7 +155,6 @@ impl Session<'_> {
     }
 }
 
-/// Prints a feed until it fails.
 async fn show(feed: &mut Feed, accounts: &Accounts) -> Result<(), Failure> {
     loop {
         match feed.next().await? {
@@ -177,7 +175,7 @@ async fn show(feed: &mut Feed, accounts: &Accounts) -> Result<(), Failure> {
 }
 
 fn say(text: &str) -> Result<Step, Failure> {
-    // An empty line too.
+    // Adds an empty line.
     output::line(&format!("{text}\n"))?;
     Ok(Step::Stay)
 }

@@ -1,4 +1,4 @@
-//! Handing in many jobs.
+//! `tollgate jobs batch`.
 
 use clap::Args;
 use serde::Deserialize;
@@ -14,17 +14,17 @@ use crate::{
     output::{self, Format},
 };
 
-/// The jobs to hand in.
 #[derive(Debug, Args)]
 pub struct Batch {
-    /// The jobs as the API takes them, {"kind": …, "payload": …}: one a line, or an array of them. - is standard input.
+    /// File of jobs in the API's format, {"kind": …, "payload": …}: one per line, or an array. -
+    /// is standard input
     file: String,
-    /// What makes a repeat of this command with the same file safe for 24 hours.
+    /// Makes it safe to repeat this command with the same file for 24 hours
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }
 
-/// What became of one job.
+/// Result of one job, as the API returns it.
 #[derive(Deserialize)]
 struct Outcome {
     status: u16,
@@ -33,7 +33,8 @@ struct Outcome {
 }
 
 impl Batch {
-    /// Hands them in, a hundred at a time, and prints a line for each, in the order given. Fails if one was refused.
+    /// Submits the jobs, up to 100 per request, and prints a line for each, in order. Fails if
+    /// one was rejected.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let jobs = bulk::read(&self.file)?;
         let key = self.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());

@@ -1,4 +1,4 @@
-//! Handing in one job.
+//! `tollgate submit`.
 
 use clap::Args;
 use serde::Serialize;
@@ -13,43 +13,44 @@ use crate::{
     output::{self, Format},
 };
 
-/// The job to hand in.
 #[derive(Debug, Args)]
 pub struct Submit {
-    /// What the job is: the name of a kind.
+    /// Job type: the name of a kind
     kind: String,
-    /// What its target gets: JSON, @FILE with JSON in it, or - for standard input. It arrives byte for byte.
+    /// Payload for the target: JSON, @FILE with JSON, or - for standard input. It is passed on
+    /// unchanged
     #[arg(default_value = "{}")]
     payload: String,
-    /// 0 to 9; 9 goes first, where the kind's discipline is priority.
+    /// Priority from 0 to 9, highest first, if the kind's discipline is priority
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: Option<u8>,
-    /// In how long it is due, such as 90s, 15m or 2d; at most a year.
+    /// Delay until the job is due, such as 90s, 15m or 2d; at most one year
     #[arg(long, value_name = "DURATION", value_parser = wait::duration, conflicts_with = "run_at")]
     delay: Option<std::time::Duration>,
-    /// When it is due, such as 2026-11-20T16:00:00Z; at most a year ahead.
+    /// Time at which the job is due, such as 2026-11-20T16:00:00Z; at most one year ahead
     #[arg(long, value_name = "TIME")]
     run_at: Option<String>,
-    /// Who is sent the job when it is over.
+    /// URL that receives the job when it ends
     #[arg(long, value_name = "URL")]
     callback_url: Option<String>,
-    /// A note of your own; may be given several times.
+    /// Metadata to store with the job; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = note)]
     metadata: Vec<(String, String)>,
-    /// What makes a repeat of this command safe for 24 hours; without it, only the repeats that the command itself makes are.
+    /// Makes it safe to repeat this command for 24 hours; without it, only the automatic retries
+    /// are safe
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    /// For whom, if not for the key's own account; for operators.
+    /// Account to submit for, if not the key's own (operators only)
     #[arg(long)]
     account: Option<String>,
-    /// Wait until the job is over, and print its result; the exit code tells the outcome.
+    /// Wait until the job ends, and print its result; the exit code gives the outcome
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
     patience: wait::Patience,
 }
 
-/// The body of `POST /v1/jobs`, with a payload that nothing is done to.
+/// Body of `POST /v1/jobs`. `RawValue` passes the payload on byte for byte.
 #[derive(Serialize)]
 struct Body<'a> {
     kind: &'a str,
@@ -69,7 +70,7 @@ struct Body<'a> {
 }
 
 impl Submit {
-    /// Hands it in, and waits for it if that is wanted. Prints the result of a job that was waited for, else the job's id.
+    /// Submits the job. Prints its id, or with `--wait` its result.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         if self.patience.has_end() && !self.wait {
             return Err(Failure::Usage("--timeout is for --wait.".into()));
@@ -113,17 +114,19 @@ impl Submit {
         };
         serde_json::from_str(&text).map_err(|error| {
             Failure::Usage(format!(
-                "{place} isn't JSON: {error}. A text is JSON in quotes ('\"text\"'), a file is named @FILE, standard input is -."
+                "{place} isn't JSON: {error}. A text is JSON in quotes ('\"text\"'), \
+                 a file is named @FILE, standard input is -."
             ))
         })
     }
 }
 
-/// After an outage nobody knows whether the server took it.
+/// After an outage the client cannot know whether the server accepted the request.
 pub fn say_how_to_repeat(failure: &Failure, key: &str) {
     if failure.is_outage() {
         output::note(&format!(
-            "It may have been accepted: repeat it with --idempotency-key {key}, and nothing is made twice."
+            "It may have been accepted: repeat it with --idempotency-key {key}, \
+             and nothing is made twice."
         ));
     }
 }

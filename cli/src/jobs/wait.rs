@@ -1,4 +1,4 @@
-//! Waiting for a job: long polls, a line that shows where it stands, and an exit code for each outcome.
+//! Waiting for a job: long polls, a progress line, and an exit code per outcome.
 
 use std::time::{Duration, Instant};
 
@@ -16,27 +16,26 @@ use crate::{
     output::{self, Format},
 };
 
-/// The longest that the API holds an answer.
+/// Longest long poll that the API grants.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
-/// Between two looks at a server that doesn't hold its answers.
+/// Interval between polls if the server does not hold the request.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long to wait.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Patience {
-    /// How long to wait, such as 90s or 15m; the job goes on all the same. Without it, as long as it takes.
+    /// How long to wait, such as 90s or 15m; the job continues after that. Waits indefinitely by
+    /// default
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
 }
 
 impl Patience {
-    /// Whether it ends before the job may.
     pub const fn has_end(self) -> bool {
         self.timeout.is_some()
     }
 }
 
-/// What is looked at of a job; what a newer server adds doesn't matter.
+/// The fields of a job that are read here; unknown fields are ignored.
 #[derive(Debug, Deserialize)]
 pub struct Seen {
     pub id: String,
@@ -53,14 +52,14 @@ struct SeenError {
     message: String,
 }
 
-/// Reads a duration, such as `90s`, `15m` or `1h 30m`; a bare number is seconds.
+/// Parses a duration, such as `90s`, `15m` or `1h 30m`; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }
     let read: Option<SignedDuration> = text.parse().ok();
     let read = read.and_then(|read| Duration::try_from(read).ok());
-    // jiff leaves days to calendars; here one is 24 hours.
+    // jiff does not convert days to a duration; here a day is 24 hours.
     let days = || {
         text.strip_suffix('d')?
             .parse()
@@ -70,7 +69,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     read.or_else(days).ok_or_else(|| "a duration is such as 90s, 15m, 2h or 1d".into())
 }
 
-/// Waits for a job's outcome. Prints the result of one that completed, as JSON all of the job whatever became of it.
+/// Waits for a job. Prints the result if it completed; as JSON, prints the whole job with any
+/// outcome.
 pub async fn wait(
     client: &Client,
     job: &Job,
@@ -84,8 +84,12 @@ pub async fn wait(
     progress.set_message(job.id.clone());
     progress.enable_steady_tick(Duration::from_millis(100));
     let waited = tokio::select! {
-        waited = until_over(client, job, patience.timeout, |seen, _| { progress.set_message(stand(seen)); Ok(()) }) => waited,
-        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted(goes_on(job, "It goes on all the same"))),
+        waited = until_over(client, job, patience.timeout, |seen, _| {
+            progress.set_message(stand(seen));
+            Ok(())
+        }) => waited,
+        _ = tokio::signal::ctrl_c() =>
+            Err(Failure::Interrupted(goes_on(job, "It goes on all the same"))),
     };
     progress.finish_and_clear();
     let (seen, answer) = waited?;
@@ -97,7 +101,7 @@ pub async fn wait(
     outcome(&seen)
 }
 
-/// Prints a job at each change, until it is over.
+/// Prints a job on each change, until it ends.
 pub async fn follow(client: &Client, job: &Job, format: Format) -> Result<(), Failure> {
     let show = |_: &Seen, answer: &Answer| {
         output::line(&format!("{}\n", output::item(format, &answer.body)?))
@@ -105,7 +109,7 @@ pub async fn follow(client: &Client, job: &Job, format: Format) -> Result<(), Fa
     until_over(client, job, None, show).await.map(drop)
 }
 
-/// Follows a job to its end, or for so long; each state is shown once.
+/// Polls a job until it ends or `timeout` passes. Calls `show` once per state.
 async fn until_over(
     client: &Client,
     job: &Job,
@@ -116,7 +120,7 @@ async fn until_over(
     let mut known: Option<String> = None;
     loop {
         let left = timeout.map_or(LONGEST_WAIT, |timeout| timeout.saturating_sub(start.elapsed()));
-        // A first look doesn't wait, so that there is something to show.
+        // The first poll does not wait, so that a state can be shown immediately.
         let wait =
             known.as_ref().map(|_| format!("wait={}", left.min(LONGEST_WAIT).as_secs().max(1)));
         let call = job.get().header("if-none-match", known.as_ref()).header("prefer", wait);
@@ -130,7 +134,8 @@ async fn until_over(
             }
             known = answer.header("etag").map(str::to_owned);
         } else if asked.elapsed() < PAUSE {
-            // Too many wait already: the server says when to come back.
+            // The server refused to hold the request because too many are waiting; it sends
+            // Retry-After.
             tokio::time::sleep(answer.retry_after().unwrap_or(PAUSE).min(left)).await;
         }
         if known.is_none() {
@@ -146,7 +151,7 @@ fn goes_on(job: &Job, how: &str) -> String {
     format!("{how}: `tollgate jobs wait {}` waits for it.", job.id)
 }
 
-/// Where a job stands, in a line.
+/// One-line status of a job.
 fn stand(seen: &Seen) -> String {
     let Seen { id, status, attempts, max_attempts, .. } = seen;
     match seen.error.as_ref().filter(|_| *status == Status::Queued) {
@@ -179,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read() {
+    fn parses_durations() {
         for (text, seconds) in
             [("90", 90), ("90s", 90), ("15m", 900), ("1h 30m", 5400), ("2d", 172_800), ("0s", 0)]
         {

@@ -1,4 +1,4 @@
-//! The file that keeps the profiles.
+//! The file that stores the profiles.
 
 use std::{
     collections::BTreeMap,
@@ -14,27 +14,24 @@ use serde::{Deserialize, Serialize};
 use super::Secret;
 use crate::failure::Failure;
 
-/// The file's content.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct File {
-    /// Which profile is in use.
+    /// Name of the current profile.
     pub current: Option<String>,
-    /// All of them by name.
+    /// Profiles by name.
     #[serde(default)]
     pub profiles: BTreeMap<String, Profile>,
 }
 
-/// One server and one key for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Profile {
-    /// The server's address, without a slash at the end.
+    /// The server's address, without a trailing slash.
     pub url: String,
-    /// The key.
     pub key: Secret,
 }
 
 impl File {
-    /// Reads the file, unless others could read it too; it is empty where there is none.
+    /// Reads the file; a missing file is empty. Fails if the group or others have any access.
     pub fn read() -> Result<Self, Failure> {
         let path = path()?;
         let about =
@@ -47,24 +44,24 @@ impl File {
         if mode & 0o077 != 0 {
             let path = path.display();
             return Err(Failure::Local(format!(
-                "{path} holds keys, and others than you may use it (its mode is {:03o}). `chmod 600 {path}` mends that; \
+                "{path} holds keys, and others than you may use it (its mode is {:03o}). \
+                 `chmod 600 {path}` mends that; \
                  keys that others have seen should be revoked.",
                 mode & 0o777
             )));
         }
         let text = fs::read_to_string(&path).map_err(|error| about(&error))?;
-        // The parser's own message quotes the line, which may hold a key.
+        // `message()` only: the parser's `Display` quotes the line, which may hold a key.
         toml::from_str(&text).map_err(|error| about(&error.message()))
     }
 
-    /// Reads, changes and writes the file.
     pub fn change(change: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
         let mut file = Self::read()?;
         change(&mut file)?;
         file.write()
     }
 
-    /// Replaces the file as a whole: whoever reads it meanwhile finds the old one or the new one.
+    /// Replaces the file atomically: concurrent readers see the old or the new version.
     fn write(&self) -> Result<(), Failure> {
         let path = path()?;
         let about =
@@ -91,7 +88,6 @@ impl File {
         })
     }
 
-    /// The profile of this name.
     pub fn profile(&self, name: &str) -> Result<Profile, Failure> {
         self.profiles.get(name).cloned().ok_or_else(|| {
             let known: Vec<_> = self.profiles.keys().map(String::as_str).collect();
@@ -100,18 +96,20 @@ impl File {
         })
     }
 
-    /// The profile in use.
     pub fn current(&self) -> Result<Profile, Failure> {
         let name = self.current.as_ref().ok_or_else(|| {
             Failure::Usage(
-                "Which server, and as whom? `tollgate login --url URL` keeps an address and a key; or set TOLLGATE_URL and TOLLGATE_KEY."
+                "Which server, and as whom? \
+                 `tollgate login --url URL` keeps an address and a key; \
+                 or set TOLLGATE_URL and TOLLGATE_KEY."
                     .into(),
             )
         })?;
         self.profile(name)
     }
 
-    /// The key for a server: the one in use if it is this server's, else any.
+    /// A key for the server at `url`: the current profile's if its address matches, else any
+    /// match.
     pub fn key_for(&self, url: &str) -> Option<Secret> {
         let url = url.trim_end_matches('/');
         let current = self.current.as_ref().and_then(|name| self.profiles.get(name));

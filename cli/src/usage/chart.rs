@@ -1,4 +1,4 @@
-//! A chart of usage for the terminal: a line of blocks for each series.
+//! Terminal chart of usage: one row of blocks per series.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use shared::api::UsagePoint;
 
 use crate::output::printable;
 
-/// How wide a chart is at most.
+/// Maximum width in columns.
 const WIDTH: usize = 60;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Where nothing was reported, which isn't nothing.
+/// Marks points without reports, as opposed to zero usage.
 const UNKNOWN: char = '·';
 
-/// Draws each series: its name, its blocks, and what they come to. Each series has a scale of its own.
+/// Draws each series: name, blocks and total. Each series has its own scale.
 pub fn draw(points: &[UsagePoint]) -> String {
     let mut series: BTreeMap<_, Vec<&UsagePoint>> = BTreeMap::new();
     for point in points {
@@ -48,7 +48,7 @@ fn one(name: &str, points: &[&UsagePoint]) -> String {
     )
 }
 
-/// What is known of the sum; nothing, if of none anything is known.
+/// Sum of the known values; `None` if no value is known.
 fn sum(points: &[&UsagePoint]) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a chart is not that precise")]
     points
@@ -63,13 +63,13 @@ fn block(bytes: Option<f64>, most: f64) -> char {
     if bytes <= 0.0 || most <= 0.0 {
         return '_';
     }
-    // The smallest that is something gets the first block, the largest the last.
+    // The smallest positive value gets the first block, the largest the last.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 8")]
     let height = (bytes / most * 8.0).ceil() as usize;
     BLOCKS[height.clamp(1, 8) - 1]
 }
 
-/// A number of bytes in the largest unit that it has one of.
+/// Formats a number of bytes in the largest decimal unit of which there is at least one.
 fn bytes(bytes: f64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB", "PB"];
     let mut value = bytes;
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_zero_and_something_look_different() {
+    fn unknown_zero_and_positive_usage_look_different() {
         let bytes = [None, Some(0), Some(1), Some(500), Some(1000)];
         let mut points: Vec<_> =
             bytes.iter().enumerate().map(|(n, bytes)| point(n, "/cart", *bytes)).collect();

@@ -1,11 +1,11 @@
-//! Accounts, their keys and their webhook secrets.
+//! Accounts, API keys and webhook secrets.
 
 use serde_json::Value;
 
 use crate::{home::Home, server::Server};
 
 #[test]
-fn an_account_from_its_making_to_the_end_of_its_key() {
+fn manages_accounts_keys_and_secrets() {
     let server = Server::start();
     let operator = Home::with(&server.url, &server.operator);
     let made =
@@ -37,7 +37,7 @@ fn an_account_from_its_making_to_the_end_of_its_key() {
         (&whose["account_id"], &whose["account_name"], &whose["name"]),
         (&made["id"], &made["name"], &"ci".into())
     );
-    // A key names its account.
+    // An API key contains its account's id.
     assert_eq!(tenant.run(&["secrets", "list"]).ok().matches("whsec_").count(), 1);
     tenant.run(&["secrets", "rotate"]).ok();
     assert_eq!(operator.run(&["secrets", "list", account]).ok().matches("whsec_").count(), 2);

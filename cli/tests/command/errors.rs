@@ -1,9 +1,9 @@
-//! What goes wrong is said so that it helps, with an exit code of its own, and without the key.
+//! Each failure has its exit code and a helpful message, which never contains the key.
 
 use crate::{home::Home, server::Server};
 
 #[test]
-fn each_way_to_fail_has_its_code_and_helps() {
+fn each_failure_has_its_exit_code_and_a_helpful_message() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
     let stranger = Home::with(&server.url, "tg_nobody");
@@ -38,7 +38,7 @@ fn each_way_to_fail_has_its_code_and_helps() {
     }
 }
 
-/// Ids of requests differ from run to run.
+/// Replaces request ids, which differ from run to run.
 fn without_requests(text: &str) -> String {
     let mut parts = text.split(", request ");
     let first = parts.next().unwrap_or_default();
@@ -47,8 +47,8 @@ fn without_requests(text: &str) -> String {
 }
 
 #[test]
-fn a_server_that_is_not_there() {
-    // A port that was free a moment ago.
+fn reports_an_unreachable_server() {
+    // A port that was free a moment ago, so that the connection is refused.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let run = Home::with(&format!("http://127.0.0.1:{port}"), "tg_secret").run(&["jobs", "list"]);
     assert_eq!(run.code, 9, "{run:?}");
@@ -60,7 +60,7 @@ fn a_server_that_is_not_there() {
 }
 
 #[test]
-fn a_submit_that_got_no_answer_can_be_repeated() {
+fn prints_the_idempotency_key_after_an_outage() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let home = Home::with(&format!("http://127.0.0.1:{port}"), "tg_secret");
     let run = home.run(&["submit", "echo", "--idempotency-key", "once"]);
@@ -69,7 +69,7 @@ fn a_submit_that_got_no_answer_can_be_repeated() {
 }
 
 #[test]
-fn a_closed_output_is_no_panic() {
+fn exits_with_141_when_the_output_is_closed() {
     let home = Home::new();
     let mut command = home.command(&["completions", "bash"]);
     let mut child = command

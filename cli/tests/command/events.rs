@@ -1,4 +1,4 @@
-//! Following events in a script.
+//! Following events from a script.
 
 use std::{
     io::{BufRead, BufReader},
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{home::Home, operator::Operator, server::Server};
 
 #[test]
-fn tail_goes_on_through_an_outage() {
+fn tail_survives_an_outage() {
     let mut server = Server::start();
     let operator = Operator::of(&server, &["acme"]);
     operator.publishes("acme", "first");
@@ -45,7 +45,7 @@ fn tail_goes_on_through_an_outage() {
 }
 
 #[test]
-fn a_script_that_keeps_the_cursor_goes_on_from_there() {
+fn tail_resumes_from_a_saved_cursor() {
     let server = Server::start();
     let operator = Operator::of(&server, &["acme"]);
     let home = Home::with(&server.url, &server.operator);
@@ -74,7 +74,7 @@ fn a_script_that_keeps_the_cursor_goes_on_from_there() {
 }
 
 #[test]
-fn tail_ends_when_the_key_opens_nothing() {
+fn tail_exits_when_the_key_is_invalid() {
     let server = Server::start();
     let run = Home::with(&server.url, "tg_other").run(&["events", "tail"]);
     assert_eq!(run.code, 4, "{run:?}");
@@ -88,7 +88,7 @@ fn the_rate_is_shown() {
     assert!(rate.contains("events_per_second") && rate.contains("window_seconds"), "{rate}");
 }
 
-/// A cursor is any text of its alphabet, which has a hyphen in it.
+/// A cursor's alphabet includes the hyphen.
 #[test]
 fn a_cursor_may_begin_with_a_hyphen() {
     let server = Server::start();

@@ -1,5 +1,5 @@
-//! API Gateway's own answers, which come in Tollgate's place when it has no execution free, or a
-//! function fails (docs/problems.md): they have a `message` and no `type`.
+//! API Gateway's own responses, sent instead of Tollgate's if no execution is free or a function
+//! fails (docs/problems.md). They have a `message` and no `type`.
 
 use std::{
     sync::{
@@ -18,7 +18,8 @@ use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::home::{Home, Run};
 
-/// A server that gives the gateway's answer to the first few requests, and then an ordinary one.
+/// A server that sends the gateway's response to the first requests, and a regular one
+/// afterwards.
 struct Gateway {
     url: String,
     requests: Arc<AtomicUsize>,
@@ -60,7 +61,7 @@ impl Gateway {
 const EMPTY_PAGE: &str = r#"{"items":[],"next_cursor":null}"#;
 
 #[test]
-fn a_gateway_without_an_execution_is_asked_again() {
+fn retries_when_the_gateway_fails() {
     for (status, message) in
         [(429, "Too Many Requests"), (503, "Service Unavailable"), (500, "Internal Server Error")]
     {
@@ -70,9 +71,10 @@ fn a_gateway_without_an_execution_is_asked_again() {
     }
 }
 
-/// A 429 is given before anything is done. What else the gateway answers may have been carried out.
+/// A 429 is sent before the request is processed. After other gateway errors the request may have
+/// been carried out.
 #[test]
-fn only_what_may_be_repeated_is() {
+fn retries_non_idempotent_calls_only_after_a_429() {
     let cancel = ["jobs", "cancel", "job_01kadz9p00e8zsf5wk2c1a2b3c"];
     for (status, requests) in [(429, 5), (503, 1), (500, 1)] {
         let gateway = Gateway::start(usize::MAX, status, "…", EMPTY_PAGE);
@@ -82,7 +84,7 @@ fn only_what_may_be_repeated_is() {
 }
 
 #[test]
-fn it_is_said_who_answered_and_what_it_means() {
+fn explains_responses_of_the_gateway() {
     let mut said = Vec::new();
     for (status, message, code) in [
         (413, "Request Too Long", 3),
@@ -99,9 +101,9 @@ fn it_is_said_who_answered_and_what_it_means() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
-/// Where too many requests wait already, the answer comes at once and says when to come back.
+/// If too many requests are waiting, the server responds immediately, with a Retry-After.
 #[test]
-fn a_wait_that_is_not_granted_comes_back_later() {
+fn honours_retry_after_if_a_long_poll_is_not_held() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     listener.set_nonblocking(true).unwrap();

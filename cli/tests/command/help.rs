@@ -1,4 +1,4 @@
-//! What the command says of itself.
+//! Help, completions and man pages.
 
 use crate::home::Home;
 
@@ -38,7 +38,7 @@ fn every_command_has_help() {
 }
 
 #[test]
-fn shells_and_man_know_the_commands() {
+fn generates_completions_and_man_pages() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = home.run(&["completions", shell]).ok();

@@ -1,4 +1,4 @@
-//! Somebody's home, in which the command is run.
+//! A home directory to run the command in.
 
 use std::{
     io::Write,
@@ -8,16 +8,15 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The program.
 pub const TOLLGATE: &str = env!("CARGO_BIN_EXE_tollgate");
 
-/// A home of one test's own, and what its environment says.
+/// A temporary home directory with environment variables.
 pub struct Home {
     folder: TempDir,
     environment: Vec<(&'static str, String)>,
 }
 
-/// What a run of the command did.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,
@@ -26,23 +25,23 @@ pub struct Run {
 }
 
 impl Home {
-    /// An empty one, of somebody who uses no server yet.
+    /// An empty home without a server or key.
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
     }
 
-    /// An empty one, of somebody who uses this server with this key.
+    /// An empty home whose environment selects this server and key.
     pub fn with(url: &str, key: &str) -> Self {
         let environment = vec![("TOLLGATE_URL", url.to_owned()), ("TOLLGATE_KEY", key.to_owned())];
         Self { environment, ..Self::new() }
     }
 
-    /// A file below it.
+    /// A path below the home directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Writes a file, and returns its path.
+    /// Writes a file and returns its path.
     pub fn write(&self, name: &str, text: &str) -> String {
         let file = self.file(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -50,7 +49,7 @@ impl Home {
         file.to_str().unwrap().to_owned()
     }
 
-    /// The command, as it would be run here.
+    /// The command, with this home and environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(TOLLGATE);
         command.args(arguments).env_clear().env("HOME", self.folder.path()).env("TERM", "xterm");
@@ -58,17 +57,16 @@ impl Home {
         command
     }
 
-    /// Runs it.
     pub fn run(&self, arguments: &[&str]) -> Run {
         self.run_with(arguments, "")
     }
 
-    /// Runs it with something on its standard input.
+    /// Runs the command with `input` on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Run {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // One that reads nothing may be gone already.
+        // A command that reads nothing may have exited already.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         Run {
@@ -80,7 +78,7 @@ impl Home {
 }
 
 impl Run {
-    /// What it printed, of a run that was a success.
+    /// Standard output of a successful run.
     pub fn ok(self) -> String {
         assert_eq!(self.code, 0, "{self:?}");
         self.out.trim_end().to_owned()

@@ -10,10 +10,10 @@ use crate::{home::Home, operator::Operator, server::Server};
 const CTRL_C: char = 'c';
 const CTRL_D: char = 'd';
 
-/// A person at a terminal.
+/// A user at a terminal.
 struct Person {
     terminal: PtySession,
-    /// All that was shown so far.
+    /// All output so far.
     seen: String,
     _home: Home,
 }
@@ -44,7 +44,7 @@ impl Person {
         self.terminal.send_control(control).unwrap();
     }
 
-    /// Waits until this is shown.
+    /// Waits until this text is shown.
     fn sees(&mut self, text: &str) {
         let before = self
             .terminal
@@ -54,7 +54,7 @@ impl Person {
         self.seen += text;
     }
 
-    /// Waits until this account's event is shown, with data that this expression matches.
+    /// Waits until an event of this account is shown whose data matches this expression.
     fn sees_event(&mut self, account: &str, data: &str) {
         let line = format!(
             r"<\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d:\d{{3}}>: \[{account}\]: {data} \[host-1\]"
@@ -66,7 +66,7 @@ impl Person {
         self.seen += &shown;
     }
 
-    /// Waits until the client has left, which has to be a success.
+    /// Waits until the client exits, which must be successful.
     fn leaves_well(mut self) -> String {
         self.seen += &self.terminal.exp_eof().unwrap();
         let ended = format!("{:?}", self.terminal.process().wait());
@@ -80,7 +80,7 @@ impl Person {
 }
 
 #[test]
-fn a_session() {
+fn chooses_accounts_and_follows_their_events() {
     let server = Server::start();
     let operator = Operator::of(&server, &["acme", "beta", "gamma"]);
     operator.publishes("acme", "long ago");
@@ -124,7 +124,7 @@ fn a_session() {
 }
 
 #[test]
-fn an_outage_is_told_of_once_and_costs_no_event() {
+fn reports_an_outage_once_and_loses_no_event() {
     let mut server = Server::start();
     let operator = Operator::of(&server, &["acme"]);
     let mut person = Person::at(&server);
@@ -138,7 +138,7 @@ fn an_outage_is_told_of_once_and_costs_no_event() {
         server.go_away();
         person.sees("The server is away");
         server.come_back();
-        // The client may not know yet that it is back.
+        // The client may not have noticed yet that the server is back.
         operator.publishes("acme", &format!("during {outage}"));
         person.sees("The server is back.");
         person.sees(&format!("during {outage}"));
@@ -153,7 +153,7 @@ fn an_outage_is_told_of_once_and_costs_no_event() {
 }
 
 #[test]
-fn the_end_of_the_input_leaves_from_everywhere() {
+fn end_of_input_exits_from_every_prompt() {
     let server = Server::start();
     let mut person = Person::at(&server);
     person.presses(CTRL_D);
@@ -175,7 +175,7 @@ fn the_end_of_the_input_leaves_from_everywhere() {
 }
 
 #[test]
-fn a_server_that_is_away_from_the_start_can_come_back() {
+fn recovers_if_the_server_is_down_at_the_start() {
     let mut server = Server::start();
     let _operator = Operator::of(&server, &["acme"]);
     server.go_away();
@@ -205,7 +205,7 @@ fn a_tenant_sees_its_own_account() {
 }
 
 #[test]
-fn lines_may_come_from_a_pipe() {
+fn reads_commands_from_a_pipe() {
     let server = Server::start();
     let _operator = Operator::of(&server, &["acme"]);
     let home = Home::with(&server.url, &server.operator);

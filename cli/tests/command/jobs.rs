@@ -1,4 +1,4 @@
-//! Handing in jobs, waiting for them, and steering them.
+//! Submitting jobs, waiting for them, and controlling them.
 
 use rexpect::{reader::Options, session::spawn_with_options};
 use serde_json::{Value, json};
@@ -11,10 +11,10 @@ fn parsed(text: &str) -> Value {
 }
 
 #[test]
-fn a_job_that_is_waited_for_prints_its_result() {
+fn submit_with_wait_prints_the_result() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
-    // Byte for byte, larger than any number of a program's.
+    // Must arrive byte for byte; the number is larger than any integer type.
     let payload = r#"{"b": 123456789012345678901234567890, "a": 1.10}"#;
     let run = home.run(&["submit", "echo", payload, "--wait", "--metadata", "of=mine"]);
     assert_eq!((run.code, run.out.trim_end(), run.err.as_str()), (0, payload, ""));
@@ -27,11 +27,15 @@ fn a_job_that_is_waited_for_prints_its_result() {
 }
 
 #[test]
-fn each_outcome_has_its_code() {
+fn each_outcome_has_its_exit_code() {
     let server = Server::start();
     let operator = Home::with(&server.url, &server.operator);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let spec = json!({"schema": {}, "target": {"type": "http", "url": format!("http://{closed}/")}, "retry": {"max_attempts": 1}});
+    let spec = json!({
+        "schema": {},
+        "target": {"type": "http", "url": format!("http://{closed}/")},
+        "retry": {"max_attempts": 1},
+    });
     operator.run(&["kinds", "apply", &operator.write("doomed.json", &spec.to_string())]).ok();
     let home = Home::with(&server.url, &server.tenant);
 
@@ -75,7 +79,7 @@ fn jobs_are_listed_page_by_page() {
 }
 
 #[test]
-fn a_batch_tells_each_jobs_fate() {
+fn batch_reports_each_job() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
     let jobs = r#"[{"kind": "echo", "payload": 1}, {"kind": "none", "payload": 1}, 7]"#;
@@ -88,7 +92,7 @@ fn a_batch_tells_each_jobs_fate() {
 }
 
 #[test]
-fn a_repeat_with_the_same_key_makes_no_second_job() {
+fn repeat_with_the_same_key_creates_no_second_job() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
     let submit = ["submit", "echo", "1", "--idempotency-key", "once"];
@@ -99,10 +103,11 @@ fn a_repeat_with_the_same_key_makes_no_second_job() {
 }
 
 #[test]
-fn what_fails_on_the_way_is_repeated_and_makes_no_second_job() {
+fn retry_after_a_lost_response_creates_no_second_job() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
-    // The message is sent, but the answer lost; so often that the stack gives up, which the client sees.
+    // The message is sent but the response lost, often enough that the stack gives up and the
+    // client receives an error.
     server.aws.inject(Plan::new(|operation, nth| {
         if operation == "SendMessage" && nth <= 3 { Fault::After } else { Fault::None }
     }));
@@ -113,7 +118,7 @@ fn what_fails_on_the_way_is_repeated_and_makes_no_second_job() {
 }
 
 #[test]
-fn what_keeps_failing_is_the_servers_fault() {
+fn reports_persistent_server_errors() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
     server.aws.inject(Plan::always("Query", Fault::Throttle));
@@ -123,7 +128,7 @@ fn what_keeps_failing_is_the_servers_fault() {
 }
 
 #[test]
-fn somebody_at_a_terminal_sees_where_the_job_stands_and_may_stop_waiting() {
+fn wait_shows_progress_and_stops_on_ctrl_c() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
     let submit = home.command(&["submit", "echo", "--wait", "--delay", "1h"]);

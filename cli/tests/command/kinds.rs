@@ -1,4 +1,4 @@
-//! Kinds and schedules, from files.
+//! Kinds and schedules, defined in files.
 
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ fn one_bad_file_does_not_stop_the_others() {
 fn schedules_are_applied_and_listed() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.operator);
-    // A key names its account.
+    // An API key contains its account's id.
     let account = format!("acc_{}", server.tenant.split('_').nth(1).unwrap());
     let nightly = format!(
         r#"{{"expression": "cron(0 3 * * ? *)", "account": "{account}", "job": {{"kind": "echo", "payload": 1}}}}"#

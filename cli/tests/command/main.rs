@@ -1,4 +1,4 @@
-//! The `tollgate` command as people and scripts use it: the program itself, against servers behind sockets.
+//! End-to-end tests: the `tollgate` binary against servers on local sockets.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where its world breaks")]
 

@@ -1,17 +1,16 @@
-//! An operator whose accounts have events.
+//! An operator that creates accounts and publishes their events.
 
 use serde_json::Value;
 
 use crate::{home::Home, server::Server};
 
-/// Somebody who makes accounts and publishes events in their names.
 pub struct Operator {
     home: Home,
     accounts: Vec<(String, String)>,
 }
 
 impl Operator {
-    /// Makes these accounts.
+    /// Creates these accounts.
     pub fn of(server: &Server, names: &[&str]) -> Self {
         let home = Home::with(&server.url, &server.operator);
         let make = |name: &&str| {
@@ -23,12 +22,11 @@ impl Operator {
         Self { home, accounts }
     }
 
-    /// An account's id.
     pub fn id(&self, name: &str) -> &str {
         &self.accounts.iter().find(|(known, _)| known == name).unwrap().1
     }
 
-    /// Publishes JSON, or a text, in an account's name.
+    /// Publishes an event of this account. `data` is JSON, or else a plain string.
     pub fn publishes(&self, account: &str, data: &str) {
         let id = self
             .home

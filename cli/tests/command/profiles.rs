@@ -1,4 +1,4 @@
-//! Addresses and keys, and who may see them.
+//! Profiles, and the protection of their keys.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -7,7 +7,7 @@ use rexpect::{reader::Options, session::spawn_with_options};
 use crate::{home::Home, server::Server};
 
 #[test]
-fn a_key_is_kept_for_its_owner_alone_and_never_shown() {
+fn key_file_is_private_and_keys_are_never_printed() {
     let server = Server::start();
     let home = Home::new();
     let login = home.run_with(&["login", "--url", &server.url], &server.tenant);
@@ -34,7 +34,7 @@ fn a_key_is_kept_for_its_owner_alone_and_never_shown() {
 }
 
 #[test]
-fn a_key_that_is_typed_is_not_seen() {
+fn does_not_echo_a_typed_key() {
     let server = Server::start();
     let home = Home::new();
     let login = home.command(&["login", "--url", &server.url]);
@@ -50,7 +50,7 @@ fn a_key_that_is_typed_is_not_seen() {
 }
 
 #[test]
-fn a_key_that_opens_nothing_is_not_kept() {
+fn login_does_not_save_an_invalid_key() {
     let server = Server::start();
     let home = Home::new();
     let login = home.run_with(&["login", "--url", &server.url], "tg_nobody\n");
@@ -60,7 +60,7 @@ fn a_key_that_opens_nothing_is_not_kept() {
 }
 
 #[test]
-fn flags_go_before_the_environment_and_that_before_the_profile() {
+fn flags_override_the_environment_which_overrides_the_profile() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
     for (name, key) in [("tenant", &server.tenant), ("operator", &server.operator)] {
@@ -70,7 +70,8 @@ fn flags_go_before_the_environment_and_that_before_the_profile() {
     let id = home.run(&["submit", "echo"]).ok();
     let show = ["jobs", "show", &id];
     home.run(&show).ok();
-    // Another account's job is none: the flag made the operator ask, for its own.
+    // A job of another account is not found: the flag selects the operator's key, which reads its
+    // own account.
     assert_eq!(home.run(&["--profile", "operator", "jobs", "show", &id]).code, 5);
     assert_eq!(home.run(&["--profile", "nobody", "jobs", "show", &id]).code, 2);
     home.run(&["profile", "use", "operator"]).ok();
@@ -80,7 +81,7 @@ fn flags_go_before_the_environment_and_that_before_the_profile() {
 }
 
 #[test]
-fn a_profiles_key_goes_to_its_own_server_alone() {
+fn sends_a_profiles_key_only_to_its_own_server() {
     let server = Server::start();
     let home = Home::new();
     home.run_with(&["login", "--url", &server.url], &server.tenant).ok();

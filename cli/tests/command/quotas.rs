@@ -1,4 +1,4 @@
-//! Quotas, from a file to the end of what they allow.
+//! Quotas, from definition to enforcement.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::{home::Home, server::Server};
 fn quotas_are_applied_listed_shown_enforced_and_deleted() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.operator);
-    // A key names its account.
+    // An API key contains its account's id.
     let account = format!("acc_{}", server.tenant.split('_').nth(1).unwrap());
     let file = home.write(
         "daily.json",
@@ -23,7 +23,7 @@ fn quotas_are_applied_listed_shown_enforced_and_deleted() {
     let event = r#"{"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1", "data": {"service": "shop", "type": "egress", "bytes": 1010}}"#;
     let reported = tenant.run_with(&["usage", "report", "-"], event);
     assert_eq!(reported.code, 0, "{reported:?}");
-    // Until the check has looked, and the account is known anew.
+    // Wait until the quota check has run and the cached account is read again.
     let begun = Instant::now();
     while tenant.run(&["submit", "echo", "1"]).code != 7 {
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", tenant.run(&["quotas", "list"]));

@@ -1,4 +1,4 @@
-//! The whole stack behind a socket, at an address with a path such as API Gateway's stages have.
+//! The whole stack behind a socket, at a URL with a path such as API Gateway's stages have.
 
 use std::{
     sync::mpsc,
@@ -12,12 +12,12 @@ use sim::{Aws, Service, Stack};
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::LocalSet};
 use tower::ServiceExt;
 
-/// A stack whose worker works, until it is dropped. Its API can go away and come back.
+/// A stack with a running worker, until it is dropped. Its API can be stopped and restarted.
 pub struct Server {
     pub url: String,
     pub operator: String,
     pub tenant: String,
-    /// What the stack runs on, to have it fail.
+    /// The simulated AWS, for injecting faults.
     pub aws: Aws,
     address: String,
     service: Service,
@@ -26,7 +26,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// One of this test's own.
     pub fn start() -> Self {
         let (started, is_started) = mpsc::channel();
         let (end, ended) = oneshot::channel();
@@ -47,7 +46,7 @@ impl Server {
                     loop {
                         stack.work(Duration::from_secs(1)).await;
                         if checked.elapsed() > Duration::from_secs(1) {
-                            // It may fail where a test wants it so; the next one comes.
+                            // A check may fail where a test injects faults; the next one follows.
                             let _ = stack.check().await;
                             checked = Instant::now();
                         }
@@ -74,12 +73,12 @@ impl Server {
         server
     }
 
-    /// Ends the API with all of its connections; the stack stays.
+    /// Stops the API and closes its connections; the stack keeps running.
     pub fn go_away(&mut self) {
         self.front.take().unwrap().shutdown_background();
     }
 
-    /// Starts the API again at the same address.
+    /// Restarts the API at the same address.
     pub fn come_back(&mut self) {
         let front = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -96,7 +95,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A runtime that is dropped where it is would wait for what it does.
+        // Dropping a runtime in place would wait for its tasks.
         if let Some(front) = self.front.take() {
             front.shutdown_background();
         }

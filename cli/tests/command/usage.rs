@@ -1,4 +1,4 @@
-//! Sources from files; usage reported and charted.
+//! Sources defined in files; usage reports and charts.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn sources_are_applied_listed_shown_and_deleted() {
 }
 
 #[test]
-fn usage_is_reported_once_and_drawn() {
+fn usage_is_counted_once_and_charted() {
     let server = Server::start();
     let home = Home::with(&server.url, &server.tenant);
     assert_eq!(home.run(&["usage"]).ok(), "No usage was reported.");

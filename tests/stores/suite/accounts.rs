@@ -1,4 +1,4 @@
-//! What the store promises of accounts and their keys.
+//! The contract of accounts and their keys.
 
 use shared::{
     account::{Account, AccountChange, ApiKey, KeyRecord, Scope, WebhookSecrets},
@@ -34,7 +34,7 @@ fn change(text: &str) -> AccountChange {
     serde_json::from_str(text).unwrap()
 }
 
-/// A new account in the table.
+/// Stores a new account.
 async fn opened(accounts: &AccountStore, at: Time) -> AccountId {
     let account = Account::open(id::mint(at, rand::random()), "someone", [7; 32], at);
     accounts.put_account(&account).await.unwrap();
@@ -61,7 +61,7 @@ pub async fn accounts_are_changed_and_listed(table: Table) {
     assert!(accounts.change(nobody, &change(r#"{"name":"x"}"#)).await.unwrap().is_none());
     assert!(accounts.find(nobody).await.unwrap().is_none());
 
-    // Others share the table: what was opened here is looked for from where it must be.
+    // Other tests share the table: start where this test's accounts begin.
     let before: AccountId = id::mint(t - MINUTE, rand::random());
     let (mut found, mut after) = (Vec::new(), Some(before));
     while let Some(from) = after {

@@ -1,4 +1,4 @@
-//! What the store promises of connections and whose turn it is to send.
+//! The contract of connections and send leases.
 
 use std::time::Duration;
 
@@ -82,13 +82,14 @@ pub async fn one_at_a_time_sends(table: Table) {
     assert_eq!((&first.subscriber, &first.accounts), (&whose, &vec![whose.account]));
     first.position = Position::oldest(t + MINUTE);
     assert!(connections.end(first).await.unwrap().is_none());
-    // Whoever comes meanwhile leaves a note, which is seen at the end.
+    // A caller that finds the lease taken leaves a mark, which the holder reads when it ends the
+    // lease.
     let second = turn(&connections, &id, t).await.unwrap();
     assert_eq!(second.position, Position::oldest(t + MINUTE), "it goes on");
     assert!(matches!(connections.begin(&id, t).await.unwrap(), Turned::Taken));
     let second = connections.end(second).await.unwrap().expect("there was news");
     assert!(connections.end(second).await.unwrap().is_none());
-    // A turn ends by itself in the end, and then is no longer anybody's who had it.
+    // A lease expires, and its former holder cannot end it any more.
     let lost = turn(&connections, &id, t).await.unwrap();
     assert!(turn(&connections, &id, t + MINUTE / 2).await.is_none());
     let mut last = turn(&connections, &id, t + MINUTE).await.unwrap();

@@ -25,7 +25,7 @@ fn store(table: &Table, clock: Clock) -> EventStore {
     )
 }
 
-/// A clock that stands still, a while after the suite began.
+/// A clock that always returns this time.
 fn standing(at: Time) -> Clock {
     Clock::new(move || at)
 }

@@ -1,4 +1,5 @@
-//! What the queue of jobs promises, whatever plays SQS. Every test has a queue of its own, from which no function takes anything.
+//! The contract of the job queue, for every implementation of SQS. Each test has its own queue,
+//! from which no function receives.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 
 use super::{account, now};
 
-/// A queue, and who takes from it what it holds, as Lambda does.
+/// A queue, with a consumer that receives its messages as Lambda does.
 pub struct Taken {
     queue: JobQueue,
     client: Client,
@@ -24,15 +25,15 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// A queue from which nobody else takes.
+    /// A queue without other consumers.
     pub fn new(client: Client, url: String) -> Self {
         Self { queue: JobQueue::new(client.clone(), &url), client, url }
     }
 
-    /// What there is, at most ten messages, or comes within ten seconds.
+    /// Receives up to ten messages, and waits up to ten seconds for the first.
     async fn take(&self) -> Vec<Received> {
         for _ in 0..10 {
-            // The client's own patience is shorter than SQS's.
+            // The client's timeout is shorter than SQS's longest wait.
             let call = self.client.receive_message().queue_url(&self.url).wait_time_seconds(1);
             let call = call.max_number_of_messages(10).message_attribute_names("All");
             let call = call.message_system_attribute_names(MessageSystemAttributeName::All);
@@ -104,7 +105,7 @@ pub async fn what_is_hidden_comes_back_when_it_is_due(taken: Taken) {
     while first.len() < 2 {
         first.extend(taken.take().await);
     }
-    // One comes back soon, the other one as late as can be.
+    // One returns soon, the other as late as possible.
     let hidden: Vec<_> = first
         .iter()
         .zip([2, 13 * 3600])

@@ -9,7 +9,7 @@ use shared::{
 
 use super::{MINUTE, account, now};
 
-/// One account's rows, changed by jobs of their own.
+/// One account's rows. Each change is made by its own job.
 struct Rows {
     store: RowStore,
     account: AccountId,
@@ -44,7 +44,7 @@ impl Rows {
         (page.rows, page.ended_at)
     }
 
-    /// Each row's key and its cells by name.
+    /// The key and the named cells of each row.
     async fn all(&self, table: &str) -> Value {
         let shown = |row: Row| {
             let cells = row.values.iter().map(|(name, cell)| (name.as_str(), cell.json()));
@@ -67,7 +67,11 @@ fn insert(table: &str, id: i64, name: &str) -> Value {
 fn delete(table: &str, id: i64, name: Option<&str>) -> Value {
     let mut value = json!({"col_names": ["id"], "col_types": ["INTEGER"], "col_values": [id]});
     if let Some(name) = name {
-        value = json!({"col_names": ["id", "name"], "col_types": ["INTEGER", "TEXT"], "col_values": [id, name]});
+        value = json!({
+            "col_names": ["id", "name"],
+            "col_types": ["INTEGER", "TEXT"],
+            "col_values": [id, name],
+        });
     }
     json!({"operation": "delete", "table": table, "value_to_delete": value})
 }
@@ -80,7 +84,7 @@ pub async fn changes_are_applied_once_and_read_back(table: Table) {
         assert_eq!(rows.apply_as(job, changes.clone()).await, Applied::Done);
     }
     assert_eq!(rows.all("a").await, json!([["7", "id=7 name=\"x\""]]));
-    // Once more when another job has been at the rows.
+    // The changes are applied again if another job has changed the rows in between.
     assert_eq!(rows.apply(json!([delete("a", 7, None)])).await, Applied::Done);
     assert_eq!(rows.apply_as(job, changes.clone()).await, Applied::Done);
     assert_eq!(rows.all("a").await, json!([]));
@@ -100,7 +104,7 @@ pub async fn changes_are_applied_together_or_not_at_all(table: Table) {
     ]);
     assert_eq!(rows.apply_as(job, changes.clone()).await, Applied::Conflict { effect: 2 });
     assert_eq!(rows.all("a").await, json!([["2", "id=2 name=\"x\""]]));
-    // A conflict leaves no marker: the same job succeeds when the row has made way.
+    // A conflict leaves no marker: the same job succeeds once the other row is deleted.
     rows.apply(json!([delete("a", 2, None)])).await;
     assert_eq!(rows.apply_as(job, changes).await, Applied::Done);
     assert_eq!(rows.page("a", None, 100).await.0.len(), 3);
@@ -109,12 +113,22 @@ pub async fn changes_are_applied_together_or_not_at_all(table: Table) {
 pub async fn a_row_is_deleted_only_as_it_was_named(table: Table) {
     let rows = Rows::new(table);
     rows.apply(json!([insert("a", 1, "x")])).await;
-    let text = json!({"operation": "delete", "table": "a", "value_to_delete": {"col_names": ["id"], "col_types": ["TEXT"], "col_values": ["1"]}});
-    let unknown = json!({"operation": "delete", "table": "a", "value_to_delete": {"col_names": ["id", "more"], "col_types": ["INTEGER", "TEXT"], "col_values": [1, null]}});
+    let text = json!({
+        "operation": "delete", "table": "a",
+        "value_to_delete": {"col_names": ["id"], "col_types": ["TEXT"], "col_values": ["1"]},
+    });
+    let unknown = json!({
+        "operation": "delete", "table": "a",
+        "value_to_delete": {
+            "col_names": ["id", "more"],
+            "col_types": ["INTEGER", "TEXT"],
+            "col_values": [1, null],
+        },
+    });
     for other in [delete("a", 1, Some("y")), text, unknown] {
         assert_eq!(rows.apply(json!([other])).await, Applied::Conflict { effect: 0 }, "{other}");
     }
-    // A row that comes and goes needs its place free.
+    // A row that is inserted and deleted in one transaction needs a free key.
     let passing = json!([insert("a", 1, "z"), delete("a", 1, None)]);
     assert_eq!(rows.apply(passing.clone()).await, Applied::Conflict { effect: 0 });
     let replaced = json!([delete("a", 1, Some("x")), insert("a", 1, "y"), insert("a", 2, "z")]);
@@ -146,7 +160,7 @@ pub async fn many_and_large_rows_are_paged(table: Table) {
     let mut wanted: Vec<_> = (0..MAX_ACTIVITIES).map(|n| n.to_string()).collect();
     wanted.sort();
     assert_eq!((keys, pages), (wanted, 3));
-    // As many columns as there may be, in a condition too.
+    // The maximum number of columns, in a condition too.
     let names: Vec<_> = (0..MAX_COLUMNS).map(|n| format!("{}{n}", "c".repeat(60))).collect();
     let (types, values) = (vec!["TEXT"; MAX_COLUMNS], vec!["v".repeat(512); MAX_COLUMNS]);
     let wide = json!({"col_names": names, "col_types": types, "col_values": values});
@@ -172,7 +186,11 @@ pub async fn hostile_values_are_only_values(table: Table) {
         "{\"S\":\"x\"}",
     ];
     let row = |operation: &str, text: &str| {
-        let columns = json!({"col_names": ["pk", "expires_at"], "col_types": ["text", "Text"], "col_values": [text, text]});
+        let columns = json!({
+            "col_names": ["pk", "expires_at"],
+            "col_types": ["text", "Text"],
+            "col_values": [text, text],
+        });
         match operation {
             "delete" => json!({"operation": operation, "table": "_", "value_to_delete": columns}),
             _ => {

@@ -18,7 +18,7 @@ fn series(account: AccountId, route: &str) -> Series {
     Series { account: Some(account), direction: Direction::Egress, service, route }
 }
 
-/// A source of this test's own, which is defined, so that its heads are found.
+/// A source for one test. It is defined, so that its open hours are found.
 async fn source(table: &Table) -> (SourceStore, Name) {
     let sources = SourceStore::new(table.clone());
     let name: Name = format!("suite-{:x}", rand::random::<u64>()).parse().unwrap();
@@ -28,12 +28,13 @@ async fn source(table: &Table) -> (SourceStore, Name) {
     (sources, name)
 }
 
-/// When the hour before last began, so that nothing is in the future.
+/// The start of the hour before the previous one, so that nothing is in the future.
 fn start() -> Time {
     Hour::of(now() - 120 * MINUTE).start()
 }
 
-/// Two hours with gaps: the total at every minute is what was counted before it, and a count from a head that is no longer the one there is refused.
+/// Two hours with gaps: the total at each minute is the sum counted before it. A count based on
+/// an outdated open hour is rejected.
 pub async fn totals_are_known_for_every_minute(table: Table) {
     let (usage, (_, name)) = (UsageStore::new(table.clone()), source(&table).await);
     let (start, origin, series) = (start(), Origin::Source(name), series(account(), "r"));
@@ -73,7 +74,8 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
     );
 }
 
-/// Minutes of four hours over a midnight, counted at once: each hour, and each day, has what was counted in it.
+/// Minutes of four hours across midnight, counted in one call: each hour and each day has its own
+/// sum.
 pub async fn hours_that_are_over_at_once_are_kept(table: Table) {
     let (usage, (_, name)) = (UsageStore::new(table.clone()), source(&table).await);
     let (mine, origin) = (account(), Origin::Source(name));
@@ -103,7 +105,7 @@ pub async fn hours_that_are_over_at_once_are_kept(table: Table) {
     }
 }
 
-/// Reports of many series and hours, in any order: each counts once, and in its minute.
+/// Reports of several series and hours, in any order: each counts once, in its minute.
 pub async fn reports_count_once(table: Table) {
     let (usage, mine, t) = (UsageStore::new(table), account(), now());
     let report = |n: u64| Report {
@@ -147,7 +149,7 @@ pub async fn reports_count_once(table: Table) {
     }
 }
 
-/// A source that is deleted is remembered for what was counted at it.
+/// Deleting a source keeps what was counted for it.
 pub async fn a_deleted_source_keeps_its_heads(table: Table) {
     let (usage, (sources, name)) = (UsageStore::new(table.clone()), source(&table).await);
     let (start, origin) = (start(), Origin::Source(name.clone()));

@@ -1,4 +1,4 @@
-//! A channel over which the server pushes events.
+//! A WebSocket channel over which the server pushes events.
 
 use std::time::Duration;
 
@@ -17,35 +17,35 @@ use tokio_tungstenite::{
 
 use crate::client::{Call, Client};
 
-/// How long opening may take.
+/// Timeout for opening the socket.
 const OPENING: Duration = Duration::from_secs(10);
-/// How long the server may say nothing when it was asked to: it waits for 20 seconds itself where another has to end first.
+/// Timeout for a response. The server itself waits up to 20 seconds for an earlier delivery to
+/// end.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// How long nothing is said before the server is asked whether it is there.
+/// Idle time after which the client sends a ping.
 const QUIET: Duration = Duration::from_secs(45);
-/// The longest message that the server may send.
+/// Largest message accepted from the server.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// An open channel, with a subscription.
+/// An open channel with a subscription.
 #[derive(Debug)]
 pub struct Channel {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// When the server has to have said something.
+    /// Deadline for the next message from the server.
     due: Instant,
-    /// Whether it was asked to.
+    /// Whether a request awaits a response. If not, a missed deadline sends a ping.
     asked: bool,
 }
 
-/// Why there is no channel.
 #[derive(Debug)]
 pub enum NoChannel {
-    /// This server has none.
+    /// The server has no push API, or the accounts are not valid ids.
     Never,
-    /// Not just now.
+    /// Temporary failure.
     Now,
 }
 
-/// What the server sends.
+/// A message from the server.
 #[derive(Debug, Deserialize)]
 struct Sent {
     r#type: String,
@@ -57,11 +57,11 @@ struct Sent {
     problem: Option<ProblemBody>,
 }
 
-/// Some events, and where to go on after them.
+/// A batch of events and the cursor after it.
 pub type Portion = (Vec<Box<RawValue>>, String);
 
 impl Channel {
-    /// Opens a channel that brings the events of these accounts behind a cursor.
+    /// Opens a channel and subscribes to these accounts' events after a cursor.
     pub async fn open(
         client: &Client,
         accounts: &[String],
@@ -73,7 +73,7 @@ impl Channel {
             .and_then(|answer| answer.json())
         {
             Ok(ticket) => ticket,
-            // An earlier server has no tickets.
+            // Older servers have no ticket endpoint.
             Err(failure) if matches!(failure.status(), Some(404 | 405)) => {
                 return Err(NoChannel::Never);
             }
@@ -96,21 +96,21 @@ impl Channel {
         }
     }
 
-    /// Waits for events; `None` when the channel is dead. May be dropped while it waits, and loses nothing by that.
+    /// Waits for events; `None` if the channel is closed. Cancel-safe.
     pub async fn next(&mut self) -> Option<Portion> {
         loop {
             let Sent { r#type, events, cursor, problem } = self.hear().await?;
             match (r#type.as_str(), cursor, problem) {
                 ("events", Some(cursor), _) => return Some((events, cursor)),
                 ("error", _, _) | (_, _, Some(_)) => return None,
-                // There is more than the server sends by itself.
+                // The server has more events than it pushes unasked; a ping requests the rest.
                 ("more", _, _) => self.say(&PushRequest::Ping).await?,
                 _ => {}
             }
         }
     }
 
-    /// The next message. Asks for one when there was none for a while.
+    /// Receives the next message. Sends a ping after `QUIET` without one.
     async fn hear(&mut self) -> Option<Sent> {
         loop {
             match timeout_at(self.due, self.socket.next()).await {
@@ -118,7 +118,7 @@ impl Channel {
                     (self.due, self.asked) = (Instant::now() + QUIET, false);
                     return serde_json::from_str(&text).ok();
                 }
-                // Pings of the protocol are answered by the library.
+                // tungstenite answers protocol-level pings.
                 Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
                 Ok(_) => return None,
                 Err(_) if self.asked => return None,

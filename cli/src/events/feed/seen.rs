@@ -1,4 +1,4 @@
-//! Which events were told already.
+//! Removes duplicate events.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 
 use crate::{failure::Failure, output};
 
-/// More than come again: those of one interrupted message, and what came since.
+/// More than the server can redeliver: the events of one interrupted message and those since.
 const MOST: usize = 10_000;
 
-/// The ids of the latest events.
+/// Ids of the most recent events.
 #[derive(Debug, Default)]
 pub struct Seen {
     ids: HashSet<String>,
@@ -23,7 +23,7 @@ struct Identified {
 }
 
 impl Seen {
-    /// Those of the events that weren't told before.
+    /// Returns the events not seen before.
     pub fn new_ones(&mut self, events: Vec<Box<RawValue>>) -> Result<Vec<Box<RawValue>>, Failure> {
         let mut new = Vec::new();
         for event in events {

@@ -1,4 +1,4 @@
-//! The accounts that there are, and those that are chosen.
+//! The known accounts and the selection.
 
 use serde::Deserialize;
 use shared::{account::ApiKey, api::MAX_LIMIT, api::Page};
@@ -9,22 +9,21 @@ use crate::{
     output,
 };
 
-/// What is known of the accounts.
 #[derive(Debug)]
 pub struct Accounts {
     all: Vec<Account>,
-    /// Ids, in the order in which they were chosen.
+    /// Ids, in order of selection.
     chosen: Vec<String>,
     sight: Sight,
     own: Option<String>,
 }
 
-/// What the key may see.
+/// The accounts that the key can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sight {
-    /// Nobody has asked yet.
+    /// Not loaded yet.
     Unknown,
-    /// Its own account alone.
+    /// Only its own account.
     Own,
     /// All accounts.
     All,
@@ -43,14 +42,14 @@ fn yes() -> bool {
 }
 
 impl Accounts {
-    /// None yet.
     pub fn new(client: &Client) -> Self {
         let own = client.key().and_then(|key| key.reveal().parse::<ApiKey>().ok());
         let own = own.map(|key| key.account.to_string());
         Self { all: Vec::new(), chosen: Vec::new(), sight: Sight::Unknown, own }
     }
 
-    /// Asks the server which there are. A key that isn't an operator's sees its own account, which is chosen then.
+    /// Loads the accounts. A key that may not list accounts sees its own only, which is then
+    /// selected.
     pub async fn load(&mut self, client: &Client) -> Result<(), Failure> {
         let client = client.impatient();
         let mut all = Vec::new();
@@ -85,12 +84,13 @@ impl Accounts {
         self.sight = Sight::Own;
     }
 
-    /// Whether it is known which there are.
+    /// Whether the accounts are loaded.
     pub fn is_known(&self) -> bool {
         self.sight != Sight::Unknown
     }
 
-    /// Chooses the account that all of `names` is the name of, or each whose name or id is a word of it; returns words that are none's.
+    /// Selects the account named `names`, or else each account whose name or id is one of its
+    /// words. Returns the words that match no account.
     pub fn choose(&mut self, names: &str) -> Vec<String> {
         let found = self.called(names);
         let (words, mut unknown) = if found.is_empty() {
@@ -112,18 +112,17 @@ impl Accounts {
         unknown
     }
 
-    /// The ids of all that are called so: names needn't be one account's alone.
+    /// Ids of the accounts with this name or id; names are not unique.
     fn called(&self, name: &str) -> Vec<String> {
         let called = self.all.iter().filter(|account| account.id == name || account.name == name);
         called.map(|account| account.id.clone()).collect()
     }
 
-    /// Chooses none.
     pub fn clear(&mut self) {
         self.chosen.clear();
     }
 
-    /// Whose events to ask for; empty for the key's own, none if nothing is chosen.
+    /// Accounts to query; empty for the key's own, `None` if none is selected.
     pub fn chosen_ids(&self) -> Option<Vec<String>> {
         match self.sight {
             Sight::Own => Some(Vec::new()),
@@ -132,28 +131,26 @@ impl Accounts {
         }
     }
 
-    /// The names of those that are chosen.
     pub fn chosen_names(&self) -> Vec<String> {
         self.chosen.iter().map(|id| output::printable(self.name_of(id))).collect()
     }
 
-    /// What an account is called.
+    /// An account's name, or its id if it is unknown.
     pub fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
         self.all.iter().find(|account| account.id == id).map_or(id, |account| &account.name)
     }
 
-    /// All names.
     pub fn names(&self) -> Vec<String> {
         self.all.iter().map(|account| account.name.clone()).collect()
     }
 
-    /// What may stand at the first prompt.
+    /// Completions at the first prompt.
     pub fn commands(&self, commands: &[&str]) -> Vec<String> {
         let chosen = self.all.iter().map(|account| format!("accounts {}", account.name));
         commands.iter().map(ToString::to_string).chain(chosen).collect()
     }
 
-    /// All of them for people; those that are chosen have a mark.
+    /// The accounts, one per line, with a mark on the selected ones.
     pub fn list(&self) -> String {
         if self.all.is_empty() {
             return "There are no accounts.".into();

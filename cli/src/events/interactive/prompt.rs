@@ -13,22 +13,19 @@ use rustyline::{
 
 use crate::failure::Failure;
 
-/// What came from a prompt.
 #[derive(Debug)]
 pub enum Line {
-    /// A line.
     Text(String),
     /// Ctrl-C.
     Interrupted,
-    /// The input's end: Ctrl-D, or nobody there any more.
+    /// End of input: Ctrl-D, or the input was closed.
     End,
 }
 
-/// A prompt on the terminal; where there is none, lines are read from standard input as they are.
+/// Reads edited lines from a terminal, or plain lines if standard input is something else.
 pub struct Prompt(Editor<Names, MemHistory>);
 
 impl Prompt {
-    /// A prompt that completes nothing yet.
     pub fn new() -> Result<Self, Failure> {
         let config =
             Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
@@ -37,14 +34,13 @@ impl Prompt {
         Ok(Self(editor))
     }
 
-    /// From now on, completes these.
+    /// Replaces the completions.
     pub fn complete_with(&mut self, names: Vec<String>) {
         if let Some(helper) = self.0.helper_mut() {
             helper.0 = names;
         }
     }
 
-    /// Reads a line.
     pub fn read(&mut self, prompt: &str) -> Result<Line, Failure> {
         match self.0.readline(prompt) {
             Ok(line) => Ok(Line::Text(line)),
@@ -59,14 +55,14 @@ fn failed(error: ReadlineError) -> Failure {
     Failure::Local(format!("The terminal can't be used: {error}"))
 }
 
-/// What may be typed.
+/// Completion candidates.
 #[derive(Default)]
 struct Names(Vec<String>);
 
 impl Completer for Names {
     type Candidate = Pair;
 
-    /// Completes the whole line where that begins a name, else its last word.
+    /// Completes the whole line if a candidate starts with it, else the last word.
     fn complete(
         &self,
         line: &str,

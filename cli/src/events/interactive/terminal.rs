@@ -1,4 +1,4 @@
-//! Ctrl-C and the input's end while something else goes on.
+//! Ctrl-C and end of input while a task runs.
 
 use std::{
     io::{self, IsTerminal, Read},
@@ -10,16 +10,16 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::failure::Failure;
 
-/// What ended it.
+/// How the user ended a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Ctrl-C.
     Interrupted,
-    /// The input's end.
+    /// End of input.
     End,
 }
 
-/// Does something until it is done, or until the person ends it. What is typed meanwhile is dropped.
+/// Runs a task until it completes or the user ends it. Input typed during the task is discarded.
 pub async fn until_ended<T>(task: impl Future<Output = T>) -> Result<Result<T, Ended>, Failure> {
     tokio::select! {
         done = task => Ok(Ok(done)),
@@ -28,11 +28,11 @@ pub async fn until_ended<T>(task: impl Future<Output = T>) -> Result<Result<T, E
     }
 }
 
-/// How often it is looked whether the input has ended. A read would wait in a thread of its own, and when nobody waits for it any more, take
-/// away the line that the next prompt is for.
+/// Interval of the checks for end of input. A blocking read would need a thread, and after the
+/// task has ended it would consume the line meant for the next prompt.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Waits for the input's end, if it is a terminal's: lines from elsewhere are for the next prompts.
+/// Waits for end of input if it is a terminal. Lines from other input belong to the next prompts.
 async fn end_of_input() -> io::Result<()> {
     let mut stdin = io::stdin();
     if !stdin.is_terminal() {
