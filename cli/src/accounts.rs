@@ -65,7 +65,7 @@ fn cap(text: &str) -> Result<Cap, String> {
     if text == "none" {
         return Ok(Cap(None));
     }
-    text.parse().map(|cap| Cap(Some(cap))).map_err(|_| "it is a number or none".into())
+    text.parse().map(|cap| Cap(Some(cap))).map_err(|_| "must be a number or none".into())
 }
 
 impl Command {

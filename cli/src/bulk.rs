@@ -12,7 +12,7 @@ const MOST_BYTES: usize = 250 * 1024;
 /// Reads a JSON array, or one item per line. Each item keeps its exact text.
 pub fn read(file: &str) -> Result<Vec<Box<RawValue>>, Failure> {
     let text = output::read(file)?;
-    let unreadable = |error: serde_json::Error| Failure::Usage(format!("It isn't JSON: {error}"));
+    let unreadable = |error: serde_json::Error| Failure::Usage(format!("invalid JSON: {error}"));
     if text.trim_start().starts_with('[') {
         return serde_json::from_str(&text).map_err(unreadable);
     }

@@ -144,7 +144,7 @@ impl Client {
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let base = base.ok_or_else(|| {
             Failure::Usage(format!(
-                "{url:?} is no address of a server, such as https://tollgate.example.com"
+                "{url:?} is not a server URL, such as https://tollgate.example.com"
             ))
         })?;
         let http = reqwest::Client::builder()
@@ -212,7 +212,7 @@ impl Client {
         if let Some(segment) =
             call.path.iter().find(|segment| matches!(segment.as_str(), "" | "." | ".."))
         {
-            return Err((Failure::Usage(format!("{segment:?} is nothing's id or name.")), false));
+            return Err((Failure::Usage(format!("{segment:?} is not a valid id or name.")), false));
         }
         let mut request = self.http.request(call.method.clone(), self.address(call));
         for (name, value) in &call.headers {
@@ -281,7 +281,7 @@ fn may_repeat(call: &Call, failure: &Failure, received: bool) -> bool {
 
 fn authorization(key: &Secret) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", key.reveal()))
-        .map_err(|_| Failure::Usage("The key has characters that no key has.".into()))?;
+        .map_err(|_| Failure::Usage("the key contains invalid characters".into()))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -294,7 +294,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// The innermost cause. The outer errors only add the whole URL.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "no answer in time".into();
+        return "timed out".into();
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

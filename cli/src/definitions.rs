@@ -53,7 +53,7 @@ impl Noun {
             }
         }
         first.map_err(|failure| {
-            failure.briefly(format!("Not everything could be applied to {}.", self.path))
+            failure.briefly(format!("Failed to apply some {}.", self.path))
         })
     }
 
@@ -95,12 +95,12 @@ impl Noun {
 /// Reads a definition and its name from a file.
 fn read(file: &str) -> Result<(String, Map<String, Value>), Failure> {
     let mut definition: Map<String, Value> = serde_json::from_str(&output::read(file)?)
-        .map_err(|error| Failure::Usage(format!("It isn't a JSON object: {error}")))?;
+        .map_err(|error| Failure::Usage(format!("not a JSON object: {error}")))?;
     // The name is part of the URL. The API's responses have it in the body too, so accept it
     // there.
     let name = match definition.remove("name") {
         Some(Value::String(name)) => Some(name),
-        Some(other) => return Err(Failure::Usage(format!("Its name is no text but {other}."))),
+        Some(other) => return Err(Failure::Usage(format!("name must be a string, not {other}"))),
         None if file == "-" => None,
         None => {
             let file = Path::new(file).file_name().and_then(|name| name.to_str());
@@ -108,6 +108,6 @@ fn read(file: &str) -> Result<(String, Map<String, Value>), Failure> {
         }
     };
     let name =
-        name.ok_or_else(|| Failure::Usage("What is it called? Give it a field `name`.".into()))?;
+        name.ok_or_else(|| Failure::Usage("missing field `name`".into()))?;
     Ok((name, definition))
 }

@@ -139,7 +139,7 @@ impl Tail {
                 _ = tokio::signal::ctrl_c() => {
                     let cursor = feed.cursor().map_or_else(
                         String::new,
-                        |cursor| format!("`--after {cursor}` goes on from here."),
+                        |cursor| format!("Continue with `--after {cursor}`."),
                     );
                     return Err(Failure::Interrupted(cursor));
                 }
@@ -160,7 +160,7 @@ impl Tail {
                     }
                 }
                 News::Gone(why) => output::note(&format!(
-                    "The server is away ({why}); trying again until it is back."
+                    "The server is down ({why}); retrying until it is back."
                 )),
                 News::Back => output::note("The server is back."),
             }
@@ -173,7 +173,7 @@ impl Publish {
         let own = || Some(client.key()?.reveal().parse::<ApiKey>().ok()?.account.to_string());
         let account = self.account.clone().or_else(own);
         let account =
-            account.ok_or_else(|| Failure::Usage("Whose event? Name the --account.".into()))?;
+            account.ok_or_else(|| Failure::Usage("missing --account".into()))?;
         let text = match self.data.strip_prefix('@') {
             Some(file) => output::read(file)?,
             None if self.data == "-" => output::read("-")?,

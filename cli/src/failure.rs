@@ -8,19 +8,19 @@ use shared::{api::ProblemBody, job::Status};
 /// Shown at the end of `--help` and the man page.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0    done; with --wait, the job is completed
-  1    something on this machine: a file, the profiles, the terminal
-  2    the command line is wrong
-  3    the server refused what it was sent (400, 413, 415, 422)
-  4    the key is missing, unknown or not allowed to (401, 403)
-  5    there is no such thing (404)
-  6    the thing's state doesn't allow it (409)
+  0    success; with --wait, the job completed
+  1    local error: a file, the profiles, the terminal
+  2    invalid arguments
+  3    invalid request (400, 413, 415, 422)
+  4    the key is missing, invalid or lacks a scope (401, 403)
+  5    not found (404)
+  6    conflict with the current state (409)
   7    too many requests, or a quota is used up (429)
-  8    the server failed (5xx), also when asked again
+  8    server error (5xx), after retries
   9    the server can't be reached
   10   the job failed
   11   the job was cancelled
-  12   the job isn't over within --timeout; it goes on
+  12   the job did not end within --timeout; it continues
   130  ended by Ctrl-C";
 
 #[derive(Debug, thiserror::Error)]
@@ -137,22 +137,22 @@ impl Refusal {
         let message = match problem {
             _ if status == StatusCode::NOT_FOUND && (is_collection || problem.is_none()) => {
                 format!(
-                    "The server doesn't know this call ({call}). \
-                     Is the address right, and the server as new as this client?"
+                    "The server has no such route ({call}). \
+                     Check the address and the server's version."
                 )
             }
             Some(problem) => say(&problem),
             None => match of_gateway(status, body) {
                 Some(said) => {
                     format!(
-                        "{call} was answered with {status} \
+                        "{call} returned status {status} \
                          by the gateway in front of Tollgate: {said}"
                     )
                 }
                 None => {
                     let said = quoted(body);
                     format!(
-                        "{call} was answered with {status}, and not in Tollgate's words: {said}"
+                        "{call} returned status {status}, with an unexpected body: {said}"
                     )
                 }
             },
@@ -196,9 +196,9 @@ fn of_gateway(status: StatusCode, body: &str) -> Option<String> {
     let message = quoted(&message);
     let hint = match status.as_u16() {
         413 => "the request is too large",
-        429 | 503 => "there are too many requests at once; try again later",
+        429 | 503 => "too many concurrent requests; try again later",
         500 | 502 | 504 => {
-            "no answer came from Tollgate, but the request may have been carried out"
+            "no response from Tollgate; the request may have been processed"
         }
         _ => return Some(message),
     };
@@ -215,7 +215,7 @@ pub fn say(problem: &ProblemBody) -> String {
     let slug = problem.r#type.rsplit(':').next().unwrap_or_default();
     let mut lines = vec![format!("{}: {}", problem.title, problem.detail)];
     lines.extend(problem.errors.iter().flatten().map(|error| {
-        let pointer = if error.pointer.is_empty() { "the whole" } else { &error.pointer };
+        let pointer = if error.pointer.is_empty() { "(body)" } else { &error.pointer };
         format!("  {pointer}: {}", error.detail)
     }));
     lines.push(format!("  ({} {slug}, request {})", problem.status, problem.request_id));
@@ -243,7 +243,7 @@ mod tests {
     fn a_404_for_a_collection_means_an_unknown_route() {
         assert_eq!(refusal(404, "not-found", false).message, "T: D.\n  (404 not-found, request r)");
         assert!(
-            refusal(404, "not-found", true).message.contains("doesn't know this call (GET /v1/x)")
+            refusal(404, "not-found", true).message.contains("has no such route (GET /v1/x)")
         );
     }
 
@@ -281,7 +281,7 @@ mod tests {
         );
         assert_eq!(
             html.message,
-            "GET /v1/x was answered with 502 Bad Gateway, and not in Tollgate's words: \
+            "GET /v1/x returned status 502 Bad Gateway, with an unexpected body: \
              <h1>[2J Bad</h1>"
         );
     }

@@ -98,7 +98,7 @@ impl Command {
             Self::Cancel(job) => {
                 let answer = client.send(&job.call(Call::delete(&["v1", "jobs", &job.id]))).await?;
                 if answer.status == 202 {
-                    output::note("It runs; its worker was asked to stop.");
+                    output::note("The job is running; cancellation is requested.");
                 }
                 output::line(&output::item(format, &answer.body)?)
             }

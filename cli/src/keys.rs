@@ -81,10 +81,10 @@ impl Create {
         let key: Value = answer.json()?;
         let secret = key["secret"]
             .as_str()
-            .ok_or_else(|| Failure::Local("The answer has no key in it.".into()))?;
+            .ok_or_else(|| Failure::Local("the response contains no key".into()))?;
         output::line(secret)?;
         output::note(&format!(
-            "{} is its id. The key is not shown again.",
+            "Key id: {}. The key is not shown again.",
             key["id"].as_str().unwrap_or("-")
         ));
         Ok(())

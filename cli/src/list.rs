@@ -59,7 +59,7 @@ impl Extent {
         let page = self.read(client, call).await?;
         output::line(&output::list(format, &page, columns)?)?;
         if page.next_cursor.is_some() && format == Format::Table && output::is_watched() {
-            output::note("There are more: --all lists them.");
+            output::note("More items exist; list them with --all.");
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ fn parse(body: &str) -> Result<Value, Failure> {
 /// Error for a response that cannot be parsed.
 #[must_use]
 pub fn no_json(error: serde_json::Error) -> Failure {
-    Failure::Local(format!("The server's answer isn't what this client understands: {error}"))
+    Failure::Local(format!("unexpected response from the server: {error}"))
 }
 
 /// Reads a file, or standard input if `file` is `-`.

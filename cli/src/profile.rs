@@ -70,7 +70,7 @@ impl Connection {
                 let key = File::read()?.key_for(&url).ok_or_else(|| {
                     Failure::Usage(format!(
                         "There is no key for {url}: set TOLLGATE_KEY, \
-                     or keep one with `tollgate login --url {url}`."
+                     or save one with `tollgate login --url {url}`."
                     ))
                 })?;
                 Client::new(&url, Some(key))
@@ -158,13 +158,13 @@ impl Add {
     pub async fn run(self, connection: &Connection, used: bool) -> Result<(), Failure> {
         let url = connection.url.clone().or_else(|| variable("TOLLGATE_URL"));
         let url =
-            url.ok_or_else(|| Failure::Usage("Which server? Name its address with --url.".into()))?;
+            url.ok_or_else(|| Failure::Usage("missing --url".into()))?;
         let url = url.trim_end_matches('/').to_owned();
         let key = ask_for_key(&url)?;
         let client = Client::new(&url, Some(key.clone()))?;
         if client.is_exposed() {
             output::note(
-                "This address is not encrypted (http): whoever is on the way can read the key.",
+                "The connection is not encrypted (http): the key can be read on the network.",
             );
         }
         if !self.no_check {
@@ -198,7 +198,7 @@ fn ask_for_key(url: &str) -> Result<Secret, Failure> {
     let key = typed.trim();
     if key.is_empty() || key.contains(char::is_whitespace) {
         return Err(Failure::Usage(
-            "That is no key: one word is expected, tg_… or a token.".into(),
+            "invalid key: expected tg_… or a token, without spaces".into(),
         ));
     }
     Ok(Secret(key.to_owned()))

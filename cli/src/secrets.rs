@@ -29,7 +29,7 @@ impl Of {
     fn account(self, client: &Client) -> Result<String, Failure> {
         // An API key contains its account's id.
         let own = || Some(client.key()?.reveal().parse::<ApiKey>().ok()?.account.to_string());
-        self.account.or_else(own).ok_or_else(|| Failure::Usage("Whose? Name the account.".into()))
+        self.account.or_else(own).ok_or_else(|| Failure::Usage("missing account id".into()))
     }
 }
 

@@ -144,7 +144,7 @@ async fn report(client: &Client, format: Format, file: &str) -> Result<(), Failu
     }
     if format == Format::Table {
         output::line(&format!(
-            "{counted} counted, {before} counted before, {} refused",
+            "{counted} counted, {before} duplicates, {} refused",
             refused.len()
         ))?;
     }

@@ -36,7 +36,7 @@ pub async fn watch(look: impl AsyncFn() -> Result<String, Failure>) -> Result<()
             }
             Err(failure) if failure.is_outage() => {
                 if !is_down {
-                    output::note(&format!("{failure}\nTrying again until it is back …"));
+                    output::note(&format!("{failure}\nRetrying until the server is back …"));
                 }
                 is_down = true;
             }

@@ -28,4 +28,4 @@ def call(
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
     except urllib.error.URLError as error:
-        raise Failure(f"{url} can't be reached ({error.reason}).") from error
+        raise Failure(f"{url} is unreachable ({error.reason}).") from error

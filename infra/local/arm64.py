@@ -49,7 +49,7 @@ def _rustup() -> bool:
 
 def _build_std() -> dict[str, str]:
     """Environment variables that make cargo build the standard library as well."""
-    say(f"! rustup has no {_TARGET} here: its standard library is built from Debian's source.")
+    say(f"! rustup has no {_TARGET}: building its standard library from Debian's source.")
     return {
         # `-Z build-std` needs a nightly or this variable. `__CARGO_TESTS_ONLY_SRC_ROOT` points
         # cargo to a library source outside the toolchain. Both work with the pinned Rust version.
@@ -121,7 +121,7 @@ def _mirror() -> str:
     ).splitlines()
     mirror = next((line for line in lines if line.rstrip("/").endswith("/debian")), None)
     if mirror is None:
-        raise Failure("No mirror of Debian is configured here.")
+        raise Failure("no Debian mirror is configured")
     return mirror
 
 

@@ -51,5 +51,5 @@ def check(stack: Path, arguments: Sequence[str]) -> int:
 def _browser() -> str | None:
     told = os.environ.get("CHROMIUM")
     if told and not shutil.which(told):
-        raise Failure(f"CHROMIUM={told} is no program.")
+        raise Failure(f"CHROMIUM={told} is not an executable")
     return told or next((found for found in map(shutil.which, _NAMES) if found), None)

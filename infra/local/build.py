@@ -61,10 +61,10 @@ def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
     finally:
         processes.end(process)
     if status != 0:
-        raise Failure("The build failed, see above.")
+        raise Failure("build failed, see above")
     missing = wanted - programs.keys()
     if missing:
-        raise Failure(f"The build made no program called {', '.join(sorted(missing))}.")
+        raise Failure(f"build did not produce {', '.join(sorted(missing))}.")
     return programs
 
 

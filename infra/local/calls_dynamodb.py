@@ -42,7 +42,7 @@ def check(operation: str, request: Any) -> Iterator[str]:
             for of in (part.get("Key", part.get("Item", {})),)
         ]
         if len(set(keys)) < len(keys):
-            yield "an item comes twice"
+            yield "duplicate item"
     if operation.startswith("Transact"):
         size = sum(_item_bytes(part.get("Item", {})) for part in parts)
         if size > _TRANSACTION_BYTES:
@@ -112,7 +112,7 @@ def _key(attribute: str, value: Any, of: str) -> Iterator[str]:
     most = key_bytes().get(attribute)
     if most is None:
         if of == "Key":
-            yield f"Key.{attribute} is no key of the table"
+            yield f"Key.{attribute} is not a key of the table"
         return
     size = len(str(value.get("S", "")).encode())
     if not 0 < size <= most:

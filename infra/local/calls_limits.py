@@ -46,7 +46,7 @@ def check(service: str, operation: str, request: Any) -> Iterator[str]:
             yield from _cloudwatch(operation, request)
         case "scheduler" if operation != "DeleteSchedule":
             if not _SCHEDULE.fullmatch(request["ScheduleExpression"]):
-                yield f"ScheduleExpression is {request['ScheduleExpression']!r}, and no expression"
+                yield f"ScheduleExpression is {request['ScheduleExpression']!r}, not a schedule expression"
         case "ses" if operation == "SendEmail":
             yield from _mail(request)
 
@@ -130,6 +130,6 @@ def _mail(request: Any) -> Iterator[str]:
     for address in [*to, request.get("FromEmailAddress", "")]:
         # SES requires other characters to be encoded (RFC 2047, and Punycode for domains).
         if not address.isascii() or "\n" in address or "@" not in address:
-            yield f"{address!r} is no address that SES takes"
+            yield f"{address!r} is not an address that SES accepts"
     if len([kind for kind in ("Simple", "Raw", "Template") if kind in request["Content"]]) != 1:
         yield "Content must have one of Simple, Raw and Template"

@@ -59,7 +59,7 @@ def main(folder: str) -> int:
     for fault in sorted(faults):
         print(f"✗ {fault}")
     if not counted:
-        print(f"✗ No call is recorded in {folder}.")
+        print(f"✗ no recorded calls in {folder}.")
         return 1
     print(
         f"{counted.total()} distinct calls of {len(counted)} operations checked: "

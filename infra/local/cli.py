@@ -61,33 +61,33 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python3 -m infra.local", description="Tollgate on this machine."
+        prog="python3 -m infra.local", description="Local stack and tools of Tollgate."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
 
     start = commands.add_parser(
-        "up", help="build, start and deploy the stack; end it with Ctrl-C or after a command"
+        "up", help="build, start and deploy the stack; stops on Ctrl-C or after the command"
     )
     start.add_argument(
         "--port",
         type=int,
         default=_DEFAULT_PORT,
-        help="of the emulator; 0: any (default: %(default)s)",
+        help="port of the emulator; 0: any (default: %(default)s)",
     )
     start.add_argument(
         "--state", type=Path, default=LOCAL, help="folder for data, keys and logs (default: .local)"
     )
     start.add_argument(
-        "--temporary", dest="state", action="store_const", const=None, help="keep no state at all"
+        "--temporary", dest="state", action="store_const", const=None, help="use a temporary folder, deleted at the end"
     )
     start.add_argument(
-        "--reset", action="store_true", help="forget the data that an earlier run left"
+        "--reset", action="store_true", help="delete the data of earlier runs"
     )
     start.add_argument(
         "command",
         nargs="*",
-        help="after --: what to run in the stack, with TOLLGATE_STACK set to the "
-        "path of its stack.json; without it, logs are followed",
+        help="after --: command to run with TOLLGATE_STACK set to the "
+        "path of stack.json; without it, follow the logs",
     )
     start.set_defaults(
         run=lambda given: up(
@@ -102,19 +102,19 @@ def _parser() -> argparse.ArgumentParser:
 
     local = commands.add_parser(
         "sam-local",
-        help="serve the HTTP API from containers, over a stack of its own or one that runs",
+        help="serve the HTTP API from containers, with a new or a running stack",
     )
     local.add_argument(
         "--port", type=int, default=_DEFAULT_PORT, help="of the emulator (default: %(default)s)"
     )
     local.add_argument(
-        "--api-port", type=int, default=_API_PORT, help="of the API (default: %(default)s; 0: any)"
+        "--api-port", type=int, default=_API_PORT, help="port of the API (default: %(default)s; 0: any)"
     )
     _add_stack(local)
-    local.add_argument("command", nargs="*", help="after --: what to run with the API, as in `up`")
+    local.add_argument("command", nargs="*", help="after --: command to run with the API, as in `up`")
     local.set_defaults(run=_sam_local)
 
-    once = commands.add_parser("invoke", help="run a function once in a container, for an event")
+    once = commands.add_parser("invoke", help="invoke a function in a container with an event")
     once.add_argument("function", choices=build.FUNCTIONS)
     once.add_argument(
         "--event", type=Path, help="a file (default: the first of the function's fixtures)"
@@ -126,18 +126,18 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
-    third = commands.add_parser("moto", help="run a command with moto's AWS, at $TOLLGATE_MOTO")
+    third = commands.add_parser("moto", help="run a command with moto's server, at $TOLLGATE_MOTO")
     third.add_argument("command", nargs="+", help="after --")
     third.set_defaults(run=lambda given: moto_server.run_with(given.command))
 
     docker = commands.add_parser(
-        "engine", help="run a command with a Docker engine, Debian's where none answers"
+        "engine", help="run a command with a Docker engine, starting Debian's if none is running"
     )
     docker.add_argument("command", nargs="+", help="after --")
     docker.set_defaults(run=lambda given: engine.run_with(given.command))
 
     define = commands.add_parser(
-        "kinds", help="define the default kinds of a stack, where they aren't there yet"
+        "kinds", help="define missing default kinds of a stack"
     )
     define.add_argument(
         "--url", default=os.environ.get("TOLLGATE_URL"), help="of its API (default: $TOLLGATE_URL)"
@@ -150,15 +150,15 @@ def _parser() -> argparse.ArgumentParser:
     define.add_argument(
         "--tasker-url",
         default=os.environ.get("TASKER_URL", ""),
-        help="where users are deleted; without it they are echoed (default: $TASKER_URL)",
+        help="target of the kind user.delete; without it, echo (default: $TASKER_URL)",
     )
     define.set_defaults(run=_define)
 
-    key = commands.add_parser("key", help="make a stack's first key, with the credentials of `sam`")
+    key = commands.add_parser("key", help="create a stack's first key, with the credentials of `sam`")
     key.add_argument("--stack", default="", help="default: what `make deploy` saved, else tollgate")
     key.add_argument("--profile", default="", help="default: as saved, else $AWS_PROFILE")
     key.add_argument("--region", default="", help="default: as saved, else the profile's")
-    key.add_argument("--bootstrap", type=Path, help="the program, if it is built already")
+    key.add_argument("--bootstrap", type=Path, help="path of the program, if already built")
     key.add_argument("rest", nargs="*", help="after --: for tollgate-bootstrap")
     key.set_defaults(
         run=lambda given: first_key.make(
@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("build", help="build the functions for AWS").set_defaults(
         run=lambda _: build.for_aws()
     )
-    one = commands.add_parser("arm64", help="build one function for AWS, and check what it needs")
+    one = commands.add_parser("arm64", help="build one function for AWS and check its libraries")
     one.set_defaults(run=lambda _: arm64.check())
     commands.add_parser(
         "lint",
@@ -179,14 +179,14 @@ def _parser() -> argparse.ArgumentParser:
         run=lambda _: lint.fix_format()
     )
     commands.add_parser(
-        "deny", help="check the crates, against RustSec's advisories too; fetches those from GitHub"
+        "deny", help="check dependencies, including RustSec's advisories from GitHub"
     ).set_defaults(run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
 
     commands.add_parser(
         "console", help="test the console's pure modules with Node.js"
     ).set_defaults(run=lambda _: console.check())
 
-    seen = commands.add_parser("browser", help="test a running stack's pages in a browser")
+    seen = commands.add_parser("browser", help="run the browser tests against a running stack")
     seen.add_argument(
         "--stack",
         type=Path,
@@ -196,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     seen.add_argument("arguments", nargs="*", help="after --: of pytest, such as -k docs")
     seen.set_defaults(run=lambda given: browser.check(given.stack, given.arguments))
 
-    tried = commands.add_parser("schemathesis", help="try a running stack's API by its description")
+    tried = commands.add_parser("schemathesis", help="test a running stack's API against its description")
     tried.add_argument(
         "--stack",
         type=Path,
@@ -204,9 +204,9 @@ def _parser() -> argparse.ArgumentParser:
         help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
     )
     tried.add_argument(
-        "--minutes", type=float, default=0, help="how long to go on by chance (default: not at all)"
+        "--minutes", type=float, default=0, help="duration of random requests (default: 0)"
     )
-    tried.add_argument("--seed", type=int, help="of that chance (default: the same each time)")
+    tried.add_argument("--seed", type=int, help="random seed (default: 1)")
     tried.set_defaults(
         run=lambda given: schemathesis.check(_running(given.stack), given.minutes, given.seed)
     )
@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     recorded.set_defaults(run=lambda given: calls.check(given.folder))
 
-    smoked = commands.add_parser("smoke", help="test a deployed stack, as its operator")
+    smoked = commands.add_parser("smoke", help="run the smoke test against a deployed stack")
     smoked.add_argument(
         "--url", default="", help="of its API (default: that of the stack in $TOLLGATE_STACK)"
     )
@@ -230,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     smoked.add_argument("--callback", default="", help="a public URL that answers POST with 2xx")
     smoked.add_argument(
-        "--slow", action="store_true", help="wait for a job that is due in 15 minutes, too"
+        "--slow", action="store_true", help="also wait for a job due in 15 minutes"
     )
     smoked.set_defaults(run=_smoke)
 
@@ -275,7 +275,7 @@ def _sam_local(given: argparse.Namespace) -> int:
 def _define(given: argparse.Namespace) -> int:
     if not given.url or not given.key:
         raise Failure(
-            "Say where the stack is and how to get in: --url and --key, "
+            "missing URL or key: set --url and --key, "
             "or TOLLGATE_URL and TOLLGATE_KEY."
         )
     return kinds.define(given.url, given.key, given.tasker_url)
@@ -291,7 +291,7 @@ def _smoke(given: argparse.Namespace) -> int:
 def _running(described: Path) -> stack.Stack:
     found = stack.read(described.parent)
     if found is None:
-        raise Failure(f"{described} describes no stack. Is one running?")
+        raise Failure(f"{described} is not a valid stack.json; is the stack running?")
     return found
 
 

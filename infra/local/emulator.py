@@ -39,8 +39,8 @@ def check_port(port: int) -> None:
             probe.bind((_HOST, port))
         except OSError as error:
             raise Failure(
-                f"Port {port} can't be used: {error.strerror}. Is the stack running already?\n"
-                "Stop what uses it, or choose another one: make run PORT=4567"
+                f"Port {port} is unavailable: {error.strerror}. Is the stack already running?\n"
+                "Choose another port: make run PORT=4567"
             ) from error
 
 
@@ -96,7 +96,7 @@ class Elsewhere:
         except urllib.error.HTTPError:
             pass
         except (OSError, ValueError) as error:
-            raise Failure(f"ENDPOINT={endpoint} doesn't answer: {error}") from error
+            raise Failure(f"ENDPOINT={endpoint} is unreachable: {error}") from error
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
-        say("MiniStack did not end by itself: what was written in this run is lost.")
+        say("MiniStack did not stop in time: data of this run is lost.")
     processes.end(process)
 
 
@@ -152,10 +152,10 @@ def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure(f"MiniStack ended at once; the end of {log}:\n{processes.tail(log)}")
+            raise Failure(f"MiniStack exited during startup; last lines of {log}:\n{processes.tail(log)}")
         try:
             with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
-    raise Failure(f"MiniStack did not answer within {_START_SECONDS:.0f} s; see {log}")
+    raise Failure(f"MiniStack did not respond within {_START_SECONDS:.0f} s; see {log}")

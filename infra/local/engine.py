@@ -58,11 +58,11 @@ def _debians() -> Iterator[str]:
     """Starts Debian's `dockerd`, with images in `.local` and without firewall rules."""
     if not shutil.which("dockerd"):
         raise Failure(
-            "No Docker engine answers, and there is none to start. "
+            "no Docker engine is running and dockerd is not installed. "
             f"As root on Debian: apt install {_PACKAGES}"
         )
     if os.geteuid() != 0:
-        raise Failure("No Docker engine answers, and only root can start one.")
+        raise Failure("no Docker engine is running, and only root can start one")
     data = LOCAL / "engine"
     data.mkdir(parents=True, exist_ok=True)
     # A socket path is limited to 107 bytes, which a path in the checkout may exceed.
@@ -101,11 +101,11 @@ def _wait(process: subprocess.Popen[bytes], host: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure(f"dockerd ended at once; the end of {log}:\n{processes.tail(log)}")
+            raise Failure(f"dockerd exited during startup; last lines of {log}:\n{processes.tail(log)}")
         if _docker("--host", host, "version", "--format", "{{.Server.Version}}") is not None:
             return
         time.sleep(0.1)
-    raise Failure(f"dockerd did not answer within {_START_SECONDS:.0f} s; see {log}")
+    raise Failure(f"dockerd did not respond within {_START_SECONDS:.0f} s; see {log}")
 
 
 def _docker(*arguments: str) -> str | None:

@@ -24,6 +24,6 @@ def report(linter: str, found: dict[str, str]) -> int:
     for place, text in sorted(unexpected.items()):
         print(f"✗ {linter}: {place}: {text}")
     for place in sorted(stale):
-        print(f"✗ {linter}: {_FILE.name} excepts {place}, which is not found any more")
-    print(f"{linter}: {len(found)} findings, {len(found) - len(unexpected)} of them excepted")
+        print(f"✗ {linter}: {_FILE.name} excepts {place}, which is no longer found")
+    print(f"{linter}: {len(found)} findings, {len(found) - len(unexpected)} excepted")
     return 1 if unexpected or stale else 0

@@ -158,11 +158,11 @@ def _reason(error: exceptions.ClientError, stack: str, region: str) -> str:
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     if code == "ValidationError" and "does not exist" in message:
         return (
-            f"There is no stack {stack} in {region}. Deploy it first, or name another one: "
+            f"stack {stack} not found in {region}. Deploy it, or choose another: "
             "make key STACK=… REGION=…"
         )
     if code in _REFUSED:
-        return f"AWS refuses the credentials ({code}): {message}\n  Sign in again, as for `sam`."
+        return f"AWS rejected the credentials ({code}): {message}\n  Sign in again, as for `sam`."
     if code.startswith("AccessDenied"):
         return (
             f"{message}\n  `make key` needs cloudformation:DescribeStacks, "
@@ -174,7 +174,7 @@ def _reason(error: exceptions.ClientError, stack: str, region: str) -> str:
 def _say_what_is_next(outputs: Mapping[str, str]) -> None:
     tasker = f" TASKER_URL={outputs['TaskerUrl']}" if "TaskerUrl" in outputs else ""
     print(
-        f"\nKeep the key; it is not shown again. Then define the default kinds:\n"
+        f"\nStore the key, it is not shown again. Next, define the default kinds:\n"
         f"  export TOLLGATE_URL={outputs.get('ApiUrl', '…')} TOLLGATE_KEY=tg_…\n"
         f"  make kinds{tasker}",
         file=sys.stderr,

@@ -36,7 +36,7 @@ def ensure(architecture: str) -> None:
                 raise Failure(
                     f"{unreachable}\n"
                     "Without AWS's registry the image is made of Debian's packages, by "
-                    "`mmdebstrap`, which isn't there: apt install mmdebstrap"
+                    "`mmdebstrap`, which is not installed: apt install mmdebstrap"
                 ) from unreachable
             _make(name, log)
 

@@ -30,7 +30,7 @@ def make(bootstrap: Path, endpoint: str, table: str, account: str, scopes: str) 
         return answer["account"], answer["key"]
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(
-            f"No key for {account}: `tollgate-bootstrap` ended with status {process.returncode}.\n"
+            f"creating a key for {account} failed: `tollgate-bootstrap` ended with status {process.returncode}.\n"
             f"{process.stdout}{process.stderr}"
         ) from error
 

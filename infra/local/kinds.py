@@ -21,7 +21,7 @@ _OUTPUT = re.compile(r"\$\{(\w+)\}")
 def define(url: str, operator_key: str, tasker_url: str) -> int:
     """Defines the kinds of a stack at any URL, and prints their names."""
     names = apply(url.rstrip("/"), operator_key, {"TaskerUrl": tasker_url})
-    say(f"Defined: {', '.join(names)}." if names else "All of them are there already.")
+    say(f"Defined: {', '.join(names)}." if names else "All kinds exist already.")
     return 0
 
 
@@ -41,7 +41,7 @@ def apply(url: str, operator_key: str, outputs: dict[str, str]) -> list[str]:
             continue
         status, body = api.call("PUT", kind, operator_key, json.dumps(spec).encode())
         if status not in (200, 201):
-            raise Failure(f"The kind in {file.relative_to(ROOT)} was refused with {status}: {body}")
+            raise Failure(f"The kind in {file.relative_to(ROOT)} was rejected with {status}: {body}")
         done.append(file.stem)
     return done
 

@@ -57,10 +57,10 @@ def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure(f"moto ended at once; the end of its log:\n{processes.tail(log)}")
+            raise Failure(f"moto exited during startup; last lines of its log:\n{processes.tail(log)}")
         try:
             with urllib.request.urlopen(f"{endpoint}/moto-api/data.json", timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise Failure(f"moto did not answer within {_START_SECONDS:.0f} s.")
+    raise Failure(f"moto did not respond within {_START_SECONDS:.0f} s.")

@@ -90,7 +90,7 @@ def run_quietly(
             end(process)
     if status != 0:
         raise Failure(
-            f"{Path(command[0]).name} failed with status {status}; the end of {log}:\n{tail(log)}"
+            f"{Path(command[0]).name} failed with status {status}; last lines of {log}:\n{tail(log)}"
         )
 
 

@@ -56,7 +56,7 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
     skipped with a message; in CI that is a failure.
     """
     if not engine.answers() and command and not os.environ.get("CI"):
-        say("! No Docker engine: `sam local` not tried.")
+        say("! No Docker engine: `sam local` skipped.")
         return 0
     _check_engine()
     described = _described(file)
@@ -99,7 +99,7 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
         if status != 0:
             say(
                 f"\n✗ The command ended with status {status}. "
-                f"What `sam local` said last:\n{processes.tail(log)}"
+                f"Last output of `sam local`:\n{processes.tail(log)}"
             )
         return status
 
@@ -196,7 +196,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise Failure(
-                "sam local ended at once"
+                "sam local exited during startup"
                 + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")
             )
         try:
@@ -209,7 +209,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
             ) from error
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise Failure(f"sam local did not answer within {_START_SECONDS:.0f} s.")
+    raise Failure(f"sam local did not respond within {_START_SECONDS:.0f} s.")
 
 
 def _greet(url: str, described: Stack) -> None:
@@ -229,5 +229,5 @@ Try:
   {python} -m infra.local invoke quota-check     # one function, one event
   {python} -m infra.local invoke queue-worker
 
-What the functions say follows; Ctrl-C stops everything.
+The functions' output follows. Press Ctrl-C to stop.
 """)

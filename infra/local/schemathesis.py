@@ -37,7 +37,7 @@ def check(stack: Stack, minutes: float, seed: int | None) -> int:
             ("tenants", {"tenant": tenant, "other": other}),
             ("the operator", {"operator": stack.operator_key}),
         ):
-            say(f"\nThe API as {name} may use it:")
+            say(f"\nAPI as {name}:")
             keys, config = Path(folder) / "keys.json", Path(folder) / "schemathesis.toml"
             _write(keys, json.dumps({"auth": [_user(user, key) for user, key in users.items()]}))
             _write(config, _CONFIG.read_text() + _auth(keys, users))
@@ -93,7 +93,7 @@ def _another_tenant(stack: Stack) -> str:
 def _create(url: str, key: str, body: dict[str, object]) -> dict[str, object]:
     status, answer = api.call("POST", url, key, json.dumps(body).encode())
     if status != 201:
-        raise Failure(f"No second tenant: {url} answered {status}.\n{answer}")
+        raise Failure(f"creating the second tenant failed: {url} responded {status}.\n{answer}")
     created: dict[str, object] = json.loads(answer)
     return created
 

@@ -57,8 +57,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="smoke")
     parser.add_argument("--callback", help="a public URL that answers POST with 2xx")
     parser.add_argument("--slow", action="store_true", help="wait for a job due in 15 minutes")
-    parser.add_argument("--emulator", help="its endpoint, to run the minute's check at once")
-    parser.add_argument("--check", help="the name of the function that runs it")
+    parser.add_argument("--emulator", help="endpoint of the emulator, to invoke quota-check")
+    parser.add_argument("--check", help="name of the function quota-check")
     return parser.parse_args()
 
 
@@ -179,7 +179,7 @@ def _invoke(url: str) -> None:
     with direct.open(urllib.request.Request(url, b"{}", method="POST"), timeout=60) as answer:
         found: Any = json.loads(answer.read() or b"null")
     if isinstance(found, dict) and "errorMessage" in found:
-        raise Broken(f"the minute's check failed: {found['errorMessage']}")
+        raise Broken(f"quota-check failed: {found['errorMessage']}")
 
 
 if __name__ == "__main__":

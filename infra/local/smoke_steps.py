@@ -26,9 +26,9 @@ _CHECK_SECONDS = 130
 def console(smoke: Smoke) -> None:
     """The console and the OpenAPI description are served."""
     if "<html" not in str(smoke.tenant.send("GET", "/")):
-        raise Broken("GET / is no page")
+        raise Broken("GET / is not an HTML page")
     if "openapi" not in smoke.tenant.send("GET", "/openapi.json"):
-        raise Broken("GET /openapi.json is no description")
+        raise Broken("GET /openapi.json is not an OpenAPI document")
 
 
 def jobs(smoke: Smoke) -> None:
@@ -97,9 +97,9 @@ def far(smoke: Smoke) -> None:
             smoke.submit(smoke.tenant, kind, {}, delay_seconds=15 * 60 + 20) if smoke.slow else None
         )
         if smoke.tenant.send("GET", f"/v1/jobs/{job}")["status"] != "queued":
-            raise Broken(f"job {job} is due in 20 minutes and does not wait")
+            raise Broken(f"job {job} is due in 20 minutes but not queued")
         if smoke.tenant.send("DELETE", f"/v1/jobs/{job}")["status"] != "cancelled":
-            raise Broken(f"job {job} waits, and was not cancelled")
+            raise Broken(f"job {job} was not cancelled")
         if soon is not None:
             done = smoke.tenant.completed(soon, 18 * 60)
             late = _time(done["started_at"]) - _time(done["run_at"])
@@ -304,7 +304,7 @@ def quota(smoke: Smoke) -> None:
         "the end of the block", 30, lambda: smoke.limited.ask("POST", "/v1/jobs", request)[0] == 422
     )
     if found["mailed_at"] is None and "mails are off" in found["mail_error"]:
-        raise Skipped("all but the mail: the stack has no SenderAddress")
+        raise Skipped("mail not tested: the stack has no SenderAddress")
     if found["mailed_at"] is None:
         raise Broken(f"the mail could not be sent: {found['mail_error']}")
 

@@ -83,7 +83,7 @@ def _own(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emul
 def _given(endpoint: str, reset: bool) -> Iterator[Elsewhere]:
     if reset:
         raise Failure(
-            f"RESET=1 forgets the data of an emulator of our own; that at {endpoint} is not."
+            f"RESET=1 deletes MiniStack's data; {endpoint} is an external emulator"
         )
     with step(f"Emulator at {endpoint}"):
         aws = Elsewhere(endpoint)
@@ -150,7 +150,7 @@ def _run(command: Sequence[str], folder: Path, aws: Emulator | Elsewhere) -> int
         env["TOLLGATE_UP"] = str(os.getpid())
     status = processes.run(command, env=env)
     if status != 0:
-        say(f"\n✗ The command ended with status {status}. What the functions said last:")
+        say(f"\n✗ The command ended with status {status}. Last log lines of the functions:")
         logs.show_last(aws.endpoint)
     # A negative status is a signal number, which shells report as 128 + n.
     return status if status >= 0 else 128 - status
@@ -162,7 +162,7 @@ def _follow(endpoint: str) -> int:
     except KeyboardInterrupt:
         say("\nStopping …")
     except OSError as error:
-        raise Failure(f"The emulator doesn't answer any more ({error}).") from error
+        raise Failure(f"emulator stopped responding ({error}).") from error
     return 0
 
 
@@ -176,7 +176,7 @@ Tollgate is up.
   tenant key    {described.tenant_key}
   tenant        {described.tenant_account}
   mails         {described.endpoint}/_ministack/ses/messages
-  (all of it in {_short(stack.path(folder))})
+  (stored in {_short(stack.path(folder))})
 
 Try:
   export TOLLGATE_URL={described.url} TOLLGATE_KEY={described.tenant_key}
@@ -186,7 +186,7 @@ Try:
   curl $TOLLGATE_URL/v1/jobs -H "Authorization: Bearer $TOLLGATE_KEY"
   {_short(tollgate)} submit echo '{{"hello":"world"}}' --wait
 
-The functions' logs follow; Ctrl-C stops everything.
+The functions' logs follow. Press Ctrl-C to stop.
 """)
 
 

@@ -68,7 +68,7 @@ impl PushAddress {
             .split_once('/')
             .and_then(|(host, stage)| Some((host.split_once('.')?.0, stage)));
         let (api, stage) =
-            parts.ok_or(ConfigError::Unfit(NAME, "is not a host's name and a stage"))?;
+            parts.ok_or(ConfigError::Unfit(NAME, "must be a host name and a stage"))?;
         let Some(emulator) = vars("AWS_ENDPOINT_URL") else {
             let (url, connections) = (format!("wss://{address}"), format!("https://{address}"));
             return Ok(Self { url, connections });
@@ -97,7 +97,7 @@ impl TokenConfig {
         // nothing to protect.
         let is_local = issuer.starts_with("http://") && vars("AWS_ENDPOINT_URL").is_some();
         if !issuer.starts_with("https://") && !is_local {
-            return Err(ConfigError::Unfit("JWT_ISSUER", "is not an https:// address"));
+            return Err(ConfigError::Unfit("JWT_ISSUER", "must be an https:// URL"));
         }
         let audience = required(vars, "JWT_AUDIENCE")?;
         Ok(Some(Self { issuer, audience, admin: flag(vars, "JWT_ADMIN")? }))
@@ -271,7 +271,7 @@ fn flag(vars: Vars, name: &'static str) -> Result<bool, ConfigError> {
     match vars(name).as_deref() {
         Some("true") => Ok(true),
         Some("false") | None => Ok(false),
-        Some(_) => Err(ConfigError::Unfit(name, "is neither true nor false")),
+        Some(_) => Err(ConfigError::Unfit(name, "must be true or false")),
     }
 }
 
@@ -280,7 +280,7 @@ fn concurrency(vars: Vars, name: &'static str) -> Result<u32, ConfigError> {
     match vars(name).map(|value| value.parse()) {
         None => Ok(0),
         Some(Ok(number @ 0..=1000)) => Ok(number),
-        Some(_) => Err(ConfigError::Unfit(name, "is not a whole number from 0 to 1000")),
+        Some(_) => Err(ConfigError::Unfit(name, "must be a whole number from 0 to 1000")),
     }
 }
 
@@ -288,7 +288,7 @@ fn timing(vars: Vars) -> Result<Timing, ConfigError> {
     const NAME: &str = "TARGET_SECONDS_MAX";
     match required(vars, NAME)?.parse() {
         Ok(seconds @ 1..=885) => Ok(Timing::for_target(Duration::from_secs(seconds))),
-        _ => Err(ConfigError::Unfit(NAME, "is not a whole number from 1 to 885")),
+        _ => Err(ConfigError::Unfit(NAME, "must be a whole number from 1 to 885")),
     }
 }
 
@@ -320,15 +320,15 @@ mod tests {
         );
         insta::assert_snapshot!(
             read(("TARGET_SECONDS_MAX", "1h")).unwrap_err(),
-            @"the environment variable TARGET_SECONDS_MAX is not a whole number from 1 to 885"
+            @"the environment variable TARGET_SECONDS_MAX must be a whole number from 1 to 885"
         );
         insta::assert_snapshot!(
             read(("MAX_RUNNING", "-1")).unwrap_err(),
-            @"the environment variable MAX_RUNNING is not a whole number from 0 to 1000"
+            @"the environment variable MAX_RUNNING must be a whole number from 0 to 1000"
         );
         insta::assert_snapshot!(
             read(("ALLOW_PRIVATE_TARGETS", "1")).unwrap_err(),
-            @"the environment variable ALLOW_PRIVATE_TARGETS is neither true nor false"
+            @"the environment variable ALLOW_PRIVATE_TARGETS must be true or false"
         );
     }
 
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(["", "0", "100"].map(read), [Ok(5), Ok(5), Ok(50)]);
         insta::assert_snapshot!(
             read("1001").unwrap_err(),
-            @"the environment variable POLL_CONCURRENCY is not a whole number from 0 to 1000"
+            @"the environment variable POLL_CONCURRENCY must be a whole number from 0 to 1000"
         );
     }
 
@@ -379,7 +379,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             read(&[("PUSH_ADDRESS", "abc")]).unwrap_err(),
-            @"the environment variable PUSH_ADDRESS is not a host's name and a stage"
+            @"the environment variable PUSH_ADDRESS must be a host name and a stage"
         );
     }
 
@@ -405,7 +405,7 @@ mod tests {
         ];
         insta::assert_snapshot!(
             read(&plain[..2]).unwrap_err(),
-            @"the environment variable JWT_ISSUER is not an https:// address"
+            @"the environment variable JWT_ISSUER must be an https:// URL"
         );
         assert!(read(&plain).is_ok());
     }

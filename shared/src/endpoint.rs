@@ -17,7 +17,7 @@ impl Headers {
     #[must_use]
     pub fn violations(&self, pointer: &str) -> Vec<Violation> {
         let too_many = (self.0.len() > MAX_HEADERS)
-            .then(|| Violation::new(pointer, format!("are more than {MAX_HEADERS}")));
+            .then(|| Violation::new(pointer, format!("must have at most {MAX_HEADERS} entries")));
         let wrong = self.0.iter().filter_map(|(name, value)| {
             Some(Violation::new(format!("{pointer}/{}", escape(name)), wrong_header(name, value)?))
         });
@@ -65,10 +65,10 @@ const RESERVED_PREFIXES: [&str; 3] = ["webhook-", "tollgate-", "proxy-"];
 /// Why a text is not an endpoint URL.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnAddress {
-    #[error("is not an absolute http:// or https:// address")]
+    #[error("must be an absolute http:// or https:// URL")]
     Address,
     /// Credentials in a URL would end up in third-party logs.
-    #[error("carries a user or password; send those as a header")]
+    #[error("must not contain credentials; send them as a header")]
     Credentials,
 }
 
@@ -105,17 +105,17 @@ fn wrong_header(name: &str, value: &str) -> Option<&'static str> {
     let token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
     let lower = name.to_ascii_lowercase();
     if name.is_empty() || name.len() > 100 || !name.bytes().all(token) {
-        Some("is not the name of a header field")
+        Some("invalid header name")
     } else if RESERVED.contains(&lower.as_str())
         || RESERVED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
     {
-        Some("is a header field that Tollgate sets itself")
+        Some("reserved header name")
     } else if value == MASK {
-        Some("is masked; send its value again")
+        Some("masked value; send the original value")
     } else if value.len() > MAX_HEADER_BYTES
         || !value.bytes().all(|c| c == b'\t' || (b' '..=b'~').contains(&c))
     {
-        Some("has a value that is over 4096 bytes or not visible ASCII")
+        Some("value must be visible ASCII of at most 4096 bytes")
     } else {
         None
     }

@@ -118,9 +118,9 @@ pub fn unfit(data: &RawValue) -> Option<String> {
         text == "null" || (text.starts_with(['"', '[', '{']) && inner.trim_ascii().is_empty());
     // A string of blanks is not empty.
     if empty && (inner.is_empty() || !text.starts_with('"')) {
-        return Some("is empty".to_owned());
+        return Some("must not be empty".to_owned());
     }
-    (text.len() > MAX_DATA_BYTES).then(|| format!("is over {MAX_DATA_BYTES} bytes"))
+    (text.len() > MAX_DATA_BYTES).then(|| format!("must be at most {MAX_DATA_BYTES} bytes"))
 }
 
 impl Event {
@@ -188,7 +188,7 @@ mod tests {
     fn empty_or_oversized_data_is_rejected() {
         let unfit = |text: &str| unfit(&RawValue::from_string(text.to_owned()).unwrap());
         for empty in ["null", "\"\"", "[]", "{}", "[ ]", "{\n}"] {
-            assert_eq!(unfit(empty).as_deref(), Some("is empty"), "{empty}");
+            assert_eq!(unfit(empty).as_deref(), Some("must not be empty"), "{empty}");
         }
         for good in ["0", "7", "false", "\" \"", "[null]", "{\"\":0}"] {
             assert_eq!(unfit(good), None, "{good}");

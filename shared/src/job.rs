@@ -52,7 +52,7 @@ pub type Metadata = BTreeMap<String, String>;
 /// OpenAPI schema of [`Metadata`], shared by all request bodies that carry it.
 pub(crate) fn metadata_schema() -> utoipa::openapi::Schema {
     use utoipa::openapi::schema::{ObjectBuilder, Type};
-    let about = "Notes of your own, given back with the job: at most 16, names of at most 40 \
+    let about = "Names and values returned with the job: at most 16, names of at most 40 \
                  characters, values of at most 256.";
     ObjectBuilder::new()
         .description(Some(about))

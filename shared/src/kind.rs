@@ -85,7 +85,7 @@ impl KindSpec {
         if self.timeout_seconds.is_some_and(|seconds| u64::from(seconds) > longest) {
             found.push(Violation::new(
                 "/timeout_seconds",
-                format!("is over {longest}, this stack's limit"),
+                format!("must be at most {longest}, the stack's limit"),
             ));
         }
         found

@@ -16,7 +16,7 @@ pub struct Name(String);
 const OWN: &str = "tollgate.";
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit")]
+#[error("must be 1 to 64 of a–z, 0–9, '.', '_' and '-', starting with a letter or digit")]
 pub struct NotAName;
 
 impl Name {

@@ -45,10 +45,10 @@ type Network = dyn Fn(Request) -> Exchange + Send + Sync;
 pub enum NoWay {
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
-    #[error("the address can't be read")]
+    #[error("invalid address")]
     NotAnAddress,
     /// The HTTP client could not be built; the cause is for the log.
-    #[error("no HTTP client could be made: {0}")]
+    #[error("building the HTTP client failed: {0}")]
     NoClient(String),
 }
 

@@ -30,7 +30,7 @@ pub const MOST_SUBSCRIBERS: usize = 100;
 pub struct Ticket([u8; 32]);
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a ticket")]
+#[error("invalid ticket")]
 pub struct NotATicket;
 
 impl Ticket {
@@ -73,7 +73,7 @@ impl fmt::Debug for Ticket {
 pub struct ConnectionId(String);
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a connection's id")]
+#[error("invalid connection id")]
 pub struct NotAConnection;
 
 impl ConnectionId {

@@ -63,15 +63,15 @@ impl Schema {
     /// unbounded pattern.
     pub fn compile(schema: &Value) -> Result<Self, Violation> {
         if schema.to_string().len() > MAX_SCHEMA_BYTES {
-            return Err(Violation::new("", format!("the schema is over {MAX_SCHEMA_BYTES} bytes")));
+            return Err(Violation::new("", format!("the schema must be at most {MAX_SCHEMA_BYTES} bytes")));
         }
         if !has_plain_references(schema) {
-            let detail = "a reference in the schema can't be resolved; only references within it \
-                          are allowed, which begin with #, and no part with an $id of its own";
+            let detail = "unresolvable reference in the schema: only references within it \
+                          are allowed, starting with #, and only the root may have an $id";
             return Err(Violation::new("", detail));
         }
         if !comes_to_an_end(schema) {
-            let detail = format!("the schema applies more than {MAX_STEPS} parts to one value");
+            let detail = format!("schema applies more than {MAX_STEPS} subschemas to one value");
             return Err(Violation::new("", detail));
         }
         jsonschema::options()
@@ -96,7 +96,7 @@ impl Schema {
     pub fn violations(&self, value: &Value, prefix: &str) -> Vec<Violation> {
         if !work::fits(&self.written, value, Purpose::Verdict) {
             let detail =
-                format!("takes more than {VERDICT_STEPS} steps to check against the schema");
+                format!("takes more than {VERDICT_STEPS} steps to validate against the schema");
             return vec![Violation::new(prefix, detail)];
         }
         if self.validator.is_valid(value) {
@@ -104,7 +104,7 @@ impl Schema {
         }
         if !work::fits(&self.written, value, Purpose::Description) {
             let detail =
-                "does not match the schema, in which too many parts apply to list what is wrong";
+                "does not match the schema; too many parts apply to list the violations";
             return vec![Violation::new(prefix, detail)];
         }
         let mut found: Vec<_> = self
@@ -219,7 +219,7 @@ fn anchored<'a>(part: &'a Value, name: &str) -> Option<&'a Value> {
 fn refusal(error: &ValidationError<'_>) -> Violation {
     let detail = match error.kind() {
         ValidationErrorKind::Referencing(_) => {
-            "a reference in the schema can't be resolved; only references within it are allowed"
+            "unresolvable reference in the schema: only references within it are allowed"
                 .to_owned()
         }
         _ => bounded(&error.to_string()),
@@ -241,7 +241,7 @@ fn describe(error: &ValidationError<'_>, prefix: &str) -> Vec<Violation> {
             .map(|name| {
                 Violation::new(
                     format!("{at}/{}", escape(name)),
-                    "is not a property that is known here",
+                    "unknown property",
                 )
             })
             .collect(),

@@ -101,7 +101,7 @@ impl From<Time> for String {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, \
+    "must be an RFC 3339 time such as 2026-11-20T16:00:00Z, \
      and before 9999-12-30T22:00:01Z"
 )]
 pub struct NotATime;

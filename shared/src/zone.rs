@@ -6,7 +6,7 @@ use crate::time::Time;
 
 /// Error text for an unknown time zone name.
 pub const NOT_A_ZONE: &str =
-    "is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC";
+    "must be an IANA time zone such as Europe/Berlin or UTC";
 
 /// A time zone with its transitions.
 #[derive(Clone, Debug)]

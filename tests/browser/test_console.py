@@ -228,7 +228,7 @@ def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api,
     expect(menu).to_have_text(["Jobs", "Kinds", "Schedules"])
     expect(page.get_by_role("link", name="Submit a job")).to_have_count(0)
     visit(page, "accounts")
-    expect(page.get_by_role("heading", name="Your key doesn't open this")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your key has no access")).to_be_visible()
 
     # A revoked key is accepted for up to 30 seconds, so the test fakes the response after that.
     assert api("DELETE", f"{keys}/{key['id']}", key=stack.operator_key)[0] == 204

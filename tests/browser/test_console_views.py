@@ -168,7 +168,7 @@ def test_an_operator_makes_an_account_and_a_key_that_works(
 ) -> None:
     name = f"Shop {uuid.uuid4().hex[:8]}"
     sign_in(page, url, stack.operator_key, "accounts")
-    page.get_by_role("button", name="Make an account").click()
+    page.get_by_role("button", name="Create an account").click()
     page.get_by_role("dialog").get_by_label("Name").fill(name)
     page.get_by_role("dialog").get_by_role("button", name="Make it").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()

@@ -163,7 +163,7 @@ _FAULTS: list[tuple[str, str, str, Any, str]] = [
     ("dynamodb", "PutItem", "Item.body", {"S": "x", "N": "1"}, "must have one"),
     ("dynamodb", "PutItem", "Item.tags", {"SS": []}, "a set that is empty"),
     ("dynamodb", "PutItem", "Item.tags", {"SS": ["a", "a"]}, "has a member twice"),
-    ("dynamodb", "BatchGetItem", "RequestItems.tollgate.Keys", [_KEY, _KEY], "an item comes twice"),
+    ("dynamodb", "BatchGetItem", "RequestItems.tollgate.Keys", [_KEY, _KEY], "duplicate item"),
     (
         "dynamodb",
         "BatchWriteItem",

@@ -5,7 +5,7 @@
 //! to run it alone: `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace
 //! --features tests/e2e --test concurrency`.
 
-#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[expect(dead_code, reason = "used by the e2e tests")]
 #[path = "../e2e/stack.rs"]
 mod stack;
 
@@ -90,7 +90,7 @@ async fn wait_for(stack: &Stack, path: &str, until: Instant) -> BTreeMap<&'stati
             200 => {
                 let seconds: u64 = header("retry-after").unwrap().parse().unwrap();
                 assert!(seconds >= 2, "{answer:?}");
-                ("at once", Duration::from_secs(seconds.min(3)))
+                ("immediate", Duration::from_secs(seconds.min(3)))
             }
             _ => panic!("{answer:?}"),
         };
@@ -179,6 +179,6 @@ async fn fifty_waiting_clients_leave_executions_to_others() {
     println!("waited: {seen:?}; {jobs} jobs, refused {refusals} times; {checks} checks");
     // This account gets three of the five slots, each for at most twenty seconds, and some are
     // free in between.
-    assert!(seen.contains_key("held") && seen.contains_key("at once"), "{seen:?}");
+    assert!(seen.contains_key("held") && seen.contains_key("immediate"), "{seen:?}");
     assert!(jobs >= 5 && checks >= 2, "{jobs} jobs, {checks} checks");
 }

@@ -10,7 +10,7 @@ const { refusal } = await load("problem.js");
 const GATEWAY = [
   [413, "Request Too Long", false, "The request is too large"],
   [429, "Too Many Requests", true, "Too many requests at once"],
-  [500, "Internal Server Error", true, "No answer from Tollgate"],
+  [500, "Internal Server Error", true, "No response from Tollgate"],
   [503, "Service Unavailable", true, "Too many requests at once"],
   [418, "I'm a teapot", false, "The answer is 418"],
 ];

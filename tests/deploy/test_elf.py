@@ -1,4 +1,4 @@
-"""Tests of elf_main.py with programs of this machine, and with a file that is no program."""
+"""Tests of elf_main.py with programs of this machine, and with a file that is not an executable"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ async fn account_works_until_its_key_is_revoked() {
     let job = format!("/v1/jobs/{}", accepted.id());
     let deadline = Instant::now() + PATIENCE;
     while send(Method::GET, &job, None).await.body["status"] != "completed" {
-        assert!(Instant::now() < deadline, "no outcome in time");
+        assert!(Instant::now() < deadline, "no outcome within the timeout");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(stack.send(Method::GET, &job, &[], None).await.status, 404, "not the tenant's");
@@ -57,7 +57,7 @@ async fn account_works_until_its_key_is_revoked() {
         if answers.iter().all(|answer| answer.status == 401) {
             break;
         }
-        assert!(now < deadline, "it still opens something: {answers:?}");
+        assert!(now < deadline, "the revoked key still works: {answers:?}");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

@@ -30,7 +30,7 @@ async fn killed_worker_loses_no_job() {
         let id = stack.submit("e2e-killed", json!("precious")).await;
         target.until(1, PATIENCE).await;
         assert_eq!(stack.job(&id).await["status"], "running");
-        assert!(kill_workers() > 0, "no worker's process was found");
+        assert!(kill_workers() > 0, "no worker process found");
         id
     };
     // The message returns at the end of its visibility timeout, which is six times the function's

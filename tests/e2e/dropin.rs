@@ -26,7 +26,7 @@ async fn a_user_is_deleted_and_polled_for() {
             break;
         }
         assert!(["Queuing", "Inprogress"].contains(&status), "{answer:?}");
-        assert!(tokio::time::Instant::now() < deadline, "no outcome in time: {answer:?}");
+        assert!(tokio::time::Instant::now() < deadline, "no outcome within the timeout: {answer:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 
@@ -99,7 +99,7 @@ async fn query_text_becomes_an_event() {
             break event["data"].clone();
         }
         cursor = format!("&after={}", page["next_cursor"].as_str().unwrap());
-        assert!(tokio::time::Instant::now() < deadline, "the event didn't come");
+        assert!(tokio::time::Instant::now() < deadline, "the event did not arrive");
     };
     assert_eq!(told, json!(format!("{run} 1+1=2& grüße")));
     let refused = stack.send(Method::PUT, path.split('?').next().unwrap(), &[], None).await;

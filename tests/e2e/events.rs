@@ -15,7 +15,7 @@ use crate::{
 async fn read(stack: &Stack, cursor: &mut String, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let (mut got, deadline) = (Vec::new(), Instant::now() + PATIENCE);
     while !enough(&got) {
-        assert!(Instant::now() < deadline, "{} events came", got.len());
+        assert!(Instant::now() < deadline, "{} events received", got.len());
         let path = format!("/v1/events?limit=50&after={cursor}");
         // Opens a new connection each time and keeps only the cursor, like a subscriber that was
         // killed.

@@ -55,7 +55,7 @@ async fn one_tick_releases_five_thousand_due_jobs() {
         delayed = waiting(&aws, &queue).await;
     }
     println!(
-        "{delayed} jobs were released by {runs} runs in {:.1} s",
+        "{delayed} jobs released by {runs} ticks in {:.1} s",
         begun.elapsed().as_secs_f64()
     );
     assert_eq!((delayed, runs), (JOBS, 1));

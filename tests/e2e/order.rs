@@ -140,7 +140,7 @@ async fn killed_workers_lose_no_jobs() {
         let mut killed = kill_workers();
         ids.extend(hand_in(stack, "e2e-lifo", &[0; 100]).await);
         killed += kill_workers();
-        assert!(killed > 0, "no worker's process was found");
+        assert!(killed > 0, "no worker process found");
         ids
     };
     began(stack, &ids).await;

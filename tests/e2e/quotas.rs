@@ -226,7 +226,7 @@ async fn tick_with_many_series_and_quotas_takes_seconds() {
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    println!("1,000 series collected and 200 quotas looked at, all changed: {took:?}");
+    println!("1,000 series collected and 200 quotas evaluated, all changed: {took:?}");
     let mut used = Vec::new();
     for some in names.chunks(100) {
         let known = store.standings_of(some).await.unwrap();

@@ -42,7 +42,7 @@ impl Receiver {
         let mut process = match started.stdout(Stdio::piped()).kill_on_drop(true).spawn() {
             Ok(process) => process,
             Err(error) if std::env::var_os("CI").is_none() => {
-                println!("! {} is not tried: {error}", command[0]);
+                println!("! {} is skipped: {error}", command[0]);
                 return None;
             }
             Err(error) => panic!("{}: {error}", command[0]),

@@ -47,7 +47,7 @@ pub fn stack() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
     STACK.get_or_init(|| {
         let file = std::env::var("TOLLGATE_STACK")
-            .unwrap_or_else(|_| panic!("TOLLGATE_STACK names no stack.json; run `make test-all`"));
+            .unwrap_or_else(|_| panic!("TOLLGATE_STACK is not set; run `make test-all`"));
         let told: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
         let text = |name: &str| {
             told[name].as_str().unwrap_or_else(|| panic!("{file} has no {name}")).to_owned()
@@ -170,7 +170,7 @@ impl Stack {
             {
                 return answer.body;
             }
-            assert!(tokio::time::Instant::now() < deadline, "no outcome in time: {answer:?}");
+            assert!(tokio::time::Instant::now() < deadline, "no outcome within the timeout: {answer:?}");
         }
     }
 

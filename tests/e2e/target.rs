@@ -57,7 +57,7 @@ impl Target {
         let enough = self.got.wait_for(|got| got.len() >= count);
         tokio::time::timeout(patience, enough)
             .await
-            .unwrap_or_else(|_| panic!("the target was not asked in time"))
+            .unwrap_or_else(|_| panic!("no request arrived in time"))
             .unwrap();
     }
 }

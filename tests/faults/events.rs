@@ -46,7 +46,7 @@ async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) 
             let told = world.ask(tenant, request.clone()).await;
             is_accepted = told.status == Some(202);
             let may_be_repeated = matches!(told.status, None | Some(409 | 500..));
-            assert!(is_accepted || may_be_repeated, "nothing is wrong with it: {told:?}");
+            assert!(is_accepted || may_be_repeated, "unexpected response: {told:?}");
             note.tries.push(told);
             if !is_accepted {
                 world.sleep(dice.seconds(1..6)).await;

@@ -157,7 +157,7 @@ async fn submit(
             Some(202) => return,
             Some(409 | 429) | None | Some(500..) if key.is_some() => {}
             Some(500..) | None => return,
-            _ => panic!("nothing is wrong with {bodies:?}: {told:?}"),
+            _ => panic!("unexpected response to {bodies:?}: {told:?}"),
         }
         world.sleep(dice.seconds(1..20)).await;
     }

@@ -16,7 +16,7 @@ mod dice;
 mod events;
 mod functions;
 mod jobs;
-#[expect(dead_code, reason = "that jobs are over, the sim's queue tells")]
+#[expect(dead_code, reason = "only real runs poll for the end of all jobs")]
 mod last_look;
 mod line;
 mod plan;
@@ -43,7 +43,7 @@ use std::{
 fn number(name: &str, otherwise: u64) -> u64 {
     let said = std::env::var(name).ok().filter(|said| !said.is_empty());
     said.map_or(otherwise, |said| {
-        said.parse().unwrap_or_else(|_| panic!("{name}={said} is no number"))
+        said.parse().unwrap_or_else(|_| panic!("{name}={said} is not a number"))
     })
 }
 
@@ -76,7 +76,7 @@ fn every_promise_is_kept() {
             }
             let report = run(Seed(seed), jobs, None);
             println!("{report}");
-            assert!(report.kills > 0, "nothing was suffered");
+            assert!(report.kills > 0, "no fault was injected");
             if !report.broken.is_empty() {
                 broken.lock().unwrap().push(seed);
             }
@@ -85,7 +85,7 @@ fn every_promise_is_kept() {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
     let broken = broken.into_inner().unwrap();
-    assert!(broken.is_empty(), "promises were broken with the seeds {broken:?}");
+    assert!(broken.is_empty(), "broken promises with the seeds {broken:?}");
 }
 
 /// Two runs of one seed make the same calls at the same times with the same content and faults, and

@@ -46,12 +46,12 @@ impl Planted {
             Self::IndexAlone => &["every accepted job ends"],
             // The minute tick sends lost messages again, which hides the loss.
             Self::DeadLettersStay => &["every dead letter is handled"],
-            Self::NoRecursiveLoop => &["no message is taken for a part of a loop"],
+            Self::NoRecursiveLoop => &["recursive loop detection refuses no message"],
             Self::MailBeforeAlert => &["one mail per threshold, quota and period"],
             Self::ExpiryBeforeEnd => &[
                 "a 202 is durable",
                 "every accepted job ends",
-                "nothing younger than its retention vanishes",
+                "nothing vanishes before its retention ends",
             ],
         }
     }

@@ -40,7 +40,7 @@ pub fn run(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
         alone(Seed(0), async || World::new(Seed(0)).await.define_kinds().await).unwrap()
     });
     alone(seed, async move || suffer(seed, jobs, planted).await).unwrap_or_else(|panic| {
-        eprintln!("seed {seed} stopped; {}", again(seed, jobs));
+        eprintln!("seed {seed} panicked; {}", again(seed, jobs));
         std::panic::resume_unwind(panic)
     })
 }
@@ -98,7 +98,7 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     let ((), (), reported, mut quota, _) = tokio::select! {
         biased;
         told = Box::pin(clients) => told,
-        _ = Box::pin(forever) => unreachable!("they run for ever"),
+        _ = Box::pin(forever) => unreachable!("these never end"),
     };
     usage::mailed(&world, &mut quota).await;
     let usage = usage::charts(&world, &reported, quota.used).await;
@@ -111,11 +111,11 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     notes.dead_letters = world.stack.aws.messages(DEAD_LETTERS).len();
     tokio::time::sleep(SHOWN).await;
     for subscriber in &subscribers {
-        notes.subscribers.push(subscriber.read_out("who was there").await);
+        notes.subscribers.push(subscriber.read_out("subscriber during the run").await);
     }
     for tenant in &world.tenants {
         let late = events::Subscriber::new(&world, tenant, "late");
-        notes.subscribers.push(late.read_out("who came late").await);
+        notes.subscribers.push(late.read_out("subscriber after the run").await);
     }
     let trace = world.stack.aws.trace().with(&format!("{notes:?}"));
     let (kills, losses, took, lasted) =
@@ -138,7 +138,7 @@ async fn settled(world: &World) {
 
 /// The command that repeats a run.
 fn again(seed: Seed, jobs: u64) -> String {
-    format!("again: make faults SEED={seed} SEEDS=1 JOBS={jobs}")
+    format!("repeat: make faults SEED={seed} SEEDS=1 JOBS={jobs}")
 }
 
 impl fmt::Display for Report {

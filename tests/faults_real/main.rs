@@ -13,7 +13,7 @@
 //! determines the fault of the n-th call of an operation, `JOBS` the number of jobs; runs with
 //! fewer than fifty are shorter. The log is in `target/faults-real/`.
 
-#[expect(dead_code, reason = "clocks that differ are the sim's")]
+#[expect(dead_code, reason = "only the simulator has skewed clocks")]
 #[path = "../faults/dice.rs"]
 mod dice;
 #[path = "../restart/emulator.rs"]
@@ -27,17 +27,17 @@ mod kills;
 #[path = "../faults/last_look.rs"]
 mod last_look;
 mod log;
-#[expect(dead_code, reason = "in the sim calls take time after the faults too, and clocks differ")]
+#[expect(dead_code, reason = "only the simulator delays calls without faults")]
 #[path = "../faults/plan.rs"]
 mod plan;
 mod processes;
 mod proxy;
 mod run;
-#[expect(dead_code, reason = "here nobody says which process is asked")]
+#[expect(dead_code, reason = "real runs can't select a process")]
 #[path = "../faults/scenario.rs"]
 mod scenario;
 mod server;
-#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[expect(dead_code, reason = "used by the e2e tests")]
 #[path = "../e2e/stack.rs"]
 mod stack;
 #[path = "../faults/target.rs"]
@@ -52,7 +52,7 @@ use sim::Seed;
 fn number(name: &str, otherwise: u64) -> u64 {
     let said = std::env::var(name).ok().filter(|said| !said.is_empty());
     said.map_or(otherwise, |said| {
-        said.parse().unwrap_or_else(|_| panic!("{name}={said} is no number"))
+        said.parse().unwrap_or_else(|_| panic!("{name}={said} is not a number"))
     })
 }
 
@@ -65,7 +65,7 @@ fn every_promise_is_kept_by_real_processes() {
     let run = std::thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap();
     let report = run.join().unwrap();
     println!("{report}");
-    assert!(report.suffered > 0 && report.kills > 0, "nothing was suffered");
-    assert!(report.denied.is_empty(), "functions asked for what they may not");
+    assert!(report.suffered > 0 && report.kills > 0, "no fault was injected");
+    assert!(report.denied.is_empty(), "functions made denied calls");
     assert!(report.broken.is_empty(), "promises were broken");
 }

@@ -92,7 +92,7 @@ impl Proxy {
 
     /// Starts the faults.
     pub fn suffer(&self, seed: Seed, now_ms: fn() -> i64) {
-        self.0.log.say("the faults begin");
+        self.0.log.say("faults started");
         self.0.faults.inject(plan::plan(seed, now_ms));
         self.0.is_calm.store(false, Ordering::Relaxed);
     }
@@ -100,7 +100,7 @@ impl Proxy {
     /// Ends all faults.
     pub fn calm(&self) {
         self.0.is_calm.store(true, Ordering::Relaxed);
-        self.0.log.say("the faults end");
+        self.0.log.say("faults ended");
         self.0.faults.heal();
     }
 
@@ -228,7 +228,7 @@ impl Proxy {
         let killed = processes::kill_peer(call.peer, call.ours);
         self.0
             .log
-            .say(&format!("{} dies {moment} {}: {killed:?}", call.function, call.asked.operation));
+            .say(&format!("{} killed {moment} {}: {killed:?}", call.function, call.asked.operation));
         if killed.is_some() {
             self.0.kills.note();
         }
@@ -264,7 +264,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             self.proxy.0.log.say(&format!(
-                "{} waits no longer for {}",
+                "{} stopped waiting for {}",
                 self.call.function, self.call.asked.operation
             ));
             self.proxy.interrupted(&self.call);

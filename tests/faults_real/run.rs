@@ -65,14 +65,14 @@ pub async fn run(seed: Seed, jobs: u64) -> Report {
             restart(&world),
         );
         settled(&world, told.4).await;
-        world.proxy.log().say("everything is over");
+        world.proxy.log().say("run finished");
         told
     };
     let forever =
         async { tokio::join!(checks(&world), join_all(subscribers.iter().map(|s| s.read_on()))) };
     let ((), (), reported, mut quota, _, restarts) = tokio::select! {
         told = clients => told,
-        _ = forever => unreachable!("they run for ever"),
+        _ = forever => unreachable!("these never end"),
     };
     usage::mailed(&world, &mut quota).await;
     let usage = usage::charts(&world, &reported, quota.used).await;
@@ -143,11 +143,11 @@ async fn restart(world: &World) -> u64 {
     let dice = Dice::new(world.seed, "restarts");
     let most = u64::try_from(SUFFERING.as_millis()).unwrap();
     world.sleep(dice.millis(most / 4..most * 3 / 4)).await;
-    world.proxy.log().say("the emulator is restarted");
+    world.proxy.log().say("restarting emulator");
     world.proxy.log().mail(Mail::Interrupted);
     emulator::restart().await;
     world.proxy.log().mail(Mail::Interrupted);
-    world.proxy.log().say("the emulator is back");
+    world.proxy.log().say("emulator restarted");
     1
 }
 
@@ -156,12 +156,12 @@ impl fmt::Display for Report {
         let Self { seed, jobs, suffered, kills, restarts, .. } = self;
         write!(
             f,
-            "seed {seed}: {jobs} jobs, {suffered} calls suffered, {kills} functions killed, \
+            "seed {seed}: {jobs} jobs, {suffered} calls with faults, {kills} functions killed, \
              the emulator restarted {restarts} times, "
         )?;
         write!(
             f,
-            "in {:.0} s; what was done is in {}",
+            "in {:.0} s; log: {}",
             self.took.as_secs_f32(),
             self.log.display()
         )?;

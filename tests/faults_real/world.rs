@@ -140,7 +140,7 @@ impl World {
         let asked = format!("{method} {path}");
         let answer = self.stack.try_as(key, method, path, headers, body).await;
         let status = answer.as_ref().map_or(0, |answer| answer.status);
-        self.proxy.log().say(&format!("a client: {asked}: {status}"));
+        self.proxy.log().say(&format!("client: {asked}: {status}"));
         let span = Span { begun, ended: self.now_ms() };
         let (status, body) =
             answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));

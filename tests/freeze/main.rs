@@ -5,7 +5,7 @@
 //! `TOLLGATE_FREEZE=response python3 -m infra.local up --port 0 --temporary --` and `cargo test
 //! --workspace --features tests/e2e --test freeze`.
 
-#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[expect(dead_code, reason = "used by the e2e tests")]
 #[path = "../e2e/stack.rs"]
 mod stack;
 

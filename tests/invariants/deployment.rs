@@ -156,7 +156,7 @@ fn longest_stack_name_fits_all_resource_names() {
             let is_it =
                 |(of, name, _): &&(&str, &str, usize)| *of == resource["Type"] && name == property;
             let limit = NAMES.iter().find(is_it).map(|(_, _, limit)| *limit);
-            let limit = limit.unwrap_or_else(|| panic!("how long may a {property} of {id} be?"));
+            let limit = limit.unwrap_or_else(|| panic!("no length limit known for {property} of {id}"));
             let name = value.replace("${AWS::StackName}", &stack);
             let name = name.replace(r#"{"!Ref":"AWS::StackName"}"#, &stack);
             assert!(name.len() <= limit, "{property} of {id} has more than {limit} characters");
@@ -177,7 +177,7 @@ fn start(function: &str, vars: Vars) -> Result<(), ConfigError> {
         "PushFunction" => PushConfig::read(vars).map(drop),
         "ConsoleFunction" => ConsoleConfig::read(vars).map(drop),
         "QuotaCheckFunction" => QuotaCheckConfig::read(vars).map(drop),
-        other => panic!("{other} isn't known here"),
+        other => panic!("unsupported value {other}"),
     }
 }
 

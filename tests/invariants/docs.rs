@@ -64,6 +64,6 @@ fn links_are_valid_and_pages_reachable() {
     for entry in fs::read_dir(root.join("docs")).unwrap().map(Result::unwrap) {
         let page = entry.path();
         let is_page = page.extension().is_some_and(|extension| extension == "md");
-        assert!(!is_page || found.contains(&page), "nobody finds {}", page.display());
+        assert!(!is_page || found.contains(&page), "no page links to {}", page.display());
     }
 }

@@ -47,7 +47,7 @@ fn every_metric_is_documented_with_its_labels() {
     for word in named {
         assert!(
             known.contains(word) || plain.contains(word),
-            "docs/metrics.md: {word} is no metric"
+            "docs/metrics.md: unknown metric {word}"
         );
     }
 }
@@ -58,7 +58,7 @@ fn every_metric_of_cloudwatch_is_documented() {
     for name in METRICS.iter().filter_map(|metric| metric.cloudwatch) {
         assert!(
             documented.contains(&format!("`{name}`")),
-            "docs/operate.md doesn't tell of {name}"
+            "docs/operate.md lacks {name}"
         );
     }
 }
@@ -75,11 +75,11 @@ fn dashboard_queries_use_existing_metrics() {
     assert!(queries.len() >= 20);
     for query in &queries {
         let named: Vec<_> = words(query).filter(|word| word.starts_with("tollgate_")).collect();
-        assert!(!named.is_empty(), "{query} is about nothing of ours");
+        assert!(!named.is_empty(), "{query} uses no metric of Tollgate");
         for name in named {
             let family =
                 FAMILIES.iter().find(|family| names(family).iter().any(|known| known == name));
-            let family = family.unwrap_or_else(|| panic!("{query}: {name} is no metric"));
+            let family = family.unwrap_or_else(|| panic!("{query}: unknown metric {name}"));
             shown.insert(family.name);
             for label in labels_in(query) {
                 assert!(
@@ -124,7 +124,7 @@ fn dashboard_data_source_is_a_variable() {
     let panels = dashboard["panels"].as_array().unwrap();
     let mut ids = BTreeSet::new();
     for panel in panels {
-        assert!(ids.insert(panel["id"].as_u64().unwrap()), "two panels have an id");
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "duplicate panel id");
         let sources = panel["targets"].as_array().into_iter().flatten().chain([panel]);
         for source in sources.filter(|_| panel["type"] != "row") {
             assert_eq!(source["datasource"]["uid"], "${datasource}", "{}", panel["title"]);

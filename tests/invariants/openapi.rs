@@ -34,7 +34,7 @@ fn openapi_file_is_current() {
         fs::write(FILE, &current).unwrap();
     }
     let kept = fs::read_to_string(Path::new(FILE)).unwrap_or_default();
-    assert!(kept == current, "infra/openapi.json is not what the routers say: run `make openapi`");
+    assert!(kept == current, "infra/openapi.json is outdated: run `make openapi`");
 }
 
 #[test]

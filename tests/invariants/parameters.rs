@@ -19,7 +19,7 @@ impl<'a> Parameters<'a> {
     pub fn accept(template: &'a Value, given: &[(&str, &str)]) -> Result<Self, String> {
         let declared = template["Parameters"].as_object().unwrap();
         if let Some((name, _)) = given.iter().find(|(name, _)| !declared.contains_key(*name)) {
-            return Err(format!("{name} is no parameter"));
+            return Err(format!("unknown parameter {name}"));
         }
         let mut values = BTreeMap::new();
         for (name, declaration) in declared {
@@ -59,7 +59,7 @@ impl<'a> Parameters<'a> {
             "!And" => arguments.iter().all(|argument| self.holds(argument)),
             "!Or" => arguments.iter().any(|argument| self.holds(argument)),
             "!Equals" => self.operand(&arguments[0]) == self.operand(&arguments[1]),
-            other => panic!("{other} isn't known here"),
+            other => panic!("unsupported value {other}"),
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Parameters<'a> {
         match call(expression) {
             Some(("!Ref", name)) => self.values[name.as_str().unwrap()].clone(),
             None => text(expression),
-            Some((other, _)) => panic!("{other} isn't known here"),
+            Some((other, _)) => panic!("unsupported value {other}"),
         }
     }
 
@@ -99,7 +99,7 @@ impl<'a> Parameters<'a> {
                     });
                 Some(replaced.into_owned())
             }
-            other => panic!("{other} isn't known here"),
+            other => panic!("unsupported value {other}"),
         }
     }
 

@@ -46,7 +46,7 @@ fn every_module_is_in_a_layer() {
             module == "lib"
                 || DOMAIN.contains(&module.as_str())
                 || OUTER.contains(&module.as_str()),
-            "{module} is in neither ring"
+            "{module} is in no layer"
         );
     }
 }

@@ -119,7 +119,7 @@ fn both_queues_report_batch_item_failures() {
         );
         assert!(
             source["Properties"]["BatchSize"].as_u64().unwrap() <= 10,
-            "a batch's visibilities are set in one call of ten"
+            "one call changes the visibility of at most ten messages"
         );
     }
 }
@@ -200,7 +200,7 @@ pub fn statements(template: &Value) -> Vec<(String, Value)> {
         let managed = &role["ManagedPolicyArns"];
         assert!(
             managed.is_null() || managed == &only_traces(),
-            "{name} takes on another managed policy"
+            "{name} has another managed policy"
         );
         for policy in role["Policies"].as_array().unwrap() {
             let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
@@ -235,7 +235,7 @@ fn functions_may_trace_only_if_tracing_is_enabled() {
         let role = function["Role"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
         let role = &template["Resources"][role]["Properties"];
         assert_eq!(role["ManagedPolicyArns"], only_traces(), "{name}");
-        assert_eq!(function["Tracing"], Value::Null, "{name} differs from the other functions");
+        assert_eq!(function["Tracing"], Value::Null, "{name} overrides the global tracing mode");
     }
     let tracing = |(_, statement): &(String, Value)| {
         list(&statement["Action"]).iter().any(|action| action.starts_with("xray:"))
@@ -259,7 +259,7 @@ fn policies_list_actions_and_items() {
         let anywhere = list(&statement["Resource"]).contains(&"*");
         assert!(
             !anywhere || has_no_resources(statement),
-            "{role} may do something anywhere: {statement}"
+            "{role} has an unrestricted resource: {statement}"
         );
         if actions.contains(&"dynamodb:Scan") {
             // A condition on keys can't restrict a scan. So only one function may scan, and only
@@ -289,7 +289,7 @@ fn policies_list_actions_and_items() {
                 list(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
             assert!(
                 !keys.is_empty() && !keys.contains(&"*"),
-                "{role} may touch every item: {statement}"
+                "{role} has access to every item: {statement}"
             );
         }
     }

@@ -138,7 +138,7 @@ fn alarms_reach_the_operator() {
         let told = format!("`{}`", name.trim_end_matches("Alarm"));
         assert!(
             include_str!("../../docs/operate.md").contains(&told),
-            "docs/operate.md doesn't say what to do about {told}"
+            "docs/operate.md has no entry for {told}"
         );
     }
 }

@@ -16,12 +16,12 @@ pub const ENDS: &str = "every job ends";
 /// Must hold although permits are dropped.
 pub const PERMITS: &str = "there are as many messages as unfinished jobs";
 /// Other permits find listed jobs. An unlisted job needs its own.
-pub const FOUND: &str = "a job that isn't listed has its message";
+pub const FOUND: &str = "an unlisted job has its message";
 /// The reconciliation finds jobs that come to rest without an outcome.
-pub const AUDITED: &str = "what is left over is on the agenda";
+pub const AUDITED: &str = "unfinished jobs at rest are in the ready queue";
 pub const ATTEMPTS: &str = "no job has more attempts than allowed";
 /// One holder, one outcome, no claim before the due time, and the best job first.
-pub const LAWFUL: &str = "nothing happens that must not";
+pub const LAWFUL: &str = "no violation occurs";
 
 pub fn of(bounds: &Bounds) -> Vec<Property<Protocol>> {
     let mut all = vec![

@@ -37,7 +37,7 @@ suite::for_each_of_queues!(queues_on_moto);
 
 fn endpoint() -> String {
     std::env::var("TOLLGATE_MOTO")
-        .unwrap_or_else(|_| panic!("TOLLGATE_MOTO names no endpoint; run `make test-all`"))
+        .unwrap_or_else(|_| panic!("TOLLGATE_MOTO is not set; run `make test-all`"))
 }
 
 fn moto() -> Clients {

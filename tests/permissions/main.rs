@@ -24,7 +24,7 @@ const OF_LAMBDA: &[(&str, &str)] = &[
 #[test]
 fn every_grant_is_used_and_no_call_is_denied() {
     let folder = env::var(VARIABLE)
-        .unwrap_or_else(|_| panic!("{VARIABLE} names no record; run `make test`"));
+        .unwrap_or_else(|_| panic!("{VARIABLE} is not set; run `make test`"));
     let record = Record::read(Path::new(&folder));
     assert!(record.denied.is_empty(), "not allowed by template.yaml: {:#?}", record.denied);
     let is_lambdas = |function: &str, action: &str| {

@@ -6,7 +6,7 @@
 
 mod measured;
 mod server;
-#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[expect(dead_code, reason = "used by the e2e tests")]
 #[path = "../e2e/stack.rs"]
 mod stack;
 
@@ -124,19 +124,19 @@ async fn dashboard(prometheus: &Prometheus) {
             shown += usize::from(!found.is_empty());
             let about_load =
                 query.contains("tollgate_jobs_total") || query.contains("tollgate_requests_total");
-            assert!(!about_load || !found.is_empty(), "{query} shows nothing");
+            assert!(!about_load || !found.is_empty(), "{query} returned no data");
             for name in server::metrics_in(&query) {
-                assert!(known.contains(&name), "{query}: {name} is no metric of {known:?}");
+                assert!(known.contains(&name), "{query}: {name} is not among the metrics {known:?}");
             }
         }
     }
-    println!("{queries} queries of the dashboard, {shown} with something to show");
+    println!("{queries} queries of the dashboard, {shown} with data");
     assert!(queries >= 10);
 }
 
 fn bounds(name: &str) -> Vec<f64> {
     let family = FAMILIES.iter().find(|family| family.name == name).unwrap();
-    let Shape::Histogram(bounds) = family.shape else { panic!("{name} is no histogram") };
+    let Shape::Histogram(bounds) = family.shape else { panic!("{name} is not a histogram") };
     bounds.iter().map(|millis| Duration::from_millis(*millis).as_secs_f64()).collect()
 }
 

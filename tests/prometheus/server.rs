@@ -21,11 +21,11 @@ pub fn installed() -> bool {
     let found = version("prometheus").and(version("promtool")).is_ok();
     assert!(
         found || std::env::var_os("CI").is_none(),
-        "no prometheus is installed; on Debian: apt install prometheus"
+        "prometheus is not installed; on Debian: apt install prometheus"
     );
     if !found {
         eprintln!(
-            "! No prometheus is installed: nothing is tried with it. \
+            "prometheus is not installed: its tests are skipped. \
              On Debian: apt install prometheus"
         );
     }

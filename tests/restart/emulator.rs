@@ -13,7 +13,7 @@ use crate::stack::{PATIENCE, stack};
 /// MiniStack saves it only when it exits, so killing its own process would lose what AWS keeps.
 pub async fn restart() {
     let up = std::env::var("TOLLGATE_UP")
-        .unwrap_or_else(|_| panic!("TOLLGATE_UP names no process; run `make test-all`"));
+        .unwrap_or_else(|_| panic!("TOLLGATE_UP is not set; run `make test-all`"));
     assert!(Command::new("kill").args(["-USR1", &up]).status().unwrap().success());
     heartbeat(false).await;
     heartbeat(true).await;
@@ -30,7 +30,7 @@ async fn heartbeat(there: bool) {
         assert!(
             Instant::now() < deadline,
             "the stack should be {}",
-            if there { "there" } else { "away" }
+            if there { "up" } else { "down" }
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -7,7 +7,7 @@
 
 mod emulator;
 mod publisher;
-#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[expect(dead_code, reason = "used by the e2e tests")]
 #[path = "../e2e/stack.rs"]
 mod stack;
 mod subscriber;
@@ -108,7 +108,7 @@ fn check(got: &[Tagged], accepted: &Accepted) {
         let latest = latest.entry(&event.account).or_insert(begun);
         assert!(
             answered >= *latest,
-            "{event:?} was read behind one that was only begun after it was accepted"
+            "{event:?} was received after an event whose publication began later"
         );
         *latest = (*latest).max(begun);
     }

@@ -67,8 +67,8 @@ impl Subscriber {
         while !self.is_over() {
             let line = timeout(PATIENCE, lines.next_line()).await;
             let line =
-                line.unwrap_or_else(|_| panic!("{} events came, and no more", self.kept.len()));
-            let line = line.unwrap().unwrap_or_else(|| panic!("it ended by itself: {tail:?}"));
+                line.unwrap_or_else(|_| panic!("received {} events, then none", self.kept.len()));
+            let line = line.unwrap().unwrap_or_else(|| panic!("the command exited early: {tail:?}"));
             let told: Value = serde_json::from_str(&line).unwrap();
             if let Some(cursor) = told["next_cursor"].as_str() {
                 self.cursor = cursor.to_owned();

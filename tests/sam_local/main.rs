@@ -5,7 +5,7 @@
 //! sam_local` starts what the tests need, and so does `make test-all` if a Docker engine is
 //! available.
 
-#[expect(dead_code, reason = "the e2e tests ask more of it")]
+#[expect(dead_code, reason = "used by the e2e tests")]
 #[path = "../e2e/stack.rs"]
 mod stack;
 

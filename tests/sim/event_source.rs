@@ -80,7 +80,7 @@ pub struct Run {
 impl EventSource {
     /// A mapping with up to `batch_size` messages per invocation, at most ten.
     pub fn new(aws: &Aws, queue: &'static str, batch_size: usize) -> Self {
-        assert!((1..=10).contains(&batch_size), "one poll brings 1 to 10 messages");
+        assert!((1..=10).contains(&batch_size), "batch size must be 1 to 10");
         let function_timeout = Duration::from_secs(900);
         Self { aws: aws.clone(), queue, batch_size, drawn: None, function_timeout }
     }
@@ -241,7 +241,7 @@ fn failures_among(
     let failed: BTreeSet<_> =
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
     match failed.iter().find(|id| !given.contains(id.as_str())) {
-        Some(stranger) => Err(format!("reported {stranger:?}, which was not in the batch")),
+        Some(stranger) => Err(format!("reported {stranger:?}, which is not in the batch")),
         None => Ok(failed),
     }
 }

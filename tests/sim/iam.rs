@@ -39,7 +39,7 @@ pub(crate) fn check(
         let used = policies().used(function, &call);
         record::note("used", used.iter().map(Grant::to_string));
         if used.is_empty() {
-            let denied = format!("by template.yaml {function} may not {call:?}");
+            let denied = format!("template.yaml denies {function} the call {call:?}");
             record::note("denied", [denied.clone()].into_iter());
             return Err(denied);
         }

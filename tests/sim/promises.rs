@@ -16,7 +16,7 @@
 //! | subscribers get all events, once and in order | `events` |
 //! | usage is counted once | `usage` |
 //! | one mail per threshold, quota and period | `mails` |
-//! | tenants can't see each other's data | `tenants` |
+//! | tenants can't see each other's data data | `tenants` |
 
 mod dead_letters;
 mod events;

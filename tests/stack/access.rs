@@ -40,7 +40,7 @@ fn operations() -> Vec<Operation> {
         for (method, operation) in methods.as_object().unwrap() {
             let method: Method = method.to_uppercase().parse().unwrap();
             let needs = needs(&operation["security"])
-                .unwrap_or_else(|| panic!("{method} {path} doesn't say who may use it"));
+                .unwrap_or_else(|| panic!("{method} {path} does not declare its access"));
             let (path, has_body) = (path.clone(), operation.get("requestBody").is_some());
             found.push(Operation { method, path, needs, has_body });
         }
@@ -73,7 +73,7 @@ fn example(before: &str, world: &World) -> (String, &'static str, bool) {
         "sources" => ("s3cret-source".to_owned(), "nobodys", true),
         "kinds" => ("echo".to_owned(), "nobodys", false),
         "tables" => ("users".to_owned(), "nobodys", false),
-        _ => panic!("say here what stands behind {before:?}"),
+        _ => panic!("no values for the placeholder after {before:?}"),
     }
 }
 
@@ -228,7 +228,7 @@ impl Operation {
         let off = Some(json!({"is_active": false}));
         world.stack.operator().send(Method::PATCH, &format!("/v1/accounts/{account}"), off).await;
         let refused = self.ask(&world.client(&closed), path).await;
-        assert_eq!(refused.status, 403, "{} {path} of a closed account", self.method);
+        assert_eq!(refused.status, 403, "{} {path} of a deactivated account", self.method);
     }
 
     /// A key of another account, with every scope a tenant can have, learns nothing about the

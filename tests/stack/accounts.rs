@@ -50,7 +50,7 @@ async fn unknown_account_is_not_found() {
         assert_eq!(operator.send(Method::PATCH, NOBODY, Some(change)).await.slug(), "not-found");
     }
     assert_eq!(operator.get("/v1/accounts/7").await.slug(), "invalid-parameter");
-    assert_eq!(operator.get(NOBODY).await.status, 404, "a change makes no account");
+    assert_eq!(operator.get(NOBODY).await.status, 404, "PATCH must not create an account");
 }
 
 #[tokio::test(start_paused = true)]

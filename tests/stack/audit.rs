@@ -65,7 +65,7 @@ async fn jobs_with_lost_permits_still_run() {
     lose_messages(&stack).await;
     tokio::time::sleep(14 * MINUTE).await;
     stack.check().await.unwrap();
-    assert_eq!(waiting(&stack), 0, "they may be on their way");
+    assert_eq!(waiting(&stack), 0, "messages may still be in flight");
     tokio::time::sleep(MINUTE + Duration::from_secs(1)).await;
     stack.check().await.unwrap();
     assert_eq!(
@@ -84,9 +84,9 @@ async fn backlog_gets_one_extra_permit_per_run() {
     tokio::time::sleep(OVERDUE).await;
     for run in 1..=5 {
         stack.check().await.unwrap();
-        assert_eq!(waiting(&stack), 50 + run, "one for its agenda");
+        assert_eq!(waiting(&stack), 50 + run, "one permit per run and ready queue");
     }
-    assert!(stack.work(HOUR).await.emptied, "permits too many are dropped");
+    assert!(stack.work(HOUR).await.emptied, "surplus permits are dropped");
     assert_done(&client, &ids).await;
     assert_eq!(told(&stack, "Overdue"), [50.0; 5]);
 }
@@ -258,7 +258,7 @@ async fn large_index_is_read_within_15_minutes() {
     for account in others {
         assert!(
             sent.iter().any(|body| body.contains(&account.to_string())),
-            "{account} was not seen"
+            "no permit for {account}"
         );
     }
 }

@@ -50,7 +50,7 @@ async fn violations_beyond_the_schema_have_a_pointer() {
     insta::assert_json_snapshot!(alone.body["errors"], @r#"
     [
       {
-        "detail": "is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z",
+        "detail": "must be an RFC 3339 time such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z",
         "pointer": "/run_at"
       }
     ]
@@ -243,7 +243,7 @@ async fn late_batch_write_undoes_nothing() {
     assert!(stack.work(HOUR).await.emptied);
     assert!(all_completed(&tenant, &ids(&answer)).await);
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert!(all_completed(&tenant, &ids(&answer)).await, "its end was undone");
+    assert!(all_completed(&tenant, &ids(&answer)).await, "a finished job was overwritten");
 }
 
 /// Each call fails in turn. The client repeats the request until all jobs are accepted, and no job

@@ -91,7 +91,7 @@ async fn running_job_stops_when_its_worker_sees_the_cancellation() {
     assert_eq!(attempts["items"][0]["outcome"], "cancelled");
 }
 
-/// The job is cancelled during an attempt that fails: there is no further attempt.
+/// Job cancelled during an attempt that fails: there is no further attempt.
 #[tokio::test]
 async fn cancelled_job_is_not_attempted_again() {
     let stack = Stack::new().await;
@@ -168,7 +168,7 @@ async fn failed_job_can_be_retried() {
         assert_eq!(
             retry(&tenant, &id).await.status,
             202,
-            "a repeat sends the message again, and no more"
+            "a repeat only resends the message"
         );
         assert!(stack.work(HOUR).await.emptied);
         let job = tenant.job(&id).await.body;
@@ -220,7 +220,7 @@ async fn late_duplicate_of_a_command_changes_nothing() {
     let ended = tenant.job(&id).await.body;
     assert_eq!(ended["status"], "failed");
     tokio::time::sleep(Duration::from_secs(10)).await;
-    assert_eq!(tenant.job(&id).await.body, ended, "it was put back a second time");
+    assert_eq!(tenant.job(&id).await.body, ended, "the job was retried twice");
 
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
     stack.aws.inject(late(1));
@@ -228,7 +228,7 @@ async fn late_duplicate_of_a_command_changes_nothing() {
     assert_eq!(retry(&tenant, &id).await.status, 202);
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(stack.aws.heal(), 1);
-    assert_eq!(tenant.job(&id).await.body["status"], "queued", "it was cancelled a second time");
+    assert_eq!(tenant.job(&id).await.body["status"], "queued", "the job was cancelled twice");
 }
 
 #[tokio::test(start_paused = true)]

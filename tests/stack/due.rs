@@ -94,7 +94,7 @@ async fn queue_outage_delays_no_job() {
     let ids = far_jobs(&client, 5).await;
     tokio::time::sleep(8 * MINUTE).await;
     stack.aws.inject(Plan::always("SendMessageBatch", Fault::Before));
-    assert!(stack.check().await.is_err(), "it is an error of the invocation");
+    assert!(stack.check().await.is_err(), "the invocation must fail");
     assert!(stack.aws.heal() > 0);
     stack.run_for(13 * MINUTE).await;
     assert_on_time(&client, &ids).await;
@@ -135,7 +135,7 @@ async fn many_jobs_due_in_one_minute_are_released_in_time() {
         tokio::time::sleep(MINUTE).await;
     }
     println!("{count} jobs of one minute were released in {runs} runs");
-    assert!(runs <= 12 && stack.now() < due, "the last message is sent before its job is due");
+    assert!(runs <= 12 && stack.now() < due, "all messages are sent before the jobs are due");
     let late = stack
         .aws
         .messages(JOBS)

@@ -106,7 +106,7 @@ async fn fails_after_the_last_attempt() {
         (&job["status"], &job["attempts"], &job["error"]["code"]),
         (&json!("failed"), &json!(3), &json!("target-status"))
     );
-    assert_eq!(job["error"]["message"], "the target answered 500");
+    assert_eq!(job["error"]["message"], "the target returned 500");
     assert_eq!((attempts.len(), &attempts[2]["outcome"]), (3, &json!("failed")));
 }
 

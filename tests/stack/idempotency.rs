@@ -62,7 +62,7 @@ async fn key_is_valid_for_24_hours_with_shorter_job_retention() {
     assert_eq!(tenant.job(first.id()).await.status, 404);
     let again = tenant.submit("brief", json!(1)).await;
     assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &first.body));
-    assert!(stack.aws.messages(JOBS).is_empty(), "a job that ran must not run again");
+    assert!(stack.aws.messages(JOBS).is_empty(), "a finished job must not run again");
 
     tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
     assert_ne!(tenant.submit("brief", json!(1)).await.id(), first.id());

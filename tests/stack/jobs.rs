@@ -125,7 +125,7 @@ async fn poll_supports_etag_and_wait() {
     });
     assert_eq!(done.body["status"], "completed");
     let after = stack.now().since(start);
-    assert!(after < Duration::from_secs(12), "news came after {after:?}");
+    assert!(after < Duration::from_secs(12), "the response took {after:?}");
     assert_eq!(tenant.with("if-none-match", first.header("etag")).get(&path).await.status, 200);
 }
 
@@ -181,7 +181,7 @@ async fn pages(client: &sim::Client, query: &str) -> Vec<String> {
             None => return ids,
         }
     }
-    panic!("a list without an end")
+    panic!("the list has too many pages")
 }
 
 #[tokio::test(start_paused = true)]

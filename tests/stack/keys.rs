@@ -193,7 +193,7 @@ async fn last_use_is_recorded_once_per_hour() {
             .clone()
     };
     stack.client(&secret).get("/v1/jobs").await;
-    assert_eq!(last_used().await, Value::Null, "a query is no write");
+    assert_eq!(last_used().await, Value::Null, "a read does not update the last use");
     let first = stack.now();
     stack.aws.reset_ledger();
     for _ in 0..3 {

@@ -122,7 +122,7 @@ async fn account_and_key_changes_are_logged_without_secrets() {
     for (message, of_key, by_key) in [
         ("account made", false, false),
         ("key made", true, false),
-        ("webhook secret made", false, true),
+        ("webhook secret created", false, true),
         ("account changed", false, false),
         ("key revoked", true, false),
     ] {

@@ -217,7 +217,7 @@ async fn accounts_have_separate_ready_queues() {
             one.job(&id).await.body["started_at"].as_str().unwrap() < last_of_few.as_str(),
         );
     }
-    assert!(sooner < 10, "{sooner} of the many went first");
+    assert!(sooner < 10, "{sooner} jobs of the other account ran first");
 }
 
 /// The number of jobs that overtook a job or that it overtook, whichever is larger.

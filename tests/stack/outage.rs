@@ -32,7 +32,7 @@ async fn outage_is_a_timely_503_and_leaves_no_stuck_job() {
         let kept = tenant.get("/v1/jobs").await.body["items"].clone();
         assert!(
             kept == json!([]) || kept[0]["status"] == "completed",
-            "a job that nobody runs: {kept}"
+            "a stuck job: {kept}"
         );
         assert!(stack.aws.messages(JOBS).is_empty());
     }

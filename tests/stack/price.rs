@@ -108,7 +108,7 @@ async fn price_of_a_million_jobs() {
     let told = include_str!("../../docs/cost.md");
     assert!(
         told.contains(&format!("```\n{price}\n```")),
-        "docs/cost.md tells another price than:\n{price}"
+        "docs/cost.md does not contain the price:\n{price}"
     );
 }
 

@@ -27,13 +27,13 @@ async fn events_are_pushed_as_they_happen() {
         assert_eq!(stack.spread().await.unwrap(), 1);
         assert!(
             stack.now().since(published) < SECOND,
-            "the stream itself brings news four times a second"
+            "the stream is polled four times a second"
         );
         assert_eq!(subscriber.told().last(), Some(&json!(n)));
     }
     let event = subscriber.events.last().unwrap();
     let page = tenant.get("/v1/events?limit=100").await;
-    assert_eq!(Some(event), page.body["items"].as_array().unwrap().last(), "as it is read");
+    assert_eq!(Some(event), page.body["items"].as_array().unwrap().last(), "the same as from the API");
     assert_eq!(subscriber.say(json!({"action": "ping"})).await, [json!({"type": "pong"})]);
 }
 
@@ -79,7 +79,7 @@ async fn ticket_opens_one_connection_within_a_minute() {
     let ticket = answer.body["ticket"].as_str().unwrap().to_owned();
     assert!(
         stack.aws.items().iter().all(|item| !item.to_string().contains(&ticket)),
-        "kept as a hash"
+        "only the hash is stored"
     );
     let opened = stack.open(Some(&ticket)).await.unwrap();
     for refused in [Some(&*ticket), Some("x"), Some(""), None] {
@@ -230,7 +230,7 @@ async fn cost_of_push() {
     stack.aws.reset_ledger();
     stack.spread().await.unwrap();
     let ledger = stack.aws.reset_ledger();
-    assert_eq!((ledger.calls(), ledger.count("Query")), (1, 1), "one look at who subscribes");
+    assert_eq!((ledger.calls(), ledger.count("Query")), (1, 1), "one query of the subscribers");
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
     tokio::time::sleep(15 * SECOND).await;
     for n in 0..50 {

@@ -257,7 +257,7 @@ async fn payload_accepted_for_another_target_fails_the_job() {
         (&json!("failed"), &json!("payload-invalid"))
     );
     insta::assert_snapshot!(job["error"]["message"].as_str().unwrap(), @"\
-        the payload can't be applied to tables: /activities/0/table is required");
+        invalid payload for tables: /activities/0/table is required");
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,11 +316,11 @@ async fn rows_are_paged_and_invalid_parameters_named() {
         shown.push(told(tenant.get(path).await));
     }
     insta::assert_snapshot!(shown.join("\n"), @r#"
-    400 table is not a table's name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'.
-    400 table is not a table's name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'.
-    400 table is not a table's name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'.
-    400 limit is not a whole number from 1 to 100.
-    400 cursor is not a cursor of this list; give back `next_cursor` as it came, with the same filters.
+    400 table must be 1 to 63 of A–Z, a–z, 0–9 and '_', starting with a letter or '_'.
+    400 table must be 1 to 63 of A–Z, a–z, 0–9 and '_', starting with a letter or '_'.
+    400 table must be 1 to 63 of A–Z, a–z, 0–9 and '_', starting with a letter or '_'.
+    400 limit must be a whole number from 1 to 100.
+    400 cursor is not a cursor of this list; pass `next_cursor` unchanged, with the same filters.
     400 query has an unknown parameter "table".
     "#);
 }

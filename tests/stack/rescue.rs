@@ -159,7 +159,7 @@ async fn recovery_scan_costs_eight_read_units_per_account() {
     let busy = read_units_of_a_walk(&stack).await;
     let again = read_units_of_a_walk(&stack).await;
     println!(
-        "a walk over two accounts: {quiet} read units, with 400 jobs more {busy}, and then {again}"
+        "scan of two accounts: {quiet} read units, {busy} with 400 new jobs, {again} afterwards"
     );
     // Half a unit for each of 16 partitions of two accounts, and eight shards at the end of an
     // hour. A read unit covers 50 jobs.

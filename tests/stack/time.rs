@@ -181,7 +181,7 @@ async fn resumed_request_keeps_its_due_time() {
         let first = tenant.send(Method::POST, path, Some(body.clone()));
         assert!(
             sim::run_until_killed(first, &switch).await.is_none(),
-            "the key, the kind and the record"
+            "the key, the kind and the idempotency record"
         );
         tokio::time::sleep(20 * MINUTE).await;
         let answer = tenant.send(Method::POST, path, Some(body)).await;

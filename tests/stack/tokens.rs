@@ -86,7 +86,7 @@ async fn valid_token_grants_its_scopes() {
             client.send(Method::PUT, "/v1/kinds/x", Some(kind)).await.slug(),
             "missing-scope"
         );
-        assert_eq!(world.issuer.asked(), 2, "once by each function");
+        assert_eq!(world.issuer.asked(), 2, "one request per function");
 
         let named = world.claims(json!({
             "sub": "ada", "tollgate_account": world.stack.tenant_account(),
@@ -157,7 +157,7 @@ async fn invalid_tokens_are_refused() {
         );
     }
     assert_eq!(world.list(&good).await.status, 200);
-    assert_eq!(world.issuer.asked(), 1, "made-up keys are looked for once in a while");
+    assert_eq!(world.issuer.asked(), 1, "unknown key ids are looked up at a limited rate");
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn key_rotation_is_followed() {
     assert_eq!(
         world.list(&next.token(&world.claims(json!({})))).await.status,
         401,
-        "an hour is enough"
+        "keys are cached for at most an hour"
     );
 }
 
@@ -222,7 +222,7 @@ async fn issuer_outage_is_a_503_only_without_cached_keys() {
             (503, "unavailable", "1")
         );
     }
-    assert_eq!(world.issuer.asked(), 1, "not at every request");
+    assert_eq!(world.issuer.asked(), 1, "failed fetches are not repeated on every request");
     assert_eq!(world.stack.tenant().get("/v1/jobs").await.status, 200, "keys need no issuer");
     world.issuer.set(Mood::Well);
     pass(Duration::from_secs(1)).await;
@@ -230,10 +230,10 @@ async fn issuer_outage_is_a_503_only_without_cached_keys() {
 
     world.issuer.set(Mood::Down);
     pass(23 * HOUR).await;
-    assert_eq!(world.list(&world.token()).await.status, 200, "with the keys of before");
+    assert_eq!(world.list(&world.token()).await.status, 200, "cached keys remain valid");
     assert_eq!(world.list(&Signer::p256("two").token(&world.claims(json!({})))).await.status, 401);
     pass(HOUR).await;
-    assert_eq!(world.list(&world.token()).await.status, 503, "but not for ever");
+    assert_eq!(world.list(&world.token()).await.status, 503, "cached keys expire after 24 hours");
 }
 
 #[tokio::test]

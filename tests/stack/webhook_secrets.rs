@@ -61,7 +61,7 @@ async fn at_most_three_secrets_are_active() {
         (
             409,
             &json!(
-                "Three secrets sign already; the first of them ends at 2026-11-21T16:00:00.000Z."
+                "Limit of 3 secrets reached; the first expires at 2026-11-21T16:00:00.000Z."
             )
         )
     );

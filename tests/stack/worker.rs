@@ -283,7 +283,7 @@ async fn unreadable_payload_is_a_failed_attempt_and_is_retried() {
     );
     assert!(
         stack.now().since(start) < Duration::from_secs(10),
-        "it came back after {:?}",
+        "the retry took {:?}",
         stack.now().since(start)
     );
     let attempts = tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body;

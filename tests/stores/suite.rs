@@ -141,7 +141,7 @@ async fn refused(jobs: &JobStore, job: &Job, at: Time) -> Refusal {
 }
 
 fn failure(number: u32, at: Time) -> Attempt {
-    let error = JobError::new(ErrorCode::TargetStatus, "the target answered 503");
+    let error = JobError::new(ErrorCode::TargetStatus, "target responded with 503");
     let (started_at, outcome) = (Some(at), AttemptOutcome::Retried);
     Attempt {
         number,
@@ -529,7 +529,7 @@ pub async fn kinds_are_versioned_and_listed(table: Table) {
     kinds.disable(&names[0], "1").await.unwrap();
     assert!(
         !kinds.find(&names[0]).await.unwrap().unwrap().disabled,
-        "a newer version is not disabled for an older one"
+        "disabling an older version keeps a newer one enabled"
     );
     kinds.disable(&names[0], "2").await.unwrap();
     assert!(kinds.find(&names[0]).await.unwrap().unwrap().disabled);
@@ -578,7 +578,7 @@ pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
     schedules.take_back(&second, None).await.unwrap();
     assert!(
         schedules.find(&name).await.unwrap().is_some(),
-        "a newer definition is not taken back for an older one"
+        "a newer definition is not replaced by an older one"
     );
 
     let (page, _) = schedules

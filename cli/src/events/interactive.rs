@@ -15,12 +15,12 @@ use terminal::{Ended, until_ended};
 use super::feed::{self, Feed, News, Start};
 
 const HELP: &str = "\
-  accounts            choose accounts, by name; Ctrl-C steps back
-  accounts NAME …     choose these as well
-  events              print the chosen accounts' events as they come; Ctrl-C steps back
-  clear               choose none
-  help                this
-Times are UTC. Tab completes. Ctrl-C steps back, from here it leaves, as does Ctrl-D.";
+  accounts            choose accounts by name; Ctrl-C goes back
+  accounts NAME …     add these to the selection
+  events              print events of the chosen accounts as they arrive; Ctrl-C goes back
+  clear               clear the selection
+  help                show this help
+Times are UTC. Tab completes. Ctrl-C goes back, or exits from here. Ctrl-D exits.";
 
 const COMMANDS: [&str; 4] = ["accounts", "clear", "events", "help"];
 
@@ -43,7 +43,7 @@ pub async fn run(client: &Client) -> Result<(), Failure> {
     let accounts = Accounts::new(client);
     let mut session = Session { client, prompt: Prompt::new()?, accounts, feed: None };
     output::line(
-        "Events of accounts, as they come. `accounts` chooses, `events` watches, `help` says more.",
+        "Follow the events of accounts. Commands: `accounts`, `events`, `clear`, `help`.",
     )?;
     loop {
         session.prompt.complete_with(session.accounts.commands(&COMMANDS));
@@ -69,7 +69,7 @@ impl Session<'_> {
                 self.say_chosen()
             }
             "help" => say(HELP),
-            other => say(&format!("{other}? There is: {}.", COMMANDS.join(", "))),
+            other => say(&format!("{other}: unknown command. Commands: {}.", COMMANDS.join(", "))),
         }
     }
 
@@ -102,7 +102,7 @@ impl Session<'_> {
         let unknown = self.accounts.choose(names);
         if !unknown.is_empty() {
             say(&format!(
-                "No account is called {}; Tab shows which there are.",
+                "No account is named {}; press Tab for a list.",
                 unknown.join(", ")
             ))?;
         }
@@ -112,7 +112,7 @@ impl Session<'_> {
     fn say_chosen(&self) -> Result<Step, Failure> {
         let chosen = self.accounts.chosen_names();
         say(&if chosen.is_empty() {
-            "None is chosen.".into()
+            "No account is chosen.".into()
         } else {
             format!("Chosen: {}", chosen.join(", "))
         })
@@ -129,7 +129,7 @@ impl Session<'_> {
             }
         }
         let Some(ids) = self.accounts.chosen_ids() else {
-            return say("Whose events? `accounts` chooses.");
+            return say("No account is chosen; choose with `accounts`.");
         };
         let feed = self.feed.get_or_insert_with(|| Feed::new(self.client, Vec::new(), Start::Now));
         feed.follow(ids);
@@ -140,7 +140,7 @@ impl Session<'_> {
             Err(Ended::Interrupted) => return Ok(Step::Stay),
             Err(Ended::End) => return Ok(Step::Leave),
         }
-        say(&format!("Watching {}. Ctrl-C steps back.", self.accounts.chosen_names().join(", ")))?;
+        say(&format!("Watching {}. Ctrl-C goes back.", self.accounts.chosen_names().join(", ")))?;
         let ended = until_ended(show(feed, &self.accounts)).await?;
         feed.rest();
         match ended {
@@ -166,7 +166,7 @@ async fn show(feed: &mut Feed, accounts: &Accounts) -> Result<(), Failure> {
             }
             News::Gone(why) => {
                 output::line(&format!(
-                    "The server is away ({why}); trying again until it is back."
+                    "The server is down ({why}); retrying until it is back."
                 ))?;
             }
             News::Back => output::line("The server is back.")?,

@@ -73,7 +73,7 @@ impl Submit {
     /// Submits the job. Prints its id, or with `--wait` its result.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         if self.patience.has_end() && !self.wait {
-            return Err(Failure::Usage("--timeout is for --wait.".into()));
+            return Err(Failure::Usage("--timeout requires --wait.".into()));
         }
         let key = self.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
         let call = Call::post(&["v1", "jobs"])
@@ -114,8 +114,8 @@ impl Submit {
         };
         serde_json::from_str(&text).map_err(|error| {
             Failure::Usage(format!(
-                "{place} isn't JSON: {error}. A text is JSON in quotes ('\"text\"'), \
-                 a file is named @FILE, standard input is -."
+                "{place} isn't JSON: {error}. Quote strings as JSON ('\"text\"'), \
+                 name a file as @FILE, use - for standard input."
             ))
         })
     }
@@ -125,13 +125,13 @@ impl Submit {
 pub fn say_how_to_repeat(failure: &Failure, key: &str) {
     if failure.is_outage() {
         output::note(&format!(
-            "It may have been accepted: repeat it with --idempotency-key {key}, \
-             and nothing is made twice."
+            "The request may have been accepted: repeat it with --idempotency-key {key}, \
+             which creates no duplicates."
         ));
     }
 }
 
 fn note(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("it is NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -66,7 +66,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
             .ok()
             .map(|days: u32| Duration::from_secs(u64::from(days) * 86_400))
     };
-    read.or_else(days).ok_or_else(|| "a duration is such as 90s, 15m, 2h or 1d".into())
+    read.or_else(days).ok_or_else(|| "must be a duration such as 90s, 15m, 2h or 1d".into())
 }
 
 /// Waits for a job. Prints the result if it completed; as JSON, prints the whole job with any
@@ -89,7 +89,7 @@ pub async fn wait(
             Ok(())
         }) => waited,
         _ = tokio::signal::ctrl_c() =>
-            Err(Failure::Interrupted(goes_on(job, "It goes on all the same"))),
+            Err(Failure::Interrupted(goes_on(job, "The job continues"))),
     };
     progress.finish_and_clear();
     let (seen, answer) = waited?;
@@ -142,7 +142,7 @@ async fn until_over(
             tokio::time::sleep(answer.retry_after().unwrap_or(PAUSE).min(left)).await;
         }
         if timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
-            return Err(Failure::TimedOut(goes_on(job, "It isn't over yet, and goes on")));
+            return Err(Failure::TimedOut(goes_on(job, "The job has not ended and continues")));
         }
     }
 }

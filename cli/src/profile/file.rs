@@ -44,9 +44,9 @@ impl File {
         if mode & 0o077 != 0 {
             let path = path.display();
             return Err(Failure::Local(format!(
-                "{path} holds keys, and others than you may use it (its mode is {:03o}). \
-                 `chmod 600 {path}` mends that; \
-                 keys that others have seen should be revoked.",
+                "{path} contains keys and is accessible to other users (mode {:03o}). \
+                 Run `chmod 600 {path}`; \
+                 revoke keys that others may have read.",
                 mode & 0o777
             )));
         }
@@ -92,15 +92,15 @@ impl File {
         self.profiles.get(name).cloned().ok_or_else(|| {
             let known: Vec<_> = self.profiles.keys().map(String::as_str).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            Failure::Usage(format!("There is no profile {name}; there is: {known}."))
+            Failure::Usage(format!("profile {name} not found; known profiles: {known}"))
         })
     }
 
     pub fn current(&self) -> Result<Profile, Failure> {
         let name = self.current.as_ref().ok_or_else(|| {
             Failure::Usage(
-                "Which server, and as whom? \
-                 `tollgate login --url URL` keeps an address and a key; \
+                "No server is configured. \
+                 Run `tollgate login --url URL`, \
                  or set TOLLGATE_URL and TOLLGATE_KEY."
                     .into(),
             )

@@ -26,7 +26,7 @@ fn manages_accounts_keys_and_secrets() {
     assert_eq!(key.code, 0, "{key:?}");
     let secret = key.out.trim_end();
     assert!(secret.starts_with("tg_") && !secret.contains(char::is_whitespace), "{secret}");
-    assert!(!key.err.contains(secret), "the key stands where it may be logged");
+    assert!(!key.err.contains(secret), "the key is on standard error, which may be logged");
     let keys = operator.run(&["keys", "list", account]).ok();
     assert!(keys.contains("ci") && !keys.contains("tg_"), "{keys}");
 

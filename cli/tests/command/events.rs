@@ -26,7 +26,7 @@ fn tail_survives_an_outage() {
     operator.publishes("acme", r#"{"second": 2}"#);
     assert_eq!([data(), data()], [json!("first"), json!({"second": 2})]);
     server.go_away();
-    assert!(notes.next().unwrap().unwrap().contains("is away"));
+    assert!(notes.next().unwrap().unwrap().contains("is down"));
     server.come_back();
     operator.publishes("acme", "third");
     assert_eq!(data(), "third");

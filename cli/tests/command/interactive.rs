@@ -95,7 +95,7 @@ fn chooses_accounts_and_follows_their_events() {
     person.types("");
     person.sees("Chosen: acme");
     person.types("nobody beta");
-    person.sees("No account is called nobody");
+    person.sees("No account is named nobody");
     person.sees("Chosen: acme, beta");
     person.presses(CTRL_C);
     person.sees("tollgate> ");
@@ -136,7 +136,7 @@ fn reports_an_outage_once_and_loses_no_event() {
         operator.publishes("acme", &format!("before {outage}"));
         person.sees(&format!("before {outage}"));
         server.go_away();
-        person.sees("The server is away");
+        person.sees("The server is down");
         server.come_back();
         // The client may not have noticed yet that the server is back.
         operator.publishes("acme", &format!("during {outage}"));
@@ -147,7 +147,7 @@ fn reports_an_outage_once_and_loses_no_event() {
     person.sees("tollgate> ");
     person.presses(CTRL_C);
     let seen = person.leaves_well();
-    assert_eq!(seen.matches("The server is away").count(), 2, "{seen}");
+    assert_eq!(seen.matches("The server is down").count(), 2, "{seen}");
     assert_eq!(seen.matches("The server is back").count(), 2, "{seen}");
     assert_eq!(seen.matches("during 1").count(), 1, "{seen}");
 }
@@ -169,7 +169,7 @@ fn end_of_input_exits_from_every_prompt() {
     person.types("help");
     person.sees("Tab completes");
     person.types("nonsense");
-    person.sees("nonsense? There is");
+    person.sees("nonsense: unknown command");
     person.presses(CTRL_D);
     person.leaves_well();
 }
@@ -210,5 +210,5 @@ fn reads_commands_from_a_pipe() {
     let _operator = Operator::of(&server, &["acme"]);
     let home = Home::with(&server.url, &server.operator);
     let said = home.run_with(&["events"], "accounts acme\nnonsense\n").ok();
-    assert!(said.contains("Chosen: acme") && said.contains("nonsense? There is"), "{said}");
+    assert!(said.contains("Chosen: acme") && said.contains("nonsense: unknown command"), "{said}");
 }

@@ -136,7 +136,7 @@ fn wait_shows_progress_and_stops_on_ctrl_c() {
     let mut terminal = spawn_with_options(submit, options).unwrap();
     terminal.exp_regex("job_[0-9a-z]{26} queued, ").unwrap();
     terminal.send_control('c').unwrap();
-    terminal.exp_string("It goes on all the same: `tollgate jobs wait job_").unwrap();
+    terminal.exp_string("The job continues: `tollgate jobs wait job_").unwrap();
     terminal.exp_eof().unwrap();
     let ended = format!("{:?}", terminal.process().wait());
     assert!(ended.ends_with(", 130))"), "{ended}");

@@ -15,7 +15,7 @@ fn key_file_is_private_and_keys_are_never_printed() {
     let folder = home.file("config/tollgate");
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&folder), mode(&folder.join("profiles.toml"))), (0o700, 0o600));
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "something else was left there");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "unexpected files");
 
     assert_eq!(
         home.run(&["jobs", "list", "-o", "json"]).ok(),
@@ -95,5 +95,5 @@ fn sends_a_profiles_key_only_to_its_own_server() {
     ]);
     assert_eq!(run.code, 2, "{run:?}");
     elsewhere.set_nonblocking(true).unwrap();
-    assert!(elsewhere.accept().is_err(), "somebody was asked");
+    assert!(elsewhere.accept().is_err(), "a server was contacted");
 }

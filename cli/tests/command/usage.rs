@@ -33,15 +33,15 @@ fn usage_is_counted_once_and_charted() {
     let file = home.write("events.jsonl", &format!("{}\n{}\n", event("1", 1500), event("2", 500)));
     assert_eq!(
         home.run(&["usage", "report", &file]).ok(),
-        "2 counted, 0 counted before, 0 refused"
+        "2 counted, 0 duplicates, 0 refused"
     );
     let again = home
         .run_with(&["usage", "report", "-"], &format!("[{},{}]", event("2", 500), event("3", 1)));
-    assert_eq!(again.ok(), "1 counted, 1 counted before, 0 refused");
+    assert_eq!(again.ok(), "1 counted, 1 duplicates, 0 refused");
     let refused = home.run_with(&["usage", "report", "-"], &event("4", 1).replace("egress", "up"));
     assert_eq!(
         (refused.code, refused.out.as_str()),
-        (3, "0 counted, 0 counted before, 1 refused\n"),
+        (3, "0 counted, 0 duplicates, 1 refused\n"),
         "{refused:?}"
     );
     assert!(refused.err.contains("/data/type"), "{refused:?}");

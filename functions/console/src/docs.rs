@@ -21,7 +21,7 @@ embed_assets!(
 #[utoipa::path(
     get, path = "/docs", tag = "service", operation_id = "docs",
     security(()),
-    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
+    responses((status = 200, description = "HTML page", body = String, content_type = "text/html")),
 )]
 pub async fn get(request: Request) -> Result<Response, Infallible> {
     let page: MethodRouter =

@@ -19,7 +19,7 @@ use crate::App;
         ("id" = parameter::JobId, Path, description = "The token"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Whose job it is, if not the key's account's. Only for `admin`."
+            description = "The job's account; defaults to the key's account. Others require `admin`."
         ),
     ),
     responses((status = 200, description = "The attempts", body = Attempts), AnyProblem),

@@ -12,7 +12,7 @@ use shared::{
     get, path = "/v1/token", tag = "accounts", operation_id = "getToken",
     security(("key" = [])),
     responses(
-        (status = 200, description = "Whose it is, and its scopes", body = CallerBody),
+        (status = 200, description = "The account and scopes", body = CallerBody),
         AnyProblem
     ),
 )]

@@ -48,16 +48,16 @@ const LOOKS: Duration = Duration::from_millis(500);
     params(
         (
             "account" = Option<Vec<parameter::AccountId>>, Query,
-            description = "Whose events, up to 50 accounts; the key's own if nothing is said. \
+            description = "Up to 50 accounts; defaults to the key's account. \
                 Others are for `admin` alone."
         ),
         (
             "after" = Option<parameter::After>, Query,
-            description = "The `next_cursor` of the page before; or `now`"
+            description = "The `next_cursor` of the previous page; or `now`"
         ),
         (
             "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
-            description = "How many, 20 if nothing is said"
+            description = "Maximum number of items; defaults to 20"
         ),
         parameter::PreferWait,
     ),
@@ -65,9 +65,9 @@ const LOOKS: Duration = Duration::from_millis(500);
         (status = 200, description = "A page", body = EventPage, headers(
             (
                 "Preference-Applied" = String,
-                description = "`wait=N` if it was held for up to `N` seconds"
+                description = "`wait=N` if the response was held for up to `N` seconds"
             ),
-            ("Retry-After" = u64, description = "When to ask again, in seconds, if too many wait"),
+            ("Retry-After" = u64, description = "Seconds to wait before polling again, if too many requests wait"),
         )),
         AnyProblem,
     ),

@@ -18,7 +18,7 @@ pub struct Heartbeat {
 #[utoipa::path(
     get, path = "/heartbeat", tag = "service", operation_id = "heartbeat",
     security(()),
-    responses((status = 200, description = "It is", body = Heartbeat)),
+    responses((status = 200, description = "The service is up", body = Heartbeat)),
 )]
 pub async fn heartbeat() -> Json<Heartbeat> {
     Json(Heartbeat { status: "ok", version: env!("CARGO_PKG_VERSION") })

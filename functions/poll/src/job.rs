@@ -41,24 +41,24 @@ const YOUNG_SECONDS: u64 = 5;
         ("id" = parameter::JobId, Path, description = "The token"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Whose job it is, if not the key's account's. Only for `admin`."
+            description = "The job's account; defaults to the key's account. Others require `admin`."
         ),
         parameter::IfNoneMatch,
         parameter::PreferWait,
     ),
     responses(
         (status = 200, description = "The job", body = JobBody, headers(
-            ("ETag" = String, description = "Another one after every change"),
+            ("ETag" = String, description = "Changes with every change of the job"),
             (
                 "Retry-After" = u64,
-                description = "When to ask again, in seconds, while it isn't finished"
+                description = "Seconds to wait before polling again, until the job is finished"
             ),
             (
                 "Preference-Applied" = String,
-                description = "`wait=N` if it was held for up to `N` seconds"
+                description = "`wait=N` if the response was held for up to `N` seconds"
             ),
         )),
-        (status = 304, description = "It is as you have it"),
+        (status = 304, description = "The job has not changed"),
         AnyProblem,
     ),
 )]

@@ -21,20 +21,20 @@ use crate::App;
     params(
         (
             "status" = Option<shared::job::Status>, Query,
-            description = "Only those that stand there"
+            description = "Only jobs with this status"
         ),
-        ("kind" = Option<shared::name::Name>, Query, description = "Only those of this kind"),
+        ("kind" = Option<shared::name::Name>, Query, description = "Only jobs of this kind"),
         (
             "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
-            description = "How many, 20 if nothing is said"
+            description = "Maximum number of items; defaults to 20"
         ),
         (
             "cursor" = Option<parameter::Cursor>, Query,
-            description = "The `next_cursor` of the page before"
+            description = "The `next_cursor` of the previous page"
         ),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Whose jobs, if not the key's account's. Only for `admin`."
+            description = "The jobs' account; defaults to the key's account. Others require `admin`."
         ),
     ),
     responses((status = 200, description = "A page", body = Page<JobBody>), AnyProblem),

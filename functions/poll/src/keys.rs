@@ -22,11 +22,11 @@ use crate::App;
         ("id" = parameter::AccountId, Path, description = "The account's id"),
         (
             "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
-            description = "How many, 20 if nothing is said"
+            description = "Maximum number of items; defaults to 20"
         ),
         (
             "cursor" = Option<parameter::Cursor>, Query,
-            description = "The `next_cursor` of the page before"
+            description = "The `next_cursor` of the previous page"
         ),
     ),
     responses((status = 200, description = "A page", body = Page<KeyBody>), AnyProblem),

@@ -29,7 +29,7 @@ use crate::App;
 #[utoipa::path(
     get, path = "/metrics", tag = "metrics", operation_id = "getMetrics",
     security(("key" = ["metrics:read"])),
-    responses((status = 200, description = "The page", content(
+    responses((status = 200, description = "HTML page", content(
         (String = "text/plain; version=0.0.4"),
         (String = "application/openmetrics-text; version=1.0.0"),
     )), AnyProblem),

@@ -22,15 +22,15 @@ use crate::App;
     params(
         (
             "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
-            description = "How many, 20 if nothing is said"
+            description = "Maximum number of items; defaults to 20"
         ),
         (
             "cursor" = Option<parameter::Cursor>, Query,
-            description = "The `next_cursor` of the page before"
+            description = "The `next_cursor` of the previous page"
         ),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Only those of this account, for `admin`."
+            description = "Only this account's; requires `admin`."
         ),
     ),
     responses((status = 200, description = "A page", body = Page<QuotaBody>), AnyProblem),

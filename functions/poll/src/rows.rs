@@ -19,18 +19,18 @@ use crate::App;
     get, path = "/v1/tables/{table}/rows", tag = "tables", operation_id = "listRows",
     security(("key" = ["jobs:read"])),
     params(
-        ("table" = Identifier, Path, description = "The table's name; its case counts"),
+        ("table" = Identifier, Path, description = "The table's name, case-sensitive"),
         (
             "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
-            description = "How many, 20 if nothing is said"
+            description = "Maximum number of items; defaults to 20"
         ),
         (
             "cursor" = Option<parameter::Cursor>, Query,
-            description = "The `next_cursor` of the page before"
+            description = "The `next_cursor` of the previous page"
         ),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Whose table, if not the key's account's. Only for `admin`."
+            description = "The table's account; defaults to the key's account. Others require `admin`."
         ),
     ),
     responses((status = 200, description = "A page", body = Page<RowBody>), AnyProblem),

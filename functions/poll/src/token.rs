@@ -23,7 +23,7 @@ use crate::App;
     get, path = "/api/poll/{token}", tag = "drop-in", operation_id = "pollToken",
     security(("key" = ["jobs:read"])),
     params(("token" = parameter::JobId, Path, description = "The token")),
-    responses((status = 200, description = "Where it stands", body = TokenStatus), TextProblem),
+    responses((status = 200, description = "The job's status", body = TokenStatus), TextProblem),
 )]
 pub async fn get(
     State(app): State<Arc<App>>,

@@ -43,27 +43,27 @@ const MOST_SERIES: usize = 500;
         ("route" = Option<Label>, Query, description = "Only this route"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Only this account's, for `admin`"
+            description = "Only this account; requires `admin`"
         ),
         (
             "lookback_duration" = Option<parameter::Lookback>, Query,
-            description = "How far back to look: a whole number with `s`, `m`, `h` or `d`, from \
+            description = "Length of the range up to now: an integer with `s`, `m`, `h` or `d`, from \
                 `1m` to `31d`; `1h` if nothing is said. Not with `from` and `to`."
         ),
-        ("from" = Option<Time>, Query, description = "From when on"),
+        ("from" = Option<Time>, Query, description = "Start of the range"),
         (
             "to" = Option<Time>, Query,
-            description = "Until when; now if nothing is said, and at most. A window that it is in \
+            description = "End of the range; defaults to now, the latest possible. The window with the end \
                 is shown whole."
         ),
         (
             "step" = Option<Step>, Query,
-            description = "How much time a point stands for; the shortest with which a series has \
+            description = "Length of a window; defaults to the shortest with which a series has \
                 at most 1500 points, if nothing is said"
         ),
         (
             "cursor" = Option<parameter::Cursor>, Query,
-            description = "The `next_cursor` of the page before"
+            description = "The `next_cursor` of the previous page"
         ),
     ),
     responses((status = 200, description = "A page", body = UsagePage), AnyProblem),
@@ -109,18 +109,18 @@ pub async fn chart(
         ("route" = Option<Label>, Query, description = "Only this route"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Only this account's, for `admin`"
+            description = "Only this account; requires `admin`"
         ),
         (
             "lookback_duration" = Option<parameter::Lookback>, Query,
-            description = "How far back to look, such as `5m`; `1h` if nothing is said"
+            description = "Length of the range up to now, such as `5m`; defaults to `1h`"
         ),
         (
             "from" = Option<Time>, Query,
-            description = "From when on, in the place of `lookback_duration`"
+            description = "Start of the range, instead of `lookback_duration`"
         ),
-        ("to" = Option<Time>, Query, description = "Until when; now if nothing is said"),
-        ("step" = Option<Step>, Query, description = "How much time a point stands for"),
+        ("to" = Option<Time>, Query, description = "End of the range; defaults to now"),
+        ("step" = Option<Step>, Query, description = "Length of a window"),
     ),
     responses((status = 200, description = "The points", body = Vec<UsagePoint>), AnyProblem),
 )]
@@ -135,7 +135,7 @@ pub async fn bandwidth_used(
     let fits = wanted.fitting(&series, false);
     if last.is_some() || fits < series.len() {
         let detail = format!(
-            "means more than an answer holds, which is {MOST_SERIES} series and 6 MB: \
+            "exceeds the limit of {MOST_SERIES} series and 6 MB: \
              with the {} points that each series has, {fits} of them; name a \
              type, service or route, look less far back, take a longer step, \
              or read GET /v1/usage page by page",
@@ -177,10 +177,10 @@ impl Wanted {
         let refused =
             |name, detail: &str| Problem::InvalidParameter { name, detail: detail.to_owned() };
         if lookback.is_some() && (from.is_some() || to.is_some()) {
-            return Err(refused("lookback_duration", "can't be given with from or to"));
+            return Err(refused("lookback_duration", "not allowed with from or to"));
         }
         if to.is_some() && from.is_none() {
-            return Err(refused("to", "can't be given without from"));
+            return Err(refused("to", "requires from"));
         }
         let asked = if from.is_some() { "from" } else { "lookback_duration" };
         let from = from.unwrap_or_else(|| now - lookback.unwrap_or_default().0);

@@ -22,7 +22,7 @@ use crate::App;
     params(("id" = parameter::AccountId, Path, description = "The account's id")),
     responses(
         (
-            status = 200, description = "The secrets that sign now, newest first",
+            status = 200, description = "The active secrets, newest first",
             body = WebhookSecretsBody
         ),
         AnyProblem

@@ -121,7 +121,7 @@ impl Pusher {
     ) -> Result<Sent, Error> {
         let now = self.clock.now();
         if invocation.deadline <= now {
-            return Err(Error::Unavailable("no time is left to send events".to_owned()));
+            return Err(Error::Unavailable("no time left to send events".to_owned()));
         }
         match self.connections.begin(id, now).await? {
             Turned::Given(turn) => self.deliver(turn, invocation.within(patience, now)).await,

@@ -109,7 +109,7 @@ impl Pusher {
             }
         };
         if let Err(error) = &done {
-            tracing::error!(request.id = request, cause = %error, "events could not be pushed");
+            tracing::error!(request.id = request, cause = %error, "push failed");
         }
         done
     }
@@ -132,7 +132,7 @@ impl Pusher {
             Err(Error::Refused(cause)) => {
                 tracing::error!(
                     %connection, cause,
-                    "a message was refused, and its connection is closed"
+                    "message refused, connection closed"
                 );
                 self.close(connection).await?;
                 Ok(Posted::Gone)

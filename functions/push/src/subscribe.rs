@@ -61,7 +61,7 @@ impl Pusher {
         if named.len() > MOST_ACCOUNTS {
             violations.push(Violation::new(
                 "/accounts",
-                format!("has more than {MOST_ACCOUNTS} accounts"),
+                format!("must have at most {MOST_ACCOUNTS} accounts"),
             ));
         }
         let start = decode_start(after).unwrap_or_else(|error| {

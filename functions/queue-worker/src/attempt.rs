@@ -111,7 +111,7 @@ impl Worker {
                 let JobMessage { account, id, .. } = task.message;
                 tracing::error!(
                     request.id = task.invocation.request, %account, job = %id, cause = %error,
-                    "job could not be claimed"
+                    "claim failed"
                 );
                 return Report::after_outage(task.delivery, self.clock.now());
             }
@@ -222,7 +222,7 @@ impl Worker {
                     tracing::warn!(
                         request.id = invocation.request, account = %message.account,
                         job = %message.id,
-                        "message of an unknown job dropped"
+                        "unknown job, message dropped"
                     );
                 }
                 Ok(Hold::Not(
@@ -257,7 +257,7 @@ impl Worker {
             tracing::error!(
                 request.id = invocation.request, account = %job.account, job = %job.id,
                 cause = %error,
-                "no slot could be taken"
+                "slot acquisition failed"
             );
         }
         None
@@ -270,12 +270,12 @@ impl Worker {
             return Outcome::Cancel;
         }
         let Some(CachedKind { kind, .. }) = held.kind.as_deref() else {
-            return fail(ErrorCode::KindUnknown, "its kind is not defined any more");
+            return fail(ErrorCode::KindUnknown, "the job's kind is deleted");
         };
         if kind.disabled {
             return fail(
                 ErrorCode::KindDisabled,
-                "its kind is disabled, since the target answered 410",
+                "the job's kind is disabled because its target returned 410",
             );
         }
         let payload = match payload {
@@ -287,7 +287,7 @@ impl Worker {
                 Ok(Callback { url, job: body }) => {
                     self.post(held, kind, (&url, &Default::default(), &Payload(body)), task).await
                 }
-                Err(_) => fail(ErrorCode::TargetUnreachable, "the callback can't be read"),
+                Err(_) => fail(ErrorCode::TargetUnreachable, "invalid callback"),
             };
         }
         match &kind.spec.target {
@@ -320,7 +320,7 @@ impl Worker {
             Ok(None) => {
                 return fail(
                     ErrorCode::TargetForbidden,
-                    "its account is gone, and with it the signing secret",
+                    "the job's account is deleted",
                 );
             }
             Err(error) => return self.unready(job, &error, task.invocation),
@@ -330,7 +330,7 @@ impl Worker {
         let Some(timeout) = Timing::left_for_target(now, longest, task.invocation.deadline) else {
             return retry(
                 ErrorCode::GatewayUnavailable,
-                "the gateway had no time left for the target",
+                "no time left to call the target",
             );
         };
         let attempt = HttpAttempt {
@@ -363,7 +363,7 @@ impl Worker {
                 Err(error) => {
                     tracing::warn!(
                         account = %job.account, job = %job.id, cause = %error,
-                        "no look at a cancellation"
+                        "cancellation check failed"
                     )
                 }
             }
@@ -375,9 +375,9 @@ impl Worker {
         tracing::error!(
             request.id = invocation.request, account = %job.account, job = %job.id,
             attempt = job.attempts, cause = %error,
-            "target could not be asked"
+            "target not called"
         );
-        retry(ErrorCode::GatewayUnavailable, "the gateway could not read what the target needs")
+        retry(ErrorCode::GatewayUnavailable, "the gateway could not read the target's settings")
     }
 
     async fn disable_if_gone(&self, outcome: &Outcome, kind: &Kind, invocation: Invocation<'_>) {
@@ -386,12 +386,12 @@ impl Worker {
         }
         tracing::warn!(
             request.id = invocation.request, kind = %kind.name,
-            "kind disabled, since its target answered 410"
+            "kind disabled because its target returned 410"
         );
         if let Err(error) = self.kinds.disable(&kind.name, &kind.version).await {
             tracing::error!(
                 request.id = invocation.request, kind = %kind.name, cause = %error,
-                "kind could not be disabled"
+                "disabling the kind failed"
             );
         }
     }
@@ -411,6 +411,6 @@ pub fn fail(code: ErrorCode, message: &str) -> Outcome {
 pub fn not_allowed() -> Outcome {
     fail(
         ErrorCode::TargetForbidden,
-        "the target's address is private, and this gateway doesn't allow those",
+        "the target's address is private, which this gateway does not allow",
     )
 }

@@ -29,7 +29,7 @@ impl Worker {
                 tracing::error!(
                     request.id = invocation.request, account = %message.account, job = %message.id,
                     cause = %error,
-                    "dead letter could not be handled"
+                    "dead letter handling failed"
                 );
                 Report::back_at(self.clock.now() + OUTAGE)
             }
@@ -67,7 +67,7 @@ impl Worker {
         let error = JobError::new(
             ErrorCode::WorkerCrashed,
             format!(
-                "no worker brought an attempt to its end; {} of {} were begun",
+                "no attempt completed; {} of {} were started",
                 lease.attempts, lease.max_attempts
             ),
         );
@@ -87,7 +87,7 @@ impl Worker {
         tracing::warn!(
             account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts,
             code = error.code.as_str(),
-            "job given up"
+            "abandoned job failed"
         );
         let me = token();
         let place = self.place(kind).await;

@@ -40,7 +40,7 @@ impl Worker {
                 tracing::error!(
                     request.id = invocation.request, account = %ended.account, job = %ended.id,
                     cause = %error,
-                    "an end could not be told of"
+                    "callback or event of a finished job failed"
                 );
                 Report::after_outage(delivery, self.clock.now())
             }

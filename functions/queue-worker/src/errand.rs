@@ -104,7 +104,7 @@ impl Worker {
                 return all(jobs, |message, delivery| wait_for_slot(message, delivery, now));
             }
             Err(error) => {
-                tracing::error!(%account, cause = %error, "an account's slots could not be read");
+                tracing::error!(%account, cause = %error, "reading slots failed");
                 return all(jobs, |_, delivery| Report::after_outage(delivery, now));
             }
         };
@@ -155,7 +155,7 @@ impl Worker {
                     .collect()
             }
             Err(error) => {
-                tracing::error!(%account, %kind, cause = %error, "what is due could not be read");
+                tracing::error!(%account, %kind, cause = %error, "reading due jobs failed");
                 all(jobs, |_, delivery| Report::after_outage(delivery, now))
             }
         }

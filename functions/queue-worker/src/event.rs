@@ -76,14 +76,14 @@ impl Worker {
             ),
             Ok(Published::NotBefore(then)) => Outcome::Retry {
                 after: Some(then.since(self.clock.now())),
-                error: told("it isn't known yet whether an earlier attempt published the event"),
+                error: told("an earlier attempt may have published the event"),
                 http_status: None,
             },
             Err(error) => {
                 tracing::error!(
                     request.id = invocation.request, account = %job.account, job = %job.id,
                     attempt = job.attempts, cause = %error,
-                    "event could not be published"
+                    "publishing the event failed"
                 );
                 Outcome::Retry {
                     after: None,

@@ -237,7 +237,7 @@ impl Worker {
         let (queue, dead_letters) = (of(false), of(true));
         let answers = tokio::join!(self.queue.hide(&queue), self.dead_letters.hide(&dead_letters));
         for error in [answers.0.err(), answers.1.err()].into_iter().flatten() {
-            tracing::warn!(cause = %error, "messages come back later than they should");
+            tracing::warn!(cause = %error, "setting visibility timeouts failed");
         }
     }
 }

@@ -33,7 +33,7 @@ impl Worker {
             Err(error) => {
                 tracing::error!(
                     request.id = invocation.request, schedule = %run.name, cause = %error,
-                    "scheduled job could not be made"
+                    "creating the scheduled job failed"
                 );
                 Report::after_outage(delivery, self.clock.now())
             }
@@ -128,19 +128,19 @@ fn waiting(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) 
 /// have changed.
 fn fit(schedule: &Schedule, kind: Option<&CachedKind>) -> Result<(), JobError> {
     let Some(kind) = kind else {
-        return Err(JobError::new(ErrorCode::KindUnknown, "its kind is not defined any more"));
+        return Err(JobError::new(ErrorCode::KindUnknown, "the job's kind is deleted"));
     };
     let payload = &schedule.spec.job.payload;
     let json: Value = serde_json::from_str(payload.as_str()).unwrap_or_default();
     kind.takes(payload, &json, "").map_err(|unfit| match unfit {
         Unfit::Disabled => {
-            let why = "its kind is disabled, since the target answered 410";
+            let why = "the job's kind is disabled because its target returned 410";
             JobError::new(ErrorCode::KindDisabled, why)
         }
         Unfit::Schema(why) => {
             let why = format!(
-                "its payload can't be checked, \
-                 since its kind has a schema that this version can't use: {why}"
+                "the payload can't be validated, \
+                 since its kind has an unsupported schema: {why}"
             );
             JobError::new(ErrorCode::PayloadInvalid, why)
         }
@@ -149,7 +149,7 @@ fn fit(schedule: &Schedule, kind: Option<&CachedKind>) -> Result<(), JobError> {
                 .first()
                 .map_or_else(String::new, |v| format!(": {} {}", v.pointer, v.detail));
             let why = format!(
-                "its payload breaks its kind's schema in {} places, the first{first}",
+                "the payload has {} schema violations, the first{first}",
                 violations.len()
             );
             JobError::new(ErrorCode::PayloadInvalid, why)

@@ -86,7 +86,7 @@ impl Worker {
                 // not delete it.
                 tracing::warn!(
                     request.id = request, account = %job.account, job = %job.id, attempt,
-                    "attempt came too late"
+                    "lease lost"
                 );
                 Report::back()
             }
@@ -100,7 +100,7 @@ impl Worker {
         tracing::error!(
             request.id = task.invocation.request, account = %job.account, job = %job.id,
             attempt = job.attempts, cause = %error,
-            "attempt could not be recorded"
+            "recording the attempt failed"
         );
         Report::back_at(held.lease_until)
     }
@@ -143,7 +143,7 @@ fn decide(held: &Held, outcome: Outcome, now: Time, random: f64) -> Decided {
             None,
             JobError::new(
                 ErrorCode::ResultTooLarge,
-                format!("the result is over {MAX_RESULT_BYTES} bytes"),
+                format!("the result must be at most {MAX_RESULT_BYTES} bytes"),
             ),
         ),
         Outcome::Complete(result) => Decided {
@@ -154,7 +154,7 @@ fn decide(held: &Held, outcome: Outcome, now: Time, random: f64) -> Decided {
         },
         Outcome::Fail { error, http_status } => failed(http_status, error),
         Outcome::Cancel => {
-            let error = JobError::new(ErrorCode::Cancelled, "it was cancelled while it ran");
+            let error = JobError::new(ErrorCode::Cancelled, "cancelled while running");
             let attempt = attempt(AttemptOutcome::Cancelled, None, error);
             Decided {
                 outcome: AttemptOutcome::Cancelled,

@@ -35,7 +35,7 @@ impl Checker {
         let resent = self.resend(audit.overdue, &audit.permits, now).await;
         let (overdue, sent) = (audit.overdue, resent.sent);
         if audit.missing > 0 {
-            tracing::warn!(request.id = request, overdue, messages, sent, "permits were missing");
+            tracing::warn!(request.id = request, overdue, messages, sent, "missing permits resent");
         } else {
             tracing::info!(request.id = request, overdue, messages, sent, "jobs are overdue");
         }

@@ -70,7 +70,7 @@ impl Checker {
         let collecting = Box::pin(self.collect_all(request, due));
         tokio::time::timeout(PATIENCE, collecting).await.unwrap_or_else(|_| {
             Err(Error::Unavailable(format!(
-                "usage was not collected within {} s",
+                "collecting usage took longer than {} s",
                 PATIENCE.as_secs()
             )))
         })
@@ -116,7 +116,7 @@ impl Checker {
         self.tell(request, &outcomes, &missed, due);
         tracing::debug!(
             request.id = request, %due, asked, resting = defined - asked,
-            "usage was collected"
+            "usage collected"
         );
         for source in &missed {
             up.remove(source);
@@ -140,7 +140,7 @@ impl Checker {
         if let Err(error) = self.sources.put_state(&source.name, &state).await {
             tracing::error!(
                 source = %source.name, cause = %error,
-                "how a source's collection went could not be kept"
+                "storing the source's state failed"
             );
         }
         Outcome { origin, heads, state }
@@ -150,14 +150,14 @@ impl Checker {
         for source in missed {
             tracing::warn!(
                 request.id = request, %source, %due,
-                "a source's turn did not come: it is among the next run's first"
+                "source skipped, collected first by the next run"
             );
         }
         let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.state.failures > 0).collect();
         for outcome in &failed {
             let (source, cause) =
                 (&outcome.origin, outcome.state.last_error.as_deref().unwrap_or_default());
-            tracing::warn!(request.id = request, %source, cause, "a source could not be collected");
+            tracing::warn!(request.id = request, %source, cause, "collecting a source failed");
         }
         let series = outcomes.iter().filter(|outcome| outcome.state.failures == 0);
         let series: u64 = series.fold(0, |sum, outcome| sum.saturating_add(outcome.state.series));

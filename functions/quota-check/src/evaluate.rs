@@ -162,6 +162,6 @@ impl Evaluated {
 
     fn fail(&mut self, quota: &str, error: &Error) {
         self.failed += 1;
-        tracing::error!(quota, cause = %error, "a quota could not be seen to");
+        tracing::error!(quota, cause = %error, "quota evaluation failed");
     }
 }

@@ -34,11 +34,11 @@ impl Checker {
         match self.queue.depth().await {
             Ok(depth) => gauges.push(Gauge::count(&registry::QUEUE_DEPTH, count(depth))),
             Err(error) => {
-                tracing::warn!(request.id = request, cause = %error, "the queue could not be asked")
+                tracing::warn!(request.id = request, cause = %error, "reading the queue depth failed")
             }
         }
         if let Err(error) = self.gauges.put(&gauges, self.clock.now()).await {
-            tracing::warn!(request.id = request, cause = %error, "gauges could not be shown");
+            tracing::warn!(request.id = request, cause = %error, "publishing gauges failed");
         }
     }
 }

@@ -128,9 +128,9 @@ impl Checker {
                 tracing::error!(request.id = request, cause = %error, "{what}");
             }
         };
-        log(&audited, "agenda could not be audited");
-        log(&released, "due jobs could not be released");
-        log(&rescued, "overdue jobs could not be looked for");
+        log(&audited, "reconciling the ready queue failed");
+        log(&released, "releasing due jobs failed");
+        log(&rescued, "finding overdue jobs failed");
         self.tallies.flush().await;
         watched.and(audited).and(released).and(rescued)
     }
@@ -160,7 +160,7 @@ impl Checker {
             Err(error) => {
                 tracing::error!(
                     request.id = request, cause = %error,
-                    "usage could not be collected"
+                    "collecting usage failed"
                 );
                 (Collected::default(), Err(error))
             }
@@ -178,7 +178,7 @@ impl Checker {
     ) -> Result<(), Error> {
         let Collected { heads, up } = collected;
         let mut evaluated = self.evaluate(heads, begun).await.inspect_err(|error| {
-            tracing::error!(request.id = request, cause = %error, "quotas could not be looked at");
+            tracing::error!(request.id = request, cause = %error, "evaluating quotas failed");
         })?;
         let held = std::mem::take(&mut evaluated.held);
         let shown = async {
@@ -189,7 +189,7 @@ impl Checker {
         let (unnoted, ()) = tokio::join!(self.send_mails(held, begun + MAILS_UNTIL), shown);
         match evaluated.failed + unnoted {
             0 => Ok(()),
-            n => Err(Error::Unavailable(format!("{n} quotas could not be seen to"))),
+            n => Err(Error::Unavailable(format!("{n} quotas failed"))),
         }
     }
 }

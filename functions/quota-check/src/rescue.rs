@@ -103,7 +103,7 @@ impl Checker {
             overdue = overdue.len(),
             depth,
             sent = resent.sent,
-            "messages of overdue jobs sent again"
+            "messages of overdue jobs resent"
         );
         resent.all().map(drop)
     }

@@ -104,7 +104,7 @@ impl Checker {
             let quota = held.work.name.clone();
             let sent = self.send_mails_of(held, until).await;
             if let Err(error) = &sent {
-                tracing::error!(%quota, cause = %error, "what became of mails could not be noted");
+                tracing::error!(%quota, cause = %error, "recording sent mails failed");
             }
             sent
         });
@@ -120,7 +120,7 @@ impl Checker {
             if now >= until {
                 tracing::warn!(
                     quota = %held.work.name,
-                    "there was no time for all mails: the next run sends the others"
+                    "time limit reached, remaining mails are sent by the next run"
                 );
                 break;
             }
@@ -131,8 +131,8 @@ impl Checker {
             if first && work.was_left {
                 tracing::warn!(
                     quota = %work.name,
-                    "a run ended before it could say whether a mail was sent: \
-                     it is sent, maybe again"
+                    "an earlier run crashed while sending a mail: \
+                     the mail is sent, possibly twice"
                 );
             }
             first = false;
@@ -141,7 +141,7 @@ impl Checker {
             if let Err(NotTaken { why, unanswered }) = &outcome {
                 tracing::error!(
                     quota = %quota.name, cause = why, may_be_sent = unanswered,
-                    "a mail could not be sent"
+                    "sending a mail failed"
                 );
             }
             standing.ran(&errand, outcome, now);
@@ -174,7 +174,7 @@ impl Checker {
         let written =
             self.quotas.stand(&work.name, work.revision.as_ref(), standing, lease).await?;
         if written.is_none() {
-            tracing::info!(quota = %work.name, "another run was quicker");
+            tracing::info!(quota = %work.name, "quota state changed by another run");
             return Ok(false);
         }
         work.revision = written;
@@ -190,13 +190,13 @@ impl Checker {
                 Ok(()) => {
                     tracing::info!(
                         %quota, %account, blocked = block.is_some(),
-                        "an account's block was set"
+                        "account block written"
                     )
                 }
                 Err(error) => {
                     tracing::error!(
                         %quota, %account, cause = %error,
-                        "an account's block could not be set"
+                        "writing the account block failed"
                     );
                     unsettled.push(account);
                 }
@@ -215,7 +215,7 @@ impl Checker {
                     Ok(Published::Yes(_)) => {}
                     Ok(Published::NotBefore(_)) => return,
                     Err(error) => {
-                        tracing::warn!(%quota, cause = %error, "an event is published later");
+                        tracing::warn!(%quota, cause = %error, "event publication deferred");
                         return;
                     }
                 }
@@ -232,7 +232,7 @@ impl Checker {
     ) -> Result<(), NotTaken> {
         let lost = |why: String| NotTaken { why, unanswered: false };
         let tally =
-            standing.tally(errand.period).ok_or_else(|| lost("its period is gone".to_owned()))?;
+            standing.tally(errand.period).ok_or_else(|| lost("its period is no longer stored".to_owned()))?;
         let block = standing.block.as_ref();
         let mail = mail(quota, tally, errand.threshold, block, self.clock.now());
         let mail = mail.map_err(|error| lost(error.to_string()))?;

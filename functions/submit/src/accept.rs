@@ -88,7 +88,7 @@ impl App {
     ) -> Result<Result<AccountId, Violation>, Failure> {
         let account = caller.acting_for(named)?;
         if account != caller.account() && self.accounts.account(account, now).await?.is_none() {
-            return Ok(Err(Violation::new(format!("{prefix}/account"), "is not an account")));
+            return Ok(Err(Violation::new(format!("{prefix}/account"), "unknown account")));
         }
         Ok(Ok(account))
     }
@@ -105,15 +105,15 @@ impl App {
     ) -> Result<Result<Arc<CachedKind>, Vec<Violation>>, Failure> {
         let unfit = |why: &str| Ok(Err(vec![Violation::new(format!("{prefix}/kind"), why)]));
         let known = if name.is_own() { None } else { self.kinds.cached(name, now).await? };
-        let Some(kind) = known else { return unfit("is not a kind that is defined here") };
+        let Some(kind) = known else { return unfit("unknown kind") };
         match kind.takes(payload, json, &format!("{prefix}/payload")) {
             Ok(()) => Ok(Ok(kind)),
             Err(Unfit::Payload(violations)) => Ok(Err(violations)),
             Err(Unfit::Disabled) => {
-                unfit("is disabled, since its target answered 410; an operator can put it again")
+                unfit("is disabled because its target returned 410")
             }
             Err(Unfit::Schema(why)) => {
-                unfit(&format!("has a schema that this version can't use: {why}"))
+                unfit(&format!("has an unsupported schema: {why}"))
             }
         }
     }
@@ -161,7 +161,7 @@ impl App {
         if let Err(kept) = self.jobs.take_back(job, payload).await {
             tracing::warn!(
                 account = %job.account, job = %job.id, cause = %kept,
-                "a job that was refused could not be taken back"
+                "failed to delete refused job"
             );
         }
     }

@@ -67,7 +67,7 @@ pub async fn create(
     app.accounts.put_account(&account).await?;
     tracing::info!(
         request.id = request, account = %account.id, is_active = account.is_active, by = %caller,
-        "account made"
+        "account created"
     );
     let location = format!("/v1/accounts/{}", account.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(AccountBody::from(&account)))
@@ -84,10 +84,10 @@ pub async fn create(
     params(("id" = parameter::AccountId, Path, description = "The account's id")),
     request_body = AccountChange,
     responses(
-        (status = 200, description = "The account as it is now", body = AccountBody),
+        (status = 200, description = "The changed account", body = AccountBody),
         (
             status = 409,
-            description = "It is the account of the very key that asks, and would be deactivated",
+            description = "A key can't deactivate its own account",
             body = shared::api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem, BodyProblem,

@@ -47,7 +47,7 @@ use crate::{
             headers(
                 (
                     "Idempotency-Replayed" = bool,
-                    description = "`true` if the job was made by an earlier request"
+                    description = "`true` if an earlier request created the job"
                 )
             )
         ),

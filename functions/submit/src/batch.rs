@@ -52,10 +52,10 @@ use crate::{
     ),
     request_body = BatchRequest,
     responses(
-        (status = 202, description = "What became of each job", body = BatchBody, headers(
+        (status = 202, description = "Result of each job", body = BatchBody, headers(
             (
                 "Idempotency-Replayed" = bool,
-                description = "`true` if the jobs were made by an earlier request"
+                description = "`true` if an earlier request created the jobs"
             ),
         )),
         AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
@@ -228,7 +228,7 @@ impl App {
             match (made.remove(&id), asked.order) {
                 (Some(job), _) => Place::Made(job),
                 (None, Ok(_)) if !was_accepted(n) => {
-                    let why = "was refused when this batch was first sent; \
+                    let why = "was refused by the first request; \
                          send it with another Idempotency-Key";
                     Place::Refused(Problem::InvalidBody(vec![Violation::new(
                         format!("/jobs/{n}"),

@@ -46,15 +46,15 @@ const CALLED_BACK: Duration = Duration::from_secs(KindSpec::DEFAULT_RETENTION.as
         ("id" = parameter::JobId, Path, description = "The token"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Whose job it is, if not the key's account's. Only for `admin`."
+            description = "The job's account; defaults to the key's account. Others require `admin`."
         ),
         parameter::Traceparent,
     ),
     responses(
-        (status = 200, description = "It is cancelled", body = JobBody),
-        (status = 202, description = "It runs; its worker was asked to stop", body = JobBody),
+        (status = 200, description = "Job cancelled", body = JobBody),
+        (status = 202, description = "The job is running; cancellation is requested", body = JobBody),
         (
-            status = 409, description = "It has its outcome already",
+            status = 409, description = "The job is finished",
             body = shared::api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem,
@@ -101,15 +101,15 @@ pub async fn cancel(
         ("id" = parameter::JobId, Path, description = "The token"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "Whose job it is, if not the key's account's. Only for `admin`."
+            description = "The job's account; defaults to the key's account. Others require `admin`."
         ),
         parameter::Traceparent,
     ),
     responses(
-        (status = 202, description = "It waits again", body = JobBody),
+        (status = 202, description = "The job is queued again", body = JobBody),
         (
             status = 409,
-            description = "It did not fail and was not cancelled, or its kind or its payload is \
+            description = "The job is not failed or cancelled, or its kind or payload is \
                 gone",
             body = shared::api::ProblemBody, content_type = "application/problem+json"
         ),
@@ -131,7 +131,7 @@ pub async fn retry(
         let (job, lease) = app.shown(account, id, now).await?;
         let kind = app.kind_to_retry(&job, now).await?;
         if let Some(job) = app.put_back(job, &lease, &kind, trace(&headers), now).await? {
-            tracing::info!(request.id = request, %account, job = %id, "job put back");
+            tracing::info!(request.id = request, %account, job = %id, "job requeued");
             return Ok((StatusCode::ACCEPTED, Json(JobBody::shown_to(caller.account(), job)))
                 .into_response());
         }
@@ -182,7 +182,7 @@ impl App {
     async fn kind_to_retry(&self, job: &Job, now: Time) -> Result<Arc<CachedKind>, Failure> {
         let kind = self.kinds.cached(&job.kind, now).await?.filter(|kind| !kind.kind.disabled);
         kind.ok_or_else(|| {
-            Problem::NotRetryable("its kind is not defined any more, or disabled").into()
+            Problem::NotRetryable("its kind is deleted or disabled").into()
         })
     }
 
@@ -241,7 +241,7 @@ impl App {
                 self.queue.send(&outgoing, now).await?;
                 return Ok(Some(job));
             }
-            _ => return Err(Problem::NotRetryable("it did not fail and was not cancelled").into()),
+            _ => return Err(Problem::NotRetryable("it is not failed or cancelled").into()),
         }
         self.due.verify_late(&job, now).await?;
         self.see_told(&job, lease, now).await?;
@@ -255,7 +255,7 @@ impl App {
         let attempts = kind.kind.spec.retry.max_attempts;
         match self.jobs.reopen(&job, lease, attempts, listing.as_ref(), &token(), now).await? {
             Reopened::Moved => Ok(None),
-            Reopened::NoPayload => Err(Problem::NotRetryable("its payload is gone").into()),
+            Reopened::NoPayload => Err(Problem::NotRetryable("its payload has expired").into()),
             Reopened::Yes(job) => {
                 self.note(&job, &registry::REOPENED, now);
                 if listing.is_none() {

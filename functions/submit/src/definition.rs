@@ -30,6 +30,6 @@ impl App {
         now: Time,
     ) -> Result<Option<Violation>, Failure> {
         let known = self.accounts.account(account, now).await?.is_some();
-        Ok((!known).then(|| Violation::new("/account", "is not an account")))
+        Ok((!known).then(|| Violation::new("/account", "unknown account")))
     }
 }

@@ -93,7 +93,7 @@ impl App {
 /// kind is a server error.
 fn refusal(kind: &Name, violations: Vec<Violation>) -> Failure {
     if let Some(unfit) = violations.iter().find(|violation| violation.pointer == "/kind") {
-        return Failure::because(Problem::Unavailable, format!("the kind {kind} {}", unfit.detail));
+        return Failure::because(Problem::Unavailable, format!("kind {kind}: {}", unfit.detail));
     }
     let bare = |Violation { pointer, detail }| {
         Violation::new(pointer.strip_prefix("/payload").unwrap_or(&pointer), detail)

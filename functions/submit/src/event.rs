@@ -36,7 +36,7 @@ const LONGEST_SOURCE: usize = 255;
     post, path = "/v1/accounts/{id}/events", tag = "events", operation_id = "publishEvent",
     security(("key" = ["events:write"])),
     params(
-        ("id" = parameter::AccountId, Path, description = "The key's account; for `admin` any"),
+        ("id" = parameter::AccountId, Path, description = "The key's account; any account for `admin`"),
         parameter::IdempotencyKey,
     ),
     request_body = EventRequest,
@@ -44,13 +44,13 @@ const LONGEST_SOURCE: usize = 255;
         (status = 202, description = "The event is published", body = EventAccepted, headers(
             (
                 "Idempotency-Replayed" = bool,
-                description = "`true` if the event was published by an earlier request"
+                description = "`true` if an earlier request published the event"
             ),
         )),
         (
             status = 409,
-            description = "The account is deactivated, or the first request with this \
-                `Idempotency-Key` is still under way",
+            description = "The account is inactive, or the first request with this \
+                `Idempotency-Key` is still in progress",
             body = ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem, BodyProblem, SpendingProblem,

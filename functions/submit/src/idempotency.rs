@@ -20,7 +20,7 @@ pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = given.next() else { return Ok(None) };
     if given.next().is_some() {
-        return Err(invalid("is given more than once"));
+        return Err(invalid("must be given once"));
     }
     let text = value.to_str().unwrap_or_default().trim();
     let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
@@ -28,7 +28,7 @@ pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     if fits {
         Ok(Some(IdempotencyKey::of(bare)))
     } else {
-        Err(invalid("is not 1 to 255 visible ASCII characters"))
+        Err(invalid("must be 1 to 255 visible ASCII characters"))
     }
 }
 

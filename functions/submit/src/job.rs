@@ -66,11 +66,11 @@ pub fn compile_contract() {
                 ))
             ),
             headers(
-                ("Location" = String, description = "Where to poll"),
-                ("Retry-After" = u64, description = "When to poll first, in seconds"),
+                ("Location" = String, description = "URL to poll"),
+                ("Retry-After" = u64, description = "Seconds to wait before the first poll"),
                 (
                     "Idempotency-Replayed" = bool,
-                    description = "`true` if the job was made by an earlier request"
+                    description = "`true` if an earlier request created the job"
                 )
             )
         ),

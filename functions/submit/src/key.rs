@@ -30,7 +30,7 @@ use crate::App;
                     parameters(("id" = "$request.path.id"), ("key_id" = "$response.body#/id"))
                 ))
             ),
-            headers(("Location" = String, description = "The key, to be revoked"))
+            headers(("Location" = String, description = "URL for revoking the key"))
         ),
         AnyProblem, BodyProblem,
     ),
@@ -58,7 +58,7 @@ pub async fn create(
     app.accounts.put_key(&record).await?;
     tracing::info!(
         request.id = request, %account, key = %key.id, scopes = %record.scopes, by = %caller,
-        "key made"
+        "key created"
     );
     let fields = [
         (header::LOCATION, format!("/v1/accounts/{account}/keys/{}", key.id)),
@@ -82,7 +82,7 @@ pub async fn create(
     responses(
         (status = 204, description = "The key is revoked"),
         (
-            status = 409, description = "It is the very key that asks",
+            status = 409, description = "A key can't revoke itself",
             body = shared::api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem,

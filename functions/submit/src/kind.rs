@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_secs(5);
     request_body = KindSpec,
     responses(
         (
-            status = 200, description = "The kind was defined anew", body = KindBody,
+            status = 200, description = "The replaced kind", body = KindBody,
             links(
                 ("getKind" = (
                     operation_id = "getKind",
@@ -42,7 +42,7 @@ const LOOK: Duration = Duration::from_secs(5);
             )
         ),
         (
-            status = 201, description = "The kind is new", body = KindBody,
+            status = 201, description = "The created kind", body = KindBody,
             links(
                 ("getKind" = (
                     operation_id = "getKind",
@@ -66,7 +66,7 @@ pub async fn put(
 ) -> Result<Response, Failure> {
     query.end()?;
     if name.is_own() {
-        let detail = "begins with tollgate., as only the gateway's own do".to_owned();
+        let detail = "must not start with tollgate.".to_owned();
         return Err(Problem::InvalidParameter { name: "name", detail }.into());
     }
     let violations = spec.violations(app.timing);
@@ -86,9 +86,9 @@ pub async fn put(
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The kind's name")),
     responses(
-        (status = 204, description = "The kind is gone"),
+        (status = 204, description = "The kind is deleted"),
         (
-            status = 409, description = "Jobs of this kind still wait",
+            status = 409, description = "The kind has unfinished jobs",
             body = shared::api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem,

@@ -38,7 +38,7 @@ use crate::{
     request_body = QuotaSpec,
     responses(
         (
-            status = 200, description = "The quota was defined anew", body = QuotaBody,
+            status = 200, description = "The replaced quota", body = QuotaBody,
             links(
                 ("getQuota" = (
                     operation_id = "getQuota",
@@ -51,7 +51,7 @@ use crate::{
             )
         ),
         (
-            status = 201, description = "The quota is new", body = QuotaBody,
+            status = 201, description = "The created quota", body = QuotaBody,
             links(
                 ("getQuota" = (
                     operation_id = "getQuota",
@@ -96,7 +96,7 @@ pub async fn put(
     delete, path = "/v1/quotas/{name}", tag = "quotas", operation_id = "deleteQuota",
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The quota's name")),
-    responses((status = 204, description = "The quota is gone"), AnyProblem),
+    responses((status = 204, description = "The quota is deleted"), AnyProblem),
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

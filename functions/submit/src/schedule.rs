@@ -31,7 +31,7 @@ use crate::{
     request_body = ScheduleSpec,
     responses(
         (
-            status = 200, description = "The schedule was defined anew", body = ScheduleBody,
+            status = 200, description = "The replaced schedule", body = ScheduleBody,
             links(
                 ("getSchedule" = (
                     operation_id = "getSchedule",
@@ -44,7 +44,7 @@ use crate::{
             )
         ),
         (
-            status = 201, description = "The schedule is new", body = ScheduleBody,
+            status = 201, description = "The created schedule", body = ScheduleBody,
             links(
                 ("getSchedule" = (
                     operation_id = "getSchedule",
@@ -82,7 +82,7 @@ pub async fn put(
     delete, path = "/v1/schedules/{name}", tag = "schedules", operation_id = "deleteSchedule",
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The schedule's name")),
-    responses((status = 204, description = "The schedule is gone"), AnyProblem),
+    responses((status = 204, description = "The schedule is deleted"), AnyProblem),
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
@@ -132,7 +132,7 @@ impl App {
         self.schedules.take_back(&schedule, before).await?;
         let found = self.schedules.find(name).await?;
         self.follow(name, found).await?;
-        let why = "is refused by EventBridge Scheduler, with this timezone";
+        let why = "not accepted by EventBridge Scheduler with this timezone";
         Err(Problem::InvalidBody(vec![Violation::new("/expression", why)]).into())
     }
 
@@ -173,7 +173,7 @@ impl App {
             }
             read = found;
         }
-        let busy = "others define and delete the same schedule all the time";
+        let busy = "too many concurrent changes of the schedule";
         Err(aws::Error::Unavailable(busy.into()).into())
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     request_body = SourceSpec,
     responses(
         (
-            status = 200, description = "The source was defined anew", body = SourceBody,
+            status = 200, description = "The replaced source", body = SourceBody,
             links(
                 ("getSource" = (
                     operation_id = "getSource",
@@ -41,7 +41,7 @@ use crate::{
             )
         ),
         (
-            status = 201, description = "The source is new", body = SourceBody,
+            status = 201, description = "The created source", body = SourceBody,
             links(
                 ("getSource" = (
                     operation_id = "getSource",
@@ -87,7 +87,7 @@ pub async fn put(
     delete, path = "/v1/sources/{name}", tag = "usage", operation_id = "deleteSource",
     security(("key" = ["admin"])),
     params(("name" = Name, Path, description = "The source's name")),
-    responses((status = 204, description = "The source is gone"), AnyProblem),
+    responses((status = 204, description = "The source is deleted"), AnyProblem),
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

@@ -38,7 +38,7 @@ use crate::App;
     security(("key" = ["events:read"])),
     responses(
         (
-            status = 201, description = "The ticket, good for 60 seconds and one connection",
+            status = 201, description = "The ticket, valid for 60 seconds and one connection",
             body = TicketBody
         ),
         AnyProblem,

@@ -41,7 +41,7 @@ use crate::App;
     responses(
         (
             status = 202,
-            description = "What became of each event; of a single one, that it counts",
+            description = "Result of each event of a batch",
             body = UsageReported
         ),
         AnyProblem, BodyProblem,
@@ -64,7 +64,7 @@ pub async fn report(
         event => (false, vec![event]),
     };
     if events.is_empty() || events.len() > MAX_USAGE_EVENTS {
-        let wrong = Violation::new("", format!("has not 1 to {MAX_USAGE_EVENTS} events"));
+        let wrong = Violation::new("", format!("must have 1 to {MAX_USAGE_EVENTS} events"));
         return Err(Problem::InvalidBody(vec![wrong]).into());
     }
     let mut answers = app.count_usage(&caller, &events).await?;
@@ -90,10 +90,10 @@ fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
         .to_ascii_lowercase();
     match declared.as_str() {
         "application/cloudevents+json" if json.is_array() => {
-            Some(Violation::new("", "is a list, which application/cloudevents-batch+json declares"))
+            Some(Violation::new("", "must be one event; use application/cloudevents-batch+json for a list"))
         }
         "application/cloudevents-batch+json" if !json.is_array() => {
-            Some(Violation::new("", "is not a list of events"))
+            Some(Violation::new("", "must be a list of events"))
         }
         _ => None,
     }
@@ -140,7 +140,7 @@ impl App {
                 Some(Ok(Pushed::TooManySeries)) => Err(Problem::TooManySeries),
                 Some(Ok(pushed)) => Ok(pushed),
                 Some(Err(error)) => {
-                    tracing::warn!(cause = %error, "reported usage could not be counted");
+                    tracing::warn!(cause = %error, "usage report failed");
                     Err(Problem::Unavailable)
                 }
                 None => Err(Problem::Internal),
@@ -172,7 +172,7 @@ fn is_known(report: Report, known: &HashSet<AccountId>) -> Result<Report, Proble
     if known.contains(&report.id.account) {
         return Ok(report);
     }
-    Err(Problem::InvalidBody(vec![Violation::new("/data/account", "is not an account")]))
+    Err(Problem::InvalidBody(vec![Violation::new("/data/account", "unknown account")]))
 }
 
 fn read(event: &Value, caller: &Caller, now: Time) -> Result<Report, Problem> {

@@ -44,22 +44,22 @@ use crate::{
                 ("Location" = String, description = "Where to poll"),
                 (
                     "Idempotency-Replayed" = bool,
-                    description = "`true` if the job was made by an earlier request"
+                    description = "`true` if an earlier request created the job"
                 )
             )
         ),
         (
             status = 409,
-            description = "The first request with this `Idempotency-Key` is still under way",
+            description = "The first request with this `Idempotency-Key` is still in progress",
             body = String, content_type = "text/plain",
-            headers(("Retry-After" = u64, description = "After how many seconds to repeat"), )
+            headers(("Retry-After" = u64, description = "Seconds to wait before a retry"), )
         ),
         (
-            status = 413, description = "The body is over 256 KiB", body = String,
+            status = 413, description = "The body exceeds 256 KiB", body = String,
             content_type = "text/plain"
         ),
         (
-            status = 415, description = "The body is not declared to be JSON", body = String,
+            status = 415, description = "The content type is not JSON", body = String,
             content_type = "text/plain"
         ),
         TextProblem, SpendingTextProblem,

@@ -30,7 +30,7 @@ const TRIES: usize = 5;
     responses(
         (status = 201, description = "The new secret", body = WebhookSecretBody),
         (
-            status = 409, description = "Three secrets sign already",
+            status = 409, description = "Three secrets are active",
             body = shared::api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem,
@@ -52,7 +52,7 @@ pub async fn create(
         if app.accounts.replace_secrets(id, &before, &after).await? {
             tracing::info!(
                 request.id = request, account = %id, by = %caller,
-                "webhook secret made"
+                "webhook secret created"
             );
             let newest =
                 after.all().first().map(WebhookSecretBody::from).ok_or(Problem::Internal)?;

@@ -23,7 +23,7 @@ pub struct ApiKey {
 
 /// Deliberately without a reason: it could help an attacker.
 #[derive(Debug, thiserror::Error)]
-#[error("is not an API key")]
+#[error("invalid API key")]
 pub struct NotAKey;
 
 const SECRET_CHARS: usize = 64;

@@ -88,7 +88,7 @@ impl NewKey {
     #[must_use]
     pub fn violations(&self, now: Time) -> Vec<Violation> {
         let over = self.expires_at.is_some_and(|until| until <= now);
-        over.then(|| Violation::new("/expires_at", "has passed")).into_iter().collect()
+        over.then(|| Violation::new("/expires_at", "must be in the future")).into_iter().collect()
     }
 }
 

@@ -64,7 +64,7 @@ impl fmt::Display for Scope {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0:?} is not a scope; scopes are jobs:read, jobs:write, events:read, \
+    "{0:?} is not a scope; allowed: jobs:read, jobs:write, events:read, \
      events:write, usage:read, usage:write, metrics:read and admin"
 )]
 pub struct NotAScope(String);

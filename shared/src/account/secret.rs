@@ -50,7 +50,7 @@ pub struct WebhookSecrets(Vec<IssuedSecret>);
 /// The account already has the maximum number of secrets. Dropping one early would break signatures
 /// that a target still verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are {} secrets already, the first of which ends at {until}", WebhookSecrets::MOST)]
+#[error("there are {} valid secrets already; the first expires at {until}", WebhookSecrets::MOST)]
 pub struct TooManySecrets {
     /// When the first of them expires.
     pub until: Time,

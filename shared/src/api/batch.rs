@@ -29,7 +29,7 @@ pub struct BatchJob;
 impl PartialSchema for BatchJob {
     fn schema() -> RefOr<Schema> {
         let other = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-        let other = other.description(Some("Anything else is refused alone, with status 422."));
+        let other = other.description(Some("Any other value is rejected on its own, with status 422."));
         AnyOfBuilder::new().item(Ref::from_schema_name(JobRequest::name())).item(other).into()
     }
 }

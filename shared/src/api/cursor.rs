@@ -17,7 +17,7 @@ pub struct Cursor {
 
 /// A text that isn't a cursor of this list.
 #[derive(Debug, thiserror::Error)]
-#[error("is not a cursor of this list; give back `next_cursor` as it came, with the same filters")]
+#[error("is not a cursor of this list; pass `next_cursor` unchanged, with the same filters")]
 pub struct BadCursor;
 
 const DIGEST_BYTES: usize = 8;

@@ -9,16 +9,16 @@ pub fn openapi() -> OpenApi {
     let key = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("tg_…")
-        .description(Some("An API key of an account, or where the stack is deployed with an issuer one of its JWTs. Each operation names the scope that it needs; `admin` may do everything."))
+        .description(Some("API key, or JWT of the stack's issuer. `admin` includes all scopes."))
         .build();
-    let about = "An asynchronous job gateway: hand in a request, get a token at once, ask for the outcome. \
-                 Whatever goes wrong is an `application/problem+json` document (RFC 9457), or plain text at the drop-in routes that say so.";
+    let about = "Asynchronous job gateway: submit a request, get a token, poll for the result. \
+                 Errors are `application/problem+json` (RFC 9457), or text on some compat routes.";
     // Relative to the URL of this document
     // (<https://spec.openapis.org/oas/v3.1.0#relative-references-in-urls>), because an emulator
     // serves the API below a path and AWS at the root.
     let here = ServerBuilder::new()
         .url(".")
-        .description(Some("Where this description comes from"))
+        .description(Some("The server of this document"))
         .build();
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
     let components = ComponentsBuilder::new()

@@ -103,10 +103,10 @@ impl JobRequest {
         let mut found = Vec::new();
         if self.run_at.is_some() && self.delay_seconds.is_some() {
             found
-                .push(violation("run_at", "can't be given together with delay_seconds".to_owned()));
+                .push(violation("run_at", "can't be combined with delay_seconds".to_owned()));
         }
         if self.run_at.is_some_and(|at| at > now + FURTHEST) {
-            found.push(violation("run_at", "is more than a year from now".to_owned()));
+            found.push(violation("run_at", "must be at most a year from now".to_owned()));
         }
         if let Some(Err(why)) = self.callback_url.as_deref().map(check_address) {
             found.push(violation("callback_url", why.to_string()));

@@ -86,28 +86,28 @@ pub struct IfNoneMatch;
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let about = "1 to 255 visible ASCII characters, bare or in quotes, kept for 24 hours: the same request with the same key is \
-                     carried out once, and gets the same answer. With another request the key is refused.";
+        let about = "1 to 255 visible ASCII characters, bare or quoted, kept for 24 hours. \
+                     A repeated request gets the first response; a different one is rejected.";
         header("Idempotency-Key", about, Some(r#"^([!-~]{1,255}|"[!-~]{1,255}")$"#))
     }
 }
 
 impl IntoParams for Traceparent {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let about = "W3C Trace Context, for the targets of jobs and whoever is told of their end. Without one, or if it can't be read, X-Ray's trace of the request takes its place.";
+        let about = "W3C Trace Context for targets and callbacks. Defaults to the X-Ray trace.";
         header("traceparent", about, None)
     }
 }
 
 impl IntoParams for PreferWait {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        header("Prefer", "`wait=N`, N seconds at most 20; other preferences are passed over.", None)
+        header("Prefer", "`wait=N`, at most 20 seconds; other preferences are ignored.", None)
     }
 }
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        header("If-None-Match", "The `ETag` that you have", None)
+        header("If-None-Match", "`ETag` of a cached response", None)
     }
 }
 

@@ -87,36 +87,36 @@ impl Problem {
         match self {
             Self::NotFound => ("not-found", 404, "Not found"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "Method not allowed"),
-            Self::Unauthenticated => ("unauthenticated", 401, "No valid key"),
-            Self::MissingScope(_) => ("missing-scope", 403, "The key's scopes don't allow this"),
-            Self::AccountInactive => ("account-inactive", 403, "The account is deactivated"),
-            Self::TargetAccountInactive => ("account-inactive", 409, "The account is deactivated"),
+            Self::Unauthenticated => ("unauthenticated", 401, "Missing or invalid key"),
+            Self::MissingScope(_) => ("missing-scope", 403, "The key lacks the required scope"),
+            Self::AccountInactive => ("account-inactive", 403, "Account deactivated"),
+            Self::TargetAccountInactive => ("account-inactive", 409, "Account deactivated"),
             Self::PayloadTooLarge => ("payload-too-large", 413, "The body is too large"),
             Self::UnsupportedMediaType => {
-                ("unsupported-media-type", 415, "The body is not declared to be JSON")
+                ("unsupported-media-type", 415, "The content type is not JSON")
             }
             Self::MalformedJson { .. } => ("malformed-json", 400, "The body is not JSON"),
             Self::InvalidParameter { .. } => ("invalid-parameter", 400, "A parameter is invalid"),
-            Self::InvalidBody(_) => ("invalid-body", 422, "The body breaks the contract"),
+            Self::InvalidBody(_) => ("invalid-body", 422, "The body is invalid"),
             Self::IdempotencyKeyReused => {
                 ("idempotency-key-reused", 422, "The idempotency key was used for another request")
             }
             Self::IdempotencyInProgress => {
-                ("idempotency-in-progress", 409, "The first request is still under way")
+                ("idempotency-in-progress", 409, "The first request is still in progress")
             }
-            Self::JobFinished(_) => ("job-finished", 409, "The job has its outcome"),
-            Self::NotRetryable(_) => ("not-retryable", 409, "The job can't be tried again"),
-            Self::KindInUse => ("kind-in-use", 409, "Jobs of this kind still wait"),
+            Self::JobFinished(_) => ("job-finished", 409, "The job is finished"),
+            Self::NotRetryable(_) => ("not-retryable", 409, "The job can't be retried"),
+            Self::KindInUse => ("kind-in-use", 409, "The kind has unfinished jobs"),
             Self::TooManySecrets(_) => {
-                ("too-many-secrets", 409, "There are too many webhook secrets")
+                ("too-many-secrets", 409, "Too many webhook secrets")
             }
-            Self::OwnAccess => ("own-access", 409, "The operator would lock himself out"),
+            Self::OwnAccess => ("own-access", 409, "The request would disable its own key"),
             Self::TooManySubscribers => {
-                ("too-many-subscribers", 409, "There are too many subscribers")
+                ("too-many-subscribers", 409, "Too many subscribers")
             }
-            Self::Subscribed => ("subscribed", 409, "The connection subscribes already"),
-            Self::TooManySeries => ("too-many-series", 409, "There are too many series of usage"),
-            Self::QuotaExceeded(_) => ("quota-exceeded", 429, "The quota is used up"),
+            Self::Subscribed => ("subscribed", 409, "The connection is already subscribed"),
+            Self::TooManySeries => ("too-many-series", 409, "Too many usage series"),
+            Self::QuotaExceeded(_) => ("quota-exceeded", 429, "Quota exceeded"),
             Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
             Self::Internal => ("internal", 500, "Internal error"),
         }
@@ -124,39 +124,39 @@ impl Problem {
 
     fn detail(&self) -> String {
         match self {
-            Self::NotFound => "There is nothing here, or nothing that this key may see.".to_owned(),
-            Self::MethodNotAllowed { allow } => format!("This address takes {allow}."),
+            Self::NotFound => "Not found, or not visible to this key.".to_owned(),
+            Self::MethodNotAllowed { allow } => format!("Allowed methods: {allow}."),
             Self::Unauthenticated => {
-                "Send an API key as `Authorization: Bearer tg_…`; this request had none, or one that is not valid.".to_owned()
+                "Send a valid API key as `Authorization: Bearer tg_…`.".to_owned()
             }
-            Self::MissingScope(scope) => format!("This needs a key with the scope {scope}."),
-            Self::AccountInactive => "The account of this key is deactivated; its operator can activate it.".to_owned(),
-            Self::TargetAccountInactive => "The account that this is for is deactivated; it takes nothing until it is activated.".to_owned(),
-            Self::PayloadTooLarge => "A body has at most 262144 bytes.".to_owned(),
+            Self::MissingScope(scope) => format!("Required scope: {scope}."),
+            Self::AccountInactive => "The account of this key is deactivated.".to_owned(),
+            Self::TargetAccountInactive => "The account named in the request is deactivated.".to_owned(),
+            Self::PayloadTooLarge => "The body must be at most 262144 bytes.".to_owned(),
             Self::UnsupportedMediaType => {
-                "Send the body as application/json, or as another application/*+json.".to_owned()
+                "Content-Type must be application/json or application/*+json.".to_owned()
             }
             Self::MalformedJson { detail } => detail.clone(),
             Self::InvalidParameter { name, detail } => format!("{name} {detail}."),
             Self::InvalidBody(violations) => match violations.len() {
-                1 => "One rule is broken; see errors.".to_owned(),
-                n => format!("{n} rules are broken; see errors."),
+                1 => "1 violation; see errors.".to_owned(),
+                n => format!("{n} violations; see errors."),
             },
             Self::IdempotencyKeyReused => {
-                "This Idempotency-Key came with another request, another body or route, within 24 hours; use a new key for a new request.".to_owned()
+                "This key was used with another body or route within 24 hours.".to_owned()
             }
-            Self::IdempotencyInProgress => "Repeat this request in a second to get its answer.".to_owned(),
-            Self::JobFinished(status) => format!("The job is {status} already; there is nothing left to cancel."),
-            Self::NotRetryable(why) => format!("The job can't be tried again: {why}."),
+            Self::IdempotencyInProgress => "Repeat the request after a second.".to_owned(),
+            Self::JobFinished(status) => format!("The job is {status} and can't be cancelled."),
+            Self::NotRetryable(why) => format!("The job can't be retried: {why}."),
             Self::TooManySecrets(TooManySecrets { until }) => {
-                format!("Three secrets sign already; the first of them ends at {until}.")
+                format!("Limit of 3 secrets reached; the first expires at {until}.")
             }
-            Self::OwnAccess => "This would close the very key that asks for it; use a key of another account, or another key.".to_owned(),
-            Self::KindInUse => "Jobs of this kind wait or run, or there are too many jobs to rule it out; delete it when they are done.".to_owned(),
-            Self::TooManySubscribers => "A hundred connections subscribe to this key's account; end one, or read events by `GET /v1/events`.".to_owned(),
-            Self::Subscribed => "A connection subscribes once; for other accounts, open another with a new ticket.".to_owned(),
+            Self::OwnAccess => "The request would disable its own key; use another one.".to_owned(),
+            Self::KindInUse => "Jobs of this kind are unfinished, or too many to check.".to_owned(),
+            Self::TooManySubscribers => "Limit of 100 connections per account reached.".to_owned(),
+            Self::Subscribed => "A connection can subscribe only once.".to_owned(),
             Self::TooManySeries => format!(
-                "The account reports {MAX_SERIES} series already, each a type, service and route; report this as one of them. What they used counts on."
+                "The account reports {MAX_SERIES} series (type, service, route) already."
             ),
             Self::QuotaExceeded(Exhausted { quota, limit_bytes, until, .. }) => {
                 format!(
@@ -164,8 +164,8 @@ impl Problem {
                      at {until}."
                 )
             }
-            Self::Unavailable => "Nothing was promised; repeat the request, with the same Idempotency-Key if it had one.".to_owned(),
-            Self::Internal => "This is a fault of the gateway; its operator finds more under the request id.".to_owned(),
+            Self::Unavailable => "Repeat the request, with the same Idempotency-Key if any.".to_owned(),
+            Self::Internal => "Internal error; give the operator the request id.".to_owned(),
         }
     }
 
@@ -272,7 +272,7 @@ mod tests {
             Problem::IdempotencyKeyReused,
             Problem::IdempotencyInProgress,
             Problem::JobFinished(Status::Completed),
-            Problem::NotRetryable("it did not fail and was not cancelled"),
+            Problem::NotRetryable("it is not failed or cancelled"),
             Problem::KindInUse,
             Problem::TooManySecrets(TooManySecrets { until: Time::from_seconds(1_763_654_400) }),
             Problem::OwnAccess,

@@ -39,11 +39,11 @@ impl IntoResponses for AnyProblem {
         problems(&[
             ("400", "A query parameter, header, id or cursor is invalid"),
             ("401", "No valid key"),
-            ("403", "The key's scopes don't allow this, or its account is deactivated"),
-            ("404", "There is no such thing, or none that this key may see"),
-            ("405", "The address takes other methods"),
-            ("500", "A fault of Tollgate's own"),
-            ("503", "Something that Tollgate needs doesn't answer; repeat after `Retry-After`"),
+            ("403", "The key lacks the required scope, or its account is deactivated"),
+            ("404", "Not found, or not visible to this key"),
+            ("405", "Method not allowed"),
+            ("500", "Internal error"),
+            ("503", "Temporarily unavailable; retry after `Retry-After`"),
         ])
     }
 }
@@ -51,9 +51,9 @@ impl IntoResponses for AnyProblem {
 impl IntoResponses for BodyProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            ("413", "The body is over 256 KiB"),
-            ("415", "The body is not declared to be JSON"),
-            ("422", "The body breaks the contract; `errors` lists every violation"),
+            ("413", "The body exceeds 256 KiB"),
+            ("415", "The content type is not JSON"),
+            ("422", "The body is invalid; `errors` lists every violation"),
         ])
     }
 }
@@ -62,13 +62,13 @@ impl IntoResponses for RepeatProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[(
             "409",
-            "The first request with this `Idempotency-Key` is still under way; repeat after `Retry-After`",
+            "The first request with this `Idempotency-Key` is in progress; see `Retry-After`",
         )])
     }
 }
 
 const SPENDING: (&str, &str) =
-    ("429", "A quota of the account is used up and enforced; try again after `Retry-After`");
+    ("429", "A quota of the account is exceeded; retry after `Retry-After`");
 
 impl IntoResponses for SpendingProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -85,13 +85,13 @@ impl IntoResponses for SpendingTextProblem {
 impl IntoResponses for TextProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         texts(&[
-            ("400", "The request is malformed or breaks the contract; each line names one mistake"),
+            ("400", "The request is invalid; one violation per line"),
             ("401", "No valid key"),
-            ("403", "The key's scopes don't allow this, or its account is deactivated"),
-            ("404", "There is no such thing, or none that this key may see"),
-            ("405", "The address takes other methods"),
-            ("500", "A fault of Tollgate's own"),
-            ("503", "Something that Tollgate needs doesn't answer; repeat after `Retry-After`"),
+            ("403", "The key lacks the required scope, or its account is deactivated"),
+            ("404", "Not found, or not visible to this key"),
+            ("405", "Method not allowed"),
+            ("500", "Internal error"),
+            ("503", "Temporarily unavailable; retry after `Retry-After`"),
         ])
     }
 }
@@ -127,25 +127,25 @@ fn with_fields(answer: ResponseBuilder, status: &str) -> ResponseBuilder {
         HeaderBuilder::new().schema(Some(schema)).description(Some(about)).build()
     };
     let answer = answer
-        .header("x-request-id", field(Type::String, "Under which the operator finds the request"));
+        .header("x-request-id", field(Type::String, "Request id, for the operator"));
     match status {
         "401" | "403" => {
             answer.header("WWW-Authenticate", field(Type::String, "The scheme, `Bearer`"))
         }
-        "405" => answer.header("Allow", field(Type::String, "The methods that the address takes")),
+        "405" => answer.header("Allow", field(Type::String, "Allowed methods")),
         "409" | "503" => {
-            answer.header("Retry-After", field(Type::Integer, "After how many seconds to repeat"))
+            answer.header("Retry-After", field(Type::Integer, "Seconds to wait before a retry"))
         }
         "429" => answer
             .header(
                 "Retry-After",
-                field(Type::Integer, "After how many seconds to try again, an hour at most"),
+                field(Type::Integer, "Seconds to wait before a retry, at most 3600"),
             )
             .header(
                 "RateLimit-Policy",
                 field(Type::String, "The quota: its name, `q` bytes in `w` seconds"),
             )
-            .header("RateLimit", field(Type::String, "That `r=0` bytes are left, for `t` seconds")),
+            .header("RateLimit", field(Type::String, "`r=0` bytes left, reset in `t` seconds")),
         _ => answer,
     }
 }

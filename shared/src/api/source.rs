@@ -106,8 +106,8 @@ impl SourceBody {
         };
         Self {
             upstream: ShownUpstream::Outline(Outline { kind }),
-            last_error: whole.last_error.map(|_| "it could not be collected".to_owned()),
-            last_warning: whole.last_warning.map(|_| "some of it could not be used".to_owned()),
+            last_error: whole.last_error.map(|_| "collection failed".to_owned()),
+            last_warning: whole.last_warning.map(|_| "some samples were unusable".to_owned()),
             ..whole
         }
     }

@@ -153,7 +153,7 @@ pub struct UsageBatch;
 impl PartialSchema for UsageBatch {
     fn schema() -> RefOr<Schema> {
         let other = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-        let other = other.description(Some("Anything else is refused alone, with status 422."));
+        let other = other.description(Some("Any other value is rejected on its own, with status 422."));
         let event = AnyOfBuilder::new().item(Ref::from_schema_name(UsageEvent::name())).item(other);
         ArrayBuilder::new().items(event).min_items(Some(1)).max_items(Some(MAX_USAGE_EVENTS)).into()
     }

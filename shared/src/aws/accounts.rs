@@ -256,7 +256,7 @@ impl AccountStore {
 fn id_of(item: &Item, part: &str) -> Result<AccountId, Error> {
     let named =
         item.get(part).and_then(|value| value.as_s().ok()?.rsplit('#').next()?.parse().ok());
-    named.ok_or_else(|| Error::Corrupt("an account", "its key names none".into()))
+    named.ok_or_else(|| Error::Corrupt("an account", "invalid key".into()))
 }
 
 fn read_account(id: AccountId, item: Item) -> Result<Account, Error> {

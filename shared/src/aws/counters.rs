@@ -49,7 +49,7 @@ impl Accumulator for Unwritten {
     type Write = Vec<(u64, Write)>;
     type Outcome = Vec<(u64, Result<(), Error>)>;
 
-    const NOUN: &'static str = "what was counted";
+    const NOUN: &'static str = "counters";
     const POLICY: FlushPolicy =
         FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
 

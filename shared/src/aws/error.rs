@@ -13,7 +13,7 @@ pub enum Error {
     #[error("{0}")]
     Refused(String),
     /// The item is not in the format that this version writes.
-    #[error("an item of {0} can't be read: {1}")]
+    #[error("invalid item of {0}: {1}")]
     Corrupt(&'static str, String),
 }
 

@@ -92,7 +92,7 @@ impl EventStore {
     ) -> Result<EventId, Error> {
         let id = place.id();
         if self.clock.now().since(place.since) > FRESH {
-            return Err(Error::Unavailable("an event's place was kept for too long".to_owned()));
+            return Err(Error::Unavailable("event reservation expired".to_owned()));
         }
         place.begin();
         self.put(Event { id, account, content }).await?;
@@ -106,7 +106,7 @@ impl EventStore {
         let (Some(place), Some(content)) = (place, content) else { return };
         let id = place.id();
         if let Err(error) = self.publish(place, account, content).await {
-            tracing::warn!(%account, event = %id, cause = %error, "an event is published later");
+            tracing::warn!(%account, event = %id, cause = %error, "event publication deferred");
         }
     }
 
@@ -193,7 +193,7 @@ impl EventStore {
         let call = call.config_override(Config::builder().timeout_config(in_time()));
         call.send().await.map_err(|e| Error::of("PutItem", &e))?;
         if self.clock.now().since(begun) > WRITING {
-            return Err(Error::Unavailable("PutItem: an event was written too late".to_owned()));
+            return Err(Error::Unavailable("PutItem: event write exceeded its deadline".to_owned()));
         }
         self.rates.event();
         let published = Record::new().dimension("type", r#type.as_str());
@@ -213,7 +213,7 @@ impl EventStore {
 fn read_event(account: AccountId, item: Item) -> Result<(Event, Time), Error> {
     let EventItem { sk, r#type, data, source, expires_at, .. } = content("an event", item)?;
     let corrupt = |why: String| Error::Corrupt("an event", why);
-    let id = sk.parse().map_err(|_| corrupt(format!("{sk} is no id")))?;
+    let id = sk.parse().map_err(|_| corrupt(format!("invalid id: {sk}")))?;
     let data = RawValue::from_string(data).map_err(|error| corrupt(error.to_string()))?;
     let content = Content { r#type, data, source };
     Ok((Event { id, account, content }, Time::from_seconds(expires_at)))

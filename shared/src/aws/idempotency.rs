@@ -206,7 +206,7 @@ impl RecordItem {
             return Ok(Begun::Other);
         }
         let corrupt =
-            |_| Error::Corrupt("an idempotency record", format!("{} is no such id", self.job));
+            |_| Error::Corrupt("an idempotency record", format!("invalid id: {}", self.job));
         let accepted =
             self.accepted.as_deref().and_then(|bits| u128::from_str_radix(bits, 16).ok());
         Ok(Begun::Repeated {

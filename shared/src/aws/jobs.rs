@@ -177,7 +177,7 @@ impl JobStore {
                 result = self.table.get(&key, true).await?;
             }
             let result =
-                result.ok_or_else(|| Error::Corrupt("a job", "its result is missing".into()))?;
+                result.ok_or_else(|| Error::Corrupt("a job", "result item missing".into()))?;
             job.result = Some(Bulk::read(result)?);
         }
         Ok(Some(job))

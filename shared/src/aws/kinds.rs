@@ -124,7 +124,7 @@ impl KindStore {
         let found = if name.is_own() { Ok(own(name)) } else { self.find(name).await };
         let found = match (found, self.known.within(name, KEEP_IN_OUTAGE, now)) {
             (Err(Error::Unavailable(cause)), Some(known)) => {
-                tracing::warn!(kind = %name, cause, "kind not read again");
+                tracing::warn!(kind = %name, cause, "kind refresh failed");
                 return Ok(Some(known));
             }
             (found, _) => found?,

@@ -36,21 +36,21 @@ pub struct Letter<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSent {
     /// The stack has no sender address.
-    #[error("mails are off: the stack has no SenderAddress")]
+    #[error("mail is disabled: the stack has no SenderAddress")]
     Off,
     /// The address is on SES's suppression list because of bounces or complaints.
     #[error(
-        "is on SES's suppression list ({0}); take it off there when mails can be delivered again"
+        "on the SES suppression list ({0}); remove it there when mail can be delivered again"
     )]
     Suppressed(String),
     /// SES rejected the mail. In its sandbox, SES accepts only verified recipients.
-    #[error("SES refused it: {0}")]
+    #[error("SES rejected the mail: {0}")]
     Refused(String),
     /// SES can't be reached or throttles the call.
-    #[error("SES could not take it: {0}")]
+    #[error("SES unavailable: {0}")]
     Unavailable(String),
     /// SES received the request but did not respond.
-    #[error("SES did not answer within {} s: it may have been sent", Mailer::PATIENCE.as_secs())]
+    #[error("no response from SES within {} s; the mail may have been sent", Mailer::PATIENCE.as_secs())]
     Unanswered,
 }
 
@@ -102,8 +102,8 @@ impl Mailer {
                 }
                 Some(code) => NotSent::Unavailable(code),
                 None => {
-                    tracing::warn!(cause = %Error::of("SendEmail", &error), "SES doesn't answer");
-                    NotSent::Unavailable("it doesn't answer".to_owned())
+                    tracing::warn!(cause = %Error::of("SendEmail", &error), "SES unavailable");
+                    NotSent::Unavailable("no response".to_owned())
                 }
             }
         })
@@ -130,7 +130,7 @@ impl Mailer {
                 if !known {
                     tracing::debug!(
                         cause = %Error::of("GetSuppressedDestination", &error),
-                        "suppression is unknown"
+                        "suppression check failed"
                     );
                 }
                 Ok(())

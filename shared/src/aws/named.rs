@@ -89,7 +89,7 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
             Conditional::Done(item) | Conditional::Refused(item) => item,
         };
         let definition = self.read(
-            written.ok_or_else(|| Error::Corrupt(self.noun, "it did not come back".into()))?,
+            written.ok_or_else(|| Error::Corrupt(self.noun, "response has no item".into()))?,
         )?;
         // Created by this call, also if the SDK wrote twice because a response was lost.
         let new = definition.created_at == now;
@@ -190,7 +190,7 @@ impl<S: Serialize + DeserializeOwned> Named<S> {
         let DefinitionItem { version, spec, disabled, created_at, updated_at } =
             content(self.noun, item)?;
         Ok(Definition {
-            name: name.parse().map_err(|_| corrupt("its key is no name".into()))?,
+            name: name.parse().map_err(|_| corrupt("invalid name in key".into()))?,
             version,
             spec: serde_json::from_str(&spec).map_err(|e| corrupt(e.to_string()))?,
             disabled,

@@ -119,7 +119,7 @@ impl<S: OfAccount> Owned<S> {
         let (items, more) = self.table.page(&directory, after, limit, false).await?;
         let name = |item: Item| {
             let name = item.get("sk").and_then(|sk| sk.as_s().ok()?.parse().ok());
-            name.ok_or_else(|| Error::Corrupt("a directory", "its entry's key is no name".into()))
+            name.ok_or_else(|| Error::Corrupt("a directory", "invalid name in key".into()))
         };
         Ok((items.into_iter().map(name).collect::<Result<_, _>>()?, more))
     }

@@ -29,7 +29,7 @@ impl Accumulator for Taken {
     type Write = (Time, Vec<((AccountId, Name), Pace)>);
     type Outcome = Vec<Result<(), Error>>;
 
-    const NOUN: &'static str = "how long jobs took";
+    const NOUN: &'static str = "completion times";
     const POLICY: FlushPolicy =
         FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
 

@@ -159,7 +159,7 @@ impl JobQueue {
         let counts = [count(Visible), count(InFlight), count(Delayed)];
         let counts: Option<Vec<_>> = counts.into_iter().collect();
         let counts = counts
-            .ok_or_else(|| Error::Refused("GetQueueAttributes: no counts came".to_owned()))?;
+            .ok_or_else(|| Error::Refused("GetQueueAttributes: counts missing".to_owned()))?;
         Ok(counts.into_iter().sum())
     }
 
@@ -216,7 +216,7 @@ impl JobQueue {
         let mut all = Vec::with_capacity(outgoing.len());
         for (batch, sent) in outgoing.chunks(BATCH).zip(sent) {
             all.extend(sent.unwrap_or_else(|error| {
-                tracing::warn!(cause = %error, "messages could not be sent");
+                tracing::warn!(cause = %error, "sending messages failed");
                 vec![false; batch.len()]
             }));
         }
@@ -276,7 +276,7 @@ impl JobQueue {
         for refused in answer.failed() {
             tracing::warn!(
                 sqs.code = refused.code(),
-                "a message's visibility could not be changed"
+                "visibility change failed"
             );
         }
         Ok(())

@@ -66,7 +66,7 @@ impl Accumulator for Counted {
     type Write = (i64, Minute);
     type Outcome = Result<(), Error>;
 
-    const NOUN: &'static str = "how much was accepted";
+    const NOUN: &'static str = "throughput counts";
     const POLICY: FlushPolicy = {
         let second = Duration::from_secs(1);
         FlushPolicy { apart: second, again: second }

@@ -153,7 +153,7 @@ impl RowStore {
 impl RowItem {
     fn of(columns: &[Column]) -> Result<Self, Error> {
         let key = columns.first().map(|column| column.name.clone());
-        let key = key.ok_or_else(|| Error::Refused("a row without columns".into()))?;
+        let key = key.ok_or_else(|| Error::Refused("row has no columns".into()))?;
         let cells =
             columns.iter().map(|column| (column.name.clone(), column.cell.clone())).collect();
         Ok(Self { key, cells })
@@ -163,6 +163,6 @@ impl RowItem {
 fn read(item: Item) -> Result<Row, Error> {
     let RowItem { key, cells } = content("a row", item)?;
     let key = cells.get(&key).cloned();
-    let key = key.ok_or_else(|| Error::Corrupt("a row", "it has no key among its cells".into()))?;
+    let key = key.ok_or_else(|| Error::Corrupt("a row", "key cell missing".into()))?;
     Ok(Row { key, values: cells })
 }

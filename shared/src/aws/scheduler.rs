@@ -77,7 +77,7 @@ impl Scheduler {
             }
         }
         Err(Error::Unavailable(
-            "CreateSchedule: someone else makes and deletes the same schedule".into(),
+            "CreateSchedule: concurrent changes of the same schedule".into(),
         ))
     }
 
@@ -182,7 +182,7 @@ where
         Some(INVALID) if message(&error).is_some_and(is_about_time) => {
             tracing::warn!(
                 cause = %Error::of(operation, &error),
-                "Scheduler takes no such schedule"
+                "schedule rejected by Scheduler"
             );
             Ok(Put::NotAccepted)
         }

@@ -76,7 +76,7 @@ impl Table {
             let left = answer.unprocessed_keys.unwrap_or_default().remove(&self.name);
             let Some(left) = left.filter(|left| !left.keys.is_empty()) else { return Ok(items) };
             if !backoff.retry().await {
-                return Err(Error::Unavailable("BatchGetItem: keys were left unprocessed".into()));
+                return Err(Error::Unavailable("BatchGetItem: unprocessed keys remain".into()));
             }
             wanted = left;
         }

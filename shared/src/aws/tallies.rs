@@ -39,6 +39,6 @@ impl Tallies {
 
 async fn in_time(flush: impl Future) {
     if tokio::time::timeout(PATIENCE, flush).await.is_err() {
-        tracing::warn!("counts are not flushed yet: out of time");
+        tracing::warn!("flush timed out");
     }
 }

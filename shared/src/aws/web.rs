@@ -36,7 +36,7 @@ impl Web {
         let exchange = tokio::time::timeout(PATIENCE, self.exchange(address, most));
         exchange
             .await
-            .unwrap_or_else(|_| Err("no answer in time".to_owned()))
+            .unwrap_or_else(|_| Err("timed out".to_owned()))
             .map_err(|why| format!("{address}: {why}"))
     }
 

@@ -122,7 +122,7 @@ impl<A: Accumulator> WriteBehind<A> {
         let outcome = A::write(&self.0.store, &write).await;
         let mut state = self.0.state();
         let Err(error) = state.counts.written(write, outcome) else { return true };
-        tracing::warn!(cause = %error, "{} could not be written yet", A::NOUN);
+        tracing::warn!(cause = %error, "flush of {} failed", A::NOUN);
         state.due = Some(self.0.clock.now() + A::POLICY.again);
         false
     }

@@ -37,7 +37,7 @@ pub enum Start {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a position among events")]
+#[error("invalid cursor")]
 pub struct NotAPosition;
 
 /// Maximum number of streams in a cursor: 3 KB, so that a cursor fits into a URL.

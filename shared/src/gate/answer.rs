@@ -86,7 +86,7 @@ async fn answer(State(answering): State<Answering>, mut request: Request, next: 
     let begun = answering.clock.now();
     let mut response = match tokio::time::timeout(answering.patience, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Failure { problem: Problem::Unavailable, cause: Some("out of time".into()) }
+        Err(_) => Failure { problem: Problem::Unavailable, cause: Some("timed out".into()) }
             .into_response(),
     };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
@@ -128,7 +128,7 @@ impl Answering {
         let rejected = Record::new().dimension("reason", reason).count(&registry::REJECTED, 1);
         self.metrics.emit(&rejected, self.clock.now());
         if status >= 500 {
-            let cause = failure.cause.as_deref().unwrap_or("no cause was given");
+            let cause = failure.cause.as_deref().unwrap_or("unknown cause");
             tracing::error!(
                 request.id = id,
                 http.method = %method,
@@ -145,7 +145,7 @@ impl Answering {
                 http.path = path,
                 http.status = status,
                 reason,
-                "request refused"
+                "request rejected"
             );
         }
     }

@@ -64,7 +64,7 @@ async fn read(request: Request) -> Result<Bytes, Failure> {
     match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::PayloadTooLarge.into()),
-        Err(_) => Err(Problem::MalformedJson { detail: "The body broke off.".into() }.into()),
+        Err(_) => Err(Problem::MalformedJson { detail: "The body is incomplete.".into() }.into()),
     }
 }
 

@@ -76,11 +76,11 @@ fn compile<T: ToSchema>() -> Schema {
 fn unseen<T: DeserializeOwned>(text: &str, json: &Value, prefix: &str) -> Violation {
     let read =
         serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text));
-    let Err(error) = read else { return Violation::new(prefix, "can't be read") };
+    let Err(error) = read else { return Violation::new(prefix, "is invalid") };
     let at = pointer(error.path());
     let why = match json.pointer(&at) {
         Some(Value::Number(number)) if number.is_f64() => {
-            "is a whole number that is written with a fraction or an exponent".to_owned()
+            "must be an integer without fraction or exponent".to_owned()
         }
         _ => {
             let why = error.inner().to_string();
@@ -129,15 +129,15 @@ mod tests {
         };
         insta::assert_snapshot!(
             told(r#""priority":1.0"#).join("\n"),
-            @"/jobs/3/priority is a whole number that is written with a fraction or an exponent"
+            @"/jobs/3/priority must be an integer without fraction or exponent"
         );
         insta::assert_snapshot!(
             told(r#""delay_seconds":1e1"#).join("\n"),
-            @"/jobs/3/delay_seconds is a whole number that is written with a fraction or an exponent"
+            @"/jobs/3/delay_seconds must be an integer without fraction or exponent"
         );
         insta::assert_snapshot!(
             told(r#""run_at":"9999-12-31T23:59:59-23:00""#).join("\n"),
-            @"/jobs/3/run_at is not a time as RFC 3339 has it, such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z"
+            @"/jobs/3/run_at must be an RFC 3339 time such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z"
         );
     }
 }

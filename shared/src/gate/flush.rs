@@ -75,10 +75,10 @@ impl Flusher {
                 tokio::spawn(flusher.clone().flush_at_end());
             }
             Ok(Err(cause)) => {
-                tracing::debug!(cause, "no extensions: counts are flushed before the response")
+                tracing::debug!(cause, "extensions API unavailable, flushing before responses")
             }
             Err(_) => {
-                tracing::warn!("no answer to the extension: counts are flushed before the response")
+                tracing::warn!("extension registration timed out, flushing before responses")
             }
         }
         flusher
@@ -101,7 +101,7 @@ impl Flusher {
         let Err(error) = self.flush_each(&extension).await;
         tracing::error!(
             cause = %error,
-            "the extension failed: counts are flushed before the response"
+            "extension failed, flushing before responses"
         );
         self.0.is_extended.store(false, Ordering::Relaxed);
         self.0.tallies.flush().await;
@@ -141,7 +141,7 @@ impl Extension {
         let id = answer.headers().get("lambda-extension-identifier").cloned();
         match id.filter(|_| answer.status().is_success()) {
             Some(id) => Ok(Self { client, id }),
-            None => Err(format!("the answer is {}", answer.status())),
+            None => Err(format!("unexpected status {}", answer.status())),
         }
     }
 
@@ -155,7 +155,7 @@ impl Extension {
         if head.status.is_success() {
             Ok(())
         } else {
-            Err(format!("the answer is {}", head.status).into())
+            Err(format!("unexpected status {}", head.status).into())
         }
     }
 }

@@ -32,7 +32,7 @@ impl Query {
         // The parser replaces invalid UTF-8 silently, so it is rejected here.
         percent_decode_str(query).decode_utf8().map_err(|_| Problem::InvalidParameter {
             name: "query",
-            detail: "is not UTF-8".to_owned(),
+            detail: "must be UTF-8".to_owned(),
         })?;
         Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
     }
@@ -40,7 +40,7 @@ impl Query {
     /// Takes a parameter, if present.
     ///
     /// # Errors
-    /// When it is given more than once or can't be parsed.
+    /// When it must be given once or can't be parsed.
     pub fn take<T: FromStr<Err: Display>>(
         &mut self,
         name: &'static str,
@@ -49,7 +49,7 @@ impl Query {
         let mut given = self.0.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
         let (first, second) = (given.next(), given.next());
         if second.is_some() {
-            return Err(invalid("is given more than once".into()));
+            return Err(invalid("must be given once".into()));
         }
         first
             .map(|text| text.parse().map_err(|error: T::Err| invalid(error.to_string())))
@@ -59,7 +59,7 @@ impl Query {
     /// Takes every `account`; empty if there is none.
     ///
     /// # Errors
-    /// When one isn't an account id, or there are more than `most`.
+    /// When one isn't an account id, or there must have at most `most entries`.
     pub fn accounts(&mut self, most: usize) -> Result<BTreeSet<AccountId>, Problem> {
         let invalid = |detail: String| Problem::InvalidParameter { name: "account", detail };
         let given = self.0.extract_if(.., |(key, _)| key == "account");
@@ -67,7 +67,7 @@ impl Query {
             given.map(|(_, text)| text.parse().map_err(|_| invalid(AccountId::RULE.to_owned())));
         let accounts = read.collect::<Result<BTreeSet<_>, _>>()?;
         if accounts.len() > most {
-            return Err(invalid(format!("is given for more than {most} accounts")));
+            return Err(invalid(format!("names more than {most} accounts")));
         }
         Ok(accounts)
     }
@@ -104,7 +104,7 @@ impl Query {
             Ok(Some(limit)) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
             _ => Err(Problem::InvalidParameter {
                 name: "limit",
-                detail: format!("is not a whole number from 1 to {MAX_LIMIT}"),
+                detail: format!("must be a whole number from 1 to {MAX_LIMIT}"),
             }),
         }
     }
@@ -154,29 +154,29 @@ pub trait PathPart: FromStr {
 
 impl PathPart for JobId {
     const NAME: &'static str = "id";
-    const RULE: &'static str = "is not a job's id, such as job_01kagzwy00e81840g2081040g2";
+    const RULE: &'static str = "must be a job id, such as job_01kagzwy00e81840g2081040g2";
 }
 
 impl PathPart for AccountId {
     const NAME: &'static str = "id";
-    const RULE: &'static str = "is not an account's id, such as acc_01kagzwy00e40r2081040g2081";
+    const RULE: &'static str = "must be an account id, such as acc_01kagzwy00e40r2081040g2081";
 }
 
 impl PathPart for KeyId {
     const NAME: &'static str = "key_id";
-    const RULE: &'static str = "is not a key's id, such as key_01kagzwy00ec1r60r30c1g60r3";
+    const RULE: &'static str = "must be a key id, such as key_01kagzwy00ec1r60r30c1g60r3";
 }
 
 impl PathPart for Name {
     const NAME: &'static str = "name";
     const RULE: &'static str =
-        "is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit";
+        "must be 1 to 64 of a–z, 0–9, '.', '_' and '-', starting with a letter or digit";
 }
 
 impl PathPart for Identifier {
     const NAME: &'static str = "table";
     const RULE: &'static str =
-        "is not a table's name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'";
+        "must be 1 to 63 of A–Z, a–z, 0–9 and '_', starting with a letter or '_'";
 }
 
 impl<S: Send + Sync, T: PathPart> FromRequestParts<S> for Named<T> {
@@ -250,15 +250,15 @@ mod tests {
         let detail = |problem: Problem| problem.body("").detail;
         insta::assert_snapshot!(
             detail(query("kind=%20").take::<Name>("kind").unwrap_err()),
-            @"kind is not a name: 1 to 64 of a–z, 0–9, '.', '_' and '-', beginning with a letter or digit."
+            @"kind must be 1 to 64 of a–z, 0–9, '.', '_' and '-', starting with a letter or digit."
         );
         insta::assert_snapshot!(
             detail(query("kind=a&kind=b").take::<Name>("kind").unwrap_err()),
-            @"kind is given more than once."
+            @"kind must be given once."
         );
         insta::assert_snapshot!(
             detail(query("limit=0").limit().unwrap_err()),
-            @"limit is not a whole number from 1 to 100."
+            @"limit must be a whole number from 1 to 100."
         );
         insta::assert_snapshot!(
             detail(query("stauts=failed").end().unwrap_err()),

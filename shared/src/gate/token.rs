@@ -17,7 +17,7 @@ pub use issuer::Issuer;
 
 /// The issuer's keys are unknown and can't be loaded.
 #[derive(Debug, thiserror::Error)]
-#[error("the token's issuer doesn't answer, and none of its keys are known")]
+#[error("token issuer unavailable and no keys cached")]
 pub struct NoKeys;
 
 /// A verified token.

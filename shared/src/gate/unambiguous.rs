@@ -68,7 +68,7 @@ impl<'de> Visitor<'de> for Reader {
         let mut read = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if read.contains_key(&name) {
-                return Err(A::Error::custom("a member of this object comes twice"));
+                return Err(A::Error::custom("duplicate member in an object"));
             }
             let Unambiguous(value) = members.next_value()?;
             read.insert(name, value);
@@ -113,7 +113,7 @@ mod tests {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
         {
             let error = serde_json::from_str::<Unambiguous>(text).unwrap_err();
-            assert!(error.to_string().contains("comes twice"), "{text}: {error}");
+            assert!(error.to_string().contains("duplicate member"), "{text}: {error}");
         }
     }
 }

@@ -33,9 +33,9 @@ impl Gate {
             {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "out of time".to_owned(),
+                Err(_) => "timed out".to_owned(),
             };
-        tracing::warn!(%account, %key, cause, "a key's use could not be recorded");
+        tracing::warn!(%account, %key, cause, "recording key use failed");
         self.accounts.missed_use(account, key, now);
     }
 }

@@ -124,7 +124,7 @@ pub fn plan(permits: &[(JobId, Own)], agenda: &[Entry], now: Time) -> Plan {
 const PAUSES: [u64; 5] = [1, 5, 30, 120, 600];
 
 /// Number of retries for a permit while the index is empty.
-#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+#[expect(clippy::cast_possible_truncation, reason = "has five elements")]
 pub const LOOKS: u8 = PAUSES.len() as u8;
 
 /// Number of retries while the index lists jobs but none can be claimed: about a day. Each

@@ -36,7 +36,7 @@ pub struct JobError {
     /// Machine-readable code.
     pub code: ErrorCode,
     /// Human-readable description.
-    #[schema(examples("the target answered 503"))]
+    #[schema(examples("target responded with 503"))]
     pub message: String,
 }
 

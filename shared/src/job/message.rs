@@ -135,10 +135,10 @@ enum Body {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAMessage {
     /// Not the JSON of a message.
-    #[error("the message is malformed")]
+    #[error("malformed message")]
     Malformed,
     /// Sent in a version that this worker does not support.
-    #[error("the message is of the unknown version {0}")]
+    #[error("unknown message version {0}")]
     Version(u8),
 }
 

@@ -48,7 +48,7 @@ impl fmt::Display for Status {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a status: queued, running, completed, failed or cancelled")]
+#[error("must be queued, running, completed, failed or cancelled")]
 pub struct NotAStatus;
 
 impl FromStr for Status {

@@ -27,7 +27,7 @@ impl Callback {
             name: Self::kind_name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             spec: KindSpec {
-                description: "Tells the outcome of a job to its callback_url.".to_owned(),
+                description: "Delivers the end of a job to its callback_url.".to_owned(),
                 schema: Value::Bool(true),
                 target: Target::Echo {},
                 retry: RetryPolicy::default(),

@@ -133,7 +133,7 @@ families! {
         Shape::Counter,
         &["method", "route", "status"],
         (ROUTE, "q"),
-        "Requests by route and status of the answer."
+        "Requests by route and response status."
     );
     HTTP_DURATION = Family {
         unit: Some("seconds"),
@@ -142,7 +142,7 @@ families! {
             Shape::Histogram(REQUESTS),
             &["method", "route"],
             (ROUTE, "d"),
-            "How long requests took in their function, by route; long polls for as long as they waited."
+            "Request duration in the function by route, waits of long polls included."
         )
     };
     HTTP_REJECTED = counted(
@@ -150,12 +150,12 @@ families! {
         Shape::Counter,
         &["reason"],
         (REASONS, "r"),
-        "Requests that were turned away, by the problem's slug."
+        "Rejected requests by problem slug."
     );
     JOBS_ACCEPTED = counted("tollgate_jobs_accepted", Shape::Counter, &["kind"], (KIND, "a"),
-        "Jobs that were accepted from clients and schedules.");
+        "Jobs accepted from clients and schedules.");
     JOBS_REOPENED = counted("tollgate_jobs_reopened", Shape::Counter, &["kind"], (KIND, "o"),
-        "Jobs that clients put back after they failed or were cancelled.");
+        "Failed or cancelled jobs that clients retried.");
     JOBS_ENDED = Family {
         known: &["completed", "failed", "cancelled"],
         ..counted(
@@ -163,7 +163,7 @@ families! {
             Shape::Counter,
             &["kind", "outcome"],
             (KIND, "j"),
-            "Jobs that came to their end, by outcome."
+            "Finished jobs by outcome."
         )
     };
     ATTEMPTS = Family {
@@ -173,7 +173,7 @@ families! {
             Shape::Counter,
             &["kind", "outcome"],
             (KIND, "t"),
-            "Attempts that ended, by outcome; a job is tried again after one that was retried."
+            "Finished attempts by outcome; retried means that another attempt follows."
         )
     };
     JOB_WAIT = Family {
@@ -183,7 +183,7 @@ families! {
             Shape::Histogram(JOBS),
             &["kind"],
             (KIND, "w"),
-            "How long jobs had been due when their first attempt began."
+            "Time from when a job is due to its first attempt."
         )
     };
     JOB_RUN = Family {
@@ -193,13 +193,13 @@ families! {
             Shape::Histogram(JOBS),
             &["kind"],
             (KIND, "x"),
-            "How long attempts took."
+            "Duration of attempts."
         )
     };
     MESSAGES_DROPPED = counted("tollgate_messages_dropped", Shape::Counter, &[], (REST, "m"),
-        "Messages of the queue that were of no use.");
+        "Queue messages that were malformed or of unknown jobs.");
     PERMITS_SENT = counted("tollgate_permits_sent", Shape::Counter, &[], (REST, "p"),
-        "Messages that were sent again for jobs which seemed to have lost theirs.");
+        "Messages sent again for jobs whose message seems lost.");
     EVENTS_PUBLISHED = Family {
         known: &[
             "data",
@@ -214,7 +214,7 @@ families! {
             Shape::Counter,
             &["type"],
             (REST, "e"),
-            "Events that were published, by type."
+            "Published events by type."
         )
     };
     COLLECTIONS_FAILED = counted(
@@ -222,14 +222,14 @@ families! {
         Shape::Counter,
         &[],
         (REST, "f"),
-        "Collections of usage at a source that failed."
+        "Failed collections of usage sources."
     );
     COLLECTIONS_MISSED = counted(
         "tollgate_source_collections_missed",
         Shape::Counter,
         &[],
         (REST, "n"),
-        "Collections of usage at a source whose turn did not come in their minute."
+        "Collections of usage sources that did not start within their minute."
     );
     USAGE = Family {
         unit: Some("bytes"), known: &["egress", "ingress"],
@@ -238,7 +238,7 @@ families! {
             Shape::Counter,
             &["service", "type"],
             (SERVICE, "u"),
-            "Bytes that were counted as usage, by service and type."
+            "Usage in bytes by service and type."
         )
     };
     QUOTA_UTILIZATION = Family {
@@ -247,25 +247,25 @@ families! {
             "tollgate_quota_utilization_ratio",
             Shape::Gauge,
             &["quota"],
-            "What is used of a quota in its current period, of 1."
+            "Used share of a quota in its current period, 1 meaning all."
         )
     };
     QUOTA_THRESHOLDS = family("tollgate_quota_thresholds_reached", Shape::Gauge, &["quota"],
-        "How many thresholds of a quota are reached in its current period.");
+        "Thresholds of a quota reached in its current period.");
     QUOTA_MAILS = family("tollgate_quota_mails_failing", Shape::Gauge, &["quota"],
-        "Mails about a quota that could not be sent so far.");
+        "Unsent mails of a quota after a failed attempt.");
     SOURCE_UP = family("tollgate_source_up", Shape::Gauge, &["source"],
-        "Whether usage could be collected at a source when that was last tried.");
+        "Whether the last collection of a source succeeded.");
     SOURCE_SUCCESS = Family {
         unit: Some("seconds"),
         ..family(
             "tollgate_source_last_success_timestamp_seconds",
             Shape::Gauge,
             &["source"],
-            "Up to when usage was last collected at a source, since the epoch."
+            "Time of the last successful collection of a source, since the epoch."
         )
     };
-    BUILD = family("tollgate_build", Shape::Info, &["version"], "Which version answers.");
+    BUILD = family("tollgate_build", Shape::Info, &["version"], "Version of the function that serves this page.");
 }
 
 macro_rules! metrics {

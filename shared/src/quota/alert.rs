@@ -48,7 +48,7 @@ pub struct Delivery {
     pub unanswered: u32,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 const fn is_none(number: &u32) -> bool {
     *number == 0
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Recipient(String);
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not an e-mail address such as ops@example.com")]
+#[error("must be an e-mail address such as ops@example.com")]
 pub struct NotARecipient;
 
 impl Recipient {

@@ -75,7 +75,7 @@ pub struct QuotaSpec {
 pub struct Threshold(u16);
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a whole number from 1 to 1000")]
+#[error("must be an integer from 1 to 1000")]
 pub struct NotAThreshold;
 
 impl TryFrom<u16> for Threshold {
@@ -116,15 +116,15 @@ impl QuotaSpec {
             found.push(Violation::new("/timezone", NOT_A_ZONE));
         }
         for n in repeated(&self.thresholds) {
-            found.push(Violation::new(format!("/thresholds/{n}"), "is listed twice"));
+            found.push(Violation::new(format!("/thresholds/{n}"), "duplicate item"));
         }
         for n in repeated(&self.recipients) {
-            found.push(Violation::new(format!("/recipients/{n}"), "is listed twice"));
+            found.push(Violation::new(format!("/recipients/{n}"), "duplicate item"));
         }
         if self.enforce && self.account.is_none() {
             found.push(Violation::new(
                 "/enforce",
-                "needs an account: whose requests would be turned away?",
+                "requires account",
             ));
         }
         found
@@ -241,10 +241,10 @@ pub(super) mod tests {
             .map(|wrong| format!("{} {}", wrong.pointer, wrong.detail))
             .collect();
         insta::assert_snapshot!(told.join("\n"), @"
-        /timezone is not a name of the IANA Time Zone Database, such as Europe/Berlin or UTC
-        /thresholds/2 is listed twice
-        /recipients/1 is listed twice
-        /enforce needs an account: whose requests would be turned away?
+        /timezone must be an IANA time zone such as Europe/Berlin or UTC
+        /thresholds/2 duplicate item
+        /recipients/1 duplicate item
+        /enforce requires account
         ");
     }
 

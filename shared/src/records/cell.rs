@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 pub struct Cell(String);
 
 #[derive(Debug, thiserror::Error)]
-#[error("a cell that is not JSON")]
+#[error("stored cell is not JSON")]
 pub struct NotACell;
 
 impl Cell {

@@ -25,7 +25,7 @@ pub enum ColumnType {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a type: TEXT, INTEGER, FLOAT, DECIMAL, BOOLEAN, DATE or TIMESTAMP")]
+#[error("must be TEXT, INTEGER, FLOAT, DECIMAL, BOOLEAN, DATE or TIMESTAMP")]
 pub struct NotAColumnType;
 
 impl FromStr for ColumnType {
@@ -73,14 +73,14 @@ impl ColumnType {
 
     const fn rule(self) -> &'static str {
         match self {
-            Self::Text => "is not a TEXT: a string",
-            Self::Integer => "is not an INTEGER: a whole number of 64 bits, or one as a string",
-            Self::Float => "is not a FLOAT: a finite number, or one as a string",
-            Self::Decimal => "is not a DECIMAL: a number of at most 38 digits, or one as a string",
-            Self::Boolean => r#"is not a BOOLEAN: true or false, "true" or "false""#,
-            Self::Date => "is not a DATE: a day as YYYY-MM-DD",
+            Self::Text => "must be a string",
+            Self::Integer => "must be a 64-bit integer, or one as a string",
+            Self::Float => "must be a finite number, or one as a string",
+            Self::Decimal => "must be a number of at most 38 digits, or one as a string",
+            Self::Boolean => r#"must be true or false, "true" or "false""#,
+            Self::Date => "must be a date as YYYY-MM-DD",
             Self::Timestamp => {
-                "is not a TIMESTAMP: a time as RFC 3339 has it, or YYYY-MM-DD hh:mm:ss[.fff] in UTC"
+                "must be an RFC 3339 time, or YYYY-MM-DD hh:mm:ss[.fff] in UTC"
             }
         }
     }

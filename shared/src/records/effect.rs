@@ -59,7 +59,7 @@ pub(super) fn fold(activities: &[Activity], prefix: &str) -> Result<Vec<Effect>,
                     Ok(()) => *latest = n,
                     Err(how) => {
                         let why =
-                            format!("can never succeed: activity {latest} inserts this row {how}");
+                            format!("conflict: activity {latest} inserts this row {how}");
                         found.push(Violation::new(format!("{prefix}/activities/{n}"), why));
                     }
                 }

@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 63;
 pub struct Identifier(String);
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a name: 1 to 63 of A–Z, a–z, 0–9 and '_', beginning with a letter or '_'")]
+#[error("must be 1 to 63 of A–Z, a–z, 0–9 and '_', starting with a letter or '_'")]
 pub struct NotAnIdentifier;
 
 impl Identifier {

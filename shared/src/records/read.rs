@@ -61,7 +61,7 @@ impl Reader {
         let items = self.list(&members, "activities", prefix)?;
         if items.len() > MAX_ACTIVITIES {
             return self
-                .wrong(&at, format!("has {} items, more than {MAX_ACTIVITIES}", items.len()));
+                .wrong(&at, format!("has {} items, must have at most {MAX_ACTIVITIES}", items.len()));
         }
         let items = items.into_iter().enumerate();
         let read: Vec<_> =
@@ -96,7 +96,7 @@ impl Reader {
         match self.text(members, "operation", at)?.to_ascii_lowercase().as_str() {
             "insert" => Some(Operation::Insert),
             "delete" => Some(Operation::Delete),
-            _ => self.wrong(&format!("{at}/operation"), "is not an operation: insert or delete"),
+            _ => self.wrong(&format!("{at}/operation"), "must be insert or delete"),
         }
     }
 
@@ -112,7 +112,7 @@ impl Reader {
             for (part, length) in lengths {
                 if let Some(length) = length.filter(|length| *length != names.len()) {
                     let why =
-                        format!("is of length {length}, but {NAMES} is of length {}", names.len());
+                        format!("has {length} items, but {NAMES} has {}", names.len());
                     self.wrong::<()>(&format!("{at}/{part}"), why);
                 }
             }
@@ -125,7 +125,7 @@ impl Reader {
     /// The names, with `None` for each invalid one; `None` if there are too many.
     fn names(&mut self, items: &[&RawValue], at: &str) -> Option<Vec<Option<Identifier>>> {
         if items.len() > MAX_COLUMNS {
-            return self.wrong(at, format!("has {} items, more than {MAX_COLUMNS}", items.len()));
+            return self.wrong(at, format!("has {} items, must have at most {MAX_COLUMNS}", items.len()));
         }
         let mut first_at = BTreeMap::new();
         let mut names = Vec::new();
@@ -135,7 +135,7 @@ impl Reader {
             if let Some(name) = &name
                 && let Some(earlier) = first_at.get(name)
             {
-                self.wrong::<()>(&at, format!("is the same as item {earlier}"));
+                self.wrong::<()>(&at, format!("duplicate of item {earlier}"));
             } else if let Some(name) = name.clone() {
                 first_at.insert(name, n);
             }
@@ -177,14 +177,14 @@ impl Reader {
 
     fn key(&mut self, cell: Cell, at: &str) -> Option<Cell> {
         if cell.is_null() {
-            return self.wrong(at, "is null; the first column is the row's key");
+            return self.wrong(at, "must not be null: the first column is the row's key");
         }
         match cell.key().len() {
-            0 => self.wrong(at, "is empty; the first column is the row's key"),
+            0 => self.wrong(at, "must not be empty: the first column is the row's key"),
             1..=MAX_KEY_BYTES => Some(cell),
             _ => self.wrong(
                 at,
-                format!("is over {MAX_KEY_BYTES} bytes; the first column is the row's key"),
+                format!("must be at most {MAX_KEY_BYTES} bytes; the first column is the row's key"),
             ),
         }
     }
@@ -218,24 +218,24 @@ impl Reader {
         let value = self.member(members, name, at)?;
         match Json::open(value) {
             Json::Array(items) if items.is_empty() => {
-                self.wrong(&format!("{at}/{name}"), "is empty")
+                self.wrong(&format!("{at}/{name}"), "must not be empty")
             }
             Json::Array(items) => Some(items),
-            _ => self.wrong(&format!("{at}/{name}"), "is not an array"),
+            _ => self.wrong(&format!("{at}/{name}"), "must be an array"),
         }
     }
 
     fn string(&mut self, value: &RawValue, at: &str) -> Option<String> {
         match Json::open(value) {
             Json::Text(text) => Some(text),
-            _ => self.wrong(at, "is not a string"),
+            _ => self.wrong(at, "must be a string"),
         }
     }
 
     fn object<'a>(&mut self, value: &'a RawValue, at: &str) -> Option<Members<'a>> {
         match Json::open(value) {
             Json::Object(members) => Some(members),
-            _ => self.wrong(at, "is not an object"),
+            _ => self.wrong(at, "must be an object"),
         }
     }
 
@@ -243,7 +243,7 @@ impl Reader {
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
             self.wrong::<()>(
                 &format!("{at}/{}", escape(name)),
-                "is not a property that is known here",
+                "unknown property",
             );
         }
     }

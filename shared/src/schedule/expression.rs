@@ -7,26 +7,26 @@
 /// Why a text is not the expression of a recurring schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnExpression {
-    #[error("is neither rate(…) nor cron(…)")]
+    #[error("must be rate(…) or cron(…)")]
     Form,
     /// `at(…)` runs only once.
-    #[error("runs only once; submit a job with run_at for that")]
+    #[error("runs only once; submit a job with run_at instead")]
     Once,
     #[error(
-        "is not rate(N unit) with N a whole number from 1 and unit \
-         minute, hour or day, or minutes, hours or days unless N is 1"
+        "must be rate(N unit) with an integer N from 1 and unit \
+         minute, hour or day if N is 1, else minutes, hours or days"
     )]
     Rate,
     /// Has this number of fields.
     #[error(
-        "has {0} fields instead of six, with one space between: \
+        "has {0} fields, must have six, separated by one space: \
          minutes hours day-of-month month day-of-week year"
     )]
     Fields(usize),
-    #[error("has {value:?} for {field}, which takes {rule}")]
+    #[error("has {value:?} for {field}; allowed: {rule}")]
     Field { field: &'static str, value: String, rule: &'static str },
     /// Exactly one of day-of-month and day-of-week must be `?`.
-    #[error("needs ? in exactly one of day-of-month and day-of-week")]
+    #[error("must have ? in exactly one of day-of-month and day-of-week")]
     Days,
 }
 

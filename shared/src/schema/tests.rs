@@ -34,7 +34,7 @@ fn lists_every_violation_with_its_pointer() {
       ],
       [
         "/payload/more",
-        "is not a property that is known here"
+        "unknown property"
       ]
     ]
     "#);
@@ -80,8 +80,8 @@ fn violations_do_not_contain_values() {
 #[test]
 fn rejects_hostile_schemas() {
     for (schema, why) in [
-        (json!({"$ref": "https://example.com/x.json"}), "a reference"),
-        (json!({"$ref": "file:///etc/passwd"}), "a reference"),
+        (json!({"$ref": "https://example.com/x.json"}), "unresolvable reference"),
+        (json!({"$ref": "file:///etc/passwd"}), "unresolvable reference"),
         (json!({"pattern": "(a+)+\\1$"}), "pattern"),
         (json!({"pattern": "(?=a)b"}), "pattern"),
         (json!({"pattern": "(((a{99}){99}){99}){99}"}), "pattern"),
@@ -134,7 +134,7 @@ fn rejects_exponential_schemas() {
         )
     };
     let refused = doubling(parts.clone(), 40).unwrap_err();
-    assert_eq!(refused.detail, "the schema applies more than 2000 parts to one value");
+    assert_eq!(refused.detail, "schema applies more than 2000 subschemas to one value");
     parts.retain(|name, _| name.len() == 2 && name != "a9");
     assert_eq!(doubling(parts, 8).unwrap().violations(&json!({"p": 1}), "").len(), 1);
     // A tree recurses with the value, which is finite.

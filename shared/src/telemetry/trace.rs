@@ -8,7 +8,7 @@ pub struct Traceparent(String);
 
 /// An invalid `traceparent`. It is ignored, as the recommendation requires.
 #[derive(Debug, thiserror::Error)]
-#[error("is not a traceparent")]
+#[error("invalid traceparent")]
 pub struct NotATraceparent;
 
 impl Traceparent {

@@ -29,7 +29,7 @@ pub struct Page {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the page is not one of metrics in Prometheus' text format")]
+#[error("not a page in Prometheus text format")]
 pub struct NotAPage;
 
 impl Page {

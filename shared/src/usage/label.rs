@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub struct Label(String);
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a text of at most 128 bytes without control characters")]
+#[error("must be at most 128 bytes without control characters")]
 pub struct NotALabel;
 
 impl Label {

@@ -28,7 +28,7 @@ pub const LATEST: Duration = Duration::from_secs(3600);
 pub const AHEAD: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]
-#[error("is more than an hour back, or more than a minute ahead")]
+#[error("must be at most one hour back and one minute ahead")]
 pub struct OutOfTime;
 
 impl Report {

@@ -61,7 +61,7 @@ pub enum Direction {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("is neither egress nor ingress")]
+#[error("must be egress or ingress")]
 pub struct NotADirection;
 
 impl Direction {

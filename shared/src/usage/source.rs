@@ -170,7 +170,7 @@ impl SourceSpec {
                 if dimensions.len() > MAX_DIMENSIONS {
                     found.push(Violation::new(
                         "/dimensions",
-                        format!("are more than {MAX_DIMENSIONS}"),
+                        format!("must have at most {MAX_DIMENSIONS} entries"),
                     ));
                 }
                 let fits = |text: &str, most: usize| {
@@ -183,7 +183,7 @@ impl SourceSpec {
                         let at = format!("/dimensions/{}", crate::schema::escape(name));
                         found.push(Violation::new(
                             at,
-                            "is no dimension: visible ASCII, a name of 1 to 255 \
+                            "must be visible ASCII: a name of 1 to 255 \
                              and a value of 1 to 1024",
                         ));
                     }

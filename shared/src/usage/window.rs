@@ -53,21 +53,21 @@ pub struct Points {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRange {
     /// The start is not before the end, which defaults to now.
-    #[error("is not before the end, or not in the past")]
+    #[error("must be in the past and before the end")]
     Empty,
     #[error(
-        "makes {points} points, more than {MAX_POINTS}; take a longer step, or look less far back",
+        "makes {points} points, more than {MAX_POINTS}; use a longer step or a shorter range",
         points = .0
     )]
     TooMany(usize),
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not one of 1m, 5m, 1h and 1d")]
+#[error("must be 1m, 5m, 1h or 1d")]
 pub struct NotAStep;
 
 #[derive(Debug, thiserror::Error)]
-#[error("is not a whole number with s, m, h or d, from 1m to 31d")]
+#[error("must be an integer with s, m, h or d, from 1m to 31d")]
 pub struct NotALookback;
 
 impl Step {

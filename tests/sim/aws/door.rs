@@ -133,7 +133,7 @@ impl Door {
                     tokio::time::sleep(delay).await;
                     door.serve(service, &operation, request).await
                 });
-                return Err(ConnectorError::timeout("injected: the request is late".into()));
+                return Err(ConnectorError::timeout("injected: the request is delayed".into()));
             }
             Fault::Twice => drop(self.serve(service, operation, request.clone()).await),
             Fault::None | Fault::After | Fault::Slow(_) | Fault::Partial(_) => {}
@@ -149,7 +149,7 @@ impl Door {
             tokio::time::sleep(delay).await;
         }
         match fault {
-            Fault::After => Err(ConnectorError::timeout("injected: the answer was lost".into())),
+            Fault::After => Err(ConnectorError::timeout("injected: the response was lost".into())),
             _ => Ok(answer),
         }
     }

@@ -99,7 +99,7 @@ impl Call {
                 );
                 vec![Self::new("execute-api:ManageConnections", connection)]
             }
-            other => panic!("what {other} asks for isn't known here"),
+            other => panic!("unknown service {other}"),
         }
     }
 }

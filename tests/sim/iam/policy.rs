@@ -183,7 +183,7 @@ impl Condition {
             "ForAllValues:StringEquals" => given.iter().all(equals),
             "StringEqualsIfExists" => given.iter().all(equals),
             "StringEquals" => !given.is_empty() && given.iter().all(equals),
-            other => panic!("the operator {other} isn't known here"),
+            other => panic!("unsupported operator {other}"),
         }
     }
 }
@@ -197,7 +197,7 @@ fn list(value: &Value) -> Vec<String> {
                 format!("${{{name}}}")
             }
             (tag, Value::String(text)) if tag == "!Sub" => text.clone(),
-            other => panic!("{other:?} isn't known here"),
+            other => panic!("unsupported value {other:?}"),
         },
         other => panic!("{other} isn't known here"),
     };

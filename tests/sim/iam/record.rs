@@ -33,7 +33,7 @@ impl Record {
                 match line.split_once('\t') {
                     Some(("used", grant)) => record.used.insert(grant.to_owned()),
                     Some(("denied", call)) => record.denied.insert(call.to_owned()),
-                    _ => panic!("{line:?} is no record"),
+                    _ => panic!("invalid record {line:?}"),
                 };
             }
         }

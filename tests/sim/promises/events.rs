@@ -5,10 +5,10 @@ use super::{Broken, JobNote, Notes, SubscriberNote, Work};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-const NOTHING_TWICE: &str = "subscribers see nothing twice";
+const NOTHING_TWICE: &str = "subscribers get no event twice";
 const NOTHING_MISSED: &str = "subscribers miss nothing";
-const IN_ORDER: &str = "a writer's events come in their order";
-const ENDS_ONCE: &str = "each end of a job is told once";
+const IN_ORDER: &str = "a writer's events arrive in order";
+const ENDS_ONCE: &str = "each end of a job is published once";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let checks = notes.subscribers.iter().flat_map(|subscriber| {
@@ -48,7 +48,7 @@ fn writers(subscriber: &SubscriberNote, notes: &Notes) -> Vec<Broken> {
         let about = format!("{}, event {} of {}", subscriber.name, event.data, event.writer);
         match places(subscriber, &event.data)[..] {
             [] if is_accepted => {
-                broken.push(Broken::new(NOTHING_MISSED, about, "it was accepted and not seen"))
+                broken.push(Broken::new(NOTHING_MISSED, about, "accepted but not received"))
             }
             [] => {}
             [place] => {
@@ -57,12 +57,12 @@ fn writers(subscriber: &SubscriberNote, notes: &Notes) -> Vec<Broken> {
                     broken.push(Broken::new(
                         IN_ORDER,
                         about,
-                        format!("it is at {place}, the one before at {before:?}"),
+                        format!("at position {place}, its predecessor at {before:?}"),
                     ));
                 }
             }
             ref places => {
-                broken.push(Broken::new(NOTHING_TWICE, about, format!("it was seen at {places:?}")))
+                broken.push(Broken::new(NOTHING_TWICE, about, format!("received at positions {places:?}")))
             }
         }
     }
@@ -83,7 +83,7 @@ fn told_its_end(subscriber: &SubscriberNote, job: &JobNote) -> Option<Broken> {
     let is_last = told.last().is_some_and(|kind| *kind == format!("job.{}", last.job_status()));
     let is_right = (known..=most).contains(&told.len()) && (is_last || most > 1);
     let seen = format!(
-        "{} told {told:?} of a job that is {}, {known} to {most} ends",
+        "{} received {told:?} for a job that is {}, expected {known} to {most} ends",
         subscriber.name,
         last.job_status()
     );
@@ -101,6 +101,6 @@ fn job_published(subscriber: &SubscriberNote, job: &JobNote) -> Option<Broken> {
     let promise = if seen == 0 { NOTHING_MISSED } else { NOTHING_TWICE };
     let is_right = (usize::from(is_completed)..=most).contains(&seen);
     (!is_right).then(|| {
-        Broken::new(promise, job, format!("{} saw its event {seen} times", subscriber.name))
+        Broken::new(promise, job, format!("{} received its event {seen} times", subscriber.name))
     })
 }

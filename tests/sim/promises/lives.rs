@@ -6,7 +6,7 @@ use shared::time::Time;
 
 const DURABLE: &str = "a 202 is durable";
 const ENDS: &str = "every accepted job ends";
-const KEPT: &str = "nothing younger than its retention vanishes";
+const KEPT: &str = "nothing vanishes before its retention ends";
 
 /// Shortest retention among the kinds of the fault runs.
 const SHORTEST_RETENTION_MS: i64 = 600_000;
@@ -24,13 +24,13 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
 fn durable(job: &JobNote) -> Option<Broken> {
     let found = job.looks.iter().any(|look| look.status == Some(200));
     (!found).then(|| {
-        Broken::new(DURABLE, job, format!("it was accepted and never seen: {:?}", job.looks.last()))
+        Broken::new(DURABLE, job, format!("accepted but never found: {:?}", job.looks.last()))
     })
 }
 
 fn ends(job: &JobNote) -> Option<Broken> {
     let last = job.last()?;
-    (!last.is_over()).then(|| Broken::new(ENDS, job, format!("at last it was {}", last.body)))
+    (!last.is_over()).then(|| Broken::new(ENDS, job, format!("final state: {}", last.body)))
 }
 
 /// Every accepted job in the final list has ended, including jobs that no client followed. A listed
@@ -42,7 +42,7 @@ fn listed(notes: &Notes) -> Vec<Broken> {
     let accepted = |job: &Value| job["id"].as_str().is_some_and(|id| notes.accepted.contains(id));
     let unfinished = unfinished.filter(|(_, job)| accepted(job));
     unfinished
-        .map(|(account, job)| Broken::new(ENDS, account, format!("at last there was {job}")))
+        .map(|(account, job)| Broken::new(ENDS, account, format!("unfinished at the end: {job}")))
         .collect()
 }
 
@@ -62,7 +62,7 @@ fn kept(job: &JobNote) -> Option<Broken> {
                     return Some(Broken::new(
                         KEPT,
                         job,
-                        format!("it was gone at {}, after {until:?}", look.span.ended),
+                        format!("not found at {}, expected until {until:?}", look.span.ended),
                     ));
                 }
             }

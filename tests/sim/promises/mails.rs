@@ -23,7 +23,7 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
             .iter()
             .map(|quota| format!("{}: {:?}", quota.name, quota.mailed))
             .collect();
-        let seen = format!("{repeats} repeats after {} interruptions", notes.mails_interrupted);
+        let seen = format!("{repeats} repeated mails after {} interruptions", notes.mails_interrupted);
         Broken::new(ONE_MAIL, quotas.join(", "), seen)
     });
     missing.chain(repeated).chain(unreached(notes)).chain(events(notes)).collect()
@@ -38,7 +38,7 @@ fn unreached(notes: &Notes) -> Vec<Broken> {
     let wrong = all.filter(|(quota, threshold)| !quota.reached.contains(threshold));
     wrong
         .map(|(quota, threshold)| {
-            Broken::new(ONE_MAIL, about(quota, threshold), "it was not reached")
+            Broken::new(ONE_MAIL, about(quota, threshold), "threshold not reached")
         })
         .collect()
 }

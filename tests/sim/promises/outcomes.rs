@@ -24,7 +24,7 @@ fn stays(job: &JobNote) -> Option<Broken> {
         let differs =
             |look: &&&Answered| look.span.begun >= over.span.ended && end(look) != end(over);
         let other = life.iter().find(differs)?;
-        Some(Broken::new(ONE, job, format!("it was {}, and then {}", end(over), end(other))))
+        Some(Broken::new(ONE, job, format!("changed from {} to {}", end(over), end(other))))
     })
 }
 

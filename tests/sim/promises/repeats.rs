@@ -3,7 +3,7 @@
 use super::{Broken, JobNote, Notes};
 use std::collections::BTreeSet;
 
-const SAFE: &str = "a repeat is safe";
+const SAFE: &str = "repeats are safe";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let checks = notes.jobs.iter().flat_map(|job| [told_one(job), made_one(job, notes)]);
@@ -14,7 +14,7 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
 fn told_one(job: &JobNote) -> Option<Broken> {
     let ids: BTreeSet<_> = job.accepted().map(|told| told.body["id"].to_string()).collect();
     (job.keyed && ids.len() > 1)
-        .then(|| Broken::new(SAFE, job, format!("it was told to be {ids:?}")))
+        .then(|| Broken::new(SAFE, job, format!("responses contained the ids {ids:?}")))
 }
 
 /// The list contains one job per key; without a key at most as many as were submitted.
@@ -24,6 +24,6 @@ fn made_one(job: &JobNote, notes: &Notes) -> Option<Broken> {
     let most =
         if job.keyed { 1 } else { job.tries.iter().filter(|told| !told.is_refused()).count() };
     (made > most).then(|| {
-        Broken::new(SAFE, job, format!("there are {made} of it, and {most} were asked for"))
+        Broken::new(SAFE, job, format!("{made} jobs exist, at most {most} were submitted"))
     })
 }

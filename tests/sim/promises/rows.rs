@@ -3,7 +3,7 @@
 use super::{Broken, JobNote, Notes, Work};
 use std::collections::BTreeSet;
 
-const WHOLE: &str = "a job's rows are there all or none";
+const WHOLE: &str = "a job's rows are applied all or none";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let kept = |job: &JobNote| -> BTreeSet<String> {
@@ -23,7 +23,7 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
         let expected = if last.job_status() == "completed" { keys.len() } else { 0 };
         let is_whole = there == 0 || there == keys.len();
         let seen =
-            format!("it is {}, and {there} of {} rows are there", last.job_status(), keys.len());
+            format!("status {}, {there} of {} rows exist", last.job_status(), keys.len());
         (!is_whole || (is_known && there != expected)).then(|| Broken::new(WHOLE, job, seen))
     });
     checks.collect()

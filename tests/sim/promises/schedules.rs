@@ -6,13 +6,13 @@
 
 use super::{Broken, Notes, OccurrenceNote};
 
-const ONE: &str = "each occurrence that is delivered makes one job";
-const NO_LOOP: &str = "no message is taken for a part of a loop";
+const ONE: &str = "each delivered occurrence makes one job";
+const NO_LOOP: &str = "recursive loop detection refuses no message";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let refused = notes.loops_ended;
     let ended =
-        (refused > 0).then(|| Broken::new(NO_LOOP, "Lambda", format!("{refused} were refused")));
+        (refused > 0).then(|| Broken::new(NO_LOOP, "Lambda", format!("{refused} invocations refused")));
     notes.occurrences.iter().filter_map(one).chain(ended).collect()
 }
 
@@ -23,6 +23,6 @@ fn one(occurrence: &OccurrenceNote) -> Option<Broken> {
     let is_kept = jobs.len() == usize::from(*is_delivered) && are_over;
     (!is_kept).then(|| {
         let seen = format!("delivered: {is_delivered}, jobs: {jobs:?}");
-        Broken::new(ONE, format!("that of {at}"), seen)
+        Broken::new(ONE, format!("the occurrence of {at}"), seen)
     })
 }

@@ -5,8 +5,8 @@ use super::{Broken, Delivery, JobNote, Notes, Work};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-const REACHED: &str = "at least once at the target, which can tell repeats";
-const CALLED_BACK: &str = "who asked for it is told of the end, once";
+const REACHED: &str = "targets get each job at least once, with recognizable repeats";
+const CALLED_BACK: &str = "requested callbacks arrive, once per end";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let (called_back, delivered): (Vec<_>, Vec<_>) =
@@ -49,23 +49,23 @@ fn reached_target(job: &JobNote, got: &[&Delivery]) -> Option<Broken> {
     let complain = |seen: String| Some(Broken::new(REACHED, job, seen));
     let is_completed = job.last()?.job_status() == "completed";
     if is_completed && !got.iter().any(|delivery| (200..300).contains(&delivery.answered)) {
-        return complain(format!("it is completed, and the target got {got:?}"));
+        return complain(format!("completed, but the target received {got:?}"));
     }
     if let Some(other) = got.iter().find(|delivery| delivery.body != job.payload) {
-        return complain(format!("the target got {}", other.body));
+        return complain(format!("the target received {}", other.body));
     }
     if let Some(beyond) =
         got.iter().find(|delivery| !(1..=job.max_attempts).contains(&delivery.attempt))
     {
         return complain(format!(
-            "the target got attempt {} of {}",
+            "the target received attempt {} of {}",
             beyond.attempt, job.max_attempts
         ));
     }
     let numbers: BTreeSet<_> = got.iter().map(|delivery| delivery.attempt).collect();
     let lives = 1 + job.put_back().count();
     (got.len() > numbers.len() * lives)
-        .then(|| Broken::new(REACHED, job, format!("the target got {got:?} in {lives} lives")))
+        .then(|| Broken::new(REACHED, job, format!("the target received {got:?} in {lives} runs")))
 }
 
 /// Each end has its own `webhook-id`, by which receivers recognize repeats.

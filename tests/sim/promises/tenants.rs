@@ -3,7 +3,7 @@
 use super::{Broken, Notes};
 use std::collections::BTreeMap;
 
-const APART: &str = "tenants can't see each other's";
+const APART: &str = "tenants can't see each other's data";
 
 pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let mut owners = BTreeMap::new();

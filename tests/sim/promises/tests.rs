@@ -77,10 +77,10 @@ fn reports_missing_occurrences_and_dropped_loops() {
         (true, vec![job("completed"), job("completed")]),
         (false, vec![job("completed")]),
     ] {
-        assert_eq!(of(is_delivered, jobs), ["each occurrence that is delivered makes one job"]);
+        assert_eq!(of(is_delivered, jobs), ["each delivered occurrence makes one job"]);
     }
     let looped = Notes { loops_ended: 1, ..Notes::default() };
-    assert_eq!(promises(&looped), ["no message is taken for a part of a loop"]);
+    assert_eq!(promises(&looped), ["recursive loop detection refuses no message"]);
 }
 
 #[test]
@@ -88,9 +88,9 @@ fn reports_each_broken_promise_to_a_job() {
     assert_eq!(of_job(|job| job.looks.clear()), ["a 202 is durable"]);
     assert_eq!(of_job(|job| job.looks.truncate(1)), ["every accepted job ends"]);
     let vanished = of_job(|job| job.looks.push(answered(3, 404, Value::Null)));
-    assert_eq!(vanished, ["nothing younger than its retention vanishes"]);
+    assert_eq!(vanished, ["nothing vanishes before its retention ends"]);
     let two = of_job(|job| job.tries.push(answered(1, 202, json!({"id": "job_2"}))));
-    assert_eq!(two, ["a repeat is safe"]);
+    assert_eq!(two, ["repeats are safe"]);
     let changed = of_job(|job| job.looks.push(answered(3, 200, self::job("failed"))));
     assert_eq!(changed, ["a job has one outcome"]);
     let many = of_job(|job| job.looks[1].body["attempts"] = json!(3));
@@ -99,8 +99,8 @@ fn reports_each_broken_promise_to_a_job() {
     assert_eq!(numbers, ["attempts are counted, and no more than allowed"]);
     assert_eq!(of_job(|job| job.payload = json!(7)), ["a job has one outcome"]);
     let unreached = of_job(|job| job.work = Work::Http);
-    assert_eq!(unreached, ["at least once at the target, which can tell repeats"]);
-    assert_eq!(of_job(|job| job.calls_back = true), ["who asked for it is told of the end, once"]);
+    assert_eq!(unreached, ["targets get each job at least once, with recognizable repeats"]);
+    assert_eq!(of_job(|job| job.calls_back = true), ["requested callbacks arrive, once per end"]);
     let partly = Notes {
         jobs: vec![JobNote {
             work: Work::Rows(vec!["acc_1/a".into(), "acc_1/b".into()]),
@@ -109,7 +109,7 @@ fn reports_each_broken_promise_to_a_job() {
         rows: [("acc_1".into(), vec![json!({"key": "acc_1/a"})])].into(),
         ..Notes::default()
     };
-    assert_eq!(promises(&partly), ["a job's rows are there all or none"]);
+    assert_eq!(promises(&partly), ["a job's rows are applied all or none"]);
 }
 
 fn event(id: &str, data: u64) -> Value {
@@ -137,15 +137,15 @@ fn reports_each_broken_promise_to_a_subscriber() {
     assert_eq!(seen(vec![event("a", 1)]), ["subscribers miss nothing"]);
     assert_eq!(
         seen(vec![event("a", 1), event("b", 2), event("c", 2)]),
-        ["subscribers see nothing twice"]
+        ["subscribers get no event twice"]
     );
-    assert_eq!(seen(vec![event("b", 2), event("a", 1)]), ["a writer's events come in their order"]);
+    assert_eq!(seen(vec![event("b", 2), event("a", 1)]), ["a writer's events arrive in order"]);
     let mut others = event("b", 2);
     others["account_id"] = json!("acc_2");
-    assert_eq!(seen(vec![event("a", 1), others]), ["tenants can't see each other's"]);
+    assert_eq!(seen(vec![event("a", 1), others]), ["tenants can't see each other's data"]);
     let mut notes = Notes { jobs: vec![JobNote { tells: true, ..note() }], ..Notes::default() };
     notes.subscribers.push(SubscriberNote { account: "acc_1".into(), ..SubscriberNote::default() });
-    assert_eq!(promises(&notes), ["each end of a job is told once"]);
+    assert_eq!(promises(&notes), ["each end of a job is published once"]);
 }
 
 #[test]

@@ -8,12 +8,12 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
     let series = notes.usage.iter().filter(|series| series.accepted != series.shown);
     let series = series.map(|series| {
         let seen =
-            format!("{} bytes were accepted, and {} are shown", series.accepted, series.shown);
+            format!("{} bytes accepted, {} shown", series.accepted, series.shown);
         Broken::new(ONCE, format!("series {}", series.series), seen)
     });
     let quotas = notes.quotas.iter().filter(|quota| quota.used != quota.shown);
     let quotas = quotas.map(|quota| {
-        let seen = format!("{} bytes went through, and {} are shown", quota.used, quota.shown);
+        let seen = format!("{} bytes used, {} shown", quota.used, quota.shown);
         Broken::new(ONCE, format!("quota {}", quota.name), seen)
     });
     series.chain(quotas).collect()

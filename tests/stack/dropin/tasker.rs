@@ -24,7 +24,7 @@ async fn poll(client: &Client, token: &str) -> Answer {
 
 fn progress(answer: &Answer) -> &str {
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.body.as_object().unwrap().len(), 1, "nothing but the status: {answer:?}");
+    assert_eq!(answer.body.as_object().unwrap().len(), 1, "only the status: {answer:?}");
     answer.body["status"].as_str().unwrap()
 }
 

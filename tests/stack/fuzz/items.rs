@@ -134,7 +134,7 @@ fn damaged_item_is_reported_and_causes_no_panic() {
             Ok(())
         })
         .unwrap();
-    assert!(told.get() > 0, "no damage was ever seen");
+    assert!(told.get() > 0, "no damaged item was read");
 }
 
 /// The item with one attribute changed or removed; `None` if DynamoDB itself would reject the

@@ -108,7 +108,7 @@ async fn no_event_is_lost_or_reordered() {
         assert!((percent == 0 || faults > 20) && connections > 2, "{connections}");
         assert!(
             percent > 0 || events.len() == told.len(),
-            "{} events twice",
+            "{} duplicate events",
             events.len() - told.len()
         );
         for writer in 0..3 {
@@ -169,7 +169,7 @@ async fn ping_during_a_slow_send_is_served() {
     assert_eq!(
         once(&subscriber.events),
         [1, 2],
-        "everything, before it is told that there is no more"
+        "all events arrive before the pong"
     );
 }
 
@@ -261,7 +261,7 @@ async fn events_arriving_during_a_send_are_sent() {
     let (first, second) = tokio::join!(stack.spread(), meanwhile);
     assert_eq!((first.unwrap(), second.unwrap()), (1, 1));
     subscriber.look();
-    assert_eq!(once(&subscriber.events), [1, 2], "nobody else brings the second");
+    assert_eq!(once(&subscriber.events), [1, 2], "the lease holder must send the second event");
 }
 
 /// Lambda may deliver a stream record twice, late or never. Sending depends only on the stored
@@ -296,5 +296,5 @@ async fn duplicate_late_or_missing_records_change_nothing() {
         hand(&records).await;
     }
     subscriber.look();
-    assert_eq!(subscriber.events.len(), 4, "none is sent again");
+    assert_eq!(subscriber.events.len(), 4, "no event is sent again");
 }

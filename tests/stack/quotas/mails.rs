@@ -119,7 +119,7 @@ async fn missing_sender_address_is_shown_as_mail_error() {
     let alert = daily(&stack).await["alerts"][1].clone();
     assert_eq!(
         alert["mail_error"],
-        "ops@example.com: mails are off: the stack has no SenderAddress"
+        "ops@example.com: mail is disabled: the stack has no SenderAddress"
     );
     assert_eq!((stack.aws.outbox().len(), &alert["mailed_at"]), (0, &Value::Null));
 }

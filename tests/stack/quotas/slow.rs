@@ -59,7 +59,7 @@ async fn mail_without_a_response_is_sent_twice_and_reported() {
         (&mail["sent_at"], &mail["next_try_at"], &mail["tries"]),
         (&Value::Null, &Value::Null, &json!(2))
     );
-    assert_eq!(mail["error"], "SES did not answer within 8 s: it may have been sent");
+    assert_eq!(mail["error"], "no response from SES within 8 s; the mail may have been sent");
     assert_eq!(stack.aws.gauges()["Tollgate/sim/MailsFailing"], 1.0);
 }
 
@@ -127,7 +127,7 @@ async fn slow_source_delays_no_block() {
         begun.elapsed()
     );
     let said = stack.operator().get("/v1/sources/slow").await.body;
-    assert_eq!(said["last_error"], "it took longer than 15 s");
+    assert_eq!(said["last_error"], "no complete response within 15 s");
     assert_eq!(
         (mailed(&stack), told(&stack).await),
         (vec!["100".to_owned()], vec!["quota.crossed 100".to_owned()])

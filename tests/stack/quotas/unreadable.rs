@@ -34,7 +34,7 @@ async fn unreadable_state_does_not_affect_other_quotas() {
 
     sent(&stack, 900).await;
     let failed = stack.check().await.unwrap_err().to_string();
-    assert!(failed.contains("2 quotas could not be seen to"), "{failed}");
+    assert!(failed.contains("2 quotas failed"), "{failed}");
     assert_eq!(
         (mailed(&stack), told(&stack).await),
         (vec!["90".to_owned()], vec!["quota.crossed 90".to_owned()])

@@ -222,7 +222,7 @@ async fn deleted_quota_is_resolved_and_its_state_deleted() {
 async fn gauges_report_utilization() {
     let stack = Stack::new().await;
     stack.check().await.unwrap();
-    assert!(stack.aws.gauges().is_empty(), "nobody pays for gauges of nothing");
+    assert!(stack.aws.gauges().is_empty(), "no gauges without quotas, sources or messages");
     define(&stack, json!({})).await;
     sent(&stack, 955).await;
     stack.tenant().submit("echo", json!(1)).await;

@@ -265,7 +265,7 @@ async fn work_on_dead_letters(stack: &Stack, patience: Duration) {
     let run = source.run_until_idle(patience, async |event| {
         Ok::<_, String>(worker.handle(event, "dead", stack.deadline()).await)
     });
-    assert!(!run.await.deliveries.is_empty(), "there was no dead letter");
+    assert!(!run.await.deliveries.is_empty(), "no dead letter");
     stack.work(MINUTE).await;
 }
 

@@ -46,7 +46,7 @@ async fn each_minute_counts_once() {
         asked = stack.aws.ledger().count("GetMetricData");
         stack.check().await.unwrap();
     }
-    assert_eq!(asked, 2, "one question, and its answer in two pages");
+    assert_eq!(asked, 2, "one query with two pages of results");
     // Counting begins three minutes before the first run, and ends three minutes before the last.
     let sum = |of: &dyn Fn(i64) -> bool| {
         (0..127).filter(|minute| of(*minute)).map(|minute| 1000 + minute).sum::<i64>()
@@ -86,7 +86,7 @@ async fn refused_metric_does_not_affect_others() {
     }
     let counted = points(&stack.operator(), "lookback_duration=1h&step=1h&route=good").await;
     assert_eq!(counted.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), 15);
-    assert_eq!(source(&stack, "bad").await["last_error"], "CloudWatch gave no data for it");
+    assert_eq!(source(&stack, "bad").await["last_error"], "CloudWatch returned no data");
     assert_eq!(source(&stack, "good").await["last_error"], Value::Null);
 }
 
@@ -164,7 +164,7 @@ async fn refused_metrics_are_found_in_few_calls() {
     }
     // At most 64 queries, plus further pages of results with three metrics each.
     assert!(most <= 64 + 45 / 3, "{most}");
-    assert!(missed > 0.0, "the first runs don't get far");
+    assert!(missed > 0.0, "the first runs must miss some sources");
     for (nth, name) in names.iter().enumerate() {
         let said = source(&stack, name).await;
         let found =
@@ -173,7 +173,7 @@ async fn refused_metrics_are_found_in_few_calls() {
         if is_bad(nth) {
             assert_eq!(
                 (&said["last_error"], counted),
-                (&json!("CloudWatch gave no data for it"), 0),
+                (&json!("CloudWatch returned no data"), 0),
                 "{name}"
             );
         } else {

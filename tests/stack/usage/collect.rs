@@ -122,7 +122,7 @@ async fn every_point_equals_the_traffic() {
         assert!(
             script.truth.iter().any(Option::is_some) && script.truth.iter().any(Option::is_none)
         );
-        assert_eq!(points(&tenant, &query).await, [], "it is nobody's but the operator's");
+        assert_eq!(points(&tenant, &query).await, [], "only the operator sees it");
     }
     let whole: u64 = scripts.iter().flat_map(|script| script.truth.iter().flatten()).sum();
     let hours = points(&stack.operator(), &format!("{SPAN}&step=1h")).await;

@@ -62,7 +62,7 @@ async fn overlapping_runs_count_growth_once() {
     next_minute(&stack).await;
     stack.check().await.unwrap();
     let looks = u64::try_from(gateway.got().len()).unwrap();
-    assert_eq!(looks, 2 + 2 * 25, "each run looks");
+    assert_eq!(looks, 2 + 2 * 25, "each run reads the page");
     assert_eq!(counted(&stack).await, 8 * 7 * (looks - 1));
 }
 

@@ -134,8 +134,8 @@ async fn large_compressed_pages_are_read_up_to_a_limit() {
         stack.check().await.unwrap();
     }
     assert_eq!(good.got()[0].0["accept-encoding"], "gzip");
-    assert_eq!(source(&stack, "bomb").await["last_error"], "the page is over 16 MiB");
-    assert_eq!(source(&stack, "cut").await["last_error"], "it broke off the exchange");
+    assert_eq!(source(&stack, "bomb").await["last_error"], "the page exceeds 16 MiB");
+    assert_eq!(source(&stack, "cut").await["last_error"], "it closed the connection");
     assert_eq!(source(&stack, "good").await["series"], 1000);
     let some =
         points(&stack.operator(), "type=egress&service=s&route=999&lookback_duration=2m").await;

@@ -202,7 +202,7 @@ async fn series_of_an_account_are_limited() {
     );
     let refused = report(&tenant, &of_route(9999, "c")).await;
     insta::assert_json_snapshot!("too_many_series", refused.body, {".request_id" => "[id]"});
-    assert_eq!(report(&tenant, &of_route(7, "c")).await.status, 202, "one that it has");
+    assert_eq!(report(&tenant, &of_route(7, "c")).await.status, 202, "an existing series");
     let stranger = stack.client(&stack.another_key(&[Scope::UsageWrite]).await);
     assert_eq!(report(&stranger, &of_route(9999, "c")).await.status, 202);
 }
@@ -250,9 +250,9 @@ async fn body_must_match_its_media_type() {
     let told = |text: &str| (422, Some(text.to_owned()));
     assert_eq!(
         send(one, json!([event])).await,
-        told("is a list, which application/cloudevents-batch+json declares")
+        told("must be one event; use application/cloudevents-batch+json for a list")
     );
-    assert_eq!(send(batch, event.clone()).await, told("is not a list of events"));
+    assert_eq!(send(batch, event.clone()).await, told("must be a list of events"));
     assert_eq!(send("application/json", json!([event])).await, (202, None));
     assert_eq!(send(one, event).await, (202, None));
 }

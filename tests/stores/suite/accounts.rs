@@ -98,7 +98,7 @@ pub async fn keys_are_listed_used_and_revoked(table: Table) {
     accounts.record_use(account, keys[0].id, t).await.unwrap();
     accounts.record_use(account, keys[0].id, t + MINUTE).await.unwrap();
     let shown = async |at| accounts.keys(account, None, 10, at).await.unwrap().0;
-    assert_eq!(shown(t).await[0].last_used_at, Some(t), "less than an hour is no news");
+    assert_eq!(shown(t).await[0].last_used_at, Some(t), "uses within an hour are not recorded");
     accounts.record_use(account, keys[0].id, t + 60 * MINUTE).await.unwrap();
     assert_eq!(shown(t).await[0].last_used_at, Some(t + 60 * MINUTE));
 
@@ -129,5 +129,5 @@ pub async fn secrets_are_replaced_by_one_at_a_time(table: Table) {
     assert!(accounts.replace_secrets(id, &one, &next).await.unwrap());
     assert_eq!((secrets().await, next.all().len()), (next, 3));
     let (mine, new) = (WebhookSecrets::first([4; 32], t), WebhookSecrets::first([5; 32], t));
-    assert!(!accounts.replace_secrets(account(), &mine, &new).await.unwrap(), "nobody's");
+    assert!(!accounts.replace_secrets(account(), &mine, &new).await.unwrap(), "unknown account");
 }

@@ -38,7 +38,7 @@ pub async fn a_ticket_is_good_once(table: Table) {
     assert_eq!(connections.redeem(&ticket, t).await.unwrap(), Some(whose.clone()));
     assert_eq!(connections.redeem(&ticket, t).await.unwrap(), None);
     connections.put_ticket(&ticket, &whose, t + MINUTE).await.unwrap();
-    assert_eq!(connections.redeem(&ticket, t + MINUTE).await.unwrap(), None, "over");
+    assert_eq!(connections.redeem(&ticket, t + MINUTE).await.unwrap(), None, "expired");
 }
 
 pub async fn a_connection_subscribes_once(table: Table) {
@@ -47,7 +47,7 @@ pub async fn a_connection_subscribes_once(table: Table) {
     let (mine, position) = (whose.account, Position::oldest(t));
     assert!(
         connections.subscribe(&id, &[mine], &position, t).await.unwrap().is_none(),
-        "there is none"
+        "unknown connection"
     );
     connections.open(&id, whose.clone(), t).await.unwrap();
     assert_eq!(connections.find(&id).await.unwrap(), Some(whose));
@@ -65,7 +65,7 @@ pub async fn a_connection_subscribes_once(table: Table) {
     assert_eq!(turn.position, position);
     assert_eq!(connections.subscribers(mine, t).await.unwrap(), std::slice::from_ref(&id));
     let much_later = t + Duration::from_secs(4 * 3600);
-    assert_eq!(connections.subscribers(mine, much_later).await.unwrap(), [], "over");
+    assert_eq!(connections.subscribers(mine, much_later).await.unwrap(), [], "expired");
     connections.close(&id).await.unwrap();
     assert_eq!(connections.subscribers(mine, t).await.unwrap(), []);
     assert_eq!(connections.find(&id).await.unwrap(), None);
@@ -85,9 +85,9 @@ pub async fn one_at_a_time_sends(table: Table) {
     // A caller that finds the lease taken leaves a mark, which the holder reads when it ends the
     // lease.
     let second = turn(&connections, &id, t).await.unwrap();
-    assert_eq!(second.position, Position::oldest(t + MINUTE), "it goes on");
+    assert_eq!(second.position, Position::oldest(t + MINUTE), "continues from its position");
     assert!(matches!(connections.begin(&id, t).await.unwrap(), Turned::Taken));
-    let second = connections.end(second).await.unwrap().expect("there was news");
+    let second = connections.end(second).await.unwrap().expect("the mark was set");
     assert!(connections.end(second).await.unwrap().is_none());
     // A lease expires, and its former holder cannot end it any more.
     let lost = turn(&connections, &id, t).await.unwrap();
@@ -95,6 +95,6 @@ pub async fn one_at_a_time_sends(table: Table) {
     let mut last = turn(&connections, &id, t + MINUTE).await.unwrap();
     last.position = Position::oldest(t);
     assert!(connections.end(lost).await.unwrap().is_none());
-    assert!(turn(&connections, &id, t + MINUTE).await.is_none(), "the last one's still");
-    assert!(connections.end(last).await.unwrap().is_some(), "of that too there was a note");
+    assert!(turn(&connections, &id, t + MINUTE).await.is_none(), "still held");
+    assert!(connections.end(last).await.unwrap().is_some(), "the mark was set");
 }

@@ -48,7 +48,7 @@ pub async fn events_are_read_on_in_order(table: Table) {
     }
     let place = writer.reserve().await;
     writer.publish(place, other, content("9")).await.unwrap();
-    assert_eq!(texts(reader(0), &mut position, 10).await, [""; 0], "too young");
+    assert_eq!(texts(reader(0), &mut position, 10).await, [""; 0], "within the reorder window");
     assert_eq!(texts(reader(1), &mut position, 3).await, ["0", "1", "2"]);
     let place = second.reserve().await;
     second.publish(place, mine, content("\"late\"")).await.unwrap();

@@ -149,7 +149,7 @@ pub async fn reports_count_once(table: Table) {
     }
 }
 
-/// Deleting a source keeps what was counted for it.
+/// Deleting a source keeps counters for it.
 pub async fn a_deleted_source_keeps_its_heads(table: Table) {
     let (usage, (sources, name)) = (UsageStore::new(table.clone()), source(&table).await);
     let (start, origin) = (start(), Origin::Source(name.clone()));

@@ -157,7 +157,7 @@ impl Accounts {
         }
         let line = |account: &Account| {
             let mark = if self.chosen.contains(&account.id) { '*' } else { ' ' };
-            let asleep = if account.is_active { "" } else { " (not active)" };
+            let asleep = if account.is_active { "" } else { " (inactive)" };
             format!("{mark} {}{asleep}", output::printable(&account.name))
         };
         self.all.iter().map(line).collect::<Vec<_>>().join("\n")

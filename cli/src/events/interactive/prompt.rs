@@ -52,7 +52,7 @@ impl Prompt {
 }
 
 fn failed(error: ReadlineError) -> Failure {
-    Failure::Local(format!("The terminal can't be used: {error}"))
+    Failure::Local(format!("terminal error: {error}"))
 }
 
 /// Completion candidates.

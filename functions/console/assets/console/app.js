@@ -82,13 +82,13 @@ function Frame({ caller, wasKept }) {
 
 function Nowhere({ exists }) {
   useEffect(() => {
-    document.title = "Not here · Tollgate";
+    document.title = "Not found · Tollgate";
   }, []);
-  return html`<h1 tabindex="-1">${exists ? "Your key doesn't open this" : "There is no such page"}
+  return html`<h1 tabindex="-1">${exists ? "Your key has no access" : "Page not found"}
     </h1>
     <p>${
       exists
-        ? "Ask the operator for a key whose scopes do, or choose another page."
+        ? "Ask the operator for a key with the required scopes."
         : "Choose one from the menu."
     }</p>`;
 }

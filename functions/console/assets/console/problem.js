@@ -27,8 +27,8 @@ export class Problem extends Error {
 export const unreachable = () =>
   new Problem({
     type: "unreachable",
-    title: "Tollgate can't be reached",
-    detail: "The request didn't get there, or its answer didn't get back. Is the network there?",
+    title: "Tollgate is unreachable",
+    detail: "The request failed. Check your network connection.",
   });
 
 export const problemOf = (error) => (error instanceof Problem ? error : unreachable());
@@ -38,8 +38,8 @@ const OF_GATEWAY = {
   413: ["The request is too large", "The gateway in front of Tollgate refused it."],
   429: ["Too many requests at once", "Nothing was done. Try again in a moment."],
   500: [
-    "No answer from Tollgate",
-    "The request may have been carried out. Look before you repeat it.",
+    "No response from Tollgate",
+    "The request may have been processed. Check before you repeat it.",
   ],
   503: [
     "Too many requests at once",
@@ -60,7 +60,7 @@ export function refusal(response, body) {
 
 function ofGateway({ status, statusText, headers }, body) {
   const message = typeof body?.message === "string" ? body.message.slice(0, 200) : statusText;
-  const unknown = [`The answer is ${status}`, message ? "" : "It says no more than that."];
+  const unknown = [`Response ${status}`, message ? "" : "No further details."];
   const [title, hint] = OF_GATEWAY[status] ?? unknown;
   return {
     type: "gateway",

@@ -23,7 +23,7 @@ export function SignIn({ reason }) {
   const problem = trying.problem ?? reason;
   return html`<main class="signin" id="main">
     <h1><img src="console/icon.svg" alt="" width="36" height="36" /> Tollgate</h1>
-    <p>Jobs, events, usage and quotas: what your key opens.</p>
+    <p>Jobs, events, usage and quotas.</p>
     ${problem && html`<div id="signin-problem"><${ProblemNote} problem=${problem} /></div>`}
     <form onSubmit=${submit}>
       <label class="field" for="key"><span>API key or token</span>
@@ -33,10 +33,10 @@ export function SignIn({ reason }) {
             aria-invalid=${problem ? "true" : null}
           onInput=${(event) => setKey(event.target.value)} /></label>
       <p id="key-help" class="small">It stays in this tab until you sign out or close it, and goes
-        to this API alone. Whoever runs this stack makes keys;${" "}
+        to this API only. The operator creates keys;${" "}
         <code>make run</code> prints two.</p>
       <button class="button main" disabled=${trying.isBusy}>
-        ${trying.isBusy ? "Looking…" : "Sign in"}</button>
+        ${trying.isBusy ? "Signing in…" : "Sign in"}</button>
     </form>
     <p class="small"><a href="docs">Reference of the API</a></p>
   </main>`;

@@ -15,7 +15,7 @@ pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwes
             None => Outcome::Fail {
                 error: JobError::new(
                     ErrorCode::ResultTooLarge,
-                    format!("the target's answer is over {MAX_RESULT_BYTES} bytes"),
+                    format!("the target's answer must be at most {MAX_RESULT_BYTES} bytes"),
                 ),
                 http_status: Some(status.as_u16()),
             },
@@ -25,7 +25,7 @@ pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwes
     let error = |why: &str| {
         JobError::new(
             ErrorCode::TargetStatus,
-            format!("the target answered {}{why}", status.as_u16()),
+            format!("the target returned {}{why}", status.as_u16()),
         )
     };
     Ok(match status.as_u16() {
@@ -34,9 +34,9 @@ pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwes
             Outcome::Retry { after, error: error(""), http_status }
         }
         300..=399 => {
-            Outcome::Fail { error: error(", a redirect, which is not followed"), http_status }
+            Outcome::Fail { error: error("; redirects are not followed"), http_status }
         }
-        410 => Outcome::Fail { error: error(", it is gone for good"), http_status },
+        410 => Outcome::Fail { error: error("; the target is gone permanently"), http_status },
         _ => Outcome::Fail { error: error(""), http_status },
     })
 }

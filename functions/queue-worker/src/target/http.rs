@@ -56,7 +56,7 @@ impl Targets {
             Ok(outcome) => outcome,
             Err(_) => retry(
                 ErrorCode::TargetTimeout,
-                &format!("the target took longer than {} s", timeout.as_secs()),
+                &format!("the target did not respond within {} s", timeout.as_secs()),
             ),
         }
     }
@@ -66,10 +66,10 @@ impl Targets {
             Ok(way) => way,
             Err(NoWay::NotAllowed(_)) => return not_allowed(),
             Err(NoWay::NotAnAddress) => {
-                return fail(ErrorCode::TargetUnreachable, "the target's address can't be read");
+                return fail(ErrorCode::TargetUnreachable, "invalid target address");
             }
             Err(NoWay::NoClient(cause)) => {
-                tracing::error!(cause, "no HTTP client could be made");
+                tracing::error!(cause, "HTTP client setup failed");
                 return retry(
                     ErrorCode::GatewayUnavailable,
                     "the gateway could not open a connection",
@@ -77,7 +77,7 @@ impl Targets {
             }
         };
         let Ok(request) = signed(client.post(url), &attempt, now) else {
-            return fail(ErrorCode::TargetForbidden, "the account's signing secret can't be read");
+            return fail(ErrorCode::TargetForbidden, "invalid signing secret");
         };
         let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
         let answered = match self.0.send(request).await {
@@ -121,6 +121,6 @@ fn fault(error: &reqwest::Error) -> Outcome {
     if is_refused(error) {
         return not_allowed();
     }
-    let what = if error.is_connect() { "could not be reached" } else { "broke off the exchange" };
+    let what = if error.is_connect() { "could not be reached" } else { "closed the connection" };
     retry(ErrorCode::TargetUnreachable, &format!("the target {what}"))
 }

@@ -32,7 +32,7 @@ pub async fn apply(
             let first =
                 violations.first().map(|first| format!("{} {}", first.pointer, first.detail));
             let why =
-                format!("the payload can't be applied to tables: {}", first.unwrap_or_default());
+                format!("invalid payload for tables: {}", first.unwrap_or_default());
             return fail(ErrorCode::PayloadInvalid, &why);
         }
     };
@@ -49,7 +49,7 @@ pub async fn apply(
             tracing::error!(
                 request.id = invocation.request, account = %job.account, job = %job.id,
                 attempt = job.attempts, cause = %error,
-                "changes could not be applied"
+                "applying changes failed"
             );
             retry(ErrorCode::GatewayUnavailable, "the gateway could not write its tables")
         }

@@ -48,7 +48,7 @@ impl Checker {
         match self.advance(&tick.origin, &series, head, grown.as_slice(), counter).await? {
             Ok(head) => Ok(head),
             Err(found) => {
-                found.ok_or_else(|| Error::Unavailable("a series was forgotten meanwhile".into()))
+                found.ok_or_else(|| Error::Unavailable("the series was deleted concurrently".into()))
             }
         }
     }
@@ -78,7 +78,7 @@ impl Checker {
                 Err(found) => head = found,
             }
         }
-        Err(Error::Unavailable("others are at the same series".into()))
+        Err(Error::Unavailable("concurrent writes to the same series".into()))
     }
 
     /// Records the series' increase since the total `before`.

@@ -68,8 +68,8 @@ impl Checker {
             }
             (Ok(heads), None) => (heads, state.succeeded(&lineage, due, 1, None)),
             (Ok(heads), Some((_, Err(error)))) => {
-                tracing::warn!(source = %source.name, cause = %error, "CloudWatch gave no data");
-                (heads, state.failed(&lineage, due, "CloudWatch gave no data for it".to_owned()))
+                tracing::warn!(source = %source.name, cause = %error, "CloudWatch returned no data");
+                (heads, state.failed(&lineage, due, "CloudWatch returned no data".to_owned()))
             }
             (Ok(heads), Some((question, Ok(sums)))) => {
                 match self.count_metric(&source, heads, question, &sums).await {
@@ -77,9 +77,9 @@ impl Checker {
                     Err(error) => {
                         tracing::error!(
                             source = %source.name, cause = %error,
-                            "usage could not be counted"
+                            "counting usage failed"
                         );
-                        (Vec::new(), state.stumbled(&lineage, due, "it could not be stored"))
+                        (Vec::new(), state.stumbled(&lineage, due, "the usage could not be stored"))
                     }
                 }
             }

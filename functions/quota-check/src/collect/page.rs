@@ -108,7 +108,7 @@ impl Checker {
                     if failed == 0 {
                         tracing::error!(
                             source = %tick.origin, cause = %error,
-                            "usage could not be counted"
+                            "counting usage failed"
                         );
                     }
                     failed += 1;
@@ -121,6 +121,6 @@ impl Checker {
 
 /// The error stored for a source whose open hours can't be read.
 pub(super) fn unread(source: &Source, error: &Error) -> &'static str {
-    tracing::error!(source = %source.name, cause = %error, "usage could not be read");
-    "the gateway could not read what it had"
+    tracing::error!(source = %source.name, cause = %error, "reading usage failed");
+    "the gateway could not read the source's counters"
 }

@@ -42,23 +42,23 @@ pub struct Sum {
     pub samples: u32,
 }
 
-/// Why a source could not be collected. The text is stored for its operator.
+/// Why collecting a source failed. The text is stored for its operator.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
     /// The address is private.
-    #[error("the address is private, and this gateway doesn't allow those")]
+    #[error("the address is private, which this gateway does not allow")]
     NotAllowed,
-    #[error("it could not be reached")]
+    #[error("unreachable")]
     Unreachable,
     /// The connection broke off during the response.
-    #[error("it broke off the exchange")]
+    #[error("it closed the connection")]
     BrokenOff,
-    #[error("it took longer than {} s", PATIENCE.as_secs())]
+    #[error("no complete response within {} s", PATIENCE.as_secs())]
     TooSlow,
     /// The status isn't 200.
-    #[error("it answered {0}")]
+    #[error("status {0}")]
     Status(u16),
-    #[error("the page is over {} MiB", MAX_BYTES / 1024 / 1024)]
+    #[error("the page exceeds {} MiB", MAX_BYTES / 1024 / 1024)]
     TooLarge,
     /// The response isn't a Prometheus page.
     #[error(transparent)]
@@ -66,7 +66,7 @@ pub enum Failed {
     #[error("the page has more than {MAX_SERIES} series")]
     TooManySeries,
     /// An internal error, which is logged.
-    #[error("the gateway could not ask it")]
+    #[error("internal gateway error")]
     Internal,
 }
 
@@ -166,7 +166,7 @@ impl<'a> Tally<'a> {
             .map_err(|why| format!("of a sample, {why}"))?;
         if Counter::amount(sample.value).is_none() {
             let why = format!(
-                "a sample is {}, which is no amount of bytes: its series is left out",
+                "a sample has the invalid value {}; its series is skipped",
                 sample.value
             );
             self.sums.entry(series.clone()).or_default();
@@ -177,7 +177,7 @@ impl<'a> Tally<'a> {
         let mut digest = DefaultHasher::new();
         sample.labels.hash(&mut digest);
         if !self.seen.insert(digest.finish()) {
-            return Err("a sample is there twice; the first counts".to_owned());
+            return Err("duplicate sample; the first is used".to_owned());
         }
         let (sum, samples) = self.sums.entry(series).or_default();
         *sum += sample.value;
@@ -193,7 +193,7 @@ impl<'a> Tally<'a> {
                 Some(value) => drop(each.insert(series, Sum { value, samples })),
                 None => {
                     self.pass_over(format!(
-                        "the samples of a series come to {sum}: it is left out"
+                        "the samples of a series add up to {sum}; the series is skipped"
                     ));
                     self.broken.insert(series);
                 }
@@ -203,7 +203,7 @@ impl<'a> Tally<'a> {
         let warning = match (self.first, self.unusable) {
             (Some(first), 1) => Some(first),
             (Some(first), more) => {
-                Some(format!("{first}; {} more like it or otherwise unusable", more - 1))
+                Some(format!("{first}; {} more unusable samples", more - 1))
             }
             (None, _) if each.is_empty() => {
                 Some(format!("the page has no samples of {}", self.selection.metric))
@@ -230,7 +230,7 @@ impl From<NoWay> for Failed {
             NoWay::NotAllowed(NotAllowed) => Self::NotAllowed,
             NoWay::NotAnAddress => Self::Unreachable,
             NoWay::NoClient(cause) => {
-                tracing::error!(cause, "no HTTP client could be made");
+                tracing::error!(cause, "HTTP client setup failed");
                 Self::Internal
             }
         }

@@ -24,10 +24,10 @@ use crate::{App, idempotency, job::Repeat};
     put, path = "/v1/accounts/{id}/events", tag = "drop-in", operation_id = "putEvent",
     security(("key" = ["events:write"])),
     params(
-        ("id" = parameter::AccountId, Path, description = "The key's account; for `admin` any"),
+        ("id" = parameter::AccountId, Path, description = "The key's account; any account for `admin`"),
         (
             "data" = String, Query,
-            description = "What there is to tell, percent-encoded UTF-8; not empty",
+            description = "Text to publish, percent-encoded UTF-8; not empty",
             example = "hello%20world"
         ),
         parameter::IdempotencyKey,
@@ -36,13 +36,13 @@ use crate::{App, idempotency, job::Repeat};
         (status = 202, description = "The event is published", body = EventAccepted, headers(
             (
                 "Idempotency-Replayed" = bool,
-                description = "`true` if the event was published by an earlier request"
+                description = "`true` if an earlier request published the event"
             ),
         )),
         (
             status = 409,
-            description = "The account is deactivated, or the first request with this \
-                `Idempotency-Key` is still under way",
+            description = "The account is inactive, or the first request with this \
+                `Idempotency-Key` is still in progress",
             body = ProblemBody, content_type = "application/problem+json"
         ),
         (
@@ -64,7 +64,7 @@ pub async fn publish(
 ) -> Result<Response, Failure> {
     // Checked first, so that parameter errors don't reveal whether an account exists.
     app.check_publisher(&repeater.0, account).await?;
-    let missing = || Problem::InvalidParameter { name: "data", detail: "is missing".to_owned() };
+    let missing = || Problem::InvalidParameter { name: "data", detail: "required".to_owned() };
     let text = query.take::<String>("data")?.ok_or_else(missing)?;
     query.end()?;
     let key = idempotency::key(&headers)?;

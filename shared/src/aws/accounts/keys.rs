@@ -129,7 +129,7 @@ impl AccountStore {
         items.retain(|item| !is_over(item, now));
         let read = items.into_iter().map(|item| {
             let id = key_id(&item)
-                .ok_or_else(|| Error::Corrupt("a key", "its key names none".into()))?;
+                .ok_or_else(|| Error::Corrupt("a key", "invalid key".into()))?;
             read_key(account, id, item)
         });
         Ok((read.collect::<Result<_, _>>()?, last))

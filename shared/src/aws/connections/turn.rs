@@ -178,7 +178,7 @@ fn holder(item: &Item) -> Option<&str> {
 }
 
 fn given(id: &ConnectionId, owner: String, item: Item) -> Result<Turned, Error> {
-    let corrupt = || Error::Corrupt("a connection", "it stands nowhere among the events".into());
+    let corrupt = || Error::Corrupt("a connection", "cursor missing".into());
     let position = item
         .get("position")
         .and_then(|bytes| Position::from_bytes(bytes.as_b().ok()?.as_ref()).ok());

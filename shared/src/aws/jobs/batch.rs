@@ -105,12 +105,12 @@ impl JobStore {
                 Ok(unwritten) => {
                     left.retain(|(_, item)| unwritten.contains(&key_of(item)));
                     if !backoff.retry().await {
-                        tracing::warn!(left = left.len(), "jobs of a batch were left unprocessed");
+                        tracing::warn!(left = left.len(), "batch write left jobs unprocessed");
                         break;
                     }
                 }
                 Err(Unwritten::Refused(error)) => {
-                    tracing::warn!(cause = %error, "jobs of a batch are put one by one");
+                    tracing::warn!(cause = %error, "batch write rejected, writing jobs one by one");
                     return self.put_each(&left).await;
                 }
                 // The call may still arrive. It is unconditional and could overwrite later changes,
@@ -118,7 +118,7 @@ impl JobStore {
                 Err(Unwritten::Maybe(error)) => {
                     tracing::warn!(
                         cause = %error,
-                        "it isn't known whether jobs of a batch were put"
+                        "batch write outcome unknown"
                     );
                     break;
                 }

@@ -97,7 +97,7 @@ impl JobStore {
         let item = match answer {
             Conditional::Done(Some(item)) => JobItem::read(item)?,
             Conditional::Done(None) => {
-                return Err(Error::Corrupt("a job", "the claimed item did not come back".into()));
+                return Err(Error::Corrupt("a job", "response has no claimed item".into()));
             }
             Conditional::Refused(None) => return Ok(Claim::Unknown),
             Conditional::Refused(Some(item)) => {
@@ -128,7 +128,7 @@ impl JobStore {
             return json.map(Payload).map_err(|e| Error::Corrupt("a job", e.to_string()));
         }
         let item = self.table.get(&Key::payload(account, id), true).await?;
-        let item = item.ok_or_else(|| Error::Corrupt("a job", "its payload is missing".into()))?;
+        let item = item.ok_or_else(|| Error::Corrupt("a job", "payload item missing".into()))?;
         Bulk::read(item).map(Payload)
     }
 }

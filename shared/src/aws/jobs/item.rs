@@ -193,13 +193,13 @@ impl JobItem {
     /// Excludes a result that is stored as a separate item.
     pub fn job(self) -> Result<Job, Error> {
         let corrupt = |why: &str| Error::Corrupt("a job", why.to_owned());
-        let id: JobId = self.sk.parse().map_err(|_| corrupt("its key names no job"))?;
+        let id: JobId = self.sk.parse().map_err(|_| corrupt("no job id in key"))?;
         let account: AccountId = self
             .pk
             .split('#')
             .nth(1)
             .and_then(|account| account.parse().ok())
-            .ok_or_else(|| corrupt("its key names no account"))?;
+            .ok_or_else(|| corrupt("no account id in key"))?;
         let time = |millis: Option<i64>| millis.map(Time::from_millis);
         let metadata = self.metadata.as_deref().map(serde_json::from_str).transpose();
         let result = self.result.map(RawValue::from_string).transpose();
@@ -224,9 +224,9 @@ impl JobItem {
             cancel_requested: self.cancel_requested.unwrap_or(false),
             callback_url: self.callback_url,
             metadata: metadata
-                .map_err(|_| corrupt("its metadata is not JSON"))?
+                .map_err(|_| corrupt("metadata is not JSON"))?
                 .unwrap_or_default(),
-            result: result.map_err(|_| corrupt("its result is not JSON"))?,
+            result: result.map_err(|_| corrupt("result is not JSON"))?,
             error: self.error,
             history: self.history.into_iter().map(AttemptItem::attempt).collect(),
         })

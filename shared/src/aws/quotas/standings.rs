@@ -142,7 +142,7 @@ fn is_at(revision: &Revision) -> Condition {
     }
 }
 
-const NOUN: &str = "a quota's standing";
+const NOUN: &str = "a quota state";
 
 fn corrupt(why: impl Into<String>) -> Error {
     Error::Corrupt(NOUN, why.into())
@@ -150,11 +150,11 @@ fn corrupt(why: impl Into<String>) -> Error {
 
 fn name_of(item: &Item) -> Result<&str, Error> {
     let name = item.get("sk").and_then(|sk| sk.as_s().ok());
-    name.map(String::as_str).ok_or_else(|| corrupt("it has no name"))
+    name.map(String::as_str).ok_or_else(|| corrupt("name missing"))
 }
 
 fn read(item: Item) -> Result<Known, Error> {
-    let quota = name_of(&item)?.parse().map_err(|_| corrupt("its key is no name"))?;
+    let quota = name_of(&item)?.parse().map_err(|_| corrupt("invalid name in key"))?;
     let StandingItem { revision, leased_until, standing } = content(NOUN, item)?;
     Ok(Known {
         quota,

@@ -51,23 +51,23 @@ pub(super) fn write(head: &Head) -> Item {
 
 /// Parses an open hour.
 pub(super) fn read(item: Item) -> Result<Head, Error> {
-    let corrupt = |what: &str| Error::Corrupt(NOUN, format!("{what} can't be read"));
+    let corrupt = |what: &str| Error::Corrupt(NOUN, format!("invalid {what}"));
     let (pk, sk) = key(&item);
     let counter = match read_number(&item, "seen") {
         None => None,
         Some(value) => Some(Counter {
             value,
             samples: read_number(&item, "seen_in").and_then(|n| n.try_into().ok()).unwrap_or(1),
-            due: read_time(&item, "seen_for").ok_or_else(|| corrupt("its minute"))?,
+            due: read_time(&item, "seen_for").ok_or_else(|| corrupt("minute"))?,
             lineage: read_text(&item, "lineage").unwrap_or_default().to_owned(),
         }),
     };
     let hour = read_text(&item, "in_hour").and_then(|hour| hour.parse().ok());
     Ok(Head {
-        series: Key::of_head(sk).ok_or_else(|| corrupt("its key"))?,
-        origin: Key::of_heads(pk).ok_or_else(|| corrupt("its partition"))?,
-        total: read_number(&item, "counted").ok_or_else(|| corrupt("its total"))?,
-        hour: hour.ok_or_else(|| corrupt("its hour"))?,
+        series: Key::of_head(sk).ok_or_else(|| corrupt("key"))?,
+        origin: Key::of_heads(pk).ok_or_else(|| corrupt("partition"))?,
+        total: read_number(&item, "counted").ok_or_else(|| corrupt("total"))?,
+        hour: hour.ok_or_else(|| corrupt("hour"))?,
         minutes: read_minutes(&item),
         counter,
         version: read_number(&item, "version").unwrap_or_default(),
@@ -88,7 +88,7 @@ pub(super) fn read_closed(item: Item) -> Result<ClosedHour, Error> {
     let hour = sk.rsplit('#').next().and_then(|hour| hour.parse().ok());
     Ok(ClosedHour {
         hour: hour
-            .ok_or_else(|| Error::Corrupt(NOUN, "the key of an hour can't be read".into()))?,
+            .ok_or_else(|| Error::Corrupt(NOUN, "invalid hour key".into()))?,
         before: read_number(&item, "counted_before").unwrap_or_default(),
         minutes: read_minutes(&item),
     })
@@ -98,7 +98,7 @@ pub(super) fn read_closed(item: Item) -> Result<ClosedHour, Error> {
 pub(super) fn read_day(item: Item) -> Result<Vec<(Hour, u64)>, Error> {
     let (_, sk) = key(&item);
     let day: Option<Day> = sk.rsplit('#').next().and_then(|day| day.parse().ok());
-    let day = day.ok_or_else(|| Error::Corrupt(NOUN, "the key of a day can't be read".into()))?;
+    let day = day.ok_or_else(|| Error::Corrupt(NOUN, "invalid day key".into()))?;
     let hours = std::iter::successors(Some(day.first()), |hour| Some(hour.next())).take(24);
     Ok(hours.filter_map(|hour| Some((hour, read_number(&item, &hour_of_day(hour))?))).collect())
 }

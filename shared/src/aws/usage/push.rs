@@ -82,7 +82,7 @@ impl UsageStore {
 
     async fn push_together(&self, reports: &[&Report], now: Time) -> Result<Vec<Pushed>, Error> {
         let mut pushed = vec![Pushed::Now; reports.len()];
-        let mut last = Error::Unavailable("others are at the same series".into());
+        let mut last = Error::Unavailable("concurrent writes to the same series".into());
         for attempt in 0..TRIES {
             tokio::time::sleep(PAUSE * attempt).await;
             let left: Vec<_> =

@@ -223,7 +223,7 @@ impl UsageStore {
         let keys = answer.items.iter().flatten().filter_map(|item| item.get("sk")?.as_s().ok());
         let read = keys.map(|key| {
             Key::of_series(key)
-                .ok_or_else(|| Error::Corrupt("usage", "a series can't be read".into()))
+                .ok_or_else(|| Error::Corrupt("usage", "invalid series key".into()))
         });
         Ok((read.collect::<Result<_, _>>()?, last))
     }

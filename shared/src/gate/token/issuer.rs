@@ -81,7 +81,7 @@ impl Issuer {
                 Err(cause) => tracing::warn!(
                     issuer = self.rules.issuer,
                     cause,
-                    "the keys of the tokens' issuer can't be had"
+                    "loading issuer keys failed"
                 ),
             }
         }
@@ -96,14 +96,14 @@ impl Issuer {
         let address = match status {
             200 => self.discovered(&document)?,
             404 => format!("{base}/.well-known/jwks.json"),
-            _ => return Err(format!("discovery was answered with {status}")),
+            _ => return Err(format!("discovery returned status {status}")),
         };
         let (status, document) = self.web.get(&address, MAX_BYTES).await?;
         if status != 200 {
-            return Err(format!("{address} was answered with {status}"));
+            return Err(format!("{address} returned status {status}"));
         }
         let keys = KeySet::read(&document)
-            .map_err(|error| format!("{address} has no key set: {error}"))?;
+            .map_err(|error| format!("{address} is no JWK Set: {error}"))?;
         if keys.is_empty() {
             Err(format!("{address} has no key for RS256 or ES256"))
         } else {
@@ -114,16 +114,16 @@ impl Issuer {
     /// Reads `jwks_uri`, which must be `https://` unless the issuer is `http://`.
     fn discovered(&self, document: &[u8]) -> Result<String, String> {
         let found: Discovery = serde_json::from_slice(document)
-            .map_err(|error| format!("discovery can't be read: {error}"))?;
+            .map_err(|error| format!("invalid discovery document: {error}"))?;
         if found.issuer != self.rules.issuer {
-            return Err(format!("discovery is of another issuer, {:?}", found.issuer));
+            return Err(format!("discovery document names another issuer: {:?}", found.issuer));
         }
         let sound = found.jwks_uri.starts_with("https://")
             || (found.jwks_uri.starts_with("http://") && self.rules.issuer.starts_with("http://"));
         if sound {
             Ok(found.jwks_uri)
         } else {
-            Err("discovery has keys at no https:// address".to_owned())
+            Err("jwks_uri is not an https:// URL".to_owned())
         }
     }
 }

@@ -374,7 +374,7 @@ fn changes() -> impl Strategy<Value = Vec<(usize, Fate)>> {
 }
 
 proptest! {
-    /// For any sequence of expiring counters and disappearing origins, usage is what was counted
+    /// For any sequence of expiring counters and disappearing origins, usage is counters
     /// since the period started.
     #[test]
     fn what_goes_takes_its_share_along(changes in changes()) {
@@ -461,7 +461,7 @@ proptest! {
             for notice in &standing.notices {
                 match notice.change {
                     Change::Crossed => {
-                        prop_assert!(told.insert(notice.threshold), "told twice: {notice:?}");
+                        prop_assert!(told.insert(notice.threshold), "announced twice: {notice:?}");
                         prop_assert!(reached.insert(notice.threshold));
                         prop_assert!(reached.iter().all(|other| *other <= notice.threshold));
                     }

@@ -16,7 +16,7 @@ pub enum Unreadable {
     #[error("is too long")]
     TooLong,
     /// The page ends without a newline, so the line may be truncated.
-    #[error("is the page's last, and has no end")]
+    #[error("is truncated")]
     CutOff,
 }
 

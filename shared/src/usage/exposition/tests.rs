@@ -70,7 +70,7 @@ m{a="cut"} 12"#;
     is malformed
     is malformed
     [("a", "2")] 7
-    is the page's last, and has no end
+    is truncated
     a page
     "#);
 }

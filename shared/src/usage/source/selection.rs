@@ -64,9 +64,9 @@ pub struct Selection {
 /// Why a sample maps to no series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
-    #[error("its type is neither egress nor ingress")]
+    #[error("type is not egress or ingress")]
     Direction,
-    #[error("its service or route is over 128 bytes or has control characters")]
+    #[error("its service or route must be at most 128 bytes or has control characters")]
     Label,
 }
 
@@ -155,23 +155,23 @@ pub(super) fn violations(
     let mut found = Vec::new();
     let mut wrong = |at: &str, why: &str| found.push(Violation::new(at, why));
     match (preset, metric) {
-        (None, None) => wrong("/preset", "is required, or metric"),
-        (Some(_), Some(_)) => wrong("/metric", "can't be given with a preset"),
+        (None, None) => wrong("/preset", "is required unless metric is given"),
+        (Some(_), Some(_)) => wrong("/metric", "not allowed with preset"),
         _ => {}
     }
     if preset.is_some() {
         if !labels.is_empty() {
-            wrong("/labels", "can't be given with a preset");
+            wrong("/labels", "not allowed with preset");
         }
         if !fixed.is_empty() {
-            wrong("/as", "can't be given with a preset");
+            wrong("/as", "not allowed with preset");
         }
         return found;
     }
     if metric.is_some_and(|name| !is_name(name, true)) {
         wrong(
             "/metric",
-            "is not a metric's name: letters, digits, '_' and ':', not beginning with a digit",
+            "must be letters, digits, '_' and ':', not starting with a digit",
         );
     }
     let each = [
@@ -183,15 +183,15 @@ pub(super) fn violations(
         if label.is_some_and(|name| !is_name(name, false)) {
             wrong(
                 &format!("/labels/{member}"),
-                "is not a label's name: letters, digits and '_', not beginning with a digit",
+                "must be letters, digits and '_', not starting with a digit",
             );
         }
         if label.is_some() && is_fixed {
-            wrong(&format!("/as/{member}"), "can't be given with a label that says it");
+            wrong(&format!("/as/{member}"), "not allowed with a label for it");
         }
     }
     if metric.is_some() && labels.direction.is_none() && fixed.direction.is_none() {
-        wrong("/labels/type", "is required, or as/type");
+        wrong("/labels/type", "is required unless as/type is given");
     }
     found
 }

@@ -133,7 +133,7 @@ mod tests {
             })
             .collect();
         assert_eq!(asked, [1, 2, 3, 4, 6, 10, 18, 28, 38, 48, 58]);
-        assert!(state.is_asked("b", minute(59)), "another definition has its own chances");
+        assert!(state.is_asked("b", minute(59)), "another definition has its own backoff");
         let well = state.succeeded("a", minute(68), 3, None);
         assert!(well.is_asked("a", minute(69)) && well.last_error.is_none());
     }

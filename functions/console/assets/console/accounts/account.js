@@ -29,7 +29,7 @@ export function AccountView({ parts: [, id] }) {
     ) => html`<section class="card"><h2>Account</h2><${Facts} of=${[
       ["State", html`<${Status} is=${account_.is_active ? "active" : "inactive"} />`],
       ["Id", html`<${Id} id=${account_.id} name="account's id" />`],
-      ["Made", html`<${Time} at=${account_.created_at} />`],
+      ["Created", html`<${Time} at=${account_.created_at} />`],
     ]} /><${Change} account=${account_} again=${account.again} /></section>
       <${Keys} account=${account_} />`}<//>
   <//>`;
@@ -44,14 +44,14 @@ function Change({ account, again }) {
     event.preventDefault();
     const body = { name, max_running: cap === "" ? null : Number(cap) };
     if (await saving.run(() => request("PATCH", `accounts/${segment(account.id)}`, { body }))) {
-      announce("The account is changed");
+      announce("Account saved");
       again();
     }
   };
   return html`<form onSubmit=${save}><${ProblemNote} problem=${saving.problem} /><div class="row">
     <label class="field" for="name"><span>Name</span><input id="name" required maxlength="100"
       value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <label class="field" for="cap"><span>Jobs at once</span><input id="cap" type="number" min="1"
+    <label class="field" for="cap"><span>Concurrency limit</span><input id="cap" type="number" min="1"
       max="1000" placeholder="the stack's" value=${cap}
       onInput=${(event) => setCap(event.target.value)} /></label>
     <button class="button" disabled=${saving.isBusy || !isChanged}>Save</button></div></form>`;
@@ -68,7 +68,7 @@ function Activity({ account, again }) {
     )
       return;
     setAsked(false);
-    announce(is_active ? "The account is active" : "The account is deactivated");
+    announce(is_active ? "Account activated" : "Account deactivated");
     again();
   };
   if (!account.is_active)
@@ -79,11 +79,11 @@ function Activity({ account, again }) {
     Deactivate</button>
     ${
       isAsked &&
-      html`<${Confirm} title=${`Deactivate ${account.name}?`} verb="Deactivate it" action=${action}
+      html`<${Confirm} title=${`Deactivate ${account.name}?`} verb="Deactivate" action=${action}
         onConfirm=${() => set(false)}
       onClose=${() => {
         setAsked(false);
         action.clear();
-      }}><p>Within 30 seconds its keys open nothing. Jobs that it has go on.</p><//>`
+      }}><p>Its keys stop working within 30 seconds. Running and queued jobs continue.</p><//>`
     }`;
 }

@@ -6,14 +6,14 @@ import { Dialog } from "../parts/dialog.js";
 import { ProblemNote } from "../parts/problem.js";
 
 const SCOPES = [
-  ["jobs:read", "read jobs and their outcomes"],
+  ["jobs:read", "read jobs and results"],
   ["jobs:write", "submit, cancel and retry jobs"],
   ["events:read", "read and watch events"],
   ["events:write", "publish events"],
   ["usage:read", "read usage and quotas"],
   ["usage:write", "report usage"],
   ["metrics:read", "read metrics"],
-  ["admin", "the operator: everything, of every account"],
+  ["admin", "operator: full access to all accounts"],
 ];
 
 // Two steps: create the key, then show its secret, which the API returns only once.
@@ -38,11 +38,11 @@ export function NewKey({ path, onMade, onClose }) {
 
   if (made)
     return html`<${Dialog} key="made" title=${`The key ${made.name}`} isSticky onClose=${onClose}>
-    <p>This is the only time that it is shown. Put it where it is used before you close this.</p>
+    <p>The secret is shown only once. Store it before you close this dialog.</p>
     <p class="secret"><code>${made.secret}</code></p>
     <div class="actions"><${Copy} text=${made.secret} name="key" label="Copy the key" />
-      <button type="button" class="button main" onClick=${onClose}>I have it</button></div><//>`;
-  return html`<${Dialog} key="make" title="Make a key" onClose=${onClose}><form onSubmit=${make}>
+      <button type="button" class="button main" onClick=${onClose}>Done</button></div><//>`;
+  return html`<${Dialog} key="make" title="Create a key" onClose=${onClose}><form onSubmit=${make}>
     <${ProblemNote} problem=${making.problem} />
     <label class="field" for="key-name"><span>Name</span><input id="key-name" required
       maxlength="100" autocomplete="off" placeholder="where it is used" value=${name}
@@ -55,11 +55,11 @@ export function NewKey({ path, onMade, onClose }) {
         onChange=${() => toggle(scope)} />
       <span><code>${scope}</code> <span class="quiet">${meaning}</span></span></label>`,
     )}</fieldset>
-    <label class="field" for="key-end"><span>Ends (by your clock)</span><input id="key-end"
+    <label class="field" for="key-end"><span>Expires (local time)</span><input id="key-end"
       type="datetime-local" value=${end} onInput=${(event) => setEnd(event.target.value)} />
-      <span class="help quiet">Left empty, it doesn't end by itself.</span></label>
+      <span class="help quiet">Leave empty for a key that does not expire.</span></label>
     <div class="actions"><button class="button main" disabled=${making.isBusy || !scopes.length}>
-      Make it</button><button type="button" class="button" onClick=${onClose}>
-      Leave it</button></div>
+      Create</button><button type="button" class="button" onClick=${onClose}>
+      Close</button></div>
   </form><//>`;
 }

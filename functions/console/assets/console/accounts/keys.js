@@ -35,9 +35,9 @@ export function Keys({ account }) {
       cell: ({ scopes }) =>
         html`<span class="tags">${scopes.map((scope) => html`<code>${scope}</code>`)}</span>`,
     },
-    { title: "Last command", cell: ({ last_used_at }) => html`<${Ago} at=${last_used_at} />` },
+    { title: "Last used", cell: ({ last_used_at }) => html`<${Ago} at=${last_used_at} />` },
     {
-      title: "Ends",
+      title: "Expires",
       cell: ({ expires_at }) => (expires_at ? html`<${Time} at=${expires_at} />` : "never"),
     },
     {
@@ -54,19 +54,19 @@ export function Keys({ account }) {
   ];
   return html`<section class="card"><div class="switch"><h2>Keys</h2><button type="button"
     class="button main" onClick=${() => setMaking(true)}>Make a key</button></div>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No keys yet"><p>Make one, and give it to
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No keys yet"><p>Create one for each client
       whoever is to hand in jobs for this account.</p><//>`}>
       ${({ items }) => html`<${Table} caption="Keys, oldest first" columns=${columns} rows=${items}
         isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
     ${
       revoked &&
-      html`<${Confirm} title=${`Revoke the key ${revoked.name}?`} verb="Revoke it" action=${action}
+      html`<${Confirm} title=${`Revoke the key ${revoked.name}?`} verb="Revoke" action=${action}
         onConfirm=${revoke}
       onClose=${() => {
         setRevoked(null);
         action.clear();
-      }}><p>Whoever sends it is refused within 30 seconds, for good. This can't be taken
+      }}><p>Requests with it fail within 30 seconds. This can't be undone.
         back.</p><//>`
     }
     ${

@@ -26,9 +26,9 @@ export function AccountList() {
   const pages = usePages("accounts", {});
   const [isMaking, setMaking] = useState(false);
   return html`<${Page} title="Accounts" actions=${html`<button type="button" class="button main"
-    onClick=${() => setMaking(true)}>Make an account</button>`}>
+    onClick=${() => setMaking(true)}>Create an account</button>`}>
     <${Loaded} of=${pages} empty=${html`<${Empty} title="No accounts yet">
-      <p>Each tenant is an account, with keys of its own.</p><//>`}>
+      <p>Each tenant has an account with its own keys.</p><//>`}>
       ${({ items }) => html`<${Table} caption="Accounts" columns=${COLUMNS} rows=${items}
         isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
@@ -47,13 +47,13 @@ function Make({ onClose }) {
     );
     if (made) go(["accounts", made.body.id]);
   };
-  return html`<${Dialog} title="Make an account" onClose=${onClose}><form onSubmit=${make}>
+  return html`<${Dialog} title="Create an account" onClose=${onClose}><form onSubmit=${make}>
     <${ProblemNote} problem=${making.problem} />
     <label class="field" for="account-name"><span>Name</span><input id="account-name" required
       maxlength="100" autocomplete="off" value=${name}
       onInput=${(event) => setName(event.target.value)} /></label>
     <label class="field" for="account-cap"><span>Jobs at once</span><input id="account-cap"
-      type="number" min="1" max="1000" value=${cap} placeholder="as many as the stack allows"
+      type="number" min="1" max="1000" value=${cap} placeholder="the stack's default"
       onInput=${(event) => setCap(event.target.value)} /></label>
     <div class="actions"><button class="button main" disabled=${making.isBusy}>Make it</button>
       <button type="button" class="button" onClick=${onClose}>Leave it</button></div>

@@ -22,7 +22,7 @@ export function Control({ sort, name, children }) {
     <button type="button" class="button danger" onClick=${() => setAsked(true)}>Delete</button>
     ${
       isAsked &&
-      html`<${Confirm} title=${`Delete the ${SORTS[sort].one} ${name}?`} verb="Delete it"
+      html`<${Confirm} title=${`Delete the ${SORTS[sort].one} ${name}?`} verb="Delete"
         action=${action} onConfirm=${remove}
       onClose=${() => {
         setAsked(false);

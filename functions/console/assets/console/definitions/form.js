@@ -14,7 +14,7 @@ import { editable, hasMasked, SORTS } from "./sorts.js";
 // `#/define/kinds` creates a kind, `#/define/kinds/echo` edits one, as the API's JSON.
 export function DefinitionForm({ parts: [, sort, name] }) {
   const what = SORTS[sort];
-  if (!what) return html`<h1 tabindex="-1">There is no such page</h1>`;
+  if (!what) return html`<h1 tabindex="-1">Page not found</h1>`;
   const title = name ? `Change ${what.one} ${name}` : `Define a ${what.one}`;
   const back = name
     ? { href: href([sort, name]), title: name }
@@ -84,7 +84,7 @@ function Editor({ sort, name: given, body }) {
     ${
       hasMasked(body) &&
       html`<p class="note warn">Values that are shown as <code>***</code> are
-      kept secret: write them anew before you save.</p>`
+      secret. Enter them again before you save.</p>`
     }
     <div class="field"><label for="definition">Definition</label>
       <textarea id="definition" ref=${area} class="code" rows="24" spellcheck=${false} value=${text}

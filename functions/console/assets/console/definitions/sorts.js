@@ -3,7 +3,7 @@
 export const SORTS = {
   kinds: {
     one: "kind",
-    help: "What a payload has to be like (JSON Schema 2020-12), and where jobs of the kind go.",
+    help: "The schema of payloads (JSON Schema 2020-12) and the target of jobs.",
     members: [
       "description",
       "schema",
@@ -30,7 +30,7 @@ export const SORTS = {
     one: "quota",
     help:
       "How many bytes a set of series may use in a period, " +
-      "and who gets a mail when it is used up to a threshold.",
+      "and who gets a mail at each threshold.",
     members: [
       "limit_bytes",
       "type",
@@ -55,7 +55,7 @@ export const SORTS = {
   sources: {
     one: "source",
     help:
-      "Where usage is collected from, once a minute: " +
+      "A source of usage data, collected every minute: " +
       "a page in Prometheus' text format, or a metric of CloudWatch.",
     members: [
       "type",
@@ -74,7 +74,7 @@ export const SORTS = {
   },
   schedules: {
     one: "schedule",
-    help: "A job each time that the expression says: cron(…), rate(…) or at(…).",
+    help: "Submits a job at the times of an expression: cron(…), rate(…) or at(…).",
     members: ["expression", "timezone", "account", "enabled", "job"],
     draft: {
       expression: "cron(0 6 ? * MON-FRI *)",

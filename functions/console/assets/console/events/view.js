@@ -29,7 +29,7 @@ export function EventsView({ query: { account, type, from } }) {
   return html`<${Page} title="Events" actions=${html`
       <button type="button" class="button" aria-pressed=${String(isPaused)}
         onClick=${() => setPaused(!isPaused)}>
-        ${isPaused ? `Go on${waiting ? ` (${waiting} new)` : ""}` : "Pause"}</button>
+        ${isPaused ? `Resume${waiting ? ` (${waiting} new)` : ""}` : "Pause"}</button>
       <button type="button" class="button" onClick=${clear}>Clear</button>`}>
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
       <label class="field" for="type"><span>Type</span><select id="type" value=${type ?? ""}
@@ -40,7 +40,7 @@ export function EventsView({ query: { account, type, from } }) {
         )}</select></label>
       <label class="field" for="from"><span>From</span><select id="from" value=${from ?? "now"}
         onChange=${({ target }) => choose({ from: target.value === "now" ? "" : target.value })}>
-        <option value="now">now on</option><option value="oldest">7 days ago on</option></select>
+        <option value="now">now</option><option value="oldest">7 days ago</option></select>
           </label>
       <${AccountSelect} value=${account} accounts=${accounts}
         onChange=${(account) => choose({ account })} />

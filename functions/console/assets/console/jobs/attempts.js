@@ -7,14 +7,14 @@ import { duration } from "../format.js";
 const COLUMNS = [
   { title: "No.", class: "number", cell: ({ number }) => number },
   { title: "Outcome", cell: ({ outcome }) => html`<${Status} is=${outcome} />` },
-  { title: "Began", cell: ({ started_at }) => html`<${Time} at=${started_at} />` },
+  { title: "Started", cell: ({ started_at }) => html`<${Time} at=${started_at} />` },
   {
-    title: "Took",
+    title: "Duration",
     class: "number",
     cell: ({ started_at, ended_at }) =>
       started_at && ended_at ? duration(Date.parse(ended_at) - Date.parse(started_at)) : "–",
   },
-  { title: "Answer", class: "number", cell: ({ http_status }) => http_status ?? "–" },
+  { title: "HTTP status", class: "number", cell: ({ http_status }) => http_status ?? "–" },
   {
     title: "Error",
     class: "wide",

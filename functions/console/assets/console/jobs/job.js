@@ -46,19 +46,19 @@ function Body({ job, attempts }) {
         ["Accepted", html`<${Time} at=${job.created_at} />`],
         isLate && ["Due", html`<${Time} at=${job.run_at} />`],
         job.next_attempt_at && ["Next attempt", html`<${Time} at=${job.next_attempt_at} />`],
-        ["Began", html`<${Time} at=${job.started_at} />`],
+        ["Started", html`<${Time} at=${job.started_at} />`],
         ["Ended", html`<${Time} at=${job.finished_at} />`],
         job.started_at &&
           job.finished_at && [
-            "Took",
+            "Duration",
             duration(Date.parse(job.finished_at) - Date.parse(job.started_at)),
           ],
-        ["Shown until", html`<${Time} at=${job.expires_at} />`],
+        ["Deleted after", html`<${Time} at=${job.expires_at} />`],
       ]} />
     </section>
     ${
       job.error &&
-      html`<section class="card"><h2>${isOver(job) ? "Error" : "Error of the latest attempt"}</h2>
+      html`<section class="card"><h2>${isOver(job) ? "Error" : "Latest error"}</h2>
       <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">
         ${job.error.message}</pre></section>`
     }
@@ -75,7 +75,7 @@ function Body({ job, attempts }) {
     <section class="card"><h2>Attempts</h2>${
       attempts.length
         ? html`<${AttemptList} attempts=${attempts} />`
-        : html`<p class="quiet">None has begun.</p>`
+        : html`<p class="quiet">No attempts yet.</p>`
     }</section>
     ${
       Object.keys(job.metadata).length > 0 &&
@@ -86,8 +86,8 @@ function Body({ job, attempts }) {
 
 function waiting(job, isLate) {
   if (job.status === "running") return html`since <${Ago} at=${job.started_at} />`;
-  if (job.next_attempt_at) return html`tried again <${Ago} at=${job.next_attempt_at} />`;
-  return isLate ? html`due <${Ago} at=${job.run_at} />` : "waits for its turn";
+  if (job.next_attempt_at) return html`next attempt <${Ago} at=${job.next_attempt_at} />`;
+  return isLate ? html`due <${Ago} at=${job.run_at} />` : "waiting";
 }
 
 function Control({ job, account, again }) {
@@ -101,8 +101,8 @@ function Control({ job, account, again }) {
     announce(done);
     again();
   };
-  const retry = () => send("POST", `${path}/retry`, "The job is tried again");
-  const cancel = () => send("DELETE", path, "The job is cancelled");
+  const retry = () => send("POST", `${path}/retry`, "Job queued again");
+  const cancel = () => send("DELETE", path, "Job cancelled");
   const canRetry = job.status === "failed" || job.status === "cancelled";
   return html`
     ${
@@ -133,9 +133,9 @@ function Control({ job, account, again }) {
       }}>
       <p>${
         job.status === "running"
-          ? "Its worker lets go of the target within seconds; what the target did by then is done."
-          : "It won't be taken to its target."
+          ? "The attempt is aborted within seconds. Effects at the target are not undone."
+          : "It will not be sent to its target."
       }${" "}
-        You can have it tried again afterwards.</p><//>`
+        You can retry it later.</p><//>`
     }`;
 }

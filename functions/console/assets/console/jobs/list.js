@@ -54,7 +54,7 @@ export function JobList({ query }) {
         columns=${columns(account)} />
         ${
           items.length === 0 &&
-          html`<p class="quiet">None of those that were looked through here;
+          html`<p class="quiet">No match on this page;
           there may be more.</p>`
         }<${Pager} pages=${pages} />`}
     <//>
@@ -76,7 +76,7 @@ const columns = (account) => [
   },
   { title: "Attempts", class: "number", cell: (job) => `${job.attempts} of ${job.max_attempts}` },
   { title: "Accepted", cell: (job) => html`<${Time} at=${job.created_at} />` },
-  { title: "What came of it", class: "wide", cell: (job) => html`<${Outcome} job=${job} />` },
+  { title: "Result", class: "wide", cell: (job) => html`<${Outcome} job=${job} />` },
 ];
 
 function Outcome({ job }) {

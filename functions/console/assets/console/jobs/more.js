@@ -74,7 +74,7 @@ export function More({ value, errors, onChange, accounts }) {
       when === "at" &&
       entry(
         "run_at",
-        "Time, by your clock",
+        "Local time",
         html`<input type="datetime-local" step="1" required ...${common("run_at")}
       onInput=${(event) => onChange({ run_at: instant(event) }, "/run_at")} />`,
         "at most a year ahead",
@@ -86,7 +86,7 @@ export function More({ value, errors, onChange, accounts }) {
       html`<input type="number" min="0" max="9" step="1" ...${common("priority")}
         value=${value.priority ?? ""}
       placeholder="0" onInput=${(event) => onChange({ priority: number(event) }, "/priority")} />`,
-      "9 goes first, where the kind's discipline is priority",
+      "9 runs first, for kinds with the discipline priority",
     )}
     ${entry(
       "callback_url",
@@ -96,7 +96,7 @@ export function More({ value, errors, onChange, accounts }) {
       placeholder="https://example.com/callbacks"
         onInput=${({ target }) =>
           onChange({ callback_url: target.value || undefined }, "/callback_url")} />`,
-      "is told when the job is over",
+      "receives a request when the job ends",
     )}
     <fieldset id=${idOf("/metadata")} tabindex="-1"><legend>Metadata</legend>
       ${notes.map(

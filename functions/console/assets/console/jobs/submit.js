@@ -20,7 +20,7 @@ export function SubmitView({ parts: [, name], query: { account } }) {
   const kinds = useResource((signal) => all("kinds", {}, { signal }), []);
   return html`<${Page} title="Submit a job"
     back=${{ href: href("jobs", { account }), title: "Jobs" }}>
-    <${Loaded} of=${kinds} empty=${html`<${Empty} title="There are no kinds yet">
+    <${Loaded} of=${kinds} empty=${html`<${Empty} title="No kinds yet">
       <p>A kind says what a job's payload is like and where it goes. An operator defines
       them.</p><//>`}>
       ${({ items }) => html`<label class="field" for="kind"><span>Kind</span>
@@ -96,7 +96,7 @@ function Form({ kind, account: given }) {
     event.preventDefault();
     const found = broken(form.current);
     if (isText) {
-      const { fault } = text.trim() ? parsedJson(text) : { fault: "A payload is missing." };
+      const { fault } = text.trim() ? parsedJson(text) : { fault: "Payload is missing." };
       if (fault) found.push({ pointer: "/payload", detail: fault });
     }
     setFaults(found);
@@ -110,7 +110,7 @@ function Form({ kind, account: given }) {
       isText ? text : JSON.stringify(payload ?? null),
     );
     if (!job) return;
-    announce("The job is accepted");
+    announce("Job accepted");
     go(["jobs", job.id], { account: more.account === ownAccount() ? undefined : more.account });
   };
 
@@ -119,7 +119,7 @@ function Form({ kind, account: given }) {
     ${
       faults.length > 0 &&
       html`<div class="note bad" role="alert" tabindex="-1">
-      <strong>Not sent yet: ${count(faults.length)} to mend</strong>
+      <strong>Not sent yet: ${count(faults.length)} to fix</strong>
       <${Violations} errors=${faults} /></div>`
     }
     ${
@@ -162,7 +162,7 @@ function Form({ kind, account: given }) {
       ${
         errors.length > 0 &&
         html`<button type="button" class="button"
-        onClick=${() => reach(errors[0].pointer)}>To the first error</button>`
+        onClick=${() => reach(errors[0].pointer)}>Go to the first error</button>`
       }</div>
   </form>`;
 }

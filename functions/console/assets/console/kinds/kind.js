@@ -14,7 +14,7 @@ import { seconds } from "../format.js";
 
 const DISCIPLINES = {
   standard: "roughly oldest first, fair between accounts",
-  lifo: "newest first",
+  lifo: "newest first (LIFO)",
   priority: "highest priority first",
 };
 
@@ -42,7 +42,7 @@ function Body({ kind }) {
     ${
       kind.disabled &&
       html`<p class="note warn">It is disabled, since its target said that it is
-      gone (410). Save it again to enable it.</p>`
+      gone (410). Save the kind to enable it.</p>`
     }
     <section class="card"><h2>Target and order</h2><${Facts} of=${[
       ["State", html`<${Status} is=${kind.disabled ? "disabled" : "enabled"} />`],
@@ -52,12 +52,12 @@ function Body({ kind }) {
       ],
       ...Object.keys(target.headers ?? {}).map((header) => [
         `Header ${header}`,
-        html`<span title="Its value is kept secret">•••</span>`,
+        html`<span title="Secret">•••</span>`,
       ]),
       ["Time-out", kind.timeout_seconds ? seconds(kind.timeout_seconds) : "the stack's"],
       ["Attempts", `${retry.max_attempts} at most`],
       [
-        "Pauses",
+        "Backoff",
         `from ${seconds(retry.initial_seconds)}, ${retry.factor} times as long each, ` +
           `up to ${seconds(retry.max_seconds)}`,
       ],

@@ -21,7 +21,7 @@ export function ProblemNote({ problem, errors = true, again = null, focus = fals
     }
     ${children}
     <p class="small">
-      ${problem.retryAfter && html`<span>Good to try again in ${problem.retryAfter} s. </span>`}
+      ${problem.retryAfter && html`<span>Retry after ${problem.retryAfter} s. </span>`}
       ${
         problem.requestId &&
         html`<span>Request <code>${problem.requestId}</code>

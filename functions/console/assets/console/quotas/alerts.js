@@ -18,7 +18,7 @@ export const Alerts = ({ alerts }) =>
 
 function Mails({ alert: { passed_over, mails, mailed_at } }) {
   if (passed_over)
-    return html`<span class="quiet">none: a higher threshold was reached at the same time</span>`;
+    return html`<span class="quiet">none: superseded by a higher threshold</span>`;
   if (!isAdmin() || !mails)
     return mailed_at
       ? html`sent <${Time} at=${mailed_at} />`

@@ -17,7 +17,7 @@ export function Bar({ quota }) {
           : "good";
   const text =
     used === null || used === undefined
-      ? "not looked at yet"
+      ? "not evaluated yet"
       : `${bytes(used)} of ${bytes(limit)}, ${percent(share)}`;
   return html`<div class="quota"><div class=${`bar ${tone}`} role="meter"
     aria-label=${`Used of ${quota.name}`} aria-valuemin="0" aria-valuemax=${limit}

@@ -56,7 +56,7 @@ function Drawn({ quota, data }) {
   const projected = quota.projected ? `, projected ${bytes(quota.projected)}` : "";
   const label = `Used ${bytes(quota.used)} of ${bytes(quota.limit_bytes)}${projected}`;
   return html`<${Chart} ...${drawn} label=${label} />
-    <p class="small quiet">Since the ${quota.period} began, as sums of what was counted; the quota
+    <p class="small quiet">Since the ${quota.period} began, as sums of counters; the quota
       itself is looked at once a minute. Times: ${zone()}.
       ${quota.projected === null ? " A projection is made when a 24th of the period is over." : ""}
         </p>`;

@@ -23,7 +23,7 @@ export function QuotaView({ parts: [, name] }) {
       actions=${
         quota.data &&
         html`<a class="button" href=${href("usage", usageOf(quota.data))}>Its usage</a>
-        <${Control} sort="quotas" name=${name}><p>What it turned away is let through again, and no
+        <${Control} sort="quotas" name=${name}><p>Blocked requests are allowed again, and no further
           mails are sent any more.</p><//>`
       }>
     <${Loaded} of=${quota}>${(quota) => html`<${Body} quota=${quota} />`}<//><//>`;
@@ -56,7 +56,7 @@ function Body({ quota }) {
             ? html`<a href=${href(["accounts", quota.account])}>
               ${nameOf(accounts, quota.account)}</a>`
             : "yours"
-          : "everybody's",
+          : "all accounts",
       ],
       ["Limit", `${bytes(quota.limit_bytes)} a ${quota.period}`],
       ["Used", `${bytes(quota.used)} (${percent(quota.percent)})`],
@@ -72,7 +72,7 @@ function Body({ quota }) {
           class="quiet">(${quota.timezone})</span>`,
       ],
       ["Thresholds", quota.thresholds.map((one) => `${one} %`).join(", ")],
-      ["At 100 %", quota.enforce ? "requests are turned away" : "nothing is turned away"],
+      ["At 100 %", quota.enforce ? "requests are rejected" : "not enforced"],
       quota.recipients && ["Mails go to", quota.recipients.join(", ")],
     ]} /></section>
     <section class="card"><h2>Alerts of this ${quota.period}</h2>

@@ -20,7 +20,7 @@ export function ScheduleView({ parts: [, name] }) {
       actions=${
         schedule.data &&
         html`<${Control} sort="schedules" name=${name}>
-        <p>It makes no more jobs. Those that it made go on.</p><//>`
+        <p>It submits no more jobs. Existing jobs continue.</p><//>`
       }>
     <${Loaded} of=${schedule}>${(
       schedule,
@@ -32,6 +32,6 @@ export function ScheduleView({ parts: [, name] }) {
       ["Defined", html`<${Time} at=${schedule.created_at} />`],
       ["Changed", html`<${Time} at=${schedule.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>The job each time</h2><${Json} value=${schedule.job}
+    <section class="card"><h2>Job</h2><${Json} value=${schedule.job}
       name="job" /></section>`}<//><//>`;
 }

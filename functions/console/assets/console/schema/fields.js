@@ -157,7 +157,7 @@ export function parsedJson(text) {
   try {
     return { value: JSON.parse(text), fault: null };
   } catch (error) {
-    return { value: undefined, fault: `This isn't JSON: ${error.message}` };
+    return { value: undefined, fault: `Invalid JSON: ${error.message}` };
   }
 }
 
@@ -174,7 +174,7 @@ function Members({ field, value, pointer, errors, change }) {
       error.pointer.startsWith(`${pointer}/`) &&
       !known.some((one) => error.pointer === one || error.pointer.startsWith(`${one}/`)),
   );
-  return html`${field.fields.length === 0 && html`<p class="quiet">Nothing to fill in.</p>`}
+  return html`${field.fields.length === 0 && html`<p class="quiet">No fields.</p>`}
     ${field.fields.map(
       (inner) => html`<${Field} key=${inner.name} field=${inner}
       value=${value?.[inner.name]} pointer=${join(pointer, inner.name)} errors=${errors}

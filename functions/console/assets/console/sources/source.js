@@ -22,7 +22,7 @@ export function SourceView({ parts: [, name] }) {
         source.data &&
         html`<${Control} sort="sources" name=${name}><p>All that it ever counted is forgotten: its
           series are gone from the charts.
-        What quotas took from it stays used.</p><//>`
+        Usage already counted by quotas remains.</p><//>`
       }>
     <${Loaded} of=${source}>${(
       source,

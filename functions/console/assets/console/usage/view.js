@@ -58,7 +58,7 @@ export function UsageView({ query }) {
         <option value="egress">egress</option><option value="ingress">
           ingress</option></select></label>
       <${Label} name="service" value=${service} /><${Label} name="route" value=${route} />
-      <${AccountSelect} value=${account} everybody="Everybody's" accounts=${accounts}
+      <${AccountSelect} value=${account} everybody="All accounts" accounts=${accounts}
         onChange=${(account) => choose({ account })} />
       <label class="field" for="quota"><span>Against quota</span>
         <select id="quota" value=${chosen?.name ?? ""}
@@ -79,7 +79,7 @@ export function UsageView({ query }) {
         </h2><a href=${href(["quotas", chosen.name])}>The quota</a></div>
       <${QuotaChart} quota=${chosen} /></section>`
     }
-    <${Loaded} of=${usage} empty=${html`<${Empty} title="Nothing was counted here">
+    <${Loaded} of=${usage} empty=${html`<${Empty} title="No usage">
       <p>Usage comes from <a href=${href("sources")}>sources</a>, and from applications by
       <code>POST /v1/usage</code>. Choose a longer range, or less of a filter.</p><//>`}>
       ${(data) => html`<${Charted} data=${data} isBusy=${usage.isStale} onZoom=${zoom}
