@@ -11,7 +11,7 @@ use clap::Parser;
 use serde_json::json;
 use shared::{
     account::{Account, ApiKey, KeyRecord, Scope},
-    aws::{AccountStore, Clients, Table, Trust, http_client},
+    aws::{AccountStore, Clients, Table, TrustedRoots, http_client},
     clock::Clock,
     id,
 };
@@ -39,16 +39,16 @@ impl Bootstrap {
     /// Creates both and prints `{"account": "acc_…", "key": "tg_…"}`. The key is not shown again.
     async fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client(Trust::Machine))
+            .http_client(http_client(TrustedRoots::Machine))
             .load()
             .await;
         let accounts = AccountStore::new(Table::new(Clients::of(&config).dynamodb, self.table));
         let now = Clock::system().now();
         let account =
-            Account::open(id::mint(now, rand::random()), self.account, rand::random(), now);
+            Account::create(id::generate(now, rand::random()), self.account, rand::random(), now);
         let account = Account { max_running: self.max_running, ..account };
-        let key = ApiKey::mint(account.id, id::mint(now, rand::random()), rand::random());
-        let record = KeyRecord::of(&key, "bootstrap", self.scopes.into_iter().collect(), now);
+        let key = ApiKey::generate(account.id, id::generate(now, rand::random()), rand::random());
+        let record = KeyRecord::new(&key, "bootstrap", self.scopes.into_iter().collect(), now);
         accounts.put_account(&account).await?;
         accounts.put_key(&record).await?;
         println!("{}", json!({"account": account.id, "key": key.reveal()}));

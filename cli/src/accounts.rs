@@ -4,9 +4,9 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value};
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::{self, Format},
 };
 
@@ -17,7 +17,7 @@ pub enum Command {
     /// Create an account and show it
     Create(Create),
     /// List accounts
-    List(Extent),
+    List(Paging),
     /// Show an account
     Show {
         /// Account id, acc_…
@@ -53,19 +53,19 @@ pub struct Update {
     #[arg(long, value_name = "true|false")]
     active: Option<bool>,
     /// Maximum number of jobs running at the same time, or none for no limit of its own
-    #[arg(long, value_name = "NUMBER|none", value_parser = cap)]
-    max_running: Option<Cap>,
+    #[arg(long, value_name = "NUMBER|none", value_parser = parse_limit)]
+    max_running: Option<RunningLimit>,
 }
 
 /// A concurrency limit; `None` removes it.
 #[derive(Clone, Copy, Debug)]
-struct Cap(Option<u32>);
+struct RunningLimit(Option<u32>);
 
-fn cap(text: &str) -> Result<Cap, String> {
+fn parse_limit(text: &str) -> Result<RunningLimit, String> {
     if text == "none" {
-        return Ok(Cap(None));
+        return Ok(RunningLimit(None));
     }
-    text.parse().map(|cap| Cap(Some(cap))).map_err(|_| "must be a number or none".into())
+    text.parse().map(|cap| RunningLimit(Some(cap))).map_err(|_| "must be a number or none".into())
 }
 
 impl Command {
@@ -73,16 +73,16 @@ impl Command {
         let call = match self {
             Self::List(extent) => {
                 return extent
-                    .print(client, format, &COLUMNS, || Call::get(&["v1", "accounts"]))
+                    .print(client, format, &COLUMNS, || Request::get(&["v1", "accounts"]))
                     .await;
             }
-            Self::Create(create) => Call::post(&["v1", "accounts"]).body(&create.body())?,
-            Self::Show { id } => Call::get(&["v1", "accounts", &id]),
+            Self::Create(create) => Request::post(&["v1", "accounts"]).body(&create.body())?,
+            Self::Show { id } => Request::get(&["v1", "accounts", &id]),
             Self::Update(update) => {
-                Call::patch(&["v1", "accounts", &update.id]).body(&update.body())?
+                Request::patch(&["v1", "accounts", &update.id]).body(&update.body())?
             }
         };
-        output::line(&output::item(format, &client.send(&call).await?.body)?)
+        output::print_line(&output::format_item(format, &client.send(&call).await?.body)?)
     }
 }
 
@@ -105,7 +105,7 @@ impl Update {
         let changes = [
             ("name", self.name.clone().map(Value::from)),
             ("is_active", self.active.map(Value::from)),
-            ("max_running", self.max_running.map(|Cap(cap)| cap.into())),
+            ("max_running", self.max_running.map(|RunningLimit(cap)| cap.into())),
         ];
         changes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }

@@ -10,22 +10,22 @@ use reqwest::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    failure::{Failure, Refusal},
+    failure::{ErrorResponse, Failure},
     output,
     profile::Secret,
 };
 
 /// Attempts per call, including the first.
-const ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 /// Backoff after the first failure; it doubles per attempt.
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(300);
 /// Longest `Retry-After` that is honoured. With a longer one, the call fails and the caller
 /// decides.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// Request timeout. The API holds a long poll for at most 20 seconds and any request for 30.
-const PATIENCE: Duration = Duration::from_secs(35);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
 /// Connect timeout.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -36,7 +36,7 @@ pub struct Client {
 }
 
 #[derive(Debug)]
-pub struct Call {
+pub struct Request {
     method: Method,
     path: Vec<String>,
     query: Vec<(&'static str, String)>,
@@ -46,13 +46,13 @@ pub struct Call {
 
 /// A successful response, or a 304.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
 }
 
-impl Call {
+impl Request {
     /// `path` holds unencoded segments; they are percent-encoded when the request is built.
     fn new(method: Method, path: &[&str]) -> Self {
         let path = path.iter().map(ToString::to_string).collect();
@@ -106,23 +106,26 @@ impl Call {
     }
 
     /// Whether the call is idempotent.
-    fn is_repeatable(&self) -> bool {
-        let named = self.headers.iter().any(|(name, _)| *name == "idempotency-key");
+    fn is_idempotent(&self) -> bool {
+        let has_idempotency_key = self.headers.iter().any(|(name, _)| *name == "idempotency-key");
         // The server deduplicates reported usage events by source and id.
-        let is_known =
+        let is_usage_report =
             self.headers.iter().any(|(_, value)| value.starts_with("application/cloudevents"));
-        named || is_known || self.method == Method::GET || self.method == Method::PUT
+        has_idempotency_key
+            || is_usage_report
+            || self.method == Method::GET
+            || self.method == Method::PUT
     }
 
     /// Method and path, for messages.
-    fn name(&self) -> String {
+    fn label(&self) -> String {
         format!("{} /{}", self.method, self.path.join("/"))
     }
 }
 
-impl Answer {
+impl Response {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_str(&self.body).map_err(output::no_json)
+        serde_json::from_str(&self.body).map_err(output::invalid_response)
     }
 
     /// A header's value, if it is present and valid text.
@@ -149,23 +152,23 @@ impl Client {
         })?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("tollgate-cli/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .timeout(PATIENCE)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             // The API never redirects, and the key must not be sent to another server.
             .redirect(redirect::Policy::none());
         // Connect to local servers directly, even if the environment configures a proxy.
-        let http = if is_here(&base) { http.no_proxy() } else { http };
-        let http = http.build().map_err(|error| Failure::Local(reason(&error)))?;
-        Ok(Self { http, base, key, attempts: ATTEMPTS })
+        let http = if is_local(&base) { http.no_proxy() } else { http };
+        let http = http.build().map_err(|error| Failure::Local(root_cause(&error)))?;
+        Ok(Self { http, base, key, attempts: MAX_ATTEMPTS })
     }
 
     /// Whether the key would be sent unencrypted over a network.
-    pub fn is_exposed(&self) -> bool {
-        self.base.scheme() == "http" && !is_here(&self.base)
+    pub fn sends_key_unencrypted(&self) -> bool {
+        self.base.scheme() == "http" && !is_local(&self.base)
     }
 
     /// A client that does not retry, for callers with a retry policy of their own.
-    pub fn impatient(&self) -> Self {
+    pub fn without_retries(&self) -> Self {
         Self { attempts: 1, ..self.clone() }
     }
 
@@ -179,21 +182,21 @@ impl Client {
     }
 
     /// Sends a call. Retries with backoff where a retry is safe and may succeed.
-    pub async fn send(&self, call: &Call) -> Result<Answer, Failure> {
-        let mut pause = FIRST_PAUSE;
+    pub async fn send(&self, call: &Request) -> Result<Response, Failure> {
+        let mut pause = INITIAL_BACKOFF;
         for left in (0..self.attempts).rev() {
             let failure = match self.send_once(call).await {
                 Ok(answer) => return Ok(answer),
-                Err((failure, received)) if left > 0 && may_repeat(call, &failure, received) => {
+                Err((failure, received)) if left > 0 && should_retry(call, &failure, received) => {
                     failure
                 }
                 Err((failure, _)) => return Err(failure),
             };
             let told = match &failure {
-                Failure::Refused(refusal) => refusal.retry_after.unwrap_or_default(),
+                Failure::Rejected(refusal) => refusal.retry_after.unwrap_or_default(),
                 _ => Duration::ZERO,
             };
-            if told > LONGEST_PAUSE {
+            if told > MAX_RETRY_AFTER {
                 return Err(failure);
             }
             // Jitter between half and all of the backoff, so that clients do not retry in step
@@ -207,7 +210,7 @@ impl Client {
 
     /// Sends a call once. The flag of an error says whether the server may have received the
     /// call.
-    async fn send_once(&self, call: &Call) -> Result<Answer, (Failure, bool)> {
+    async fn send_once(&self, call: &Request) -> Result<Response, (Failure, bool)> {
         // URL parsing drops such segments, so that the path would name another resource.
         if let Some(segment) =
             call.path.iter().find(|segment| matches!(segment.as_str(), "" | "." | ".."))
@@ -227,11 +230,11 @@ impl Client {
         }
         let unreachable = |error: &reqwest::Error| Failure::Unreachable {
             url: self.url().into(),
-            why: reason(error),
+            reason: root_cause(error),
         };
         let response = request.send().await.map_err(|error| {
             if error.is_builder() {
-                (Failure::Usage(reason(&error)), false)
+                (Failure::Usage(root_cause(&error)), false)
             } else {
                 (unreachable(&error), !error.is_connect())
             }
@@ -239,15 +242,15 @@ impl Client {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.text().await.map_err(|error| (unreachable(&error), true))?;
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
-            return Ok(Answer { status: status.as_u16(), headers, body });
+            return Ok(Response { status: status.as_u16(), headers, body });
         }
         let is_collection = call.path.len() <= 2;
         let refusal =
-            Refusal::read(status, retry_after(&headers), &body, &call.name(), is_collection);
-        Err((Failure::Refused(Box::new(refusal)), true))
+            ErrorResponse::read(status, retry_after(&headers), &body, &call.label(), is_collection);
+        Err((Failure::Rejected(Box::new(refusal)), true))
     }
 
-    fn address(&self, call: &Call) -> Url {
+    fn address(&self, call: &Request) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(&call.path);
@@ -260,19 +263,19 @@ impl Client {
 }
 
 /// Whether the URL's host is this machine.
-fn is_here(url: &Url) -> bool {
+fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| matches!(host, "127.0.0.1" | "localhost" | "[::1]"))
 }
 
 /// Whether to retry a failed call: the retry is safe and may succeed.
-fn may_repeat(call: &Call, failure: &Failure, received: bool) -> bool {
+fn should_retry(call: &Request, failure: &Failure, received: bool) -> bool {
     match failure {
-        Failure::Unreachable { .. } => !received || call.is_repeatable(),
-        Failure::Refused(refusal) => match refusal.status.as_u16() {
+        Failure::Unreachable { .. } => !received || call.is_idempotent(),
+        Failure::Rejected(refusal) => match refusal.status.as_u16() {
             429 => true,
             // The first request with this Idempotency-Key is still in progress.
-            409 => refusal.retry_after.is_some() && call.is_repeatable(),
-            500 | 502 | 503 | 504 => call.is_repeatable(),
+            409 => refusal.retry_after.is_some() && call.is_idempotent(),
+            500 | 502 | 503 | 504 => call.is_idempotent(),
             _ => false,
         },
         _ => false,
@@ -292,7 +295,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The innermost cause. The outer errors only add the whole URL.
-fn reason(error: &reqwest::Error) -> String {
+fn root_cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "timed out".into();
     }

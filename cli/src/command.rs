@@ -119,7 +119,9 @@ impl Arguments {
             Command::Keys(command) => command.run(&client()?, format).await,
             Command::Secrets(command) => command.run(&client()?, format).await,
             Command::Whoami => service::whoami(&client()?, format).await,
-            Command::Heartbeat => service::heartbeat(&connection.keyless()?, format).await,
+            Command::Heartbeat => {
+                service::heartbeat(&connection.client_without_key()?, format).await
+            }
             Command::Metrics => service::metrics(&client()?).await,
             Command::Completions { shell } => shell::completions(shell),
             Command::Man { into } => shell::man(into.as_deref()),

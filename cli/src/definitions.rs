@@ -7,15 +7,15 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::{self, Format},
 };
 
 /// A resource whose items are defined with `PUT /v1/{path}/{name}`.
 #[derive(Clone, Copy, Debug)]
-pub struct Noun {
+pub struct Resource {
     /// Path segment in the API.
     pub path: &'static str,
     /// Columns of the list output.
@@ -31,12 +31,12 @@ pub struct Files {
 }
 
 #[derive(Debug, Args)]
-pub struct Named {
+pub struct NameArg {
     /// Name
     pub name: String,
 }
 
-impl Noun {
+impl Resource {
     /// Creates or updates the item in each file and prints which it was. A rejected file does not
     /// stop the others.
     pub async fn apply(
@@ -48,22 +48,22 @@ impl Noun {
         let mut first = Ok(());
         for file in &files.files {
             if let Err(failure) = self.apply_one(client, format, file).await {
-                output::note(&format!("tollgate: {file}: {failure}"));
+                output::print_message(&format!("tollgate: {file}: {failure}"));
                 first = first.and(Err(failure));
             }
         }
-        first.map_err(|failure| {
-            failure.briefly(format!("Failed to apply some {}.", self.path))
-        })
+        first
+            .map_err(|failure| failure.with_message(format!("Failed to apply some {}.", self.path)))
     }
 
     async fn apply_one(self, client: &Client, format: Format, file: &str) -> Result<(), Failure> {
         let (name, definition) = read(file)?;
-        let answer = client.send(&Call::put(&["v1", self.path, &name]).body(&definition)?).await?;
+        let answer =
+            client.send(&Request::put(&["v1", self.path, &name]).body(&definition)?).await?;
         if format == Format::Json {
-            return output::line(&answer.body);
+            return output::print_line(&answer.body);
         }
-        output::line(&format!(
+        output::print_line(&format!(
             "{name}\t{}",
             if answer.status == 201 { "created" } else { "updated" }
         ))
@@ -74,27 +74,32 @@ impl Noun {
         self,
         client: &Client,
         format: Format,
-        extent: &Extent,
+        extent: &Paging,
         account: Option<&str>,
     ) -> Result<(), Failure> {
-        let call = || Call::get(&["v1", self.path]).query("account", account);
+        let call = || Request::get(&["v1", self.path]).query("account", account);
         extent.print(client, format, self.columns, call).await
     }
 
-    pub async fn show(self, client: &Client, format: Format, named: &Named) -> Result<(), Failure> {
-        let answer = client.send(&Call::get(&["v1", self.path, &named.name])).await?;
-        output::line(&output::item(format, &answer.body)?)
+    pub async fn show(
+        self,
+        client: &Client,
+        format: Format,
+        named: &NameArg,
+    ) -> Result<(), Failure> {
+        let answer = client.send(&Request::get(&["v1", self.path, &named.name])).await?;
+        output::print_line(&output::format_item(format, &answer.body)?)
     }
 
-    pub async fn delete(self, client: &Client, named: &Named) -> Result<(), Failure> {
-        client.send(&Call::delete(&["v1", self.path, &named.name])).await?;
-        output::line(&format!("{}\tdeleted", named.name))
+    pub async fn delete(self, client: &Client, named: &NameArg) -> Result<(), Failure> {
+        client.send(&Request::delete(&["v1", self.path, &named.name])).await?;
+        output::print_line(&format!("{}\tdeleted", named.name))
     }
 }
 
 /// Reads a definition and its name from a file.
 fn read(file: &str) -> Result<(String, Map<String, Value>), Failure> {
-    let mut definition: Map<String, Value> = serde_json::from_str(&output::read(file)?)
+    let mut definition: Map<String, Value> = serde_json::from_str(&output::read_input(file)?)
         .map_err(|error| Failure::Usage(format!("not a JSON object: {error}")))?;
     // The name is part of the URL. The API's responses have it in the body too, so accept it
     // there.
@@ -107,7 +112,6 @@ fn read(file: &str) -> Result<(String, Map<String, Value>), Failure> {
             file.map(|name| name.strip_suffix(".json").unwrap_or(name).to_owned())
         }
     };
-    let name =
-        name.ok_or_else(|| Failure::Usage("missing field `name`".into()))?;
+    let name = name.ok_or_else(|| Failure::Usage("missing field `name`".into()))?;
     Ok((name, definition))
 }

@@ -15,11 +15,11 @@ use shared::{account::ApiKey, time::Time};
 use uuid::Uuid;
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
     output::{self, Format},
 };
-use feed::{Feed, News, Start};
+use feed::{Feed, FeedItem, StartPosition};
 
 const COLUMNS: [&str; 6] = ["time", "account_id", "type", "data", "source", "id"];
 
@@ -40,7 +40,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Of {
+struct AccountsArg {
     /// Account to read, if not the key's own; may be repeated (operators only)
     #[arg(long)]
     account: Vec<String>,
@@ -49,7 +49,7 @@ struct Of {
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
-    of: Of,
+    accounts: AccountsArg,
     /// Continue from the `next_cursor` of an earlier list; or `now`, for a cursor that starts now
     #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     after: Option<String>,
@@ -61,7 +61,7 @@ struct List {
 #[derive(Debug, Args)]
 struct Tail {
     #[command(flatten)]
-    of: Of,
+    of: AccountsArg,
     /// Start after this cursor instead of now, such as the one printed on Ctrl-C
     #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
     after: Option<String>,
@@ -105,7 +105,7 @@ impl Event {
         let time = self.time.to_string().replace('T', " ").replace('.', ":").replace('Z', "");
         let source = self.source.as_deref().unwrap_or("-");
         let line = format!("<{time}>: [{account}]: {} [{source}]", self.data.get());
-        output::printable(&line)
+        output::escape_controls(&line)
     }
 }
 
@@ -115,9 +115,9 @@ impl Events {
         match self.command {
             None => interactive::run(client).await,
             Some(Command::List(list)) => {
-                let call = feed::call(&list.of.account, list.after.as_deref());
+                let call = feed::events_request(&list.accounts.account, list.after.as_deref());
                 let page = client.send(&call.query("limit", Some(list.limit))).await?.json()?;
-                output::line(&output::list(format, &page, &COLUMNS)?)
+                output::print_line(&output::format_page(format, &page, &COLUMNS)?)
             }
             Some(Command::Tail(tail)) => tail.run(client, format).await,
             Some(Command::Publish(publish)) => publish.run(client, format).await,
@@ -128,9 +128,9 @@ impl Events {
 impl Tail {
     async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let start = match self.after {
-            Some(cursor) => Start::After(cursor),
-            None if self.oldest => Start::Oldest,
-            None => Start::Now,
+            Some(cursor) => StartPosition::After(cursor),
+            None if self.oldest => StartPosition::Oldest,
+            None => StartPosition::Now,
         };
         let mut feed = Feed::new(client, self.of.account, start);
         loop {
@@ -145,24 +145,24 @@ impl Tail {
                 }
             };
             match news {
-                News::Events(events) => {
+                FeedItem::Events(events) => {
                     for raw in events {
                         let line = if format == Format::Json {
                             raw.get().to_owned()
                         } else {
-                            let event = feed::read(&raw)?;
+                            let event = feed::parse_event(&raw)?;
                             event.line(&event.account_id)
                         };
-                        output::line(&line)?;
+                        output::print_line(&line)?;
                     }
                     if let Some(cursor) = feed.cursor().filter(|_| self.cursors) {
-                        output::line(&json!({"next_cursor": cursor}).to_string())?;
+                        output::print_line(&json!({"next_cursor": cursor}).to_string())?;
                     }
                 }
-                News::Gone(why) => output::note(&format!(
+                FeedItem::Outage(why) => output::print_message(&format!(
                     "The server is down ({why}); retrying until it is back."
                 )),
-                News::Back => output::note("The server is back."),
+                FeedItem::Recovered => output::print_message("The server is back."),
             }
         }
     }
@@ -172,31 +172,30 @@ impl Publish {
     async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let own = || Some(client.key()?.reveal().parse::<ApiKey>().ok()?.account.to_string());
         let account = self.account.clone().or_else(own);
-        let account =
-            account.ok_or_else(|| Failure::Usage("missing --account".into()))?;
+        let account = account.ok_or_else(|| Failure::Usage("missing --account".into()))?;
         let text = match self.data.strip_prefix('@') {
-            Some(file) => output::read(file)?,
-            None if self.data == "-" => output::read("-")?,
+            Some(file) => output::read_input(file)?,
+            None if self.data == "-" => output::read_input("-")?,
             None => self.data,
         };
         let data: Box<RawValue> =
-            serde_json::from_str(&text).or_else(|_| raw(text.trim_end_matches('\n')))?;
+            serde_json::from_str(&text).or_else(|_| json_string(text.trim_end_matches('\n')))?;
         let mut body = BTreeMap::from([("data", data)]);
         if let Some(source) = &self.source {
-            body.insert("source", raw(source)?);
+            body.insert("source", json_string(source)?);
         }
         let key = self.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());
-        let call = Call::post(&["v1", "accounts", &account, "events"])
+        let call = Request::post(&["v1", "accounts", &account, "events"])
             .header("idempotency-key", Some(key))
             .body(&body)?;
         let answer = client.send(&call).await?;
         let id = answer.json::<Published>()?.id;
-        output::line(if format == Format::Json { &answer.body } else { &id })
+        output::print_line(if format == Format::Json { &answer.body } else { &id })
     }
 }
 
 /// A text as a JSON string.
-fn raw(text: &str) -> Result<Box<RawValue>, Failure> {
+fn json_string(text: &str) -> Result<Box<RawValue>, Failure> {
     to_raw_value(text).map_err(|error| Failure::Local(error.to_string()))
 }
 

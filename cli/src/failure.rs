@@ -33,13 +33,13 @@ pub enum Failure {
     Usage(String),
     /// The server responded with an error status.
     #[error("{0}")]
-    Refused(Box<Refusal>),
+    Rejected(Box<ErrorResponse>),
     /// No response was received.
-    #[error("{url} can't be reached: {why}")]
-    Unreachable { url: String, why: String },
+    #[error("cannot reach {url}: {reason}")]
+    Unreachable { url: String, reason: String },
     /// The awaited job ended as failed or cancelled.
     #[error("{message}")]
-    Ended { status: Status, message: String },
+    NotCompleted { status: Status, message: String },
     /// The awaited job did not end within the timeout.
     #[error("{0}")]
     TimedOut(String),
@@ -48,7 +48,7 @@ pub enum Failure {
     Interrupted(String),
     /// The reader of the output closed the pipe, as `| head` does.
     #[error("the output was closed")]
-    Closed,
+    OutputClosed,
 }
 
 impl Failure {
@@ -57,22 +57,24 @@ impl Failure {
         match self {
             Self::Local(_) => 1,
             Self::Usage(_) => 2,
-            Self::Refused(refusal) => refusal.exit_code(),
+            Self::Rejected(refusal) => refusal.exit_code(),
             Self::Unreachable { .. } => 9,
-            Self::Ended { status: Status::Cancelled, .. } => 11,
-            Self::Ended { .. } => 10,
+            Self::NotCompleted { status: Status::Cancelled, .. } => 11,
+            Self::NotCompleted { .. } => 10,
             Self::TimedOut(_) => 12,
             Self::Interrupted(_) => 130,
             // 128 + SIGPIPE (13), as shells report it.
-            Self::Closed => 141,
+            Self::OutputClosed => 141,
         }
     }
 
     /// Replaces the message and keeps the exit code.
     #[must_use]
-    pub fn briefly(self, message: String) -> Self {
+    pub fn with_message(self, message: String) -> Self {
         match self {
-            Self::Refused(refusal) => Self::Refused(Box::new(Refusal { message, ..*refusal })),
+            Self::Rejected(refusal) => {
+                Self::Rejected(Box::new(ErrorResponse { message, ..*refusal }))
+            }
             Self::Local(_) => Self::Local(message),
             Self::Usage(_) => Self::Usage(message),
             other => other,
@@ -85,7 +87,7 @@ impl Failure {
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused(refusal) => {
+            Self::Rejected(refusal) => {
                 refusal.status.is_server_error() || refusal.status == StatusCode::TOO_MANY_REQUESTS
             }
             _ => false,
@@ -96,7 +98,7 @@ impl Failure {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Refused(refusal) => Some(refusal.status.as_u16()),
+            Self::Rejected(refusal) => Some(refusal.status.as_u16()),
             _ => None,
         }
     }
@@ -105,7 +107,7 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            Self::Closed
+            Self::OutputClosed
         } else {
             Self::Local(error.to_string())
         }
@@ -114,13 +116,13 @@ impl From<io::Error> for Failure {
 
 /// An error response of the server.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct ErrorResponse {
     pub status: StatusCode,
     pub retry_after: Option<Duration>,
     pub message: String,
 }
 
-impl Refusal {
+impl ErrorResponse {
     /// Reads an error response. `call` names the request, such as `GET /v1/jobs`.
     ///
     /// If `is_collection`, the path names no single item, so a 404 means that the server has no
@@ -141,8 +143,8 @@ impl Refusal {
                      Check the address and the server's version."
                 )
             }
-            Some(problem) => say(&problem),
-            None => match of_gateway(status, body) {
+            Some(problem) => problem_text(&problem),
+            None => match gateway_message(status, body) {
                 Some(said) => {
                     format!(
                         "{call} returned status {status} \
@@ -150,10 +152,8 @@ impl Refusal {
                     )
                 }
                 None => {
-                    let said = quoted(body);
-                    format!(
-                        "{call} returned status {status}, with an unexpected body: {said}"
-                    )
+                    let said = excerpt(body);
+                    format!("{call} returned status {status}, with an unexpected body: {said}")
                 }
             },
         };
@@ -179,7 +179,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
@@ -187,31 +187,29 @@ impl fmt::Display for Refusal {
 
 /// Describes a response of API Gateway itself. Its body has a `message`; Tollgate's problems have
 /// a `type` (docs/problems.md).
-fn of_gateway(status: StatusCode, body: &str) -> Option<String> {
+fn gateway_message(status: StatusCode, body: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Body {
         message: String,
     }
     let Body { message } = serde_json::from_str(body).ok()?;
-    let message = quoted(&message);
+    let message = excerpt(&message);
     let hint = match status.as_u16() {
         413 => "the request is too large",
         429 | 503 => "too many concurrent requests; try again later",
-        500 | 502 | 504 => {
-            "no response from Tollgate; the request may have been processed"
-        }
+        500 | 502 | 504 => "no response from Tollgate; the request may have been processed",
         _ => return Some(message),
     };
     Some(format!("{message} ({hint})"))
 }
 
 /// The first 200 characters of untrusted text, without control characters.
-fn quoted(text: &str) -> String {
+fn excerpt(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// Formats a problem: title and detail, one line per violation, then status, slug and request id.
-pub fn say(problem: &ProblemBody) -> String {
+pub fn problem_text(problem: &ProblemBody) -> String {
     let slug = problem.r#type.rsplit(':').next().unwrap_or_default();
     let mut lines = vec![format!("{}: {}", problem.title, problem.detail)];
     lines.extend(problem.errors.iter().flatten().map(|error| {
@@ -226,11 +224,11 @@ pub fn say(problem: &ProblemBody) -> String {
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, slug: &str, is_collection: bool) -> Refusal {
+    fn refusal(status: u16, slug: &str, is_collection: bool) -> ErrorResponse {
         let body = format!(
             r#"{{"type": "urn:tollgate:problem:{slug}", "title": "T", "status": {status}, "detail": "D.", "request_id": "r"}}"#
         );
-        Refusal::read(
+        ErrorResponse::read(
             StatusCode::from_u16(status).unwrap(),
             None,
             &body,
@@ -242,9 +240,7 @@ mod tests {
     #[test]
     fn a_404_for_a_collection_means_an_unknown_route() {
         assert_eq!(refusal(404, "not-found", false).message, "T: D.\n  (404 not-found, request r)");
-        assert!(
-            refusal(404, "not-found", true).message.contains("has no such route (GET /v1/x)")
-        );
+        assert!(refusal(404, "not-found", true).message.contains("has no such route (GET /v1/x)"));
     }
 
     #[test]
@@ -263,7 +259,7 @@ mod tests {
         ];
         for (status, code) in codes {
             assert_eq!(
-                Failure::Refused(Box::new(refusal(status, "x", false))).exit_code(),
+                Failure::Rejected(Box::new(refusal(status, "x", false))).exit_code(),
                 code,
                 "{status}"
             );
@@ -272,7 +268,7 @@ mod tests {
 
     #[test]
     fn quotes_foreign_responses_without_control_characters() {
-        let html = Refusal::read(
+        let html = ErrorResponse::read(
             StatusCode::BAD_GATEWAY,
             None,
             "<h1>\u{1b}[2J Bad</h1>",

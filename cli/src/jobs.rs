@@ -8,9 +8,9 @@ use clap::{Args, Subcommand};
 use shared::job::Status;
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::{self, Format},
     watch::watch,
 };
@@ -37,7 +37,7 @@ pub enum Command {
         #[command(flatten)]
         job: Job,
         #[command(flatten)]
-        patience: wait::Patience,
+        patience: wait::WaitOptions,
     },
     /// Cancel a job; a running job is asked to stop
     Cancel(Job),
@@ -70,18 +70,18 @@ pub struct List {
     #[arg(long)]
     account: Option<String>,
     #[command(flatten)]
-    extent: Extent,
+    extent: Paging,
     /// Show the list again whenever it changes, until Ctrl-C
     #[arg(long, conflicts_with = "cursor")]
     watch: bool,
 }
 
 impl Job {
-    fn get(&self) -> Call {
-        self.call(Call::get(&["v1", "jobs", &self.id]))
+    fn get(&self) -> Request {
+        self.call(Request::get(&["v1", "jobs", &self.id]))
     }
 
-    fn call(&self, call: Call) -> Call {
+    fn call(&self, call: Request) -> Request {
         call.query("account", self.account.as_ref())
     }
 }
@@ -90,27 +90,31 @@ impl Command {
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::List(list) => list.run(client, format).await,
-            Self::Show { job, watch: false } => {
-                output::line(&output::item(format, &client.send(&job.get()).await?.body)?)
-            }
+            Self::Show { job, watch: false } => output::print_line(&output::format_item(
+                format,
+                &client.send(&job.get()).await?.body,
+            )?),
             Self::Show { job, watch: true } => wait::follow(client, &job, format).await,
             Self::Wait { job, patience } => wait::wait(client, &job, patience, format).await,
             Self::Cancel(job) => {
-                let answer = client.send(&job.call(Call::delete(&["v1", "jobs", &job.id]))).await?;
+                let answer =
+                    client.send(&job.call(Request::delete(&["v1", "jobs", &job.id]))).await?;
                 if answer.status == 202 {
-                    output::note("The job is running; cancellation is requested.");
+                    output::print_message("The job is running; cancellation is requested.");
                 }
-                output::line(&output::item(format, &answer.body)?)
+                output::print_line(&output::format_item(format, &answer.body)?)
             }
             Self::Retry(job) => {
-                let answer =
-                    client.send(&job.call(Call::post(&["v1", "jobs", &job.id, "retry"]))).await?;
-                output::line(&output::item(format, &answer.body)?)
+                let answer = client
+                    .send(&job.call(Request::post(&["v1", "jobs", &job.id, "retry"])))
+                    .await?;
+                output::print_line(&output::format_item(format, &answer.body)?)
             }
             Self::Attempts(job) => {
-                let answer =
-                    client.send(&job.call(Call::get(&["v1", "jobs", &job.id, "attempts"]))).await?;
-                output::line(&output::whole_list(format, &answer.body, &ATTEMPT_COLUMNS)?)
+                let answer = client
+                    .send(&job.call(Request::get(&["v1", "jobs", &job.id, "attempts"])))
+                    .await?;
+                output::print_line(&output::format_list(format, &answer.body, &ATTEMPT_COLUMNS)?)
             }
             Self::Batch(batch) => batch.run(client, format).await,
         }
@@ -120,7 +124,7 @@ impl Command {
 impl List {
     async fn run(&self, client: &Client, format: Format) -> Result<(), Failure> {
         let call = || {
-            Call::get(&["v1", "jobs"])
+            Request::get(&["v1", "jobs"])
                 .query("status", self.status)
                 .query("kind", self.kind.as_ref())
                 .query("account", self.account.as_ref())
@@ -128,6 +132,9 @@ impl List {
         if !self.watch {
             return self.extent.print(client, format, &COLUMNS, call).await;
         }
-        watch(async || output::list(format, &self.extent.read(client, call).await?, &COLUMNS)).await
+        watch(async || {
+            output::format_page(format, &self.extent.read(client, call).await?, &COLUMNS)
+        })
+        .await
     }
 }

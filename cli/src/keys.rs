@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use shared::account::Scope;
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::{self, Format},
 };
 
@@ -22,7 +22,7 @@ pub enum Command {
         /// Account id, acc_…
         account: String,
         #[command(flatten)]
-        extent: Extent,
+        extent: Paging,
     },
     /// Revoke a key; this takes effect within 30 seconds
     Revoke {
@@ -54,12 +54,12 @@ impl Command {
         match self {
             Self::Create(create) => create.run(client, format).await,
             Self::List { account, extent } => {
-                let call = || Call::get(&["v1", "accounts", &account, "keys"]);
+                let call = || Request::get(&["v1", "accounts", &account, "keys"]);
                 extent.print(client, format, &COLUMNS, call).await
             }
             Self::Revoke { account, id } => {
-                client.send(&Call::delete(&["v1", "accounts", &account, "keys", &id])).await?;
-                output::line(&format!("{id}\trevoked"))
+                client.send(&Request::delete(&["v1", "accounts", &account, "keys", &id])).await?;
+                output::print_line(&format!("{id}\trevoked"))
             }
         }
     }
@@ -73,17 +73,17 @@ impl Create {
             body["expires_at"] = until.into();
         }
         let answer = client
-            .send(&Call::post(&["v1", "accounts", &self.account, "keys"]).body(&body)?)
+            .send(&Request::post(&["v1", "accounts", &self.account, "keys"]).body(&body)?)
             .await?;
         if format == Format::Json {
-            return output::line(&answer.body);
+            return output::print_line(&answer.body);
         }
         let key: Value = answer.json()?;
         let secret = key["secret"]
             .as_str()
             .ok_or_else(|| Failure::Local("the response contains no key".into()))?;
-        output::line(secret)?;
-        output::note(&format!(
+        output::print_line(secret)?;
+        output::print_message(&format!(
             "Key id: {}. The key is not shown again.",
             key["id"].as_str().unwrap_or("-")
         ));

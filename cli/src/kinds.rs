@@ -4,14 +4,16 @@ use clap::Subcommand;
 
 use crate::{
     client::Client,
-    definitions::{Files, Named, Noun},
+    definitions::{Files, NameArg, Resource},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::Format,
 };
 
-const NOUN: Noun =
-    Noun { path: "kinds", columns: &["name", "target", "discipline", "disabled", "description"] };
+const NOUN: Resource = Resource {
+    path: "kinds",
+    columns: &["name", "target", "discipline", "disabled", "description"],
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -20,12 +22,12 @@ pub enum Command {
     /// List kinds
     List {
         #[command(flatten)]
-        extent: Extent,
+        extent: Paging,
     },
     /// Show a kind
-    Show(Named),
+    Show(NameArg),
     /// Delete a kind
-    Delete(Named),
+    Delete(NameArg),
 }
 
 impl Command {

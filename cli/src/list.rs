@@ -5,13 +5,13 @@ use serde_json::value::RawValue;
 use shared::api::{MAX_LIMIT, Page};
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
     output::{self, Format},
 };
 
 #[derive(Clone, Debug, Args)]
-pub struct Extent {
+pub struct Paging {
     /// Maximum number of items
     #[arg(
         long,
@@ -28,12 +28,12 @@ pub struct Extent {
     cursor: Option<String>,
 }
 
-impl Extent {
+impl Paging {
     /// Reads pages up to the limit; `call` builds the request without limit and cursor.
     pub async fn read(
         &self,
         client: &Client,
-        call: impl Fn() -> Call,
+        call: impl Fn() -> Request,
     ) -> Result<Page<Box<RawValue>>, Failure> {
         let wanted = if self.all { usize::MAX } else { self.limit as usize };
         let mut read = Page { items: Vec::new(), next_cursor: self.cursor.clone() };
@@ -54,12 +54,12 @@ impl Extent {
         client: &Client,
         format: Format,
         columns: &[&str],
-        call: impl Fn() -> Call,
+        call: impl Fn() -> Request,
     ) -> Result<(), Failure> {
         let page = self.read(client, call).await?;
-        output::line(&output::list(format, &page, columns)?)?;
-        if page.next_cursor.is_some() && format == Format::Table && output::is_watched() {
-            output::note("More items exist; list them with --all.");
+        output::print_line(&output::format_page(format, &page, columns)?)?;
+        if page.next_cursor.is_some() && format == Format::Table && output::stderr_is_terminal() {
+            output::print_message("More items exist; list them with --all.");
         }
         Ok(())
     }

@@ -33,8 +33,8 @@ async fn main() -> ExitCode {
     match command::Arguments::parse().run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if !matches!(failure, Failure::Closed) {
-                output::note(&format!("tollgate: {failure}"));
+            if !matches!(failure, Failure::OutputClosed) {
+                output::print_message(&format!("tollgate: {failure}"));
             }
             failure.exit_code().into()
         }

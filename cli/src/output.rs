@@ -22,33 +22,33 @@ pub enum Format {
 }
 
 /// Prints a line to standard output and flushes it.
-pub fn line(text: &str) -> Result<(), Failure> {
+pub fn print_line(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", text.trim_end_matches('\n'))?;
     Ok(out.flush()?)
 }
 
 /// Prints a message to standard error.
-pub fn note(text: &str) {
+pub fn print_message(text: &str) {
     // Nothing can be done if standard error is closed.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Formats one item with all its fields, including those this client does not know.
-pub fn item(format: Format, body: &str) -> Result<String, Failure> {
+pub fn format_item(format: Format, body: &str) -> Result<String, Failure> {
     if format == Format::Json {
         return Ok(body.to_owned());
     }
     let Value::Object(fields) = parse(body)? else { return Ok(body.to_owned()) };
-    let mut table = plain();
+    let mut table = borderless_table();
     for (name, value) in &fields {
         table.add_row([name.clone(), cell(value)]);
     }
-    Ok(drawn(table))
+    Ok(render(table))
 }
 
 /// Formats a page of a list: `columns` of each item as a table, or the whole page as JSON.
-pub fn list(
+pub fn format_page(
     format: Format,
     page: &Page<Box<RawValue>>,
     columns: &[&str],
@@ -56,30 +56,30 @@ pub fn list(
     if format == Format::Json {
         return serde_json::to_string(page).map_err(|error| Failure::Local(error.to_string()));
     }
-    let mut table = plain();
+    let mut table = borderless_table();
     table.set_header(columns.iter().map(|column| column.replace('_', " ").to_uppercase()));
     for item in &page.items {
         let item = parse(item.get())?;
         table.add_row(columns.iter().map(|column| cell(&item[*column])));
     }
-    Ok(drawn(table))
+    Ok(render(table))
 }
 
 /// Formats a list that is not paged.
-pub fn whole_list(format: Format, body: &str, columns: &[&str]) -> Result<String, Failure> {
+pub fn format_list(format: Format, body: &str, columns: &[&str]) -> Result<String, Failure> {
     #[derive(serde::Deserialize)]
-    struct Whole {
+    struct Unpaged {
         items: Vec<Box<RawValue>>,
     }
     if format == Format::Json {
         return Ok(body.to_owned());
     }
-    let whole: Whole = serde_json::from_str(body).map_err(no_json)?;
-    list(format, &Page { items: whole.items, next_cursor: None }, columns)
+    let whole: Unpaged = serde_json::from_str(body).map_err(invalid_response)?;
+    format_page(format, &Page { items: whole.items, next_cursor: None }, columns)
 }
 
 /// A table without borders, as wide as the terminal.
-fn plain() -> Table {
+fn borderless_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     if let Some((_, width)) = console::Term::stdout().size_checked() {
@@ -88,7 +88,7 @@ fn plain() -> Table {
     table
 }
 
-fn drawn(mut table: Table) -> String {
+fn render(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -98,32 +98,32 @@ fn drawn(mut table: Table) -> String {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
-        Value::String(text) => printable(text),
-        other => printable(&other.to_string()),
+        Value::String(text) => escape_controls(text),
+        other => escape_controls(&other.to_string()),
     }
 }
 
 /// Escapes control characters, so that untrusted text cannot move the cursor or send terminal
 /// commands.
 #[must_use]
-pub fn printable(text: &str) -> String {
+pub fn escape_controls(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
         .collect()
 }
 
 fn parse(body: &str) -> Result<Value, Failure> {
-    serde_json::from_str(body).map_err(no_json)
+    serde_json::from_str(body).map_err(invalid_response)
 }
 
 /// Error for a response that cannot be parsed.
 #[must_use]
-pub fn no_json(error: serde_json::Error) -> Failure {
+pub fn invalid_response(error: serde_json::Error) -> Failure {
     Failure::Local(format!("unexpected response from the server: {error}"))
 }
 
 /// Reads a file, or standard input if `file` is `-`.
-pub fn read(file: &str) -> Result<String, Failure> {
+pub fn read_input(file: &str) -> Result<String, Failure> {
     let mut text = String::new();
     let done = if file == "-" {
         io::stdin().read_to_string(&mut text).map(drop)
@@ -136,6 +136,6 @@ pub fn read(file: &str) -> Result<String, Failure> {
 
 /// Whether standard error is a terminal.
 #[must_use]
-pub fn is_watched() -> bool {
+pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }

@@ -11,11 +11,11 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
     output,
 };
-use file::{File, Profile};
+use file::{Profile, ProfileFile};
 
 /// An API key or token. `Debug` does not reveal it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -60,14 +60,14 @@ impl Connection {
     /// A profile's key is only sent to that profile's address.
     pub fn client(&self) -> Result<Client, Failure> {
         if let Some(name) = &self.profile {
-            let profile = File::read()?.profile(name)?;
+            let profile = ProfileFile::read()?.profile(name)?;
             return Client::new(&profile.url, Some(profile.key));
         }
-        let key = variable("TOLLGATE_KEY").map(Secret);
-        match (self.url.clone().or_else(|| variable("TOLLGATE_URL")), key) {
+        let key = env_var("TOLLGATE_KEY").map(Secret);
+        match (self.url.clone().or_else(|| env_var("TOLLGATE_URL")), key) {
             (Some(url), Some(key)) => Client::new(&url, Some(key)),
             (Some(url), None) => {
-                let key = File::read()?.key_for(&url).ok_or_else(|| {
+                let key = ProfileFile::read()?.key_for(&url).ok_or_else(|| {
                     Failure::Usage(format!(
                         "There is no key for {url}: set TOLLGATE_KEY, \
                      or save one with `tollgate login --url {url}`."
@@ -76,15 +76,15 @@ impl Connection {
                 Client::new(&url, Some(key))
             }
             (None, key) => {
-                let profile = File::read()?.current()?;
+                let profile = ProfileFile::read()?.current()?;
                 Client::new(&profile.url, Some(key.unwrap_or(profile.key)))
             }
         }
     }
 
     /// A client for endpoints that need no key.
-    pub fn keyless(&self) -> Result<Client, Failure> {
-        match self.url.clone().or_else(|| variable("TOLLGATE_URL")) {
+    pub fn client_without_key(&self) -> Result<Client, Failure> {
+        match self.url.clone().or_else(|| env_var("TOLLGATE_URL")) {
             Some(url) if self.profile.is_none() => Client::new(&url, None),
             _ => self.client(),
         }
@@ -92,7 +92,7 @@ impl Connection {
 }
 
 /// An environment variable, if it is set and not empty.
-fn variable(name: &str) -> Option<String> {
+fn env_var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -130,19 +130,19 @@ impl Command {
         match self {
             Self::Add(add) => add.run(connection, false).await,
             Self::List => {
-                let file = File::read()?;
+                let file = ProfileFile::read()?;
                 for (name, profile) in &file.profiles {
                     let mark = if file.current.as_ref() == Some(name) { '*' } else { ' ' };
-                    output::line(&format!("{mark} {name}  {}", profile.url))?;
+                    output::print_line(&format!("{mark} {name}  {}", profile.url))?;
                 }
                 Ok(())
             }
-            Self::Use { name } => File::change(|file| {
+            Self::Use { name } => ProfileFile::update(|file| {
                 file.profile(&name)?;
                 file.current = Some(name);
                 Ok(())
             }),
-            Self::Remove { name } => File::change(|file| {
+            Self::Remove { name } => ProfileFile::update(|file| {
                 file.profile(&name)?;
                 file.profiles.remove(&name);
                 file.current.take_if(|current| *current == name);
@@ -156,36 +156,35 @@ impl Add {
     /// Saves the address and key. Makes the profile current if `used`, or if no profile is
     /// current.
     pub async fn run(self, connection: &Connection, used: bool) -> Result<(), Failure> {
-        let url = connection.url.clone().or_else(|| variable("TOLLGATE_URL"));
-        let url =
-            url.ok_or_else(|| Failure::Usage("missing --url".into()))?;
+        let url = connection.url.clone().or_else(|| env_var("TOLLGATE_URL"));
+        let url = url.ok_or_else(|| Failure::Usage("missing --url".into()))?;
         let url = url.trim_end_matches('/').to_owned();
-        let key = ask_for_key(&url)?;
+        let key = read_key(&url)?;
         let client = Client::new(&url, Some(key.clone()))?;
-        if client.is_exposed() {
-            output::note(
+        if client.sends_key_unencrypted() {
+            output::print_message(
                 "The connection is not encrypted (http): the key can be read on the network.",
             );
         }
         if !self.no_check {
             // Every key may list kinds.
-            client.send(&Call::get(&["v1", "kinds"]).query("limit", Some(1))).await?;
+            client.send(&Request::get(&["v1", "kinds"]).query("limit", Some(1))).await?;
         }
-        File::change(|file| {
+        ProfileFile::update(|file| {
             file.profiles.insert(self.name.clone(), Profile { url: url.clone(), key });
             if used || file.current.is_none() {
                 file.current = Some(self.name.clone());
             }
             Ok(())
         })?;
-        output::note(&format!("The profile {} holds the key for {url}.", self.name));
+        output::print_message(&format!("The profile {} holds the key for {url}.", self.name));
         Ok(())
     }
 }
 
 /// Reads a key from a hidden prompt or from standard input. It is never an argument, because
 /// other users can see those.
-fn ask_for_key(url: &str) -> Result<Secret, Failure> {
+fn read_key(url: &str) -> Result<Secret, Failure> {
     let typed = if io::stdin().is_terminal() {
         let terminal = console::Term::stderr();
         terminal.write_str(&format!("Key for {url}: "))?;
@@ -197,9 +196,7 @@ fn ask_for_key(url: &str) -> Result<Secret, Failure> {
     };
     let key = typed.trim();
     if key.is_empty() || key.contains(char::is_whitespace) {
-        return Err(Failure::Usage(
-            "invalid key: expected tg_… or a token, without spaces".into(),
-        ));
+        return Err(Failure::Usage("invalid key: expected tg_… or a token, without spaces".into()));
     }
     Ok(Secret(key.to_owned()))
 }

@@ -4,13 +4,13 @@ use clap::Subcommand;
 
 use crate::{
     client::Client,
-    definitions::{Files, Named, Noun},
+    definitions::{Files, NameArg, Resource},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::Format,
 };
 
-const NOUN: Noun = Noun {
+const NOUN: Resource = Resource {
     path: "quotas",
     columns: &["name", "type", "limit_bytes", "used", "percent", "period", "period_end"],
 };
@@ -25,12 +25,12 @@ pub enum Command {
         #[arg(long)]
         account: Option<String>,
         #[command(flatten)]
-        extent: Extent,
+        extent: Paging,
     },
     /// Show a quota and its usage
-    Show(Named),
+    Show(NameArg),
     /// Delete a quota and its usage
-    Delete(Named),
+    Delete(NameArg),
 }
 
 impl Command {

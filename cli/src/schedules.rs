@@ -4,14 +4,16 @@ use clap::Subcommand;
 
 use crate::{
     client::Client,
-    definitions::{Files, Named, Noun},
+    definitions::{Files, NameArg, Resource},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::Format,
 };
 
-const NOUN: Noun =
-    Noun { path: "schedules", columns: &["name", "expression", "timezone", "account", "enabled"] };
+const NOUN: Resource = Resource {
+    path: "schedules",
+    columns: &["name", "expression", "timezone", "account", "enabled"],
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -23,12 +25,12 @@ pub enum Command {
         #[arg(long)]
         account: Option<String>,
         #[command(flatten)]
-        extent: Extent,
+        extent: Paging,
     },
     /// Show a schedule
-    Show(Named),
+    Show(NameArg),
     /// Delete a schedule
-    Delete(Named),
+    Delete(NameArg),
 }
 
 impl Command {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use shared::account::ApiKey;
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
     output::{self, Format},
 };
@@ -14,18 +14,18 @@ const COLUMNS: [&str; 3] = ["secret", "created_at", "expires_at"];
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List an account's secrets; while there are two, requests are signed with both
-    List(Of),
+    List(AccountArg),
     /// Create a secret; the previous one stays valid for 24 hours
-    Rotate(Of),
+    Rotate(AccountArg),
 }
 
 #[derive(Debug, Args)]
-pub struct Of {
+pub struct AccountArg {
     /// Account id, acc_…, if not the key's own
     account: Option<String>,
 }
 
-impl Of {
+impl AccountArg {
     fn account(self, client: &Client) -> Result<String, Failure> {
         // An API key contains its account's id.
         let own = || Some(client.key()?.reveal().parse::<ApiKey>().ok()?.account.to_string());
@@ -37,16 +37,18 @@ impl Command {
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         match self {
             Self::List(of) => {
-                let call = Call::get(&["v1", "accounts", &of.account(client)?, "webhook-secrets"]);
-                output::line(&output::whole_list(
+                let call =
+                    Request::get(&["v1", "accounts", &of.account(client)?, "webhook-secrets"]);
+                output::print_line(&output::format_list(
                     format,
                     &client.send(&call).await?.body,
                     &COLUMNS,
                 )?)
             }
             Self::Rotate(of) => {
-                let call = Call::post(&["v1", "accounts", &of.account(client)?, "webhook-secrets"]);
-                output::line(&output::item(format, &client.send(&call).await?.body)?)
+                let call =
+                    Request::post(&["v1", "accounts", &of.account(client)?, "webhook-secrets"]);
+                output::print_line(&output::format_item(format, &client.send(&call).await?.body)?)
             }
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
     output::{self, Format},
     watch::watch,
@@ -18,20 +18,27 @@ pub struct Rate {
 
 impl Rate {
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
-        let look =
-            async || output::item(format, &client.send(&Call::get(&["v1", "rate"])).await?.body);
-        if self.watch { watch(look).await } else { output::line(&look().await?) }
+        let fetch = async || {
+            output::format_item(format, &client.send(&Request::get(&["v1", "rate"])).await?.body)
+        };
+        if self.watch { watch(fetch).await } else { output::print_line(&fetch().await?) }
     }
 }
 
 pub async fn whoami(client: &Client, format: Format) -> Result<(), Failure> {
-    output::line(&output::item(format, &client.send(&Call::get(&["v1", "token"])).await?.body)?)
+    output::print_line(&output::format_item(
+        format,
+        &client.send(&Request::get(&["v1", "token"])).await?.body,
+    )?)
 }
 
 pub async fn heartbeat(client: &Client, format: Format) -> Result<(), Failure> {
-    output::line(&output::item(format, &client.send(&Call::get(&["heartbeat"])).await?.body)?)
+    output::print_line(&output::format_item(
+        format,
+        &client.send(&Request::get(&["heartbeat"])).await?.body,
+    )?)
 }
 
 pub async fn metrics(client: &Client) -> Result<(), Failure> {
-    output::line(&client.send(&Call::get(&["metrics"])).await?.body)
+    output::print_line(&client.send(&Request::get(&["metrics"])).await?.body)
 }

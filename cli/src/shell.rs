@@ -10,7 +10,7 @@ use crate::{command::Arguments, failure::Failure, output};
 pub fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "tollgate", &mut script);
-    output::line(&String::from_utf8_lossy(&script))
+    output::print_line(&String::from_utf8_lossy(&script))
 }
 
 /// Prints the man page of `tollgate`, or writes it and one page per subcommand to `folder`.
@@ -21,5 +21,5 @@ pub fn man(folder: Option<&Path>) -> Result<(), Failure> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;
-    output::line(&String::from_utf8_lossy(&page))
+    output::print_line(&String::from_utf8_lossy(&page))
 }

@@ -4,14 +4,16 @@ use clap::Subcommand;
 
 use crate::{
     client::Client,
-    definitions::{Files, Named, Noun},
+    definitions::{Files, NameArg, Resource},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::Format,
 };
 
-const NOUN: Noun =
-    Noun { path: "sources", columns: &["name", "type", "url", "last_success_at", "last_error"] };
+const NOUN: Resource = Resource {
+    path: "sources",
+    columns: &["name", "type", "url", "last_success_at", "last_error"],
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -20,12 +22,12 @@ pub enum Command {
     /// List sources
     List {
         #[command(flatten)]
-        extent: Extent,
+        extent: Paging,
     },
     /// Show a source
-    Show(Named),
+    Show(NameArg),
     /// Delete a source
-    Delete(Named),
+    Delete(NameArg),
 }
 
 impl Command {

@@ -3,9 +3,9 @@
 use clap::Subcommand;
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
-    list::Extent,
+    list::Paging,
     output::Format,
 };
 
@@ -21,7 +21,7 @@ pub enum Command {
         #[arg(long)]
         account: Option<String>,
         #[command(flatten)]
-        extent: Extent,
+        extent: Paging,
     },
 }
 
@@ -29,7 +29,7 @@ impl Command {
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
         let Self::Rows { table, account, extent } = self;
         let call =
-            || Call::get(&["v1", "tables", &table, "rows"]).query("account", account.as_ref());
+            || Request::get(&["v1", "tables", &table, "rows"]).query("account", account.as_ref());
         extent.print(client, format, &COLUMNS, call).await
     }
 }

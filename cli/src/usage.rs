@@ -8,8 +8,8 @@ use shared::api::{Page, UsageAccepted, UsagePoint, UsageReported};
 
 use crate::{
     bulk,
-    client::{Call, Client},
-    failure::{self, Failure, Refusal},
+    client::{Client, Request},
+    failure::{self, ErrorResponse, Failure},
     output::{self, Format},
     watch::watch,
 };
@@ -69,18 +69,19 @@ impl Usage {
         if let Some(Command::Report { file }) = self.command {
             return report(client, format, &file).await;
         }
-        let look = async || {
+        let fetch = async || {
             let items = self.query.read(client).await?;
             if format == Format::Json {
                 let page = Page { items, next_cursor: None };
                 return serde_json::to_string(&page)
                     .map_err(|error| Failure::Local(error.to_string()));
             }
-            let points =
-                items.iter().map(|item| serde_json::from_str(item.get()).map_err(output::no_json));
+            let points = items
+                .iter()
+                .map(|item| serde_json::from_str(item.get()).map_err(output::invalid_response));
             Ok(chart::draw(&points.collect::<Result<Vec<UsagePoint>, _>>()?))
         };
-        if self.query.watch { watch(look).await } else { output::line(&look().await?) }
+        if self.query.watch { watch(fetch).await } else { output::print_line(&fetch().await?) }
     }
 }
 
@@ -99,8 +100,8 @@ impl Query {
         }
     }
 
-    fn call(&self) -> Call {
-        Call::get(&["v1", "usage"])
+    fn call(&self) -> Request {
+        Request::get(&["v1", "usage"])
             .query("type", self.direction.as_ref())
             .query("service", self.service.as_ref())
             .query("route", self.route.as_ref())
@@ -116,39 +117,39 @@ impl Query {
 /// rejected.
 async fn report(client: &Client, format: Format, file: &str) -> Result<(), Failure> {
     let events = bulk::read(file)?;
-    let (mut counted, mut before, mut refused) = (0, 0, Vec::new());
+    let (mut counted, mut duplicates, mut refused) = (0, 0, Vec::new());
     for chunk in bulk::chunks(&events) {
         let body = serde_json::to_string(&json!(chunk))
             .map_err(|error| Failure::Local(error.to_string()))?;
-        let call = Call::post(&["v1", "usage"]).text("application/cloudevents-batch+json", body);
+        let call = Request::post(&["v1", "usage"]).text("application/cloudevents-batch+json", body);
         for item in client.send(&call).await?.json::<UsageReported>()?.items {
-            let number = counted + before + refused.len() + 1;
+            let number = counted + duplicates + refused.len() + 1;
             if format == Format::Json {
-                output::line(
+                output::print_line(
                     &serde_json::to_string(&item)
                         .map_err(|error| Failure::Local(error.to_string()))?,
                 )?;
             }
             match item {
                 UsageAccepted { problem: Some(problem), status, .. } => {
-                    output::note(&format!(
+                    output::print_message(&format!(
                         "{number}\trefused\t{}",
-                        output::printable(&failure::say(&problem))
+                        output::escape_controls(&failure::problem_text(&problem))
                     ));
                     refused.push(status);
                 }
-                UsageAccepted { duplicate: Some(true), .. } => before += 1,
+                UsageAccepted { duplicate: Some(true), .. } => duplicates += 1,
                 UsageAccepted { .. } => counted += 1,
             }
         }
     }
     if format == Format::Table {
-        output::line(&format!(
-            "{counted} counted, {before} duplicates, {} refused",
+        output::print_line(&format!(
+            "{counted} counted, {duplicates} duplicates, {} refused",
             refused.len()
         ))?;
     }
     let Some(status) = refused.iter().max() else { return Ok(()) };
     let message = format!("{} of {} events were not accepted.", refused.len(), events.len());
-    Err(Failure::Refused(Box::new(Refusal::of(*status, message))))
+    Err(Failure::Rejected(Box::new(ErrorResponse::of(*status, message))))
 }

@@ -7,41 +7,43 @@ use std::{
 
 use crate::{
     failure::Failure,
-    output::{self, is_watched},
+    output::{self, stderr_is_terminal},
 };
 
 /// Interval between polls.
-const PAUSE: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Prints the result of `look` whenever it changes, until Ctrl-C. On a terminal it replaces the
 /// previous output. An outage is reported once and then waited out.
 pub async fn watch(look: impl AsyncFn() -> Result<String, Failure>) -> Result<(), Failure> {
-    let mut shown = None;
+    let mut last_printed = None;
     let mut is_down = false;
     loop {
         match look().await {
             Ok(seen) => {
                 if is_down {
-                    output::note("The server is back.");
+                    output::print_message("The server is back.");
                 }
                 is_down = false;
-                if shown.as_ref() != Some(&seen) {
+                if last_printed.as_ref() != Some(&seen) {
                     let terminal = console::Term::stdout();
-                    if io::stdout().is_terminal() && is_watched() {
+                    if io::stdout().is_terminal() && stderr_is_terminal() {
                         terminal.clear_screen()?;
                     }
-                    output::line(&seen)?;
-                    shown = Some(seen);
+                    output::print_line(&seen)?;
+                    last_printed = Some(seen);
                 }
             }
             Err(failure) if failure.is_outage() => {
                 if !is_down {
-                    output::note(&format!("{failure}\nRetrying until the server is back …"));
+                    output::print_message(&format!(
+                        "{failure}\nRetrying until the server is back …"
+                    ));
                 }
                 is_down = true;
             }
             Err(failure) => return Err(failure),
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -5,9 +5,9 @@ mod request;
 mod scope;
 mod secret;
 
-pub use key::{ApiKey, KeyRecord, NotAKey};
+pub use key::{ApiKey, InvalidKey, KeyRecord};
 pub use request::{AccountChange, NewAccount, NewKey};
-pub use scope::{NotAScope, Scope, Scopes, scopes_schema};
+pub use scope::{InvalidScope, Scope, Scopes, scopes_schema};
 pub use secret::{IssuedSecret, TooManySecrets, WebhookSecret, WebhookSecrets};
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub struct Account {
 impl Account {
     /// A new, active account; its webhook secret is derived from `random`.
     #[must_use]
-    pub fn open(id: AccountId, name: impl Into<String>, random: [u8; 32], now: Time) -> Self {
+    pub fn create(id: AccountId, name: impl Into<String>, random: [u8; 32], now: Time) -> Self {
         let webhook_secrets = WebhookSecrets::first(random, now);
         Self {
             id,
@@ -55,7 +55,7 @@ impl Account {
     /// The quota exhausted at `now`, if any; of several the one that lasts longest.
     #[must_use]
     pub fn exhausted(&self, now: Time) -> Option<Exhausted> {
-        let told = self.blocks.iter().filter_map(|(quota, block)| block.tell(quota, now));
+        let told = self.blocks.iter().filter_map(|(quota, block)| block.exhausted_at(quota, now));
         told.max_by_key(|exhausted| exhausted.until)
     }
 }

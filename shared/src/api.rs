@@ -4,9 +4,9 @@ mod account;
 mod batch;
 mod callback;
 mod caller;
+mod compat;
 mod cursor;
 mod description;
-mod dropin;
 mod event;
 mod job;
 mod key;
@@ -24,20 +24,20 @@ mod webhook_secret;
 
 pub use account::AccountBody;
 pub use batch::{BatchBody, BatchItem, BatchJob, BatchRequest};
-pub use callback::delivery_of;
+pub use callback::callback_job;
 pub use caller::CallerBody;
-pub use cursor::{BadCursor, Cursor, decode_start, encode_position};
+pub use compat::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};
+pub use cursor::{Cursor, InvalidCursor, decode_start, encode_position};
 pub use description::openapi;
-pub use dropin::{Activities, ActivitiesToken, Progress, Token, TokenStatus, UserToDelete};
 pub use event::{EventAccepted, EventBody, EventPage, EventRequest, RateBody};
-pub use job::{Attempts, JobBody, JobRequest, Links, Start};
+pub use job::{Attempts, JobBody, JobRequest, Links, RequestedStart};
 pub use key::{IssuedKeyBody, KeyBody};
 pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
 pub use push::{PushMessage, PushRequest, TicketBody};
 pub use quota::{AlertBody, MailBody, PastBody, QuotaBody, StandingBody, Viewer};
 pub use responses::{
-    AnyProblem, BodyProblem, RepeatProblem, SpendingProblem, SpendingTextProblem, TextProblem,
+    AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem, QuotaTextProblem, TextProblem,
 };
 pub use row::RowBody;
 pub use schedule::ScheduleBody;

@@ -22,8 +22,8 @@ impl Clock {
     }
 
     /// A clock that calls `tell` for the current time.
-    pub fn new(tell: impl Fn() -> Time + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
+    pub fn new(now: impl Fn() -> Time + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
     }
 
     #[must_use]

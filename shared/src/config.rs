@@ -16,7 +16,7 @@ pub enum ConfigError {
     Missing(&'static str),
     /// The variable breaks the rule in the second field.
     #[error("the environment variable {0} {1}")]
-    Unfit(&'static str, &'static str),
+    Invalid(&'static str, &'static str),
 }
 
 /// Looks a variable up in the environment of the process.
@@ -68,7 +68,7 @@ impl PushAddress {
             .split_once('/')
             .and_then(|(host, stage)| Some((host.split_once('.')?.0, stage)));
         let (api, stage) =
-            parts.ok_or(ConfigError::Unfit(NAME, "must be a host name and a stage"))?;
+            parts.ok_or(ConfigError::Invalid(NAME, "must be a host name and a stage"))?;
         let Some(emulator) = vars("AWS_ENDPOINT_URL") else {
             let (url, connections) = (format!("wss://{address}"), format!("https://{address}"));
             return Ok(Self { url, connections });
@@ -97,7 +97,7 @@ impl TokenConfig {
         // nothing to protect.
         let is_local = issuer.starts_with("http://") && vars("AWS_ENDPOINT_URL").is_some();
         if !issuer.starts_with("https://") && !is_local {
-            return Err(ConfigError::Unfit("JWT_ISSUER", "must be an https:// URL"));
+            return Err(ConfigError::Invalid("JWT_ISSUER", "must be an https:// URL"));
         }
         let audience = required(vars, "JWT_AUDIENCE")?;
         Ok(Some(Self { issuer, audience, admin: flag(vars, "JWT_ADMIN")? }))
@@ -271,7 +271,7 @@ fn flag(vars: Vars, name: &'static str) -> Result<bool, ConfigError> {
     match vars(name).as_deref() {
         Some("true") => Ok(true),
         Some("false") | None => Ok(false),
-        Some(_) => Err(ConfigError::Unfit(name, "must be true or false")),
+        Some(_) => Err(ConfigError::Invalid(name, "must be true or false")),
     }
 }
 
@@ -280,7 +280,7 @@ fn concurrency(vars: Vars, name: &'static str) -> Result<u32, ConfigError> {
     match vars(name).map(|value| value.parse()) {
         None => Ok(0),
         Some(Ok(number @ 0..=1000)) => Ok(number),
-        Some(_) => Err(ConfigError::Unfit(name, "must be a whole number from 0 to 1000")),
+        Some(_) => Err(ConfigError::Invalid(name, "must be a whole number from 0 to 1000")),
     }
 }
 
@@ -288,7 +288,7 @@ fn timing(vars: Vars) -> Result<Timing, ConfigError> {
     const NAME: &str = "TARGET_SECONDS_MAX";
     match required(vars, NAME)?.parse() {
         Ok(seconds @ 1..=885) => Ok(Timing::for_target(Duration::from_secs(seconds))),
-        _ => Err(ConfigError::Unfit(NAME, "must be a whole number from 1 to 885")),
+        _ => Err(ConfigError::Invalid(NAME, "must be a whole number from 1 to 885")),
     }
 }
 

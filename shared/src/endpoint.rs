@@ -19,7 +19,10 @@ impl Headers {
         let too_many = (self.0.len() > MAX_HEADERS)
             .then(|| Violation::new(pointer, format!("must have at most {MAX_HEADERS} entries")));
         let wrong = self.0.iter().filter_map(|(name, value)| {
-            Some(Violation::new(format!("{pointer}/{}", escape(name)), wrong_header(name, value)?))
+            Some(Violation::new(
+                format!("{pointer}/{}", escape(name)),
+                header_violation(name, value)?,
+            ))
         });
         too_many.into_iter().chain(wrong).collect()
     }
@@ -64,7 +67,7 @@ const RESERVED_PREFIXES: [&str; 3] = ["webhook-", "tollgate-", "proxy-"];
 
 /// Why a text is not an endpoint URL.
 #[derive(Debug, thiserror::Error)]
-pub enum NotAnAddress {
+pub enum InvalidAddress {
     #[error("must be an absolute http:// or https:// URL")]
     Address,
     /// Credentials in a URL would end up in third-party logs.
@@ -72,14 +75,14 @@ pub enum NotAnAddress {
     Credentials,
 }
 
-pub(crate) fn check_address(address: &str) -> Result<(), NotAnAddress> {
+pub(crate) fn check_address(address: &str) -> Result<(), InvalidAddress> {
     let rest = address
         .strip_prefix("https://")
         .or_else(|| address.strip_prefix("http://"))
-        .ok_or(NotAnAddress::Address)?;
+        .ok_or(InvalidAddress::Address)?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
-        return Err(NotAnAddress::Credentials);
+        return Err(InvalidAddress::Credentials);
     }
     let visible = address.bytes().all(|c| c.is_ascii_graphic() && c != b'\\');
     let (host, port) = match authority.rfind(':').filter(|colon| !authority[*colon..].contains(']'))
@@ -96,12 +99,12 @@ pub(crate) fn check_address(address: &str) -> Result<(), NotAnAddress> {
     if sound_host && visible && port.parse::<u16>().is_ok() {
         Ok(())
     } else {
-        Err(NotAnAddress::Address)
+        Err(InvalidAddress::Address)
     }
 }
 
 /// Checks a header field against RFC 9110, section 5.
-fn wrong_header(name: &str, value: &str) -> Option<&'static str> {
+fn header_violation(name: &str, value: &str) -> Option<&'static str> {
     let token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
     let lower = name.to_ascii_lowercase();
     if name.is_empty() || name.len() > 100 || !name.bytes().all(token) {

@@ -5,16 +5,16 @@
 //! reader therefore records, for the last [`HORIZON`], how far it has read each writer's [`Lane`];
 //! see [`Position`].
 
-mod lane;
-mod position;
+mod read_cursor;
+mod writer_stream;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-pub use lane::{Lane, LaneNumber};
-pub use position::{NotAPosition, Position, Start};
+pub use read_cursor::{InvalidCursor, ReadCursor, ReadFrom};
+pub use writer_stream::{StreamId, WriterStream};
 
 use crate::{
     id::{self, AccountId, EventId, JobId},
@@ -24,32 +24,33 @@ use crate::{
 };
 
 /// Maximum number of accounts in one read.
-pub const MOST_ACCOUNTS: usize = 50;
+pub const MAX_ACCOUNTS: usize = 50;
 
 /// Retention of an event. A reader that was offline for less misses none.
-pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Maximum size of an event's data, in bytes of JSON.
 pub const MAX_DATA_BYTES: usize = 64 * 1024;
 
 /// Maximum age of an id when the write of its event starts.
-pub const FRESH: Duration = Duration::from_secs(3);
+pub const MAX_ID_AGE: Duration = Duration::from_secs(3);
 
 /// Timeout of an event's write. A write that takes longer is reported as failed.
-pub const WRITING: Duration = Duration::from_secs(2);
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Events younger than this are held back, so that events of writers with synchronous clocks are
 /// delivered in the order of their ids.
-pub const SETTLING: Duration = Duration::from_millis(250);
+pub const REORDER_WINDOW: Duration = Duration::from_millis(250);
 
 /// Allowed lateness: how far behind the reader's clock an event can still become visible. The sum
 /// of 2 s clock skew, the id's age at the start of the write ([`FRESH`]), twice [`WRITING`], and 1
 /// s reserve. [`WRITING`] counts twice because an abandoned write may take effect that much later.
-pub const HORIZON: Duration = Duration::from_secs(2 + FRESH.as_secs() + 2 * WRITING.as_secs() + 1);
+pub const ALLOWED_LATENESS: Duration =
+    Duration::from_secs(2 + MAX_ID_AGE.as_secs() + 2 * WRITE_TIMEOUT.as_secs() + 1);
 
 /// Time after which the result of an event's first write is final: everything that [`HORIZON`]
 /// allows for, with clock skew in either direction.
-pub const DECIDED: Duration = Duration::from_secs(15);
+pub const WRITE_FINAL_AFTER: Duration = Duration::from_secs(15);
 
 /// Something that happened to an account.
 #[derive(Clone, Debug)]
@@ -111,7 +112,7 @@ impl EventType {
 /// Why the JSON is not valid as an event's data, if it is not: null, empty strings, lists and
 /// objects carry no information, and the size is limited.
 #[must_use]
-pub fn unfit(data: &RawValue) -> Option<String> {
+pub fn data_violation(data: &RawValue) -> Option<String> {
     let text = data.get().trim();
     let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
     let empty =
@@ -140,7 +141,7 @@ impl Content {
 
     /// An event about a job's terminal status; `None` if the status is not terminal.
     #[must_use]
-    pub fn of_end(
+    pub fn for_ended_job(
         job: JobId,
         kind: &Name,
         status: Status,
@@ -180,13 +181,13 @@ mod tests {
             EventType::QuotaResolved,
         ] {
             assert_eq!(serde_json::to_value(r#type).unwrap(), r#type.as_str());
-            assert!(EVENTS_PUBLISHED.known.contains(&r#type.as_str()));
+            assert!(EVENTS_PUBLISHED.known_values.contains(&r#type.as_str()));
         }
     }
 
     #[test]
     fn empty_or_oversized_data_is_rejected() {
-        let unfit = |text: &str| unfit(&RawValue::from_string(text.to_owned()).unwrap());
+        let unfit = |text: &str| data_violation(&RawValue::from_string(text.to_owned()).unwrap());
         for empty in ["null", "\"\"", "[]", "{}", "[ ]", "{\n}"] {
             assert_eq!(unfit(empty).as_deref(), Some("must not be empty"), "{empty}");
         }

@@ -4,41 +4,41 @@
 //! (403), size (413), content type (415), JSON (400), contract (422). This is also the only place
 //! that turns a [`Problem`](crate::api::Problem) into a response.
 
-mod answer;
 mod auth;
 mod body;
 mod contract;
 mod fingerprint;
 mod flush;
+mod key_usage;
 mod query;
+mod response;
 mod route;
 mod serve;
+mod strict_json;
 mod token;
-mod unambiguous;
-mod uses;
 
 use std::{sync::Arc, time::Duration};
 
-use answer::Answering;
 use axum::{Router, middleware};
+use response::ResponseLayer;
 
-pub use answer::{Failure, RequestId};
-pub use auth::{Caller, IDEMPOTENCY_KEY, Repeater};
+pub use auth::{Caller, IDEMPOTENCY_KEY, MaybeReplay};
 pub use body::{JsonBody, PayloadBody};
 pub use contract::Contract;
 pub use fingerprint::fingerprint;
-pub use flush::Flush;
-pub use query::{Named, Query};
-pub use route::{Access, Form, ROUTES, Route};
-pub use serve::{serve, serve_counting};
+pub use flush::FlushMode;
+pub use key_usage::KeyUsage;
+pub use query::{PathParam, Query};
+pub use response::{ApiError, RequestId};
+pub use route::{Access, ErrorFormat, ROUTES, Route};
+pub use serve::{serve, serve_with_flush};
 pub use token::Issuer;
-pub use uses::Uses;
 
 use crate::{aws::AccountStore, clock::Clock, telemetry::Metrics};
 
 /// Middleware with authentication, and its dependencies.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct ApiMiddleware {
     pub accounts: Arc<AccountStore>,
     /// Verifies bearer tokens; `None` if the stack trusts no issuer.
     pub issuer: Option<Arc<Issuer>>,
@@ -46,37 +46,37 @@ pub struct Gate {
     /// Receives one record per request and one per rejection.
     pub metrics: Metrics,
     /// How `last_used_at` of a key is updated.
-    pub uses: Uses,
+    pub key_usage: KeyUsage,
     /// Time limit for a request, after which the response is 503. Shorter than the function's
     /// time-out, whose response carries no problem document.
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
-impl Gate {
+impl ApiMiddleware {
     /// Wraps a router's handlers.
-    pub fn before(self, router: Router) -> Router {
-        let answering = Answering {
+    pub fn wrap(self, router: Router) -> Router {
+        let answering = ResponseLayer {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
-            patience: self.patience,
+            timeout: self.timeout,
         };
-        answering.before(router.layer(middleware::from_fn_with_state(self, auth::authorize)))
+        answering.wrap(router.layer(middleware::from_fn_with_state(self, auth::authorize)))
     }
 }
 
 /// Middleware without authentication, for functions whose routes are all public.
 #[derive(Clone, Debug)]
-pub struct OpenGate {
+pub struct PublicMiddleware {
     pub clock: Clock,
     pub metrics: Metrics,
     /// As in [`Gate`].
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
-impl OpenGate {
+impl PublicMiddleware {
     /// Wraps a router's handlers.
-    pub fn before(self, router: Router) -> Router {
-        let Self { clock, metrics, patience } = self;
-        Answering { clock, metrics, patience }.before(router)
+    pub fn wrap(self, router: Router) -> Router {
+        let Self { clock, metrics, timeout: patience } = self;
+        ResponseLayer { clock, metrics, timeout: patience }.wrap(router)
     }
 }

@@ -40,7 +40,7 @@ pub type Entropy = [u8; 10];
 
 /// Generates an id with the timestamp `now`.
 #[must_use]
-pub fn mint<T: StaticType>(now: Time, entropy: Entropy) -> TypeSafeId<T> {
+pub fn generate<T: StaticType>(now: Time, entropy: Entropy) -> TypeSafeId<T> {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     TypeSafeId::from_uuid(Builder::from_unix_timestamp_millis(millis, &entropy).into_uuid())
 }
@@ -53,7 +53,7 @@ pub fn derived<T: StaticType>(at: Time, parts: &[&str]) -> TypeSafeId<T> {
         sum.chain_update(part.len().to_be_bytes()).chain_update(part)
     });
     let sum = sum.finalize();
-    mint(at, std::array::from_fn(|n| sum[n]))
+    generate(at, std::array::from_fn(|n| sum[n]))
 }
 
 /// The `nth` id (from 0, below 4096) of a batch whose first id is `first`. All have the same
@@ -69,7 +69,7 @@ pub fn nth<T: StaticType>(first: &TypeSafeId<T>, nth: u16) -> TypeSafeId<T> {
         9 => random[7] ^ count[1],
         _ => random[n - 2],
     });
-    mint(time_of(first), entropy)
+    generate(time_of(first), entropy)
 }
 
 /// The id's timestamp: its first 48 bits are milliseconds since the epoch.
@@ -94,7 +94,7 @@ mod tests {
             y: Entropy,
         ) {
             let (first, second): (JobId, JobId) =
-                (mint(Time::from_millis(a), x), mint(Time::from_millis(b), y));
+                (generate(Time::from_millis(a), x), generate(Time::from_millis(b), y));
             prop_assert_eq!(time_of(&first).millis(), a);
             if a != b {
                 prop_assert_eq!(first.to_string().cmp(&second.to_string()), a.cmp(&b));
@@ -117,7 +117,7 @@ mod tests {
             a in 0u16..4096,
             b in 0u16..4096,
         ) {
-            let first: JobId = mint(Time::from_millis(at), x);
+            let first: JobId = generate(Time::from_millis(at), x);
             let (one, other) = (nth(&first, a), nth(&first, b));
             prop_assert_eq!(one.cmp(&other), a.cmp(&b));
             prop_assert_eq!((time_of(&one).millis(), time_of(&other).millis()), (at, at));
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn parsing_rejects_other_prefixes() {
-        let account: AccountId = mint(Time::from_millis(1), [7; 10]);
+        let account: AccountId = generate(Time::from_millis(1), [7; 10]);
         assert!(account.to_string().parse::<JobId>().is_err());
         assert!(account.to_string().to_uppercase().parse::<AccountId>().is_err());
     }

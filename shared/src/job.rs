@@ -12,30 +12,30 @@
 //!    └── retry (of failed and cancelled jobs)
 //! ```
 
-pub mod agenda;
 mod attempt;
-pub mod audit;
 mod claim;
+mod completion_times;
 pub mod due;
 mod message;
-mod pace;
 mod policy;
+pub mod ready_queue;
+pub mod reconcile;
 pub mod rescue;
+pub mod scan;
 mod status;
 mod timing;
-pub mod walk;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 pub use attempt::{Attempt, AttemptOutcome, ErrorCode, JobError, Outcome};
-pub use claim::{By, Lease, Refusal, refusal};
-pub use message::{End, Ended, JobMessage, Message, NotAMessage, ScheduledRun};
-pub use pace::{Pace, retry_after};
+pub use claim::{ClaimDenied, EndedBy, Lease, claim_denied};
+pub use completion_times::{CompletionTimes, retry_after};
+pub use message::{End, Ended, InvalidMessage, JobMessage, Message, ScheduledRun};
 pub use policy::RetryPolicy;
 pub use status::Status;
-pub use timing::{QUEUE_RETENTION, RECEIVES_SHARE, Timing};
+pub use timing::{QUEUE_RETENTION, RECEIVES_DIVISOR, Timing};
 
 use crate::{
     id::{self, AccountId, JobId},
@@ -109,7 +109,7 @@ impl Job {
     /// A queued job without attempts, due at `run_at`, with priority 0 and without metadata and
     /// callback.
     #[must_use]
-    pub fn waiting(
+    pub fn queued(
         id: JobId,
         account: AccountId,
         kind: Name,
@@ -142,7 +142,7 @@ impl Job {
 
     /// Whether the job is visible (not expired) at `now`.
     #[must_use]
-    pub fn is_shown(&self, now: Time) -> bool {
+    pub fn is_visible(&self, now: Time) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
@@ -166,14 +166,14 @@ impl Job {
     pub fn as_accepted(self) -> Self {
         let Self { priority, kept_until, callback_url, metadata, .. } = self;
         let accepted =
-            Self::waiting(self.id, self.account, self.kind, self.max_attempts, self.run_at);
+            Self::queued(self.id, self.account, self.kind, self.max_attempts, self.run_at);
         Self { priority, kept_until, callback_url, metadata, ..accepted }
     }
 
     /// All known attempts, oldest first: the history, lost attempts, and the attempt that completed
     /// the job or is running.
     #[must_use]
-    pub fn attempts_made(&self) -> Vec<Attempt> {
+    pub fn all_attempts(&self) -> Vec<Attempt> {
         let latest = match self.status {
             Status::Running => Some(AttemptOutcome::Running),
             Status::Completed => Some(AttemptOutcome::Completed),
@@ -189,7 +189,7 @@ impl Job {
         });
         // A full history has dropped its oldest attempts. Any other gap is an attempt whose worker
         // never recorded a result.
-        let full = self.history.len() >= Attempt::KEPT;
+        let full = self.history.len() >= Attempt::MAX_HISTORY;
         let mut next = self.history.first().filter(|_| full).map_or(1, |attempt| attempt.number);
         let mut made = Vec::new();
         for attempt in self.history.iter().cloned().chain(latest) {

@@ -20,7 +20,7 @@ pub(crate) enum Json<'a> {
 impl<'a> Json<'a> {
     /// Parses one level. Text that serde cannot decode (an unpaired surrogate) becomes an empty
     /// string; the HTTP layer rejects payloads that contain any.
-    pub fn open(raw: &'a RawValue) -> Self {
+    pub fn parse(raw: &'a RawValue) -> Self {
         let text = raw.get().trim();
         match text.as_bytes().first() {
             Some(b'{') => Self::Object(serde_json::from_str(text).unwrap_or_default()),

@@ -7,8 +7,8 @@
 mod delta;
 mod format;
 mod histogram;
+pub(crate) mod item_pair;
 mod page;
-pub(crate) mod pair;
 pub mod registry;
 mod text;
 mod totals;

@@ -13,23 +13,23 @@ use serde::{Deserialize, Serialize};
 pub struct Name(String);
 
 /// Prefix reserved for Tollgate's own names.
-const OWN: &str = "tollgate.";
+const RESERVED_PREFIX: &str = "tollgate.";
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be 1 to 64 of a–z, 0–9, '.', '_' and '-', starting with a letter or digit")]
-pub struct NotAName;
+pub struct InvalidName;
 
 impl Name {
     /// The reserved name `tollgate.<part>`.
     #[must_use]
-    pub(crate) fn own(part: &'static str) -> Self {
-        Self(format!("{OWN}{part}"))
+    pub(crate) fn reserved(part: &'static str) -> Self {
+        Self(format!("{RESERVED_PREFIX}{part}"))
     }
 
     /// Whether the name is reserved for Tollgate.
     #[must_use]
-    pub fn is_own(&self) -> bool {
-        self.0.starts_with(OWN)
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with(RESERVED_PREFIX)
     }
 
     #[must_use]
@@ -39,24 +39,24 @@ impl Name {
 }
 
 impl FromStr for Name {
-    type Err = NotAName;
+    type Err = InvalidName;
 
-    fn from_str(text: &str) -> Result<Self, NotAName> {
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
         let letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
         let begins_well = text.bytes().next().is_some_and(letter);
         let goes_on_well = text.bytes().all(|c| letter(c) || matches!(c, b'.' | b'_' | b'-'));
         if begins_well && goes_on_well && text.len() <= 64 {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotAName)
+            Err(InvalidName)
         }
     }
 }
 
 impl TryFrom<String> for Name {
-    type Error = NotAName;
+    type Error = InvalidName;
 
-    fn try_from(text: String) -> Result<Self, NotAName> {
+    fn try_from(text: String) -> Result<Self, InvalidName> {
         text.parse()
     }
 }

@@ -14,20 +14,20 @@ use std::{
     time::Duration,
 };
 
-pub use address::NotAllowed;
-use address::{PublicOnly, is_public};
+pub use address::AddressNotPublic;
+use address::{PublicResolver, is_public};
 use reqwest::{Client, Request, RequestBuilder, Response, Url, redirect};
 
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept for reuse. Short, because a function may be frozen for
 /// longer than the peer keeps the connection open.
-const IDLE: Duration = Duration::from_secs(15);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An HTTP client for user-supplied addresses. Clones share connections.
 #[derive(Clone)]
 pub struct Outbound {
     allow_private: bool,
-    compressed: bool,
+    gzip: bool,
     /// Built on first use: loading root certificates takes most of the time, and not every function
     /// sends requests.
     client: Arc<OnceLock<Result<Client, String>>>,
@@ -36,39 +36,42 @@ pub struct Outbound {
 }
 
 /// A pending request; resolves when the response headers arrive.
-pub type Exchange = Pin<Box<dyn Future<Output = Result<Response, reqwest::Error>> + Send>>;
+pub type PendingResponse = Pin<Box<dyn Future<Output = Result<Response, reqwest::Error>> + Send>>;
 
-type Network = dyn Fn(Request) -> Exchange + Send + Sync;
+type Network = dyn Fn(Request) -> PendingResponse + Send + Sync;
 
 /// Why no request can be sent to an address.
 #[derive(Debug, thiserror::Error)]
-pub enum NoWay {
+pub enum OutboundError {
     #[error(transparent)]
-    NotAllowed(#[from] NotAllowed),
+    NotPublic(#[from] AddressNotPublic),
     #[error("invalid address")]
-    NotAnAddress,
+    InvalidAddress,
     /// The HTTP client could not be built; the cause is for the log.
     #[error("building the HTTP client failed: {0}")]
-    NoClient(String),
+    ClientBuild(String),
 }
 
 impl Outbound {
     /// Allows or refuses private, loopback and link-local addresses.
     #[must_use]
     pub fn new(allow_private: bool) -> Self {
-        Self { allow_private, compressed: false, client: Arc::default(), network: None }
+        Self { allow_private, gzip: false, client: Arc::default(), network: None }
     }
 
     /// Accepts gzip-compressed responses, which are decompressed transparently.
     #[must_use]
-    pub fn compressed(self) -> Self {
-        Self { compressed: true, ..self }
+    pub fn with_gzip(self) -> Self {
+        Self { gzip: true, ..self }
     }
 
     /// Replaces the network by a function, so that tests run in process without sockets or real
     /// time.
     #[must_use]
-    pub fn over(self, network: impl Fn(Request) -> Exchange + Send + Sync + 'static) -> Self {
+    pub fn with_network(
+        self,
+        network: impl Fn(Request) -> PendingResponse + Send + Sync + 'static,
+    ) -> Self {
         Self { network: Some(Arc::new(network)), ..self }
     }
 
@@ -77,13 +80,13 @@ impl Outbound {
     /// # Errors
     /// When the address is invalid or refused. A host name is checked later, when it is resolved:
     /// see [`is_refused`].
-    pub fn to(&self, address: &str) -> Result<(&Client, Url), NoWay> {
-        let client = self.client.get_or_init(|| self.connector()).as_ref();
-        let client = client.map_err(|cause| NoWay::NoClient(cause.clone()))?;
-        let url = address.parse::<Url>().map_err(|_| NoWay::NotAnAddress)?;
+    pub fn prepare(&self, address: &str) -> Result<(&Client, Url), OutboundError> {
+        let client = self.client.get_or_init(|| self.build_client()).as_ref();
+        let client = client.map_err(|cause| OutboundError::ClientBuild(cause.clone()))?;
+        let url = address.parse::<Url>().map_err(|_| OutboundError::InvalidAddress)?;
         // The resolver checks host names; an IP address is never resolved, so it is checked here.
-        if !self.allow_private && literal(&url).is_some_and(|address| !is_public(address)) {
-            return Err(NotAllowed.into());
+        if !self.allow_private && ip_literal(&url).is_some_and(|address| !is_public(address)) {
+            return Err(AddressNotPublic.into());
         }
         Ok((client, url))
     }
@@ -99,18 +102,18 @@ impl Outbound {
         }
     }
 
-    fn connector(&self) -> Result<Client, String> {
+    fn build_client(&self) -> Result<Client, String> {
         // Fails if a provider is already installed, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder()
-            .connect_timeout(CONNECT)
+            .connect_timeout(CONNECT_TIMEOUT)
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .gzip(self.compressed)
-            .pool_idle_timeout(IDLE)
+            .gzip(self.gzip)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")));
         if !self.allow_private {
-            client = client.dns_resolver(Arc::new(PublicOnly));
+            client = client.dns_resolver(Arc::new(PublicResolver));
         }
         client.build().map_err(|error| error.to_string())
     }
@@ -118,12 +121,12 @@ impl Outbound {
 
 /// Whether a request failed because its host name resolves only to addresses that aren't public.
 #[must_use]
-pub fn is_refused(error: &reqwest::Error) -> bool {
+pub fn is_address_refused(error: &reqwest::Error) -> bool {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.any(|cause| cause.is::<NotAllowed>())
+    causes.any(|cause| cause.is::<AddressNotPublic>())
 }
 
-fn literal(url: &Url) -> Option<IpAddr> {
+fn ip_literal(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 

@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// Validity of a ticket.
-pub const TICKET_LIFE: Duration = Duration::from_secs(60);
+pub const TICKET_TTL: Duration = Duration::from_secs(60);
 
 /// Maximum duration of a connection, enforced by API Gateway
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
-pub const CONNECTION_LIFE: Duration = Duration::from_secs(2 * 3600);
+pub const MAX_CONNECTION_DURATION: Duration = Duration::from_secs(2 * 3600);
 
 /// Maximum number of connections subscribed to one account.
-pub const MOST_SUBSCRIBERS: usize = 100;
+pub const MAX_SUBSCRIBERS: usize = 100;
 
 /// Opens one connection: 256 random bits. Only [`Ticket::reveal`] shows them; `Debug` does not.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,12 +31,12 @@ pub struct Ticket([u8; 32]);
 
 #[derive(Debug, thiserror::Error)]
 #[error("invalid ticket")]
-pub struct NotATicket;
+pub struct InvalidTicket;
 
 impl Ticket {
     /// A new ticket from 32 random bytes.
     #[must_use]
-    pub const fn mint(random: [u8; 32]) -> Self {
+    pub const fn generate(random: [u8; 32]) -> Self {
         Self(random)
     }
 
@@ -54,11 +54,11 @@ impl Ticket {
 }
 
 impl FromStr for Ticket {
-    type Err = NotATicket;
+    type Err = InvalidTicket;
 
-    fn from_str(text: &str) -> Result<Self, NotATicket> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| NotATicket)?;
-        bytes.try_into().map(Self).map_err(|_| NotATicket)
+    fn from_str(text: &str) -> Result<Self, InvalidTicket> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidTicket)?;
+        bytes.try_into().map(Self).map_err(|_| InvalidTicket)
     }
 }
 
@@ -74,7 +74,7 @@ pub struct ConnectionId(String);
 
 #[derive(Debug, thiserror::Error)]
 #[error("invalid connection id")]
-pub struct NotAConnection;
+pub struct InvalidConnectionId;
 
 impl ConnectionId {
     #[must_use]
@@ -84,12 +84,12 @@ impl ConnectionId {
 }
 
 impl FromStr for ConnectionId {
-    type Err = NotAConnection;
+    type Err = InvalidConnectionId;
 
-    fn from_str(text: &str) -> Result<Self, NotAConnection> {
+    fn from_str(text: &str) -> Result<Self, InvalidConnectionId> {
         let sound = |c: u8| c.is_ascii_alphanumeric() || b"-_=".contains(&c);
         let fits = (1..=128).contains(&text.len()) && text.bytes().all(sound);
-        if fits { Ok(Self(text.to_owned())) } else { Err(NotAConnection) }
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidConnectionId) }
     }
 }
 
@@ -122,7 +122,7 @@ pub enum Credential {
 impl Subscriber {
     /// Whether the subscriber may read an account's events.
     #[must_use]
-    pub fn may_see(&self, account: AccountId) -> bool {
+    pub fn can_read(&self, account: AccountId) -> bool {
         self.is_admin || account == self.account
     }
 }
@@ -135,7 +135,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_ticket_survives_its_own_text(random: [u8; 32]) {
-            let ticket = Ticket::mint(random);
+            let ticket = Ticket::generate(random);
             prop_assert_eq!(ticket.reveal().parse::<Ticket>().unwrap().digest(), ticket.digest());
             prop_assert_eq!(format!("{ticket:?}"), "Ticket(…)");
         }

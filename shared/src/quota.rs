@@ -8,20 +8,20 @@
 
 mod alert;
 mod block;
-mod notice;
+mod pending_event;
 mod period;
+mod period_usage;
 mod recipient;
-mod share;
+mod source_usage;
 mod spec;
-mod standing;
-mod tally;
+mod state;
 
-pub use alert::{Alert, Delivery, NotTaken};
+pub use alert::{Alert, MailDelivery, MailFailure};
 pub use block::{Block, Exhausted};
-pub use notice::{Change, Notice, Why};
+pub use pending_event::{Change, PendingEvent, ResolveReason};
 pub use period::{Period, PeriodLength};
-pub use recipient::{NotARecipient, Recipient};
-pub use share::{Look, Share, Totals};
-pub use spec::{MAX_LIMIT_BYTES, NotAThreshold, Quota, QuotaSpec, Threshold};
-pub use standing::{Standing, percent};
-pub use tally::{Errand, Tally};
+pub use period_usage::{PendingMail, PeriodUsage};
+pub use recipient::{InvalidRecipient, Recipient};
+pub use source_usage::{ReadTimes, SourceUsage, Totals};
+pub use spec::{InvalidThreshold, MAX_LIMIT_BYTES, Quota, QuotaSpec, Threshold};
+pub use state::{QuotaState, percent};

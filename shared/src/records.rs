@@ -14,16 +14,16 @@ mod decimal;
 mod effect;
 mod identifier;
 mod number;
-mod read;
+mod parse;
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-pub use cell::{Cell, NotACell};
-pub use column::{ColumnType, NotAColumnType};
-pub use effect::{After, Before, Effect};
-pub use identifier::{Identifier, NotAnIdentifier};
+pub use cell::{Cell, InvalidCell};
+pub use column::{ColumnType, InvalidColumnType};
+pub use effect::{Effect, Precondition, RowResult};
+pub use identifier::{Identifier, InvalidIdentifier};
 
 use crate::schema::Violation;
 
@@ -80,8 +80,8 @@ impl Changes {
     ///
     /// # Errors
     /// All violations, with `prefix` before each pointer.
-    pub fn read(payload: &RawValue, prefix: &str) -> Result<Self, Vec<Violation>> {
-        let activities = read::activities(payload, prefix)?;
+    pub fn parse(payload: &RawValue, prefix: &str) -> Result<Self, Vec<Violation>> {
+        let activities = parse::activities(payload, prefix)?;
         let count = |operation| {
             activities.iter().filter(|activity| activity.operation == operation).count()
         };

@@ -8,7 +8,7 @@ mod occurrence;
 
 use serde::{Deserialize, Serialize};
 
-pub use expression::{NotAnExpression, check_expression};
+pub use expression::{InvalidExpression, check_expression};
 pub use occurrence::{SCHEDULED_TIME, due_at, job_id};
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     name::Name,
     schema::Violation,
     time::Time,
-    zone::{NOT_A_ZONE, is_zone},
+    zone::{UNKNOWN_ZONE, is_zone},
 };
 
 /// The body of `PUT /v1/schedules/{name}`.
@@ -88,7 +88,7 @@ impl ScheduleSpec {
         }
         // Only the name is checked: Scheduler interprets the zone.
         if !is_zone(&self.timezone) {
-            found.push(Violation::new("/timezone", NOT_A_ZONE));
+            found.push(Violation::new("/timezone", UNKNOWN_ZONE));
         }
         if let Some(Err(why)) = self.job.callback_url.as_deref().map(check_address) {
             found.push(Violation::new("/job/callback_url", why.to_string()));

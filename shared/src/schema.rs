@@ -4,7 +4,7 @@
 //! Patterns run on a linear-time engine, so that look-around and backreferences are rejected at
 //! compile time. The cost of compilation is bounded.
 
-mod work;
+mod cost;
 
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use percent_encoding::percent_decode_str;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::openapi::{self, RefOr, schema::AdditionalProperties};
 
-use work::{Purpose, VERDICT_STEPS};
+use cost::{Purpose, VERDICT_STEPS};
 
 /// Maximum number of violations in one response.
 pub const MAX_VIOLATIONS: usize = 100;
@@ -42,7 +42,7 @@ pub struct Violation {
 
 impl Violation {
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: bounded(&pointer.into()), detail: detail.into() }
+        Self { pointer: truncated(&pointer.into()), detail: detail.into() }
     }
 }
 
@@ -52,7 +52,7 @@ impl Violation {
 pub struct Schema {
     validator: Validator,
     /// The source, to bound the cost of validation.
-    written: Value,
+    source: Value,
 }
 
 impl Schema {
@@ -63,14 +63,17 @@ impl Schema {
     /// unbounded pattern.
     pub fn compile(schema: &Value) -> Result<Self, Violation> {
         if schema.to_string().len() > MAX_SCHEMA_BYTES {
-            return Err(Violation::new("", format!("the schema must be at most {MAX_SCHEMA_BYTES} bytes")));
+            return Err(Violation::new(
+                "",
+                format!("the schema must be at most {MAX_SCHEMA_BYTES} bytes"),
+            ));
         }
-        if !has_plain_references(schema) {
+        if !has_only_root_references(schema) {
             let detail = "unresolvable reference in the schema: only references within it \
                           are allowed, starting with #, and only the root may have an $id";
             return Err(Violation::new("", detail));
         }
-        if !comes_to_an_end(schema) {
+        if !has_bounded_steps(schema) {
             let detail = format!("schema applies more than {MAX_STEPS} subschemas to one value");
             return Err(Violation::new("", detail));
         }
@@ -83,8 +86,8 @@ impl Schema {
                     .dfa_size_limit(MAX_PATTERN_BYTES),
             )
             .build(schema)
-            .map(|validator| Self { validator, written: schema.clone() })
-            .map_err(|error| refusal(&error))
+            .map(|validator| Self { validator, source: schema.clone() })
+            .map_err(|error| compile_violation(&error))
     }
 
     /// All violations of `value`, at most [`MAX_VIOLATIONS`], with `prefix` before each pointer.
@@ -94,7 +97,7 @@ impl Schema {
     /// list.
     #[must_use]
     pub fn violations(&self, value: &Value, prefix: &str) -> Vec<Violation> {
-        if !work::fits(&self.written, value, Purpose::Verdict) {
+        if !cost::fits(&self.source, value, Purpose::Verdict) {
             let detail =
                 format!("takes more than {VERDICT_STEPS} steps to validate against the schema");
             return vec![Violation::new(prefix, detail)];
@@ -102,9 +105,8 @@ impl Schema {
         if self.validator.is_valid(value) {
             return Vec::new();
         }
-        if !work::fits(&self.written, value, Purpose::Description) {
-            let detail =
-                "does not match the schema; too many parts apply to list the violations";
+        if !cost::fits(&self.source, value, Purpose::Description) {
+            let detail = "does not match the schema; too many parts apply to list the violations";
             return vec![Violation::new(prefix, detail)];
         }
         let mut found: Vec<_> = self
@@ -121,7 +123,7 @@ impl Schema {
 
 /// Whether every reference starts with `#`, and is relative to the root schema. Only then does
 /// [`referred`] resolve references like the validator.
-fn has_plain_references(schema: &Value) -> bool {
+fn has_only_root_references(schema: &Value) -> bool {
     let mut parts = vec![schema];
     while let Some(part) = parts.pop() {
         match part {
@@ -151,10 +153,10 @@ const IN_PLACE: &[&str] =
 
 /// Whether every part applies a bounded number of others to one value. Chains of parts that each
 /// refer to the next one twice grow exponentially, so that a short schema could take forever.
-fn comes_to_an_end(schema: &Value) -> bool {
+fn has_bounded_steps(schema: &Value) -> bool {
     let mut parts = vec![schema];
     while let Some(part) = parts.pop() {
-        if part.is_object() && steps(schema, part, &mut Vec::new(), MAX_STEPS).is_none() {
+        if part.is_object() && remaining_steps(schema, part, &mut Vec::new(), MAX_STEPS).is_none() {
             return false;
         }
         match part {
@@ -168,7 +170,7 @@ fn comes_to_an_end(schema: &Value) -> bool {
 
 /// The remaining steps after a part and all parts it applies in place; `None` if the budget is
 /// exceeded. A cycle is followed once, as in the validator.
-fn steps<'a>(
+fn remaining_steps<'a>(
     root: &'a Value,
     part: &'a Value,
     within: &mut Vec<&'a Value>,
@@ -183,7 +185,7 @@ fn steps<'a>(
     for (keyword, value) in members {
         let next: Vec<_> = match (keyword.as_str(), value) {
             ("$ref" | "$dynamicRef", Value::String(reference)) => {
-                referred(root, reference).into_iter().collect()
+                resolve(root, reference).into_iter().collect()
             }
             (keyword, Value::Array(parts)) if IN_PLACE.contains(&keyword) => parts.iter().collect(),
             ("dependentSchemas", Value::Object(parts)) => parts.values().collect(),
@@ -191,7 +193,7 @@ fn steps<'a>(
             _ => Vec::new(),
         };
         for part in next {
-            left = steps(root, part, within, left)?;
+            left = remaining_steps(root, part, within, left)?;
         }
     }
     within.pop();
@@ -199,30 +201,33 @@ fn steps<'a>(
 }
 
 /// Resolves a reference within a schema by its pointer or anchor.
-fn referred<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let (_, fragment) = reference.split_once('#')?;
     let pointer = percent_decode_str(fragment).decode_utf8().ok()?;
-    root.pointer(&pointer).or_else(|| anchored(root, &pointer))
+    root.pointer(&pointer).or_else(|| find_anchor(root, &pointer))
 }
 
-fn anchored<'a>(part: &'a Value, name: &str) -> Option<&'a Value> {
+fn find_anchor<'a>(part: &'a Value, name: &str) -> Option<&'a Value> {
     match part {
         Value::Object(members) => {
             let is_it = ["$anchor", "$dynamicAnchor"].iter().any(|anchor| part[*anchor] == name);
-            if is_it { Some(part) } else { members.values().find_map(|part| anchored(part, name)) }
+            if is_it {
+                Some(part)
+            } else {
+                members.values().find_map(|part| find_anchor(part, name))
+            }
         }
-        Value::Array(parts) => parts.iter().find_map(|part| anchored(part, name)),
+        Value::Array(parts) => parts.iter().find_map(|part| find_anchor(part, name)),
         _ => None,
     }
 }
 
-fn refusal(error: &ValidationError<'_>) -> Violation {
+fn compile_violation(error: &ValidationError<'_>) -> Violation {
     let detail = match error.kind() {
         ValidationErrorKind::Referencing(_) => {
-            "unresolvable reference in the schema: only references within it are allowed"
-                .to_owned()
+            "unresolvable reference in the schema: only references within it are allowed".to_owned()
         }
-        _ => bounded(&error.to_string()),
+        _ => truncated(&error.to_string()),
     };
     Violation::new(error.instance_path().as_str(), detail)
 }
@@ -238,24 +243,19 @@ fn describe(error: &ValidationError<'_>, prefix: &str) -> Vec<Violation> {
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
-            .map(|name| {
-                Violation::new(
-                    format!("{at}/{}", escape(name)),
-                    "unknown property",
-                )
-            })
+            .map(|name| Violation::new(format!("{at}/{}", escape(name)), "unknown property"))
             .collect(),
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
-            of_branches(context, &at, prefix)
-                .unwrap_or_else(|| vec![Violation::new(at, bounded(&error.masked().to_string()))])
+            branch_violations(context, &at, prefix)
+                .unwrap_or_else(|| vec![Violation::new(at, truncated(&error.masked().to_string()))])
         }
-        _ => vec![Violation::new(at, bounded(&error.masked().to_string()))],
+        _ => vec![Violation::new(at, truncated(&error.masked().to_string()))],
     }
 }
 
 /// The most helpful violations of a choice at `at` whose branches all fail: those of the branch
 /// with the value's `type`, else those common to all branches, else the list of known types.
-fn of_branches(
+fn branch_violations(
     branches: &[Vec<ValidationError<'_>>],
     at: &str,
     prefix: &str,
@@ -281,13 +281,13 @@ fn of_branches(
         return Some(shared);
     }
     let tags: Vec<_> =
-        branches.iter().flatten().filter_map(|error| tag_wanted(error, &tag, prefix)).collect();
+        branches.iter().flatten().filter_map(|error| expected_tag(error, &tag, prefix)).collect();
     let known = (tags.len() == branches.len()).then(|| tags.join(", "))?;
     Some(vec![Violation::new(tag, format!("is not one of {known}"))])
 }
 
 /// The tag that a branch requires, if the value has another.
-fn tag_wanted(error: &ValidationError<'_>, tag: &str, prefix: &str) -> Option<String> {
+fn expected_tag(error: &ValidationError<'_>, tag: &str, prefix: &str) -> Option<String> {
     match error.kind() {
         ValidationErrorKind::Enum { options }
             if format!("{prefix}{}", error.instance_path().as_str()) == tag =>
@@ -305,7 +305,7 @@ pub(crate) fn escape(name: &str) -> String {
 
 /// Sets `additionalProperties: false` in each variant of a derived schema tagged by `type`; the
 /// derive macro leaves them open.
-pub(crate) fn closed(mut schema: RefOr<openapi::Schema>) -> RefOr<openapi::Schema> {
+pub(crate) fn with_closed_variants(mut schema: RefOr<openapi::Schema>) -> RefOr<openapi::Schema> {
     if let RefOr::T(openapi::Schema::OneOf(variants)) = &mut schema {
         for variant in &mut variants.items {
             if let RefOr::T(openapi::Schema::Object(object)) = variant {
@@ -317,7 +317,7 @@ pub(crate) fn closed(mut schema: RefOr<openapi::Schema>) -> RefOr<openapi::Schem
     schema
 }
 
-fn bounded(text: &str) -> String {
+fn truncated(text: &str) -> String {
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

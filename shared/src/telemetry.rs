@@ -12,6 +12,6 @@ mod metrics;
 mod trace;
 
 #[cfg(feature = "aws")]
-pub use log::{init, lines};
+pub use log::{init, json_layer};
 pub use metrics::{Metrics, Record};
-pub use trace::{NotATraceparent, Traceparent};
+pub use trace::{InvalidTraceparent, Traceparent};

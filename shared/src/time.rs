@@ -49,13 +49,13 @@ impl Time {
 
     /// Whole seconds since the Unix epoch, rounded up so that items do not expire early.
     #[must_use]
-    pub const fn seconds_up(self) -> i64 {
+    pub const fn seconds_ceil(self) -> i64 {
         self.0.div_euclid(1000) + (self.0.rem_euclid(1000) != 0) as i64
     }
 
     /// Start of the minute.
     #[must_use]
-    pub const fn minute(self) -> Self {
+    pub const fn start_of_minute(self) -> Self {
         Self(self.0 - self.0.rem_euclid(60_000))
     }
 
@@ -104,20 +104,20 @@ impl From<Time> for String {
     "must be an RFC 3339 time such as 2026-11-20T16:00:00Z, \
      and before 9999-12-30T22:00:01Z"
 )]
-pub struct NotATime;
+pub struct InvalidTime;
 
 impl FromStr for Time {
-    type Err = NotATime;
+    type Err = InvalidTime;
 
-    fn from_str(text: &str) -> Result<Self, NotATime> {
-        text.parse::<Timestamp>().map(|t| Self(t.as_millisecond())).map_err(|_| NotATime)
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        text.parse::<Timestamp>().map(|t| Self(t.as_millisecond())).map_err(|_| InvalidTime)
     }
 }
 
 impl TryFrom<String> for Time {
-    type Error = NotATime;
+    type Error = InvalidTime;
 
-    fn try_from(text: String) -> Result<Self, NotATime> {
+    fn try_from(text: String) -> Result<Self, InvalidTime> {
         text.parse()
     }
 }
@@ -163,8 +163,8 @@ mod tests {
         #[test]
         fn seconds_never_expire_early(millis in 0i64..253_402_300_799_000) {
             let time = Time::from_millis(millis);
-            prop_assert!(Time::from_seconds(time.seconds_up()) >= time);
-            prop_assert!(Time::from_seconds(time.seconds_up() - 1) < time);
+            prop_assert!(Time::from_seconds(time.seconds_ceil()) >= time);
+            prop_assert!(Time::from_seconds(time.seconds_ceil() - 1) < time);
         }
     }
 }

@@ -4,22 +4,24 @@
 //! minutes of the open hour and the total. Closed hours are stored separately.
 
 mod counter;
-pub mod exposition;
-mod head;
 mod hour;
 mod label;
+mod open_hour;
+pub mod prometheus_text;
 mod report;
 mod series;
 mod source;
 mod window;
 
-pub use counter::{Counter, WATCHED};
-pub use head::{Advance, ClosedHour, Head, Minutes, Origin};
+pub use counter::{CONTINUITY_WINDOW, Counter};
 pub use hour::{Day, Hour, MINUTE, minute_of};
-pub use label::{Label, NotALabel};
-pub use report::{OutOfTime, Report, ReportId};
-pub use series::{Direction, Filter, MAX_SERIES, NotADirection, Series};
+pub use label::{InvalidLabel, Label};
+pub use open_hour::{ClosedHour, HourUpdate, Minutes, OpenHour, Origin};
+pub use report::{Report, ReportId, ReportTimeError};
+pub use series::{Direction, Filter, InvalidDirection, MAX_SERIES, Series};
 pub use source::{
-    Fixed, Labels, Preset, Selection, Source, SourceSpec, SourceState, Upstream, WhyNot,
+    Fixed, Labels, Preset, Selection, Source, SourceSpec, SourceState, UnmappableSample, Upstream,
 };
-pub use window::{BadRange, Lookback, MAX_POINTS, NotALookback, NotAStep, Points, Step, Windows};
+pub use window::{
+    InvalidLookback, InvalidRange, InvalidStep, Lookback, MAX_POINTS, Points, Step, Windows,
+};

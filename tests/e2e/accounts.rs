@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::stack::{PATIENCE, stack};
+use crate::stack::{JOB_TIMEOUT, stack};
 
 /// Maximum time until a revoked key stops working, as the API documents.
 const REVOKED: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ async fn account_works_until_its_key_is_revoked() {
         send(Method::POST, "/v1/jobs", Some(json!({"kind": "echo", "payload": 7}))).await;
     assert_eq!(accepted.status, 202, "{accepted:?}");
     let job = format!("/v1/jobs/{}", accepted.id());
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + JOB_TIMEOUT;
     while send(Method::GET, &job, None).await.body["status"] != "completed" {
         assert!(Instant::now() < deadline, "no outcome within the timeout");
         tokio::time::sleep(Duration::from_millis(200)).await;

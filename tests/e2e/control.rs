@@ -4,9 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    crash::undisturbed,
-    stack::{PATIENCE, stack},
-    target::{Act, Target},
+    crash::without_kills,
+    stack::{JOB_TIMEOUT, stack},
+    target::{Behavior, Target},
 };
 
 #[tokio::test]
@@ -29,32 +29,33 @@ async fn a_job_due_in_days_waits_and_can_be_cancelled() {
 
 #[tokio::test]
 async fn delayed_job_runs_and_calls_back() {
-    let _quiet = undisturbed().await;
+    let _quiet = without_kills().await;
     let stack = stack();
-    let mut receiver = Target::start(|_| Act::Echo).await;
+    let mut receiver = Target::start(|_| Behavior::Echo).await;
     let body =
         json!({"kind": "echo", "payload": 1, "delay_seconds": 3, "callback_url": receiver.url});
     let accepted = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await;
-    let job = stack.outcome(&accepted.id(), PATIENCE).await;
+    let job = stack.outcome(&accepted.id(), JOB_TIMEOUT).await;
     assert!(job["started_at"].as_str() >= job["run_at"].as_str(), "{job}");
-    receiver.until(1, PATIENCE).await;
-    let told: Value = serde_json::from_slice(&receiver.got()[0].body).unwrap();
+    receiver.wait_for_requests(1, JOB_TIMEOUT).await;
+    let told: Value = serde_json::from_slice(&receiver.requests()[0].body).unwrap();
     assert_eq!(told, job);
 }
 
 #[tokio::test]
 async fn failed_job_can_be_retried() {
-    let _quiet = undisturbed().await;
+    let _quiet = without_kills().await;
     let stack = stack();
-    let target = Target::start(|nth| if nth == 1 { Act::Answer(400) } else { Act::Echo }).await;
+    let target =
+        Target::start(|nth| if nth == 1 { Behavior::Answer(400) } else { Behavior::Echo }).await;
     stack
         .define("e2e-again", json!({"schema": {}, "target": {"type": "http", "url": target.url}}))
         .await;
     let id = stack.submit("e2e-again", json!("x")).await;
-    assert_eq!(stack.outcome(&id, PATIENCE).await["status"], "failed");
+    assert_eq!(stack.outcome(&id, JOB_TIMEOUT).await["status"], "failed");
     let retried = stack.send(Method::POST, &format!("/v1/jobs/{id}/retry"), &[], None).await;
     assert_eq!((retried.status, &retried.body["attempts"]), (202, &json!(0)));
-    let job = stack.outcome(&id, PATIENCE).await;
+    let job = stack.outcome(&id, JOB_TIMEOUT).await;
     assert_eq!(
         (&job["status"], &job["result"], &job["attempts"]),
         (&json!("completed"), &json!("x"), &json!(1))

@@ -6,29 +6,30 @@ use serde_json::json;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::{
-    stack::{PATIENCE, stack},
-    target::{Act, Target},
+    stack::{JOB_TIMEOUT, stack},
+    target::{Behavior, Target},
 };
 
 /// Read lock for tests whose jobs must not be interrupted; write lock around kills.
-pub static KILLING: RwLock<()> = RwLock::const_new(());
+pub static KILL_LOCK: RwLock<()> = RwLock::const_new(());
 
 /// Prevents kills of workers while it is held.
-pub async fn undisturbed() -> RwLockReadGuard<'static, ()> {
-    KILLING.read().await
+pub async fn without_kills() -> RwLockReadGuard<'static, ()> {
+    KILL_LOCK.read().await
 }
 
 #[tokio::test]
 async fn killed_worker_loses_no_job() {
     let stack = stack();
-    let mut target = Target::start(|nth| if nth == 1 { Act::Hang } else { Act::Echo }).await;
+    let mut target =
+        Target::start(|nth| if nth == 1 { Behavior::Hang } else { Behavior::Echo }).await;
     let spec =
         json!({"schema": {}, "target": {"type": "http", "url": target.url}, "timeout_seconds": 10});
     let id = {
-        let _alone = KILLING.write().await;
+        let _alone = KILL_LOCK.write().await;
         stack.define("e2e-killed", spec).await;
         let id = stack.submit("e2e-killed", json!("precious")).await;
-        target.until(1, PATIENCE).await;
+        target.wait_for_requests(1, JOB_TIMEOUT).await;
         assert_eq!(stack.job(&id).await["status"], "running");
         assert!(kill_workers() > 0, "no worker process found");
         id

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
 use crate::{
-    crash::undisturbed,
-    stack::{PATIENCE, Stack, stack},
+    crash::without_kills,
+    stack::{JOB_TIMEOUT, Stack, stack},
 };
 
 /// Reads from a cursor until `enough` returns true. Returns the events and advances the cursor.
 async fn read(stack: &Stack, cursor: &mut String, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-    let (mut got, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+    let (mut got, deadline) = (Vec::new(), Instant::now() + JOB_TIMEOUT);
     while !enough(&got) {
         assert!(Instant::now() < deadline, "{} events received", got.len());
         let path = format!("/v1/events?limit=50&after={cursor}");
@@ -42,7 +42,7 @@ async fn begin(stack: &Stack) -> String {
 
 #[tokio::test]
 async fn subscribers_get_each_event_once_and_in_order() {
-    let _quiet = undisturbed().await;
+    let _quiet = without_kills().await;
     let stack = stack();
     let run = format!("{:x}", rand::random::<u64>());
     let mine = |events: &[Value]| -> Vec<Value> {
@@ -89,7 +89,7 @@ async fn subscribers_get_each_event_once_and_in_order() {
     let kind = format!("e2e-told-{run}");
     stack.define(&kind, json!({"schema": {}, "target": {"type": "event"}, "events": true})).await;
     let id = stack.submit(&kind, json!({"run": run})).await;
-    stack.outcome(&id, PATIENCE).await;
+    stack.outcome(&id, JOB_TIMEOUT).await;
     let of_job = |events: &[Value]| -> Vec<Value> {
         events.iter().filter(|event| event["source"] == kind.as_str()).cloned().collect()
     };
@@ -99,13 +99,13 @@ async fn subscribers_get_each_event_once_and_in_order() {
         (&told[1]["type"], &told[1]["data"]["job_id"]),
         (&json!("job.completed"), &json!(id))
     );
-    the_rate_follows(stack).await;
+    wait_for_rate(stack).await;
 }
 
 /// Keeps the functions running, because they flush their counters only then.
-async fn the_rate_follows(stack: &Stack) {
+async fn wait_for_rate(stack: &Stack) {
     let path = format!("/v1/accounts/{}/events", stack.tenant_account);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + JOB_TIMEOUT;
     loop {
         let body = Some(json!({"data": "for the rate"}));
         assert_eq!(stack.send(Method::POST, &path, &[], body).await.status, 202);

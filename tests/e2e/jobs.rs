@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    crash::undisturbed,
-    stack::{PATIENCE, Stack, stack},
+    crash::without_kills,
+    stack::{JOB_TIMEOUT, Stack, stack},
 };
 
 #[tokio::test]
 async fn two_hundred_jobs_of_twenty_clients_all_complete() {
-    let _quiet = undisturbed().await;
+    let _quiet = without_kills().await;
     let stack = stack();
     let clients = (0..20).map(async |client| {
         let mut jobs = Vec::new();
@@ -34,7 +34,7 @@ async fn two_hundred_jobs_of_twenty_clients_all_complete() {
     assert_eq!(ids.len(), 200);
     let looked = per_client.iter().map(async |jobs| {
         for (id, payload) in jobs {
-            let job = stack.outcome(id, PATIENCE).await;
+            let job = stack.outcome(id, JOB_TIMEOUT).await;
             assert_eq!(
                 (&job["status"], &job["result"], &job["attempts"]),
                 (&json!("completed"), payload, &json!(1))
@@ -46,7 +46,7 @@ async fn two_hundred_jobs_of_twenty_clients_all_complete() {
 
 #[tokio::test]
 async fn a_repeated_key_gives_the_same_job() {
-    let _quiet = undisturbed().await;
+    let _quiet = without_kills().await;
     let stack = stack();
     let key = format!("e2e-{:x}", rand::random::<u64>());
     let body = json!({"kind": "echo", "payload": {"a": 1}});
@@ -54,7 +54,7 @@ async fn a_repeated_key_gives_the_same_job() {
         stack.send(Method::POST, "/v1/jobs", &[("Idempotency-Key", &key)], Some(body.clone())).await
     };
     let first = send().await;
-    stack.outcome(&first.id(), PATIENCE).await;
+    stack.outcome(&first.id(), JOB_TIMEOUT).await;
     let again = send().await;
     assert_eq!((again.status, &again.body), (202, &first.body));
     assert_eq!(again.headers["idempotency-replayed"], "true");
@@ -74,10 +74,10 @@ async fn a_repeated_key_gives_the_same_job() {
 
 #[tokio::test]
 async fn polls_are_conditional_and_lists_show_the_job() {
-    let _quiet = undisturbed().await;
+    let _quiet = without_kills().await;
     let stack = stack();
     let id = stack.submit("echo", json!("x")).await;
-    stack.outcome(&id, PATIENCE).await;
+    stack.outcome(&id, JOB_TIMEOUT).await;
     let path = format!("/v1/jobs/{id}");
     let first = stack.send(Method::GET, &path, &[], None).await;
     let etag = first.headers["etag"].to_str().unwrap();
@@ -122,7 +122,7 @@ async fn error_statuses_pass_through_the_gateway() {
     assert_eq!(stack.send(Method::POST, "/v1/jobs", &[], Some(large)).await.status, 413);
     let nearly = json!({"kind": "echo", "payload": "x".repeat(60 * 1024)});
     let accepted = stack.send(Method::POST, "/v1/jobs", &[], Some(nearly.clone())).await;
-    let job = stack.outcome(&accepted.id(), PATIENCE).await;
+    let job = stack.outcome(&accepted.id(), JOB_TIMEOUT).await;
     assert_eq!(job["result"], nearly["payload"]);
     assert_eq!(job["error"], Value::Null);
 }

@@ -4,11 +4,11 @@
 //! and `TOLLGATE_STACK=.local/stack.json cargo test -p tests --test e2e`.
 
 mod accounts;
+mod compat;
 mod control;
 mod crash;
-mod dropin;
+mod due;
 mod events;
-mod far;
 mod jobs;
 #[path = "../stores/new_queue.rs"]
 mod new_queue;

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    crash::{KILLING, kill_workers},
+    crash::{KILL_LOCK, kill_workers},
     stack::{Stack, stack},
 };
 
@@ -17,12 +17,12 @@ fn number() -> usize {
 }
 
 /// The worker's event source mapping, which tests disable and enable.
-struct Tap<'a> {
+struct WorkerMapping<'a> {
     stack: &'a Stack,
     id: String,
 }
 
-impl<'a> Tap<'a> {
+impl<'a> WorkerMapping<'a> {
     async fn of(stack: &'a Stack) -> Self {
         let all = stack.emulator(Method::GET, "/2015-03-31/event-source-mappings/", None).await;
         let jobs = stack.queue_url.rsplit('/').next().unwrap();
@@ -39,21 +39,21 @@ impl<'a> Tap<'a> {
     }
 
     /// Stops deliveries.
-    async fn off(&self) {
+    async fn pause(&self) {
         self.set(json!({"Enabled": false})).await;
         // A poll in progress still receives messages.
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
 
     /// Delivers one message at a time.
-    async fn drip(&self) {
+    async fn one_at_a_time(&self) {
         let one = json!({"ReservedConcurrentExecutions": 1});
         self.stack.emulator(Method::PUT, &self.concurrency(), Some(one)).await;
         self.set(json!({"Enabled": true, "BatchSize": 1})).await;
     }
 
     /// Restores the template's settings.
-    async fn on(&self) {
+    async fn resume(&self) {
         self.stack.emulator(Method::DELETE, &self.concurrency(), None).await;
         self.set(json!({"Enabled": true, "BatchSize": 10})).await;
     }
@@ -63,7 +63,7 @@ impl<'a> Tap<'a> {
     }
 }
 
-async fn hand_in(stack: &Stack, kind: &str, priorities: &[u8]) -> Vec<String> {
+async fn submit_batch(stack: &Stack, kind: &str, priorities: &[u8]) -> Vec<String> {
     let mut ids = Vec::new();
     for portion in priorities.chunks(100) {
         let jobs: Vec<_> = portion
@@ -80,7 +80,7 @@ async fn hand_in(stack: &Stack, kind: &str, priorities: &[u8]) -> Vec<String> {
 }
 
 /// The jobs by start time. All must complete.
-async fn began(stack: &Stack, ids: &[String]) -> Vec<String> {
+async fn ids_by_start(stack: &Stack, ids: &[String]) -> Vec<String> {
     let patience =
         Duration::from_secs(120) + Duration::from_millis(300) * u32::try_from(ids.len()).unwrap();
     let mut times = Vec::new();
@@ -95,9 +95,9 @@ async fn began(stack: &Stack, ids: &[String]) -> Vec<String> {
 
 #[tokio::test]
 async fn ordered_jobs_run_strictly_in_order_one_at_a_time() {
-    let _alone = KILLING.write().await;
+    let _alone = KILL_LOCK.write().await;
     let stack = stack();
-    let tap = Tap::of(stack).await;
+    let tap = WorkerMapping::of(stack).await;
     stack
         .define("e2e-lifo", json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}))
         .await;
@@ -107,15 +107,15 @@ async fn ordered_jobs_run_strictly_in_order_one_at_a_time() {
             json!({"schema": {}, "target": {"type": "echo"}, "discipline": "priority"}),
         )
         .await;
-    tap.off().await;
-    let lifo = hand_in(stack, "e2e-lifo", &vec![0; number()]).await;
+    tap.pause().await;
+    let lifo = submit_batch(stack, "e2e-lifo", &vec![0; number()]).await;
     let priorities: Vec<u8> = (0..number()).map(|n| u8::try_from(n * 7 % 10).unwrap()).collect();
-    let priority = hand_in(stack, "e2e-priority", &priorities).await;
-    tap.drip().await;
-    let ran = async { (began(stack, &lifo).await, began(stack, &priority).await) };
+    let priority = submit_batch(stack, "e2e-priority", &priorities).await;
+    tap.one_at_a_time().await;
+    let ran = async { (ids_by_start(stack, &lifo).await, ids_by_start(stack, &priority).await) };
     // Restores the worker for later tests even after a failure.
     let ran = AssertUnwindSafe(ran).catch_unwind().await;
-    tap.on().await;
+    tap.resume().await;
     let (lifo_began, priority_began) = ran.unwrap();
     assert_eq!(lifo_began, lifo.into_iter().rev().collect::<Vec<_>>());
     let mut expected: Vec<_> = priorities.into_iter().zip(priority).collect();
@@ -129,19 +129,19 @@ async fn ordered_jobs_run_strictly_in_order_one_at_a_time() {
 async fn killed_workers_lose_no_jobs() {
     let stack = stack();
     let ids = {
-        let _alone = KILLING.write().await;
+        let _alone = KILL_LOCK.write().await;
         stack
             .define(
                 "e2e-lifo",
                 json!({"schema": {}, "target": {"type": "echo"}, "discipline": "lifo"}),
             )
             .await;
-        let mut ids = hand_in(stack, "e2e-lifo", &[0; 100]).await;
+        let mut ids = submit_batch(stack, "e2e-lifo", &[0; 100]).await;
         let mut killed = kill_workers();
-        ids.extend(hand_in(stack, "e2e-lifo", &[0; 100]).await);
+        ids.extend(submit_batch(stack, "e2e-lifo", &[0; 100]).await);
         killed += kill_workers();
         assert!(killed > 0, "no worker process found");
         ids
     };
-    began(stack, &ids).await;
+    ids_by_start(stack, &ids).await;
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
-use crate::stack::{PATIENCE, Stack, stack};
+use crate::stack::{JOB_TIMEOUT, Stack, stack};
 
 /// A WebSocket subscriber.
 struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -23,26 +23,27 @@ impl Subscriber {
         Self(socket)
     }
 
-    async fn say(&mut self, message: Value) {
+    async fn send(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    async fn hear(&mut self) -> Value {
-        let message = timeout(PATIENCE, self.0.next()).await.expect("a message").unwrap().unwrap();
+    async fn receive(&mut self) -> Value {
+        let message =
+            timeout(JOB_TIMEOUT, self.0.next()).await.expect("a message").unwrap().unwrap();
         serde_json::from_str(message.to_text().unwrap()).unwrap()
     }
 
     /// The data of the next events and the cursor after them.
     async fn events(&mut self) -> (Vec<Value>, String) {
         loop {
-            let message = self.hear().await;
+            let message = self.receive().await;
             match message["type"].as_str().unwrap() {
                 "events" => {
                     let events = message["events"].as_array().unwrap();
                     let data = events.iter().map(|event| event["data"].clone()).collect();
                     return (data, message["cursor"].as_str().unwrap().to_owned());
                 }
-                "more" => self.say(json!({"action": "ping"})).await,
+                "more" => self.send(json!({"action": "ping"})).await,
                 "pong" => {}
                 _ => panic!("{message}"),
             }
@@ -61,8 +62,8 @@ async fn pushes_events_and_resumes_after_a_disconnect() {
     let stack = stack();
     let mark = uuid();
     let mut subscriber = Subscriber::connect(stack).await;
-    subscriber.say(json!({"action": "subscribe", "after": "now"})).await;
-    assert_eq!(subscriber.hear().await, json!({"type": "subscribed"}));
+    subscriber.send(json!({"action": "subscribe", "after": "now"})).await;
+    assert_eq!(subscriber.receive().await, json!({"type": "subscribed"}));
     let (mut got, mut cursor) = (Vec::new(), String::new());
     let mine = |data: Vec<Value>| {
         data.into_iter().filter(|data| data[0] == json!(mark)).collect::<Vec<_>>()
@@ -78,15 +79,15 @@ async fn pushes_events_and_resumes_after_a_disconnect() {
     drop(subscriber);
     publish(stack, json!([mark, 5])).await;
     let mut subscriber = Subscriber::connect(stack).await;
-    subscriber.say(json!({"action": "subscribe", "after": cursor})).await;
-    assert_eq!(subscriber.hear().await, json!({"type": "subscribed"}));
+    subscriber.send(json!({"action": "subscribe", "after": cursor})).await;
+    assert_eq!(subscriber.receive().await, json!({"type": "subscribed"}));
     publish(stack, json!([mark, 6])).await;
     while got.len() < 7 {
         got.extend(mine(subscriber.events().await.0));
     }
     assert_eq!(got, (0..7).map(|n| json!([mark, n])).collect::<Vec<_>>());
-    subscriber.say(json!({"action": "ping"})).await;
-    while subscriber.hear().await["type"] != "pong" {}
+    subscriber.send(json!({"action": "ping"})).await;
+    while subscriber.receive().await["type"] != "pong" {}
 }
 
 #[tokio::test]

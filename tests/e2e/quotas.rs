@@ -35,7 +35,7 @@ async fn account(stack: &Stack) -> (String, String) {
 }
 
 /// A series' item with a total, as its source writes it.
-fn head(series: String, total: u64) -> WriteRequest {
+fn series_item(series: String, total: u64) -> WriteRequest {
     let now = Clock::system().now().to_string();
     let (text, number) =
         (|text: &str| AttributeValue::S(text.to_owned()), AttributeValue::N(total.to_string()));
@@ -94,7 +94,7 @@ async fn mails_each_threshold_once_and_enforces_the_quota() {
     let spec = |limit: u64| json!({"limit_bytes": limit, "type": "egress", "service": "shop", "account": account, "period": "month", "recipients": ["ops@example.com"], "enforce": true});
     assert_eq!(stack.operate(Method::PUT, &path, Some(spec(1000))).await.status, 201);
     for total in [700, 799, 800, 950, 1010] {
-        report(stack, vec![head(format!("{account}#egress#shop#list"), total)]).await;
+        report(stack, vec![series_item(format!("{account}#egress#shop#list"), total)]).await;
         tokio::join!(check(stack), check(stack));
     }
     let told = subjects(stack, &name).await;
@@ -134,10 +134,10 @@ async fn mails_each_threshold_once_and_enforces_the_quota() {
 }
 
 /// Repeats a request until it has this status: functions cache accounts for some seconds.
-async fn until<F: Future<Output = crate::stack::Answer>>(
+async fn until<F: Future<Output = crate::stack::ApiResponse>>(
     status: u16,
     ask: impl Fn() -> F,
-) -> crate::stack::Answer {
+) -> crate::stack::ApiResponse {
     let begun = Instant::now();
     loop {
         let answer = ask().await;
@@ -151,10 +151,10 @@ async fn until<F: Future<Output = crate::stack::Answer>>(
 
 /// Serves a page of a thousand series in fifty services. Each series grows by a hundred bytes per
 /// scrape.
-async fn thousand() -> String {
-    static LOOKS: AtomicU64 = AtomicU64::new(0);
+async fn serve_thousand_series() -> String {
+    static SCRAPES: AtomicU64 = AtomicU64::new(0);
     let page = async || {
-        let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
+        let looks = SCRAPES.fetch_add(1, Ordering::Relaxed);
         let line = |n: u64| {
             let (service, route) = (n % 50, n / 50);
             format!(
@@ -181,7 +181,7 @@ async fn tick_with_many_series_and_quotas_takes_seconds() {
     let source = format!("/v1/sources/e2e-quotas-{:x}", rand::random::<u64>());
     let spec = json!({
         "type": "prometheus",
-        "url": thousand().await,
+        "url": serve_thousand_series().await,
         "preset": "kong2",
         "account": account,
     });
@@ -229,8 +229,8 @@ async fn tick_with_many_series_and_quotas_takes_seconds() {
     println!("1,000 series collected and 200 quotas evaluated, all changed: {took:?}");
     let mut used = Vec::new();
     for some in names.chunks(100) {
-        let known = store.standings_of(some).await.unwrap();
-        used.extend(known.into_iter().map(|known| known.standing.current.used));
+        let known = store.states_of(some).await.unwrap();
+        used.extend(known.into_iter().map(|known| known.state.current.used));
     }
     assert_eq!(used.len(), 200);
     // Twenty series per service, each growing by a hundred bytes per scrape. A new hour may have

@@ -14,12 +14,12 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    crash::undisturbed,
-    stack::{PATIENCE, stack},
+    crash::without_kills,
+    stack::{JOB_TIMEOUT, stack},
 };
 
 /// A message and how it is signed.
-struct Forged<'a> {
+struct SignedMessage<'a> {
     secret: &'a str,
     body: &'a str,
     /// Age in seconds.
@@ -29,7 +29,7 @@ struct Forged<'a> {
 /// A running receiver.
 struct Receiver {
     url: String,
-    said: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
     _process: Child,
 }
 
@@ -49,14 +49,14 @@ impl Receiver {
         };
         let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
         let line =
-            tokio::time::timeout(PATIENCE, said.next_line()).await.unwrap().unwrap().unwrap();
+            tokio::time::timeout(JOB_TIMEOUT, said.next_line()).await.unwrap().unwrap().unwrap();
         let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Some(Self { url, said, _process: process })
+        Some(Self { url, output: said, _process: process })
     }
 
     /// The next message it accepted.
-    async fn took(&mut self) -> String {
-        tokio::time::timeout(PATIENCE, self.said.next_line()).await.unwrap().unwrap().unwrap()
+    async fn next_accepted(&mut self) -> String {
+        tokio::time::timeout(JOB_TIMEOUT, self.output.next_line()).await.unwrap().unwrap().unwrap()
     }
 
     /// Sends a message as Tollgate does and returns the response status.
@@ -67,13 +67,13 @@ impl Receiver {
         request.body(body.to_owned()).send().await.unwrap().status().as_u16()
     }
 
-    async fn send_signed(&self, id: &str, forged: Forged<'_>, sent: &str) -> u16 {
+    async fn send_signed(&self, id: &str, forged: SignedMessage<'_>, sent: &str) -> u16 {
         let (timestamp, signature) = signed(id, &forged);
         self.send(id, timestamp, &signature, sent).await
     }
 }
 
-fn signed(id: &str, forged: &Forged<'_>) -> (i64, String) {
+fn signed(id: &str, forged: &SignedMessage<'_>) -> (i64, String) {
     let timestamp = now().millis() / 1000 - forged.age;
     let signature =
         Webhook::new(forged.secret).unwrap().sign(id, timestamp, forged.body.as_bytes()).unwrap();
@@ -84,8 +84,8 @@ fn now() -> Time {
     shared::clock::Clock::system().now()
 }
 
-async fn try_out(command: &[&str]) {
-    let (_quiet, stack) = (undisturbed().await, stack());
+async fn test_receiver(command: &[&str]) {
+    let (_quiet, stack) = (without_kills().await, stack());
     let path = format!("/v1/accounts/{}/webhook-secrets", stack.tenant_account);
     let secrets = stack.send(Method::GET, &path, &[], None).await;
     let secret = secrets.body["items"][0]["secret"].as_str().unwrap();
@@ -93,25 +93,29 @@ async fn try_out(command: &[&str]) {
 
     let body = json!({"kind": "echo", "payload": {"n": 1}, "callback_url": receiver.url});
     let job = stack.send(Method::POST, "/v1/jobs", &[], Some(body)).await.id();
-    assert_eq!(receiver.took().await, format!("{job} completed"));
+    assert_eq!(receiver.next_accepted().await, format!("{job} completed"));
 
     let (body, other) =
         (r#"{"id":"one","status":"failed"}"#, "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCE=");
     let id = Uuid::new_v4().to_string();
-    let genuine = || Forged { secret, body, age: 0 };
+    let genuine = || SignedMessage { secret, body, age: 0 };
     assert_eq!(
         receiver.send_signed(&id, genuine(), r#"{"id":"two","status":"failed"}"#).await,
         401,
         "altered"
     );
-    assert_eq!(receiver.send_signed(&id, Forged { age: 600, ..genuine() }, body).await, 401, "old");
     assert_eq!(
-        receiver.send_signed(&id, Forged { age: -600, ..genuine() }, body).await,
+        receiver.send_signed(&id, SignedMessage { age: 600, ..genuine() }, body).await,
+        401,
+        "old"
+    );
+    assert_eq!(
+        receiver.send_signed(&id, SignedMessage { age: -600, ..genuine() }, body).await,
         401,
         "of the future"
     );
     assert_eq!(
-        receiver.send_signed(&id, Forged { secret: other, ..genuine() }, body).await,
+        receiver.send_signed(&id, SignedMessage { secret: other, ..genuine() }, body).await,
         401,
         "by another"
     );
@@ -131,27 +135,30 @@ async fn try_out(command: &[&str]) {
     // A message that the receiver can't handle fails and must be sent again.
     let (nonsense, unsound) = (Uuid::new_v4().to_string(), "no JSON");
     for _ in 0..2 {
-        let forged = Forged { body: unsound, ..genuine() };
+        let forged = SignedMessage { body: unsound, ..genuine() };
         assert_eq!(receiver.send_signed(&nonsense, forged, unsound).await, 500);
     }
     let last = r#"{"id":"three","status":"cancelled"}"#;
-    let fresh = Forged { body: last, ..genuine() };
+    let fresh = SignedMessage { body: last, ..genuine() };
     assert_eq!(receiver.send_signed(&Uuid::new_v4().to_string(), fresh, last).await, 200);
-    assert_eq!([receiver.took().await, receiver.took().await], ["one failed", "three cancelled"]);
+    assert_eq!(
+        [receiver.next_accepted().await, receiver.next_accepted().await],
+        ["one failed", "three cancelled"]
+    );
 }
 
 #[tokio::test]
 async fn python_receiver() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    try_out(&[&python, "receiver.py"]).await;
+    test_receiver(&[&python, "receiver.py"]).await;
 }
 
 #[tokio::test]
 async fn javascript_receiver() {
-    try_out(&["node", "receiver.mjs"]).await;
+    test_receiver(&["node", "receiver.mjs"]).await;
 }
 
 #[tokio::test]
 async fn go_receiver() {
-    try_out(&["go", "run", "receiver.go"]).await;
+    test_receiver(&["go", "run", "receiver.go"]).await;
 }

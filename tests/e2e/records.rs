@@ -4,13 +4,13 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::{
-    crash::undisturbed,
-    stack::{PATIENCE, stack},
+    crash::without_kills,
+    stack::{JOB_TIMEOUT, stack},
 };
 
 #[tokio::test]
 async fn activities_become_rows() {
-    let _quiet = undisturbed().await;
+    let _quiet = without_kills().await;
     let stack = stack();
     let table = format!("users_{:x}", rand::random::<u64>());
     let user = json!({
@@ -21,11 +21,11 @@ async fn activities_become_rows() {
     });
     let first = stack.submit("activities", json!({"activities": [user]})).await;
     assert_eq!(
-        stack.outcome(&first, PATIENCE).await["result"],
+        stack.outcome(&first, JOB_TIMEOUT).await["result"],
         json!({"inserted": 1, "deleted": 0})
     );
     let again = stack.submit("activities", json!({"activities": [user]})).await;
-    let again = stack.outcome(&again, PATIENCE).await;
+    let again = stack.outcome(&again, JOB_TIMEOUT).await;
     assert_eq!(
         (&again["status"], &again["error"]["code"]),
         (&json!("failed"), &json!("row-conflict"))

@@ -5,15 +5,15 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{crash::undisturbed, stack::stack};
+use crate::{crash::without_kills, stack::stack};
 
 /// One minute until it is due, the emulator's check of its schedules every ten seconds, and the job
 /// itself.
-const PATIENCE: Duration = Duration::from_secs(150);
+const SCHEDULE_TIMEOUT: Duration = Duration::from_secs(150);
 
 #[tokio::test]
 async fn schedule_creates_jobs() {
-    let _quiet = undisturbed().await;
+    let _quiet = without_kills().await;
     let stack = stack();
     let mark = format!("{:x}", rand::random::<u64>());
     let path = format!("/v1/schedules/e2e-{mark}");
@@ -24,9 +24,9 @@ async fn schedule_creates_jobs() {
     let read = stack.send(Method::GET, &path, &[], None).await;
     assert_eq!((read.status, &read.body), (200, &created.body));
 
-    let made = tokio::time::timeout(PATIENCE, first_job(&mark)).await.unwrap();
+    let made = tokio::time::timeout(SCHEDULE_TIMEOUT, first_job(&mark)).await.unwrap();
     assert_eq!(stack.operate(Method::DELETE, &path, None).await.status, 204);
-    let done = stack.outcome(made["id"].as_str().unwrap(), PATIENCE).await;
+    let done = stack.outcome(made["id"].as_str().unwrap(), SCHEDULE_TIMEOUT).await;
     assert_eq!((&done["status"], &done["result"]), (&json!("completed"), &json!({"mark": mark})));
     assert_eq!(stack.send(Method::GET, &path, &[], None).await.status, 404);
 }

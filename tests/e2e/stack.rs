@@ -13,7 +13,7 @@ use shared::{
 };
 
 /// Maximum duration of an undisturbed job.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const JOB_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Content of `stack.json`.
 #[derive(Debug)]
@@ -30,13 +30,13 @@ pub struct Stack {
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Value,
 }
 
-impl Answer {
+impl ApiResponse {
     pub fn id(&self) -> String {
         self.body["id"].as_str().unwrap_or_else(|| panic!("no job: {self:?}")).to_owned()
     }
@@ -86,7 +86,7 @@ impl Stack {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answer {
+    ) -> ApiResponse {
         self.send_as(&self.tenant_key, method, path, headers, body).await
     }
 
@@ -98,7 +98,7 @@ impl Stack {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answer {
+    ) -> ApiResponse {
         self.try_as(key, method, path, headers, body).await.unwrap()
     }
 
@@ -110,7 +110,7 @@ impl Stack {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> reqwest::Result<Answer> {
+    ) -> reqwest::Result<ApiResponse> {
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.url.trim_end_matches('/')))
@@ -124,7 +124,7 @@ impl Stack {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
-        Ok(Answer {
+        Ok(ApiResponse {
             status,
             headers,
             body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
@@ -132,7 +132,7 @@ impl Stack {
     }
 
     /// Sends a request with the operator's key.
-    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> ApiResponse {
         self.send_as(&self.operator_key, method, path, &[], body).await
     }
 
@@ -170,7 +170,10 @@ impl Stack {
             {
                 return answer.body;
             }
-            assert!(tokio::time::Instant::now() < deadline, "no outcome within the timeout: {answer:?}");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "no outcome within the timeout: {answer:?}"
+            );
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 /// Response to the n-th request, starting at 1.
 #[derive(Clone, Copy, Debug)]
-pub enum Act {
+pub enum Behavior {
     /// Responds with a status.
     Answer(u16),
     /// Responds with the request's body.
@@ -34,10 +34,10 @@ pub struct Target {
     got: watch::Receiver<Vec<Request>>,
 }
 
-type Script = Arc<dyn Fn(usize) -> Act + Send + Sync>;
+type Script = Arc<dyn Fn(usize) -> Behavior + Send + Sync>;
 
 impl Target {
-    pub async fn start(script: impl Fn(usize) -> Act + Send + Sync + 'static) -> Self {
+    pub async fn start(script: impl Fn(usize) -> Behavior + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in", listener.local_addr().unwrap());
         let (send, got) = watch::channel(Vec::new());
@@ -48,12 +48,12 @@ impl Target {
     }
 
     /// Requests received so far.
-    pub fn got(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<Request> {
         self.got.borrow().clone()
     }
 
     /// Waits until it received `count` requests.
-    pub async fn until(&mut self, count: usize, patience: Duration) {
+    pub async fn wait_for_requests(&mut self, count: usize, patience: Duration) {
         let enough = self.got.wait_for(|got| got.len() >= count);
         tokio::time::timeout(patience, enough)
             .await
@@ -73,8 +73,8 @@ async fn act(
         nth = got.len();
     });
     match script(nth) {
-        Act::Answer(status) => StatusCode::from_u16(status).unwrap().into_response(),
-        Act::Echo => body.into_response(),
-        Act::Hang => std::future::pending().await,
+        Behavior::Answer(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Behavior::Echo => body.into_response(),
+        Behavior::Hang => std::future::pending().await,
     }
 }

@@ -14,15 +14,15 @@ use tokio::net::TcpListener;
 use crate::stack::{Stack, stack};
 
 /// A little more than three ticks.
-const PATIENCE: Duration = Duration::from_secs(240);
+const COLLECTION_TIMEOUT: Duration = Duration::from_secs(240);
 /// A page of Kong 3.
 const PAGE: &str = include_str!("../stack/usage/pages/kong3.txt");
 
 /// Serves a page on which the route `checkout.v1` grows with each scrape.
 async fn gateway() -> String {
-    static LOOKS: AtomicU64 = AtomicU64::new(0);
+    static SCRAPES: AtomicU64 = AtomicU64::new(0);
     let page = async || {
-        let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
+        let looks = SCRAPES.fetch_add(1, Ordering::Relaxed);
         PAGE.replace(
             "consumer=\"alice\"} 7000",
             &format!("consumer=\"alice\"}} {}", 7000 + 500 * looks),
@@ -37,7 +37,7 @@ async fn gateway() -> String {
 }
 
 /// Sum of a service's chart.
-async fn bytes(stack: &Stack, service: &str) -> u64 {
+async fn charted_bytes(stack: &Stack, service: &str) -> u64 {
     let path =
         format!("/metrics/bandwidth_used?type=egress&service={service}&lookback_duration=10m");
     let points = stack.send(Method::GET, &path, &[], None).await;
@@ -63,18 +63,18 @@ async fn collects_a_gateways_page_every_minute() {
     });
     assert_eq!(stack.operate(Method::PUT, &source, Some(spec)).await.status, 201);
     let collected = async {
-        while bytes(stack, "checkout").await < 1000 {
+        while charted_bytes(stack, "checkout").await < 1000 {
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
     };
-    let is_collected = tokio::time::timeout(PATIENCE, collected).await.is_ok();
+    let is_collected = tokio::time::timeout(COLLECTION_TIMEOUT, collected).await.is_ok();
     let said = stack.send(Method::GET, &source, &[], None).await.body;
     assert!(is_collected, "{said}");
     assert_eq!(
         (&said["last_error"], &said["last_warning"], &said["series"]),
         (&Value::Null, &Value::Null, &json!(2))
     );
-    assert_eq!(bytes(stack, "checkout").await % 500, 0);
+    assert_eq!(charted_bytes(stack, "checkout").await % 500, 0);
     assert_eq!(stack.operate(Method::DELETE, &source, None).await.status, 204);
 }
 
@@ -82,9 +82,9 @@ async fn collects_a_gateways_page_every_minute() {
 #[tokio::test]
 async fn a_thousand_series_take_seconds() {
     let stack = stack();
-    static LOOKS: AtomicU64 = AtomicU64::new(0);
+    static SCRAPES: AtomicU64 = AtomicU64::new(0);
     let page = async || {
-        let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
+        let looks = SCRAPES.fetch_add(1, Ordering::Relaxed);
         let line = |n: u64| {
             format!(
                 "kong_bandwidth{{type=\"egress\",service=\"many\",route=\"{n}\"}} {}\n",
@@ -109,7 +109,7 @@ async fn a_thousand_series_take_seconds() {
         let begin = Instant::now();
         let collected = checker.collect("e2e", Clock::system().now()).await.unwrap();
         // The stack's own tick may be faster in some minutes; then this one collects nothing.
-        if collected.heads.get(&origin).is_some_and(|heads| heads.len() == 1000) {
+        if collected.open_hours.get(&origin).is_some_and(|heads| heads.len() == 1000) {
             took.push(begin.elapsed());
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -139,5 +139,5 @@ async fn repeated_reports_count_once() {
             .collect();
         assert_eq!(told, wanted.map(Some), "{answer:?}");
     }
-    assert_eq!(bytes(stack, &service).await, 14);
+    assert_eq!(charted_bytes(stack, &service).await, 14);
 }

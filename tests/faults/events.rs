@@ -1,20 +1,20 @@
 //! Publishers and subscribers of events.
 
 use crate::{
-    dice::Dice,
-    scenario::{BUSY_MS, Request, Tenant},
+    actor_rng::ActorRng,
+    scenario::{Request, SUBMIT_PERIOD_MS, Tenant},
     world::World,
 };
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sim::promises::{EventNote, SubscriberNote};
+use sim::promises::{EventHistory, SubscriberHistory};
 use std::cell::RefCell;
 
 /// Empty pages after which a subscriber stops. Cursors advance with a real clock even without
 /// events.
-const EMPTY: usize = 10;
+const MAX_EMPTY_PAGES: usize = 10;
 /// Subscribers per tenant that read during the whole run.
-const PRESENT: usize = 2;
+const SUBSCRIBERS_PER_TENANT: usize = 2;
 
 /// Every tenant publishes so many events, one at a time.
 pub async fn publishers(world: &World, events: u64) {
@@ -26,24 +26,24 @@ pub async fn publishers(world: &World, events: u64) {
 
 async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) {
     let writer = format!("writer-{machine}");
-    let dice = Dice::new(world.seed, &*writer);
+    let dice = ActorRng::new(world.seed, &*writer);
     let path = format!("/v1/accounts/{}/events", tenant.account);
     for n in 0..events {
-        world.sleep(dice.millis(0..2 * BUSY_MS / events)).await;
+        world.sleep(dice.millis(0..2 * SUBMIT_PERIOD_MS / events)).await;
         let data = json!({"writer": writer, "n": n});
-        let mut note = EventNote {
+        let mut note = EventHistory {
             account: tenant.account.clone(),
             writer: writer.clone(),
             data,
             tries: Vec::new(),
         };
         let key = Some(format!("{writer}/{n}"));
-        let request = Request::post(&path, Some(json!({"data": note.data}))).under(key);
+        let request = Request::post(&path, Some(json!({"data": note.data}))).with_key(key);
         // A writer keeps its machine, even after the process there is replaced.
-        let request = Request { machine: Some(machine), ..request };
+        let request = Request { process: Some(machine), ..request };
         let mut is_accepted = false;
         while !is_accepted {
-            let told = world.ask(tenant, request.clone()).await;
+            let told = world.send_request(tenant, request.clone()).await;
             is_accepted = told.status == Some(202);
             let may_be_repeated = matches!(told.status, None | Some(409 | 500..));
             assert!(is_accepted || may_be_repeated, "unexpected response: {told:?}");
@@ -60,7 +60,7 @@ async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) 
 pub struct Subscriber<'a> {
     world: &'a World,
     tenant: &'a Tenant,
-    dice: Dice,
+    dice: ActorRng,
     state: RefCell<State>,
 }
 
@@ -71,20 +71,23 @@ struct State {
 }
 
 /// The subscribers that read during the whole run.
-pub fn present(world: &World) -> Vec<Subscriber<'_>> {
-    let all = world.tenants.iter().flat_map(|tenant| (0..PRESENT).map(move |n| (tenant, n)));
+pub fn permanent_subscribers(world: &World) -> Vec<Subscriber<'_>> {
+    let all = world
+        .tenants
+        .iter()
+        .flat_map(|tenant| (0..SUBSCRIBERS_PER_TENANT).map(move |n| (tenant, n)));
     all.map(|(tenant, n)| Subscriber::new(world, tenant, &format!("{} {n}", tenant.account)))
         .collect()
 }
 
 impl<'a> Subscriber<'a> {
     pub fn new(world: &'a World, tenant: &'a Tenant, name: &str) -> Self {
-        let dice = Dice::new(world.seed, format!("subscriber {name}"));
+        let dice = ActorRng::new(world.seed, format!("subscriber {name}"));
         Self { world, tenant, dice, state: RefCell::default() }
     }
 
     /// Reads pages forever, with occasional long pauses.
-    pub async fn read_on(&self) {
+    pub async fn read_forever(&self) {
         loop {
             let is_away = self.dice.chance(3);
             let pause =
@@ -98,9 +101,9 @@ impl<'a> Subscriber<'a> {
     async fn read(&self) -> bool {
         let after = self.state.borrow().cursor.as_ref().map(|cursor| format!("&after={cursor}"));
         let path =
-            format!("/v1/events?limit={}{}", self.dice.among(1..60), after.unwrap_or_default());
+            format!("/v1/events?limit={}{}", self.dice.in_range(1..60), after.unwrap_or_default());
         // Without a response it repeats the read from its cursor.
-        let answer = self.world.ask(self.tenant, Request::get(path)).await;
+        let answer = self.world.send_request(self.tenant, Request::get(path)).await;
         if answer.status != Some(200) {
             return true;
         }
@@ -114,19 +117,19 @@ impl<'a> Subscriber<'a> {
     }
 
     /// Reads the remaining events after everything has ended.
-    pub async fn read_out(&self, name: &str) -> SubscriberNote {
+    pub async fn read_remaining(&self, name: &str) -> SubscriberHistory {
         let mut empty = 0;
-        while empty < EMPTY {
+        while empty < MAX_EMPTY_PAGES {
             let before = self.state.borrow().events.len();
             let is_news = self.read().await;
             let is_empty = self.state.borrow().events.len() == before;
             empty = match (is_news, is_empty) {
-                (false, _) => EMPTY,
+                (false, _) => MAX_EMPTY_PAGES,
                 (true, true) => empty + 1,
                 (true, false) => 0,
             };
         }
         let events = std::mem::take(&mut self.state.borrow_mut().events);
-        SubscriberNote { name: name.to_owned(), account: self.tenant.account.clone(), events }
+        SubscriberHistory { name: name.to_owned(), account: self.tenant.account.clone(), events }
     }
 }

@@ -1,6 +1,6 @@
 //! Runs the functions: pollers that invoke workers, and the minute tick.
 
-use crate::{dice::Dice, world::World};
+use crate::{actor_rng::ActorRng, world::World};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::time::Time;
@@ -10,32 +10,32 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 /// One worker per entry; the last one receives dead letters.
 const QUEUES: [&str; 4] = [JOBS, JOBS, JOBS, DEAD_LETTERS];
 /// Timeout of the minute tick, as in the template.
-const CHECK: Duration = Duration::from_secs(50);
+const TICK_TIMEOUT: Duration = Duration::from_secs(50);
 const MINUTE: Duration = Duration::from_secs(60);
 /// Interval of TTL sweeps: items vanish soon after they expire.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Maximum seconds between losses of messages.
-const LOSS: u64 = 60;
+const MAX_LOSS_INTERVAL_SECONDS: u64 = 60;
 
 /// Runs workers and ticks forever.
 pub async fn run(world: &World) {
     let pollers = join_all(QUEUES.iter().enumerate().map(|(n, queue)| poll(world, queue, n)));
     let sweeps = async {
         loop {
-            tokio::time::sleep(SWEEP).await;
+            tokio::time::sleep(SWEEP_INTERVAL).await;
             world.stack.aws.sweep_ttl();
         }
     };
-    tokio::join!(pollers, check_on(world), sweeps, lose_messages(world));
+    tokio::join!(pollers, run_ticks(world), sweeps, lose_messages(world));
 }
 
 /// Loses jobs' messages while there are faults, as a purge or the end of the retention does.
 /// Messages that announce a job's end stay, because nothing replaces them.
 async fn lose_messages(world: &World) {
-    let dice = Dice::new(world.seed, "losses");
+    let dice = ActorRng::new(world.seed, "losses");
     let is_jobs = |message: &sim::Message| message.body.starts_with(r#"{"job":"#);
     loop {
-        tokio::time::sleep(dice.seconds(1..LOSS)).await;
+        tokio::time::sleep(dice.seconds(1..MAX_LOSS_INTERVAL_SECONDS)).await;
         let nth = usize::try_from(dice.draw() % 1000).unwrap();
         if !world.is_calm() && world.stack.aws.lose_message(JOBS, nth, is_jobs).is_some() {
             world.losses.set(world.losses.get() + 1);
@@ -46,15 +46,15 @@ async fn lose_messages(world: &World) {
 /// A poller and its worker process, which is replaced when it dies.
 struct Process<'a> {
     world: &'a World,
-    dice: Dice,
+    dice: ActorRng,
     skew: i64,
     worker: RefCell<Rc<Worker>>,
 }
 
 async fn poll(world: &World, queue: &'static str, n: usize) {
-    let dice = Dice::new(world.seed, format!("worker {n}"));
+    let dice = ActorRng::new(world.seed, format!("worker {n}"));
     let skew = dice.skew();
-    let worker = RefCell::new(Rc::new(world.stack.worker_on_a_clock(skew)));
+    let worker = RefCell::new(Rc::new(world.stack.worker_with_clock_skew(skew)));
     let source = EventSource::new(&world.stack.aws, queue, if n == 0 { 1 } else { 10 });
     let source = match dice.chance(50) {
         true => source.with_small_batches(Seed(world.seed.draw("batches", n as u64))),
@@ -76,27 +76,27 @@ impl Process<'_> {
         }
         tokio::time::sleep(self.dice.seconds(60..900)).await;
         if self.dice.chance(50) {
-            *self.worker.borrow_mut() = Rc::new(self.world.stack.worker_on_a_clock(self.skew));
+            *self.worker.borrow_mut() = Rc::new(self.world.stack.worker_with_clock_skew(self.skew));
         }
     }
 
     async fn handle(&self, event: SqsEvent) -> Result<SqsBatchResponse, Killed> {
         let (switch, worker) =
-            (self.world.switch(&self.dice, 15, 20), self.worker.borrow().clone());
+            (self.world.kill_switch(&self.dice, 15, 20), self.worker.borrow().clone());
         let ends = Time::from_millis(self.world.stack.deadline().millis() + self.skew);
         let work = run_until_killed(worker.handle(event, "run", ends), &switch);
         let done = tokio::time::timeout(self.world.timing().function(), work).await.ok().flatten();
         if done.is_none() {
-            self.world.died();
-            *self.worker.borrow_mut() = Rc::new(self.world.stack.worker_on_a_clock(self.skew));
+            self.world.count_kill();
+            *self.worker.borrow_mut() = Rc::new(self.world.stack.worker_with_clock_skew(self.skew));
         }
         done.ok_or(Killed)
     }
 }
 
 /// Starts a tick every minute, and sometimes a second one.
-async fn check_on(world: &World) {
-    let dice = Dice::new(world.seed, "checks");
+async fn run_ticks(world: &World) {
+    let dice = ActorRng::new(world.seed, "checks");
     let mut minutes = futures::stream::FuturesUnordered::new();
     loop {
         let left = MINUTE
@@ -113,7 +113,7 @@ async fn check_on(world: &World) {
         let due = world.stack.now();
         minutes.push(invoke(
             world,
-            Dice::new(world.seed, format!("check {due}")),
+            ActorRng::new(world.seed, format!("check {due}")),
             due,
             Duration::ZERO,
         ));
@@ -121,7 +121,7 @@ async fn check_on(world: &World) {
             let late = dice.millis(0..200);
             minutes.push(invoke(
                 world,
-                Dice::new(world.seed, format!("check {due} again")),
+                ActorRng::new(world.seed, format!("check {due} again")),
                 due,
                 late,
             ));
@@ -130,10 +130,10 @@ async fn check_on(world: &World) {
 }
 
 /// One invocation, which Lambda retries twice.
-async fn invoke(world: &World, dice: Dice, due: Time, late: Duration) {
+async fn invoke(world: &World, dice: ActorRng, due: Time, late: Duration) {
     tokio::time::sleep(late).await;
     for _ in 0..3 {
-        if check(world, &dice, due).await {
+        if run_tick(world, &dice, due).await {
             return;
         }
         tokio::time::sleep(dice.seconds(5..70)).await;
@@ -141,16 +141,16 @@ async fn invoke(world: &World, dice: Dice, due: Time, late: Duration) {
 }
 
 /// A tick in a new process; returns whether it succeeded.
-async fn check(world: &World, dice: &Dice, due: Time) -> bool {
-    let switch = world.switch(dice, 30, 30);
-    let checker = world.stack.checker_on_a_clock(dice.skew());
+async fn run_tick(world: &World, dice: &ActorRng, due: Time) -> bool {
+    let switch = world.kill_switch(dice, 30, 30);
+    let checker = world.stack.checker_with_clock_skew(dice.skew());
     let work = run_until_killed(checker.check("check", due), &switch);
-    let done = tokio::time::timeout(CHECK, work).await.ok().flatten();
+    let done = tokio::time::timeout(TICK_TIMEOUT, work).await.ok().flatten();
     if done.is_none() {
-        world.died();
+        world.count_kill();
     }
     let is_done = done.is_some_and(|done| done.is_ok());
-    let is_sent = switch.made().iter().any(|operation| operation == "SendEmail");
+    let is_sent = switch.completed_operations().iter().any(|operation| operation == "SendEmail");
     if is_sent && !is_done && holds_lease(world) {
         world.notes.borrow_mut().mails_interrupted += 1;
     }

@@ -11,24 +11,24 @@
 //!
 //! `SEED`, `SEEDS` and `JOBS` set the first seed, the number of seeds, and the jobs per seed.
 
-mod chance;
-mod dice;
+mod actor_rng;
 mod events;
+#[expect(dead_code, reason = "only real runs poll for the end of all jobs")]
+mod final_reads;
 mod functions;
 mod jobs;
-#[expect(dead_code, reason = "only real runs poll for the end of all jobs")]
-mod last_look;
-mod line;
+mod limited_jobs;
 mod plan;
-mod planted;
+mod planted_bugs;
 mod run;
 mod scenario;
 mod schedule;
+mod seeded_random;
 mod target;
 mod usage;
 mod world;
 
-use planted::Planted;
+use planted_bugs::PlantedBug;
 use run::run;
 use sim::Seed;
 use std::{
@@ -48,7 +48,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 /// Logs are useful only for a single run: `SHOW_LOGS` enables them.
-fn quiet() {
+fn set_up_logs() {
     let level = if std::env::var_os("SHOW_LOGS").is_some() {
         tracing::Level::INFO
     } else {
@@ -65,7 +65,7 @@ fn silence() {
 
 #[test]
 fn every_promise_is_kept() {
-    quiet();
+    set_up_logs();
     let (first, seeds, jobs) = (number("SEED", 1), number("SEEDS", 3), number("JOBS", 80));
     let (next, broken) = (AtomicU64::new(first), Mutex::new(Vec::new()));
     let work = || {
@@ -93,7 +93,7 @@ fn every_promise_is_kept() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_seed_replays_exactly() {
-    quiet();
+    set_up_logs();
     let runs = [7, 7, 8].map(|seed| thread::spawn(move || run(Seed(seed), 25, None)));
     let [one, again, other] = runs.map(|run| run.join().unwrap().trace);
     assert_eq!(one, again);
@@ -104,11 +104,11 @@ fn a_seed_replays_exactly() {
 #[test]
 #[ignore = "takes minutes: `make faults-planted`"]
 fn planted_bugs_are_found() {
-    quiet();
+    set_up_logs();
     let wanted = std::env::var("PLANTED").ok();
     let named =
-        |planted: &Planted| wanted.as_ref().is_none_or(|name| *name == format!("{planted:?}"));
-    for planted in Planted::ALL.into_iter().filter(named) {
+        |planted: &PlantedBug| wanted.as_ref().is_none_or(|name| *name == format!("{planted:?}"));
+    for planted in PlantedBug::ALL.into_iter().filter(named) {
         let found = (1..=20).map(|seed| run(Seed(seed), 100, Some(planted))).find_map(|run| {
             let broken =
                 run.broken.iter().find(|broken| planted.breaks().contains(&broken.promise))?;

@@ -24,9 +24,9 @@ pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Pla
         } else {
             &sparse
         };
-        plan.fate(operation, nth)
+        plan.fault_for(operation, nth)
     });
-    Plan::new(move |operation, nth| match (operation, suffered.fate(operation, nth)) {
+    Plan::new(move |operation, nth| match (operation, suffered.fault_for(operation, nth)) {
         // SES has no idempotency: a mail whose response is lost may be sent twice.
         ("SendEmail", Fault::After | Fault::Twice) => Fault::Throttle,
         ("UpdateItem", Fault::Before) | (_, Fault::After)
@@ -34,7 +34,7 @@ pub fn plan(seed: Seed, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Pla
         {
             late(seed, operation, nth)
         }
-        (_, Fault::None) => match partial.fate(operation, nth) {
+        (_, Fault::None) => match partial.fault_for(operation, nth) {
             Fault::None => lag(seed, operation, nth),
             partial => partial,
         },

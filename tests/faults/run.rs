@@ -1,13 +1,13 @@
 //! One run: all actors at once, then the final reads.
 
 use crate::{
-    chance, events, functions, jobs, last_look, line, planted::Planted, scenario::SUFFERING,
-    schedule, usage, world::World,
+    events, final_reads, functions, jobs, limited_jobs, planted_bugs::PlantedBug,
+    scenario::FAULT_PERIOD, schedule, seeded_random, usage, world::World,
 };
 use futures::future::join_all;
 use sim::{
     DEAD_LETTERS, JOBS, Seed, Trace,
-    promises::{Broken, broken},
+    promises::{BrokenPromise, broken_promises},
 };
 use std::{
     fmt,
@@ -17,12 +17,12 @@ use std::{
 };
 
 /// Time after which an event is certainly visible.
-const SHOWN: Duration = Duration::from_secs(30);
+const EVENT_VISIBILITY_DELAY: Duration = Duration::from_secs(30);
 
 pub struct Report {
     pub seed: Seed,
     pub jobs: u64,
-    pub broken: Vec<Broken>,
+    pub broken: Vec<BrokenPromise>,
     /// Digest of all calls to AWS and all responses to clients.
     pub trace: Trace,
     pub kills: u64,
@@ -33,25 +33,27 @@ pub struct Report {
 }
 
 /// Runs a seed, which determines all random decisions.
-pub fn run(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
+pub fn run(seed: Seed, jobs: u64, planted: Option<PlantedBug>) -> Report {
     // Libraries draw some random numbers once per process. They do so here, not in the first run.
     static DRAWN: Once = Once::new();
     DRAWN.call_once(|| {
-        alone(Seed(0), async || World::new(Seed(0)).await.define_kinds().await).unwrap()
+        in_own_thread(Seed(0), async || World::new(Seed(0)).await.define_kinds().await).unwrap()
     });
-    alone(seed, async move || suffer(seed, jobs, planted).await).unwrap_or_else(|panic| {
-        eprintln!("seed {seed} panicked; {}", again(seed, jobs));
-        std::panic::resume_unwind(panic)
-    })
+    in_own_thread(seed, async move || run_with_faults(seed, jobs, planted).await).unwrap_or_else(
+        |panic| {
+            eprintln!("seed {seed} panicked; {}", repeat_command(seed, jobs));
+            std::panic::resume_unwind(panic)
+        },
+    )
 }
 
 /// Runs `work` in its own thread, with its own clock and seed.
-fn alone<T: Send + 'static>(
+fn in_own_thread<T: Send + 'static>(
     seed: Seed,
     work: impl AsyncFnOnce() -> T + Send + 'static,
 ) -> thread::Result<T> {
     let work = move || {
-        chance::follow(seed);
+        seeded_random::follow(seed);
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_time().start_paused(true).build().unwrap().block_on(work())
     };
@@ -59,7 +61,7 @@ fn alone<T: Send + 'static>(
     thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap().join()
 }
 
-async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
+async fn run_with_faults(seed: Seed, jobs: u64, planted: Option<PlantedBug>) -> Report {
     let (began, started) = (Instant::now(), tokio::time::Instant::now());
     let world = World::new(seed).await;
     if let Some(planted) = planted {
@@ -67,20 +69,20 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
     }
     world.define_kinds().await;
     usage::prepare(&world).await;
-    jobs::take_rows(&world).await;
-    line::prepare(&world, &world.tenants[2]).await;
-    assert!(world.stack.work(Duration::from_secs(60)).await.emptied);
+    jobs::insert_existing_rows(&world).await;
+    limited_jobs::prepare(&world, &world.tenants[2]).await;
+    assert!(world.stack.run_worker(Duration::from_secs(60)).await.emptied);
     schedule::prepare(&world).await;
-    let subscribers = events::present(&world);
-    world.suffer();
+    let subscribers = events::permanent_subscribers(&world);
+    world.start_faults();
     let clients = async {
         let calm = async {
-            tokio::time::sleep(SUFFERING).await;
-            world.calm()
+            tokio::time::sleep(FAULT_PERIOD).await;
+            world.stop_faults()
         };
         let told = tokio::join!(
             async {
-                line::ask(&world, &world.tenants[2]).await;
+                limited_jobs::submit(&world, &world.tenants[2]).await;
                 Box::pin(jobs::clients(&world, jobs)).await;
             },
             Box::pin(events::publishers(&world, (jobs / 8).max(10))),
@@ -89,43 +91,43 @@ async fn suffer(seed: Seed, jobs: u64, planted: Option<Planted>) -> Report {
             calm,
         );
         schedule::end(&world).await;
-        settled(&world).await;
+        wait_until_idle(&world).await;
         told
     };
     let forever = async {
-        tokio::join!(functions::run(&world), join_all(subscribers.iter().map(|s| s.read_on())))
+        tokio::join!(functions::run(&world), join_all(subscribers.iter().map(|s| s.read_forever())))
     };
     let ((), (), reported, mut quota, _) = tokio::select! {
         biased;
         told = Box::pin(clients) => told,
         _ = Box::pin(forever) => unreachable!("these never end"),
     };
-    usage::mailed(&world, &mut quota).await;
+    usage::record_mails(&world, &mut quota).await;
     let usage = usage::charts(&world, &reported, quota.used).await;
     let mut notes = world.notes.take();
     (notes.usage, notes.quotas, notes.deliveries) =
         (usage, vec![quota], world.targets.deliveries());
-    last_look::take(&world, &mut notes).await;
+    final_reads::read_all(&world, &mut notes).await;
     notes.occurrences = schedule::occurrences(&world, &notes.lists[&world.tenants[0].account]);
-    notes.loops_ended = world.stack.aws.loops_ended();
+    notes.dropped_invocations = world.stack.aws.dropped_invocations();
     notes.dead_letters = world.stack.aws.messages(DEAD_LETTERS).len();
-    tokio::time::sleep(SHOWN).await;
+    tokio::time::sleep(EVENT_VISIBILITY_DELAY).await;
     for subscriber in &subscribers {
-        notes.subscribers.push(subscriber.read_out("subscriber during the run").await);
+        notes.subscribers.push(subscriber.read_remaining("subscriber during the run").await);
     }
     for tenant in &world.tenants {
         let late = events::Subscriber::new(&world, tenant, "late");
-        notes.subscribers.push(late.read_out("subscriber after the run").await);
+        notes.subscribers.push(late.read_remaining("subscriber after the run").await);
     }
     let trace = world.stack.aws.trace().with(&format!("{notes:?}"));
     let (kills, losses, took, lasted) =
         (world.kills.get(), world.losses.get(), began.elapsed(), started.elapsed());
-    Report { seed, jobs, broken: broken(&notes), trace, kills, losses, took, lasted }
+    Report { seed, jobs, broken: broken_promises(&notes), trace, kills, losses, took, lasted }
 }
 
 /// Waits until the queues are empty and no job is unfinished. Superfluous messages look for work
 /// for a while, and a job with a lost message is found within hours.
-async fn settled(world: &World) {
+async fn wait_until_idle(world: &World) {
     let is_idle =
         || [JOBS, DEAD_LETTERS].iter().all(|queue| world.stack.aws.messages(queue).is_empty());
     for _ in 0..120 {
@@ -137,7 +139,7 @@ async fn settled(world: &World) {
 }
 
 /// The command that repeats a run.
-fn again(seed: Seed, jobs: u64) -> String {
+fn repeat_command(seed: Seed, jobs: u64) -> String {
     format!("repeat: make faults SEED={seed} SEEDS=1 JOBS={jobs}")
 }
 
@@ -151,7 +153,7 @@ impl fmt::Display for Report {
              {lasted} min in {took:.1} s"
         )?;
         if !self.broken.is_empty() {
-            write!(f, "; {}", again(*seed, *jobs))?;
+            write!(f, "; {}", repeat_command(*seed, *jobs))?;
         }
         self.broken.iter().take(10).try_for_each(|broken| write!(f, "\n  {broken}"))
     }

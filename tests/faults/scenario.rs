@@ -4,15 +4,15 @@
 use crate::world::World;
 use http::Method;
 use serde_json::{Value, json};
-use sim::promises::Answered;
+use sim::promises::RequestOutcome;
 use std::time::Duration;
 
 /// Duration of faults and kills.
-pub const SUFFERING: Duration = Duration::from_secs(25 * 60);
+pub const FAULT_PERIOD: Duration = Duration::from_secs(25 * 60);
 /// Period in which clients submit jobs.
-pub const BUSY_MS: u64 = 15 * 60 * 1000;
+pub const SUBMIT_PERIOD_MS: u64 = 15 * 60 * 1000;
 /// Everything ends within this time after the last fault.
-pub const PATIENCE: Duration = Duration::from_secs(75 * 60);
+pub const END_TIMEOUT: Duration = Duration::from_secs(75 * 60);
 
 pub const TENANTS: usize = 3;
 #[derive(Clone)]
@@ -28,28 +28,28 @@ pub struct Request {
     pub body: Option<Value>,
     pub key: Option<String>,
     /// Index of the process to call; any if `None`. Real runs ignore it.
-    pub machine: Option<usize>,
+    pub process: Option<usize>,
 }
 
 impl Request {
     pub fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), body: None, key: None, machine: None }
+        Self { method: Method::GET, path: path.into(), body: None, key: None, process: None }
     }
 
     pub fn post(path: impl Into<String>, body: Option<Value>) -> Self {
         Self { method: Method::POST, body, ..Self::get(path) }
     }
 
-    pub fn under(self, key: Option<String>) -> Self {
+    pub fn with_key(self, key: Option<String>) -> Self {
         Self { key, ..self }
     }
 }
 
 impl World {
     /// Repeats a request until the response shows its result. For idempotent requests.
-    pub async fn insist(&self, tenant: &Tenant, request: Request) -> Answered {
+    pub async fn retry_until_answered(&self, tenant: &Tenant, request: Request) -> RequestOutcome {
         loop {
-            let answer = self.ask(tenant, request.clone()).await;
+            let answer = self.send_request(tenant, request.clone()).await;
             if answer.status.is_some_and(|status| status < 500) {
                 return answer;
             }
@@ -57,13 +57,13 @@ impl World {
         }
     }
 
-    pub fn another(&self, tenant: &Tenant) -> &Tenant {
+    pub fn other_tenant(&self, tenant: &Tenant) -> &Tenant {
         self.tenants.iter().find(|other| other.account != tenant.account).unwrap()
     }
 
     /// Defines the kinds of the run's jobs.
     pub async fn define_kinds(&self) {
-        for (name, spec) in kinds(&self.address("/work")) {
+        for (name, spec) in kinds(&self.url("/work")) {
             self.stack.define(name, spec).await;
         }
     }

@@ -1,10 +1,10 @@
 //! An operator's schedule, some of whose occurrences Scheduler gives up or never sends.
 
-use crate::{dice::Dice, world::World};
+use crate::{actor_rng::ActorRng, world::World};
 use http::Method;
 use serde_json::{Value, json};
 use shared::time::Time;
-use sim::{Fate, promises::OccurrenceNote};
+use sim::{Fate, promises::OccurrenceHistory};
 use std::time::Duration;
 
 /// Kind of the schedule's jobs. No client submits it, and it publishes no events.
@@ -15,10 +15,10 @@ pub async fn prepare(world: &World) {
     world.stack.define(KIND, json!({"schema": {}, "target": {"type": "echo"}})).await;
     let seed = world.seed;
     world.stack.aws.decide_occurrences(move |name, due_ms| {
-        match Dice::new(seed, format!("{name} {due_ms}")).among(0..100) {
+        match ActorRng::new(seed, format!("{name} {due_ms}")).in_range(0..100) {
             0..75 => Fate::OnTime,
-            75..90 => Fate::GivenUp,
-            _ => Fate::Never,
+            75..90 => Fate::DeadLettered,
+            _ => Fate::Lost,
         }
     });
     assert_eq!(put(world, "rate(2 minutes)").await, Some(201));
@@ -28,7 +28,7 @@ pub async fn prepare(world: &World) {
 /// defined, because an occurrence that arrives after its deletion makes no job.
 pub async fn end(world: &World) {
     assert_eq!(put(world, "rate(300 days)").await, Some(200));
-    while world.stack.aws.undelivered() > 0 {
+    while world.stack.aws.pending_dead_letters() > 0 {
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
 }
@@ -40,13 +40,13 @@ async fn put(world: &World, expression: &str) -> Option<u16> {
 }
 
 /// The result of each occurrence, from the `list` of the tenant's jobs.
-pub fn occurrences(world: &World, list: &[Value]) -> Vec<OccurrenceNote> {
+pub fn occurrences(world: &World, list: &[Value]) -> Vec<OccurrenceHistory> {
     let notes = world.stack.aws.occurrences().into_iter().map(|occurrence| {
         // Scheduler sends whole seconds.
         let at = Time::from_seconds(occurrence.due_ms.div_euclid(1000)).to_string();
         let is_its = |job: &&Value| job["kind"] == KIND && job["run_at"] == *at;
         let jobs = list.iter().filter(is_its).cloned().collect();
-        OccurrenceNote { at, is_delivered: occurrence.fate != Fate::Never, jobs }
+        OccurrenceHistory { at, is_delivered: occurrence.fate != Fate::Lost, jobs }
     });
     notes.collect()
 }

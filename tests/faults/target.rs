@@ -1,7 +1,7 @@
 //! Jobs' targets, the receiver of callbacks, and a gateway's Prometheus page: one in-process
 //! router.
 
-use crate::dice::Dice;
+use crate::actor_rng::ActorRng;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{HeaderMap, Response};
 use serde_json::Value;
-use sim::{BrokenOff, Seed, promises::Delivery};
+use sim::{ConnectionAborted, Seed, promises::Delivery};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -18,9 +18,9 @@ use std::{
 
 /// The requests that targets received, and their state.
 #[derive(Clone)]
-pub struct Targets(Arc<Mutex<Known>>);
+pub struct Targets(Arc<Mutex<TargetState>>);
 
-struct Known {
+struct TargetState {
     seed: Seed,
     is_calm: bool,
     deliveries: Vec<Delivery>,
@@ -30,19 +30,19 @@ struct Known {
 }
 
 /// How a target responds to a request.
-enum Way {
+enum TargetBehavior {
     Answers(u16),
     /// Responds after a delay.
     Late(Duration),
     /// Responds 429 with `Retry-After` in seconds.
     Busy(u64),
     Hangs,
-    BreaksOff,
+    Aborts,
 }
 
 impl Targets {
     pub fn new(seed: Seed) -> Self {
-        Self(Arc::new(Mutex::new(Known {
+        Self(Arc::new(Mutex::new(TargetState {
             seed,
             is_calm: false,
             deliveries: Vec::new(),
@@ -52,12 +52,12 @@ impl Targets {
     }
 
     /// Targets respond to everything from now on.
-    pub fn calm(&self) {
+    pub fn always_succeed(&self) {
         self.0.lock().unwrap().is_calm = true;
     }
 
     /// Sets the gateway's counter.
-    pub fn count(&self, bytes: u64) {
+    pub fn set_counter(&self, bytes: u64) {
         self.0.lock().unwrap().counter = bytes;
     }
 
@@ -67,12 +67,12 @@ impl Targets {
     }
 
     /// Records a request. Returns its index and how the target responds.
-    fn take(&self, delivery: Delivery) -> (usize, Way) {
+    fn take(&self, delivery: Delivery) -> (usize, TargetBehavior) {
         let mut known = self.0.lock().unwrap();
         let nth = known.deliveries.len();
         known.deliveries.push(delivery);
-        let dice = Dice::new(known.seed, format!("delivery {nth}"));
-        (nth, if known.is_calm { Way::Answers(200) } else { way(&dice) })
+        let dice = ActorRng::new(known.seed, format!("delivery {nth}"));
+        (nth, if known.is_calm { TargetBehavior::Answers(200) } else { random_behavior(&dice) })
     }
 
     fn answer(&self, nth: usize, status: u16) -> Response<Body> {
@@ -81,16 +81,16 @@ impl Targets {
     }
 }
 
-fn way(dice: &Dice) -> Way {
-    match dice.among(0..100) {
-        0..35 => Way::Answers(200),
-        35..63 => Way::Answers(503),
-        63..68 => Way::Answers(500),
-        68..72 => Way::Answers(400),
-        72..80 => Way::Busy(dice.among(1..6)),
-        80..88 => Way::Late(dice.millis(500..2900)),
-        88..94 => Way::Hangs,
-        _ => Way::BreaksOff,
+fn random_behavior(dice: &ActorRng) -> TargetBehavior {
+    match dice.in_range(0..100) {
+        0..35 => TargetBehavior::Answers(200),
+        35..63 => TargetBehavior::Answers(503),
+        63..68 => TargetBehavior::Answers(500),
+        68..72 => TargetBehavior::Answers(400),
+        72..80 => TargetBehavior::Busy(dice.in_range(1..6)),
+        80..88 => TargetBehavior::Late(dice.millis(500..2900)),
+        88..94 => TargetBehavior::Hangs,
+        _ => TargetBehavior::Aborts,
     }
 }
 
@@ -121,20 +121,20 @@ async fn take(
     };
     let (nth, way) = targets.take(delivery);
     match way {
-        Way::Answers(status) => targets.answer(nth, status),
-        Way::Late(pause) => {
+        TargetBehavior::Answers(status) => targets.answer(nth, status),
+        TargetBehavior::Late(pause) => {
             tokio::time::sleep(pause).await;
             targets.answer(nth, 200)
         }
-        Way::Busy(seconds) => {
+        TargetBehavior::Busy(seconds) => {
             let mut answer = targets.answer(nth, 429);
             answer.headers_mut().insert("retry-after", seconds.into());
             answer
         }
-        Way::Hangs => std::future::pending().await,
-        Way::BreaksOff => {
+        TargetBehavior::Hangs => std::future::pending().await,
+        TargetBehavior::Aborts => {
             let mut answer = Response::new(Body::empty());
-            answer.extensions_mut().insert(BrokenOff);
+            answer.extensions_mut().insert(ConnectionAborted);
             answer
         }
     }
@@ -151,7 +151,7 @@ async fn metrics(State(targets): State<Targets>) -> Response<Body> {
     let (dice, counter, is_calm) = {
         let mut known = targets.0.lock().unwrap();
         known.asked += 1;
-        (Dice::new(known.seed, format!("page {}", known.asked)), known.counter, known.is_calm)
+        (ActorRng::new(known.seed, format!("page {}", known.asked)), known.counter, known.is_calm)
     };
     if !is_calm && dice.chance(15) {
         return Response::builder().status(503).body(Body::empty()).unwrap();

@@ -1,19 +1,19 @@
 //! Reported and collected usage, and a quota that it exhausts.
 
 use crate::{
-    dice::Dice,
-    scenario::{BUSY_MS, PATIENCE, Request, Tenant},
+    actor_rng::ActorRng,
+    scenario::{END_TIMEOUT, Request, SUBMIT_PERIOD_MS, Tenant},
     world::World,
 };
 use futures::future::join_all;
 use http::Method;
 use serde_json::json;
-use sim::promises::{QuotaNote, UsageNote};
+use sim::promises::{QuotaHistory, UsageTotals};
 use std::time::Duration;
 
 const LIMIT: u64 = 10_000_000;
 /// The gateway's counter at its first scrape.
-const BEFORE: u64 = 123_456;
+const INITIAL_COUNTER: u64 = 123_456;
 /// Usage steps in thousandths of the limit, each with the threshold it reaches.
 pub const STEPS: [(u64, Option<u64>); 5] =
     [(700, None), (799, None), (800, Some(80)), (950, Some(90)), (1010, Some(100))];
@@ -23,7 +23,7 @@ pub async fn prepare(world: &World) {
     let account = &world.tenants[0].account;
     let source = json!({
         "type": "prometheus",
-        "url": world.address("/metrics"),
+        "url": world.url("/metrics"),
         "preset": "kong2",
         "account": account,
     });
@@ -39,7 +39,7 @@ pub async fn prepare(world: &World) {
     for (path, spec) in [(&at, source), (&quota_at, quota)] {
         assert_eq!(world.operate(Method::PUT, path, Some(spec)).await.status, Some(201));
     }
-    world.targets.count(BEFORE);
+    world.targets.set_counter(INITIAL_COUNTER);
     while world.operate(Method::GET, &at, None).await.body["last_success_at"].is_null() {
         world.sleep(Duration::from_secs(60)).await;
         world.check().await;
@@ -47,29 +47,29 @@ pub async fn prepare(world: &World) {
 }
 
 pub fn source_path(world: &World) -> String {
-    format!("/v1/sources/{}", world.named("kong"))
+    format!("/v1/sources/{}", world.unique_name("kong"))
 }
 
 pub fn quota_path(world: &World) -> String {
-    format!("/v1/quotas/{}", world.named("monthly"))
+    format!("/v1/quotas/{}", world.unique_name("monthly"))
 }
 
 /// Uses the quota step by step and waits until it shows each step.
-pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaNote {
+pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaHistory {
     let tenant = &world.tenants[0];
-    let mut note = QuotaNote {
-        name: world.named("monthly"),
+    let mut note = QuotaHistory {
+        name: world.unique_name("monthly"),
         account: tenant.account.clone(),
-        ..QuotaNote::default()
+        ..QuotaHistory::default()
     };
     for (thousandths, threshold) in steps {
         note.used = LIMIT / 1000 * thousandths;
         note.reached.extend(*threshold);
-        world.targets.count(BEFORE + note.used);
-        let give_up = world.within(PATIENCE);
+        world.targets.set_counter(INITIAL_COUNTER + note.used);
+        let give_up = world.deadline_after(END_TIMEOUT);
         while note.shown != note.used && world.now_ms() < give_up {
             world.sleep(Duration::from_secs(20)).await;
-            let shown = world.insist(tenant, Request::get(quota_path(world))).await;
+            let shown = world.retry_until_answered(tenant, Request::get(quota_path(world))).await;
             note.shown = shown.body["used"].as_u64().unwrap_or(0);
         }
         world.sleep(Duration::from_secs(100)).await;
@@ -78,7 +78,7 @@ pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaNote {
 }
 
 /// Adds the sent mails to the quota's note at the end of the run.
-pub async fn mailed(world: &World, note: &mut QuotaNote) {
+pub async fn record_mails(world: &World, note: &mut QuotaHistory) {
     let percent = |subject: &String| {
         subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
     };
@@ -94,11 +94,11 @@ pub async fn reporters(world: &World, reports: u64) -> Vec<u64> {
 }
 
 async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64 {
-    let dice = Dice::new(world.seed, format!("reporter {n}"));
+    let dice = ActorRng::new(world.seed, format!("reporter {n}"));
     let mut accepted = 0;
     for nth in 0..reports {
-        world.sleep(dice.millis(0..2 * BUSY_MS / reports)).await;
-        let bytes = dice.among(0..1_000_000);
+        world.sleep(dice.millis(0..2 * SUBMIT_PERIOD_MS / reports)).await;
+        let bytes = dice.in_range(0..1_000_000);
         let data = json!({"service": "app", "route": "/", "type": "egress", "bytes": bytes});
         let event = json!({
             "specversion": "1.0",
@@ -109,8 +109,9 @@ async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64
         });
         let tries = if dice.chance(25) { 2 } else { 1 };
         for _ in 0..tries {
-            let answer =
-                world.insist(tenant, Request::post("/v1/usage", Some(event.clone()))).await;
+            let answer = world
+                .retry_until_answered(tenant, Request::post("/v1/usage", Some(event.clone())))
+                .await;
             assert_eq!(answer.status, Some(202), "{answer:?}");
         }
         accepted += bytes;
@@ -119,7 +120,7 @@ async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64
 }
 
 /// Charts at the end, each with the bytes `reported` by a tenant or measured `through` the gateway.
-pub async fn charts(world: &World, reported: &[u64], through: u64) -> Vec<UsageNote> {
+pub async fn charts(world: &World, reported: &[u64], through: u64) -> Vec<UsageTotals> {
     let mut notes = Vec::new();
     for (tenant, accepted) in world.tenants.iter().zip(reported) {
         notes.push(chart(world, tenant, "service=app", *accepted).await);
@@ -128,10 +129,10 @@ pub async fn charts(world: &World, reported: &[u64], through: u64) -> Vec<UsageN
     notes
 }
 
-async fn chart(world: &World, tenant: &Tenant, query: &str, accepted: u64) -> UsageNote {
-    let path = format!("/v1/usage?type=egress&{query}&from={}&step=1h", world.hour());
-    let answer = world.insist(tenant, Request::get(path)).await;
+async fn chart(world: &World, tenant: &Tenant, query: &str, accepted: u64) -> UsageTotals {
+    let path = format!("/v1/usage?type=egress&{query}&from={}&step=1h", world.start_hour());
+    let answer = world.retry_until_answered(tenant, Request::get(path)).await;
     let points = answer.body["items"].as_array().unwrap().iter();
     let shown = points.filter_map(|point| point["bandwidth_used"].as_u64()).sum();
-    UsageNote { series: format!("{} of {}", query, tenant.account), accepted, shown }
+    UsageTotals { series: format!("{} of {}", query, tenant.account), accepted, shown }
 }

@@ -1,7 +1,7 @@
 //! Everything in a run: the stack, its tenants, and their records.
 
 use crate::{
-    dice::Dice,
+    actor_rng::ActorRng,
     plan,
     scenario::{Request, TENANTS, Tenant},
     target::{self, Targets},
@@ -11,7 +11,7 @@ use serde_json::Value;
 use shared::{account::ApiKey, job::Timing, time::Time};
 use sim::{
     Client, KillSwitch, Options, Seed, Service, Stack, TENANT_SCOPES, network,
-    promises::{Answered, Notes, Span},
+    promises::{History, RequestOutcome, Span},
     run_until_killed,
 };
 use std::{
@@ -22,32 +22,32 @@ use std::{
 /// Processes that handle requests.
 const MACHINES: usize = 4;
 /// API Gateway's timeout for a function.
-const GATEWAY: Duration = Duration::from_secs(29);
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(29);
 
 pub struct World {
     pub stack: Stack,
     pub seed: Seed,
     pub tenants: Vec<Tenant>,
     pub targets: Targets,
-    pub notes: RefCell<Notes>,
+    pub notes: RefCell<History>,
     /// Killed functions.
     pub kills: Cell<u64>,
     /// Lost messages.
     pub losses: Cell<u64>,
-    machines: RefCell<Vec<Machine>>,
-    pub dice: Dice,
+    machines: RefCell<Vec<Process>>,
+    pub dice: ActorRng,
     is_calm: Cell<bool>,
 }
 
 /// A process of the HTTP functions, and its clock skew in milliseconds.
-struct Machine {
+struct Process {
     service: Service,
     skew: i64,
 }
 
 impl World {
     pub async fn new(seed: Seed) -> Self {
-        let dice = Dice::new(seed, "world");
+        let dice = ActorRng::new(seed, "world");
         let targets = Targets::new(seed);
         let options = Options {
             target: Duration::from_secs(10),
@@ -59,13 +59,13 @@ impl World {
         stack.aws.lag_index(Duration::from_secs(4), seed);
         let mut tenants = Vec::new();
         for _ in 0..TENANTS {
-            let key = stack.another_key(&TENANT_SCOPES).await;
+            let key = stack.create_account_key(&TENANT_SCOPES).await;
             tenants
                 .push(Tenant { account: key.parse::<ApiKey>().unwrap().account.to_string(), key });
         }
         let machine = || {
             let skew = dice.skew();
-            Machine { service: stack.service_on_a_clock(skew), skew }
+            Process { service: stack.service_with_clock_skew(skew), skew }
         };
         let machines = RefCell::new((0..MACHINES).map(|_| machine()).collect());
         let (kills, losses, is_calm) = (Cell::default(), Cell::default(), Cell::new(true));
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// Starts the faults.
-    pub fn suffer(&self) {
+    pub fn start_faults(&self) {
         self.is_calm.set(false);
         self.stack.aws.inject(plan::plan(self.seed, {
             let clock = self.stack.aws.clock();
@@ -93,9 +93,9 @@ impl World {
     }
 
     /// Ends all faults. Returns how many calls had one, including delays.
-    pub fn calm(&self) -> u64 {
+    pub fn stop_faults(&self) -> u64 {
         self.is_calm.set(true);
-        self.targets.calm();
+        self.targets.always_succeed();
         let suffered = self.stack.aws.heal();
         self.stack.aws.inject(plan::calm(self.seed));
         suffered
@@ -123,8 +123,8 @@ impl World {
     }
 
     /// A kill switch that kills in `percent` of all cases, at one of the first `most` calls.
-    pub fn switch(&self, dice: &Dice, percent: u64, most: u64) -> KillSwitch {
-        let (is_doomed, nth) = (dice.chance(percent), dice.among(1..most));
+    pub fn kill_switch(&self, dice: &ActorRng, percent: u64, most: u64) -> KillSwitch {
+        let (is_doomed, nth) = (dice.chance(percent), dice.in_range(1..most));
         match (is_doomed && !self.is_calm.get(), dice.chance(50)) {
             (false, _) => KillSwitch::never(),
             (true, false) => KillSwitch::before(nth),
@@ -133,46 +133,48 @@ impl World {
     }
 
     /// Counts a killed function.
-    pub fn died(&self) {
+    pub fn count_kill(&self) {
         self.kills.set(self.kills.get() + 1);
     }
 
     /// Sends a request. If the function dies there is no response.
-    pub async fn ask(&self, tenant: &Tenant, request: Request) -> Answered {
+    pub async fn send_request(&self, tenant: &Tenant, request: Request) -> RequestOutcome {
         let begun = self.now_ms();
         tokio::time::sleep(self.dice.millis(1..40)).await;
-        let any = usize::try_from(self.dice.among(0..MACHINES as u64)).unwrap();
-        let machine = request.machine.unwrap_or(any);
+        let any = usize::try_from(self.dice.in_range(0..MACHINES as u64)).unwrap();
+        let machine = request.process.unwrap_or(any);
         let (service, switch) =
-            (self.machines.borrow()[machine].service.clone(), self.switch(&self.dice, 6, 6));
+            (self.machines.borrow()[machine].service.clone(), self.kill_switch(&self.dice, 6, 6));
         let client = self.client(&service, tenant, &request);
         // Boxed: the nested future is too deep for the compiler.
         let work = Box::pin(client.send(request.method, &request.path, request.body));
-        let answer =
-            tokio::time::timeout(GATEWAY, run_until_killed(work, &switch)).await.ok().flatten();
+        let answer = tokio::time::timeout(GATEWAY_TIMEOUT, run_until_killed(work, &switch))
+            .await
+            .ok()
+            .flatten();
         if answer.is_none() {
-            self.died();
+            self.count_kill();
             let machine = &mut self.machines.borrow_mut()[machine];
-            machine.service = self.stack.service_on_a_clock(machine.skew);
+            machine.service = self.stack.service_with_clock_skew(machine.skew);
         }
         let span = Span { begun, ended: self.now_ms() };
         let (status, body) =
             answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));
-        Answered { span, status, body }
+        RequestOutcome { span, status, body }
     }
 
     fn client(&self, service: &Service, tenant: &Tenant, request: &Request) -> Client {
-        let client = self.stack.client_of(service, &tenant.key);
+        let client = self.stack.client_with_service(service, &tenant.key);
         request.key.iter().fold(client, |client, key| client.with("idempotency-key", key))
     }
 
     /// URL of a target, a receiver of callbacks or a Prometheus page of this run.
-    pub fn address(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://target.example{path}")
     }
 
     /// Name of an object that must be unique in the stack.
-    pub fn named(&self, what: &str) -> String {
+    pub fn unique_name(&self, what: &str) -> String {
         what.to_owned()
     }
 
@@ -182,25 +184,25 @@ impl World {
     }
 
     /// A job's `delay_seconds`, unscaled in the simulator.
-    pub fn delay(&self, seconds: u64) -> u64 {
+    pub fn delay_seconds(&self, seconds: u64) -> u64 {
         seconds
     }
 
     /// The time after a duration, in milliseconds.
-    pub fn within(&self, time: Duration) -> i64 {
+    pub fn deadline_after(&self, time: Duration) -> i64 {
         self.now_ms() + i64::try_from(time.as_millis()).unwrap()
     }
 
     /// The hour in which this world began, as the start of charts.
-    pub fn hour(&self) -> Time {
+    pub fn start_hour(&self) -> Time {
         "2026-11-20T15:00:00Z".parse().unwrap()
     }
 
     /// Sends a request with the operator's key.
-    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answered {
+    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> RequestOutcome {
         let begun = self.now_ms();
         let answer = self.stack.operator().send(method, path, body).await;
-        Answered {
+        RequestOutcome {
             span: Span { begun, ended: self.now_ms() },
             status: Some(answer.status),
             body: answer.body,

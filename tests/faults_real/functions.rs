@@ -3,7 +3,7 @@
 use crate::stack::stack;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use sim::iam::Names;
+use sim::iam::ResourceNames;
 
 pub const FUNCTIONS: [&str; 5] = ["submit", "poll", "queue-worker", "quota-check", "push"];
 
@@ -22,7 +22,7 @@ impl Functions {
     }
 
     /// Sets the AWS endpoint of each function.
-    pub async fn call(&self, address: impl Fn(&str) -> String) {
+    pub async fn set_endpoints(&self, address: impl Fn(&str) -> String) {
         for (function, variables) in FUNCTIONS.into_iter().zip(&self.0) {
             let mut variables = variables.clone();
             variables.insert("AWS_ENDPOINT_URL".to_owned(), address(function).into());
@@ -42,10 +42,10 @@ impl Functions {
     }
 
     /// Names of the stack's resources, to check the functions' policies.
-    pub fn names(&self) -> Names<'_> {
+    pub fn names(&self) -> ResourceNames<'_> {
         let of = |function, name| self.variable(function, name);
         let [jobs, dead_letters] = self.queues().map(|queue| queue.rsplit('/').next().unwrap());
-        Names {
+        ResourceNames {
             table: of("submit", "TABLE_NAME"),
             jobs,
             dead_letters,

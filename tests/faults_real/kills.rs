@@ -41,22 +41,22 @@ impl Kills {
         };
         let draw = self.seed.draw(&format!("kill {function}"), nth);
         let moment = if (draw >> 32).is_multiple_of(2) { Moment::Before } else { Moment::After };
-        (draw % 1000 < permille(function)).then_some(moment)
+        (draw % 1000 < kill_permille(function)).then_some(moment)
     }
 
     /// Counts a kill.
-    pub fn note(&self) {
+    pub fn count_kill(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Number of killed functions.
-    pub fn done(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 }
 
 /// Kills per thousand calls.
-fn permille(function: &str) -> u64 {
+fn kill_permille(function: &str) -> u64 {
     match function {
         "queue-worker" => 8,
         "quota-check" => 10,

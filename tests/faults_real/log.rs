@@ -10,11 +10,11 @@ use std::{
 
 /// A step in the sending of a quota's mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mail {
+pub enum MailStep {
     /// SES accepted a mail with this subject.
     Sent(String),
     /// The mail was recorded as sent.
-    Noted,
+    Recorded,
     /// A minute tick died, its call failed, or its caller stopped waiting.
     Interrupted,
 }
@@ -24,7 +24,7 @@ pub struct Log {
     pub path: PathBuf,
     begun: Instant,
     file: Mutex<File>,
-    mails: Mutex<Vec<Mail>>,
+    mails: Mutex<Vec<MailStep>>,
 }
 
 impl Log {
@@ -37,12 +37,12 @@ impl Log {
         Self { path, begun: Instant::now(), file, mails: Mutex::default() }
     }
 
-    pub fn say(&self, line: &str) {
+    pub fn write(&self, line: &str) {
         writeln!(self.file.lock().unwrap(), "{:9.3} {line}", self.begun.elapsed().as_secs_f64())
             .unwrap();
     }
 
-    pub fn mail(&self, what: Mail) {
+    pub fn record_mail_step(&self, what: MailStep) {
         self.mails.lock().unwrap().push(what);
     }
 
@@ -50,7 +50,7 @@ impl Log {
     pub fn subjects(&self) -> Vec<String> {
         let mails = self.mails.lock().unwrap();
         let sent = mails.iter().filter_map(|mail| match mail {
-            Mail::Sent(subject) => Some(subject.clone()),
+            MailStep::Sent(subject) => Some(subject.clone()),
             _ => None,
         });
         sent.collect()
@@ -62,21 +62,24 @@ impl Log {
     }
 }
 
-fn interrupted(mails: &[Mail]) -> usize {
-    let is_sent = |mail: &Mail| matches!(mail, Mail::Sent(_));
+fn interrupted(mails: &[MailStep]) -> usize {
+    let is_sent = |mail: &MailStep| matches!(mail, MailStep::Sent(_));
     let sent = mails.iter().enumerate().filter(|(_, mail)| is_sent(mail));
     let unnoted = sent.filter(|(n, _)| {
         let then: Vec<_> = mails[n + 1..].iter().take_while(|mail| !is_sent(mail)).collect();
-        then.contains(&&Mail::Interrupted) && !then.contains(&&Mail::Noted)
+        then.contains(&&MailStep::Interrupted) && !then.contains(&&MailStep::Recorded)
     });
     unnoted.count()
 }
 
 #[test]
 fn counts_mails_interrupted_before_they_are_recorded() {
-    use Mail::{Interrupted, Noted};
-    let sent = || Mail::Sent("80 %".to_owned());
-    assert_eq!(interrupted(&[Interrupted, sent(), Noted, Interrupted, sent(), sent(), Noted]), 0);
-    assert_eq!(interrupted(&[sent(), Interrupted, sent(), Noted]), 1);
-    assert_eq!(interrupted(&[sent(), Noted, sent(), Interrupted]), 1);
+    use MailStep::{Interrupted, Recorded};
+    let sent = || MailStep::Sent("80 %".to_owned());
+    assert_eq!(
+        interrupted(&[Interrupted, sent(), Recorded, Interrupted, sent(), sent(), Recorded]),
+        0
+    );
+    assert_eq!(interrupted(&[sent(), Interrupted, sent(), Recorded]), 1);
+    assert_eq!(interrupted(&[sent(), Recorded, sent(), Interrupted]), 1);
 }

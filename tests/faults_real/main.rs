@@ -14,18 +14,18 @@
 //! fewer than fifty are shorter. The log is in `target/faults-real/`.
 
 #[expect(dead_code, reason = "only the simulator has skewed clocks")]
-#[path = "../faults/dice.rs"]
-mod dice;
+#[path = "../faults/actor_rng.rs"]
+mod actor_rng;
 #[path = "../restart/emulator.rs"]
 mod emulator;
 #[path = "../faults/events.rs"]
 mod events;
+#[path = "../faults/final_reads.rs"]
+mod final_reads;
 mod functions;
 #[path = "../faults/jobs.rs"]
 mod jobs;
 mod kills;
-#[path = "../faults/last_look.rs"]
-mod last_look;
 mod log;
 #[expect(dead_code, reason = "only the simulator delays calls without faults")]
 #[path = "../faults/plan.rs"]

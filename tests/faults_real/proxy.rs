@@ -4,7 +4,7 @@
 use crate::{
     functions::{FUNCTIONS, Functions},
     kills::{Kills, Moment},
-    log::{Log, Mail},
+    log::{Log, MailStep},
     plan, processes, server,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -14,7 +14,7 @@ use http::{Request, Response, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
-use sim::{Asked, Fault, Faults, Seed};
+use sim::{AwsRequest, Fault, Faults, Seed};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -47,7 +47,7 @@ struct Call {
     function: &'static str,
     peer: SocketAddr,
     ours: SocketAddr,
-    asked: Asked,
+    asked: AwsRequest,
     parts: Parts,
     body: Bytes,
 }
@@ -82,30 +82,30 @@ impl Proxy {
             let answer = move |peer, request| proxy.clone().take(function, peer, ours, request);
             tokio::spawn(server::serve(listener, answer));
         }
-        self.0.functions.call(|function| addresses[function].clone()).await;
+        self.0.functions.set_endpoints(|function| addresses[function].clone()).await;
     }
 
     /// Points the functions back to the emulator.
     pub async fn close(&self) {
-        self.0.functions.call(|_| self.0.emulator.clone()).await;
+        self.0.functions.set_endpoints(|_| self.0.emulator.clone()).await;
     }
 
     /// Starts the faults.
-    pub fn suffer(&self, seed: Seed, now_ms: fn() -> i64) {
-        self.0.log.say("faults started");
+    pub fn start_faults(&self, seed: Seed, now_ms: fn() -> i64) {
+        self.0.log.write("faults started");
         self.0.faults.inject(plan::plan(seed, now_ms));
         self.0.is_calm.store(false, Ordering::Relaxed);
     }
 
     /// Ends all faults.
-    pub fn calm(&self) {
+    pub fn stop_faults(&self) {
         self.0.is_calm.store(true, Ordering::Relaxed);
-        self.0.log.say("faults ended");
+        self.0.log.write("faults ended");
         self.0.faults.heal();
     }
 
     /// Number of calls with a fault other than a delay.
-    pub fn suffered(&self) -> u64 {
+    pub fn faulted_calls(&self) -> u64 {
         self.0.suffered.load(Ordering::Relaxed)
     }
 
@@ -119,7 +119,7 @@ impl Proxy {
 
     /// Number of killed functions.
     pub fn kills(&self) -> u64 {
-        self.0.kills.done()
+        self.0.kills.total()
     }
 
     /// Calls that the policies deny.
@@ -136,20 +136,21 @@ impl Proxy {
     ) -> Option<Response<Body>> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
-        let asked = Asked::of(&sdk_request(&parts), &body);
-        if let Err(denied) = asked.hold_to_policies(&self.0.functions.names(), function) {
+        let asked = AwsRequest::of(&sdk_request(&parts), &body);
+        if let Err(denied) = asked.check_policy(&self.0.functions.names(), function) {
             self.0.denied.lock().unwrap().push(denied);
         }
         let call = Arc::new(Call { function, peer, ours, asked, parts, body });
-        let mut waiting = Waiting { proxy: &self, call: call.clone(), is_over: false };
+        let mut waiting = PendingCall { proxy: &self, call: call.clone(), is_over: false };
         // A call takes effect even if its caller stops waiting.
         let (proxy, call) = (self.clone(), call);
-        let answer = tokio::spawn(async move { proxy.suffer_call(&call).await }).await.unwrap();
+        let answer =
+            tokio::spawn(async move { proxy.call_with_faults(&call).await }).await.unwrap();
         waiting.is_over = true;
         answer
     }
 
-    async fn suffer_call(&self, call: &Arc<Call>) -> Option<Response<Body>> {
+    async fn call_with_faults(&self, call: &Arc<Call>) -> Option<Response<Body>> {
         let (fault, dies) = match self.0.is_calm.load(Ordering::Relaxed) {
             true => (Fault::None, None),
             false => (self.0.faults.next(&call.asked.operation), self.0.kills.next(call.function)),
@@ -160,9 +161,11 @@ impl Proxy {
             self.kill(call, "before");
             return None;
         }
-        let answer = self.by_fault(call, fault).await;
+        let answer = self.forward_with_fault(call, fault).await;
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
-        self.0.log.say(&format!("{} {} {fault:?}: {status}", call.function, call.asked.operation));
+        self.0
+            .log
+            .write(&format!("{} {} {fault:?}: {status}", call.function, call.asked.operation));
         if dies == Some(Moment::After) {
             self.kill(call, "after");
             return None;
@@ -170,7 +173,7 @@ impl Proxy {
         answer
     }
 
-    async fn by_fault(&self, call: &Arc<Call>, fault: Fault) -> Option<Response<Body>> {
+    async fn forward_with_fault(&self, call: &Arc<Call>, fault: Fault) -> Option<Response<Body>> {
         match fault {
             // The body's length selects an error response or a closed connection.
             Fault::Before if call.body.len().is_multiple_of(2) => return Some(internal_error()),
@@ -219,51 +222,56 @@ impl Proxy {
         let kept = headers.iter().filter(|(name, _)| !hop.contains(name));
         whole.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));
         if status.is_success() {
-            self.note_mail(call);
+            self.record_mail(call);
         }
         Some(whole)
     }
 
     fn kill(&self, call: &Call, moment: &str) {
         let killed = processes::kill_peer(call.peer, call.ours);
-        self.0
-            .log
-            .say(&format!("{} killed {moment} {}: {killed:?}", call.function, call.asked.operation));
+        self.0.log.write(&format!(
+            "{} killed {moment} {}: {killed:?}",
+            call.function, call.asked.operation
+        ));
         if killed.is_some() {
-            self.0.kills.note();
+            self.0.kills.count_kill();
         }
         self.interrupted(call);
     }
 
     fn interrupted(&self, call: &Call) {
         if call.function == "quota-check" {
-            self.0.log.mail(Mail::Interrupted);
+            self.0.log.record_mail_step(MailStep::Interrupted);
         }
     }
 
-    fn note_mail(&self, call: &Call) {
+    fn record_mail(&self, call: &Call) {
         let request = &call.asked.request;
         let (is_mail, item) = (call.asked.operation == "SendEmail", &request["Item"]);
         let is_noted = item["standing"] != Value::Null && item["leased_until"] == Value::Null;
         if (is_mail || is_noted) && request.to_string().contains(&self.0.quota) {
             let subject =
                 || request["Content"]["Simple"]["Subject"]["Data"].as_str().unwrap().to_owned();
-            self.0.log.mail(if is_mail { Mail::Sent(subject()) } else { Mail::Noted });
+            self.0.log.record_mail_step(if is_mail {
+                MailStep::Sent(subject())
+            } else {
+                MailStep::Recorded
+            });
         }
     }
 }
 
 /// A caller that waits for its response.
-struct Waiting<'a> {
+struct PendingCall<'a> {
     proxy: &'a Proxy,
     call: Arc<Call>,
     is_over: bool,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.proxy.0.log.say(&format!(
+            self.proxy.0.log.write(&format!(
                 "{} stopped waiting for {}",
                 self.call.function, self.call.asked.operation
             ));

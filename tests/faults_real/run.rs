@@ -1,14 +1,14 @@
 //! One run: all actors at once, then the final reads.
 
 use crate::{
-    dice::Dice, emulator, events, jobs, last_look, log::Mail, scenario::SUFFERING, usage,
-    world::World,
+    actor_rng::ActorRng, emulator, events, final_reads, jobs, log::MailStep,
+    scenario::FAULT_PERIOD, usage, world::World,
 };
 use futures::future::join_all;
 use reqwest::Method;
 use sim::{
     Seed,
-    promises::{Broken, Notes, broken},
+    promises::{BrokenPromise, History, broken_promises},
 };
 use std::{
     fmt,
@@ -19,15 +19,15 @@ use std::{
 /// Time after the last fault when waiting messages no longer matter. By then messages of killed
 /// workers have returned, after the two minutes of `WorkerTiming` quick. Superfluous messages may
 /// look for work for longer.
-const LAST_MESSAGES: Duration = Duration::from_secs(150);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(150);
 /// Runs with fewer jobs are short.
-const FEW: u64 = 50;
+const SHORT_RUN_JOBS: u64 = 50;
 const MINUTE: Duration = Duration::from_secs(60);
 
 pub struct Report {
     seed: Seed,
     jobs: u64,
-    pub broken: Vec<Broken>,
+    pub broken: Vec<BrokenPromise>,
     /// Calls that the policies deny.
     pub denied: Vec<String>,
     pub suffered: u64,
@@ -44,17 +44,17 @@ pub async fn run(seed: Seed, jobs: u64) -> Report {
     let world = World::new(seed, pace(jobs)).await;
     world.define_kinds().await;
     usage::prepare(&world).await;
-    jobs::take_rows(&world).await;
-    while !last_look::all_over(&world).await {
+    jobs::insert_existing_rows(&world).await;
+    while !final_reads::all_jobs_ended(&world).await {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let subscribers = events::present(&world);
-    world.suffer();
+    let subscribers = events::permanent_subscribers(&world);
+    world.start_faults();
     let clients = async {
         let calm = async {
-            world.sleep(SUFFERING).await;
-            world.calm();
-            Instant::now() + LAST_MESSAGES
+            world.sleep(FAULT_PERIOD).await;
+            world.stop_faults();
+            Instant::now() + DRAIN_TIMEOUT
         };
         let told = tokio::join!(
             jobs::clients(&world, jobs),
@@ -64,70 +64,71 @@ pub async fn run(seed: Seed, jobs: u64) -> Report {
             calm,
             restart(&world),
         );
-        settled(&world, told.4).await;
-        world.proxy.log().say("run finished");
+        wait_until_idle(&world, told.4).await;
+        world.proxy.log().write("run finished");
         told
     };
-    let forever =
-        async { tokio::join!(checks(&world), join_all(subscribers.iter().map(|s| s.read_on()))) };
+    let forever = async {
+        tokio::join!(checks(&world), join_all(subscribers.iter().map(|s| s.read_forever())))
+    };
     let ((), (), reported, mut quota, _, restarts) = tokio::select! {
         told = clients => told,
         _ = forever => unreachable!("these never end"),
     };
-    usage::mailed(&world, &mut quota).await;
+    usage::record_mails(&world, &mut quota).await;
     let usage = usage::charts(&world, &reported, quota.used).await;
     let mut notes = world.notes.take();
     (notes.usage, notes.quotas, notes.deliveries) =
         (usage, vec![quota], world.targets.deliveries());
     notes.mails_interrupted = world.proxy.log().mails_interrupted();
-    last_look::take(&world, &mut notes).await;
-    read_out(&world, &subscribers, &mut notes).await;
+    final_reads::read_all(&world, &mut notes).await;
+    read_events(&world, &subscribers, &mut notes).await;
     world.proxy.close().await;
     for path in [usage::source_path(&world), usage::quota_path(&world)] {
         world.operate(Method::DELETE, &path, None).await;
     }
     let log = world.proxy.log();
-    let broken = broken(&notes);
-    broken.iter().for_each(|broken| log.say(&broken.to_string()));
+    let broken = broken_promises(&notes);
+    broken.iter().for_each(|broken| log.write(&broken.to_string()));
     if !broken.is_empty() {
-        log.say(&format!("{notes:#?}"));
+        log.write(&format!("{notes:#?}"));
     }
-    let (denied, suffered) = (world.proxy.denied(), world.proxy.suffered());
+    let (denied, suffered) = (world.proxy.denied(), world.proxy.faulted_calls());
     let (kills, took) = (world.proxy.kills(), begun.elapsed());
     Report { seed, jobs, broken, denied, suffered, kills, restarts, took, log: log.path.clone() }
 }
 
 /// Speed relative to the simulator; small runs have less to wait for.
 fn pace(jobs: u64) -> u32 {
-    if jobs < FEW { 40 } else { 10 }
+    if jobs < SHORT_RUN_JOBS { 40 } else { 10 }
 }
 
 /// Steps of the quota's usage; each waits for a collection of the minute tick.
 fn steps(jobs: u64) -> &'static [(u64, Option<u64>)] {
-    if jobs < FEW { &usage::STEPS[3..] } else { &usage::STEPS }
+    if jobs < SHORT_RUN_JOBS { &usage::STEPS[3..] } else { &usage::STEPS }
 }
 
 /// Reads all events, with the subscribers of the run and with new ones.
-async fn read_out(world: &World, subscribers: &[events::Subscriber<'_>], notes: &mut Notes) {
+async fn read_events(world: &World, subscribers: &[events::Subscriber<'_>], notes: &mut History) {
     for subscriber in subscribers {
-        notes.subscribers.push(subscriber.read_out("who was there").await);
+        notes.subscribers.push(subscriber.read_remaining("who was there").await);
     }
     for tenant in &world.tenants {
         let late = events::Subscriber::new(world, tenant, "late");
-        notes.subscribers.push(late.read_out("who came late").await);
+        notes.subscribers.push(late.read_remaining("who came late").await);
     }
 }
 
 /// Waits until the queues are empty, or until `until`.
-async fn settled(world: &World, until: Instant) {
-    while world.waiting().await > 0 && Instant::now() < until {
+async fn wait_until_idle(world: &World, until: Instant) {
+    while world.queued_messages().await > 0 && Instant::now() < until {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
 /// Invokes ticks forever, sometimes two at once, in addition to the stack's own.
 async fn checks(world: &World) {
-    let dice = Dice::new(world.seed, "checks");
+    let dice = ActorRng::new(world.seed, "checks");
     loop {
         world.sleep(MINUTE).await;
         if dice.chance(50) {
@@ -140,14 +141,14 @@ async fn checks(world: &World) {
 
 /// Restarts the emulator during the faults. Returns the number of restarts.
 async fn restart(world: &World) -> u64 {
-    let dice = Dice::new(world.seed, "restarts");
-    let most = u64::try_from(SUFFERING.as_millis()).unwrap();
+    let dice = ActorRng::new(world.seed, "restarts");
+    let most = u64::try_from(FAULT_PERIOD.as_millis()).unwrap();
     world.sleep(dice.millis(most / 4..most * 3 / 4)).await;
-    world.proxy.log().say("restarting emulator");
-    world.proxy.log().mail(Mail::Interrupted);
+    world.proxy.log().write("restarting emulator");
+    world.proxy.log().record_mail_step(MailStep::Interrupted);
     emulator::restart().await;
-    world.proxy.log().mail(Mail::Interrupted);
-    world.proxy.log().say("emulator restarted");
+    world.proxy.log().record_mail_step(MailStep::Interrupted);
+    world.proxy.log().write("emulator restarted");
     1
 }
 
@@ -159,12 +160,7 @@ impl fmt::Display for Report {
             "seed {seed}: {jobs} jobs, {suffered} calls with faults, {kills} functions killed, \
              the emulator restarted {restarts} times, "
         )?;
-        write!(
-            f,
-            "in {:.0} s; log: {}",
-            self.took.as_secs_f32(),
-            self.log.display()
-        )?;
+        write!(f, "in {:.0} s; log: {}", self.took.as_secs_f32(), self.log.display())?;
         let seen = self.broken.iter().map(ToString::to_string).chain(self.denied.iter().cloned());
         seen.take(10).try_for_each(|seen| write!(f, "\n  {seen}"))
     }

@@ -2,7 +2,7 @@
 //! clients' records.
 
 use crate::{
-    dice::Dice,
+    actor_rng::ActorRng,
     functions::Functions,
     proxy::Proxy,
     scenario::{Request, TENANTS, Tenant},
@@ -16,31 +16,31 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::{clock::Clock, time::Time};
 use sim::{
-    BrokenOff, Seed, TENANT_SCOPES,
-    promises::{Answered, Notes, Span},
+    ConnectionAborted, Seed, TENANT_SCOPES,
+    promises::{History, RequestOutcome, Span},
 };
 use std::{cell::RefCell, time::Duration};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 /// Divisor of the clients' timeouts relative to the simulator.
-const IMPATIENCE: u32 = 10;
+const TIMEOUT_DIVISOR: u32 = 10;
 
 pub struct World {
     pub seed: Seed,
     pub tenants: Vec<Tenant>,
     pub targets: Targets,
-    pub notes: RefCell<Notes>,
+    pub notes: RefCell<History>,
     pub proxy: Proxy,
     pub stack: &'static Stack,
     /// Base URL of the targets.
-    at: String,
+    target_url: String,
     /// Id that distinguishes this run from others in the same stack.
     run: String,
     /// Speed relative to the simulator.
     pace: u32,
     began: Time,
-    pub dice: Dice,
+    pub dice: ActorRng,
 }
 
 impl World {
@@ -60,24 +60,27 @@ impl World {
         let answer = move |_, request: http::Request<hyper::body::Incoming>| {
             let answer = router.clone().oneshot(request.map(Body::new));
             async move {
-                answer.await.ok().filter(|answer| answer.extensions().get::<BrokenOff>().is_none())
+                answer
+                    .await
+                    .ok()
+                    .filter(|answer| answer.extensions().get::<ConnectionAborted>().is_none())
             }
         };
         tokio::spawn(server::serve(listener, answer));
         let (dice, began, notes) =
-            (Dice::new(seed, "world"), Clock::system().now(), RefCell::default());
-        Self { seed, tenants, targets, notes, proxy, stack, at, run, pace, began, dice }
+            (ActorRng::new(seed, "world"), Clock::system().now(), RefCell::default());
+        Self { seed, tenants, targets, notes, proxy, stack, target_url: at, run, pace, began, dice }
     }
 
     /// Starts the faults.
-    pub fn suffer(&self) {
-        self.proxy.suffer(self.seed, || Clock::system().now().millis());
+    pub fn start_faults(&self) {
+        self.proxy.start_faults(self.seed, || Clock::system().now().millis());
     }
 
     /// Ends all faults.
-    pub fn calm(&self) {
-        self.targets.calm();
-        self.proxy.calm();
+    pub fn stop_faults(&self) {
+        self.targets.always_succeed();
+        self.proxy.stop_faults();
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -90,41 +93,41 @@ impl World {
     }
 
     /// A job's `delay_seconds` at this pace, at least 1.
-    pub fn delay(&self, seconds: u64) -> u64 {
+    pub fn delay_seconds(&self, seconds: u64) -> u64 {
         (seconds / u64::from(self.pace)).max(1)
     }
 
     /// The end of a timeout, in milliseconds. Doesn't scale with the pace, because messages of a
     /// killed process return only after minutes.
-    pub fn within(&self, time: Duration) -> i64 {
-        self.now_ms() + i64::try_from((time / IMPATIENCE).as_millis()).unwrap()
+    pub fn deadline_after(&self, time: Duration) -> i64 {
+        self.now_ms() + i64::try_from((time / TIMEOUT_DIVISOR).as_millis()).unwrap()
     }
 
     /// The hour in which this world began, as the start of charts.
-    pub fn hour(&self) -> Time {
+    pub fn start_hour(&self) -> Time {
         const HOUR: i64 = 3_600_000;
         Time::from_millis(self.began.millis() / HOUR * HOUR)
     }
 
     /// Name of an object that must be unique in the stack.
-    pub fn named(&self, what: &str) -> String {
+    pub fn unique_name(&self, what: &str) -> String {
         format!("{what}-{}", self.run)
     }
 
     /// URL of a target, a receiver of callbacks or a Prometheus page of this run.
-    pub fn address(&self, path: &str) -> String {
-        format!("{}{path}", self.at)
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.target_url)
     }
 
     /// Sends a request with a tenant's key.
-    pub async fn ask(&self, tenant: &Tenant, request: Request) -> Answered {
+    pub async fn send_request(&self, tenant: &Tenant, request: Request) -> RequestOutcome {
         let headers: Vec<_> =
             request.key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
         self.send(&tenant.key, request.method, &request.path, &headers, request.body).await
     }
 
     /// Sends a request with the operator's key.
-    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> Answered {
+    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> RequestOutcome {
         self.send(&self.stack.operator_key, method, path, &[], body).await
     }
 
@@ -135,16 +138,16 @@ impl World {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answered {
+    ) -> RequestOutcome {
         let begun = self.now_ms();
         let asked = format!("{method} {path}");
         let answer = self.stack.try_as(key, method, path, headers, body).await;
         let status = answer.as_ref().map_or(0, |answer| answer.status);
-        self.proxy.log().say(&format!("client: {asked}: {status}"));
+        self.proxy.log().write(&format!("client: {asked}: {status}"));
         let span = Span { begun, ended: self.now_ms() };
         let (status, body) =
             answer.map_or((None, Value::Null), |answer| (Some(answer.status), answer.body));
-        Answered { span, status, body }
+        RequestOutcome { span, status, body }
     }
 
     /// An additional minute tick; returns whether it succeeded.
@@ -161,7 +164,7 @@ impl World {
     }
 
     /// Number of messages in both queues.
-    pub async fn waiting(&self) -> usize {
+    pub async fn queued_messages(&self) -> usize {
         let sqs = self.stack.aws().sqs;
         let sqs = &sqs;
         let queues = self.proxy.functions().queues().map(|queue| async move {

@@ -17,7 +17,7 @@ use std::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use stack::{PATIENCE, Stack, stack};
+use stack::{JOB_TIMEOUT, Stack, stack};
 
 const CLIENTS: usize = 20;
 const REQUESTS: usize = 1000;
@@ -37,7 +37,7 @@ async fn metrics(stack: &Stack) -> BTreeMap<String, f64> {
 }
 
 /// Maximum time between a response and the flush that follows it.
-const FLUSHED: Duration = Duration::from_secs(10);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sum of the jobs in the throughput items.
 async fn jobs_in_rates(stack: &Stack) -> u64 {
@@ -52,7 +52,7 @@ async fn jobs_in_rates(stack: &Stack) -> u64 {
 
 /// Twenty clients send a thousand requests, evenly over five seconds, or as fast as the machine
 /// can.
-async fn send(wanted: u16, request: impl AsyncFn(usize) -> u16) -> Duration {
+async fn send_all(wanted: u16, request: impl AsyncFn(usize) -> u16) -> Duration {
     let begun = Instant::now();
     let clients = (0..CLIENTS).map(async |client| {
         for nth in 0..REQUESTS / CLIENTS {
@@ -71,7 +71,7 @@ async fn a_thousand_jobs_are_counted_exactly() {
     let kind = json!({"schema": {}, "target": {"type": "echo"}});
     assert_eq!(stack.operate(Method::PUT, "/v1/kinds/frozen", Some(kind)).await.status, 201);
     let (before, rated) = (metrics(stack).await, jobs_in_rates(stack).await);
-    let took = send(202, async |nth| {
+    let took = send_all(202, async |nth| {
         let job = json!({"kind": "frozen", "payload": nth});
         stack.send(Method::POST, "/v1/jobs", &[], Some(job)).await.status
     })
@@ -82,7 +82,7 @@ async fn a_thousand_jobs_are_counted_exactly() {
         r#"tollgate_jobs_accepted_total{kind="frozen"}"#,
         r#"tollgate_requests_total{method="POST",route="/v1/jobs",status="202"}"#,
     ];
-    let until = Instant::now() + FLUSHED;
+    let until = Instant::now() + FLUSH_TIMEOUT;
     loop {
         let (after, rates) = (metrics(stack).await, jobs_in_rates(stack).await - rated);
         let grown =
@@ -104,7 +104,7 @@ async fn a_thousand_queries_are_counted_unless_processes_crash() {
     let series = r#"tollgate_requests_total{method="GET",route="/v1/schedules",status="200"}"#;
     let counted = async || metrics(stack).await.get(series).copied().unwrap_or_default();
     let before = counted().await;
-    send(200, async |_| stack.send(Method::GET, "/v1/schedules", &[], None).await.status).await;
+    send_all(200, async |_| stack.send(Method::GET, "/v1/schedules", &[], None).await.status).await;
     let begun = Instant::now();
     let is_exact = std::env::var("TOLLGATE_FREEZE").is_ok_and(|mode| mode != "crashes");
     loop {
@@ -113,7 +113,7 @@ async fn a_thousand_queries_are_counted_unless_processes_crash() {
         if grown == 1000.0 || !is_exact {
             return;
         }
-        assert!(begun.elapsed() < PATIENCE, "{grown}");
+        assert!(begun.elapsed() < JOB_TIMEOUT, "{grown}");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -128,7 +128,7 @@ async fn a_thousand_reports_fill_a_quota_exactly() {
         "recipients": ["ops@example.com"],
     });
     assert_eq!(stack.operate(Method::PUT, "/v1/quotas/frozen", Some(quota)).await.status, 201);
-    send(202, async |nth| {
+    send_all(202, async |nth| {
         let data = json!({"service": "frozen", "route": "/", "type": "egress", "bytes": 1});
         let event = json!({
             "specversion": "1.0", "type": "tollgate.bandwidth", "source": "/",
@@ -140,7 +140,7 @@ async fn a_thousand_reports_fill_a_quota_exactly() {
     let used =
         async || stack.operate(Method::GET, "/v1/quotas/frozen", None).await.body["used"].clone();
     // Wait for the next minute tick, or the one after it if that has begun already.
-    let (begun, patience) = (Instant::now(), PATIENCE * 3);
+    let (begun, patience) = (Instant::now(), JOB_TIMEOUT * 3);
     while used().await != json!(1000) {
         let now: Value = used().await;
         assert!(begun.elapsed() < patience && now.as_u64().unwrap_or_default() <= 1000, "{now}");

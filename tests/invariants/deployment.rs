@@ -129,7 +129,7 @@ fn stage_depends_on_all_its_routes() {
 }
 
 /// Maximum lengths of names, from AWS's reference of these types.
-const NAMES: [(&str, &str, usize); 6] = [
+const NAME_LIMITS: [(&str, &str, usize); 6] = [
     ("AWS::ApiGatewayV2::Api", "Name", 128),
     ("AWS::CloudWatch::Dashboard", "DashboardName", 255),
     ("AWS::Logs::LogGroup", "LogGroupName", 512),
@@ -155,8 +155,9 @@ fn longest_stack_name_fits_all_resource_names() {
             }
             let is_it =
                 |(of, name, _): &&(&str, &str, usize)| *of == resource["Type"] && name == property;
-            let limit = NAMES.iter().find(is_it).map(|(_, _, limit)| *limit);
-            let limit = limit.unwrap_or_else(|| panic!("no length limit known for {property} of {id}"));
+            let limit = NAME_LIMITS.iter().find(is_it).map(|(_, _, limit)| *limit);
+            let limit =
+                limit.unwrap_or_else(|| panic!("no length limit known for {property} of {id}"));
             let name = value.replace("${AWS::StackName}", &stack);
             let name = name.replace(r#"{"!Ref":"AWS::StackName"}"#, &stack);
             assert!(name.len() <= limit, "{property} of {id} has more than {limit} characters");
@@ -169,7 +170,7 @@ fn longest_stack_name_fits_all_resource_names() {
 }
 
 /// Reads a function's environment as the function does at startup.
-fn start(function: &str, vars: Vars) -> Result<(), ConfigError> {
+fn read_config(function: &str, vars: Vars) -> Result<(), ConfigError> {
     match function {
         "SubmitFunction" => SubmitConfig::read(vars).map(drop),
         "PollFunction" => PollConfig::read(vars).map(drop),
@@ -182,7 +183,7 @@ fn start(function: &str, vars: Vars) -> Result<(), ConfigError> {
 }
 
 /// Startup errors of the functions with these parameters.
-fn failures(template: &Value, parameters: &Parameters) -> Vec<String> {
+fn startup_errors(template: &Value, parameters: &Parameters) -> Vec<String> {
     let common = &template["Globals"]["Function"]["Environment"]["Variables"];
     let functions = resources(template, FUNCTION);
     let failed = functions.iter().filter_map(|(name, function)| {
@@ -191,7 +192,7 @@ fn failures(template: &Value, parameters: &Parameters) -> Vec<String> {
             let property = own.get(variable).or_else(|| common.get(variable))?;
             parameters.resolve(property).filter(|value| !value.is_empty())
         };
-        start(name, &variable).err().map(|error| format!("{name}: {error}"))
+        read_config(name, &variable).err().map(|error| format!("{name}: {error}"))
     });
     failed.collect()
 }
@@ -214,7 +215,7 @@ fn accepts_valid_parameters() {
     for given in good {
         let parameters = Parameters::accept(&template, given);
         let parameters = parameters.unwrap_or_else(|reason| panic!("{given:?}: {reason}"));
-        assert_eq!(failures(&template, &parameters), [""; 0], "{given:?}");
+        assert_eq!(startup_errors(&template, &parameters), [""; 0], "{given:?}");
     }
 }
 
@@ -299,7 +300,7 @@ fn functions_start_with_all_accepted_parameters() {
                 given.extend(others.iter().filter(|(other, _)| other != name));
                 match Parameters::accept(&template, &given) {
                     Ok(parameters) => {
-                        assert_eq!(failures(&template, &parameters), [""; 0], "{given:?}");
+                        assert_eq!(startup_errors(&template, &parameters), [""; 0], "{given:?}");
                         taken += 1;
                     }
                     Err(_) => refused += 1,

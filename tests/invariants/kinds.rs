@@ -29,7 +29,7 @@ fn output(kind: &Value) -> Option<&str> {
 }
 
 /// The kind as defined on a stack with the output, and on one without.
-fn filled(kind: &Value) -> Vec<Value> {
+fn with_and_without_output(kind: &Value) -> Vec<Value> {
     if output(kind).is_none() {
         return vec![kind.clone()];
     }
@@ -41,7 +41,7 @@ fn filled(kind: &Value) -> Vec<Value> {
 
 fn spec(name: &str) -> KindSpec {
     let (_, kind) = files().into_iter().find(|(known, _)| known == name).unwrap();
-    serde_json::from_value(filled(&kind).remove(0)).unwrap()
+    serde_json::from_value(with_and_without_output(&kind).remove(0)).unwrap()
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn every_default_kind_would_be_accepted() {
     assert!(!files.is_empty());
     for (name, kind) in files {
         assert!(name.parse::<Name>().is_ok(), "{name}");
-        for body in filled(&kind) {
+        for body in with_and_without_output(&kind) {
             assert_eq!(KindSpec::schema().violations(&body, ""), [], "{name}");
             let spec: KindSpec = serde_json::from_value(body).unwrap();
             assert_eq!(spec.violations(timing), [], "{name}");

@@ -3,12 +3,12 @@
 mod deployment;
 mod docs;
 mod kinds;
+mod layers;
 mod metrics;
+mod monitoring;
 mod openapi;
 mod parameters;
 mod permissions;
-mod rings;
 mod smoke;
 mod template;
 mod vendored;
-mod watching;

@@ -56,10 +56,7 @@ fn every_metric_is_documented_with_its_labels() {
 fn every_metric_of_cloudwatch_is_documented() {
     let documented = text("docs/operate.md");
     for name in METRICS.iter().filter_map(|metric| metric.cloudwatch) {
-        assert!(
-            documented.contains(&format!("`{name}`")),
-            "docs/operate.md lacks {name}"
-        );
+        assert!(documented.contains(&format!("`{name}`")), "docs/operate.md lacks {name}");
     }
 }
 

@@ -7,14 +7,14 @@ use serde_json::Value;
 use shared::{
     account::Scope,
     api::Problem,
-    gate::{Access, Form, ROUTES, Route},
+    gate::{Access, ErrorFormat, ROUTES, Route},
     quota::Exhausted,
     time::Time,
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
 
-fn described() -> Value {
+fn openapi_document() -> Value {
     let mut document = shared::api::openapi();
     document.merge(submit::routes().into_openapi());
     document.merge(poll::routes().into_openapi());
@@ -29,7 +29,7 @@ fn operations() -> impl Iterator<Item = &'static Route> {
 /// `make openapi` writes the file.
 #[test]
 fn openapi_file_is_current() {
-    let current = serde_json::to_string_pretty(&described()).unwrap() + "\n";
+    let current = serde_json::to_string_pretty(&openapi_document()).unwrap() + "\n";
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         fs::write(FILE, &current).unwrap();
     }
@@ -39,7 +39,7 @@ fn openapi_file_is_current() {
 
 #[test]
 fn routes_and_scopes_match_the_route_table() {
-    let document = described();
+    let document = openapi_document();
     let mut described = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
@@ -61,7 +61,7 @@ fn routes_and_scopes_match_the_route_table() {
     let table: BTreeSet<_> = operations()
         .map(|route| {
             let scope = match route.access {
-                Access::Open => "open",
+                Access::Public => "open",
                 Access::AnyKey => "",
                 Access::Scope(scope) => scope.as_str(),
             };
@@ -73,7 +73,7 @@ fn routes_and_scopes_match_the_route_table() {
 
 #[test]
 fn every_operation_is_described() {
-    let document = described();
+    let document = openapi_document();
     assert_eq!(document["openapi"], "3.1.0");
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
@@ -87,7 +87,7 @@ fn every_operation_is_described() {
 /// Clients that validate responses find problems in the format that the middleware returns.
 #[test]
 fn problems_have_the_format_of_their_route() {
-    let document = described();
+    let document = openapi_document();
     for route in operations() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
         for (status, answer) in operation["responses"].as_object().unwrap() {
@@ -95,19 +95,23 @@ fn problems_have_the_format_of_their_route() {
                 continue;
             }
             let media_types: Vec<_> = answer["content"].as_object().unwrap().keys().collect();
-            let wanted = match route.form {
-                Form::Document => "application/problem+json",
-                Form::Text => "text/plain",
+            let wanted = match route.error_format {
+                ErrorFormat::ProblemDocument => "application/problem+json",
+                ErrorFormat::PlainText => "text/plain",
             };
             assert_eq!(media_types, [wanted], "{} {} {status}", route.method, route.path);
-            assert!(route.form == Form::Document || status != "422", "{}", route.path);
+            assert!(
+                route.error_format == ErrorFormat::ProblemDocument || status != "422",
+                "{}",
+                route.path
+            );
         }
     }
 }
 
 #[test]
 fn header_fields_of_problems_are_described() {
-    let document = described();
+    let document = openapi_document();
     let method = Problem::MethodNotAllowed { allow: "GET".to_owned() };
     let needed = Problem::MissingScope(Scope::JobsWrite);
     let exhausted = Exhausted {
@@ -140,12 +144,12 @@ fn header_fields_of_problems_are_described() {
 /// Exactly the routes that a quota may block document the 429.
 #[test]
 fn routes_blocked_by_quotas_document_429() {
-    let document = described();
+    let document = openapi_document();
     for route in operations() {
         let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
         assert_eq!(
             operation["responses"].get("429").is_some(),
-            route.spends,
+            route.enforces_quota,
             "{} {}",
             route.method,
             route.path
@@ -157,7 +161,7 @@ fn routes_blocked_by_quotas_document_429() {
 /// errors.
 #[test]
 fn a_batch_is_described_by_its_jobs() {
-    let parts = &described()["components"]["schemas"];
+    let parts = &openapi_document()["components"]["schemas"];
     assert_eq!(
         parts["BatchRequest"]["properties"]["jobs"]["items"]["$ref"],
         "#/components/schemas/BatchJob"
@@ -169,7 +173,7 @@ fn a_batch_is_described_by_its_jobs() {
 /// parts.
 #[test]
 fn parts_of_all_of_allow_additional_properties() {
-    let document = described();
+    let document = openapi_document();
     let parts = document["components"]["schemas"].as_object().unwrap();
     let mut seen = 0;
     for (name, schema) in parts {
@@ -186,7 +190,7 @@ fn parts_of_all_of_allow_additional_properties() {
 /// Links refer to existing operations and their parameters.
 #[test]
 fn links_refer_to_existing_operations() {
-    let document = described();
+    let document = openapi_document();
     let operations: Vec<_> = document["paths"]
         .as_object()
         .unwrap()

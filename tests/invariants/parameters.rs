@@ -38,11 +38,11 @@ impl<'a> Parameters<'a> {
     }
 
     fn check(&self, rule: &Value) -> Result<(), String> {
-        if rule.get("RuleCondition").is_some_and(|condition| !self.holds(condition)) {
+        if rule.get("RuleCondition").is_some_and(|condition| !self.evaluate(condition)) {
             return Ok(());
         }
         for assertion in rule["Assertions"].as_array().unwrap() {
-            if !self.holds(&assertion["Assert"]) {
+            if !self.evaluate(&assertion["Assert"]) {
                 return Err(text(&assertion["AssertDescription"]));
             }
         }
@@ -51,13 +51,13 @@ impl<'a> Parameters<'a> {
 
     /// Evaluates a condition or an assertion. Rules may use only these functions and parameters
     /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html>).
-    fn holds(&self, expression: &Value) -> bool {
+    fn evaluate(&self, expression: &Value) -> bool {
         let (function, arguments) = call(expression).unwrap_or_else(|| panic!("{expression}"));
         let arguments = arguments.as_array().unwrap();
         match function {
-            "!Not" => !self.holds(&arguments[0]),
-            "!And" => arguments.iter().all(|argument| self.holds(argument)),
-            "!Or" => arguments.iter().any(|argument| self.holds(argument)),
+            "!Not" => !self.evaluate(&arguments[0]),
+            "!And" => arguments.iter().all(|argument| self.evaluate(argument)),
+            "!Or" => arguments.iter().any(|argument| self.evaluate(argument)),
             "!Equals" => self.operand(&arguments[0]) == self.operand(&arguments[1]),
             other => panic!("unsupported value {other}"),
         }
@@ -77,11 +77,11 @@ impl<'a> Parameters<'a> {
         let Some((function, argument)) = call(property) else { return Some(text(property)) };
         match function {
             "!Ref" if argument == "AWS::NoValue" => None,
-            "!Ref" => Some(self.of(argument.as_str().unwrap())),
+            "!Ref" => Some(self.value_of(argument.as_str().unwrap())),
             "!GetAtt" => Some("x".to_owned()),
             "!If" => {
                 let condition = &self.template["Conditions"][argument[0].as_str().unwrap()];
-                self.resolve(&argument[if self.holds(condition) { 1 } else { 2 }])
+                self.resolve(&argument[if self.evaluate(condition) { 1 } else { 2 }])
             }
             "!FindInMap" => {
                 let keys =
@@ -95,7 +95,10 @@ impl<'a> Parameters<'a> {
                 let replaced =
                     references.replace_all(pattern.as_str().unwrap(), |found: &regex::Captures| {
                         let own = own.and_then(|own| own.get(&found[1]));
-                        own.map_or_else(|| self.of(&found[1]), |own| self.resolve(own).unwrap())
+                        own.map_or_else(
+                            || self.value_of(&found[1]),
+                            |own| self.resolve(own).unwrap(),
+                        )
                     });
                 Some(replaced.into_owned())
             }
@@ -103,7 +106,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    fn of(&self, name: &str) -> String {
+    fn value_of(&self, name: &str) -> String {
         self.values.get(name).cloned().unwrap_or_else(|| "x".to_owned())
     }
 }

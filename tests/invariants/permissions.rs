@@ -3,9 +3,9 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use sim::iam::{Call, Names, Policies, template};
+use sim::iam::{Call, Policies, ResourceNames, template};
 
-const NAMES: Names<'static> = Names {
+const NAMES: ResourceNames<'static> = ResourceNames {
     table: "tollgate",
     jobs: "jobs",
     dead_letters: "dead",

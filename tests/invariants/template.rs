@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use serde_json::{Value, json};
 use shared::{
     gate::ROUTES,
-    job::{QUEUE_RETENTION, RECEIVES_SHARE, Timing},
+    job::{QUEUE_RETENTION, RECEIVES_DIVISOR, Timing},
 };
 
 pub fn template() -> Value {
@@ -43,7 +43,7 @@ fn worker_timings_match_the_code() {
         );
         let receives = u32::try_from(row["Receives"].as_u64().unwrap()).unwrap();
         assert!(
-            timing.visibility() * receives <= QUEUE_RETENTION / RECEIVES_SHARE && receives >= 80,
+            timing.visibility() * receives <= QUEUE_RETENTION / RECEIVES_DIVISOR && receives >= 80,
             "{name}: a message would be deleted before it becomes a dead letter, \
              or give up on an outage"
         );
@@ -69,8 +69,8 @@ fn worker_timings_match_the_code() {
 fn function_timeouts_exceed_handler_timeouts() {
     let template = template();
     for (function, patience) in [
-        ("SubmitFunction", submit::PATIENCE),
-        ("PollFunction", poll::PATIENCE),
+        ("SubmitFunction", submit::REQUEST_TIMEOUT),
+        ("PollFunction", poll::REQUEST_TIMEOUT),
         ("ConsoleFunction", console::PATIENCE),
     ] {
         let timeout = Duration::from_secs(
@@ -199,7 +199,7 @@ pub fn statements(template: &Value) -> Vec<(String, Value)> {
     for (name, role) in resources(template, "AWS::IAM::Role") {
         let managed = &role["ManagedPolicyArns"];
         assert!(
-            managed.is_null() || managed == &only_traces(),
+            managed.is_null() || managed == &tracing_policies(),
             "{name} has another managed policy"
         );
         for policy in role["Policies"].as_array().unwrap() {
@@ -215,7 +215,7 @@ pub fn statements(template: &Value) -> Vec<(String, Value)> {
 }
 
 /// Managed policies of a function's role: tracing if enabled.
-fn only_traces() -> Value {
+fn tracing_policies() -> Value {
     json!({"!If": ["HasTracing", [{"!Ref": "TracePolicy"}], {"!Ref": "AWS::NoValue"}]})
 }
 
@@ -234,7 +234,7 @@ fn functions_may_trace_only_if_tracing_is_enabled() {
     for (name, function) in resources(&template, "AWS::Serverless::Function") {
         let role = function["Role"]["!GetAtt"].as_str().unwrap().trim_end_matches(".Arn");
         let role = &template["Resources"][role]["Properties"];
-        assert_eq!(role["ManagedPolicyArns"], only_traces(), "{name}");
+        assert_eq!(role["ManagedPolicyArns"], tracing_policies(), "{name}");
         assert_eq!(function["Tracing"], Value::Null, "{name} overrides the global tracing mode");
     }
     let tracing = |(_, statement): &(String, Value)| {
@@ -447,8 +447,8 @@ fn tick_lease_outlasts_the_tick_but_not_the_minute() {
     let timeout = Duration::from_secs(check["Timeout"].as_u64().unwrap());
     assert!(timeout < quota_check::LEASE && quota_check::LEASE < Duration::from_secs(60));
     // The last mail: a read of the suppression list, SES, and the write of the result.
-    let last = Duration::from_secs(2) + shared::aws::Mailer::PATIENCE + Duration::from_secs(4);
-    assert!(quota_check::MAILS_UNTIL + last < timeout);
+    let last = Duration::from_secs(2) + shared::aws::Mailer::SEND_TIMEOUT + Duration::from_secs(4);
+    assert!(quota_check::MAIL_START_LIMIT + last < timeout);
 }
 
 /// A function that could write accounts or keys could grant itself the operator's rights.

@@ -1,6 +1,6 @@
 //! The actions that can happen next.
 
-use shared::job::agenda::LOOKS;
+use shared::job::ready_queue::IDLE_RETRIES;
 
 use crate::{
     bounds::{Bounds, Delay},
@@ -13,19 +13,19 @@ pub enum Action {
     /// `accept`: sends a job's message.
     Submit(u8, Delay),
     /// `accept`: writes its row.
-    Put(u8),
+    WriteRow(u8),
     /// `put_back`: sends the message of a failed or cancelled job.
-    Reopen(u8),
+    Retry(u8),
     /// `put_back`: writes its row.
-    Reopened(u8),
+    WriteRetried(u8),
     /// A client's request ends before its write.
-    Refuse(u8),
+    AbortRequest(u8),
     /// `call_off`.
     Cancel(u8),
     /// Lambda delivers messages to a worker, identified by their queue indexes.
     Receive(usize, Vec<usize>),
     /// `Worker::plan`: reads and decides; the number of jobs that it skips.
-    Look(usize, usize),
+    Plan(usize, usize),
     /// `JobStore::list`.
     List(usize),
     /// `JobStore::claim`; whether the response arrives.
@@ -33,46 +33,46 @@ pub enum Action {
     /// `JobStore::end` with an outcome; whether the response arrives.
     Finish(usize, usize, Row, bool),
     /// `conclude`: sends the message of a job to retry.
-    Return(usize, usize, Delay),
+    SendRetry(usize, usize, Delay),
     /// `JobStore::end` with `queued`; whether the response arrives.
     Requeue(usize, usize, bool),
     /// `JobStore::give_up`.
-    Bury(usize, usize),
+    FailAbandoned(usize, usize),
     /// The batch is done: replacement messages are sent and the originals deleted.
-    Close(usize),
+    FinishBatch(usize),
     /// A worker crashes.
     Crash(usize),
     /// A message is duplicated in the queue.
-    Copy(usize),
+    Duplicate(usize),
     /// One message is delivered twice.
-    Twin(usize),
+    DeliverTwice(usize),
     /// The index shows a job's current row.
     CatchUp(u8),
     /// The index entry of a job becomes due although the row has changed already.
-    Passes(u8),
+    IndexFallsDue(u8),
     /// The time that a job waits for passes.
     FallsDue(u8),
     /// A job's lease expires.
-    LeaseEnds(u8),
+    LeaseExpires(u8),
 }
 
 /// Actions that happen eventually. If none is left, the world is at rest, even if clients could
 /// still act or faults occur.
-pub fn forced(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
+pub fn eventual(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     for (job, it) in (0u8..).zip(&world.jobs) {
         match it.client {
-            Client::Sent(..) if it.row == Row::Absent => actions.push(Action::Put(job)),
-            Client::Sent(..) => actions.push(Action::Reopened(job)),
+            Client::Sent(..) if it.row == Row::Absent => actions.push(Action::WriteRow(job)),
+            Client::Sent(..) => actions.push(Action::WriteRetried(job)),
             Client::Quiet => {}
         }
-        if bounds.lag && it.is_behind() {
+        if bounds.index_lag && it.is_behind() {
             actions.push(Action::CatchUp(job));
         }
         if falls_due(world, job) {
             actions.push(Action::FallsDue(job));
         }
-        if it.row == Row::Held && !world.has_holder(job) {
-            actions.push(Action::LeaseEnds(job));
+        if it.row == Row::Leased && !world.has_holder(job) {
+            actions.push(Action::LeaseExpires(job));
         }
     }
     receive(world, bounds, actions);
@@ -81,13 +81,13 @@ pub fn forced(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     {
         if !worker.unlisted.is_empty() {
             actions.push(Action::List(w));
-        } else if worker.permits[0].step == Step::Look {
-            let last = worker.permits.iter().any(|permit| permit.looks >= LOOKS);
-            if !(bounds.apart && last && world.unsettled() != 0) {
-                actions.extend((0..=bounds.passed).map(|passed| Action::Look(w, passed)));
+        } else if worker.permits[0].step == Step::Plan {
+            let last = worker.permits.iter().any(|permit| permit.looks >= IDLE_RETRIES);
+            if !(bounds.last_poll_isolated && last && world.unindexed() != 0) {
+                actions.extend((0..=bounds.max_skipped).map(|passed| Action::Plan(w, passed)));
             }
         } else if worker.permits.iter().all(|permit| permit.step.is_over()) {
-            actions.push(Action::Close(w));
+            actions.push(Action::FinishBatch(w));
         } else {
             for (p, permit) in worker.permits.iter().enumerate() {
                 step(world, bounds, (w, p), permit.step, actions);
@@ -105,27 +105,27 @@ fn step(
 ) {
     match step {
         Step::Claim { .. } => actions.push(Action::Claim(w, p, true)),
-        Step::Hold { job, .. } => {
+        Step::Deliver { job, .. } => {
             actions.push(Action::Finish(w, p, Row::Completed, true));
             // Outcomes are alike to a worker. They differ only to a client that can retry failed
             // jobs.
-            if world.left.reopens > 0 {
+            if world.budgets.job_retries > 0 {
                 actions.push(Action::Finish(w, p, Row::Failed, true));
             }
             if world.job(job).attempts < bounds.attempts {
-                actions.extend(bounds.retries.iter().map(|delay| Action::Return(w, p, *delay)));
+                actions.extend(bounds.retries.iter().map(|delay| Action::SendRetry(w, p, *delay)));
             }
         }
         Step::Finish { to, .. } => actions.push(Action::Finish(w, p, to, true)),
         Step::Requeue { .. } => actions.push(Action::Requeue(w, p, true)),
-        Step::Bury { .. } => actions.push(Action::Bury(w, p)),
-        Step::Look | Step::Done | Step::Idle(_) | Step::Wait | Step::Back => {}
+        Step::FailAbandoned { .. } => actions.push(Action::FailAbandoned(w, p)),
+        Step::Plan | Step::Done | Step::Idle(_) | Step::Wait | Step::Nack => {}
     }
 }
 
 /// Optional actions: client requests and faults.
-pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
-    let left = world.left;
+pub fn optional(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
+    let left = world.budgets;
     for (job, it) in (0u8..).zip(&world.jobs) {
         let idle = it.client == Client::Quiet;
         let asked = bounds.jobs[usize::from(job)].1;
@@ -134,20 +134,20 @@ pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
             Row::Absent if idle && (job == 0 || world.job(job - 1).row != Row::Absent) => {
                 actions.extend(asked.iter().map(|delay| Action::Submit(job, *delay)));
             }
-            Row::Waits | Row::Ready if left.cancels > 0 => actions.push(Action::Cancel(job)),
-            Row::Failed | Row::Cancelled if idle && left.reopens > 0 => {
-                actions.push(Action::Reopen(job))
+            Row::Delayed | Row::Ready if left.cancels > 0 => actions.push(Action::Cancel(job)),
+            Row::Failed | Row::Cancelled if idle && left.job_retries > 0 => {
+                actions.push(Action::Retry(job))
             }
-            Row::Held if left.overruns > 0 && world.has_holder(job) => {
-                actions.push(Action::LeaseEnds(job))
+            Row::Leased if left.lease_overruns > 0 && world.has_holder(job) => {
+                actions.push(Action::LeaseExpires(job))
             }
             _ => {}
         }
-        if !idle && left.refusals > 0 {
-            actions.push(Action::Refuse(job));
+        if !idle && left.aborted_requests > 0 {
+            actions.push(Action::AbortRequest(job));
         }
-        if bounds.lag && it.is_behind() && it.view == View::Later {
-            actions.push(Action::Passes(job));
+        if bounds.index_lag && it.is_behind() && it.view == View::NotDue {
+            actions.push(Action::IndexFallsDue(job));
         }
     }
     for (w, worker) in
@@ -156,11 +156,11 @@ pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
         if left.crashes > 0 {
             actions.push(Action::Crash(w));
         }
-        let heard = left.unheard == 0 || !worker.unlisted.is_empty();
+        let heard = left.lost_responses == 0 || !worker.unlisted.is_empty();
         for (p, permit) in worker.permits.iter().enumerate().filter(|_| !heard) {
             match permit.step {
                 Step::Claim { token: 0, .. } => actions.push(Action::Claim(w, p, false)),
-                Step::Hold { .. } => actions.push(Action::Finish(w, p, Row::Completed, false)),
+                Step::Deliver { .. } => actions.push(Action::Finish(w, p, Row::Completed, false)),
                 Step::Requeue { .. } => actions.push(Action::Requeue(w, p, false)),
                 _ => {}
             }
@@ -170,11 +170,11 @@ pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
         if m > 0 && world.queue[m - 1] == *message {
             continue;
         }
-        if left.copies > 0 {
-            actions.push(Action::Copy(m));
+        if left.duplicates > 0 {
+            actions.push(Action::Duplicate(m));
         }
-        if left.twins > 0 {
-            actions.push(Action::Twin(m));
+        if left.double_deliveries > 0 {
+            actions.push(Action::DeliverTwice(m));
         }
     }
 }
@@ -182,12 +182,12 @@ pub fn free(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
 /// Any message may be delivered next, and any two may form a batch.
 fn receive(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
     let Some(w) = world.workers.iter().position(|worker| worker.permits.is_empty()) else { return };
-    let hurries = usize::from(world.left.hurries);
+    let hurries = usize::from(world.budgets.early_deliveries);
     let comes = |m: usize| {
         let message = &world.queue[m];
         let again = m > 0 && world.queue[m - 1] == *message;
         // Only clock differences make a message early, and by then its job's row is written.
-        let may_hurry = !message.delayed || world.job(message.job).row == Row::Waits;
+        let may_hurry = !message.delayed || world.job(message.job).row == Row::Delayed;
         let comes = message.after_index == 0 && message.after_lease == 0 && may_hurry;
         comes.then_some((again, message.delayed))
     };
@@ -211,8 +211,8 @@ fn receive(world: &World, bounds: &Bounds, actions: &mut Vec<Action>) {
 /// Whether something waits for a job's time, and that time may pass.
 fn falls_due(world: &World, job: u8) -> bool {
     let it = world.job(job);
-    let waits = it.row == Row::Waits
-        || it.hasty
+    let waits = it.row == Row::Delayed
+        || it.due_too_early
         || matches!(it.client, Client::Sent(Delay::Soon, false))
         || world.queue.iter().any(|message| message.job == job && message.delayed)
         || world.permits().any(
@@ -223,7 +223,7 @@ fn falls_due(world: &World, job: u8) -> bool {
     let writes = matches!(it.client, Client::Sent(Delay::Late, _))
         || world.permits().any(|permit| {
             matches!(permit.step, Step::Requeue { job: n, token, delay: Delay::Late, .. }
-                if n == job && it.row == Row::Held && it.owner == token)
+                if n == job && it.row == Row::Leased && it.owner == token)
         });
     waits && !writes
 }

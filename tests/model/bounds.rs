@@ -15,14 +15,14 @@ pub struct Bounds {
     pub retries: &'static [Delay],
     /// How often a new message has already polled. Polls are alike and need no states of their
     /// own.
-    pub looks: u8,
+    pub used_polls: u8,
     /// Most jobs that a worker skips because others are claiming them.
-    pub passed: usize,
+    pub max_skipped: usize,
     /// Whether the index may lag behind the table.
-    pub lag: bool,
+    pub index_lag: bool,
     /// Whether a permit polls for the last time only while no write is half done and the index is
     /// current.
-    pub apart: bool,
+    pub last_poll_isolated: bool,
     pub faults: Faults,
 }
 
@@ -32,21 +32,21 @@ pub struct Faults {
     /// A worker crashes.
     pub crashes: u8,
     /// A write's response is lost, and the writer repeats the write.
-    pub unheard: u8,
+    pub lost_responses: u8,
     /// A message is in the queue twice.
-    pub copies: u8,
+    pub duplicates: u8,
     /// A message is delivered twice at the same time; the first to finish deletes it for both.
-    pub twins: u8,
+    pub double_deliveries: u8,
     /// A message arrives early.
-    pub hurries: u8,
+    pub early_deliveries: u8,
     /// A lease expires while its holder continues.
-    pub overruns: u8,
+    pub lease_overruns: u8,
     /// A client's request ends between its send and its write.
-    pub refusals: u8,
+    pub aborted_requests: u8,
     /// A client cancels a queued job.
     pub cancels: u8,
     /// A client retries a failed or cancelled job.
-    pub reopens: u8,
+    pub job_retries: u8,
 }
 
 /// Delay until a job starts or is retried.
@@ -68,14 +68,14 @@ pub enum Flaw {
     /// A permit is used for another job without listing its own first.
     NotListedFirst,
     /// The index alone decides which jobs are due.
-    IndexAlone,
+    IndexTrustedAlone,
     /// A job's row is written before its message is sent.
-    PutBeforeSent,
+    WrittenBeforeSent,
     /// A delayed job is never listed, however soon its message arrives.
     SoonUnlisted,
     /// Listing a job makes it due, although it was claimed and requeued with a delay since.
     ListedTooLate,
     /// A permit is dropped after its last poll, although it saw running jobs or lost claims to
     /// others.
-    DroppedInSight,
+    DroppedWhileJobsInSight,
 }

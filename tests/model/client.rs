@@ -8,35 +8,35 @@ use crate::{
 /// `accept` sends first: an extra permit is harmless.
 pub fn submit(world: &mut World, job: u8, delay: Delay, bounds: &Bounds, flaw: Option<Flaw>) {
     world.job_mut(job).client = Client::Sent(delay, false);
-    if flaw == Some(Flaw::PutBeforeSent) {
+    if flaw == Some(Flaw::WrittenBeforeSent) {
         world.write(job, Row::Ready, true);
     } else {
-        world.send(job, bounds.looks, delay != Delay::None);
+        world.send(job, bounds.used_polls, delay != Delay::None);
     }
 }
 
 /// `accept` then writes the row, and lists it if its message may have arrived by now.
-pub fn put(world: &mut World, job: u8, flaw: Option<Flaw>) {
+pub fn write_row(world: &mut World, job: u8, flaw: Option<Flaw>) {
     let Client::Sent(delay, passed) = world.job(job).client else { return };
     world.job_mut(job).client = Client::Quiet;
     let soon = delay == Delay::Soon && flaw != Some(Flaw::SoonUnlisted);
-    let row = if delay == Delay::None || passed { Row::Ready } else { Row::Waits };
+    let row = if delay == Delay::None || passed { Row::Ready } else { Row::Delayed };
     world.write(job, row, delay == Delay::None || soon);
 }
 
 /// `put_back` also sends first.
-pub fn reopen(world: &mut World, job: u8, bounds: &Bounds) {
-    world.left.reopens -= 1;
+pub fn retry(world: &mut World, job: u8, bounds: &Bounds) {
+    world.budgets.job_retries -= 1;
     world.job_mut(job).client = Client::Sent(Delay::None, false);
-    world.send(job, bounds.looks, false);
+    world.send(job, bounds.used_polls, false);
 }
 
 /// `put_back` then writes, if the job is unchanged.
-pub fn reopened(world: &mut World, job: u8, bounds: &Bounds, flaw: Option<Flaw>) {
+pub fn write_retried(world: &mut World, job: u8, bounds: &Bounds, flaw: Option<Flaw>) {
     world.job_mut(job).client = Client::Quiet;
-    if flaw == Some(Flaw::PutBeforeSent) {
+    if flaw == Some(Flaw::WrittenBeforeSent) {
         // The second half of `accept`, in the wrong order.
-        return world.send(job, bounds.looks, false);
+        return world.send(job, bounds.used_polls, false);
     }
     if matches!(world.job(job).row, Row::Failed | Row::Cancelled) {
         world.write(job, Row::Ready, true);
@@ -45,14 +45,14 @@ pub fn reopened(world: &mut World, job: u8, bounds: &Bounds, flaw: Option<Flaw>)
 }
 /// A request that ends early: the client received no acknowledgement.
 /// A request that ends early: nothing was promised.
-pub fn refuse(world: &mut World, job: u8) {
-    world.left.refusals -= 1;
+pub fn abort_request(world: &mut World, job: u8) {
+    world.budgets.aborted_requests -= 1;
     world.job_mut(job).client = Client::Quiet;
 }
 
 /// `call_off`: the message remains as a permit for other jobs.
 pub fn cancel(world: &mut World, job: u8) {
-    world.left.cancels -= 1;
+    world.budgets.cancels -= 1;
     world.write(job, Row::Cancelled, false);
-    world.job_mut(job).hasty = false;
+    world.job_mut(job).due_too_early = false;
 }

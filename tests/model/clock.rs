@@ -5,14 +5,14 @@ use crate::world::{Client, Row, Step, View, World};
 /// The time that a job waits for passes: for its row, its messages, and a pending write.
 pub fn falls_due(world: &mut World, job: u8) {
     let it = world.job_mut(job);
-    it.hasty = false;
-    if it.view == View::Later && it.row == Row::Waits {
+    it.due_too_early = false;
+    if it.view == View::NotDue && it.row == Row::Delayed {
         it.view = View::Due;
     }
     if let Client::Sent(_, passed) = &mut it.client {
         *passed = true;
     }
-    if it.row == Row::Waits {
+    if it.row == Row::Delayed {
         let listed = it.listed;
         world.write(job, Row::Ready, listed);
     }
@@ -31,20 +31,20 @@ pub fn falls_due(world: &mut World, job: u8) {
 }
 
 /// A lease expires, usually because its holder crashed.
-pub fn lease_ends(world: &mut World, job: u8) {
+pub fn lease_expires(world: &mut World, job: u8) {
     if world.has_holder(job) {
-        world.left.overruns -= 1;
+        world.budgets.lease_overruns -= 1;
     }
     let it = world.job_mut(job);
-    if it.view == View::Later {
+    if it.view == View::NotDue {
         it.view = View::Due;
     }
     let listed = it.listed;
-    world.write(job, Row::Orphaned, listed);
+    world.write(job, Row::LeaseExpired, listed);
 }
 
 /// The index entry of a job becomes due by time alone.
-pub fn passes(world: &mut World, job: u8) {
+pub fn index_falls_due(world: &mut World, job: u8) {
     world.job_mut(job).view = View::Due;
 }
 
@@ -55,14 +55,14 @@ pub fn catch_up(world: &mut World, job: u8) {
 }
 
 /// At-least-once delivery: a duplicate that the queue does not recognize as such.
-pub fn copy(world: &mut World, message: usize) {
-    world.left.copies -= 1;
+pub fn duplicate(world: &mut World, message: usize) {
+    world.budgets.duplicates -= 1;
     world.queue.push(world.queue[message]);
 }
 
 /// At-least-once delivery: two deliveries of one message. Deleting either deletes the message.
-pub fn twin(world: &mut World, message: usize) {
-    world.left.twins -= 1;
+pub fn deliver_twice(world: &mut World, message: usize) {
+    world.budgets.double_deliveries -= 1;
     world.queue[message].twin = true;
     world.queue.push(world.queue[message]);
 }

@@ -1,12 +1,12 @@
 //! The model detects planted flaws.
 
-use shared::{job::agenda::LOOKS, kind::Discipline::Lifo};
+use shared::{job::ready_queue::IDLE_RETRIES, kind::Discipline::Lifo};
 
 use crate::{
-    AT_ONCE, LATE, NO_FAULTS, SMALL,
+    LATE, NO_DELAY, NO_FAULTS, SMALL,
     bounds::{Bounds, Faults, Flaw},
     explore,
-    property::{ENDS, FOUND, LAWFUL, PERMITS},
+    property::{ENDS, NO_VIOLATION, PERMITS, REACHABLE},
 };
 
 /// Asserts that this property fails first.
@@ -18,38 +18,42 @@ fn assert_found(flaw: Flaw, bounds: Bounds, property: &str) {
 #[test]
 fn queued_before_the_message_is_sent() {
     let faults = Faults { crashes: 1, ..NO_FAULTS };
-    assert_found(Flaw::QueuedBeforeSent, Bounds { faults, ..SMALL }, FOUND);
+    assert_found(Flaw::QueuedBeforeSent, Bounds { faults, ..SMALL }, REACHABLE);
 }
 
 #[test]
 fn a_permit_used_for_another_job_without_listing_its_own() {
-    assert_found(Flaw::NotListedFirst, SMALL, FOUND);
+    assert_found(Flaw::NotListedFirst, SMALL, REACHABLE);
 }
 
 #[test]
 fn an_index_trusted_alone() {
-    assert_found(Flaw::IndexAlone, Bounds { looks: LOOKS, ..SMALL }, ENDS);
+    assert_found(Flaw::IndexTrustedAlone, Bounds { used_polls: IDLE_RETRIES, ..SMALL }, ENDS);
 }
 
 #[test]
 fn a_row_written_before_its_message_is_sent() {
-    let faults = Faults { refusals: 1, ..NO_FAULTS };
-    assert_found(Flaw::PutBeforeSent, Bounds { faults, ..SMALL }, PERMITS);
+    let faults = Faults { aborted_requests: 1, ..NO_FAULTS };
+    assert_found(Flaw::WrittenBeforeSent, Bounds { faults, ..SMALL }, PERMITS);
 }
 
 #[test]
 fn a_job_with_a_short_delay_that_is_not_listed() {
-    assert_found(Flaw::SoonUnlisted, SMALL, FOUND);
+    assert_found(Flaw::SoonUnlisted, SMALL, REACHABLE);
 }
 
 #[test]
 fn a_permit_dropped_while_it_sees_jobs() {
-    assert_found(Flaw::DroppedInSight, SMALL, PERMITS);
+    assert_found(Flaw::DroppedWhileJobsInSight, SMALL, PERMITS);
 }
 
 #[test]
 fn a_job_listed_after_it_was_requeued_with_a_delay() {
-    let faults = Faults { copies: 1, ..NO_FAULTS };
-    let jobs = &[(0, LATE), (0, AT_ONCE)];
-    assert_found(Flaw::ListedTooLate, Bounds { jobs, retries: LATE, faults, ..SMALL }, LAWFUL);
+    let faults = Faults { duplicates: 1, ..NO_FAULTS };
+    let jobs = &[(0, LATE), (0, NO_DELAY)];
+    assert_found(
+        Flaw::ListedTooLate,
+        Bounds { jobs, retries: LATE, faults, ..SMALL },
+        NO_VIOLATION,
+    );
 }

@@ -16,7 +16,7 @@
 //! - A long delay ends after the request, or the lease, in which it began.
 //! - A permit's last poll, ten minutes after the previous one, does not coincide with a half-done
 //!   write or a lagging index (`Bounds::apart`). If it does, a job can lose its permit;
-//!   `holds::a_job_without_a_permit_is_listed` shows that it is then in the ready queue, where
+//!   `liveness::a_job_without_a_permit_is_listed` shows that it is then in the ready queue, where
 //!   the reconciliation finds it.
 //!
 //! New messages have used all polls but one: polls are alike, and a permit with fewer polls left
@@ -30,7 +30,7 @@ mod bounds;
 mod client;
 mod clock;
 mod flaws;
-mod holds;
+mod liveness;
 mod order;
 mod property;
 mod protocol;
@@ -41,37 +41,37 @@ use std::{collections::BTreeMap, time::Instant};
 
 use bounds::{Bounds, Delay, Faults, Flaw};
 use protocol::Protocol;
-use shared::{job::agenda::LOOKS, kind::Discipline};
+use shared::{job::ready_queue::IDLE_RETRIES, kind::Discipline};
 use stateright::{Checker, HasDiscoveries, Model};
 
-const AT_ONCE: &[Delay] = &[Delay::None];
+const NO_DELAY: &[Delay] = &[Delay::None];
 const ANY: &[Delay] = &[Delay::None, Delay::Soon, Delay::Late];
 const SOON: &[Delay] = &[Delay::Soon];
 const LATE: &[Delay] = &[Delay::Late];
 
 const NO_FAULTS: Faults = Faults {
     crashes: 0,
-    unheard: 0,
-    copies: 0,
-    twins: 0,
-    hurries: 0,
-    overruns: 0,
-    refusals: 0,
+    lost_responses: 0,
+    duplicates: 0,
+    double_deliveries: 0,
+    early_deliveries: 0,
+    lease_overruns: 0,
+    aborted_requests: 0,
     cancels: 0,
-    reopens: 0,
+    job_retries: 0,
 };
 
 /// Two jobs, two workers, an index that may lag, and no faults.
 const SMALL: Bounds = Bounds {
-    jobs: &[(0, AT_ONCE), (0, AT_ONCE)],
+    jobs: &[(0, NO_DELAY), (0, NO_DELAY)],
     workers: 2,
     batch: 1,
     attempts: 2,
     retries: &[Delay::Soon, Delay::Late],
-    looks: LOOKS - 1,
-    passed: 0,
-    lag: true,
-    apart: true,
+    used_polls: IDLE_RETRIES - 1,
+    max_skipped: 0,
+    index_lag: true,
+    last_poll_isolated: true,
     faults: NO_FAULTS,
 };
 

@@ -3,10 +3,14 @@
 
 use shared::kind::Discipline::{Lifo, Priority};
 
-use crate::{ANY, AT_ONCE, SMALL, assert_holds, bounds::Bounds};
+use crate::{ANY, NO_DELAY, SMALL, assert_holds, bounds::Bounds};
 
-const CURRENT: Bounds =
-    Bounds { lag: false, workers: 1, jobs: &[(1, AT_ONCE), (9, AT_ONCE), (1, AT_ONCE)], ..SMALL };
+const CURRENT: Bounds = Bounds {
+    index_lag: false,
+    workers: 1,
+    jobs: &[(1, NO_DELAY), (9, NO_DELAY), (1, NO_DELAY)],
+    ..SMALL
+};
 
 #[test]
 fn of_one_worker_is_exact() {

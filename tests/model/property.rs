@@ -16,30 +16,30 @@ pub const ENDS: &str = "every job ends";
 /// Must hold although permits are dropped.
 pub const PERMITS: &str = "there are as many messages as unfinished jobs";
 /// Other permits find listed jobs. An unlisted job needs its own.
-pub const FOUND: &str = "an unlisted job has its message";
+pub const REACHABLE: &str = "an unlisted job has its message";
 /// The reconciliation finds jobs that come to rest without an outcome.
-pub const AUDITED: &str = "unfinished jobs at rest are in the ready queue";
+pub const RECONCILABLE: &str = "unfinished jobs at rest are in the ready queue";
 pub const ATTEMPTS: &str = "no job has more attempts than allowed";
 /// One holder, one outcome, no claim before the due time, and the best job first.
-pub const LAWFUL: &str = "no violation occurs";
+pub const NO_VIOLATION: &str = "no violation occurs";
 
 pub fn of(bounds: &Bounds) -> Vec<Property<Protocol>> {
     let mut all = vec![
-        Property::always(LAWFUL, |_, world: &World| world.breach.is_none()),
+        Property::always(NO_VIOLATION, |_, world: &World| world.breach.is_none()),
         Property::always(ATTEMPTS, |protocol: &Protocol, world: &World| {
             world.jobs.iter().all(|job| job.attempts <= protocol.bounds.attempts)
         }),
-        Property::always(FOUND, |_, world: &World| {
+        Property::always(REACHABLE, |_, world: &World| {
             (0u8..)
                 .zip(&world.jobs)
                 .all(|(n, job)| !job.row.queued() || job.listed || has_message(world, n))
         }),
-        Property::always(AUDITED, |protocol: &Protocol, world: &World| {
+        Property::always(RECONCILABLE, |protocol: &Protocol, world: &World| {
             world.jobs.iter().all(|job| !unfinished(job) || job.listed)
                 || !is_at_rest(protocol, world)
         }),
     ];
-    if bounds.apart {
+    if bounds.last_poll_isolated {
         all.push(Property::always(PERMITS, |_, world: &World| {
             let unfinished = world.jobs.iter().filter(|job| unfinished(job)).count();
             world.queue.len() + world.permits().count() >= unfinished
@@ -57,7 +57,7 @@ fn unfinished(job: &Job) -> bool {
 
 fn is_at_rest(protocol: &Protocol, world: &World) -> bool {
     let mut actions = Vec::new();
-    action::forced(world, &protocol.bounds, &mut actions);
+    action::eventual(world, &protocol.bounds, &mut actions);
     actions.is_empty()
 }
 

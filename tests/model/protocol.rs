@@ -1,7 +1,7 @@
 //! The protocol as a model: initial state, actions, transitions and properties.
 
 use shared::{
-    id::{JobId, mint},
+    id::{JobId, generate},
     kind::{Discipline, Rank},
     time::Time,
 };
@@ -27,8 +27,10 @@ pub struct Protocol {
 
 impl Protocol {
     pub fn new(discipline: Discipline, bounds: Bounds, flaw: Option<Flaw>) -> Self {
-        let ids: Vec<JobId> =
-            (1..).take(bounds.jobs.len()).map(|n| mint(Time::from_millis(n), [7; 10])).collect();
+        let ids: Vec<JobId> = (1..)
+            .take(bounds.jobs.len())
+            .map(|n| generate(Time::from_millis(n), [7; 10]))
+            .collect();
         let ranks = ids.iter().zip(bounds.jobs);
         let ranks =
             ranks.map(|(id, (priority, _))| discipline.rank(*id, *priority).unwrap()).collect();
@@ -53,21 +55,21 @@ impl Model for Protocol {
             owner: 0,
             view: View::Absent,
             client: Client::Quiet,
-            hasty: false,
+            due_too_early: false,
         };
         vec![World {
             jobs: vec![job; self.bounds.jobs.len()],
             queue: Vec::new(),
             workers: vec![Worker::default(); self.bounds.workers],
-            left: self.bounds.faults,
+            budgets: self.bounds.faults,
             twin_deleted: false,
             breach: None,
         }]
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
-        action::forced(world, &self.bounds, actions);
-        action::free(world, &self.bounds, actions);
+        action::eventual(world, &self.bounds, actions);
+        action::optional(world, &self.bounds, actions);
     }
 
     fn next_state(&self, last: &World, action: Action) -> Option<World> {
@@ -75,29 +77,29 @@ impl Model for Protocol {
         let next = &mut world;
         match action {
             Action::Submit(job, delay) => client::submit(next, job, delay, &self.bounds, self.flaw),
-            Action::Put(job) => client::put(next, job, self.flaw),
-            Action::Reopen(job) => client::reopen(next, job, &self.bounds),
-            Action::Reopened(job) => client::reopened(next, job, &self.bounds, self.flaw),
-            Action::Refuse(job) => client::refuse(next, job),
+            Action::WriteRow(job) => client::write_row(next, job, self.flaw),
+            Action::Retry(job) => client::retry(next, job, &self.bounds),
+            Action::WriteRetried(job) => client::write_retried(next, job, &self.bounds, self.flaw),
+            Action::AbortRequest(job) => client::abort_request(next, job),
             Action::Cancel(job) => client::cancel(next, job),
             Action::Receive(w, messages) => self.receive(next, w, &messages),
-            Action::Look(w, passed) => self.look(next, w, passed),
+            Action::Plan(w, passed) => self.plan(next, w, passed),
             Action::List(w) => self.list(next, w),
             Action::Claim(w, p, heard) => self.claim(next, w, p, heard),
             Action::Finish(w, p, to, heard) => self.finish(next, w, p, to, heard),
-            Action::Return(w, p, delay) => self.give_back(next, w, p, delay),
+            Action::SendRetry(w, p, delay) => self.send_retry(next, w, p, delay),
             Action::Requeue(w, p, heard) => self.requeue(next, w, p, heard),
-            Action::Bury(w, p) => self.bury(next, w, p),
-            Action::Close(w) => self.close(next, w),
+            Action::FailAbandoned(w, p) => self.fail_abandoned(next, w, p),
+            Action::FinishBatch(w) => self.finish_batch(next, w),
             Action::Crash(w) => self.crash(next, w),
-            Action::Copy(message) => clock::copy(next, message),
-            Action::Twin(message) => clock::twin(next, message),
+            Action::Duplicate(message) => clock::duplicate(next, message),
+            Action::DeliverTwice(message) => clock::deliver_twice(next, message),
             Action::CatchUp(job) => clock::catch_up(next, job),
-            Action::Passes(job) => clock::passes(next, job),
+            Action::IndexFallsDue(job) => clock::index_falls_due(next, job),
             Action::FallsDue(job) => clock::falls_due(next, job),
-            Action::LeaseEnds(job) => clock::lease_ends(next, job),
+            Action::LeaseExpires(job) => clock::lease_expires(next, job),
         }
-        world.settle(self.bounds.lag);
+        world.normalize(self.bounds.index_lag);
         Some(world)
     }
 

@@ -11,7 +11,7 @@ pub struct World {
     /// Sorted, because workers are alike. A worker without permits is between two invocations.
     pub workers: Vec<Worker>,
     /// Remaining budgets.
-    pub left: Faults,
+    pub budgets: Faults,
     /// Whether a message that was delivered twice has been deleted.
     pub twin_deleted: bool,
     /// A violation that occurred.
@@ -30,7 +30,7 @@ pub struct Job {
     pub view: View,
     pub client: Client,
     /// Whether it is due only because listing it overwrote its due time.
-    pub hasty: bool,
+    pub due_too_early: bool,
 }
 
 /// A job's status, and whether `due_at` or `lease_until` has passed.
@@ -38,13 +38,13 @@ pub struct Job {
 pub enum Row {
     Absent,
     /// Queued, not due yet.
-    Waits,
+    Delayed,
     /// Queued and due.
     Ready,
     /// Running.
-    Held,
+    Leased,
     /// Running, with an expired lease.
-    Orphaned,
+    LeaseExpired,
     Completed,
     Failed,
     Cancelled,
@@ -55,7 +55,7 @@ pub enum Row {
 pub enum View {
     Absent,
     /// With a `due_at` that has not passed.
-    Later,
+    NotDue,
     Due,
 }
 
@@ -87,9 +87,9 @@ pub struct Worker {
     pub permits: Vec<Permit>,
     /// Jobs to list before anything else.
     pub unlisted: Vec<u8>,
-    pub reserve: Vec<u8>,
+    pub alternatives: Vec<u8>,
     /// Jobs that were due at its poll and have not changed since: one bit per job.
-    pub saw: u8,
+    pub seen_due: u8,
 }
 
 /// A message in flight, and its progress.
@@ -105,17 +105,17 @@ pub struct Permit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
     /// Poll for due jobs.
-    Look,
+    Plan,
     /// Claim a job; the token is set if the response to an earlier claim was lost.
     Claim { job: u8, token: u8 },
     /// Call the target.
-    Hold { job: u8, token: u8 },
+    Deliver { job: u8, token: u8 },
     /// Repeat the write of the outcome.
     Finish { job: u8, token: u8, to: Row },
     /// Write `queued` for a retry whose message is sent; `passed` if its delay has passed.
     Requeue { job: u8, token: u8, delay: Delay, passed: bool },
     /// Fail an abandoned job if it still has this number of attempts.
-    Bury { job: u8, attempts: u8 },
+    FailAbandoned { job: u8, attempts: u8 },
     /// Delete the message.
     Done,
     /// Poll again later; whether jobs were in sight.
@@ -123,14 +123,14 @@ pub enum Step {
     /// Return when its job is due.
     Wait,
     /// Return unchanged.
-    Back,
+    Nack,
 }
 
 /// A violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Breach {
     /// A row changed in a forbidden way, such as a replaced outcome.
-    Unlawful(Row, Row),
+    ForbiddenTransition(Row, Row),
     /// A job was claimed before it was due.
     TooEarly,
     /// A job was claimed although more better jobs were due than permits are in flight.
@@ -143,20 +143,20 @@ impl Row {
     }
 
     pub fn queued(self) -> bool {
-        matches!(self, Self::Waits | Self::Ready)
+        matches!(self, Self::Delayed | Self::Ready)
     }
 
     pub fn running(self) -> bool {
-        matches!(self, Self::Held | Self::Orphaned)
+        matches!(self, Self::Leased | Self::LeaseExpired)
     }
 
     fn may_become(self, to: Self) -> bool {
         match self {
             Self::Absent => to.queued(),
-            Self::Waits => matches!(to, Self::Ready | Self::Cancelled),
-            Self::Ready => matches!(to, Self::Held | Self::Cancelled),
-            Self::Held => to.ended() || to.queued() || to == Self::Orphaned,
-            Self::Orphaned => to.ended() || to.queued() || to == Self::Held,
+            Self::Delayed => matches!(to, Self::Ready | Self::Cancelled),
+            Self::Ready => matches!(to, Self::Leased | Self::Cancelled),
+            Self::Leased => to.ended() || to.queued() || to == Self::LeaseExpired,
+            Self::LeaseExpired => to.ended() || to.queued() || to == Self::Leased,
             Self::Failed | Self::Cancelled => to == Self::Ready,
             Self::Completed => false,
         }
@@ -168,8 +168,8 @@ impl Job {
     pub fn shown(&self) -> View {
         match self.row {
             _ if !self.listed => View::Absent,
-            Row::Ready | Row::Orphaned => View::Due,
-            _ => View::Later,
+            Row::Ready | Row::LeaseExpired => View::Due,
+            _ => View::NotDue,
         }
     }
 
@@ -183,7 +183,7 @@ impl Step {
     pub fn claim(self) -> Option<(u8, u8)> {
         match self {
             Self::Claim { job, token }
-            | Self::Hold { job, token }
+            | Self::Deliver { job, token }
             | Self::Finish { job, token, .. }
             | Self::Requeue { job, token, .. } => {
                 Some((job, token)).filter(|(_, token)| *token > 0)
@@ -193,7 +193,7 @@ impl Step {
     }
 
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Idle(_) | Self::Wait | Self::Back)
+        matches!(self, Self::Done | Self::Idle(_) | Self::Wait | Self::Nack)
     }
 }
 
@@ -220,11 +220,11 @@ impl World {
     pub fn write(&mut self, job: u8, to: Row, listed: bool) {
         let from = self.job(job).row;
         if !from.may_become(to) {
-            self.breach = Some(Breach::Unlawful(from, to));
+            self.breach = Some(Breach::ForbiddenTransition(from, to));
         }
         let row = self.job_mut(job);
         (row.row, row.listed) = (to, listed);
-        self.workers.iter_mut().for_each(|worker| worker.saw &= !(1 << job));
+        self.workers.iter_mut().for_each(|worker| worker.seen_due &= !(1 << job));
     }
 
     pub fn send(&mut self, job: u8, looks: u8, delayed: bool) {
@@ -233,16 +233,16 @@ impl World {
     }
 
     /// Jobs with a write that is in progress or not visible in the index: one bit per job.
-    pub fn unsettled(&self) -> u8 {
+    pub fn unindexed(&self) -> u8 {
         let requeued = |n: u8| {
             self.permits()
                 .any(|permit| matches!(permit.step, Step::Requeue { job, .. } if job == n))
         };
-        bits(&self.jobs, |n, job| job.is_behind() || job.client != Client::Quiet || requeued(n))
+        job_mask(&self.jobs, |n, job| job.is_behind() || job.client != Client::Quiet || requeued(n))
     }
 
     /// Maps equivalent states to one form.
-    pub fn settle(&mut self, lag: bool) {
+    pub fn normalize(&mut self, lag: bool) {
         if !lag {
             self.jobs.iter_mut().for_each(|job| job.view = job.shown());
         }
@@ -252,7 +252,8 @@ impl World {
                 self.job_mut(n).owner = 0;
             }
         }
-        let (unsettled, held) = (self.unsettled(), bits(&self.jobs, |_, job| job.row == Row::Held));
+        let (unsettled, held) =
+            (self.unindexed(), job_mask(&self.jobs, |_, job| job.row == Row::Leased));
         for message in &mut self.queue {
             message.after_index &= unsettled;
             message.after_lease &= held;
@@ -263,6 +264,6 @@ impl World {
 }
 
 /// One bit for each job that satisfies the condition.
-pub fn bits(jobs: &[Job], is_so: impl Fn(u8, &Job) -> bool) -> u8 {
+pub fn job_mask(jobs: &[Job], is_so: impl Fn(u8, &Job) -> bool) -> u8 {
     (0u8..).zip(jobs).filter(|(n, job)| is_so(*n, job)).fold(0, |bits, (n, _)| bits | 1 << n)
 }

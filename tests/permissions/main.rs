@@ -4,14 +4,14 @@
 
 use std::{env, path::Path};
 
-use sim::iam::{Record, VARIABLE, policies};
+use sim::iam::{RECORD_DIR_VARIABLE, Record, policies};
 
 /// Actions that Lambda itself performs with a function's role before and after an invocation
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>): reading its
 /// queues and streams
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>,
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>), and writing logs.
-const OF_LAMBDA: &[(&str, &str)] = &[
+const LAMBDA_ACTIONS: &[(&str, &str)] = &[
     ("queue-worker", "sqs:ReceiveMessage"),
     ("queue-worker", "sqs:DeleteMessage"),
     ("queue-worker", "sqs:GetQueueAttributes"),
@@ -23,12 +23,12 @@ const OF_LAMBDA: &[(&str, &str)] = &[
 
 #[test]
 fn every_grant_is_used_and_no_call_is_denied() {
-    let folder = env::var(VARIABLE)
-        .unwrap_or_else(|_| panic!("{VARIABLE} is not set; run `make test`"));
+    let folder = env::var(RECORD_DIR_VARIABLE)
+        .unwrap_or_else(|_| panic!("{RECORD_DIR_VARIABLE} is not set; run `make test`"));
     let record = Record::read(Path::new(&folder));
     assert!(record.denied.is_empty(), "not allowed by template.yaml: {:#?}", record.denied);
     let is_lambdas = |function: &str, action: &str| {
-        action.starts_with("logs:") || OF_LAMBDA.contains(&(function, action))
+        action.starts_with("logs:") || LAMBDA_ACTIONS.contains(&(function, action))
     };
     let granted = policies().grants();
     let unused: Vec<_> = granted

@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 use shared::metrics::{Shape, registry::FAMILIES};
 
 use measured::Measured;
-use server::{Prometheus, installed};
-use stack::{PATIENCE, stack};
+use server::{Prometheus, is_installed};
+use stack::{JOB_TIMEOUT, stack};
 
 const KIND: &str = "prometheus-load";
 const JOBS: usize = 120;
@@ -30,11 +30,11 @@ const JOBS: usize = 120;
 /// promtool accepts all names and types.
 #[tokio::test]
 async fn promtool_accepts_the_metrics_page() {
-    if !installed() {
+    if !is_installed() {
         return;
     }
     let stack = stack();
-    stack.outcome(&stack.submit("echo", json!(1)).await, PATIENCE).await;
+    stack.outcome(&stack.submit("echo", json!(1)).await, JOB_TIMEOUT).await;
     let page = stack.operate(Method::GET, "/metrics", None).await;
     assert_eq!(page.status, 200, "{page:?}");
     let mut promtool = Command::new("promtool")
@@ -54,16 +54,16 @@ async fn promtool_accepts_the_metrics_page() {
 /// one bucket away from those of the jobs' own times.
 #[tokio::test]
 async fn prometheus_computes_what_a_load_of_jobs_measured() {
-    if !installed() {
+    if !is_installed() {
         return;
     }
     let stack = stack();
     let target = measured::target().await;
     let spec = json!({"schema": {"type": "integer"}, "target": {"type": "http", "url": target}});
     stack.define(KIND, spec).await;
-    let prometheus = Prometheus::of(&stack.url, &stack.operator_key).await;
+    let prometheus = Prometheus::start(&stack.url, &stack.operator_key).await;
     let up = format!("up{{job=\"{}\"}}", server::JOB);
-    prometheus.until(&up, PATIENCE, |value| value == Some(1.0)).await;
+    prometheus.wait_until(&up, JOB_TIMEOUT, |value| value == Some(1.0)).await;
 
     let jobs = (0..JOBS).map(|n| json!({"kind": KIND, "payload": measured::millis(n)}));
     let jobs: Vec<_> = jobs.collect();
@@ -77,18 +77,18 @@ async fn prometheus_computes_what_a_load_of_jobs_measured() {
     }
     let mut measured = Measured::default();
     for id in &ids {
-        let job = stack.outcome(id, PATIENCE).await;
+        let job = stack.outcome(id, JOB_TIMEOUT).await;
         assert_eq!(job["status"], "completed", "{job}");
         measured.add(&job, &stack.attempts(id).await);
     }
     // The jobs of a batch are on the page once it is done, and Prometheus scrapes every second.
     let completed = format!("tollgate_jobs_total{{kind=\"{KIND}\",outcome=\"completed\"}}");
-    prometheus.until(&completed, PATIENCE, |value| value == Some(float(JOBS))).await;
+    prometheus.wait_until(&completed, JOB_TIMEOUT, |value| value == Some(float(JOBS))).await;
     let run = format!("tollgate_job_run_seconds_count{{kind=\"{KIND}\"}}");
     assert_eq!(prometheus.value(&run).await, Some(float(JOBS)));
     // `submit` writes its counts in the background, within ten seconds.
     let accepted = format!("tollgate_jobs_accepted_total{{kind=\"{KIND}\"}}");
-    prometheus.until(&accepted, PATIENCE, |value| value == Some(float(JOBS))).await;
+    prometheus.wait_until(&accepted, JOB_TIMEOUT, |value| value == Some(float(JOBS))).await;
 
     for (family, took) in [
         ("tollgate_job_run_seconds", &measured.ran),
@@ -118,15 +118,18 @@ async fn dashboard(prometheus: &Prometheus) {
     let (mut queries, mut shown) = (0, 0);
     for panel in dashboard["panels"].as_array().unwrap() {
         for target in panel["targets"].as_array().into_iter().flatten() {
-            let query = server::filled_in(target["expr"].as_str().unwrap());
-            let found = prometheus.ask(&query).await;
+            let query = server::with_variables(target["expr"].as_str().unwrap());
+            let found = prometheus.query(&query).await;
             queries += 1;
             shown += usize::from(!found.is_empty());
             let about_load =
                 query.contains("tollgate_jobs_total") || query.contains("tollgate_requests_total");
             assert!(!about_load || !found.is_empty(), "{query} returned no data");
             for name in server::metrics_in(&query) {
-                assert!(known.contains(&name), "{query}: {name} is not among the metrics {known:?}");
+                assert!(
+                    known.contains(&name),
+                    "{query}: {name} is not among the metrics {known:?}"
+                );
             }
         }
     }

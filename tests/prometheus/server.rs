@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 pub const JOB: &str = "tollgate";
 
 /// Whether Prometheus is installed; panics in CI if it is not.
-pub fn installed() -> bool {
+pub fn is_installed() -> bool {
     let version = |program: &str| Command::new(program).arg("--version").output();
     let found = version("prometheus").and(version("promtool")).is_ok();
     assert!(
@@ -44,7 +44,7 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts a server for a stack's API, and waits until it is ready. The key is in a separate
     /// file, as in `docs/metrics.md`.
-    pub async fn of(api: &str, key: &str) -> Self {
+    pub async fn start(api: &str, key: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("tollgate-prometheus-{}", uuid::Uuid::new_v4()));
         fs::create_dir(&folder).unwrap();
@@ -77,11 +77,11 @@ impl Prometheus {
         let url = format!("http://127.0.0.1:{port}");
         let http = Client::builder().pool_max_idle_per_host(0).build().unwrap();
         let mut started = Self { process, folder, url, http };
-        started.ready().await;
+        started.wait_until_ready().await;
         started
     }
 
-    async fn ready(&mut self) {
+    async fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let answer = self.http.get(format!("{}/-/ready", self.url)).send().await;
@@ -99,7 +99,7 @@ impl Prometheus {
     }
 
     /// Result of a query: each series with its current value.
-    pub async fn ask(&self, query: &str) -> Vec<Value> {
+    pub async fn query(&self, query: &str) -> Vec<Value> {
         let url = format!("{}/api/v1/query", self.url);
         let form =
             form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
@@ -116,13 +116,13 @@ impl Prometheus {
 
     /// Value of a query that returns at most one series.
     pub async fn value(&self, query: &str) -> Option<f64> {
-        let found = self.ask(query).await;
+        let found = self.query(query).await;
         assert!(found.len() <= 1, "{query}: {found:?}");
         found.first().map(|series| series["value"][1].as_str().unwrap().parse().unwrap())
     }
 
     /// Waits until a query's value meets the condition.
-    pub async fn until(
+    pub async fn wait_until(
         &self,
         query: &str,
         patience: Duration,
@@ -170,7 +170,7 @@ impl Drop for Prometheus {
 }
 
 /// A query with values in place of Grafana's variables.
-pub fn filled_in(query: &str) -> String {
+pub fn with_variables(query: &str) -> String {
     query.replace("$__rate_interval", "1m").replace("$__range", "5m").replace("$kind", ".*")
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::Method;
 
-use crate::stack::{PATIENCE, stack};
+use crate::stack::{JOB_TIMEOUT, stack};
 
 /// Stops and starts the stack. Functions are killed while they run. Service state is kept:
 /// MiniStack saves it only when it exits, so killing its own process would lose what AWS keeps.
@@ -21,7 +21,7 @@ pub async fn restart() {
 
 /// Waits until the stack is up, or down.
 async fn heartbeat(there: bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + JOB_TIMEOUT;
     loop {
         let answer = stack().try_as("", Method::GET, "/heartbeat", &[], None).await;
         if answer.is_ok_and(|answer| answer.status == 200) == there {

@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use publisher::{Accepted, Account, Writer};
-use subscriber::{Subscriber, Tagged};
+use subscriber::{EventTag, Subscriber};
 
 /// Number of events; `EVENTS=10000` for the long version.
 fn number() -> usize {
@@ -37,10 +37,10 @@ async fn delivers_each_event_once_and_in_order_across_restarts() {
     let begun = Instant::now();
     let mut accounts = Vec::new();
     for n in 0..ACCOUNTS {
-        accounts.push(Account::make(&format!("restarts-{n}")).await);
+        accounts.push(Account::create(&format!("restarts-{n}")).await);
     }
     let of: Vec<_> = accounts.iter().map(|account| account.id.clone()).collect();
-    let start = Subscriber::now(&of).await;
+    let start = Subscriber::current_cursor(&of).await;
 
     let (progress, seen) = watch::channel(0);
     let stays = tokio::spawn(Subscriber::from(&of, &start).follow(None));
@@ -93,8 +93,8 @@ async fn restart(mut accepted: watch::Receiver<usize>) -> usize {
 
 /// Each accepted event was received once. Within an account, no event was received before another
 /// that was accepted before the first was sent.
-fn check(got: &[Tagged], accepted: &Accepted) {
-    let mut times = BTreeMap::<&Tagged, usize>::new();
+fn check(got: &[EventTag], accepted: &Accepted) {
+    let mut times = BTreeMap::<&EventTag, usize>::new();
     for event in got {
         *times.entry(event).or_default() += 1;
     }

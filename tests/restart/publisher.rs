@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::{
-    stack::{PATIENCE, stack},
-    subscriber::Tagged,
+    stack::{JOB_TIMEOUT, stack},
+    subscriber::EventTag,
 };
 
 /// When the publication of each event began, and when it was accepted.
-pub type Accepted = BTreeMap<Tagged, (Instant, Instant)>;
+pub type Accepted = BTreeMap<EventTag, (Instant, Instant)>;
 
 /// An account with a key for publishing.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Account {
 }
 
 impl Account {
-    pub async fn make(name: &str) -> Self {
+    pub async fn create(name: &str) -> Self {
         let stack = stack();
         let id =
             stack.operate(Method::POST, "/v1/accounts", Some(json!({"name": name}))).await.id();
@@ -37,7 +37,7 @@ impl Account {
     /// Publishes an event, with retries until it is accepted.
     pub async fn publish(&self, data: &Value, repeat: &str) {
         let path = format!("/v1/accounts/{}/events", self.id);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + JOB_TIMEOUT;
         loop {
             let (headers, body) = ([("idempotency-key", repeat)], Some(json!({"data": data})));
             let answer = stack().try_as(&self.key, Method::POST, &path, &headers, body).await;
@@ -65,7 +65,7 @@ impl Writer {
     pub async fn publish(self, events: usize, progress: watch::Sender<usize>) -> Accepted {
         let mut accepted = Accepted::new();
         for n in 0..events {
-            let tagged = Tagged { account: self.account.id.clone(), writer: self.writer, n };
+            let tagged = EventTag { account: self.account.id.clone(), writer: self.writer, n };
             let begun = Instant::now();
             let data = json!({"writer": self.writer, "n": n});
             self.account.publish(&data, &format!("{}-{n}", self.writer)).await;

@@ -9,11 +9,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::stack::{PATIENCE, stack};
+use crate::stack::{JOB_TIMEOUT, stack};
 
 /// Identifies an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tagged {
+pub struct EventTag {
     pub account: String,
     pub writer: usize,
     pub n: usize,
@@ -24,7 +24,7 @@ pub struct Tagged {
 pub struct Subscriber {
     accounts: Vec<String>,
     cursor: String,
-    kept: Vec<Value>,
+    saved: Vec<Value>,
 }
 
 /// The command that `make test-all` built, with the operator's key.
@@ -37,7 +37,7 @@ fn tollgate() -> Command {
     command
 }
 
-fn of(command: &mut Command, accounts: &[String]) {
+fn add_accounts(command: &mut Command, accounts: &[String]) {
     accounts.iter().for_each(|account| {
         command.args(["--account", account]);
     });
@@ -45,9 +45,9 @@ fn of(command: &mut Command, accounts: &[String]) {
 
 impl Subscriber {
     /// A cursor for the current position.
-    pub async fn now(accounts: &[String]) -> String {
+    pub async fn current_cursor(accounts: &[String]) -> String {
         let mut list = tollgate();
-        of(list.args(["list", "--after", "now"]), accounts);
+        add_accounts(list.args(["list", "--after", "now"]), accounts);
         let listed = list.output().await.unwrap();
         let page: Value =
             serde_json::from_slice(&listed.stdout).unwrap_or_else(|_| panic!("{listed:?}"));
@@ -56,52 +56,53 @@ impl Subscriber {
     }
 
     pub fn from(accounts: &[String], cursor: &str) -> Self {
-        Self { accounts: accounts.to_vec(), cursor: cursor.to_owned(), kept: Vec::new() }
+        Self { accounts: accounts.to_vec(), cursor: cursor.to_owned(), saved: Vec::new() }
     }
 
     /// Follows the accounts until each has its last event. Kills the command whenever `kill_each`
     /// more events arrived, in the middle of a batch. Returns the events and the number of kills.
-    pub async fn follow(mut self, kill_each: Option<usize>) -> (Vec<Tagged>, usize) {
+    pub async fn follow(mut self, kill_each: Option<usize>) -> (Vec<EventTag>, usize) {
         let (mut tail, mut lines) = self.tail();
-        let (mut portion, mut kills) = (Vec::new(), 0);
+        let (mut batch, mut kills) = (Vec::new(), 0);
         while !self.is_over() {
-            let line = timeout(PATIENCE, lines.next_line()).await;
+            let line = timeout(JOB_TIMEOUT, lines.next_line()).await;
             let line =
-                line.unwrap_or_else(|_| panic!("received {} events, then none", self.kept.len()));
-            let line = line.unwrap().unwrap_or_else(|| panic!("the command exited early: {tail:?}"));
+                line.unwrap_or_else(|_| panic!("received {} events, then none", self.saved.len()));
+            let line =
+                line.unwrap().unwrap_or_else(|| panic!("the command exited early: {tail:?}"));
             let told: Value = serde_json::from_str(&line).unwrap();
             if let Some(cursor) = told["next_cursor"].as_str() {
                 self.cursor = cursor.to_owned();
-                self.kept.append(&mut portion);
+                self.saved.append(&mut batch);
                 continue;
             }
-            portion.push(told);
-            if kill_each.is_some_and(|each| self.kept.len() + portion.len() >= each * (kills + 1)) {
+            batch.push(told);
+            if kill_each.is_some_and(|each| self.saved.len() + batch.len() >= each * (kills + 1)) {
                 tail.kill().await.unwrap();
                 kills += 1;
                 // The events of this batch arrive again, because their cursor was not saved.
-                portion.clear();
+                batch.clear();
                 (tail, lines) = self.tail();
             }
         }
-        (self.kept.iter().filter(|event| event["data"].is_object()).map(tagged).collect(), kills)
+        (self.saved.iter().filter(|event| event["data"].is_object()).map(tagged).collect(), kills)
     }
 
     fn tail(&self) -> (Child, Lines<BufReader<ChildStdout>>) {
         let mut command = tollgate();
-        of(command.args(["tail", "--cursors", "--after", &self.cursor]), &self.accounts);
+        add_accounts(command.args(["tail", "--cursors", "--after", &self.cursor]), &self.accounts);
         let mut tail = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
         (tail, lines)
     }
 
     fn is_over(&self) -> bool {
-        self.kept.iter().filter(|event| event["data"] == "the end").count() >= self.accounts.len()
+        self.saved.iter().filter(|event| event["data"] == "the end").count() >= self.accounts.len()
     }
 }
 
-fn tagged(event: &Value) -> Tagged {
+fn tagged(event: &Value) -> EventTag {
     let number = |name: &str| usize::try_from(event["data"][name].as_u64().unwrap()).unwrap();
     let account = event["account_id"].as_str().unwrap().to_owned();
-    Tagged { account, writer: number("writer"), n: number("n") }
+    EventTag { account, writer: number("writer"), n: number("n") }
 }

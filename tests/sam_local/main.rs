@@ -14,13 +14,13 @@ use std::{path::Path, process::Command};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use stack::{PATIENCE, stack};
+use stack::{JOB_TIMEOUT, stack};
 
 #[tokio::test]
 async fn completes_a_job_submitted_through_sam_local() {
     let stack = stack();
     let id = stack.submit("echo", json!({"in": "a container"})).await;
-    let job = stack.outcome(&id, PATIENCE).await;
+    let job = stack.outcome(&id, JOB_TIMEOUT).await;
     assert_eq!(
         (&job["status"], &job["result"]),
         (&json!("completed"), &json!({"in": "a container"}))

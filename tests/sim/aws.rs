@@ -1,6 +1,6 @@
 //! One AWS account for one test.
 
-mod door;
+mod endpoint;
 mod service;
 
 use crate::{
@@ -16,10 +16,10 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::HttpClient;
 use aws_types::{SdkConfig, region::Region};
-pub use door::TOTALS;
-use door::{Caller, Door, Flaw};
+pub use endpoint::COUNTER_UPDATE;
+use endpoint::{AwsEndpoint, FunctionClient, RequestHook};
 use serde_json::Value;
-pub use service::Asked;
+pub use service::AwsRequest;
 pub(crate) use service::Service;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -61,7 +61,7 @@ impl Default for Settings {
 /// A simulated AWS account. Clones are handles to the same one.
 #[derive(Clone, Debug)]
 pub struct Aws {
-    door: Door,
+    door: AwsEndpoint,
     clock: SimClock,
 }
 
@@ -78,10 +78,10 @@ impl Aws {
         let clock = SimClock::new(settings.start_ms);
         let dead_letters = Queue::new(DEAD_LETTERS, settings.visibility);
         let jobs =
-            Queue::new(JOBS, settings.visibility).redriven(DEAD_LETTERS, settings.max_receives);
+            Queue::new(JOBS, settings.visibility).with_redrive(DEAD_LETTERS, settings.max_receives);
         let queues = Queues::new(clock, [jobs, dead_letters]);
         let scheduler = Scheduler::new(clock, vec![SCHEDULES]);
-        Self { door: Door::open(clock, queues, scheduler), clock }
+        Self { door: AwsEndpoint::open(clock, queues, scheduler), clock }
     }
 
     /// The clock that expires items and stamps messages.
@@ -100,7 +100,7 @@ impl Aws {
 
     /// Like [`Aws::sdk_config`], with calls restricted to the function's IAM policy.
     pub fn sdk_config_of(&self, function: &'static str) -> SdkConfig {
-        self.config_by(Caller { function, door: self.door.clone() })
+        self.config_by(FunctionClient { function, door: self.door.clone() })
     }
 
     fn config_by(&self, client: impl HttpClient + 'static) -> SdkConfig {
@@ -169,16 +169,16 @@ impl Aws {
     /// detect it. The rule gets each operation and its request. It may change the request, or
     /// return the service's response itself.
     pub fn plant(&self, flaw: impl Fn(&str, &mut Value) -> Option<Value> + Send + Sync + 'static) {
-        *self.door.flaw.lock().unwrap() = Some(Flaw::new(flaw));
+        *self.door.flaw.lock().unwrap() = Some(RequestHook::new(flaw));
     }
 
     /// Enables Lambda's recursive loop detection, as if no function set `RecursiveLoop: Allow`.
-    pub fn end_loops(&self) {
-        self.door.loops.are_ended.store(true, Ordering::Relaxed);
+    pub fn enforce_loop_detection(&self) {
+        self.door.loops.enforced.store(true, Ordering::Relaxed);
     }
 
     /// Invocations refused by recursive loop detection: `RecursiveInvocationsDropped`.
-    pub fn loops_ended(&self) -> u64 {
+    pub fn dropped_invocations(&self) -> u64 {
         self.door.loops.refused.load(Ordering::Relaxed)
     }
 
@@ -258,7 +258,7 @@ impl Aws {
     }
 
     /// Occurrences that Scheduler gave up whose dead letters are not sent yet.
-    pub fn undelivered(&self) -> usize {
+    pub fn pending_dead_letters(&self) -> usize {
         self.door.scheduler.undelivered()
     }
 
@@ -287,7 +287,7 @@ impl Aws {
         self.door.cloudwatch.gauges()
     }
 
-    pub(crate) fn door(&self) -> &Door {
+    pub(crate) fn door(&self) -> &AwsEndpoint {
         &self.door
     }
 }

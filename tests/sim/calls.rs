@@ -7,8 +7,8 @@
 
 mod novelty;
 
-use crate::iam::VARIABLE;
-use novelty::Seen;
+use crate::iam::RECORD_DIR_VARIABLE;
+use novelty::SeenValues;
 use serde_json::{Value, json};
 use std::{
     env, fs,
@@ -20,11 +20,11 @@ use std::{
 /// Appends a novel request to `<folder>/<process>.jsonl`, where `TOLLGATE_CALLS` names the folder.
 /// `service` is the prefix of its IAM actions.
 pub(crate) fn record(function: &str, service: &str, operation: &str, request: &Value) {
-    static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
-    static FOLDER: LazyLock<Option<String>> = LazyLock::new(|| env::var(VARIABLE).ok());
+    static SEEN: LazyLock<Mutex<SeenValues>> = LazyLock::new(Mutex::default);
+    static FOLDER: LazyLock<Option<String>> = LazyLock::new(|| env::var(RECORD_DIR_VARIABLE).ok());
     let Some(folder) = &*FOLDER else { return };
     let mut seen = SEEN.lock().unwrap();
-    if !seen.is_news(&format!("{service}:{operation}"), request) {
+    if !seen.is_novel(&format!("{service}:{operation}"), request) {
         return;
     }
     fs::create_dir_all(folder).unwrap();

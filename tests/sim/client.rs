@@ -17,7 +17,7 @@ pub struct Client {
 }
 
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     pub status: u16,
     pub headers: HeaderMap,
     /// Null without a body; a string if the body isn't JSON.
@@ -28,7 +28,7 @@ pub struct Answer {
     pub at: Instant,
 }
 
-impl Answer {
+impl ApiResponse {
     /// A header's value, or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
@@ -39,7 +39,7 @@ impl Answer {
     }
 
     /// Last part of the problem's `type`.
-    pub fn slug(&self) -> &str {
+    pub fn problem_type(&self) -> &str {
         self.body["type"].as_str().unwrap_or_default().rsplit(':').next().unwrap()
     }
 }
@@ -57,7 +57,7 @@ impl Client {
     }
 
     /// Sends a request with an optional JSON body.
-    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> ApiResponse {
         let declared = body.as_ref().map(|_| "application/json");
         self.send_raw(
             method,
@@ -75,7 +75,7 @@ impl Client {
         path: &str,
         declared: Option<&str>,
         body: Vec<u8>,
-    ) -> Answer {
+    ) -> ApiResponse {
         let mut request = Request::builder().method(method.clone()).uri(path);
         if !self.key.is_empty() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.key));
@@ -100,7 +100,7 @@ impl Client {
         } else {
             serde_json::from_str(&text).unwrap_or(Value::String(text))
         };
-        Answer {
+        ApiResponse {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
@@ -109,15 +109,15 @@ impl Client {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> ApiResponse {
         self.send(Method::GET, path, None).await
     }
 
-    pub async fn submit(&self, kind: &str, payload: Value) -> Answer {
+    pub async fn submit(&self, kind: &str, payload: Value) -> ApiResponse {
         self.send(Method::POST, "/v1/jobs", Some(json!({"kind": kind, "payload": payload}))).await
     }
 
-    pub async fn job(&self, id: &str) -> Answer {
+    pub async fn job(&self, id: &str) -> ApiResponse {
         self.get(&format!("/v1/jobs/{id}")).await
     }
 }

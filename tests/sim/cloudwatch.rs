@@ -2,7 +2,7 @@
 
 mod protocol;
 
-use crate::{answer::Answer, ledger::Line};
+use crate::{ledger::Line, service_response::ServiceResponse};
 pub(crate) use protocol::{into_http, operation_of, request_of};
 use serde_json::{Value, json};
 use std::{
@@ -11,12 +11,12 @@ use std::{
 };
 
 /// Maximum number of metrics per request.
-const MOST: usize = 500;
+const MAX_QUERIES: usize = 500;
 /// Metrics per response page. Far fewer than CloudWatch's, to exercise pagination.
-const PAGE: usize = 3;
+const PAGE_SIZE: usize = 3;
 
 /// Maximum number of gauges per request.
-const MOST_SHOWN: usize = 1000;
+const MAX_METRIC_DATA: usize = 1000;
 
 /// Sums per metric and minute, and the latest gauge values.
 #[derive(Debug, Default)]
@@ -38,23 +38,23 @@ impl CloudWatch {
         let dimensions: Vec<_> =
             dimensions.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect();
         let metric = json!({"Namespace": namespace, "MetricName": name, "Dimensions": dimensions});
-        self.lock().entry(called(&metric)).or_default().insert(minute, sum);
+        self.lock().entry(metric_key(&metric)).or_default().insert(minute, sum);
     }
 
     /// Handles a request.
-    pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
+    pub(crate) fn call(&self, operation: &str, request: &Value) -> (ServiceResponse, Line) {
         let answer = match operation {
-            "GetMetricData" => self.answer(request),
-            "PutMetricData" => self.show(request),
+            "GetMetricData" => self.get_metric_data(request),
+            "PutMetricData" => self.put_metric_data(request),
             other => panic!("the sim's CloudWatch has no {other}"),
         };
         (answer, Line { calls: 1, ..Line::default() })
     }
 
-    fn show(&self, request: &Value) -> Answer {
+    fn put_metric_data(&self, request: &Value) -> ServiceResponse {
         let data = request["MetricData"].as_array().unwrap();
-        if data.len() > MOST_SHOWN {
-            return Answer::refused(
+        if data.len() > MAX_METRIC_DATA {
+            return ServiceResponse::error(
                 "InvalidParameterValue",
                 "The collection MetricData must not have more than 1000 entries.",
             );
@@ -70,7 +70,7 @@ impl CloudWatch {
                 format!("{}/{}{of}", text(&request["Namespace"]), text(&datum["MetricName"]));
             gauges.insert(name, datum["Value"].as_f64().unwrap());
         }
-        Answer::ok(json!({}))
+        ServiceResponse::ok(json!({}))
     }
 
     /// The latest gauge values by namespace, name and dimension.
@@ -78,20 +78,20 @@ impl CloudWatch {
         self.gauges.lock().unwrap().clone()
     }
 
-    fn answer(&self, request: &Value) -> Answer {
+    fn get_metric_data(&self, request: &Value) -> ServiceResponse {
         let queries = request["MetricDataQueries"].as_array().unwrap();
-        let invalid = |why: &str| Answer::refused("ValidationError", why);
-        if queries.is_empty() || queries.len() > MOST {
+        let invalid = |why: &str| ServiceResponse::error("ValidationError", why);
+        if queries.is_empty() || queries.len() > MAX_QUERIES {
             return invalid("The number of queries is not from 1 to 500.");
         }
         let seconds = |name: &str| request[name].as_i64().unwrap();
         let (from, to) = (seconds("StartTime"), seconds("EndTime"));
         let begin: usize = request["NextToken"].as_str().map_or(0, |token| token.parse().unwrap());
         let mut results = Vec::new();
-        for query in queries.iter().skip(begin).take(PAGE) {
+        for query in queries.iter().skip(begin).take(PAGE_SIZE) {
             let stat = &query["MetricStat"];
             assert_eq!((&stat["Period"], &stat["Stat"]), (&json!(60), &json!("Sum")));
-            let sums = self.lock().get(&called(&stat["Metric"])).cloned().unwrap_or_default();
+            let sums = self.lock().get(&metric_key(&stat["Metric"])).cloned().unwrap_or_default();
             let (times, values): (Vec<i64>, Vec<f64>) =
                 sums.range(from..to).map(|(at, sum)| (*at, *sum)).unzip();
             results.push(json!({
@@ -105,8 +105,8 @@ impl CloudWatch {
         if queries.iter().any(|query| query["MetricStat"]["Metric"]["Namespace"] == "Refused") {
             return invalid("The value for parameter Namespace is invalid.");
         }
-        let next = (begin + PAGE < queries.len()).then(|| (begin + PAGE).to_string());
-        Answer::ok(json!({"MetricDataResults": results, "NextToken": next}))
+        let next = (begin + PAGE_SIZE < queries.len()).then(|| (begin + PAGE_SIZE).to_string());
+        ServiceResponse::ok(json!({"MetricDataResults": results, "NextToken": next}))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<i64, f64>>> {
@@ -114,7 +114,7 @@ impl CloudWatch {
     }
 }
 
-fn called(metric: &Value) -> String {
+fn metric_key(metric: &Value) -> String {
     let mut dimensions: Vec<_> =
         metric["Dimensions"].as_array().into_iter().flatten().map(Value::to_string).collect();
     dimensions.sort();

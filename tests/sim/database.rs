@@ -9,11 +9,11 @@ mod index;
 mod partitions;
 
 use crate::{
-    answer::Answer,
     aws::{Service, TABLE},
     clock::SimClock,
     ledger::Line,
     seed::Seed,
+    service_response::ServiceResponse,
 };
 use dynoxide::DynoxideError;
 use index::Index;
@@ -50,7 +50,7 @@ impl Database {
 
     /// Delays the index by up to `longest` from now on.
     pub(crate) fn lag(&self, clock: SimClock, longest: Duration, seed: Seed) {
-        self.index.set(Index::behind(clock, longest, seed)).expect("the index lags once");
+        self.index.set(Index::lagging(clock, longest, seed)).expect("the index lags once");
     }
 
     /// Limits the units per second of each partition from now on.
@@ -60,7 +60,7 @@ impl Database {
     }
 
     /// Handles a request. Returns the response and the billed units.
-    pub(crate) fn call(&self, operation: &str, request: Value) -> (Answer, Line) {
+    pub(crate) fn call(&self, operation: &str, request: Value) -> (ServiceResponse, Line) {
         let Some(partitions) = self.partitions.get() else { return self.serve(operation, request) };
         match partitions.admit(operation, request) {
             Admitted::Throttled => {
@@ -69,16 +69,16 @@ impl Database {
             Admitted::Done(split) => {
                 let (mut answer, line) = self.serve(operation, split.request.clone());
                 partitions.charge(operation, &split.request, &line);
-                if let Some(left) = split.left.filter(|_| answer.is_ok()) {
-                    batch::leave(operation, &mut answer.body, left);
+                if let Some(left) = split.unprocessed.filter(|_| answer.is_ok()) {
+                    batch::set_unprocessed(operation, &mut answer.body, left);
                 }
                 (answer, line)
             }
         }
     }
 
-    fn serve(&self, operation: &str, mut request: Value) -> (Answer, Line) {
-        let asked = capacity::ask(operation, &mut request);
+    fn serve(&self, operation: &str, mut request: Value) -> (ServiceResponse, Line) {
+        let asked = capacity::request_consumed_capacity(operation, &mut request);
         let source = match self.index.get() {
             Some(index) if Index::serves(operation, &request) => index.read(),
             _ => self,
@@ -86,18 +86,18 @@ impl Database {
         match source.dispatch(operation, &request) {
             Ok(mut body) => {
                 if let Some(index) = self.index.get() {
-                    index.note(self, operation, &request);
+                    index.record_write(self, operation, &request);
                 }
                 let line = capacity::consumed(operation, &body);
                 if asked && let Some(fields) = body.as_object_mut() {
                     fields.remove("ConsumedCapacity");
                 }
-                (Answer::ok(body), line)
+                (ServiceResponse::ok(body), line)
             }
             Err(error) => {
                 let body = serde_json::from_str(&error.to_json()).unwrap();
-                let line = capacity::refused(&error, &request);
-                (Answer { status: error.status_code(), body, query_error: None }, line)
+                let line = capacity::failed(&error, &request);
+                (ServiceResponse { status: error.status_code(), body, query_error: None }, line)
             }
         }
     }
@@ -145,7 +145,7 @@ impl Database {
                 match operation {
                     $($name => {
                         let request = serde_json::from_str(&request.to_string())
-                            .map_err(unreadable)?;
+                            .map_err(deserialization_error)?;
                         Ok(serde_json::to_value(self.tables.$method(request)?).unwrap())
                     })*
                     other => panic!("the sim's DynamoDB has no {other} yet: add it here"),
@@ -211,7 +211,7 @@ fn time_to_live() -> Value {
 
 /// dynoxide reports its own validation errors as syntax errors, with only this prefix to
 /// distinguish them.
-fn unreadable(error: serde_json::Error) -> DynoxideError {
+fn deserialization_error(error: serde_json::Error) -> DynoxideError {
     let error = error.to_string();
     match error.split_once("VALIDATION:") {
         Some((_, refusal)) => DynoxideError::ValidationException(refusal.to_owned()),

@@ -2,7 +2,7 @@
 
 use crate::{
     aws::{Aws, Service, arn_of},
-    lineage,
+    loop_detection,
     queue::Queues,
     seed::Seed,
 };
@@ -32,13 +32,13 @@ pub struct EventSource {
     aws: Aws,
     queue: &'static str,
     batch_size: usize,
-    drawn: Option<Arc<Draws>>,
+    random_sizes: Option<Arc<RandomBatchSizes>>,
     function_timeout: Duration,
 }
 
 /// Random batch sizes.
 #[derive(Debug)]
-struct Draws {
+struct RandomBatchSizes {
     seed: Seed,
     polls: AtomicU64,
 }
@@ -82,13 +82,16 @@ impl EventSource {
     pub fn new(aws: &Aws, queue: &'static str, batch_size: usize) -> Self {
         assert!((1..=10).contains(&batch_size), "batch size must be 1 to 10");
         let function_timeout = Duration::from_secs(900);
-        Self { aws: aws.clone(), queue, batch_size, drawn: None, function_timeout }
+        Self { aws: aws.clone(), queue, batch_size, random_sizes: None, function_timeout }
     }
 
     /// Draws batch sizes as Lambda's pollers produce them at low traffic: mostly one to three
     /// messages, now and then a full batch.
     pub fn with_small_batches(self, seed: Seed) -> Self {
-        Self { drawn: Some(Arc::new(Draws { seed, polls: AtomicU64::default() })), ..self }
+        Self {
+            random_sizes: Some(Arc::new(RandomBatchSizes { seed, polls: AtomicU64::default() })),
+            ..self
+        }
     }
 
     /// Sets the function's timeout.
@@ -107,7 +110,7 @@ impl EventSource {
             return Delivery::Nothing;
         }
         let hops = batch.iter().map(hops_of).max().unwrap_or_default();
-        if self.is_ended(hops) {
+        if self.is_dropped_as_loop(hops) {
             return Delivery::Dropped {
                 messages: self.delete_all_but(&BTreeSet::new(), &batch).await,
             };
@@ -115,7 +118,7 @@ impl EventSource {
         let mut event = SqsEvent::default();
         event.records = batch.clone();
         // Boxed: a worker's future is too large for a test's stack.
-        let invocation = lineage::invoke(hops, Box::pin(handler(event)));
+        let invocation = loop_detection::invoke(hops, Box::pin(handler(event)));
         let failures = match timeout(self.function_timeout, invocation).await {
             Ok(Ok(response)) => failures_among(&batch, response),
             Ok(Err(error)) => Err(error.to_string()),
@@ -174,7 +177,7 @@ impl EventSource {
 
     /// Maximum number of messages of the next batch.
     fn next_size(&self) -> usize {
-        let Some(drawn) = &self.drawn else { return self.batch_size };
+        let Some(drawn) = &self.random_sizes else { return self.batch_size };
         let poll = drawn.polls.fetch_add(1, Ordering::Relaxed);
         let draw = drawn.seed.draw(self.queue, poll);
         let size = if draw.is_multiple_of(8) { self.batch_size as u64 } else { 1 + draw / 8 % 3 };
@@ -182,10 +185,10 @@ impl EventSource {
     }
 
     /// Whether recursive loop detection refuses a message with so many hops.
-    fn is_ended(&self, hops: u32) -> bool {
+    fn is_dropped_as_loop(&self, hops: u32) -> bool {
         let loops = &self.aws.door().loops;
-        let template_counts = !loops.are_ended.load(Ordering::Relaxed);
-        let is_ended = lineage::is_refused(self.queue, hops, template_counts);
+        let template_counts = !loops.enforced.load(Ordering::Relaxed);
+        let is_ended = loop_detection::is_refused(self.queue, hops, template_counts);
         loops.refused.fetch_add(u64::from(is_ended), Ordering::Relaxed);
         is_ended
     }
@@ -247,7 +250,7 @@ fn failures_among(
 }
 
 fn hops_of(message: &SqsMessage) -> u32 {
-    lineage::hops(message.attributes.get(lineage::HEADER).map(String::as_str))
+    loop_detection::hops(message.attributes.get(loop_detection::HEADER).map(String::as_str))
 }
 
 fn id_of(message: &SqsMessage) -> &str {

@@ -84,7 +84,7 @@ impl Plan {
     }
 
     /// The fault of the `nth` call of `operation`.
-    pub fn fate(&self, operation: &str, nth: u64) -> Fault {
+    pub fn fault_for(&self, operation: &str, nth: u64) -> Fault {
         (self.0)(operation, nth)
     }
 

@@ -12,9 +12,9 @@ mod record;
 use std::{fs, sync::LazyLock};
 
 pub(crate) use call::SIM;
-pub use call::{Call, Names};
+pub use call::{Call, ResourceNames};
 pub use policy::{Grant, Policies, template};
-pub use record::{Record, VARIABLE};
+pub use record::{RECORD_DIR_VARIABLE, Record};
 
 /// The policies of `template.yaml`.
 pub fn policies() -> &'static Policies {
@@ -29,7 +29,7 @@ pub fn policies() -> &'static Policies {
 ///
 /// # Errors The denied call.
 pub(crate) fn check(
-    names: &Names<'_>,
+    names: &ResourceNames<'_>,
     function: &str,
     service: &str,
     operation: &str,
@@ -37,10 +37,10 @@ pub(crate) fn check(
 ) -> Result<(), String> {
     for call in Call::all(names, service, operation, request) {
         let used = policies().used(function, &call);
-        record::note("used", used.iter().map(Grant::to_string));
+        record::record("used", used.iter().map(Grant::to_string));
         if used.is_empty() {
             let denied = format!("template.yaml denies {function} the call {call:?}");
-            record::note("denied", [denied.clone()].into_iter());
+            record::record("denied", [denied.clone()].into_iter());
             return Err(denied);
         }
     }

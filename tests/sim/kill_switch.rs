@@ -27,9 +27,9 @@ pub struct KillSwitch(Arc<State>);
 struct State {
     moment: Option<Moment>,
     calls: AtomicU64,
-    pulled: AtomicBool,
+    fired: AtomicBool,
     made: Mutex<Vec<String>>,
-    bell: Notify,
+    notify: Notify,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,13 +60,13 @@ impl KillSwitch {
     }
 
     /// The operations that took effect, in order.
-    pub fn made(&self) -> Vec<String> {
+    pub fn completed_operations(&self) -> Vec<String> {
         self.0.made.lock().unwrap().clone()
     }
 
     fn armed(moment: Option<Moment>) -> Self {
         let (calls, pulled, bell) = (AtomicU64::new(0), AtomicBool::new(false), Notify::new());
-        Self(Arc::new(State { moment, calls, pulled, made: Mutex::default(), bell }))
+        Self(Arc::new(State { moment, calls, fired: pulled, made: Mutex::default(), notify: bell }))
     }
 
     /// Starts a call and counts it for the current function. Never resolves if the function dies
@@ -81,10 +81,10 @@ impl KillSwitch {
     /// Never resolves at or after the moment of death: a dead function makes no calls.
     async fn die_if(&self, now: Moment) {
         if self.0.moment == Some(now) {
-            self.0.pulled.store(true, Ordering::Relaxed);
-            self.0.bell.notify_one();
+            self.0.fired.store(true, Ordering::Relaxed);
+            self.0.notify.notify_one();
         }
-        if self.0.pulled.load(Ordering::Relaxed) {
+        if self.0.fired.load(Ordering::Relaxed) {
             pending::<()>().await;
         }
     }
@@ -109,7 +109,7 @@ pub async fn run_until_killed<F: Future>(function: F, switch: &KillSwitch) -> Op
         // A fixed order instead of a random one keeps runs reproducible.
         biased;
         output = CURRENT.scope(switch.clone(), function) => Some(output),
-        () = switch.0.bell.notified() => None,
+        () = switch.0.notify.notified() => None,
     }
 }
 

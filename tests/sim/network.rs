@@ -2,27 +2,27 @@
 
 use axum::{Router, body::Body};
 use http::Response;
-use shared::outbound::{Exchange, Outbound};
+use shared::outbound::{Outbound, PendingResponse};
 use tower::ServiceExt;
 
 /// Response extension that aborts the body: the client gets a connection error.
 #[derive(Clone, Copy, Debug)]
-pub struct BrokenOff;
+pub struct ConnectionAborted;
 
 /// An HTTP client whose requests to any address go to one router, without a socket.
 pub fn network(router: Router) -> Outbound {
-    Outbound::new(true).over(move |request| exchange(router.clone(), request))
+    Outbound::new(true).with_network(move |request| exchange(router.clone(), request))
 }
 
-fn exchange(router: Router, request: reqwest::Request) -> Exchange {
+fn exchange(router: Router, request: reqwest::Request) -> PendingResponse {
     Box::pin(async move {
         let mut asked =
             http::Request::builder().method(request.method().clone()).uri(request.url().as_str());
         asked.headers_mut().unwrap().extend(request.headers().clone());
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default().to_vec();
         let response = router.oneshot(asked.body(Body::from(body)).unwrap()).await.unwrap();
-        if response.extensions().get::<BrokenOff>().is_some() {
-            return Err(broken_off());
+        if response.extensions().get::<ConnectionAborted>().is_some() {
+            return Err(connection_error());
         }
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
@@ -31,6 +31,6 @@ fn exchange(router: Router, request: reqwest::Request) -> Exchange {
 }
 
 /// `reqwest::Error` has no constructor. A request to an invalid address yields one.
-fn broken_off() -> reqwest::Error {
+fn connection_error() -> reqwest::Error {
     reqwest::Client::new().get("http://[").build().unwrap_err()
 }

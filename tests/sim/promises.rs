@@ -20,9 +20,9 @@
 
 mod dead_letters;
 mod events;
+mod history;
 mod lives;
 mod mails;
-mod notes;
 mod outcomes;
 mod repeats;
 mod rows;
@@ -33,33 +33,33 @@ mod usage;
 
 use std::fmt;
 
-pub use notes::*;
+pub use history::*;
 
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenPromise {
     pub promise: &'static str,
     /// The job's id and mark, the subscriber or the series.
     pub about: String,
     /// The observation that contradicts the promise.
-    pub seen: String,
+    pub observation: String,
 }
 
-impl Broken {
+impl BrokenPromise {
     fn new(promise: &'static str, about: impl fmt::Display, seen: impl Into<String>) -> Self {
-        Self { promise, about: about.to_string(), seen: seen.into() }
+        Self { promise, about: about.to_string(), observation: seen.into() }
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for BrokenPromise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.promise, self.about, self.seen)
+        write!(f, "{}: {}: {}", self.promise, self.about, self.observation)
     }
 }
 
 /// All broken promises that the notes prove.
 #[must_use]
-pub fn broken(notes: &Notes) -> Vec<Broken> {
+pub fn broken_promises(notes: &History) -> Vec<BrokenPromise> {
     let checks = [
         lives::check,
         dead_letters::check,

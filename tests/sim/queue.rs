@@ -2,12 +2,13 @@
 
 mod batch;
 mod error;
+mod fairness;
 mod message;
 mod protocol;
-mod turns;
 
 use crate::clock::SimClock;
 use error::QueueError;
+use fairness::FairOrder;
 pub use message::Message;
 use message::Receipt;
 use serde_json::Value;
@@ -21,7 +22,6 @@ use tokio::{
     sync::{Notify, futures::Notified},
     time::Instant,
 };
-use turns::Turns;
 
 /// Longest visibility timeout of SQS.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3_600);
@@ -32,7 +32,7 @@ pub(crate) struct Queue {
     visibility: Duration,
     redrive: Option<Redrive>,
     messages: Vec<Message>,
-    turns: Turns,
+    turns: FairOrder,
     /// Messages deleted at the end of the retention.
     expired: u64,
 }
@@ -51,12 +51,12 @@ impl Queue {
             visibility,
             redrive: None,
             messages: Vec::new(),
-            turns: Turns::default(),
+            turns: FairOrder::default(),
             expired: 0,
         }
     }
 
-    pub(crate) fn redriven(self, to: &'static str, max_receives: u32) -> Self {
+    pub(crate) fn with_redrive(self, to: &'static str, max_receives: u32) -> Self {
         Self { redrive: Some(Redrive { to, max_receives }), ..self }
     }
 
@@ -87,7 +87,7 @@ impl Queue {
                 dead.push(self.messages.remove(next));
                 continue;
             }
-            message.hand_out(now + visibility, now_ms);
+            message.mark_received(now + visibility, now_ms);
             received.push(message.clone());
         }
         (received, dead)
@@ -221,7 +221,7 @@ impl Queues {
             return Ok(received);
         }
         if let Some(redrive) = redrive {
-            let dead = dead.into_iter().map(|message| message.buried_from(name));
+            let dead = dead.into_iter().map(|message| message.dead_lettered_from(name));
             state.queue(redrive.to)?.messages.extend(dead);
         }
         self.changed.notify_waiters();

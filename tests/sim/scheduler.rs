@@ -110,14 +110,16 @@ impl Scheduler {
             while let Some(due_ms) = entry.next_ms.filter(|due_ms| *due_ms <= now_ms) {
                 match fates.decide(key, due_ms) {
                     Fate::OnTime => queues.put(entry.queue(), &entry.input(due_ms)),
-                    Fate::GivenUp => fates.undelivered.extend(Undelivered::of(key, entry, due_ms)),
-                    Fate::Never => {}
+                    Fate::DeadLettered => {
+                        fates.undelivered.extend(Undelivered::of(key, entry, due_ms))
+                    }
+                    Fate::Lost => {}
                 }
                 entry.next_ms = entry.expression.next_after(due_ms);
                 fired += 1;
             }
         }
-        fates.bury(queues, now_ms);
+        fates.send_dead_letters(queues, now_ms);
         entries.retain(|_, entry| {
             entry.next_ms.is_some() || entry.request["ActionAfterCompletion"] != "DELETE"
         });

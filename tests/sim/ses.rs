@@ -1,6 +1,6 @@
 //! SES: an outbox, and addresses that refuse mail.
 
-use crate::{answer::Answer, ledger::Line};
+use crate::{ledger::Line, service_response::ServiceResponse};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -39,7 +39,7 @@ pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
 
 impl Ses {
     /// Handles a request.
-    pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
+    pub(crate) fn call(&self, operation: &str, request: &Value) -> (ServiceResponse, Line) {
         let answer = match operation {
             "SendEmail" => self.send(request),
             _ => self.suppressed(request["EmailAddress"].as_str().unwrap()),
@@ -47,7 +47,7 @@ impl Ses {
         (answer, Line { calls: 1, ..Line::default() })
     }
 
-    fn send(&self, request: &Value) -> Answer {
+    fn send(&self, request: &Value) -> ServiceResponse {
         let to = &request["Destination"]["ToAddresses"];
         let mut state = self.lock();
         let addresses: Vec<_> =
@@ -57,7 +57,7 @@ impl Ses {
                 "Email address is not verified. \
                  The following identities failed the check: {refused}"
             );
-            return Answer::refused("MessageRejected", &message);
+            return ServiceResponse::error("MessageRejected", &message);
         }
         let simple = &request["Content"]["Simple"];
         state.outbox.push(json!({
@@ -67,17 +67,17 @@ impl Ses {
             "Text": simple["Body"]["Text"]["Data"],
             "Html": simple["Body"]["Html"]["Data"],
         }));
-        Answer::ok(json!({"MessageId": state.outbox.len().to_string()}))
+        ServiceResponse::ok(json!({"MessageId": state.outbox.len().to_string()}))
     }
 
-    fn suppressed(&self, address: &str) -> Answer {
+    fn suppressed(&self, address: &str) -> ServiceResponse {
         if !self.lock().suppressed.contains(address) {
-            return Answer {
+            return ServiceResponse {
                 status: 404,
-                ..Answer::refused("NotFoundException", "Email address does not exist.")
+                ..ServiceResponse::error("NotFoundException", "Email address does not exist.")
             };
         }
-        Answer::ok(json!({"SuppressedDestination": {
+        ServiceResponse::ok(json!({"SuppressedDestination": {
             "EmailAddress": address,
             "Reason": "BOUNCE",
             "LastUpdateTime": 1_795_190_400,

@@ -33,7 +33,6 @@
 //! Only the last two rows depend on Tollgate. Tests need `#[tokio::test(start_paused = true)]`,
 //! except where a target is reached over a real socket.
 
-mod answer;
 mod aws;
 mod calls;
 mod client;
@@ -45,12 +44,13 @@ mod faults;
 pub mod iam;
 mod kill_switch;
 mod ledger;
-mod lineage;
+mod loop_detection;
 mod network;
 pub mod promises;
 mod queue;
 mod scheduler;
 mod seed;
+mod service_response;
 mod ses;
 mod sockets;
 mod stack;
@@ -58,17 +58,17 @@ mod stream;
 mod subscriber;
 mod trace;
 
-pub use aws::{Asked, Aws, DEAD_LETTERS, JOBS, SCHEDULES, Settings, TABLE, TOTALS};
-pub use client::{Answer, Client};
+pub use aws::{Aws, AwsRequest, COUNTER_UPDATE, DEAD_LETTERS, JOBS, SCHEDULES, Settings, TABLE};
+pub use client::{ApiResponse, Client};
 pub use clock::{START_MS, SimClock};
 pub use event_source::{Delivery, EventSource, Run};
 pub use faults::{Fault, Faults, Plan};
 pub use kill_switch::{KillSwitch, Killed, run_until_killed};
 pub use ledger::{Ledger, Line};
-pub use network::{BrokenOff, network};
+pub use network::{ConnectionAborted, network};
 pub use queue::Message;
 pub use scheduler::{Fate, Occurrence};
 pub use seed::Seed;
 pub use stack::{Checker, Options, Service, Stack, TENANT_SCOPES, Worker};
-pub use subscriber::{Plug, Refused, Subscriber};
+pub use subscriber::{ConnectionRefused, Disconnector, Subscriber};
 pub use trace::Trace;

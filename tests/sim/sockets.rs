@@ -1,6 +1,6 @@
 //! API Gateway's WebSocket connections and the messages sent to them.
 
-use crate::{answer::Answer, ledger::Line};
+use crate::{ledger::Line, service_response::ServiceResponse};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Mutex};
@@ -24,7 +24,7 @@ pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
 }
 
 /// Maximum message size in bytes.
-const MOST_BYTES: usize = 128 * 1000;
+const MAX_MESSAGE_BYTES: usize = 128 * 1000;
 
 /// All connections of an account.
 #[derive(Debug, Default)]
@@ -49,23 +49,28 @@ impl Sockets {
     }
 
     /// Handles a request with `ConnectionId`, and `Data` if it posts.
-    pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
+    pub(crate) fn call(&self, operation: &str, request: &Value) -> (ServiceResponse, Line) {
         let mut connections = self.0.lock().unwrap();
         let id = request["ConnectionId"].as_str().unwrap();
         let answer = match (operation, connections.get_mut(id)) {
-            (_, None) => Answer { status: 410, ..Answer::refused("GoneException", "") },
+            (_, None) => {
+                ServiceResponse { status: 410, ..ServiceResponse::error("GoneException", "") }
+            }
             ("PostToConnection", Some(inbox)) => {
                 let message = request["Data"].as_str().unwrap();
-                if message.len() > MOST_BYTES {
-                    Answer { status: 413, ..Answer::refused("PayloadTooLargeException", "") }
+                if message.len() > MAX_MESSAGE_BYTES {
+                    ServiceResponse {
+                        status: 413,
+                        ..ServiceResponse::error("PayloadTooLargeException", "")
+                    }
                 } else {
                     inbox.push(serde_json::from_str(message).unwrap());
-                    Answer::ok(json!({}))
+                    ServiceResponse::ok(json!({}))
                 }
             }
             ("DeleteConnection", Some(_)) => {
                 connections.remove(id);
-                Answer::ok(json!({}))
+                ServiceResponse::ok(json!({}))
             }
             (other, _) => panic!("the sim's gateway has no {other}"),
         };

@@ -131,8 +131,8 @@ impl Stack {
     }
 
     /// Like [`Stack::tenant`], with the functions' clocks `ahead_ms` ahead, or behind if negative.
-    pub fn tenant_on_a_clock(&self, ahead_ms: i64) -> Client {
-        Client::new(self.service_on_a_clock(ahead_ms), &self.tenant.reveal())
+    pub fn tenant_with_clock_skew(&self, ahead_ms: i64) -> Client {
+        Client::new(self.service_with_clock_skew(ahead_ms), &self.tenant.reveal())
     }
 
     pub fn tenant_account(&self) -> AccountId {
@@ -145,12 +145,12 @@ impl Stack {
     }
 
     /// A client of functions that run already.
-    pub fn client_of(&self, service: &Service, key: &str) -> Client {
+    pub fn client_with_service(&self, service: &Service, key: &str) -> Client {
         Client::new(service.clone(), key)
     }
 
     /// Opens another account and returns a key of it.
-    pub async fn another_key(&self, scopes: &[Scope]) -> String {
+    pub async fn create_account_key(&self, scopes: &[Scope]) -> String {
         make_key(&self.accounts(), "another", scopes, self.now()).await.reveal()
     }
 
@@ -168,12 +168,12 @@ impl Stack {
 
     /// The HTTP functions in new processes, behind the template's routes.
     pub fn service(&self) -> Service {
-        self.service_on_a_clock(0)
+        self.service_with_clock_skew(0)
     }
 
     /// Like [`Stack::service`], with clocks `ahead_ms` ahead, or behind if negative.
-    pub fn service_on_a_clock(&self, ahead_ms: i64) -> Service {
-        let clock = self.clock_ahead(ahead_ms);
+    pub fn service_with_clock_skew(&self, ahead_ms: i64) -> Service {
+        let clock = self.skewed_clock(ahead_ms);
         let (submit, poll) = (self.submit(clock.clone()), self.poll(clock.clone()));
         Service {
             tallies: [submit.tallies(), poll.tallies()],
@@ -232,11 +232,11 @@ impl Stack {
 
     /// A worker in a new process.
     pub fn worker(&self) -> Worker {
-        self.worker_on_a_clock(0)
+        self.worker_with_clock_skew(0)
     }
 
     /// Like [`Stack::worker`], with a clock `ahead_ms` ahead, or behind if negative.
-    pub fn worker_on_a_clock(&self, ahead_ms: i64) -> Worker {
+    pub fn worker_with_clock_skew(&self, ahead_ms: i64) -> Worker {
         let config = WorkerConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
@@ -248,17 +248,17 @@ impl Stack {
         let worker = Worker::new(
             self.clients("queue-worker"),
             config,
-            self.clock_ahead(ahead_ms),
+            self.skewed_clock(ahead_ms),
             self.metrics(),
         );
         match &self.options.network {
-            Some(way) => worker.by_way_of(way.clone()),
+            Some(way) => worker.with_client(way.clone()),
             None => worker,
         }
     }
 
     /// Runs one worker in batches of ten until the queue is empty or `patience` ends.
-    pub async fn work(&self, patience: Duration) -> Run {
+    pub async fn run_worker(&self, patience: Duration) -> Run {
         let worker = self.worker();
         let source = EventSource::new(&self.aws, JOBS, 10).function_timeout(self.timing.function());
         source
@@ -274,18 +274,18 @@ impl Stack {
         while tokio::time::Instant::now() < end {
             let minute = tokio::time::Instant::now() + Duration::from_secs(60);
             self.check().await.unwrap();
-            self.work(minute - tokio::time::Instant::now()).await;
+            self.run_worker(minute - tokio::time::Instant::now()).await;
             tokio::time::sleep_until(minute).await;
         }
     }
 
     /// The minute tick in a new process.
     pub fn checker(&self) -> Checker {
-        self.checker_on_a_clock(0)
+        self.checker_with_clock_skew(0)
     }
 
     /// Like [`Stack::checker`], with a clock `ahead_ms` ahead, or behind if negative.
-    pub fn checker_on_a_clock(&self, ahead_ms: i64) -> Checker {
+    pub fn checker_with_clock_skew(&self, ahead_ms: i64) -> Checker {
         let config = QuotaCheckConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
@@ -296,11 +296,11 @@ impl Stack {
         let checker = Checker::new(
             self.clients("quota-check"),
             config,
-            self.clock_ahead(ahead_ms),
+            self.skewed_clock(ahead_ms),
             self.metrics(),
         );
         match &self.options.network {
-            Some(way) => checker.by_way_of(way.clone()),
+            Some(way) => checker.with_client(way.clone()),
             None => checker,
         }
     }
@@ -320,7 +320,7 @@ impl Stack {
     }
 
     /// The metrics emitted so far.
-    pub fn metrics_lines(&self) -> Vec<Value> {
+    pub fn emitted_metrics(&self) -> Vec<Value> {
         self.lines.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -330,10 +330,10 @@ impl Stack {
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        self.clock_ahead(0)
+        self.skewed_clock(0)
     }
 
-    fn clock_ahead(&self, ahead_ms: i64) -> Clock {
+    fn skewed_clock(&self, ahead_ms: i64) -> Clock {
         let clock = self.aws.clock().skewed(ahead_ms);
         Clock::new(move || Time::from_millis(clock.now_ms()))
     }
@@ -355,7 +355,7 @@ pub struct Service {
 }
 
 /// Idle time after which Lambda ends a process in this simulator.
-const IDLE: Duration = Duration::from_secs(11);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(11);
 
 impl Service {
     /// Runs the extensions' work between a response and the freeze, and at the end of an idle
@@ -366,7 +366,7 @@ impl Service {
         poll.flush_if_due().await;
         let ended = poll.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(IDLE).await;
+            tokio::time::sleep(IDLE_TIMEOUT).await;
             ended.flush().await;
         });
     }
@@ -385,16 +385,16 @@ impl Service {
 }
 
 async fn make_key(accounts: &AccountStore, name: &str, scopes: &[Scope], now: Time) -> ApiKey {
-    let account = Account::open(id::mint(now, rand::random()), name, rand::random(), now);
+    let account = Account::create(id::generate(now, rand::random()), name, rand::random(), now);
     // The key counts as used already, so that the first request bills no update of its last use.
-    let key = ApiKey::mint(
+    let key = ApiKey::generate(
         account.id,
-        id::mint(now - Duration::from_secs(60), rand::random()),
+        id::generate(now - Duration::from_secs(60), rand::random()),
         rand::random(),
     );
     let record = KeyRecord {
         last_used_at: Some(now),
-        ..KeyRecord::of(&key, name, scopes.iter().copied().collect(), now)
+        ..KeyRecord::new(&key, name, scopes.iter().copied().collect(), now)
     };
     accounts.put_account(&account).await.unwrap();
     accounts.put_key(&record).await.unwrap();

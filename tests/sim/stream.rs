@@ -8,7 +8,7 @@ use std::sync::Mutex;
 pub(crate) struct Stream(Mutex<Vec<Value>>);
 
 impl Stream {
-    pub(crate) fn note(&self, operation: &str, request: &Value) {
+    pub(crate) fn record_write(&self, operation: &str, request: &Value) {
         let (pk, sk) = (&request["Item"]["pk"], &request["Item"]["sk"]);
         if operation == "PutItem" && pk["S"].as_str().is_some_and(|pk| pk.starts_with("EVENTS#")) {
             self.0

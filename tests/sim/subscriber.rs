@@ -28,21 +28,21 @@ pub struct Subscriber<'a> {
 
 /// Cuts a subscriber's connection from outside, independent of a borrow of it.
 #[derive(Debug)]
-pub struct Plug<'a> {
+pub struct Disconnector<'a> {
     stack: &'a Stack,
     id: String,
 }
 
-impl Plug<'_> {
+impl Disconnector<'_> {
     /// Closes the connection without a disconnect event.
-    pub fn pull(&self) {
+    pub fn disconnect(&self) {
         self.stack.aws.door().sockets.close(&self.id);
     }
 }
 
 /// The HTTP status with which a connection was refused.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refused(pub u16);
+pub struct ConnectionRefused(pub u16);
 
 impl Stack {
     /// The function `push` in a new process.
@@ -62,7 +62,7 @@ impl Stack {
     }
 
     /// Opens a connection, optionally with a ticket.
-    pub async fn open(&self, ticket: Option<&str>) -> Result<Subscriber<'_>, Refused> {
+    pub async fn open(&self, ticket: Option<&str>) -> Result<Subscriber<'_>, ConnectionRefused> {
         static OPENED: AtomicU64 = AtomicU64::new(1);
         let id = format!("connection-{}=", OPENED.fetch_add(1, Ordering::Relaxed));
         let subscriber =
@@ -75,7 +75,7 @@ impl Stack {
                 self.aws.door().sockets.open(&subscriber.id);
                 Ok(subscriber)
             }
-            status => Err(Refused(status)),
+            status => Err(ConnectionRefused(status)),
         }
     }
 
@@ -89,7 +89,7 @@ impl Stack {
         let ticket = self.ticket(client).await;
         let mut subscriber = self.open(Some(&ticket)).await.unwrap();
         let said = subscriber
-            .say(json!({"action": "subscribe", "accounts": accounts, "after": after}))
+            .send(json!({"action": "subscribe", "accounts": accounts, "after": after}))
             .await;
         assert_eq!(said.first(), Some(&json!({"type": "subscribed"})), "{said:?}");
         subscriber
@@ -99,9 +99,9 @@ impl Stack {
     /// number of batches.
     ///
     /// # Errors The function's last error. Failed batches are not delivered again.
-    pub async fn spread(&self) -> Result<usize, Error> {
+    pub async fn deliver_stream(&self) -> Result<usize, Error> {
         let (pusher, mut batches, mut done) = (self.pusher(), 0, Ok(()));
-        while let Some(batch) = self.aws.next_news(BATCH) {
+        while let Some(batch) = self.aws.next_stream_batch(BATCH) {
             batches += 1;
             let occasion = serde_json::from_value(batch).unwrap();
             let outcome =
@@ -113,25 +113,25 @@ impl Stack {
 }
 
 impl Aws {
-    fn next_news(&self, most: usize) -> Option<Value> {
+    fn next_stream_batch(&self, most: usize) -> Option<Value> {
         self.door().stream.take(most)
     }
 }
 
 impl<'a> Subscriber<'a> {
     /// Sends a message, and returns the messages received by the time it is handled.
-    pub async fn say(&mut self, message: Value) -> Vec<Value> {
-        self.say_text(&message.to_string()).await
+    pub async fn send(&mut self, message: Value) -> Vec<Value> {
+        self.send_text(&message.to_string()).await
     }
 
     /// Like [`Subscriber::say`], with arbitrary text.
-    pub async fn say_text(&mut self, text: &str) -> Vec<Value> {
+    pub async fn send_text(&mut self, text: &str) -> Vec<Value> {
         let _ = self.call("MESSAGE", json!({"body": text})).await;
-        self.look()
+        self.receive()
     }
 
     /// Messages received since the last call. Events and their cursor are also kept.
-    pub fn look(&mut self) -> Vec<Value> {
+    pub fn receive(&mut self) -> Vec<Value> {
         let messages = self.stack.aws.door().sockets.take(&self.id);
         for message in messages.iter().filter(|message| message["type"] == "events") {
             self.events.extend(message["events"].as_array().unwrap().iter().cloned());
@@ -141,8 +141,8 @@ impl<'a> Subscriber<'a> {
     }
 
     /// The `data` of every event received so far.
-    pub fn told(&mut self) -> Vec<Value> {
-        self.look();
+    pub fn event_data(&mut self) -> Vec<Value> {
+        self.receive();
         self.events.iter().map(|event| event["data"].clone()).collect()
     }
 
@@ -151,19 +151,19 @@ impl<'a> Subscriber<'a> {
     }
 
     /// Disconnects; the function gets a disconnect event.
-    pub async fn leave(self) {
-        self.cut_off();
+    pub async fn close(self) {
+        self.drop_connection();
         let _ = self.call("DISCONNECT", json!({})).await;
     }
 
     /// Closes the connection without a disconnect event.
-    pub fn cut_off(&self) {
-        self.plug().pull();
+    pub fn drop_connection(&self) {
+        self.disconnector().disconnect();
     }
 
     /// A handle that can close the connection at any time.
-    pub fn plug(&self) -> Plug<'a> {
-        Plug { stack: self.stack, id: self.id.clone() }
+    pub fn disconnector(&self) -> Disconnector<'a> {
+        Disconnector { stack: self.stack, id: self.id.clone() }
     }
 
     async fn call(&self, kind: &str, more: Value) -> Result<Reply, Error> {

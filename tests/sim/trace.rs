@@ -21,7 +21,7 @@ impl Default for Trace {
 }
 
 impl Trace {
-    pub(crate) fn note(&mut self, now_ms: i64, operation: &str, request: &Value, fault: Fault) {
+    pub(crate) fn record(&mut self, now_ms: i64, operation: &str, request: &Value, fault: Fault) {
         self.calls += 1;
         self.add(&format!("{now_ms} {operation} {request} {fault:?}\n"));
     }

@@ -11,11 +11,11 @@ use shared::{
     account::Scope,
     gate::{Access, ROUTES},
 };
-use sim::{Answer, Client, Service, Stack};
+use sim::{ApiResponse, Client, Service, Stack};
 
 /// Who may use an operation, from the `security` of its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Needs {
+enum RequiredAccess {
     Nothing,
     AnyKey,
     Scope(Scope),
@@ -25,7 +25,7 @@ enum Needs {
 struct Operation {
     method: Method,
     path: String,
-    needs: Needs,
+    needs: RequiredAccess,
     has_body: bool,
 }
 
@@ -39,7 +39,7 @@ fn operations() -> Vec<Operation> {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let method: Method = method.to_uppercase().parse().unwrap();
-            let needs = needs(&operation["security"])
+            let needs = required_access(&operation["security"])
                 .unwrap_or_else(|| panic!("{method} {path} does not declare its access"));
             let (path, has_body) = (path.clone(), operation.get("requestBody").is_some());
             found.push(Operation { method, path, needs, has_body });
@@ -48,14 +48,14 @@ fn operations() -> Vec<Operation> {
     found
 }
 
-fn needs(security: &Value) -> Option<Needs> {
+fn required_access(security: &Value) -> Option<RequiredAccess> {
     let [only] = security.as_array()?.as_slice() else { return None };
     let Some(scopes) = only.get("key") else {
-        return Some(Needs::Nothing).filter(|_| *only == json!({}));
+        return Some(RequiredAccess::Nothing).filter(|_| *only == json!({}));
     };
     match scopes.as_array()?.as_slice() {
-        [] => Some(Needs::AnyKey),
-        [scope] => Some(Needs::Scope(scope.as_str()?.parse().ok()?)),
+        [] => Some(RequiredAccess::AnyKey),
+        [scope] => Some(RequiredAccess::Scope(scope.as_str()?.parse().ok()?)),
         _ => None,
     }
 }
@@ -63,7 +63,7 @@ fn needs(security: &Value) -> Option<Needs> {
 /// For the path segment before a placeholder: an existing name of the tenant's, a name that does
 /// not exist, and whether the existence of the tenant's one is confidential. Names shared by all
 /// accounts, or separate in each account, are not confidential.
-fn example(before: &str, world: &World) -> (String, &'static str, bool) {
+fn placeholder_values(before: &str, world: &Fixture) -> (String, &'static str, bool) {
     match before {
         "accounts" => (world.tenant.clone(), "acc_01kagzwy00e40r2081040g2081", true),
         "keys" => (world.spare_key.clone(), "key_01kagzwy00ec1r60r30c1g60r3", true),
@@ -78,17 +78,17 @@ fn example(before: &str, world: &World) -> (String, &'static str, bool) {
 }
 
 /// A tenant with one resource of each type, and callers of every kind.
-struct World {
+struct Fixture {
     stack: Stack,
     service: Service,
     tenant: String,
     job: String,
     spare_key: String,
     /// Texts that must never be shown to another account.
-    marks: Vec<String>,
+    confidential_texts: Vec<String>,
 }
 
-impl World {
+impl Fixture {
     async fn new() -> Self {
         let stack = Stack::new().await;
         let operator = stack.operator();
@@ -130,12 +130,18 @@ impl World {
         let secrets = operator.get(&format!("/v1/accounts/{tenant}/webhook-secrets")).await;
         let secret = secrets.body["items"][0]["secret"].as_str().unwrap().to_owned();
         let service = stack.service();
-        let mut world =
-            Self { stack, service, tenant, job, spare_key: String::new(), marks: Vec::new() };
+        let mut world = Self {
+            stack,
+            service,
+            tenant,
+            job,
+            spare_key: String::new(),
+            confidential_texts: Vec::new(),
+        };
         let tenant = world.tenant.clone();
         world.spare_key = world.key(&tenant, json!({})).await.0;
         let texts = ["s3cret-", "nightly", &world.tenant, &world.job, &world.spare_key, &secret];
-        world.marks = texts.map(str::to_owned).to_vec();
+        world.confidential_texts = texts.map(str::to_owned).to_vec();
         world
     }
 
@@ -155,7 +161,7 @@ impl World {
     }
 
     fn client(&self, key: &str) -> Client {
-        self.stack.client_of(&self.service, key)
+        self.stack.client_with_service(&self.service, key)
     }
 
     /// The path with the tenant's resources, the path with resources that do not exist, and whether
@@ -164,7 +170,7 @@ impl World {
         let (mut theirs, mut nobodys, mut hidden, mut before) = (Vec::new(), Vec::new(), false, "");
         for part in template.split('/') {
             if part.starts_with('{') {
-                let (their, nobody, own) = example(before, self);
+                let (their, nobody, own) = placeholder_values(before, self);
                 theirs.push(their);
                 nobodys.push(nobody.to_owned());
                 hidden |= own;
@@ -177,28 +183,28 @@ impl World {
         (theirs.join("/"), nobodys.join("/"), hidden)
     }
 
-    fn shows_nothing(&self, answer: &Answer, what: &str) {
+    fn assert_no_leak(&self, answer: &ApiResponse, what: &str) {
         let text = answer.body.to_string();
-        for mark in &self.marks {
+        for mark in &self.confidential_texts {
             assert!(!text.contains(mark.as_str()), "{what} shows {mark}: {text}");
         }
     }
 }
 
 impl Operation {
-    async fn ask(&self, client: &Client, path: &str) -> Answer {
+    async fn call(&self, client: &Client, path: &str) -> ApiResponse {
         client.send(self.method.clone(), path, self.has_body.then(|| json!({}))).await
     }
 
     fn allows(&self, scope: Scope) -> bool {
         match self.needs {
-            Needs::Nothing | Needs::AnyKey => true,
-            Needs::Scope(needed) => scope == needed || scope == Scope::Admin,
+            RequiredAccess::Nothing | RequiredAccess::AnyKey => true,
+            RequiredAccess::Scope(needed) => scope == needed || scope == Scope::Admin,
         }
     }
 
     /// Missing, invalid, expired and revoked keys get 401; a key of a deactivated account gets 403.
-    async fn turns_away_whom_it_does_not_know(&self, world: &World, path: &str) {
+    async fn assert_refuses_invalid_keys(&self, world: &Fixture, path: &str) {
         let expired = world
             .key(
                 &world.tenant,
@@ -220,20 +226,20 @@ impl Operation {
             ("no key", "tg_x"),
             ("a token", "e30.e30.e30"),
         ] {
-            let status = self.ask(&world.client(key), path).await.status;
+            let status = self.call(&world.client(key), path).await.status;
             assert_eq!(status, 401, "{} {path} with {who}", self.method);
         }
         let account = world.account().await;
         let closed = world.key(&account, json!({"scopes": ["admin"]})).await.1;
         let off = Some(json!({"is_active": false}));
         world.stack.operator().send(Method::PATCH, &format!("/v1/accounts/{account}"), off).await;
-        let refused = self.ask(&world.client(&closed), path).await;
+        let refused = self.call(&world.client(&closed), path).await;
         assert_eq!(refused.status, 403, "{} {path} of a deactivated account", self.method);
     }
 
     /// A key of another account, with every scope a tenant can have, learns nothing about the
     /// tenant.
-    async fn shows_nothing_to_a_stranger(&self, world: &World) {
+    async fn assert_hidden_from_other_account(&self, world: &Fixture) {
         let scopes: Vec<_> = Scope::ALL
             .iter()
             .filter(|scope| **scope != Scope::Admin)
@@ -244,14 +250,14 @@ impl Operation {
         let what = format!("{} {} to a stranger", self.method, self.path);
         let (theirs, nobodys, hidden) = world.paths(&self.path);
         let (answer, of_nothing) =
-            (self.ask(&client, &theirs).await, self.ask(&client, &nobodys).await);
-        world.shows_nothing(&answer, &what);
-        if self.needs == Needs::Scope(Scope::Admin) {
+            (self.call(&client, &theirs).await, self.call(&client, &nobodys).await);
+        world.assert_no_leak(&answer, &what);
+        if self.needs == RequiredAccess::Scope(Scope::Admin) {
             assert_eq!((answer.status, of_nothing.status), (403, 403), "{what}");
         } else if hidden {
             // The response must not differ from that for a missing resource. A required body is
             // validated first, so 422 is possible.
-            let told = |answer: Answer| {
+            let told = |answer: ApiResponse| {
                 (answer.status, answer.body["type"].clone(), answer.body["detail"].clone())
             };
             assert!(
@@ -262,14 +268,14 @@ impl Operation {
         }
         if self.method == Method::GET {
             let aimed = client.get(&format!("{theirs}?account={}", world.tenant)).await;
-            world.shows_nothing(&aimed, &what);
-            let takes_account = aimed.status == 200 && self.needs != Needs::Nothing;
+            world.assert_no_leak(&aimed, &what);
+            let takes_account = aimed.status == 200 && self.needs != RequiredAccess::Nothing;
             assert!(!takes_account, "{what}, with the tenant's account in the query");
         }
     }
 
     /// Keys of the tenant, each with one scope: only the required scope and `admin` are accepted.
-    async fn goes_by_scopes(&self, world: &World, path: &str) {
+    async fn assert_enforces_scopes(&self, world: &Fixture, path: &str) {
         let mut keys = Vec::new();
         for scope in Scope::ALL {
             keys.push((
@@ -280,7 +286,7 @@ impl Operation {
         // Allowed scopes go last, because some of these operations delete resources.
         keys.sort_by_key(|(scope, _)| self.allows(*scope));
         for (scope, key) in keys {
-            let answer = self.ask(&world.client(&key), path).await;
+            let answer = self.call(&world.client(&key), path).await;
             if self.allows(scope) {
                 assert!(
                     ![401, 403, 500].contains(&answer.status),
@@ -289,7 +295,7 @@ impl Operation {
                 );
             } else {
                 assert_eq!(answer.status, 403, "{} {path} with {scope}: {answer:?}", self.method);
-                world.shows_nothing(&answer, path);
+                world.assert_no_leak(&answer, path);
             }
         }
     }
@@ -300,17 +306,17 @@ const SECOND: Duration = Duration::from_secs(1);
 #[tokio::test(start_paused = true)]
 async fn every_route_enforces_its_declared_access() {
     for operation in operations() {
-        let world = World::new().await;
+        let world = Fixture::new().await;
         let (path, ..) = world.paths(&operation.path);
-        if operation.needs == Needs::Nothing {
-            let answer = operation.ask(&world.client(""), &path).await;
+        if operation.needs == RequiredAccess::Nothing {
+            let answer = operation.call(&world.client(""), &path).await;
             assert_eq!(answer.status, 200, "{operation:?}");
-            world.shows_nothing(&answer, &path);
+            world.assert_no_leak(&answer, &path);
             continue;
         }
-        operation.turns_away_whom_it_does_not_know(&world, &path).await;
-        operation.shows_nothing_to_a_stranger(&world).await;
-        operation.goes_by_scopes(&world, &path).await;
+        operation.assert_refuses_invalid_keys(&world, &path).await;
+        operation.assert_hidden_from_other_account(&world).await;
+        operation.assert_enforces_scopes(&world, &path).await;
     }
 }
 
@@ -324,10 +330,10 @@ fn every_route_declares_its_access() {
     let routed: BTreeSet<_> = routed.iter().map(|route| named(&route.method, route.path)).collect();
     assert_eq!(described, routed);
     assert!(
-        files.iter().all(|route| route.method == Method::GET && route.access == Access::Open),
+        files.iter().all(|route| route.method == Method::GET && route.access == Access::Public),
         "{files:?}"
     );
-    let open = operations.iter().filter(|operation| operation.needs == Needs::Nothing);
+    let open = operations.iter().filter(|operation| operation.needs == RequiredAccess::Nothing);
     let open: Vec<_> = open.map(|operation| named(&operation.method, &operation.path)).collect();
     assert_eq!(open, OPEN);
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use shared::account::Scope;
 use sim::{Client, Stack};
 
-const NOBODY: &str = "/v1/accounts/acc_01kagzwy00e40r2081040g2081";
+const UNKNOWN_ACCOUNT: &str = "/v1/accounts/acc_01kagzwy00e40r2081040g2081";
 
-pub async fn make(operator: &Client, name: &str) -> String {
+pub async fn create(operator: &Client, name: &str) -> String {
     let made = operator.send(Method::POST, "/v1/accounts", Some(json!({"name": name}))).await;
     assert_eq!(made.status, 201, "{made:?}");
     made.id().to_owned()
@@ -45,12 +45,15 @@ async fn creates_reads_and_updates_accounts() {
 async fn unknown_account_is_not_found() {
     let stack = Stack::new().await;
     let operator = stack.operator();
-    assert_eq!(operator.get(NOBODY).await.slug(), "not-found");
+    assert_eq!(operator.get(UNKNOWN_ACCOUNT).await.problem_type(), "not-found");
     for change in [json!({"name": "x"}), json!({})] {
-        assert_eq!(operator.send(Method::PATCH, NOBODY, Some(change)).await.slug(), "not-found");
+        assert_eq!(
+            operator.send(Method::PATCH, UNKNOWN_ACCOUNT, Some(change)).await.problem_type(),
+            "not-found"
+        );
     }
-    assert_eq!(operator.get("/v1/accounts/7").await.slug(), "invalid-parameter");
-    assert_eq!(operator.get(NOBODY).await.status, 404, "PATCH must not create an account");
+    assert_eq!(operator.get("/v1/accounts/7").await.problem_type(), "invalid-parameter");
+    assert_eq!(operator.get(UNKNOWN_ACCOUNT).await.status, 404, "PATCH must not create an account");
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +87,7 @@ async fn lists_accounts_oldest_first_in_pages() {
     let operator = stack.operator();
     for name in ["a", "b", "c"] {
         tokio::time::sleep(Duration::from_millis(2)).await;
-        make(&operator, name).await;
+        create(&operator, name).await;
     }
     let (mut names, mut query) = (Vec::new(), "?limit=2".to_owned());
     loop {
@@ -110,7 +113,7 @@ async fn keys_of_a_deactivated_account_are_refused_within_30_s() {
     assert_eq!(deactivated.body["is_active"], false);
     tokio::time::sleep(Duration::from_secs(30)).await;
     for (status, slug) in [tenant.get("/v1/jobs").await, tenant.submit("echo", json!(1)).await]
-        .map(|refused| (refused.status, refused.slug().to_owned()))
+        .map(|refused| (refused.status, refused.problem_type().to_owned()))
     {
         assert_eq!((status, slug.as_str()), (403, "account-inactive"));
     }
@@ -122,12 +125,12 @@ async fn keys_of_a_deactivated_account_are_refused_within_30_s() {
 #[tokio::test(start_paused = true)]
 async fn operator_cannot_deactivate_own_account() {
     let stack = Stack::new().await;
-    let key = stack.another_key(&[Scope::Admin]).await;
+    let key = stack.create_account_key(&[Scope::Admin]).await;
     let account = key.parse::<shared::account::ApiKey>().unwrap().account;
     let path = format!("/v1/accounts/{account}");
     let off = Some(json!({"is_active": false}));
     let refused = stack.client(&key).send(Method::PATCH, &path, off.clone()).await;
-    assert_eq!((refused.status, refused.slug()), (409, "own-access"));
+    assert_eq!((refused.status, refused.problem_type()), (409, "own-access"));
     assert_eq!(stack.operator().send(Method::PATCH, &path, off).await.status, 200);
 }
 
@@ -162,7 +165,7 @@ async fn cost_of_account_requests() {
     operator.get("/v1/kinds").await;
     operator.send(Method::DELETE, "/v1/kinds/none", None).await;
     stack.aws.reset_ledger();
-    let account = make(&operator, "x").await;
+    let account = create(&operator, "x").await;
     insta::assert_snapshot!("account_made", stack.aws.reset_ledger());
     let change = Some(json!({"name": "y", "max_running": 3}));
     operator.send(Method::PATCH, &format!("/v1/accounts/{account}"), change).await;

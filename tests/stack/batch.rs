@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use sim::{Answer, Client, Fault, Plan, Stack};
+use sim::{ApiResponse, Client, Fault, Plan, Stack};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-async fn send(client: &Client, jobs: Vec<Value>) -> Answer {
+async fn send(client: &Client, jobs: Vec<Value>) -> ApiResponse {
     client.send(Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await
 }
 
-fn echoes(number: usize) -> Vec<Value> {
+fn echo_jobs(number: usize) -> Vec<Value> {
     (0..number).map(|n| json!({"kind": "echo", "payload": n})).collect()
 }
 
-fn ids(answer: &Answer) -> Vec<String> {
+fn ids(answer: &ApiResponse) -> Vec<String> {
     let items = answer.body["items"].as_array().unwrap();
     items.iter().filter_map(|item| item["job"]["id"].as_str()).map(str::to_owned).collect()
 }
@@ -73,7 +73,7 @@ async fn batch_of_100_takes_4_writes_and_10_sends() {
     let tenant = stack.tenant();
     tenant.get("/v1/kinds/echo").await;
     stack.aws.reset_ledger();
-    let answer = send(&tenant, echoes(100)).await;
+    let answer = send(&tenant, echo_jobs(100)).await;
     assert_eq!(answer.status, 202);
     insta::assert_snapshot!(stack.aws.reset_ledger(), @"
     operation            calls  messages  read  write
@@ -88,7 +88,7 @@ async fn batch_of_100_takes_4_writes_and_10_sends() {
     let ids = ids(&answer);
     assert_eq!(ids.len(), 100);
     assert!(ids.is_sorted(), "the ids are in the order given");
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     assert!(all_completed(&tenant, &ids).await);
 }
 
@@ -120,17 +120,17 @@ async fn each_job_is_accepted_or_refused_individually() {
         .map(|item| json!([item["status"], item["problem"]["errors"], item["job"]["metadata"]]))
         .collect();
     insta::assert_json_snapshot!(told);
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     assert!(all_completed(&tenant, &ids(&answer)).await);
     for bad in [
         json!({}),
         json!({"jobs": []}),
-        json!({"jobs": echoes(101)}),
+        json!({"jobs": echo_jobs(101)}),
         json!({"jobs": 1}),
         json!([]),
     ] {
         let answer = tenant.send(Method::POST, "/v1/jobs/batch", Some(bad)).await;
-        assert_eq!((answer.status, answer.slug()), (422, "invalid-body"));
+        assert_eq!((answer.status, answer.problem_type()), (422, "invalid-body"));
     }
 }
 
@@ -164,16 +164,16 @@ async fn lifo_batch_runs_last_to_first() {
 async fn repeated_batch_is_replayed() {
     let stack = Stack::new().await;
     let tenant = stack.tenant().with("idempotency-key", "b");
-    let mut jobs = echoes(5);
+    let mut jobs = echo_jobs(5);
     jobs.insert(2, json!({"kind": "later", "payload": 1}));
     let first = send(&tenant, jobs.clone()).await;
-    stack.work(HOUR).await;
+    stack.run_worker(HOUR).await;
     // The refused item stays refused, although its kind exists by now.
     stack.define("later", json!({"schema": {}, "target": {"type": "echo"}})).await;
     let again = send(&tenant, jobs).await;
     assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!(ids(&again), ids(&first));
-    let accepted = |answer: &Answer| {
+    let accepted = |answer: &ApiResponse| {
         let items = answer.body["items"].as_array().unwrap().clone();
         items
             .into_iter()
@@ -181,8 +181,8 @@ async fn repeated_batch_is_replayed() {
             .collect::<Vec<_>>()
     };
     assert_eq!(accepted(&again), accepted(&first));
-    let other = send(&tenant, echoes(2)).await;
-    assert_eq!((other.status, other.slug()), (422, "idempotency-key-reused"));
+    let other = send(&tenant, echo_jobs(2)).await;
+    assert_eq!((other.status, other.problem_type()), (422, "idempotency-key-reused"));
     let list = tenant.get("/v1/jobs?limit=100").await.body;
     assert_eq!(list["items"].as_array().unwrap().len(), 5);
 }
@@ -190,7 +190,7 @@ async fn repeated_batch_is_replayed() {
 #[tokio::test(start_paused = true)]
 async fn job_for_another_account_is_refused_individually() {
     let stack = Stack::new().await;
-    let mut jobs = echoes(2);
+    let mut jobs = echo_jobs(2);
     jobs[1]["account"] = json!("acc_01kagzwy00e40r2081040g2081");
     let answer = send(&stack.tenant(), jobs).await;
     let items = answer.body["items"].as_array().unwrap();
@@ -207,20 +207,20 @@ async fn concurrent_repeats_complete_a_batch_and_undo_nothing() {
     let stack = Stack::new().await;
     let first = stack.tenant().with("idempotency-key", "b");
     let switch = sim::KillSwitch::after(3);
-    assert!(sim::run_until_killed(send(&first, echoes(30)), &switch).await.is_none());
+    assert!(sim::run_until_killed(send(&first, echo_jobs(30)), &switch).await.is_none());
     tokio::time::sleep(Duration::from_secs(11)).await;
     let slow = async {
         stack.aws.inject(Plan::only("PutItem", 5, Fault::Delay(Duration::from_secs(1))));
-        send(&stack.tenant().with("idempotency-key", "b"), echoes(30)).await
+        send(&stack.tenant().with("idempotency-key", "b"), echo_jobs(30)).await
     };
     let quick = async {
-        let answer = send(&stack.tenant().with("idempotency-key", "b"), echoes(30)).await;
-        stack.work(HOUR).await;
+        let answer = send(&stack.tenant().with("idempotency-key", "b"), echo_jobs(30)).await;
+        stack.run_worker(HOUR).await;
         answer
     };
     let (slow, quick) = tokio::join!(slow, quick);
     assert_eq!((ids(&slow), ids(&quick).len()), (ids(&quick), 30));
-    stack.work(HOUR).await;
+    stack.run_worker(HOUR).await;
     for id in ids(&quick) {
         let job = stack.tenant().job(&id).await.body;
         assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(1)));
@@ -234,13 +234,13 @@ async fn late_batch_write_undoes_nothing() {
     let stack = Stack::new().await;
     let tenant = stack.tenant().with("idempotency-key", "b");
     stack.aws.inject(Plan::only("BatchWriteItem", 1, Fault::Late(Duration::from_millis(1900))));
-    let mut answer = send(&tenant, echoes(30)).await;
+    let mut answer = send(&tenant, echo_jobs(30)).await;
     while answer.status != 202 || ids(&answer).len() < 30 {
-        stack.work(Duration::from_secs(11)).await;
+        stack.run_worker(Duration::from_secs(11)).await;
         tokio::time::sleep(Duration::from_secs(11)).await;
-        answer = send(&tenant, echoes(30)).await;
+        answer = send(&tenant, echo_jobs(30)).await;
     }
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     assert!(all_completed(&tenant, &ids(&answer)).await);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(all_completed(&tenant, &ids(&answer)).await, "a finished job was overwritten");
@@ -258,7 +258,7 @@ async fn no_fault_loses_or_duplicates_a_job() {
                 stack.aws.inject(Plan::new(move |name, n| {
                     if name == operation && n >= nth && n < nth + 3 { fault } else { Fault::None }
                 }));
-                let mut answer = send(&tenant, echoes(60)).await;
+                let mut answer = send(&tenant, echo_jobs(60)).await;
                 stack.aws.heal();
                 for _ in 0..5 {
                     let all = answer.status == 202 && ids(&answer).len() == 60;
@@ -266,11 +266,11 @@ async fn no_fault_loses_or_duplicates_a_job() {
                         break;
                     }
                     tokio::time::sleep(Duration::from_secs(11)).await;
-                    answer = send(&tenant, echoes(60)).await;
+                    answer = send(&tenant, echo_jobs(60)).await;
                 }
                 let ids = ids(&answer);
                 assert_eq!(ids.len(), 60, "{operation} {fault:?} {nth}: {answer:?}");
-                assert!(stack.work(HOUR).await.emptied);
+                assert!(stack.run_worker(HOUR).await.emptied);
                 assert!(all_completed(&tenant, &ids).await, "{operation} {fault:?} {nth}");
                 let list = tenant.get("/v1/jobs?limit=100").await.body;
                 assert_eq!(list["items"].as_array().unwrap().len(), 60);

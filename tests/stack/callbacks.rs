@@ -8,9 +8,9 @@ use shared::aws::{AccountStore, Table};
 use sim::{Client, EventSource, JOBS, KillSwitch, Killed, Stack, TABLE, run_until_killed};
 use standardwebhooks::Webhook;
 
-use crate::target::{Target, status};
+use crate::target::{Target, empty_response};
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const TIMEOUT: Duration = Duration::from_secs(40);
 
 async fn submit(client: &Client, kind: &str, url: &str) -> String {
     let body =
@@ -23,18 +23,18 @@ async fn submit(client: &Client, kind: &str, url: &str) -> String {
 #[tokio::test]
 async fn sends_one_signed_callback_with_the_job() {
     let stack = Stack::new().await;
-    let receiver = Target::start(|_| status(204)).await;
+    let receiver = Target::start(|_| empty_response(204)).await;
     let tenant = stack.tenant();
     let id = submit(&tenant, "echo", &receiver.url).await;
-    assert!(stack.work(PATIENCE).await.emptied);
-    let got = receiver.got();
+    assert!(stack.run_worker(TIMEOUT).await.emptied);
+    let got = receiver.requests();
     assert_eq!(got.len(), 1);
     let (headers, body) = &got[0];
     let told: Value = serde_json::from_slice(body).unwrap();
     assert_eq!(told, tenant.job(&id).await.body);
     assert_eq!((&told["status"], &told["metadata"]), (&json!("completed"), &json!({"order": "7"})));
     let accounts = AccountStore::new(Table::new(stack.aws.dynamodb(), TABLE));
-    let account = accounts.account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
+    let account = accounts.get_cached(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
     let field = |name: &str| headers[name].to_str().unwrap();
     let webhook = Webhook::new(account.webhook_secrets.all()[0].secret.reveal()).unwrap();
     let signed = webhook
@@ -52,11 +52,11 @@ async fn sends_one_signed_callback_with_the_job() {
 #[tokio::test]
 async fn failed_callback_is_retried_and_does_not_change_the_job() {
     let stack = Stack::new().await;
-    let receiver = Target::start(|nth| status(if nth == 1 { 503 } else { 400 })).await;
+    let receiver = Target::start(|nth| empty_response(if nth == 1 { 503 } else { 400 })).await;
     let tenant = stack.tenant();
     let id = submit(&tenant, "echo", &receiver.url).await;
-    assert!(stack.work(PATIENCE).await.emptied);
-    assert_eq!(receiver.got().len(), 2);
+    assert!(stack.run_worker(TIMEOUT).await.emptied);
+    assert_eq!(receiver.requests().len(), 2);
     assert_eq!(tenant.job(&id).await.body["status"], "completed");
     let list = tenant.get("/v1/jobs?kind=tollgate.callback").await.body;
     assert_eq!(
@@ -64,18 +64,21 @@ async fn failed_callback_is_retried_and_does_not_change_the_job() {
         (&json!("failed"), &json!(2))
     );
     // A 410 from a callback does not disable the kind.
-    let gone = Target::start(|_| status(410)).await;
+    let gone = Target::start(|_| empty_response(410)).await;
     let id = submit(&tenant, "echo", &gone.url).await;
-    assert!(stack.work(PATIENCE).await.emptied);
-    assert_eq!((gone.got().len(), &tenant.job(&id).await.body["status"]), (1, &json!("completed")));
+    assert!(stack.run_worker(TIMEOUT).await.emptied);
+    assert_eq!(
+        (gone.requests().len(), &tenant.job(&id).await.body["status"]),
+        (1, &json!("completed"))
+    );
     assert_eq!(tenant.submit("echo", json!(1)).await.status, 202);
 }
 
 #[tokio::test]
 async fn sends_callbacks_for_failed_and_cancelled_jobs() {
     let stack = Stack::new().await;
-    let receiver = Target::start(|_| status(200)).await;
-    let refuses = Target::start(|_| status(400)).await;
+    let receiver = Target::start(|_| empty_response(200)).await;
+    let refuses = Target::start(|_| empty_response(400)).await;
     stack
         .define("refused", json!({"schema": {}, "target": {"type": "http", "url": refuses.url}}))
         .await;
@@ -83,9 +86,9 @@ async fn sends_callbacks_for_failed_and_cancelled_jobs() {
     let cancelled = submit(&tenant, "echo", &receiver.url).await;
     tenant.send(Method::DELETE, &format!("/v1/jobs/{cancelled}"), None).await;
     let failed = submit(&tenant, "refused", &receiver.url).await;
-    assert!(stack.work(PATIENCE).await.emptied);
+    assert!(stack.run_worker(TIMEOUT).await.emptied);
     let told: Vec<Value> =
-        receiver.got().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
+        receiver.requests().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
     let of = |id: &str| {
         told.iter()
             .filter(|job| job["id"] == *id)
@@ -116,7 +119,7 @@ async fn no_crash_loses_or_repeats_a_callback() {
                         run_until_killed(work, &switch).await.ok_or(Killed)
                     })
                     .await;
-                stack.work(Duration::from_secs(600)).await;
+                stack.run_worker(Duration::from_secs(600)).await;
                 assert_eq!(tenant.job(&id).await.body["status"], "completed", "{discipline} {nth}");
                 let list = tenant.get("/v1/jobs?kind=tollgate.callback&limit=100").await.body;
                 assert_eq!(
@@ -154,7 +157,7 @@ async fn sends_a_callback_for_each_end_of_a_retried_job() {
             ends += 1;
         }
     }
-    stack.work(Duration::from_secs(60)).await;
+    stack.run_worker(Duration::from_secs(60)).await;
     let told = async || {
         let list = tenant.get("/v1/jobs?kind=tollgate.callback&limit=100").await.body;
         list["items"].as_array().unwrap().len()
@@ -163,10 +166,10 @@ async fn sends_a_callback_for_each_end_of_a_retried_job() {
     // Callbacks of earlier ends were sent long ago: a retry adds only the one of the new end. After
     // another 72 hours, the earlier callback jobs are no longer listed.
     for (hours, kept) in [(1, ends), (72, 0)] {
-        stack.work(Duration::from_secs(12 * 3600)).await;
+        stack.run_worker(Duration::from_secs(12 * 3600)).await;
         tokio::time::sleep(Duration::from_secs(hours * 3600)).await;
         assert_eq!(tenant.send(Method::POST, &retry, None).await.status, 202);
-        stack.work(Duration::from_secs(60)).await;
+        stack.run_worker(Duration::from_secs(60)).await;
         assert_eq!(told().await, kept + 1, "{hours}");
     }
 }
@@ -189,5 +192,5 @@ async fn validates_callback_url_and_reserves_tollgate_kinds() {
     assert_eq!((answer.status, &answer.body["errors"][0]["pointer"]), (422, &json!("/kind")));
     let spec = json!({"schema": {}, "target": {"type": "echo"}});
     let answer = stack.operator().send(Method::PUT, "/v1/kinds/tollgate.mine", Some(spec)).await;
-    assert_eq!((answer.status, answer.slug()), (400, "invalid-parameter"));
+    assert_eq!((answer.status, answer.problem_type()), (400, "invalid-parameter"));
 }

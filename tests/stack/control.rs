@@ -5,19 +5,20 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use sim::{
-    Answer, Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, run_until_killed,
+    ApiResponse, Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack,
+    run_until_killed,
 };
 
-use crate::target::{Target, status};
+use crate::target::{Target, empty_response};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const REAL: Duration = Duration::from_secs(30);
+const REAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-async fn cancel(client: &Client, id: &str) -> Answer {
+async fn cancel(client: &Client, id: &str) -> ApiResponse {
     client.send(Method::DELETE, &format!("/v1/jobs/{id}"), None).await
 }
 
-async fn retry(client: &Client, id: &str) -> Answer {
+async fn retry(client: &Client, id: &str) -> ApiResponse {
     client.send(Method::POST, &format!("/v1/jobs/{id}/retry"), None).await
 }
 
@@ -29,11 +30,11 @@ async fn queued_job_is_cancelled_immediately_and_never_runs() {
     let answer = cancel(&tenant, &id).await;
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("cancelled")));
     assert!(answer.body["finished_at"].is_string() && answer.body["error"].is_null());
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     let job = tenant.job(&id).await.body;
     assert_eq!((&job["status"], &job["attempts"]), (&json!("cancelled"), &json!(0)));
     let again = cancel(&tenant, &id).await;
-    assert_eq!((again.status, again.slug()), (409, "job-finished"));
+    assert_eq!((again.status, again.problem_type()), (409, "job-finished"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,10 +43,10 @@ async fn refused_cancel_and_retry_state_the_reason() {
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
     let early = retry(&tenant, &id).await;
-    assert_eq!((early.status, early.slug()), (409, "not-retryable"));
-    stack.work(HOUR).await;
+    assert_eq!((early.status, early.problem_type()), (409, "not-retryable"));
+    stack.run_worker(HOUR).await;
     assert_eq!(
-        (cancel(&tenant, &id).await.slug(), retry(&tenant, &id).await.slug()),
+        (cancel(&tenant, &id).await.problem_type(), retry(&tenant, &id).await.problem_type()),
         ("job-finished", "not-retryable")
     );
     let unknown = "job_01kagzwy00e81840g2081040g2";
@@ -54,7 +55,7 @@ async fn refused_cancel_and_retry_state_the_reason() {
         (404, 404)
     );
     assert_eq!((cancel(&tenant, "x").await.status, retry(&tenant, "x").await.status), (400, 400));
-    let key = stack.another_key(&[shared::account::Scope::JobsWrite]).await;
+    let key = stack.create_account_key(&[shared::account::Scope::JobsWrite]).await;
     assert_eq!(
         (
             cancel(&stack.client(&key), &id).await.status,
@@ -62,7 +63,7 @@ async fn refused_cancel_and_retry_state_the_reason() {
         ),
         (404, 404)
     );
-    let reader = stack.client(&stack.another_key(&[shared::account::Scope::JobsRead]).await);
+    let reader = stack.client(&stack.create_account_key(&[shared::account::Scope::JobsRead]).await);
     assert_eq!((cancel(&reader, &id).await.status, retry(&reader, &id).await.status), (403, 403));
 }
 
@@ -78,12 +79,12 @@ async fn running_job_stops_when_its_worker_sees_the_cancellation() {
     let tenant = stack.tenant();
     let id = tenant.submit("slow", json!(1)).await.id().to_owned();
     let control = async {
-        target.reached().await;
+        target.wait_for_request().await;
         let answer = cancel(&tenant, &id).await;
         assert_eq!((answer.status, &answer.body["cancel_requested"]), (202, &json!(true)));
         assert_eq!(cancel(&tenant, &id).await.status, 202);
     };
-    let (run, ()) = tokio::join!(stack.work(REAL), control);
+    let (run, ()) = tokio::join!(stack.run_worker(REAL_TIMEOUT), control);
     assert!(run.emptied);
     let job = tenant.job(&id).await.body;
     assert_eq!((&job["status"], &job["error"]["code"]), (&json!("cancelled"), &json!("cancelled")));
@@ -102,10 +103,10 @@ async fn cancelled_job_is_not_attempted_again() {
     let tenant = stack.tenant();
     let id = tenant.submit("slow", json!(1)).await.id().to_owned();
     let control = async {
-        target.reached().await;
+        target.wait_for_request().await;
         assert_eq!(cancel(&tenant, &id).await.status, 202);
     };
-    let (run, ()) = tokio::join!(stack.work(REAL), control);
+    let (run, ()) = tokio::join!(stack.run_worker(REAL_TIMEOUT), control);
     assert!(run.emptied);
     let job = tenant.job(&id).await.body;
     assert_eq!((&job["status"], &job["attempts"]), (&json!("cancelled"), &json!(1)));
@@ -127,11 +128,11 @@ async fn cancellation_survives_a_dead_worker() {
         })
         .await;
     assert_eq!(cancel(&tenant, &id).await.status, 202);
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     assert_eq!(tenant.job(&id).await.body["status"], "cancelled");
 }
 
-async fn failed(stack: &Stack, discipline: &str) -> String {
+async fn failed_job(stack: &Stack, discipline: &str) -> String {
     let spec = json!({
         "schema": {}, "target": {"type": "echo"}, "discipline": discipline,
         "retry": {"max_attempts": 1}, "retention_seconds": 2_592_000,
@@ -139,7 +140,7 @@ async fn failed(stack: &Stack, discipline: &str) -> String {
     stack.define("fragile", spec).await;
     // A result over the size limit fails the job without an HTTP target.
     let id = stack.tenant().submit("fragile", json!("x".repeat(70_000))).await.id().to_owned();
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     assert_eq!(stack.tenant().job(&id).await.body["status"], "failed");
     id
 }
@@ -149,7 +150,7 @@ async fn failed_job_can_be_retried() {
     for discipline in ["standard", "lifo"] {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
-        let id = failed(&stack, discipline).await;
+        let id = failed_job(&stack, discipline).await;
         // After 20 days the job is still shown, and its payload, stored in a separate item, still
         // exists.
         tokio::time::sleep(20 * 24 * HOUR).await;
@@ -165,12 +166,8 @@ async fn failed_job_can_be_retried() {
             (&Value::Null, &Value::Null)
         );
         assert_ne!(tenant.job(&id).await.header("etag"), before.header("etag"));
-        assert_eq!(
-            retry(&tenant, &id).await.status,
-            202,
-            "a repeat only resends the message"
-        );
-        assert!(stack.work(HOUR).await.emptied);
+        assert_eq!(retry(&tenant, &id).await.status, 202, "a repeat only resends the message");
+        assert!(stack.run_worker(HOUR).await.emptied);
         let job = tenant.job(&id).await.body;
         assert_eq!(
             (&job["status"], &job["attempts"]),
@@ -187,7 +184,7 @@ async fn retry_that_takes_effect_late_still_runs() {
     for discipline in ["standard", "lifo"] {
         let stack = Stack::new().await;
         let tenant = stack.tenant();
-        let id = failed(&stack, discipline).await;
+        let id = failed_job(&stack, discipline).await;
         let late = |operation: &str, _| match operation {
             "UpdateItem" => Fault::Late(Duration::from_secs(5)),
             _ => Fault::None,
@@ -195,7 +192,7 @@ async fn retry_that_takes_effect_late_still_runs() {
         stack.aws.inject(Plan::new(late));
         assert_eq!(retry(&tenant, &id).await.status, 503);
         stack.aws.heal();
-        assert!(stack.work(HOUR).await.emptied);
+        assert!(stack.run_worker(HOUR).await.emptied);
         let job = tenant.job(&id).await.body;
         assert_eq!(
             (&job["status"], &job["attempts"]),
@@ -212,11 +209,11 @@ async fn late_duplicate_of_a_command_changes_nothing() {
     let late = |nth| Plan::only("UpdateItem", nth, Fault::Late(Duration::from_secs(5)));
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let id = failed(&stack, "standard").await;
+    let id = failed_job(&stack, "standard").await;
     // The first update extends the TTL of the payload, which is stored in a separate item.
     stack.aws.inject(late(2));
     assert_eq!(retry(&tenant, &id).await.status, 202);
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     let ended = tenant.job(&id).await.body;
     assert_eq!(ended["status"], "failed");
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -256,9 +253,9 @@ async fn cancelled_job_can_be_retried_and_completes() {
             .await;
         let id = tenant.submit("one", json!(1)).await.id().to_owned();
         cancel(&tenant, &id).await;
-        stack.work(HOUR).await;
+        stack.run_worker(HOUR).await;
         assert_eq!(retry(&tenant, &id).await.status, 202);
-        assert!(stack.work(HOUR).await.emptied);
+        assert!(stack.run_worker(HOUR).await.emptied);
         assert_eq!(tenant.job(&id).await.body["status"], "completed", "{discipline}");
     }
 }
@@ -276,7 +273,7 @@ async fn commands_survive_every_fault() {
         ] {
             let stack = Stack::new().await;
             let tenant = stack.tenant();
-            let id = failed(&stack, discipline).await;
+            let id = failed_job(&stack, discipline).await;
             stack.aws.inject(Plan::new(move |name, n| {
                 if name == operation && n == 1 { fault } else { Fault::None }
             }));
@@ -290,7 +287,7 @@ async fn commands_survive_every_fault() {
                 "{operation} {fault:?}"
             );
             stack.aws.heal();
-            assert!(stack.work(HOUR).await.emptied);
+            assert!(stack.run_worker(HOUR).await.emptied);
             assert_eq!(tenant.job(&id).await.body["status"], "cancelled");
         }
     }
@@ -300,26 +297,26 @@ async fn commands_survive_every_fault() {
 async fn outage_is_a_503_and_a_repeat_completes_the_retry() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let id = failed(&stack, "standard").await;
+    let id = failed_job(&stack, "standard").await;
     stack.aws.inject(Plan::always("SendMessage", Fault::Before));
     let answer = retry(&tenant, &id).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
     stack.aws.heal();
     assert_eq!(retry(&tenant, &id).await.status, 202);
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     assert_eq!(tenant.job(&id).await.body["status"], "failed");
 }
 
 #[tokio::test]
 async fn completion_wins_over_a_later_cancel() {
     let stack = Stack::new().await;
-    let target = Target::start(|_| status(200)).await;
+    let target = Target::start(|_| empty_response(200)).await;
     stack
         .define("quick", json!({"schema": {}, "target": {"type": "http", "url": target.url}}))
         .await;
     let tenant = stack.tenant();
     let id = tenant.submit("quick", json!(1)).await.id().to_owned();
-    stack.work(REAL).await;
+    stack.run_worker(REAL_TIMEOUT).await;
     assert_eq!(cancel(&tenant, &id).await.status, 409);
     assert_eq!(tenant.job(&id).await.body["status"], "completed");
 }

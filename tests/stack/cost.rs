@@ -8,7 +8,7 @@ use sim::{EventSource, JOBS, Ledger, Stack};
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Lets `poll` write its counters, which are not part of the cost of one request. Keys stay cached.
-async fn without_counts(stack: &Stack) {
+async fn flush_counters(stack: &Stack) {
     tokio::time::sleep(Duration::from_secs(6)).await;
     stack.aws.reset_ledger();
 }
@@ -25,12 +25,12 @@ async fn cost_of_an_event() {
     };
     publish(&tenant).await;
     let first = tenant.get("/v1/events").await;
-    without_counts(&stack).await;
+    flush_counters(&stack).await;
     publish(&tenant).await;
     insta::assert_snapshot!("event", stack.aws.reset_ledger());
     publish(&tenant.with("idempotency-key", "k")).await;
     insta::assert_snapshot!("event_idempotent", stack.aws.reset_ledger());
-    without_counts(&stack).await;
+    flush_counters(&stack).await;
     let after = first.body["next_cursor"].as_str().unwrap();
     assert_eq!(
         tenant.get(&format!("/v1/events?after={after}")).await.body["items"]
@@ -53,8 +53,8 @@ async fn cost_of_a_batch_with_events() {
     for n in 0..10 {
         tenant.submit("told", json!(n)).await;
     }
-    without_counts(&stack).await;
-    stack.work(MINUTE).await;
+    flush_counters(&stack).await;
+    stack.run_worker(MINUTE).await;
     insta::assert_snapshot!("batch_of_ten_told", stack.aws.reset_ledger());
 }
 
@@ -63,7 +63,7 @@ async fn cost_of_a_plain_job() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     tenant.submit("echo", json!(0)).await;
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
 
     stack.aws.reset_ledger();
     let payload = json!({"id": 7, "reason": "asked for it", "note": "x".repeat(100)});
@@ -71,7 +71,7 @@ async fn cost_of_a_plain_job() {
     insta::assert_snapshot!("submit", stack.aws.reset_ledger());
     tenant.job(accepted.id()).await;
     insta::assert_snapshot!("poll_young", stack.aws.reset_ledger());
-    without_counts(&stack).await;
+    flush_counters(&stack).await;
     tenant.job(accepted.id()).await;
     insta::assert_snapshot!("poll", stack.aws.reset_ledger());
     tenant.with("idempotency-key", "k").submit("echo", payload).await;
@@ -100,7 +100,7 @@ async fn cost_of_a_batch() {
     for n in 0..20 {
         tenant.submit("echo", json!({"id": n, "note": "x".repeat(150)})).await;
     }
-    without_counts(&stack).await;
+    flush_counters(&stack).await;
     insta::assert_snapshot!("batch_of_ten", second_batch(&stack).await);
 }
 
@@ -114,14 +114,14 @@ async fn cost_of_an_ordered_batch() {
         .await;
     let tenant = stack.tenant();
     tenant.submit("pile", json!(0)).await;
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     stack.aws.reset_ledger();
     tenant.submit("pile", json!(0)).await;
     insta::assert_snapshot!("submit_ordered", stack.aws.reset_ledger());
     for n in 1..20 {
         tenant.submit("pile", json!(n)).await;
     }
-    without_counts(&stack).await;
+    flush_counters(&stack).await;
     insta::assert_snapshot!("batch_of_ten_ordered", second_batch(&stack).await);
 }
 

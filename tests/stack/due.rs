@@ -110,8 +110,10 @@ async fn many_jobs_due_in_one_minute_are_released_in_time() {
         (DueStore::new(Table::new(stack.aws.dynamodb(), TABLE)), stack.now() + 30 * MINUTE);
     let account = stack.tenant_account();
     let entry = |n: u64| {
-        let id: JobId =
-            id::mint(stack.now(), std::array::from_fn(|at| n.to_be_bytes()[at.saturating_sub(2)]));
+        let id: JobId = id::generate(
+            stack.now(),
+            std::array::from_fn(|at| n.to_be_bytes()[at.saturating_sub(2)]),
+        );
         let due = due + Duration::from_millis(n % 60_000);
         DueEntry { due, account, id, kind: "echo".parse().unwrap(), purpose: Purpose::Release }
     };

@@ -1,20 +1,20 @@
 //! Events: publishing, and reading from a subscriber's cursor.
 
+mod after_now;
+mod idempotency;
 mod jobs;
 mod load;
-mod now;
 mod order;
 mod rate;
-mod repeats;
 
 use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
 use shared::{account::Scope, id::AccountId};
-use sim::{Answer, Client, Stack};
+use sim::{ApiResponse, Client, Stack};
 
-pub async fn publish(client: &Client, account: AccountId, data: Value) -> Answer {
+pub async fn publish(client: &Client, account: AccountId, data: Value) -> ApiResponse {
     let path = format!("/v1/accounts/{account}/events");
     client.send(Method::POST, &path, Some(json!({"data": data}))).await
 }
@@ -23,7 +23,7 @@ pub async fn publish(client: &Client, account: AccountId, data: Value) -> Answer
 #[derive(Default)]
 pub struct Subscriber {
     pub cursor: Option<String>,
-    pub got: Vec<Value>,
+    pub received: Vec<Value>,
 }
 
 impl Subscriber {
@@ -33,7 +33,7 @@ impl Subscriber {
         let answer = client.get(&format!("/v1/events?{query}{}", after.unwrap_or_default())).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let items = answer.body["items"].as_array().unwrap();
-        self.got.extend(items.iter().cloned());
+        self.received.extend(items.iter().cloned());
         self.cursor = Some(answer.body["next_cursor"].as_str().unwrap().to_owned());
         items.len()
     }
@@ -48,7 +48,7 @@ impl Subscriber {
     }
 
     pub fn data(&self) -> Vec<Value> {
-        self.got.iter().map(|event| event["data"].clone()).collect()
+        self.received.iter().map(|event| event["data"].clone()).collect()
     }
 }
 
@@ -69,11 +69,11 @@ async fn events_are_read_in_order_and_from_a_cursor() {
 
     let mut subscriber = Subscriber::default();
     assert_eq!(subscriber.read(&tenant, "limit=3").await, 3);
-    insta::assert_json_snapshot!("event", subscriber.got[0], {
+    insta::assert_json_snapshot!("event", subscriber.received[0], {
         ".id" => "evt_…", ".account_id" => "acc_…",
     });
-    assert_eq!(subscriber.got[0]["id"], accepted.id());
-    assert_eq!(subscriber.got[1]["source"], "tenant", "the key's name");
+    assert_eq!(subscriber.received[0]["id"], accepted.id());
+    assert_eq!(subscriber.received[1]["source"], "tenant", "the key's name");
     // The subscriber restarts against a new deployment and continues from its cursor.
     let later = stack.tenant();
     assert_eq!(subscriber.read(&later, "").await, 2);
@@ -126,7 +126,7 @@ async fn events_are_kept_for_seven_days() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     // DynamoDB deletes expired items late. Expired events are not shown.
     let mut fresh = Subscriber::default();
-    assert_eq!((fresh.read(&tenant, "").await, &fresh.got[0]["data"]), (1, &json!("second")));
+    assert_eq!((fresh.read(&tenant, "").await, &fresh.received[0]["data"]), (1, &json!("second")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,7 +161,7 @@ async fn invalid_events_and_queries_are_refused() {
     }
     for bad in ["after=x", "after=", "limit=0", "account=x", "cursor=x"] {
         let answer = tenant.get(&format!("/v1/events?{bad}")).await;
-        assert_eq!((answer.status, answer.slug()), (400, "invalid-parameter"), "{bad}");
+        assert_eq!((answer.status, answer.problem_type()), (400, "invalid-parameter"), "{bad}");
     }
 }
 
@@ -169,18 +169,24 @@ async fn invalid_events_and_queries_are_refused() {
 async fn accounts_read_own_events_and_the_operator_any() {
     let stack = Stack::new().await;
     let (tenant, operator) = (stack.tenant(), stack.operator());
-    let key = stack.another_key(&[Scope::EventsRead]).await;
+    let key = stack.create_account_key(&[Scope::EventsRead]).await;
     let (stranger, mine) = (stack.client(&key), stack.tenant_account());
     let theirs: AccountId = key.parse::<shared::account::ApiKey>().unwrap().account;
-    let nobody: AccountId = shared::id::mint(stack.now(), rand::random());
+    let nobody: AccountId = shared::id::generate(stack.now(), rand::random());
 
-    assert_eq!(publish(&stranger, theirs, json!(1)).await.slug(), "missing-scope");
+    assert_eq!(publish(&stranger, theirs, json!(1)).await.problem_type(), "missing-scope");
     for account in [theirs, nobody] {
-        assert_eq!(publish(&tenant, account, json!(1)).await.slug(), "not-found");
-        assert_eq!(tenant.get(&format!("/v1/events?account={account}")).await.slug(), "not-found");
+        assert_eq!(publish(&tenant, account, json!(1)).await.problem_type(), "not-found");
+        assert_eq!(
+            tenant.get(&format!("/v1/events?account={account}")).await.problem_type(),
+            "not-found"
+        );
     }
-    assert_eq!(publish(&operator, nobody, json!(1)).await.slug(), "not-found");
-    assert_eq!(operator.get(&format!("/v1/events?account={nobody}")).await.slug(), "not-found");
+    assert_eq!(publish(&operator, nobody, json!(1)).await.problem_type(), "not-found");
+    assert_eq!(
+        operator.get(&format!("/v1/events?account={nobody}")).await.problem_type(),
+        "not-found"
+    );
 
     publish(&tenant, mine, json!("mine")).await;
     tokio::time::sleep(SECOND).await;
@@ -189,7 +195,7 @@ async fn accounts_read_own_events_and_the_operator_any() {
     let mut both = Subscriber::default();
     both.read(&operator, &format!("account={mine}&account={theirs}")).await;
     assert_eq!(both.data(), [json!("mine"), json!("theirs")]);
-    assert_eq!(both.got[1]["account_id"], theirs.to_string());
+    assert_eq!(both.received[1]["account_id"], theirs.to_string());
     for (client, query, seen) in
         [(&tenant, String::new(), "mine"), (&stranger, format!("account={theirs}"), "theirs")]
     {
@@ -203,15 +209,15 @@ async fn accounts_read_own_events_and_the_operator_any() {
 async fn deactivated_account_accepts_no_events() {
     let stack = Stack::new().await;
     let accounts = stack.accounts();
-    let known = accounts.account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
+    let known = accounts.get_cached(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
     accounts
         .put_account(&shared::account::Account { is_active: false, ..(*known).clone() })
         .await
         .unwrap();
     let answer = publish(&stack.operator(), stack.tenant_account(), json!(1)).await;
-    assert_eq!((answer.status, answer.slug()), (409, "account-inactive"));
+    assert_eq!((answer.status, answer.problem_type()), (409, "account-inactive"));
     let answer = publish(&stack.tenant(), stack.tenant_account(), json!(1)).await;
-    assert_eq!((answer.status, answer.slug()), (403, "account-inactive"));
+    assert_eq!((answer.status, answer.problem_type()), (403, "account-inactive"));
 }
 
 /// Pages of large events are shorter, because a response is limited in size.
@@ -227,12 +233,15 @@ async fn large_events_are_paged_by_size() {
         tokio::time::sleep(pause).await;
         let mut subscriber = Subscriber::default();
         let mut pages = Vec::new();
-        while subscriber.got.len() < 40 {
+        while subscriber.received.len() < 40 {
             pages.push(subscriber.read(&tenant, "limit=100").await);
         }
         assert!(pages.iter().all(|page| (1..=16).contains(page)), "{pages:?}");
         assert!(
-            subscriber.got.windows(2).all(|pair| pair[0]["id"].as_str() < pair[1]["id"].as_str())
+            subscriber
+                .received
+                .windows(2)
+                .all(|pair| pair[0]["id"].as_str() < pair[1]["id"].as_str())
         );
     }
 }

@@ -14,7 +14,7 @@ use axum::{Router, serve::ListenerExt};
 use serde_json::json;
 use shared::{
     account::Scope,
-    aws::{Posted, Trust, Web, connect, http_client},
+    aws::{HttpGet, Posted, TrustedRoots, connect, http_client},
     outbound::Outbound,
 };
 use sim::{Client, Stack};
@@ -49,7 +49,7 @@ impl Process {
 fn counts_1000_requests_of_20_processes_exactly() {
     let outside = Builder::new_current_thread().enable_all().build().unwrap();
     let stack = outside.block_on(Stack::new());
-    let key = outside.block_on(stack.another_key(&[Scope::MetricsRead]));
+    let key = outside.block_on(stack.create_account_key(&[Scope::MetricsRead]));
     let mut processes: Vec<_> = (0..PROCESSES).map(|_| Process::start(&stack)).collect();
     for nth in 0..REQUESTS {
         processes[nth % PROCESSES].submit(nth);
@@ -82,7 +82,7 @@ fn counts_1000_requests_of_20_processes_exactly() {
 }
 
 /// A gateway that closes the first connection without a response, and answers on later ones.
-async fn gateway() -> (String, Arc<AtomicUsize>) {
+async fn gateway_closing_first_connection() -> (String, Arc<AtomicUsize>) {
     let posted = Arc::new(AtomicUsize::new(0));
     let counted = posted.clone();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -105,7 +105,7 @@ async fn gateway() -> (String, Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn message_on_a_closed_connection_is_sent_again() {
-    let (address, posted) = gateway().await;
+    let (address, posted) = gateway_closing_first_connection().await;
     let vars = |name: &str| match name {
         "AWS_ENDPOINT_URL" => Some(address.clone()),
         _ => Some("eu-central-1".to_owned()),
@@ -117,7 +117,7 @@ async fn message_on_a_closed_connection_is_sent_again() {
 }
 
 /// A server, and the number of connections opened to it.
-async fn server() -> (String, Arc<AtomicUsize>) {
+async fn counting_server() -> (String, Arc<AtomicUsize>) {
     let opened = Arc::new(AtomicUsize::new(0));
     let counted = opened.clone();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -130,7 +130,7 @@ async fn server() -> (String, Arc<AtomicUsize>) {
 }
 
 /// Sends requests after pauses. A connection that was idle for longer than 15 s must not be reused.
-async fn assert_idle_ones_are_left(opened: &AtomicUsize, ask: impl AsyncFn()) {
+async fn assert_idle_connections_are_not_reused(opened: &AtomicUsize, ask: impl AsyncFn()) {
     for (pause, wanted) in [(0, 1), (14, 1), (16, 2)] {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(pause)).await;
@@ -143,30 +143,33 @@ async fn assert_idle_ones_are_left(opened: &AtomicUsize, ask: impl AsyncFn()) {
 /// Peers close idle connections while a process is frozen.
 #[tokio::test]
 async fn aws_connection_idle_for_15_s_is_not_reused() {
-    let (address, opened) = server().await;
+    let (address, opened) = counting_server().await;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::new("a", "b", None, None, "test"))
         .endpoint_url(address)
-        .http_client(http_client(Trust::Amazon));
+        .http_client(http_client(TrustedRoots::Amazon));
     let client = aws_sdk_dynamodb::Client::from_conf(config.build());
     let ask = async || drop(client.list_tables().send().await.unwrap());
-    assert_idle_ones_are_left(&opened, ask).await;
+    assert_idle_connections_are_not_reused(&opened, ask).await;
 }
 
 /// The same for targets, sources of metrics and token issuers.
 #[tokio::test]
 async fn outbound_connection_idle_for_15_s_is_not_reused() {
-    let (address, opened) = server().await;
+    let (address, opened) = counting_server().await;
     let outbound = Outbound::new(true);
     let ask = async || {
-        let (client, url) = outbound.to(&address).unwrap();
+        let (client, url) = outbound.prepare(&address).unwrap();
         let answer = outbound.send(client.get(url)).await.unwrap();
         assert_eq!(answer.text().await.unwrap(), "{}");
     };
-    assert_idle_ones_are_left(&opened, ask).await;
-    let (address, opened) = server().await;
-    let web = Web::default();
-    assert_idle_ones_are_left(&opened, async || drop(web.get(&address, 100).await.unwrap())).await;
+    assert_idle_connections_are_not_reused(&opened, ask).await;
+    let (address, opened) = counting_server().await;
+    let web = HttpGet::default();
+    assert_idle_connections_are_not_reused(&opened, async || {
+        drop(web.get(&address, 100).await.unwrap())
+    })
+    .await;
 }

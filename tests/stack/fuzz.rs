@@ -13,18 +13,18 @@ use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
-use shared::gate::{Form, ROUTES, Route};
+use shared::gate::{ErrorFormat, ROUTES, Route};
 use sim::{Service, Stack};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
 /// The stack under test, in a runtime of its own. Cases run one after another on the same state.
-struct Tried {
+struct StackUnderTest {
     runtime: Runtime,
     stack: Stack,
 }
 
-impl Tried {
+impl StackUnderTest {
     fn new() -> Self {
         let runtime =
             Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -48,7 +48,7 @@ impl Tried {
     }
 
     /// Sends a request and checks that the response conforms to the contract.
-    fn answer(
+    fn checked_response(
         &self,
         service: &Service,
         request: Request<Body>,
@@ -60,7 +60,7 @@ impl Tried {
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.unwrap().to_bytes();
             let response = Response::from_parts(parts, String::from_utf8(bytes.to_vec()).unwrap());
-            keeps_to_the_contract(&method, &path, &response)
+            check_contract(&method, &path, &response)
                 .map_err(|wrong| TestCaseError::fail(format!("{shown}: {wrong}\n{response:?}")))?;
             Ok((
                 response.status().as_u16(),
@@ -72,11 +72,7 @@ impl Tried {
 
 /// Every response has a request id and a status that the route describes. Errors have the format of
 /// the route.
-fn keeps_to_the_contract(
-    method: &Method,
-    path: &str,
-    response: &Response<String>,
-) -> Result<(), String> {
+fn check_contract(method: &Method, path: &str, response: &Response<String>) -> Result<(), String> {
     let status = response.status().as_u16();
     let field = |name| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -96,8 +92,12 @@ fn keeps_to_the_contract(
     }
     let declared = field("content-type");
     match form_at(path) {
-        Form::Text if declared.starts_with("text/plain") && !response.body().is_empty() => Ok(()),
-        Form::Document if declared == "application/problem+json" => {
+        ErrorFormat::PlainText
+            if declared.starts_with("text/plain") && !response.body().is_empty() =>
+        {
+            Ok(())
+        }
+        ErrorFormat::ProblemDocument if declared == "application/problem+json" => {
             let problem: Value =
                 serde_json::from_str(response.body()).map_err(|error| error.to_string())?;
             let sound = problem["status"] == status
@@ -129,11 +129,11 @@ fn route_of(method: &Method, path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.path == best.path && route.method == *method)
 }
 
-fn form_at(path: &str) -> Form {
+fn form_at(path: &str) -> ErrorFormat {
     ROUTES
         .iter()
-        .find_map(|route| route_of(&route.method, path).map(|found| found.form))
-        .unwrap_or(Form::Document)
+        .find_map(|route| route_of(&route.method, path).map(|found| found.error_format))
+        .unwrap_or(ErrorFormat::ProblemDocument)
 }
 
 /// The statuses that `infra/openapi.json` describes for a route.
@@ -170,13 +170,13 @@ fn runner(share: u32) -> TestRunner {
 /// Arbitrary methods, paths, headers and bodies, most of them close to valid ones.
 #[test]
 fn no_request_causes_a_server_error() {
-    let tried = Tried::new();
+    let tried = StackUnderTest::new();
     let keys = [tried.stack.operator_key(), tried.stack.tenant_key()];
     let account = tried.stack.tenant_account().to_string();
     let service = tried.stack.service();
     runner(1)
         .run(&request::requests(account), |asked| {
-            let (status, answer) = tried.answer(&service, asked.with(&keys))?;
+            let (status, answer) = tried.checked_response(&service, asked.with(&keys))?;
             if status >= 500 {
                 return Err(TestCaseError::fail(format!("{asked:?}: {answer}")));
             }
@@ -188,11 +188,11 @@ fn no_request_causes_a_server_error() {
 /// The seeds of the mutations must be valid themselves.
 #[test]
 fn seed_requests_are_valid() {
-    let tried = Tried::new();
+    let tried = StackUnderTest::new();
     let keys = [tried.stack.operator_key()];
     let service = tried.stack.service();
     for asked in request::seeds(&tried.stack.tenant_account().to_string()) {
-        let (status, answer) = tried.answer(&service, asked.with(&keys)).unwrap();
+        let (status, answer) = tried.checked_response(&service, asked.with(&keys)).unwrap();
         assert!(status < 400, "{asked:?}: {status} {answer}");
     }
 }

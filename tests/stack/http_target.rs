@@ -7,9 +7,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use sim::Stack;
 
-use crate::target::{Target, status};
+use crate::target::{Target, empty_response};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs one job at a target, and returns the finished job and its attempts.
 async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>) {
@@ -24,7 +24,7 @@ async fn run(stack: &Stack, target: &Target, more: Value) -> (Value, Vec<Value>)
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let id =
         tenant.with("traceparent", trace).submit("hook", json!({"id": 7})).await.id().to_owned();
-    assert!(stack.work(PATIENCE).await.emptied, "{}", tenant.job(&id).await.body);
+    assert!(stack.run_worker(TIMEOUT).await.emptied, "{}", tenant.job(&id).await.body);
     let attempts = tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body["items"]
         .as_array()
         .unwrap()
@@ -42,9 +42,9 @@ async fn sends_the_x_ray_trace_without_traceparent() {
         .await;
     let xray = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     stack.tenant().with("x-amzn-trace-id", xray).submit("hook", json!(7)).await;
-    assert!(stack.work(PATIENCE).await.emptied);
+    assert!(stack.run_worker(TIMEOUT).await.emptied);
     let trace = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
-    assert_eq!(target.got()[0].0["traceparent"], trace);
+    assert_eq!(target.requests()[0].0["traceparent"], trace);
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn sends_signed_payload_and_stores_the_response() {
     let (job, _) = run(&stack, &target, json!({})).await;
     assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &json!({"done": 1.5})));
 
-    let (headers, body) = &target.got()[0];
+    let (headers, body) = &target.requests()[0];
     assert_eq!(&body[..], br#"{"id":7}"#);
     let field = |name: &str| headers[name].to_str().unwrap().to_owned();
     assert_eq!(field("webhook-id"), job["id"].as_str().unwrap());
@@ -65,7 +65,7 @@ async fn sends_signed_payload_and_stores_the_response() {
     );
     assert_eq!(field("traceparent"), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     let account =
-        stack.accounts().account(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
+        stack.accounts().get_cached(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
     let webhook =
         standardwebhooks::Webhook::new(account.webhook_secrets.all()[0].secret.reveal()).unwrap();
     let expected = webhook
@@ -78,7 +78,8 @@ async fn sends_signed_payload_and_stores_the_response() {
 async fn two_failures_and_a_success_take_three_attempts() {
     let stack = Stack::new().await;
     let target =
-        Target::start(|nth| if nth < 3 { status(503) } else { "\"ok\"".into_response() }).await;
+        Target::start(|nth| if nth < 3 { empty_response(503) } else { "\"ok\"".into_response() })
+            .await;
     let (job, attempts) = run(&stack, &target, json!({})).await;
     assert_eq!(
         (&job["status"], &job["attempts"], &job["result"], &job["error"]),
@@ -93,14 +94,14 @@ async fn two_failures_and_a_success_take_three_attempts() {
         json!([[1, "retried", 503], [2, "retried", 503], [3, "completed", null]])
     );
     let numbers: Vec<_> =
-        target.got().iter().map(|(headers, _)| headers["tollgate-attempt"].clone()).collect();
+        target.requests().iter().map(|(headers, _)| headers["tollgate-attempt"].clone()).collect();
     assert_eq!(numbers, ["1", "2", "3"]);
 }
 
 #[tokio::test]
 async fn fails_after_the_last_attempt() {
     let stack = Stack::new().await;
-    let target = Target::start(|_| status(500)).await;
+    let target = Target::start(|_| empty_response(500)).await;
     let (job, attempts) = run(&stack, &target, json!({})).await;
     assert_eq!(
         (&job["status"], &job["attempts"], &job["error"]["code"]),
@@ -125,7 +126,7 @@ async fn client_errors_and_redirects_fail_without_retry() {
             "{code}"
         );
         assert_eq!(
-            (attempts[0]["http_status"].as_u64(), target.got().len()),
+            (attempts[0]["http_status"].as_u64(), target.requests().len()),
             (Some(code.into()), 1)
         );
     }
@@ -134,7 +135,7 @@ async fn client_errors_and_redirects_fail_without_retry() {
 #[tokio::test]
 async fn status_410_disables_the_kind_until_it_is_put_again() {
     let stack = Stack::new().await;
-    let target = Target::start(|nth| status(if nth == 1 { 410 } else { 204 })).await;
+    let target = Target::start(|nth| empty_response(if nth == 1 { 410 } else { 204 })).await;
     let (job, _) = run(&stack, &target, json!({})).await;
     assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)));
     let refused = stack.tenant().submit("hook", json!(1)).await;
@@ -178,7 +179,8 @@ async fn unreachable_target_is_retried() {
 async fn retry_after_is_honored() {
     let stack = Stack::new().await;
     let busy = || (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "2")]).into_response();
-    let target = Target::start(move |nth| if nth == 1 { busy() } else { status(200) }).await;
+    let target =
+        Target::start(move |nth| if nth == 1 { busy() } else { empty_response(200) }).await;
     let start = stack.now();
     let (job, _) = run(&stack, &target, json!({})).await;
     assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(2)));

@@ -8,7 +8,7 @@ use sim::{Client, Fault, JOBS, Plan, Stack};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-async fn submit(client: &Client, key: &str, payload: Value) -> sim::Answer {
+async fn submit(client: &Client, key: &str, payload: Value) -> sim::ApiResponse {
     client.with("idempotency-key", key).submit("echo", payload).await
 }
 
@@ -18,7 +18,7 @@ async fn repeated_request_gets_the_same_response() {
     let tenant = stack.tenant();
     let first = submit(&tenant, "a", json!({"x": 1, "y": 2})).await;
     assert_eq!((first.status, first.header("idempotency-replayed")), (202, ""));
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
 
     let body = json!({"payload": {"y": 2, "x": 1}, "kind": "echo"});
     let again =
@@ -27,8 +27,9 @@ async fn repeated_request_gets_the_same_response() {
     assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
 
     let other = submit(&tenant, "a", json!({"x": 1, "y": 3})).await;
-    assert_eq!((other.status, other.slug()), (422, "idempotency-key-reused"));
-    let stranger = stack.client(&stack.another_key(&[shared::account::Scope::JobsWrite]).await);
+    assert_eq!((other.status, other.problem_type()), (422, "idempotency-key-reused"));
+    let stranger =
+        stack.client(&stack.create_account_key(&[shared::account::Scope::JobsWrite]).await);
     assert_ne!(submit(&stranger, "a", json!(1)).await.id(), first.id());
     assert_ne!(submit(&tenant, "b", json!({"x": 1, "y": 2})).await.id(), first.id());
 }
@@ -45,7 +46,7 @@ async fn decimals_are_compared_exactly() {
     let first = post("1234567890.12345678901").await;
     assert_eq!(first.status, 202);
     assert_eq!(post("1234567890.12345678901").await.id(), first.id());
-    assert_eq!(post("1234567890.12345678902").await.slug(), "idempotency-key-reused");
+    assert_eq!(post("1234567890.12345678902").await.problem_type(), "idempotency-key-reused");
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +57,7 @@ async fn key_is_valid_for_24_hours_with_shorter_job_retention() {
         .define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60}))
         .await;
     let first = tenant.submit("brief", json!(1)).await;
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     tokio::time::sleep(Duration::from_secs(23 * 3600)).await;
     stack.aws.sweep_ttl();
     assert_eq!(tenant.job(first.id()).await.status, 404);
@@ -93,7 +94,7 @@ async fn repeats_after_any_fault_create_one_job() {
                     tries += 1;
                     assert!(tries < 20, "{operation} {nth} {fault:?}: {answer:?}");
                 }
-                stack.work(10 * MINUTE).await;
+                stack.run_worker(10 * MINUTE).await;
                 let list = tenant.get("/v1/jobs").await.body;
                 assert_eq!(
                     list["items"].as_array().unwrap().len(),

@@ -30,7 +30,7 @@ async fn job_is_accepted_run_and_polled() {
     assert_eq!((waiting.status, &waiting.body), (200, &accepted.body));
     assert_eq!(waiting.header("retry-after"), "1");
 
-    assert!(stack.work(MINUTE).await.emptied);
+    assert!(stack.run_worker(MINUTE).await.emptied);
     let done = tenant.job(accepted.id()).await;
     insta::assert_json_snapshot!("completed", redact(&done.body));
     assert_eq!(done.header("retry-after"), "");
@@ -49,7 +49,7 @@ async fn payloads_are_preserved_byte_for_byte() {
         let accepted =
             tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await;
         assert_eq!(accepted.status, 202);
-        stack.work(MINUTE).await;
+        stack.run_worker(MINUTE).await;
         let items = stack.aws.items();
         let kept = items
             .iter()
@@ -64,7 +64,7 @@ async fn result_over_the_limit_fails_the_job() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let accepted = tenant.submit("echo", json!("x".repeat(64 * 1024))).await;
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     let job = tenant.job(accepted.id()).await.body;
     assert_eq!(
         (&job["status"], &job["error"]["code"], &job["result"]),
@@ -90,7 +90,7 @@ async fn jobs_of_20_clients_complete_with_ids_sorted_by_time() {
         .map(|round| round.iter().map(|(id, _)| id).collect::<BTreeSet<_>>())
         .collect();
     assert!(rounds.windows(2).all(|pair| pair[0].last() < pair[1].first()), "ids sort by time");
-    assert!(stack.work(MINUTE).await.emptied);
+    assert!(stack.run_worker(MINUTE).await.emptied);
     for (id, payload) in &ids {
         let job = clients[0].job(id).await.body;
         assert_eq!((&job["status"], &job["result"]), (&json!("completed"), payload));
@@ -121,7 +121,7 @@ async fn poll_supports_etag_and_wait() {
     let waiter = tenant.with("prefer", "wait=20");
     let (done, _) = tokio::join!(waiter.get(&path), async {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        stack.work(MINUTE).await
+        stack.run_worker(MINUTE).await
     });
     assert_eq!(done.body["status"], "completed");
     let after = stack.now().since(start);
@@ -140,7 +140,7 @@ async fn lists_are_newest_first_filtered_and_paged() {
         newest_first.insert(0, (tenant.submit(kind, json!(n)).await.id().to_owned(), kind));
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     let queued = tenant.submit("other", json!("last")).await.id().to_owned();
 
     let all = pages(&tenant, "limit=10").await;
@@ -192,7 +192,7 @@ async fn job_is_shown_until_its_retention_ends() {
         .define("brief", json!({"schema": {}, "target": {"type": "echo"}, "retention_seconds": 60}))
         .await;
     let id = tenant.submit("brief", json!(1)).await.id().to_owned();
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     tokio::time::sleep(Duration::from_secs(58)).await;
     assert_eq!(tenant.job(&id).await.status, 200);
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -206,7 +206,7 @@ async fn retry_after_follows_completion_times_of_the_kind() {
     let tenant = stack.tenant();
     tenant.submit("echo", json!(1)).await;
     tokio::time::sleep(Duration::from_secs(12)).await;
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     let id = tenant.submit("echo", json!(2)).await.id().to_owned();
     let job = stack.tenant().job(&id).await;
     assert_eq!(job.header("retry-after"), "12");

@@ -14,7 +14,7 @@ fn path(stack: &Stack) -> String {
 }
 
 /// Creates a key of the tenant and returns its id and its secret.
-async fn make(stack: &Stack, more: Value) -> (String, String) {
+async fn create(stack: &Stack, more: Value) -> (String, String) {
     let mut body = json!({"name": "ci", "scopes": ["jobs:read", "jobs:write"]});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let made = stack.operator().send(Method::POST, &path(stack), Some(body)).await;
@@ -22,7 +22,7 @@ async fn make(stack: &Stack, more: Value) -> (String, String) {
     (made.id().to_owned(), made.body["secret"].as_str().unwrap().to_owned())
 }
 
-async fn listed(stack: &Stack) -> Vec<Value> {
+async fn list(stack: &Stack) -> Vec<Value> {
     let list = stack.operator().get(&path(stack)).await;
     assert_eq!(list.status, 200, "{list:?}");
     list.body["items"].as_array().unwrap().clone()
@@ -56,7 +56,7 @@ async fn secret_is_shown_once_and_works_immediately() {
 #[tokio::test(start_paused = true)]
 async fn token_route_shows_account_and_scopes_of_the_key() {
     let stack = Stack::new().await;
-    let (id, secret) = make(&stack, json!({"scopes": ["usage:read", "jobs:read"]})).await;
+    let (id, secret) = create(&stack, json!({"scopes": ["usage:read", "jobs:read"]})).await;
     let answer = stack.client(&secret).get("/v1/token").await;
     assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
     let account = stack.operator().get(&format!("/v1/accounts/{}", stack.tenant_account())).await;
@@ -76,7 +76,7 @@ async fn token_route_shows_account_and_scopes_of_the_key() {
 async fn revoked_key_is_refused_within_30_s() {
     let stack = Stack::new().await;
     let operator = stack.operator();
-    let (id, secret) = make(&stack, json!({})).await;
+    let (id, secret) = create(&stack, json!({})).await;
     let (here, far) = (stack.client(&secret), stack.client(&secret));
     assert_eq!(
         (here.get("/v1/jobs").await.status, far.submit("echo", json!(1)).await.status),
@@ -84,27 +84,29 @@ async fn revoked_key_is_refused_within_30_s() {
     );
     assert_eq!(revoke(&operator, &stack, &id).await, 204);
     let revoked_at =
-        listed(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap()["revoked_at"]
-            .clone();
+        list(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap()["revoked_at"].clone();
     assert!(revoked_at.is_string());
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(
-        (here.get("/v1/jobs").await.slug(), far.submit("echo", json!(1)).await.slug()),
+        (
+            here.get("/v1/jobs").await.problem_type(),
+            far.submit("echo", json!(1)).await.problem_type()
+        ),
         ("unauthenticated", "unauthenticated")
     );
 
     assert_eq!(revoke(&operator, &stack, &id).await, 204, "again");
-    let still = listed(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap();
+    let still = list(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap();
     assert_eq!(still["revoked_at"], revoked_at);
     tokio::time::sleep(31 * 24 * HOUR).await;
-    assert!(listed(&stack).await.iter().all(|key| key["id"] != *id));
+    assert!(list(&stack).await.iter().all(|key| key["id"] != *id));
 }
 
 #[tokio::test(start_paused = true)]
 async fn expired_key_is_refused() {
     let stack = Stack::new().await;
     let until = stack.now() + Duration::from_secs(10);
-    let (_, secret) = make(&stack, json!({"expires_at": until})).await;
+    let (_, secret) = create(&stack, json!({"expires_at": until})).await;
     let client = stack.client(&secret);
     assert_eq!(client.get("/v1/jobs").await.status, 200);
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -122,7 +124,7 @@ async fn unknown_account_or_key_is_not_found() {
     assert_eq!(operator.get(nobody).await.status, 404);
     assert_eq!(revoke(&operator, &stack, "key_01kagzwy00ec1r60r30c1g60r3").await, 404);
     assert_eq!(revoke(&operator, &stack, "7").await, 400);
-    let (id, secret) = make(&stack, json!({})).await;
+    let (id, secret) = create(&stack, json!({})).await;
     let other = operator.send(Method::DELETE, &format!("{nobody}/{id}"), None).await;
     assert_eq!((other.status, stack.client(&secret).get("/v1/jobs").await.status), (404, 200));
 }
@@ -143,7 +145,7 @@ async fn reports_all_violations() {
         shown.push(answer.body["errors"].clone());
     }
     insta::assert_json_snapshot!(shown);
-    assert_eq!(listed(&stack).await.len(), 1);
+    assert_eq!(list(&stack).await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +153,7 @@ async fn lists_keys_oldest_first_in_pages() {
     let stack = Stack::new().await;
     for n in 0..4 {
         tokio::time::sleep(Duration::from_millis(2)).await;
-        make(&stack, json!({"name": n.to_string()})).await;
+        create(&stack, json!({"name": n.to_string()})).await;
     }
     let (mut names, mut query) = (Vec::new(), "?limit=2".to_owned());
     loop {
@@ -169,17 +171,17 @@ async fn lists_keys_oldest_first_in_pages() {
     assert_eq!(names, ["tenant", "0", "1", "2", "3"]);
     let elsewhere = query.replace("limit=2&", "");
     let operators = stack.operator().get(&format!("/v1/accounts{elsewhere}")).await;
-    assert_eq!(operators.slug(), "invalid-parameter");
+    assert_eq!(operators.problem_type(), "invalid-parameter");
 }
 
 #[tokio::test(start_paused = true)]
 async fn operator_cannot_revoke_the_key_in_use() {
     let stack = Stack::new().await;
-    let key = stack.another_key(&[Scope::Admin]).await;
+    let key = stack.create_account_key(&[Scope::Admin]).await;
     let ApiKey { account, id, .. } = key.parse().unwrap();
     let path = format!("/v1/accounts/{account}/keys/{id}");
     let refused = stack.client(&key).send(Method::DELETE, &path, None).await;
-    assert_eq!((refused.status, refused.slug()), (409, "own-access"));
+    assert_eq!((refused.status, refused.problem_type()), (409, "own-access"));
     assert_eq!(stack.operator().send(Method::DELETE, &path, None).await.status, 204);
 }
 
@@ -187,10 +189,9 @@ async fn operator_cannot_revoke_the_key_in_use() {
 #[tokio::test(start_paused = true)]
 async fn last_use_is_recorded_once_per_hour() {
     let stack = Stack::new().await;
-    let (id, secret) = make(&stack, json!({})).await;
+    let (id, secret) = create(&stack, json!({})).await;
     let last_used = async || {
-        listed(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap()["last_used_at"]
-            .clone()
+        list(&stack).await.into_iter().find(|key| key["id"] == *id).unwrap()["last_used_at"].clone()
     };
     stack.client(&secret).get("/v1/jobs").await;
     assert_eq!(last_used().await, Value::Null, "a read does not update the last use");
@@ -216,7 +217,7 @@ async fn last_use_is_recorded_once_per_hour() {
 async fn request_succeeds_if_last_use_cannot_be_recorded() {
     for fault in [Fault::Before, Fault::Throttle, Fault::Delay(HOUR)] {
         let stack = Stack::new().await;
-        let (_, secret) = make(&stack, json!({})).await;
+        let (_, secret) = create(&stack, json!({})).await;
         stack.aws.inject(Plan::always("UpdateItem", fault));
         let start = stack.now();
         assert_eq!(stack.client(&secret).submit("echo", json!(1)).await.status, 202);

@@ -27,14 +27,14 @@ async fn creates_reads_lists_and_deletes_kinds() {
     assert_eq!((again.status, &again.body["created_at"]), (200, &created.body["created_at"]));
     assert_ne!(again.body["updated_at"], created.body["updated_at"]);
 
-    let nobody_special = stack.client(&stack.another_key(&[]).await);
+    let nobody_special = stack.client(&stack.create_account_key(&[]).await);
     let read = nobody_special.get("/v1/kinds/user.delete").await;
     assert_eq!(
         (read.status, &read.body["target"]["headers"]["authorization"]),
         (200, &json!("***"))
     );
     assert!(!read.body.to_string().contains("s3cret"));
-    let names = |answer: &sim::Answer| -> Vec<String> {
+    let names = |answer: &sim::ApiResponse| -> Vec<String> {
         answer.body["items"]
             .as_array()
             .unwrap()
@@ -94,8 +94,8 @@ async fn kind_with_waiting_jobs_is_not_deleted() {
     let operator = stack.operator();
     stack.tenant().submit("echo", json!(1)).await;
     let refused = operator.send(Method::DELETE, "/v1/kinds/echo", None).await;
-    assert_eq!((refused.status, refused.slug()), (409, "kind-in-use"));
-    stack.work(Duration::from_secs(60)).await;
+    assert_eq!((refused.status, refused.problem_type()), (409, "kind-in-use"));
+    stack.run_worker(Duration::from_secs(60)).await;
     assert_eq!(operator.send(Method::DELETE, "/v1/kinds/echo", None).await.status, 204);
 }
 

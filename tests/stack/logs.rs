@@ -39,11 +39,11 @@ async fn job_lines_have_ids_and_no_payload_or_secret() {
     let stack = Stack::new().await;
     let log = Log::default();
     let lines =
-        tracing_subscriber::registry().with(telemetry::lines(LevelFilter::TRACE, log.clone()));
+        tracing_subscriber::registry().with(telemetry::json_layer(LevelFilter::TRACE, log.clone()));
     let _listening = tracing::subscriber::set_default(lines);
 
     let key = stack
-        .another_key(&[shared::account::Scope::JobsRead, shared::account::Scope::JobsWrite])
+        .create_account_key(&[shared::account::Scope::JobsRead, shared::account::Scope::JobsWrite])
         .await;
     let client = stack.client(&key).with("idempotency-key", "s3cret-key");
     let id = client.submit("echo", json!({"password": "s3cret-payload"})).await.id().to_owned();
@@ -52,7 +52,7 @@ async fn job_lines_have_ids_and_no_payload_or_secret() {
         1,
         Fault::Before,
     )));
-    stack.work(Duration::from_secs(600)).await;
+    stack.run_worker(Duration::from_secs(600)).await;
     stack.aws.heal();
     assert_eq!(client.job(&id).await.body["status"], "completed");
     stack.aws.inject(Plan::always("GetItem", Fault::Before));
@@ -87,7 +87,7 @@ async fn account_and_key_changes_are_logged_without_secrets() {
     let stack = Stack::new().await;
     let log = Log::default();
     let lines =
-        tracing_subscriber::registry().with(telemetry::lines(LevelFilter::TRACE, log.clone()));
+        tracing_subscriber::registry().with(telemetry::json_layer(LevelFilter::TRACE, log.clone()));
     let _listening = tracing::subscriber::set_default(lines);
 
     let operator = stack.operator();

@@ -8,19 +8,19 @@ use std::{collections::BTreeMap, time::Duration};
 use http::Method;
 use serde_json::{Value, json};
 use shared::account::Scope;
-use sim::{Answer, Client, Stack};
+use sim::{ApiResponse, Client, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A client with the scope `metrics:read` only.
 async fn scraper(stack: &Stack) -> Client {
-    let key = stack.another_key(&[Scope::MetricsRead]).await;
+    let key = stack.create_account_key(&[Scope::MetricsRead]).await;
     stack.client(&key)
 }
 
 /// The samples of a page, by metric name with labels.
-fn samples(answer: &Answer) -> BTreeMap<String, f64> {
+fn samples(answer: &ApiResponse) -> BTreeMap<String, f64> {
     assert_eq!(answer.status, 200, "{answer:?}");
     let lines = answer.body.as_str().unwrap().lines().filter(|line| !line.starts_with('#'));
     lines
@@ -57,12 +57,12 @@ async fn reports_job_and_request_counts() {
     let later = json!({"kind": "echo", "payload": 1, "delay_seconds": 600});
     let later = tenant.send(Method::POST, "/v1/jobs", Some(later)).await.id().to_owned();
     assert_eq!(tenant.send(Method::DELETE, &format!("/v1/jobs/{later}"), None).await.status, 200);
-    stack.work(60 * MINUTE).await;
+    stack.run_worker(60 * MINUTE).await;
     assert_eq!(
         tenant.send(Method::POST, &format!("/v1/jobs/{later}/retry"), None).await.status,
         202
     );
-    stack.work(60 * MINUTE).await;
+    stack.run_worker(60 * MINUTE).await;
 
     let page = scrape(&stack).await;
     let of = |series: &str| page.get(series).copied();
@@ -111,7 +111,10 @@ async fn rejected_requests_are_counted_by_reason() {
     ];
     for answer in &answers {
         *wanted
-            .entry(format!("tollgate_requests_rejected_total{{reason=\"{}\"}}", answer.slug()))
+            .entry(format!(
+                "tollgate_requests_rejected_total{{reason=\"{}\"}}",
+                answer.problem_type()
+            ))
             .or_default() += 1.0;
     }
     let page = scrape(&stack).await;
@@ -216,7 +219,7 @@ async fn negotiates_the_format() {
 async fn services_beyond_the_limit_count_as_other() {
     let stack = Stack::new().await;
     let service = stack.service();
-    let tenant = stack.client_of(&service, &stack.tenant_key());
+    let tenant = stack.client_with_service(&service, &stack.tenant_key());
     for n in 0..6 {
         let report = |m: i32| {
             json!({

@@ -11,7 +11,7 @@ use crate::target::Target;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-const MOMENT: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(5);
 
 async fn with_kind(discipline: &str) -> Stack {
     let stack = Stack::new().await;
@@ -21,14 +21,14 @@ async fn with_kind(discipline: &str) -> Stack {
 }
 
 /// Submits one job per priority while no worker runs, and returns the ids in that order.
-async fn hand_in(client: &Client, priorities: impl IntoIterator<Item = u8>) -> Vec<String> {
+async fn submit(client: &Client, priorities: impl IntoIterator<Item = u8>) -> Vec<String> {
     let mut ids = Vec::new();
     for priority in priorities {
         let body = json!({"kind": "ordered", "payload": ids.len(), "priority": priority});
         let answer = client.send(http::Method::POST, "/v1/jobs", Some(body)).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         ids.push(answer.id().to_owned());
-        tokio::time::sleep(MOMENT).await;
+        tokio::time::sleep(TICK).await;
     }
     ids
 }
@@ -40,7 +40,7 @@ async fn work(stack: &Stack, size: usize) {
     let run = source
         .run_until_idle(24 * HOUR, async |event| {
             let response = worker.handle(event, "run", stack.deadline()).await;
-            tokio::time::sleep(MOMENT).await;
+            tokio::time::sleep(TICK).await;
             Ok::<_, String>(response)
         })
         .await;
@@ -48,7 +48,7 @@ async fn work(stack: &Stack, size: usize) {
 }
 
 /// The ids in the order in which the jobs started.
-async fn started(client: &Client, ids: &[String]) -> Vec<String> {
+async fn ids_by_start(client: &Client, ids: &[String]) -> Vec<String> {
     let mut jobs = Vec::new();
     for id in ids {
         let job = client.job(id).await.body;
@@ -63,9 +63,9 @@ async fn started(client: &Client, ids: &[String]) -> Vec<String> {
 async fn lifo_runs_1000_jobs_newest_first() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
-    let mut ids = hand_in(&client, vec![0; 1000]).await;
+    let mut ids = submit(&client, vec![0; 1000]).await;
     work(&stack, 1).await;
-    let began = started(&client, &ids).await;
+    let began = ids_by_start(&client, &ids).await;
     ids.reverse();
     assert_eq!(began, ids);
 }
@@ -75,12 +75,12 @@ async fn highest_priority_runs_first_then_oldest() {
     let stack = with_kind("priority").await;
     let client = stack.tenant();
     let priorities: Vec<u8> = (0..300u32).map(|n| u8::try_from(n * 7 % 10).unwrap()).collect();
-    let ids = hand_in(&client, priorities.clone()).await;
+    let ids = submit(&client, priorities.clone()).await;
     work(&stack, 1).await;
     let mut expected: Vec<_> = priorities.into_iter().zip(ids.clone()).collect();
     expected.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     assert_eq!(
-        started(&client, &ids).await,
+        ids_by_start(&client, &ids).await,
         expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
     );
 }
@@ -89,9 +89,9 @@ async fn highest_priority_runs_first_then_oldest() {
 async fn inversions_stay_within_one_batch() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
-    let ids = hand_in(&client, vec![0; 200]).await;
+    let ids = submit(&client, vec![0; 200]).await;
     work(&stack, 10).await;
-    for (place, id) in started(&client, &ids).await.iter().enumerate() {
+    for (place, id) in ids_by_start(&client, &ids).await.iter().enumerate() {
         let newest_first = ids.iter().rev().position(|other| other == id).unwrap();
         assert!(place.abs_diff(newest_first) < 10, "{place} {newest_first}");
     }
@@ -104,7 +104,7 @@ async fn dead_worker_loses_no_permit() {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = with_kind("lifo").await;
             let client = stack.tenant();
-            let ids = hand_in(&client, vec![0; 6]).await;
+            let ids = submit(&client, vec![0; 6]).await;
             let source = EventSource::new(&stack.aws, JOBS, 3);
             let worker = stack.worker();
             source
@@ -126,7 +126,7 @@ async fn dead_worker_loses_no_permit() {
 async fn delayed_job_does_not_block_others() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
-    let old = hand_in(&client, [0]).await.remove(0);
+    let old = submit(&client, [0]).await.remove(0);
     let body = json!({"kind": "ordered", "payload": 1, "delay_seconds": 600});
     let later = client.send(http::Method::POST, "/v1/jobs", Some(body)).await;
     work(&stack, 1).await;
@@ -145,10 +145,10 @@ async fn due_job_runs_in_its_turn() {
     let body = json!({"kind": "ordered", "payload": 1, "delay_seconds": 60});
     let first = client.send(http::Method::POST, "/v1/jobs", Some(body)).await.id().to_owned();
     tokio::time::sleep(MINUTE).await;
-    let mut ids = hand_in(&client, vec![0; 5]).await;
+    let mut ids = submit(&client, vec![0; 5]).await;
     ids.insert(0, first);
     work(&stack, 1).await;
-    let began = started(&client, &ids).await;
+    let began = ids_by_start(&client, &ids).await;
     ids.reverse();
     assert_eq!(began, ids);
 }
@@ -167,7 +167,7 @@ async fn pending_retry_does_not_delay_other_jobs() {
         json!({"schema": {}, "target": {"type": "http", "url": target.url}, "discipline": "lifo"});
     stack.define("ordered", spec).await;
     let client = stack.tenant();
-    let ids = hand_in(&client, vec![0; 3]).await;
+    let ids = submit(&client, vec![0; 3]).await;
     let worker = stack.worker();
     for _ in 0..3 {
         EventSource::new(&stack.aws, JOBS, 1)
@@ -188,12 +188,12 @@ async fn pending_retry_does_not_delay_other_jobs() {
 async fn cancelled_job_does_not_take_a_permit() {
     let stack = with_kind("lifo").await;
     let client = stack.tenant();
-    let mut ids = hand_in(&client, vec![0; 6]).await;
+    let mut ids = submit(&client, vec![0; 6]).await;
     let cancelled = ids.remove(2);
     let answer = client.send(http::Method::DELETE, &format!("/v1/jobs/{cancelled}"), None).await;
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("cancelled")));
     work(&stack, 2).await;
-    assert_eq!(started(&client, &ids).await.len(), 5);
+    assert_eq!(ids_by_start(&client, &ids).await.len(), 5);
     assert_eq!(client.job(&cancelled).await.body["status"], "cancelled");
 }
 
@@ -203,14 +203,14 @@ async fn accounts_have_separate_ready_queues() {
     let stack = with_kind("priority").await;
     let (one, other) = (stack.tenant(), {
         use shared::account::Scope::{JobsRead, JobsWrite};
-        let key = stack.another_key(&[JobsRead, JobsWrite]).await;
+        let key = stack.create_account_key(&[JobsRead, JobsWrite]).await;
         stack.client(&key)
     });
-    let many = hand_in(&one, vec![9; 40]).await;
-    let few = hand_in(&other, vec![0; 2]).await;
+    let many = submit(&one, vec![9; 40]).await;
+    let few = submit(&other, vec![0; 2]).await;
     work(&stack, 1).await;
     let last_of_few = other.job(&few[1]).await.body["started_at"].as_str().unwrap().to_owned();
-    let before = started(&one, &many).await;
+    let before = ids_by_start(&one, &many).await;
     let mut sooner = 0;
     for id in before {
         sooner += usize::from(
@@ -221,7 +221,7 @@ async fn accounts_have_separate_ready_queues() {
 }
 
 /// The number of jobs that overtook a job or that it overtook, whichever is larger.
-fn places_off(starts: &[String], place: usize) -> usize {
+fn displacement(starts: &[String], place: usize) -> usize {
     let start = &starts[place];
     let passed_by = starts[place + 1..].iter().filter(|other| *other < start).count();
     let ahead_of = starts[..place].iter().filter(|other| *other > start).count();
@@ -239,7 +239,7 @@ async fn concurrent_workers_share_a_ready_queue() {
     for (discipline, seed) in [("lifo", 3), ("priority", 3), ("lifo", 4), ("priority", 4)] {
         let stack = with_kind(discipline).await;
         let client = stack.tenant();
-        let ids = hand_in(&client, vec![0; 600]).await;
+        let ids = submit(&client, vec![0; 600]).await;
         // Calls take 5 to 25 ms at random, so that workers overlap realistically.
         let seed = sim::Seed(seed);
         let slow = move |name: &str, n| {
@@ -270,7 +270,7 @@ async fn concurrent_workers_share_a_ready_queue() {
         if discipline == "lifo" {
             starts.reverse();
         }
-        let off: Vec<_> = (0..starts.len()).map(|place| places_off(&starts, place)).collect();
+        let off: Vec<_> = (0..starts.len()).map(|place| displacement(&starts, place)).collect();
         let (most, in_flight) = (*off.iter().max().unwrap(), WORKERS * BATCH);
         let beyond = off.iter().filter(|off| **off > in_flight).count();
         // Workers that collide choose a random job, which delays some others.

@@ -22,18 +22,15 @@ async fn outage_is_a_timely_503_and_leaves_no_stuck_job() {
         let answer = tenant.submit("echo", json!(1)).await;
         let took = stack.now().since(start);
         assert_eq!(
-            (answer.status, answer.slug(), answer.header("retry-after")),
+            (answer.status, answer.problem_type(), answer.header("retry-after")),
             (503, "unavailable", "1"),
             "{operation} {fault:?}"
         );
         assert!(took < Duration::from_secs(10), "{operation} {fault:?} took {took:?}");
         stack.aws.heal();
-        stack.work(Duration::from_secs(600)).await;
+        stack.run_worker(Duration::from_secs(600)).await;
         let kept = tenant.get("/v1/jobs").await.body["items"].clone();
-        assert!(
-            kept == json!([]) || kept[0]["status"] == "completed",
-            "a stuck job: {kept}"
-        );
+        assert!(kept == json!([]) || kept[0]["status"] == "completed", "a stuck job: {kept}");
         assert!(stack.aws.messages(JOBS).is_empty());
     }
 }

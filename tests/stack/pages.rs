@@ -115,13 +115,13 @@ async fn unknown_paths_get_a_problem_document() {
         "/console",
     ] {
         let answer = visitor.get(path).await;
-        assert_eq!((answer.status, answer.slug()), (404, "not-found"), "{path}");
+        assert_eq!((answer.status, answer.problem_type()), (404, "not-found"), "{path}");
         assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
     }
     for path in ["/", "/docs", "/openapi.json", "/console/nothing.js", "/docs/page.js"] {
         let answer = visitor.send(Method::POST, path, None).await;
         assert_eq!(
-            (answer.status, answer.slug(), answer.header("allow")),
+            (answer.status, answer.problem_type(), answer.header("allow")),
             (405, "method-not-allowed", "GET, HEAD"),
             "{path}"
         );

@@ -13,8 +13,8 @@ use serde_json::json;
 use sim::{Ledger, Stack};
 
 const SECONDS: u64 = 6;
-const A_SECOND: u64 = 50;
-const JOBS: f64 = (SECONDS * A_SECOND) as f64;
+const JOBS_PER_SECOND: u64 = 50;
+const JOBS: f64 = (SECONDS * JOBS_PER_SECOND) as f64;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Dollars per million jobs.
@@ -71,7 +71,7 @@ impl fmt::Display for Price {
 }
 
 /// Measures the price with batches of at most `at_once` messages.
-async fn measured(at_once: usize) -> Price {
+async fn measure(at_once: usize) -> Price {
     let stack = Stack::new().await;
     let (tenant, worker, checker) = (stack.tenant(), stack.worker(), stack.checker());
     let source = sim::EventSource::new(&stack.aws, sim::JOBS, at_once);
@@ -85,7 +85,7 @@ async fn measured(at_once: usize) -> Price {
 
     for _ in 0..SECONDS {
         let mut ids = Vec::new();
-        for n in 0..A_SECOND {
+        for n in 0..JOBS_PER_SECOND {
             let payload = json!({"id": n, "reason": "asked for it", "note": "x".repeat(150)});
             ids.push(tenant.submit("echo", payload).await.id().to_owned());
         }
@@ -103,7 +103,7 @@ async fn measured(at_once: usize) -> Price {
 
 #[tokio::test(start_paused = true)]
 async fn price_of_a_million_jobs() {
-    let price = measured(10).await;
+    let price = measure(10).await;
     assert!(price.total() <= 7.50, "{price}");
     let told = include_str!("../../docs/cost.md");
     assert!(
@@ -116,7 +116,7 @@ async fn price_of_a_million_jobs() {
 /// own.
 #[tokio::test(start_paused = true)]
 async fn price_of_a_million_jobs_in_batches_of_one() {
-    let more = measured(1).await.total() - measured(10).await.total();
+    let more = measure(1).await.total() - measure(10).await.total();
     let row = format!("| at low traffic, when the worker receives each job alone | {more:.2}:");
     assert!(include_str!("../../docs/cost.md").contains(&row), "docs/cost.md has no row {row:?}");
 }

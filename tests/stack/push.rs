@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use shared::account::Scope;
-use sim::{Refused, Stack};
+use sim::{ConnectionRefused, Stack};
 
 use crate::events::{Subscriber as Reader, publish};
 
@@ -20,21 +20,22 @@ async fn events_are_pushed_as_they_happen() {
     publish(&tenant, account, json!("before")).await;
     tokio::time::sleep(SECOND).await;
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
-    assert_eq!(subscriber.told(), [json!("before")]);
+    assert_eq!(subscriber.event_data(), [json!("before")]);
     for n in 0..3 {
         let published = stack.now();
         publish(&tenant, account, json!(n)).await;
-        assert_eq!(stack.spread().await.unwrap(), 1);
-        assert!(
-            stack.now().since(published) < SECOND,
-            "the stream is polled four times a second"
-        );
-        assert_eq!(subscriber.told().last(), Some(&json!(n)));
+        assert_eq!(stack.deliver_stream().await.unwrap(), 1);
+        assert!(stack.now().since(published) < SECOND, "the stream is polled four times a second");
+        assert_eq!(subscriber.event_data().last(), Some(&json!(n)));
     }
     let event = subscriber.events.last().unwrap();
     let page = tenant.get("/v1/events?limit=100").await;
-    assert_eq!(Some(event), page.body["items"].as_array().unwrap().last(), "the same as from the API");
-    assert_eq!(subscriber.say(json!({"action": "ping"})).await, [json!({"type": "pong"})]);
+    assert_eq!(
+        Some(event),
+        page.body["items"].as_array().unwrap().last(),
+        "the same as from the API"
+    );
+    assert_eq!(subscriber.send(json!({"action": "ping"})).await, [json!({"type": "pong"})]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,11 +44,11 @@ async fn lost_connection_resumes_from_its_cursor() {
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     let mut first = stack.subscribe(&tenant, &[], None).await;
     publish(&tenant, account, json!(1)).await;
-    stack.spread().await.unwrap();
-    assert_eq!(first.told(), [json!(1)]);
-    first.cut_off();
+    stack.deliver_stream().await.unwrap();
+    assert_eq!(first.event_data(), [json!(1)]);
+    first.drop_connection();
     publish(&tenant, account, json!(2)).await;
-    stack.spread().await.unwrap();
+    stack.deliver_stream().await.unwrap();
     assert!(
         !stack
             .aws
@@ -58,7 +59,7 @@ async fn lost_connection_resumes_from_its_cursor() {
     publish(&tenant, account, json!(3)).await;
     tokio::time::sleep(SECOND).await;
     let mut second = stack.subscribe(&tenant, &[], first.cursor.as_deref()).await;
-    assert_eq!(second.told(), [json!(2), json!(3)]);
+    assert_eq!(second.event_data(), [json!(2), json!(3)]);
     // Cursors of WebSocket and HTTP are interchangeable in both directions.
     let mut reader = Reader { cursor: second.cursor.clone(), ..Reader::default() };
     publish(&tenant, account, json!(4)).await;
@@ -66,8 +67,8 @@ async fn lost_connection_resumes_from_its_cursor() {
     assert_eq!(reader.read(&tenant, "").await, 1);
     let mut third = stack.subscribe(&tenant, &[], reader.cursor.as_deref()).await;
     publish(&tenant, account, json!(5)).await;
-    stack.spread().await.unwrap();
-    assert_eq!(third.told(), [json!(5)]);
+    stack.deliver_stream().await.unwrap();
+    assert_eq!(third.event_data(), [json!(5)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,12 +84,12 @@ async fn ticket_opens_one_connection_within_a_minute() {
     );
     let opened = stack.open(Some(&ticket)).await.unwrap();
     for refused in [Some(&*ticket), Some("x"), Some(""), None] {
-        assert_eq!(stack.open(refused).await.unwrap_err(), Refused(401), "{refused:?}");
+        assert_eq!(stack.open(refused).await.unwrap_err(), ConnectionRefused(401), "{refused:?}");
     }
-    opened.leave().await;
+    opened.close().await;
     let late = stack.ticket(&tenant).await;
     tokio::time::sleep(60 * SECOND).await;
-    assert_eq!(stack.open(Some(&late)).await.unwrap_err(), Refused(401));
+    assert_eq!(stack.open(Some(&late)).await.unwrap_err(), ConnectionRefused(401));
     let left: Vec<_> = stack
         .aws
         .items()
@@ -115,22 +116,22 @@ async fn tenants_cannot_subscribe_to_other_accounts() {
         .collect();
     for named in [&*others[0], "acc_01kagzwy00e40r2081040g2081"] {
         let mut subscriber = stack.open(Some(&stack.ticket(&tenant).await)).await.unwrap();
-        let said = subscriber.say(json!({"action": "subscribe", "accounts": [mine, named]})).await;
+        let said = subscriber.send(json!({"action": "subscribe", "accounts": [mine, named]})).await;
         assert_eq!(
             (said.len(), &said[0]["problem"]["type"]),
             (1, &json!("urn:tollgate:problem:not-found")),
             "{named}"
         );
         publish(&tenant, stack.tenant_account(), json!(1)).await;
-        stack.spread().await.unwrap();
-        assert_eq!(subscriber.told(), [Value::Null; 0]);
+        stack.deliver_stream().await.unwrap();
+        assert_eq!(subscriber.event_data(), [Value::Null; 0]);
     }
     let mut all = stack.subscribe(&operator, &[&mine, &others[0]], None).await;
     tokio::time::sleep(SECOND).await;
     publish(&operator, others[0].parse().unwrap(), json!("other")).await;
-    stack.spread().await.unwrap();
-    assert_eq!(all.told(), [json!(1), json!(1), json!("other")]);
-    let no_events = stack.client(&stack.another_key(&[Scope::JobsRead]).await);
+    stack.deliver_stream().await.unwrap();
+    assert_eq!(all.event_data(), [json!(1), json!(1), json!("other")]);
+    let no_events = stack.client(&stack.create_account_key(&[Scope::JobsRead]).await);
     assert_eq!(no_events.send(Method::POST, "/v1/push/tickets", None).await.status, 403);
 }
 
@@ -148,27 +149,27 @@ async fn invalid_messages_get_a_problem() {
         "{\"action\":\"subscribe\",\"after\":\"x\"}",
         "{\"action\":\"subscribe\",\"from\":1}",
     ] {
-        let said = subscriber.say_text(text).await;
+        let said = subscriber.send_text(text).await;
         shown.push(json!({"said": text, "told": said}));
     }
     insta::assert_json_snapshot!(shown, {"[].told[].problem.request_id" => "…"});
     assert_eq!(
-        subscriber.say(json!({"action": "ping"})).await,
+        subscriber.send(json!({"action": "ping"})).await,
         [json!({"type": "pong"})],
         "before it subscribes"
     );
     assert_eq!(
-        subscriber.say(json!({"action": "subscribe"})).await,
+        subscriber.send(json!({"action": "subscribe"})).await,
         [json!({"type": "subscribed"})]
     );
     assert_eq!(
-        subscriber.say(json!({"action": "subscribe"})).await,
+        subscriber.send(json!({"action": "subscribe"})).await,
         [json!({"type": "subscribed"})],
         "again"
     );
     let (operator, other) = (stack.operator(), stack.tenant_account().to_string());
     let mut subscriber = stack.subscribe(&operator, &[], None).await;
-    let again = subscriber.say(json!({"action": "subscribe", "accounts": [other]})).await;
+    let again = subscriber.send(json!({"action": "subscribe", "accounts": [other]})).await;
     assert_eq!(again[0]["problem"]["type"], "urn:tollgate:problem:subscribed");
 }
 
@@ -190,10 +191,10 @@ async fn revoked_key_receives_no_events() {
     );
     tokio::time::sleep(10 * SECOND).await;
     publish(&stack.tenant(), account, json!(1)).await;
-    stack.spread().await.unwrap();
-    let said = subscriber.look();
+    stack.deliver_stream().await.unwrap();
+    let said = subscriber.receive();
     assert!(!subscriber.is_open() && subscriber.events.is_empty(), "{said:?}");
-    assert_eq!(stack.open(Some(&ticket)).await.unwrap_err(), Refused(401));
+    assert_eq!(stack.open(Some(&ticket)).await.unwrap_err(), ConnectionRefused(401));
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,17 +207,17 @@ async fn account_is_limited_to_100_subscribers() {
         first.get_or_insert(subscriber);
     }
     let mut one_more = stack.open(Some(&stack.ticket(&tenant).await)).await.unwrap();
-    let said = one_more.say(json!({"action": "subscribe"})).await;
+    let said = one_more.send(json!({"action": "subscribe"})).await;
     assert_eq!(said[0]["problem"]["type"], "urn:tollgate:problem:too-many-subscribers");
     // All 100 subscribers are sent the event within a second.
     publish(&tenant, stack.tenant_account(), json!(1)).await;
     let published = stack.now();
-    assert_eq!(stack.spread().await.unwrap(), 1);
+    assert_eq!(stack.deliver_stream().await.unwrap(), 1);
     assert!(stack.now().since(published) < SECOND);
     let mut first = first.unwrap();
-    assert_eq!(first.told(), [json!(1)]);
-    first.leave().await;
-    let said = one_more.say(json!({"action": "subscribe"})).await;
+    assert_eq!(first.event_data(), [json!(1)]);
+    first.close().await;
+    let said = one_more.send(json!({"action": "subscribe"})).await;
     assert_eq!(said[0], json!({"type": "subscribed"}));
 }
 
@@ -228,7 +229,7 @@ async fn cost_of_push() {
     let (tenant, account) = (stack.tenant(), stack.tenant_account());
     publish(&tenant, account, json!(1)).await;
     stack.aws.reset_ledger();
-    stack.spread().await.unwrap();
+    stack.deliver_stream().await.unwrap();
     let ledger = stack.aws.reset_ledger();
     assert_eq!((ledger.calls(), ledger.count("Query")), (1, 1), "one query of the subscribers");
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
@@ -237,9 +238,9 @@ async fn cost_of_push() {
         publish(&tenant, account, json!(n)).await;
     }
     stack.aws.reset_ledger();
-    stack.spread().await.unwrap();
+    stack.deliver_stream().await.unwrap();
     // Excludes the counters of `submit`.
-    let ledger = stack.aws.reset_ledger().without(sim::TOTALS);
+    let ledger = stack.aws.reset_ledger().without(sim::COUNTER_UPDATE);
     insta::assert_snapshot!(ledger);
-    assert_eq!(subscriber.told().len(), 51);
+    assert_eq!(subscriber.event_data().len(), 51);
 }

@@ -2,19 +2,19 @@
 
 mod cost;
 mod enforced;
-mod kills;
+mod evaluation;
+mod killed_checks;
 mod mails;
-mod slow;
-mod turn;
-mod unreadable;
-mod used;
+mod period_end;
+mod slow_responses;
+mod unreadable_state;
 
 use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
 use shared::account::{ApiKey, Scope};
-use sim::{Answer, Fault, Plan, Stack};
+use sim::{ApiResponse, Fault, Plan, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAILY: &str = "/v1/quotas/daily";
@@ -29,7 +29,7 @@ fn spec(stack: &Stack, others: Value) -> Value {
     spec
 }
 
-async fn put(stack: &Stack, others: Value) -> Answer {
+async fn put(stack: &Stack, others: Value) -> ApiResponse {
     stack.operator().send(Method::PUT, DAILY, Some(spec(stack, others))).await
 }
 
@@ -59,7 +59,7 @@ async fn creates_reads_and_deletes_quotas() {
 async fn tenant_lists_own_quotas_and_operator_lists_all() {
     let stack = Stack::new().await;
     let operator = stack.operator();
-    let stranger_key = stack.another_key(&[Scope::UsageRead]).await;
+    let stranger_key = stack.create_account_key(&[Scope::UsageRead]).await;
     let stranger = stack.client(&stranger_key);
     let strangers = stranger_key.parse::<ApiKey>().unwrap().account;
     for (name, account) in
@@ -101,7 +101,7 @@ async fn tenant_sees_no_mail_addresses() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("ops@example.com", true);
     put(&stack, json!({})).await;
-    used::sent(&stack, 900).await;
+    evaluation::report_total(&stack, 900).await;
     stack.check().await.unwrap();
     let (own, whole) =
         (stack.tenant().get(DAILY).await.body, stack.operator().get(DAILY).await.body);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use shared::account::Scope;
-use sim::{Answer, Client, Stack};
+use sim::{ApiResponse, Client, Stack};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const KIND: &str = include_str!("../../infra/kinds/activities.json");
@@ -34,11 +34,11 @@ fn delete(table: &str, names: &[&str], types: &[&str], values: Value) -> Value {
     json!({"operation": "delete", "table": table, "value_to_delete": columns(names, types, values)})
 }
 
-fn user(id: i64, name: &str) -> Value {
+fn insert_user(id: i64, name: &str) -> Value {
     insert("users", &["id", "name"], &["INTEGER", "TEXT"], json!([id, name]))
 }
 
-fn no_user(id: i64) -> Value {
+fn delete_user(id: i64) -> Value {
     delete("users", &["id"], &["INTEGER"], json!([id]))
 }
 
@@ -52,7 +52,7 @@ async fn submit(client: &Client, activities: &[Value]) -> String {
 async fn run(stack: &Stack, activities: &[Value]) -> Value {
     let tenant = stack.tenant();
     let id = submit(&tenant, activities).await;
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     tenant.job(&id).await.body
 }
 
@@ -91,7 +91,7 @@ async fn activities_are_validated_queued_applied_and_read() {
         &stack,
         &[
             delete("users", &["id", "balance"], &["INTEGER", "DECIMAL"], json!([7, "12.50"])),
-            user(7, "Grace"),
+            insert_user(7, "Grace"),
         ],
     )
     .await;
@@ -100,7 +100,7 @@ async fn activities_are_validated_queued_applied_and_read() {
         rows(&stack.tenant(), "users").await,
         json!([{"key": 7, "values": {"id": 7, "name": "Grace"}}])
     );
-    run(&stack, &[no_user(7), no_user(8)]).await;
+    run(&stack, &[delete_user(7), delete_user(8)]).await;
     assert_eq!(rows(&stack.tenant(), "users").await, json!([]));
 }
 
@@ -114,7 +114,7 @@ async fn decimals_are_exact_as_number_or_text() {
     let answer =
         tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
-    stack.work(HOUR).await;
+    stack.run_worker(HOUR).await;
     let row =
         json!({"id": "12345678901234567890.1", "price": "0.1234567890123456789012345678901234567"});
     assert_eq!(rows(&tenant, "prices").await[0]["values"], row);
@@ -123,16 +123,16 @@ async fn decimals_are_exact_as_number_or_text() {
 #[tokio::test(start_paused = true)]
 async fn activities_are_applied_atomically() {
     let stack = stack().await;
-    run(&stack, &[user(1, "Ada")]).await;
+    run(&stack, &[insert_user(1, "Ada")]).await;
     let before = rows(&stack.tenant(), "users").await;
     let mut errors = Vec::new();
     for conflicting in [
-        vec![user(2, "Grace"), no_user(3), user(1, "Ada")],
+        vec![insert_user(2, "Grace"), delete_user(3), insert_user(1, "Ada")],
         vec![
-            user(2, "Grace"),
+            insert_user(2, "Grace"),
             delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([1, "Grace"])),
         ],
-        vec![user(2, "Grace"), delete("users", &["id"], &["TEXT"], json!(["1"]))],
+        vec![insert_user(2, "Grace"), delete("users", &["id"], &["TEXT"], json!(["1"]))],
     ] {
         let job = run(&stack, &conflicting).await;
         assert_eq!((&job["status"], &job["attempts"]), (&json!("failed"), &json!(1)), "{job}");
@@ -178,13 +178,13 @@ async fn reports_all_violations_and_stores_nothing() {
             },
         ]}),
         json!({"activities": [
-            user(1, "Ada"), user(2, "Ada"), user(1, "Ada"),
-            delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])), no_user(2),
-            user(2, "Grace"),
+            insert_user(1, "Ada"), insert_user(2, "Ada"), insert_user(1, "Ada"),
+            delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])), delete_user(2),
+            insert_user(2, "Grace"),
         ]}),
     ] {
         let answer = tenant.submit("activities", payload.clone()).await;
-        assert_eq!((answer.status, answer.slug()), (422, "invalid-body"), "{payload}");
+        assert_eq!((answer.status, answer.problem_type()), (422, "invalid-body"), "{payload}");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let errors = answer.body["errors"].as_array().unwrap().iter();
         shown.extend(
@@ -250,7 +250,7 @@ async fn payload_accepted_for_another_target_fails_the_job() {
         .id()
         .to_owned();
     stack.define("echo", json!({"schema": {}, "target": {"type": "records"}})).await;
-    stack.work(HOUR).await;
+    stack.run_worker(HOUR).await;
     let job = stack.tenant().job(&id).await.body;
     assert_eq!(
         (&job["status"], &job["error"]["code"]),
@@ -263,19 +263,20 @@ async fn payload_accepted_for_another_target_fails_the_job() {
 #[tokio::test(start_paused = true)]
 async fn accounts_do_not_see_each_others_rows() {
     let stack = stack().await;
-    run(&stack, &[user(1, "Ada")]).await;
-    let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
+    run(&stack, &[insert_user(1, "Ada")]).await;
+    let stranger =
+        stack.client(&stack.create_account_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
     assert_eq!(rows(&stranger, "users").await, json!([]));
     // The same key in another account's table is no conflict.
-    let id = submit(&stranger, &[user(1, "Grace")]).await;
-    stack.work(HOUR).await;
+    let id = submit(&stranger, &[insert_user(1, "Grace")]).await;
+    stack.run_worker(HOUR).await;
     assert_eq!(stranger.job(&id).await.body["status"], "completed");
     assert_eq!(rows(&stack.tenant(), "users").await[0]["values"]["name"], "Ada");
     let path = format!("/v1/tables/users/rows?account={}", stack.tenant_account());
-    assert_eq!(stranger.get(&path).await.slug(), "missing-scope");
+    assert_eq!(stranger.get(&path).await.problem_type(), "missing-scope");
     assert_eq!(stack.operator().get(&path).await.body["items"][0]["values"]["name"], "Ada");
-    let writer = stack.client(&stack.another_key(&[Scope::JobsWrite]).await);
-    assert_eq!(writer.get("/v1/tables/users/rows").await.slug(), "missing-scope");
+    let writer = stack.client(&stack.create_account_key(&[Scope::JobsWrite]).await);
+    assert_eq!(writer.get("/v1/tables/users/rows").await.problem_type(), "missing-scope");
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,8 +303,9 @@ async fn rows_are_paged_and_invalid_parameters_named() {
     }
     assert_eq!(keys, (0..7).map(long).collect::<Vec<_>>());
 
-    let told =
-        |answer: Answer| format!("{} {}", answer.status, answer.body["detail"].as_str().unwrap());
+    let told = |answer: ApiResponse| {
+        format!("{} {}", answer.status, answer.body["detail"].as_str().unwrap())
+    };
     let mut shown = Vec::new();
     for path in [
         "/v1/tables/a-b/rows",
@@ -329,10 +331,11 @@ async fn rows_are_paged_and_invalid_parameters_named() {
 #[tokio::test(start_paused = true)]
 async fn cost_of_a_records_job() {
     let stack = stack().await;
-    submit(&stack.tenant(), &[user(1, "Ada"), user(2, "Grace"), no_user(3)]).await;
+    submit(&stack.tenant(), &[insert_user(1, "Ada"), insert_user(2, "Grace"), delete_user(3)])
+        .await;
     stack.aws.reset_ledger();
-    stack.work(Duration::from_secs(60)).await;
-    insta::assert_snapshot!(stack.aws.reset_ledger().without(sim::TOTALS), @"
+    stack.run_worker(Duration::from_secs(60)).await;
+    insta::assert_snapshot!(stack.aws.reset_ledger().without(sim::COUNTER_UPDATE), @"
     operation           calls  messages  read  write
     DeleteMessageBatch      1         1     0      0
     GetItem                 2         0     2      0
@@ -348,12 +351,12 @@ async fn cost_of_a_records_job() {
 #[tokio::test(start_paused = true)]
 async fn insert_and_delete_in_one_job_leave_no_row() {
     let stack = stack().await;
-    let job = run(&stack, &[user(1, "a"), no_user(1)]).await;
+    let job = run(&stack, &[insert_user(1, "a"), delete_user(1)]).await;
     assert_eq!(
         (&job["status"], &job["result"]),
         (&json!("completed"), &json!({"inserted": 1, "deleted": 1}))
     );
     assert_eq!(rows(&stack.tenant(), "users").await, json!([]));
-    assert_eq!(run(&stack, &[user(1, "a")]).await["status"], "completed");
-    assert_eq!(run(&stack, &[user(1, "b"), no_user(1)]).await["status"], "failed");
+    assert_eq!(run(&stack, &[insert_user(1, "a")]).await["status"], "completed");
+    assert_eq!(run(&stack, &[insert_user(1, "b"), delete_user(1)]).await["status"], "failed");
 }

@@ -1,6 +1,6 @@
 //! Schedules: created, read and deleted.
 
-mod drift;
+mod consistency;
 mod runs;
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use shared::{
     account::{ApiKey, Scope},
     api::Cursor,
 };
-use sim::{Answer, Fault, Plan, Stack};
+use sim::{ApiResponse, Fault, Plan, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);
 const NIGHTLY: &str = "/v1/schedules/nightly";
@@ -26,7 +26,7 @@ fn spec(stack: &Stack, others: Value) -> Value {
     spec
 }
 
-async fn put(stack: &Stack, others: Value) -> Answer {
+async fn put(stack: &Stack, others: Value) -> ApiResponse {
     stack.operator().send(Method::PUT, NIGHTLY, Some(spec(stack, others))).await
 }
 
@@ -66,7 +66,7 @@ async fn creates_reads_and_deletes_schedules_and_their_entries() {
 async fn tenant_lists_own_schedules_and_operator_lists_all() {
     let stack = Stack::new().await;
     let operator = stack.operator();
-    let stranger_key = stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await;
+    let stranger_key = stack.create_account_key(&[Scope::JobsRead, Scope::JobsWrite]).await;
     let stranger = stack.client(&stranger_key);
     let strangers = stranger_key.parse::<ApiKey>().unwrap().account;
     // The stranger's schedules sort first, so the tenant's pages have to skip them.
@@ -100,17 +100,17 @@ async fn tenant_lists_own_schedules_and_operator_lists_all() {
     );
 
     assert_eq!(tenant.get("/v1/schedules/b").await.status, 200);
-    assert_eq!(tenant.get("/v1/schedules/a-00").await.slug(), "not-found");
+    assert_eq!(tenant.get("/v1/schedules/a-00").await.problem_type(), "not-found");
     assert_eq!(
-        tenant.get(&format!("/v1/schedules?account={strangers}")).await.slug(),
+        tenant.get(&format!("/v1/schedules?account={strangers}")).await.problem_type(),
         "missing-scope"
     );
     for method in [Method::PUT, Method::DELETE] {
         let refused = tenant.send(method, "/v1/schedules/b", Some(spec(&stack, json!({})))).await;
-        assert_eq!(refused.slug(), "missing-scope");
+        assert_eq!(refused.problem_type(), "missing-scope");
     }
-    let writer = stack.client(&stack.another_key(&[Scope::JobsWrite]).await);
-    assert_eq!(writer.get("/v1/schedules").await.slug(), "missing-scope");
+    let writer = stack.client(&stack.create_account_key(&[Scope::JobsWrite]).await);
+    assert_eq!(writer.get("/v1/schedules").await.problem_type(), "missing-scope");
 }
 
 /// The cost of a page and the content of its cursor do not depend on other accounts.
@@ -118,7 +118,8 @@ async fn tenant_lists_own_schedules_and_operator_lists_all() {
 async fn tenant_list_reads_no_other_accounts_items() {
     let stack = Stack::new().await;
     let operator = stack.operator();
-    let stranger = stack.another_key(&[Scope::JobsRead]).await.parse::<ApiKey>().unwrap().account;
+    let stranger =
+        stack.create_account_key(&[Scope::JobsRead]).await.parse::<ApiKey>().unwrap().account;
     for n in 0..120 {
         let path = format!("/v1/schedules/m-{n:03}");
         operator.send(Method::PUT, &path, Some(spec(&stack, json!({"account": stranger})))).await;

@@ -20,14 +20,14 @@ pub struct Target {
     pub url: String,
     got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
     reached: Arc<Notify>,
-    crowd: Arc<Mutex<(usize, usize)>>,
+    concurrency: Arc<Mutex<(usize, usize)>>,
 }
 
 /// Counts a request in progress; dropped when it is answered or the client disconnects.
-struct Present(Arc<Mutex<(usize, usize)>>);
+struct RequestGuard(Arc<Mutex<(usize, usize)>>);
 
-impl Present {
-    fn enter(crowd: &Arc<Mutex<(usize, usize)>>) -> Self {
+impl RequestGuard {
+    fn acquire(crowd: &Arc<Mutex<(usize, usize)>>) -> Self {
         let (now, most) = &mut *crowd.lock().unwrap();
         *now += 1;
         *most = (*most).max(*now);
@@ -35,7 +35,7 @@ impl Present {
     }
 }
 
-impl Drop for Present {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.lock().unwrap().0 -= 1;
     }
@@ -81,10 +81,10 @@ impl Target {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in", listener.local_addr().unwrap());
         let target = Self::at(url);
-        let (got, crowd) = (target.got.clone(), target.crowd.clone());
+        let (got, crowd) = (target.got.clone(), target.concurrency.clone());
         let answer = async move |headers: HeaderMap, body: Bytes| {
             got.lock().unwrap().push((headers, body));
-            let _present = Present::enter(&crowd);
+            let _present = RequestGuard::acquire(&crowd);
             tokio::time::sleep(pause).await;
             StatusCode::OK
         };
@@ -93,17 +93,17 @@ impl Target {
     }
 
     /// Highest number of concurrent requests, for targets from `slow`.
-    pub fn most_at_once(&self) -> usize {
-        self.crowd.lock().unwrap().1
+    pub fn max_concurrent(&self) -> usize {
+        self.concurrency.lock().unwrap().1
     }
 
     /// Waits until a target from `hanging` has received a request.
-    pub async fn reached(&self) {
+    pub async fn wait_for_request(&self) {
         self.reached.notified().await;
     }
 
     /// The requests received.
-    pub fn got(&self) -> Vec<(HeaderMap, Bytes)> {
+    pub fn requests(&self) -> Vec<(HeaderMap, Bytes)> {
         self.got.lock().unwrap().clone()
     }
 }
@@ -120,6 +120,6 @@ async fn answer(State((script, got)): State<Shared>, headers: HeaderMap, body: B
 }
 
 /// A response without a body.
-pub fn status(code: u16) -> Response {
+pub fn empty_response(code: u16) -> Response {
     StatusCode::from_u16(code).unwrap().into_response()
 }

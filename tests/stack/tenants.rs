@@ -9,7 +9,8 @@ use sim::Stack;
 async fn job_of_another_account_is_not_found() {
     let stack = Stack::new().await;
     let id = stack.tenant().submit("echo", json!(1)).await.id().to_owned();
-    let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
+    let stranger =
+        stack.client(&stack.create_account_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
     let theirs = stranger.job(&id).await;
     let nobodys = stranger.job("job_01kagzwy00e81840g2081040g2").await;
     assert_eq!((theirs.status, &theirs.body["detail"]), (404, &nobodys.body["detail"]));
@@ -36,9 +37,13 @@ async fn only_admin_acts_for_other_accounts() {
     let list = stack.operator().get(&format!("/v1/jobs?account={account}")).await;
     assert_eq!(list.body["items"][0]["links"]["self"], json!(path));
 
-    let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
-    assert_eq!(stranger.send(Method::POST, "/v1/jobs", Some(body)).await.slug(), "missing-scope");
-    assert_eq!(stranger.get(&path).await.slug(), "missing-scope");
+    let stranger =
+        stack.client(&stack.create_account_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
+    assert_eq!(
+        stranger.send(Method::POST, "/v1/jobs", Some(body)).await.problem_type(),
+        "missing-scope"
+    );
+    assert_eq!(stranger.get(&path).await.problem_type(), "missing-scope");
     let nobody = json!({"kind": "echo", "payload": 1, "account": "acc_01kagzwy00e40r2081040g2081"});
     let refused = stack.operator().send(Method::POST, "/v1/jobs", Some(nobody)).await;
     assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/account")));
@@ -47,18 +52,18 @@ async fn only_admin_acts_for_other_accounts() {
 #[tokio::test(start_paused = true)]
 async fn scopes_are_enforced() {
     let stack = Stack::new().await;
-    let reader = stack.client(&stack.another_key(&[Scope::JobsRead]).await);
-    let writer = stack.client(&stack.another_key(&[Scope::JobsWrite]).await);
-    assert_eq!(reader.submit("echo", json!(1)).await.slug(), "missing-scope");
-    assert_eq!(writer.get("/v1/jobs").await.slug(), "missing-scope");
+    let reader = stack.client(&stack.create_account_key(&[Scope::JobsRead]).await);
+    let writer = stack.client(&stack.create_account_key(&[Scope::JobsWrite]).await);
+    assert_eq!(reader.submit("echo", json!(1)).await.problem_type(), "missing-scope");
+    assert_eq!(writer.get("/v1/jobs").await.problem_type(), "missing-scope");
     let kind = json!({"schema": {}, "target": {"type": "echo"}});
     for client in [&reader, &writer] {
         assert_eq!(
-            client.send(Method::PUT, "/v1/kinds/echo", Some(kind.clone())).await.slug(),
+            client.send(Method::PUT, "/v1/kinds/echo", Some(kind.clone())).await.problem_type(),
             "missing-scope"
         );
         assert_eq!(
-            client.send(Method::DELETE, "/v1/kinds/echo", None).await.slug(),
+            client.send(Method::DELETE, "/v1/kinds/echo", None).await.problem_type(),
             "missing-scope"
         );
     }
@@ -67,7 +72,7 @@ async fn scopes_are_enforced() {
 #[tokio::test(start_paused = true)]
 async fn key_of_a_deactivated_account_is_refused_within_30_s() {
     let stack = Stack::new().await;
-    let key = stack.another_key(&[Scope::JobsRead]).await;
+    let key = stack.create_account_key(&[Scope::JobsRead]).await;
     let client = stack.client(&key);
     assert_eq!(client.get("/v1/jobs").await.status, 200);
     let accounts = stack.accounts();
@@ -78,5 +83,5 @@ async fn key_of_a_deactivated_account_is_refused_within_30_s() {
         .unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(30)).await;
     let refused = client.get("/v1/jobs").await;
-    assert_eq!((refused.status, refused.slug()), (403, "account-inactive"));
+    assert_eq!((refused.status, refused.problem_type()), (403, "account-inactive"));
 }

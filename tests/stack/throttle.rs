@@ -7,7 +7,7 @@ use sim::{Fault, Plan, Stack};
 use std::time::Duration;
 
 /// A plan in which the first `most` calls of a batch operation are processed only in part.
-fn partly(operation: &'static str, most: u64) -> Plan {
+fn partial_batches(operation: &'static str, most: u64) -> Plan {
     let mask = |nth: u64| if nth.is_multiple_of(2) { 0b01 } else { 0b10 };
     Plan::new(move |name, nth| match name == operation && nth <= most {
         true => Fault::Partial(mask(nth)),
@@ -17,7 +17,7 @@ fn partly(operation: &'static str, most: u64) -> Plan {
 
 /// Submits ten jobs of the kind `echo` in a batch, and returns the status of the response and of
 /// each item.
-async fn batch_of_ten(stack: &Stack) -> (u16, Vec<Value>) {
+async fn submit_batch_of_ten(stack: &Stack) -> (u16, Vec<Value>) {
     let jobs: Vec<_> = (0..10).map(|n| json!({"kind": "echo", "payload": n})).collect();
     let answer =
         stack.tenant().send(Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
@@ -28,7 +28,7 @@ async fn batch_of_ten(stack: &Stack) -> (u16, Vec<Value>) {
 #[tokio::test(start_paused = true)]
 async fn unprocessed_keys_are_read_again() {
     let stack = Stack::new().await;
-    stack.aws.inject(partly("BatchGetItem", 1));
+    stack.aws.inject(partial_batches("BatchGetItem", 1));
     assert_eq!(stack.tenant().submit("echo", json!(1)).await.status, 202);
     assert_eq!(stack.aws.heal(), 1);
     assert_eq!(stack.aws.ledger().count("BatchGetItem"), 2);
@@ -44,7 +44,7 @@ async fn keys_that_stay_unprocessed_are_a_timely_503() {
     let begun = stack.now();
     let answer = stack.tenant().submit("echo", json!(1)).await;
     assert_eq!(
-        (answer.status, answer.slug(), answer.header("retry-after")),
+        (answer.status, answer.problem_type(), answer.header("retry-after")),
         (503, "unavailable", "1")
     );
     let took = stack.now().since(begun);
@@ -54,11 +54,11 @@ async fn keys_that_stay_unprocessed_are_a_timely_503() {
 #[tokio::test(start_paused = true)]
 async fn unprocessed_jobs_of_a_batch_are_put_again() {
     let stack = Stack::new().await;
-    stack.aws.inject(partly("BatchWriteItem", 2));
-    let (status, items) = batch_of_ten(&stack).await;
+    stack.aws.inject(partial_batches("BatchWriteItem", 2));
+    let (status, items) = submit_batch_of_ten(&stack).await;
     assert_eq!((status, items), (202, vec![json!(202); 10]));
     assert_eq!(stack.aws.heal(), 2);
-    assert!(stack.work(Duration::from_secs(60)).await.emptied);
+    assert!(stack.run_worker(Duration::from_secs(60)).await.emptied);
     let jobs = stack.tenant().get("/v1/jobs?status=completed").await;
     assert_eq!(jobs.body["items"].as_array().map(Vec::len), Some(10));
 }
@@ -70,8 +70,8 @@ async fn jobs_that_stay_unprocessed_are_not_accepted() {
         let left = json!({"UnprocessedItems": request["RequestItems"]});
         (operation == "BatchWriteItem").then_some(left)
     });
-    assert_eq!(batch_of_ten(&stack).await.0, 503);
-    assert!(stack.work(Duration::from_secs(60)).await.emptied);
+    assert_eq!(submit_batch_of_ten(&stack).await.0, 503);
+    assert!(stack.run_worker(Duration::from_secs(60)).await.emptied);
     assert_eq!(stack.tenant().get("/v1/jobs").await.body["items"], json!([]));
 }
 
@@ -90,7 +90,7 @@ async fn many_cold_starts_fit_into_shared_partitions() {
     }
     let mut keys = Vec::new();
     for _ in 0..PROCESSES {
-        keys.push(stack.another_key(&sim::TENANT_SCOPES).await);
+        keys.push(stack.create_account_key(&sim::TENANT_SCOPES).await);
     }
     stack.aws.limit_partitions(READS, WRITES);
     let asked = keys.iter().map(async |key| {
@@ -115,7 +115,7 @@ async fn many_cold_starts_fit_into_shared_partitions() {
 #[tokio::test(start_paused = true)]
 async fn hot_partition_of_a_tenant_does_not_affect_others() {
     let stack = Stack::new().await;
-    let other = stack.client(&stack.another_key(&sim::TENANT_SCOPES).await);
+    let other = stack.client(&stack.create_account_key(&sim::TENANT_SCOPES).await);
     stack.aws.limit_partitions(READS, WRITES);
     let (tenant, path) =
         (stack.tenant(), format!("/v1/accounts/{}/events", stack.tenant_account()));

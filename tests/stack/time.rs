@@ -5,13 +5,13 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use shared::time::Time;
-use sim::{Answer, Client, Fault, JOBS, Plan, Stack};
+use sim::{ApiResponse, Client, Fault, JOBS, Plan, Stack};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-async fn submit(client: &Client, more: Value) -> Answer {
+async fn submit(client: &Client, more: Value) -> ApiResponse {
     let mut body = json!({"kind": "echo", "payload": 1});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     client.send(Method::POST, "/v1/jobs", Some(body)).await
@@ -36,15 +36,15 @@ async fn short_delay_uses_the_sqs_delay() {
     let answer = submit(&tenant, json!({"delay_seconds": 600})).await;
     assert_eq!(time(&answer.body["run_at"]), before + 10 * MINUTE);
     assert_eq!((answer.header("retry-after"), stack.aws.schedules().len()), ("60", 0));
-    assert!(!stack.work(9 * MINUTE).await.emptied);
+    assert!(!stack.run_worker(9 * MINUTE).await.emptied);
     assert_eq!(tenant.job(answer.id()).await.body["status"], "queued");
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     let job = tenant.job(answer.id()).await.body;
     assert!(lateness(&job) < Duration::from_secs(2), "{job}");
     assert_eq!(job["attempts"], 1);
 }
 
-fn due_list(stack: &Stack) -> usize {
+fn due_list_len(stack: &Stack) -> usize {
     stack
         .aws
         .items()
@@ -66,7 +66,7 @@ async fn longer_delays_use_the_due_list_and_start_on_time() {
             (run_at, run_at)
         );
         assert_eq!(
-            (due_list(&stack), stack.aws.messages(JOBS).len(), stack.aws.schedules().len()),
+            (due_list_len(&stack), stack.aws.messages(JOBS).len(), stack.aws.schedules().len()),
             (2, 0, 0)
         );
         tokio::time::sleep(delay.saturating_sub(20 * MINUTE)).await;
@@ -133,7 +133,7 @@ async fn invalid_times_are_refused() {
     }
     let passed = submit(&tenant, json!({"run_at": "2020-01-01T00:00:00Z"})).await;
     assert_eq!(time(&passed.body["run_at"]), now);
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     assert_eq!(tenant.job(passed.id()).await.body["status"], "completed");
 }
 
@@ -148,7 +148,7 @@ async fn accepted_far_job_is_on_the_due_list() {
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
     stack.aws.heal();
     assert_eq!(
-        (tenant.get("/v1/jobs").await.body["items"].clone(), due_list(&stack)),
+        (tenant.get("/v1/jobs").await.body["items"].clone(), due_list_len(&stack)),
         (json!([]), 0)
     );
 
@@ -161,7 +161,7 @@ async fn accepted_far_job_is_on_the_due_list() {
     assert_eq!((first.status, stack.aws.heal()), (202, 2));
     let again = submit(&keyed, json!({"delay_seconds": 3600})).await;
     assert_eq!((again.status, &again.body), (202, &first.body));
-    assert_eq!(due_list(&stack), 1);
+    assert_eq!(due_list_len(&stack), 1);
     stack.run_for(70 * MINUTE).await;
     assert_eq!(tenant.job(first.id()).await.body["attempts"], 1);
 }
@@ -200,7 +200,7 @@ async fn batch_may_mix_short_and_long_delays() {
         .into();
     let answer = tenant.send(Method::POST, "/v1/jobs/batch", Some(json!({"jobs": jobs}))).await;
     assert_eq!(answer.status, 202);
-    assert_eq!((stack.aws.messages(JOBS).len(), due_list(&stack)), (2, 2));
+    assert_eq!((stack.aws.messages(JOBS).len(), due_list_len(&stack)), (2, 2));
     stack.run_for(130 * MINUTE).await;
     for item in answer.body["items"].as_array().unwrap() {
         let job = tenant.job(item["job"]["id"].as_str().unwrap()).await.body;

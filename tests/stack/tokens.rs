@@ -8,14 +8,14 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use shared::{account::Scope, config::TokenConfig, id::AccountId};
-use sim::{Answer, Options, Service, Stack};
+use sim::{ApiResponse, Options, Service, Stack};
 
-use issuer::{Issuer, Mood, Signer};
+use issuer::{Behavior, Issuer, Signer};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A stack that trusts an issuer whose signing key is `key`.
-struct World {
+struct Fixture {
     stack: Stack,
     issuer: Issuer,
     key: Signer,
@@ -23,7 +23,7 @@ struct World {
     service: Service,
 }
 
-impl World {
+impl Fixture {
     async fn new() -> Self {
         Self::with(Signer::p256("one"), false).await
     }
@@ -56,13 +56,13 @@ impl World {
         self.key.token(&self.claims(json!({})))
     }
 
-    async fn list(&self, token: &str) -> Answer {
-        self.stack.client_of(&self.service, token).get("/v1/jobs").await
+    async fn list(&self, token: &str) -> ApiResponse {
+        self.stack.client_with_service(&self.service, token).get("/v1/jobs").await
     }
 }
 
 /// Advances the clock. Time must run otherwise, because the tests use real sockets.
-async fn pass(time: Duration) {
+async fn advance(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
@@ -71,8 +71,8 @@ async fn pass(time: Duration) {
 #[tokio::test]
 async fn valid_token_grants_its_scopes() {
     for key in [Signer::p256("one"), Signer::rsa("one")] {
-        let world = World::with(key, false).await;
-        let client = world.stack.client_of(&world.service, &world.token());
+        let world = Fixture::with(key, false).await;
+        let client = world.stack.client_with_service(&world.service, &world.token());
         let accepted = client.submit("echo", json!(1)).await;
         assert_eq!(accepted.status, 202, "{accepted:?}");
         assert_eq!(client.job(accepted.id()).await.status, 200);
@@ -83,18 +83,21 @@ async fn valid_token_grants_its_scopes() {
         );
         let kind = json!({"schema": {}, "target": {"type": "echo"}});
         assert_eq!(
-            client.send(Method::PUT, "/v1/kinds/x", Some(kind)).await.slug(),
+            client.send(Method::PUT, "/v1/kinds/x", Some(kind)).await.problem_type(),
             "missing-scope"
         );
-        assert_eq!(world.issuer.asked(), 2, "one request per function");
+        assert_eq!(world.issuer.request_count(), 2, "one request per function");
 
         let named = world.claims(json!({
             "sub": "ada", "tollgate_account": world.stack.tenant_account(),
             "scope": "jobs:read",
         }));
-        let reader = world.stack.client_of(&world.service, &world.key.token(&named));
+        let reader = world.stack.client_with_service(&world.service, &world.key.token(&named));
         assert_eq!(
-            (reader.get("/v1/jobs").await.status, reader.submit("echo", json!(1)).await.slug()),
+            (
+                reader.get("/v1/jobs").await.status,
+                reader.submit("echo", json!(1)).await.problem_type()
+            ),
             (200, "missing-scope")
         );
     }
@@ -102,7 +105,7 @@ async fn valid_token_grants_its_scopes() {
 
 #[tokio::test]
 async fn invalid_tokens_are_refused() {
-    let world = World::with(Signer::rsa("one"), true).await;
+    let world = Fixture::with(Signer::rsa("one"), true).await;
     let said = |more: Value| world.key.token(&world.claims(more));
     let now = world.stack.now().millis() / 1000;
     let good = world.token();
@@ -121,7 +124,10 @@ async fn invalid_tokens_are_refused() {
         ("another's signature", other.token(&world.claims(json!({})))),
         (
             "another algorithm",
-            world.key.token_under(&json!({"alg": "ES256", "kid": "one"}), &world.claims(json!({}))),
+            world.key.token_with_header(
+                &json!({"alg": "ES256", "kid": "one"}),
+                &world.claims(json!({})),
+            ),
         ),
         ("none", issuer::unsigned("one", &world.claims(json!({})))),
         ("HS256", issuer::with_shared_secret("one", modulus.as_bytes(), &world.claims(json!({})))),
@@ -157,53 +163,53 @@ async fn invalid_tokens_are_refused() {
         );
     }
     assert_eq!(world.list(&good).await.status, 200);
-    assert_eq!(world.issuer.asked(), 1, "unknown key ids are looked up at a limited rate");
+    assert_eq!(world.issuer.request_count(), 1, "unknown key ids are looked up at a limited rate");
 }
 
 #[tokio::test]
 async fn token_of_a_deactivated_account_is_refused() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let path = format!("/v1/accounts/{}", world.stack.tenant_account());
     world.stack.operator().send(Method::PATCH, &path, Some(json!({"is_active": false}))).await;
-    assert_eq!(world.list(&world.token()).await.slug(), "account-inactive");
+    assert_eq!(world.list(&world.token()).await.problem_type(), "account-inactive");
 }
 
 #[tokio::test]
 async fn admin_scope_of_tokens_is_opt_in() {
     for (admin, status) in [(false, 403), (true, 200)] {
-        let world = World::with(Signer::p256("one"), admin).await;
+        let world = Fixture::with(Signer::p256("one"), admin).await;
         let token = world.key.token(&world.claims(json!({"scope": "admin"})));
-        let client = world.stack.client_of(&world.service, &token);
+        let client = world.stack.client_with_service(&world.service, &token);
         assert_eq!(client.get("/v1/accounts").await.status, status);
     }
 }
 
 #[tokio::test]
 async fn tokens_are_refused_without_an_issuer() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let plain = Stack::new().await;
     let token = world.key.token(&world.claims_of(plain.tenant_account()));
     assert_eq!(plain.client(&token).get("/v1/jobs").await.status, 401);
-    assert_eq!(world.issuer.asked(), 0);
+    assert_eq!(world.issuer.request_count(), 0);
 }
 
 #[tokio::test]
 async fn key_rotation_is_followed() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     assert_eq!(world.list(&world.token()).await.status, 200);
     let next = Signer::p256("two");
     world.issuer.publish(vec![next.jwk()]);
-    pass(Duration::from_secs(30)).await;
+    advance(Duration::from_secs(30)).await;
     // The old key is kept until the key set is fetched again, which the new key triggers.
     assert_eq!(world.list(&world.token()).await.status, 200);
     assert_eq!(world.list(&next.token(&world.claims(json!({})))).await.status, 200);
     assert_eq!(world.list(&world.token()).await.status, 401);
-    assert_eq!(world.issuer.asked(), 2);
+    assert_eq!(world.issuer.request_count(), 2);
 
     let another = Signer::p256("three");
     world.issuer.publish(vec![another.jwk()]);
     assert_eq!(world.list(&next.token(&world.claims(json!({})))).await.status, 200);
-    pass(HOUR).await;
+    advance(HOUR).await;
     assert_eq!(
         world.list(&next.token(&world.claims(json!({})))).await.status,
         401,
@@ -213,33 +219,35 @@ async fn key_rotation_is_followed() {
 
 #[tokio::test]
 async fn issuer_outage_is_a_503_only_without_cached_keys() {
-    let world = World::new().await;
-    world.issuer.set(Mood::Down);
+    let world = Fixture::new().await;
+    world.issuer.set(Behavior::Down);
     for _ in 0..3 {
         let refused = world.list(&world.token()).await;
         assert_eq!(
-            (refused.status, refused.slug(), refused.header("retry-after")),
+            (refused.status, refused.problem_type(), refused.header("retry-after")),
             (503, "unavailable", "1")
         );
     }
-    assert_eq!(world.issuer.asked(), 1, "failed fetches are not repeated on every request");
+    assert_eq!(world.issuer.request_count(), 1, "failed fetches are not repeated on every request");
     assert_eq!(world.stack.tenant().get("/v1/jobs").await.status, 200, "keys need no issuer");
-    world.issuer.set(Mood::Well);
-    pass(Duration::from_secs(1)).await;
+    world.issuer.set(Behavior::Healthy);
+    advance(Duration::from_secs(1)).await;
     assert_eq!(world.list(&world.token()).await.status, 200);
 
-    world.issuer.set(Mood::Down);
-    pass(23 * HOUR).await;
+    world.issuer.set(Behavior::Down);
+    advance(23 * HOUR).await;
     assert_eq!(world.list(&world.token()).await.status, 200, "cached keys remain valid");
     assert_eq!(world.list(&Signer::p256("two").token(&world.claims(json!({})))).await.status, 401);
-    pass(HOUR).await;
+    advance(HOUR).await;
     assert_eq!(world.list(&world.token()).await.status, 503, "cached keys expire after 24 hours");
 }
 
 #[tokio::test]
 async fn misbehaving_issuer_is_a_503_without_details() {
-    for mood in [Mood::Hanging, Mood::Endless, Mood::Another, Mood::Elsewhere] {
-        let world = World::new().await;
+    for mood in
+        [Behavior::Hanging, Behavior::OversizedKeys, Behavior::WrongIssuer, Behavior::Redirecting]
+    {
+        let world = Fixture::new().await;
         world.issuer.set(mood);
         let start = world.stack.now();
         let refused = world.list(&world.token()).await;
@@ -251,27 +259,30 @@ async fn misbehaving_issuer_is_a_503_without_details() {
 
 #[tokio::test]
 async fn issuer_without_discovery_uses_the_well_known_keys() {
-    let world = World::new().await;
-    world.issuer.set(Mood::Plain);
+    let world = Fixture::new().await;
+    world.issuer.set(Behavior::NoDiscovery);
     assert_eq!(world.list(&world.token()).await.status, 200);
 }
 
 #[tokio::test]
 async fn token_reaches_no_other_account() {
-    let world = World::new().await;
+    let world = Fixture::new().await;
     let stranger = world
         .stack
-        .another_key(&[Scope::JobsRead])
+        .create_account_key(&[Scope::JobsRead])
         .await
         .parse::<shared::account::ApiKey>()
         .unwrap()
         .account;
     let id = world.stack.tenant().submit("echo", json!(1)).await.id().to_owned();
     let token = world.key.token(&world.claims_of(stranger));
-    let client = world.stack.client_of(&world.service, &token);
+    let client = world.stack.client_with_service(&world.service, &token);
     assert_eq!(client.job(&id).await.status, 404);
     assert_eq!(
-        client.get(&format!("/v1/jobs?account={}", world.stack.tenant_account())).await.slug(),
+        client
+            .get(&format!("/v1/jobs?account={}", world.stack.tenant_account()))
+            .await
+            .problem_type(),
         "missing-scope"
     );
 }

@@ -4,8 +4,8 @@ mod chart;
 mod cloudwatch;
 mod collect;
 mod cost;
-mod earlier;
-mod overlap;
+mod earlier_release;
+mod overlapping_runs;
 mod pages;
 mod push;
 mod sources;
@@ -53,8 +53,8 @@ impl Gateway {
         *self.page.lock().unwrap() = Err(status);
     }
 
-    fn asked(&self) -> usize {
-        self.target.got().len()
+    fn request_count(&self) -> usize {
+        self.target.requests().len()
     }
 }
 
@@ -72,10 +72,10 @@ async fn source(stack: &Stack, name: &str) -> Value {
 /// real socket.
 async fn next_minute(stack: &Stack) {
     let left = 60_000 - stack.now().millis().rem_euclid(60_000);
-    pass(Duration::from_millis(left.unsigned_abs())).await;
+    advance(Duration::from_millis(left.unsigned_abs())).await;
 }
 
-async fn pass(duration: Duration) {
+async fn advance(duration: Duration) {
     tokio::time::pause();
     tokio::time::advance(duration).await;
     tokio::time::resume();

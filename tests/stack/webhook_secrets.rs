@@ -8,7 +8,7 @@ use shared::account::Scope;
 use sim::{Client, Stack};
 use standardwebhooks::Webhook;
 
-use crate::target::{Target, status};
+use crate::target::{Target, empty_response};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -27,7 +27,7 @@ async fn secrets(client: &Client, stack: &Stack) -> Vec<String> {
         .collect()
 }
 
-async fn renew(client: &Client, stack: &Stack) -> (u16, Value) {
+async fn rotate(client: &Client, stack: &Stack) -> (u16, Value) {
     let made = client.send(Method::POST, &path(stack), None).await;
     (made.status, made.body)
 }
@@ -37,7 +37,7 @@ async fn old_secret_is_valid_for_a_day() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     let old = secrets(&tenant, &stack).await;
-    let (made, new) = renew(&tenant, &stack).await;
+    let (made, new) = rotate(&tenant, &stack).await;
     let new = new["secret"].as_str().unwrap().to_owned();
     assert_eq!((made, secrets(&tenant, &stack).await), (201, vec![new.clone(), old[0].clone()]));
     let shown = stack.operator().get(&path(&stack)).await.body;
@@ -51,31 +51,27 @@ async fn at_most_three_secrets_are_active() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
     for _ in 0..2 {
-        assert_eq!(renew(&tenant, &stack).await.0, 201);
+        assert_eq!(rotate(&tenant, &stack).await.0, 201);
         tokio::time::sleep(HOUR).await;
     }
     let before = secrets(&tenant, &stack).await;
-    let (status, refused) = renew(&stack.operator(), &stack).await;
+    let (status, refused) = rotate(&stack.operator(), &stack).await;
     assert_eq!(
         (status, &refused["detail"]),
-        (
-            409,
-            &json!(
-                "Limit of 3 secrets reached; the first expires at 2026-11-21T16:00:00.000Z."
-            )
-        )
+        (409, &json!("Limit of 3 secrets reached; the first expires at 2026-11-21T16:00:00.000Z."))
     );
     assert_eq!(secrets(&tenant, &stack).await, before);
     tokio::time::sleep(22 * HOUR).await;
-    assert_eq!(renew(&tenant, &stack).await.0, 201);
+    assert_eq!(rotate(&tenant, &stack).await.0, 201);
 }
 
 #[tokio::test(start_paused = true)]
 async fn secrets_of_another_account_are_not_found() {
     let stack = Stack::new().await;
-    let stranger = stack.client(&stack.another_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
-    assert_eq!(stranger.get(&path(&stack)).await.slug(), "not-found");
-    assert_eq!(stranger.send(Method::POST, &path(&stack), None).await.slug(), "not-found");
+    let stranger =
+        stack.client(&stack.create_account_key(&[Scope::JobsRead, Scope::JobsWrite]).await);
+    assert_eq!(stranger.get(&path(&stack)).await.problem_type(), "not-found");
+    assert_eq!(stranger.send(Method::POST, &path(&stack), None).await.problem_type(), "not-found");
     assert_eq!(secrets(&stack.operator(), &stack).await.len(), 1);
     let nobody = "/v1/accounts/acc_01kagzwy00e40r2081040g2081/webhook-secrets";
     for client in [&stranger, &stack.operator()] {
@@ -89,7 +85,7 @@ async fn secrets_of_another_account_are_not_found() {
 async fn concurrent_rotations_keep_both_secrets() {
     let stack = Stack::new().await;
     let tenant = stack.tenant();
-    let (one, other) = tokio::join!(renew(&tenant, &stack), renew(&tenant, &stack));
+    let (one, other) = tokio::join!(rotate(&tenant, &stack), rotate(&tenant, &stack));
     assert_eq!((one.0, other.0), (201, 201));
     let kept = secrets(&tenant, &stack).await;
     for made in [one.1, other.1] {
@@ -101,15 +97,15 @@ async fn concurrent_rotations_keep_both_secrets() {
 #[tokio::test]
 async fn requests_are_signed_with_all_active_secrets() {
     let stack = Stack::new().await;
-    let target = Target::start(|_| status(204)).await;
+    let target = Target::start(|_| empty_response(204)).await;
     stack
         .define("hook", json!({"schema": {}, "target": {"type": "http", "url": target.url}}))
         .await;
     let tenant = stack.tenant();
-    renew(&tenant, &stack).await;
+    rotate(&tenant, &stack).await;
     tenant.submit("hook", json!({"id": 7})).await;
-    assert!(stack.work(Duration::from_secs(20)).await.emptied);
-    let (headers, body) = &target.got()[0];
+    assert!(stack.run_worker(Duration::from_secs(20)).await.emptied);
+    let (headers, body) = &target.requests()[0];
     let field = |name: &str| headers[name].to_str().unwrap();
     let timestamp = field("webhook-timestamp").parse().unwrap();
     let mut expected = Vec::new();
@@ -128,6 +124,6 @@ async fn cost_of_a_rotation() {
     let tenant = stack.tenant();
     tenant.submit("echo", json!(1)).await;
     stack.aws.reset_ledger();
-    assert_eq!(renew(&tenant, &stack).await.0, 201);
+    assert_eq!(rotate(&tenant, &stack).await.0, 201);
     insta::assert_snapshot!("webhook_secret_made", stack.aws.reset_ledger());
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::{aws::Ended, job::By};
+use shared::{aws::EndResult, job::EndedBy};
 use sim::{
     DEAD_LETTERS, Delivery, EventSource, JOBS, KillSwitch, Killed, Options, Stack, run_until_killed,
 };
@@ -30,7 +30,7 @@ async fn killed_worker_loses_no_job() {
                 })
                 .await;
             assert!(matches!(died, Delivery::Failed { .. }), "call {nth} was never made: {died:?}");
-            assert!(stack.work(HOUR).await.emptied, "call {nth}");
+            assert!(stack.run_worker(HOUR).await.emptied, "call {nth}");
             for id in &ids {
                 let job = tenant.job(id).await.body;
                 assert_eq!(job["status"], "completed", "call {nth}: {job}");
@@ -62,7 +62,7 @@ async fn job_that_kills_every_worker_fails() {
         })
         .await;
     assert!(run.deliveries.len() >= 3, "{run:?}");
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     let job = tenant.job(&id).await.body;
     assert_eq!(
         (&job["status"], &job["attempts"], &job["error"]["code"]),
@@ -107,7 +107,7 @@ async fn dead_letter_of_a_running_job_waits_for_its_lease() {
     let until = stack.now() + HOUR;
     let claim =
         jobs.claim(stack.tenant_account(), id.parse().unwrap(), "alive", stack.now(), until, None);
-    assert!(matches!(claim.await.unwrap(), shared::aws::Claim::Claimed(_)));
+    assert!(matches!(claim.await.unwrap(), shared::aws::ClaimResult::Claimed(_)));
     EventSource::new(&stack.aws, JOBS, 10)
         .run_until_idle(HOUR / 2, async |_| Err("out of order"))
         .await;
@@ -138,24 +138,30 @@ async fn slow_attempt_cannot_overwrite_a_later_one() {
         let (jobs, id) = (jobs.clone(), id.parse().unwrap());
         async move { jobs.claim(account, id, owner, now, lease, None).await.unwrap() }
     };
-    let shared::aws::Claim::Claimed(slow) = claim("slow").await else { panic!() };
+    let shared::aws::ClaimResult::Claimed(slow) = claim("slow").await else { panic!() };
     tokio::time::sleep(2 * MINUTE).await;
-    let shared::aws::Claim::Claimed(later) = claim("later").await else { panic!() };
-    let end = |result: &str| shared::aws::Ending::Completed {
+    let shared::aws::ClaimResult::Claimed(later) = claim("later").await else { panic!() };
+    let end = |result: &str| shared::aws::AttemptEnd::Completed {
         result: serde_json::value::to_raw_value(result).unwrap(),
         expires_at: stack.now() + HOUR,
     };
     assert_eq!(
-        jobs.end(&slow.job, By::silent("slow"), end("slow"), stack.now()).await.unwrap(),
-        Ended::Lost
+        jobs.end_attempt(&slow.job, EndedBy::without_event("slow"), end("slow"), stack.now())
+            .await
+            .unwrap(),
+        EndResult::LeaseLost
     );
     assert_eq!(
-        jobs.end(&later.job, By::silent("later"), end("later"), stack.now()).await.unwrap(),
-        Ended::Yes
+        jobs.end_attempt(&later.job, EndedBy::without_event("later"), end("later"), stack.now())
+            .await
+            .unwrap(),
+        EndResult::Written
     );
     assert_eq!(
-        jobs.end(&slow.job, By::silent("slow"), end("slow"), stack.now()).await.unwrap(),
-        Ended::Lost
+        jobs.end_attempt(&slow.job, EndedBy::without_event("slow"), end("slow"), stack.now())
+            .await
+            .unwrap(),
+        EndResult::LeaseLost
     );
     assert_eq!(tenant.job(&id).await.body["result"], "later");
 }
@@ -176,11 +182,11 @@ async fn invalid_messages_are_dropped_individually() {
         let queue = stack.aws.queue_url(JOBS);
         stack.aws.sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();
     }
-    let run = stack.work(MINUTE).await;
+    let run = stack.run_worker(MINUTE).await;
     assert!(run.emptied, "{run:?}");
     assert_eq!(tenant.job(&id).await.body["status"], "completed");
     let dropped: f64 =
-        stack.metrics_lines().iter().filter_map(|line| line["MessagesDropped"].as_f64()).sum();
+        stack.emitted_metrics().iter().filter_map(|line| line["MessagesDropped"].as_f64()).sum();
     assert_eq!(dropped, 3.0);
 }
 
@@ -199,7 +205,7 @@ async fn duplicate_message_causes_one_attempt() {
         .send()
         .await
         .unwrap();
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     let job = tenant.job(&id).await.body;
     assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(1)));
 }
@@ -218,7 +224,7 @@ async fn private_addresses_are_refused_unless_allowed() {
         stack.define("inward", json!({"schema": {}, "target": {"type": "http", "url": url}})).await;
         tokio::time::sleep(Duration::from_secs(6)).await;
         let id = tenant.submit("inward", json!(1)).await.id().to_owned();
-        stack.work(HOUR).await;
+        stack.run_worker(HOUR).await;
         let job = tenant.job(&id).await.body;
         assert_eq!(
             (&job["status"], &job["attempts"], &job["error"]["code"]),
@@ -236,8 +242,8 @@ async fn batch_emits_its_metrics_once() {
         tenant.submit("echo", json!(n)).await;
     }
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    stack.work(MINUTE).await;
-    let mut lines = stack.metrics_lines();
+    stack.run_worker(MINUTE).await;
+    let mut lines = stack.emitted_metrics();
     lines.retain(|line| line.get("Completed").is_some());
     insta::assert_json_snapshot!(lines);
 }
@@ -255,7 +261,7 @@ async fn message_of_a_newer_version_stays_in_the_queue() {
         .send()
         .await
         .unwrap();
-    assert!(!stack.work(HOUR).await.emptied);
+    assert!(!stack.run_worker(HOUR).await.emptied);
     assert_eq!(stack.aws.messages(JOBS).len(), 1);
 }
 
@@ -274,7 +280,7 @@ async fn unreadable_payload_is_a_failed_attempt_and_is_retried() {
         }
     }));
     let start = stack.now();
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     assert_eq!(stack.aws.heal(), 3);
     let job = tenant.job(&id).await.body;
     assert_eq!(
@@ -305,7 +311,7 @@ async fn attempt_of_a_dead_worker_is_shown_as_crashed() {
                 .ok_or(Killed)
         })
         .await;
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     let attempts = tenant.get(&format!("/v1/jobs/{id}/attempts")).await.body;
     let outcomes: Vec<_> =
         attempts["items"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();

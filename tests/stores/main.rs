@@ -24,7 +24,7 @@ macro_rules! queues_on_the_sim {
         #[tokio::test(start_paused = true)]
         async fn $name() {
             let aws = Aws::new();
-            suite::$name(suite::Taken::new(aws.sqs(), aws.queue_url(JOBS))).await;
+            suite::$name(suite::ConsumedQueue::new(aws.sqs(), aws.queue_url(JOBS))).await;
         }
     )* };
 }

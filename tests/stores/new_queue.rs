@@ -2,14 +2,14 @@
 
 use aws_sdk_sqs::{Client, types::QueueAttributeName};
 
-use crate::suite::Taken;
+use crate::suite::ConsumedQueue;
 
-pub async fn new_queue(client: Client) -> Taken {
+pub async fn new_queue(client: Client) -> ConsumedQueue {
     let name = format!("suite-{:016x}", rand::random::<u64>());
     let call = client
         .create_queue()
         .queue_name(name)
         .attributes(QueueAttributeName::VisibilityTimeout, "180");
     let url = call.send().await.unwrap().queue_url.unwrap();
-    Taken::new(client, url)
+    ConsumedQueue::new(client, url)
 }

@@ -20,13 +20,14 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use shared::{
     aws::{
-        Begun, Claim, Claimed, Ended, Ending, Filter, IdempotencyKey, IdempotencyStore, JobStore,
-        KindStore, Listing, PaceStore, Reopened, ScheduleStore, SlotStore, Table,
+        AttemptEnd, BeginResult, ClaimResult, ClaimedJob, CompletionTimeStore, EndResult, Filter,
+        IdempotencyKey, IdempotencyStore, JobStore, KindStore, ReadyQueueKey, RetryResult,
+        ScheduleStore, SlotStore, Table,
     },
     id::{self, AccountId, JobId},
     job::{
-        Attempt, AttemptOutcome, By, ErrorCode, Job, JobError, JobMessage, Pace, Payload, Refusal,
-        Status,
+        Attempt, AttemptOutcome, ClaimDenied, CompletionTimes, EndedBy, ErrorCode, Job, JobError,
+        JobMessage, Payload, Status,
     },
     kind::{Discipline, KindSpec},
     name::Name,
@@ -46,42 +47,42 @@ macro_rules! for_each {
     ($run:ident) => {
         $run!(
             a_job_is_put_claimed_and_completed,
-            a_held_job_is_not_claimed_again_before_its_lease_ends,
-            a_job_that_waits_is_not_claimed_before_it_is_due,
-            a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be,
-            a_job_without_attempts_left_is_given_up,
-            the_same_call_twice_changes_nothing,
-            who_puts_a_job_back_hears_so_when_it_runs_already,
-            only_an_untouched_job_is_taken_back,
-            large_payloads_and_results_come_back_whole,
-            a_slow_attempt_cannot_reach_a_later_ones_large_result,
+            a_claimed_job_is_not_claimed_again_before_its_lease_expires,
+            a_delayed_job_is_not_claimed_before_it_is_due,
+            a_delayed_job_is_in_the_ready_queue_only_if_listed,
+            an_abandoned_job_without_attempts_left_fails,
+            repeated_calls_are_idempotent,
+            a_repeated_retry_succeeds_if_the_job_runs_already,
+            only_an_unstarted_job_is_deleted,
+            large_payloads_and_results_are_read_back,
+            a_lost_claim_cannot_overwrite_a_large_result,
             a_long_history_stays_bounded,
-            jobs_are_listed_newest_first_over_all_partitions,
+            jobs_are_listed_newest_first_across_all_partitions,
             waiting_jobs_of_a_kind_are_found,
             overdue_jobs_are_found_wherever_they_are_listed,
             an_idempotency_key_is_used_once,
-            a_slot_is_held_as_long_as_its_claim,
+            a_slot_is_held_until_its_claim_ends,
             a_key_is_found_with_its_account,
             accounts_are_changed_and_listed,
             keys_are_listed_used_and_revoked,
             secrets_are_replaced_by_one_at_a_time,
             kinds_are_versioned_and_listed,
-            schedules_are_taken_back_to_what_they_were,
-            paces_add_up,
-            events_are_read_on_in_order,
+            schedules_are_restored_to_their_previous_definition,
+            completion_times_are_summed,
+            events_are_read_in_order,
             an_event_is_published_once,
-            a_ticket_is_good_once,
+            a_ticket_is_redeemed_once,
             a_connection_subscribes_once,
-            one_at_a_time_sends,
+            only_the_lease_holder_sends,
             changes_are_applied_once_and_read_back,
             changes_are_applied_together_or_not_at_all,
-            a_row_is_deleted_only_as_it_was_named,
+            a_row_is_deleted_only_if_its_values_match,
             many_and_large_rows_are_paged,
             hostile_values_are_only_values,
             totals_are_known_for_every_minute,
-            hours_that_are_over_at_once_are_kept,
+            hours_closed_in_one_call_are_kept,
             reports_count_once,
-            a_deleted_source_keeps_its_heads,
+            a_deleted_source_keeps_its_open_hours,
         );
     };
 }
@@ -92,9 +93,9 @@ macro_rules! for_each_of_queues {
     ($run:ident) => {
         $run!(
             a_message_arrives_with_its_trace_and_its_group,
-            many_messages_are_sent_ten_a_call,
-            a_message_is_not_early,
-            what_is_hidden_comes_back_when_it_is_due,
+            many_messages_are_sent_in_batches_of_ten,
+            a_message_is_not_delivered_early,
+            hidden_messages_reappear_when_due,
         );
     };
 }
@@ -107,7 +108,8 @@ fn now() -> Time {
 }
 
 fn job(account: AccountId, at: Time) -> Job {
-    let job = Job::waiting(id::mint(at, rand::random()), account, "echo".parse().unwrap(), 2, at);
+    let job =
+        Job::queued(id::generate(at, rand::random()), account, "echo".parse().unwrap(), 2, at);
     Job { metadata: [("a".to_owned(), "b".to_owned())].into(), ..job }
 }
 
@@ -116,7 +118,7 @@ fn json(text: &str) -> Box<RawValue> {
 }
 
 fn account() -> AccountId {
-    id::mint(now(), rand::random())
+    id::generate(now(), rand::random())
 }
 
 /// Stores a new job.
@@ -126,16 +128,16 @@ async fn put(jobs: &JobStore, payload: &str) -> Job {
     job
 }
 
-async fn claimed(jobs: &JobStore, job: &Job, me: &str, at: Time) -> Claimed {
+async fn claimed(jobs: &JobStore, job: &Job, me: &str, at: Time) -> ClaimedJob {
     match jobs.claim(job.account, job.id, me, at, at + MINUTE, None).await.unwrap() {
-        Claim::Claimed(claimed) => *claimed,
+        ClaimResult::Claimed(claimed) => *claimed,
         other => panic!("{other:?}"),
     }
 }
 
-async fn refused(jobs: &JobStore, job: &Job, at: Time) -> Refusal {
+async fn denied(jobs: &JobStore, job: &Job, at: Time) -> ClaimDenied {
     match jobs.claim(job.account, job.id, "another", at, at + MINUTE, None).await.unwrap() {
-        Claim::Refused(refusal, _, _) => refusal,
+        ClaimResult::Denied(refusal, _, _) => refusal,
         other => panic!("{other:?}"),
     }
 }
@@ -154,7 +156,7 @@ fn failure(number: u32, at: Time) -> Attempt {
 }
 
 async fn find(jobs: &JobStore, job: &Job) -> Job {
-    jobs.find(job.account, job.id, true, now()).await.unwrap().unwrap()
+    jobs.get(job.account, job.id, true, now()).await.unwrap().unwrap()
 }
 
 pub async fn a_job_is_put_claimed_and_completed(table: Table) {
@@ -167,50 +169,65 @@ pub async fn a_job_is_put_claimed_and_completed(table: Table) {
         (r#"{"n": 1.50}"#, Status::Running, 1)
     );
     assert_eq!((held.job.attempt_started_at, &held.job.metadata), (Some(t), &job.metadata));
-    let ending = Ending::Completed { result: json("[1]"), expires_at: t + MINUTE };
-    assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
+    let ending = AttemptEnd::Completed { result: json("[1]"), expires_at: t + MINUTE };
+    assert_eq!(
+        jobs.end_attempt(&held.job, EndedBy::without_event("me"), ending, t).await.unwrap(),
+        EndResult::Written
+    );
     let done = find(&jobs, &job).await;
     assert_eq!(
         (done.status, done.result.unwrap().get(), done.finished_at),
         (Status::Completed, "[1]", Some(t))
     );
-    assert_eq!(refused(&jobs, &job, t + 2 * MINUTE).await, Refusal::Done);
-    assert!(jobs.find(job.account, job.id, true, t + 2 * MINUTE).await.unwrap().is_none());
-    let unknown: JobId = id::mint(t, rand::random());
+    assert_eq!(denied(&jobs, &job, t + 2 * MINUTE).await, ClaimDenied::Done);
+    assert!(jobs.get(job.account, job.id, true, t + 2 * MINUTE).await.unwrap().is_none());
+    let unknown: JobId = id::generate(t, rand::random());
     assert!(matches!(
         jobs.claim(job.account, unknown, "me", t, t, None).await.unwrap(),
-        Claim::Unknown
+        ClaimResult::NotFound
     ));
 }
 
-pub async fn a_held_job_is_not_claimed_again_before_its_lease_ends(table: Table) {
+pub async fn a_claimed_job_is_not_claimed_again_before_its_lease_expires(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
     let t = now();
     let slow = claimed(&jobs, &job, "slow", t).await;
-    assert_eq!(refused(&jobs, &job, t).await, Refusal::NotYet(t + MINUTE));
+    assert_eq!(denied(&jobs, &job, t).await, ClaimDenied::NotYet(t + MINUTE));
     let later = claimed(&jobs, &job, "later", t + MINUTE).await;
     assert_eq!(later.job.attempts, 2);
-    let ending = || Ending::Completed { result: json("1"), expires_at: t + 10 * MINUTE };
-    assert_eq!(jobs.end(&slow.job, By::silent("slow"), ending(), t).await.unwrap(), Ended::Lost);
-    assert_eq!(jobs.end(&later.job, By::silent("later"), ending(), t).await.unwrap(), Ended::Yes);
-    assert_eq!(jobs.end(&slow.job, By::silent("slow"), ending(), t).await.unwrap(), Ended::Lost);
+    let ending = || AttemptEnd::Completed { result: json("1"), expires_at: t + 10 * MINUTE };
+    assert_eq!(
+        jobs.end_attempt(&slow.job, EndedBy::without_event("slow"), ending(), t).await.unwrap(),
+        EndResult::LeaseLost
+    );
+    assert_eq!(
+        jobs.end_attempt(&later.job, EndedBy::without_event("later"), ending(), t).await.unwrap(),
+        EndResult::Written
+    );
+    assert_eq!(
+        jobs.end_attempt(&slow.job, EndedBy::without_event("slow"), ending(), t).await.unwrap(),
+        EndResult::LeaseLost
+    );
 }
 
-pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
+pub async fn a_delayed_job_is_not_claimed_before_it_is_due(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
-    let ending = Ending::Queued { attempt: failure(1, t), due_at: t + MINUTE, listed: false };
-    assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
+    let ending = AttemptEnd::Queued { attempt: failure(1, t), due_at: t + MINUTE, listed: false };
+    assert_eq!(
+        jobs.end_attempt(&held.job, EndedBy::without_event("me"), ending, t).await.unwrap(),
+        EndResult::Written
+    );
     let waiting = find(&jobs, &job).await;
     assert_eq!((waiting.status, waiting.next_attempt_at), (Status::Queued, Some(t + MINUTE)));
     assert_eq!(
         (waiting.history, waiting.error.unwrap().code),
         (vec![failure(1, t)], ErrorCode::TargetStatus)
     );
-    assert_eq!(refused(&jobs, &job, t).await, Refusal::NotYet(t + MINUTE));
+    assert_eq!(denied(&jobs, &job, t).await, ClaimDenied::NotYet(t + MINUTE));
     let again = claimed(&jobs, &job, "me again", t + MINUTE).await;
     assert_eq!(
         (again.job.attempts, again.job.started_at, again.job.next_attempt_at),
@@ -218,37 +235,40 @@ pub async fn a_job_that_waits_is_not_claimed_before_it_is_due(table: Table) {
     );
 }
 
-pub async fn a_job_that_waits_is_on_the_agenda_only_if_it_is_to_be(table: Table) {
+pub async fn a_delayed_job_is_in_the_ready_queue_only_if_listed(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
     let rank = Discipline::Lifo.rank(job.id, 0).unwrap();
-    let listing = Listing::new(job.account, &job.kind, rank);
+    let listing = ReadyQueueKey::new(job.account, &job.kind, rank);
     let mut t = now();
     for (number, listed) in [(1, true), (2, false)] {
         let claim =
             jobs.claim(job.account, job.id, "me", t, t + MINUTE, Some(&listing)).await.unwrap();
-        let Claim::Claimed(held) = claim else { panic!("{claim:?}") };
+        let ClaimResult::Claimed(held) = claim else { panic!("{claim:?}") };
         let due_at = t + 2 * MINUTE;
-        let ending = Ending::Queued { attempt: failure(number, t), due_at, listed };
-        assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
+        let ending = AttemptEnd::Queued { attempt: failure(number, t), due_at, listed };
+        assert_eq!(
+            jobs.end_attempt(&held.job, EndedBy::without_event("me"), ending, t).await.unwrap(),
+            EndResult::Written
+        );
         // Listing a job as it was before the claim has no effect.
-        jobs.list(job.account, job.id, &listing, t).await.unwrap();
-        let entries = jobs.agenda(job.account, &job.kind, 1, t).await.unwrap();
+        jobs.add_to_ready_queue(job.account, job.id, &listing, t).await.unwrap();
+        let entries = jobs.ready_queue(job.account, &job.kind, 1, t).await.unwrap();
         let shown: Vec<_> = entries.iter().map(|entry| (entry.id, entry.due_at)).collect();
         assert_eq!(shown, if listed { vec![(job.id, due_at)] } else { Vec::new() });
         t = due_at;
     }
-    jobs.list(job.account, job.id, &listing, t).await.unwrap();
-    assert_eq!(jobs.agenda(job.account, &job.kind, 1, t).await.unwrap().len(), 1);
+    jobs.add_to_ready_queue(job.account, job.id, &listing, t).await.unwrap();
+    assert_eq!(jobs.ready_queue(job.account, &job.kind, 1, t).await.unwrap().len(), 1);
 }
 
-pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
+pub async fn an_abandoned_job_without_attempts_left_fails(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
     let t = now();
     claimed(&jobs, &job, "1", t).await;
     claimed(&jobs, &job, "2", t + MINUTE).await;
-    let Claim::Refused(Refusal::Exhausted, seen, lease) =
+    let ClaimResult::Denied(ClaimDenied::Exhausted, seen, lease) =
         jobs.claim(job.account, job.id, "3", t + 2 * MINUTE, t, None).await.unwrap()
     else {
         panic!()
@@ -256,13 +276,27 @@ pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
     let error = || JobError::new(ErrorCode::WorkerCrashed, "gone");
     let later = t + 5 * MINUTE;
     assert!(
-        jobs.give_up(&seen, &lease, By::silent("end"), error(), later, t + 2 * MINUTE)
-            .await
-            .unwrap()
+        jobs.fail_abandoned(
+            &seen,
+            &lease,
+            EndedBy::without_event("end"),
+            error(),
+            later,
+            t + 2 * MINUTE
+        )
+        .await
+        .unwrap()
     );
     assert!(
         !jobs
-            .give_up(&seen, &lease, By::silent("late"), error(), later, t + 2 * MINUTE)
+            .fail_abandoned(
+                &seen,
+                &lease,
+                EndedBy::without_event("late"),
+                error(),
+                later,
+                t + 2 * MINUTE
+            )
             .await
             .unwrap()
     );
@@ -274,7 +308,7 @@ pub async fn a_job_without_attempts_left_is_given_up(table: Table) {
 }
 
 /// As if a response was lost and the SDK repeats the call.
-pub async fn the_same_call_twice_changes_nothing(table: Table) {
+pub async fn repeated_calls_are_idempotent(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
     jobs.put(&job, &Payload(json("1")), None).await.unwrap();
@@ -282,72 +316,86 @@ pub async fn the_same_call_twice_changes_nothing(table: Table) {
     let first = claimed(&jobs, &job, "me", t).await;
     let second = claimed(&jobs, &job, "me", t).await;
     assert_eq!((first.job.attempts, second.job.attempts), (1, 1));
-    let ending = || Ending::Completed { result: json("1"), expires_at: t + MINUTE };
-    assert_eq!(jobs.end(&first.job, By::silent("me"), ending(), t).await.unwrap(), Ended::Yes);
-    assert_eq!(jobs.end(&first.job, By::silent("me"), ending(), t).await.unwrap(), Ended::Yes);
+    let ending = || AttemptEnd::Completed { result: json("1"), expires_at: t + MINUTE };
+    assert_eq!(
+        jobs.end_attempt(&first.job, EndedBy::without_event("me"), ending(), t).await.unwrap(),
+        EndResult::Written
+    );
+    assert_eq!(
+        jobs.end_attempt(&first.job, EndedBy::without_event("me"), ending(), t).await.unwrap(),
+        EndResult::Written
+    );
     assert_eq!(find(&jobs, &job).await.attempts, 1);
 }
 
-pub async fn who_puts_a_job_back_hears_so_when_it_runs_already(table: Table) {
+pub async fn a_repeated_retry_succeeds_if_the_job_runs_already(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
-    let by = By::silent("cancelled");
-    let (_, lease) = jobs.inspect(job.account, job.id).await.unwrap().unwrap();
+    let by = EndedBy::without_event("cancelled");
+    let (_, lease) = jobs.get_consistent(job.account, job.id).await.unwrap().unwrap();
     assert!(
         jobs.cancel(&job, &lease, by, now() + KindSpec::DEFAULT_RETENTION, now())
             .await
             .unwrap()
             .is_some()
     );
-    let (job, lease) = jobs.inspect(job.account, job.id).await.unwrap().unwrap();
-    let reopen = async |me| jobs.reopen(&job, &lease, 3, None, me, now()).await.unwrap();
-    assert!(matches!(reopen("mine").await, Reopened::Yes(_)));
+    let (job, lease) = jobs.get_consistent(job.account, job.id).await.unwrap().unwrap();
+    let reopen = async |me| jobs.retry(&job, &lease, 3, None, me, now()).await.unwrap();
+    assert!(matches!(reopen("mine").await, RetryResult::Queued(_)));
     claimed(&jobs, &job, "worker", now()).await;
     match reopen("mine").await {
-        Reopened::Yes(job) => assert_eq!(job.status, Status::Running),
+        RetryResult::Queued(job) => assert_eq!(job.status, Status::Running),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(reopen("another's").await, Reopened::Moved));
+    assert!(matches!(reopen("another's").await, RetryResult::Changed));
 }
 
-pub async fn only_an_untouched_job_is_taken_back(table: Table) {
+pub async fn only_an_unstarted_job_is_deleted(table: Table) {
     let jobs = JobStore::new(table);
     let (untouched, touched) = (put(&jobs, "1").await, put(&jobs, "1").await);
     claimed(&jobs, &touched, "me", now()).await;
     for job in [&untouched, &touched] {
-        jobs.take_back(job, &Payload(json("1"))).await.unwrap();
+        jobs.delete_unstarted(job, &Payload(json("1"))).await.unwrap();
     }
-    assert!(jobs.inspect(untouched.account, untouched.id).await.unwrap().is_none());
+    assert!(jobs.get_consistent(untouched.account, untouched.id).await.unwrap().is_none());
     assert_eq!(find(&jobs, &touched).await.status, Status::Running);
 }
 
-pub async fn large_payloads_and_results_come_back_whole(table: Table) {
+pub async fn large_payloads_and_results_are_read_back(table: Table) {
     let jobs = JobStore::new(table);
     let large = format!("{:?}", "ä".repeat(30_000));
     let job = put(&jobs, &large).await;
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
     assert_eq!(held.payload.as_ref().unwrap().as_str(), large);
-    let ending = Ending::Completed { result: json(&large), expires_at: t + MINUTE };
-    assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
+    let ending = AttemptEnd::Completed { result: json(&large), expires_at: t + MINUTE };
+    assert_eq!(
+        jobs.end_attempt(&held.job, EndedBy::without_event("me"), ending, t).await.unwrap(),
+        EndResult::Written
+    );
     assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large);
 }
 
-pub async fn a_slow_attempt_cannot_reach_a_later_ones_large_result(table: Table) {
+pub async fn a_lost_claim_cannot_overwrite_a_large_result(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
     let t = now();
     let slow = claimed(&jobs, &job, "slow", t).await;
     let later = claimed(&jobs, &job, "later", t + MINUTE).await;
     let large = |letter: &str| json(&format!("{:?}", letter.repeat(5000)));
-    let ending = |letter| Ending::Completed { result: large(letter), expires_at: t + 10 * MINUTE };
+    let ending =
+        |letter| AttemptEnd::Completed { result: large(letter), expires_at: t + 10 * MINUTE };
     assert_eq!(
-        jobs.end(&later.job, By::silent("later"), ending("b"), t + MINUTE).await.unwrap(),
-        Ended::Yes
+        jobs.end_attempt(&later.job, EndedBy::without_event("later"), ending("b"), t + MINUTE)
+            .await
+            .unwrap(),
+        EndResult::Written
     );
     assert_eq!(
-        jobs.end(&slow.job, By::silent("slow"), ending("a"), t + MINUTE).await.unwrap(),
-        Ended::Lost
+        jobs.end_attempt(&slow.job, EndedBy::without_event("slow"), ending("a"), t + MINUTE)
+            .await
+            .unwrap(),
+        EndResult::LeaseLost
     );
     assert_eq!(find(&jobs, &job).await.result.unwrap().get(), large("b").get());
 }
@@ -360,10 +408,12 @@ pub async fn a_long_history_stays_bounded(table: Table) {
     let t = now();
     for number in 1..=25 {
         let held = claimed(&jobs, &job, &number.to_string(), t).await;
-        let ending = Ending::Queued { attempt: failure(number, t), due_at: t, listed: false };
+        let ending = AttemptEnd::Queued { attempt: failure(number, t), due_at: t, listed: false };
         assert_eq!(
-            jobs.end(&held.job, By::silent(&number.to_string()), ending, t).await.unwrap(),
-            Ended::Yes
+            jobs.end_attempt(&held.job, EndedBy::without_event(&number.to_string()), ending, t)
+                .await
+                .unwrap(),
+            EndResult::Written
         );
     }
     let numbers: Vec<_> =
@@ -371,7 +421,7 @@ pub async fn a_long_history_stays_bounded(table: Table) {
     assert_eq!(numbers, (6..=25).collect::<Vec<_>>());
 }
 
-pub async fn jobs_are_listed_newest_first_over_all_partitions(table: Table) {
+pub async fn jobs_are_listed_newest_first_across_all_partitions(table: Table) {
     let jobs = JobStore::new(table);
     let account = account();
     let t = now();
@@ -399,14 +449,17 @@ pub async fn waiting_jobs_of_a_kind_are_found(table: Table) {
     let jobs = JobStore::new(table);
     let job = put(&jobs, "1").await;
     let other: Name = "other".parse().unwrap();
-    assert!(jobs.any_waiting(job.account, &job.kind).await.unwrap());
-    assert!(!jobs.any_waiting(job.account, &other).await.unwrap());
+    assert!(jobs.has_unfinished(job.account, &job.kind).await.unwrap());
+    assert!(!jobs.has_unfinished(job.account, &other).await.unwrap());
     let t = now();
     let held = claimed(&jobs, &job, "me", t).await;
-    assert!(jobs.any_waiting(job.account, &job.kind).await.unwrap());
-    let ending = Ending::Completed { result: json("1"), expires_at: t + MINUTE };
-    assert_eq!(jobs.end(&held.job, By::silent("me"), ending, t).await.unwrap(), Ended::Yes);
-    assert!(!jobs.any_waiting(job.account, &job.kind).await.unwrap());
+    assert!(jobs.has_unfinished(job.account, &job.kind).await.unwrap());
+    let ending = AttemptEnd::Completed { result: json("1"), expires_at: t + MINUTE };
+    assert_eq!(
+        jobs.end_attempt(&held.job, EndedBy::without_event("me"), ending, t).await.unwrap(),
+        EndResult::Written
+    );
+    assert!(!jobs.has_unfinished(job.account, &job.kind).await.unwrap());
 }
 
 pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
@@ -416,8 +469,8 @@ pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
     let mut listed = Vec::new();
     for n in 0..12 {
         let due = t + Duration::from_secs(n % 4);
-        let job = Job::waiting(
-            id::mint(t, rand::random()),
+        let job = Job::queued(
+            id::generate(t, rand::random()),
             account(),
             "ordered".parse().unwrap(),
             2,
@@ -460,15 +513,15 @@ pub async fn overdue_jobs_are_found_wherever_they_are_listed(table: Table) {
     found.sort_by_key(|(due_at, job)| (*due_at, job.id));
     assert_eq!(found, until(all));
     for job in &listed {
-        jobs.take_back(job, &Payload(json("1"))).await.unwrap();
+        jobs.delete_unstarted(job, &Payload(json("1"))).await.unwrap();
     }
 }
 
-pub async fn a_slot_is_held_as_long_as_its_claim(table: Table) {
+pub async fn a_slot_is_held_until_its_claim_ends(table: Table) {
     let (jobs, slots) = (JobStore::new(table.clone()), || SlotStore::new(table.clone()));
     let job = put(&jobs, "1").await;
     let (account, t) = (job.account, now());
-    let free = async |cap, at| slots().free(account, cap, 9, 0, at).await.unwrap();
+    let free = async |cap, at| slots().find_free(account, cap, 9, 0, at).await.unwrap();
     let first = claimed(&jobs, &job, "first", t).await;
     let both = free(2, t).await;
     assert_eq!(both.len(), 2);
@@ -484,8 +537,11 @@ pub async fn a_slot_is_held_as_long_as_its_claim(table: Table) {
     );
 
     // The next attempt uses another slot. Both slots name the same job, and the first is free.
-    let ending = Ending::Queued { attempt: failure(1, t), due_at: t, listed: false };
-    assert_eq!(jobs.end(&first.job, By::silent("first"), ending, t).await.unwrap(), Ended::Yes);
+    let ending = AttemptEnd::Queued { attempt: failure(1, t), due_at: t, listed: false };
+    assert_eq!(
+        jobs.end_attempt(&first.job, EndedBy::without_event("first"), ending, t).await.unwrap(),
+        EndResult::Written
+    );
     claimed(&jobs, &job, "second", t).await;
     assert!(slots().take(account, &both[1], job.id, "second", t + MINUTE).await.unwrap());
     let left = free(2, t).await;
@@ -497,20 +553,20 @@ pub async fn an_idempotency_key_is_used_once(table: Table) {
     let records = IdempotencyStore::new(table);
     let (account, key, t) = (account(), IdempotencyKey::of("a"), now());
     let (first, second): (JobId, JobId) =
-        (id::mint(t, rand::random()), id::mint(t, rand::random()));
+        (id::generate(t, rand::random()), id::generate(t, rand::random()));
     let begin = async |account, key: &IdempotencyKey, fingerprint, job, at| {
         records.begin(account, key, fingerprint, job, Some(5), at).await.unwrap()
     };
-    assert_eq!(begin(account, &key, "x", first, t).await, Begun::First);
-    assert_eq!(begin(account, &key, "x", first, t).await, Begun::First);
+    assert_eq!(begin(account, &key, "x", first, t).await, BeginResult::First);
+    assert_eq!(begin(account, &key, "x", first, t).await, BeginResult::First);
     assert_eq!(
         begin(account, &key, "x", second, t + MINUTE).await,
-        Begun::Repeated { id: first, since: t, accepted: 5 }
+        BeginResult::Repeated { id: first, since: t, accepted: 5 }
     );
-    assert_eq!(begin(account, &key, "y", second, t + MINUTE).await, Begun::Other);
-    assert_eq!(begin(account, &IdempotencyKey::of("b"), "x", second, t).await, Begun::First);
-    assert_eq!(begin(self::account(), &key, "y", second, t).await, Begun::First);
-    assert_eq!(begin(account, &key, "y", second, t + 25 * 60 * MINUTE).await, Begun::First);
+    assert_eq!(begin(account, &key, "y", second, t + MINUTE).await, BeginResult::DifferentRequest);
+    assert_eq!(begin(account, &IdempotencyKey::of("b"), "x", second, t).await, BeginResult::First);
+    assert_eq!(begin(self::account(), &key, "y", second, t).await, BeginResult::First);
+    assert_eq!(begin(account, &key, "y", second, t + 25 * 60 * MINUTE).await, BeginResult::First);
 }
 
 pub async fn kinds_are_versioned_and_listed(table: Table) {
@@ -545,7 +601,7 @@ pub async fn kinds_are_versioned_and_listed(table: Table) {
     }
 }
 
-pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
+pub async fn schedules_are_restored_to_their_previous_definition(table: Table) {
     let schedules = ScheduleStore::new(table);
     let name: Name = format!("suite-{}", now().millis()).parse().unwrap();
     let spec = |expression: &str| -> ScheduleSpec {
@@ -562,20 +618,20 @@ pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
 
     let (refused, new) = schedules.put(&name, &spec("rate(1 day)"), "1", t).await.unwrap();
     assert!(new);
-    schedules.take_back(&refused, None).await.unwrap();
+    schedules.roll_back(&refused, None).await.unwrap();
     assert!(schedules.find(&name).await.unwrap().is_none());
 
     let (first, _) = schedules.put(&name, &spec("rate(1 day)"), "2", t).await.unwrap();
     let (second, new) = schedules.put(&name, &spec("rate(2 days)"), "3", t + MINUTE).await.unwrap();
     assert!(!new && second.created_at == t && second.updated_at == t + MINUTE);
-    schedules.take_back(&second, Some(first.clone())).await.unwrap();
+    schedules.roll_back(&second, Some(first.clone())).await.unwrap();
     let back = schedules.find(&name).await.unwrap().unwrap();
     assert_eq!(
         (back.version.as_str(), back.spec.expression.as_str(), back.updated_at),
         ("2", "rate(1 day)", t)
     );
     assert_eq!(back.spec.job.payload.as_str(), r#"{"n": 1.50}"#);
-    schedules.take_back(&second, None).await.unwrap();
+    schedules.roll_back(&second, None).await.unwrap();
     assert!(
         schedules.find(&name).await.unwrap().is_some(),
         "a newer definition is not replaced by an older one"
@@ -596,15 +652,16 @@ pub async fn schedules_are_taken_back_to_what_they_were(table: Table) {
     assert!(!schedules.delete(&back).await.unwrap());
 }
 
-pub async fn paces_add_up(table: Table) {
+pub async fn completion_times_are_summed(table: Table) {
     let (account, kind, t) = (account(), "a.b-c_d".parse::<Name>().unwrap(), now());
-    let add = async |pace: Pace| {
-        PaceStore::new(table.clone()).add(account, &kind, pace, t).await.unwrap()
+    let add = async |pace: CompletionTimes| {
+        CompletionTimeStore::new(table.clone()).add(account, &kind, pace, t).await.unwrap()
     };
-    add(Pace { jobs: 2, took_ms: 30 }).await;
-    add(Pace { jobs: 1, took_ms: 12 }).await;
-    let read = PaceStore::new(table.clone()).pace(account, &kind, t).await.unwrap();
-    assert_eq!(read, Pace { jobs: 3, took_ms: 42 });
-    let earlier_hour = PaceStore::new(table).pace(account, &kind, t + 60 * MINUTE).await.unwrap();
+    add(CompletionTimes { jobs: 2, total_ms: 30 }).await;
+    add(CompletionTimes { jobs: 1, total_ms: 12 }).await;
+    let read = CompletionTimeStore::new(table.clone()).read(account, &kind, t).await.unwrap();
+    assert_eq!(read, CompletionTimes { jobs: 3, total_ms: 42 });
+    let earlier_hour =
+        CompletionTimeStore::new(table).read(account, &kind, t + 60 * MINUTE).await.unwrap();
     assert_eq!(earlier_hour, read);
 }

@@ -2,37 +2,37 @@
 //! server or the network does not allow that, the feed uses long polls.
 
 mod channel;
-mod seen;
+mod dedup;
 
 use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use shared::api::{MAX_LIMIT, Page};
 
-use channel::{Channel, NoChannel};
-use seen::Seen;
+use channel::{Channel, ChannelError};
+use dedup::Deduplicator;
 
 use super::Event;
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
     output,
 };
 
 /// How long the server holds a long poll without events; the API's maximum.
-const WAIT: Duration = Duration::from_secs(20);
+const LONG_POLL: Duration = Duration::from_secs(20);
 /// Backoff while the server is down, initial and maximum. `PAUSE` also separates empty polls of a
 /// server that does not hold requests.
-const PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// Backoff after a failed attempt to open a channel, initial and maximum.
-const CHANNEL_PAUSE: Duration = Duration::from_secs(60);
-const LONGEST_CHANNEL_PAUSE: Duration = Duration::from_secs(3600);
+const CHANNEL_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_CHANNEL_BACKOFF: Duration = Duration::from_secs(3600);
 /// Sent instead of a cursor: start at the server's current position.
 const NOW: &str = "now";
 
 #[derive(Debug)]
-pub enum Start {
+pub enum StartPosition {
     /// With the oldest stored event.
     Oldest,
     /// With the first event after the server's first response.
@@ -42,13 +42,13 @@ pub enum Start {
 }
 
 #[derive(Debug)]
-pub enum News {
+pub enum FeedItem {
     /// Events, oldest first.
     Events(Vec<Box<RawValue>>),
     /// The server is unreachable or fails. Returned once per outage; the feed keeps retrying.
-    Gone(String),
+    Outage(String),
     /// The server is back. The events of the outage follow.
-    Back,
+    Recovered,
 }
 
 /// A stream of the events of some accounts. It resumes from the cursor of the last batch that it
@@ -58,44 +58,44 @@ pub struct Feed {
     client: Client,
     accounts: Vec<String>,
     cursor: Option<String>,
-    gone: Option<Duration>,
+    outage_backoff: Option<Duration>,
     /// The push channel, while it is open.
     channel: Option<Channel>,
     /// Earliest time to open a channel; `None` if the server has no push API.
-    channel_from: Option<Instant>,
-    channel_pause: Duration,
+    channel_retry_at: Option<Instant>,
+    channel_backoff: Duration,
     /// Whether the last poll returned less than a full page. Until then, paging is faster than
     /// the channel.
-    is_near: bool,
+    is_caught_up: bool,
     /// Removes duplicates: the server may push an event twice.
-    seen: Seen,
+    dedup: Deduplicator,
 }
 
 impl Feed {
     /// A feed of these accounts; if empty, of the key's own.
-    pub fn new(client: &Client, accounts: Vec<String>, start: Start) -> Self {
+    pub fn new(client: &Client, accounts: Vec<String>, start: StartPosition) -> Self {
         let cursor = match start {
-            Start::Oldest => None,
-            Start::Now => Some(NOW.to_owned()),
-            Start::After(cursor) => Some(cursor),
+            StartPosition::Oldest => None,
+            StartPosition::Now => Some(NOW.to_owned()),
+            StartPosition::After(cursor) => Some(cursor),
         };
-        let client = client.impatient();
+        let client = client.without_retries();
         Self {
             client,
             accounts,
             cursor,
-            gone: None,
+            outage_backoff: None,
             channel: None,
-            channel_from: Some(Instant::now()),
-            channel_pause: CHANNEL_PAUSE,
-            is_near: false,
-            seen: Seen::default(),
+            channel_retry_at: Some(Instant::now()),
+            channel_backoff: CHANNEL_BACKOFF,
+            is_caught_up: false,
+            dedup: Deduplicator::default(),
         }
     }
 
     /// Switches to these accounts and continues from the current cursor, which also applies to
     /// added accounts.
-    pub fn follow(&mut self, accounts: Vec<String>) {
+    pub fn set_accounts(&mut self, accounts: Vec<String>) {
         if self.accounts != accounts {
             (self.accounts, self.channel) = (accounts, None);
         }
@@ -103,7 +103,7 @@ impl Feed {
 
     /// Closes the channel while the feed is not read, so that pushed events do not pile up. The
     /// feed resumes from its cursor.
-    pub fn rest(&mut self) {
+    pub fn pause(&mut self) {
         self.channel = None;
     }
 
@@ -114,7 +114,7 @@ impl Feed {
 
     /// Fixes the position of a feed that starts now, so that it returns all later events. If the
     /// server is down, [`next`](Self::next) does this.
-    pub async fn begin(&mut self) -> Result<(), Failure> {
+    pub async fn fix_position(&mut self) -> Result<(), Failure> {
         if self.cursor().is_none() && self.cursor.is_some() {
             match self.poll(Duration::ZERO).await {
                 Ok(page) => self.cursor = page.next_cursor,
@@ -127,22 +127,22 @@ impl Feed {
 
     /// Waits for the next item. Cancel-safe. Fails on permanent errors: a revoked key or an
     /// unknown account.
-    pub async fn next(&mut self) -> Result<News, Failure> {
-        self.begin().await?;
+    pub async fn next(&mut self) -> Result<FeedItem, Failure> {
+        self.fix_position().await?;
         loop {
-            if let Some(pause) = self.gone {
+            if let Some(pause) = self.outage_backoff {
                 tokio::time::sleep(pause).await;
                 match self.poll(Duration::ZERO).await {
                     // The cursor stays as it is, so the next poll reads these items again.
                     Ok(page) => {
-                        self.gone = None;
+                        self.outage_backoff = None;
                         if page.items.is_empty() {
                             self.cursor = page.next_cursor;
                         }
-                        return Ok(News::Back);
+                        return Ok(FeedItem::Recovered);
                     }
                     Err(failure) if failure.is_outage() => {
-                        self.gone = Some((pause * 2).min(LONGEST_PAUSE))
+                        self.outage_backoff = Some((pause * 2).min(MAX_BACKOFF))
                     }
                     Err(failure) => return Err(failure),
                 }
@@ -152,37 +152,40 @@ impl Feed {
                 let Some((events, cursor)) = channel.next().await else {
                     // Polls fill the gap. The pause prevents reopening a channel that fails
                     // immediately in a tight loop.
-                    (self.channel, self.channel_from) = (None, Some(Instant::now() + PAUSE));
+                    (self.channel, self.channel_retry_at) =
+                        (None, Some(Instant::now() + INITIAL_BACKOFF));
                     continue;
                 };
-                let events = self.seen.new_ones(events)?;
+                let events = self.dedup.remove_seen(events)?;
                 self.cursor = Some(cursor);
                 if !events.is_empty() {
-                    return Ok(News::Events(events));
+                    return Ok(FeedItem::Events(events));
                 }
                 continue;
             }
-            let may_open = self.channel_from.is_some_and(|from| from <= Instant::now());
-            if may_open && self.is_near {
+            let may_open = self.channel_retry_at.is_some_and(|from| from <= Instant::now());
+            if may_open && self.is_caught_up {
                 self.open_channel().await;
                 continue;
             }
-            match self.poll(if may_open { Duration::ZERO } else { WAIT }).await {
+            match self.poll(if may_open { Duration::ZERO } else { LONG_POLL }).await {
                 Ok(page) => {
-                    self.is_near = page.items.len() < MAX_LIMIT;
-                    let events = self.seen.new_ones(page.items)?;
+                    self.is_caught_up = page.items.len() < MAX_LIMIT;
+                    let events = self.dedup.remove_seen(page.items)?;
                     self.cursor = page.next_cursor;
                     if !events.is_empty() {
-                        return Ok(News::Events(events));
+                        return Ok(FeedItem::Events(events));
                     }
                 }
                 // A single connection may break while the server is up: it is down if a second
                 // request fails as well.
                 Err(failure) if failure.is_outage() => {
                     if self.poll(Duration::ZERO).await.is_err_and(|failure| failure.is_outage()) {
-                        self.gone = Some(PAUSE);
+                        self.outage_backoff = Some(INITIAL_BACKOFF);
                         let said = failure.to_string();
-                        return Ok(News::Gone(said.lines().next().unwrap_or_default().to_owned()));
+                        return Ok(FeedItem::Outage(
+                            said.lines().next().unwrap_or_default().to_owned(),
+                        ));
                     }
                 }
                 Err(failure) => return Err(failure),
@@ -193,11 +196,11 @@ impl Feed {
     /// Opens a push channel if the server allows it, else schedules the next attempt.
     async fn open_channel(&mut self) {
         match Channel::open(&self.client, &self.accounts, self.cursor.as_deref()).await {
-            Ok(channel) => (self.channel, self.channel_pause) = (Some(channel), CHANNEL_PAUSE),
-            Err(NoChannel::Never) => self.channel_from = None,
-            Err(NoChannel::Now) => {
-                self.channel_from = Some(Instant::now() + self.channel_pause);
-                self.channel_pause = (self.channel_pause * 2).min(LONGEST_CHANNEL_PAUSE);
+            Ok(channel) => (self.channel, self.channel_backoff) = (Some(channel), CHANNEL_BACKOFF),
+            Err(ChannelError::Unsupported) => self.channel_retry_at = None,
+            Err(ChannelError::Unavailable) => {
+                self.channel_retry_at = Some(Instant::now() + self.channel_backoff);
+                self.channel_backoff = (self.channel_backoff * 2).min(MAX_CHANNEL_BACKOFF);
             }
         }
     }
@@ -206,26 +209,29 @@ impl Feed {
     async fn poll(&mut self, wait: Duration) -> Result<Page<Box<RawValue>>, Failure> {
         let asked = Instant::now();
         let prefer = (!wait.is_zero()).then(|| format!("wait={}", wait.as_secs()));
-        let call = call(&self.accounts, self.cursor.as_deref())
+        let call = events_request(&self.accounts, self.cursor.as_deref())
             .query("limit", Some(MAX_LIMIT))
             .header("prefer", prefer);
         let answer = self.client.send(&call).await?;
         let page: Page<Box<RawValue>> = answer.json()?;
-        if page.items.is_empty() && asked.elapsed() < PAUSE && !wait.is_zero() {
+        if page.items.is_empty() && asked.elapsed() < INITIAL_BACKOFF && !wait.is_zero() {
             // The server does not hold requests, or too many are waiting and it sends
             // Retry-After.
-            tokio::time::sleep(answer.retry_after().unwrap_or(PAUSE).clamp(PAUSE, WAIT)).await;
+            tokio::time::sleep(
+                answer.retry_after().unwrap_or(INITIAL_BACKOFF).clamp(INITIAL_BACKOFF, LONG_POLL),
+            )
+            .await;
         }
         Ok(page)
     }
 }
 
-pub fn read(event: &RawValue) -> Result<Event, Failure> {
-    serde_json::from_str(event.get()).map_err(output::no_json)
+pub fn parse_event(event: &RawValue) -> Result<Event, Failure> {
+    serde_json::from_str(event.get()).map_err(output::invalid_response)
 }
 
 /// The request for the events after a cursor.
-pub fn call(accounts: &[String], after: Option<&str>) -> Call {
-    let call = Call::get(&["v1", "events"]).query("after", after);
+pub fn events_request(accounts: &[String], after: Option<&str>) -> Request {
+    let call = Request::get(&["v1", "events"]).query("after", after);
     accounts.iter().fold(call, |call, account| call.query("account", Some(account)))
 }

@@ -10,9 +10,9 @@ mod terminal;
 use crate::{client::Client, failure::Failure, output};
 use accounts::Accounts;
 use prompt::{Line, Prompt};
-use terminal::{Ended, until_ended};
+use terminal::{Ended, until_interrupted};
 
-use super::feed::{self, Feed, News, Start};
+use super::feed::{self, Feed, FeedItem, StartPosition};
 
 const HELP: &str = "\
   accounts            choose accounts by name; Ctrl-C goes back
@@ -42,13 +42,13 @@ struct Session<'a> {
 pub async fn run(client: &Client) -> Result<(), Failure> {
     let accounts = Accounts::new(client);
     let mut session = Session { client, prompt: Prompt::new()?, accounts, feed: None };
-    output::line(
+    output::print_line(
         "Follow the events of accounts. Commands: `accounts`, `events`, `clear`, `help`.",
     )?;
     loop {
         session.prompt.complete_with(session.accounts.commands(&COMMANDS));
         let step = match session.prompt.read("tollgate> ")? {
-            Line::Text(line) => session.obey(line.trim()).await?,
+            Line::Text(line) => session.run_command(line.trim()).await?,
             Line::Interrupted | Line::End => Step::Leave,
         };
         if step == Step::Leave {
@@ -58,7 +58,7 @@ pub async fn run(client: &Client) -> Result<(), Failure> {
 }
 
 impl Session<'_> {
-    async fn obey(&mut self, line: &str) -> Result<Step, Failure> {
+    async fn run_command(&mut self, line: &str) -> Result<Step, Failure> {
         let (command, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         match command {
             "" => Ok(Step::Stay),
@@ -66,25 +66,27 @@ impl Session<'_> {
             "events" => self.watch().await,
             "clear" => {
                 self.accounts.clear();
-                self.say_chosen()
+                self.print_selection()
             }
-            "help" => say(HELP),
-            other => say(&format!("{other}: unknown command. Commands: {}.", COMMANDS.join(", "))),
+            "help" => print(HELP),
+            other => {
+                print(&format!("{other}: unknown command. Commands: {}.", COMMANDS.join(", ")))
+            }
         }
     }
 
     /// Adds the named accounts to the selection, or prompts for them.
     async fn choose(&mut self, names: &str) -> Result<Step, Failure> {
-        match until_ended(self.accounts.load(self.client)).await? {
+        match until_interrupted(self.accounts.load(self.client)).await? {
             Ok(Ok(())) => {}
-            Ok(Err(failure)) => return say(&failure.to_string()),
+            Ok(Err(failure)) => return print(&failure.to_string()),
             Err(Ended::Interrupted) => return Ok(Step::Stay),
             Err(Ended::End) => return Ok(Step::Leave),
         }
         if !names.is_empty() {
             return self.add(names);
         }
-        say(&self.accounts.list())?;
+        print(&self.accounts.list())?;
         loop {
             self.prompt.complete_with(self.accounts.names());
             match self.prompt.read("accounts> ")? {
@@ -101,17 +103,14 @@ impl Session<'_> {
     fn add(&mut self, names: &str) -> Result<Step, Failure> {
         let unknown = self.accounts.choose(names);
         if !unknown.is_empty() {
-            say(&format!(
-                "No account is named {}; press Tab for a list.",
-                unknown.join(", ")
-            ))?;
+            print(&format!("No account is named {}; press Tab for a list.", unknown.join(", ")))?;
         }
-        self.say_chosen()
+        self.print_selection()
     }
 
-    fn say_chosen(&self) -> Result<Step, Failure> {
+    fn print_selection(&self) -> Result<Step, Failure> {
         let chosen = self.accounts.chosen_names();
-        say(&if chosen.is_empty() {
+        print(&if chosen.is_empty() {
             "No account is chosen.".into()
         } else {
             format!("Chosen: {}", chosen.join(", "))
@@ -121,7 +120,7 @@ impl Session<'_> {
     /// Prints events until Ctrl-C or end of input.
     async fn watch(&mut self) -> Result<Step, Failure> {
         if !self.accounts.is_known() {
-            match until_ended(self.accounts.load(self.client)).await? {
+            match until_interrupted(self.accounts.load(self.client)).await? {
                 // If the server is down, the feed reports it.
                 Ok(_) => {}
                 Err(Ended::Interrupted) => return Ok(Step::Stay),
@@ -129,27 +128,28 @@ impl Session<'_> {
             }
         }
         let Some(ids) = self.accounts.chosen_ids() else {
-            return say("No account is chosen; choose with `accounts`.");
+            return print("No account is chosen; choose with `accounts`.");
         };
-        let feed = self.feed.get_or_insert_with(|| Feed::new(self.client, Vec::new(), Start::Now));
-        feed.follow(ids);
+        let feed =
+            self.feed.get_or_insert_with(|| Feed::new(self.client, Vec::new(), StartPosition::Now));
+        feed.set_accounts(ids);
         // Fix the feed's position before printing "Watching": every later event is shown.
-        match until_ended(feed.begin()).await? {
+        match until_interrupted(feed.fix_position()).await? {
             Ok(Ok(())) => {}
-            Ok(Err(failure)) => return say(&failure.to_string()),
+            Ok(Err(failure)) => return print(&failure.to_string()),
             Err(Ended::Interrupted) => return Ok(Step::Stay),
             Err(Ended::End) => return Ok(Step::Leave),
         }
-        say(&format!("Watching {}. Ctrl-C goes back.", self.accounts.chosen_names().join(", ")))?;
-        let ended = until_ended(show(feed, &self.accounts)).await?;
-        feed.rest();
+        print(&format!("Watching {}. Ctrl-C goes back.", self.accounts.chosen_names().join(", ")))?;
+        let ended = until_interrupted(show(feed, &self.accounts)).await?;
+        feed.pause();
         match ended {
             Ok(Ok(())) | Err(Ended::Interrupted) => {
                 // Start a new line after the ^C that the terminal echoes.
-                say("")
+                print("")
             }
-            Ok(Err(Failure::Closed)) => Err(Failure::Closed),
-            Ok(Err(failure)) => say(&failure.to_string()),
+            Ok(Err(Failure::OutputClosed)) => Err(Failure::OutputClosed),
+            Ok(Err(failure)) => print(&failure.to_string()),
             Err(Ended::End) => Ok(Step::Leave),
         }
     }
@@ -158,24 +158,24 @@ impl Session<'_> {
 async fn show(feed: &mut Feed, accounts: &Accounts) -> Result<(), Failure> {
     loop {
         match feed.next().await? {
-            News::Events(events) => {
+            FeedItem::Events(events) => {
                 for event in events {
-                    let event = feed::read(&event)?;
-                    output::line(&event.line(accounts.name_of(&event.account_id)))?;
+                    let event = feed::parse_event(&event)?;
+                    output::print_line(&event.line(accounts.name_of(&event.account_id)))?;
                 }
             }
-            News::Gone(why) => {
-                output::line(&format!(
+            FeedItem::Outage(why) => {
+                output::print_line(&format!(
                     "The server is down ({why}); retrying until it is back."
                 ))?;
             }
-            News::Back => output::line("The server is back.")?,
+            FeedItem::Recovered => output::print_line("The server is back.")?,
         }
     }
 }
 
-fn say(text: &str) -> Result<Step, Failure> {
+fn print(text: &str) -> Result<Step, Failure> {
     // Adds an empty line.
-    output::line(&format!("{text}\n"))?;
+    output::print_line(&format!("{text}\n"))?;
     Ok(Step::Stay)
 }

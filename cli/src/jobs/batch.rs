@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use shared::api::ProblemBody;
 use uuid::Uuid;
 
-use super::{submit::say_how_to_repeat, wait::Seen};
+use super::{submit::print_retry_hint, wait::JobState};
 use crate::{
     bulk,
-    client::{Call, Client},
-    failure::{self, Failure, Refusal},
+    client::{Client, Request},
+    failure::{self, ErrorResponse, Failure},
     output::{self, Format},
 };
 
@@ -26,9 +26,9 @@ pub struct Batch {
 
 /// Result of one job, as the API returns it.
 #[derive(Deserialize)]
-struct Outcome {
+struct BatchItem {
     status: u16,
-    job: Option<Seen>,
+    job: Option<JobState>,
     problem: Option<ProblemBody>,
 }
 
@@ -41,38 +41,41 @@ impl Batch {
         let mut refused = Vec::new();
         let mut number = 0;
         for (chunk, jobs) in bulk::chunks(&jobs).into_iter().enumerate() {
-            let call = Call::post(&["v1", "jobs", "batch"])
+            let call = Request::post(&["v1", "jobs", "batch"])
                 .header("idempotency-key", Some(format!("{key}-{chunk}")))
                 .body(&json!({"jobs": jobs}))?;
             let items: Value = client
                 .send(&call)
                 .await
-                .inspect_err(|failure| say_how_to_repeat(failure, &key))?
+                .inspect_err(|failure| print_retry_hint(failure, &key))?
                 .json()?;
             for item in items["items"].as_array().into_iter().flatten() {
                 number += 1;
-                let outcome: Outcome = serde_json::from_value(item.clone())
+                let outcome: BatchItem = serde_json::from_value(item.clone())
                     .map_err(|error| Failure::Local(error.to_string()))?;
                 let line = if format == Format::Json {
                     item.to_string()
                 } else {
-                    in_words(number, &outcome)
+                    item_line(number, &outcome)
                 };
-                output::line(&line)?;
+                output::print_line(&line)?;
                 refused.extend((outcome.status >= 400).then_some(outcome.status));
             }
         }
         let Some(status) = refused.iter().max() else { return Ok(()) };
         let message = format!("{} of {number} jobs were not accepted.", refused.len());
-        Err(Failure::Refused(Box::new(Refusal::of(*status, message))))
+        Err(Failure::Rejected(Box::new(ErrorResponse::of(*status, message))))
     }
 }
 
-fn in_words(number: usize, outcome: &Outcome) -> String {
+fn item_line(number: usize, outcome: &BatchItem) -> String {
     match (&outcome.job, &outcome.problem) {
         (Some(job), _) => format!("{number}\taccepted\t{}", job.id),
         (None, Some(problem)) => {
-            format!("{number}\trefused\t{}", output::printable(&failure::say(problem)))
+            format!(
+                "{number}\trefused\t{}",
+                output::escape_controls(&failure::problem_text(problem))
+            )
         }
         (None, None) => format!("{number}\t{}", outcome.status),
     }

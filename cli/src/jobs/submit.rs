@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Job, wait};
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
     output::{self, Format},
 };
@@ -25,7 +25,7 @@ pub struct Submit {
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: Option<u8>,
     /// Delay until the job is due, such as 90s, 15m or 2d; at most one year
-    #[arg(long, value_name = "DURATION", value_parser = wait::duration, conflicts_with = "run_at")]
+    #[arg(long, value_name = "DURATION", value_parser = wait::parse_duration, conflicts_with = "run_at")]
     delay: Option<std::time::Duration>,
     /// Time at which the job is due, such as 2026-11-20T16:00:00Z; at most one year ahead
     #[arg(long, value_name = "TIME")]
@@ -34,7 +34,7 @@ pub struct Submit {
     #[arg(long, value_name = "URL")]
     callback_url: Option<String>,
     /// Metadata to store with the job; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = note)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_metadata)]
     metadata: Vec<(String, String)>,
     /// Makes it safe to repeat this command for 24 hours; without it, only the automatic retries
     /// are safe
@@ -47,7 +47,7 @@ pub struct Submit {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    patience: wait::Patience,
+    patience: wait::WaitOptions,
 }
 
 /// Body of `POST /v1/jobs`. `RawValue` passes the payload on byte for byte.
@@ -72,21 +72,21 @@ struct Body<'a> {
 impl Submit {
     /// Submits the job. Prints its id, or with `--wait` its result.
     pub async fn run(self, client: &Client, format: Format) -> Result<(), Failure> {
-        if self.patience.has_end() && !self.wait {
+        if self.patience.has_timeout() && !self.wait {
             return Err(Failure::Usage("--timeout requires --wait.".into()));
         }
         let key = self.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-        let call = Call::post(&["v1", "jobs"])
+        let call = Request::post(&["v1", "jobs"])
             .header("idempotency-key", Some(&key))
             .body(&self.body()?)?;
         let answer =
-            client.send(&call).await.inspect_err(|failure| say_how_to_repeat(failure, &key))?;
-        let id = answer.json::<wait::Seen>()?.id;
+            client.send(&call).await.inspect_err(|failure| print_retry_hint(failure, &key))?;
+        let id = answer.json::<wait::JobState>()?.id;
         if self.wait {
             return wait::wait(client, &Job { id, account: self.account }, self.patience, format)
                 .await;
         }
-        output::line(if format == Format::Json { &answer.body } else { &id })
+        output::print_line(if format == Format::Json { &answer.body } else { &id })
     }
 
     fn body(&self) -> Result<Body<'_>, Failure> {
@@ -107,14 +107,14 @@ impl Submit {
     }
 
     fn payload(&self) -> Result<Box<RawValue>, Failure> {
-        let (text, place) = match self.payload.strip_prefix('@') {
-            Some(file) => (output::read(file)?, file),
-            None if self.payload == "-" => (output::read("-")?, "standard input"),
+        let (text, origin) = match self.payload.strip_prefix('@') {
+            Some(file) => (output::read_input(file)?, file),
+            None if self.payload == "-" => (output::read_input("-")?, "standard input"),
             None => (self.payload.clone(), "PAYLOAD"),
         };
         serde_json::from_str(&text).map_err(|error| {
             Failure::Usage(format!(
-                "{place} isn't JSON: {error}. Quote strings as JSON ('\"text\"'), \
+                "{origin} isn't JSON: {error}. Quote strings as JSON ('\"text\"'), \
                  name a file as @FILE, use - for standard input."
             ))
         })
@@ -122,16 +122,16 @@ impl Submit {
 }
 
 /// After an outage the client cannot know whether the server accepted the request.
-pub fn say_how_to_repeat(failure: &Failure, key: &str) {
+pub fn print_retry_hint(failure: &Failure, key: &str) {
     if failure.is_outage() {
-        output::note(&format!(
+        output::print_message(&format!(
             "The request may have been accepted: repeat it with --idempotency-key {key}, \
              which creates no duplicates."
         ));
     }
 }
 
-fn note(text: &str) -> Result<(String, String), String> {
+fn parse_metadata(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

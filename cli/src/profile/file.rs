@@ -15,7 +15,7 @@ use super::Secret;
 use crate::failure::Failure;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct File {
+pub struct ProfileFile {
     /// Name of the current profile.
     pub current: Option<String>,
     /// Profiles by name.
@@ -30,7 +30,7 @@ pub struct Profile {
     pub key: Secret,
 }
 
-impl File {
+impl ProfileFile {
     /// Reads the file; a missing file is empty. Fails if the group or others have any access.
     pub fn read() -> Result<Self, Failure> {
         let path = path()?;
@@ -55,7 +55,7 @@ impl File {
         toml::from_str(&text).map_err(|error| about(&error.message()))
     }
 
-    pub fn change(change: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub fn update(change: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
         let mut file = Self::read()?;
         change(&mut file)?;
         file.write()

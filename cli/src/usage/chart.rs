@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use shared::api::UsagePoint;
 
-use crate::output::printable;
+use crate::output::escape_controls;
 
 /// Maximum width in columns.
-const WIDTH: usize = 60;
+const MAX_WIDTH: usize = 60;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Marks points without reports, as opposed to zero usage.
 const UNKNOWN: char = '·';
@@ -24,27 +24,27 @@ pub fn draw(points: &[UsagePoint]) -> String {
     }
     let drawn = series.into_iter().map(|((service, route, direction, account), points)| {
         let account = account.map(|account| format!(" of {account}")).unwrap_or_default();
-        one(&format!("{service} {route} {direction}{account}"), &points)
+        draw_series(&format!("{service} {route} {direction}{account}"), &points)
     });
     let drawn: Vec<_> = drawn.collect();
     drawn.join("\n\n")
 }
 
-fn one(name: &str, points: &[&UsagePoint]) -> String {
-    let each = points.len().div_ceil(WIDTH);
+fn draw_series(name: &str, points: &[&UsagePoint]) -> String {
+    let each = points.len().div_ceil(MAX_WIDTH);
     let columns: Vec<Option<f64>> = points.chunks(each).map(sum).collect();
     let most = columns.iter().flatten().copied().fold(0.0, f64::max);
     let blocks: String = columns.iter().map(|bytes| block(*bytes, most)).collect();
-    let total = sum(points).map_or_else(|| "unknown".to_owned(), bytes);
+    let total = sum(points).map_or_else(|| "unknown".to_owned(), format_bytes);
     let time =
         |point: Option<&&UsagePoint>| point.map(|point| point.time.to_string()).unwrap_or_default();
     let (first, last) = (time(points.first()), time(points.last()));
     format!(
         "{}\n  {blocks}\n  {} … {}; {total} in all, {} in the highest column",
-        printable(name),
+        escape_controls(name),
         first,
         last,
-        bytes(most)
+        format_bytes(most)
     )
 }
 
@@ -70,7 +70,7 @@ fn block(bytes: Option<f64>, most: f64) -> char {
 }
 
 /// Formats a number of bytes in the largest decimal unit of which there is at least one.
-fn bytes(bytes: f64) -> String {
+fn format_bytes(bytes: f64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB", "PB"];
     let mut value = bytes;
     let mut unit = 0;
@@ -120,7 +120,7 @@ mod tests {
         let points: Vec<_> = (0..1500).map(|n| point(n % 60, "/", Some(2))).collect();
         let drawn = draw(&points);
         let blocks = drawn.lines().nth(1).unwrap().trim();
-        assert_eq!(blocks.chars().count(), WIDTH);
+        assert_eq!(blocks.chars().count(), MAX_WIDTH);
         assert!(blocks.chars().all(|block| block == '█'));
         assert!(drawn.contains("3.0 kB in all"), "{drawn}");
     }

@@ -12,8 +12,8 @@ use crate::{home::Home, operator::Operator, server::Server};
 #[test]
 fn tail_survives_an_outage() {
     let mut server = Server::start();
-    let operator = Operator::of(&server, &["acme"]);
-    operator.publishes("acme", "first");
+    let operator = Operator::with_accounts(&server, &["acme"]);
+    operator.publish("acme", "first");
     let home = Home::with(&server.url, &server.operator);
     let acme = operator.id("acme");
     let mut command =
@@ -23,12 +23,12 @@ fn tail_survives_an_outage() {
     let mut notes = BufReader::new(tail.stderr.take().unwrap()).lines();
     let mut data =
         || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["data"].clone();
-    operator.publishes("acme", r#"{"second": 2}"#);
+    operator.publish("acme", r#"{"second": 2}"#);
     assert_eq!([data(), data()], [json!("first"), json!({"second": 2})]);
-    server.go_away();
+    server.stop_api();
     assert!(notes.next().unwrap().unwrap().contains("is down"));
-    server.come_back();
-    operator.publishes("acme", "third");
+    server.start_api();
+    operator.publish("acme", "third");
     assert_eq!(data(), "third");
     assert_eq!(notes.next().unwrap().unwrap(), "The server is back.");
     tail.kill().unwrap();
@@ -47,12 +47,12 @@ fn tail_survives_an_outage() {
 #[test]
 fn tail_resumes_from_a_saved_cursor() {
     let server = Server::start();
-    let operator = Operator::of(&server, &["acme"]);
+    let operator = Operator::with_accounts(&server, &["acme"]);
     let home = Home::with(&server.url, &server.operator);
     let acme = operator.id("acme");
     let mut cursor: Option<String> = None;
     for told in ["first", "second"] {
-        operator.publishes("acme", told);
+        operator.publish("acme", told);
         let mut command =
             home.command(&["events", "tail", "--cursors", "--account", acme, "-o", "json"]);
         match &cursor {

@@ -85,8 +85,8 @@ fn batch_reports_each_job() {
     let jobs = r#"[{"kind": "echo", "payload": 1}, {"kind": "none", "payload": 1}, 7]"#;
     let run = home.run_with(&["jobs", "batch", "-"], jobs);
     assert_eq!(run.code, 3, "{run:?}");
-    let fates: Vec<_> = run.out.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
-    assert_eq!(fates, ["accepted", "refused", "refused"]);
+    let statuses: Vec<_> = run.out.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
+    assert_eq!(statuses, ["accepted", "refused", "refused"]);
     assert!(run.err.contains("2 of 3 jobs were not accepted"), "{run:?}");
     assert_eq!(home.run_with(&["jobs", "batch", "-"], "[{").code, 2);
 }

@@ -11,7 +11,7 @@ pub struct Operator {
 
 impl Operator {
     /// Creates these accounts.
-    pub fn of(server: &Server, names: &[&str]) -> Self {
+    pub fn with_accounts(server: &Server, names: &[&str]) -> Self {
         let home = Home::with(&server.url, &server.operator);
         let make = |name: &&str| {
             let made = home.run(&["accounts", "create", name, "-o", "json"]).ok();
@@ -27,7 +27,7 @@ impl Operator {
     }
 
     /// Publishes an event of this account. `data` is JSON, or else a plain string.
-    pub fn publishes(&self, account: &str, data: &str) {
+    pub fn publish(&self, account: &str, data: &str) {
         let id = self
             .home
             .run(&["events", "publish", data, "--account", self.id(account), "--source", "host-1"])

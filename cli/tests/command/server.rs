@@ -21,7 +21,7 @@ pub struct Server {
     pub aws: Aws,
     address: String,
     service: Service,
-    front: Option<Runtime>,
+    api_runtime: Option<Runtime>,
     _end: oneshot::Sender<()>,
 }
 
@@ -34,17 +34,17 @@ impl Server {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let run = async {
                 let stack = Stack::new().await;
-                let operator = stack.another_key(&[Scope::Admin]).await;
+                let operator = stack.create_account_key(&[Scope::Admin]).await;
                 let scopes = Scope::ALL
                     .into_iter()
                     .filter(|scope| *scope != Scope::Admin)
                     .collect::<Vec<_>>();
-                let tenant = stack.another_key(&scopes).await;
+                let tenant = stack.create_account_key(&scopes).await;
                 started.send((operator, tenant, stack.service(), stack.aws.clone())).unwrap();
                 let working = async {
                     let mut checked = Instant::now();
                     loop {
-                        stack.work(Duration::from_secs(1)).await;
+                        stack.run_worker(Duration::from_secs(1)).await;
                         if checked.elapsed() > Duration::from_secs(1) {
                             // A check may fail where a test injects faults; the next one follows.
                             let _ = stack.check().await;
@@ -66,20 +66,20 @@ impl Server {
             aws,
             address,
             service,
-            front: None,
+            api_runtime: None,
             _end: end,
         };
-        server.come_back();
+        server.start_api();
         server
     }
 
     /// Stops the API and closes its connections; the stack keeps running.
-    pub fn go_away(&mut self) {
-        self.front.take().unwrap().shutdown_background();
+    pub fn stop_api(&mut self) {
+        self.api_runtime.take().unwrap().shutdown_background();
     }
 
     /// Restarts the API at the same address.
-    pub fn come_back(&mut self) {
+    pub fn start_api(&mut self) {
         let front = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -89,14 +89,14 @@ impl Server {
         self.address = listener.local_addr().unwrap().to_string();
         self.url = format!("http://{}/stages/live", self.address);
         front.spawn(axum::serve(listener, routes(self.service.clone())).into_future());
-        self.front = Some(front);
+        self.api_runtime = Some(front);
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // Dropping a runtime in place would wait for its tasks.
-        if let Some(front) = self.front.take() {
+        if let Some(front) = self.api_runtime.take() {
             front.shutdown_background();
         }
     }

@@ -31,10 +31,7 @@ fn usage_is_counted_once_and_charted() {
     let home = Home::with(&server.url, &server.tenant);
     assert_eq!(home.run(&["usage"]).ok(), "No usage was reported.");
     let file = home.write("events.jsonl", &format!("{}\n{}\n", event("1", 1500), event("2", 500)));
-    assert_eq!(
-        home.run(&["usage", "report", &file]).ok(),
-        "2 counted, 0 duplicates, 0 refused"
-    );
+    assert_eq!(home.run(&["usage", "report", &file]).ok(), "2 counted, 0 duplicates, 0 refused");
     let again = home
         .run_with(&["usage", "report", "-"], &format!("[{},{}]", event("2", 500), event("3", 1)));
     assert_eq!(again.ok(), "1 counted, 1 duplicates, 0 refused");

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::{Router, middleware};
 use http::header::InvalidHeaderValue;
 use policy::Policy;
-use shared::{clock::Clock, config::PushAddress, gate::OpenGate, telemetry::Metrics};
+use shared::{clock::Clock, config::PushAddress, gate::PublicMiddleware, telemetry::Metrics};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Time limit of a request, which then fails as unavailable. The function's timeout in
@@ -46,6 +46,6 @@ pub fn router(app: App) -> Result<Router, InvalidHeaderValue> {
     let policy = Policy::new(&push)?;
     let (router, _) = routes().split_for_parts();
     let router = router.nest("/console", console::files()).nest("/docs", docs::files());
-    let gate = OpenGate { clock, metrics, patience: PATIENCE };
-    Ok(gate.before(router).layer(middleware::from_fn_with_state(policy, policy::apply)))
+    let gate = PublicMiddleware { clock, metrics, timeout: PATIENCE };
+    Ok(gate.wrap(router).layer(middleware::from_fn_with_state(policy, policy::apply)))
 }

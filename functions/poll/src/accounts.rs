@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use shared::{
     api::{AccountBody, AnyProblem, Cursor, Page, Problem, parameter},
-    gate::{Failure, Named, Query},
+    gate::{ApiError, PathParam, Query},
     id::AccountId,
 };
 
@@ -33,10 +33,10 @@ const LIST: &str = "accounts";
 pub async fn list(
     State(app): State<Arc<App>>,
     mut query: Query,
-) -> Result<Json<Page<AccountBody>>, Failure> {
+) -> Result<Json<Page<AccountBody>>, ApiError> {
     let limit = query.limit()?;
     let after = query.cursor::<AccountId>(LIST)?;
-    query.end()?;
+    query.reject_unknown()?;
     let (accounts, last) = app.accounts.page(after, limit).await?;
     Ok(Json(Page {
         items: accounts.iter().map(AccountBody::from).collect(),
@@ -53,10 +53,10 @@ pub async fn list(
 )]
 pub async fn get(
     State(app): State<Arc<App>>,
-    Named(id): Named<AccountId>,
+    PathParam(id): PathParam<AccountId>,
     query: Query,
-) -> Result<Json<AccountBody>, Failure> {
-    query.end()?;
-    let account = app.accounts.find(id).await?.ok_or(Problem::NotFound)?;
+) -> Result<Json<AccountBody>, ApiError> {
+    query.reject_unknown()?;
+    let account = app.accounts.get_consistent(id).await?.ok_or(Problem::NotFound)?;
     Ok(Json(AccountBody::from(&account)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Attempts, parameter},
-    gate::{Caller, Failure, Named, Query},
+    gate::{ApiError, Caller, PathParam, Query},
     id::JobId,
 };
 
@@ -27,11 +27,11 @@ use crate::App;
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Named(id): Named<JobId>,
+    PathParam(id): PathParam<JobId>,
     mut query: Query,
-) -> Result<Json<Attempts>, Failure> {
-    let account = caller.acting_for(query.account()?)?;
-    query.end()?;
+) -> Result<Json<Attempts>, ApiError> {
+    let account = caller.target_account(query.account()?)?;
+    query.reject_unknown()?;
     let job = app.read(account, id).await?;
-    Ok(Json(Attempts { items: job.attempts_made() }))
+    Ok(Json(Attempts { items: job.all_attempts() }))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use http::{HeaderName, header};
 use shared::{
     api::{AnyProblem, CallerBody},
-    gate::{Caller, Failure, Query},
+    gate::{ApiError, Caller, Query},
 };
 
 /// Get the account and scopes of the key or token you send.
@@ -19,8 +19,8 @@ use shared::{
 pub async fn get(
     caller: Caller,
     query: Query,
-) -> Result<([(HeaderName, &'static str); 1], Json<CallerBody>), Failure> {
-    query.end()?;
+) -> Result<([(HeaderName, &'static str); 1], Json<CallerBody>), ApiError> {
+    query.reject_unknown()?;
     Ok((
         [(header::CACHE_CONTROL, "no-store")],
         Json(CallerBody {

@@ -10,21 +10,21 @@ use axum::{
 use http::{HeaderMap, HeaderName, header};
 use shared::{
     api::{AnyProblem, EventBody, EventPage, Problem, encode_position, parameter},
-    aws::{Extent, Portion, Rest},
-    event::{Event, MOST_ACCOUNTS, Position, Start},
-    gate::{Caller, Failure, Query},
+    aws::{Batch, NextRead, ReadLimits},
+    event::{Event, MAX_ACCOUNTS, ReadCursor, ReadFrom},
+    gate::{ApiError, Caller, Query},
     id::AccountId,
 };
 
-use crate::{App, wait::wanted_wait, waiter::Waiter};
+use crate::{App, wait::preferred_wait, waiter::Waiter};
 
 /// Limit for the events of a page, since Lambda limits the size of a response. A single larger
 /// event is still returned.
-const MOST_BYTES: usize = 1024 * 1024;
+const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
 /// Poll interval of a long poll. Together with the reorder window, an event is read within a
 /// second; a wait of 20 seconds costs 40 read units per account.
-const LOOKS: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// List events, oldest first.
 ///
@@ -77,21 +77,22 @@ pub async fn list(
     caller: Caller,
     mut query: Query,
     headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let named = query.accounts(MOST_ACCOUNTS)?;
-    let accounts = app.accounts.visible(&caller.subscriber(), named, app.clock.now()).await?;
+) -> Result<Response, ApiError> {
+    let named = query.accounts(MAX_ACCOUNTS)?;
+    let accounts =
+        app.accounts.visible_accounts(&caller.subscriber(), named, app.clock.now()).await?;
     let accounts = accounts.ok_or(Problem::NotFound)?;
     let limit = query.limit()?;
     let start = query.start()?;
-    query.end()?;
-    let wait = wanted_wait(&headers);
-    let extent = Extent { events: limit, bytes: MOST_BYTES };
+    query.reject_unknown()?;
+    let wait = preferred_wait(&headers);
+    let extent = ReadLimits { events: limit, bytes: MAX_PAGE_BYTES };
     // A client that starts now and doesn't wait needs only the cursor.
-    let begins = start == Start::Now && wait.is_none();
+    let begins = start == ReadFrom::Now && wait.is_none();
     let mut position = match start {
-        Start::Oldest => Position::oldest(app.clock.now()),
-        Start::Now => app.events.now(&accounts).await?,
-        Start::After(position) => position,
+        ReadFrom::Oldest => ReadCursor::oldest(app.clock.now()),
+        ReadFrom::Now => app.events.end_cursor(&accounts).await?,
+        ReadFrom::After(position) => position,
     };
     let mut waiter = Waiter::new(&app, caller.account(), wait);
     let events = if begins {
@@ -118,20 +119,21 @@ impl App {
     async fn await_events(
         &self,
         accounts: &[AccountId],
-        position: &mut Position,
-        extent: Extent,
+        position: &mut ReadCursor,
+        extent: ReadLimits,
         waiter: &mut Waiter<'_>,
-    ) -> Result<Vec<Event>, Failure> {
+    ) -> Result<Vec<Event>, ApiError> {
         loop {
-            let Portion { events, rest } = self.events.read(accounts, position, extent).await?;
+            let Batch { events, next_read: rest } =
+                self.events.read(accounts, position, extent).await?;
             if !events.is_empty() || waiter.is_over() {
                 return Ok(events);
             }
             let goes_on = match rest {
                 // Expired events are skipped page by page.
-                Rest::Now => true,
-                Rest::From(time) => waiter.pause(time.since(self.clock.now())).await,
-                Rest::Nothing => waiter.pause(LOOKS).await,
+                NextRead::Immediately => true,
+                NextRead::At(time) => waiter.pause(time.since(self.clock.now())).await,
+                NextRead::OnNewEvent => waiter.pause(POLL_INTERVAL).await,
             };
             if !goes_on {
                 return Ok(events);

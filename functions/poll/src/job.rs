@@ -10,16 +10,16 @@ use axum::{
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
     api::{AnyProblem, JobBody, Problem, parameter},
-    gate::{Caller, Failure, Named, Query},
+    gate::{ApiError, Caller, PathParam, Query},
     id::{AccountId, JobId},
-    job::{Job, Pace, retry_after},
+    job::{CompletionTimes, Job, retry_after},
     time::Time,
 };
 
 use crate::{
     App,
-    wait::{ETag, wanted_wait},
-    waiter::{Waited, Waiter},
+    wait::{ETag, preferred_wait},
+    waiter::{WaitResult, Waiter},
 };
 
 /// Maximum age in seconds of a job that is read again with strong consistency if it isn't found. A
@@ -65,28 +65,32 @@ const YOUNG_SECONDS: u64 = 5;
 pub async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Named(id): Named<JobId>,
+    PathParam(id): PathParam<JobId>,
     mut query: Query,
     headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let account = caller.acting_for(query.account()?)?;
-    query.end()?;
+) -> Result<Response, ApiError> {
+    let account = caller.target_account(query.account()?)?;
+    query.reject_unknown()?;
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let mut waiter = Waiter::new(&app, caller.account(), wanted_wait(&headers));
-    let job = app.await_news(account, id, known, &mut waiter).await;
+    let mut waiter = Waiter::new(&app, caller.account(), preferred_wait(&headers));
+    let job = app.await_change(account, id, known, &mut waiter).await;
     let waited = waiter.end().await;
     let job = job?;
     let now = app.clock.now();
-    let pace = if job.status.is_terminal() { Pace::default() } else { app.pace(&job, now).await };
-    Ok(answer(caller.account(), job, pace, known, waited, now))
+    let pace = if job.status.is_terminal() {
+        CompletionTimes::default()
+    } else {
+        app.completion_times(&job, now).await
+    };
+    Ok(job_response(caller.account(), job, pace, known, waited, now))
 }
 
-fn answer(
+fn job_response(
     caller: AccountId,
     job: Job,
-    pace: Pace,
+    pace: CompletionTimes,
     known: Option<&str>,
-    waited: Waited,
+    waited: WaitResult,
     now: Time,
 ) -> Response {
     let etag = ETag::of(&job);
@@ -102,23 +106,23 @@ fn answer(
     if known.is_some_and(|known| etag.is_among(known)) {
         (StatusCode::NOT_MODIFIED, headers).into_response()
     } else {
-        (headers, Json(JobBody::shown_to(caller, job))).into_response()
+        (headers, Json(JobBody::for_caller(caller, job))).into_response()
     }
 }
 
 impl App {
     /// The job, if the account has it and its retention hasn't ended.
-    pub(crate) async fn read(&self, account: AccountId, id: JobId) -> Result<Job, Failure> {
+    pub(crate) async fn read(&self, account: AccountId, id: JobId) -> Result<Job, ApiError> {
         let now = self.clock.now();
-        let mut job = self.jobs.find(account, id, false, now).await?;
+        let mut job = self.jobs.get(account, id, false, now).await?;
         if job.is_none() && now.since(shared::id::time_of(&id)).as_secs() < YOUNG_SECONDS {
-            job = self.jobs.find(account, id, true, now).await?;
+            job = self.jobs.get(account, id, true, now).await?;
         }
         job.ok_or_else(|| Problem::NotFound.into())
     }
 
     /// A failed read of completion times must not fail the request.
-    async fn pace(&self, job: &Job, now: Time) -> Pace {
-        self.paces.pace(job.account, &job.kind, now).await.unwrap_or_default()
+    async fn completion_times(&self, job: &Job, now: Time) -> CompletionTimes {
+        self.paces.read(job.account, &job.kind, now).await.unwrap_or_default()
     }
 }

@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, JobBody, Page, parameter},
     aws::Filter,
-    gate::{Caller, Failure, Query},
+    gate::{ApiError, Caller, Query},
     id::{AccountId, JobId},
 };
 
@@ -43,22 +43,26 @@ pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     mut query: Query,
-) -> Result<Json<Page<JobBody>>, Failure> {
-    let account = caller.acting_for(query.account()?)?;
+) -> Result<Json<Page<JobBody>>, ApiError> {
+    let account = caller.target_account(query.account()?)?;
     let filter = Filter { status: query.take("status")?, kind: query.take("kind")? };
     let limit = query.limit()?;
-    let list = describe(account, &filter);
+    let list = cursor_tag(account, &filter);
     let before = query.cursor::<JobId>(&list)?;
-    query.end()?;
+    query.reject_unknown()?;
     let page = app.jobs.page(account, &filter, before, limit, app.clock.now()).await?;
     Ok(Json(Page {
-        items: page.jobs.into_iter().map(|job| JobBody::shown_to(caller.account(), job)).collect(),
+        items: page
+            .jobs
+            .into_iter()
+            .map(|job| JobBody::for_caller(caller.account(), job))
+            .collect(),
         next_cursor: page.ended_at.map(|id| Cursor { after: id.to_string() }.encode(&list)),
     }))
 }
 
 /// Identifies the list, so that its cursors can't be used with other filters.
-fn describe(account: AccountId, filter: &Filter) -> String {
+fn cursor_tag(account: AccountId, filter: &Filter) -> String {
     let status = filter.status.map_or("", |status| status.as_str());
     let kind = filter.kind.as_ref().map_or("", |kind| kind.as_str());
     format!("jobs {account} {status} {kind}")

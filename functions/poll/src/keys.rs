@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, KeyBody, Page, Problem, parameter},
-    gate::{Failure, Named, Query},
+    gate::{ApiError, PathParam, Query},
     id::{AccountId, KeyId},
 };
 
@@ -33,14 +33,14 @@ use crate::App;
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
-    Named(account): Named<AccountId>,
+    PathParam(account): PathParam<AccountId>,
     mut query: Query,
-) -> Result<Json<Page<KeyBody>>, Failure> {
+) -> Result<Json<Page<KeyBody>>, ApiError> {
     let limit = query.limit()?;
     let list = format!("keys {account}");
     let after = query.cursor::<KeyId>(&list)?;
-    query.end()?;
-    if app.accounts.find(account).await?.is_none() {
+    query.reject_unknown()?;
+    if app.accounts.get_consistent(account).await?.is_none() {
         return Err(Problem::NotFound.into());
     }
     let (keys, last) = app.accounts.keys(account, after, limit, app.clock.now()).await?;

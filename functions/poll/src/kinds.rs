@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, KindBody, Page, Problem, parameter},
-    gate::{Failure, Named, Query},
+    gate::{ApiError, PathParam, Query},
     name::Name,
 };
 
@@ -33,10 +33,10 @@ const LIST: &str = "kinds";
 pub async fn list(
     State(app): State<Arc<App>>,
     mut query: Query,
-) -> Result<Json<Page<KindBody>>, Failure> {
+) -> Result<Json<Page<KindBody>>, ApiError> {
     let limit = query.limit()?;
     let after = query.cursor::<Name>(LIST)?;
-    query.end()?;
+    query.reject_unknown()?;
     let (kinds, more) = app.kinds.page(after.as_ref().map(Name::as_str), limit).await?;
     let last = kinds.last().filter(|_| more).map(|kind| kind.name.to_string());
     Ok(Json(Page {
@@ -54,10 +54,10 @@ pub async fn list(
 )]
 pub async fn get(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
-) -> Result<Json<KindBody>, Failure> {
-    query.end()?;
+) -> Result<Json<KindBody>, ApiError> {
+    query.reject_unknown()?;
     let kind = app.kinds.find(&name).await?.ok_or(Problem::NotFound)?;
     Ok(Json(KindBody::from(kind)))
 }

@@ -27,19 +27,19 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use shared::{
     aws::{
-        AccountStore, Clients, EventStore, JobStore, KindStore, PaceStore, QuotaStore, RowStore,
-        ScheduleStore, SourceStore, Table, Tallies, UsageStore, WaitSlots, prime,
+        AccountStore, Clients, CompletionTimeStore, EventStore, JobStore, KindStore, QuotaStore,
+        RowStore, ScheduleStore, SourceStore, Table, Tallies, UsageStore, WaitSlots, warm_up,
     },
     clock::Clock,
     config::PollConfig,
-    gate::{Gate, Issuer, Uses},
+    gate::{ApiMiddleware, Issuer, KeyUsage},
     telemetry::Metrics,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Requests that take longer are answered as unavailable. The function's timeout in the template is
 /// 28 seconds, so a long poll of twenty seconds fits.
-pub const PATIENCE: Duration = Duration::from_secs(26);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(26);
 
 #[derive(Debug)]
 pub struct App {
@@ -49,7 +49,7 @@ pub struct App {
     jobs: JobStore,
     events: EventStore,
     tallies: Tallies,
-    paces: PaceStore,
+    paces: CompletionTimeStore,
     rows: RowStore,
     quotas: QuotaStore,
     schedules: ScheduleStore,
@@ -78,7 +78,7 @@ impl App {
                 clock.clone(),
             ),
             tallies,
-            paces: PaceStore::new(table.clone()),
+            paces: CompletionTimeStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
             quotas: QuotaStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
@@ -98,7 +98,7 @@ impl App {
 
     /// Opens the connection to DynamoDB, so that the first request doesn't wait for it.
     pub async fn prime(&self) {
-        prime(self.kinds.touch()).await;
+        warm_up(self.kinds.warm_up()).await;
     }
 }
 
@@ -133,14 +133,14 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// The routes with middleware and state.
 pub fn router(app: App) -> Router {
-    let gate = Gate {
+    let gate = ApiMiddleware {
         accounts: app.accounts.clone(),
         issuer: app.issuer.clone(),
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
-        uses: Uses::Logged,
-        patience: PATIENCE,
+        key_usage: KeyUsage::Logged,
+        timeout: REQUEST_TIMEOUT,
     };
     let (router, _) = routes().split_for_parts();
-    gate.before(router.with_state(Arc::new(app)))
+    gate.wrap(router.with_state(Arc::new(app)))
 }

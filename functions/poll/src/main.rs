@@ -5,7 +5,7 @@ use shared::{
     aws::connect,
     clock::Clock,
     config::{PollConfig, environment, metrics_namespace},
-    gate::{Flush, serve_counting},
+    gate::{FlushMode, serve_with_flush},
     telemetry::{self, Metrics},
 };
 
@@ -21,5 +21,5 @@ async fn main() -> Result<(), lambda_http::Error> {
     );
     app.prime().await;
     let tallies = app.tallies();
-    serve_counting(poll::router(app), tallies, Flush::WhenDue).await
+    serve_with_flush(poll::router(app), tallies, FlushMode::WhenDue).await
 }

@@ -7,10 +7,10 @@ use http::{HeaderMap, header};
 use shared::{
     api::AnyProblem,
     aws::Error,
-    gate::{Caller, Failure, Query},
+    gate::{ApiError, Caller, Query},
     id::AccountId,
     metrics::{Format, Page, registry},
-    quota::Standing,
+    quota::QuotaState,
     usage::SourceState,
 };
 
@@ -39,11 +39,11 @@ pub async fn get(
     caller: Caller,
     headers: HeaderMap,
     query: Query,
-) -> Result<impl IntoResponse, Failure> {
-    query.end()?;
+) -> Result<impl IntoResponse, ApiError> {
+    query.reject_unknown()?;
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
-    let format = Format::preferred(&accept.collect::<Vec<_>>().join(","));
-    let page = app.page(caller.seeing(None)?).await?;
+    let format = Format::negotiate(&accept.collect::<Vec<_>>().join(","));
+    let page = app.page(caller.visible_account(None)?).await?;
     Ok((
         [(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")],
         format.write(&page),
@@ -62,40 +62,40 @@ impl App {
         let (totals, quotas, mut standings, sources) = tokio::try_join!(
             self.tallies.counters.totals(),
             self.quotas.all(),
-            self.quotas.standings(),
+            self.quotas.states(),
             self.sources.all()
         )?;
         let mut page = totals.into_page();
         if of.is_some() {
-            page.gather(&registry::USAGE, "service");
+            page.merge_label(&registry::USAGE, "service");
         }
         for quota in quotas.into_iter().filter(|quota| is_seen(quota.spec.account)) {
             // A quota whose state can't be decoded is omitted here and logged by every evaluation.
             if let Some(Ok(known)) = standings.remove(quota.name.as_str()) {
-                show_quota(&mut page, quota.name.as_str(), &known.standing);
+                add_quota(&mut page, quota.name.as_str(), &known.state);
             }
         }
         for (source, state) in sources {
-            if state.lineage == source.lineage && is_seen(source.spec.account()) {
-                show_source(&mut page, source.name.as_str(), &state);
+            if state.lineage == source.generation && is_seen(source.spec.account()) {
+                add_source(&mut page, source.name.as_str(), &state);
             }
         }
-        page.show(&registry::BUILD, &[env!("CARGO_PKG_VERSION")], 1.0);
+        page.set_gauge(&registry::BUILD, &[env!("CARGO_PKG_VERSION")], 1.0);
         Ok(page)
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful of thresholds and mails")]
-fn show_quota(page: &mut Page, quota: &str, standing: &Standing) {
-    page.show(&registry::QUOTA_UTILIZATION, &[quota], standing.percent() / 100.0);
-    page.show(&registry::QUOTA_THRESHOLDS, &[quota], standing.current.alerts.len() as f64);
-    page.show(&registry::QUOTA_MAILS, &[quota], standing.mails_failing() as f64);
+fn add_quota(page: &mut Page, quota: &str, standing: &QuotaState) {
+    page.set_gauge(&registry::QUOTA_UTILIZATION, &[quota], standing.percent() / 100.0);
+    page.set_gauge(&registry::QUOTA_THRESHOLDS, &[quota], standing.current.alerts.len() as f64);
+    page.set_gauge(&registry::QUOTA_MAILS, &[quota], standing.mails_failing() as f64);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "times of this era")]
-fn show_source(page: &mut Page, source: &str, state: &SourceState) {
-    page.show(&registry::SOURCE_UP, &[source], if state.failures == 0 { 1.0 } else { 0.0 });
+fn add_source(page: &mut Page, source: &str, state: &SourceState) {
+    page.set_gauge(&registry::SOURCE_UP, &[source], if state.failures == 0 { 1.0 } else { 0.0 });
     if let Some(at) = state.last_success_at {
-        page.show(&registry::SOURCE_SUCCESS, &[source], at.millis() as f64 / 1000.0);
+        page.set_gauge(&registry::SOURCE_SUCCESS, &[source], at.millis() as f64 / 1000.0);
     }
 }

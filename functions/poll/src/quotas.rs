@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, Page, Problem, QuotaBody, Viewer, parameter},
-    gate::{Caller, Failure, Named, Query},
+    gate::{ApiError, Caller, PathParam, Query},
     name::Name,
     quota::Quota,
 };
@@ -39,15 +39,15 @@ pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     mut query: Query,
-) -> Result<Json<Page<QuotaBody>>, Failure> {
-    let of = caller.seeing(query.account()?)?;
+) -> Result<Json<Page<QuotaBody>>, ApiError> {
+    let of = caller.visible_account(query.account()?)?;
     let limit = query.limit()?;
     let list = of.map_or_else(|| "quotas".to_owned(), |account| format!("quotas {account}"));
     let after = query.cursor::<Name>(&list)?;
-    query.end()?;
+    query.reject_unknown()?;
     let (quotas, last) = app.quotas.page(of, after.as_ref().map(Name::as_str), limit).await?;
     Ok(Json(Page {
-        items: app.as_they_stand(quotas, viewer(&caller)).await?,
+        items: app.with_states(quotas, viewer(&caller)).await?,
         next_cursor: last.map(|name| Cursor { after: name.to_string() }.encode(&list)),
     }))
 }
@@ -64,15 +64,15 @@ pub async fn list(
 pub async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
-) -> Result<Json<QuotaBody>, Failure> {
-    query.end()?;
-    let of = caller.seeing(None)?;
-    let (quota, known) = tokio::try_join!(app.quotas.find(&name), app.quotas.standing(&name))?;
+) -> Result<Json<QuotaBody>, ApiError> {
+    query.reject_unknown()?;
+    let of = caller.visible_account(None)?;
+    let (quota, known) = tokio::try_join!(app.quotas.find(&name), app.quotas.state(&name))?;
     let quota =
         quota.filter(|quota| of.is_none() || quota.spec.account == of).ok_or(Problem::NotFound)?;
-    let standing = known.map(|known| known.standing);
+    let standing = known.map(|known| known.state);
     Ok(Json(QuotaBody::at(app.clock.now(), quota, standing, viewer(&caller))))
 }
 
@@ -82,15 +82,15 @@ fn viewer(caller: &Caller) -> Viewer {
 
 impl App {
     /// Adds the quotas' states, with one read for all.
-    async fn as_they_stand(
+    async fn with_states(
         &self,
         quotas: Vec<Quota>,
         viewer: Viewer,
-    ) -> Result<Vec<QuotaBody>, Failure> {
+    ) -> Result<Vec<QuotaBody>, ApiError> {
         let names: Vec<_> = quotas.iter().map(|quota| quota.name.clone()).collect();
-        let known = self.quotas.standings_of(&names).await?;
+        let known = self.quotas.states_of(&names).await?;
         let mut standings: HashMap<_, _> =
-            known.into_iter().map(|known| (known.quota, known.standing)).collect();
+            known.into_iter().map(|known| (known.quota, known.state)).collect();
         let now = self.clock.now();
         let shown = quotas.into_iter().map(|quota| {
             let standing = standings.remove(&quota.name);

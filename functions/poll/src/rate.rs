@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, RateBody},
-    gate::{Failure, Query},
+    gate::{ApiError, Query},
 };
 
 use crate::App;
@@ -19,8 +19,8 @@ use crate::App;
     security(("key" = ["events:read"])),
     responses((status = 200, description = "The rates", body = RateBody), AnyProblem),
 )]
-pub async fn get(State(app): State<Arc<App>>, query: Query) -> Result<Json<RateBody>, Failure> {
-    query.end()?;
+pub async fn get(State(app): State<Arc<App>>, query: Query) -> Result<Json<RateBody>, ApiError> {
+    query.reject_unknown()?;
     let rate = app.tallies.rates.read().await?;
     Ok(Json(RateBody {
         events_per_second: rate.events,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, Page, Problem, RowBody, parameter},
-    gate::{Caller, Failure, Named, Query},
+    gate::{ApiError, Caller, PathParam, Query},
     records::Identifier,
 };
 
@@ -38,14 +38,14 @@ use crate::App;
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Named(table): Named<Identifier>,
+    PathParam(table): PathParam<Identifier>,
     mut query: Query,
-) -> Result<Json<Page<RowBody>>, Failure> {
-    let account = caller.acting_for(query.account()?)?;
+) -> Result<Json<Page<RowBody>>, ApiError> {
+    let account = caller.target_account(query.account()?)?;
     let limit = query.limit()?;
     let list = format!("rows {account} {table}");
     let after = query.cursor::<String>(&list)?;
-    query.end()?;
+    query.reject_unknown()?;
     let page = app.rows.page(account, &table, after.as_deref(), limit).await?;
     let items = page.rows.into_iter().map(RowBody::try_from).collect::<Result<_, _>>();
     Ok(Json(Page {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, Page, Problem, ScheduleBody, parameter},
-    gate::{Caller, Failure, Named, Query},
+    gate::{ApiError, Caller, PathParam, Query},
     id::AccountId,
     name::Name,
     schedule::Schedule,
@@ -39,12 +39,12 @@ pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     mut query: Query,
-) -> Result<Json<Page<ScheduleBody>>, Failure> {
-    let of = caller.seeing(query.account()?)?;
+) -> Result<Json<Page<ScheduleBody>>, ApiError> {
+    let of = caller.visible_account(query.account()?)?;
     let limit = query.limit()?;
     let list = of.map_or_else(|| "schedules".to_owned(), |account| format!("schedules {account}"));
     let after = query.cursor::<Name>(&list)?;
-    query.end()?;
+    query.reject_unknown()?;
     let (schedules, last) = app.schedules.page(of, after.as_ref().map(Name::as_str), limit).await?;
     Ok(Json(Page {
         items: schedules.into_iter().map(ScheduleBody::from).collect(),
@@ -62,11 +62,11 @@ pub async fn list(
 pub async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
-) -> Result<Json<ScheduleBody>, Failure> {
-    query.end()?;
-    let of = caller.seeing(None)?;
+) -> Result<Json<ScheduleBody>, ApiError> {
+    query.reject_unknown()?;
+    let of = caller.visible_account(None)?;
     let schedule = app.schedules.find(&name).await?.filter(|schedule| is_of(schedule, of));
     Ok(Json(schedule.ok_or(Problem::NotFound)?.into()))
 }

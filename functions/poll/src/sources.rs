@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, Page, Problem, SourceBody, parameter},
-    gate::{Caller, Failure, Named, Query},
+    gate::{ApiError, Caller, PathParam, Query},
     name::Name,
     usage::{Source, SourceState},
 };
@@ -36,14 +36,14 @@ pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     mut query: Query,
-) -> Result<Json<Page<SourceBody>>, Failure> {
+) -> Result<Json<Page<SourceBody>>, ApiError> {
     let limit = query.limit()?;
     let after = query.cursor::<Name>("sources")?;
-    query.end()?;
+    query.reject_unknown()?;
     if caller.is_admin() {
         let (found, more) = app.sources.page(after.as_ref().map(Name::as_str), limit).await?;
         let last = found.last().filter(|_| more).map(|(source, _)| source.name.clone());
-        return Ok(Json(page(found, SourceBody::whole, last)));
+        return Ok(Json(page(found, SourceBody::for_operator, last)));
     }
     // Sources are few and mostly operators', so all are read. The cursor names only sources of the
     // caller.
@@ -54,7 +54,7 @@ pub async fn list(
     let more = own.len() > limit;
     own.truncate(limit);
     let last = own.last().filter(|_| more).map(|(source, _)| source.name.clone());
-    Ok(Json(page(own, SourceBody::outline, last)))
+    Ok(Json(page(own, SourceBody::for_tenant, last)))
 }
 
 fn page(
@@ -80,12 +80,12 @@ fn page(
 pub async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
-) -> Result<Json<SourceBody>, Failure> {
-    query.end()?;
+) -> Result<Json<SourceBody>, ApiError> {
+    query.reject_unknown()?;
     let found = app.sources.find(&name).await?.filter(|(source, _)| is_of(source, &caller));
-    let show = if caller.is_admin() { SourceBody::whole } else { SourceBody::outline };
+    let show = if caller.is_admin() { SourceBody::for_operator } else { SourceBody::for_tenant };
     Ok(Json(show(found.ok_or(Problem::NotFound)?)))
 }
 

@@ -10,7 +10,7 @@ use axum::{
 use http::header;
 use shared::{
     api::{Problem, TextProblem, TokenStatus, parameter},
-    gate::{Caller, Failure, Query},
+    gate::{ApiError, Caller, Query},
     id::JobId,
 };
 
@@ -30,8 +30,8 @@ pub async fn get(
     caller: Caller,
     token: Result<Path<String>, PathRejection>,
     query: Query,
-) -> Result<Response, Failure> {
-    query.end()?;
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
     // For these clients, a malformed token is an unknown one.
     let Path(token) = token.map_err(|_| Problem::NotFound)?;
     let id: JobId = token.parse().map_err(|_| Problem::NotFound)?;

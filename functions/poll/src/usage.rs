@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{Json, extract::State};
 use shared::{
     api::{AnyProblem, Cursor, Problem, UsagePage, UsagePoint, parameter},
-    aws::Counting,
-    gate::{Caller, Failure, Query},
+    aws::SeriesOrigins,
+    gate::{ApiError, Caller, Query},
     time::Time,
-    usage::{BadRange, Direction, Filter, Label, Lookback, Points, Series, Step, Windows},
+    usage::{Direction, Filter, InvalidRange, Label, Lookback, Points, Series, Step, Windows},
 };
 
 use crate::App;
@@ -18,11 +18,11 @@ const PAGE_POINTS: usize = 15_000;
 /// Limit for the points of a response in bytes. It leaves room for the rest of the body within
 /// Lambda's limit of 6 MB
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
-const ANSWER_BYTES: usize = 6_000_000;
+const MAX_RESPONSE_BYTES: usize = 6_000_000;
 /// Maximum number of series per page.
 const PAGE_SERIES: usize = 100;
 /// Maximum number of series of `GET /metrics/bandwidth_used`, which has no pages.
-const MOST_SERIES: usize = 500;
+const MAX_SERIES: usize = 500;
 
 /// Chart usage: bytes per series and time window.
 ///
@@ -72,11 +72,11 @@ pub async fn chart(
     State(app): State<Arc<App>>,
     caller: Caller,
     mut query: Query,
-) -> Result<Json<UsagePage>, Failure> {
-    let wanted = Wanted::read(&caller, &mut query, app.clock.now())?;
-    let list = wanted.list();
+) -> Result<Json<UsagePage>, ApiError> {
+    let wanted = ChartQuery::read(&caller, &mut query, app.clock.now())?;
+    let list = wanted.cursor_tag();
     let after = query.cursor::<String>(&list)?;
-    query.end()?;
+    query.reject_unknown()?;
     let most = (PAGE_POINTS / wanted.windows.count().max(1)).clamp(1, PAGE_SERIES);
     let shown = caller.is_admin();
     let (mut series, mut last) = app.usage.series(&wanted.filter, after.as_deref(), most).await?;
@@ -88,7 +88,9 @@ pub async fn chart(
     let each = series.iter().zip(&points);
     Ok(Json(UsagePage {
         items: each
-            .flat_map(|(Counting { series, .. }, points)| UsagePoint::all(series, points, shown))
+            .flat_map(|(SeriesOrigins { series, .. }, points)| {
+                UsagePoint::all(series, points, shown)
+            })
             .collect(),
         next_cursor: last.map(|after| Cursor { after }.encode(&list)),
         step: wanted.windows.step(),
@@ -128,14 +130,14 @@ pub async fn bandwidth_used(
     State(app): State<Arc<App>>,
     caller: Caller,
     mut query: Query,
-) -> Result<Json<Vec<UsagePoint>>, Failure> {
-    let wanted = Wanted::read(&caller, &mut query, app.clock.now())?;
-    query.end()?;
-    let (series, last) = app.usage.series(&wanted.filter, None, MOST_SERIES).await?;
+) -> Result<Json<Vec<UsagePoint>>, ApiError> {
+    let wanted = ChartQuery::read(&caller, &mut query, app.clock.now())?;
+    query.reject_unknown()?;
+    let (series, last) = app.usage.series(&wanted.filter, None, MAX_SERIES).await?;
     let fits = wanted.fitting(&series, false);
     if last.is_some() || fits < series.len() {
         let detail = format!(
-            "exceeds the limit of {MOST_SERIES} series and 6 MB: \
+            "exceeds the limit of {MAX_SERIES} series and 6 MB: \
              with the {} points that each series has, {fits} of them; name a \
              type, service or route, look less far back, take a longer step, \
              or read GET /v1/usage page by page",
@@ -154,16 +156,16 @@ pub async fn bandwidth_used(
     ))
 }
 
-struct Wanted {
+struct ChartQuery {
     filter: Filter,
     windows: Windows,
 }
 
-impl Wanted {
+impl ChartQuery {
     fn read(caller: &Caller, query: &mut Query, now: Time) -> Result<Self, Problem> {
         let account = match query.account()? {
             None if caller.is_admin() => None,
-            named => Some(caller.acting_for(named)?),
+            named => Some(caller.target_account(named)?),
         };
         let filter = Filter {
             account,
@@ -185,8 +187,8 @@ impl Wanted {
         let asked = if from.is_some() { "from" } else { "lookback_duration" };
         let from = from.unwrap_or_else(|| now - lookback.unwrap_or_default().0);
         let windows = Windows::new(from, to, step, now).map_err(|why| match why {
-            BadRange::Empty => refused("from", &why.to_string()),
-            BadRange::TooMany(_) => {
+            InvalidRange::Empty => refused("from", &why.to_string()),
+            InvalidRange::TooMany(_) => {
                 refused(if step.is_some() { "step" } else { asked }, &why.to_string())
             }
         })?;
@@ -194,18 +196,18 @@ impl Wanted {
     }
 
     /// How many of the series, from the first on, fit into a response.
-    fn fitting(&self, series: &[Counting], shown: bool) -> usize {
-        let sizes = series.iter().map(|counting| UsagePoint::most_bytes(&counting.series, shown));
+    fn fitting(&self, series: &[SeriesOrigins], shown: bool) -> usize {
+        let sizes = series.iter().map(|counting| UsagePoint::max_bytes(&counting.series, shown));
         let ends = sizes.scan(0, |end: &mut usize, bytes| {
             *end = end.saturating_add(bytes.saturating_mul(self.windows.count()));
             Some(*end)
         });
-        ends.take_while(|end| *end <= ANSWER_BYTES).count()
+        ends.take_while(|end| *end <= MAX_RESPONSE_BYTES).count()
     }
 
     /// Identifies the list of a cursor. The time range isn't part of it, since it moves on from
     /// page to page.
-    fn list(&self) -> String {
+    fn cursor_tag(&self) -> String {
         format!("usage {:?} {:?}", self.filter, self.windows.step())
     }
 }

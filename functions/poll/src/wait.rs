@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use http::HeaderMap;
 use shared::{
-    gate::Failure,
+    gate::ApiError,
     id::{AccountId, JobId},
     job::Job,
 };
@@ -12,11 +12,11 @@ use shared::{
 use crate::{App, waiter::Waiter};
 
 /// Longest wait. API Gateway's HTTP APIs time out after thirty seconds.
-const LONGEST: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 /// Delay of the first read after the request; each further delay is longer by half, up to
 /// [`SLOWEST`].
-const FIRST: Duration = Duration::from_millis(100);
-const SLOWEST: Duration = Duration::from_secs(1);
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const MAX_DELAY: Duration = Duration::from_secs(1);
 
 /// The `ETag` of a job's state (RFC 9110, section 8.8.3). It is weak, since the response's bytes
 /// may differ between versions of Tollgate.
@@ -49,7 +49,7 @@ impl fmt::Display for ETag {
 
 /// The `wait` preference (RFC 7240, section 4.3), capped at [`LONGEST`]. Invalid values are
 /// ignored, as the RFC allows.
-pub fn wanted_wait(headers: &HeaderMap) -> Option<Duration> {
+pub fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
     let given = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let wait = given.flat_map(|value| value.split(',')).find_map(|preference| {
         let (name, value) = preference.split(';').next()?.split_once('=')?;
@@ -57,19 +57,19 @@ pub fn wanted_wait(headers: &HeaderMap) -> Option<Duration> {
             .eq_ignore_ascii_case("wait")
             .then(|| value.trim().trim_matches('"').parse::<u64>().ok())?
     })?;
-    Some(Duration::from_secs(wait).min(LONGEST)).filter(|wait| !wait.is_zero())
+    Some(Duration::from_secs(wait).min(MAX_WAIT)).filter(|wait| !wait.is_zero())
 }
 
 impl App {
     /// Reads the job until it is terminal, differs from the `known` state, or the wait is over.
-    pub(crate) async fn await_news(
+    pub(crate) async fn await_change(
         &self,
         account: AccountId,
         id: JobId,
         known: Option<&str>,
         waiter: &mut Waiter<'_>,
-    ) -> Result<Job, Failure> {
-        let mut pause = FIRST;
+    ) -> Result<Job, ApiError> {
+        let mut pause = FIRST_DELAY;
         loop {
             let job = self.read(account, id).await?;
             let news = known.is_none_or(|known| !ETag::of(&job).is_among(known));
@@ -77,7 +77,7 @@ impl App {
             if enough || !waiter.pause(pause).await {
                 return Ok(job);
             }
-            pause = (pause + pause / 2).min(SLOWEST);
+            pause = (pause + pause / 2).min(MAX_DELAY);
         }
     }
 }
@@ -91,7 +91,7 @@ mod tests {
         for preference in preferences {
             headers.append("prefer", preference.parse().unwrap());
         }
-        wanted_wait(&headers).map(|wait| wait.as_secs())
+        preferred_wait(&headers).map(|wait| wait.as_secs())
     }
 
     #[test]

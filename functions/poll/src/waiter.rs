@@ -25,8 +25,8 @@ pub struct Waiter<'a> {
 
 /// Result of a wait preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waited {
-    NotAsked,
+pub enum WaitResult {
+    NotRequested,
     /// The response was held for at most this many seconds.
     Held(u64),
     /// No slot was free, so the response was not held.
@@ -59,15 +59,15 @@ impl<'a> Waiter<'a> {
     }
 
     /// Releases the slot.
-    pub async fn end(self) -> Waited {
+    pub async fn end(self) -> WaitResult {
         if let Some(slot) = self.slot {
             // If this fails, the slot's lease expires.
             let _ = self.app.wait_slots.release(slot).await;
         }
         match u64::try_from(self.wait.as_millis().div_ceil(1000)) {
-            _ if self.is_refused => Waited::Refused,
-            Ok(0) | Err(_) => Waited::NotAsked,
-            Ok(seconds) => Waited::Held(seconds),
+            _ if self.is_refused => WaitResult::Refused,
+            Ok(0) | Err(_) => WaitResult::NotRequested,
+            Ok(seconds) => WaitResult::Held(seconds),
         }
     }
 
@@ -94,12 +94,12 @@ impl<'a> Waiter<'a> {
     }
 }
 
-impl Waited {
+impl WaitResult {
     /// The value of `Preference-Applied` (RFC 7240, section 3).
     pub fn applied(self) -> Option<String> {
         match self {
             Self::Held(seconds) => Some(format!("wait={seconds}")),
-            Self::NotAsked | Self::Refused => None,
+            Self::NotRequested | Self::Refused => None,
         }
     }
 
@@ -107,7 +107,7 @@ impl Waited {
     pub fn retry_after(self, seconds: Option<u64>) -> Option<u64> {
         match self {
             Self::Refused => Some(seconds.unwrap_or_default().max(RETRY_AFTER)),
-            Self::NotAsked | Self::Held(_) => seconds,
+            Self::NotRequested | Self::Held(_) => seconds,
         }
     }
 }

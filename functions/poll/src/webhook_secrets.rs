@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use http::{HeaderName, header};
 use shared::{
     api::{AnyProblem, Problem, WebhookSecretsBody, parameter},
-    gate::{Caller, Failure, Named, Query},
+    gate::{ApiError, Caller, PathParam, Query},
     id::AccountId,
 };
 
@@ -31,11 +31,15 @@ use crate::App;
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Named(id): Named<AccountId>,
+    PathParam(id): PathParam<AccountId>,
     query: Query,
-) -> Result<([(HeaderName, &'static str); 1], Json<WebhookSecretsBody>), Failure> {
-    query.end()?;
-    let account = app.accounts.find(caller.reaching(id)?).await?.ok_or(Problem::NotFound)?;
-    let secrets = WebhookSecretsBody::good(&account.webhook_secrets, app.clock.now());
+) -> Result<([(HeaderName, &'static str); 1], Json<WebhookSecretsBody>), ApiError> {
+    query.reject_unknown()?;
+    let account = app
+        .accounts
+        .get_consistent(caller.authorize_account(id)?)
+        .await?
+        .ok_or(Problem::NotFound)?;
+    let secrets = WebhookSecretsBody::valid_at(&account.webhook_secrets, app.clock.now());
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(secrets)))
 }

@@ -21,7 +21,7 @@ impl Pusher {
         let Some(subscriber) = self.connections.redeem(&ticket, now).await? else {
             return Ok(Reply::UNAUTHORIZED);
         };
-        if !self.accounts.admits(&subscriber, now).await? {
+        if !self.accounts.may_receive_events(&subscriber, now).await? {
             return Ok(Reply::UNAUTHORIZED);
         }
         tracing::debug!(connection = %id, account = %subscriber.account, "connection opened");

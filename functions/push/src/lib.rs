@@ -9,8 +9,8 @@
 
 mod connect;
 mod deliver;
-mod occasion;
 mod subscribe;
+mod trigger;
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use serde::Serialize;
 use shared::{
     api::{Problem, PushMessage},
     aws::{
-        AccountStore, Clients, ConnectionStore, Error, EventStore, Posted, Rates, Sockets, Table,
+        AccountStore, Clients, ConnectionStore, Error, EventStore, Posted, Sockets, Table,
+        Throughput,
     },
     clock::Clock,
     config::PushConfig,
@@ -27,7 +28,7 @@ use shared::{
     time::Time,
 };
 
-pub use occasion::{Called, Occasion};
+pub use trigger::{SocketEvent, Trigger};
 
 #[derive(Debug)]
 pub struct Pusher {
@@ -54,7 +55,7 @@ impl Invocation<'_> {
 }
 
 /// Part of the invocation's time reserved for finishing work.
-const TO_END: Duration = Duration::from_secs(6);
+const RESERVED_TIME: Duration = Duration::from_secs(6);
 
 /// The response to API Gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -73,7 +74,7 @@ impl Pusher {
     #[must_use]
     pub fn new(clients: &Clients, config: PushConfig, clock: Clock) -> Self {
         let table = Table::new(clients.dynamodb.clone(), config.table);
-        let rates = Rates::new(table.clone(), clock.clone());
+        let rates = Throughput::new(table.clone(), clock.clone());
         Self {
             accounts: AccountStore::new(table.clone()),
             events: EventStore::new(table.clone(), rates, Metrics::new(drop), clock.clone()),
@@ -89,22 +90,22 @@ impl Pusher {
     /// When AWS can't be reached or refuses the request. The error is logged here.
     pub async fn handle(
         &self,
-        occasion: Occasion,
+        occasion: Trigger,
         request: &str,
         deadline: Time,
     ) -> Result<Reply, Error> {
-        let invocation = Invocation { request, deadline: deadline - TO_END };
+        let invocation = Invocation { request, deadline: deadline - RESERVED_TIME };
         let done = match occasion {
-            Occasion::News { accounts } => {
+            Trigger::NewEvents { accounts } => {
                 self.fan_out(accounts, invocation).await.map(|()| Reply::OK)
             }
-            Occasion::Call { connection, what: Called::Connect { ticket } } => {
+            Trigger::Socket { connection, what: SocketEvent::Connect { ticket } } => {
                 self.connect(&connection, ticket.as_deref()).await
             }
-            Occasion::Call { connection, what: Called::Say(text) } => {
-                self.hear(&connection, &text, invocation).await.map(|()| Reply::OK)
+            Trigger::Socket { connection, what: SocketEvent::Message(text) } => {
+                self.on_message(&connection, &text, invocation).await.map(|()| Reply::OK)
             }
-            Occasion::Call { connection, what: Called::Disconnect } => {
+            Trigger::Socket { connection, what: SocketEvent::Disconnect } => {
                 self.connections.close(&connection).await.map(|()| Reply::OK)
             }
         };
@@ -147,16 +148,16 @@ impl Pusher {
     }
 
     /// Reports an invalid key or token to the subscriber and closes the connection.
-    async fn turn_away(
+    async fn disconnect(
         &self,
         connection: &ConnectionId,
         invocation: Invocation<'_>,
     ) -> Result<(), Error> {
-        self.complain(connection, &Problem::Unauthenticated, invocation).await?;
+        self.send_error(connection, &Problem::Unauthenticated, invocation).await?;
         self.close(connection).await
     }
 
-    async fn complain(
+    async fn send_error(
         &self,
         connection: &ConnectionId,
         problem: &Problem,

@@ -1,7 +1,7 @@
 //! The Lambda function `push`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use push::{Occasion, Pusher};
+use push::{Pusher, Trigger};
 use shared::{
     aws::connect,
     clock::Clock,
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let config = PushConfig::read(&environment)?;
     let pusher = Pusher::new(&connect(&environment)?, config, Clock::system());
     let pusher = &pusher;
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Occasion>| {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Trigger>| {
         let deadline = Time::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
         Ok::<_, Error>(pusher.handle(event.payload, &event.context.request_id, deadline).await?)
     }))

@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 
 use shared::{
     api::{Problem, PushMessage, PushRequest, decode_start},
-    aws::{Error, Turned},
-    event::{MOST_ACCOUNTS, Position, Start},
+    aws::{Error, SendLeaseResult},
+    event::{MAX_ACCOUNTS, ReadCursor, ReadFrom},
     id::AccountId,
-    push::{ConnectionId, MOST_SUBSCRIBERS, Subscriber},
+    push::{ConnectionId, MAX_SUBSCRIBERS, Subscriber},
     schema::Violation,
 };
 
 use crate::{Invocation, Pusher};
 
 /// Maximum length of a parse error sent to the client, which may quote its message.
-const MOST_SAID: usize = 200;
+const MAX_ERROR_LENGTH: usize = 200;
 
 impl Pusher {
     /// Handles a client's message, or answers with a problem.
-    pub(crate) async fn hear(
+    pub(crate) async fn on_message(
         &self,
         id: &ConnectionId,
         text: &str,
@@ -29,7 +29,7 @@ impl Pusher {
             return self.sockets.close(id).await;
         };
         let turned = match read(text) {
-            Ok(PushRequest::Ping) => return self.catch_up(id, invocation).await,
+            Ok(PushRequest::Ping) => return self.drain(id, invocation).await,
             Ok(PushRequest::Subscribe { accounts, after }) => {
                 let named = accounts.into_iter().collect();
                 self.subscribe(id, &subscriber, named, after.as_deref()).await?
@@ -37,13 +37,15 @@ impl Pusher {
             Err(problem) => Err(problem),
         };
         match turned {
-            Err(Problem::Unauthenticated) => self.turn_away(id, invocation).await,
-            Err(problem) => self.complain(id, &problem, invocation).await,
-            Ok(Turned::Given(turn)) => self.begin_with(turn, invocation).await,
+            Err(Problem::Unauthenticated) => self.disconnect(id, invocation).await,
+            Err(problem) => self.send_error(id, &problem, invocation).await,
+            Ok(SendLeaseResult::Acquired(turn)) => {
+                self.confirm_subscription(turn, invocation).await
+            }
             // The connection was subscribed before, and another invocation is sending to it.
-            Ok(Turned::Taken | Turned::Idle) => {
+            Ok(SendLeaseResult::HeldByOther | SendLeaseResult::NothingToSend) => {
                 self.post(id, &PushMessage::Subscribed).await?;
-                self.catch_up(id, invocation).await
+                self.drain(id, invocation).await
             }
         }
     }
@@ -55,42 +57,41 @@ impl Pusher {
         subscriber: &Subscriber,
         named: BTreeSet<AccountId>,
         after: Option<&str>,
-    ) -> Result<Result<Turned, Problem>, Error> {
+    ) -> Result<Result<SendLeaseResult, Problem>, Error> {
         let now = self.clock.now();
         let mut violations = Vec::new();
-        if named.len() > MOST_ACCOUNTS {
+        if named.len() > MAX_ACCOUNTS {
             violations.push(Violation::new(
                 "/accounts",
-                format!("must have at most {MOST_ACCOUNTS} accounts"),
+                format!("must have at most {MAX_ACCOUNTS} accounts"),
             ));
         }
         let start = decode_start(after).unwrap_or_else(|error| {
             violations.push(Violation::new("/after", error.to_string()));
-            Start::Oldest
+            ReadFrom::Oldest
         });
         if !violations.is_empty() {
             return Ok(Err(Problem::InvalidBody(violations)));
         }
-        if !self.accounts.admits(subscriber, now).await? {
+        if !self.accounts.may_receive_events(subscriber, now).await? {
             return Ok(Err(Problem::Unauthenticated));
         }
-        let Some(accounts) = self.accounts.visible(subscriber, named, now).await? else {
+        let Some(accounts) = self.accounts.visible_accounts(subscriber, named, now).await? else {
             return Ok(Err(Problem::NotFound));
         };
         // Counted per account, so that a tenant can exhaust only its own limit.
         if !subscriber.is_admin
-            && self.connections.subscribers(subscriber.account, now).await?.len()
-                >= MOST_SUBSCRIBERS
+            && self.connections.subscribers(subscriber.account, now).await?.len() >= MAX_SUBSCRIBERS
         {
             return Ok(Err(Problem::TooManySubscribers));
         }
         let position = match start {
-            Start::Oldest => Position::oldest(now),
-            Start::Now => self.events.now(&accounts).await?,
-            Start::After(position) => position,
+            ReadFrom::Oldest => ReadCursor::oldest(now),
+            ReadFrom::Now => self.events.end_cursor(&accounts).await?,
+            ReadFrom::After(position) => position,
         };
         let turned = self.connections.subscribe(id, &accounts, &position, now).await?;
-        Ok(turned.ok_or(Problem::Subscribed))
+        Ok(turned.ok_or(Problem::AlreadySubscribed))
     }
 }
 
@@ -101,7 +102,7 @@ fn read(text: &str) -> Result<PushRequest, Problem> {
             let why = why.split(" at line ").next().unwrap_or_default();
             Problem::InvalidBody(vec![Violation::new(
                 "",
-                why.chars().take(MOST_SAID).collect::<String>(),
+                why.chars().take(MAX_ERROR_LENGTH).collect::<String>(),
             )])
         }
         _ => Problem::MalformedJson { detail: format!("{error}.") },

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use rand::distr::{Alphanumeric, SampleString};
 use shared::{
-    aws::{self, CachedKind, Claim, Claimed},
+    aws::{self, CachedKind, ClaimResult, ClaimedJob},
     id::JobId,
-    job::{ErrorCode, Job, JobError, JobMessage, Outcome, Payload, Refusal, Timing},
+    job::{ClaimDenied, ErrorCode, Job, JobError, JobMessage, Outcome, Payload, Timing},
     kind::{Callback, Kind, Target},
     telemetry::Traceparent,
     time::Time,
@@ -14,52 +14,52 @@ use shared::{
 
 use crate::{
     Invocation, Worker,
-    agenda::Agenda,
-    crowd::Place,
-    errand::{Errand, What, again, idle, wait_for_slot},
-    record::Delivery,
-    report::Report,
+    assignment::{Assignment, Work, idle, requeue, wait_for_slot},
+    concurrency::SlotGuard,
+    disposition::Handled,
+    message::ReceivedMessage,
+    ready_queue::ReadyQueue,
     target::{HttpAttempt, records},
 };
 
 /// Redelivery delays of a message whose job isn't in the table: the item may be written a moment
 /// later. After the last one the message is dropped.
-const UNKNOWN: [Duration; 3] =
+const UNKNOWN_JOB_DELAYS: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
 
 /// How often a running attempt checks for a cancel request.
-const WATCH: Duration = Duration::from_secs(5);
+const CANCEL_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Failed claims after which the ready queue is read again.
-const OUT_OF_DATE: u32 = 3;
+const FAILED_CLAIMS_BEFORE_REFRESH: u32 = 3;
 
 /// How long a message waits within the invocation for a slot. The wait is billed.
-const WAIT: Duration = Duration::from_secs(3);
+const SLOT_WAIT: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
-pub struct Held {
-    pub claimed: Claimed,
+pub struct RunningAttempt {
+    pub claimed: ClaimedJob,
     /// `None` if the kind is no longer defined.
     pub kind: Option<Arc<CachedKind>>,
     /// The claim's token. It is random, so that no other write can be mistaken for this attempt's.
     pub owner: String,
     /// When the job was claimed.
-    pub since: Time,
+    pub claimed_at: Time,
     pub lease_until: Time,
     /// Whether the job came from the ready queue. The message that ran it may then be another
     /// job's.
-    pub listed: bool,
+    pub from_ready_queue: bool,
 }
 
-enum Hold {
-    Held(Box<Held>),
+enum AttemptClaim {
+    Claimed(Box<RunningAttempt>),
     /// Another worker has the job, or it has ended. A permit can try another job.
-    Elsewhere {
+    Unavailable {
         /// Whether another worker has it.
         held: bool,
     },
     /// The job can't run; the report says how to dispose of the message.
-    Not(Report),
+    Rejected(Handled),
 }
 
 pub fn token() -> String {
@@ -68,13 +68,13 @@ pub fn token() -> String {
 
 /// A job's message with its delivery and invocation.
 #[derive(Clone, Copy, Debug)]
-pub struct Task<'a> {
+pub struct JobContext<'a> {
     pub message: &'a JobMessage,
-    pub delivery: &'a Delivery,
+    pub delivery: &'a ReceivedMessage,
     pub invocation: Invocation<'a>,
 }
 
-impl Task<'_> {
+impl JobContext<'_> {
     /// The trace of the job that runs, if known. The message carries the trace of its own job only.
     pub fn trace_of(&self, job: JobId) -> Option<&Traceparent> {
         self.delivery.trace.as_ref().filter(|_| self.message.id == job)
@@ -82,11 +82,11 @@ impl Task<'_> {
 }
 
 impl Worker {
-    pub(crate) async fn attempt(&self, task: Task<'_>, errand: Errand) -> Report {
-        let place = match &errand.crowd {
+    pub(crate) async fn attempt(&self, task: JobContext<'_>, errand: Assignment) -> Handled {
+        let place = match &errand.slot_pool {
             None => None,
             // This invocation owns the pool's slots, so each is free again when an attempt ends.
-            Some(crowd) => match tokio::time::timeout(WAIT, crowd.enter()).await {
+            Some(crowd) => match tokio::time::timeout(SLOT_WAIT, crowd.acquire()).await {
                 Ok(Some(place)) => Some(place),
                 // The running jobs are long ones; another invocation may find a free slot sooner.
                 Ok(None) | Err(_) => {
@@ -94,26 +94,26 @@ impl Worker {
                 }
             },
         };
-        let held = match errand.what {
-            What::Nothing(report) => return report,
-            What::Own => self.hold(task, task.message.id, None).await,
-            What::Best(first, agenda) => self.hold_best(task, first, &agenda).await,
+        let held = match errand.work {
+            Work::Skip(report) => return report,
+            Work::OwnJob => self.claim(task, task.message.id, None).await,
+            Work::NextDue(first, agenda) => self.claim_next(task, first, &agenda).await,
         };
         let held = match held {
-            Ok(Hold::Held(held)) => *held,
-            Ok(Hold::Not(report)) => return report,
+            Ok(AttemptClaim::Claimed(held)) => *held,
+            Ok(AttemptClaim::Rejected(report)) => return report,
             // Other workers claimed every candidate, and more jobs may have become due since the
             // read.
-            Ok(Hold::Elsewhere { .. }) => {
+            Ok(AttemptClaim::Unavailable { .. }) => {
                 return idle(task.message, true, task.delivery, self.clock.now());
             }
             Err(error) => {
                 let JobMessage { account, id, .. } = task.message;
                 tracing::error!(
-                    request.id = task.invocation.request, %account, job = %id, cause = %error,
+                    request.id = task.invocation.request_id, %account, job = %id, cause = %error,
                     "claim failed"
                 );
-                return Report::after_outage(task.delivery, self.clock.now());
+                return Handled::after_outage(task.delivery, self.clock.now());
             }
         };
         let _place = match place {
@@ -124,64 +124,65 @@ impl Worker {
             },
         };
         let outcome = self.run(&held, task).await;
-        self.settle(held, outcome, task).await
+        self.finish(held, outcome, task).await
     }
 
     /// Claims the first job of the ready queue that no other worker has claimed, starting with
     /// `own` if given.
-    async fn hold_best(
+    async fn claim_next(
         &self,
-        task: Task<'_>,
+        task: JobContext<'_>,
         own: Option<JobId>,
-        agenda: &Agenda,
-    ) -> Result<Hold, aws::Error> {
+        agenda: &ReadyQueue,
+    ) -> Result<AttemptClaim, aws::Error> {
         let mut candidate = own.or_else(|| agenda.next());
-        let (mut missed, mut renewals) = (0, agenda.renewals());
+        let (mut missed, mut renewals) = (0, agenda.refreshes());
         while let Some(id) = candidate {
-            match self.hold(task, id, Some(agenda)).await? {
-                Hold::Elsewhere { held } => {
+            match self.claim(task, id, Some(agenda)).await? {
+                AttemptClaim::Unavailable { held } => {
                     if held {
-                        agenda.lost(self.clock.now());
+                        agenda.record_lost(self.clock.now());
                     }
                     missed += 1;
-                    if missed == OUT_OF_DATE {
-                        if agenda.begin_renewal(renewals) {
-                            self.read_anew(agenda).await?;
+                    if missed == FAILED_CLAIMS_BEFORE_REFRESH {
+                        if agenda.begin_refresh(renewals) {
+                            self.refresh_queue(agenda).await?;
                         }
-                        (missed, renewals) = (0, agenda.renewals());
+                        (missed, renewals) = (0, agenda.refreshes());
                     }
-                    candidate = agenda.another(held);
+                    candidate = agenda.next_after_failure(held);
                 }
                 hold => {
-                    agenda.took(id);
+                    agenda.record_claimed(id);
                     return Ok(hold);
                 }
             }
         }
-        Ok(Hold::Elsewhere { held: true })
+        Ok(AttemptClaim::Unavailable { held: true })
     }
 
-    async fn read_anew(&self, agenda: &Agenda) -> Result<(), aws::Error> {
+    async fn refresh_queue(&self, agenda: &ReadyQueue) -> Result<(), aws::Error> {
         let (account, kind) = agenda.of();
         let now = self.clock.now();
-        agenda.renew(self.jobs.agenda(account, kind, agenda.look_ahead(now), now).await?, now);
+        agenda
+            .refresh(self.jobs.ready_queue(account, kind, agenda.look_ahead(now), now).await?, now);
         Ok(())
     }
 
     /// Claims a job, or returns what becomes of the message instead.
-    async fn hold(
+    async fn claim(
         &self,
-        task: Task<'_>,
+        task: JobContext<'_>,
         id: JobId,
-        agenda: Option<&Agenda>,
-    ) -> Result<Hold, aws::Error> {
-        let Task { message, delivery, invocation } = task;
+        agenda: Option<&ReadyQueue>,
+    ) -> Result<AttemptClaim, aws::Error> {
+        let JobContext { message, delivery, invocation } = task;
         let kind = self.kinds.cached(&message.kind, self.clock.now()).await?;
         let now = self.clock.now();
         let timeout =
             kind.as_ref().map_or(Duration::ZERO, |kind| kind.kind.spec.timeout(self.timing));
         if !Timing::may_start(now, timeout, invocation.deadline) {
-            return Ok(Hold::Not(Report::back_at(now)));
+            return Ok(AttemptClaim::Rejected(Handled::nack_until(now)));
         }
         let owner = token();
         let lease_until = Timing::lease_until(invocation.deadline);
@@ -191,42 +192,46 @@ impl Worker {
             .claim(message.account, id, &owner, now, lease_until, listing.as_ref())
             .await?
         {
-            Claim::Claimed(claimed) => {
+            ClaimResult::Claimed(claimed) => {
                 let listed = listing.is_some();
-                Ok(Hold::Held(Box::new(Held {
+                Ok(AttemptClaim::Claimed(Box::new(RunningAttempt {
                     claimed: *claimed,
                     kind,
                     owner,
-                    since: now,
+                    claimed_at: now,
                     lease_until,
-                    listed,
+                    from_ready_queue: listed,
                 })))
             }
-            Claim::Refused(Refusal::Exhausted, job, lease) => {
-                self.give_up(&job, &lease, kind.as_deref(), now).await.map(Hold::Not)
+            ClaimResult::Denied(ClaimDenied::Exhausted, job, lease) => self
+                .fail_abandoned(&job, &lease, kind.as_deref(), now)
+                .await
+                .map(AttemptClaim::Rejected),
+            ClaimResult::Denied(ClaimDenied::NotYet(_), ..) if agenda.is_some() => {
+                Ok(AttemptClaim::Unavailable { held: true })
             }
-            Claim::Refused(Refusal::NotYet(_), ..) if agenda.is_some() => {
-                Ok(Hold::Elsewhere { held: true })
+            ClaimResult::Denied(..) | ClaimResult::NotFound if agenda.is_some() => {
+                Ok(AttemptClaim::Unavailable { held: false })
             }
-            Claim::Refused(..) | Claim::Unknown if agenda.is_some() => {
-                Ok(Hold::Elsewhere { held: false })
-            }
-            Claim::Refused(Refusal::NotYet(until), ..) => {
+            ClaimResult::Denied(ClaimDenied::NotYet(until), ..) => {
                 let until = until.max(now + Duration::from_secs(1));
-                Ok(Hold::Not(again(message.clone(), until, delivery)))
+                Ok(AttemptClaim::Rejected(requeue(message.clone(), until, delivery)))
             }
-            Claim::Refused(Refusal::Done, ..) => Ok(Hold::Not(Report::done())),
-            Claim::Unknown => {
-                let again = UNKNOWN.get(delivery.count.saturating_sub(1) as usize);
+            ClaimResult::Denied(ClaimDenied::Done, ..) => {
+                Ok(AttemptClaim::Rejected(Handled::ack()))
+            }
+            ClaimResult::NotFound => {
+                let again =
+                    UNKNOWN_JOB_DELAYS.get(delivery.receive_count.saturating_sub(1) as usize);
                 if again.is_none() {
                     tracing::warn!(
-                        request.id = invocation.request, account = %message.account,
+                        request.id = invocation.request_id, account = %message.account,
                         job = %message.id,
                         "unknown job, message dropped"
                     );
                 }
-                Ok(Hold::Not(
-                    again.map_or_else(Report::dropped, |pause| Report::back_at(now + *pause)),
+                Ok(AttemptClaim::Rejected(
+                    again.map_or_else(Handled::discard, |pause| Handled::nack_until(now + *pause)),
                 ))
             }
         }
@@ -236,26 +241,26 @@ impl Worker {
     /// job that could not be released is free when its lease ends.
     async fn take_slot(
         &self,
-        held: &Held,
-        mut place: Place,
+        held: &RunningAttempt,
+        mut place: SlotGuard,
         invocation: Invocation<'_>,
-    ) -> Option<Place> {
+    ) -> Option<SlotGuard> {
         let job = &held.claimed.job;
         let slot = place.slot()?;
         let fault =
             match self.slots.take(job.account, slot, job.id, &held.owner, held.lease_until).await {
                 Ok(true) => {
-                    place.taken(&held.owner);
+                    place.mark_taken(&held.owner);
                     return Some(place);
                 }
                 Ok(false) => None,
                 Err(error) => Some(error),
             };
-        place.lost();
-        let returned = self.jobs.hand_back(job, &held.owner, self.clock.now()).await;
+        place.discard();
+        let returned = self.jobs.release(job, &held.owner, self.clock.now()).await;
         if let Some(error) = fault.or(returned.err()) {
             tracing::error!(
-                request.id = invocation.request, account = %job.account, job = %job.id,
+                request.id = invocation.request_id, account = %job.account, job = %job.id,
                 cause = %error,
                 "slot acquisition failed"
             );
@@ -264,8 +269,8 @@ impl Worker {
     }
 
     /// Runs the job on its kind's target.
-    async fn run(&self, held: &Held, task: Task<'_>) -> Outcome {
-        let Claimed { job, payload } = &held.claimed;
+    async fn run(&self, held: &RunningAttempt, task: JobContext<'_>) -> Outcome {
+        let ClaimedJob { job, payload } = &held.claimed;
         if job.cancel_requested {
             return Outcome::Cancel;
         }
@@ -280,7 +285,7 @@ impl Worker {
         }
         let payload = match payload {
             Ok(payload) => payload,
-            Err(error) => return self.unready(job, error, task.invocation),
+            Err(error) => return self.setup_failed(job, error, task.invocation),
         };
         if kind.name == Callback::kind_name() {
             return match serde_json::from_str::<Callback>(payload.as_str()) {
@@ -292,9 +297,10 @@ impl Worker {
         }
         match &kind.spec.target {
             Target::Echo {} => Outcome::Complete(payload.0.clone()),
-            Target::Event {} => self.publish(held, payload, task.invocation).await,
+            Target::Event {} => self.publish_payload(held, payload, task.invocation).await,
             Target::Records {} => {
-                let marker_until = Timing::messages_gone(held.since) + kind.spec.retention();
+                let marker_until =
+                    Timing::messages_expired_at(held.claimed_at) + kind.spec.retention();
                 records::apply(&self.rows, job, payload, marker_until, task.invocation).await
             }
             Target::Http { url, headers } => {
@@ -309,29 +315,23 @@ impl Worker {
     /// the wait for the response.
     async fn post(
         &self,
-        held: &Held,
+        held: &RunningAttempt,
         kind: &Kind,
         (url, headers, payload): (&str, &shared::endpoint::Headers, &Payload),
-        task: Task<'_>,
+        task: JobContext<'_>,
     ) -> Outcome {
         let job = &held.claimed.job;
-        let account = match self.accounts.account(job.account, held.since).await {
+        let account = match self.accounts.get_cached(job.account, held.claimed_at).await {
             Ok(Some(account)) => account,
             Ok(None) => {
-                return fail(
-                    ErrorCode::TargetForbidden,
-                    "the job's account is deleted",
-                );
+                return fail(ErrorCode::TargetForbidden, "the job's account is deleted");
             }
-            Err(error) => return self.unready(job, &error, task.invocation),
+            Err(error) => return self.setup_failed(job, &error, task.invocation),
         };
         let now = self.clock.now();
         let longest = kind.spec.timeout(self.timing);
-        let Some(timeout) = Timing::left_for_target(now, longest, task.invocation.deadline) else {
-            return retry(
-                ErrorCode::GatewayUnavailable,
-                "no time left to call the target",
-            );
+        let Some(timeout) = Timing::target_timeout(now, longest, task.invocation.deadline) else {
+            return retry(ErrorCode::GatewayUnavailable, "no time left to call the target");
         };
         let attempt = HttpAttempt {
             url,
@@ -339,7 +339,7 @@ impl Worker {
             payload,
             id: job.id,
             number: job.attempts,
-            secrets: account.webhook_secrets.good(now).map(|issued| &issued.secret).collect(),
+            secrets: account.webhook_secrets.valid(now).map(|issued| &issued.secret).collect(),
             trace: task.trace_of(job.id),
             timeout,
         };
@@ -356,7 +356,7 @@ impl Worker {
     /// check; each check costs half a read unit.
     async fn cancelled(&self, job: &Job) {
         loop {
-            tokio::time::sleep(WATCH).await;
+            tokio::time::sleep(CANCEL_CHECK_INTERVAL).await;
             match self.jobs.cancel_requested(job.account, job.id).await {
                 Ok(true) => return,
                 Ok(false) => {}
@@ -371,9 +371,9 @@ impl Worker {
     }
 
     /// The outcome when data needed to call the target could not be read.
-    fn unready(&self, job: &Job, error: &aws::Error, invocation: Invocation<'_>) -> Outcome {
+    fn setup_failed(&self, job: &Job, error: &aws::Error, invocation: Invocation<'_>) -> Outcome {
         tracing::error!(
-            request.id = invocation.request, account = %job.account, job = %job.id,
+            request.id = invocation.request_id, account = %job.account, job = %job.id,
             attempt = job.attempts, cause = %error,
             "target not called"
         );
@@ -385,12 +385,12 @@ impl Worker {
             return;
         }
         tracing::warn!(
-            request.id = invocation.request, kind = %kind.name,
+            request.id = invocation.request_id, kind = %kind.name,
             "kind disabled because its target returned 410"
         );
         if let Err(error) = self.kinds.disable(&kind.name, &kind.version).await {
             tracing::error!(
-                request.id = invocation.request, kind = %kind.name, cause = %error,
+                request.id = invocation.request_id, kind = %kind.name, cause = %error,
                 "disabling the kind failed"
             );
         }

@@ -3,7 +3,7 @@
 
 use serde_json::{json, value::to_raw_value};
 use shared::{
-    aws::{self, CachedKind, IdempotencyKey, Place, Published},
+    aws::{self, CachedKind, IdempotencyKey, PublishResult, Reservation},
     event::Content,
     id::EventId,
     job::{Ended, ErrorCode, JobError, Outcome, Payload},
@@ -11,14 +11,14 @@ use shared::{
 
 use crate::{
     Invocation, Worker,
-    attempt::{Held, retry},
-    record::Delivery,
-    report::Report,
+    attempt::{RunningAttempt, retry},
+    disposition::Handled,
+    message::ReceivedMessage,
 };
 
 impl Worker {
     /// Reserves the ID of a job's end event, if its kind publishes these.
-    pub(crate) async fn place(&self, kind: Option<&CachedKind>) -> Option<Place> {
+    pub(crate) async fn reserve_event(&self, kind: Option<&CachedKind>) -> Option<Reservation> {
         if !kind?.kind.spec.events {
             return None;
         }
@@ -31,20 +31,24 @@ impl Worker {
         &self,
         ended: &Ended,
         first: EventId,
-        delivery: &Delivery,
-    ) -> Result<Report, aws::Error> {
+        delivery: &ReceivedMessage,
+    ) -> Result<Handled, aws::Error> {
         // The usual case.
-        if self.events.is_there(ended.account, &first).await? {
-            return Ok(Report::done());
+        if self.events.exists(ended.account, &first).await? {
+            return Ok(Handled::ack());
         }
         let content = match &ended.end {
-            Some(end) => Content::of_end(ended.id, &end.kind, end.status, end.error.as_ref()),
+            Some(end) => {
+                Content::for_ended_job(ended.id, &end.kind, end.status, end.error.as_ref())
+            }
             None => match self.ended_as_announced(ended, delivery, self.clock.now()).await? {
-                Ok(job) => Content::of_end(job.id, &job.kind, job.status, job.error.as_ref()),
+                Ok(job) => {
+                    Content::for_ended_job(job.id, &job.kind, job.status, job.error.as_ref())
+                }
                 Err(report) => return Ok(report),
             },
         };
-        let Some(content) = content else { return Ok(Report::done()) };
+        let Some(content) = content else { return Ok(Handled::ack()) };
         let key = IdempotencyKey::of(&format!("end {}", ended.owner));
         Ok(
             match self
@@ -52,36 +56,36 @@ impl Worker {
                 .publish_once(ended.account, &key, &ended.owner, first, content)
                 .await?
             {
-                Published::Yes(_) => Report::done(),
-                Published::NotBefore(then) => Report::back_at(then),
+                PublishResult::Stored(_) => Handled::ack(),
+                PublishResult::RetryAt(then) => Handled::nack_until(then),
             },
         )
     }
 
     /// The target `event`: publishes a job's payload exactly once across its attempts.
-    pub(crate) async fn publish(
+    pub(crate) async fn publish_payload(
         &self,
-        held: &Held,
+        held: &RunningAttempt,
         payload: &Payload,
         invocation: Invocation<'_>,
     ) -> Outcome {
         let job = &held.claimed.job;
         let content = Content::data(payload.0.clone(), job.kind.to_string());
-        let since = job.started_at.unwrap_or(held.since);
+        let since = job.started_at.unwrap_or(held.claimed_at);
         let told = |why: &str| JobError::new(ErrorCode::GatewayUnavailable, why);
-        match self.events.publish_for(job.account, job.id, since, content).await {
-            Ok(Published::Yes(id)) => to_raw_value(&json!({"event_id": id})).map_or_else(
+        match self.events.publish_job_event(job.account, job.id, since, content).await {
+            Ok(PublishResult::Stored(id)) => to_raw_value(&json!({"event_id": id})).map_or_else(
                 |_| retry(ErrorCode::GatewayUnavailable, "the gateway could not write the result"),
                 Outcome::Complete,
             ),
-            Ok(Published::NotBefore(then)) => Outcome::Retry {
+            Ok(PublishResult::RetryAt(then)) => Outcome::Retry {
                 after: Some(then.since(self.clock.now())),
                 error: told("an earlier attempt may have published the event"),
                 http_status: None,
             },
             Err(error) => {
                 tracing::error!(
-                    request.id = invocation.request, account = %job.account, job = %job.id,
+                    request.id = invocation.request_id, account = %job.account, job = %job.id,
                     attempt = job.attempts, cause = %error,
                     "publishing the event failed"
                 );

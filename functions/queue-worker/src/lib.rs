@@ -6,17 +6,17 @@
 //! that an outage kept from being handled is reported as a batch item failure and redelivered. One
 //! `ChangeMessageVisibilityBatch` call per batch sets the times of redelivery.
 
-mod agenda;
+mod assignment;
 mod attempt;
-mod bury;
 mod callback;
-mod crowd;
-mod errand;
+mod concurrency;
+mod dead_letter;
+mod disposition;
 mod event;
-mod record;
-mod report;
+mod finish;
+mod message;
+mod ready_queue;
 mod scheduled;
-mod settle;
 mod target;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -25,26 +25,26 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use shared::{
     aws::{
-        AccountStore, Clients, DueStore, EventStore, JobQueue, JobStore, KindStore, Paces,
-        RowStore, ScheduleStore, SlotStore, Table, Tallies, Visibility, prime,
+        AccountStore, Clients, CompletionTimeRecorder, DueStore, EventStore, JobQueue, JobStore,
+        KindStore, RowStore, ScheduleStore, SlotStore, Table, Tallies, VisibilityChange, warm_up,
     },
     clock::Clock,
     config::WorkerConfig,
-    job::{Message, NotAMessage, Timing},
+    job::{InvalidMessage, Message, Timing},
     outbound::Outbound,
     telemetry::Metrics,
     time::Time,
 };
 
-use agenda::Agendas;
-use attempt::Task;
-use errand::{Errand, What};
-use record::Delivery;
-use report::Report;
+use assignment::{Assignment, Work};
+use attempt::JobContext;
+use disposition::Handled;
+use message::ReceivedMessage;
+use ready_queue::ReadyQueues;
 use target::Targets;
 
 /// Redelivery delay of a message written by a newer version.
-const NEWER: Duration = Duration::from_secs(60);
+const NEWER_VERSION_DELAY: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub struct Worker {
@@ -54,7 +54,7 @@ pub struct Worker {
     due: DueStore,
     events: EventStore,
     tallies: Tallies,
-    paces: Paces,
+    paces: CompletionTimeRecorder,
     schedules: ScheduleStore,
     slots: SlotStore,
     rows: RowStore,
@@ -62,7 +62,7 @@ pub struct Worker {
     dead_letters: JobQueue,
     targets: Targets,
     /// Ready queues as read for the previous batches.
-    agendas: Agendas,
+    ready_queues: ReadyQueues,
     /// Concurrency limit for accounts without their own.
     max_running: Option<u32>,
     timing: Timing,
@@ -73,7 +73,7 @@ pub struct Worker {
 #[derive(Clone, Copy, Debug)]
 struct Invocation<'a> {
     /// The Lambda request ID, for logs.
-    request: &'a str,
+    request_id: &'a str,
     /// When Lambda stops the invocation.
     deadline: Time,
 }
@@ -93,14 +93,14 @@ impl Worker {
             due: DueStore::new(table.clone()),
             events: EventStore::new(table.clone(), tallies.rates.clone(), of_events, clock.clone()),
             tallies,
-            paces: Paces::new(table.clone(), clock.clone()),
+            paces: CompletionTimeRecorder::new(table.clone(), clock.clone()),
             rows: RowStore::new(table.clone()),
             schedules: ScheduleStore::new(table.clone()),
             slots: SlotStore::new(table),
             queue: JobQueue::new(clients.sqs.clone(), config.queue_url),
             dead_letters: JobQueue::new(clients.sqs, config.dead_letter_queue_url),
             targets: Targets::new(config.allow_private_targets),
-            agendas: Agendas::default(),
+            ready_queues: ReadyQueues::default(),
             max_running: config.max_running,
             timing: config.timing,
             clock,
@@ -110,29 +110,29 @@ impl Worker {
 
     /// Returns this worker with `way` as the client for its targets.
     #[must_use]
-    pub fn by_way_of(self, way: Outbound) -> Self {
-        Self { targets: Targets::by_way_of(way), ..self }
+    pub fn with_client(self, way: Outbound) -> Self {
+        Self { targets: Targets::with_client(way), ..self }
     }
 
     /// Opens the connection to DynamoDB, so that the first batch doesn't wait for it.
     pub async fn prime(&self) {
-        prime(self.kinds.touch()).await;
+        warm_up(self.kinds.warm_up()).await;
     }
 
     /// Handles a batch and returns before `deadline`.
     pub async fn handle(&self, event: SqsEvent, request: &str, deadline: Time) -> SqsBatchResponse {
-        let invocation = Invocation { request, deadline };
+        let invocation = Invocation { request_id: request, deadline };
         let deliveries: Vec<_> = event
             .records
             .into_iter()
-            .map(|record| Delivery::of(record, &self.dead_letters))
+            .map(|record| ReceivedMessage::from_record(record, &self.dead_letters))
             .collect();
-        self.look_up(&deliveries).await;
-        let errands = self.errands(&deliveries).await;
+        self.preload(&deliveries).await;
+        let errands = self.assign(&deliveries).await;
         let (mut settled, mut open) = (Vec::new(), Vec::new());
         for (delivery, errand) in deliveries.iter().zip(errands) {
             match errand {
-                Some(Errand { what: What::Nothing(report), .. }) => {
+                Some(Assignment { work: Work::Skip(report), .. }) => {
                     settled.push((delivery, report))
                 }
                 errand => open.push((delivery, errand)),
@@ -143,12 +143,15 @@ impl Worker {
             let report = self.work(delivery, errand, invocation).await;
             (delivery, report)
         });
-        let (unsent, worked) = tokio::join!(self.send(&settled), join_all(work));
+        let (unsent, worked) = tokio::join!(self.send_replacements(&settled), join_all(work));
         let kept: Vec<_> =
-            settled.iter().chain(&worked).filter(|(_, report)| report.comes_back()).collect();
+            settled.iter().chain(&worked).filter(|(_, report)| report.is_nack()).collect();
         let reports: Vec<_> = settled.iter().chain(&worked).map(|(_, report)| report).collect();
-        let (unsent_too, (), ()) =
-            tokio::join!(self.send(&worked), self.hide(&kept), self.tell(&reports));
+        let (unsent_too, (), ()) = tokio::join!(
+            self.send_replacements(&worked),
+            self.set_visibility(&kept),
+            self.publish_metrics(&reports)
+        );
         let kept = kept.into_iter().map(|(delivery, _)| *delivery);
         let failures = kept.chain(unsent).chain(unsent_too).map(|delivery| {
             let mut failure = BatchItemFailure::default();
@@ -162,7 +165,7 @@ impl Worker {
 
     /// Loads the kinds and accounts of the batch into the stores' caches once, before its messages
     /// read them concurrently.
-    async fn look_up(&self, deliveries: &[Delivery]) {
+    async fn preload(&self, deliveries: &[ReceivedMessage]) {
         let now = self.clock.now();
         let jobs = || {
             deliveries.iter().filter_map(|delivery| match &delivery.message {
@@ -174,42 +177,49 @@ impl Worker {
         let accounts: BTreeSet<_> = jobs().map(|job| job.account).collect();
         tokio::join!(
             join_all(kinds.into_iter().map(|kind| self.kinds.cached(kind, now))),
-            join_all(accounts.into_iter().map(|account| self.accounts.account(account, now))),
+            join_all(accounts.into_iter().map(|account| self.accounts.get_cached(account, now))),
         );
     }
 
     async fn work(
         &self,
-        delivery: &Delivery,
-        errand: Option<Errand>,
+        delivery: &ReceivedMessage,
+        errand: Option<Assignment>,
         invocation: Invocation<'_>,
-    ) -> Report {
+    ) -> Handled {
         match &delivery.message {
             // The sender runs a newer version: keep the message until a worker of that version is
             // deployed.
-            Err(NotAMessage::Version(_)) => Report::back_at(self.clock.now() + NEWER),
-            Err(fault @ NotAMessage::Malformed) => {
+            Err(InvalidMessage::Version(_)) => {
+                Handled::nack_until(self.clock.now() + NEWER_VERSION_DELAY)
+            }
+            Err(fault @ InvalidMessage::Malformed) => {
                 tracing::warn!(
-                    request.id = invocation.request, sqs.message = delivery.message_id, %fault,
+                    request.id = invocation.request_id, sqs.message = delivery.message_id, %fault,
                     "message dropped"
                 );
-                Report::dropped()
+                Handled::discard()
             }
             Ok(Message::Job(message)) => match errand {
-                Some(errand) => self.attempt(Task { message, delivery, invocation }, errand).await,
-                None => self.bury(message, invocation).await,
+                Some(errand) => {
+                    self.attempt(JobContext { message, delivery, invocation }, errand).await
+                }
+                None => self.dead_letter(message, invocation).await,
             },
-            Ok(Message::Ended(ended)) => self.follow_end(ended, delivery, invocation).await,
-            Ok(Message::Schedule(run)) => self.occur(run, delivery, invocation).await,
+            Ok(Message::Ended(ended)) => self.handle_ended(ended, delivery, invocation).await,
+            Ok(Message::Schedule(run)) => self.create_scheduled(run, delivery, invocation).await,
         }
     }
 
     /// Sends the replacement messages. Returns the deliveries whose replacement failed; these are
     /// redelivered when their visibility timeout ends.
-    async fn send<'a>(&self, all: &[(&'a Delivery, Report)]) -> Vec<&'a Delivery> {
+    async fn send_replacements<'a>(
+        &self,
+        all: &[(&'a ReceivedMessage, Handled)],
+    ) -> Vec<&'a ReceivedMessage> {
         let replaced = all
             .iter()
-            .filter_map(|(delivery, report)| Some((*delivery, report.outgoing()?.clone())));
+            .filter_map(|(delivery, report)| Some((*delivery, report.replacement()?.clone())));
         let (deliveries, outgoing): (Vec<_>, Vec<_>) = replaced.unzip();
         let sent = self.queue.send_all(&outgoing, self.clock.now()).await;
         deliveries
@@ -222,20 +232,23 @@ impl Worker {
 
     /// Sets when messages are redelivered. If that fails, they return when their visibility timeout
     /// ends.
-    async fn hide(&self, kept: &[&(&Delivery, Report)]) {
+    async fn set_visibility(&self, kept: &[&(&ReceivedMessage, Handled)]) {
         let now = self.clock.now();
         let of = |dead: bool| -> Vec<_> {
-            let wanted = kept.iter().filter(|(delivery, _)| delivery.dead == dead);
+            let wanted = kept.iter().filter(|(delivery, _)| delivery.is_dead_letter == dead);
             let hidden = wanted.filter_map(|(delivery, report)| {
-                Some(Visibility {
+                Some(VisibilityChange {
                     receipt: delivery.receipt.clone(),
-                    hidden_for: report.back_after(now)?,
+                    hidden_for: report.visibility_timeout(now)?,
                 })
             });
             hidden.collect()
         };
         let (queue, dead_letters) = (of(false), of(true));
-        let answers = tokio::join!(self.queue.hide(&queue), self.dead_letters.hide(&dead_letters));
+        let answers = tokio::join!(
+            self.queue.set_visibility(&queue),
+            self.dead_letters.set_visibility(&dead_letters)
+        );
         for error in [answers.0.err(), answers.1.err()].into_iter().flatten() {
             tracing::warn!(cause = %error, "setting visibility timeouts failed");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::{
-    aws::{self, CachedKind, Outgoing, Unfit},
+    aws::{self, CachedKind, KindRejection, OutgoingMessage},
     job::{ErrorCode, Job, JobError, Lease, Message, RetryPolicy, ScheduledRun, Status, Timing},
     metrics::registry,
     schedule::{Schedule, due_at, job_id},
@@ -13,63 +13,66 @@ use shared::{
     time::Time,
 };
 
-use crate::{Invocation, Worker, record::Delivery, report::Report};
+use crate::{Invocation, Worker, disposition::Handled, message::ReceivedMessage};
 
 impl Worker {
     /// Creates the job of an occurrence and replaces this message by the job's. Repeated deliveries
     /// create one job.
-    pub(crate) async fn occur(
+    pub(crate) async fn create_scheduled(
         &self,
         run: &ScheduledRun,
-        delivery: &Delivery,
+        delivery: &ReceivedMessage,
         invocation: Invocation<'_>,
-    ) -> Report {
+    ) -> Handled {
         let now = self.clock.now();
         if !Timing::may_start(now, Duration::ZERO, invocation.deadline) {
-            return Report::back_at(now);
+            return Handled::nack_until(now);
         }
-        match self.try_occur(run, delivery, invocation, now).await {
+        match self.try_create_scheduled(run, delivery, invocation, now).await {
             Ok(report) => report,
             Err(error) => {
                 tracing::error!(
-                    request.id = invocation.request, schedule = %run.name, cause = %error,
+                    request.id = invocation.request_id, schedule = %run.name, cause = %error,
                     "creating the scheduled job failed"
                 );
-                Report::after_outage(delivery, self.clock.now())
+                Handled::after_outage(delivery, self.clock.now())
             }
         }
     }
 
-    async fn try_occur(
+    async fn try_create_scheduled(
         &self,
         run: &ScheduledRun,
-        delivery: &Delivery,
+        delivery: &ReceivedMessage,
         invocation: Invocation<'_>,
         now: Time,
-    ) -> Result<Report, aws::Error> {
+    ) -> Result<Handled, aws::Error> {
         let schedule =
             self.schedules.find(&run.name).await?.filter(|schedule| schedule.spec.enabled);
-        let Some(schedule) = schedule else { return Ok(Report::done()) };
-        let account = self.accounts.account(schedule.spec.account, now).await?;
+        let Some(schedule) = schedule else { return Ok(Handled::ack()) };
+        let account = self.accounts.get_cached(schedule.spec.account, now).await?;
         if !account.is_some_and(|account| account.is_active) {
-            return Ok(Report::done());
+            return Ok(Handled::ack());
         }
         let kind = self.kinds.cached(&schedule.spec.job.kind, now).await?;
-        let fit = fit(&schedule, kind.as_deref());
+        let fit = validate(&schedule, kind.as_deref());
         let at = due_at(&run.at, delivery.sent_at.unwrap_or(now));
-        let (job, lease) = self.occurrence(&schedule, at, kind.as_deref(), invocation, now).await?;
+        let (job, lease) =
+            self.find_or_create(&schedule, at, kind.as_deref(), invocation, now).await?;
         // A job that has started or ended already has its own message.
         if lease.status != Status::Queued || lease.attempts > 0 {
-            return Ok(Report::done());
+            return Ok(Handled::ack());
         }
         match fit {
-            Ok(()) => Ok(Report::sends(Outgoing::now(Message::Job(job.message()), None))),
-            Err(error) => self.give_up_for(error, &job, &lease, kind.as_deref(), now).await,
+            Ok(()) => {
+                Ok(Handled::requeue(OutgoingMessage::immediate(Message::Job(job.message()), None)))
+            }
+            Err(error) => self.fail_job(error, &job, &lease, kind.as_deref(), now).await,
         }
     }
 
     /// Returns the existing job of an occurrence, or creates it.
-    async fn occurrence(
+    async fn find_or_create(
         &self,
         schedule: &Schedule,
         at: Time,
@@ -77,8 +80,8 @@ impl Worker {
         invocation: Invocation<'_>,
         now: Time,
     ) -> Result<(Job, Lease), aws::Error> {
-        let job = waiting(schedule, at, kind, now);
-        if let Some(found) = self.jobs.inspect(job.account, job.id).await? {
+        let job = new_job(schedule, at, kind, now);
+        if let Some(found) = self.jobs.get_consistent(job.account, job.id).await? {
             return Ok(found);
         }
         // Without a rank: the job enters the ready queue when its message arrives, like other jobs
@@ -86,13 +89,13 @@ impl Worker {
         self.due.verify_late(&job, now).await?;
         self.jobs.put(&job, &schedule.spec.job.payload, None).await?;
         tracing::info!(
-            request.id = invocation.request, schedule = %schedule.name, account = %job.account,
+            request.id = invocation.request_id, schedule = %schedule.name, account = %job.account,
             job = %job.id, kind = %job.kind,
             "job accepted"
         );
         let accepted = Record::new().dimension("kind", job.kind.as_str());
         self.metrics.emit(&accepted.count(&registry::ACCEPTED, 1), now);
-        self.tallies.rates.jobs(1);
+        self.tallies.rates.count_jobs(1);
         let lease = Lease {
             status: job.status,
             attempts: job.attempts,
@@ -100,21 +103,21 @@ impl Worker {
             due_at: None,
             lease_until: None,
             owner: None,
-            event: None,
+            end_event: None,
         };
         Ok((job, lease))
     }
 }
 
 /// Pure: the job that a schedule creates for `at`, if the worker receives its message at `now`.
-fn waiting(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) -> Job {
+fn new_job(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) -> Job {
     let spec = &schedule.spec;
     let retry = kind.map_or_else(RetryPolicy::default, |kind| kind.kind.spec.retry);
     let id = job_id(spec.account, &schedule.name, at);
-    let job = Job::waiting(id, spec.account, spec.job.kind.clone(), retry.max_attempts, at);
+    let job = Job::queued(id, spec.account, spec.job.kind.clone(), retry.max_attempts, at);
     // Counted from `now`, since Scheduler or the queue may be late. The job is kept until no copy
     // of the schedule's message can arrive.
-    let kept = Timing::messages_gone(now);
+    let kept = Timing::messages_expired_at(now);
     Job {
         priority: spec.job.priority,
         callback_url: spec.job.callback_url.clone(),
@@ -126,32 +129,30 @@ fn waiting(schedule: &Schedule, at: Time, kind: Option<&CachedKind>, now: Time) 
 
 /// Checks that the kind accepts the schedule's jobs. It did when the schedule was created, but may
 /// have changed.
-fn fit(schedule: &Schedule, kind: Option<&CachedKind>) -> Result<(), JobError> {
+fn validate(schedule: &Schedule, kind: Option<&CachedKind>) -> Result<(), JobError> {
     let Some(kind) = kind else {
         return Err(JobError::new(ErrorCode::KindUnknown, "the job's kind is deleted"));
     };
     let payload = &schedule.spec.job.payload;
     let json: Value = serde_json::from_str(payload.as_str()).unwrap_or_default();
-    kind.takes(payload, &json, "").map_err(|unfit| match unfit {
-        Unfit::Disabled => {
+    kind.check_job(payload, &json, "").map_err(|unfit| match unfit {
+        KindRejection::Disabled => {
             let why = "the job's kind is disabled because its target returned 410";
             JobError::new(ErrorCode::KindDisabled, why)
         }
-        Unfit::Schema(why) => {
+        KindRejection::Schema(why) => {
             let why = format!(
                 "the payload can't be validated, \
                  since its kind has an unsupported schema: {why}"
             );
             JobError::new(ErrorCode::PayloadInvalid, why)
         }
-        Unfit::Payload(violations) => {
+        KindRejection::Payload(violations) => {
             let first = violations
                 .first()
                 .map_or_else(String::new, |v| format!(": {} {}", v.pointer, v.detail));
-            let why = format!(
-                "the payload has {} schema violations, the first{first}",
-                violations.len()
-            );
+            let why =
+                format!("the payload has {} schema violations, the first{first}", violations.len());
             JobError::new(ErrorCode::PayloadInvalid, why)
         }
     })

@@ -1,7 +1,7 @@
 //! Clients of the job targets.
 
-mod answer;
 mod http;
 pub mod records;
+mod response;
 
 pub use http::{HttpAttempt, Targets};

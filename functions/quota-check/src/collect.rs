@@ -17,45 +17,45 @@ use shared::{
     name::Name,
     telemetry::Record,
     time::Time,
-    usage::{Head, Origin, Source, SourceState, Upstream},
+    usage::{OpenHour, Origin, Source, SourceState, Upstream},
 };
 use tokio::time::Instant;
 
 use crate::Checker;
-pub use count::AT_ONCE as WRITES;
+pub use count::MAX_CONCURRENT_WRITES as WRITES;
 
 /// Time limit of a collection. The function's timeout in the template is 50 seconds, and other
 /// steps follow.
-const PATIENCE: Duration = Duration::from_secs(35);
+const COLLECT_TIME_LIMIT: Duration = Duration::from_secs(35);
 /// How long a run starts requests to sources; started requests may take until the time limit. If no
 /// source responds, a run tries up to twice [`AT_ONCE`] sources and leaves the rest to the next
 /// run.
-const BEGIN: Duration = Duration::from_secs(17);
+const START_WINDOW: Duration = Duration::from_secs(17);
 /// Number of sources collected concurrently. Each holds at most a few megabytes of its page in
 /// memory.
-const AT_ONCE: usize = 32;
+const MAX_CONCURRENT: usize = 32;
 /// Maximum age of the scheduled minute; an older event is handled as the current minute.
-const LATEST: Duration = Duration::from_secs(120);
+const MAX_TICK_AGE: Duration = Duration::from_secs(120);
 /// Maximum lead of `EventBridge`'s clock over this machine's.
-const AHEAD: Duration = Duration::from_secs(30);
+const MAX_CLOCK_LEAD: Duration = Duration::from_secs(30);
 
 /// Result of a collection.
 #[derive(Debug, Default)]
 pub struct Collected {
     /// Current open hours by source, for the sources collected completely. Those of other sources
     /// are unchanged.
-    pub heads: BTreeMap<Origin, Vec<Head>>,
+    pub open_hours: BTreeMap<Origin, Vec<OpenHour>>,
     /// Whether the last attempt to collect each source succeeded. Sources skipped in this run are
     /// left out.
     pub up: BTreeMap<Name, bool>,
 }
 
 /// Result for one source, or its name if it was skipped.
-type Turn = Result<Outcome, Name>;
+type SourceResult = Result<Outcome, Name>;
 
 struct Outcome {
     origin: Origin,
-    heads: Vec<Head>,
+    heads: Vec<OpenHour>,
     state: SourceState,
 }
 
@@ -68,10 +68,10 @@ impl Checker {
     pub async fn collect(&self, request: &str, due: Time) -> Result<Collected, Error> {
         let due = minute(due, self.clock.now());
         let collecting = Box::pin(self.collect_all(request, due));
-        tokio::time::timeout(PATIENCE, collecting).await.unwrap_or_else(|_| {
+        tokio::time::timeout(COLLECT_TIME_LIMIT, collecting).await.unwrap_or_else(|_| {
             Err(Error::Unavailable(format!(
                 "collecting usage took longer than {} s",
-                PATIENCE.as_secs()
+                COLLECT_TIME_LIMIT.as_secs()
             )))
         })
     }
@@ -85,24 +85,24 @@ impl Checker {
             .collect();
         // Skip sources already collected for this minute, and those in backoff.
         sources.retain(|(source, state)| {
-            let lineage = &source.lineage;
+            let lineage = &source.generation;
             let is_done =
                 state.lineage == *lineage && state.last_success_at.is_some_and(|at| at >= due);
-            !is_done && state.is_asked(lineage, due)
+            !is_done && state.is_due(lineage, due)
         });
-        sources.sort_by_key(|(source, state)| state.last_tried(&source.lineage));
+        sources.sort_by_key(|(source, state)| state.last_attempt(&source.generation));
         let (pages, metrics): (Vec<_>, Vec<_>) = sources
             .into_iter()
             .partition(|(source, _)| matches!(source.spec.0, Upstream::Prometheus { .. }));
         let asked = pages.len() + metrics.len();
-        let end = Instant::now() + BEGIN;
+        let end = Instant::now() + START_WINDOW;
         let pages = pages.into_iter().map(async |(source, state)| match Instant::now() < end {
             true => Ok(self.collect_page(source, state, due).await),
             false => Err(source.name),
         });
         let pages: Vec<_> = pages.collect();
         let (mut turns, of_metrics) = tokio::join!(
-            stream::iter(pages).buffer_unordered(AT_ONCE).collect::<Vec<Turn>>(),
+            stream::iter(pages).buffer_unordered(MAX_CONCURRENT).collect::<Vec<SourceResult>>(),
             self.collect_metrics(metrics, due),
         );
         turns.extend(of_metrics);
@@ -113,7 +113,7 @@ impl Checker {
                 Err(source) => missed.push(source),
             }
         }
-        self.tell(request, &outcomes, &missed, due);
+        self.publish_metrics(request, &outcomes, &missed, due);
         tracing::debug!(
             request.id = request, %due, asked, resting = defined - asked,
             "usage collected"
@@ -127,15 +127,18 @@ impl Checker {
             }
         }
         let whole = outcomes.into_iter().filter(|outcome| outcome.state.failures == 0);
-        Ok(Collected { heads: whole.map(|outcome| (outcome.origin, outcome.heads)).collect(), up })
+        Ok(Collected {
+            open_hours: whole.map(|outcome| (outcome.origin, outcome.heads)).collect(),
+            up,
+        })
     }
 
-    async fn keep(
+    async fn store_state(
         &self,
         source: &Source,
         state: SourceState,
         origin: Origin,
-        heads: Vec<Head>,
+        heads: Vec<OpenHour>,
     ) -> Outcome {
         if let Err(error) = self.sources.put_state(&source.name, &state).await {
             tracing::error!(
@@ -146,7 +149,7 @@ impl Checker {
         Outcome { origin, heads, state }
     }
 
-    fn tell(&self, request: &str, outcomes: &[Outcome], missed: &[Name], due: Time) {
+    fn publish_metrics(&self, request: &str, outcomes: &[Outcome], missed: &[Name], due: Time) {
         for source in missed {
             tracing::warn!(
                 request.id = request, %source, %due,
@@ -173,7 +176,7 @@ impl Checker {
 
 /// The whole minute to collect for.
 fn minute(due: Time, now: Time) -> Time {
-    let is_near = due <= now + AHEAD && now.since(due) <= LATEST;
+    let is_near = due <= now + MAX_CLOCK_LEAD && now.since(due) <= MAX_TICK_AGE;
     let due = if is_near { due } else { now };
     Time::from_millis(due.millis() - due.millis().rem_euclid(60_000))
 }

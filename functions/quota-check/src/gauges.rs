@@ -8,7 +8,7 @@ impl Checker {
     /// Publishes gauges to `CloudWatch`, with one call per thousand. Errors are logged only, since
     /// the next minute publishes again. Stacks without quotas and sources have none to pay for; AWS
     /// publishes the metrics of queues and functions itself.
-    pub(crate) async fn show(
+    pub(crate) async fn publish_gauges(
         &self,
         request: &str,
         evaluated: &Evaluated,

@@ -4,17 +4,17 @@
 //! Every step may run twice or concurrently. A failed run returns an error, so that Lambda retries
 //! it; the next minute's run starts independently of that.
 
-mod audit;
+mod apply;
 mod collect;
-mod counts;
 mod evaluate;
 mod gauges;
 mod mail;
+mod reconcile;
 mod release;
 mod rescue;
 mod resend;
-mod settle;
 mod source;
+mod totals;
 mod walk;
 
 use std::time::Duration;
@@ -33,14 +33,14 @@ use shared::{
 };
 use tokio::sync::Semaphore;
 
+pub use apply::LEASE;
 pub use collect::Collected;
-pub use settle::LEASE;
 
 /// How long the first evaluation of quotas waits for sources.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const SOURCE_WAIT: Duration = Duration::from_secs(5);
 /// Time into a run after which no further mail is started. The function's timeout in the template
 /// is 50 seconds; sending a mail through a slow SES and recording it may take fourteen.
-pub const MAILS_UNTIL: Duration = Duration::from_secs(35);
+pub const MAIL_START_LIMIT: Duration = Duration::from_secs(35);
 
 /// The `EventBridge` event.
 #[derive(Debug, Deserialize)]
@@ -96,7 +96,7 @@ impl Checker {
             sources: SourceStore::new(table.clone()),
             usage: UsageStore::new(table),
             metric_store: MetricStore::new(clients.cloudwatch),
-            outbound: Outbound::new(config.allow_private_targets).compressed(),
+            outbound: Outbound::new(config.allow_private_targets).with_gzip(),
             writes: Semaphore::new(collect::WRITES),
             tallies,
             clock,
@@ -106,7 +106,7 @@ impl Checker {
 
     /// Returns this checker with `way` as the client for Prometheus pages.
     #[must_use]
-    pub fn by_way_of(self, way: Outbound) -> Self {
+    pub fn with_client(self, way: Outbound) -> Self {
         Self { outbound: way, ..self }
     }
 
@@ -115,11 +115,11 @@ impl Checker {
     /// # Errors
     /// When AWS can't be reached or refuses a request. The error is logged here.
     pub async fn check(&self, request: &str, due: Time) -> Result<(), Error> {
-        let watched = Box::pin(self.collect_and_watch(request, due));
+        let watched = Box::pin(self.collect_and_evaluate(request, due));
         let begun = self.clock.now();
         let (watched, audited, released, rescued) = tokio::join!(
             watched,
-            Box::pin(self.audit(request, due)),
+            Box::pin(self.reconcile(request, due)),
             Box::pin(self.release(request, begun)),
             Box::pin(self.rescue(request, begun)),
         );
@@ -138,18 +138,20 @@ impl Checker {
     /// Collects usage and evaluates the quotas. Sources that respond quickly are evaluated right
     /// away, with the earlier counts of the others, so that a slow source delays no quota. The
     /// quotas are evaluated again when all sources have responded or failed.
-    async fn collect_and_watch(&self, request: &str, due: Time) -> Result<(), Error> {
+    async fn collect_and_evaluate(&self, request: &str, due: Time) -> Result<(), Error> {
         let begun = self.clock.now();
         let mut collecting = Box::pin(self.collect_or_log(request, due));
-        if let Ok((collected, outcome)) = tokio::time::timeout(AT_ONCE, &mut collecting).await {
-            return outcome.and(self.watch(request, collected, begun, true).await);
+        if let Ok((collected, outcome)) = tokio::time::timeout(SOURCE_WAIT, &mut collecting).await {
+            return outcome.and(self.evaluate_and_apply(request, collected, begun, true).await);
         }
         let late = async {
             let (collected, outcome) = collecting.await;
-            outcome.and(self.watch(request, collected, begun, true).await)
+            outcome.and(self.evaluate_and_apply(request, collected, begun, true).await)
         };
-        let (early, late) =
-            tokio::join!(self.watch(request, Collected::default(), begun, false), late);
+        let (early, late) = tokio::join!(
+            self.evaluate_and_apply(request, Collected::default(), begun, false),
+            late
+        );
         early.and(late)
     }
 
@@ -169,24 +171,24 @@ impl Checker {
 
     /// Evaluates quotas, applies blocks and events, then sends mails. The last evaluation of a run
     /// also publishes gauges.
-    async fn watch(
+    async fn evaluate_and_apply(
         &self,
         request: &str,
         collected: Collected,
         begun: Time,
         is_last: bool,
     ) -> Result<(), Error> {
-        let Collected { heads, up } = collected;
+        let Collected { open_hours: heads, up } = collected;
         let mut evaluated = self.evaluate(heads, begun).await.inspect_err(|error| {
             tracing::error!(request.id = request, cause = %error, "evaluating quotas failed");
         })?;
-        let held = std::mem::take(&mut evaluated.held);
+        let held = std::mem::take(&mut evaluated.leased);
         let shown = async {
             if is_last {
-                self.show(request, &evaluated, &up).await;
+                self.publish_gauges(request, &evaluated, &up).await;
             }
         };
-        let (unnoted, ()) = tokio::join!(self.send_mails(held, begun + MAILS_UNTIL), shown);
+        let (unnoted, ()) = tokio::join!(self.send_mails(held, begun + MAIL_START_LIMIT), shown);
         match evaluated.failed + unnoted {
             0 => Ok(()),
             n => Err(Error::Unavailable(format!("{n} quotas failed"))),

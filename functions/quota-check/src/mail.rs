@@ -7,7 +7,7 @@ use askama::Template;
 use jiff::Zoned;
 use shared::{
     id::AccountId,
-    quota::{Block, Period, PeriodLength, Quota, QuotaSpec, Tally, Threshold, percent},
+    quota::{Block, Period, PeriodLength, PeriodUsage, Quota, QuotaSpec, Threshold, percent},
     time::Time,
     zone::Zone,
 };
@@ -23,7 +23,7 @@ pub struct Mail {
 }
 
 /// Content of the mail as plain text; the HTML template escapes it.
-struct Said {
+struct Content {
     subject: String,
     headline: String,
     quota: String,
@@ -43,13 +43,13 @@ struct Said {
 #[derive(Template)]
 #[template(path = "alert.html")]
 struct Html<'a> {
-    said: &'a Said,
+    said: &'a Content,
 }
 
 #[derive(Template)]
 #[template(path = "alert.txt")]
 struct Text<'a> {
-    said: &'a Said,
+    said: &'a Content,
 }
 
 /// Renders the mail about a threshold reached in a period, as of `now`, which may be after the
@@ -59,20 +59,20 @@ struct Text<'a> {
 /// Not expected: the templates are compiled.
 pub fn mail(
     quota: &Quota,
-    tally: &Tally,
+    tally: &PeriodUsage,
     threshold: Threshold,
     block: Option<&Block>,
     now: Time,
 ) -> Result<Mail, askama::Error> {
-    let said = Said::of(quota, tally, threshold, block, now);
+    let said = Content::of(quota, tally, threshold, block, now);
     let (text, html) = (Text { said: &said }.render()?, Html { said: &said }.render()?);
     Ok(Mail { subject: said.subject, text, html })
 }
 
-impl Said {
+impl Content {
     fn of(
         quota: &Quota,
-        tally: &Tally,
+        tally: &PeriodUsage,
         threshold: Threshold,
         block: Option<&Block>,
         now: Time,
@@ -149,14 +149,14 @@ fn time(zone: &Zone, time: Time) -> String {
 }
 
 fn shown(zone: &Zone, time: Time, format: &str) -> String {
-    zone.at(time)
+    zone.local(time)
         .map_or_else(|_| time.to_string(), |local: Zoned| local.strftime(format).to_string())
 }
 
 /// Usage expected at the end of the period, and when the limit would be reached, at the current
 /// rate.
-fn projection(tally: &Tally, zone: &Zone, now: Time) -> Option<String> {
-    let Tally { used, limit_bytes: limit, period, .. } = *tally;
+fn projection(tally: &PeriodUsage, zone: &Zone, now: Time) -> Option<String> {
+    let PeriodUsage { used, limit_bytes: limit, period, .. } = *tally;
     let projected = period.projected(used, now).filter(|_| now < period.end)?;
     let end = format!(
         "{} by the end of the period, {} %",
@@ -175,7 +175,7 @@ fn projection(tally: &Tally, zone: &Zone, now: Time) -> Option<String> {
 
 fn advice(
     quota: &Quota,
-    tally: &Tally,
+    tally: &PeriodUsage,
     block: Option<&Block>,
     zone: &Zone,
     now: Time,

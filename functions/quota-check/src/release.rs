@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use shared::{
-    aws::{DueCursor, DuePage, Error, Outgoing},
+    aws::{DueCursor, DuePage, Error, OutgoingMessage},
     job::due::{Pass, Purpose},
     time::Time,
 };
 
-use crate::{Checker, resend::Sent};
+use crate::{Checker, resend::SendCount};
 
 /// Entries of a shard read and sent together: ten calls to SQS.
 const PAGE: usize = 100;
 
 /// Jobs of a shard released per run. Eight shards release 24,000 jobs a minute, so the 13 minutes
 /// of lead time are enough for 300,000 jobs due in the same minute.
-const MOST: usize = 3000;
+const MAX_JOBS: usize = 3000;
 
 /// Pages of a shard read per run. After an outage, an hour without jobs counts as a page.
-const PAGES: usize = 500;
+const MAX_PAGES: usize = 500;
 
 /// Time limit of a run; the next one continues.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 impl Checker {
     /// Sends the messages of jobs due within the next minutes, each shard of the due list
@@ -48,7 +48,7 @@ impl Checker {
         begun: Time,
     ) -> (usize, Result<(), Error>) {
         let mut released = 0;
-        for _ in 0..PAGES {
+        for _ in 0..MAX_PAGES {
             let page = match self.release_page(&cursor, begun).await {
                 Ok((sent, page)) => {
                     released += sent;
@@ -56,8 +56,9 @@ impl Checker {
                 }
                 Err(error) => return (released, Err(error)),
             };
-            cursor = cursor.behind(&page);
-            let is_over = !page.more || released >= MOST || self.clock.now() > begun + PATIENCE;
+            cursor = cursor.after_page(&page);
+            let is_over =
+                !page.more || released >= MAX_JOBS || self.clock.now() > begun + TIME_LIMIT;
             if is_over || !page.entries.is_empty() {
                 match self.due.save(cursor).await {
                     Ok(Some(saved)) if !is_over => cursor = saved,
@@ -77,9 +78,9 @@ impl Checker {
         let page = self.due.page(cursor, begun, PAGE).await?;
         let due = page.entries.iter().filter(|entry| entry.purpose == Purpose::Release);
         let outgoing: Vec<_> =
-            due.map(|entry| Outgoing::at(entry.message(), entry.due, None)).collect();
-        let Sent { sent, .. } =
-            Sent::of(&self.queue.send_all(&outgoing, self.clock.now()).await).all()?;
+            due.map(|entry| OutgoingMessage::due_at(entry.message(), entry.due, None)).collect();
+        let SendCount { sent, .. } =
+            SendCount::of(&self.queue.send_all(&outgoing, self.clock.now()).await).require_all()?;
         Ok((sent, page))
     }
 }

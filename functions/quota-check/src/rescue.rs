@@ -4,9 +4,9 @@ use futures::future::{join_all, try_join_all};
 use shared::{
     aws::{DueCursor, Error},
     job::{
-        audit::Overdue,
         due::{Pass, Purpose},
-        rescue::{self, Unfinished},
+        reconcile::OverdueJob,
+        rescue::{self, UnfinishedJob},
     },
     time::Time,
 };
@@ -17,7 +17,7 @@ use crate::Checker;
 const PAGE: usize = 100;
 
 /// Pages of a shard verified per run: 9,600 entries a minute over all shards.
-const PAGES: usize = 12;
+const MAX_PAGES: usize = 12;
 
 impl Checker {
     /// Verifies due-list entries, continues the walk, and resends messages of jobs that seem to
@@ -32,7 +32,7 @@ impl Checker {
 
     /// The overdue jobs among the entries that are an hour old, and the error if some could not be
     /// verified.
-    async fn verify(&self, now: Time) -> (Vec<Overdue>, Result<(), Error>) {
+    async fn verify(&self, now: Time) -> (Vec<OverdueJob>, Result<(), Error>) {
         let cursors = match self.due.cursors(Pass::Verify, now).await {
             Ok(cursors) => cursors,
             Err(error) => return (Vec::new(), Err(error)),
@@ -49,16 +49,20 @@ impl Checker {
         (overdue, outcome)
     }
 
-    async fn verify_shard(&self, mut cursor: DueCursor, now: Time) -> Result<Vec<Overdue>, Error> {
+    async fn verify_shard(
+        &self,
+        mut cursor: DueCursor,
+        now: Time,
+    ) -> Result<Vec<OverdueJob>, Error> {
         let mut overdue = Vec::new();
-        for _ in 0..PAGES {
+        for _ in 0..MAX_PAGES {
             let page = self.due.page(&cursor, now, PAGE).await?;
             let named: Vec<_> =
                 page.entries.iter().map(|entry| (entry.account, entry.id)).collect();
             let unfinished = self.jobs.unfinished_among(&named).await?;
             // Enlist before the cursor passes the entries, so that a crash loses none.
             overdue.extend(self.enlist(&unfinished, now).await?);
-            cursor = cursor.behind(&page);
+            cursor = cursor.after_page(&page);
             if !page.more {
                 break;
             }
@@ -70,9 +74,9 @@ impl Checker {
     /// Adds unfinished jobs to the due list, to be verified again. Returns the overdue ones.
     pub(crate) async fn enlist(
         &self,
-        unfinished: &[Unfinished],
+        unfinished: &[UnfinishedJob],
         now: Time,
-    ) -> Result<Vec<Overdue>, Error> {
+    ) -> Result<Vec<OverdueJob>, Error> {
         let found: Vec<_> = unfinished.iter().map(|job| (job, job.assess(now))).collect();
         let entries: Vec<_> =
             found.iter().map(|(job, finding)| job.entry(finding.next, Purpose::Verify)).collect();
@@ -89,7 +93,7 @@ impl Checker {
     async fn resend_overdue(
         &self,
         request: &str,
-        overdue: &[Overdue],
+        overdue: &[OverdueJob],
         now: Time,
     ) -> Result<(), Error> {
         if overdue.is_empty() {
@@ -105,6 +109,6 @@ impl Checker {
             sent = resent.sent,
             "messages of overdue jobs resent"
         );
-        resent.all().map(drop)
+        resent.require_all().map(drop)
     }
 }

@@ -1,7 +1,7 @@
 //! Resends messages of overdue jobs.
 
 use shared::{
-    aws::{Error, Outgoing},
+    aws::{Error, OutgoingMessage},
     job::{JobMessage, Message},
     metrics::registry,
     telemetry::Record,
@@ -15,12 +15,12 @@ use crate::Checker;
 const SENT_AT_ONCE: usize = 100;
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent {
+pub(crate) struct SendCount {
     pub(crate) sent: usize,
     wanted: usize,
 }
 
-impl Sent {
+impl SendCount {
     pub(crate) fn of(outcomes: &[bool]) -> Self {
         Self { sent: outcomes.iter().filter(|is_sent| **is_sent).count(), wanted: outcomes.len() }
     }
@@ -28,7 +28,7 @@ impl Sent {
     /// # Errors
     ///
     /// When some were not sent.
-    pub(crate) fn all(self) -> Result<Self, Error> {
+    pub(crate) fn require_all(self) -> Result<Self, Error> {
         let Self { sent, wanted } = self;
         if sent < wanted {
             return Err(Error::Unavailable(format!(
@@ -42,24 +42,32 @@ impl Sent {
 
 impl Checker {
     /// Sends `messages` for some of the `overdue` jobs and records both numbers.
-    pub(crate) async fn resend(&self, overdue: usize, messages: &[JobMessage], now: Time) -> Sent {
+    pub(crate) async fn resend(
+        &self,
+        overdue: usize,
+        messages: &[JobMessage],
+        now: Time,
+    ) -> SendCount {
         let sent = self.send(messages).await;
-        let record =
-            Record::new().count(&registry::OVERDUE, overdue).count(&registry::PERMITTED, sent);
+        let record = Record::new()
+            .count(&registry::OVERDUE, overdue)
+            .count(&registry::MESSAGES_RESENT, sent);
         self.metrics.emit(&record, now);
-        Sent { sent, wanted: messages.len() }
+        SendCount { sent, wanted: messages.len() }
     }
 
     /// Returns the number of messages sent. Stops after a failure, since the next run follows in a
     /// minute.
     async fn send(&self, messages: &[JobMessage]) -> usize {
-        let outgoing: Vec<_> =
-            messages.iter().map(|job| Outgoing::now(Message::Job(job.clone()), None)).collect();
+        let outgoing: Vec<_> = messages
+            .iter()
+            .map(|job| OutgoingMessage::immediate(Message::Job(job.clone()), None))
+            .collect();
         let mut sent = 0;
         for chunk in outgoing.chunks(SENT_AT_ONCE) {
-            let part = Sent::of(&self.queue.send_all(chunk, self.clock.now()).await);
+            let part = SendCount::of(&self.queue.send_all(chunk, self.clock.now()).await);
             sent += part.sent;
-            if part.all().is_err() {
+            if part.require_all().is_err() {
                 break;
             }
         }

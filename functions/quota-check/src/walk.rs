@@ -4,10 +4,10 @@ use shared::{
     aws::Error,
     id::AccountId,
     job::{
-        audit::Overdue,
         due::Purpose,
-        rescue::Unfinished,
-        walk::{Progress, Walk},
+        reconcile::OverdueJob,
+        rescue::UnfinishedJob,
+        scan::{Progress, Scan},
     },
     time::Time,
 };
@@ -16,24 +16,24 @@ use crate::Checker;
 
 /// Steps per run. A step is a query for each of an account's sixteen partitions, half a read unit
 /// each if there is nothing new.
-const STEPS: usize = 16;
+const MAX_STEPS: usize = 16;
 
 /// Number of unfinished jobs that ends a run. Each costs a write unit, so this limits the cost per
 /// minute of a huge backlog.
-const MOST: usize = 1000;
+const MAX_JOBS: usize = 1000;
 
 /// Number of accounts read per run.
-const ACCOUNTS: usize = STEPS;
+const ACCOUNT_PAGE: usize = MAX_STEPS;
 
 impl Checker {
     /// Continues the walk if it is due. Returns the overdue jobs found.
-    pub(crate) async fn walk(&self, now: Time) -> Result<Vec<Overdue>, Error> {
+    pub(crate) async fn walk(&self, now: Time) -> Result<Vec<OverdueJob>, Error> {
         let known = self.walks.read().await?;
-        let Some(mut walk) = Walk::current(known.walk.clone(), now) else { return Ok(Vec::new()) };
+        let Some(mut walk) = Scan::current(known.walk.clone(), now) else { return Ok(Vec::new()) };
         let accounts = self.accounts_after(walk.progress).await?;
-        let (is_last, mut accounts) = (accounts.len() < ACCOUNTS, accounts.into_iter());
+        let (is_last, mut accounts) = (accounts.len() < ACCOUNT_PAGE, accounts.into_iter());
         let (mut unfinished, mut steps) = (Vec::new(), 0);
-        while walk.progress != Progress::Done && steps < STEPS && unfinished.len() < MOST {
+        while walk.progress != Progress::Done && steps < MAX_STEPS && unfinished.len() < MAX_JOBS {
             let (account, from) = match walk.progress {
                 Progress::Within(account, until) => (account, until),
                 _ => match accounts.next() {
@@ -64,7 +64,7 @@ impl Checker {
             Progress::Within(account, _) => Some(account),
             Progress::Done => return Ok(Vec::new()),
         };
-        self.accounts.ids_after(after, ACCOUNTS).await
+        self.accounts.ids_after(after, ACCOUNT_PAGE).await
     }
 
     /// Adds unfinished jobs to the due list for verification. Jobs due later than SQS's longest
@@ -72,10 +72,10 @@ impl Checker {
     /// adds them.
     async fn enlist_walked(
         &self,
-        walk: &Walk,
-        unfinished: Vec<Unfinished>,
+        walk: &Scan,
+        unfinished: Vec<UnfinishedJob>,
         now: Time,
-    ) -> Result<Vec<Overdue>, Error> {
+    ) -> Result<Vec<OverdueJob>, Error> {
         let (far, near): (Vec<_>, Vec<_>) =
             unfinished.into_iter().partition(|job| job.attempts == 0 && job.run_at > now);
         if walk.is_first() {

@@ -11,7 +11,7 @@ use http::{StatusCode, header};
 use shared::{
     account::{AccountChange, NewAccount},
     api::{AccountBody, AnyProblem, BodyProblem, Problem, parameter},
-    gate::{Caller, Failure, JsonBody, Named, Query, RequestId},
+    gate::{ApiError, Caller, JsonBody, PathParam, Query, RequestId},
     id::{self, AccountId},
 };
 
@@ -60,10 +60,10 @@ pub async fn create(
     Extension(RequestId(request)): Extension<RequestId>,
     query: Query,
     JsonBody { value: new, .. }: JsonBody<NewAccount>,
-) -> Result<Response, Failure> {
-    query.end()?;
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
     let now = app.clock.now();
-    let account = new.open(id::mint(now, rand::random()), rand::random(), now);
+    let account = new.open(id::generate(now, rand::random()), rand::random(), now);
     app.accounts.put_account(&account).await?;
     tracing::info!(
         request.id = request, account = %account.id, is_active = account.is_active, by = %caller,
@@ -97,11 +97,11 @@ pub async fn change(
     State(app): State<Arc<App>>,
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
-    Named(id): Named<AccountId>,
+    PathParam(id): PathParam<AccountId>,
     query: Query,
     JsonBody { value: change, .. }: JsonBody<AccountChange>,
-) -> Result<Json<AccountBody>, Failure> {
-    query.end()?;
+) -> Result<Json<AccountBody>, ApiError> {
+    query.reject_unknown()?;
     if change.is_active == Some(false) && id == caller.account() {
         return Err(Problem::OwnAccess.into());
     }

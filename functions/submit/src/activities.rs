@@ -9,15 +9,15 @@ use axum::{
 };
 use shared::{
     api::{
-        Activities, ActivitiesToken, AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
+        Activities, ActivitiesToken, AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
         parameter,
     },
-    gate::Failure,
+    gate::ApiError,
 };
 
 use crate::{
     App,
-    dropin::{Bare, Made},
+    compat::{RawPayloadRequest, Submitted},
 };
 
 /// Apply activities to tables (gatekeeper API).
@@ -51,10 +51,14 @@ use crate::{
                 )
             )
         ),
-        AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
+        AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
     ),
 )]
-pub async fn submit(State(app): State<Arc<App>>, asked: Bare) -> Result<Response, Failure> {
-    let Made { job, replayed } = app.hand_in("activities", "POST /api/activities", asked).await?;
+pub async fn submit(
+    State(app): State<Arc<App>>,
+    asked: RawPayloadRequest,
+) -> Result<Response, ApiError> {
+    let Submitted { job, replayed } =
+        app.submit_raw("activities", "POST /api/activities", asked).await?;
     Ok((replayed, Json(ActivitiesToken { token: job.id, status: job.status })).into_response())
 }

@@ -1,6 +1,6 @@
 //! `POST /v1/jobs/batch`.
 
-mod make;
+mod create;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,11 +17,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 use shared::{
     api::{
-        AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, JobBody, JobRequest, Problem,
-        RepeatProblem, SpendingProblem, parameter,
+        AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, IdempotencyProblem, JobBody,
+        JobRequest, Problem, QuotaProblem, parameter,
     },
-    aws::{Begun, IdempotencyKey},
-    gate::{Caller, Contract, Failure, JsonBody, Query, Repeater, RequestId, fingerprint},
+    aws::{BeginResult, IdempotencyKey},
+    gate::{ApiError, Caller, Contract, JsonBody, MaybeReplay, Query, RequestId, fingerprint},
     id::{self, AccountId, JobId},
     job::Job,
     name::Name,
@@ -32,9 +32,9 @@ use shared::{
 
 use crate::{
     App,
-    accept::Order,
+    create::NewJob,
     idempotency,
-    job::{Repeat, UNDER_WAY, trace},
+    job::{IdempotencyToken, MAX_REQUEST_TIME, trace},
 };
 
 /// Submit up to 100 jobs.
@@ -58,37 +58,41 @@ use crate::{
                 description = "`true` if an earlier request created the jobs"
             ),
         )),
-        AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
+        AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
     ),
 )]
 pub async fn submit(
     State(app): State<Arc<App>>,
-    repeater: Repeater,
+    repeater: MaybeReplay,
     Extension(RequestId(request)): Extension<RequestId>,
     headers: HeaderMap,
     query: Query,
     JsonBody { value: BatchRequest { jobs }, json, text }: JsonBody<BatchRequest>,
-) -> Result<Response, Failure> {
-    query.end()?;
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
     let key = idempotency::key(&headers)?;
     let (caller, now) = (&repeater.0, app.clock.now());
-    let repeat =
-        key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs/batch", &text) });
+    let repeat = key.map(|key| IdempotencyToken {
+        key,
+        fingerprint: fingerprint("POST /v1/jobs/batch", &text),
+    });
     app.refuse_new(&repeater, caller.account(), repeat.as_ref(), now).await?;
-    app.look_up(&json["jobs"], now).await;
+    app.preload_kinds(&json["jobs"], now).await;
     let asked = jobs.iter().zip(json["jobs"].as_array().into_iter().flatten()).enumerate();
-    let asked =
-        asked.map(|(n, (raw, json))| app.asked(caller, n, raw.get(), json, trace(&headers), now));
+    let asked = asked
+        .map(|(n, (raw, json))| app.parse_item(caller, n, raw.get(), json, trace(&headers), now));
     let asked = try_join_all(asked).await?;
 
-    let (places, replayed) = app.place(caller, asked, repeat.as_ref(), now).await?;
-    let made = app.make_all(&places, repeat.is_some(), replayed, now).await;
+    let (places, replayed) = app.resolve(caller, asked, repeat.as_ref(), now).await?;
+    let made = app.create_all(&places, repeat.is_some(), replayed, now).await;
     let items = places.into_iter().zip(made).map(|(place, made)| match place {
-        Place::New(Order { job, .. }) | Place::Made(job) if made => {
-            BatchItem::accepted(JobBody::shown_to(caller.account(), job.as_accepted()))
+        BatchJob::New(NewJob { job, .. }) | BatchJob::Existing(job) if made => {
+            BatchItem::accepted(JobBody::for_caller(caller.account(), job.as_accepted()))
         }
-        Place::New(_) | Place::Made(_) => BatchItem::refused(Problem::Unavailable.body(&request)),
-        Place::Refused(problem) => BatchItem::refused(problem.body(&request)),
+        BatchJob::New(_) | BatchJob::Existing(_) => {
+            BatchItem::rejected(Problem::Unavailable.body(&request))
+        }
+        BatchJob::Refused(problem) => BatchItem::rejected(problem.body(&request)),
     });
     let items: Vec<_> = items.collect();
     if items.iter().all(|item| item.status == Problem::Unavailable.status()) {
@@ -109,24 +113,24 @@ pub async fn submit(
 }
 
 /// A job request of a batch after validation.
-struct Asked {
+struct Parsed {
     account: AccountId,
-    order: Result<Order, Problem>,
+    order: Result<NewJob, Problem>,
 }
 
 /// What to do for one job of a batch.
-enum Place {
+enum BatchJob {
     /// Create the job.
-    New(Order),
+    New(NewJob),
     /// An earlier request created the job.
-    Made(Job),
+    Existing(Job),
     /// The request is refused.
     Refused(Problem),
 }
 
 impl App {
     /// Loads the kinds of the batch into the cache once, before its jobs read them concurrently.
-    async fn look_up(&self, jobs: &Value, now: Time) {
+    async fn preload_kinds(&self, jobs: &Value, now: Time) {
         let named = jobs
             .as_array()
             .into_iter()
@@ -137,7 +141,7 @@ impl App {
     }
 
     /// Validates the `n`-th job of a batch.
-    async fn asked(
+    async fn parse_item(
         &self,
         caller: &Caller,
         n: usize,
@@ -145,41 +149,41 @@ impl App {
         json: &Value,
         trace: Option<Traceparent>,
         now: Time,
-    ) -> Result<Asked, Failure> {
+    ) -> Result<Parsed, ApiError> {
         let prefix = format!("/jobs/{n}");
-        let refused = |problem| Ok(Asked { account: caller.account(), order: Err(problem) });
+        let refused = |problem| Ok(Parsed { account: caller.account(), order: Err(problem) });
         let invalid = |violations| refused(Problem::InvalidBody(violations));
         let wanted = match JobRequest::read(raw, json, &prefix) {
             Ok(wanted) => wanted,
             Err(violations) => return invalid(violations),
         };
-        if let Err(problem) = caller.acting_for(wanted.account) {
+        if let Err(problem) = caller.target_account(wanted.account) {
             return refused(problem);
         }
-        let account = match self.account_of(caller, wanted.account, &prefix, now).await? {
+        let account = match self.resolve_account(caller, wanted.account, &prefix, now).await? {
             Ok(account) => account,
             Err(violation) => return invalid(vec![violation]),
         };
-        let order = self.order(account, wanted, &json["payload"], &prefix, trace, now).await?;
-        Ok(Asked { account, order: order.map_err(Problem::InvalidBody) })
+        let order = self.validate(account, wanted, &json["payload"], &prefix, trace, now).await?;
+        Ok(Parsed { account, order: order.map_err(Problem::InvalidBody) })
     }
 
     /// Decides for each job whether to create it. IDs are consecutive, starting at the first ID of
     /// the first request with this key. On a repeat, only the jobs accepted by the first request
     /// count. Returns `true` if there was an earlier request.
-    async fn place(
+    async fn resolve(
         &self,
         caller: &Caller,
-        asked: Vec<Asked>,
-        repeat: Option<&Repeat>,
+        asked: Vec<Parsed>,
+        repeat: Option<&IdempotencyToken>,
         now: Time,
-    ) -> Result<(Vec<Place>, bool), Failure> {
-        let first: JobId = id::mint(now, rand::random());
-        let Some(Repeat { key, fingerprint }) = repeat else {
+    ) -> Result<(Vec<BatchJob>, bool), ApiError> {
+        let first: JobId = id::generate(now, rand::random());
+        let Some(IdempotencyToken { key, fingerprint }) = repeat else {
             let named = asked
                 .into_iter()
                 .zip(0..)
-                .map(|(asked, n)| Place::new(asked.order, id::nth(&first, n), None));
+                .map(|(asked, n)| BatchJob::new(asked.order, id::nth(&first, n), None));
             return Ok((named.collect(), false));
         };
         let sound = asked.iter().enumerate().filter(|(_, asked)| asked.order.is_ok());
@@ -190,35 +194,35 @@ impl App {
             .begin(caller.account(), key, fingerprint, first, Some(sound), now)
             .await?
         {
-            Begun::First => {
+            BeginResult::First => {
                 let named = asked
                     .into_iter()
                     .zip(0..)
-                    .map(|(asked, n)| Place::new(asked.order, id::nth(&first, n), kept));
+                    .map(|(asked, n)| BatchJob::new(asked.order, id::nth(&first, n), kept));
                 Ok((named.collect(), false))
             }
-            Begun::Other => Err(Problem::IdempotencyKeyReused.into()),
-            Begun::Repeated { id: job, since, accepted } => {
-                let under_way = now.since(since) < UNDER_WAY;
-                Ok((self.replace(asked, job, accepted, under_way, kept).await?, true))
+            BeginResult::DifferentRequest => Err(Problem::IdempotencyKeyReused.into()),
+            BeginResult::Repeated { id: job, since, accepted } => {
+                let under_way = now.since(since) < MAX_REQUEST_TIME;
+                Ok((self.resume(asked, job, accepted, under_way, kept).await?, true))
             }
         }
     }
 
     /// Repeats an earlier request: finds the jobs it created, and creates those it accepted but did
     /// not get to.
-    async fn replace(
+    async fn resume(
         &self,
-        asked: Vec<Asked>,
+        asked: Vec<Parsed>,
         first: JobId,
         accepted: u128,
         under_way: bool,
         kept: Option<Time>,
-    ) -> Result<Vec<Place>, Failure> {
+    ) -> Result<Vec<BatchJob>, ApiError> {
         let was_accepted = |n: u16| accepted >> n & 1 == 1;
         let names = asked.iter().zip(0..).filter(|(_, n)| was_accepted(*n));
         let names: Vec<_> = names.map(|(asked, n)| (asked.account, id::nth(&first, n))).collect();
-        let made = self.jobs.inspect_all(&names).await?;
+        let made = self.jobs.get_all_consistent(&names).await?;
         if made.len() < names.len() && under_way {
             return Err(Problem::IdempotencyInProgress.into());
         }
@@ -226,26 +230,26 @@ impl App {
         let places = asked.into_iter().zip(0..).map(|(asked, n)| {
             let id = id::nth(&first, n);
             match (made.remove(&id), asked.order) {
-                (Some(job), _) => Place::Made(job),
+                (Some(job), _) => BatchJob::Existing(job),
                 (None, Ok(_)) if !was_accepted(n) => {
                     let why = "was refused by the first request; \
                          send it with another Idempotency-Key";
-                    Place::Refused(Problem::InvalidBody(vec![Violation::new(
+                    BatchJob::Refused(Problem::InvalidBody(vec![Violation::new(
                         format!("/jobs/{n}"),
                         why,
                     )]))
                 }
-                (None, order) => Place::new(order, id, kept),
+                (None, order) => BatchJob::new(order, id, kept),
             }
         });
         Ok(places.collect())
     }
 }
 
-impl Place {
-    fn new(order: Result<Order, Problem>, id: JobId, kept_until: Option<Time>) -> Self {
+impl BatchJob {
+    fn new(order: Result<NewJob, Problem>, id: JobId, kept_until: Option<Time>) -> Self {
         match order {
-            Ok(order) => Self::New(order.renamed(id, kept_until)),
+            Ok(order) => Self::New(order.with_id(id, kept_until)),
             Err(problem) => Self::Refused(problem),
         }
     }

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use shared::{gate::Failure, id::AccountId, name::Name, schema::Violation, time::Time};
+use shared::{gate::ApiError, id::AccountId, name::Name, schema::Violation, time::Time};
 use uuid::Uuid;
 
 use crate::App;
@@ -24,12 +24,12 @@ pub fn defined(collection: &str, name: &Name, new: bool, body: impl IntoResponse
 
 impl App {
     /// The violation if the `account` of a definition doesn't exist.
-    pub(crate) async fn unknown(
+    pub(crate) async fn unknown_account(
         &self,
         account: AccountId,
         now: Time,
-    ) -> Result<Option<Violation>, Failure> {
-        let known = self.accounts.account(account, now).await?.is_some();
+    ) -> Result<Option<Violation>, ApiError> {
+        let known = self.accounts.get_cached(account, now).await?.is_some();
         Ok((!known).then(|| Violation::new("/account", "unknown account")))
     }
 }

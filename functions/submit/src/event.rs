@@ -12,20 +12,20 @@ use axum::{
 use http::{HeaderMap, HeaderName, StatusCode};
 use shared::{
     api::{
-        AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody,
-        SpendingProblem, parameter,
+        AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, QuotaProblem,
+        parameter,
     },
-    aws::{Begun, Published},
+    aws::{BeginResult, PublishResult},
     event::Content,
-    gate::{Caller, Failure, JsonBody, Named, Query, Repeater, RequestId, fingerprint},
+    gate::{ApiError, Caller, JsonBody, MaybeReplay, PathParam, Query, RequestId, fingerprint},
     id::{AccountId, EventId},
     time::Time,
 };
 
-use crate::{App, idempotency, job::Repeat};
+use crate::{App, idempotency, job::IdempotencyToken};
 
 /// Maximum length of a source, as in the schema of `EventRequest`. A token's subject may be longer.
-const LONGEST_SOURCE: usize = 255;
+const MAX_SOURCE_LENGTH: usize = 255;
 
 /// Publish an event to an account.
 ///
@@ -53,35 +53,35 @@ const LONGEST_SOURCE: usize = 255;
                 `Idempotency-Key` is still in progress",
             body = ProblemBody, content_type = "application/problem+json"
         ),
-        AnyProblem, BodyProblem, SpendingProblem,
+        AnyProblem, BodyProblem, QuotaProblem,
     ),
 )]
 pub async fn publish(
     State(app): State<Arc<App>>,
-    repeater: Repeater,
+    repeater: MaybeReplay,
     Extension(RequestId(request)): Extension<RequestId>,
-    Named(account): Named<AccountId>,
+    PathParam(account): PathParam<AccountId>,
     headers: HeaderMap,
     query: Query,
     JsonBody { value: wanted, text, .. }: JsonBody<EventRequest>,
-) -> Result<Response, Failure> {
-    query.end()?;
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
     let key = idempotency::key(&headers)?;
     app.check_publisher(&repeater.0, account).await?;
     let route = format!("POST /v1/accounts/{account}/events");
-    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &text) });
+    let repeat = key.map(|key| IdempotencyToken { key, fingerprint: fingerprint(&route, &text) });
     app.publish(&repeater, account, wanted, repeat.as_ref(), &request).await
 }
 
 impl App {
     async fn publish(
         &self,
-        repeater: &Repeater,
+        repeater: &MaybeReplay,
         account: AccountId,
         wanted: EventRequest,
-        repeat: Option<&Repeat>,
+        repeat: Option<&IdempotencyToken>,
         request: &str,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, ApiError> {
         self.refuse_new(repeater, account, repeat, self.clock.now()).await?;
         let violations = wanted.violations();
         if !violations.is_empty() {
@@ -89,14 +89,14 @@ impl App {
         }
         let source = wanted
             .source
-            .unwrap_or_else(|| repeater.0.name().chars().take(LONGEST_SOURCE).collect());
+            .unwrap_or_else(|| repeater.0.name().chars().take(MAX_SOURCE_LENGTH).collect());
         let content = Content::data(wanted.data, source);
         let (id, replayed) = match repeat {
             None => {
                 let place = self.events.reserve().await;
                 (self.events.publish(place, account, content).await?, false)
             }
-            Some(repeat) => self.publish_repeatably(account, repeat, content).await?,
+            Some(repeat) => self.publish_once(account, repeat, content).await?,
         };
         tracing::debug!(request.id = request, %account, event = %id, replayed, "event accepted");
         let told = replayed.then_some([(HeaderName::from_static("idempotency-replayed"), "true")]);
@@ -104,35 +104,35 @@ impl App {
     }
 
     /// Checks that the caller may access the account and that it is active.
-    async fn check_publisher(&self, caller: &Caller, account: AccountId) -> Result<(), Failure> {
+    async fn check_publisher(&self, caller: &Caller, account: AccountId) -> Result<(), ApiError> {
         if account == caller.account() {
             return Ok(());
         }
-        if !caller.may_know(account) {
+        if !caller.may_access(account) {
             return Err(Problem::NotFound.into());
         }
         let known =
-            self.accounts.account(account, self.clock.now()).await?.ok_or(Problem::NotFound)?;
+            self.accounts.get_cached(account, self.clock.now()).await?.ok_or(Problem::NotFound)?;
         if known.is_active { Ok(()) } else { Err(Problem::TargetAccountInactive.into()) }
     }
 
     /// Publishes the event unless an earlier request did. Returns whether one did.
-    async fn publish_repeatably(
+    async fn publish_once(
         &self,
         account: AccountId,
-        repeat: &Repeat,
+        repeat: &IdempotencyToken,
         content: Content,
-    ) -> Result<(EventId, bool), Failure> {
-        let Repeat { key, fingerprint } = repeat;
+    ) -> Result<(EventId, bool), ApiError> {
+        let IdempotencyToken { key, fingerprint } = repeat;
         let place = self.events.reserve().await;
         let now: Time = self.clock.now();
         match self.idempotency.begin(account, key, fingerprint, place.id(), None, now).await? {
-            Begun::First => Ok((self.events.publish(place, account, content).await?, false)),
-            Begun::Other => Err(Problem::IdempotencyKeyReused.into()),
-            Begun::Repeated { id: first, .. } => {
+            BeginResult::First => Ok((self.events.publish(place, account, content).await?, false)),
+            BeginResult::DifferentRequest => Err(Problem::IdempotencyKeyReused.into()),
+            BeginResult::Repeated { id: first, .. } => {
                 match self.events.publish_once(account, key, fingerprint, first, content).await? {
-                    Published::Yes(id) => Ok((id, true)),
-                    Published::NotBefore(_) => Err(Problem::IdempotencyInProgress.into()),
+                    PublishResult::Stored(id) => Ok((id, true)),
+                    PublishResult::RetryAt(_) => Err(Problem::IdempotencyInProgress.into()),
                 }
             }
         }

@@ -2,12 +2,12 @@ use http::HeaderMap;
 use shared::{
     api::Problem,
     aws::IdempotencyKey,
-    gate::{Failure, IDEMPOTENCY_KEY, Repeater},
+    gate::{ApiError, IDEMPOTENCY_KEY, MaybeReplay},
     id::AccountId,
     time::Time,
 };
 
-use crate::{App, job::Repeat};
+use crate::{App, job::IdempotencyToken};
 
 const NAME: &str = "Idempotency-Key";
 
@@ -37,15 +37,15 @@ impl App {
     /// pass; finding out costs one read, for refused requests only.
     pub(crate) async fn refuse_new(
         &self,
-        caller: &Repeater,
+        caller: &MaybeReplay,
         account: AccountId,
-        repeat: Option<&Repeat>,
+        repeat: Option<&IdempotencyToken>,
         now: Time,
-    ) -> Result<(), Failure> {
-        let Err(problem) = caller.refusal() else { return Ok(()) };
+    ) -> Result<(), ApiError> {
+        let Err(problem) = caller.check_quota() else { return Ok(()) };
         let known = match repeat {
-            Some(Repeat { key, fingerprint }) => {
-                self.idempotency.knows(account, key, fingerprint, now).await?
+            Some(IdempotencyToken { key, fingerprint }) => {
+                self.idempotency.contains(account, key, fingerprint, now).await?
             }
             None => false,
         };

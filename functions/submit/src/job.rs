@@ -10,22 +10,22 @@ use axum::{
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use shared::{
     api::{
-        AnyProblem, BodyProblem, JobBody, JobRequest, Problem, RepeatProblem, SpendingProblem,
+        AnyProblem, BodyProblem, IdempotencyProblem, JobBody, JobRequest, Problem, QuotaProblem,
         parameter,
     },
-    aws::{Begun, IdempotencyKey},
-    gate::{Contract, Failure, JsonBody, Query, Repeater, RequestId, fingerprint},
+    aws::{BeginResult, IdempotencyKey},
+    gate::{ApiError, Contract, JsonBody, MaybeReplay, Query, RequestId, fingerprint},
     id::{self, AccountId, JobId},
-    job::{Job, Pace, Status, retry_after},
+    job::{CompletionTimes, Job, Status, retry_after},
     schema::Violation,
     telemetry::Traceparent,
     time::Time,
 };
 
-use crate::{App, accept::Order, idempotency};
+use crate::{App, create::NewJob, idempotency};
 
 /// How long a first request can be under way: the function's timeout.
-pub const UNDER_WAY: Duration = Duration::from_secs(10);
+pub const MAX_REQUEST_TIME: Duration = Duration::from_secs(10);
 
 /// Compiles the schema of the request body.
 pub fn compile_contract() {
@@ -74,28 +74,29 @@ pub fn compile_contract() {
                 )
             )
         ),
-        AnyProblem, BodyProblem, RepeatProblem, SpendingProblem,
+        AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
     ),
 )]
 pub async fn submit(
     State(app): State<Arc<App>>,
-    repeater: Repeater,
+    repeater: MaybeReplay,
     Extension(RequestId(request)): Extension<RequestId>,
     headers: HeaderMap,
     query: Query,
     JsonBody { value: wanted, json, text }: JsonBody<JobRequest>,
-) -> Result<Response, Failure> {
-    query.end()?;
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
     let key = idempotency::key(&headers)?;
     let trace = trace(&headers);
     let (caller, now) = (&repeater.0, app.clock.now());
-    let account = app.account_of(caller, wanted.account, "", now).await?;
+    let account = app.resolve_account(caller, wanted.account, "", now).await?;
     let account = account.map_err(|violation| Problem::InvalidBody(vec![violation]))?;
-    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint("POST /v1/jobs", &text) });
+    let repeat =
+        key.map(|key| IdempotencyToken { key, fingerprint: fingerprint("POST /v1/jobs", &text) });
     app.refuse_new(&repeater, account, repeat.as_ref(), now).await?;
 
-    let asked = app.order(account, wanted, &json["payload"], "", trace.clone(), now).await?;
-    let made = app.make(account, asked, repeat.as_ref(), trace, now).await?;
+    let asked = app.validate(account, wanted, &json["payload"], "", trace.clone(), now).await?;
+    let made = app.create_once(account, asked, repeat.as_ref(), trace, now).await?;
     let (job, replayed) = made.map_err(Problem::InvalidBody)?;
     tracing::info!(
         request.id = request, %account, job = %job.id, kind = %job.kind, replayed,
@@ -106,19 +107,19 @@ pub async fn submit(
 
 pub fn trace(headers: &HeaderMap) -> Option<Traceparent> {
     let field = |name: &str| headers.get(name)?.to_str().ok();
-    Traceparent::of(field("traceparent"), field("x-amzn-trace-id"))
+    Traceparent::from_headers(field("traceparent"), field("x-amzn-trace-id"))
 }
 
 /// Identifies repeats of a request.
-pub struct Repeat {
+pub struct IdempotencyToken {
     pub key: IdempotencyKey,
     pub fingerprint: String,
 }
 
 fn accepted(caller: AccountId, job: Job, replayed: bool, now: Time) -> Response {
     let job = job.as_accepted();
-    let wait = retry_after(&job, Pace::default(), now).unwrap_or(1);
-    let body = JobBody::shown_to(caller, job);
+    let wait = retry_after(&job, CompletionTimes::default(), now).unwrap_or(1);
+    let body = JobBody::for_caller(caller, job);
     let mut headers =
         vec![(header::LOCATION, body.links.this.clone()), (header::RETRY_AFTER, wait.to_string())];
     if replayed {
@@ -131,7 +132,7 @@ fn accepted(caller: AccountId, job: Job, replayed: bool, now: Time) -> Response 
 
 impl App {
     /// The requested job, or all violations in the request.
-    pub(crate) async fn order(
+    pub(crate) async fn validate(
         &self,
         account: AccountId,
         wanted: JobRequest,
@@ -139,11 +140,11 @@ impl App {
         prefix: &str,
         trace: Option<Traceparent>,
         now: Time,
-    ) -> Result<Result<Order, Vec<Violation>>, Failure> {
+    ) -> Result<Result<NewJob, Vec<Violation>>, ApiError> {
         let mut violations = wanted.violations(prefix, now);
-        match self.kind_for(&wanted.kind, &wanted.payload, payload, prefix, now).await? {
+        match self.validate_kind(&wanted.kind, &wanted.payload, payload, prefix, now).await? {
             Ok(kind) if violations.is_empty() => {
-                Ok(Ok(Order::new(account, id::mint(now, rand::random()), wanted, kind, trace)))
+                Ok(Ok(NewJob::new(account, id::generate(now, rand::random()), wanted, kind, trace)))
             }
             Ok(_) => Ok(Err(violations)),
             Err(more) => {
@@ -154,24 +155,24 @@ impl App {
     }
 
     /// The job and whether an earlier request created it, or the violations in the request.
-    pub(crate) async fn make(
+    pub(crate) async fn create_once(
         &self,
         account: AccountId,
-        asked: Result<Order, Vec<Violation>>,
-        repeat: Option<&Repeat>,
+        asked: Result<NewJob, Vec<Violation>>,
+        repeat: Option<&IdempotencyToken>,
         trace: Option<Traceparent>,
         now: Time,
-    ) -> Result<Result<(Job, bool), Vec<Violation>>, Failure> {
+    ) -> Result<Result<(Job, bool), Vec<Violation>>, ApiError> {
         let (job, replayed) = match asked {
             Ok(order) => self.submit(order, repeat, now).await?,
             // An accepted job stays accepted, even if its kind has changed since.
-            Err(violations) => match self.earlier(account, repeat, now).await? {
+            Err(violations) => match self.find_earlier(account, repeat, now).await? {
                 Some(job) => (job, true),
                 None => return Ok(Err(violations)),
             },
         };
         if replayed {
-            self.send_again(&job, trace, now).await?;
+            self.resend(&job, trace, now).await?;
         }
         Ok(Ok((job, replayed)))
     }
@@ -179,16 +180,16 @@ impl App {
     /// Creates the job, unless an earlier request with the same key did.
     async fn submit(
         &self,
-        mut order: Order,
-        repeat: Option<&Repeat>,
+        mut order: NewJob,
+        repeat: Option<&IdempotencyToken>,
         now: Time,
-    ) -> Result<(Job, bool), Failure> {
+    ) -> Result<(Job, bool), ApiError> {
         if let Some(repeat) = repeat {
             let kept = Some(now + IdempotencyKey::KEPT);
-            match self.begin(&order.job, repeat, now).await? {
-                Start::New => order.job.kept_until = kept,
-                Start::Resumed(earlier) => order = order.renamed(earlier, kept),
-                Start::Made(job) => return Ok((*job, true)),
+            match self.reserve_key(&order.job, repeat, now).await? {
+                EarlierRequest::NotFound => order.job.kept_until = kept,
+                EarlierRequest::Reserved(earlier) => order = order.with_id(earlier, kept),
+                EarlierRequest::Created(job) => return Ok((*job, true)),
             }
         }
         self.accept(&order, repeat.is_some()).await?;
@@ -196,46 +197,51 @@ impl App {
     }
 
     /// Reserves the idempotency key.
-    async fn begin(&self, job: &Job, repeat: &Repeat, now: Time) -> Result<Start, Failure> {
-        let Repeat { key, fingerprint } = repeat;
+    async fn reserve_key(
+        &self,
+        job: &Job,
+        repeat: &IdempotencyToken,
+        now: Time,
+    ) -> Result<EarlierRequest, ApiError> {
+        let IdempotencyToken { key, fingerprint } = repeat;
         match self.idempotency.begin(job.account, key, fingerprint, job.id, None, now).await? {
-            Begun::First => Ok(Start::New),
-            Begun::Other => Err(Problem::IdempotencyKeyReused.into()),
-            Begun::Repeated { id: earlier, since, .. } => {
-                match self.jobs.inspect(job.account, earlier).await? {
-                    Some((found, _)) => Ok(Start::Made(Box::new(found))),
-                    None if now.since(since) < UNDER_WAY => {
+            BeginResult::First => Ok(EarlierRequest::NotFound),
+            BeginResult::DifferentRequest => Err(Problem::IdempotencyKeyReused.into()),
+            BeginResult::Repeated { id: earlier, since, .. } => {
+                match self.jobs.get_consistent(job.account, earlier).await? {
+                    Some((found, _)) => Ok(EarlierRequest::Created(Box::new(found))),
+                    None if now.since(since) < MAX_REQUEST_TIME => {
                         Err(Problem::IdempotencyInProgress.into())
                     }
                     // The first request stopped after reserving the key; this one creates the job.
-                    None => Ok(Start::Resumed(earlier)),
+                    None => Ok(EarlierRequest::Reserved(earlier)),
                 }
             }
         }
     }
 
     /// The job that an earlier request with the same key created.
-    async fn earlier(
+    async fn find_earlier(
         &self,
         account: AccountId,
-        repeat: Option<&Repeat>,
+        repeat: Option<&IdempotencyToken>,
         now: Time,
-    ) -> Result<Option<Job>, Failure> {
-        let Some(Repeat { key, fingerprint }) = repeat else { return Ok(None) };
+    ) -> Result<Option<Job>, ApiError> {
+        let Some(IdempotencyToken { key, fingerprint }) = repeat else { return Ok(None) };
         let Some(id) = self.idempotency.find(account, key, fingerprint, now).await? else {
             return Ok(None);
         };
-        Ok(self.jobs.inspect(account, id).await?.map(|(job, _)| job))
+        Ok(self.jobs.get_consistent(account, id).await?.map(|(job, _)| job))
     }
 
     /// Sends the message of a repeated request's job again if no attempt has started, since the
     /// first request may have failed before sending it. A duplicate message does no harm.
-    pub(crate) async fn send_again(
+    pub(crate) async fn resend(
         &self,
         job: &Job,
         trace: Option<Traceparent>,
         now: Time,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ApiError> {
         if job.status == Status::Queued && job.attempts == 0 {
             self.dispatch(job, trace, now).await?;
         }
@@ -244,10 +250,10 @@ impl App {
 }
 
 /// Progress of earlier requests with the same key.
-enum Start {
-    New,
+enum EarlierRequest {
+    NotFound,
     /// A request reserved this ID but created no job.
-    Resumed(JobId),
+    Reserved(JobId),
     /// A request created this job.
-    Made(Box<Job>),
+    Created(Box<Job>),
 }

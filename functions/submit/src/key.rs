@@ -7,7 +7,7 @@ use http::{HeaderName, StatusCode, header};
 use shared::{
     account::{ApiKey, KeyRecord, NewKey},
     api::{AnyProblem, BodyProblem, IssuedKeyBody, KeyBody, Problem, parameter},
-    gate::{Caller, Failure, JsonBody, Named, Query, RequestId},
+    gate::{ApiError, Caller, JsonBody, PathParam, Query, RequestId},
     id::{self, AccountId, KeyId},
 };
 
@@ -39,22 +39,24 @@ pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
-    Named(account): Named<AccountId>,
+    PathParam(account): PathParam<AccountId>,
     query: Query,
     JsonBody { value: new, .. }: JsonBody<NewKey>,
-) -> Result<(StatusCode, [(HeaderName, String); 2], Json<IssuedKeyBody>), Failure> {
-    query.end()?;
+) -> Result<(StatusCode, [(HeaderName, String); 2], Json<IssuedKeyBody>), ApiError> {
+    query.reject_unknown()?;
     let now = app.clock.now();
     let violations = new.violations(now);
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
     }
-    if app.accounts.find(account).await?.is_none() {
+    if app.accounts.get_consistent(account).await?.is_none() {
         return Err(Problem::NotFound.into());
     }
-    let key = ApiKey::mint(account, id::mint(now, rand::random()), rand::random());
-    let record =
-        KeyRecord { valid_until: new.expires_at, ..KeyRecord::of(&key, new.name, new.scopes, now) };
+    let key = ApiKey::generate(account, id::generate(now, rand::random()), rand::random());
+    let record = KeyRecord {
+        valid_until: new.expires_at,
+        ..KeyRecord::new(&key, new.name, new.scopes, now)
+    };
     app.accounts.put_key(&record).await?;
     tracing::info!(
         request.id = request, %account, key = %key.id, scopes = %record.scopes, by = %caller,
@@ -92,10 +94,10 @@ pub async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
-    Named((account, key)): Named<(AccountId, KeyId)>,
+    PathParam((account, key)): PathParam<(AccountId, KeyId)>,
     query: Query,
-) -> Result<StatusCode, Failure> {
-    query.end()?;
+) -> Result<StatusCode, ApiError> {
+    query.reject_unknown()?;
     if caller.account() == account && caller.key() == Some(key) {
         return Err(Problem::OwnAccess.into());
     }

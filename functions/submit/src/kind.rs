@@ -6,7 +6,7 @@ use axum::{Json, extract::State, response::Response};
 use http::StatusCode;
 use shared::{
     api::{AnyProblem, BodyProblem, KindBody, Problem},
-    gate::{Failure, JsonBody, Named, Query},
+    gate::{ApiError, JsonBody, PathParam, Query},
     kind::KindSpec,
     name::Name,
 };
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Time limit of the search for unfinished jobs of a kind.
-const LOOK: Duration = Duration::from_secs(5);
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Create or replace a kind.
 ///
@@ -60,12 +60,12 @@ const LOOK: Duration = Duration::from_secs(5);
 )]
 pub async fn put(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
     JsonBody { value: spec, .. }: JsonBody<KindSpec>,
-) -> Result<Response, Failure> {
-    query.end()?;
-    if name.is_own() {
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
+    if name.is_reserved() {
         let detail = "must not start with tollgate.".to_owned();
         return Err(Problem::InvalidParameter { name: "name", detail }.into());
     }
@@ -96,14 +96,14 @@ pub async fn put(
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
-) -> Result<StatusCode, Failure> {
-    query.end()?;
+) -> Result<StatusCode, ApiError> {
+    query.reject_unknown()?;
     if app.kinds.find(&name).await?.is_none() {
         return Err(Problem::NotFound.into());
     }
-    match tokio::time::timeout(LOOK, app.any_waiting(&name)).await {
+    match tokio::time::timeout(SEARCH_TIMEOUT, app.any_waiting(&name)).await {
         Ok(Ok(false)) => {}
         Ok(Ok(true)) | Err(_) => return Err(Problem::KindInUse.into()),
         Ok(Err(failure)) => return Err(failure),
@@ -116,9 +116,9 @@ pub async fn delete(
 }
 
 impl App {
-    async fn any_waiting(&self, kind: &Name) -> Result<bool, Failure> {
+    async fn any_waiting(&self, kind: &Name) -> Result<bool, ApiError> {
         for account in self.accounts.all().await? {
-            if self.jobs.any_waiting(account, kind).await? {
+            if self.jobs.has_unfinished(account, kind).await? {
                 return Ok(true);
             }
         }

@@ -1,13 +1,13 @@
 //! Write API: jobs, events, usage reports, and the definitions of kinds, schedules, sources, quotas
 //! and accounts. The function may write the table, send to the queue and manage schedules.
 
-mod accept;
 mod account;
 mod activities;
 mod batch;
+mod compat;
 mod control;
+mod create;
 mod definition;
-mod dropin;
 mod event;
 mod idempotency;
 mod job;
@@ -28,11 +28,11 @@ use shared::{
     aws::{
         AccountStore, Clients, ConnectionStore, DueStore, EventStore, IdempotencyStore, JobQueue,
         JobStore, KindStore, QuotaStore, ScheduleStore, Scheduler, SourceStore, Table, Tallies,
-        UsageStore, prime,
+        UsageStore, warm_up,
     },
     clock::Clock,
     config::SubmitConfig,
-    gate::{Gate, Issuer, Uses},
+    gate::{ApiMiddleware, Issuer, KeyUsage},
     job::Timing,
     telemetry::Metrics,
 };
@@ -40,7 +40,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Requests that take longer are answered as unavailable. The function's timeout in the template is
 /// ten seconds.
-pub const PATIENCE: Duration = Duration::from_secs(9);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(9);
 
 #[derive(Debug)]
 pub struct App {
@@ -109,7 +109,7 @@ impl App {
     /// wait for them.
     pub async fn prime(&self) {
         job::compile_contract();
-        prime(async { tokio::join!(self.kinds.touch(), self.queue.touch()) }).await;
+        warm_up(async { tokio::join!(self.kinds.warm_up(), self.queue.warm_up()) }).await;
     }
 }
 
@@ -138,14 +138,14 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// The routes with middleware and state.
 pub fn router(app: App) -> Router {
-    let gate = Gate {
+    let gate = ApiMiddleware {
         accounts: app.accounts.clone(),
         issuer: app.issuer.clone(),
         clock: app.clock.clone(),
         metrics: app.metrics.clone(),
-        uses: Uses::Recorded,
-        patience: PATIENCE,
+        key_usage: KeyUsage::Stored,
+        timeout: REQUEST_TIMEOUT,
     };
     let (router, _) = routes().split_for_parts();
-    gate.before(router.with_state(Arc::new(app)))
+    gate.wrap(router.with_state(Arc::new(app)))
 }

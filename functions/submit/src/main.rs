@@ -4,7 +4,7 @@ use shared::{
     aws::connect,
     clock::Clock,
     config::{SubmitConfig, environment, metrics_namespace},
-    gate::{Flush, serve_counting},
+    gate::{FlushMode, serve_with_flush},
     telemetry::{self, Metrics},
 };
 use submit::App;
@@ -21,5 +21,5 @@ async fn main() -> Result<(), lambda_http::Error> {
     );
     app.prime().await;
     let tallies = app.tallies();
-    serve_counting(submit::router(app), tallies, Flush::EachResponse).await
+    serve_with_flush(submit::router(app), tallies, FlushMode::EachResponse).await
 }

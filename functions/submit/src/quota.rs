@@ -6,7 +6,7 @@ use axum::{Json, extract::State, response::Response};
 use http::StatusCode;
 use shared::{
     api::{AnyProblem, BodyProblem, Problem, QuotaBody, Viewer},
-    gate::{Failure, JsonBody, Named, Query},
+    gate::{ApiError, JsonBody, PathParam, Query},
     name::Name,
     quota::QuotaSpec,
 };
@@ -69,22 +69,22 @@ use crate::{
 )]
 pub async fn put(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
     JsonBody { value: spec, .. }: JsonBody<QuotaSpec>,
-) -> Result<Response, Failure> {
-    query.end()?;
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
     let now = app.clock.now();
     let mut violations = spec.violations();
     if let Some(account) = spec.account {
-        violations.extend(app.unknown(account, now).await?);
+        violations.extend(app.unknown_account(account, now).await?);
     }
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
     }
     let (quota, new) = app.quotas.put(&name, &spec, &version(), now).await?;
-    let known = if new { None } else { app.quotas.standing(&name).await? };
-    let body = Json(QuotaBody::at(now, quota, known.map(|known| known.standing), Viewer::Operator));
+    let known = if new { None } else { app.quotas.state(&name).await? };
+    let body = Json(QuotaBody::at(now, quota, known.map(|known| known.state), Viewer::Operator));
     Ok(defined("quotas", &name, new, body))
 }
 
@@ -100,10 +100,10 @@ pub async fn put(
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
-) -> Result<StatusCode, Failure> {
-    query.end()?;
+) -> Result<StatusCode, ApiError> {
+    query.reject_unknown()?;
     let known = app.quotas.find(&name).await?.ok_or(Problem::NotFound)?;
     app.quotas.delete(&known).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -7,8 +7,8 @@ use http::StatusCode;
 use serde_json::Value;
 use shared::{
     api::{AnyProblem, BodyProblem, Problem, ScheduleBody},
-    aws::{self, NotAccepted, Recurring},
-    gate::{Failure, JsonBody, Named, Query},
+    aws::{self, InvalidTiming, Recurring},
+    gate::{ApiError, JsonBody, PathParam, Query},
     name::Name,
     schedule::{self, Schedule, ScheduleSpec},
     schema::Violation,
@@ -62,12 +62,12 @@ use crate::{
 )]
 pub async fn put(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
     JsonBody { value: spec, json, .. }: JsonBody<ScheduleSpec>,
-) -> Result<Response, Failure> {
-    query.end()?;
-    let violations = app.mistakes(&spec, &json["job"]["payload"]).await?;
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
+    let violations = app.violations(&spec, &json["job"]["payload"]).await?;
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
     }
@@ -86,32 +86,32 @@ pub async fn put(
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
-) -> Result<StatusCode, Failure> {
-    query.end()?;
+) -> Result<StatusCode, ApiError> {
+    query.reject_unknown()?;
     let known = app.schedules.find(&name).await?;
     if let Some(known) = &known {
         app.schedules.delete(known).await?;
     }
     // Runs even if there is no item: an earlier request may have stopped after deleting it.
-    app.follow(&name, None).await?;
+    app.sync_scheduler(&name, None).await?;
     known.ok_or(Problem::NotFound)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 impl App {
     /// Violations that the JSON schema can't express.
-    async fn mistakes(
+    async fn violations(
         &self,
         spec: &ScheduleSpec,
         payload: &Value,
-    ) -> Result<Vec<Violation>, Failure> {
+    ) -> Result<Vec<Violation>, ApiError> {
         let now = self.clock.now();
         let mut found = spec.violations();
-        found.extend(self.unknown(spec.account, now).await?);
+        found.extend(self.unknown_account(spec.account, now).await?);
         if let Err(unfit) =
-            self.kind_for(&spec.job.kind, &spec.job.payload, payload, "/job", now).await?
+            self.validate_kind(&spec.job.kind, &spec.job.payload, payload, "/job", now).await?
         {
             found.extend(unfit);
         }
@@ -121,17 +121,17 @@ impl App {
     /// Stores the schedule, then updates EventBridge Scheduler. The item is written first, because
     /// a worker ignores messages of schedules it can't find. If the request stops in between, a
     /// repeat completes it.
-    async fn define(&self, name: &Name, spec: &ScheduleSpec) -> Result<(Schedule, bool), Failure> {
+    async fn define(&self, name: &Name, spec: &ScheduleSpec) -> Result<(Schedule, bool), ApiError> {
         let before = self.schedules.find(name).await?;
         let (schedule, new) = self.schedules.put(name, spec, &version(), self.clock.now()).await?;
-        if self.follow(name, Some(schedule.clone())).await?
-            != Some(Refused(schedule.version.clone()))
+        if self.sync_scheduler(name, Some(schedule.clone())).await?
+            != Some(RejectedVersion(schedule.version.clone()))
         {
             return Ok((schedule, new));
         }
-        self.schedules.take_back(&schedule, before).await?;
+        self.schedules.roll_back(&schedule, before).await?;
         let found = self.schedules.find(name).await?;
-        self.follow(name, found).await?;
+        self.sync_scheduler(name, found).await?;
         let why = "not accepted by EventBridge Scheduler with this timezone";
         Err(Problem::InvalidBody(vec![Violation::new("/expression", why)]).into())
     }
@@ -145,12 +145,12 @@ impl App {
     ///
     /// When AWS can't be reached, or other requests keep changing the schedule. A repeat completes
     /// the request.
-    async fn follow(
+    async fn sync_scheduler(
         &self,
         name: &Name,
         mut read: Option<Schedule>,
-    ) -> Result<Option<Refused>, Failure> {
-        for _ in 0..TURNS {
+    ) -> Result<Option<RejectedVersion>, ApiError> {
+        for _ in 0..MAX_SYNC_ROUNDS {
             let mut refused = None;
             match &read {
                 Some(Schedule { spec, version, .. }) => {
@@ -161,7 +161,7 @@ impl App {
                         message: &schedule::message(name).encode(),
                     };
                     let answer = self.scheduler.put_recurring(name, recurring).await?;
-                    refused = answer.err().map(|NotAccepted| Refused(version.clone()));
+                    refused = answer.err().map(|InvalidTiming| RejectedVersion(version.clone()));
                 }
                 None => self.scheduler.delete_recurring(name).await?,
             }
@@ -179,8 +179,8 @@ impl App {
 }
 
 /// How often the item may change while one request updates Scheduler.
-const TURNS: usize = 20;
+const MAX_SYNC_ROUNDS: usize = 20;
 
 /// The version of a definition that Scheduler rejects.
 #[derive(Debug, PartialEq, Eq)]
-struct Refused(String);
+struct RejectedVersion(String);

@@ -6,7 +6,7 @@ use axum::{Json, extract::State, response::Response};
 use http::StatusCode;
 use shared::{
     api::{AnyProblem, BodyProblem, Problem, SourceBody},
-    gate::{Failure, JsonBody, Named, Query},
+    gate::{ApiError, JsonBody, PathParam, Query},
     name::Name,
     usage::{SourceSpec, SourceState},
 };
@@ -59,15 +59,15 @@ use crate::{
 )]
 pub async fn put(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
     JsonBody { value: spec, .. }: JsonBody<SourceSpec>,
-) -> Result<Response, Failure> {
-    query.end()?;
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
     let now = app.clock.now();
     let mut violations = spec.violations();
     if let Some(account) = spec.account() {
-        violations.extend(app.unknown(account, now).await?);
+        violations.extend(app.unknown_account(account, now).await?);
     }
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
@@ -77,7 +77,7 @@ pub async fn put(
         true => SourceState::default(),
         false => app.sources.find(&name).await?.map(|(_, state)| state).unwrap_or_default(),
     };
-    Ok(defined("sources", &name, new, Json(SourceBody::whole((source, state)))))
+    Ok(defined("sources", &name, new, Json(SourceBody::for_operator((source, state)))))
 }
 
 /// Delete a source.
@@ -91,10 +91,10 @@ pub async fn put(
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Named(name): Named<Name>,
+    PathParam(name): PathParam<Name>,
     query: Query,
-) -> Result<StatusCode, Failure> {
-    query.end()?;
+) -> Result<StatusCode, ApiError> {
+    query.reject_unknown()?;
     if app.sources.delete(&name, app.clock.now()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {

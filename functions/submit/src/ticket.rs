@@ -6,8 +6,8 @@ use axum::{Json, extract::State};
 use http::{HeaderName, StatusCode, header};
 use shared::{
     api::{AnyProblem, TicketBody},
-    gate::{Caller, Failure, Query},
-    push::{TICKET_LIFE, Ticket},
+    gate::{ApiError, Caller, Query},
+    push::{TICKET_TTL, Ticket},
 };
 
 use crate::App;
@@ -48,9 +48,9 @@ pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
     query: Query,
-) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<TicketBody>), Failure> {
-    query.end()?;
-    let (ticket, expires_at) = (Ticket::mint(rand::random()), app.clock.now() + TICKET_LIFE);
+) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<TicketBody>), ApiError> {
+    query.reject_unknown()?;
+    let (ticket, expires_at) = (Ticket::generate(rand::random()), app.clock.now() + TICKET_TTL);
     app.connections.put_ticket(&ticket, &caller.subscriber(), expires_at).await?;
     let body = TicketBody { url: app.push_url.clone(), ticket: ticket.reveal(), expires_at };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)))

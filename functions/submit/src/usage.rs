@@ -14,8 +14,8 @@ use shared::{
         AnyProblem, BodyProblem, MAX_USAGE_EVENTS, Problem, UsageAccepted, UsageBatch, UsageEvent,
         UsageReported,
     },
-    aws::Pushed,
-    gate::{Caller, Contract, Failure, PayloadBody, Query, RequestId},
+    aws::PushResult,
+    gate::{ApiError, Caller, Contract, PayloadBody, Query, RequestId},
     id::AccountId,
     schema::Violation,
     telemetry::Record,
@@ -54,9 +54,9 @@ pub async fn report(
     query: Query,
     headers: HeaderMap,
     PayloadBody { json, .. }: PayloadBody,
-) -> Result<Response, Failure> {
-    query.end()?;
-    if let Some(wrong) = declared_otherwise(&headers, &json) {
+) -> Result<Response, ApiError> {
+    query.reject_unknown()?;
+    if let Some(wrong) = media_type_mismatch(&headers, &json) {
         return Err(Problem::InvalidBody(vec![wrong]).into());
     }
     let (is_batch, events) = match json {
@@ -79,7 +79,7 @@ pub async fn report(
 
 /// Checks that the body matches its `CloudEvents` media type, which declares one event or a list.
 /// Other JSON may be either.
-fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
+fn media_type_mismatch(headers: &HeaderMap, json: &Value) -> Option<Violation> {
     let declared = headers
         .get(header::CONTENT_TYPE)?
         .to_str()
@@ -89,9 +89,10 @@ fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
         .trim()
         .to_ascii_lowercase();
     match declared.as_str() {
-        "application/cloudevents+json" if json.is_array() => {
-            Some(Violation::new("", "must be one event; use application/cloudevents-batch+json for a list"))
-        }
+        "application/cloudevents+json" if json.is_array() => Some(Violation::new(
+            "",
+            "must be one event; use application/cloudevents-batch+json for a list",
+        )),
         "application/cloudevents-batch+json" if !json.is_array() => {
             Some(Violation::new("", "must be a list of events"))
         }
@@ -99,11 +100,13 @@ fn declared_otherwise(headers: &HeaderMap, json: &Value) -> Option<Violation> {
     }
 }
 
-fn item(answer: Result<Pushed, Problem>, request: &str) -> UsageAccepted {
+fn item(answer: Result<PushResult, Problem>, request: &str) -> UsageAccepted {
     match answer {
-        Ok(pushed) => {
-            UsageAccepted { status: 202, duplicate: Some(pushed == Pushed::Before), problem: None }
-        }
+        Ok(pushed) => UsageAccepted {
+            status: 202,
+            duplicate: Some(pushed == PushResult::Duplicate),
+            problem: None,
+        },
         Err(problem) => {
             let problem = problem.body(request);
             UsageAccepted { status: problem.status, duplicate: None, problem: Some(problem) }
@@ -117,19 +120,21 @@ impl App {
         &self,
         caller: &Caller,
         events: &[Value],
-    ) -> Result<Vec<Result<Pushed, Problem>>, Failure> {
+    ) -> Result<Vec<Result<PushResult, Problem>>, ApiError> {
         let now = self.clock.now();
         let read: Vec<_> = events.iter().map(|event| read(event, caller, now)).collect();
         let known = self.accounts_of(caller, &read).await?;
         let read: Vec<_> = read
             .into_iter()
-            .map(|report| report.and_then(|report| is_known(report, &known)))
+            .map(|report| report.and_then(|report| check_account(report, &known)))
             .collect();
         let reports: Vec<_> =
             read.iter().filter_map(|report| report.as_ref().ok()).cloned().collect();
         let pushed = self.usage.push(&reports, now).await;
-        for (report, _) in
-            reports.iter().zip(&pushed).filter(|(_, pushed)| matches!(pushed, Ok(Pushed::Now)))
+        for (report, _) in reports
+            .iter()
+            .zip(&pushed)
+            .filter(|(_, pushed)| matches!(pushed, Ok(PushResult::Counted)))
         {
             self.metrics.emit(&Record::of_usage(&report.series, report.bytes), now);
         }
@@ -137,7 +142,7 @@ impl App {
         let answers = read.into_iter().map(|report| {
             let pushed = report.map(|_| pushed.next());
             match pushed? {
-                Some(Ok(Pushed::TooManySeries)) => Err(Problem::TooManySeries),
+                Some(Ok(PushResult::TooManySeries)) => Err(Problem::TooManySeries),
                 Some(Ok(pushed)) => Ok(pushed),
                 Some(Err(error)) => {
                     tracing::warn!(cause = %error, "usage report failed");
@@ -154,12 +159,12 @@ impl App {
         &self,
         caller: &Caller,
         read: &[Result<Report, Problem>],
-    ) -> Result<HashSet<AccountId>, Failure> {
+    ) -> Result<HashSet<AccountId>, ApiError> {
         let named: HashSet<_> = read.iter().flatten().map(|report| report.id.account).collect();
         let mut known = HashSet::from([caller.account()]);
         for account in named {
             if account != caller.account()
-                && self.accounts.account(account, self.clock.now()).await?.is_some()
+                && self.accounts.get_cached(account, self.clock.now()).await?.is_some()
             {
                 known.insert(account);
             }
@@ -168,7 +173,7 @@ impl App {
     }
 }
 
-fn is_known(report: Report, known: &HashSet<AccountId>) -> Result<Report, Problem> {
+fn check_account(report: Report, known: &HashSet<AccountId>) -> Result<Report, Problem> {
     if known.contains(&report.id.account) {
         return Ok(report);
     }
@@ -178,14 +183,14 @@ fn is_known(report: Report, known: &HashSet<AccountId>) -> Result<Report, Proble
 fn read(event: &Value, caller: &Caller, now: Time) -> Result<Report, Problem> {
     let UsageEvent { source, id, time, data, .. } =
         UsageEvent::read(&event.to_string(), event, "").map_err(Problem::InvalidBody)?;
-    let account = caller.acting_for(data.account)?;
+    let account = caller.target_account(data.account)?;
     let (pointer, at) = match (data.at, time) {
         (Some(at), _) => ("/data/at", at),
         (None, Some(time)) => ("/time", time),
         (None, None) => ("", now),
     };
     let wrong = |why: String| Problem::InvalidBody(vec![Violation::new(pointer, why)]);
-    let at = Report::time(at, now).map_err(|why| wrong(why.to_string()))?;
+    let at = Report::check_time(at, now).map_err(|why| wrong(why.to_string()))?;
     let series = Series {
         account: Some(account),
         direction: data.direction,

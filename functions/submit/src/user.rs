@@ -9,13 +9,13 @@ use axum::{
 };
 use http::{StatusCode, header};
 use shared::{
-    api::{SpendingTextProblem, TextProblem, Token, UserToDelete, parameter},
-    gate::Failure,
+    api::{QuotaTextProblem, TextProblem, Token, UserToDelete, parameter},
+    gate::ApiError,
 };
 
 use crate::{
     App,
-    dropin::{Bare, Made},
+    compat::{RawPayloadRequest, Submitted},
 };
 
 /// Delete a user (tasker gateway API).
@@ -62,11 +62,15 @@ use crate::{
             status = 415, description = "The content type is not JSON", body = String,
             content_type = "text/plain"
         ),
-        TextProblem, SpendingTextProblem,
+        TextProblem, QuotaTextProblem,
     ),
 )]
-pub async fn delete(State(app): State<Arc<App>>, asked: Bare) -> Result<Response, Failure> {
-    let Made { job, replayed } = app.hand_in("user.delete", "DELETE /api/user", asked).await?;
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    asked: RawPayloadRequest,
+) -> Result<Response, ApiError> {
+    let Submitted { job, replayed } =
+        app.submit_raw("user.delete", "DELETE /api/user", asked).await?;
     let location = [(header::LOCATION, format!("/api/poll/{}", job.id))];
     Ok((StatusCode::CREATED, replayed, location, Json(Token { token: job.id })).into_response())
 }

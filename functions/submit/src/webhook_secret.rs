@@ -6,7 +6,7 @@ use axum::{Extension, Json, extract::State};
 use http::{HeaderName, StatusCode, header};
 use shared::{
     api::{AnyProblem, Problem, WebhookSecretBody, parameter},
-    gate::{Caller, Failure, Named, Query, RequestId},
+    gate::{ApiError, Caller, PathParam, Query, RequestId},
     id::AccountId,
 };
 
@@ -40,15 +40,15 @@ pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
-    Named(id): Named<AccountId>,
+    PathParam(id): PathParam<AccountId>,
     query: Query,
-) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<WebhookSecretBody>), Failure> {
-    query.end()?;
-    let id = caller.reaching(id)?;
+) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<WebhookSecretBody>), ApiError> {
+    query.reject_unknown()?;
+    let id = caller.authorize_account(id)?;
     for _ in 0..TRIES {
-        let account = app.accounts.find(id).await?.ok_or(Problem::NotFound)?;
+        let account = app.accounts.get_consistent(id).await?.ok_or(Problem::NotFound)?;
         let before = account.webhook_secrets;
-        let after = before.renewed(rand::random(), app.clock.now()).map_err(Problem::from)?;
+        let after = before.rotated(rand::random(), app.clock.now()).map_err(Problem::from)?;
         if app.accounts.replace_secrets(id, &before, &after).await? {
             tracing::info!(
                 request.id = request, account = %id, by = %caller,

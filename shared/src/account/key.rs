@@ -24,14 +24,14 @@ pub struct ApiKey {
 /// Deliberately without a reason: it could help an attacker.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid API key")]
-pub struct NotAKey;
+pub struct InvalidKey;
 
 const SECRET_CHARS: usize = 64;
 
 impl ApiKey {
     /// A new key from 32 random bytes.
     #[must_use]
-    pub fn mint(account: AccountId, id: KeyId, random: [u8; 32]) -> Self {
+    pub fn generate(account: AccountId, id: KeyId, random: [u8; 32]) -> Self {
         let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
         Self { account, id, secret }
     }
@@ -57,22 +57,24 @@ impl ApiKey {
 }
 
 impl FromStr for ApiKey {
-    type Err = NotAKey;
+    type Err = InvalidKey;
 
-    fn from_str(text: &str) -> Result<Self, NotAKey> {
-        let mut parts = text.strip_prefix("tg_").ok_or(NotAKey)?.split('_');
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        let mut parts = text.strip_prefix("tg_").ok_or(InvalidKey)?.split('_');
         let (Some(account), Some(key), Some(secret), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(NotAKey);
+            return Err(InvalidKey);
         };
         let hexadecimal = secret.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
         if secret.len() != SECRET_CHARS || !hexadecimal {
-            return Err(NotAKey);
+            return Err(InvalidKey);
         }
         Ok(Self {
-            account: format!("{}_{account}", AccountPrefix::TYPE).parse().map_err(|_| NotAKey)?,
-            id: format!("{}_{key}", KeyPrefix::TYPE).parse().map_err(|_| NotAKey)?,
+            account: format!("{}_{account}", AccountPrefix::TYPE)
+                .parse()
+                .map_err(|_| InvalidKey)?,
+            id: format!("{}_{key}", KeyPrefix::TYPE).parse().map_err(|_| InvalidKey)?,
             secret: secret.to_owned(),
         })
     }
@@ -106,7 +108,7 @@ pub struct KeyRecord {
 impl KeyRecord {
     /// The record of a new key without expiry.
     #[must_use]
-    pub fn of(key: &ApiKey, name: impl Into<String>, scopes: Scopes, now: Time) -> Self {
+    pub fn new(key: &ApiKey, name: impl Into<String>, scopes: Scopes, now: Time) -> Self {
         Self {
             account: key.account,
             id: key.id,
@@ -122,35 +124,35 @@ impl KeyRecord {
 
     /// The earlier of expiry and revocation.
     #[must_use]
-    pub fn over_at(&self) -> Option<Time> {
+    pub fn ends_at(&self) -> Option<Time> {
         [self.valid_until, self.revoked_at].into_iter().flatten().min()
     }
 
     /// Whether the key is neither expired nor revoked at `now`.
     #[must_use]
-    pub fn is_good(&self, now: Time) -> bool {
-        self.over_at().is_none_or(|over| now < over)
+    pub fn is_valid(&self, now: Time) -> bool {
+        self.ends_at().is_none_or(|over| now < over)
     }
 
     /// Whether `key` matches this record and is valid at `now`. Compares the secrets in constant
     /// time.
     #[must_use]
-    pub fn opens_for(&self, key: &ApiKey, now: Time) -> bool {
+    pub fn accepts(&self, key: &ApiKey, now: Time) -> bool {
         let same: bool = self.digest.ct_eq(&key.digest()).into();
-        same && self.account == key.account && self.id == key.id && self.is_good(now)
+        same && self.account == key.account && self.id == key.id && self.is_valid(now)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::mint;
+    use crate::id::generate;
     use proptest::prelude::*;
 
     fn key(random: [u8; 32]) -> ApiKey {
-        ApiKey::mint(
-            mint(Time::from_millis(1), [1; 10]),
-            mint(Time::from_millis(2), [2; 10]),
+        ApiKey::generate(
+            generate(Time::from_millis(1), [1; 10]),
+            generate(Time::from_millis(2), [2; 10]),
             random,
         )
     }
@@ -158,7 +160,7 @@ mod tests {
     fn record(key: &ApiKey, valid_until: Option<Time>) -> KeyRecord {
         KeyRecord {
             valid_until,
-            ..KeyRecord::of(key, "test", Scopes::default(), Time::from_millis(0))
+            ..KeyRecord::new(key, "test", Scopes::default(), Time::from_millis(0))
         }
     }
 
@@ -166,13 +168,13 @@ mod tests {
         #[test]
         fn survives_its_own_text(random: [u8; 32]) {
             let read: ApiKey = key(random).reveal().parse().unwrap();
-            prop_assert!(record(&key(random), None).opens_for(&read, Time::from_millis(0)));
+            prop_assert!(record(&key(random), None).accepts(&read, Time::from_millis(0)));
         }
 
         #[test]
         fn no_other_secret_opens(random: [u8; 32], other: [u8; 32]) {
             prop_assume!(random != other);
-            prop_assert!(!record(&key(random), None).opens_for(&key(other), Time::from_millis(0)));
+            prop_assert!(!record(&key(random), None).accepts(&key(other), Time::from_millis(0)));
         }
 
         #[test]
@@ -185,8 +187,8 @@ mod tests {
     fn expired_key_is_rejected() {
         let key = key([7; 32]);
         let record = record(&key, Some(Time::from_millis(10)));
-        assert!(record.opens_for(&key, Time::from_millis(9)));
-        assert!(!record.opens_for(&key, Time::from_millis(10)));
+        assert!(record.accepts(&key, Time::from_millis(9)));
+        assert!(!record.accepts(&key, Time::from_millis(10)));
     }
 
     #[test]
@@ -195,10 +197,10 @@ mod tests {
         let ends = |until, revoked| {
             let record = KeyRecord { revoked_at: revoked, ..record(&key, until) };
             assert_eq!(
-                record.over_at().is_none_or(|over| over > at(5)),
-                record.opens_for(&key, at(5))
+                record.ends_at().is_none_or(|over| over > at(5)),
+                record.accepts(&key, at(5))
             );
-            record.over_at()
+            record.ends_at()
         };
         assert_eq!(ends(None, None), None);
         assert_eq!(ends(Some(at(9)), Some(at(3))), Some(at(3)));

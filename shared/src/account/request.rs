@@ -34,7 +34,7 @@ impl NewAccount {
     #[must_use]
     pub fn open(self, id: AccountId, random: [u8; 32], now: Time) -> Account {
         let Self { name, is_active, max_running } = self;
-        Account { is_active, max_running, ..Account::open(id, name, random, now) }
+        Account { is_active, max_running, ..Account::create(id, name, random, now) }
     }
 }
 
@@ -43,7 +43,7 @@ impl NewAccount {
 #[serde(deny_unknown_fields)]
 pub struct AccountChange {
     /// Display name.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(
         value_type = String,
         required = false,
@@ -54,11 +54,11 @@ pub struct AccountChange {
     )]
     pub name: Option<String>,
     /// Whether the account's keys are accepted.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false)]
     pub is_active: Option<bool>,
     /// Maximum number of concurrently running jobs; null: the stack's `MaxRunning`.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub max_running: Option<Option<u32>>,
 }
@@ -93,7 +93,9 @@ impl NewKey {
 }
 
 /// Distinguishes null from a missing property: serde's default maps both to `None`.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Option<T>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    member: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(member).map(Some)
 }
 

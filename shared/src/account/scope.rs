@@ -67,16 +67,16 @@ impl fmt::Display for Scope {
     "{0:?} is not a scope; allowed: jobs:read, jobs:write, events:read, \
      events:write, usage:read, usage:write, metrics:read and admin"
 )]
-pub struct NotAScope(String);
+pub struct InvalidScope(String);
 
 impl FromStr for Scope {
-    type Err = NotAScope;
+    type Err = InvalidScope;
 
-    fn from_str(text: &str) -> Result<Self, NotAScope> {
+    fn from_str(text: &str) -> Result<Self, InvalidScope> {
         Self::ALL
             .into_iter()
             .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| NotAScope(text.to_owned()))
+            .ok_or_else(|| InvalidScope(text.to_owned()))
     }
 }
 
@@ -128,9 +128,9 @@ impl From<Scopes> for Vec<String> {
 }
 
 impl TryFrom<Vec<String>> for Scopes {
-    type Error = NotAScope;
+    type Error = InvalidScope;
 
-    fn try_from(names: Vec<String>) -> Result<Self, NotAScope> {
+    fn try_from(names: Vec<String>) -> Result<Self, InvalidScope> {
         names.iter().map(|name| name.parse()).collect()
     }
 }

@@ -9,7 +9,7 @@ pub struct WebhookSecret(String);
 impl WebhookSecret {
     /// From 32 random bytes. Standard Webhooks requires 24 to 64.
     #[must_use]
-    pub fn mint(random: [u8; 32]) -> Self {
+    pub fn generate(random: [u8; 32]) -> Self {
         use base64::{Engine, prelude::BASE64_STANDARD};
         Self(format!("whsec_{}", BASE64_STANDARD.encode(random)))
     }
@@ -50,7 +50,7 @@ pub struct WebhookSecrets(Vec<IssuedSecret>);
 /// The account already has the maximum number of secrets. Dropping one early would break signatures
 /// that a target still verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are {} valid secrets already; the first expires at {until}", WebhookSecrets::MOST)]
+#[error("there are {} valid secrets already; the first expires at {until}", WebhookSecrets::MAX)]
 pub struct TooManySecrets {
     /// When the first of them expires.
     pub until: Time,
@@ -58,7 +58,7 @@ pub struct TooManySecrets {
 
 impl WebhookSecrets {
     /// Maximum number of valid secrets: each adds a signature to every request.
-    pub const MOST: usize = 3;
+    pub const MAX: usize = 3;
     /// How long an old secret continues to sign after its replacement.
     pub const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 
@@ -66,7 +66,7 @@ impl WebhookSecrets {
     #[must_use]
     pub fn first(random: [u8; 32], now: Time) -> Self {
         Self(vec![IssuedSecret {
-            secret: WebhookSecret::mint(random),
+            secret: WebhookSecret::generate(random),
             created_at: now,
             expires_at: None,
         }])
@@ -74,7 +74,7 @@ impl WebhookSecrets {
 
     /// From the stored secrets, newest first.
     #[must_use]
-    pub const fn from_table(secrets: Vec<IssuedSecret>) -> Self {
+    pub const fn from_stored(secrets: Vec<IssuedSecret>) -> Self {
         Self(secrets)
     }
 
@@ -85,7 +85,7 @@ impl WebhookSecrets {
     }
 
     /// The secrets that sign at `now`, newest first.
-    pub fn good(&self, now: Time) -> impl Iterator<Item = &IssuedSecret> {
+    pub fn valid(&self, now: Time) -> impl Iterator<Item = &IssuedSecret> {
         self.0.iter().filter(move |issued| issued.expires_at.is_none_or(|until| now < until))
     }
 
@@ -94,17 +94,17 @@ impl WebhookSecrets {
     ///
     /// # Errors
     /// If [`WebhookSecrets::MOST`] secrets are valid already.
-    pub fn renewed(&self, random: [u8; 32], now: Time) -> Result<Self, TooManySecrets> {
+    pub fn rotated(&self, random: [u8; 32], now: Time) -> Result<Self, TooManySecrets> {
         let last = now + Self::OVERLAP;
         let old: Vec<_> = self
-            .good(now)
+            .valid(now)
             .map(|issued| {
                 let expires_at = Some(issued.expires_at.map_or(last, |until| until.min(last)));
                 IssuedSecret { expires_at, ..issued.clone() }
             })
             .collect();
         match old.iter().filter_map(|issued| issued.expires_at).min() {
-            Some(until) if old.len() >= Self::MOST => Err(TooManySecrets { until }),
+            Some(until) if old.len() >= Self::MAX => Err(TooManySecrets { until }),
             _ => Ok(Self(Self::first(random, now).0.into_iter().chain(old).collect())),
         }
     }
@@ -133,18 +133,18 @@ mod tests {
             for (n, pause) in pauses.into_iter().enumerate() {
                 now = now + HOUR * pause;
                 let before = secrets.clone();
-                match secrets.renewed([u8::try_from(n + 1).unwrap(); 32], now) {
+                match secrets.rotated([u8::try_from(n + 1).unwrap(); 32], now) {
                     Ok(next) => secrets = next,
                     Err(TooManySecrets { until }) => {
-                        prop_assert_eq!(before.good(now).count(), WebhookSecrets::MOST);
-                        prop_assert!(until > now && before.renewed([99; 32], until).is_ok());
+                        prop_assert_eq!(before.valid(now).count(), WebhookSecrets::MAX);
+                        prop_assert!(until > now && before.rotated([99; 32], until).is_ok());
                         continue;
                     }
                 }
                 prop_assert_eq!(secrets.all()[0].created_at, now);
                 prop_assert!(
                     secrets.all()[0].expires_at.is_none()
-                        && secrets.all().len() <= WebhookSecrets::MOST
+                        && secrets.all().len() <= WebhookSecrets::MAX
                 );
                 for pair in secrets.all().windows(2) {
                     prop_assert_eq!(
@@ -154,8 +154,8 @@ mod tests {
                 }
                 let current = &before.all()[0].secret;
                 let day = now + WebhookSecrets::OVERLAP;
-                prop_assert!(secrets.good(day - HOUR).any(|issued| issued.secret == *current));
-                prop_assert!(secrets.good(day).all(|issued| issued.secret != *current));
+                prop_assert!(secrets.valid(day - HOUR).any(|issued| issued.secret == *current));
+                prop_assert!(secrets.valid(day).all(|issued| issued.secret != *current));
             }
         }
     }

@@ -29,7 +29,8 @@ pub struct BatchJob;
 impl PartialSchema for BatchJob {
     fn schema() -> RefOr<Schema> {
         let other = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-        let other = other.description(Some("Any other value is rejected on its own, with status 422."));
+        let other =
+            other.description(Some("Any other value is rejected on its own, with status 422."));
         AnyOfBuilder::new().item(Ref::from_schema_name(JobRequest::name())).item(other).into()
     }
 }
@@ -73,7 +74,7 @@ impl BatchItem {
     }
 
     #[must_use]
-    pub const fn refused(problem: ProblemBody) -> Self {
+    pub const fn rejected(problem: ProblemBody) -> Self {
         Self { status: problem.status, job: None, problem: Some(problem) }
     }
 }

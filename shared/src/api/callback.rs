@@ -14,13 +14,13 @@ use crate::{
 ///
 /// # Errors
 /// When the body can't be serialized.
-pub fn delivery_of(job: Job, owner: &str) -> serde_json::Result<Option<(Job, Payload)>> {
+pub fn callback_job(job: Job, owner: &str) -> serde_json::Result<Option<(Job, Payload)>> {
     let (Some(url), Some(finished_at)) = (job.callback_url.clone(), job.finished_at) else {
         return Ok(None);
     };
     let kind = Callback::kind();
     let id = id::derived(finished_at, &[&job.id.to_string(), owner]);
-    let made = Job::waiting(id, job.account, kind.name, kind.spec.retry.max_attempts, finished_at);
+    let made = Job::queued(id, job.account, kind.name, kind.spec.retry.max_attempts, finished_at);
     let job = to_raw_value(&JobBody::from(job))?;
     Ok(Some((made, Payload(to_raw_value(&Callback { url, job })?))))
 }

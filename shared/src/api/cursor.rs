@@ -1,7 +1,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use crate::event::{Position, Start};
+use crate::event::{ReadCursor, ReadFrom};
 
 /// Opaque cursor: the key after which the next page of a list starts.
 ///
@@ -18,7 +18,7 @@ pub struct Cursor {
 /// A text that isn't a cursor of this list.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a cursor of this list; pass `next_cursor` unchanged, with the same filters")]
-pub struct BadCursor;
+pub struct InvalidCursor;
 
 const DIGEST_BYTES: usize = 8;
 /// Fits the longest key of a series, 820 bytes, with its digest in base64.
@@ -32,18 +32,19 @@ impl Cursor {
     /// Encodes the cursor for the list described by `list`.
     #[must_use]
     pub fn encode(&self, list: &str) -> String {
-        seal(self.after.as_bytes(), list)
+        encode_with_digest(self.after.as_bytes(), list)
     }
 
     /// Decodes a cursor of the list described by `list`.
     ///
     /// # Errors
     /// When it is damaged or belongs to another list.
-    pub fn decode(text: &str, list: &str) -> Result<Self, BadCursor> {
+    pub fn decode(text: &str, list: &str) -> Result<Self, InvalidCursor> {
         if text.len() > MAX_BYTES {
-            return Err(BadCursor);
+            return Err(InvalidCursor);
         }
-        let after = String::from_utf8(open(text, list)?).map_err(|_| BadCursor)?;
+        let after =
+            String::from_utf8(decode_with_digest(text, list)?).map_err(|_| InvalidCursor)?;
         Ok(Self { after })
     }
 }
@@ -51,37 +52,37 @@ impl Cursor {
 /// Encodes a cursor of events for `next_cursor`. It isn't bound to accounts: an account added later
 /// is read from the same point in time.
 #[must_use]
-pub fn encode_position(position: &Position) -> String {
-    seal(&position.to_bytes(), EVENTS)
+pub fn encode_position(position: &ReadCursor) -> String {
+    encode_with_digest(&position.to_bytes(), EVENTS)
 }
 
 /// Parses `after`: `now`, a cursor of events, or nothing for the oldest event.
 ///
 /// # Errors
 /// When it is neither `now` nor a cursor of events, or is damaged.
-pub fn decode_start(after: Option<&str>) -> Result<Start, BadCursor> {
+pub fn decode_start(after: Option<&str>) -> Result<ReadFrom, InvalidCursor> {
     match after {
-        None => Ok(Start::Oldest),
-        Some("now") => Ok(Start::Now),
-        Some(cursor) => decode_position(cursor).map(Start::After),
+        None => Ok(ReadFrom::Oldest),
+        Some("now") => Ok(ReadFrom::Now),
+        Some(cursor) => decode_position(cursor).map(ReadFrom::After),
     }
 }
 
-fn decode_position(text: &str) -> Result<Position, BadCursor> {
+fn decode_position(text: &str) -> Result<ReadCursor, InvalidCursor> {
     if text.len() > MAX_POSITION_BYTES {
-        return Err(BadCursor);
+        return Err(InvalidCursor);
     }
-    Position::from_bytes(&open(text, EVENTS)?).map_err(|_| BadCursor)
+    ReadCursor::from_bytes(&decode_with_digest(text, EVENTS)?).map_err(|_| InvalidCursor)
 }
 
-fn seal(bytes: &[u8], list: &str) -> String {
+fn encode_with_digest(bytes: &[u8], list: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode([&digest(bytes, list), bytes].concat())
 }
 
-fn open(text: &str, list: &str) -> Result<Vec<u8>, BadCursor> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
-    let (check, after) = bytes.split_first_chunk::<DIGEST_BYTES>().ok_or(BadCursor)?;
-    if *check == digest(after, list) { Ok(after.to_vec()) } else { Err(BadCursor) }
+fn decode_with_digest(text: &str, list: &str) -> Result<Vec<u8>, InvalidCursor> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
+    let (check, after) = bytes.split_first_chunk::<DIGEST_BYTES>().ok_or(InvalidCursor)?;
+    if *check == digest(after, list) { Ok(after.to_vec()) } else { Err(InvalidCursor) }
 }
 
 fn digest(after: &[u8], list: &str) -> [u8; DIGEST_BYTES] {
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn event_cursors_round_trip_and_fit_no_other_list() {
-        let position = Position::oldest(crate::time::Time::from_millis(1_763_654_400_000));
+        let position = ReadCursor::oldest(crate::time::Time::from_millis(1_763_654_400_000));
         let text = encode_position(&position);
         assert_eq!(decode_position(&text).unwrap(), position);
         assert!(Cursor::decode(&text, "jobs").is_err());

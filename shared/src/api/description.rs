@@ -16,14 +16,12 @@ pub fn openapi() -> OpenApi {
     // Relative to the URL of this document
     // (<https://spec.openapis.org/oas/v3.1.0#relative-references-in-urls>), because an emulator
     // serves the API below a path and AWS at the root.
-    let here = ServerBuilder::new()
-        .url(".")
-        .description(Some("The server of this document"))
-        .build();
+    let here =
+        ServerBuilder::new().url(".").description(Some("The server of this document")).build();
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
     let components = ComponentsBuilder::new()
         .security_scheme("key", SecurityScheme::Http(key))
-        .schemas_from_iter(super::parameter::parts())
+        .schemas_from_iter(super::parameter::shared_schemas())
         .build();
     OpenApiBuilder::new()
         .servers(Some([here]))

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    event::{Event, EventType, unfit},
+    event::{Event, EventType, data_violation},
     id::{AccountId, EventId},
     schema::Violation,
     time::Time,
@@ -26,7 +26,7 @@ impl EventRequest {
     /// Rules that the schema can't express.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
-        unfit(&self.data).map(|why| Violation::new("/data", why)).into_iter().collect()
+        data_violation(&self.data).map(|why| Violation::new("/data", why)).into_iter().collect()
     }
 }
 

@@ -51,21 +51,21 @@ pub struct JobRequest {
 }
 
 /// Longest time until a job is due.
-const FURTHEST: Duration = Duration::from_secs(365 * 24 * 3600);
+const MAX_DELAY: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Requested time of a job's first attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum RequestedStart {
     /// Delay from the time of acceptance.
     After(Duration),
     /// A time; if it is past, the job is due immediately.
     At(Time),
 }
 
-impl Start {
+impl RequestedStart {
     /// Due time of a job accepted at `now`.
     #[must_use]
-    pub fn due(self, now: Time) -> Time {
+    pub fn due_at(self, now: Time) -> Time {
         match self {
             Self::After(delay) => now + delay,
             Self::At(time) => time.max(now),
@@ -76,7 +76,7 @@ impl Start {
 impl JobRequest {
     /// A request for a job that is due immediately, with defaults elsewhere.
     #[must_use]
-    pub const fn plain(kind: Name, payload: Payload) -> Self {
+    pub const fn immediate(kind: Name, payload: Payload) -> Self {
         Self {
             kind,
             payload,
@@ -90,9 +90,9 @@ impl JobRequest {
     }
 
     #[must_use]
-    pub fn start(&self) -> Start {
+    pub fn requested_start(&self) -> RequestedStart {
         let delay = Duration::from_secs(self.delay_seconds.unwrap_or(0).into());
-        self.run_at.map_or(Start::After(delay), Start::At)
+        self.run_at.map_or(RequestedStart::After(delay), RequestedStart::At)
     }
 
     /// Rules that the schema can't express; pointers start with `prefix`.
@@ -102,10 +102,9 @@ impl JobRequest {
             |member: &str, why: String| Violation::new(format!("{prefix}/{member}"), why);
         let mut found = Vec::new();
         if self.run_at.is_some() && self.delay_seconds.is_some() {
-            found
-                .push(violation("run_at", "can't be combined with delay_seconds".to_owned()));
+            found.push(violation("run_at", "can't be combined with delay_seconds".to_owned()));
         }
-        if self.run_at.is_some_and(|at| at > now + FURTHEST) {
+        if self.run_at.is_some_and(|at| at > now + MAX_DELAY) {
             found.push(violation("run_at", "must be at most a year from now".to_owned()));
         }
         if let Some(Err(why)) = self.callback_url.as_deref().map(check_address) {
@@ -169,7 +168,7 @@ pub struct Links {
 impl JobBody {
     /// The job as shown to a caller; the link to a job of another account includes that account.
     #[must_use]
-    pub fn shown_to(caller: AccountId, job: Job) -> Self {
+    pub fn for_caller(caller: AccountId, job: Job) -> Self {
         let account = job.account;
         let mut body = Self::from(job);
         if account != caller {

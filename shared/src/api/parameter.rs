@@ -54,7 +54,7 @@ pub struct After(());
 pub struct Lookback(());
 
 /// Shared schemas of parameters, by name.
-pub(super) fn parts() -> Vec<(String, RefOr<Schema>)> {
+pub(super) fn shared_schemas() -> Vec<(String, RefOr<Schema>)> {
     fn part<T: ToSchema>() -> (String, RefOr<Schema>) {
         (T::name().into_owned(), T::schema())
     }

@@ -60,7 +60,7 @@ pub enum Problem {
     /// The account has reached the limit of push subscribers.
     TooManySubscribers,
     /// The connection has a subscription already.
-    Subscribed,
+    AlreadySubscribed,
     /// The account has reached the limit of usage series.
     TooManySeries,
     /// A quota of the account is used up and enforced.
@@ -75,15 +75,15 @@ impl Problem {
     /// The part of `type` after `urn:tollgate:problem:`.
     #[must_use]
     pub const fn slug(&self) -> &'static str {
-        self.row().0
+        self.definition().0
     }
 
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.row().1
+        self.definition().1
     }
 
-    const fn row(&self) -> (&'static str, u16, &'static str) {
+    const fn definition(&self) -> (&'static str, u16, &'static str) {
         match self {
             Self::NotFound => ("not-found", 404, "Not found"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "Method not allowed"),
@@ -107,14 +107,10 @@ impl Problem {
             Self::JobFinished(_) => ("job-finished", 409, "The job is finished"),
             Self::NotRetryable(_) => ("not-retryable", 409, "The job can't be retried"),
             Self::KindInUse => ("kind-in-use", 409, "The kind has unfinished jobs"),
-            Self::TooManySecrets(_) => {
-                ("too-many-secrets", 409, "Too many webhook secrets")
-            }
+            Self::TooManySecrets(_) => ("too-many-secrets", 409, "Too many webhook secrets"),
             Self::OwnAccess => ("own-access", 409, "The request would disable its own key"),
-            Self::TooManySubscribers => {
-                ("too-many-subscribers", 409, "Too many subscribers")
-            }
-            Self::Subscribed => ("subscribed", 409, "The connection is already subscribed"),
+            Self::TooManySubscribers => ("too-many-subscribers", 409, "Too many subscribers"),
+            Self::AlreadySubscribed => ("subscribed", 409, "The connection is already subscribed"),
             Self::TooManySeries => ("too-many-series", 409, "Too many usage series"),
             Self::QuotaExceeded(_) => ("quota-exceeded", 429, "Quota exceeded"),
             Self::Unavailable => ("unavailable", 503, "Temporarily unavailable"),
@@ -131,7 +127,9 @@ impl Problem {
             }
             Self::MissingScope(scope) => format!("Required scope: {scope}."),
             Self::AccountInactive => "The account of this key is deactivated.".to_owned(),
-            Self::TargetAccountInactive => "The account named in the request is deactivated.".to_owned(),
+            Self::TargetAccountInactive => {
+                "The account named in the request is deactivated.".to_owned()
+            }
             Self::PayloadTooLarge => "The body must be at most 262144 bytes.".to_owned(),
             Self::UnsupportedMediaType => {
                 "Content-Type must be application/json or application/*+json.".to_owned()
@@ -154,17 +152,19 @@ impl Problem {
             Self::OwnAccess => "The request would disable its own key; use another one.".to_owned(),
             Self::KindInUse => "Jobs of this kind are unfinished, or too many to check.".to_owned(),
             Self::TooManySubscribers => "Limit of 100 connections per account reached.".to_owned(),
-            Self::Subscribed => "A connection can subscribe only once.".to_owned(),
-            Self::TooManySeries => format!(
-                "The account reports {MAX_SERIES} series (type, service, route) already."
-            ),
+            Self::AlreadySubscribed => "A connection can subscribe only once.".to_owned(),
+            Self::TooManySeries => {
+                format!("The account reports {MAX_SERIES} series (type, service, route) already.")
+            }
             Self::QuotaExceeded(Exhausted { quota, limit_bytes, until, .. }) => {
                 format!(
                     "The quota {quota} of {limit_bytes} bytes is used up; the next period begins \
                      at {until}."
                 )
             }
-            Self::Unavailable => "Repeat the request, with the same Idempotency-Key if any.".to_owned(),
+            Self::Unavailable => {
+                "Repeat the request, with the same Idempotency-Key if any.".to_owned()
+            }
             Self::Internal => "Internal error; give the operator the request id.".to_owned(),
         }
     }
@@ -172,7 +172,7 @@ impl Problem {
     /// Plain-text form, for clients that don't read problem documents: the detail, or all
     /// violations of the body, one per line.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn plain_text(&self) -> String {
         let Self::InvalidBody(violations) = self else { return self.detail() };
         let line = |violation: &Violation| match &*violation.pointer {
             "" => violation.detail.clone(),
@@ -184,7 +184,7 @@ impl Problem {
     /// Problem document with the request id.
     #[must_use]
     pub fn body(&self, request_id: &str) -> ProblemBody {
-        let (slug, status, title) = self.row();
+        let (slug, status, title) = self.definition();
         ProblemBody {
             r#type: format!("urn:tollgate:problem:{slug}"),
             title: title.to_owned(),
@@ -213,7 +213,7 @@ impl Problem {
             Self::MethodNotAllowed { allow } => vec![("allow", allow.clone())],
             Self::QuotaExceeded(exhausted) => {
                 let retry = ("retry-after", exhausted.retry_after().to_string());
-                [retry].into_iter().chain(exhausted.fields()).collect()
+                [retry].into_iter().chain(exhausted.rate_limit_headers()).collect()
             }
             Self::IdempotencyInProgress | Self::Unavailable => {
                 vec![("retry-after", "1".to_owned())]
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
     use crate::time::Time;
 
-    fn every() -> Vec<Problem> {
+    fn all_problems() -> Vec<Problem> {
         vec![
             Problem::NotFound,
             Problem::MethodNotAllowed { allow: "GET, POST".into() },
@@ -277,7 +277,7 @@ mod tests {
             Problem::TooManySecrets(TooManySecrets { until: Time::from_seconds(1_763_654_400) }),
             Problem::OwnAccess,
             Problem::TooManySubscribers,
-            Problem::Subscribed,
+            Problem::AlreadySubscribed,
             Problem::TooManySeries,
             Problem::QuotaExceeded(Exhausted {
                 quota: "daily".parse().unwrap(),
@@ -293,22 +293,24 @@ mod tests {
 
     #[test]
     fn bodies_and_headers() {
-        let shown: Vec<_> =
-            every().iter().map(|problem| (problem.body("req-1"), problem.headers())).collect();
+        let shown: Vec<_> = all_problems()
+            .iter()
+            .map(|problem| (problem.body("req-1"), problem.headers()))
+            .collect();
         insta::assert_json_snapshot!(shown);
     }
 
     #[test]
     fn text_lists_all_violations() {
         let two = vec![Violation::new("", "is too large"), Violation::new("/id", "is required")];
-        assert_eq!(Problem::InvalidBody(two).text(), "is too large\n/id: is required");
-        assert_eq!(Problem::MalformedJson { detail: "Line 1.".into() }.text(), "Line 1.");
+        assert_eq!(Problem::InvalidBody(two).plain_text(), "is too large\n/id: is required");
+        assert_eq!(Problem::MalformedJson { detail: "Line 1.".into() }.plain_text(), "Line 1.");
     }
 
     #[test]
     fn every_problem_is_documented() {
         let documentation = include_str!("../../../docs/problems.md");
-        for problem in every() {
+        for problem in all_problems() {
             let heading = format!("\n## `{}` ({})\n", problem.slug(), problem.status());
             assert!(
                 documentation.contains(&heading),
@@ -317,7 +319,7 @@ mod tests {
         }
         assert_eq!(
             documentation.matches("\n## `").count(),
-            every().len(),
+            all_problems().len(),
             "a section without a problem"
         );
     }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::AccountId,
     name::Name,
-    quota::{self, PeriodLength, Quota, QuotaSpec, Recipient, Standing, Tally, Threshold},
+    quota::{self, PeriodLength, PeriodUsage, Quota, QuotaSpec, QuotaState, Recipient, Threshold},
     time::Time,
     usage::{Direction, Label},
 };
@@ -43,7 +43,7 @@ pub struct QuotaBody {
     /// Time of the last change.
     pub updated_at: Time,
     #[serde(flatten)]
-    pub standing: StandingBody,
+    pub state: StandingBody,
 }
 
 /// State of a quota as of the last check, at most a minute ago.
@@ -130,8 +130,8 @@ pub enum Viewer {
 impl QuotaBody {
     /// The quota as `viewer` sees it at `now`, with the state from the last check.
     #[must_use]
-    pub fn at(now: Time, quota: Quota, standing: Option<Standing>, viewer: Viewer) -> Self {
-        let standing = standing.filter(|standing| standing.is_of(&quota));
+    pub fn at(now: Time, quota: Quota, standing: Option<QuotaState>, viewer: Viewer) -> Self {
+        let standing = standing.filter(|standing| standing.is_for(&quota));
         let standing = StandingBody::of(standing, &quota.spec, now, viewer);
         let Quota { name, spec, created_at, updated_at, version: _ } = quota;
         let QuotaSpec {
@@ -159,32 +159,32 @@ impl QuotaBody {
             enforce: spec.enforce,
             created_at,
             updated_at,
-            standing,
+            state: standing,
         }
     }
 }
 
 impl StandingBody {
-    fn of(standing: Option<Standing>, spec: &QuotaSpec, now: Time, viewer: Viewer) -> Self {
+    fn of(standing: Option<QuotaState>, spec: &QuotaSpec, now: Time, viewer: Viewer) -> Self {
         let limit = spec.limit_bytes;
         let Some(mut standing) = standing else {
             return Self::new(
-                &Tally::new(spec.period.at(&spec.zone(), now), limit),
+                &PeriodUsage::new(spec.period.containing(&spec.zone(), now), limit),
                 limit,
                 now,
                 viewer,
             )
-            .unseen();
+            .before_first_check();
         };
-        if !standing.goes_on(now) {
+        if !standing.is_open(now) {
             // The last check was in an earlier period: its usage is final, and the current one has
             // none yet.
-            let next = Tally::new(spec.period.at(&spec.zone(), now), limit);
+            let next = PeriodUsage::new(spec.period.containing(&spec.zone(), now), limit);
             let ended = std::mem::replace(&mut standing.current, next);
             standing.past.push(ended);
             standing.block = None;
         }
-        let waiting = standing.past.iter().filter(|past| past.waits(now));
+        let waiting = standing.past.iter().filter(|past| past.has_pending_mails(now));
         let past = waiting.map(|past| PastBody::of(past, viewer)).collect();
         Self {
             blocked: standing.block.is_some(),
@@ -193,8 +193,8 @@ impl StandingBody {
         }
     }
 
-    fn new(tally: &Tally, limit: u64, now: Time, viewer: Viewer) -> Self {
-        let Tally { used, period, .. } = *tally;
+    fn new(tally: &PeriodUsage, limit: u64, now: Time, viewer: Viewer) -> Self {
+        let PeriodUsage { used, period, .. } = *tally;
         Self {
             used: Some(used),
             percent: Some(quota::percent(used, limit)),
@@ -208,14 +208,14 @@ impl StandingBody {
     }
 
     /// State before the first check.
-    fn unseen(self) -> Self {
+    fn before_first_check(self) -> Self {
         Self { used: None, percent: None, projected: None, ..self }
     }
 }
 
 impl PastBody {
-    fn of(tally: &Tally, viewer: Viewer) -> Self {
-        let Tally { period, limit_bytes, used, .. } = *tally;
+    fn of(tally: &PeriodUsage, viewer: Viewer) -> Self {
+        let PeriodUsage { period, limit_bytes, used, .. } = *tally;
         Self {
             period_start: period.start,
             period_end: period.end,
@@ -241,9 +241,9 @@ impl AlertBody {
     }
 }
 
-impl From<quota::Delivery> for MailBody {
-    fn from(mail: quota::Delivery) -> Self {
-        let next_try_at = mail.waits().then_some(mail.next_try);
+impl From<quota::MailDelivery> for MailBody {
+    fn from(mail: quota::MailDelivery) -> Self {
+        let next_try_at = mail.is_pending().then_some(mail.next_try);
         Self {
             to: mail.to,
             sent_at: mail.sent_at,

@@ -20,15 +20,15 @@ pub struct BodyProblem;
 
 /// Additional errors of operations with an `Idempotency-Key`.
 #[derive(Debug)]
-pub struct RepeatProblem;
+pub struct IdempotencyProblem;
 
 /// Additional errors of operations that a used-up quota blocks.
 #[derive(Debug)]
-pub struct SpendingProblem;
+pub struct QuotaProblem;
 
 /// [`SpendingProblem`] as plain text.
 #[derive(Debug)]
-pub struct SpendingTextProblem;
+pub struct QuotaTextProblem;
 
 /// [`AnyProblem`] as plain text.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct TextProblem;
 
 impl IntoResponses for AnyProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[
+        problem_responses(&[
             ("400", "A query parameter, header, id or cursor is invalid"),
             ("401", "No valid key"),
             ("403", "The key lacks the required scope, or its account is deactivated"),
@@ -50,7 +50,7 @@ impl IntoResponses for AnyProblem {
 
 impl IntoResponses for BodyProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[
+        problem_responses(&[
             ("413", "The body exceeds 256 KiB"),
             ("415", "The content type is not JSON"),
             ("422", "The body is invalid; `errors` lists every violation"),
@@ -58,33 +58,33 @@ impl IntoResponses for BodyProblem {
     }
 }
 
-impl IntoResponses for RepeatProblem {
+impl IntoResponses for IdempotencyProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[(
+        problem_responses(&[(
             "409",
             "The first request with this `Idempotency-Key` is in progress; see `Retry-After`",
         )])
     }
 }
 
-const SPENDING: (&str, &str) =
+const QUOTA_EXCEEDED: (&str, &str) =
     ("429", "A quota of the account is exceeded; retry after `Retry-After`");
 
-impl IntoResponses for SpendingProblem {
+impl IntoResponses for QuotaProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[SPENDING])
+        problem_responses(&[QUOTA_EXCEEDED])
     }
 }
 
-impl IntoResponses for SpendingTextProblem {
+impl IntoResponses for QuotaTextProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        texts(&[SPENDING])
+        text_responses(&[QUOTA_EXCEEDED])
     }
 }
 
 impl IntoResponses for TextProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        texts(&[
+        text_responses(&[
             ("400", "The request is invalid; one violation per line"),
             ("401", "No valid key"),
             ("403", "The key lacks the required scope, or its account is deactivated"),
@@ -96,23 +96,23 @@ impl IntoResponses for TextProblem {
     }
 }
 
-fn texts(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
+fn text_responses(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     let reason = Schema::from(ObjectBuilder::new().schema_type(Type::String));
     let content = ContentBuilder::new().schema(Some(reason)).build();
     let text = |status, about: &str| {
         let answer =
             ResponseBuilder::new().description(about).content("text/plain", content.clone());
-        with_fields(answer, status).build()
+        with_headers(answer, status).build()
     };
     rows.iter().map(|(status, about)| ((*status).to_owned(), text(status, about).into())).collect()
 }
 
-fn problems(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
+fn problem_responses(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     let problem = |status: &str, about: &str| {
         let content = ContentBuilder::new().schema(Some(ProblemBody::schema())).build();
         let answer =
             ResponseBuilder::new().description(about).content("application/problem+json", content);
-        with_fields(answer, status).build()
+        with_headers(answer, status).build()
     };
     rows.iter()
         .map(|(status, about)| ((*status).to_owned(), problem(status, about).into()))
@@ -121,13 +121,12 @@ fn problems(rows: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
 
 /// Header fields of a response with this status. A test compares them with those that
 /// [`Problem`](super::Problem) sends.
-fn with_fields(answer: ResponseBuilder, status: &str) -> ResponseBuilder {
+fn with_headers(answer: ResponseBuilder, status: &str) -> ResponseBuilder {
     let field = |kind, about: &str| {
         let schema = ObjectBuilder::new().schema_type(kind);
         HeaderBuilder::new().schema(Some(schema)).description(Some(about)).build()
     };
-    let answer = answer
-        .header("x-request-id", field(Type::String, "Request id, for the operator"));
+    let answer = answer.header("x-request-id", field(Type::String, "Request id, for the operator"));
     match status {
         "401" | "403" => {
             answer.header("WWW-Authenticate", field(Type::String, "The scheme, `Bearer`"))

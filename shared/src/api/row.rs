@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::records::{Identifier, NotACell, Row};
+use crate::records::{Identifier, InvalidCell, Row};
 
 /// A row of a table.
 ///
@@ -23,10 +23,10 @@ pub struct RowBody {
 }
 
 impl TryFrom<Row> for RowBody {
-    type Error = NotACell;
+    type Error = InvalidCell;
 
-    fn try_from(row: Row) -> Result<Self, NotACell> {
+    fn try_from(row: Row) -> Result<Self, InvalidCell> {
         let values = row.values.into_iter().map(|(name, cell)| Ok((name, cell.raw()?)));
-        Ok(Self { key: row.key.raw()?, values: values.collect::<Result<_, NotACell>>()? })
+        Ok(Self { key: row.key.raw()?, values: values.collect::<Result<_, InvalidCell>>()? })
     }
 }

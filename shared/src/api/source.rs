@@ -44,7 +44,7 @@ pub struct SourceBody {
 #[serde(untagged)]
 pub enum ShownUpstream {
     /// Full definition with masked header values, for operators.
-    Whole(Box<Upstream>),
+    Full(Box<Upstream>),
     /// Type only, for tenants.
     Outline(Outline),
 }
@@ -80,12 +80,12 @@ impl UpstreamType {
 impl SourceBody {
     /// Full body, for operators.
     #[must_use]
-    pub fn whole((source, state): (Source, SourceState)) -> Self {
+    pub fn for_operator((source, state): (Source, SourceState)) -> Self {
         // State from an earlier definition says nothing about the current one.
-        let state = if state.lineage == source.lineage { state } else { SourceState::default() };
+        let state = if state.lineage == source.generation { state } else { SourceState::default() };
         Self {
             name: source.name,
-            upstream: ShownUpstream::Whole(Box::new(source.spec.0.masked())),
+            upstream: ShownUpstream::Full(Box::new(source.spec.0.masked())),
             created_at: source.created_at,
             updated_at: source.updated_at,
             last_success_at: state.last_success_at,
@@ -98,10 +98,10 @@ impl SourceBody {
 
     /// Body for the tenant whose usage it is: without address, queries and error details.
     #[must_use]
-    pub fn outline(found: (Source, SourceState)) -> Self {
-        let whole = Self::whole(found);
+    pub fn for_tenant(found: (Source, SourceState)) -> Self {
+        let whole = Self::for_operator(found);
         let kind = match &whole.upstream {
-            ShownUpstream::Whole(upstream) => UpstreamType::of(upstream),
+            ShownUpstream::Full(upstream) => UpstreamType::of(upstream),
             ShownUpstream::Outline(Outline { kind }) => *kind,
         };
         Self {

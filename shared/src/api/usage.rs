@@ -54,13 +54,13 @@ impl UsagePoint {
     /// Upper bound of the bytes that a point of a series takes in a Lambda response: JSON in a JSON
     /// string, where every quotation mark and backslash takes two bytes.
     #[must_use]
-    pub fn most_bytes(series: &Series, shown: bool) -> usize {
+    pub fn max_bytes(series: &Series, with_account: bool) -> usize {
         let point = Self {
             time: Time::from_millis(0),
             direction: series.direction,
             service: series.service.clone(),
             route: series.route.clone(),
-            account: series.account.filter(|_| shown),
+            account: series.account.filter(|_| with_account),
             bandwidth_used: Some(u64::MAX),
         };
         let carried = serde_json::to_string(&point).and_then(|json| serde_json::to_string(&json));
@@ -153,7 +153,8 @@ pub struct UsageBatch;
 impl PartialSchema for UsageBatch {
     fn schema() -> RefOr<Schema> {
         let other = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-        let other = other.description(Some("Any other value is rejected on its own, with status 422."));
+        let other =
+            other.description(Some("Any other value is rejected on its own, with status 422."));
         let event = AnyOfBuilder::new().item(Ref::from_schema_name(UsageEvent::name())).item(other);
         ArrayBuilder::new().items(event).min_items(Some(1)).max_items(Some(MAX_USAGE_EVENTS)).into()
     }

@@ -27,8 +27,8 @@ pub struct WebhookSecretsBody {
 impl WebhookSecretsBody {
     /// Secrets that are valid at `now`.
     #[must_use]
-    pub fn good(secrets: &WebhookSecrets, now: Time) -> Self {
-        Self { items: secrets.good(now).map(WebhookSecretBody::from).collect() }
+    pub fn valid_at(secrets: &WebhookSecrets, now: Time) -> Self {
+        Self { items: secrets.valid(now).map(WebhookSecretBody::from).collect() }
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     Error, Table,
     cache::Cache,
     key::{ACCOUNTS, Key},
-    table::{Conditional, Item, Update, content, number, text},
+    table::{Conditional, Item, Update, number, parse_item, text},
 };
 use crate::{
     account::{Account, AccountChange, KeyRecord},
@@ -28,7 +28,7 @@ use crate::{
 
 /// Cache lifetime. A revoked key must stop working within 30 s, and a request that it authorized
 /// may run for 20 s.
-const KEEP: Duration = Duration::from_secs(8);
+const CACHE_TTL: Duration = Duration::from_secs(8);
 
 #[derive(Debug)]
 pub struct AccountStore {
@@ -61,8 +61,8 @@ impl AccountStore {
     pub fn new(table: Table) -> Self {
         Self {
             table,
-            callers: Cache::new(KEEP),
-            accounts: Cache::new(KEEP),
+            callers: Cache::new(CACHE_TTL),
+            accounts: Cache::new(CACHE_TTL),
             used: Cache::new(keys::HOUR),
         }
     }
@@ -71,11 +71,15 @@ impl AccountStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn account(&self, id: AccountId, now: Time) -> Result<Option<Arc<Account>>, Error> {
+    pub async fn get_cached(
+        &self,
+        id: AccountId,
+        now: Time,
+    ) -> Result<Option<Arc<Account>>, Error> {
         if let Some(known) = self.accounts.get(&id, now) {
             return Ok(Some(known));
         }
-        let is_young = now.since(id::time_of(&id)) < keys::YOUNG;
+        let is_young = now.since(id::time_of(&id)) < keys::MAX_REPLICATION_LAG;
         let Some(item) = self.table.get(&Key::account(id), is_young).await? else {
             return Ok(None);
         };
@@ -89,7 +93,7 @@ impl AccountStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn visible(
+    pub async fn visible_accounts(
         &self,
         subscriber: &Subscriber,
         named: BTreeSet<AccountId>,
@@ -99,7 +103,7 @@ impl AccountStore {
             return Ok(Some(vec![subscriber.account]));
         }
         for account in named.iter().filter(|account| **account != subscriber.account) {
-            if !subscriber.may_see(*account) || self.account(*account, now).await?.is_none() {
+            if !subscriber.can_read(*account) || self.get_cached(*account, now).await?.is_none() {
                 return Ok(None);
             }
         }
@@ -149,7 +153,7 @@ impl AccountStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn find(&self, id: AccountId) -> Result<Option<Account>, Error> {
+    pub async fn get_consistent(&self, id: AccountId) -> Result<Option<Account>, Error> {
         let item = self.table.get(&Key::account(id), true).await?;
         item.map(|item| read_account(id, item)).transpose()
     }
@@ -216,7 +220,7 @@ impl AccountStore {
         };
         let expression = clause("SET", set) + &clause("REMOVE", remove);
         if expression.is_empty() {
-            return self.find(id).await;
+            return self.get_consistent(id).await;
         }
         let update = Update {
             expression,
@@ -229,7 +233,7 @@ impl AccountStore {
         else {
             return Ok(None);
         };
-        self.accounts.forget(&id);
+        self.accounts.evict(&id);
         read_account(id, item).map(Some)
     }
 
@@ -261,7 +265,7 @@ fn id_of(item: &Item, part: &str) -> Result<AccountId, Error> {
 
 fn read_account(id: AccountId, item: Item) -> Result<Account, Error> {
     let AccountItem { name, is_active, webhook_secrets, max_running, blocks, created_at } =
-        content("an account", item)?;
+        parse_item("an account", item)?;
     let webhook_secrets = secrets::read(webhook_secrets);
     let blocks = blocks::read(id, blocks);
     let created_at = Time::from_millis(created_at);

@@ -11,29 +11,29 @@ use crate::time::Time;
 /// found immediately.
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
-    keep: Duration,
+    ttl: Duration,
     entries: Mutex<HashMap<K, (Time, V)>>,
 }
 
-const MOST: usize = 1000;
+const CAPACITY: usize = 1000;
 
 impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     pub fn new(keep: Duration) -> Self {
-        Self { keep, entries: Mutex::default() }
+        Self { ttl: keep, entries: Mutex::default() }
     }
 
     pub fn get(&self, key: &K, now: Time) -> Option<V> {
-        self.within(key, self.keep, now)
+        self.get_within(key, self.ttl, now)
     }
 
     /// The last value, regardless of its age.
-    pub fn stale(&self, key: &K) -> Option<V> {
+    pub fn get_stale(&self, key: &K) -> Option<V> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(key).map(|(_, value)| value.clone())
     }
 
     /// The last value if it is younger than `age`.
-    pub fn within(&self, key: &K, age: Duration, now: Time) -> Option<V> {
+    pub fn get_within(&self, key: &K, age: Duration, now: Time) -> Option<V> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let (read_at, value) = entries.get(key)?;
         (now.since(*read_at) < age).then(|| value.clone())
@@ -41,7 +41,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
 
     pub fn put(&self, key: K, value: V, now: Time) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MOST && !entries.contains_key(&key) {
+        if entries.len() >= CAPACITY && !entries.contains_key(&key) {
             let oldest =
                 entries.iter().min_by_key(|(_, (read_at, _))| *read_at).map(|(key, _)| key.clone());
             oldest.map(|oldest| entries.remove(&oldest));
@@ -49,7 +49,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         entries.insert(key, (now, value));
     }
 
-    pub fn forget(&self, key: &K) {
+    pub fn evict(&self, key: &K) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
@@ -65,9 +65,9 @@ mod tests {
         cache.put(0, "a", at(0));
         assert_eq!(cache.get(&0, at(4)), Some("a"));
         assert_eq!(cache.get(&0, at(5)), None);
-        for key in 0..3 * MOST {
+        for key in 0..3 * CAPACITY {
             cache.put(key, "b", at(1));
         }
-        assert!(cache.entries.lock().unwrap().len() <= MOST);
+        assert!(cache.entries.lock().unwrap().len() <= CAPACITY);
     }
 }

@@ -11,9 +11,9 @@ use crate::time::Time;
 
 /// Metrics per call
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
-const MOST: usize = 500;
+const METRICS_PER_CALL: usize = 500;
 /// Maximum calls per run. Isolating one rejected metric among 500 takes 19 calls.
-const MOST_CALLS: usize = 64;
+const MAX_CALLS: usize = 64;
 /// Seconds.
 const PERIOD: i32 = 60;
 
@@ -53,13 +53,13 @@ impl MetricStore {
         to: Time,
     ) -> Vec<Option<Result<Sums, Error>>> {
         let mut answers: Vec<_> = metrics.iter().map(|_| None).collect();
-        let begins = (0..metrics.len()).step_by(MOST).rev();
+        let begins = (0..metrics.len()).step_by(METRICS_PER_CALL).rev();
         let mut parts: Vec<_> =
-            begins.map(|begin| begin..metrics.len().min(begin + MOST)).collect();
-        for _ in 0..MOST_CALLS {
+            begins.map(|begin| begin..metrics.len().min(begin + METRICS_PER_CALL)).collect();
+        for _ in 0..MAX_CALLS {
             let Some(part) = parts.pop() else { break };
             let slots = &mut answers[part.clone()];
-            match self.ask(&metrics[part.clone()], from, to).await {
+            match self.get_metric_data(&metrics[part.clone()], from, to).await {
                 Ok(found) => {
                     slots.iter_mut().zip(found).for_each(|(slot, found)| *slot = Some(found))
                 }
@@ -76,7 +76,7 @@ impl MetricStore {
         answers
     }
 
-    async fn ask(
+    async fn get_metric_data(
         &self,
         metrics: &[Metric],
         from: Time,

@@ -72,7 +72,7 @@ impl Clients {
         // may also respond slowly.
         let ses = aws_sdk_sesv2::config::Builder::from(&config)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(within(Mailer::PATIENCE));
+            .timeout_config(single_try_timeout(Mailer::SEND_TIMEOUT));
         Self {
             cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
@@ -92,22 +92,22 @@ impl Clients {
 
 /// Startup waits at most this long for connections, so that an outage does not keep a function from
 /// reporting it.
-const PRIMING: Duration = Duration::from_millis(300);
+const WARM_UP_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Opens connections during initialisation, when Lambda provides full CPU without charge. The
 /// results of `calls` are ignored.
-pub async fn prime(calls: impl Future) {
-    let _ = tokio::time::timeout(PRIMING, calls).await;
+pub async fn warm_up(calls: impl Future) {
+    let _ = tokio::time::timeout(WARM_UP_TIMEOUT, calls).await;
 }
 
 /// Maximum idle time of a pooled connection. A frozen function does not notice that peers close
 /// connections until it sends. The pool compares times when it hands out a connection, so stopped
 /// timers do no harm.
-pub(super) const IDLE: Duration = Duration::from_secs(15);
+pub(super) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Root certificates of an HTTP client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
+pub enum TrustedRoots {
     /// Amazon's, for AWS endpoints.
     Amazon,
     /// The machine's, for emulators and developer machines.
@@ -116,33 +116,34 @@ pub enum Trust {
 
 /// Loading the machine's certificates takes milliseconds, so it is done only for a custom HTTPS
 /// endpoint.
-fn trust(endpoint: Option<&str>) -> Trust {
+fn trust(endpoint: Option<&str>) -> TrustedRoots {
     match endpoint {
-        Some(own) if own.starts_with("https://") => Trust::Machine,
-        _ => Trust::Amazon,
+        Some(own) if own.starts_with("https://") => TrustedRoots::Machine,
+        _ => TrustedRoots::Amazon,
     }
 }
 
 #[must_use]
-pub fn http_client(trust: Trust) -> SharedHttpClient {
-    let builder =
-        Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
+pub fn http_client(trust: TrustedRoots) -> SharedHttpClient {
+    let builder = Builder::new()
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .tls_provider(Provider::Rustls(CryptoMode::Ring));
     match tls(trust) {
         Some(context) => builder.tls_context(context).build_https(),
         None => builder.build_https(),
     }
 }
 
-pub(super) fn tls(trust: Trust) -> Option<TlsContext> {
+pub(super) fn tls(trust: TrustedRoots) -> Option<TlsContext> {
     let store = match trust {
-        Trust::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
-        Trust::Machine => TrustStore::empty().with_native_roots(true),
+        TrustedRoots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
+        TrustedRoots::Machine => TrustStore::empty().with_native_roots(true),
     };
     TlsContext::builder().with_trust_store(store).build().ok()
 }
 
 /// Timeouts for calls without retries.
-pub(super) fn within(patience: Duration) -> TimeoutConfig {
+pub(super) fn single_try_timeout(patience: Duration) -> TimeoutConfig {
     // Values not set here would default to those of other calls.
     let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(1));
     timeouts.operation_attempt_timeout(patience).operation_timeout(patience).build()

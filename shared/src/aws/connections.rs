@@ -1,23 +1,23 @@
-mod turn;
+mod send_lease;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-pub use turn::{Turn, Turned};
+pub use send_lease::{SendLease, SendLeaseResult};
 
 use super::{
     Error, Table,
     key::Key,
-    table::{Conditional, Item, content},
+    table::{Conditional, Item, parse_item},
 };
 use crate::{
     id::AccountId,
-    push::{CONNECTION_LIFE, ConnectionId, Subscriber, Ticket},
+    push::{ConnectionId, MAX_CONNECTION_DURATION, Subscriber, Ticket},
     time::Time,
 };
 
 /// Accounts written or deleted in parallel.
-const ABREAST: usize = 10;
+const PARALLEL_WRITES: usize = 10;
 /// Subscriptions per query.
 const PAGE: usize = 1000;
 
@@ -75,7 +75,7 @@ impl ConnectionStore {
         let item = TicketItem {
             subscriber: subscriber.clone(),
             good_until: until.millis(),
-            expires_at: until.seconds_up(),
+            expires_at: until.seconds_ceil(),
         };
         self.table.put(&Key::ticket(&ticket.digest()), &item).await
     }
@@ -90,7 +90,7 @@ impl ConnectionStore {
             Conditional::Done(taken) | Conditional::Refused(taken) => taken,
         };
         let Some(item) = taken else { return Ok(None) };
-        let TicketItem { subscriber, good_until, .. } = content("a ticket", item)?;
+        let TicketItem { subscriber, good_until, .. } = parse_item("a ticket", item)?;
         Ok((now.millis() < good_until).then_some(subscriber))
     }
 
@@ -104,7 +104,7 @@ impl ConnectionStore {
         subscriber: Subscriber,
         now: Time,
     ) -> Result<(), Error> {
-        let expires_at = over(now);
+        let expires_at = expires_at(now);
         let item = ConnectionItem { subscriber, accounts: None, news: 0, expires_at };
         self.table.put(&Key::connection(id), &item).await
     }
@@ -119,16 +119,16 @@ impl ConnectionStore {
     }
 
     /// Adds a connection to the subscribers of these accounts.
-    async fn list(
+    async fn add_to_subscribers(
         &self,
         id: &ConnectionId,
         accounts: &[AccountId],
         now: Time,
     ) -> Result<(), Error> {
-        let item = &SubscriptionItem { expires_at: over(now) };
+        let item = &SubscriptionItem { expires_at: expires_at(now) };
         stream::iter(accounts)
             .map(async |account| self.table.put(&Key::subscription(*account, id), item).await)
-            .buffer_unordered(ABREAST)
+            .buffer_unordered(PARALLEL_WRITES)
             .try_collect()
             .await
     }
@@ -149,7 +149,7 @@ impl ConnectionStore {
             more = page.1;
             for item in page.0 {
                 after = item.get("sk").and_then(|sk| sk.as_s().ok().cloned());
-                let SubscriptionItem { expires_at } = content("a subscription", item)?;
+                let SubscriptionItem { expires_at } = parse_item("a subscription", item)?;
                 let id = after.as_ref().and_then(|id| id.parse().ok());
                 found.extend(id.filter(|_| now < Time::from_seconds(expires_at)));
             }
@@ -161,7 +161,7 @@ impl ConnectionStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn strike(&self, account: AccountId, id: &ConnectionId) -> Result<(), Error> {
+    pub async fn unsubscribe(&self, account: AccountId, id: &ConnectionId) -> Result<(), Error> {
         self.table.delete(&Key::subscription(account, id), None).await.map(drop)
     }
 
@@ -174,18 +174,18 @@ impl ConnectionStore {
             self.table.delete(&Key::connection(id), None).await?;
         let accounts = item.map(read).transpose()?.and_then(|connection| connection.accounts);
         stream::iter(accounts.unwrap_or_default())
-            .map(async |account| self.strike(account, id).await)
-            .buffer_unordered(ABREAST)
+            .map(async |account| self.unsubscribe(account, id).await)
+            .buffer_unordered(PARALLEL_WRITES)
             .try_collect()
             .await
     }
 }
 
 fn read(item: Item) -> Result<ConnectionItem, Error> {
-    content("a connection", item)
+    parse_item("a connection", item)
 }
 
 /// In seconds, with a margin of one hour for clock differences and delays.
-fn over(now: Time) -> i64 {
-    (now + CONNECTION_LIFE).seconds_up() + 3600
+fn expires_at(now: Time) -> i64 {
+    (now + MAX_CONNECTION_DURATION).seconds_ceil() + 3600
 }

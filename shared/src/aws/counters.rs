@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    metrics::{Delta, Item, Totals, pair},
+    metrics::{Delta, Item, Totals, item_pair},
     telemetry::{Metrics, Record},
     time::Time,
 };
@@ -25,14 +25,14 @@ use store::CounterStore;
 /// response or a freeze therefore counts once, unless many others wrote in between. A function
 /// [flushes](Self::flush) at the end of each invocation.
 #[derive(Clone)]
-pub struct Counters(WriteBehind<Unwritten>);
+pub struct Counters(WriteBehind<PendingCounts>);
 
 /// Counts that are not written yet, or whose write has an unknown outcome.
 #[derive(Default)]
-pub(super) struct Unwritten {
+pub(super) struct PendingCounts {
     counted: Delta,
     /// Writes tried at least once, by number. They are repeated unchanged.
-    open: BTreeMap<u64, Write>,
+    in_flight: BTreeMap<u64, Write>,
     /// The last number used.
     numbered: u64,
 }
@@ -44,25 +44,27 @@ pub(super) struct Write {
     fields: BTreeMap<String, u64>,
 }
 
-impl Accumulator for Unwritten {
+impl Accumulator for PendingCounts {
     type Store = CounterStore;
     type Write = Vec<(u64, Write)>;
     type Outcome = Vec<(u64, Result<(), Error>)>;
 
     const NOUN: &'static str = "counters";
     const POLICY: FlushPolicy =
-        FlushPolicy { apart: Duration::from_secs(10), again: Duration::from_secs(5) };
+        FlushPolicy { interval: Duration::from_secs(10), retry_interval: Duration::from_secs(5) };
 
     fn next(&mut self, _: Time) -> Option<Self::Write> {
         // A write with an unknown outcome is repeated unchanged; further counts of the same item
         // wait for it.
-        let free = |item: &Item| !self.open.values().any(|open| pair::holds(&open.item, item));
-        for (item, fields) in pair::join(self.counted.take(free).collect()) {
+        let free = |item: &Item| {
+            !self.in_flight.values().any(|open| item_pair::contains(&open.item, item))
+        };
+        for (item, fields) in item_pair::join(self.counted.drain(free).collect()) {
             self.numbered += 1;
-            self.open.insert(self.numbered, Write { item, fields });
+            self.in_flight.insert(self.numbered, Write { item, fields });
         }
         let open: Vec<_> =
-            self.open.iter().map(|(number, write)| (*number, write.clone())).collect();
+            self.in_flight.iter().map(|(number, write)| (*number, write.clone())).collect();
         Some(open).filter(|open| !open.is_empty())
     }
 
@@ -79,7 +81,7 @@ impl Accumulator for Unwritten {
             match outcome {
                 // A refused write would be refused on every retry, so it is dropped.
                 Ok(()) | Err(Error::Refused(_) | Error::Corrupt(..)) => {
-                    drop(self.open.remove(&number))
+                    drop(self.in_flight.remove(&number))
                 }
                 Err(_) => {}
             }
@@ -99,8 +101,8 @@ impl Counters {
     #[must_use]
     pub fn count(&self, metrics: Metrics) -> Metrics {
         let counters = self.0.clone();
-        metrics.and(move |record: &Record| {
-            counters.count(|unwritten| record.count_in(&mut unwritten.counted))
+        metrics.with_counter(move |record: &Record| {
+            counters.count(|unwritten| record.add_to(&mut unwritten.counted))
         })
     }
 

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error, Table,
     key::{CURSORS, DUE_SHARDS, Key},
-    table::{Condition, Conditional, Item, content, text},
+    table::{Condition, Conditional, Item, parse_item, text},
 };
 use crate::{
     job::{
         Job,
         due::{DueEntry, Pass, Purpose},
-        walk::Walk,
+        scan::Scan,
     },
     name::Name,
     time::Time,
@@ -77,7 +77,7 @@ impl DueStore {
         let item = EntryItem {
             kind: entry.kind.clone(),
             verify: entry.purpose == Purpose::Verify,
-            expires_at: entry.expiry().seconds_up(),
+            expires_at: entry.expiry().seconds_ceil(),
         };
         self.table.put(&Key::due(entry.due, entry.account, entry.id), &item).await
     }
@@ -88,7 +88,7 @@ impl DueStore {
     /// # Errors
     /// Fails when the table can't be written.
     pub async fn verify_late(&self, job: &Job, now: Time) -> Result<(), Error> {
-        if !Walk::misses(job.created_at(), now) {
+        if !Scan::is_missed(job.created_at(), now) {
             return Ok(());
         }
         let (account, id, kind) = (job.account, job.id, job.kind.clone());
@@ -117,7 +117,7 @@ impl DueStore {
                 .iter()
                 .find(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk));
             let known: Option<CursorItem> =
-                item.cloned().map(|item| content("a cursor", item)).transpose()?;
+                item.cloned().map(|item| parse_item("a cursor", item)).transpose()?;
             let stored = known.map(|cursor| cursor.reached);
             // Entries behind the cursor of a stack's first run are added again by its first walk.
             let first = || hour_begin(pass.horizon(now).min(now).millis());
@@ -141,7 +141,7 @@ impl DueStore {
         limit: usize,
     ) -> Result<DuePage, Error> {
         let horizon = cursor.pass.horizon(now).millis();
-        let hour = millis_of(&cursor.reached);
+        let hour = parse_millis(&cursor.reached);
         if hour > horizon {
             return Ok(DuePage {
                 entries: Vec::new(),
@@ -165,7 +165,7 @@ impl DueStore {
         let last = items.last().and_then(|item| item.get("sk")?.as_s().ok()).cloned();
         let entries = items.into_iter().filter_map(entry).collect();
         let next_hour = hour_begin(hour + HOUR_MS);
-        let is_over = !is_cut && millis_of(&next_hour) <= horizon;
+        let is_over = !is_cut && parse_millis(&next_hour) <= horizon;
         let reached =
             if is_over { next_hour } else { last.unwrap_or_else(|| cursor.reached.clone()) };
         Ok(DuePage { entries, more: is_cut || is_over, reached })
@@ -194,7 +194,7 @@ impl DueStore {
         Ok(match self.table.put_if(&key, &item, condition).await? {
             Conditional::Done(()) => Some(saved),
             // This call saved it and its response was lost, or another run saved the same position.
-            Conditional::Refused(Some(item)) if is_at(&item, &saved.reached) => Some(saved),
+            Conditional::Refused(Some(item)) if has_reached(&item, &saved.reached) => Some(saved),
             Conditional::Refused(_) => None,
         })
     }
@@ -203,12 +203,12 @@ impl DueStore {
 impl DueCursor {
     /// Moves the cursor past a handled page.
     #[must_use]
-    pub fn behind(self, page: &DuePage) -> Self {
+    pub fn after_page(self, page: &DuePage) -> Self {
         Self { reached: page.reached.clone(), ..self }
     }
 }
 
-fn is_at(item: &Item, reached: &str) -> bool {
+fn has_reached(item: &Item, reached: &str) -> bool {
     item.get("reached").and_then(|at| at.as_s().ok()).is_some_and(|at| at == reached)
 }
 
@@ -217,16 +217,16 @@ fn hour_begin(millis: i64) -> String {
 }
 
 /// The time at the start of a sort key.
-fn millis_of(reached: &str) -> i64 {
+fn parse_millis(reached: &str) -> i64 {
     reached.get(..13).and_then(|millis| millis.parse().ok()).unwrap_or(0)
 }
 
 fn entry(item: Item) -> Option<DueEntry> {
     let sk = item.get("sk").and_then(|sk: &AttributeValue| sk.as_s().ok()).cloned()?;
-    let EntryItem { kind, verify, .. } = content("the due list", item).ok()?;
+    let EntryItem { kind, verify, .. } = parse_item("the due list", item).ok()?;
     let mut parts = sk.split('#').skip(1);
     Some(DueEntry {
-        due: Time::from_millis(millis_of(&sk)),
+        due: Time::from_millis(parse_millis(&sk)),
         account: parts.next()?.parse().ok()?,
         id: parts.next()?.parse().ok()?,
         kind,

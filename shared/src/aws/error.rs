@@ -18,7 +18,7 @@ pub enum Error {
 }
 
 /// Transient error codes with a status below 500.
-const PASSING: [&str; 10] = [
+const TRANSIENT: [&str; 10] = [
     // Scheduler: concurrent changes of the same schedule.
     "ConflictException",
     "ProvisionedThroughputExceededException",
@@ -48,7 +48,7 @@ impl Error {
         };
         let code = answer.err().code().unwrap_or("no code");
         let text = format!("{operation}: {code}: {}", answer.err().message().unwrap_or_default());
-        let passing = answer.raw().status().as_u16() >= 500 || PASSING.contains(&code);
+        let passing = answer.raw().status().as_u16() >= 500 || TRANSIENT.contains(&code);
         if passing { Self::Unavailable(text) } else { Self::Refused(text) }
     }
 }

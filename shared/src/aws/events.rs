@@ -1,5 +1,5 @@
-mod lanes;
 mod read;
+mod writer_streams;
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use lanes::Lanes;
-pub use lanes::Place;
-pub use read::{Extent, Portion, Rest};
+pub use read::{Batch, NextRead, ReadLimits};
+pub use writer_streams::Reservation;
+use writer_streams::WriterStreams;
 
 use super::{
-    Error, IdempotencyKey, IdempotencyStore, Rates, Table,
+    Error, IdempotencyKey, IdempotencyStore, Table, Throughput,
     key::Key,
-    table::{Item, content, item},
+    table::{Item, item, parse_item},
 };
 use crate::{
     clock::Clock,
-    event::{Content, DECIDED, Event, EventType, FRESH, KEPT, WRITING},
+    event::{Content, Event, EventType, MAX_ID_AGE, RETENTION, WRITE_FINAL_AFTER, WRITE_TIMEOUT},
     id::{self, AccountId, EventId, JobId},
     metrics::registry,
     telemetry::{Metrics, Record},
@@ -31,19 +31,19 @@ use crate::{
 pub struct EventStore {
     table: Table,
     records: IdempotencyStore,
-    rates: Rates,
+    rates: Throughput,
     metrics: Metrics,
     clock: Clock,
-    lanes: Lanes,
+    lanes: WriterStreams,
 }
 
 /// Result of publishing an event once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
+pub enum PublishResult {
     /// The event is stored under this id, by this or an earlier call.
-    Yes(EventId),
+    Stored(EventId),
     /// The outcome of an earlier try is uncertain until this time; retry then.
-    NotBefore(Time),
+    RetryAt(Time),
 }
 
 /// An event's item without its key.
@@ -60,22 +60,22 @@ struct EventItem {
 }
 
 /// Aborts slow writes before the event's id is too old for readers to see it.
-fn in_time() -> TimeoutConfig {
+fn write_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .operation_attempt_timeout(WRITING / 2)
-        .operation_timeout(WRITING - Duration::from_millis(100))
+        .operation_attempt_timeout(WRITE_TIMEOUT / 2)
+        .operation_timeout(WRITE_TIMEOUT - Duration::from_millis(100))
         .build()
 }
 
 impl EventStore {
     #[must_use]
-    pub fn new(table: Table, rates: Rates, metrics: Metrics, clock: Clock) -> Self {
+    pub fn new(table: Table, rates: Throughput, metrics: Metrics, clock: Clock) -> Self {
         let records = IdempotencyStore::new(table.clone());
-        Self { table, records, rates, metrics, clock, lanes: Lanes::default() }
+        Self { table, records, rates, metrics, clock, lanes: WriterStreams::default() }
     }
 
     /// Reserves an id for the next event, valid for [`FRESH`]. An unused reservation has no effect.
-    pub async fn reserve(&self) -> Place {
+    pub async fn reserve(&self) -> Reservation {
         self.lanes.reserve(&self.clock).await
     }
 
@@ -86,23 +86,28 @@ impl EventStore {
     /// caller must not report it as published.
     pub async fn publish(
         &self,
-        mut place: Place,
+        mut place: Reservation,
         account: AccountId,
         content: Content,
     ) -> Result<EventId, Error> {
         let id = place.id();
-        if self.clock.now().since(place.since) > FRESH {
+        if self.clock.now().since(place.since) > MAX_ID_AGE {
             return Err(Error::Unavailable("event reservation expired".to_owned()));
         }
-        place.begin();
+        place.mark_started();
         self.put(Event { id, account, content }).await?;
-        place.end();
+        place.mark_written();
         Ok(id)
     }
 
     /// Publishes the end event of an announced job, if it has one. On failure the receiver of the
     /// announcement publishes it.
-    pub async fn tell(&self, place: Option<Place>, account: AccountId, content: Option<Content>) {
+    pub async fn publish_end(
+        &self,
+        place: Option<Reservation>,
+        account: AccountId,
+        content: Option<Content>,
+    ) {
         let (Some(place), Some(content)) = (place, content) else { return };
         let id = place.id();
         if let Err(error) = self.publish(place, account, content).await {
@@ -115,13 +120,13 @@ impl EventStore {
     ///
     /// # Errors
     /// Fails when the table can't be read or written in time; the caller may retry.
-    pub async fn publish_for(
+    pub async fn publish_job_event(
         &self,
         account: AccountId,
         job: JobId,
         since: Time,
         content: Content,
-    ) -> Result<Published, Error> {
+    ) -> Result<PublishResult, Error> {
         self.publish_about(account, &job.to_string(), since, content).await
     }
 
@@ -135,14 +140,14 @@ impl EventStore {
         subject: &str,
         since: Time,
         content: Content,
-    ) -> Result<Published, Error> {
+    ) -> Result<PublishResult, Error> {
         let id = id::derived(since, &["event", subject]);
-        if self.clock.now().since(since) > FRESH {
+        if self.clock.now().since(since) > MAX_ID_AGE {
             let key = IdempotencyKey::of(&format!("event {subject} {since}"));
             return self.publish_once(account, &key, subject, id, content).await;
         }
         self.put(Event { id, account, content }).await?;
-        Ok(Published::Yes(id))
+        Ok(PublishResult::Stored(id))
     }
 
     /// Publishes an event once across all tries and callers, after a possible first try under the
@@ -162,40 +167,42 @@ impl EventStore {
         fingerprint: &str,
         first: EventId,
         content: Content,
-    ) -> Result<Published, Error> {
-        if self.is_there(account, &first).await? {
-            return Ok(Published::Yes(first));
+    ) -> Result<PublishResult, Error> {
+        if self.exists(account, &first).await? {
+            return Ok(PublishResult::Stored(first));
         }
         let now = self.clock.now();
         let latest = self.records.find(account, key, fingerprint, now).await?.unwrap_or(first);
-        if latest != first && self.is_there(account, &latest).await? {
-            return Ok(Published::Yes(latest));
+        if latest != first && self.exists(account, &latest).await? {
+            return Ok(PublishResult::Stored(latest));
         }
-        let decided = id::time_of(&latest) + DECIDED;
+        let decided = id::time_of(&latest) + WRITE_FINAL_AFTER;
         if now < decided {
-            return Ok(Published::NotBefore(decided));
+            return Ok(PublishResult::RetryAt(decided));
         }
         let place = self.reserve().await;
-        if !self.records.renew(account, key, fingerprint, latest, place.id(), now).await? {
-            return Ok(Published::NotBefore(now + DECIDED));
+        if !self.records.replace_id(account, key, fingerprint, latest, place.id(), now).await? {
+            return Ok(PublishResult::RetryAt(now + WRITE_FINAL_AFTER));
         }
-        self.publish(place, account, content).await.map(Published::Yes)
+        self.publish(place, account, content).await.map(PublishResult::Stored)
     }
 
     async fn put(&self, Event { id, account, content }: Event) -> Result<(), Error> {
         let begun = self.clock.now();
         let Content { r#type, data, source } = content;
         let data = Box::<str>::from(data).into_string();
-        let expires_at = (id::time_of(&id) + KEPT).seconds_up();
+        let expires_at = (id::time_of(&id) + RETENTION).seconds_ceil();
         let event = EventItem { sk: String::new(), r#type, data, source, expires_at };
         let call = self.table.client.put_item().table_name(&self.table.name);
         let call = call.set_item(Some(item(&Key::event(account, &id), &event)?)).customize();
-        let call = call.config_override(Config::builder().timeout_config(in_time()));
+        let call = call.config_override(Config::builder().timeout_config(write_timeouts()));
         call.send().await.map_err(|e| Error::of("PutItem", &e))?;
-        if self.clock.now().since(begun) > WRITING {
-            return Err(Error::Unavailable("PutItem: event write exceeded its deadline".to_owned()));
+        if self.clock.now().since(begun) > WRITE_TIMEOUT {
+            return Err(Error::Unavailable(
+                "PutItem: event write exceeded its deadline".to_owned(),
+            ));
         }
-        self.rates.event();
+        self.rates.count_event();
         let published = Record::new().dimension("type", r#type.as_str());
         self.metrics.emit(&published.count(&registry::PUBLISHED, 1), self.clock.now());
         Ok(())
@@ -205,13 +212,13 @@ impl EventStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn is_there(&self, account: AccountId, id: &EventId) -> Result<bool, Error> {
+    pub async fn exists(&self, account: AccountId, id: &EventId) -> Result<bool, Error> {
         Ok(self.table.get(&Key::event(account, id), true).await?.is_some())
     }
 }
 
 fn read_event(account: AccountId, item: Item) -> Result<(Event, Time), Error> {
-    let EventItem { sk, r#type, data, source, expires_at, .. } = content("an event", item)?;
+    let EventItem { sk, r#type, data, source, expires_at, .. } = parse_item("an event", item)?;
     let corrupt = |why: String| Error::Corrupt("an event", why);
     let id = sk.parse().map_err(|_| corrupt(format!("invalid id: {sk}")))?;
     let data = RawValue::from_string(data).map_err(|error| corrupt(error.to_string()))?;

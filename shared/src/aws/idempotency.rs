@@ -8,7 +8,7 @@ use type_safe_id::{StaticType, TypeSafeId};
 use super::{
     Error, Table,
     key::Key,
-    table::{Condition, Conditional, content, number, text},
+    table::{Condition, Conditional, number, parse_item, text},
 };
 use crate::{
     event,
@@ -38,7 +38,7 @@ pub struct IdempotencyStore {
 
 /// Result of recording a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun<T: StaticType = JobPrefix> {
+pub enum BeginResult<T: StaticType = JobPrefix> {
     /// First request with this key.
     First,
     /// A repeat of an earlier request.
@@ -51,7 +51,7 @@ pub enum Begun<T: StaticType = JobPrefix> {
         accepted: u128,
     },
     /// The key was used for a different request.
-    Other,
+    DifferentRequest,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,14 +86,14 @@ impl IdempotencyStore {
         id: TypeSafeId<T>,
         accepted: Option<u128>,
         now: Time,
-    ) -> Result<Begun<T>, Error> {
+    ) -> Result<BeginResult<T>, Error> {
         let key = Key::idempotency(account, &key.0);
         let record = RecordItem {
             job: id.to_string(),
             fingerprint: fingerprint.to_owned(),
             created_at: now.millis(),
             accepted: accepted.map(|accepted| format!("{accepted:x}")),
-            expires_at: (now + IdempotencyKey::KEPT).seconds_up(),
+            expires_at: (now + IdempotencyKey::KEPT).seconds_ceil(),
         };
         // TTL deletes late, so an expired record counts as absent.
         let free = Condition {
@@ -102,13 +102,13 @@ impl IdempotencyStore {
             values: vec![(":now", number(now.millis().div_euclid(1000)))],
         };
         let Conditional::Refused(Some(item)) = self.table.put_if(&key, &record, free).await? else {
-            return Ok(Begun::First);
+            return Ok(BeginResult::First);
         };
-        let earlier: RecordItem = content("an idempotency record", item)?;
+        let earlier: RecordItem = parse_item("an idempotency record", item)?;
         if earlier.job == id.to_string() {
-            return Ok(Begun::First);
+            return Ok(BeginResult::First);
         }
-        earlier.tells(fingerprint)
+        earlier.compare(fingerprint)
     }
 
     /// Replaces the id `old`, which is certain never to be created, with `new`. Returns `false` if
@@ -116,7 +116,7 @@ impl IdempotencyStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn renew<T: StaticType>(
+    pub async fn replace_id<T: StaticType>(
         &self,
         account: AccountId,
         key: &IdempotencyKey,
@@ -130,7 +130,7 @@ impl IdempotencyStore {
             fingerprint: fingerprint.to_owned(),
             created_at: now.millis(),
             accepted: None,
-            expires_at: (now + event::KEPT).seconds_up(),
+            expires_at: (now + event::RETENTION).seconds_ceil(),
         };
         let unchanged = Condition {
             expression: "attribute_not_exists(pk) OR job = :old OR expires_at <= :now",
@@ -145,7 +145,7 @@ impl IdempotencyStore {
             Conditional::Refused(None) => Ok(false),
             // This call may have written it and lost the response.
             Conditional::Refused(Some(item)) => {
-                let other: RecordItem = content("an idempotency record", item)?;
+                let other: RecordItem = parse_item("an idempotency record", item)?;
                 Ok(other.job == new.to_string())
             }
         }
@@ -163,8 +163,8 @@ impl IdempotencyStore {
         now: Time,
     ) -> Result<Option<TypeSafeId<T>>, Error> {
         let Some(record) = self.record(account, key, now).await? else { return Ok(None) };
-        match record.tells(fingerprint)? {
-            Begun::Repeated { id, .. } => Ok(Some(id)),
+        match record.compare(fingerprint)? {
+            BeginResult::Repeated { id, .. } => Ok(Some(id)),
             _ => Ok(None),
         }
     }
@@ -173,7 +173,7 @@ impl IdempotencyStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn knows(
+    pub async fn contains(
         &self,
         account: AccountId,
         key: &IdempotencyKey,
@@ -194,22 +194,22 @@ impl IdempotencyStore {
         let Some(item) = self.table.get(&Key::idempotency(account, &key.0), true).await? else {
             return Ok(None);
         };
-        let record: RecordItem = content("an idempotency record", item)?;
+        let record: RecordItem = parse_item("an idempotency record", item)?;
         Ok(Some(record).filter(|record| now < Time::from_seconds(record.expires_at)))
     }
 }
 
 impl RecordItem {
-    fn tells<T: StaticType>(&self, fingerprint: &str) -> Result<Begun<T>, Error> {
+    fn compare<T: StaticType>(&self, fingerprint: &str) -> Result<BeginResult<T>, Error> {
         // Another route gives another fingerprint, so the id is not parsed before this check.
         if self.fingerprint != fingerprint {
-            return Ok(Begun::Other);
+            return Ok(BeginResult::DifferentRequest);
         }
         let corrupt =
             |_| Error::Corrupt("an idempotency record", format!("invalid id: {}", self.job));
         let accepted =
             self.accepted.as_deref().and_then(|bits| u128::from_str_radix(bits, 16).ok());
-        Ok(Begun::Repeated {
+        Ok(BeginResult::Repeated {
             id: self.job.parse().map_err(corrupt)?,
             since: Time::from_millis(self.created_at),
             accepted: accepted.unwrap_or(0),

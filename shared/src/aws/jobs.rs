@@ -1,11 +1,11 @@
-mod agenda;
 mod batch;
 mod claim;
 mod control;
 mod finish;
 mod item;
 mod list;
-mod overdue;
+mod lost_messages;
+mod ready_queue;
 mod unfinished;
 mod waiting;
 
@@ -23,12 +23,12 @@ use crate::{
     time::Time,
 };
 
-pub use agenda::Listing;
-pub use claim::{Claim, Claimed};
-pub use control::Reopened;
-pub use finish::{Ended, Ending};
+pub use claim::{ClaimResult, ClaimedJob};
+pub use control::RetryResult;
+pub use finish::{AttemptEnd, EndResult};
 pub use list::{Filter, JobPage};
-pub use overdue::Look;
+pub use lost_messages::OverdueScan;
+pub use ready_queue::ReadyQueueKey;
 pub use unfinished::UnfinishedPart;
 
 use item::{Bulk, JobItem};
@@ -51,30 +51,30 @@ const LONGEST_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// jobs that wait longer. Setting it when the job finishes would cost a write unit per KB of
 /// payload.
 fn payload_expiry(due: Time) -> Time {
-    Timing::messages_gone(due) + LONGEST_RETENTION
+    Timing::messages_expired_at(due) + LONGEST_RETENTION
 }
 
 /// Whether the payload is stored as a separate item.
-fn is_apart(payload: &Payload) -> bool {
+fn is_separate(payload: &Payload) -> bool {
     payload.as_str().len() > INLINE_PAYLOAD
 }
 
 /// The items of a new job.
-struct Stored {
+struct NewJobItems {
     item: JobItem,
     /// The payload, if it is stored separately.
     bulk: Option<Bulk>,
 }
 
-impl Stored {
+impl NewJobItems {
     fn of(job: &Job, payload: &Payload, rank: Option<&Rank>) -> Self {
         let mut item = JobItem::of(job);
         if let Some(rank) = rank {
-            item = item.listed(job, rank);
+            item = item.with_ready_queue(job, rank);
         }
         let json = payload.as_str().to_owned();
-        if is_apart(payload) {
-            let expires_at = payload_expiry(job.run_at).seconds_up();
+        if is_separate(payload) {
+            let expires_at = payload_expiry(job.run_at).seconds_ceil();
             Self { item, bulk: Some(Bulk { json, expires_at }) }
         } else {
             item.payload = Some(json);
@@ -107,7 +107,7 @@ impl JobStore {
         payload: &Payload,
         rank: Option<&Rank>,
     ) -> Result<(), Error> {
-        let Stored { item, bulk } = Stored::of(job, payload, rank);
+        let NewJobItems { item, bulk } = NewJobItems::of(job, payload, rank);
         if let Some(bulk) = bulk {
             self.table.put(&Key::payload(job.account, job.id), &bulk).await?;
         }
@@ -122,14 +122,14 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn take_back(&self, job: &Job, payload: &Payload) -> Result<(), Error> {
+    pub async fn delete_unstarted(&self, job: &Job, payload: &Payload) -> Result<(), Error> {
         let untouched = Condition {
             expression: "#status = :queued AND attempts = :none",
             names: vec![("#status", "status")],
             values: vec![(":queued", text("queued")), (":none", number(0))],
         };
         let gone = self.table.delete(&Key::job(job.account, job.id), Some(untouched)).await?;
-        if matches!(gone, Conditional::Done(_)) && is_apart(payload) {
+        if matches!(gone, Conditional::Done(_)) && is_separate(payload) {
             self.table.delete(&Key::payload(job.account, job.id), None).await?;
         }
         Ok(())
@@ -141,22 +141,22 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn find(
+    pub async fn get(
         &self,
         account: AccountId,
         id: JobId,
         consistent: bool,
         now: Time,
     ) -> Result<Option<Job>, Error> {
-        let job = self.whole(account, id, consistent).await?;
-        Ok(job.filter(|job| job.is_shown(now)))
+        let job = self.get_with_result(account, id, consistent).await?;
+        Ok(job.filter(|job| job.is_visible(now)))
     }
 
     /// Returns the job with its result, also after its visibility ended.
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn whole(
+    pub async fn get_with_result(
         &self,
         account: AccountId,
         id: JobId,
@@ -188,7 +188,7 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn inspect(
+    pub async fn get_consistent(
         &self,
         account: AccountId,
         id: JobId,

@@ -59,7 +59,7 @@ pub(super) const SOURCE_STATES: &str = "SOURCE_STATES";
 pub(super) const SERIES: &str = "SERIES";
 /// Index that holds the ready queues: due and running jobs of `lifo` and `priority` kinds, in
 /// order.
-pub(super) const AGENDA: &str = "agenda";
+pub(super) const READY_INDEX: &str = "agenda";
 /// Directory of all accounts, for listing.
 pub(super) const ACCOUNTS: &str = "ACCOUNTS";
 
@@ -86,17 +86,17 @@ impl Key {
     }
 
     /// A definition that operators name; `partition` is e.g. [`KINDS`].
-    pub fn named(partition: &'static str, name: &Name) -> Self {
+    pub fn definition(partition: &'static str, name: &Name) -> Self {
         Self::new(partition, name.as_str())
     }
 
     /// Index entry: the account owns or owned the definition of this name.
-    pub fn in_directory(partition: &'static str, account: AccountId, name: &Name) -> Self {
-        Self::new(Self::directory(partition, account), name.as_str())
+    pub fn account_index_entry(partition: &'static str, account: AccountId, name: &Name) -> Self {
+        Self::new(Self::account_index(partition, account), name.as_str())
     }
 
     /// Index partition of an account's definitions; `partition` is e.g. [`SCHEDULES`].
-    pub fn directory(partition: &'static str, account: AccountId) -> String {
+    pub fn account_index(partition: &'static str, account: AccountId) -> String {
         format!("{partition}#{account}")
     }
 
@@ -105,12 +105,12 @@ impl Key {
     }
 
     /// Partition of the index `agenda`: the ready queue of an account and kind.
-    pub fn agenda(account: AccountId, kind: &Name) -> String {
+    pub fn ready_queue(account: AccountId, kind: &Name) -> String {
         format!("{account}#{kind}")
     }
 
     /// Parses a partition key of the index `agenda`.
-    pub fn of_agenda(partition: &str) -> Option<(AccountId, Name)> {
+    pub fn parse_ready_queue(partition: &str) -> Option<(AccountId, Name)> {
         let (account, kind) = partition.split_once('#')?;
         Some((account.parse().ok()?, kind.parse().ok()?))
     }
@@ -157,7 +157,7 @@ impl Key {
     }
 
     /// Completion times of an account's jobs of a kind in the hour of `time`.
-    pub fn pace(account: AccountId, kind: &Name, time: Time) -> Self {
+    pub fn completion_times(account: AccountId, kind: &Name, time: Time) -> Self {
         let hour = time.to_string();
         Self::new(
             format!("COUNTERS#{account}"),
@@ -248,16 +248,16 @@ impl Key {
     }
 
     /// The open hour of a series at an origin, with its total so far.
-    pub fn head(series: &Series, origin: &Origin) -> Self {
+    pub fn open_hour(series: &Series, origin: &Origin) -> Self {
         let partition = match origin {
             Origin::Pushed => pushed(push_shard(series.account)),
             origin => format!("{SERIES}#{origin}"),
         };
-        Self::new(partition, parts(series))
+        Self::new(partition, series_key(series))
     }
 
     /// Partitions of all open hours at an origin.
-    pub fn heads(origin: &Origin) -> Vec<String> {
+    pub fn open_hours(origin: &Origin) -> Vec<String> {
         match origin {
             Origin::Pushed => (0..PUSH_SHARDS).map(pushed).collect(),
             origin => vec![format!("{SERIES}#{origin}")],
@@ -265,24 +265,24 @@ impl Key {
     }
 
     /// Parses the origin from a partition of open hours.
-    pub fn of_heads(partition: &str) -> Option<Origin> {
+    pub fn parse_origin(partition: &str) -> Option<Origin> {
         partition.split('#').nth(1)?.parse().ok()
     }
 
     /// Directory entry: the series is counted at the origin.
     pub fn series_in_directory(series: &Series, origin: &Origin) -> Self {
-        Self::new(SERIES, format!("{}#{origin}", parts(series)))
+        Self::new(SERIES, format!("{}#{origin}", series_key(series)))
     }
 
     /// Parses a directory entry's sort key.
-    pub fn of_series(entry: &str) -> Option<(Series, Origin)> {
+    pub fn parse_directory_entry(entry: &str) -> Option<(Series, Origin)> {
         let (series, origin) = entry.rsplit_once('#')?;
-        Some((of_parts(series)?, origin.parse().ok()?))
+        Some((parse_series_key(series)?, origin.parse().ok()?))
     }
 
     /// Parses an open hour's sort key.
-    pub fn of_head(sk: &str) -> Option<Series> {
-        of_parts(sk)
+    pub fn parse_series(sk: &str) -> Option<Series> {
+        parse_series_key(sk)
     }
 
     /// Sort key prefix of the directory entries that match the given parts. A part is ignored if
@@ -293,7 +293,7 @@ impl Key {
         service: Option<&Label>,
         route: Option<&Label>,
     ) -> String {
-        let mut prefix = format!("{}#", owner(account));
+        let mut prefix = format!("{}#", account_part(account));
         let Some(direction) = direction else { return prefix };
         prefix += &format!("{direction}#");
         let Some(service) = service else { return prefix };
@@ -303,7 +303,7 @@ impl Key {
     }
 
     /// Number of series that an account has reported so far.
-    pub fn reported(account: AccountId) -> Self {
+    pub fn series_count(account: AccountId) -> Self {
         Self::new(format!("REPORTED#{account}"), "-")
     }
 
@@ -324,7 +324,7 @@ impl Key {
 
     /// Partition of a series' closed hours and days.
     pub fn closed(series: &Series) -> String {
-        format!("USAGE#{}", parts(series))
+        format!("USAGE#{}", series_key(series))
     }
 
     pub fn attributes(&self) -> HashMap<String, AttributeValue> {
@@ -349,32 +349,32 @@ fn pushed(shard: u8) -> String {
 
 /// Uses the last character of the account id, which holds five of its random bits.
 fn push_shard(account: Option<AccountId>) -> u8 {
-    owner(account).bytes().last().unwrap_or_default() % PUSH_SHARDS
+    account_part(account).bytes().last().unwrap_or_default() % PUSH_SHARDS
 }
 
-fn parts(Series { account, direction, service, route }: &Series) -> String {
-    format!("{}#{direction}#{}#{}", owner(*account), escaped(service), escaped(route))
+fn series_key(Series { account, direction, service, route }: &Series) -> String {
+    format!("{}#{direction}#{}#{}", account_part(*account), escaped(service), escaped(route))
 }
 
-fn of_parts(text: &str) -> Option<Series> {
+fn parse_series_key(text: &str) -> Option<Series> {
     let mut parts = text.split('#');
     let mut next = || parts.next();
     let (account, direction, service, route) = (next()?, next()?, next()?, next()?);
-    let account = if account == NOBODY { None } else { Some(account.parse().ok()?) };
+    let account = if account == NO_ACCOUNT { None } else { Some(account.parse().ok()?) };
     let series = Series {
         account,
         direction: direction.parse().ok()?,
-        service: plain(service)?,
-        route: plain(route)?,
+        service: unescaped(service)?,
+        route: unescaped(route)?,
     };
     parts.next().is_none().then_some(series)
 }
 
 /// Stands for the account in keys of series without one.
-const NOBODY: &str = "-";
+const NO_ACCOUNT: &str = "-";
 
-fn owner(account: Option<AccountId>) -> String {
-    account.map_or_else(|| NOBODY.to_owned(), |account| account.to_string())
+fn account_part(account: Option<AccountId>) -> String {
+    account.map_or_else(|| NO_ACCOUNT.to_owned(), |account| account.to_string())
 }
 
 /// Escapes `#`, and `%` as the escape character.
@@ -382,7 +382,7 @@ fn escaped(label: &Label) -> String {
     label.as_str().replace('%', "%25").replace('#', "%23")
 }
 
-fn plain(part: &str) -> Option<Label> {
+fn unescaped(part: &str) -> Option<Label> {
     part.replace("%23", "#").replace("%25", "%").parse().ok()
 }
 

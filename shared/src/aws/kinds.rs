@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{
     Error, Table,
     cache::Cache,
+    definitions::{Definition, DefinitionStore},
     key::KINDS,
-    named::{Definition, Named},
 };
 use crate::{
     job::Payload,
@@ -20,15 +20,15 @@ use crate::{
 };
 
 /// Cache lifetime of a kind. Reads become cheap, and a change takes effect soon.
-const KEEP: Duration = Duration::from_secs(5);
+const CACHE_TTL: Duration = Duration::from_secs(5);
 /// Cache lifetime while the table can't be read. All processes read kinds from one partition and
 /// must not fail because it is throttled.
-const KEEP_IN_OUTAGE: Duration = Duration::from_secs(60);
+const OUTAGE_CACHE_TTL: Duration = Duration::from_secs(60);
 
 /// Kinds and their compiled schemas.
 #[derive(Debug)]
 pub struct KindStore {
-    items: Named<KindSpec>,
+    items: DefinitionStore<KindSpec>,
     known: Cache<Name, Arc<CachedKind>>,
 }
 
@@ -41,7 +41,7 @@ pub struct CachedKind {
 
 /// Why a kind rejects a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unfit {
+pub enum KindRejection {
     /// Disabled because its target responded with 410.
     Disabled,
     /// This version can't compile the schema, although it was valid when stored. Holds the reason.
@@ -56,13 +56,18 @@ impl CachedKind {
     ///
     /// # Errors
     /// Returns why the job is rejected.
-    pub fn takes(&self, payload: &Payload, json: &Value, prefix: &str) -> Result<(), Unfit> {
+    pub fn check_job(
+        &self,
+        payload: &Payload,
+        json: &Value,
+        prefix: &str,
+    ) -> Result<(), KindRejection> {
         if self.kind.disabled {
-            return Err(Unfit::Disabled);
+            return Err(KindRejection::Disabled);
         }
         let violations = self.payload_violations(payload, json, prefix);
-        let violations = violations.map_err(|error| Unfit::Schema(error.detail.clone()))?;
-        if violations.is_empty() { Ok(()) } else { Err(Unfit::Payload(violations)) }
+        let violations = violations.map_err(|error| KindRejection::Schema(error.detail.clone()))?;
+        if violations.is_empty() { Ok(()) } else { Err(KindRejection::Payload(violations)) }
     }
 
     /// The compiled schema.
@@ -99,7 +104,7 @@ impl CachedKind {
 impl KindStore {
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { items: Named::new(table, KINDS, "a kind"), known: Cache::new(KEEP) }
+        Self { items: DefinitionStore::new(table, KINDS, "a kind"), known: Cache::new(CACHE_TTL) }
     }
 
     /// Opens a connection to the table with the cheapest call that every function's IAM policy
@@ -107,8 +112,8 @@ impl KindStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn touch(&self) -> Result<(), Error> {
-        self.items.touch().await
+    pub async fn warm_up(&self) -> Result<(), Error> {
+        self.items.warm_up().await
     }
 
     /// Returns a kind, cached for 5 s, or for one minute while the table can't be read. Missing
@@ -121,8 +126,8 @@ impl KindStore {
         if let Some(known) = self.known.get(name, now) {
             return Ok(Some(known));
         }
-        let found = if name.is_own() { Ok(own(name)) } else { self.find(name).await };
-        let found = match (found, self.known.within(name, KEEP_IN_OUTAGE, now)) {
+        let found = if name.is_reserved() { Ok(builtin_kind(name)) } else { self.find(name).await };
+        let found = match (found, self.known.get_within(name, OUTAGE_CACHE_TTL, now)) {
             (Err(Error::Unavailable(cause)), Some(known)) => {
                 tracing::warn!(kind = %name, cause, "kind refresh failed");
                 return Ok(Some(known));
@@ -130,7 +135,7 @@ impl KindStore {
             (found, _) => found?,
         };
         let Some(kind) = found else { return Ok(None) };
-        let stale = self.known.stale(name);
+        let stale = self.known.get_stale(name);
         let fresh = match stale {
             // Unchanged, so its schema is already compiled.
             Some(stale)
@@ -164,7 +169,7 @@ impl KindStore {
         now: Time,
     ) -> Result<(Kind, bool), Error> {
         let (written, new) = self.items.put(name, spec, version, now).await?;
-        self.known.forget(name);
+        self.known.evict(name);
         Ok((written.into(), new))
     }
 
@@ -173,7 +178,7 @@ impl KindStore {
     /// # Errors
     /// Fails when the table can't be written.
     pub async fn disable(&self, name: &Name, version: &str) -> Result<(), Error> {
-        self.known.forget(name);
+        self.known.evict(name);
         self.items.disable(name, version).await
     }
 
@@ -182,7 +187,7 @@ impl KindStore {
     /// # Errors
     /// Fails when the table can't be written.
     pub async fn delete(&self, name: &Name) -> Result<bool, Error> {
-        self.known.forget(name);
+        self.known.evict(name);
         self.items.delete(name).await
     }
 
@@ -201,7 +206,7 @@ impl KindStore {
     }
 }
 
-fn own(name: &Name) -> Option<Kind> {
+fn builtin_kind(name: &Name) -> Option<Kind> {
     Some(Callback::kind()).filter(|kind| kind.name == *name)
 }
 

@@ -11,14 +11,14 @@ use futures::future::join_all;
 
 use super::Error;
 use crate::{
-    event::DECIDED,
-    job::{By, Ended, Job, JobMessage, Message},
+    event::WRITE_FINAL_AFTER,
+    job::{Ended, EndedBy, Job, JobMessage, Message},
     telemetry::Traceparent,
     time::Time,
 };
 
 /// Longest visibility timeout that Tollgate sets. SQS allows 12 hours from receipt.
-const LONGEST: Duration = Duration::from_secs(11 * 3600);
+const MAX_VISIBILITY: Duration = Duration::from_secs(11 * 3600);
 /// Messages per batch call.
 const BATCH: usize = 10;
 
@@ -31,7 +31,7 @@ pub struct JobQueue {
 
 /// New visibility timeout of a received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Visibility {
+pub struct VisibilityChange {
     /// Receipt handle.
     pub receipt: String,
     /// Timeout from now, in whole seconds, at most 11 hours.
@@ -40,74 +40,78 @@ pub struct Visibility {
 
 /// A message to send.
 #[derive(Clone, Debug)]
-pub struct Outgoing {
+pub struct OutgoingMessage {
     message: Message,
-    arrives: Arrives,
+    arrives: DeliveryTime,
     trace: Option<Traceparent>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Arrives {
+enum DeliveryTime {
     After(Duration),
     At(Time),
 }
 
-impl Outgoing {
+impl OutgoingMessage {
     /// Longest delay of a message
     /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>).
-    pub const LONGEST: Duration = Duration::from_secs(15 * 60);
+    pub const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 
     /// A message without delay.
     #[must_use]
-    pub const fn now(message: Message, trace: Option<Traceparent>) -> Self {
-        Self { message, arrives: Arrives::After(Duration::ZERO), trace }
+    pub const fn immediate(message: Message, trace: Option<Traceparent>) -> Self {
+        Self { message, arrives: DeliveryTime::After(Duration::ZERO), trace }
     }
 
     /// A message that announces an imminent write. The delay covers the usual duration of that
     /// write.
-    const fn soon(message: Message, trace: Option<Traceparent>) -> Self {
-        Self { message, arrives: Arrives::After(Duration::from_secs(2)), trace }
+    const fn after_pending_write(message: Message, trace: Option<Traceparent>) -> Self {
+        Self { message, arrives: DeliveryTime::After(Duration::from_secs(2)), trace }
     }
 
     /// A follow-up message for an event that is about to be published. It arrives when the outcome
     /// of that write is certain.
     #[must_use]
-    pub const fn once_decided(message: Message) -> Self {
-        let pause = Duration::from_secs(DECIDED.as_secs() + 1);
-        Self { message, arrives: Arrives::After(pause), trace: None }
+    pub const fn after_known_outcome(message: Message) -> Self {
+        let pause = Duration::from_secs(WRITE_FINAL_AFTER.as_secs() + 1);
+        Self { message, arrives: DeliveryTime::After(pause), trace: None }
     }
 
     /// A safety message for a job, in case the sender's write to requeue it succeeds but the sender
     /// dies before it sends the regular message. It arrives when that write has either happened or
     /// never will, including calls whose response was lost.
     #[must_use]
-    pub const fn in_case(job: JobMessage, trace: Option<Traceparent>) -> Self {
-        Self { message: Message::Job(job), arrives: Arrives::After(Duration::from_secs(30)), trace }
+    pub const fn safety_net(job: JobMessage, trace: Option<Traceparent>) -> Self {
+        Self {
+            message: Message::Job(job),
+            arrives: DeliveryTime::After(Duration::from_secs(30)),
+            trace,
+        }
     }
 
     /// A job message that becomes effective at `due`. If that exceeds the SQS delay limit, the
     /// message arrives earlier and is sent again for the remaining time.
     #[must_use]
-    pub const fn at(job: JobMessage, due: Time, trace: Option<Traceparent>) -> Self {
-        Self { message: Message::Job(job), arrives: Arrives::At(due), trace }
+    pub const fn due_at(job: JobMessage, due: Time, trace: Option<Traceparent>) -> Self {
+        Self { message: Message::Job(job), arrives: DeliveryTime::At(due), trace }
     }
 
     /// The body, and the delay in seconds, of a message sent at `now`.
     fn sent_at(&self, now: Time) -> (String, i32) {
         let (due, pause) = match self.arrives {
-            Arrives::After(pause) => (None, pause),
-            Arrives::At(due) => (Some(due), due.since(now)),
+            DeliveryTime::After(pause) => (None, pause),
+            DeliveryTime::At(due) => (Some(due), due.since(now)),
         };
         // Round up: a message must not arrive early.
         let whole = Duration::from_secs(pause.as_secs() + u64::from(pause.subsec_nanos() > 0));
         let text = match &self.message {
             Message::Job(job) => {
-                let due = due.filter(|_| whole > Self::LONGEST);
+                let due = due.filter(|_| whole > Self::MAX_DELAY);
                 Message::Job(JobMessage { due, ..job.clone() }).encode()
             }
             message => message.encode(),
         };
-        (text, i32::try_from(whole.min(Self::LONGEST).as_secs()).unwrap_or(0))
+        (text, i32::try_from(whole.min(Self::MAX_DELAY).as_secs()).unwrap_or(0))
     }
 
     fn attributes(&self) -> Result<Option<HashMap<String, MessageAttributeValue>>, Error> {
@@ -137,7 +141,7 @@ impl JobQueue {
     ///
     /// # Errors
     /// Fails when SQS can't be reached or rejects the call.
-    pub async fn touch(&self) -> Result<(), Error> {
+    pub async fn warm_up(&self) -> Result<(), Error> {
         let call = self.client.get_queue_attributes().queue_url(&self.url);
         call.send().await.map(drop).map_err(|e| Error::of("GetQueueAttributes", &e))
     }
@@ -170,7 +174,7 @@ impl JobQueue {
     /// # Errors
     /// Fails when SQS can't be reached or rejects the call; the message may have been sent
     /// nevertheless.
-    pub async fn send(&self, outgoing: &Outgoing, now: Time) -> Result<(), Error> {
+    pub async fn send(&self, outgoing: &OutgoingMessage, now: Time) -> Result<(), Error> {
         let (text, delay) = outgoing.sent_at(now);
         let call = self.client.send_message().queue_url(&self.url).message_body(text);
         let call = call
@@ -188,17 +192,19 @@ impl JobQueue {
     /// # Errors
     /// Fails when SQS can't be reached or rejects the call; the messages may have been sent
     /// nevertheless.
-    pub async fn announce(
+    pub async fn announce_end(
         &self,
         job: &Job,
-        by: By<'_>,
+        by: EndedBy<'_>,
         trace: Option<&Traceparent>,
         now: Time,
     ) -> Result<(), Error> {
-        let ended = |event| Message::Ended(Ended::announced(job, By { event, ..by }));
-        let callback =
-            job.callback_url.as_ref().map(|_| Outgoing::soon(ended(None), trace.cloned()));
-        let event = by.event.map(|event| Outgoing::once_decided(ended(Some(event))));
+        let ended = |event| Message::Ended(Ended::before_end(job, EndedBy { event, ..by }));
+        let callback = job
+            .callback_url
+            .as_ref()
+            .map(|_| OutgoingMessage::after_pending_write(ended(None), trace.cloned()));
+        let event = by.event.map(|event| OutgoingMessage::after_known_outcome(ended(Some(event))));
         match (callback, event) {
             (None, None) => Ok(()),
             (Some(only), None) | (None, Some(only)) => self.send(&only, now).await,
@@ -211,7 +217,7 @@ impl JobQueue {
 
     /// Sends messages in parallel calls of ten and returns for each whether it was sent. A message
     /// with an unknown outcome counts as not sent, though it may have been.
-    pub async fn send_all(&self, outgoing: &[Outgoing], now: Time) -> Vec<bool> {
+    pub async fn send_all(&self, outgoing: &[OutgoingMessage], now: Time) -> Vec<bool> {
         let sent = join_all(outgoing.chunks(BATCH).map(|batch| self.send_batch(batch, now))).await;
         let mut all = Vec::with_capacity(outgoing.len());
         for (batch, sent) in outgoing.chunks(BATCH).zip(sent) {
@@ -223,7 +229,7 @@ impl JobQueue {
         all
     }
 
-    async fn send_batch(&self, batch: &[Outgoing], now: Time) -> Result<Vec<bool>, Error> {
+    async fn send_batch(&self, batch: &[OutgoingMessage], now: Time) -> Result<Vec<bool>, Error> {
         let entries = batch.iter().enumerate().map(|(n, outgoing)| {
             let (text, delay) = outgoing.sent_at(now);
             SendMessageBatchRequestEntry::builder()
@@ -252,12 +258,12 @@ impl JobQueue {
     /// # Errors
     /// Fails when SQS can't be reached or rejects the call. A message rejected individually is only
     /// logged: it returns when its current timeout ends.
-    pub async fn hide(&self, messages: &[Visibility]) -> Result<(), Error> {
+    pub async fn set_visibility(&self, messages: &[VisibilityChange]) -> Result<(), Error> {
         if messages.is_empty() {
             return Ok(());
         }
         let entries = messages.iter().enumerate().map(|(n, message)| {
-            let seconds = message.hidden_for.min(LONGEST).as_secs();
+            let seconds = message.hidden_for.min(MAX_VISIBILITY).as_secs();
             ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(n.to_string())
                 .receipt_handle(&message.receipt)
@@ -274,10 +280,7 @@ impl JobQueue {
         let answer =
             call.send().await.map_err(|e| Error::of("ChangeMessageVisibilityBatch", &e))?;
         for refused in answer.failed() {
-            tracing::warn!(
-                sqs.code = refused.code(),
-                "visibility change failed"
-            );
+            tracing::warn!(sqs.code = refused.code(), "visibility change failed");
         }
         Ok(())
     }

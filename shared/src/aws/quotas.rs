@@ -1,12 +1,12 @@
-mod standings;
+mod states;
 
-pub use standings::{Known, Revision};
+pub use states::{Revision, StoredQuotaState};
 
 use super::{
     Error, Table,
+    account_index::{AccountOwned, IndexedDefinitions},
+    definitions::Definition,
     key::QUOTAS,
-    named::Definition,
-    owned::{OfAccount, Owned},
 };
 use crate::{
     id::AccountId,
@@ -18,11 +18,11 @@ use crate::{
 /// Quota definitions and states.
 #[derive(Clone, Debug)]
 pub struct QuotaStore {
-    definitions: Owned<QuotaSpec>,
+    definitions: IndexedDefinitions<QuotaSpec>,
     table: Table,
 }
 
-impl OfAccount for QuotaSpec {
+impl AccountOwned for QuotaSpec {
     fn account(&self) -> Option<AccountId> {
         self.account
     }
@@ -36,7 +36,7 @@ impl OfAccount for QuotaSpec {
 impl QuotaStore {
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { definitions: Owned::new(table.clone(), QUOTAS, "a quota"), table }
+        Self { definitions: IndexedDefinitions::new(table.clone(), QUOTAS, "a quota"), table }
     }
 
     /// Returns a quota by a consistent read.
@@ -92,7 +92,7 @@ impl QuotaStore {
     /// # Errors
     /// Fails when the table can't be read.
     pub async fn all(&self) -> Result<Vec<Quota>, Error> {
-        Ok(self.definitions.items.all_now().await?.into_iter().map(Quota::from).collect())
+        Ok(self.definitions.items.all_consistent().await?.into_iter().map(Quota::from).collect())
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error, Table,
     key::Key,
-    table::{Item, content, item, text},
+    table::{Item, item, parse_item, text},
 };
 use crate::{
     id::{AccountId, JobId},
@@ -81,7 +81,7 @@ impl RowStore {
         kept_until: Time,
     ) -> Result<Applied, Error> {
         let marker =
-            item(&Key::applied(account, job), &Marker { expires_at: kept_until.seconds_up() })?;
+            item(&Key::applied(account, job), &Marker { expires_at: kept_until.seconds_ceil() })?;
         let name = &self.table.name;
         let mut actions = vec![transaction::put(name, marker, Checks::no_item())?];
         for effect in effects {
@@ -103,13 +103,13 @@ impl RowStore {
             .map(|reason| reason.code().unwrap_or_default())
             .collect();
         let told = || format!("TransactWriteItems: cancelled: {}", reasons.join(", "));
-        match Cancelled::because(&reasons) {
-            Cancelled::MarkerThere => Ok(Applied::Done),
-            Cancelled::Passing => Err(Error::Unavailable(told())),
-            Cancelled::Otherwise => Err(Error::Refused(told())),
+        match Cancelled::from_reasons(&reasons) {
+            Cancelled::AlreadyApplied => Ok(Applied::Done),
+            Cancelled::Transient => Err(Error::Unavailable(told())),
+            Cancelled::Permanent => Err(Error::Refused(told())),
             // A repeat may conflict with its own rows. DynamoDB also reports the marker, but does
             // not guarantee that.
-            Cancelled::RowUnfit(effect) => {
+            Cancelled::PreconditionFailed(effect) => {
                 match self.table.get(&Key::applied(account, job), true).await? {
                     Some(_) => Ok(Applied::Done),
                     None => Ok(Applied::Conflict { effect }),
@@ -161,7 +161,7 @@ impl RowItem {
 }
 
 fn read(item: Item) -> Result<Row, Error> {
-    let RowItem { key, cells } = content("a row", item)?;
+    let RowItem { key, cells } = parse_item("a row", item)?;
     let key = cells.get(&key).cloned();
     let key = key.ok_or_else(|| Error::Corrupt("a row", "key cell missing".into()))?;
     Ok(Row { key, values: cells })

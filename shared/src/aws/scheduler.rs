@@ -13,14 +13,14 @@ use crate::{config::SchedulerConfig, name::Name};
 
 /// Maximum alternations of create and update. Each is refused only if another process deleted or
 /// created the schedule in between.
-const TURNS: usize = 3;
+const MAX_ALTERNATIONS: usize = 3;
 
 /// How long Scheduler retries a delivery, in seconds (60 to 86,400, default one day). One hour
 /// outlasts most SQS outages. After that the message goes to the dead-letter queue, and the worker
 /// creates the job from there. A longer limit would only delay this.
-const LONGEST_TRY: i32 = 3600;
+const MAX_EVENT_AGE_SECONDS: i32 = 3600;
 /// Maximum retries (0 to 185): as many as the backoff allows within [`LONGEST_TRY`].
-const MOST_TRIES: i32 = 185;
+const MAX_RETRIES: i32 = 185;
 
 /// EventBridge Scheduler: sends messages of recurring schedules to the job queue.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub struct Recurring<'a> {
 
 /// Scheduler rejected the expression or the time zone. Its message is only logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAccepted;
+pub struct InvalidTiming;
 
 impl Scheduler {
     #[must_use]
@@ -61,24 +61,22 @@ impl Scheduler {
         &self,
         name: &Name,
         recurring: Recurring<'_>,
-    ) -> Result<Result<(), NotAccepted>, Error> {
+    ) -> Result<Result<(), InvalidTiming>, Error> {
         // If one of the two calls is refused, the other one applies. This holds even if an earlier
         // try of the same call succeeded and its response was lost.
-        for _ in 0..TURNS {
+        for _ in 0..MAX_ALTERNATIONS {
             match self.create(name, recurring).await? {
-                Put::Done => return Ok(Ok(())),
-                Put::NotAccepted => return Ok(Err(NotAccepted)),
-                Put::TooLate => {}
+                PutResult::Done => return Ok(Ok(())),
+                PutResult::NotAccepted => return Ok(Err(InvalidTiming)),
+                PutResult::WrongOperation => {}
             }
             match self.update(name, recurring).await? {
-                Put::Done => return Ok(Ok(())),
-                Put::NotAccepted => return Ok(Err(NotAccepted)),
-                Put::TooLate => {}
+                PutResult::Done => return Ok(Ok(())),
+                PutResult::NotAccepted => return Ok(Err(InvalidTiming)),
+                PutResult::WrongOperation => {}
             }
         }
-        Err(Error::Unavailable(
-            "CreateSchedule: concurrent changes of the same schedule".into(),
-        ))
+        Err(Error::Unavailable("CreateSchedule: concurrent changes of the same schedule".into()))
     }
 
     /// Deletes a recurring schedule. A missing schedule is not an error.
@@ -89,7 +87,7 @@ impl Scheduler {
         self.delete(name.as_str()).await
     }
 
-    async fn create(&self, name: &Name, recurring: Recurring<'_>) -> Result<Put, Error> {
+    async fn create(&self, name: &Name, recurring: Recurring<'_>) -> Result<PutResult, Error> {
         let call = self
             .client
             .create_schedule()
@@ -99,14 +97,14 @@ impl Scheduler {
             .schedule_expression(recurring.expression)
             .schedule_expression_timezone(recurring.timezone)
             .state(recurring.state())
-            .flexible_time_window(on_time()?)
+            .flexible_time_window(no_flexible_window()?)
             .target(self.target(recurring.message)?)
             .send()
             .await;
         put("CreateSchedule", answer.map(drop), CONFLICT)
     }
 
-    async fn update(&self, name: &Name, recurring: Recurring<'_>) -> Result<Put, Error> {
+    async fn update(&self, name: &Name, recurring: Recurring<'_>) -> Result<PutResult, Error> {
         let call = self
             .client
             .update_schedule()
@@ -116,7 +114,7 @@ impl Scheduler {
             .schedule_expression(recurring.expression)
             .schedule_expression_timezone(recurring.timezone)
             .state(recurring.state())
-            .flexible_time_window(on_time()?)
+            .flexible_time_window(no_flexible_window()?)
             .target(self.target(recurring.message)?)
             .send()
             .await;
@@ -135,8 +133,8 @@ impl Scheduler {
     /// The job queue. Scheduler supports message groups only for FIFO queues.
     fn target(&self, message: &str) -> Result<Target, Error> {
         let retry = RetryPolicy::builder()
-            .maximum_event_age_in_seconds(LONGEST_TRY)
-            .maximum_retry_attempts(MOST_TRIES)
+            .maximum_event_age_in_seconds(MAX_EVENT_AGE_SECONDS)
+            .maximum_retry_attempts(MAX_RETRIES)
             .build();
         let dead_letters =
             DeadLetterConfig::builder().arn(&self.config.dead_letter_queue_arn).build();
@@ -161,30 +159,30 @@ const GONE: &str = "ResourceNotFoundException";
 const INVALID: &str = "ValidationException";
 
 /// Result of a create or update.
-enum Put {
+enum PutResult {
     Done,
     NotAccepted,
     /// The schedule already exists (create) or no longer exists (update).
-    TooLate,
+    WrongOperation,
 }
 
 fn put<E>(
     operation: &'static str,
     answer: Result<(), SdkError<E, HttpResponse>>,
     too_late: &str,
-) -> Result<Put, Error>
+) -> Result<PutResult, Error>
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
-    let Err(error) = answer else { return Ok(Put::Done) };
+    let Err(error) = answer else { return Ok(PutResult::Done) };
     match code(&error) {
-        Some(code) if code == too_late => Ok(Put::TooLate),
+        Some(code) if code == too_late => Ok(PutResult::WrongOperation),
         Some(INVALID) if message(&error).is_some_and(is_about_time) => {
             tracing::warn!(
                 cause = %Error::of(operation, &error),
                 "schedule rejected by Scheduler"
             );
-            Ok(Put::NotAccepted)
+            Ok(PutResult::NotAccepted)
         }
         _ => Err(Error::of(operation, &error)),
     }
@@ -208,7 +206,7 @@ fn is_about_time(message: &str) -> bool {
         && !names(&["role", "target", "queue"])
 }
 
-fn on_time() -> Result<FlexibleTimeWindow, Error> {
+fn no_flexible_window() -> Result<FlexibleTimeWindow, Error> {
     let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build();
     window.map_err(|e| Error::Refused(e.to_string()))
 }

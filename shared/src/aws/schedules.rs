@@ -1,8 +1,8 @@
 use super::{
     Error, Table,
+    account_index::{AccountOwned, IndexedDefinitions},
+    definitions::Definition,
     key::SCHEDULES,
-    named::Definition,
-    owned::{OfAccount, Owned},
 };
 use crate::{
     id::AccountId,
@@ -14,10 +14,10 @@ use crate::{
 /// Schedule definitions. [`Scheduler`](super::Scheduler) holds their timing.
 #[derive(Clone, Debug)]
 pub struct ScheduleStore {
-    definitions: Owned<ScheduleSpec>,
+    definitions: IndexedDefinitions<ScheduleSpec>,
 }
 
-impl OfAccount for ScheduleSpec {
+impl AccountOwned for ScheduleSpec {
     fn account(&self) -> Option<AccountId> {
         Some(self.account)
     }
@@ -30,7 +30,7 @@ impl OfAccount for ScheduleSpec {
 impl ScheduleStore {
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { definitions: Owned::new(table, SCHEDULES, "a schedule") }
+        Self { definitions: IndexedDefinitions::new(table, SCHEDULES, "a schedule") }
     }
 
     /// Returns a schedule by a consistent read.
@@ -61,13 +61,13 @@ impl ScheduleStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn take_back(
+    pub async fn roll_back(
         &self,
         refused: &Schedule,
         before: Option<Schedule>,
     ) -> Result<(), Error> {
         let before = before.map(Definition::from);
-        self.definitions.items.take_back(&refused.name, &refused.version, before.as_ref()).await
+        self.definitions.items.roll_back(&refused.name, &refused.version, before.as_ref()).await
     }
 
     /// Deletes a schedule. Returns `false` if there is none.

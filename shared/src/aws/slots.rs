@@ -11,7 +11,7 @@ use super::{
     Error, Table,
     cache::Cache,
     key::Key,
-    table::{Condition, Conditional, Item, content, text},
+    table::{Condition, Conditional, Item, parse_item, text},
 };
 use crate::{
     id::{AccountId, JobId},
@@ -44,7 +44,7 @@ pub struct Slot {
 
 impl Slot {
     /// Records that the claim with this token took the slot.
-    pub fn taken(&mut self, owner: &str) {
+    pub fn record_taken(&mut self, owner: &str) {
         self.last = Some(owner.to_owned());
     }
 }
@@ -59,7 +59,7 @@ struct SlotItem {
 }
 
 /// Number of holders checked per call of [`SlotStore::free`].
-const PORTION: usize = 25;
+const HOLDERS_PER_CHECK: usize = 25;
 /// Items per BatchGetItem call.
 const READS: usize = 100;
 /// How long an account is remembered as full.
@@ -79,7 +79,7 @@ impl SlotStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn free(
+    pub async fn find_free(
         &self,
         account: AccountId,
         cap: u32,
@@ -90,7 +90,7 @@ impl SlotStore {
         if self.full.get(&account, now).is_some() {
             return Ok(Vec::new());
         }
-        let mut taken = self.taken(account).await?;
+        let mut taken = self.read_slots(account).await?;
         let held = |slot: &SlotItem| now.millis() < slot.held_until;
         let mut free: Vec<Slot> = (0..cap)
             .filter(|number| taken.get(number).is_none_or(|slot| !held(slot)))
@@ -104,7 +104,7 @@ impl SlotStore {
         doubtful.sort_by_key(|(number, _)| *number);
         let first = turn % doubtful.len().max(1);
         doubtful.rotate_left(first);
-        doubtful.truncate(if free.len() < wanted { PORTION } else { 0 });
+        doubtful.truncate(if free.len() < wanted { HOLDERS_PER_CHECK } else { 0 });
         let (beyond, over) = tokio::try_join!(
             self.still_held(account, &beyond),
             self.still_held(account, &doubtful)
@@ -135,7 +135,7 @@ impl SlotStore {
             job,
             owner: owner.to_owned(),
             held_until: held_until.millis(),
-            expires_at: held_until.seconds_up(),
+            expires_at: held_until.seconds_ceil(),
         };
         let unchanged = match &slot.last {
             None => Condition::no_item(),
@@ -149,13 +149,13 @@ impl SlotStore {
             Conditional::Done(()) => Ok(true),
             Conditional::Refused(None) => Ok(false),
             Conditional::Refused(Some(other)) => {
-                let other: SlotItem = content("a slot", other)?;
+                let other: SlotItem = parse_item("a slot", other)?;
                 Ok(other.owner == owner)
             }
         }
     }
 
-    async fn taken(&self, account: AccountId) -> Result<HashMap<u32, SlotItem>, Error> {
+    async fn read_slots(&self, account: AccountId) -> Result<HashMap<u32, SlotItem>, Error> {
         let call = self.table.client.query().table_name(&self.table.name).consistent_read(true);
         let mut pages = call
             .key_condition_expression("pk = :slots")
@@ -168,7 +168,7 @@ impl SlotStore {
             let item = item.map_err(|e| Error::of("Query", &e))?;
             let number = item.get("sk").and_then(|sk| sk.as_s().ok()?.parse().ok());
             if let Some(number) = number {
-                taken.insert(number, content("a slot", item)?);
+                taken.insert(number, parse_item("a slot", item)?);
             }
         }
         Ok(taken)

@@ -4,8 +4,8 @@ use futures::future::try_join;
 
 use super::{
     Error, Table,
+    definitions::{Definition, DefinitionStore},
     key::{Key, SOURCE_STATES, SOURCES},
-    named::{Definition, Named},
     table::{Item, Update, seconds, text},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long the usage of a deleted source counts toward quotas: longer than any quota period.
-const REMEMBERED: Duration = Duration::from_secs(35 * 86400);
+const STATE_TTL: Duration = Duration::from_secs(35 * 86400);
 
 /// Usage source definitions and their collection states.
 ///
@@ -23,14 +23,14 @@ const REMEMBERED: Duration = Duration::from_secs(35 * 86400);
 /// source is deleted.
 #[derive(Clone, Debug)]
 pub struct SourceStore {
-    items: Named<SourceSpec>,
+    items: DefinitionStore<SourceSpec>,
     table: Table,
 }
 
 impl SourceStore {
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { items: Named::new(table.clone(), SOURCES, "a source"), table }
+        Self { items: DefinitionStore::new(table.clone(), SOURCES, "a source"), table }
     }
 
     /// Returns a source and its collection state by consistent reads.
@@ -38,7 +38,7 @@ impl SourceStore {
     /// # Errors
     /// Fails when the table can't be read.
     pub async fn find(&self, name: &Name) -> Result<Option<(Source, SourceState)>, Error> {
-        let key = Key::named(SOURCE_STATES, name);
+        let key = Key::definition(SOURCE_STATES, name);
         let (found, state) = try_join(self.items.find(name), self.table.get(&key, true)).await?;
         Ok(found.map(|found| (found.into(), state.as_ref().map(read).unwrap_or_default())))
     }
@@ -55,11 +55,12 @@ impl SourceStore {
         version: &str,
         now: Time,
     ) -> Result<(Source, bool), Error> {
-        let before = self.items.find(name).await?.filter(|before| before.spec.counts_as(spec));
+        let before =
+            self.items.find(name).await?.filter(|before| before.spec.has_same_counters(spec));
         let version = before.as_ref().map_or(version, |before| &before.version);
         let (written, new) = self.items.put(name, spec, version, now).await?;
         let remembered = Update { expression: "REMOVE expires_at".into(), ..Update::default() };
-        self.table.update(&Key::named(SOURCE_STATES, name), remembered).await?;
+        self.table.update(&Key::definition(SOURCE_STATES, name), remembered).await?;
         Ok((written.into(), new))
     }
 
@@ -71,12 +72,12 @@ impl SourceStore {
         let forgotten = Update {
             expression: "SET expires_at = :gone".into(),
             condition: Some("attribute_exists(pk)"),
-            values: vec![(":gone", seconds(now + REMEMBERED))],
+            values: vec![(":gone", seconds(now + STATE_TTL))],
             ..Update::default()
         };
         // The state is written first, so that after a failure a repeat still finds the definition
         // to delete.
-        self.table.update(&Key::named(SOURCE_STATES, name), forgotten).await?;
+        self.table.update(&Key::definition(SOURCE_STATES, name), forgotten).await?;
         self.items.delete(name).await
     }
 
@@ -92,7 +93,7 @@ impl SourceStore {
     ) -> Result<(Vec<(Source, SourceState)>, bool), Error> {
         let ((found, more), states) =
             try_join(self.items.page(after, limit), self.states()).await?;
-        Ok((beside(found, states), more))
+        Ok((with_states(found, states), more))
     }
 
     /// Returns all sources with their states. One query per MB, and one for the states.
@@ -101,7 +102,7 @@ impl SourceStore {
     /// Fails when the table can't be read.
     pub async fn all(&self) -> Result<Vec<(Source, SourceState)>, Error> {
         let (found, states) = try_join(self.items.all(), self.states()).await?;
-        Ok(beside(found, states))
+        Ok(with_states(found, states))
     }
 
     /// Stores the collection state of a source.
@@ -116,7 +117,7 @@ impl SourceStore {
             values: vec![(":progress", text(json))],
             ..Update::default()
         };
-        self.table.update(&Key::named(SOURCE_STATES, name), update).await.map(drop)
+        self.table.update(&Key::definition(SOURCE_STATES, name), update).await.map(drop)
     }
 
     async fn states(&self) -> Result<HashMap<Name, SourceState>, Error> {
@@ -127,7 +128,7 @@ impl SourceStore {
 }
 
 /// Joins sources with their states.
-fn beside(
+fn with_states(
     found: Vec<Definition<SourceSpec>>,
     mut states: HashMap<Name, SourceState>,
 ) -> Vec<(Source, SourceState)> {
@@ -148,6 +149,6 @@ fn read(item: &Item) -> SourceState {
 impl From<Definition<SourceSpec>> for Source {
     fn from(definition: Definition<SourceSpec>) -> Self {
         let Definition { name, version, spec, disabled: _, created_at, updated_at } = definition;
-        Self { name, spec, lineage: version, created_at, updated_at }
+        Self { name, spec, generation: version, created_at, updated_at }
     }
 }

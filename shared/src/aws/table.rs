@@ -172,21 +172,21 @@ impl Table {
         key: &Key,
         update: Update<'_>,
     ) -> Result<Conditional<Option<Item>>, Error> {
-        self.change(key, update, Some(ReturnValuesOnConditionCheckFailure::AllOld)).await
+        self.send_update(key, update, Some(ReturnValuesOnConditionCheckFailure::AllOld)).await
     }
 
     /// Updates without reading the item, for functions whose IAM policy forbids that. Returns
     /// `false` if the condition failed.
-    pub(super) async fn update_blindly(
+    pub(super) async fn update_without_read(
         &self,
         key: &Key,
         update: Update<'_>,
     ) -> Result<bool, Error> {
-        let done = self.change(key, update, None).await?;
+        let done = self.send_update(key, update, None).await?;
         Ok(matches!(done, Conditional::Done(_)))
     }
 
-    async fn change(
+    async fn send_update(
         &self,
         key: &Key,
         update: Update<'_>,
@@ -277,11 +277,11 @@ pub(super) fn item(key: &Key, content: &impl Serialize) -> Result<Item, Error> {
     Ok(item)
 }
 
-pub(super) fn content<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, Error> {
+pub(super) fn parse_item<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, Error> {
     serde_dynamo::from_item(item).map_err(|error| Error::Corrupt(what, error.to_string()))
 }
 
-pub(super) fn value(content: &impl Serialize) -> Result<AttributeValue, Error> {
+pub(super) fn to_attribute(content: &impl Serialize) -> Result<AttributeValue, Error> {
     serde_dynamo::to_attribute_value(content)
         .map_err(|e| Error::Corrupt("this version", e.to_string()))
 }
@@ -300,5 +300,5 @@ pub(super) fn millis(time: Time) -> AttributeValue {
 
 /// In seconds, as TTL requires; rounded up.
 pub(super) fn seconds(time: Time) -> AttributeValue {
-    number(time.seconds_up())
+    number(time.seconds_ceil())
 }

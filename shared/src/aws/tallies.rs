@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use super::{Counters, Rates, Table};
+use super::{Counters, Table, Throughput};
 use crate::clock::Clock;
 
 /// Longest delay of an invocation by a flush. Remaining counts are written at the end of the next
 /// one.
-const PATIENCE: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Counts for metrics and the throughput rate. They must be flushed before Lambda freezes the
 /// process.
@@ -14,14 +14,14 @@ pub struct Tallies {
     /// Totals since deployment.
     pub counters: Counters,
     /// Throughput: accepted events and jobs per second.
-    pub rates: Rates,
+    pub rates: Throughput,
 }
 
 impl Tallies {
     #[must_use]
     pub fn new(table: &Table, clock: &Clock) -> Self {
         let counters = Counters::new(table.clone(), clock.clone());
-        Self { counters, rates: Rates::new(table.clone(), clock.clone()) }
+        Self { counters, rates: Throughput::new(table.clone(), clock.clone()) }
     }
 
     /// Writes all counts, within two seconds: one write unit per topic of the totals, and one for
@@ -38,7 +38,7 @@ impl Tallies {
 }
 
 async fn in_time(flush: impl Future) {
-    if tokio::time::timeout(PATIENCE, flush).await.is_err() {
+    if tokio::time::timeout(FLUSH_TIMEOUT, flush).await.is_err() {
         tracing::warn!("flush timed out");
     }
 }

@@ -1,6 +1,6 @@
 mod closed;
 mod count;
-mod head;
+mod open_hour;
 mod push;
 mod read;
 mod transaction;
@@ -16,15 +16,15 @@ use super::{
 };
 use crate::{
     time::Time,
-    usage::{ClosedHour, Head, Hour, Origin, Series, minute_of},
+    usage::{ClosedHour, Hour, OpenHour, Origin, Series, minute_of},
 };
 
-pub use count::Counted;
-pub use push::Pushed;
-pub use read::Counting;
+pub use count::CountResult;
+pub use push::PushResult;
+pub use read::SeriesOrigins;
 
 /// Partitions read in parallel.
-const AT_ONCE: usize = 8;
+const PARALLEL_READS: usize = 8;
 
 /// Usage in bytes per series, origin and time.
 ///
@@ -51,15 +51,18 @@ impl UsageStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn heads(&self) -> Result<Vec<Head>, Error> {
-        self.heads_beside(&BTreeSet::new()).await
+    pub async fn open_hours(&self) -> Result<Vec<OpenHour>, Error> {
+        self.open_hours_except(&BTreeSet::new()).await
     }
 
     /// Like [`heads`](Self::heads), without the origins that the caller has already collected.
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn heads_beside(&self, known: &BTreeSet<Origin>) -> Result<Vec<Head>, Error> {
+    pub async fn open_hours_except(
+        &self,
+        known: &BTreeSet<Origin>,
+    ) -> Result<Vec<OpenHour>, Error> {
         let states = self.table.partition(SOURCE_STATES, None).await?;
         let names = states.iter().filter_map(|state| state.get("sk")?.as_s().ok()?.parse().ok());
         let origins = names
@@ -67,9 +70,9 @@ impl UsageStore {
             .chain([Origin::Pushed])
             .filter(|origin| !known.contains(origin));
         let origins: Vec<_> = origins.collect();
-        let read: Vec<_> = origins.iter().map(|origin| self.heads_of(origin)).collect();
-        let heads: Vec<Vec<Head>> =
-            stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
+        let read: Vec<_> = origins.iter().map(|origin| self.open_hours_at(origin)).collect();
+        let heads: Vec<Vec<OpenHour>> =
+            stream::iter(read).buffer_unordered(PARALLEL_READS).try_collect().await?;
         Ok(heads.into_iter().flatten().collect())
     }
 
@@ -77,11 +80,11 @@ impl UsageStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn heads_of(&self, origin: &Origin) -> Result<Vec<Head>, Error> {
-        let partitions = Key::heads(origin);
+    pub async fn open_hours_at(&self, origin: &Origin) -> Result<Vec<OpenHour>, Error> {
+        let partitions = Key::open_hours(origin);
         let read = partitions.iter().map(|partition| self.table.partition(partition, None));
         let items: Vec<Vec<_>> = try_join_all(read).await?;
-        items.into_iter().flatten().map(head::read).collect()
+        items.into_iter().flatten().map(open_hour::read).collect()
     }
 
     /// Returns the total of a series at its origin as of `time`. The usage since then is the open
@@ -92,14 +95,14 @@ impl UsageStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn total_before(&self, head: &Head, time: Time) -> Result<u64, Error> {
+    pub async fn total_before(&self, head: &OpenHour, time: Time) -> Result<u64, Error> {
         if let Some(total) = head.total_at(time) {
             return Ok(total);
         }
         let hour = Hour::of(time);
         let Some(closed) = self.first_closed(&head.series, &head.origin, hour, head.hour).await?
         else {
-            return Ok(head.before());
+            return Ok(head.total_at_start());
         };
         let since =
             if closed.hour == hour { closed.minutes.sum_before(minute_of(time)) } else { 0 };
@@ -126,6 +129,6 @@ impl UsageStore {
             .send()
             .await
             .map_err(|e| Error::of("Query", &e))?;
-        answer.items.unwrap_or_default().pop().map(head::read_closed).transpose()
+        answer.items.unwrap_or_default().pop().map(open_hour::read_closed).transpose()
     }
 }

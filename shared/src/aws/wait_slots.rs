@@ -7,12 +7,12 @@ use super::{
     Error, Table,
     cache::Cache,
     key::Key,
-    table::{Condition, Conditional, content, millis, text},
+    table::{Condition, Conditional, millis, parse_item, text},
 };
 use crate::{
     id::AccountId,
     time::Time,
-    wait::{PROBES, candidates, granted},
+    wait::{MAX_PROBES, candidates, granted_wait},
 };
 
 /// How long a slot stays taken after its request's deadline if the process is killed: clocks may
@@ -81,8 +81,8 @@ impl WaitSlots {
         let id = Uuid::new_v4();
         let owner = id.simple().to_string();
         let candidates = candidates(account, self.slots, id.as_u64_pair().1);
-        for (taken, number) in candidates.into_iter().take(PROBES).enumerate() {
-            let wait = granted(wanted, taken);
+        for (taken, number) in candidates.into_iter().take(MAX_PROBES).enumerate() {
+            let wait = granted_wait(wanted, taken);
             if self.take(number, &owner, wait, now).await? {
                 return Ok(Some(WaitSlot { number, owner, wait }));
             }
@@ -115,7 +115,7 @@ impl WaitSlots {
         let item = SlotItem {
             owner: owner.to_owned(),
             held_until: held_until.millis(),
-            expires_at: held_until.seconds_up(),
+            expires_at: held_until.seconds_ceil(),
         };
         let free = Condition {
             expression: "attribute_not_exists(pk) OR held_until < :now",
@@ -127,7 +127,7 @@ impl WaitSlots {
             Conditional::Refused(None) => Ok(false),
             // An SDK retry after a lost response.
             Conditional::Refused(Some(other)) => {
-                Ok(content::<SlotItem>("a wait slot", other)?.owner == owner)
+                Ok(parse_item::<SlotItem>("a wait slot", other)?.owner == owner)
             }
         }
     }

@@ -3,11 +3,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error, Table,
     key::Key,
-    table::{Condition, Conditional, content, number},
+    table::{Condition, Conditional, number, parse_item},
 };
 use crate::{
     id::AccountId,
-    job::walk::{Progress, Walk},
+    job::scan::{Progress, Scan},
     time::Time,
 };
 
@@ -19,9 +19,9 @@ pub struct WalkStore {
 
 /// The stored progress, for the conditional write.
 #[derive(Clone, Debug)]
-pub struct KnownWalk {
+pub struct StoredWalk {
     /// `None` before the first walk of a stack.
-    pub walk: Option<Walk>,
+    pub walk: Option<Scan>,
     /// Number of saves.
     turn: i64,
 }
@@ -46,11 +46,11 @@ impl WalkStore {
         Self { table }
     }
 
-    pub async fn read(&self) -> Result<KnownWalk, Error> {
+    pub async fn read(&self) -> Result<StoredWalk, Error> {
         let item = self.table.get(&Key::walk(), true).await?;
-        let item: Option<WalkItem> = item.map(|item| content("the walk", item)).transpose()?;
+        let item: Option<WalkItem> = item.map(|item| parse_item("the walk", item)).transpose()?;
         let turn = item.as_ref().map_or(0, |item| item.turn);
-        let walk = item.map(|item| Walk {
+        let walk = item.map(|item| Scan {
             from: Time::from_millis(item.from),
             to: Time::from_millis(item.to),
             progress: match (item.done, item.account, item.until) {
@@ -61,14 +61,14 @@ impl WalkStore {
                 (_, account, _) => Progress::After(account),
             },
         });
-        Ok(KnownWalk { walk, turn })
+        Ok(StoredWalk { walk, turn })
     }
 
     /// Saves the progress of a walk. Returns `false` if another run saved first.
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn save(&self, known: &KnownWalk, walk: &Walk) -> Result<bool, Error> {
+    pub async fn save(&self, known: &StoredWalk, walk: &Scan) -> Result<bool, Error> {
         let (account, until, done) = match walk.progress {
             Progress::After(account) => (account, None, false),
             Progress::Within(account, until) => (Some(account), Some(until.millis()), false),

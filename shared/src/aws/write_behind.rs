@@ -10,9 +10,9 @@ use crate::{clock::Clock, time::Time};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FlushPolicy {
     /// Time between two writes.
-    pub apart: Duration,
+    pub interval: Duration,
     /// Time from a failed write to the next try.
-    pub again: Duration,
+    pub retry_interval: Duration,
 }
 
 /// Counts in memory until they are written.
@@ -99,7 +99,7 @@ impl<A: Accumulator> WriteBehind<A> {
                 let mut state = self.0.state();
                 let now = self.0.clock.now();
                 let Some(next) = state.counts.next(now) else { return };
-                state.due = Some(now + A::POLICY.apart);
+                state.due = Some(now + A::POLICY.interval);
                 next
             };
             if !self.write_one(next).await {
@@ -123,7 +123,7 @@ impl<A: Accumulator> WriteBehind<A> {
         let mut state = self.0.state();
         let Err(error) = state.counts.written(write, outcome) else { return true };
         tracing::warn!(cause = %error, "flush of {} failed", A::NOUN);
-        state.due = Some(self.0.clock.now() + A::POLICY.again);
+        state.due = Some(self.0.clock.now() + A::POLICY.retry_interval);
         false
     }
 }

@@ -8,9 +8,9 @@ use axum::{
 use http::{HeaderMap, header, request::Parts};
 
 use super::{
-    Failure, Gate, Issuer,
+    ApiError, ApiMiddleware, Issuer,
     route::{self, Access, Route},
-    token::Bearer,
+    token::VerifiedToken,
 };
 use crate::{
     account::{Account, ApiKey, KeyRecord, Scope, Scopes},
@@ -28,7 +28,7 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// `Display` is for logs: the id of the key, or the subject of the token.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    by: Credential,
+    credential: Credential,
     scopes: Scopes,
     /// The quota that rejects this request unless the request replays an earlier one.
     exhausted: Option<Exhausted>,
@@ -40,21 +40,21 @@ pub struct Caller {
 /// original response. The handler looks the `Idempotency-Key` up and [rejects](Self::refusal) new
 /// requests.
 #[derive(Clone, Debug)]
-pub struct Repeater(pub Caller);
+pub struct MaybeReplay(pub Caller);
 
-impl Repeater {
+impl MaybeReplay {
     /// Checks that new requests are allowed.
     ///
     /// # Errors
     /// [`Problem::QuotaExceeded`] if a quota of the account is used up and enforced.
-    pub fn refusal(&self) -> Result<(), Problem> {
+    pub fn check_quota(&self) -> Result<(), Problem> {
         self.0.exhausted.clone().map_or(Ok(()), |exhausted| Err(Problem::QuotaExceeded(exhausted)))
     }
 }
 
 #[derive(Clone, Debug)]
 enum Credential {
-    Key(Known),
+    Key(KeyAndAccount),
     /// Subject, account and expiry of the token.
     Token(Arc<str>, Arc<Account>, Time),
 }
@@ -71,12 +71,12 @@ impl Credential {
 impl Caller {
     #[must_use]
     pub fn account(&self) -> AccountId {
-        self.by.account().id
+        self.credential.account().id
     }
 
     #[must_use]
     pub fn account_name(&self) -> &str {
-        &self.by.account().name
+        &self.credential.account().name
     }
 
     #[must_use]
@@ -93,7 +93,7 @@ impl Caller {
     /// `None` if the request carries a token.
     #[must_use]
     pub fn key(&self) -> Option<KeyId> {
-        match &self.by {
+        match &self.credential {
             Credential::Key(known) => Some(known.0.id),
             Credential::Token(..) => None,
         }
@@ -104,14 +104,14 @@ impl Caller {
     /// # Errors
     /// [`Problem::NotFound`] if it is another account and the caller isn't an admin, so that
     /// account ids can't be probed.
-    pub fn reaching(&self, named: AccountId) -> Result<AccountId, Problem> {
-        if self.may_know(named) { Ok(named) } else { Err(Problem::NotFound) }
+    pub fn authorize_account(&self, named: AccountId) -> Result<AccountId, Problem> {
+        if self.may_access(named) { Ok(named) } else { Err(Problem::NotFound) }
     }
 
     /// Name of the key, or subject of the token.
     #[must_use]
     pub fn name(&self) -> &str {
-        match &self.by {
+        match &self.credential {
             Credential::Key(known) => &known.0.name,
             Credential::Token(subject, ..) => subject,
         }
@@ -120,7 +120,7 @@ impl Caller {
     /// Credentials of a push subscription, which ends when the key or token does.
     #[must_use]
     pub fn subscriber(&self) -> Subscriber {
-        let by = match &self.by {
+        let by = match &self.credential {
             Credential::Key(known) => push::Credential::Key(known.0.id),
             Credential::Token(.., until) => push::Credential::TokenUntil(*until),
         };
@@ -129,7 +129,7 @@ impl Caller {
 
     /// Whether the caller may access the account: its own, or any for an admin.
     #[must_use]
-    pub fn may_know(&self, account: AccountId) -> bool {
+    pub fn may_access(&self, account: AccountId) -> bool {
         account == self.account() || self.is_admin()
     }
 
@@ -137,9 +137,9 @@ impl Caller {
     ///
     /// # Errors
     /// [`Problem::MissingScope`] if it names another account without the scope `admin`.
-    pub fn acting_for(&self, named: Option<AccountId>) -> Result<AccountId, Problem> {
+    pub fn target_account(&self, named: Option<AccountId>) -> Result<AccountId, Problem> {
         match named {
-            Some(other) if !self.may_know(other) => Err(Problem::MissingScope(Scope::Admin)),
+            Some(other) if !self.may_access(other) => Err(Problem::MissingScope(Scope::Admin)),
             Some(named) => Ok(named),
             None => Ok(self.account()),
         }
@@ -149,17 +149,17 @@ impl Caller {
     ///
     /// # Errors
     /// [`Problem::MissingScope`] if it names another account without the scope `admin`.
-    pub fn seeing(&self, named: Option<AccountId>) -> Result<Option<AccountId>, Problem> {
+    pub fn visible_account(&self, named: Option<AccountId>) -> Result<Option<AccountId>, Problem> {
         match named {
             None if self.is_admin() => Ok(None),
-            named => self.acting_for(named).map(Some),
+            named => self.target_account(named).map(Some),
         }
     }
 }
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.by {
+        match &self.credential {
             Credential::Key(known) => write!(f, "{}", known.0.id),
             Credential::Token(subject, ..) => write!(f, "token of {subject}"),
         }
@@ -167,19 +167,19 @@ impl fmt::Display for Caller {
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let repeater = Repeater::from_request_parts(parts, state).await?;
-        repeater.refusal()?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let repeater = MaybeReplay::from_request_parts(parts, state).await?;
+        repeater.check_quota()?;
         Ok(repeater.0)
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Repeater {
-    type Rejection = Failure;
+impl<S: Sync> FromRequestParts<S> for MaybeReplay {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let caller = parts.extensions.get::<Caller>().cloned().ok_or(Problem::Unauthenticated)?;
         Ok(Self(caller))
     }
@@ -187,84 +187,94 @@ impl<S: Sync> FromRequestParts<S> for Repeater {
 
 /// Authenticates the request and checks the scope of its route.
 pub(super) async fn authorize(
-    State(gate): State<Gate>,
+    State(gate): State<ApiMiddleware>,
     mut request: Request,
     next: Next,
 ) -> Response {
     // Without a match, the router's fallback answers with 404 or 405.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    if path.as_ref().is_some_and(|template| !route::is_of(request.uri().path(), template)) {
-        return route::refusal(request.method(), request.uri().path()).into_response();
+    if path.as_ref().is_some_and(|template| !route::is_best_match(request.uri().path(), template)) {
+        return route::no_route(request.method(), request.uri().path()).into_response();
     }
     let Some(path) = path else { return next.run(request).await };
     // A route that the router knows but the table doesn't must not be served without a scope.
-    let Some(route) = route::of(request.method(), &path) else {
-        return route::refusal(request.method(), request.uri().path()).into_response();
+    let Some(route) = route::find(request.method(), &path) else {
+        return route::no_route(request.method(), request.uri().path()).into_response();
     };
-    if route.access == Access::Open {
+    if route.access == Access::Public {
         return next.run(request).await;
     }
     let now = gate.clock.now();
-    let admitted = match gate.recognize(request.headers(), now).await {
-        Ok(caller) => admit(caller, request.headers(), route, now).map_err(Failure::from),
+    let admitted = match gate.authenticate(request.headers(), now).await {
+        Ok(caller) => check_access(caller, request.headers(), route, now).map_err(ApiError::from),
         Err(failure) => Err(failure),
     };
     match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
-            let noted = async {
-                if let Credential::Key(known) = &caller.by {
-                    gate.note_use(&known.0, now).await;
+            let record_usage = async {
+                if let Credential::Key(known) = &caller.credential {
+                    gate.record_key_usage(&known.0, now).await;
                 }
             };
-            tokio::join!(next.run(request), noted).0
+            tokio::join!(next.run(request), record_usage).0
         }
         Err(failure) => failure.into_response(),
     }
 }
 
-type Known = Arc<(KeyRecord, Account)>;
+type KeyAndAccount = Arc<(KeyRecord, Account)>;
 
-impl Gate {
+impl ApiMiddleware {
     /// Authenticates by API key, or by bearer token if the text isn't an API key.
-    async fn recognize(&self, headers: &HeaderMap, now: Time) -> Result<Caller, Failure> {
-        let text = presented(headers).ok_or(Problem::Unauthenticated)?;
+    async fn authenticate(&self, headers: &HeaderMap, now: Time) -> Result<Caller, ApiError> {
+        let text = presented_credentials(headers).ok_or(Problem::Unauthenticated)?;
         match (text.parse(), &self.issuer) {
-            (Ok(key), _) => self.by_key(&key, now).await,
+            (Ok(key), _) => self.authenticate_key(&key, now).await,
             (Err(_), Some(issuer)) if !text.starts_with("tg_") => {
-                self.by_token(issuer, text, now).await
+                self.authenticate_token(issuer, text, now).await
             }
             _ => Err(Problem::Unauthenticated.into()),
         }
     }
 
-    async fn by_key(&self, key: &ApiKey, now: Time) -> Result<Caller, Failure> {
-        let known =
-            self.accounts.caller(key, now).await?.filter(|known| known.0.opens_for(key, now));
+    async fn authenticate_key(&self, key: &ApiKey, now: Time) -> Result<Caller, ApiError> {
+        let known = self.accounts.caller(key, now).await?.filter(|known| known.0.accepts(key, now));
         let known = known.ok_or(Problem::Unauthenticated)?;
         let scopes = known.0.scopes;
-        Ok(Caller { by: Credential::Key(known), scopes, exhausted: None })
+        Ok(Caller { credential: Credential::Key(known), scopes, exhausted: None })
     }
 
-    async fn by_token(&self, issuer: &Issuer, text: &str, now: Time) -> Result<Caller, Failure> {
-        let bearer = issuer.recognize(text, now).await;
-        let bearer =
-            bearer.map_err(|error| Failure::because(Problem::Unavailable, error.to_string()))?;
-        let Bearer { subject, account, scopes, until } = bearer.ok_or(Problem::Unauthenticated)?;
-        let account = self.accounts.account(account, now).await?.ok_or(Problem::Unauthenticated)?;
-        Ok(Caller { by: Credential::Token(subject, account, until), scopes, exhausted: None })
+    async fn authenticate_token(
+        &self,
+        issuer: &Issuer,
+        text: &str,
+        now: Time,
+    ) -> Result<Caller, ApiError> {
+        let bearer = issuer.verify(text, now).await;
+        let bearer = bearer
+            .map_err(|error| ApiError::with_cause(Problem::Unavailable, error.to_string()))?;
+        let VerifiedToken { subject, account, scopes, expires_at: until } =
+            bearer.ok_or(Problem::Unauthenticated)?;
+        let account =
+            self.accounts.get_cached(account, now).await?.ok_or(Problem::Unauthenticated)?;
+        Ok(Caller {
+            credential: Credential::Token(subject, account, until),
+            scopes,
+            exhausted: None,
+        })
     }
 }
 
 /// Checks account, scope and quota. If a quota of the account is used up, only a request with an
 /// `Idempotency-Key` passes, because it may replay an accepted one.
-fn admit(
+fn check_access(
     mut caller: Caller,
     headers: &HeaderMap,
     route: &Route,
     now: Time,
 ) -> Result<Caller, Problem> {
-    if !caller.by.account().is_active {
+    if !caller.credential.account().is_active {
         return Err(Problem::AccountInactive);
     }
     if let Access::Scope(scope) = route.access
@@ -272,8 +282,11 @@ fn admit(
     {
         return Err(Problem::MissingScope(scope));
     }
-    caller.exhausted =
-        caller.by.account().exhausted(now).filter(|_| route.spends && !caller.is_admin());
+    caller.exhausted = caller
+        .credential
+        .account()
+        .exhausted(now)
+        .filter(|_| route.enforces_quota && !caller.is_admin());
     match &caller.exhausted {
         Some(exhausted) if !headers.contains_key(IDEMPOTENCY_KEY) => {
             Err(Problem::QuotaExceeded(exhausted.clone()))
@@ -284,7 +297,7 @@ fn admit(
 
 /// The credentials in `Authorization: Bearer …`, or without a scheme. The scheme is
 /// case-insensitive (RFC 9110, section 11.1).
-fn presented(headers: &HeaderMap) -> Option<&str> {
+fn presented_credentials(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(only), None) = (given.next(), given.next()) else { return None };
     let text = only.to_str().ok()?.trim();

@@ -4,7 +4,7 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, value::RawValue};
 
-use super::{Contract, Failure, unambiguous::Unambiguous};
+use super::{ApiError, Contract, strict_json::StrictJson};
 use crate::{
     api::{MAX_BODY_BYTES, Problem},
     job::Payload,
@@ -21,9 +21,9 @@ pub struct JsonBody<T> {
 }
 
 impl<S: Sync, T: Contract> FromRequest<S> for JsonBody<T> {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (text, json) = read_json(request).await?;
         let value = T::read(text.get(), &json, "").map_err(Problem::InvalidBody)?;
         Ok(Self { value, json, text })
@@ -41,26 +41,27 @@ pub struct PayloadBody {
 }
 
 impl<S: Sync> FromRequest<S> for PayloadBody {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (text, json) = read_json(request).await?;
         Ok(Self { payload: Payload(text), json })
     }
 }
 
-async fn read_json(request: Request) -> Result<(Box<RawValue>, Value), Failure> {
+async fn read_json(request: Request) -> Result<(Box<RawValue>, Value), ApiError> {
     let declared_json = declares_json(request.headers());
-    let bytes = read(request).await?;
+    let bytes = read_body(request).await?;
     if !declared_json {
         return Err(Problem::UnsupportedMediaType.into());
     }
-    let Unambiguous(json) = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
-    let text = serde_json::from_slice(&bytes).map_err(|error| malformed(&error))?;
+    let StrictJson(json) =
+        serde_json::from_slice(&bytes).map_err(|error| malformed_json(&error))?;
+    let text = serde_json::from_slice(&bytes).map_err(|error| malformed_json(&error))?;
     Ok((text, json))
 }
 
-async fn read(request: Request) -> Result<Bytes, Failure> {
+async fn read_body(request: Request) -> Result<Bytes, ApiError> {
     match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::PayloadTooLarge.into()),
@@ -79,7 +80,7 @@ fn declares_json(headers: &HeaderMap) -> bool {
             .is_some_and(|sub| sub.len() > 5 && sub.ends_with("+json"))
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
+fn malformed_json(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     let why = text.split(" at line ").next().unwrap_or_default();
     Problem::MalformedJson {
@@ -118,7 +119,7 @@ mod tests {
         #[test]
         fn a_malformed_body_is_told_where(text in "[\\[{\"a:,]{1,20}") {
             if let Err(error) = serde_json::from_str::<Value>(&text) {
-                let Problem::MalformedJson { detail } = malformed(&error) else { panic!() };
+                let Problem::MalformedJson { detail } = malformed_json(&error) else { panic!() };
                 prop_assert!(detail.starts_with("Line 1, column "), "{}", detail);
             }
         }

@@ -29,7 +29,8 @@ pub trait Contract: DeserializeOwned {
         if !violations.is_empty() {
             return Err(violations);
         }
-        serde_json::from_str(text).map_err(|_| vec![unseen::<Self>(text, json, prefix)])
+        serde_json::from_str(text)
+            .map_err(|_| vec![deserialization_violation::<Self>(text, json, prefix)])
     }
 }
 
@@ -73,7 +74,11 @@ fn compile<T: ToSchema>() -> Schema {
 
 /// The violation that deserialization finds and the schema can't express. In JSON Schema, 1.0 is an
 /// integer, and a `date-time` may exceed the range of [`Time`](crate::time::Time).
-fn unseen<T: DeserializeOwned>(text: &str, json: &Value, prefix: &str) -> Violation {
+fn deserialization_violation<T: DeserializeOwned>(
+    text: &str,
+    json: &Value,
+    prefix: &str,
+) -> Violation {
     let read =
         serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(text));
     let Err(error) = read else { return Violation::new(prefix, "is invalid") };

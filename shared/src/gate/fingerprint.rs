@@ -21,7 +21,7 @@ pub fn fingerprint(route: &str, body: &RawValue) -> String {
 }
 
 fn digest(raw: &RawValue, sum: &mut Sha256) {
-    match Json::open(raw) {
+    match Json::parse(raw) {
         Json::Array(values) => {
             sum.update([b'[']);
             values.into_iter().for_each(|value| digest(value, sum));
@@ -30,20 +30,20 @@ fn digest(raw: &RawValue, sum: &mut Sha256) {
         Json::Object(members) => {
             sum.update([b'{']);
             for (name, value) in members {
-                plain(&Value::String(name).to_string(), sum);
+                update_scalar(&Value::String(name).to_string(), sum);
                 digest(value, sum);
             }
             sum.update([b'}']);
         }
-        Json::Text(text) => plain(&Value::String(text).to_string(), sum),
-        Json::Number(text) => plain(text, sum),
-        Json::Boolean(value) => plain(&value.to_string(), sum),
-        Json::Null => plain("null", sum),
+        Json::Text(text) => update_scalar(&Value::String(text).to_string(), sum),
+        Json::Number(text) => update_scalar(text, sum),
+        Json::Boolean(value) => update_scalar(&value.to_string(), sum),
+        Json::Null => update_scalar("null", sum),
     }
 }
 
 /// Strings are quoted and all else is not, so that different values never serialize alike.
-fn plain(text: &str, sum: &mut Sha256) {
+fn update_scalar(text: &str, sum: &mut Sha256) {
     sum.update(text);
     sum.update([b',']);
 }

@@ -27,13 +27,13 @@ use tokio::{
 
 use crate::aws::Tallies;
 
-const NAME: &str = "tollgate-flush";
+const EXTENSION_NAME: &str = "tollgate-flush";
 /// Time limit for registration, which delays the start. The API is local to the machine.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often counts are flushed where the Extensions API is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flush {
+pub enum FlushMode {
     /// After every response. No counts are lost, however the process ends, but each request costs
     /// write units.
     EachResponse,
@@ -49,11 +49,11 @@ pub(super) struct Flusher(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     tallies: Tallies,
-    flush: Flush,
+    flush: FlushMode,
     /// Whether the extension flushes after the response; otherwise `before_response` flushes.
-    is_extended: AtomicBool,
+    has_extension: AtomicBool,
     /// One permit per invocation whose response is sent.
-    responded: Semaphore,
+    responses_sent: Semaphore,
 }
 
 /// A registered internal extension.
@@ -65,14 +65,19 @@ struct Extension {
 impl Flusher {
     /// Registers the extension if the API is available. Must run before the runtime requests its
     /// first event.
-    pub async fn start(tallies: Tallies, flush: Flush) -> Self {
+    pub async fn start(tallies: Tallies, flush: FlushMode) -> Self {
         let (is_extended, responded) = (AtomicBool::default(), Semaphore::new(0));
-        let flusher = Self(Arc::new(Inner { tallies, flush, is_extended, responded }));
-        match tokio::time::timeout(PATIENCE, Extension::register()).await {
+        let flusher = Self(Arc::new(Inner {
+            tallies,
+            flush,
+            has_extension: is_extended,
+            responses_sent: responded,
+        }));
+        match tokio::time::timeout(REGISTER_TIMEOUT, Extension::register()).await {
             Ok(Ok(extension)) => {
-                flusher.0.is_extended.store(true, Ordering::Relaxed);
-                tokio::spawn(flusher.clone().follow(extension));
-                tokio::spawn(flusher.clone().flush_at_end());
+                flusher.0.has_extension.store(true, Ordering::Relaxed);
+                tokio::spawn(flusher.clone().run_extension(extension));
+                tokio::spawn(flusher.clone().flush_on_sigterm());
             }
             Ok(Err(cause)) => {
                 tracing::debug!(cause, "extensions API unavailable, flushing before responses")
@@ -85,41 +90,44 @@ impl Flusher {
     }
 
     pub async fn before_response(&self) {
-        if !self.0.is_extended.load(Ordering::Relaxed) {
+        if !self.0.has_extension.load(Ordering::Relaxed) {
             self.0.tallies.flush().await;
         }
     }
 
     /// Call after the response, or the error in its place, is sent.
-    pub fn responded(&self) {
-        self.0.responded.add_permits(1);
+    pub fn response_sent(&self) {
+        self.0.responses_sent.add_permits(1);
     }
 
     /// Flushes after each response. If the Extensions API fails, counts are flushed before
     /// responses from then on.
-    async fn follow(self, extension: Extension) {
-        let Err(error) = self.flush_each(&extension).await;
+    async fn run_extension(self, extension: Extension) {
+        let Err(error) = self.flush_after_responses(&extension).await;
         tracing::error!(
             cause = %error,
             "extension failed, flushing before responses"
         );
-        self.0.is_extended.store(false, Ordering::Relaxed);
+        self.0.has_extension.store(false, Ordering::Relaxed);
         self.0.tallies.flush().await;
     }
 
-    async fn flush_each(&self, extension: &Extension) -> Result<std::convert::Infallible, Error> {
+    async fn flush_after_responses(
+        &self,
+        extension: &Extension,
+    ) -> Result<std::convert::Infallible, Error> {
         loop {
-            extension.next().await?;
-            self.0.responded.acquire().await?.forget();
+            extension.next_invocation().await?;
+            self.0.responses_sent.acquire().await?.forget();
             match self.0.flush {
-                Flush::EachResponse => self.0.tallies.flush().await,
-                Flush::WhenDue => self.0.tallies.flush_if_due().await,
+                FlushMode::EachResponse => self.0.tallies.flush().await,
+                FlushMode::WhenDue => self.0.tallies.flush_if_due().await,
             }
         }
     }
 
     /// Flushes on `SIGTERM` and exits.
-    async fn flush_at_end(self) {
+    async fn flush_on_sigterm(self) {
         let Ok(mut end) = signal(SignalKind::terminate()) else { return };
         if end.recv().await.is_some() {
             self.0.tallies.flush().await;
@@ -133,7 +141,7 @@ impl Extension {
         let client = PooledClient::builder().build();
         let events = serde_json::json!({"events": ["INVOKE"]}).to_string();
         let request = Request::post("/2020-01-01/extension/register")
-            .header("lambda-extension-name", NAME)
+            .header("lambda-extension-name", EXTENSION_NAME)
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(events))
             .map_err(|error| error.to_string())?;
@@ -146,7 +154,7 @@ impl Extension {
     }
 
     /// Reports the extension as done and waits for the next invocation.
-    async fn next(&self) -> Result<(), Error> {
+    async fn next_invocation(&self) -> Result<(), Error> {
         let request = Request::get("/2020-01-01/extension/event/next")
             .header("lambda-extension-identifier", &self.id)
             .body(Body::empty())?;

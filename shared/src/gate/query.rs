@@ -4,10 +4,10 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-use super::Failure;
+use super::ApiError;
 use crate::{
-    api::{BadCursor, Cursor, DEFAULT_LIMIT, MAX_LIMIT, Problem, decode_start},
-    event::Start,
+    api::{Cursor, DEFAULT_LIMIT, InvalidCursor, MAX_LIMIT, Problem, decode_start},
+    event::ReadFrom,
     id::{AccountId, JobId, KeyId},
     name::Name,
     records::Identifier,
@@ -19,16 +19,16 @@ use crate::{
 pub struct Query(Vec<(String, String)>);
 
 impl<S: Sync> FromRequestParts<S> for Query {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Ok(Self::read(parts.uri.query().unwrap_or_default())?)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default())?)
     }
 }
 
 impl Query {
     /// Decodes `application/x-www-form-urlencoded`: `+` is a space, `%2B` a plus sign.
-    fn read(query: &str) -> Result<Self, Problem> {
+    fn parse(query: &str) -> Result<Self, Problem> {
         // The parser replaces invalid UTF-8 silently, so it is rejected here.
         percent_decode_str(query).decode_utf8().map_err(|_| Problem::InvalidParameter {
             name: "query",
@@ -60,14 +60,14 @@ impl Query {
     ///
     /// # Errors
     /// When one isn't an account id, or there must have at most `most entries`.
-    pub fn accounts(&mut self, most: usize) -> Result<BTreeSet<AccountId>, Problem> {
+    pub fn accounts(&mut self, max: usize) -> Result<BTreeSet<AccountId>, Problem> {
         let invalid = |detail: String| Problem::InvalidParameter { name: "account", detail };
         let given = self.0.extract_if(.., |(key, _)| key == "account");
         let read =
             given.map(|(_, text)| text.parse().map_err(|_| invalid(AccountId::RULE.to_owned())));
         let accounts = read.collect::<Result<BTreeSet<_>, _>>()?;
-        if accounts.len() > most {
-            return Err(invalid(format!("names more than {most} accounts")));
+        if accounts.len() > max {
+            return Err(invalid(format!("names more than {max} accounts")));
         }
         Ok(accounts)
     }
@@ -76,8 +76,8 @@ impl Query {
     ///
     /// # Errors
     /// When it is neither `now` nor a cursor of events.
-    pub fn start(&mut self) -> Result<Start, Problem> {
-        let invalid = |error: BadCursor| Problem::InvalidParameter {
+    pub fn start(&mut self) -> Result<ReadFrom, Problem> {
+        let invalid = |error: InvalidCursor| Problem::InvalidParameter {
             name: "after",
             detail: error.to_string(),
         };
@@ -114,20 +114,20 @@ impl Query {
     /// # Errors
     /// When it belongs to another list, is damaged, or its key can't be parsed.
     pub fn cursor<T: FromStr>(&mut self, list: &str) -> Result<Option<T>, Problem> {
-        let invalid = |error: BadCursor| Problem::InvalidParameter {
+        let invalid = |error: InvalidCursor| Problem::InvalidParameter {
             name: "cursor",
             detail: error.to_string(),
         };
         let Some(text) = self.take::<String>("cursor")? else { return Ok(None) };
         let cursor = Cursor::decode(&text, list).map_err(invalid)?;
-        cursor.after.parse().map(Some).map_err(|_| invalid(BadCursor))
+        cursor.after.parse().map(Some).map_err(|_| invalid(InvalidCursor))
     }
 
     /// Checks that no parameter is left.
     ///
     /// # Errors
     /// When there is an unknown parameter.
-    pub fn end(self) -> Result<(), Problem> {
+    pub fn reject_unknown(self) -> Result<(), Problem> {
         match self.0.first() {
             None => Ok(()),
             Some((unknown, _)) => {
@@ -143,66 +143,68 @@ impl Query {
 
 /// Path parameter that names a resource.
 #[derive(Debug)]
-pub struct Named<T>(pub T);
+pub struct PathParam<T>(pub T);
 
-pub trait PathPart: FromStr {
+pub trait PathParamValue: FromStr {
     /// Name of the parameter in problem details.
     const NAME: &'static str;
     /// Problem detail for a value that can't be parsed.
     const RULE: &'static str;
 }
 
-impl PathPart for JobId {
+impl PathParamValue for JobId {
     const NAME: &'static str = "id";
     const RULE: &'static str = "must be a job id, such as job_01kagzwy00e81840g2081040g2";
 }
 
-impl PathPart for AccountId {
+impl PathParamValue for AccountId {
     const NAME: &'static str = "id";
     const RULE: &'static str = "must be an account id, such as acc_01kagzwy00e40r2081040g2081";
 }
 
-impl PathPart for KeyId {
+impl PathParamValue for KeyId {
     const NAME: &'static str = "key_id";
     const RULE: &'static str = "must be a key id, such as key_01kagzwy00ec1r60r30c1g60r3";
 }
 
-impl PathPart for Name {
+impl PathParamValue for Name {
     const NAME: &'static str = "name";
     const RULE: &'static str =
         "must be 1 to 64 of a–z, 0–9, '.', '_' and '-', starting with a letter or digit";
 }
 
-impl PathPart for Identifier {
+impl PathParamValue for Identifier {
     const NAME: &'static str = "table";
     const RULE: &'static str =
         "must be 1 to 63 of A–Z, a–z, 0–9 and '_', starting with a letter or '_'";
 }
 
-impl<S: Send + Sync, T: PathPart> FromRequestParts<S> for Named<T> {
-    type Rejection = Failure;
+impl<S: Send + Sync, T: PathParamValue> FromRequestParts<S> for PathParam<T> {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
-            .map_err(|_| Failure::from(Problem::NotFound))?;
-        read(&text).map(Self)
+            .map_err(|_| ApiError::from(Problem::NotFound))?;
+        parse_param(&text).map(Self)
     }
 }
 
 /// Path with two parameters: a resource and one that belongs to it.
-impl<S: Send + Sync, A: PathPart, B: PathPart> FromRequestParts<S> for Named<(A, B)> {
-    type Rejection = Failure;
+impl<S: Send + Sync, A: PathParamValue, B: PathParamValue> FromRequestParts<S>
+    for PathParam<(A, B)>
+{
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Path((of, text)) = Path::<(String, String)>::from_request_parts(parts, state)
             .await
-            .map_err(|_| Failure::from(Problem::NotFound))?;
-        Ok(Self((read(&of)?, read(&text)?)))
+            .map_err(|_| ApiError::from(Problem::NotFound))?;
+        Ok(Self((parse_param(&of)?, parse_param(&text)?)))
     }
 }
 
-fn read<T: PathPart>(text: &str) -> Result<T, Failure> {
+fn parse_param<T: PathParamValue>(text: &str) -> Result<T, ApiError> {
     let invalid = Problem::InvalidParameter { name: T::NAME, detail: T::RULE.to_owned() };
     text.parse().map_err(|_| invalid.into())
 }
@@ -212,7 +214,7 @@ mod tests {
     use super::*;
 
     fn query(text: &str) -> Query {
-        Query::read(text).unwrap()
+        Query::parse(text).unwrap()
     }
 
     #[test]
@@ -230,7 +232,7 @@ mod tests {
             assert_eq!(data(given), read, "{given}");
         }
         for broken in ["data=%FF", "data=%C3", "%C3=%BC"] {
-            assert!(Query::read(broken).is_err(), "{broken}");
+            assert!(Query::parse(broken).is_err(), "{broken}");
         }
     }
 
@@ -261,7 +263,7 @@ mod tests {
             @"limit must be a whole number from 1 to 100."
         );
         insta::assert_snapshot!(
-            detail(query("stauts=failed").end().unwrap_err()),
+            detail(query("stauts=failed").reject_unknown().unwrap_err()),
             @r#"query has an unknown parameter "stauts"."#
         );
         assert_eq!(query("").limit().unwrap(), DEFAULT_LIMIT);

@@ -9,7 +9,7 @@ use lambda_http::{
 };
 use tower::{Service, ServiceExt, layer::layer_fn};
 
-use super::flush::{Flush, Flusher};
+use super::flush::{FlushMode, Flusher};
 use crate::aws::Tallies;
 
 /// Serves HTTP API events with a router until Lambda shuts the function down.
@@ -17,17 +17,21 @@ use crate::aws::Tallies;
 /// # Errors
 /// When the Lambda runtime API can't be reached.
 pub async fn serve(router: Router) -> Result<(), Error> {
-    lambda_runtime::run(Adapter::from(router).map_request(with_sound_address)).await
+    lambda_runtime::run(Adapter::from(router).map_request(escape_uri)).await
 }
 
 /// Like [`serve`], but flushes buffered counts before Lambda freezes the function.
 ///
 /// # Errors
 /// When the Lambda runtime API can't be reached.
-pub async fn serve_counting(router: Router, tallies: Tallies, flush: Flush) -> Result<(), Error> {
+pub async fn serve_with_flush(
+    router: Router,
+    tallies: Tallies,
+    flush: FlushMode,
+) -> Result<(), Error> {
     let flusher = Flusher::start(tallies, flush).await;
     let before = flusher.clone();
-    let handler = Adapter::from(router).map_request(with_sound_address);
+    let handler = Adapter::from(router).map_request(escape_uri);
     let handler =
         ServiceExt::<LambdaEvent<LambdaRequest>>::then(handler, move |response| async move {
             before.before_response().await;
@@ -47,7 +51,7 @@ where
     S: Service<LambdaInvocation, Response = (), Error = Error>,
 {
     inner.then(move |outcome: Result<(), Error>| async move {
-        flusher.responded();
+        flusher.response_sent();
         outcome
     })
 }
@@ -58,11 +62,11 @@ where
 /// `%25` decoded. The adapter panics on characters that a URI may not contain, and reads a
 /// backslash as a slash. With escaping, the client gets a 404 or a parameter error instead. Host
 /// and domain name are dropped: no handler reads them, and an invalid one breaks the URI as well.
-fn with_sound_address(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+fn escape_uri(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        request.raw_path = request.raw_path.as_deref().map(|path| escaped(path, b"/:@"));
+        request.raw_path = request.raw_path.as_deref().map(|path| percent_encode(path, b"/:@"));
         request.raw_query_string =
-            request.raw_query_string.as_deref().map(|query| escaped(query, b"/:@?"));
+            request.raw_query_string.as_deref().map(|query| percent_encode(query, b"/:@?"));
         request.headers.remove(header::HOST);
         request.request_context.domain_name = None;
     }
@@ -71,11 +75,11 @@ fn with_sound_address(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<Lamb
 
 /// Percent-encodes every byte that may not occur in a path or query (RFC 3986, sections 3.3 and
 /// 3.4). Existing escapes stay. The second parameter lists further bytes to keep.
-fn escaped(part: &str, beside: &[u8]) -> String {
+fn percent_encode(part: &str, also_allowed: &[u8]) -> String {
     part.bytes().fold(String::with_capacity(part.len()), |mut sound, byte| {
         if byte.is_ascii_alphanumeric()
             || b"-._~!$&'()*+,;=%".contains(&byte)
-            || beside.contains(&byte)
+            || also_allowed.contains(&byte)
         {
             sound.push(char::from(byte));
         } else {
@@ -106,7 +110,7 @@ mod tests {
                 .append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
         let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(request), Context::default());
-        with_sound_address(event).payload.into()
+        escape_uri(event).payload.into()
     }
 
     #[test]
@@ -136,7 +140,7 @@ mod tests {
         ) {
             let request = adapted(DOMAIN, &path, &query, &[]);
             prop_assert!(request.uri().path().starts_with('/'));
-            prop_assert_eq!(request.uri().query().unwrap_or_default(), escaped(&query, b"/:@?"));
+            prop_assert_eq!(request.uri().query().unwrap_or_default(), percent_encode(&query, b"/:@?"));
         }
 
         #[test]

@@ -18,16 +18,16 @@ pub use issuer::Issuer;
 /// The issuer's keys are unknown and can't be loaded.
 #[derive(Debug, thiserror::Error)]
 #[error("token issuer unavailable and no keys cached")]
-pub struct NoKeys;
+pub struct KeysUnavailable;
 
 /// A verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bearer {
+pub struct VerifiedToken {
     /// The `sub` claim, truncated, for logs.
     pub subject: Arc<str>,
     /// The account it acts for; not yet looked up in the store.
     pub account: AccountId,
     pub scopes: Scopes,
     /// When it expires, leeway included.
-    pub until: Time,
+    pub expires_at: Time,
 }

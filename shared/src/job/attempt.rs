@@ -120,7 +120,7 @@ pub struct Attempt {
 impl Attempt {
     /// Attempts kept in a job's history: more than two runs of the default policy. The bound limits
     /// the size of the job's item, which holds the history.
-    pub const KEPT: usize = 20;
+    pub const MAX_HISTORY: usize = 20;
 
     /// An attempt that was started and left no other record.
     #[must_use]

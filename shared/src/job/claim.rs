@@ -15,29 +15,29 @@ pub struct Lease {
     /// Token of the latest claim.
     pub owner: Option<String>,
     /// For a finished job that may be requeued: id of the event published for its end, if any.
-    pub event: Option<EventId>,
+    pub end_event: Option<EventId>,
 }
 
 /// Origin of a job's end, and the event that announces it.
 #[derive(Clone, Copy, Debug)]
-pub struct By<'a> {
+pub struct EndedBy<'a> {
     /// Token of the claim or command that ends the job.
     pub token: &'a str,
     /// Id of the event published for the end, if any.
     pub event: Option<EventId>,
 }
 
-impl<'a> By<'a> {
+impl<'a> EndedBy<'a> {
     /// An end without an event.
     #[must_use]
-    pub const fn silent(token: &'a str) -> Self {
+    pub const fn without_event(token: &'a str) -> Self {
         Self { token, event: None }
     }
 }
 
 /// Why a claim was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ClaimDenied {
     /// Until this time the job is not due, or another worker holds its lease.
     NotYet(Time),
     /// The last attempt ended without a result: the job must be failed.
@@ -57,17 +57,17 @@ impl Lease {
 
 /// Derives from the item that denied a claim at `now` how to continue.
 #[must_use]
-pub fn refusal(lease: &Lease, now: Time) -> Refusal {
+pub fn claim_denied(lease: &Lease, now: Time) -> ClaimDenied {
     let waits_until = match lease.status {
-        _ if lease.status.is_terminal() => return Refusal::Done,
+        _ if lease.status.is_terminal() => return ClaimDenied::Done,
         Status::Running => lease.lease_until,
         _ => lease.due_at,
     };
     match waits_until {
-        Some(until) if until > now => Refusal::NotYet(until),
-        _ if lease.attempts >= lease.max_attempts => Refusal::Exhausted,
+        Some(until) if until > now => ClaimDenied::NotYet(until),
+        _ if lease.attempts >= lease.max_attempts => ClaimDenied::Exhausted,
         // The job was claimed and released between the claim and this read: retry immediately.
-        _ => Refusal::NotYet(now),
+        _ => ClaimDenied::NotYet(now),
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
                 due_at,
                 lease_until,
                 owner,
-                event: None,
+                end_event: None,
             })
     }
 
@@ -99,16 +99,16 @@ mod tests {
             now in 0i64..100,
         ) {
             let now = Time::from_millis(now);
-            let refusal = refusal(&lease, now);
-            prop_assert_eq!(refusal == Refusal::Done, lease.status.is_terminal());
-            if refusal == Refusal::Exhausted {
+            let refusal = claim_denied(&lease, now);
+            prop_assert_eq!(refusal == ClaimDenied::Done, lease.status.is_terminal());
+            if refusal == ClaimDenied::Exhausted {
                 prop_assert!(lease.attempts >= lease.max_attempts);
                 prop_assert!(
                     lease.status != Status::Running
                         || lease.lease_until.is_none_or(|until| until <= now)
                 );
             }
-            if let Refusal::NotYet(until) = refusal {
+            if let ClaimDenied::NotYet(until) = refusal {
                 prop_assert!(until >= now);
             }
             prop_assert!(!lease.is_held_by("me") || lease.status == Status::Running);

@@ -82,6 +82,6 @@ impl DueEntry {
     /// The entry's TTL: both passes have two weeks to reach it.
     #[must_use]
     pub fn expiry(&self) -> Time {
-        Timing::messages_gone(self.due)
+        Timing::messages_expired_at(self.due)
     }
 }

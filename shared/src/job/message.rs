@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{By, Job, JobError, Status};
+use super::{EndedBy, Job, JobError, Status};
 use crate::{
     id::{AccountId, EventId, JobId},
     name::Name,
@@ -83,16 +83,16 @@ pub struct End {
 impl Ended {
     /// For a job that is about to end.
     #[must_use]
-    pub fn announced(job: &Job, by: By<'_>) -> Self {
-        let By { token, event } = by;
+    pub fn before_end(job: &Job, by: EndedBy<'_>) -> Self {
+        let EndedBy { token, event } = by;
         Self { account: job.account, id: job.id, owner: token.to_owned(), event, end: None }
     }
 
     /// For a job that has ended and is about to be requeued.
     #[must_use]
-    pub fn overtaken(job: &Job, by: By<'_>) -> Self {
+    pub fn before_requeue(job: &Job, by: EndedBy<'_>) -> Self {
         let end = End { kind: job.kind.clone(), status: job.status, error: job.error.clone() };
-        Self { end: Some(end), ..Self::announced(job, by) }
+        Self { end: Some(end), ..Self::before_end(job, by) }
     }
 }
 
@@ -133,7 +133,7 @@ enum Body {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum NotAMessage {
+pub enum InvalidMessage {
     /// Not the JSON of a message.
     #[error("malformed message")]
     Malformed,
@@ -160,19 +160,19 @@ impl Message {
     ///
     /// # Errors
     /// If the body is malformed or of another version.
-    pub fn decode(text: &str) -> Result<Self, NotAMessage> {
+    pub fn decode(text: &str) -> Result<Self, InvalidMessage> {
         #[derive(Deserialize)]
         struct Versioned {
             v: u8,
         }
-        let Versioned { v } = serde_json::from_str(text).map_err(|_| NotAMessage::Malformed)?;
+        let Versioned { v } = serde_json::from_str(text).map_err(|_| InvalidMessage::Malformed)?;
         if v != VERSION {
-            return Err(NotAMessage::Version(v));
+            return Err(InvalidMessage::Version(v));
         }
         let Envelope { body, .. } = match serde_json::from_str(text) {
             Ok(envelope) => envelope,
-            Err(_) if is_of_another_sort(text) => return Err(NotAMessage::Version(v)),
-            Err(_) => return Err(NotAMessage::Malformed),
+            Err(_) if has_unknown_type(text) => return Err(InvalidMessage::Version(v)),
+            Err(_) => return Err(InvalidMessage::Malformed),
         };
         Ok(match body {
             Body::Job(job) => Self::Job(job),
@@ -183,7 +183,7 @@ impl Message {
 }
 
 /// Whether the message is of an unknown type, as a newer sender's may be.
-fn is_of_another_sort(text: &str) -> bool {
+fn has_unknown_type(text: &str) -> bool {
     let members: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(text).unwrap_or_default();
     members.len() == 2
@@ -218,12 +218,12 @@ mod millis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::mint, job::ErrorCode};
+    use crate::{id::generate, job::ErrorCode};
     use proptest::prelude::*;
 
     fn job(due: Option<i64>, looks: u8) -> Message {
         let (account, id) =
-            (mint(Time::from_millis(1), [1; 10]), mint(Time::from_millis(2), [2; 10]));
+            (generate(Time::from_millis(1), [1; 10]), generate(Time::from_millis(2), [2; 10]));
         let message = JobMessage::new(account, id, "echo".parse().unwrap());
         Message::Job(JobMessage { due: due.map(Time::from_millis), looks, ..message })
     }
@@ -239,11 +239,11 @@ mod tests {
         let Message::Job(JobMessage { account, id, .. }) = job(None, 0) else { unreachable!() };
         let run =
             ScheduledRun { name: "nightly".parse().unwrap(), at: "2026-11-20T16:00:00Z".into() };
-        let mut ended = Job::waiting(id, account, "echo".parse().unwrap(), 8, Time::from_millis(2));
+        let mut ended = Job::queued(id, account, "echo".parse().unwrap(), 8, Time::from_millis(2));
         ended.error = Some(JobError::new(ErrorCode::WorkerCrashed, "why"));
-        let announced = Ended::announced(&ended, By::silent("abc"));
-        let by = By { token: "abc", event: Some(mint(Time::from_millis(3), [3; 10])) };
-        for ended in [announced, Ended::overtaken(&ended, by)] {
+        let announced = Ended::before_end(&ended, EndedBy::without_event("abc"));
+        let by = EndedBy { token: "abc", event: Some(generate(Time::from_millis(3), [3; 10])) };
+        for ended in [announced, Ended::before_requeue(&ended, by)] {
             let message = Message::Ended(ended);
             assert_eq!(Message::decode(&message.encode()).unwrap(), message);
         }
@@ -256,14 +256,17 @@ mod tests {
     fn distinguishes_newer_versions_from_malformed_messages() {
         assert!(matches!(
             Message::decode(r#"{"v":2,"what":"ever"}"#),
-            Err(NotAMessage::Version(2))
+            Err(InvalidMessage::Version(2))
         ));
         assert!(matches!(
             Message::decode(r#"{"v":1,"what":"ever"}"#),
-            Err(NotAMessage::Version(1))
+            Err(InvalidMessage::Version(1))
         ));
         for rubbish in ["", "{}", "[]", r#"{"v":1}"#, r#"{"v":1,"job":{}}"#, r#"{"v":300}"#] {
-            assert!(matches!(Message::decode(rubbish), Err(NotAMessage::Malformed)), "{rubbish}");
+            assert!(
+                matches!(Message::decode(rubbish), Err(InvalidMessage::Malformed)),
+                "{rubbish}"
+            );
         }
     }
 

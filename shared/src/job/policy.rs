@@ -44,7 +44,7 @@ impl RetryPolicy {
     /// Clamps the wait that a target requested by `Retry-After` to 1 second up to the policy's
     /// `max_seconds`, rounded up to whole seconds.
     #[must_use]
-    pub fn obey(&self, asked: Duration) -> Duration {
+    pub fn clamp_retry_after(&self, asked: Duration) -> Duration {
         let whole = Duration::from_secs(asked.as_secs() + u64::from(asked.subsec_nanos() > 0));
         whole.clamp(Duration::from_secs(1), Duration::from_secs(self.max_seconds.max(1).into()))
     }
@@ -85,7 +85,7 @@ mod tests {
         #[test]
         fn a_targets_wish_is_bounded(policy in any_policy(), asked: Duration) {
             prop_assume!(asked.as_secs() < u64::MAX);
-            let wait = policy.obey(asked);
+            let wait = policy.clamp_retry_after(asked);
             prop_assert!(
                 wait >= Duration::from_secs(1)
                     && wait <= Duration::from_secs(policy.max_seconds.into())

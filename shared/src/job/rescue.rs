@@ -12,8 +12,8 @@ use std::{
 
 use super::{
     JobMessage, Status,
-    audit::{self, Overdue},
     due::{DueEntry, Purpose},
+    reconcile::{self, OverdueJob},
 };
 use crate::{
     id::{AccountId, JobId},
@@ -23,18 +23,18 @@ use crate::{
 
 /// How long a job is overdue before its message is sent again even though the queue may still hold
 /// it.
-const LONG: Duration = Duration::from_secs(3 * 3600);
+const LONG_OVERDUE: Duration = Duration::from_secs(3 * 3600);
 
 /// Longest interval between two checks of an overdue job. The interval is half the time that the
 /// job is overdue. A job in a backlog thus gets about ten extra messages in its first day.
-const LONGEST_PAUSE: Duration = Duration::from_secs(11 * 3600);
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(11 * 3600);
 
 /// Interval at which the TTL of a payload with its own item is extended while its job waits.
 const FORTNIGHT_DAYS: u64 = 14;
 
 /// The fields of an unfinished job that matter here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfinished {
+pub struct UnfinishedJob {
     pub account: AccountId,
     pub id: JobId,
     pub kind: Name,
@@ -52,7 +52,7 @@ pub struct Unfinished {
 
 /// How to proceed with an unfinished job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct Assessment {
     /// Time of its next entry on the due list.
     pub next: Time,
     /// Whether its message may be lost.
@@ -61,17 +61,17 @@ pub struct Finding {
     pub extends_payload: bool,
 }
 
-impl Unfinished {
+impl UnfinishedJob {
     #[must_use]
-    pub fn assess(&self, now: Time) -> Finding {
-        let is_late = self.claimable_at <= audit::overdue_since(now);
+    pub fn assess(&self, now: Time) -> Assessment {
+        let is_late = self.claimable_at <= reconcile::overdue_before(now);
         let pause = if is_late {
-            (now.since(self.claimable_at) / 2).min(LONGEST_PAUSE)
+            (now.since(self.claimable_at) / 2).min(MAX_CHECK_INTERVAL)
         } else {
             Duration::ZERO
         };
         let days = now.since(self.run_at).as_secs() / (24 * 3600);
-        Finding {
+        Assessment {
             next: self.claimable_at.max(now) + pause,
             is_overdue: is_late && !self.is_listed,
             extends_payload: days > 0 && days.is_multiple_of(FORTNIGHT_DAYS),
@@ -84,9 +84,9 @@ impl Unfinished {
     }
 
     #[must_use]
-    pub fn overdue(&self) -> Overdue {
+    pub fn overdue(&self) -> OverdueJob {
         let message = JobMessage::new(self.account, self.id, self.kind.clone());
-        Overdue {
+        OverdueJob {
             job: JobMessage { attempts: self.attempts, ..message },
             due_at: self.claimable_at,
         }
@@ -99,17 +99,23 @@ impl Unfinished {
 /// Otherwise the result is a trickle, distributed round-robin over accounts and kinds like in
 /// [`audit`](super::audit), plus one message per job that is overdue for long.
 #[must_use]
-pub fn messages(overdue: &[Overdue], messages: usize, now: Time, turn: usize) -> Vec<JobMessage> {
+pub fn messages(
+    overdue: &[OverdueJob],
+    messages: usize,
+    now: Time,
+    turn: usize,
+) -> Vec<JobMessage> {
     // Both passes may find the same job: it counts once.
     let by_id: BTreeMap<_, _> = overdue.iter().map(|job| (job.job.id, job.clone())).collect();
     let mut oldest: Vec<_> = by_id.into_values().collect();
     oldest.sort_by_key(|job| (job.due_at, job.job.id));
     let is_short = messages < oldest.len();
-    let certain = oldest.iter().filter(|job| is_short || job.due_at + LONG <= now);
-    let mut sent: Vec<_> = certain.map(|job| job.job.clone()).take(audit::MOST).collect();
+    let certain = oldest.iter().filter(|job| is_short || job.due_at + LONG_OVERDUE <= now);
+    let mut sent: Vec<_> =
+        certain.map(|job| job.job.clone()).take(reconcile::MAX_PERMITS).collect();
     if !is_short {
         let known: BTreeSet<_> = sent.iter().map(|job| job.id).collect();
-        let trickle = audit::audit(&oldest, messages, turn).permits;
+        let trickle = reconcile::reconcile(&oldest, messages, turn).permits;
         sent.extend(trickle.into_iter().filter(|job| !known.contains(&job.id)));
     }
     sent
@@ -118,16 +124,16 @@ pub fn messages(overdue: &[Overdue], messages: usize, now: Time, turn: usize) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::mint;
+    use crate::id::generate;
     use proptest::prelude::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
     const NOW: Time = Time::from_millis(1_763_654_400_000);
 
-    fn job(n: u8, claimable_at: Time) -> Unfinished {
-        Unfinished {
-            account: mint(NOW, [1; 10]),
-            id: mint(NOW, [n; 10]),
+    fn job(n: u8, claimable_at: Time) -> UnfinishedJob {
+        UnfinishedJob {
+            account: generate(NOW, [1; 10]),
+            id: generate(NOW, [n; 10]),
             kind: "echo".parse().unwrap(),
             status: Status::Queued,
             attempts: 0,
@@ -148,12 +154,12 @@ mod tests {
         let next = |late: Duration| job(1, NOW - late).assess(NOW).next.since(NOW);
         assert_eq!(next(Duration::from_secs(60)), Duration::ZERO);
         assert_eq!(next(4 * HOUR), 2 * HOUR);
-        assert_eq!(next(100 * HOUR), LONGEST_PAUSE);
+        assert_eq!(next(100 * HOUR), MAX_CHECK_INTERVAL);
     }
 
     #[test]
     fn jobs_of_ordered_kinds_are_left_to_the_audit() {
-        let listed = Unfinished { is_listed: true, ..job(1, NOW - 2 * HOUR) };
+        let listed = UnfinishedJob { is_listed: true, ..job(1, NOW - 2 * HOUR) };
         assert!(!listed.assess(NOW).is_overdue && job(1, NOW - 2 * HOUR).assess(NOW).is_overdue);
     }
 
@@ -194,7 +200,7 @@ mod tests {
         #[test]
         fn the_next_look_is_never_in_the_past(late in 0u64..90 * 24 * 3600) {
             let finding = job(1, NOW - Duration::from_secs(late)).assess(NOW);
-            prop_assert!(finding.next >= NOW && finding.next <= NOW + LONGEST_PAUSE);
+            prop_assert!(finding.next >= NOW && finding.next <= NOW + MAX_CHECK_INTERVAL);
         }
     }
 }

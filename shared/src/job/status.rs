@@ -49,12 +49,12 @@ impl fmt::Display for Status {
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be queued, running, completed, failed or cancelled")]
-pub struct NotAStatus;
+pub struct InvalidStatus;
 
 impl FromStr for Status {
-    type Err = NotAStatus;
+    type Err = InvalidStatus;
 
-    fn from_str(text: &str) -> Result<Self, NotAStatus> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(NotAStatus)
+    fn from_str(text: &str) -> Result<Self, InvalidStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(InvalidStatus)
     }
 }

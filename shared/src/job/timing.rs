@@ -10,13 +10,13 @@ pub const QUEUE_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The receives of a message may use up at most `1 / RECEIVES_SHARE` of the retention before it
 /// becomes a dead letter. The dead-letter queue counts a message's age from its first send, so only
 /// the rest is left to handle it there.
-pub const RECEIVES_SHARE: u32 = 4;
+pub const RECEIVES_DIVISOR: u32 = 4;
 
 /// The worker's time in addition to the target's: to claim the job before and to record the result
 /// after.
 const WORKER_MARGIN: Duration = Duration::from_secs(10);
 /// The part of the margin reserved to record the result.
-const SETTLE_MARGIN: Duration = Duration::from_secs(5);
+const RECORD_MARGIN: Duration = Duration::from_secs(5);
 /// Factor by which the visibility timeout exceeds the function's timeout, as AWS recommends for a
 /// queue that triggers a function:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
@@ -66,22 +66,22 @@ impl Timing {
     /// Whether an attempt of up to `timeout` can start now and still be recorded before `deadline`.
     #[must_use]
     pub fn may_start(now: Time, timeout: Duration, deadline: Time) -> bool {
-        now + timeout + SETTLE_MARGIN <= deadline
+        now + timeout + RECORD_MARGIN <= deadline
     }
 
     /// The target's timeout from `now` on that leaves time to record the result before `deadline`.
     /// It is shorter than the kind's `timeout` only if the table was slow. `None` if less than a
     /// second (or `timeout`) is left.
     #[must_use]
-    pub fn left_for_target(now: Time, timeout: Duration, deadline: Time) -> Option<Duration> {
-        let left = deadline.since(now).saturating_sub(SETTLE_MARGIN).min(timeout);
+    pub fn target_timeout(now: Time, timeout: Duration, deadline: Time) -> Option<Duration> {
+        let left = deadline.since(now).saturating_sub(RECORD_MARGIN).min(timeout);
         Some(left).filter(|left| *left >= timeout.min(Duration::from_secs(1)))
     }
 
     /// When no message sent by `sent` is left in a queue, with one day in reserve for clock skew
     /// and redelivery.
     #[must_use]
-    pub fn messages_gone(sent: Time) -> Time {
+    pub fn messages_expired_at(sent: Time) -> Time {
         sent + QUEUE_RETENTION + Duration::from_secs(24 * 3600)
     }
 }

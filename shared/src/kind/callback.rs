@@ -16,7 +16,7 @@ pub struct Callback {
 impl Callback {
     #[must_use]
     pub fn kind_name() -> Name {
-        Name::own("callback")
+        Name::reserved("callback")
     }
 
     /// The internal kind, with the default retry policy, timeout and retention.

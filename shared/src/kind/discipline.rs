@@ -61,11 +61,11 @@ impl Discipline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::mint, time::Time};
+    use crate::{id::generate, time::Time};
     use proptest::prelude::*;
 
     fn id(millis: i64) -> JobId {
-        mint(Time::from_millis(millis), [7; 10])
+        generate(Time::from_millis(millis), [7; 10])
     }
 
     proptest! {

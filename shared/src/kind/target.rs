@@ -6,10 +6,10 @@ use utoipa::{
 
 use crate::{
     endpoint::{Headers, check_address},
-    event::unfit,
+    event::data_violation,
     job::Payload,
     records::Changes,
-    schema::{Violation, closed},
+    schema::{Violation, with_closed_variants},
 };
 
 /// Where a job is delivered.
@@ -38,7 +38,7 @@ pub enum Target {
 
 /// The schema, with `additionalProperties: false` in each variant.
 pub(crate) fn schema() -> RefOr<Schema> {
-    closed(<Target as PartialSchema>::schema())
+    with_closed_variants(<Target as PartialSchema>::schema())
 }
 
 impl Target {
@@ -59,10 +59,11 @@ impl Target {
     #[must_use]
     pub fn payload_violations(&self, payload: &Payload, prefix: &str) -> Vec<Violation> {
         match self {
-            Self::Records {} => Changes::read(&payload.0, prefix).err().unwrap_or_default(),
-            Self::Event {} => {
-                unfit(&payload.0).map(|why| Violation::new(prefix, why)).into_iter().collect()
-            }
+            Self::Records {} => Changes::parse(&payload.0, prefix).err().unwrap_or_default(),
+            Self::Event {} => data_violation(&payload.0)
+                .map(|why| Violation::new(prefix, why))
+                .into_iter()
+                .collect(),
             Self::Echo {} | Self::Http { .. } => Vec::new(),
         }
     }

@@ -17,14 +17,14 @@ impl Format {
     /// format is the default: without preference, on a tie, and if neither is accepted, because a
     /// page is more useful than a 406.
     #[must_use]
-    pub fn preferred(accept: &str) -> Self {
-        let liking = |format: Self| {
-            let ranges = accept.split(',').filter_map(Range::read);
+    pub fn negotiate(accept: &str) -> Self {
+        let quality = |format: Self| {
+            let ranges = accept.split(',').filter_map(MediaRange::parse);
             let fitting =
-                ranges.filter_map(|range| Some((range.precision(format)?, range.quality)));
+                ranges.filter_map(|range| Some((range.specificity(format)?, range.quality)));
             fitting.max_by(|(a, _), (b, _)| a.cmp(b)).map_or(0.0, |(_, quality)| quality)
         };
-        match liking(Self::OpenMetrics).total_cmp(&liking(Self::Prometheus)) {
+        match quality(Self::OpenMetrics).total_cmp(&quality(Self::Prometheus)) {
             Ordering::Greater => Self::OpenMetrics,
             _ => Self::Prometheus,
         }
@@ -44,7 +44,7 @@ impl Format {
         text::write(page, self)
     }
 
-    const fn parts(self) -> (&'static str, &'static str, &'static str) {
+    const fn media_type_parts(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Prometheus => ("text", "plain", "0.0.4"),
             Self::OpenMetrics => ("application", "openmetrics-text", "1.0.0"),
@@ -53,15 +53,15 @@ impl Format {
 }
 
 /// A media range and its quality value.
-struct Range<'a> {
+struct MediaRange<'a> {
     kind: &'a str,
     subtype: &'a str,
     version: Option<&'a str>,
     quality: f64,
 }
 
-impl<'a> Range<'a> {
-    fn read(text: &'a str) -> Option<Self> {
+impl<'a> MediaRange<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;
         let mut range = Self { kind, subtype, version: None, quality: 1.0 };
@@ -78,8 +78,8 @@ impl<'a> Range<'a> {
     }
 
     /// How specifically the range matches a format; `None` if it doesn't.
-    fn precision(&self, format: Format) -> Option<u8> {
-        let (kind, subtype, version) = format.parts();
+    fn specificity(&self, format: Format) -> Option<u8> {
+        let (kind, subtype, version) = format.media_type_parts();
         if (self.kind, self.subtype) == ("*", "*") {
             return Some(0);
         }
@@ -124,7 +124,7 @@ mod tests {
             ),
             ("text/plain;version=0.0.4;q=1,*/*;q=0.1", Prometheus),
         ] {
-            assert_eq!(Format::preferred(accept), wanted, "{accept}");
+            assert_eq!(Format::negotiate(accept), wanted, "{accept}");
         }
     }
 }

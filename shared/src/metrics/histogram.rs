@@ -13,16 +13,16 @@ pub struct Histogram {
 
 /// A stored number of a histogram: one of its counts, or its sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
+pub(super) enum HistogramPart {
     Bucket(u64),
     Over,
     Sum,
 }
 
-impl Part {
+impl HistogramPart {
     /// The bucket of a duration; upper bounds are inclusive
     /// (<https://prometheus.io/docs/concepts/metric_types/#histogram>).
-    pub fn of(took: Duration, bounds: &[u64]) -> Self {
+    pub fn for_duration(took: Duration, bounds: &[u64]) -> Self {
         let bound = bounds.iter().find(|bound| took <= Duration::from_millis(**bound));
         bound.map_or(Self::Over, |bound| Self::Bucket(*bound))
     }
@@ -35,7 +35,7 @@ impl Part {
         }
     }
 
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         match text {
             "over" => Some(Self::Over),
             "sum" => Some(Self::Sum),
@@ -45,11 +45,11 @@ impl Part {
 }
 
 impl Histogram {
-    pub(super) fn add(&mut self, part: Part, number: u64) {
+    pub(super) fn add(&mut self, part: HistogramPart, number: u64) {
         let kept = match part {
-            Part::Bucket(bound) => self.buckets.entry(bound).or_default(),
-            Part::Over => &mut self.over,
-            Part::Sum => &mut self.sum_ms,
+            HistogramPart::Bucket(bound) => self.buckets.entry(bound).or_default(),
+            HistogramPart::Over => &mut self.over,
+            HistogramPart::Sum => &mut self.sum_ms,
         };
         *kept = kept.saturating_add(number);
     }
@@ -86,8 +86,8 @@ mod tests {
         fn counts_what_is_within_each_bound(took in prop::collection::vec(0u64..200, 0..50)) {
             let mut histogram = Histogram::default();
             for ms in &took {
-                histogram.add(Part::of(Duration::from_millis(*ms), BOUNDS), 1);
-                histogram.add(Part::Sum, *ms);
+                histogram.add(HistogramPart::for_duration(Duration::from_millis(*ms), BOUNDS), 1);
+                histogram.add(HistogramPart::Sum, *ms);
             }
             for (bound, number) in histogram.cumulative(BOUNDS) {
                 prop_assert_eq!(number, took.iter().filter(|ms| **ms <= bound).count() as u64);
@@ -100,16 +100,25 @@ mod tests {
 
         #[test]
         fn a_part_is_read_as_it_was_written(bound: u64) {
-            for part in [Part::Bucket(bound), Part::Over, Part::Sum] {
-                prop_assert_eq!(Part::read(&part.text()), Some(part));
+            for part in [HistogramPart::Bucket(bound), HistogramPart::Over, HistogramPart::Sum] {
+                prop_assert_eq!(HistogramPart::parse(&part.text()), Some(part));
             }
         }
     }
 
     #[test]
     fn bounds_are_inclusive() {
-        assert_eq!(Part::of(Duration::from_micros(5_001), BOUNDS), Part::Bucket(10));
-        assert_eq!(Part::of(Duration::from_millis(5), BOUNDS), Part::Bucket(5));
-        assert_eq!(Part::of(Duration::from_millis(101), BOUNDS), Part::Over);
+        assert_eq!(
+            HistogramPart::for_duration(Duration::from_micros(5_001), BOUNDS),
+            HistogramPart::Bucket(10)
+        );
+        assert_eq!(
+            HistogramPart::for_duration(Duration::from_millis(5), BOUNDS),
+            HistogramPart::Bucket(5)
+        );
+        assert_eq!(
+            HistogramPart::for_duration(Duration::from_millis(101), BOUNDS),
+            HistogramPart::Over
+        );
     }
 }

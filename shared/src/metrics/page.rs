@@ -18,15 +18,15 @@ pub enum Value {
 
 impl Page {
     /// Sets a gauge, with the labels of its family in order.
-    pub fn show(&mut self, family: &'static Family, labels: &[&str], level: f64) {
+    pub fn set_gauge(&mut self, family: &'static Family, labels: &[&str], level: f64) {
         let labels = labels.iter().copied().map(str::to_owned).collect();
         *self.entry(family, labels) = Some(Value::Level(level));
     }
 
     /// Merges counters that differ only in one label, which becomes [`OTHER`].
-    pub fn gather(&mut self, family: &'static Family, label: &str) {
+    pub fn merge_label(&mut self, family: &'static Family, label: &str) {
         let Some(at) = family.labels.iter().position(|name| *name == label) else { return };
-        for (mut labels, value) in self.0.remove(&place(family)).unwrap_or_default() {
+        for (mut labels, value) in self.0.remove(&family_index(family)).unwrap_or_default() {
             labels[at] = OTHER.to_owned();
             match (self.entry(family, labels), value) {
                 (Some(Value::Count(sum)), Some(Value::Count(count))) => {
@@ -40,7 +40,7 @@ impl Page {
     #[must_use]
     pub fn get(&self, family: &Family, labels: &[&str]) -> Option<&Value> {
         let labels: Vec<_> = labels.iter().copied().map(str::to_owned).collect();
-        self.0.get(&place(family))?.get(&labels)?.as_ref()
+        self.0.get(&family_index(family))?.get(&labels)?.as_ref()
     }
 
     pub(super) fn entry(
@@ -48,7 +48,7 @@ impl Page {
         family: &'static Family,
         labels: Vec<String>,
     ) -> &mut Option<Value> {
-        self.0.entry(place(family)).or_default().entry(labels).or_default()
+        self.0.entry(family_index(family)).or_default().entry(labels).or_default()
     }
 
     /// All families with their series, in the order of the page; includes families without series.
@@ -66,6 +66,6 @@ impl Page {
 }
 
 /// Index of a family on the page.
-fn place(family: &Family) -> usize {
+fn family_index(family: &Family) -> usize {
     FAMILIES.iter().position(|other| other.name == family.name).unwrap_or(FAMILIES.len())
 }

@@ -32,7 +32,7 @@ pub struct Topic {
     pub labels: usize,
     /// Whether these labels come from outside. The number of such items is then limited, and counts
     /// beyond it go to [`OTHER`](super::OTHER).
-    pub is_open: bool,
+    pub has_external_labels: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -48,10 +48,10 @@ pub struct Family {
     pub labels: &'static [&'static str],
     /// All values of the last label, where the code bounds it. These series start at 0 before
     /// anything is counted.
-    pub known: &'static [&'static str],
+    pub known_values: &'static [&'static str],
     /// Topic of its totals and prefix of its fields in an item; `None` for gauges, which have no
     /// totals.
-    pub stored: Option<(Topic, &'static str)>,
+    pub totals: Option<(Topic, &'static str)>,
 }
 
 /// A metric as code counts it.
@@ -64,11 +64,11 @@ pub struct Metric {
     pub labels: &'static [&'static str],
 }
 
-const KIND: Topic = Topic { prefix: "KIND", labels: 1, is_open: false };
-pub(super) const ROUTE: Topic = Topic { prefix: "ROUTE", labels: 2, is_open: false };
-const SERVICE: Topic = Topic { prefix: "SERVICE", labels: 1, is_open: true };
-const REASONS: Topic = Topic { prefix: "REASONS", labels: 0, is_open: false };
-const REST: Topic = Topic { prefix: "REST", labels: 0, is_open: false };
+const KIND: Topic = Topic { prefix: "KIND", labels: 1, has_external_labels: false };
+pub(super) const ROUTE: Topic = Topic { prefix: "ROUTE", labels: 2, has_external_labels: false };
+const SERVICE: Topic = Topic { prefix: "SERVICE", labels: 1, has_external_labels: true };
+const REASONS: Topic = Topic { prefix: "REASONS", labels: 0, has_external_labels: false };
+const REST: Topic = Topic { prefix: "REST", labels: 0, has_external_labels: false };
 
 /// Bounds for jobs, which take from milliseconds to an hour.
 const JOBS: &[u64] = &[
@@ -84,17 +84,17 @@ const fn family(
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Family {
-    Family { name, help, shape, unit: None, labels, known: &[], stored: None }
+    Family { name, help, shape, unit: None, labels, known_values: &[], totals: None }
 }
 
-const fn counted(
+const fn with_totals(
     name: &'static str,
     shape: Shape,
     labels: &'static [&'static str],
     stored: (Topic, &'static str),
     help: &'static str,
 ) -> Family {
-    Family { stored: Some(stored), ..family(name, shape, labels, help) }
+    Family { totals: Some(stored), ..family(name, shape, labels, help) }
 }
 
 const fn metric(
@@ -107,12 +107,12 @@ const fn metric(
 
 /// A metric for the Prometheus page only: in `CloudWatch` it would cost a log line per request, or
 /// duplicate other metrics.
-const fn shown(family: &'static Family, labels: &'static [&'static str]) -> Metric {
+const fn prometheus_only(family: &'static Family, labels: &'static [&'static str]) -> Metric {
     Metric { cloudwatch: None, family: Some(family), labels }
 }
 
 /// A metric for `CloudWatch` only.
-const fn told(cloudwatch: &'static str) -> Metric {
+const fn cloudwatch_only(cloudwatch: &'static str) -> Metric {
     Metric { cloudwatch: Some(cloudwatch), family: None, labels: &[] }
 }
 
@@ -128,7 +128,7 @@ macro_rules! families {
 }
 
 families! {
-    HTTP_REQUESTS = counted(
+    HTTP_REQUESTS = with_totals(
         "tollgate_requests",
         Shape::Counter,
         &["method", "route", "status"],
@@ -137,7 +137,7 @@ families! {
     );
     HTTP_DURATION = Family {
         unit: Some("seconds"),
-        ..counted(
+        ..with_totals(
             "tollgate_request_duration_seconds",
             Shape::Histogram(REQUESTS),
             &["method", "route"],
@@ -145,20 +145,20 @@ families! {
             "Request duration in the function by route, waits of long polls included."
         )
     };
-    HTTP_REJECTED = counted(
+    HTTP_REJECTED = with_totals(
         "tollgate_requests_rejected",
         Shape::Counter,
         &["reason"],
         (REASONS, "r"),
         "Rejected requests by problem slug."
     );
-    JOBS_ACCEPTED = counted("tollgate_jobs_accepted", Shape::Counter, &["kind"], (KIND, "a"),
+    JOBS_ACCEPTED = with_totals("tollgate_jobs_accepted", Shape::Counter, &["kind"], (KIND, "a"),
         "Jobs accepted from clients and schedules.");
-    JOBS_REOPENED = counted("tollgate_jobs_reopened", Shape::Counter, &["kind"], (KIND, "o"),
+    JOBS_REOPENED = with_totals("tollgate_jobs_reopened", Shape::Counter, &["kind"], (KIND, "o"),
         "Failed or cancelled jobs that clients retried.");
     JOBS_ENDED = Family {
-        known: &["completed", "failed", "cancelled"],
-        ..counted(
+        known_values: &["completed", "failed", "cancelled"],
+        ..with_totals(
             "tollgate_jobs",
             Shape::Counter,
             &["kind", "outcome"],
@@ -167,8 +167,8 @@ families! {
         )
     };
     ATTEMPTS = Family {
-        known: &["completed", "retried", "failed", "cancelled"],
-        ..counted(
+        known_values: &["completed", "retried", "failed", "cancelled"],
+        ..with_totals(
             "tollgate_attempts",
             Shape::Counter,
             &["kind", "outcome"],
@@ -178,7 +178,7 @@ families! {
     };
     JOB_WAIT = Family {
         unit: Some("seconds"),
-        ..counted(
+        ..with_totals(
             "tollgate_job_wait_seconds",
             Shape::Histogram(JOBS),
             &["kind"],
@@ -188,7 +188,7 @@ families! {
     };
     JOB_RUN = Family {
         unit: Some("seconds"),
-        ..counted(
+        ..with_totals(
             "tollgate_job_run_seconds",
             Shape::Histogram(JOBS),
             &["kind"],
@@ -196,12 +196,12 @@ families! {
             "Duration of attempts."
         )
     };
-    MESSAGES_DROPPED = counted("tollgate_messages_dropped", Shape::Counter, &[], (REST, "m"),
+    MESSAGES_DROPPED = with_totals("tollgate_messages_dropped", Shape::Counter, &[], (REST, "m"),
         "Queue messages that were malformed or of unknown jobs.");
-    PERMITS_SENT = counted("tollgate_permits_sent", Shape::Counter, &[], (REST, "p"),
+    PERMITS_SENT = with_totals("tollgate_permits_sent", Shape::Counter, &[], (REST, "p"),
         "Messages sent again for jobs whose message seems lost.");
     EVENTS_PUBLISHED = Family {
-        known: &[
+        known_values: &[
             "data",
             "job.completed",
             "job.failed",
@@ -209,7 +209,7 @@ families! {
             "quota.crossed",
             "quota.resolved"
         ],
-        ..counted(
+        ..with_totals(
             "tollgate_events_published",
             Shape::Counter,
             &["type"],
@@ -217,14 +217,14 @@ families! {
             "Published events by type."
         )
     };
-    COLLECTIONS_FAILED = counted(
+    COLLECTIONS_FAILED = with_totals(
         "tollgate_source_collections_failed",
         Shape::Counter,
         &[],
         (REST, "f"),
         "Failed collections of usage sources."
     );
-    COLLECTIONS_MISSED = counted(
+    COLLECTIONS_MISSED = with_totals(
         "tollgate_source_collections_missed",
         Shape::Counter,
         &[],
@@ -232,8 +232,8 @@ families! {
         "Collections of usage sources that did not start within their minute."
     );
     USAGE = Family {
-        unit: Some("bytes"), known: &["egress", "ingress"],
-        ..counted(
+        unit: Some("bytes"), known_values: &["egress", "ingress"],
+        ..with_totals(
             "tollgate_usage_bytes",
             Shape::Counter,
             &["service", "type"],
@@ -276,50 +276,50 @@ macro_rules! metrics {
 }
 
 metrics! {
-    ANSWERED = shown(&HTTP_REQUESTS, &[]);
-    ANSWER_TIME = shown(&HTTP_DURATION, &[]);
+    REQUESTS_SERVED = prometheus_only(&HTTP_REQUESTS, &[]);
+    REQUEST_DURATION = prometheus_only(&HTTP_DURATION, &[]);
     REJECTED = metric("Rejected", &HTTP_REJECTED, &[]);
     ACCEPTED = metric("Accepted", &JOBS_ACCEPTED, &[]);
     /// A failed or cancelled job that a client retried.
-    REOPENED = shown(&JOBS_REOPENED, &[]);
+    RETRIED_BY_CLIENT = prometheus_only(&JOBS_REOPENED, &[]);
     COMPLETED = metric("Completed", &JOBS_ENDED, &["completed"]);
     FAILED = metric("Failed", &JOBS_ENDED, &["failed"]);
     CANCELLED = metric("Cancelled", &JOBS_ENDED, &["cancelled"]);
     /// An attempt that is followed by another.
     RETRIED = metric("Retried", &ATTEMPTS, &["retried"]);
-    ATTEMPT_COMPLETED = shown(&ATTEMPTS, &["completed"]);
-    ATTEMPT_FAILED = shown(&ATTEMPTS, &["failed"]);
-    ATTEMPT_CANCELLED = shown(&ATTEMPTS, &["cancelled"]);
+    ATTEMPT_COMPLETED = prometheus_only(&ATTEMPTS, &["completed"]);
+    ATTEMPT_FAILED = prometheus_only(&ATTEMPTS, &["failed"]);
+    ATTEMPT_CANCELLED = prometheus_only(&ATTEMPTS, &["cancelled"]);
     /// From a job's due time to its first attempt.
     QUEUE_WAIT = metric("QueueWait", &JOB_WAIT, &[]);
     RUN_TIME = metric("RunTime", &JOB_RUN, &[]);
     /// A message deleted without an attempt, because it is malformed or its job is unknown.
     DROPPED = metric("MessagesDropped", &MESSAGES_DROPPED, &[]);
     /// An overdue job, counted in every check that finds it.
-    OVERDUE = told("Overdue");
+    OVERDUE = cloudwatch_only("Overdue");
     /// A message sent again for a job that seems to have lost its own.
-    PERMITTED = metric("PermitsSent", &PERMITS_SENT, &[]);
-    PUBLISHED = shown(&EVENTS_PUBLISHED, &[]);
+    MESSAGES_RESENT = metric("PermitsSent", &PERMITS_SENT, &[]);
+    PUBLISHED = prometheus_only(&EVENTS_PUBLISHED, &[]);
     /// A collected series, counted every minute.
-    SERIES_COLLECTED = told("SeriesCollected");
+    SERIES_COLLECTED = cloudwatch_only("SeriesCollected");
     SOURCES_FAILED = metric("SourcesFailed", &COLLECTIONS_FAILED, &[]);
     /// A source that was not collected within its minute.
     SOURCES_MISSED = metric("SourcesMissed", &COLLECTIONS_MISSED, &[]);
-    USED = shown(&USAGE, &[]);
+    USED = prometheus_only(&USAGE, &[]);
     UTILIZATION = metric("QuotaUtilization", &QUOTA_UTILIZATION, &[]);
-    THRESHOLDS = shown(&QUOTA_THRESHOLDS, &[]);
+    THRESHOLDS = prometheus_only(&QUOTA_THRESHOLDS, &[]);
     /// Mails that could not be sent, over all quotas.
     MAILS_FAILING = metric("MailsFailing", &QUOTA_MAILS, &[]);
     UP = metric("SourceUp", &SOURCE_UP, &[]);
-    SOURCES_DOWN = told("SourcesDown");
-    QUEUE_DEPTH = told("QueueDepth");
+    SOURCES_DOWN = cloudwatch_only("SourcesDown");
+    QUEUE_DEPTH = cloudwatch_only("QueueDepth");
 }
 
 /// Looks a family up by the topic and field prefix of its totals.
 #[must_use]
-pub(super) fn stored_as(prefix: &str, code: &str) -> Option<&'static Family> {
+pub(super) fn family_of_field(prefix: &str, code: &str) -> Option<&'static Family> {
     FAMILIES.iter().copied().find(|family| {
-        family.stored.is_some_and(|(topic, stored)| topic.prefix == prefix && stored == code)
+        family.totals.is_some_and(|(topic, stored)| topic.prefix == prefix && stored == code)
     })
 }
 
@@ -327,7 +327,7 @@ pub(super) fn stored_as(prefix: &str, code: &str) -> Option<&'static Family> {
 pub(super) fn topic(prefix: &str) -> Option<Topic> {
     FAMILIES
         .iter()
-        .filter_map(|family| family.stored)
+        .filter_map(|family| family.totals)
         .map(|(topic, _)| topic)
         .find(|topic| topic.prefix == prefix)
 }
@@ -348,14 +348,16 @@ mod tests {
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
         let stored: Vec<_> = FAMILIES
             .iter()
-            .filter_map(|f| f.stored.map(|(topic, code)| (topic.prefix, code)))
+            .filter_map(|f| f.totals.map(|(topic, code)| (topic.prefix, code)))
             .collect();
         assert_eq!(stored.iter().collect::<BTreeSet<_>>().len(), stored.len());
     }
 
     #[test]
     fn names_follow_prometheus_conventions() {
-        for Family { name, help, shape, unit, labels, known, stored } in FAMILIES {
+        for Family { name, help, shape, unit, labels, known_values: known, totals: stored } in
+            FAMILIES
+        {
             assert!(
                 name.starts_with("tollgate_")
                     && name.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'),
@@ -392,7 +394,7 @@ mod tests {
             if let Some(family) = family {
                 assert!(
                     labels.len() <= family.labels.len()
-                        && labels.iter().all(|label| family.known.contains(label)),
+                        && labels.iter().all(|label| family.known_values.contains(label)),
                     "{}",
                     family.name
                 );

@@ -8,9 +8,9 @@ use super::{Family, Format, Histogram, Page, Shape, Value};
 pub(super) fn write(page: &Page, format: Format) -> String {
     let mut text = String::new();
     for (family, series) in page.families() {
-        head(&mut text, family, format);
+        write_header(&mut text, family, format);
         for (labels, value) in series {
-            sample(&mut text, family, labels, value);
+            write_sample(&mut text, family, labels, value);
         }
     }
     if format == Format::OpenMetrics {
@@ -19,9 +19,9 @@ pub(super) fn write(page: &Page, format: Format) -> String {
     text
 }
 
-fn head(text: &mut String, family: &Family, format: Format) {
+fn write_header(text: &mut String, family: &Family, format: Format) {
     let name = match format {
-        Format::Prometheus => sampled(family),
+        Format::Prometheus => sample_name(family),
         Format::OpenMetrics => family.name.to_owned(),
     };
     let shape = match (family.shape, format) {
@@ -39,7 +39,7 @@ fn head(text: &mut String, family: &Family, format: Format) {
 }
 
 /// Name of a family's samples.
-fn sampled(family: &Family) -> String {
+fn sample_name(family: &Family) -> String {
     match family.shape {
         Shape::Counter => format!("{}_total", family.name),
         Shape::Info => format!("{}_info", family.name),
@@ -47,19 +47,23 @@ fn sampled(family: &Family) -> String {
     }
 }
 
-fn sample(text: &mut String, family: &Family, labels: &[String], value: &Value) {
-    let name = sampled(family);
+fn write_sample(text: &mut String, family: &Family, labels: &[String], value: &Value) {
+    let name = sample_name(family);
     match (value, family.shape) {
         (Value::Histogram(histogram), Shape::Histogram(bounds)) => {
-            buckets(text, family, labels, histogram, bounds);
+            write_histogram(text, family, labels, histogram, bounds);
         }
-        (Value::Count(count), _) => line(text, &name, family, labels, None, &count.to_string()),
-        (Value::Level(level), _) => line(text, &name, family, labels, None, &number(*level)),
+        (Value::Count(count), _) => {
+            write_line(text, &name, family, labels, None, &count.to_string())
+        }
+        (Value::Level(level), _) => {
+            write_line(text, &name, family, labels, None, &format_float(*level))
+        }
         (Value::Histogram(_), _) => {}
     }
 }
 
-fn buckets(
+fn write_histogram(
     text: &mut String,
     family: &Family,
     labels: &[String],
@@ -69,22 +73,22 @@ fn buckets(
     let (bucket, count) = (format!("{}_bucket", family.name), histogram.count().to_string());
     for (bound, within) in histogram.cumulative(bounds) {
         #[expect(clippy::cast_precision_loss, reason = "bounds of an hour at most")]
-        let bound = number(bound as f64 / 1000.0);
-        line(text, &bucket, family, labels, Some(&bound), &within.to_string());
+        let bound = format_float(bound as f64 / 1000.0);
+        write_line(text, &bucket, family, labels, Some(&bound), &within.to_string());
     }
-    line(text, &bucket, family, labels, Some("+Inf"), &count);
-    line(
+    write_line(text, &bucket, family, labels, Some("+Inf"), &count);
+    write_line(
         text,
         &format!("{}_sum", family.name),
         family,
         labels,
         None,
-        &number(histogram.sum_seconds()),
+        &format_float(histogram.sum_seconds()),
     );
-    line(text, &format!("{}_count", family.name), family, labels, None, &count);
+    write_line(text, &format!("{}_count", family.name), family, labels, None, &count);
 }
 
-fn line(
+fn write_line(
     text: &mut String,
     name: &str,
     family: &Family,
@@ -104,7 +108,7 @@ fn line(
 }
 
 /// Floats as `OpenMetrics` writes them, so that both formats give the same series: `1.0`, `0.005`.
-fn number(value: f64) -> String {
+fn format_float(value: f64) -> String {
     format!("{value:?}")
 }
 
@@ -120,7 +124,7 @@ mod tests {
     use super::*;
     use crate::{
         metrics::{Delta, Totals, registry},
-        usage::exposition,
+        usage::prometheus_text,
     };
     use proptest::prelude::*;
 
@@ -132,7 +136,7 @@ mod tests {
         delta.count(&registry::HTTP_REQUESTS, &["GET", "/v1/jobs/{id}", "200"], 3);
         delta.count(&registry::USAGE, &["a \"b\"\\c", "egress"], 1 << 60);
         delta.count(&registry::HTTP_REJECTED, &["not-found"], 1);
-        for (item, fields) in delta.take(|_| true) {
+        for (item, fields) in delta.drain(|_| true) {
             totals.add(
                 item.prefix,
                 &item.name,
@@ -140,10 +144,10 @@ mod tests {
             );
         }
         let mut page = totals.into_page();
-        page.show(&registry::QUOTA_UTILIZATION, &["month"], 0.7999);
-        page.show(&registry::SOURCE_UP, &["kong"], 1.0);
-        page.show(&registry::SOURCE_SUCCESS, &["kong"], 1_795_000_000.0);
-        page.show(&registry::BUILD, &["0.1.0"], 1.0);
+        page.set_gauge(&registry::QUOTA_UTILIZATION, &["month"], 0.7999);
+        page.set_gauge(&registry::SOURCE_UP, &["kong"], 1.0);
+        page.set_gauge(&registry::SOURCE_SUCCESS, &["kong"], 1_795_000_000.0);
+        page.set_gauge(&registry::BUILD, &["0.1.0"], 1.0);
         page
     }
 
@@ -170,7 +174,7 @@ mod tests {
             let page = totals.into_page();
             for format in [Format::Prometheus, Format::OpenMetrics] {
                 let (mut read, mut reader) =
-                    (Vec::new(), exposition::Page::new("tollgate_usage_bytes_total"));
+                    (Vec::new(), prometheus_text::PageParser::new("tollgate_usage_bytes_total"));
                 reader
                     .read(format.write(&page).as_bytes(), &mut |sample| read.push(sample.unwrap()));
                 prop_assert!(reader.end(&mut |_| ()).unwrap());

@@ -1,8 +1,8 @@
 use super::{
     Family, Histogram, Page, Shape, Topic, Value,
-    delta::BETWEEN,
-    histogram::Part,
-    registry::{FAMILIES, stored_as, topic},
+    delta::SEPARATOR,
+    histogram::HistogramPart,
+    registry::{FAMILIES, family_of_field, topic},
 };
 
 /// Counts of all processes since deployment, as far as they are written.
@@ -19,8 +19,8 @@ impl Totals {
         fields: impl IntoIterator<Item = (&'a str, u64)>,
     ) {
         let Some(topic) = topic(prefix) else { return };
-        let Some(named) = labels_of(topic, name) else { return };
-        self.begin(topic, &named);
+        let Some(named) = parse_labels(topic, name) else { return };
+        self.init_series(topic, &named);
         for (field, number) in fields {
             self.add_field(topic, &named, field, number);
         }
@@ -30,27 +30,27 @@ impl Totals {
     #[must_use]
     pub fn into_page(mut self) -> Page {
         for family in FAMILIES {
-            if family.stored.is_some_and(|(topic, _)| topic.labels == 0) {
-                self.begin_family(family, &[]);
+            if family.totals.is_some_and(|(topic, _)| topic.labels == 0) {
+                self.init_family(family, &[]);
             }
         }
         self.0
     }
 
     /// Starts known series at 0. Otherwise `rate()` would miss the first increment.
-    fn begin(&mut self, topic: Topic, named: &[String]) {
+    fn init_series(&mut self, topic: Topic, named: &[String]) {
         for family in FAMILIES {
-            if family.stored.is_some_and(|(of, _)| of == topic) {
-                self.begin_family(family, named);
+            if family.totals.is_some_and(|(of, _)| of == topic) {
+                self.init_family(family, named);
             }
         }
     }
 
-    fn begin_family(&mut self, family: &'static Family, named: &[String]) {
+    fn init_family(&mut self, family: &'static Family, named: &[String]) {
         if family.labels.len() == named.len() {
             self.0.entry(family, named.to_vec()).get_or_insert_with(|| zero(family));
         } else if family.labels.len() == named.len() + 1 {
-            for known in family.known {
+            for known in family.known_values {
                 let labels = [named, &[(*known).to_owned()]].concat();
                 self.0.entry(family, labels).get_or_insert_with(|| zero(family));
             }
@@ -58,13 +58,13 @@ impl Totals {
     }
 
     fn add_field(&mut self, topic: Topic, named: &[String], field: &str, number: u64) {
-        let mut parts = field.split(BETWEEN);
-        let Some(family) = parts.next().and_then(|code| stored_as(topic.prefix, code)) else {
+        let mut parts = field.split(SEPARATOR);
+        let Some(family) = parts.next().and_then(|code| family_of_field(topic.prefix, code)) else {
             return;
         };
         let mut rest: Vec<_> = parts.map(str::to_owned).collect();
         let part = match family.shape {
-            Shape::Histogram(_) => match rest.pop().and_then(|part| Part::read(&part)) {
+            Shape::Histogram(_) => match rest.pop().and_then(|part| HistogramPart::parse(&part)) {
                 Some(part) => Some(part),
                 None => return,
             },
@@ -92,7 +92,7 @@ fn zero(family: &Family) -> Value {
 }
 
 /// Labels in the name of an item; all but the last contain no spaces.
-fn labels_of(topic: Topic, name: &str) -> Option<Vec<String>> {
+fn parse_labels(topic: Topic, name: &str) -> Option<Vec<String>> {
     if topic.labels == 0 {
         return Some(Vec::new());
     }
@@ -110,7 +110,7 @@ mod tests {
 
     impl Totals {
         fn take(&mut self, mut delta: Delta) {
-            for (item, fields) in delta.take(|_| true) {
+            for (item, fields) in delta.drain(|_| true) {
                 self.add(
                     item.prefix,
                     &item.name,
@@ -121,39 +121,39 @@ mod tests {
     }
 
     #[derive(Clone, Debug)]
-    enum Happening {
+    enum Occurrence {
         Ended(&'static str, &'static str),
         Ran(&'static str, u64),
         Answered(&'static str, &'static str),
         Used(String, u64),
     }
 
-    fn happening() -> impl Strategy<Value = Happening> {
+    fn happening() -> impl Strategy<Value = Occurrence> {
         let kind = || prop::sample::select(vec!["echo", "user.delete", "a-b_c"]);
-        let outcome = prop::sample::select(registry::JOBS_ENDED.known);
+        let outcome = prop::sample::select(registry::JOBS_ENDED.known_values);
         let route = prop::sample::select(vec!["/v1/jobs", "/v1/jobs/{id}"]);
         prop_oneof![
-            (kind(), outcome).prop_map(|(kind, outcome)| Happening::Ended(kind, outcome)),
-            (kind(), 0u64..10_000_000).prop_map(|(kind, ms)| Happening::Ran(kind, ms)),
+            (kind(), outcome).prop_map(|(kind, outcome)| Occurrence::Ended(kind, outcome)),
+            (kind(), 0u64..10_000_000).prop_map(|(kind, ms)| Occurrence::Ran(kind, ms)),
             (route, prop::sample::select(vec!["200", "404", "503"]))
-                .prop_map(|(route, status)| Happening::Answered(route, status)),
+                .prop_map(|(route, status)| Occurrence::Answered(route, status)),
             ("[a-z #]{0,8}", 1u64..1_000_000)
-                .prop_map(|(service, bytes)| Happening::Used(service, bytes)),
+                .prop_map(|(service, bytes)| Occurrence::Used(service, bytes)),
         ]
     }
 
-    fn count(delta: &mut Delta, happening: &Happening) {
+    fn count(delta: &mut Delta, happening: &Occurrence) {
         match happening {
-            Happening::Ended(kind, outcome) => {
+            Occurrence::Ended(kind, outcome) => {
                 delta.count(&registry::JOBS_ENDED, &[kind, outcome], 1)
             }
-            Happening::Ran(kind, ms) => {
+            Occurrence::Ran(kind, ms) => {
                 delta.observe(&registry::JOB_RUN, &[kind], Duration::from_millis(*ms))
             }
-            Happening::Answered(route, status) => {
+            Occurrence::Answered(route, status) => {
                 delta.count(&registry::HTTP_REQUESTS, &["GET", route, status], 1);
             }
-            Happening::Used(service, bytes) => {
+            Occurrence::Used(service, bytes) => {
                 delta.count(&registry::USAGE, &[service, "egress"], *bytes)
             }
         }
@@ -177,7 +177,7 @@ mod tests {
             prop_assert_eq!(&page, &four.into_page());
             let completed = happened
                 .iter()
-                .filter(|(h, _)| matches!(h, Happening::Ended("echo", "completed")))
+                .filter(|(h, _)| matches!(h, Occurrence::Ended("echo", "completed")))
                 .count();
             let shown = page.get(&registry::JOBS_ENDED, &["echo", "completed"]);
             let shown = match shown {
@@ -189,7 +189,7 @@ mod tests {
             let ran: Vec<_> = happened
                 .iter()
                 .filter_map(|(h, _)| match h {
-                    Happening::Ran("echo", ms) => Some(*ms),
+                    Occurrence::Ran("echo", ms) => Some(*ms),
                     _ => None
                 })
                 .collect();

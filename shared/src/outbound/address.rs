@@ -9,29 +9,29 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// An address that isn't public, on a stack that allows only public ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAllowed;
+pub struct AddressNotPublic;
 
-impl fmt::Display for NotAllowed {
+impl fmt::Display for AddressNotPublic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the address is not public")
     }
 }
 
-impl std::error::Error for NotAllowed {}
+impl std::error::Error for AddressNotPublic {}
 
 /// A resolver that drops addresses that aren't public. It checks the resolved address rather than
 /// the name, and the connection uses that same address, which prevents DNS rebinding.
 #[derive(Clone, Copy, Debug)]
-pub struct PublicOnly;
+pub struct PublicResolver;
 
-impl Resolve for PublicOnly {
+impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let (public, other): (Vec<SocketAddr>, Vec<_>) =
                 found.partition(|address| is_public(address.ip()));
             if public.is_empty() && !other.is_empty() {
-                return Err(NotAllowed.into());
+                return Err(AddressNotPublic.into());
             }
             Ok(Box::new(public.into_iter()) as Addrs)
         })
@@ -46,7 +46,7 @@ impl Resolve for PublicOnly {
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => carried_v4(v6).map_or_else(|| is_public_v6(v6), is_public_v4),
+        IpAddr::V6(v6) => embedded_v4(v6).map_or_else(|| is_public_v6(v6), is_public_v4),
     }
 }
 
@@ -76,7 +76,7 @@ fn is_public_v6(v6: Ipv6Addr) -> bool {
 }
 
 /// The IPv4 address embedded in a mapped, compatible, NAT64 or 6to4 address.
-fn carried_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match v6.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(join(high, low)),

@@ -6,13 +6,13 @@ use super::{Recipient, Threshold};
 use crate::time::Time;
 
 /// Backoff after the first failed mail: expires before the next minute's run.
-const FIRST_PAUSE: Duration = Duration::from_secs(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const INITIAL_BACKOFF: Duration = Duration::from_secs(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(3600);
 /// Maximum number of sends without a response from SES. One retry, so that the alert is not lost;
 /// no more, so that it arrives at most twice.
-const MOST_UNANSWERED: u32 = 2;
+const MAX_UNANSWERED: u32 = 2;
 /// Maximum length of a stored error, in characters.
-const LONGEST_REASON: usize = 300;
+const MAX_ERROR_CHARS: usize = 300;
 
 /// A threshold reached in a period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,13 +27,13 @@ pub struct Alert {
     pub passed_over: bool,
     /// The notification mails, one per recipient.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mails: Vec<Delivery>,
+    pub mails: Vec<MailDelivery>,
 }
 
 /// A mail to one recipient. Recipients have separate mails, so that a rejected one does not affect
 /// the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
+pub struct MailDelivery {
     pub to: Recipient,
     /// When SES accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,14 +55,14 @@ const fn is_none(number: &u32) -> bool {
 
 /// Why a mail does not count as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotTaken {
+pub struct MailFailure {
     /// Human-readable, for an operator.
     pub why: String,
     /// Whether it may have been sent nevertheless.
     pub unanswered: bool,
 }
 
-impl Delivery {
+impl MailDelivery {
     /// A mail that is due immediately.
     #[must_use]
     pub const fn new(to: Recipient, now: Time) -> Self {
@@ -71,26 +71,26 @@ impl Delivery {
 
     /// Whether it is still to be sent, now or later.
     #[must_use]
-    pub const fn waits(&self) -> bool {
-        self.sent_at.is_none() && self.unanswered < MOST_UNANSWERED
+    pub const fn is_pending(&self) -> bool {
+        self.sent_at.is_none() && self.unanswered < MAX_UNANSWERED
     }
 
     #[must_use]
     pub fn is_due(&self, now: Time) -> bool {
-        self.waits() && self.next_try <= now
+        self.is_pending() && self.next_try <= now
     }
 
     /// Records the result of a send. A failed mail is retried in the next run, then with
     /// exponential backoff of up to an hour. A mail without a response is retried only once.
-    pub fn tried(&mut self, outcome: Result<(), NotTaken>, now: Time) {
+    pub fn record_result(&mut self, outcome: Result<(), MailFailure>, now: Time) {
         self.tries = self.tries.saturating_add(1);
         match outcome {
             Ok(()) => (self.sent_at, self.error) = (Some(now), None),
-            Err(NotTaken { why, unanswered }) => {
+            Err(MailFailure { why, unanswered }) => {
                 self.unanswered += u32::from(unanswered);
-                self.error = Some(why.chars().take(LONGEST_REASON).collect());
+                self.error = Some(why.chars().take(MAX_ERROR_CHARS).collect());
                 self.next_try =
-                    now + (FIRST_PAUSE * 2u32.pow(self.tries.min(8) - 1)).min(LONGEST_PAUSE);
+                    now + (INITIAL_BACKOFF * 2u32.pow(self.tries.min(8) - 1)).min(MAX_BACKOFF);
             }
         }
     }
@@ -114,14 +114,14 @@ impl Alert {
 
     /// Replaces the recipients of unsent mails by the current `recipients`. Once all mails are
     /// sent, none are added.
-    pub(super) fn redirect(&mut self, recipients: &[Recipient], now: Time) {
+    pub(super) fn set_recipients(&mut self, recipients: &[Recipient], now: Time) {
         if self.mails.iter().all(|mail| mail.sent_at.is_some()) {
             return;
         }
         self.mails.retain(|mail| mail.sent_at.is_some() || recipients.contains(&mail.to));
         for to in recipients {
             if !self.mails.iter().any(|mail| mail.to == *to) {
-                self.mails.push(Delivery::new(to.clone(), now));
+                self.mails.push(MailDelivery::new(to.clone(), now));
             }
         }
     }

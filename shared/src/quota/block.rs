@@ -6,10 +6,10 @@ use super::Period;
 use crate::{id::AccountId, name::Name, time::Time};
 
 /// Upper bound of `Retry-After`: the limit may be raised before the period ends.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The largest integer of a structured field: fifteen digits (RFC 9651, section 3.3.1).
-const MOST_IN_A_FIELD: u64 = 999_999_999_999_999;
+const MAX_FIELD_INTEGER: u64 = 999_999_999_999_999;
 
 /// Rejects submissions with an account's own keys because a quota is exhausted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct Exhausted {
 impl Block {
     /// The rejection's details at `now`; `None` once the period is over.
     #[must_use]
-    pub fn tell(&self, quota: &Name, now: Time) -> Option<Exhausted> {
+    pub fn exhausted_at(&self, quota: &Name, now: Time) -> Option<Exhausted> {
         let Period { end: until, .. } = self.period;
         (now < until).then(|| Exhausted {
             quota: quota.clone(),
@@ -53,7 +53,7 @@ impl Exhausted {
     /// In seconds.
     #[must_use]
     pub fn retry_after(&self) -> u64 {
-        self.reset.min(LONGEST_WAIT.as_secs())
+        self.reset.min(MAX_RETRY_AFTER.as_secs())
     }
 
     /// The header fields `RateLimit-Policy` and `RateLimit`
@@ -61,10 +61,10 @@ impl Exhausted {
     /// remaining. Limits of a petabyte or more are clamped to the largest integer of a field; the
     /// problem's `detail` has the exact number.
     #[must_use]
-    pub fn fields(&self) -> [(&'static str, String); 2] {
+    pub fn rate_limit_headers(&self) -> [(&'static str, String); 2] {
         // A name contains no character that must be escaped in a String of RFC 9651.
         let Self { quota, limit_bytes, window, reset, .. } = self;
-        let limit_bytes = limit_bytes.min(&MOST_IN_A_FIELD);
+        let limit_bytes = limit_bytes.min(&MAX_FIELD_INTEGER);
         [
             (
                 "ratelimit-policy",
@@ -84,7 +84,9 @@ mod tests {
     fn limit_is_clamped_to_15_digits() {
         let told = |limit_bytes| {
             let (quota, until) = ("q".parse().unwrap(), Time::from_millis(60_000));
-            Exhausted { quota, limit_bytes, window: 60, until, reset: 60 }.fields()[0].1.clone()
+            Exhausted { quota, limit_bytes, window: 60, until, reset: 60 }.rate_limit_headers()[0]
+                .1
+                .clone()
         };
         assert_eq!(told(MAX_LIMIT_BYTES), r#""q";q=999999999999999;qu="content-bytes";w=60"#);
         assert_eq!(told(7), r#""q";q=7;qu="content-bytes";w=60"#);

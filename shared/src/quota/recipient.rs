@@ -15,7 +15,7 @@ pub struct Recipient(String);
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be an e-mail address such as ops@example.com")]
-pub struct NotARecipient;
+pub struct InvalidRecipient;
 
 impl Recipient {
     /// The address for the `To:` header.
@@ -46,24 +46,24 @@ fn is_domain(text: &str) -> bool {
 }
 
 impl FromStr for Recipient {
-    type Err = NotARecipient;
+    type Err = InvalidRecipient;
 
-    fn from_str(text: &str) -> Result<Self, NotARecipient> {
+    fn from_str(text: &str) -> Result<Self, InvalidRecipient> {
         match text.rsplit_once('@') {
             Some((mailbox, domain))
                 if text.len() <= 254 && is_mailbox(mailbox) && is_domain(domain) =>
             {
                 Ok(Self(text.to_owned()))
             }
-            _ => Err(NotARecipient),
+            _ => Err(InvalidRecipient),
         }
     }
 }
 
 impl TryFrom<String> for Recipient {
-    type Error = NotARecipient;
+    type Error = InvalidRecipient;
 
-    fn try_from(text: String) -> Result<Self, NotARecipient> {
+    fn try_from(text: String) -> Result<Self, InvalidRecipient> {
         text.parse()
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     schema::Violation,
     time::Time,
     usage::{Direction, Label, Series},
-    zone::{NOT_A_ZONE, Zone, is_zone},
+    zone::{UNKNOWN_ZONE, Zone, is_zone},
 };
 
 /// The largest limit, 9 petabytes: the largest integer that all JSON parsers represent exactly.
@@ -76,13 +76,13 @@ pub struct Threshold(u16);
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be an integer from 1 to 1000")]
-pub struct NotAThreshold;
+pub struct InvalidThreshold;
 
 impl TryFrom<u16> for Threshold {
-    type Error = NotAThreshold;
+    type Error = InvalidThreshold;
 
-    fn try_from(percent: u16) -> Result<Self, NotAThreshold> {
-        if (1..=1000).contains(&percent) { Ok(Self(percent)) } else { Err(NotAThreshold) }
+    fn try_from(percent: u16) -> Result<Self, InvalidThreshold> {
+        if (1..=1000).contains(&percent) { Ok(Self(percent)) } else { Err(InvalidThreshold) }
     }
 }
 
@@ -113,31 +113,28 @@ impl QuotaSpec {
     pub fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
         if !is_zone(&self.timezone) {
-            found.push(Violation::new("/timezone", NOT_A_ZONE));
+            found.push(Violation::new("/timezone", UNKNOWN_ZONE));
         }
-        for n in repeated(&self.thresholds) {
+        for n in duplicates(&self.thresholds) {
             found.push(Violation::new(format!("/thresholds/{n}"), "duplicate item"));
         }
-        for n in repeated(&self.recipients) {
+        for n in duplicates(&self.recipients) {
             found.push(Violation::new(format!("/recipients/{n}"), "duplicate item"));
         }
         if self.enforce && self.account.is_none() {
-            found.push(Violation::new(
-                "/enforce",
-                "requires account",
-            ));
+            found.push(Violation::new("/enforce", "requires account"));
         }
         found
     }
 
     #[must_use]
     pub fn zone(&self) -> Zone {
-        Zone::of(&self.timezone)
+        Zone::named(&self.timezone)
     }
 
     /// Whether the series' bytes count.
     #[must_use]
-    pub fn counts(&self, series: &Series) -> bool {
+    pub fn matches(&self, series: &Series) -> bool {
         let any_or =
             |wanted: &Option<Label>, is: &Label| wanted.as_ref().is_none_or(|wanted| wanted == is);
         self.r#type == series.direction
@@ -148,7 +145,7 @@ impl QuotaSpec {
 }
 
 /// Indexes of items that occur earlier in the list.
-fn repeated<T: PartialEq>(items: &[T]) -> impl Iterator<Item = usize> {
+fn duplicates<T: PartialEq>(items: &[T]) -> impl Iterator<Item = usize> {
     (0..items.len()).filter(|n| items[..*n].contains(&items[*n]))
 }
 
@@ -178,7 +175,7 @@ impl Quota {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::id::mint;
+    use crate::id::generate;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -194,7 +191,7 @@ pub(super) mod tests {
 
     #[test]
     fn counts_matching_series_only() {
-        let account: AccountId = mint(Time::from_millis(1), [1; 10]);
+        let account: AccountId = generate(Time::from_millis(1), [1; 10]);
         let label = |text: &str| text.parse::<Label>().unwrap();
         let series = |account, service, route| Series {
             account,
@@ -222,7 +219,7 @@ pub(super) mod tests {
                     (Some(account), "shop", ""),
                     (Some(account), "blog", "list"),
                 ]
-                .map(|(account, service, route)| spec.counts(&series(account, service, route)))
+                .map(|(account, service, route)| spec.matches(&series(account, service, route)))
                 .to_vec()
             };
             assert_eq!(counted(others.clone()), flags(wanted), "{others}");

@@ -12,13 +12,13 @@ pub struct Cell(String);
 
 #[derive(Debug, thiserror::Error)]
 #[error("stored cell is not JSON")]
-pub struct NotACell;
+pub struct InvalidCell;
 
 impl Cell {
     pub(super) const NULL: &'static str = "null";
 
     /// From canonical JSON.
-    pub(super) const fn of(json: String) -> Self {
+    pub(super) const fn from_canonical(json: String) -> Self {
         Self(json)
     }
 
@@ -37,8 +37,8 @@ impl Cell {
     ///
     /// # Errors
     /// If the stored text is not JSON.
-    pub fn raw(&self) -> Result<Box<RawValue>, NotACell> {
-        RawValue::from_string(self.0.clone()).map_err(|_| NotACell)
+    pub fn raw(&self) -> Result<Box<RawValue>, InvalidCell> {
+        RawValue::from_string(self.0.clone()).map_err(|_| InvalidCell)
     }
 
     #[must_use]

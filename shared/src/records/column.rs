@@ -26,13 +26,13 @@ pub enum ColumnType {
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be TEXT, INTEGER, FLOAT, DECIMAL, BOOLEAN, DATE or TIMESTAMP")]
-pub struct NotAColumnType;
+pub struct InvalidColumnType;
 
 impl FromStr for ColumnType {
-    type Err = NotAColumnType;
+    type Err = InvalidColumnType;
 
     /// Ignores case.
-    fn from_str(text: &str) -> Result<Self, NotAColumnType> {
+    fn from_str(text: &str) -> Result<Self, InvalidColumnType> {
         Ok(match text.to_ascii_uppercase().as_str() {
             "TEXT" => Self::Text,
             "INTEGER" => Self::Integer,
@@ -41,7 +41,7 @@ impl FromStr for ColumnType {
             "BOOLEAN" => Self::Boolean,
             "DATE" => Self::Date,
             "TIMESTAMP" => Self::Timestamp,
-            _ => return Err(NotAColumnType),
+            _ => return Err(InvalidColumnType),
         })
     }
 }
@@ -51,14 +51,14 @@ impl ColumnType {
     ///
     /// # Errors
     /// The rule that the value breaks.
-    pub fn read(self, value: &RawValue) -> Result<Cell, &'static str> {
-        let cell = match (self, Json::open(value)) {
-            (_, Json::Null) => Some(Cell::of(Cell::NULL.to_owned())),
+    pub fn parse(self, value: &RawValue) -> Result<Cell, &'static str> {
+        let cell = match (self, Json::parse(value)) {
+            (_, Json::Null) => Some(Cell::from_canonical(Cell::NULL.to_owned())),
             (Self::Text, Json::Text(text)) => Some(Cell::text(&text)),
-            (Self::Integer, given) => written(given).and_then(|text| integer(&text)),
-            (Self::Float, given) => written(given).and_then(|text| float(&text)),
-            (Self::Decimal, given) => written(given)
-                .and_then(|text| decimal::normalised(&text))
+            (Self::Integer, given) => number_text(given).and_then(|text| integer(&text)),
+            (Self::Float, given) => number_text(given).and_then(|text| float(&text)),
+            (Self::Decimal, given) => number_text(given)
+                .and_then(|text| decimal::canonical(&text))
                 .map(|text| Cell::text(&text)),
             (Self::Boolean, Json::Boolean(value)) => Some(boolean(value)),
             (Self::Boolean, Json::Text(text)) => {
@@ -79,15 +79,13 @@ impl ColumnType {
             Self::Decimal => "must be a number of at most 38 digits, or one as a string",
             Self::Boolean => r#"must be true or false, "true" or "false""#,
             Self::Date => "must be a date as YYYY-MM-DD",
-            Self::Timestamp => {
-                "must be an RFC 3339 time, or YYYY-MM-DD hh:mm:ss[.fff] in UTC"
-            }
+            Self::Timestamp => "must be an RFC 3339 time, or YYYY-MM-DD hh:mm:ss[.fff] in UTC",
         }
     }
 }
 
 /// The text of a number, given as a number or a string.
-fn written(given: Json<'_>) -> Option<String> {
+fn number_text(given: Json<'_>) -> Option<String> {
     match given {
         Json::Number(text) => Some(text.to_owned()),
         Json::Text(text) => Some(text),
@@ -96,19 +94,19 @@ fn written(given: Json<'_>) -> Option<String> {
 }
 
 fn integer(text: &str) -> Option<Cell> {
-    text.parse::<i64>().ok().map(|number| Cell::of(number.to_string()))
+    text.parse::<i64>().ok().map(|number| Cell::from_canonical(number.to_string()))
 }
 
 fn float(text: &str) -> Option<Cell> {
     // Rust's parser also accepts `inf` and `nan`.
-    Number::read(text)?;
+    Number::parse(text)?;
     // Adding zero turns -0 into 0.
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite())? + 0.0;
-    serde_json::to_string(&number).ok().map(Cell::of)
+    serde_json::to_string(&number).ok().map(Cell::from_canonical)
 }
 
 fn boolean(value: bool) -> Cell {
-    Cell::of(value.to_string())
+    Cell::from_canonical(value.to_string())
 }
 
 /// `YYYY-MM-DD` only; jiff accepts other formats too.
@@ -163,7 +161,7 @@ mod tests {
 
     fn read(column: ColumnType, json: &str) -> Option<String> {
         let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
-        column.read(&raw).ok().map(|cell| cell.json().to_owned())
+        column.parse(&raw).ok().map(|cell| cell.json().to_owned())
     }
 
     #[test]

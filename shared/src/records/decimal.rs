@@ -6,8 +6,8 @@ const MAX_DIGITS: i64 = 38;
 
 /// The canonical form of a decimal: `1.50`, `01.5` and `15e-1` become `1.5`, and `-0` becomes `0`.
 /// `None` if the text is not a decimal or has too many digits.
-pub(super) fn normalised(text: &str) -> Option<String> {
-    let Number { negative, digits, point } = Number::read(text)?;
+pub(super) fn canonical(text: &str) -> Option<String> {
+    let Number { negative, digits, point } = Number::parse(text)?;
     let length = i64::try_from(digits.len()).ok()?;
     if length == 0 {
         return Some("0".to_owned());
@@ -46,7 +46,7 @@ mod tests {
             ("1e37", "10000000000000000000000000000000000000"),
             ("1e-38", "0.00000000000000000000000000000000000001"),
         ] {
-            assert_eq!(normalised(text).as_deref(), Some(written), "{text}");
+            assert_eq!(canonical(text).as_deref(), Some(written), "{text}");
         }
     }
 
@@ -60,15 +60,15 @@ mod tests {
             "-1e-999999999999",
             "x",
         ] {
-            assert_eq!(normalised(text), None, "{text}");
+            assert_eq!(canonical(text), None, "{text}");
         }
     }
 
     proptest! {
         #[test]
         fn what_is_written_stays(text in "-?[0-9]{1,12}(\\.[0-9]{0,12})?(e[+-]?[0-9])?") {
-            let written = normalised(&text).unwrap();
-            prop_assert_eq!(normalised(&written), Some(written.clone()));
+            let written = canonical(&text).unwrap();
+            prop_assert_eq!(canonical(&written), Some(written.clone()));
             prop_assert!(
                 (written.parse::<f64>().unwrap() - text.parse::<f64>().unwrap()).abs()
                     <= text.parse::<f64>().unwrap().abs() * 1e-15
@@ -77,7 +77,7 @@ mod tests {
 
         #[test]
         fn no_text_upsets_it(text: String) {
-            let _ = normalised(&text);
+            let _ = canonical(&text);
         }
     }
 }

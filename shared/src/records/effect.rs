@@ -13,13 +13,13 @@ pub struct Effect {
     /// Index of the first activity on this row. It is reported as failed if the row does not meet
     /// `before`.
     pub activity: usize,
-    pub before: Before,
-    pub after: After,
+    pub before: Precondition,
+    pub after: RowResult,
 }
 
 /// Required state of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Before {
+pub enum Precondition {
     /// The row does not exist.
     Absent,
     /// The row does not exist, or it has at least these columns.
@@ -28,7 +28,7 @@ pub enum Before {
 
 /// Resulting state of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum After {
+pub enum RowResult {
     /// The row exists with these columns; the first is its key.
     Row(Vec<Column>),
     /// The row does not exist.
@@ -51,15 +51,14 @@ pub(super) fn fold(activities: &[Activity], prefix: &str) -> Result<Vec<Effect>,
         match known.entry((&activity.table, key.clone())) {
             Entry::Vacant(new) => {
                 new.insert((effects.len(), n));
-                effects.push(first(n, activity, key));
+                effects.push(initial(n, activity, key));
             }
             Entry::Occupied(mut at) => {
                 let (effect, latest) = at.get_mut();
-                match effects[*effect].then(activity) {
+                match effects[*effect].add(activity) {
                     Ok(()) => *latest = n,
                     Err(how) => {
-                        let why =
-                            format!("conflict: activity {latest} inserts this row {how}");
+                        let why = format!("conflict: activity {latest} inserts this row {how}");
                         found.push(Violation::new(format!("{prefix}/activities/{n}"), why));
                     }
                 }
@@ -69,11 +68,11 @@ pub(super) fn fold(activities: &[Activity], prefix: &str) -> Result<Vec<Effect>,
     if found.is_empty() { Ok(effects) } else { Err(found) }
 }
 
-fn first(n: usize, activity: &Activity, key: String) -> Effect {
+fn initial(n: usize, activity: &Activity, key: String) -> Effect {
     let columns = activity.columns.clone();
     let (before, after) = match activity.operation {
-        Operation::Insert => (Before::Absent, After::Row(columns)),
-        Operation::Delete => (Before::AbsentOrHas(columns), After::Gone),
+        Operation::Insert => (Precondition::Absent, RowResult::Row(columns)),
+        Operation::Delete => (Precondition::AbsentOrHas(columns), RowResult::Gone),
     };
     Effect { table: activity.table.clone(), key, activity: n, before, after }
 }
@@ -81,22 +80,22 @@ fn first(n: usize, activity: &Activity, key: String) -> Effect {
 impl Effect {
     /// Adds a later activity. The row's state after the earlier ones is known, whatever its initial
     /// state.
-    fn then(&mut self, activity: &Activity) -> Result<(), &'static str> {
+    fn add(&mut self, activity: &Activity) -> Result<(), &'static str> {
         match (&self.after, activity.operation) {
-            (After::Row(_), Operation::Insert) => return Err("already"),
-            (After::Row(row), Operation::Delete) => {
+            (RowResult::Row(_), Operation::Insert) => return Err("already"),
+            (RowResult::Row(row), Operation::Delete) => {
                 if !activity.columns.iter().all(|column| row.contains(column)) {
                     return Err("with other values");
                 }
                 self.after = match self.before {
-                    Before::Absent => After::Untouched,
-                    Before::AbsentOrHas(_) => After::Gone,
+                    Precondition::Absent => RowResult::Untouched,
+                    Precondition::AbsentOrHas(_) => RowResult::Gone,
                 };
             }
-            (After::Gone | After::Untouched, Operation::Insert) => {
-                self.after = After::Row(activity.columns.clone());
+            (RowResult::Gone | RowResult::Untouched, Operation::Insert) => {
+                self.after = RowResult::Row(activity.columns.clone());
             }
-            (After::Gone | After::Untouched, Operation::Delete) => {}
+            (RowResult::Gone | RowResult::Untouched, Operation::Delete) => {}
         }
         Ok(())
     }
@@ -135,16 +134,16 @@ mod tests {
             let at = (effect.table.to_string(), effect.key.clone());
             let fits = match (&effect.before, rows.get(&at)) {
                 (_, None) => true,
-                (Before::Absent, Some(_)) => false,
-                (Before::AbsentOrHas(columns), Some(row)) => has(row, &named(columns)),
+                (Precondition::Absent, Some(_)) => false,
+                (Precondition::AbsentOrHas(columns), Some(row)) => has(row, &named(columns)),
             };
             if !fits {
                 return None;
             }
             match &effect.after {
-                After::Row(columns) => drop(after.insert(at, named(columns))),
-                After::Gone => drop(after.remove(&at)),
-                After::Untouched => {}
+                RowResult::Row(columns) => drop(after.insert(at, named(columns))),
+                RowResult::Gone => drop(after.remove(&at)),
+                RowResult::Untouched => {}
             }
         }
         Some(after)
@@ -162,8 +161,10 @@ mod tests {
     }
 
     fn any_columns() -> impl Strategy<Value = Vec<Column>> {
-        let column =
-            |name: &str, json: String| Column { name: name.parse().unwrap(), cell: Cell::of(json) };
+        let column = |name: &str, json: String| Column {
+            name: name.parse().unwrap(),
+            cell: Cell::from_canonical(json),
+        };
         (0..3u8, proptest::option::of(0..2u8), any::<bool>()).prop_map(
             move |(key, more, as_text)| {
                 let key = if as_text { format!("\"{key}\"") } else { key.to_string() };

@@ -15,7 +15,7 @@ pub struct Identifier(String);
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be 1 to 63 of A–Z, a–z, 0–9 and '_', starting with a letter or '_'")]
-pub struct NotAnIdentifier;
+pub struct InvalidIdentifier;
 
 impl Identifier {
     #[must_use]
@@ -25,24 +25,24 @@ impl Identifier {
 }
 
 impl FromStr for Identifier {
-    type Err = NotAnIdentifier;
+    type Err = InvalidIdentifier;
 
-    fn from_str(text: &str) -> Result<Self, NotAnIdentifier> {
+    fn from_str(text: &str) -> Result<Self, InvalidIdentifier> {
         let letter = |c: u8| c.is_ascii_alphabetic() || c == b'_';
         let begins_well = text.bytes().next().is_some_and(letter);
         let goes_on_well = text.bytes().all(|c| letter(c) || c.is_ascii_digit());
         if begins_well && goes_on_well && text.len() <= MAX_BYTES {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotAnIdentifier)
+            Err(InvalidIdentifier)
         }
     }
 }
 
 impl TryFrom<String> for Identifier {
-    type Error = NotAnIdentifier;
+    type Error = InvalidIdentifier;
 
-    fn try_from(text: String) -> Result<Self, NotAnIdentifier> {
+    fn try_from(text: String) -> Result<Self, InvalidIdentifier> {
         text.parse()
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct Number {
 
 impl Number {
     /// Parses `[+-]digits[.digits][e[+-]digits]`, with at least one digit before the exponent.
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn decomposes_numbers() {
-        let read = |text| Number::read(text).map(|n| (n.negative, n.digits, n.point));
+        let read = |text| Number::parse(text).map(|n| (n.negative, n.digits, n.point));
         let number = |negative, digits: &str, point| Some((negative, digits.to_owned(), point));
         assert_eq!(read("1.50"), number(false, "15", 1));
         assert_eq!(read("-0.0120e3"), number(true, "12", 2));

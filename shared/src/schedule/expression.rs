@@ -6,7 +6,7 @@
 
 /// Why a text is not the expression of a recurring schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAnExpression {
+pub enum InvalidExpression {
     #[error("must be rate(…) or cron(…)")]
     Form,
     /// `at(…)` runs only once.
@@ -34,22 +34,22 @@ pub enum NotAnExpression {
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn check_expression(text: &str) -> Result<(), NotAnExpression> {
+pub fn check_expression(text: &str) -> Result<(), InvalidExpression> {
     let inside = |form: &str| text.strip_prefix(form)?.strip_prefix('(')?.strip_suffix(')');
     match (inside("rate"), inside("cron"), inside("at")) {
         (Some(rate), ..) => check_rate(rate),
         (_, Some(cron), _) => check_cron(cron),
-        (.., Some(_)) => Err(NotAnExpression::Once),
-        _ => Err(NotAnExpression::Form),
+        (.., Some(_)) => Err(InvalidExpression::Once),
+        _ => Err(InvalidExpression::Form),
     }
 }
 
-fn check_rate(text: &str) -> Result<(), NotAnExpression> {
-    let (count, unit) = text.split_once(' ').ok_or(NotAnExpression::Rate)?;
+fn check_rate(text: &str) -> Result<(), InvalidExpression> {
+    let (count, unit) = text.split_once(' ').ok_or(InvalidExpression::Rate)?;
     match (number(count), unit) {
         (Some(1), "minute" | "hour" | "day") => Ok(()),
         (Some(2..), "minutes" | "hours" | "days") => Ok(()),
-        _ => Err(NotAnExpression::Rate),
+        _ => Err(InvalidExpression::Rate),
     }
 }
 
@@ -126,27 +126,27 @@ const FIELDS: [Field; 6] = [
     },
 ];
 
-fn check_cron(text: &str) -> Result<(), NotAnExpression> {
+fn check_cron(text: &str) -> Result<(), InvalidExpression> {
     let given: Vec<_> = text.split(' ').collect();
     if given.len() != FIELDS.len() {
-        return Err(NotAnExpression::Fields(given.len()));
+        return Err(InvalidExpression::Fields(given.len()));
     }
     for (field, text) in FIELDS.iter().zip(&given) {
-        if !field.takes(text) {
+        if !field.accepts(text) {
             let value = text.chars().take(40).collect();
-            return Err(NotAnExpression::Field { field: field.name, value, rule: field.rule });
+            return Err(InvalidExpression::Field { field: field.name, value, rule: field.rule });
         }
     }
-    if (given[2] == "?") == (given[4] == "?") { Err(NotAnExpression::Days) } else { Ok(()) }
+    if (given[2] == "?") == (given[4] == "?") { Err(InvalidExpression::Days) } else { Ok(()) }
 }
 
 impl Field {
-    fn takes(&self, text: &str) -> bool {
-        (self.special)(self, text) || text.split(',').all(|item| self.takes_item(item))
+    fn accepts(&self, text: &str) -> bool {
+        (self.special)(self, text) || text.split(',').all(|item| self.accepts_item(item))
     }
 
     /// A value, a range or `*`, with or without a step.
-    fn takes_item(&self, item: &str) -> bool {
+    fn accepts_item(&self, item: &str) -> bool {
         let (range, step) =
             item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
         let steps_well = step.is_none_or(|step| {
@@ -292,7 +292,7 @@ mod tests {
             prop_assert_eq!(check_expression(&format!("rate({n} {unit})")), Ok(()));
             prop_assert_eq!(
                 check_expression(&format!("rate({n} {})", unit.trim_end_matches('s'))),
-                Err(NotAnExpression::Rate)
+                Err(InvalidExpression::Rate)
             );
         }
 
@@ -309,7 +309,7 @@ mod tests {
             let refused = check_expression(&format!("cron({})", broken.join(" ")));
             let named_the_field = matches!(
                 refused,
-                Err(NotAnExpression::Field { field, .. }) if field == FIELDS[at].name
+                Err(InvalidExpression::Field { field, .. }) if field == FIELDS[at].name
             );
             prop_assert!(named_the_field);
         }

@@ -35,7 +35,7 @@ mod tests {
 
     fn id_of(account: u8, schedule: &str, at: i64) -> JobId {
         job_id(
-            id::mint(Time::from_millis(1), [account; 10]),
+            id::generate(Time::from_millis(1), [account; 10]),
             &schedule.parse().unwrap(),
             Time::from_seconds(at),
         )

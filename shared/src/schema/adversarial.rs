@@ -190,7 +190,7 @@ fn validation_time_is_bounded() {
 #[test]
 fn steps_beyond_the_bounds_are_rejected() {
     let bounds = |schema: &Value, value: &Value| {
-        [Purpose::Verdict, Purpose::Description].map(|purpose| work::fits(schema, value, purpose))
+        [Purpose::Verdict, Purpose::Description].map(|purpose| cost::fits(schema, value, purpose))
     };
     assert_eq!(bounds(&filter(), &filters(5, "feild")), [true, true]);
     assert_eq!(bounds(&filter(), &filters(10, "feild")), [true, false]);
@@ -249,7 +249,7 @@ fn recursion_depth_is_bounded() {
             parts.chain([(format!("a{length}"), json!(true))]).collect();
         json!({"$ref": "#/$defs/a0", "$defs": parts})
     };
-    let fits = move |length| work::fits(&chain(length), &json!(1), Purpose::Verdict);
+    let fits = move |length| cost::fits(&chain(length), &json!(1), Purpose::Verdict);
     let found =
         std::thread::Builder::new().stack_size(1 << 26).spawn(move || [fits(900), fits(1100)]);
     assert_eq!(found.unwrap().join().unwrap(), [true, false]);

@@ -6,18 +6,21 @@ use tracing_subscriber::{
 
 /// Crates whose log level is `LOG_LEVEL`. Libraries log warnings only, because some log complete
 /// requests at lower levels, with payloads and keys.
-const OURS: [&str; 6] = ["shared", "submit", "poll", "queue_worker", "quota_check", "console"];
+const OWN_CRATES: [&str; 6] =
+    ["shared", "submit", "poll", "queue_worker", "quota_check", "console"];
 
 /// Writes logs to standard output, one JSON object per line. `LOG_LEVEL` is `error`, `warn`, `info`
 /// (default), `debug` or `trace`.
 pub fn init() {
     let level = crate::config::environment("LOG_LEVEL").and_then(|level| level.parse().ok());
-    Registry::default().with(lines(level.unwrap_or(LevelFilter::INFO), std::io::stdout)).init();
+    Registry::default()
+        .with(json_layer(level.unwrap_or(LevelFilter::INFO), std::io::stdout))
+        .init();
 }
 
 /// A layer that writes JSON lines to `writer`: those of Tollgate's crates from `level` on, and
 /// warnings of libraries.
-pub fn lines<S, W>(level: LevelFilter, writer: W) -> impl Layer<S>
+pub fn json_layer<S, W>(level: LevelFilter, writer: W) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> fmt::MakeWriter<'a> + 'static,
@@ -28,6 +31,6 @@ where
         .with_current_span(false)
         .with_span_list(false)
         .with_writer(writer);
-    let ours = OURS.iter().map(|name| (*name, level));
+    let ours = OWN_CRATES.iter().map(|name| (*name, level));
     json.with_filter(Targets::new().with_default(LevelFilter::WARN).with_targets(ours))
 }

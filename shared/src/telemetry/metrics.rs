@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Default namespace of metrics.
-const NAMESPACE: &str = "Tollgate";
+const DEFAULT_NAMESPACE: &str = "Tollgate";
 
 /// Metrics of one unit of work: a line for `CloudWatch`, and an addition to the totals that the
 /// Prometheus page shows.
@@ -77,7 +77,7 @@ impl Record {
     }
 
     /// Adds the metrics that the Prometheus page shows to `delta`.
-    pub fn count_in(&self, delta: &mut Delta) {
+    pub fn add_to(&self, delta: &mut Delta) {
         for (metric, values) in &self.metrics {
             let Some(family) = metric.family else { continue };
             let mut own = metric.labels.iter().copied();
@@ -97,10 +97,10 @@ impl Record {
     }
 
     /// The line for `CloudWatch`; `None` if none of the metrics is sent there.
-    fn line(&self, namespace: &str, now: Time) -> Option<String> {
-        let told =
+    fn emf_line(&self, namespace: &str, now: Time) -> Option<String> {
+        let exported =
             self.metrics.iter().filter_map(|(metric, values)| Some((metric.cloudwatch?, values)));
-        let told: Vec<_> = told.collect();
+        let told: Vec<_> = exported.collect();
         if told.is_empty() {
             return None;
         }
@@ -173,17 +173,21 @@ impl Metrics {
 
     /// Calls `write` with each line.
     pub fn new(write: impl Fn(String) + Send + Sync + 'static) -> Self {
-        Self { write: Arc::new(write), count: Arc::new(|_| ()), namespace: NAMESPACE.into() }
+        Self {
+            write: Arc::new(write),
+            count: Arc::new(|_| ()),
+            namespace: DEFAULT_NAMESPACE.into(),
+        }
     }
 
     /// Also calls `count` with each record.
     #[must_use]
-    pub fn and(self, count: impl Fn(&Record) + Send + Sync + 'static) -> Self {
+    pub fn with_counter(self, count: impl Fn(&Record) + Send + Sync + 'static) -> Self {
         Self { count: Arc::new(count), ..self }
     }
 
     pub fn emit(&self, record: &Record, now: Time) {
-        if let Some(line) = record.line(&self.namespace, now) {
+        if let Some(line) = record.emf_line(&self.namespace, now) {
             (self.write)(line);
         }
         (self.count)(record);
@@ -212,11 +216,11 @@ mod tests {
                 &registry::RUN_TIME,
                 [Duration::from_micros(1500), Duration::from_millis(2)],
             );
-        insta::assert_snapshot!(record.line(NAMESPACE, Time::from_millis(7)).unwrap(), @r#"{"Completed":2.0,"RunTime":[1.5,2.0],"_aws":{"CloudWatchMetrics":[{"Dimensions":[["kind"]],"Metrics":[{"Name":"Completed","Unit":"Count"},{"Name":"RunTime","Unit":"Milliseconds"}],"Namespace":"Tollgate"}],"Timestamp":7},"kind":"echo"}"#);
+        insta::assert_snapshot!(record.emf_line(DEFAULT_NAMESPACE, Time::from_millis(7)).unwrap(), @r#"{"Completed":2.0,"RunTime":[1.5,2.0],"_aws":{"CloudWatchMetrics":[{"Dimensions":[["kind"]],"Metrics":[{"Name":"Completed","Unit":"Count"},{"Name":"RunTime","Unit":"Milliseconds"}],"Namespace":"Tollgate"}],"Timestamp":7},"kind":"echo"}"#);
         let mut delta = Delta::default();
-        record.count_in(&mut delta);
+        record.add_to(&mut delta);
         let mut totals = Totals::default();
-        for (item, fields) in delta.take(|_| true) {
+        for (item, fields) in delta.drain(|_| true) {
             totals.add(
                 item.prefix,
                 &item.name,
@@ -232,7 +236,7 @@ mod tests {
 
     #[test]
     fn writes_no_line_without_cloudwatch_metrics() {
-        let record = Record::new().dimension("kind", "echo").count(&registry::REOPENED, 1);
-        assert_eq!(record.line(NAMESPACE, Time::from_millis(7)), None);
+        let record = Record::new().dimension("kind", "echo").count(&registry::RETRIED_BY_CLIENT, 1);
+        assert_eq!(record.emf_line(DEFAULT_NAMESPACE, Time::from_millis(7)), None);
     }
 }

@@ -9,14 +9,14 @@ pub struct Traceparent(String);
 /// An invalid `traceparent`. It is ignored, as the recommendation requires.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid traceparent")]
-pub struct NotATraceparent;
+pub struct InvalidTraceparent;
 
 impl Traceparent {
     /// The trace of a request: the client's `traceparent`, or else the trace id that X-Ray assigned
     /// (`x-amzn-trace-id`), so that a job can always be traced to its target.
     #[must_use]
-    pub fn of(told: Option<&str>, xray: Option<&str>) -> Option<Self> {
-        told.and_then(|told| told.parse().ok()).or_else(|| Self::from_xray(xray?))
+    pub fn from_headers(traceparent: Option<&str>, xray: Option<&str>) -> Option<Self> {
+        traceparent.and_then(|told| told.parse().ok()).or_else(|| Self::from_xray(xray?))
     }
 
     /// Converts an X-Ray header, such as
@@ -38,19 +38,19 @@ impl Traceparent {
 }
 
 impl FromStr for Traceparent {
-    type Err = NotATraceparent;
+    type Err = InvalidTraceparent;
 
-    fn from_str(text: &str) -> Result<Self, NotATraceparent> {
+    fn from_str(text: &str) -> Result<Self, InvalidTraceparent> {
         let parts: Vec<_> = text.split('-').collect();
         let hexadecimal = |part: &str| part.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
         let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
-        let named = |part: &str| part.bytes().any(|c| c != b'0');
+        let is_non_zero = |part: &str| part.bytes().any(|c| c != b'0');
         let good = lengths == [2, 32, 16, 2]
             && parts.iter().all(|part| hexadecimal(part))
             && parts[0] != "ff"
-            && named(parts[1])
-            && named(parts[2]);
-        if good { Ok(Self(text.to_owned())) } else { Err(NotATraceparent) }
+            && is_non_zero(parts[1])
+            && is_non_zero(parts[2]);
+        if good { Ok(Self(text.to_owned())) } else { Err(InvalidTraceparent) }
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
             "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;\
              Lineage=a87bd80c:0",
         );
-        let of = |told, xray| Traceparent::of(told, xray).map(|trace| trace.to_string());
+        let of = |told, xray| Traceparent::from_headers(told, xray).map(|trace| trace.to_string());
         assert_eq!(of(None, None), None);
         assert_eq!(of(Some(w3c), Some(xray)).as_deref(), Some(w3c));
         let made = Some("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");

@@ -4,7 +4,7 @@ use crate::time::Time;
 
 /// A series that first appears within this time after a successful collection started at zero.
 /// After a longer gap, its value may include bytes from before.
-pub const WATCHED: Duration = Duration::from_secs(300);
+pub const CONTINUITY_WINDOW: Duration = Duration::from_secs(300);
 
 /// Last known state of a source's counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,14 +15,14 @@ pub struct Counter {
     /// End of the minute it was collected for.
     pub due: Time,
     /// Generation of the source's definition. Counters of different generations are unrelated.
-    pub lineage: String,
+    pub generation: String,
 }
 
 impl Counter {
     /// Converts a sample's value to bytes; `None` for NaN, infinities, negative and too large
     /// values. Rounds down once, so that differences are exact.
     #[must_use]
-    pub fn amount(value: f64) -> Option<u64> {
+    pub fn bytes_from(value: f64) -> Option<u64> {
         const TOO_MUCH: f64 = 9_223_372_036_854_775_808.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in its range")]
         (0.0..TOO_MUCH).contains(&value).then_some(value as u64)
@@ -31,7 +31,7 @@ impl Counter {
     /// Whether this is of a later minute than `last`. Otherwise another run has already counted
     /// this minute or a later one.
     #[must_use]
-    pub fn follows(&self, last: Option<&Self>) -> bool {
+    pub fn is_newer_than(&self, last: Option<&Self>) -> bool {
         last.is_none_or(|last| self.due > last.due)
     }
 
@@ -43,7 +43,7 @@ impl Counter {
     /// collection of its source did not contain it. Otherwise counting starts at its value.
     #[must_use]
     pub fn increase(&self, last: Option<&Self>, watched: bool) -> Option<u64> {
-        match last.filter(|last| last.lineage == self.lineage) {
+        match last.filter(|last| last.generation == self.generation) {
             None => watched.then_some(self.value),
             Some(last) if self.value >= last.value => Some(self.value - last.value),
             Some(last) if self.samples < last.samples => None,
@@ -59,7 +59,7 @@ mod tests {
 
     fn counter(value: u64, minute: i64) -> Counter {
         let due = Time::from_seconds(minute * 60);
-        Counter { value, samples: 1, due, lineage: "a".into() }
+        Counter { value, samples: 1, due, generation: "a".into() }
     }
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
             (f64::NEG_INFINITY, None),
             (1e19, None),
         ] {
-            assert_eq!(Counter::amount(value), amount, "{value}");
+            assert_eq!(Counter::bytes_from(value), amount, "{value}");
         }
     }
 
@@ -84,15 +84,15 @@ mod tests {
     fn new_counter_counts_only_if_watched() {
         assert_eq!(counter(7, 1).increase(None, true), Some(7));
         assert_eq!(counter(7, 1).increase(None, false), None);
-        let other = Counter { lineage: "b".into(), ..counter(3, 0) };
+        let other = Counter { generation: "b".into(), ..counter(3, 0) };
         assert_eq!(counter(7, 1).increase(Some(&other), false), None);
     }
 
     #[test]
     fn each_minute_counts_once() {
         let (last, later) = (counter(7, 1), counter(9, 2));
-        assert!(later.follows(Some(&last)) && later.follows(None));
-        assert!(!last.follows(Some(&last)) && !last.follows(Some(&later)));
+        assert!(later.is_newer_than(Some(&last)) && later.is_newer_than(None));
+        assert!(!last.is_newer_than(Some(&last)) && !last.is_newer_than(Some(&later)));
     }
 
     #[test]

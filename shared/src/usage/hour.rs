@@ -82,21 +82,21 @@ impl fmt::Display for Day {
 }
 
 #[derive(Debug)]
-pub struct NotAnHour;
+pub struct InvalidHour;
 
 impl FromStr for Hour {
-    type Err = NotAnHour;
+    type Err = InvalidHour;
 
-    fn from_str(text: &str) -> Result<Self, NotAnHour> {
-        let hour = Self::of(format!("{text}:00:00Z").parse().map_err(|_| NotAnHour)?);
-        if hour.to_string() == text { Ok(hour) } else { Err(NotAnHour) }
+    fn from_str(text: &str) -> Result<Self, InvalidHour> {
+        let hour = Self::of(format!("{text}:00:00Z").parse().map_err(|_| InvalidHour)?);
+        if hour.to_string() == text { Ok(hour) } else { Err(InvalidHour) }
     }
 }
 
 impl FromStr for Day {
-    type Err = NotAnHour;
+    type Err = InvalidHour;
 
-    fn from_str(text: &str) -> Result<Self, NotAnHour> {
+    fn from_str(text: &str) -> Result<Self, InvalidHour> {
         Ok(format!("{text}T00").parse::<Hour>()?.day())
     }
 }

@@ -23,7 +23,7 @@ pub struct Label(String);
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be at most 128 bytes without control characters")]
-pub struct NotALabel;
+pub struct InvalidLabel;
 
 impl Label {
     /// Maximum length in bytes. Two labels have to fit into a key of the table, with each byte
@@ -37,18 +37,18 @@ impl Label {
 }
 
 impl FromStr for Label {
-    type Err = NotALabel;
+    type Err = InvalidLabel;
 
-    fn from_str(text: &str) -> Result<Self, NotALabel> {
+    fn from_str(text: &str) -> Result<Self, InvalidLabel> {
         let fits = text.len() <= Self::MAX_BYTES && !text.contains(char::is_control);
-        if fits { Ok(Self(text.to_owned())) } else { Err(NotALabel) }
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidLabel) }
     }
 }
 
 impl TryFrom<String> for Label {
-    type Error = NotALabel;
+    type Error = InvalidLabel;
 
-    fn try_from(text: String) -> Result<Self, NotALabel> {
+    fn try_from(text: String) -> Result<Self, InvalidLabel> {
         text.parse()
     }
 }

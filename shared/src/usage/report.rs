@@ -23,21 +23,25 @@ pub struct ReportId {
 }
 
 /// Maximum age of reported usage.
-pub const LATEST: Duration = Duration::from_secs(3600);
+pub const MAX_AGE: Duration = Duration::from_secs(3600);
 /// Tolerated lead of a client's clock.
-pub const AHEAD: Duration = Duration::from_secs(60);
+pub const MAX_CLOCK_LEAD: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be at most one hour back and one minute ahead")]
-pub struct OutOfTime;
+pub struct ReportTimeError;
 
 impl Report {
     /// Checks the time of usage reported at `now`.
     ///
     /// # Errors
     /// If it is more than [`LATEST`] back or more than [`AHEAD`] ahead.
-    pub fn time(at: Time, now: Time) -> Result<Time, OutOfTime> {
-        if at >= now - LATEST && at <= now + AHEAD { Ok(at) } else { Err(OutOfTime) }
+    pub fn check_time(at: Time, now: Time) -> Result<Time, ReportTimeError> {
+        if at >= now - MAX_AGE && at <= now + MAX_CLOCK_LEAD {
+            Ok(at)
+        } else {
+            Err(ReportTimeError)
+        }
     }
 }
 
@@ -57,11 +61,11 @@ impl ReportId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::mint;
+    use crate::id::generate;
 
     #[test]
     fn report_id_depends_on_source_and_id() {
-        let account = mint(Time::from_seconds(1), [1; 10]);
+        let account = generate(Time::from_seconds(1), [1; 10]);
         let id = |source: &str, id: &str| ReportId::new(account, source, id);
         assert_eq!(id("a", "bc"), id("a", "bc"));
         assert_ne!(id("a", "bc"), id("ab", "c"));
@@ -71,7 +75,7 @@ mod tests {
     fn accepts_one_hour_back_and_one_minute_ahead() {
         let now = Time::from_seconds(100_000);
         for (at, good) in [(96_400, true), (96_399, false), (100_060, true), (100_061, false)] {
-            assert_eq!(Report::time(Time::from_seconds(at), now).is_ok(), good, "{at}");
+            assert_eq!(Report::check_time(Time::from_seconds(at), now).is_ok(), good, "{at}");
         }
     }
 }

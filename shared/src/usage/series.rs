@@ -62,7 +62,7 @@ pub enum Direction {
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be egress or ingress")]
-pub struct NotADirection;
+pub struct InvalidDirection;
 
 impl Direction {
     /// Name on the wire and in the table.
@@ -82,13 +82,13 @@ impl fmt::Display for Direction {
 }
 
 impl FromStr for Direction {
-    type Err = NotADirection;
+    type Err = InvalidDirection;
 
-    fn from_str(text: &str) -> Result<Self, NotADirection> {
+    fn from_str(text: &str) -> Result<Self, InvalidDirection> {
         match text {
             "egress" => Ok(Self::Egress),
             "ingress" => Ok(Self::Ingress),
-            _ => Err(NotADirection),
+            _ => Err(InvalidDirection),
         }
     }
 }

@@ -11,7 +11,7 @@ use utoipa::{
     openapi::{RefOr, schema::Schema},
 };
 
-pub use selection::{Fixed, Labels, Preset, Selection, WhyNot};
+pub use selection::{Fixed, Labels, Preset, Selection, UnmappableSample};
 pub use state::SourceState;
 
 use super::{Label, Series};
@@ -19,7 +19,7 @@ use crate::{
     endpoint::{Headers, check_address},
     id::AccountId,
     name::Name,
-    schema::{Violation, closed},
+    schema::{Violation, with_closed_variants},
     time::Time,
 };
 
@@ -116,7 +116,7 @@ impl Upstream {
 
 impl PartialSchema for SourceSpec {
     fn schema() -> RefOr<Schema> {
-        closed(Upstream::schema())
+        with_closed_variants(Upstream::schema())
     }
 }
 
@@ -144,7 +144,7 @@ impl SourceSpec {
 
     /// Whether both definitions lead to the same counters. Headers, such as a key, may differ.
     #[must_use]
-    pub fn counts_as(&self, other: &Self) -> bool {
+    pub fn has_same_counters(&self, other: &Self) -> bool {
         self.clone().0.with_headers(Headers::default())
             == other.clone().0.with_headers(Headers::default())
     }
@@ -201,7 +201,7 @@ pub struct Source {
     pub spec: SourceSpec,
     /// Generation of the definition, which ties counters to it. A new one starts whenever the
     /// source is defined as something else.
-    pub lineage: String,
+    pub generation: String,
     pub created_at: Time,
     pub updated_at: Time,
 }

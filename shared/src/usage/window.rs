@@ -51,7 +51,7 @@ pub struct Points {
 
 /// Why a range has no valid windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadRange {
+pub enum InvalidRange {
     /// The start is not before the end, which defaults to now.
     #[error("must be in the past and before the end")]
     Empty,
@@ -64,11 +64,11 @@ pub enum BadRange {
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be 1m, 5m, 1h or 1d")]
-pub struct NotAStep;
+pub struct InvalidStep;
 
 #[derive(Debug, thiserror::Error)]
 #[error("must be an integer with s, m, h or d, from 1m to 31d")]
-pub struct NotALookback;
+pub struct InvalidLookback;
 
 impl Step {
     /// Shortest first.
@@ -100,15 +100,15 @@ impl Step {
 }
 
 impl FromStr for Step {
-    type Err = NotAStep;
+    type Err = InvalidStep;
 
-    fn from_str(text: &str) -> Result<Self, NotAStep> {
+    fn from_str(text: &str) -> Result<Self, InvalidStep> {
         match text {
             "1m" => Ok(Self::Minute),
             "5m" => Ok(Self::FiveMinutes),
             "1h" => Ok(Self::Hour),
             "1d" => Ok(Self::Day),
-            _ => Err(NotAStep),
+            _ => Err(InvalidStep),
         }
     }
 }
@@ -120,23 +120,23 @@ impl Default for Lookback {
 }
 
 impl FromStr for Lookback {
-    type Err = NotALookback;
+    type Err = InvalidLookback;
 
-    fn from_str(text: &str) -> Result<Self, NotALookback> {
+    fn from_str(text: &str) -> Result<Self, InvalidLookback> {
         const DAY: u64 = 86400;
         let (number, unit) =
-            text.split_at_checked(text.len().saturating_sub(1)).ok_or(NotALookback)?;
+            text.split_at_checked(text.len().saturating_sub(1)).ok_or(InvalidLookback)?;
         let unit = match unit {
             "s" => 1,
             "m" => 60,
             "h" => 3600,
             "d" => DAY,
-            _ => return Err(NotALookback),
+            _ => return Err(InvalidLookback),
         };
         let digits = !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit());
-        let number: u64 = number.parse().ok().filter(|_| digits).ok_or(NotALookback)?;
+        let number: u64 = number.parse().ok().filter(|_| digits).ok_or(InvalidLookback)?;
         let seconds = number.checked_mul(unit).filter(|seconds| (60..=31 * DAY).contains(seconds));
-        seconds.map(|seconds| Self(Duration::from_secs(seconds))).ok_or(NotALookback)
+        seconds.map(|seconds| Self(Duration::from_secs(seconds))).ok_or(InvalidLookback)
     }
 }
 
@@ -152,10 +152,10 @@ impl Windows {
         to: Option<Time>,
         step: Option<Step>,
         now: Time,
-    ) -> Result<Self, BadRange> {
+    ) -> Result<Self, InvalidRange> {
         let to = to.unwrap_or(now).min(now);
         if from >= to {
-            return Err(BadRange::Empty);
+            return Err(InvalidRange::Empty);
         }
         let of = |step: Step| {
             let end = Time::from_millis(
@@ -168,7 +168,7 @@ impl Windows {
             Some(step) => of(step),
             None => Step::ALL.into_iter().map(of).find(fits).unwrap_or_else(|| of(Step::Day)),
         };
-        if fits(&windows) { Ok(windows) } else { Err(BadRange::TooMany(windows.count())) }
+        if fits(&windows) { Ok(windows) } else { Err(InvalidRange::TooMany(windows.count())) }
     }
 
     #[must_use]
@@ -282,12 +282,12 @@ mod tests {
         assert_eq!(step(24 * 400), Step::Day);
         assert_eq!(
             Windows::new(now - 60 * MINUTE * 48, None, Some(Step::Minute), now),
-            Err(BadRange::TooMany(2881))
+            Err(InvalidRange::TooMany(2881))
         );
-        assert_eq!(Windows::new(now, None, None, now), Err(BadRange::Empty));
+        assert_eq!(Windows::new(now, None, None, now), Err(InvalidRange::Empty));
         assert_eq!(
             Windows::new(time("16:00:00"), Some(time("15:00:00")), None, now),
-            Err(BadRange::Empty)
+            Err(InvalidRange::Empty)
         );
     }
 

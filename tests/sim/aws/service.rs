@@ -1,17 +1,18 @@
 //! Decodes the SDK's requests: service, operation, content.
 
 use crate::{
-    answer::Answer,
     calls, cloudwatch,
-    iam::{self, Names},
-    scheduler, ses, sockets,
+    iam::{self, ResourceNames},
+    scheduler,
+    service_response::ServiceResponse,
+    ses, sockets,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 /// A decoded request to an AWS service.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct AwsRequest {
     pub(super) service: Service,
     /// Such as `PutItem`.
     pub operation: String,
@@ -26,7 +27,7 @@ pub(super) struct Head {
     uri: String,
 }
 
-impl Asked {
+impl AwsRequest {
     /// Decodes a request with the given body; the request's own body is ignored.
     ///
     /// # Panics When no function uses the service.
@@ -43,7 +44,7 @@ impl Asked {
     /// the calling function.
     ///
     /// # Errors The missing permission.
-    pub fn hold_to_policies(&self, names: &Names<'_>, function: &str) -> Result<(), String> {
+    pub fn check_policy(&self, names: &ResourceNames<'_>, function: &str) -> Result<(), String> {
         calls::record(function, self.service.prefix(), &self.operation, &self.request);
         iam::check(names, function, self.service.prefix(), &self.operation, &self.request)
     }
@@ -55,9 +56,9 @@ impl Asked {
 }
 
 impl Head {
-    pub(super) fn with(self, body: &[u8]) -> Asked {
+    pub(super) fn with(self, body: &[u8]) -> AwsRequest {
         let request = self.service.read(&self.uri, body);
-        Asked { service: self.service, operation: self.operation, request }
+        AwsRequest { service: self.service, operation: self.operation, request }
     }
 }
 
@@ -121,31 +122,38 @@ impl Service {
         }
     }
 
-    pub(crate) fn throttle(self) -> Answer {
+    pub(crate) fn throttle(self) -> ServiceResponse {
         match self {
-            Self::DynamoDb => Answer::refused(
+            Self::DynamoDb => ServiceResponse::error(
                 "com.amazonaws.dynamodb.v20120810#ThrottlingException",
                 "Throughput exceeds the current capacity of your table or index.",
             ),
-            Self::Sqs => Answer {
+            Self::Sqs => ServiceResponse {
                 query_error: Some("RequestThrottled"),
-                ..Answer::refused("com.amazonaws.sqs#RequestThrottled", "Request is throttled.")
+                ..ServiceResponse::error(
+                    "com.amazonaws.sqs#RequestThrottled",
+                    "Request is throttled.",
+                )
             },
-            Self::Scheduler | Self::CloudWatch => {
-                Answer { status: 429, ..Answer::refused("ThrottlingException", "Rate exceeded.") }
-            }
-            Self::Sockets => Answer {
+            Self::Scheduler | Self::CloudWatch => ServiceResponse {
                 status: 429,
-                ..Answer::refused("LimitExceededException", "Too many messages.")
+                ..ServiceResponse::error("ThrottlingException", "Rate exceeded.")
+            },
+            Self::Sockets => ServiceResponse {
+                status: 429,
+                ..ServiceResponse::error("LimitExceededException", "Too many messages.")
             },
             Self::Ses => {
                 let message = "Maximum sending rate exceeded.";
-                Answer { status: 429, ..Answer::refused("TooManyRequestsException", message) }
+                ServiceResponse {
+                    status: 429,
+                    ..ServiceResponse::error("TooManyRequestsException", message)
+                }
             }
         }
     }
 
-    pub(super) fn into_http(self, answer: Answer) -> HttpResponse {
+    pub(super) fn into_http(self, answer: ServiceResponse) -> HttpResponse {
         match self {
             Self::CloudWatch => cloudwatch::into_http(answer),
             _ => answer.into_http(),

@@ -2,19 +2,19 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 /// Distinct members tracked per place; further ones share one entry. Tenants choose items' names.
-const MOST_MEMBERS: usize = 100;
+const MAX_MEMBERS: usize = 100;
 /// Distinct sets of members tracked per place.
-const MOST_SHAPES: usize = 64;
+const MAX_SHAPES: usize = 64;
 /// Distinct words tracked per place. No enum in the models has more.
-const MOST_WORDS: usize = 64;
+const MAX_WORDS: usize = 64;
 /// Longer texts don't count as words.
-const LONGEST_WORD: usize = 40;
+const MAX_WORD_LENGTH: usize = 40;
 /// Larger numbers are mostly times: only their magnitude is compared.
 const LARGE: f64 = 1_000_000.0;
 
 /// Everything seen so far, by operation and place in the request.
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashMap<String, Extent>);
+pub(super) struct SeenValues(HashMap<String, Extent>);
 
 #[derive(Debug, Default)]
 struct Extent {
@@ -28,9 +28,9 @@ struct Extent {
     numbers: Option<(f64, f64)>,
 }
 
-impl Seen {
+impl SeenValues {
     /// Records a request and returns whether it shows something new.
-    pub(super) fn is_news(&mut self, operation: &str, request: &Value) -> bool {
+    pub(super) fn is_novel(&mut self, operation: &str, request: &Value) -> bool {
         self.walk(operation.to_owned(), request)
     }
 
@@ -71,7 +71,7 @@ impl Extent {
             Value::Array(items) => widen(&mut self.sizes, items.len()) | self.kinds.insert("list"),
             Value::Object(members) => {
                 let names = || members.keys().cloned().collect();
-                let is_shape = self.shapes.len() < MOST_SHAPES && self.shapes.insert(names());
+                let is_shape = self.shapes.len() < MAX_SHAPES && self.shapes.insert(names());
                 is_shape | widen(&mut self.sizes, members.len()) | self.kinds.insert("object")
             }
         }
@@ -79,7 +79,7 @@ impl Extent {
 
     /// Whether a member has its own entry.
     fn knows(&mut self, member: &str) -> bool {
-        if self.members.len() < MOST_MEMBERS && !self.members.contains(member) {
+        if self.members.len() < MAX_MEMBERS && !self.members.contains(member) {
             self.members.insert(member.to_owned());
         }
         self.members.contains(member)
@@ -91,9 +91,9 @@ impl Extent {
         let first = text.chars().next().map_or(0, bit);
         let [all_before, first_before] = self.characters;
         self.characters = [all_before | all, first_before | first];
-        let is_word = text.len() <= LONGEST_WORD
+        let is_word = text.len() <= MAX_WORD_LENGTH
             && text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
-            && self.words.len() < MOST_WORDS;
+            && self.words.len() < MAX_WORDS;
         let is_new_word = is_word && self.words.insert(text.to_owned());
         is_new_word
             | widen(&mut self.sizes, text.chars().count())
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn each_constrained_property_is_novel_once() {
-        let mut seen = Seen::default();
-        let mut is_news = |request: &Value| seen.is_news("sqs:SendMessage", request);
+        let mut seen = SeenValues::default();
+        let mut is_news = |request: &Value| seen.is_novel("sqs:SendMessage", request);
         assert!(is_news(&message(900, "-abc1")));
         assert!(!is_news(&message(900, "-cba1")));
         assert!(is_news(&message(901, "-abc1")), "a larger number");
@@ -144,19 +144,19 @@ mod tests {
 
     #[test]
     fn operations_are_tracked_separately() {
-        let mut seen = Seen::default();
-        assert!(seen.is_news("sqs:SendMessage", &message(0, "a")));
-        assert!(seen.is_news("sqs:DeleteMessage", &message(0, "a")));
+        let mut seen = SeenValues::default();
+        assert!(seen.is_novel("sqs:SendMessage", &message(0, "a")));
+        assert!(seen.is_novel("sqs:DeleteMessage", &message(0, "a")));
     }
 
     #[test]
     fn a_hundred_thousand_calls_leave_a_small_record() {
-        let (mut seen, mut news) = (Seen::default(), 0);
+        let (mut seen, mut news) = (SeenValues::default(), 0);
         for nth in 0..100_000_u64 {
             let id = format!("{:x}", Seed(1).draw("id", nth));
             let mut request = json!({"Key": {"pk": {"S": id}}, "At": 1_795_190_400 + nth});
             request["Item"] = json!({id: {"N": nth.to_string()}});
-            news += usize::from(seen.is_news("dynamodb:PutItem", &request));
+            news += usize::from(seen.is_novel("dynamodb:PutItem", &request));
         }
         assert!((100..400).contains(&news), "{news} of 100,000 were recorded");
     }

@@ -1,7 +1,7 @@
 //! CloudWatch's protocol: Smithy RPC v2 in CBOR
 //! (<https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>).
 
-use crate::answer::Answer;
+use crate::service_response::ServiceResponse;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use ciborium::Value as Cbor;
@@ -25,7 +25,7 @@ pub(crate) fn request_of(body: &[u8]) -> Value {
     json(ciborium::from_reader(body).unwrap())
 }
 
-pub(crate) fn into_http(answer: Answer) -> HttpResponse {
+pub(crate) fn into_http(answer: ServiceResponse) -> HttpResponse {
     let mut body = Vec::new();
     ciborium::into_writer(&cbor(answer.body, ""), &mut body).unwrap();
     let mut response = HttpResponse::new(answer.status.try_into().unwrap(), SdkBody::from(body));

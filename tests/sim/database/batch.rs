@@ -10,7 +10,7 @@ const REQUESTS: &str = "RequestItems";
 /// A request, and its unprocessed entries in the form of the response's member.
 pub(crate) struct Split {
     pub(crate) request: Value,
-    pub(crate) left: Option<Value>,
+    pub(crate) unprocessed: Option<Value>,
 }
 
 /// The item key of each entry of a batch; `None` if the call is no batch.
@@ -33,7 +33,7 @@ pub(crate) fn keys(operation: &str, request: &Value) -> Option<Vec<Value>> {
 /// a call that processes none fails instead.
 pub(crate) fn split(operation: &str, mut request: Value, is_left: impl Fn(usize) -> bool) -> Split {
     let Some(all) = entries(operation, &request).cloned() else {
-        return Split { request, left: None };
+        return Split { request, unprocessed: None };
     };
     let (left, mut done): (Vec<_>, Vec<_>) =
         all.into_iter().enumerate().partition(|(nth, _)| is_left(*nth));
@@ -42,17 +42,17 @@ pub(crate) fn split(operation: &str, mut request: Value, is_left: impl Fn(usize)
         done.push((0, left.remove(0)));
     }
     if left.is_empty() {
-        return Split { request, left: None };
+        return Split { request, unprocessed: None };
     }
     let mut rest = request[REQUESTS].clone();
     *entries_mut(operation, &mut rest) = left.into();
     *entries_mut(operation, &mut request[REQUESTS]) =
         done.into_iter().map(|(_, entry)| entry).collect();
-    Split { request, left: Some(rest) }
+    Split { request, unprocessed: Some(rest) }
 }
 
 /// Adds the unprocessed entries to a response.
-pub(crate) fn leave(operation: &str, answer: &mut Value, left: Value) {
+pub(crate) fn set_unprocessed(operation: &str, answer: &mut Value, left: Value) {
     let member = if operation == "BatchGetItem" { "UnprocessedKeys" } else { "UnprocessedItems" };
     answer[member] = left;
 }

@@ -5,7 +5,7 @@ use dynoxide::{DynoxideError, types};
 use serde_json::Value;
 
 /// Requests the consumed capacity for the ledger; false if the caller requested it already.
-pub(super) fn ask(operation: &str, request: &mut Value) -> bool {
+pub(super) fn request_consumed_capacity(operation: &str, request: &mut Value) -> bool {
     let Some(fields) = request.as_object_mut() else { return false };
     if !is_billed(operation) || fields.contains_key("ReturnConsumedCapacity") {
         return false;
@@ -37,7 +37,7 @@ pub(super) fn consumed(operation: &str, answer: &Value) -> Line {
 
 /// Cost of a failed condition: the write it prevented, sized by the existing item. If the size is
 /// unknown the item counts as small, as do all items of a transaction.
-pub(super) fn refused(error: &DynoxideError, request: &Value) -> Line {
+pub(super) fn failed(error: &DynoxideError, request: &Value) -> Line {
     let write_units = match error {
         DynoxideError::ConditionalCheckFailedException(_, item) => {
             types::write_capacity_units(item.as_ref().map_or(0, types::item_size))

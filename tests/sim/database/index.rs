@@ -31,7 +31,7 @@ struct State {
 
 impl Index {
     /// An index up to `longest` behind its table.
-    pub(super) fn behind(clock: SimClock, longest: Duration, seed: Seed) -> Self {
+    pub(super) fn lagging(clock: SimClock, longest: Duration, seed: Seed) -> Self {
         Self { replica: Database::open(clock), clock, longest, seed, state: Arc::default() }
     }
 
@@ -55,7 +55,7 @@ impl Index {
     }
 
     /// Queues the new state of each item that a call wrote.
-    pub(super) fn note(&self, table: &Database, operation: &str, request: &Value) {
+    pub(super) fn record_write(&self, table: &Database, operation: &str, request: &Value) {
         for key in written(operation, request).into_iter().filter(is_of_a_job) {
             let get = json!({"TableName": TABLE, "Key": key, "ConsistentRead": true});
             let item = table.dispatch("GetItem", &get).unwrap()["Item"].take();

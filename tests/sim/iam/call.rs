@@ -17,7 +17,7 @@ pub struct Call {
 
 /// Names of the resources in a particular stack.
 #[derive(Clone, Debug)]
-pub struct Names<'a> {
+pub struct ResourceNames<'a> {
     pub table: &'a str,
     pub jobs: &'a str,
     pub dead_letters: &'a str,
@@ -32,7 +32,7 @@ pub struct Names<'a> {
 }
 
 /// Names in the simulator.
-pub(crate) const SIM: Names<'static> = Names {
+pub(crate) const SIM: ResourceNames<'static> = ResourceNames {
     table: crate::TABLE,
     jobs: crate::JOBS,
     dead_letters: crate::DEAD_LETTERS,
@@ -42,14 +42,18 @@ pub(crate) const SIM: Names<'static> = Names {
     stack: "sim",
 };
 
-const HERE: &str = "${AWS::Region}:${AWS::AccountId}";
+const REGION_AND_ACCOUNT: &str = "${AWS::Region}:${AWS::AccountId}";
 
 impl Call {
     fn new(action: &str, resource: impl Into<String>) -> Self {
         Self { action: action.to_owned(), resource: resource.into(), context: BTreeMap::new() }
     }
 
-    fn about(mut self, key: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    fn with_context(
+        mut self,
+        key: &str,
+        values: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
         let values: Vec<String> = values.into_iter().map(Into::into).collect();
         if !values.is_empty() {
             self.context.insert(key.to_owned(), values);
@@ -60,7 +64,12 @@ impl Call {
     /// All authorizations that a request needs.
     ///
     /// # Panics For an unknown operation.
-    pub fn all(names: &Names<'_>, service: &str, operation: &str, request: &Value) -> Vec<Self> {
+    pub fn all(
+        names: &ResourceNames<'_>,
+        service: &str,
+        operation: &str,
+        request: &Value,
+    ) -> Vec<Self> {
         match service {
             "dynamodb" => dynamodb(names, operation, request),
             "sqs" => {
@@ -70,7 +79,7 @@ impl Call {
                 let queue = text(&request["QueueUrl"]).rsplit('/').next().unwrap_or_default();
                 vec![Self::new(
                     &action,
-                    named(
+                    template_name(
                         queue,
                         &[
                             (names.jobs, "${JobQueue.Arn}"),
@@ -84,17 +93,17 @@ impl Call {
             "cloudwatch" => {
                 let of_stack = format!("Tollgate/{}", names.stack);
                 let namespace = request["Namespace"].as_str();
-                let namespace =
-                    namespace.map(|name| named(name, &[(&of_stack, "Tollgate/${AWS::StackName}")]));
+                let namespace = namespace
+                    .map(|name| template_name(name, &[(&of_stack, "Tollgate/${AWS::StackName}")]));
                 vec![
                     Self::new(&format!("cloudwatch:{operation}"), "*")
-                        .about("cloudwatch:namespace", namespace),
+                        .with_context("cloudwatch:namespace", namespace),
                 ]
             }
             "execute-api" => {
                 let method = if operation == "PostToConnection" { "POST" } else { "DELETE" };
                 let connection = format!(
-                    "arn:${{AWS::Partition}}:execute-api:{HERE}:${{PushApi}}/live/{method}\
+                    "arn:${{AWS::Partition}}:execute-api:{REGION_AND_ACCOUNT}:${{PushApi}}/live/{method}\
                      /@connections/id"
                 );
                 vec![Self::new("execute-api:ManageConnections", connection)]
@@ -109,26 +118,28 @@ fn text(value: &Value) -> &str {
 }
 
 /// The template's name, or `name` itself if the template has none.
-fn named(name: &str, known: &[(&str, &str)]) -> String {
+fn template_name(name: &str, known: &[(&str, &str)]) -> String {
     known.iter().find(|(here, _)| *here == name).map_or(name, |(_, there)| there).to_owned()
 }
 
-fn scheduler(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
-    let group = named(text(&request["GroupName"]), &[(names.schedules, "${SchedulesGroup}")]);
+fn scheduler(names: &ResourceNames<'_>, operation: &str, request: &Value) -> Vec<Call> {
+    let group =
+        template_name(text(&request["GroupName"]), &[(names.schedules, "${SchedulesGroup}")]);
     let entry = format!(
-        "arn:${{AWS::Partition}}:scheduler:{HERE}:schedule/{group}/{}",
+        "arn:${{AWS::Partition}}:scheduler:{REGION_AND_ACCOUNT}:schedule/{group}/{}",
         text(&request["Name"])
     );
     let role = request["Target"]["RoleArn"].as_str().map(|role| {
-        let role = named(role, &[(names.role, "${SchedulerRole.Arn}")]);
-        Call::new("iam:PassRole", role).about("iam:PassedToService", ["scheduler.amazonaws.com"])
+        let role = template_name(role, &[(names.role, "${SchedulerRole.Arn}")]);
+        Call::new("iam:PassRole", role)
+            .with_context("iam:PassedToService", ["scheduler.amazonaws.com"])
     });
     [Call::new(&format!("scheduler:{operation}"), entry)].into_iter().chain(role).collect()
 }
 
 /// Sending a mail needs permission on the sender's identity and on its default configuration set
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html>).
-fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
+fn ses(names: &ResourceNames<'_>, operation: &str, request: &Value) -> Vec<Call> {
     if operation != "SendEmail" {
         return vec![Call::new(&format!("ses:{operation}"), "*")];
     }
@@ -137,11 +148,11 @@ fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
     let sender = text(&request["FromEmailAddress"]);
     let address =
         sender.split_once('<').map_or(sender, |(_, address)| address.trim_end_matches('>'));
-    let from = named(address, &[(names.sender, "${SenderAddress}")]);
+    let from = template_name(address, &[(names.sender, "${SenderAddress}")]);
     let asks = [format!("identity/{from}"), "configuration-set/default".to_owned()];
     let asks = asks.map(|of| {
-        let resource = format!("arn:${{AWS::Partition}}:ses:{HERE}:{of}");
-        Call::new("ses:SendEmail", resource).about("ses:FromAddress", [from.clone()])
+        let resource = format!("arn:${{AWS::Partition}}:ses:{REGION_AND_ACCOUNT}:{of}");
+        Call::new("ses:SendEmail", resource).with_context("ses:FromAddress", [from.clone()])
     });
     asks.into()
 }
@@ -151,16 +162,16 @@ fn ses(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>;
 /// keys and attributes:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>).
-fn dynamodb(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
+fn dynamodb(names: &ResourceNames<'_>, operation: &str, request: &Value) -> Vec<Call> {
     let one = |action: &str, of: &Value| {
         let index = of["IndexName"].as_str();
-        let table = named(text(&of["TableName"]), &[(names.table, "${Table.Arn}")]);
+        let table = template_name(text(&of["TableName"]), &[(names.table, "${Table.Arn}")]);
         let resource = index.map_or(table.clone(), |index| format!("{table}/index/{index}"));
         Call::new(&format!("dynamodb:{action}"), resource)
-            .about("dynamodb:LeadingKeys", leading_keys(of))
-            .about("dynamodb:Attributes", attributes(of))
-            .about("dynamodb:ReturnValues", of["ReturnValues"].as_str())
-            .about("dynamodb:Select", (action == "Query").then(|| select(of)))
+            .with_context("dynamodb:LeadingKeys", leading_keys(of))
+            .with_context("dynamodb:Attributes", attributes(of))
+            .with_context("dynamodb:ReturnValues", of["ReturnValues"].as_str())
+            .with_context("dynamodb:Select", (action == "Query").then(|| select(of)))
     };
     match operation {
         "TransactWriteItems" | "TransactGetItems" => {
@@ -173,7 +184,7 @@ fn dynamodb(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
         "BatchGetItem" | "BatchWriteItem" => {
             let tables = request["RequestItems"].as_object().unwrap();
             let call = |(table, of): (&String, &Value)| {
-                let table = named(table, &[(names.table, "${Table.Arn}")]);
+                let table = template_name(table, &[(names.table, "${Table.Arn}")]);
                 let reads = of["Keys"].as_array().into_iter().flatten();
                 let writes = of.as_array().into_iter().flatten().map(|part| {
                     if part["PutRequest"].is_object() {
@@ -184,8 +195,8 @@ fn dynamodb(names: &Names<'_>, operation: &str, request: &Value) -> Vec<Call> {
                 });
                 let keys: Vec<_> = reads.chain(writes).map(|item| text(&item["pk"]["S"])).collect();
                 Call::new(&format!("dynamodb:{operation}"), table)
-                    .about("dynamodb:LeadingKeys", keys)
-                    .about("dynamodb:Attributes", attributes(of))
+                    .with_context("dynamodb:LeadingKeys", keys)
+                    .with_context("dynamodb:Attributes", attributes(of))
             };
             tables.iter().map(call).collect()
         }

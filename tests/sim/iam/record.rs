@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Environment variable with the folder of the records.
-pub const VARIABLE: &str = "TOLLGATE_CALLS";
+pub const RECORD_DIR_VARIABLE: &str = "TOLLGATE_CALLS";
 
 /// The grants that were used, and the calls that were denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,9 +42,9 @@ impl Record {
 }
 
 /// Records grants or denials of this process, each once.
-pub(super) fn note(became: &str, what: impl Iterator<Item = String>) {
+pub(super) fn record(became: &str, what: impl Iterator<Item = String>) {
     static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    static FOLDER: LazyLock<Option<String>> = LazyLock::new(|| env::var(VARIABLE).ok());
+    static FOLDER: LazyLock<Option<String>> = LazyLock::new(|| env::var(RECORD_DIR_VARIABLE).ok());
     let Some(folder) = &*FOLDER else { return };
     let mut noted = NOTED.lock().unwrap();
     for thing in what {

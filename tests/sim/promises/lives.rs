@@ -1,6 +1,6 @@
 //! A 202 is durable, every accepted job ends, and no job vanishes before its retention ends.
 
-use super::{Answered, Broken, JobNote, Notes};
+use super::{BrokenPromise, History, JobHistory, RequestOutcome};
 use serde_json::Value;
 use shared::time::Time;
 
@@ -12,37 +12,44 @@ const KEPT: &str = "nothing vanishes before its retention ends";
 const SHORTEST_RETENTION_MS: i64 = 600_000;
 
 /// Maximum clock difference.
-const APART_MS: i64 = 2_000;
+const MAX_CLOCK_SKEW_MS: i64 = 2_000;
 
-pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+pub(super) fn check(notes: &History) -> Vec<BrokenPromise> {
     let accepted = notes.jobs.iter().filter(|job| job.id().is_some());
     let of_jobs =
         accepted.filter_map(|job| durable(job).or_else(|| ends(job)).or_else(|| kept(job)));
     of_jobs.chain(listed(notes)).collect()
 }
 
-fn durable(job: &JobNote) -> Option<Broken> {
-    let found = job.looks.iter().any(|look| look.status == Some(200));
+fn durable(job: &JobHistory) -> Option<BrokenPromise> {
+    let found = job.reads.iter().any(|look| look.status == Some(200));
     (!found).then(|| {
-        Broken::new(DURABLE, job, format!("accepted but never found: {:?}", job.looks.last()))
+        BrokenPromise::new(
+            DURABLE,
+            job,
+            format!("accepted but never found: {:?}", job.reads.last()),
+        )
     })
 }
 
-fn ends(job: &JobNote) -> Option<Broken> {
+fn ends(job: &JobHistory) -> Option<BrokenPromise> {
     let last = job.last()?;
-    (!last.is_over()).then(|| Broken::new(ENDS, job, format!("final state: {}", last.body)))
+    (!last.has_ended())
+        .then(|| BrokenPromise::new(ENDS, job, format!("final state: {}", last.body)))
 }
 
 /// Every accepted job in the final list has ended, including jobs that no client followed. A listed
 /// job that was never accepted belongs to a request without a response.
-fn listed(notes: &Notes) -> Vec<Broken> {
+fn listed(notes: &History) -> Vec<BrokenPromise> {
     let all =
         notes.lists.iter().flat_map(|(account, jobs)| jobs.iter().map(move |job| (account, job)));
     let unfinished = all.filter(|(_, job)| is_unfinished(job));
     let accepted = |job: &Value| job["id"].as_str().is_some_and(|id| notes.accepted.contains(id));
     let unfinished = unfinished.filter(|(_, job)| accepted(job));
     unfinished
-        .map(|(account, job)| Broken::new(ENDS, account, format!("unfinished at the end: {job}")))
+        .map(|(account, job)| {
+            BrokenPromise::new(ENDS, account, format!("unfinished at the end: {job}"))
+        })
         .collect()
 }
 
@@ -52,14 +59,15 @@ fn is_unfinished(job: &Value) -> bool {
 
 /// A 404 comes only after the job's last known expiry. An unfinished job has no expiry yet: its
 /// retention starts at its end.
-fn kept(job: &JobNote) -> Option<Broken> {
+fn kept(job: &JobHistory) -> Option<BrokenPromise> {
     let mut until = None;
-    for look in &job.looks {
+    for look in &job.reads {
         match look.status {
             Some(404) => {
-                let gone_early = until.is_none_or(|until: i64| look.span.ended + APART_MS < until);
+                let gone_early =
+                    until.is_none_or(|until: i64| look.span.ended + MAX_CLOCK_SKEW_MS < until);
                 if gone_early {
-                    return Some(Broken::new(
+                    return Some(BrokenPromise::new(
                         KEPT,
                         job,
                         format!("not found at {}, expected until {until:?}", look.span.ended),
@@ -78,7 +86,7 @@ fn kept(job: &JobNote) -> Option<Broken> {
 
 /// The earliest time a job seen unfinished may have ended: not before its due time, unless it was
 /// cancelled.
-fn earliest_end(job: &JobNote, look: &Answered) -> i64 {
+fn earliest_end(job: &JobHistory, look: &RequestOutcome) -> i64 {
     let due = time_of(&look.body["run_at"]).filter(|_| job.cancels.is_empty());
     due.unwrap_or(look.span.begun).max(look.span.begun)
 }

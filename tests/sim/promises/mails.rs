@@ -1,19 +1,19 @@
 //! One mail and one event per threshold, quota and period. Only a crash between sending a mail and
 //! recording it may repeat the mail.
 
-use super::{Broken, Notes, QuotaNote};
+use super::{BrokenPromise, History, QuotaHistory};
 
 const ONE_MAIL: &str = "one mail per threshold, quota and period";
 const ONE_EVENT: &str = "one event per threshold, quota and period";
 
-pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+pub(super) fn check(notes: &History) -> Vec<BrokenPromise> {
     let missing = notes
         .quotas
         .iter()
         .flat_map(|quota| quota.reached.iter().map(move |threshold| (quota, *threshold)));
     let missing = missing.filter(|(quota, threshold)| mails(quota, *threshold) == 0);
     let missing = missing.map(|(quota, threshold)| {
-        Broken::new(ONE_MAIL, about(quota, threshold), "no mail was sent")
+        BrokenPromise::new(ONE_MAIL, about(quota, threshold), "no mail was sent")
     });
     let repeats: usize =
         notes.quotas.iter().map(|quota| quota.mailed.len() - distinct(quota)).sum();
@@ -23,14 +23,15 @@ pub(super) fn check(notes: &Notes) -> Vec<Broken> {
             .iter()
             .map(|quota| format!("{}: {:?}", quota.name, quota.mailed))
             .collect();
-        let seen = format!("{repeats} repeated mails after {} interruptions", notes.mails_interrupted);
-        Broken::new(ONE_MAIL, quotas.join(", "), seen)
+        let seen =
+            format!("{repeats} repeated mails after {} interruptions", notes.mails_interrupted);
+        BrokenPromise::new(ONE_MAIL, quotas.join(", "), seen)
     });
     missing.chain(repeated).chain(unreached(notes)).chain(events(notes)).collect()
 }
 
 /// Mails for thresholds that were not reached.
-fn unreached(notes: &Notes) -> Vec<Broken> {
+fn unreached(notes: &History) -> Vec<BrokenPromise> {
     let all = notes
         .quotas
         .iter()
@@ -38,12 +39,12 @@ fn unreached(notes: &Notes) -> Vec<Broken> {
     let wrong = all.filter(|(quota, threshold)| !quota.reached.contains(threshold));
     wrong
         .map(|(quota, threshold)| {
-            Broken::new(ONE_MAIL, about(quota, threshold), "threshold not reached")
+            BrokenPromise::new(ONE_MAIL, about(quota, threshold), "threshold not reached")
         })
         .collect()
 }
 
-fn events(notes: &Notes) -> Vec<Broken> {
+fn events(notes: &History) -> Vec<BrokenPromise> {
     let mut broken = Vec::new();
     for quota in &notes.quotas {
         for subscriber in
@@ -58,7 +59,7 @@ fn events(notes: &Notes) -> Vec<Broken> {
                 let told = told.count();
                 if told != 1 {
                     let seen = format!("{} saw {told}", subscriber.name);
-                    broken.push(Broken::new(ONE_EVENT, about(quota, *threshold), seen));
+                    broken.push(BrokenPromise::new(ONE_EVENT, about(quota, *threshold), seen));
                 }
             }
         }
@@ -66,14 +67,14 @@ fn events(notes: &Notes) -> Vec<Broken> {
     broken
 }
 
-fn about(quota: &QuotaNote, threshold: u64) -> String {
+fn about(quota: &QuotaHistory, threshold: u64) -> String {
     format!("quota {}, {threshold} %", quota.name)
 }
 
-fn mails(quota: &QuotaNote, threshold: u64) -> usize {
+fn mails(quota: &QuotaHistory, threshold: u64) -> usize {
     quota.mailed.iter().filter(|mailed| **mailed == threshold).count()
 }
 
-fn distinct(quota: &QuotaNote) -> usize {
+fn distinct(quota: &QuotaHistory) -> usize {
     quota.mailed.iter().collect::<std::collections::BTreeSet<_>>().len()
 }

@@ -1,20 +1,19 @@
 //! Usage is counted once.
 
-use super::{Broken, Notes};
+use super::{BrokenPromise, History};
 
 const ONCE: &str = "usage is counted once";
 
-pub(super) fn check(notes: &Notes) -> Vec<Broken> {
+pub(super) fn check(notes: &History) -> Vec<BrokenPromise> {
     let series = notes.usage.iter().filter(|series| series.accepted != series.shown);
     let series = series.map(|series| {
-        let seen =
-            format!("{} bytes accepted, {} shown", series.accepted, series.shown);
-        Broken::new(ONCE, format!("series {}", series.series), seen)
+        let seen = format!("{} bytes accepted, {} shown", series.accepted, series.shown);
+        BrokenPromise::new(ONCE, format!("series {}", series.series), seen)
     });
     let quotas = notes.quotas.iter().filter(|quota| quota.used != quota.shown);
     let quotas = quotas.map(|quota| {
         let seen = format!("{} bytes used, {} shown", quota.used, quota.shown);
-        Broken::new(ONCE, format!("quota {}", quota.name), seen)
+        BrokenPromise::new(ONCE, format!("quota {}", quota.name), seen)
     });
     series.chain(quotas).collect()
 }

@@ -1,6 +1,6 @@
 //! SQS's errors.
 
-use crate::answer::Answer;
+use crate::service_response::ServiceResponse;
 use serde_json::{Value, json};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +58,12 @@ impl QueueError {
     }
 
     /// The error response of a whole request.
-    pub(super) fn into_answer(self) -> Answer {
+    pub(super) fn into_answer(self) -> ServiceResponse {
         let kind = format!("com.amazonaws.sqs#{}", self.shape());
-        Answer { query_error: Some(self.code()), ..Answer::refused(&kind, self.message()) }
+        ServiceResponse {
+            query_error: Some(self.code()),
+            ..ServiceResponse::error(&kind, self.message())
+        }
     }
 
     /// The error of one entry of a batch.

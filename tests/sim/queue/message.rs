@@ -1,7 +1,7 @@
 //! Messages and their receipt handles.
 
 use super::error::QueueError;
-use crate::{aws::arn_of, lineage::HEADER};
+use crate::{aws::arn_of, loop_detection::HEADER};
 use serde_json::{Map, Value, json};
 use std::{fmt, str::FromStr, time::Duration};
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ pub struct Message {
     /// Number of receives.
     pub receives: u32,
     /// The queue whose redrive policy moved it here.
-    pub died_in: Option<&'static str>,
+    pub source_queue: Option<&'static str>,
     first_received_ms: i64,
     /// Trace header of the invocation that sent it.
     trace_header: Option<String>,
@@ -53,7 +53,7 @@ impl Message {
             sent_ms,
             visible_at: Instant::now() + Duration::from_secs(delay),
             receives: 0,
-            died_in: None,
+            source_queue: None,
             first_received_ms: 0,
             trace_header: entry[HEADER].as_str().map(str::to_owned),
         })
@@ -65,7 +65,7 @@ impl Message {
     }
 
     /// Marks it as received and hides it until `visible_at`.
-    pub(super) fn hand_out(&mut self, visible_at: Instant, now_ms: i64) {
+    pub(super) fn mark_received(&mut self, visible_at: Instant, now_ms: i64) {
         if self.receives == 0 {
             self.first_received_ms = now_ms;
         }
@@ -74,8 +74,8 @@ impl Message {
     }
 
     /// The message as moved to the dead-letter queue of `queue`.
-    pub(super) fn buried_from(self, queue: &'static str) -> Self {
-        Self { died_in: Some(queue), ..self }
+    pub(super) fn dead_lettered_from(self, queue: &'static str) -> Self {
+        Self { source_queue: Some(queue), ..self }
     }
 
     /// The message as a receiver gets it, with all attributes.
@@ -102,7 +102,7 @@ impl Message {
         if let Some(header) = &self.trace_header {
             set(HEADER, header.clone());
         }
-        if let Some(queue) = self.died_in {
+        if let Some(queue) = self.source_queue {
             set("DeadLetterQueueSourceArn", arn_of(queue));
         }
         attributes

@@ -2,9 +2,9 @@
 
 use super::{Message, Queues, batch::each_entry, error::QueueError};
 use crate::{
-    answer::Answer,
     aws::{arn_of, url_of},
     ledger::Line,
+    service_response::ServiceResponse,
 };
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 impl Queues {
     /// Handles a request. Returns the response, and the number of messages for the ledger.
-    pub(crate) async fn call(&self, operation: &str, request: Value) -> (Answer, Line) {
+    pub(crate) async fn call(&self, operation: &str, request: Value) -> (ServiceResponse, Line) {
         let queue =
             request["QueueUrl"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
         let outcome = match operation {
@@ -32,7 +32,7 @@ impl Queues {
         };
         let messages = messages_in(operation, &request, outcome.as_ref().unwrap_or(&Value::Null));
         let line = Line { calls: 1, messages, ..Line::default() };
-        (outcome.map_or_else(QueueError::into_answer, Answer::ok), line)
+        (outcome.map_or_else(QueueError::into_answer, ServiceResponse::ok), line)
     }
 
     fn send_entry(&self, queue: &str, entry: &Value) -> Result<Value, QueueError> {
@@ -67,8 +67,10 @@ impl Queues {
                 seconds_in(request, "VisibilityTimeout"),
             )?;
             if !received.is_empty() || Instant::now() >= patience {
-                let messages: Vec<_> =
-                    received.iter().map(|message| as_asked(request, message)).collect();
+                let messages: Vec<_> = received
+                    .iter()
+                    .map(|message| with_requested_attributes(request, message))
+                    .collect();
                 return Ok(json!({"Messages": messages}));
             }
             let next =
@@ -111,17 +113,17 @@ impl Queues {
 }
 
 /// A message with only the attributes that the receiver requested, as in SQS.
-fn as_asked(request: &Value, message: &Message) -> Value {
+fn with_requested_attributes(request: &Value, message: &Message) -> Value {
     let mut json = message.to_json();
-    keep_asked(
+    retain_requested(
         &mut json["Attributes"],
         &[&request["AttributeNames"], &request["MessageSystemAttributeNames"]],
     );
-    keep_asked(&mut json["MessageAttributes"], &[&request["MessageAttributeNames"]]);
+    retain_requested(&mut json["MessageAttributes"], &[&request["MessageAttributeNames"]]);
     json
 }
 
-fn keep_asked(attributes: &mut Value, asked: &[&Value]) {
+fn retain_requested(attributes: &mut Value, asked: &[&Value]) {
     let asked: Vec<_> = asked
         .iter()
         .filter_map(|names| names.as_array())

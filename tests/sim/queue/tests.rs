@@ -88,7 +88,7 @@ async fn delay_visibility_and_redrive_follow_the_clock() {
     sleep(Duration::from_secs(30)).await;
     assert!(receive(&aws, JOBS, 1).await.is_empty());
     assert_eq!(bodies(&receive(&aws, DEAD_LETTERS, 1).await), ["x"]);
-    assert_eq!(aws.messages(DEAD_LETTERS)[0].died_in, Some(JOBS));
+    assert_eq!(aws.messages(DEAD_LETTERS)[0].source_queue, Some(JOBS));
 }
 
 #[tokio::test(start_paused = true)]

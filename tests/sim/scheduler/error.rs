@@ -1,6 +1,6 @@
 //! Scheduler's errors.
 
-use crate::answer::Answer;
+use crate::service_response::ServiceResponse;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SchedulerError {
@@ -10,12 +10,12 @@ pub(super) enum SchedulerError {
 }
 
 impl SchedulerError {
-    pub(super) fn into_answer(self) -> Answer {
+    pub(super) fn into_answer(self) -> ServiceResponse {
         let (status, kind, message) = match self {
             Self::Conflict => (409, "ConflictException", "Schedule already exists."),
             Self::NotFound => (404, "ResourceNotFoundException", "Schedule does not exist."),
             Self::Invalid(what) => (400, "ValidationException", what),
         };
-        Answer { status, ..Answer::refused(kind, message) }
+        ServiceResponse { status, ..ServiceResponse::error(kind, message) }
     }
 }

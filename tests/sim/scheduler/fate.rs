@@ -15,9 +15,9 @@ pub enum Fate {
     OnTime,
     /// The queue is unreachable until the retry policy is exhausted. The occurrence then goes to
     /// the target's dead-letter queue, if there is one.
-    GivenUp,
+    DeadLettered,
     /// Never sent.
-    Never,
+    Lost,
 }
 
 /// An occurrence and its fate.
@@ -70,7 +70,7 @@ impl Fates {
     }
 
     /// Sends the dead letters due by now.
-    pub(super) fn bury(&mut self, queues: &Queues, now_ms: i64) {
+    pub(super) fn send_dead_letters(&mut self, queues: &Queues, now_ms: i64) {
         for letter in self.undelivered.extract_if(.., |letter| letter.at_ms <= now_ms) {
             queues.put_with(&letter.queue, &letter.body, &letter.attributes);
         }

@@ -1,7 +1,7 @@
 //! Scheduler's REST protocol: the operation is in the method and the path.
 
 use super::{Scheduler, error::SchedulerError};
-use crate::{answer::Answer, ledger::Line};
+use crate::{ledger::Line, service_response::ServiceResponse};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ pub(crate) fn request_of(uri: &str, body: &[u8]) -> Value {
 
 impl Scheduler {
     /// Handles a request.
-    pub(crate) fn call(&self, operation: &str, request: &Value) -> (Answer, Line) {
+    pub(crate) fn call(&self, operation: &str, request: &Value) -> (ServiceResponse, Line) {
         let part = |name: &str| request[name].as_str().unwrap_or("default").to_owned();
         let key = (part("GroupName"), part("Name"));
         let arn = json!({"ScheduleArn": format!(
@@ -49,7 +49,7 @@ impl Scheduler {
             "GetSchedule" => self.get(&key),
             other => panic!("the sim's Scheduler has no {other}"),
         };
-        let answer = outcome.map_or_else(SchedulerError::into_answer, Answer::ok);
+        let answer = outcome.map_or_else(SchedulerError::into_answer, ServiceResponse::ok);
         (answer, Line { calls: 1, ..Line::default() })
     }
 }

@@ -8,12 +8,12 @@ use sim::{EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, run_until_k
 
 use super::Subscriber;
 
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 async fn events(stack: &Stack) -> Vec<Value> {
     let mut subscriber = Subscriber::default();
     subscriber.read_all(&stack.tenant()).await;
-    subscriber.got
+    subscriber.received
 }
 
 fn types(events: &[Value]) -> Vec<&str> {
@@ -36,10 +36,10 @@ async fn kind_with_events_publishes_job_ends() {
     tenant.send(Method::DELETE, &format!("/v1/jobs/{cancelled}"), None).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let completed = tenant.submit("told", json!({"x": 1})).await.id().to_owned();
-    stack.work(PATIENCE).await;
+    stack.run_worker(TIMEOUT).await;
     let failed = tenant.submit("broken", json!(1)).await.id().to_owned();
     tenant.submit("echo", json!("is not told")).await;
-    stack.work(PATIENCE).await;
+    stack.run_worker(TIMEOUT).await;
 
     let events = events(&stack).await;
     assert_eq!(types(&events), ["job.cancelled", "job.completed", "job.failed"]);
@@ -61,7 +61,7 @@ async fn kind_with_events_publishes_job_ends() {
             None,
         )
         .await;
-    stack.work(PATIENCE).await;
+    stack.run_worker(TIMEOUT).await;
     assert_eq!(types(&self::events(&stack).await)[3..], ["job.failed"]);
 }
 
@@ -79,7 +79,7 @@ async fn no_crash_loses_or_repeats_an_end_event() {
                 stack.define("told", spec).await;
                 let tenant = stack.tenant();
                 let id = tenant.submit("told", json!(1)).await.id().to_owned();
-                crash(&stack, &switch).await;
+                deliver_and_kill(&stack, &switch).await;
                 // One subscriber reads throughout.
                 let mut present = Subscriber::default();
                 let reading = async {
@@ -88,16 +88,16 @@ async fn no_crash_loses_or_repeats_an_end_event() {
                         tokio::time::sleep(Duration::from_secs(10)).await;
                     }
                 };
-                tokio::join!(stack.work(PATIENCE), reading);
+                tokio::join!(stack.run_worker(TIMEOUT), reading);
                 assert_eq!(tenant.job(&id).await.body["status"], "completed", "{discipline} {nth}");
-                assert_eq!(types(&present.got), ["job.completed"], "{discipline} {nth}");
+                assert_eq!(types(&present.received), ["job.completed"], "{discipline} {nth}");
                 assert_eq!(types(&events(&stack).await), ["job.completed"], "{discipline} {nth}");
             }
         }
     }
 }
 
-async fn crash(stack: &Stack, switch: &KillSwitch) {
+async fn deliver_and_kill(stack: &Stack, switch: &KillSwitch) {
     let worker = stack.worker();
     EventSource::new(&stack.aws, JOBS, 10)
         .deliver_once(async |event| {
@@ -128,7 +128,7 @@ async fn end_is_published_although_the_job_was_retried() {
             if cancels {
                 run_until_killed(tenant.send(Method::DELETE, &path, None), &switch).await;
             } else {
-                crash(&stack, &switch).await;
+                deliver_and_kill(&stack, &switch).await;
             }
             let (mut present, mut ends) = (Subscriber::default(), Vec::new());
             let ended = tenant.get(&path).await.body["status"].clone();
@@ -137,7 +137,7 @@ async fn end_is_published_although_the_job_was_retried() {
                 // Longer than new events are held back.
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 present.read(&tenant, "").await;
-                untold += usize::from(present.got.is_empty());
+                untold += usize::from(present.received.is_empty());
                 let again = tenant.send(Method::POST, &format!("{path}/retry"), None).await;
                 assert_eq!(again.status, 202, "{again:?}");
                 ends.push(format!("job.{}", ended.as_str().unwrap()));
@@ -149,8 +149,8 @@ async fn end_is_published_although_the_job_was_retried() {
                     tokio::time::sleep(Duration::from_secs(10)).await;
                 }
             };
-            tokio::join!(stack.work(PATIENCE), reading);
-            for told in [present.got, events(&stack).await] {
+            tokio::join!(stack.run_worker(TIMEOUT), reading);
+            for told in [present.received, events(&stack).await] {
                 let mut told = types(&told);
                 told.sort_unstable();
                 assert_eq!(told, ends, "{cancels} {nth}");
@@ -182,7 +182,7 @@ async fn every_end_is_published_despite_immediate_retries() {
         assert_eq!(tenant.get(&path).await.body["status"], "failed");
         assert_eq!(tenant.send(Method::POST, &format!("{path}/retry"), None).await.status, 202);
     }
-    stack.work(PATIENCE).await;
+    stack.run_worker(TIMEOUT).await;
     assert_eq!(types(&events(&stack).await), ["job.failed"; 6]);
 }
 
@@ -199,14 +199,14 @@ async fn published_end_is_not_published_again() {
         stack.define("broken", spec).await;
         let tenant = stack.tenant();
         let path = format!("/v1/jobs/{}", tenant.submit("broken", json!(1)).await.id());
-        stack.work(PATIENCE).await;
+        stack.run_worker(TIMEOUT).await;
         let mut present = Subscriber::default();
         present.read_all(&tenant).await;
         tokio::time::sleep(Duration::from_secs(days * 24 * 3600)).await;
         assert_eq!(tenant.send(Method::POST, &format!("{path}/retry"), None).await.status, 202);
-        stack.work(PATIENCE).await;
+        stack.run_worker(TIMEOUT).await;
         present.read_all(&tenant).await;
-        assert_eq!(types(&present.got), ["job.failed"; 2], "{days}");
+        assert_eq!(types(&present.received), ["job.failed"; 2], "{days}");
     }
 }
 
@@ -218,8 +218,8 @@ async fn event_target_publishes_the_payload_once() {
             stack.define("tell", json!({"schema": {}, "target": {"type": "event"}})).await;
             let tenant = stack.tenant();
             let id = tenant.submit("tell", json!({"news": 1.50})).await.id().to_owned();
-            crash(&stack, &switch).await;
-            stack.work(PATIENCE).await;
+            deliver_and_kill(&stack, &switch).await;
+            stack.run_worker(TIMEOUT).await;
             let events = events(&stack).await;
             let job = tenant.job(&id).await.body;
             assert_eq!((&job["status"], events.len()), (&json!("completed"), 1), "{nth}");
@@ -258,7 +258,7 @@ async fn outage_delays_an_event_without_duplicating_it() {
             stack.aws.inject(Plan::new(move |operation, n| {
                 if operation == "PutItem" && n <= 3 { fault } else { Fault::None }
             }));
-            stack.work(PATIENCE).await;
+            stack.run_worker(TIMEOUT).await;
             assert!(stack.aws.heal() > 0);
             assert_eq!(events(&stack).await.len(), 1, "{fault:?} {target}");
         }

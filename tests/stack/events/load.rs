@@ -43,5 +43,5 @@ async fn accepts_500_events_a_second() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut subscriber = Subscriber::default();
     while subscriber.read(&tenant, "limit=100").await > 0 {}
-    assert_eq!(subscriber.got.len(), EVENTS as usize + 1);
+    assert_eq!(subscriber.received.len(), EVENTS as usize + 1);
 }

@@ -33,7 +33,8 @@ async fn clock_skew_loses_and_repeats_nothing() {
             if slow { Fault::Delay(Duration::from_millis(draw / 8 % 900)) } else { Fault::None }
         }));
         let writers = (0..6u64).map(|writer| {
-            let client = stack.tenant_on_a_clock([-1000, -800, 0, 300, 900, 1000][writer as usize]);
+            let client =
+                stack.tenant_with_clock_skew([-1000, -800, 0, 300, 900, 1000][writer as usize]);
             async move {
                 for n in 0..60 {
                     let answer = publish(&client, account, json!({"writer": writer, "n": n})).await;
@@ -48,7 +49,7 @@ async fn clock_skew_loses_and_repeats_nothing() {
             for read in 0..150 {
                 let draw = dice.draw("read", read);
                 // Each read is by another process with another clock.
-                let client = stack.tenant_on_a_clock([-1000, 0, 1000][(draw % 3) as usize]);
+                let client = stack.tenant_with_clock_skew([-1000, 0, 1000][(draw % 3) as usize]);
                 subscriber.read(&client, &format!("limit={}", draw / 8 % 12 + 1)).await;
                 tokio::time::sleep(Duration::from_millis(draw / 128 % 100)).await;
             }
@@ -60,7 +61,7 @@ async fn clock_skew_loses_and_repeats_nothing() {
         for (writer, numbers) in by_writer(&subscriber.data()) {
             assert_eq!(numbers, expected, "seed {seed}, writer {writer}");
         }
-        assert_eq!(subscriber.got.len(), 360);
+        assert_eq!(subscriber.received.len(), 360);
     }
 }
 
@@ -81,7 +82,7 @@ async fn live_and_later_subscribers_get_the_same_order() {
     });
     let (mut present, tenant) = (Subscriber::default(), stack.tenant());
     let reading = async {
-        while present.got.len() < 200 {
+        while present.received.len() < 200 {
             present.read(&tenant, "limit=10").await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -89,8 +90,10 @@ async fn live_and_later_subscribers_get_the_same_order() {
     tokio::join!(futures::future::join_all(writers), reading);
     let mut later = Subscriber::default();
     later.read_all(&tenant).await;
-    assert_eq!(present.got, later.got);
-    assert!(present.got.windows(2).all(|pair| pair[0]["id"].as_str() < pair[1]["id"].as_str()));
+    assert_eq!(present.received, later.received);
+    assert!(
+        present.received.windows(2).all(|pair| pair[0]["id"].as_str() < pair[1]["id"].as_str())
+    );
 }
 
 /// 16 publishers send 10,000 events through three processes. One subscriber reads throughout and
@@ -112,7 +115,7 @@ async fn every_subscriber_gets_10000_events_once() {
     });
     let mut present = Subscriber::default();
     let reading = async {
-        while present.got.len() < 10_000 {
+        while present.received.len() < 10_000 {
             if present.read(&stack.tenant(), "limit=100").await < 100 {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
@@ -122,9 +125,9 @@ async fn every_subscriber_gets_10000_events_once() {
     let mut later = Subscriber::default();
     later.read_all(&stack.tenant()).await;
     for subscriber in [&present, &later] {
-        assert_eq!(subscriber.got.len(), 10_000);
+        assert_eq!(subscriber.received.len(), 10_000);
         let expected: Vec<u64> = (0..625).collect();
         assert!(by_writer(&subscriber.data()).values().all(|numbers| *numbers == expected));
     }
-    assert_eq!(present.got, later.got);
+    assert_eq!(present.received, later.received);
 }

@@ -16,7 +16,7 @@ async fn rate_is_exact_across_all_instances() {
     let account = stack.tenant_account();
     // Three instances with 2 s of clock skew, over a minute boundary.
     tokio::time::sleep(Duration::from_secs(40)).await;
-    let instances = [-1000, 0, 1000].map(|ahead| stack.tenant_on_a_clock(ahead));
+    let instances = [-1000, 0, 1000].map(|ahead| stack.tenant_with_clock_skew(ahead));
     let busy = async |instance: usize| {
         for n in 0..40 * 5u64 {
             let client = &instances[instance];

@@ -9,7 +9,7 @@ use http::Request;
 use proptest::{collection::vec, prelude::*, sample::select};
 use sim::{Stack, TABLE};
 
-use super::{Tried, bearer, request, runner};
+use super::{StackUnderTest, bearer, request, runner};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -18,7 +18,7 @@ fn text<'a>(item: &'a Item, name: &str) -> &'a str {
 }
 
 /// A replacement value of any attribute type in use; none removes the attribute.
-fn other() -> impl Strategy<Value = Option<AttributeValue>> {
+fn replacement_value() -> impl Strategy<Value = Option<AttributeValue>> {
     let text = prop_oneof![
         Just(String::new()),
         "[a-z0-9#:._-]{0,30}",
@@ -53,7 +53,7 @@ async fn put(stack: &Stack, item: Item) {
 }
 
 /// Paths whose handlers read the items in the table.
-fn reads(items: &[Item]) -> Vec<String> {
+fn read_paths(items: &[Item]) -> Vec<String> {
     let mut reads: Vec<String> = [
         "/v1/jobs",
         "/v1/kinds",
@@ -93,18 +93,18 @@ fn reads(items: &[Item]) -> Vec<String> {
 
 #[test]
 fn damaged_item_is_reported_and_causes_no_panic() {
-    let tried = Tried::new();
+    let tried = StackUnderTest::new();
     let operator = tried.stack.operator_key();
     let service = tried.stack.service();
     for asked in request::seeds(&tried.stack.tenant_account().to_string()) {
-        tried.answer(&service, asked.with(std::slice::from_ref(&operator))).unwrap();
+        tried.checked_response(&service, asked.with(std::slice::from_ref(&operator))).unwrap();
     }
     let items = tried.runtime.block_on(async {
-        tried.stack.work(Duration::from_secs(600)).await;
+        tried.stack.run_worker(Duration::from_secs(600)).await;
         tried.stack.check().await.unwrap();
         all_items(&tried.stack).await
     });
-    let reads = reads(&items);
+    let reads = read_paths(&items);
     // The operator's own items stay intact, because the requests need them for authorization.
     let own = operator.split('_').nth(1).unwrap();
     let others: Vec<_> = items.into_iter().filter(|item| !text(item, "pk").contains(own)).collect();
@@ -116,23 +116,29 @@ fn damaged_item_is_reported_and_causes_no_panic() {
     );
     let told = Cell::new(0);
     runner(4)
-        .run(&(select(others), any::<prop::sample::Index>(), other()), |(item, at, to)| {
-            let Some(damaged) = damage(&item, &at, to) else { return Ok(()) };
-            tried.runtime.block_on(put(&tried.stack, damaged));
-            // Fresh processes have empty caches.
-            let fresh = tried.stack.service();
-            for read in &reads {
-                let request = bearer(Request::get(read), &operator).body(Body::empty()).unwrap();
-                told.set(told.get() + u32::from(tried.answer(&fresh, request)?.0 == 500));
-            }
-            tried.runtime.block_on(async {
-                // The worker and the check may fail on the item but must terminate.
-                tried.stack.work(Duration::from_secs(60)).await;
-                let _ = tried.stack.check().await;
-                put(&tried.stack, item).await;
-            });
-            Ok(())
-        })
+        .run(
+            &(select(others), any::<prop::sample::Index>(), replacement_value()),
+            |(item, at, to)| {
+                let Some(damaged) = damage(&item, &at, to) else { return Ok(()) };
+                tried.runtime.block_on(put(&tried.stack, damaged));
+                // Fresh processes have empty caches.
+                let fresh = tried.stack.service();
+                for read in &reads {
+                    let request =
+                        bearer(Request::get(read), &operator).body(Body::empty()).unwrap();
+                    told.set(
+                        told.get() + u32::from(tried.checked_response(&fresh, request)?.0 == 500),
+                    );
+                }
+                tried.runtime.block_on(async {
+                    // The worker and the check may fail on the item but must terminate.
+                    tried.stack.run_worker(Duration::from_secs(60)).await;
+                    let _ = tried.stack.check().await;
+                    put(&tried.stack, item).await;
+                });
+                Ok(())
+            },
+        )
         .unwrap();
     assert!(told.get() > 0, "no damaged item was read");
 }

@@ -12,7 +12,7 @@ use super::bearer;
 
 /// A generated request.
 #[derive(Clone)]
-pub struct Asked {
+pub struct GeneratedRequest {
     method: Method,
     path: String,
     query: String,
@@ -22,7 +22,7 @@ pub struct Asked {
     body: Vec<u8>,
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for GeneratedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, path, query, fields, key, body } = self;
         write!(f, "{method} {path}?{query} with key {key}")?;
@@ -33,7 +33,7 @@ impl fmt::Debug for Asked {
     }
 }
 
-impl Asked {
+impl GeneratedRequest {
     /// The request, sent with one of these keys.
     pub fn with(&self, keys: &[String]) -> Request<Body> {
         let address = if self.query.is_empty() {
@@ -55,14 +55,14 @@ impl Asked {
 }
 
 /// One valid request of each type that has a body, sent with the first key.
-pub fn seeds(account: &str) -> Vec<Asked> {
+pub fn seeds(account: &str) -> Vec<GeneratedRequest> {
     let sound = |(method, path, body): (Method, String, Value)| {
         let declared: &[u8] = match &body {
             Value::Array(_) => b"application/cloudevents-batch+json",
             _ => b"application/json",
         };
         let fields = vec![("content-type", declared.to_vec())];
-        Asked {
+        GeneratedRequest {
             method,
             path,
             query: String::new(),
@@ -193,14 +193,14 @@ fn bodies(account: &str) -> Vec<(Method, String, Value)> {
 }
 
 /// Any request: a valid one, a mutated one, or one with random parts, for a known or unknown route.
-pub fn requests(account: String) -> impl Strategy<Value = Asked> {
+pub fn requests(account: String) -> impl Strategy<Value = GeneratedRequest> {
     let sound = select(seeds(&account));
-    let changed = (sound.clone(), vec(change(), 1..4), query(), fields(), 0..3usize).prop_map(
+    let changed = (sound.clone(), vec(mutation(), 1..4), query(), fields(), 0..3usize).prop_map(
         |(sound, changes, query, fields, key)| {
             let mut body = serde_json::from_slice(&sound.body).unwrap();
             changes.iter().for_each(|change| change.apply(&mut body));
             let fields = sound.fields.iter().cloned().chain(fields).collect();
-            Asked { query, fields, key, body: body.to_string().into_bytes(), ..sound }
+            GeneratedRequest { query, fields, key, body: body.to_string().into_bytes(), ..sound }
         },
     );
     let cut =
@@ -208,10 +208,17 @@ pub fn requests(account: String) -> impl Strategy<Value = Asked> {
             let mut body = sound.body.clone();
             body.truncate(at.index(body.len() + 1));
             body.extend(with);
-            Asked { body, ..sound }
+            GeneratedRequest { body, ..sound }
         });
     let drawn = (method(), path(account), query(), fields(), 0..3usize, body()).prop_map(
-        |(method, path, query, fields, key, body)| Asked { method, path, query, fields, key, body },
+        |(method, path, query, fields, key, body)| GeneratedRequest {
+            method,
+            path,
+            query,
+            fields,
+            key,
+            body,
+        },
     );
     prop_oneof![3 => changed, 1 => cut, 4 => drawn]
 }
@@ -418,19 +425,19 @@ pub fn any_json() -> impl Strategy<Value = Value> {
 
 /// One mutation at some position of a JSON value.
 #[derive(Clone, Debug)]
-struct Change {
+struct Mutation {
     at: prop::sample::Index,
     to: Option<Value>,
     name: Option<String>,
 }
 
-fn change() -> impl Strategy<Value = Change> {
+fn mutation() -> impl Strategy<Value = Mutation> {
     let name = option::weighted(0.2, "[a-z_$]{0,12}");
     (any::<prop::sample::Index>(), option::weighted(0.8, any_json()), name)
-        .prop_map(|(at, to, name)| Change { at, to, name })
+        .prop_map(|(at, to, name)| Mutation { at, to, name })
 }
 
-impl Change {
+impl Mutation {
     /// Replaces the value there, adds a member next to it, or removes it.
     fn apply(&self, body: &mut Value) {
         let mut places = Vec::new();

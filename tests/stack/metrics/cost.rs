@@ -1,6 +1,6 @@
 //! Cost of counting and scraping.
 
-use sim::{EventSource, JOBS, Ledger, TOTALS};
+use sim::{COUNTER_UPDATE, EventSource, JOBS, Ledger};
 
 use super::*;
 
@@ -14,12 +14,12 @@ struct Load {
 impl Load {
     async fn new() -> Self {
         let stack = Stack::new().await;
-        let tenant = stack.client_of(&stack.service(), &stack.tenant_key());
+        let tenant = stack.client_with_service(&stack.service(), &stack.tenant_key());
         let worker = stack.worker();
         Self { stack, tenant, worker }
     }
 
-    async fn ten(&self) {
+    async fn run_ten_jobs(&self) {
         let mut ids = Vec::new();
         for n in 0..10 {
             ids.push(self.tenant.submit("echo", json!(n)).await.id().to_owned());
@@ -39,8 +39,8 @@ impl Load {
 #[tokio::test(start_paused = true)]
 async fn scrape_costs_the_same_after_10_and_1000_jobs() {
     let load = Load::new().await;
-    let key = load.stack.another_key(&[Scope::MetricsRead]).await;
-    let scraper = load.stack.client_of(&load.stack.service(), &key);
+    let key = load.stack.create_account_key(&[Scope::MetricsRead]).await;
+    let scraper = load.stack.client_with_service(&load.stack.service(), &key);
     let look = async || -> Ledger {
         // Caches the key and writes the counters of this route.
         scraper.get("/metrics").await;
@@ -51,10 +51,10 @@ async fn scrape_costs_the_same_after_10_and_1000_jobs() {
         assert_eq!(scraper.get("/metrics").await.status, 200);
         load.stack.aws.reset_ledger()
     };
-    load.ten().await;
+    load.run_ten_jobs().await;
     let after_ten = look().await;
     for _ in 0..99 {
-        load.ten().await;
+        load.run_ten_jobs().await;
     }
     let after_thousand = look().await;
     assert_eq!(after_ten, after_thousand, "{after_ten}\n{after_thousand}");
@@ -66,18 +66,18 @@ async fn scrape_costs_the_same_after_10_and_1000_jobs() {
 #[tokio::test(start_paused = true)]
 async fn cost_of_counting_1000_jobs() {
     let load = Load::new().await;
-    load.ten().await;
+    load.run_ten_jobs().await;
     tokio::time::sleep(15 * SECOND).await;
     load.stack.aws.reset_ledger();
     for _ in 0..100 {
-        load.ten().await;
+        load.run_ten_jobs().await;
         tokio::time::sleep(SECOND).await;
     }
     tokio::time::sleep(15 * SECOND).await;
     let ledger = load.stack.aws.reset_ledger();
     // The other updates are one claim and one end per job.
     let (counted, paces) =
-        (ledger.line(TOTALS).write_units, ledger.line("UpdateItem").write_units - 2000.0);
+        (ledger.line(COUNTER_UPDATE).write_units, ledger.line("UpdateItem").write_units - 2000.0);
     assert!(
         (1100.0..1200.0).contains(&counted) && paces <= 12.0,
         "{counted} and {paces} write units: {ledger}"

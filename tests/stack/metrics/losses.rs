@@ -1,6 +1,8 @@
 //! Metrics after lost responses and killed processes.
 
-use sim::{EventSource, Fault, JOBS, KillSwitch, Killed, Plan, TOTALS, Worker, run_until_killed};
+use sim::{
+    COUNTER_UPDATE, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Worker, run_until_killed,
+};
 
 use super::*;
 
@@ -39,13 +41,13 @@ async fn scrape_after_a_burst_includes_all_of_it() {
 async fn lost_response_counts_once() {
     let stack = Stack::new().await;
     let (service, worker) = (stack.service(), stack.worker());
-    let tenant = stack.client_of(&service, &stack.tenant_key());
+    let tenant = stack.client_with_service(&service, &stack.tenant_key());
     submit_ten(&tenant).await;
-    stack.aws.inject(Plan::always(TOTALS, Fault::After));
+    stack.aws.inject(Plan::always(COUNTER_UPDATE, Fault::After));
     batch(&stack, &worker).await;
     assert!(stack.aws.heal() > 0);
     submit_ten(&tenant).await;
-    stack.aws.inject(Plan::always(TOTALS, Fault::Twice));
+    stack.aws.inject(Plan::always(COUNTER_UPDATE, Fault::Twice));
     batch(&stack, &worker).await;
     tokio::time::sleep(30 * SECOND).await;
     assert!(stack.aws.heal() > 0);
@@ -62,11 +64,11 @@ async fn lost_response_counts_once() {
 async fn counts_of_an_outage_are_written_later() {
     let stack = Stack::new().await;
     let (service, worker) = (stack.service(), stack.worker());
-    let tenant = stack.client_of(&service, &stack.tenant_key());
+    let tenant = stack.client_with_service(&service, &stack.tenant_key());
     for _ in 0..3 {
         stack.aws.heal();
         submit_ten(&tenant).await;
-        stack.aws.inject(Plan::always(TOTALS, Fault::Before));
+        stack.aws.inject(Plan::always(COUNTER_UPDATE, Fault::Before));
         batch(&stack, &worker).await;
         tokio::time::sleep(20 * SECOND).await;
     }
@@ -93,7 +95,7 @@ async fn kill_loses_at_most_one_batch() {
                     .ok_or(Killed)
             })
             .await;
-        assert!(stack.work(60 * MINUTE).await.emptied);
+        assert!(stack.run_worker(60 * MINUTE).await.emptied);
         let page = scrape(&stack).await;
         assert!(page[COMPLETED] <= 10.0, "{calls}: {}", page[COMPLETED]);
         if calls == 0 {

@@ -11,7 +11,7 @@ use super::SECOND;
 use crate::events::publish;
 
 /// The numbers received, without duplicates by event id.
-fn once(events: &[Value]) -> Vec<u64> {
+fn distinct_numbers(events: &[Value]) -> Vec<u64> {
     let mut seen = HashSet::new();
     let new = events.iter().filter(|event| seen.insert(event["id"].clone()));
     new.map(|event| event["data"].as_u64().unwrap()).collect()
@@ -44,7 +44,7 @@ async fn no_event_is_lost_or_reordered() {
         // stored.
         stack.aws.inject(faults.except("PutItem"));
         let writers = (0..3u64).map(|writer| {
-            let client = stack.tenant_on_a_clock([-900, 0, 900][writer as usize]);
+            let client = stack.tenant_with_clock_skew([-900, 0, 900][writer as usize]);
             async move {
                 for n in 0..150 {
                     publish_until_accepted(&client, account, writer * 1000 + n).await;
@@ -54,24 +54,28 @@ async fn no_event_is_lost_or_reordered() {
             }
         });
         let news = async || loop {
-            let _ = stack.spread().await;
+            let _ = stack.deliver_stream().await;
             tokio::time::sleep(Duration::from_millis(250)).await;
         };
         let mut events = Vec::new();
         let (mut cursor, mut connections) = (None::<String>, 0);
         let subscribing = async {
-            while once(&events).len() < 450 {
+            while distinct_numbers(&events).len() < 450 {
                 connections += 1;
-                assert!(connections < 200, "{} of 450 after 200 connections", once(&events).len());
+                assert!(
+                    connections < 200,
+                    "{} of 450 after 200 connections",
+                    distinct_numbers(&events).len()
+                );
                 let answer = stack.tenant().send(Method::POST, "/v1/push/tickets", None).await;
                 let Ok(mut subscriber) = stack.open(answer.body["ticket"].as_str()).await else {
                     continue;
                 };
                 let lasts = Duration::from_millis(dice.draw("lasts", connections) % 1500);
-                let plug = subscriber.plug();
+                let plug = subscriber.disconnector();
                 let talk = async {
                     let mut said =
-                        subscriber.say(json!({"action": "subscribe", "after": cursor})).await;
+                        subscriber.send(json!({"action": "subscribe", "after": cursor})).await;
                     assert!(
                         said.first().is_none_or(|first| first["type"] == "subscribed"),
                         "{said:?}"
@@ -80,19 +84,19 @@ async fn no_event_is_lost_or_reordered() {
                         if said.last().is_none_or(|last| last["type"] != "more") {
                             tokio::time::sleep(SECOND).await;
                         }
-                        said = subscriber.say(json!({"action": "ping"})).await;
+                        said = subscriber.send(json!({"action": "ping"})).await;
                     }
                 };
                 tokio::join!(talk, async {
                     tokio::time::sleep(lasts).await;
-                    plug.pull();
+                    plug.disconnect();
                 });
                 if let Some(last) = subscriber.cursor.take() {
                     cursor = Some(last);
                 }
                 events.append(&mut subscriber.events);
                 if dice.draw("leaves", connections).is_multiple_of(2) {
-                    subscriber.leave().await;
+                    subscriber.close().await;
                 }
             }
         };
@@ -104,7 +108,7 @@ async fn no_event_is_lost_or_reordered() {
             () = news() => {}
             () = news() => {}
         }
-        let (faults, told) = (stack.aws.heal(), once(&events));
+        let (faults, told) = (stack.aws.heal(), distinct_numbers(&events));
         assert!((percent == 0 || faults > 20) && connections > 2, "{connections}");
         assert!(
             percent > 0 || events.len() == told.len(),
@@ -135,11 +139,11 @@ async fn lost_responses_change_nothing() {
                 assert_eq!((operation, nth), ("DeleteItem", 1));
                 continue;
             };
-            let said = subscriber.say(json!({"action": "subscribe"})).await;
+            let said = subscriber.send(json!({"action": "subscribe"})).await;
             assert_eq!(said.first(), Some(&json!({"type": "subscribed"})), "{operation} {nth}");
             publish(&tenant, account, json!(2)).await;
-            stack.spread().await.unwrap();
-            subscriber.look();
+            stack.deliver_stream().await.unwrap();
+            subscriber.receive();
             let told: Vec<_> =
                 subscriber.events.iter().map(|event| event["data"].as_u64().unwrap()).collect();
             assert_eq!(told, [1, 2], "{operation} {nth}");
@@ -158,19 +162,15 @@ async fn ping_during_a_slow_send_is_served() {
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
     publish(&tenant, account, json!(1)).await;
     stack.aws.inject(Plan::always("UpdateItem", Fault::Delay(Duration::from_millis(1200))));
-    let mut news = std::pin::pin!(stack.spread());
+    let mut news = std::pin::pin!(stack.deliver_stream());
     // Another invocation holds the lease, and is slow. A second event arrives, of which no other
     // invocation is informed.
     assert!(tokio::time::timeout(2 * SECOND, &mut news).await.is_err());
     publish(&tenant, account, json!(2)).await;
-    let (said, sent) = tokio::join!(subscriber.say(json!({"action": "ping"})), news);
+    let (said, sent) = tokio::join!(subscriber.send(json!({"action": "ping"})), news);
     sent.unwrap();
     assert_eq!(said.last(), Some(&json!({"type": "pong"})));
-    assert_eq!(
-        once(&subscriber.events),
-        [1, 2],
-        "all events arrive before the pong"
-    );
+    assert_eq!(distinct_numbers(&subscriber.events), [1, 2], "all events arrive before the pong");
 }
 
 /// Messages never exceed the size limit of API Gateway, whatever the events contain.
@@ -188,7 +188,7 @@ async fn messages_fit_the_gateway_limit() {
     }
     tokio::time::sleep(20 * SECOND).await;
     let mut subscriber = stack.subscribe(&tenant, &[], None).await;
-    while subscriber.say(json!({"action": "ping"})).await.iter().any(|said| said["type"] != "pong")
+    while subscriber.send(json!({"action": "ping"})).await.iter().any(|said| said["type"] != "pong")
     {
     }
     assert_eq!(subscriber.events.len(), 210);
@@ -206,16 +206,16 @@ async fn killed_function_loses_no_event() {
         publish(&tenant, account, json!(1)).await;
         let switch =
             if nth % 2 == 0 { KillSwitch::before(nth / 2) } else { KillSwitch::after(nth / 2 + 1) };
-        if run_until_killed(stack.spread(), &switch).await.is_some() {
+        if run_until_killed(stack.deliver_stream(), &switch).await.is_some() {
             break;
         }
         deaths += 1;
         publish(&tenant, account, json!(2)).await;
-        stack.spread().await.unwrap();
+        stack.deliver_stream().await.unwrap();
         tokio::time::sleep(60 * SECOND).await;
-        subscriber.say(json!({"action": "ping"})).await;
-        subscriber.look();
-        assert_eq!(once(&subscriber.events), [1, 2], "killed at {nth}");
+        subscriber.send(json!({"action": "ping"})).await;
+        subscriber.receive();
+        assert_eq!(distinct_numbers(&subscriber.events), [1, 2], "killed at {nth}");
     }
     assert!(deaths >= 8, "{deaths}");
 }
@@ -231,15 +231,15 @@ async fn long_backlog_is_sent_in_stages() {
     tokio::time::sleep(20 * SECOND).await;
     stack.aws.inject(Plan::always("PostToConnection", Fault::Delay(Duration::from_millis(1400))));
     let mut subscriber = stack.open(Some(&stack.ticket(&tenant).await)).await.unwrap();
-    let mut said = subscriber.say(json!({"action": "subscribe"})).await;
+    let mut said = subscriber.send(json!({"action": "subscribe"})).await;
     let mut stages = 1;
     while said.last().is_some_and(|last| last["type"] == "more") {
         stages += 1;
         assert!(stages < 20);
-        said = subscriber.say(json!({"action": "ping"})).await;
+        said = subscriber.send(json!({"action": "ping"})).await;
     }
     assert!(stages > 2 && said.last().unwrap()["type"] == "pong", "{stages}");
-    assert_eq!(once(&subscriber.events), (0..3000).collect::<Vec<_>>());
+    assert_eq!(distinct_numbers(&subscriber.events), (0..3000).collect::<Vec<_>>());
     assert_eq!(subscriber.events.len(), 3000);
 }
 
@@ -256,12 +256,16 @@ async fn events_arriving_during_a_send_are_sent() {
         // By then, the first invocation has read the events.
         tokio::time::sleep(SECOND / 2).await;
         publish(&tenant, account, json!(2)).await;
-        stack.spread().await
+        stack.deliver_stream().await
     };
-    let (first, second) = tokio::join!(stack.spread(), meanwhile);
+    let (first, second) = tokio::join!(stack.deliver_stream(), meanwhile);
     assert_eq!((first.unwrap(), second.unwrap()), (1, 1));
-    subscriber.look();
-    assert_eq!(once(&subscriber.events), [1, 2], "the lease holder must send the second event");
+    subscriber.receive();
+    assert_eq!(
+        distinct_numbers(&subscriber.events),
+        [1, 2],
+        "the lease holder must send the second event"
+    );
 }
 
 /// Lambda may deliver a stream record twice, late or never. Sending depends only on the stored
@@ -288,13 +292,13 @@ async fn duplicate_late_or_missing_records_change_nothing() {
     };
     // The third record alone, then duplicates, and earlier records late.
     hand(&records[2..3]).await;
-    assert_eq!(subscriber.told(), [0, 1, 2, 3].map(|n| json!(n)));
+    assert_eq!(subscriber.event_data(), [0, 1, 2, 3].map(|n| json!(n)));
     for late in [0, 1, 3600] {
         tokio::time::sleep(late * SECOND).await;
         hand(&[records[2].clone(), records[2].clone()]).await;
         hand(&records[..2]).await;
         hand(&records).await;
     }
-    subscriber.look();
+    subscriber.receive();
     assert_eq!(subscriber.events.len(), 4, "no event is sent again");
 }

@@ -7,14 +7,14 @@ use http::Method;
 use serde_json::json;
 use sim::Stack;
 
-use super::used::{MINUTE, count, mailed};
+use super::evaluation::{MINUTE, mailed_thresholds, put_open_hour};
 
 const SERIES: usize = 1000;
 const QUOTAS: usize = 200;
 
 /// 1,000 series of 50 services, and 200 quotas: for each service one hourly, one daily and two
 /// monthly ones.
-async fn large() -> Stack {
+async fn large_stack() -> Stack {
     let stack = Stack::new().await;
     let operator = stack.operator();
     let put = |n: usize| {
@@ -38,13 +38,13 @@ async fn large() -> Stack {
 async fn report(stack: &Stack, series: std::ops::Range<usize>, total: u64) {
     for n in series {
         let series = format!("{}#egress#s{}#r{}", stack.tenant_account(), n % 50, n / 50);
-        count(stack, &series, total, total / 2).await;
+        put_open_hour(stack, &series, total, total / 2).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn cost_of_a_check_depends_on_changes() {
-    let stack = large().await;
+    let stack = large_stack().await;
     let mut shown = Vec::new();
     let mut check = async |about: &str| {
         stack.aws.reset_ledger();
@@ -65,7 +65,7 @@ async fn cost_of_a_check_depends_on_changes() {
     check("fifty quotas begin a period").await;
     report(&stack, 0..SERIES, 1_000_000).await;
     check("all are used up").await;
-    assert_eq!(mailed(&stack).len(), QUOTAS);
+    assert_eq!(mailed_thresholds(&stack).len(), QUOTAS);
     check("nothing changed again").await;
     insta::assert_snapshot!(shown.join("\n\n"));
 }

@@ -5,17 +5,17 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use shared::account::Scope;
-use sim::{Answer, Client, Stack};
+use sim::{ApiResponse, Client, Stack};
 
 use super::{
+    evaluation::{MINUTE, define, next_check, report_total},
     spec,
-    used::{MINUTE, define, next_check, sent},
 };
 
 /// How long functions cache an account.
-const CACHED: Duration = Duration::from_secs(8);
+const CACHE_TIME: Duration = Duration::from_secs(8);
 
-async fn submit(client: &Client) -> Answer {
+async fn submit(client: &Client) -> ApiResponse {
     client.submit("echo", json!(1)).await
 }
 
@@ -24,17 +24,18 @@ async fn exhausted_account_gets_429_with_retry_after() {
     let stack = Stack::new().await;
     // Long-lived functions with caches.
     let service = stack.service();
-    let key = stack.another_key(&[Scope::JobsWrite, Scope::EventsWrite, Scope::JobsRead]).await;
+    let key =
+        stack.create_account_key(&[Scope::JobsWrite, Scope::EventsWrite, Scope::JobsRead]).await;
     let account = key.parse::<shared::account::ApiKey>().unwrap().account;
-    let tenant = stack.client_of(&service, &key);
+    let tenant = stack.client_with_service(&service, &key);
     let job = submit(&tenant).await;
     define(&stack, json!({"account": account, "enforce": true})).await;
-    super::used::count(&stack, &format!("{account}#egress#shop#"), 1000, 1000).await;
+    super::evaluation::put_open_hour(&stack, &format!("{account}#egress#shop#"), 1000, 1000).await;
     stack.check().await.unwrap();
-    tokio::time::sleep(CACHED).await;
+    tokio::time::sleep(CACHE_TIME).await;
     stack.aws.reset_ledger();
     let refused = submit(&tenant).await;
-    assert_eq!((refused.status, refused.slug()), (429, "quota-exceeded"));
+    assert_eq!((refused.status, refused.problem_type()), (429, "quota-exceeded"));
     // One read returns the key and the account. The other call counts the refusal.
     assert_eq!((stack.aws.ledger().count("BatchGetItem"), stack.aws.ledger().calls()), (1, 2));
     let fields = ["retry-after", "ratelimit", "ratelimit-policy"]
@@ -71,7 +72,7 @@ async fn exhausted_account_gets_429_with_retry_after() {
 
     define(&stack, json!({"account": account, "enforce": true, "limit_bytes": 1001})).await;
     next_check(&stack).await;
-    tokio::time::sleep(CACHED).await;
+    tokio::time::sleep(CACHE_TIME).await;
     assert_eq!(submit(&tenant).await.status, 202);
 }
 
@@ -103,7 +104,7 @@ async fn repeats_of_accepted_requests_are_replayed() {
         accepted.push(answer);
     }
     define(&stack, json!({"enforce": true})).await;
-    sent(&stack, 1000).await;
+    report_total(&stack, 1000).await;
     stack.check().await.unwrap();
     for (n, (method, path, body)) in requests.iter().enumerate() {
         let again = named(format!("k{n}")).send(method.clone(), path, body.clone()).await;
@@ -132,11 +133,11 @@ async fn repeats_of_accepted_requests_are_replayed() {
 async fn block_ends_with_the_period_without_a_check() {
     let stack = Stack::new().await;
     define(&stack, json!({"enforce": true})).await;
-    sent(&stack, 1000).await;
+    report_total(&stack, 1000).await;
     stack.check().await.unwrap();
-    tokio::time::sleep(MINUTE * 60 * 8 - CACHED).await;
+    tokio::time::sleep(MINUTE * 60 * 8 - CACHE_TIME).await;
     assert_eq!(submit(&stack.tenant()).await.status, 429);
-    tokio::time::sleep(CACHED).await;
+    tokio::time::sleep(CACHE_TIME).await;
     assert_eq!(submit(&stack.tenant()).await.status, 202);
 }
 
@@ -153,7 +154,7 @@ async fn each_quota_lifts_only_its_own_block() {
     put("daily", json!({"enforce": true})).await;
     put("monthly", json!({"enforce": true, "period": "month"})).await;
     put("lenient", json!({})).await;
-    sent(&stack, 1000).await;
+    report_total(&stack, 1000).await;
     stack.check().await.unwrap();
     let refused = submit(&stack.tenant()).await;
     assert!(refused.header("ratelimit").starts_with("\"monthly\""), "{refused:?}");

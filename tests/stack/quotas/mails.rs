@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sim::{Options, Stack};
 
-use super::used::{MINUTE, daily, define, next_check, sent, subjects};
+use super::evaluation::{MINUTE, define, get_daily, next_check, report_total, subjects};
 
 fn recipients(stack: &Stack) -> Vec<String> {
     stack.aws.outbox().iter().map(|mail| mail["To"].as_str().unwrap().to_owned()).collect()
@@ -15,7 +15,7 @@ fn recipients(stack: &Stack) -> Vec<String> {
 async fn mails_go_to_each_recipient_separately() {
     let stack = Stack::new().await;
     define(&stack, json!({"recipients": ["a@example.com", "b@example.com"]})).await;
-    sent(&stack, 900).await;
+    report_total(&stack, 900).await;
     stack.check().await.unwrap();
     assert_eq!(recipients(&stack), ["a@example.com", "b@example.com"]);
     let mail = &stack.aws.outbox()[0];
@@ -35,12 +35,12 @@ async fn failed_mails_are_shown_and_retried_without_holding_up_others() {
     stack.aws.suppress_mails_to("b@example.com", true);
     define(&stack, json!({"recipients": ["a@example.com", "b@example.com", "c@example.com"]}))
         .await;
-    sent(&stack, 900).await;
+    report_total(&stack, 900).await;
     stack.check().await.unwrap();
     assert_eq!(recipients(&stack), ["c@example.com"]);
-    insta::assert_json_snapshot!("failing", daily(&stack).await["alerts"][1]);
+    insta::assert_json_snapshot!("failing", get_daily(&stack).await["alerts"][1]);
     next_check(&stack).await;
-    assert_eq!(daily(&stack).await["alerts"][1]["mails"][0]["tries"], 2);
+    assert_eq!(get_daily(&stack).await["alerts"][1]["mails"][0]["tries"], 2);
     assert_eq!(stack.aws.gauges()["Tollgate/sim/MailsFailing"], 2.0);
 
     stack.aws.refuse_mails_to("a@example.com", false);
@@ -49,7 +49,7 @@ async fn failed_mails_are_shown_and_retried_without_holding_up_others() {
         next_check(&stack).await;
     }
     assert_eq!(recipients(&stack), ["c@example.com", "a@example.com", "b@example.com"]);
-    let alert = daily(&stack).await["alerts"][1].clone();
+    let alert = get_daily(&stack).await["alerts"][1].clone();
     assert!(!alert["mailed_at"].is_null() && alert["mail_error"].is_null(), "{alert}");
     assert_eq!(stack.aws.gauges()["Tollgate/sim/MailsFailing"], 0.0);
 }
@@ -61,7 +61,7 @@ async fn late_mails_name_their_period() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("ops@example.com", true);
     define(&stack, json!({})).await;
-    sent(&stack, 900).await;
+    report_total(&stack, 900).await;
     stack.check().await.unwrap();
     stack.aws.reset_ledger();
     for _ in 0..8 * 60 + 30 {
@@ -69,7 +69,7 @@ async fn late_mails_name_their_period() {
     }
     let tries = stack.aws.reset_ledger().count("SendEmail");
     assert!((12..=15).contains(&tries), "{tries} tries in eight hours and a half");
-    let quota = daily(&stack).await;
+    let quota = get_daily(&stack).await;
     let past = &quota["past"][0];
     assert_eq!(
         (&quota["used"], &past["period_end"], &past["used"]),
@@ -88,7 +88,7 @@ async fn late_mails_name_their_period() {
     }
     assert_eq!(subjects(&stack), ["[Tollgate] Quota daily: 90 % used, Friday, 20 November 2026"]);
     assert!(stack.aws.outbox()[0]["Text"].as_str().unwrap().contains("90 % of it was used"));
-    assert_eq!(daily(&stack).await["past"], json!([]));
+    assert_eq!(get_daily(&stack).await["past"], json!([]));
 }
 
 /// Mails are given up 24 hours after the end of their period.
@@ -97,14 +97,14 @@ async fn mails_are_given_up_a_day_after_the_period() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("ops@example.com", true);
     define(&stack, json!({})).await;
-    sent(&stack, 900).await;
+    report_total(&stack, 900).await;
     stack.check().await.unwrap();
     tokio::time::sleep(MINUTE * 60 * 8).await;
     next_check(&stack).await;
     tokio::time::sleep(MINUTE * (60 * 24 - 10)).await;
-    assert_eq!(daily(&stack).await["past"].as_array().unwrap().len(), 1);
+    assert_eq!(get_daily(&stack).await["past"].as_array().unwrap().len(), 1);
     tokio::time::sleep(MINUTE * 10).await;
-    assert_eq!(daily(&stack).await["past"], json!([]));
+    assert_eq!(get_daily(&stack).await["past"], json!([]));
     stack.aws.refuse_mails_to("ops@example.com", false);
     next_check(&stack).await;
     assert_eq!(recipients(&stack), Vec::<String>::new());
@@ -114,9 +114,9 @@ async fn mails_are_given_up_a_day_after_the_period() {
 async fn missing_sender_address_is_shown_as_mail_error() {
     let stack = Stack::with(Options { sender: None, ..Options::default() }).await;
     define(&stack, json!({})).await;
-    sent(&stack, 900).await;
+    report_total(&stack, 900).await;
     stack.check().await.unwrap();
-    let alert = daily(&stack).await["alerts"][1].clone();
+    let alert = get_daily(&stack).await["alerts"][1].clone();
     assert_eq!(
         alert["mail_error"],
         "ops@example.com: mail is disabled: the stack has no SenderAddress"
@@ -130,7 +130,7 @@ async fn corrected_recipient_gets_the_pending_mail() {
     let stack = Stack::new().await;
     stack.aws.refuse_mails_to("typo@example.com", true);
     define(&stack, json!({"recipients": ["typo@example.com"]})).await;
-    sent(&stack, 900).await;
+    report_total(&stack, 900).await;
     stack.check().await.unwrap();
     define(&stack, json!({"recipients": ["right@example.com"]})).await;
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sim::{Delivery, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, run_until_killed};
 
-use super::{HOUR, no_user, rows, run, stack, submit, user};
+use super::{HOUR, delete_user, insert_user, rows, run, stack, submit};
 
 /// The worker dies at each of its calls in turn, before and after the effect. A second application
 /// would fail at the insert.
@@ -14,7 +14,7 @@ async fn killed_worker_applies_activities_once() {
         for switch in [KillSwitch::before(nth), KillSwitch::after(nth)] {
             let stack = stack().await;
             let tenant = stack.tenant();
-            let id = submit(&tenant, &[user(1, "Ada"), no_user(2)]).await;
+            let id = submit(&tenant, &[insert_user(1, "Ada"), delete_user(2)]).await;
             let worker = stack.worker();
             let delivery = EventSource::new(&stack.aws, JOBS, 10)
                 .deliver_once(async |event| {
@@ -23,7 +23,7 @@ async fn killed_worker_applies_activities_once() {
                 })
                 .await;
             died += usize::from(matches!(delivery, Delivery::Failed { .. }));
-            assert!(stack.work(HOUR).await.emptied, "call {nth}");
+            assert!(stack.run_worker(HOUR).await.emptied, "call {nth}");
             let job = tenant.job(&id).await.body;
             assert_eq!(
                 (&job["status"], &job["result"]),
@@ -43,7 +43,7 @@ async fn killed_worker_applies_activities_once() {
 async fn late_retry_undoes_nothing() {
     let stack = stack().await;
     let tenant = stack.tenant();
-    let first = submit(&tenant, &[user(1, "Ada")]).await;
+    let first = submit(&tenant, &[insert_user(1, "Ada")]).await;
     let worker = stack.worker();
     // Kind, account, claim, and the transaction, whose response is lost.
     let switch = KillSwitch::after(4);
@@ -55,8 +55,8 @@ async fn late_retry_undoes_nothing() {
         })
         .await;
     assert_eq!(rows(&tenant, "users").await.as_array().unwrap().len(), 1);
-    assert_eq!(run(&stack, &[no_user(1)]).await["status"], "completed");
-    assert!(stack.work(HOUR).await.emptied);
+    assert_eq!(run(&stack, &[delete_user(1)]).await["status"], "completed");
+    assert!(stack.run_worker(HOUR).await.emptied);
     let job = tenant.job(&first).await.body;
     assert_eq!((&job["status"], &job["attempts"]), (&json!("completed"), &json!(2)), "{job}");
     assert_eq!(rows(&tenant, "users").await, json!([]));
@@ -75,11 +75,11 @@ async fn lost_and_refused_calls_are_retried() {
     ] {
         let stack = stack().await;
         let tenant = stack.tenant();
-        let id = submit(&tenant, &[user(1, "Ada"), user(2, "Grace")]).await;
+        let id = submit(&tenant, &[insert_user(1, "Ada"), insert_user(2, "Grace")]).await;
         stack.aws.inject(Plan::new(move |operation, count| {
             if operation == "TransactWriteItems" && count <= nth { fault } else { Fault::None }
         }));
-        assert!(stack.work(HOUR).await.emptied);
+        assert!(stack.run_worker(HOUR).await.emptied);
         assert_eq!(stack.aws.heal(), nth, "{fault:?}");
         let job = tenant.job(&id).await.body;
         assert_eq!(

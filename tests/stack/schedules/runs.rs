@@ -24,7 +24,7 @@ async fn jobs(stack: &Stack) -> Vec<Value> {
 }
 
 /// The `run_at` of jobs, oldest first.
-fn times(jobs: &[Value]) -> Vec<&str> {
+fn run_times(jobs: &[Value]) -> Vec<&str> {
     jobs.iter().rev().map(|job| job["run_at"].as_str().unwrap()).collect()
 }
 
@@ -45,10 +45,10 @@ async fn each_occurrence_creates_one_job() {
         }),
     )
     .await;
-    assert!(stack.work(3 * 24 * HOUR).await.emptied);
+    assert!(stack.run_worker(3 * 24 * HOUR).await.emptied);
     let jobs = jobs(&stack).await;
     assert_eq!(
-        times(&jobs),
+        run_times(&jobs),
         ["2026-11-21T03:30:00.000Z", "2026-11-22T03:30:00.000Z", "2026-11-23T03:30:00.000Z"]
     );
     let job = &jobs[0];
@@ -65,7 +65,7 @@ async fn scheduled_jobs_send_callbacks() {
     let job =
         json!({"kind": "echo", "payload": {"n": 7}, "callback_url": "http://127.0.0.1:9/told"});
     put(&stack, json!({"job": job})).await;
-    stack.work(6 * MINUTE).await;
+    stack.run_worker(6 * MINUTE).await;
     let told = stack.tenant().get("/v1/jobs?kind=tollgate.callback").await.body;
     assert_eq!(told["items"].as_array().map(Vec::len), Some(1), "{told}");
 }
@@ -74,27 +74,27 @@ async fn scheduled_jobs_send_callbacks() {
 async fn disabled_deleted_or_inactive_schedules_create_no_jobs() {
     let stack = Stack::new().await;
     put(&stack, json!({})).await;
-    stack.work(6 * MINUTE).await;
+    stack.run_worker(6 * MINUTE).await;
     assert_eq!(jobs(&stack).await.len(), 1);
 
     // The message is sent before the change and delivered after it.
     tokio::time::sleep(5 * MINUTE).await;
     assert_eq!(stack.aws.fire_due_schedules(), 1);
     put(&stack, json!({"enabled": false})).await;
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     put(&stack, json!({})).await;
     tokio::time::sleep(5 * MINUTE).await;
     assert_eq!(stack.aws.fire_due_schedules(), 1);
     stack.operator().send(Method::DELETE, NIGHTLY, None).await;
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     assert_eq!(jobs(&stack).await.len(), 1);
 
-    let key = stack.another_key(&[Scope::JobsRead]).await.parse::<ApiKey>().unwrap();
+    let key = stack.create_account_key(&[Scope::JobsRead]).await.parse::<ApiKey>().unwrap();
     put(&stack, json!({"account": key.account})).await;
     let accounts = stack.accounts();
     let known = accounts.caller(&key, stack.now()).await.unwrap().unwrap();
     accounts.put_account(&Account { is_active: false, ..known.1.clone() }).await.unwrap();
-    assert!(stack.work(HOUR).await.emptied);
+    assert!(stack.run_worker(HOUR).await.emptied);
     let path = format!("/v1/jobs?account={}", key.account);
     assert_eq!(stack.operator().get(&path).await.body["items"], json!([]));
 }
@@ -122,9 +122,9 @@ async fn redelivered_message_creates_no_second_job() {
         call.send().await.unwrap();
     };
     again().await;
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     again().await;
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     let made = jobs(&stack).await;
     assert_eq!((made.len(), &made[0]["attempts"]), (1, &json!(1)));
     // This also holds after the job's retention has ended and TTL has deleted it.
@@ -135,7 +135,7 @@ async fn redelivered_message_creates_no_second_job() {
         .await;
     stack.aws.sweep_ttl();
     again().await;
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     assert!(jobs(&stack).await.is_empty(), "it ran again");
 }
 
@@ -150,8 +150,8 @@ async fn message_without_a_time_counts_for_the_minute_it_was_sent() {
         call.message_body(body).send().await.unwrap();
         tokio::time::sleep(SECOND).await;
     }
-    stack.work(MINUTE).await;
-    assert_eq!(times(&jobs(&stack).await), ["2026-11-20T16:01:00.000Z"]);
+    stack.run_worker(MINUTE).await;
+    assert_eq!(run_times(&jobs(&stack).await), ["2026-11-20T16:01:00.000Z"]);
 }
 
 /// The worker dies at each of its calls in turn, before and after the effect. Ordered kinds need
@@ -191,7 +191,7 @@ async fn dies_at(nth: u64, discipline: &str, payload: &Value) -> bool {
                 run_until_killed(work, &switch).await.ok_or(Killed)
             })
             .await;
-        assert!(stack.work(HOUR).await.emptied, "{about}");
+        assert!(stack.run_worker(HOUR).await.emptied, "{about}");
         let made = jobs(&stack).await;
         assert_eq!((made.len(), &made[0]["status"]), (1, &json!("completed")), "{about}");
         died = matches!(delivery, Delivery::Failed { .. });
@@ -210,7 +210,7 @@ async fn outage_delays_a_job_without_losing_it() {
                 move |name, n| if name == operation && n <= 8 { fault } else { Fault::None },
             );
             stack.aws.inject(broken);
-            assert!(stack.work(HOUR).await.emptied, "{operation} {fault:?}");
+            assert!(stack.run_worker(HOUR).await.emptied, "{operation} {fault:?}");
             stack.aws.heal();
             let made = jobs(&stack).await;
             assert_eq!(
@@ -247,7 +247,7 @@ async fn job_no_longer_accepted_by_its_kind_fails_visibly() {
                 stack.define(case, json!({"schema": {"required": ["id"]}, "target": target})).await
             }
         }
-        stack.work(25 * HOUR).await;
+        stack.run_worker(25 * HOUR).await;
         stack.operator().send(Method::DELETE, &path, None).await;
         let made = &jobs(&stack).await[0];
         assert_eq!(
@@ -266,7 +266,7 @@ async fn work_on_dead_letters(stack: &Stack, patience: Duration) {
         Ok::<_, String>(worker.handle(event, "dead", stack.deadline()).await)
     });
     assert!(!run.await.deliveries.is_empty(), "no dead letter");
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
 }
 
 /// Scheduler retries for an hour instead of its default of a day. Then its dead letter creates the
@@ -274,13 +274,13 @@ async fn work_on_dead_letters(stack: &Stack, patience: Duration) {
 #[tokio::test(start_paused = true)]
 async fn dead_letter_of_scheduler_creates_the_job_late() {
     let stack = Stack::new().await;
-    stack.aws.decide_occurrences(|_, _| Fate::GivenUp);
+    stack.aws.decide_occurrences(|_, _| Fate::DeadLettered);
     put(&stack, json!({"expression": "cron(0 17 20 11 ? 2026)"})).await;
-    stack.work(HOUR + MINUTE).await;
+    stack.run_worker(HOUR + MINUTE).await;
     assert!(jobs(&stack).await.is_empty(), "it was not sent");
     work_on_dead_letters(&stack, HOUR + MINUTE).await;
     let made = jobs(&stack).await;
-    assert_eq!(times(&made), ["2026-11-20T17:00:00.000Z"]);
+    assert_eq!(run_times(&made), ["2026-11-20T17:00:00.000Z"]);
     assert_eq!(made[0]["status"], "completed");
     let took = made[0]["finished_at"].as_str().unwrap().parse::<Time>().unwrap();
     let due = "2026-11-20T17:00:00Z".parse::<Time>().unwrap();
@@ -292,14 +292,14 @@ async fn dead_letter_of_scheduler_creates_the_job_late() {
 #[tokio::test(start_paused = true)]
 async fn occurrence_sent_and_dead_lettered_creates_one_job() {
     let stack = Stack::new().await;
-    stack.aws.decide_occurrences(|_, _| Fate::GivenUp);
+    stack.aws.decide_occurrences(|_, _| Fate::DeadLettered);
     put(&stack, json!({"expression": "cron(0 17 20 11 ? 2026)"})).await;
     tokio::time::sleep(HOUR).await;
     stack.aws.fire_due_schedules();
     let body = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T17:00:00Z"}}"#;
     let call = stack.aws.sqs().send_message().queue_url(stack.aws.queue_url(JOBS));
     call.message_body(body).send().await.unwrap();
-    stack.work(MINUTE).await;
+    stack.run_worker(MINUTE).await;
     assert_eq!(jobs(&stack).await.len(), 1);
     work_on_dead_letters(&stack, 2 * HOUR).await;
     assert_eq!(jobs(&stack).await.len(), 1);
@@ -311,10 +311,10 @@ async fn occurrence_sent_and_dead_lettered_creates_one_job() {
 async fn lost_occurrence_does_not_affect_the_next() {
     let stack = Stack::new().await;
     stack.aws.decide_occurrences(|_, due_ms| match due_ms / 60_000 % 10 {
-        0 => Fate::Never,
+        0 => Fate::Lost,
         _ => Fate::OnTime,
     });
     put(&stack, json!({"expression": "cron(0/5 17 20 11 ? 2026)"})).await;
-    stack.work(HOUR + 13 * MINUTE).await;
-    assert_eq!(times(&jobs(&stack).await), ["2026-11-20T17:05:00.000Z"]);
+    stack.run_worker(HOUR + 13 * MINUTE).await;
+    assert_eq!(run_times(&jobs(&stack).await), ["2026-11-20T17:05:00.000Z"]);
 }

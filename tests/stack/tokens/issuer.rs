@@ -97,11 +97,14 @@ impl Signer {
 
     /// A token with these claims.
     pub fn token(&self, claims: &Value) -> String {
-        self.token_under(&json!({"alg": self.algorithm(), "typ": "JWT", "kid": self.id}), claims)
+        self.token_with_header(
+            &json!({"alg": self.algorithm(), "typ": "JWT", "kid": self.id}),
+            claims,
+        )
     }
 
     /// A token with any header.
-    pub fn token_under(&self, header: &Value, claims: &Value) -> String {
+    pub fn token_with_header(&self, header: &Value, claims: &Value) -> String {
         let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
         let signature = encode(self.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
@@ -127,23 +130,23 @@ pub fn unsigned(key_id: &str, claims: &Value) -> String {
 
 /// How the issuer behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
-    Well,
+pub enum Behavior {
+    Healthy,
     /// No discovery document; the keys are at `/.well-known/jwks.json`.
-    Plain,
+    NoDiscovery,
     Down,
     Hanging,
     /// The key set exceeds the size limit.
-    Endless,
+    OversizedKeys,
     /// The discovery document names a different issuer.
-    Another,
-    Elsewhere,
+    WrongIssuer,
+    Redirecting,
 }
 
 #[derive(Clone)]
 pub struct Issuer {
     pub url: String,
-    mood: Arc<Mutex<Mood>>,
+    behavior: Arc<Mutex<Behavior>>,
     keys: Arc<Mutex<Vec<Value>>>,
     asked: Arc<AtomicUsize>,
 }
@@ -152,8 +155,8 @@ impl Issuer {
     pub async fn start(keys: Vec<Value>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/realm", listener.local_addr().unwrap());
-        let (mood, keys) = (Arc::new(Mutex::new(Mood::Well)), Arc::new(Mutex::new(keys)));
-        let issuer = Self { url, mood, keys, asked: Arc::default() };
+        let (mood, keys) = (Arc::new(Mutex::new(Behavior::Healthy)), Arc::new(Mutex::new(keys)));
+        let issuer = Self { url, behavior: mood, keys, asked: Arc::default() };
         let router = Router::new()
             .route("/realm/.well-known/openid-configuration", get(discovery))
             .route("/realm/.well-known/jwks.json", get(well_known))
@@ -163,8 +166,8 @@ impl Issuer {
         issuer
     }
 
-    pub fn set(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
+    pub fn set(&self, mood: Behavior) {
+        *self.behavior.lock().unwrap() = mood;
     }
 
     pub fn publish(&self, keys: Vec<Value>) {
@@ -172,32 +175,32 @@ impl Issuer {
     }
 
     /// Number of requests for the keys, plus failed requests for the discovery document.
-    pub fn asked(&self) -> usize {
+    pub fn request_count(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
 
-    fn mood(&self) -> Mood {
-        *self.mood.lock().unwrap()
+    fn mood(&self) -> Behavior {
+        *self.behavior.lock().unwrap()
     }
 }
 
 async fn discovery(State(issuer): State<Issuer>) -> Response {
     let url = &issuer.url;
     match issuer.mood() {
-        Mood::Plain => StatusCode::NOT_FOUND.into_response(),
-        Mood::Down => {
+        Behavior::NoDiscovery => StatusCode::NOT_FOUND.into_response(),
+        Behavior::Down => {
             issuer.asked.fetch_add(1, Ordering::Relaxed);
             StatusCode::BAD_GATEWAY.into_response()
         }
-        Mood::Hanging => std::future::pending().await,
-        Mood::Another => {
+        Behavior::Hanging => std::future::pending().await,
+        Behavior::WrongIssuer => {
             Json(json!({"issuer": "https://another.example", "jwks_uri": format!("{url}/keys")}))
                 .into_response()
         }
-        Mood::Elsewhere => {
+        Behavior::Redirecting => {
             (StatusCode::FOUND, [("location", format!("{url}/keys"))]).into_response()
         }
-        Mood::Well | Mood::Endless => {
+        Behavior::Healthy | Behavior::OversizedKeys => {
             Json(json!({"issuer": url, "jwks_uri": format!("{url}/keys")})).into_response()
         }
     }
@@ -205,14 +208,17 @@ async fn discovery(State(issuer): State<Issuer>) -> Response {
 
 async fn well_known(State(issuer): State<Issuer>) -> Response {
     match issuer.mood() {
-        Mood::Plain => keys_of(State(issuer)).await,
+        Behavior::NoDiscovery => keys_of(State(issuer)).await,
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
 async fn keys_of(State(issuer): State<Issuer>) -> Response {
     issuer.asked.fetch_add(1, Ordering::Relaxed);
-    let padding =
-        if issuer.mood() == Mood::Endless { " ".repeat(1024 * 1024) } else { String::new() };
+    let padding = if issuer.mood() == Behavior::OversizedKeys {
+        " ".repeat(1024 * 1024)
+    } else {
+        String::new()
+    };
     format!("{padding}{}", json!({"keys": *issuer.keys.lock().unwrap()})).into_response()
 }

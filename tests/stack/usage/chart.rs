@@ -13,7 +13,7 @@ async fn report(stack: &Stack, service: &str, route: &str, direction: &str, byte
     assert_eq!(stack.tenant().send(Method::POST, "/v1/usage", Some(event)).await.status, 202);
 }
 
-async fn some() -> Stack {
+async fn stack_with_usage() -> Stack {
     let stack = Stack::new().await;
     tokio::time::sleep(Duration::from_secs(90)).await;
     report(&stack, "shop", "/cart", "egress", 1).await;
@@ -25,7 +25,7 @@ async fn some() -> Stack {
 
 #[tokio::test(start_paused = true)]
 async fn filters_select_series() {
-    let stack = some().await;
+    let stack = stack_with_usage().await;
     for (query, bytes) in [
         ("", 1111),
         ("type=egress", 1011),
@@ -48,7 +48,7 @@ async fn filters_select_series() {
 
 #[tokio::test(start_paused = true)]
 async fn compat_route_returns_a_bare_array() {
-    let stack = some().await;
+    let stack = stack_with_usage().await;
     let answer = stack
         .tenant()
         .get("/metrics/bandwidth_used?lookback_duration=2m&type=egress&service=shop&route=/cart")
@@ -121,7 +121,7 @@ async fn many_series_are_paged() {
     let all: Vec<_> = (0..600).map(|n| json!(format!("{n:03}"))).collect();
     assert_eq!(routes, all);
     let refused = tenant.get("/metrics/bandwidth_used?lookback_duration=5m").await;
-    assert_eq!(refused.slug(), "invalid-parameter");
+    assert_eq!(refused.problem_type(), "invalid-parameter");
     let fits = tenant.get("/metrics/bandwidth_used?lookback_duration=5m&service=s&route=007").await;
     assert_eq!(
         fits.body
@@ -149,7 +149,7 @@ fn routes(points: &Value) -> usize {
 /// takes two bytes.
 #[tokio::test(start_paused = true)]
 async fn responses_fit_the_lambda_limit() {
-    const MOST: usize = 6 * 1024 * 1024;
+    const MAX_RESPONSE: usize = 6 * 1024 * 1024;
     let stack = Stack::new().await;
     let name = |n: usize| format!("{}{n}", "\"".repeat(127));
     for n in 0..9 {
@@ -161,7 +161,7 @@ async fn responses_fit_the_lambda_limit() {
     loop {
         let page = tenant.get(&path).await.body;
         let carried = serde_json::to_string(&page.to_string()).unwrap().len();
-        assert!(carried < MOST, "{carried}");
+        assert!(carried < MAX_RESPONSE, "{carried}");
         pages.push(routes(&page["items"]));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         path = format!("/v1/usage?lookback_duration=1d&step=1m&cursor={cursor}");
@@ -172,5 +172,5 @@ async fn responses_fit_the_lambda_limit() {
     insta::assert_snapshot!("too_large", refused.body["detail"].as_str().unwrap());
     let fits = tenant.get("/metrics/bandwidth_used?lookback_duration=1d&step=5m").await;
     assert_eq!(routes(&fits.body), 9);
-    assert!(serde_json::to_string(&fits.body.to_string()).unwrap().len() < MOST);
+    assert!(serde_json::to_string(&fits.body.to_string()).unwrap().len() < MAX_RESPONSE);
 }

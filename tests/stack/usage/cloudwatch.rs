@@ -159,7 +159,7 @@ async fn refused_metrics_are_found_in_few_calls() {
         stack.aws.reset_ledger();
         stack.check().await.unwrap();
         most = most.max(stack.aws.ledger().count("GetMetricData"));
-        let line = stack.metrics_lines().pop().unwrap();
+        let line = stack.emitted_metrics().pop().unwrap();
         missed += line["SourcesMissed"].as_f64().unwrap_or_default();
     }
     // At most 64 queries, plus further pages of results with three metrics each.

@@ -18,20 +18,20 @@ struct Script {
     /// Current value of the counter; none while it is not on the page.
     value: Option<u64>,
     /// Bytes transferred since the last sample.
-    unseen: u64,
+    pending: u64,
     /// Expected bytes for each minute.
-    truth: Vec<Option<u64>>,
+    expected: Vec<Option<u64>>,
 }
 
 impl Script {
     fn new(route: &'static str, value: Option<u64>) -> Self {
-        Self { route, value, unseen: 0, truth: Vec::new() }
+        Self { route, value, pending: 0, expected: Vec::new() }
     }
 
     fn grow(&mut self, bytes: u64) {
         if let Some(value) = &mut self.value {
             *value += bytes;
-            self.unseen += bytes;
+            self.pending += bytes;
         }
     }
 
@@ -45,9 +45,9 @@ impl Script {
     /// Ends a minute in which the page was read or not.
     fn end_minute(&mut self, is_seen: bool, is_first: bool) {
         let shown = self.value.filter(|_| is_seen);
-        self.truth.push(shown.filter(|_| !is_first).map(|_| self.unseen));
+        self.expected.push(shown.filter(|_| !is_first).map(|_| self.pending));
         if shown.is_some() {
-            self.unseen = 0;
+            self.pending = 0;
         }
     }
 }
@@ -99,12 +99,13 @@ async fn every_point_equals_the_traffic() {
             gateway.show(page)
         }
         next_minute(&stack).await;
-        let before = gateway.asked();
-        let (one, other) = (stack.checker_on_a_clock(1000), stack.checker_on_a_clock(-1000));
+        let before = gateway.request_count();
+        let (one, other) =
+            (stack.checker_with_clock_skew(1000), stack.checker_with_clock_skew(-1000));
         let due = stack.now();
         let (one, other) = tokio::join!(one.check("one", due), other.check("other", due));
         one.and(other).unwrap();
-        let is_seen = gateway.asked() > before && !is_away;
+        let is_seen = gateway.request_count() > before && !is_away;
         if minute % 10 == 0 {
             stack.check().await.unwrap();
         }
@@ -118,13 +119,14 @@ async fn every_point_equals_the_traffic() {
         let query = format!("type=egress&service=shop&route={}&{SPAN}&step=1m", script.route);
         let found = points(&stack.operator(), &query).await;
         let found: Vec<_> = found.into_iter().map(|(_, bytes)| bytes).collect();
-        assert_eq!(found, script.truth, "{}", script.route);
+        assert_eq!(found, script.expected, "{}", script.route);
         assert!(
-            script.truth.iter().any(Option::is_some) && script.truth.iter().any(Option::is_none)
+            script.expected.iter().any(Option::is_some)
+                && script.expected.iter().any(Option::is_none)
         );
         assert_eq!(points(&tenant, &query).await, [], "only the operator sees it");
     }
-    let whole: u64 = scripts.iter().flat_map(|script| script.truth.iter().flatten()).sum();
+    let whole: u64 = scripts.iter().flat_map(|script| script.expected.iter().flatten()).sum();
     let hours = points(&stack.operator(), &format!("{SPAN}&step=1h")).await;
     assert_eq!(hours.len(), 3 * scripts.len());
     assert_eq!(hours.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>(), whole);
@@ -143,18 +145,18 @@ async fn faulty_run_loses_and_repeats_nothing() {
         ("TransactWriteItems", Fault::After, 99),
     ];
     for (operation, fault, last) in once.chain(all) {
-        let counted = suffering(operation, fault, last).await;
+        let counted = counted_with_fault(operation, fault, last).await;
         assert_eq!(counted, [5, 500, 50], "{operation} {fault:?} 1–{last}");
     }
 }
 
 /// Counts three routes for six minutes over an hour boundary. In four of these minutes, an
 /// operation fails on its first `last` calls.
-async fn suffering(operation: &'static str, fault: Fault, last: u64) -> [u64; 3] {
+async fn counted_with_fault(operation: &'static str, fault: Fault, last: u64) -> [u64; 3] {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     put_source(&stack, "kong", kong2(gateway.url())).await;
-    pass(57 * MINUTE).await;
+    advance(57 * MINUTE).await;
     for minute in 0..6u64 {
         let line = |route: &str, bytes: u64| {
             format!("kong_bandwidth{{type=\"egress\",service=\"s\",route=\"{route}\"}} {bytes}\n")
@@ -202,7 +204,7 @@ async fn unparsable_counter_is_not_a_new_counter() {
 }
 
 /// The points and warnings of one series with these samples, minute by minute.
-async fn of_samples(minutes: &[&[(&str, &str)]]) -> Vec<(Option<u64>, Value)> {
+async fn points_of_samples(minutes: &[&[(&str, &str)]]) -> Vec<(Option<u64>, Value)> {
     let stack = Stack::new().await;
     let gateway = Gateway::start().await;
     let spec = json!({"type": "prometheus", "url": gateway.url(), "preset": "kong3"});
@@ -229,7 +231,7 @@ async fn of_samples(minutes: &[&[(&str, &str)]]) -> Vec<(Option<u64>, Value)> {
 /// again from zero.
 #[tokio::test]
 async fn sum_of_samples_counts_only_if_complete() {
-    let counted = of_samples(&[
+    let counted = points_of_samples(&[
         &[("a", "100"), ("b", "1000")],
         &[("a", "110"), ("b", "1000")],
         &[("a", "NaN"), ("b", "1005")],

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sim::TOTALS;
+use sim::COUNTER_UPDATE;
 
 use super::*;
 
@@ -37,7 +37,7 @@ async fn cost_of_a_minute() {
     let gateway = gateway_of(&stack, 10).await;
     stack.aws.reset_ledger();
     minute(&stack).await;
-    insta::assert_snapshot!("first_minute", stack.aws.reset_ledger().without(TOTALS));
+    insta::assert_snapshot!("first_minute", stack.aws.reset_ledger().without(COUNTER_UPDATE));
     for n in 1..59 {
         show(&gateway, 10, n * 123_456);
         minute(&stack).await;
@@ -46,8 +46,8 @@ async fn cost_of_a_minute() {
     show(&gateway, 10, 8_000_000);
     minute(&stack).await;
     let ledger = stack.aws.reset_ledger();
-    assert_eq!(ledger.count(TOTALS), 7, "a write for each service: {ledger}");
-    insta::assert_snapshot!("minute", ledger.without(TOTALS));
+    assert_eq!(ledger.count(COUNTER_UPDATE), 7, "a write for each service: {ledger}");
+    insta::assert_snapshot!("minute", ledger.without(COUNTER_UPDATE));
     // Usage counted from the hour boundary on belongs to the next hour.
     minute(&stack).await;
     stack.aws.reset_ledger();
@@ -58,7 +58,7 @@ async fn cost_of_a_minute() {
     }
     stack.aws.reset_ledger();
     minute(&stack).await;
-    insta::assert_snapshot!("turn_of_the_hour", stack.aws.reset_ledger().without(TOTALS));
+    insta::assert_snapshot!("turn_of_the_hour", stack.aws.reset_ledger().without(COUNTER_UPDATE));
 }
 
 /// A month of one series by the hour costs at most four read units.
@@ -90,7 +90,7 @@ async fn cost_of_charts() {
         read.push(format!(
             "{query}: {} points, {reported} of them reported, {} calls, {} read units",
             found.len(),
-            ledger.calls() - ledger.count(TOTALS),
+            ledger.calls() - ledger.count(COUNTER_UPDATE),
             ledger.read_units()
         ));
         assert!(ledger.read_units() <= 4.0, "{ledger}");

@@ -10,7 +10,7 @@ use http::Response;
 use super::*;
 
 /// The page with each counter increased by the length of its line in bytes.
-fn grown(page: &str, metric: &str) -> String {
+fn increased(page: &str, metric: &str) -> String {
     let lines = page.lines().map(|line| match line.rsplit_once(' ') {
         Some((name, value)) if name.starts_with(&format!("{metric}{{")) || name == metric => {
             let value: f64 = value.parse().unwrap();
@@ -29,7 +29,7 @@ async fn counted(spec: Value, page: &str, metric: &str) -> Vec<String> {
     spec["url"] = json!(gateway.url());
     spec["type"] = json!("prometheus");
     put_source(&stack, "page", spec).await;
-    for page in [page.to_owned(), grown(page, metric)] {
+    for page in [page.to_owned(), increased(page, metric)] {
         gateway.show(page);
         next_minute(&stack).await;
         stack.check().await.unwrap();
@@ -133,7 +133,7 @@ async fn large_compressed_pages_are_read_up_to_a_limit() {
         next_minute(&stack).await;
         stack.check().await.unwrap();
     }
-    assert_eq!(good.got()[0].0["accept-encoding"], "gzip");
+    assert_eq!(good.requests()[0].0["accept-encoding"], "gzip");
     assert_eq!(source(&stack, "bomb").await["last_error"], "the page exceeds 16 MiB");
     assert_eq!(source(&stack, "cut").await["last_error"], "it closed the connection");
     assert_eq!(source(&stack, "good").await["series"], 1000);

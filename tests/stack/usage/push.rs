@@ -13,7 +13,7 @@ fn event(id: &str, bytes: u64, others: Value) -> Value {
     })
 }
 
-async fn report(client: &Client, body: &Value) -> sim::Answer {
+async fn report(client: &Client, body: &Value) -> sim::ApiResponse {
     let media_type = if body.is_array() {
         "application/cloudevents-batch+json"
     } else {
@@ -145,9 +145,10 @@ async fn operator_reports_for_others_and_tenants_for_themselves() {
         report(&operator, &event("1", 5, json!({"account": "acc_01kagzwy00e40r2081040g2081"})))
             .await;
     assert_eq!(nobody.body["errors"][0]["pointer"], "/data/account");
-    let stranger = stack.client(&stack.another_key(&[Scope::UsageRead, Scope::UsageWrite]).await);
+    let stranger =
+        stack.client(&stack.create_account_key(&[Scope::UsageRead, Scope::UsageWrite]).await);
     assert_eq!(
-        report(&stranger, &event("1", 5, json!({"account": account}))).await.slug(),
+        report(&stranger, &event("1", 5, json!({"account": account}))).await.problem_type(),
         "missing-scope"
     );
     // The same source and id of another account is a different event.
@@ -167,7 +168,10 @@ async fn operator_reports_for_others_and_tenants_for_themselves() {
     assert_eq!(sum(&stranger, "").await, 70);
     assert_eq!(sum(&operator, "").await, 75);
     assert_eq!(sum(&operator, &format!("&account={account}")).await, 5);
-    assert_eq!(stranger.get(&format!("/v1/usage?account={account}")).await.slug(), "missing-scope");
+    assert_eq!(
+        stranger.get(&format!("/v1/usage?account={account}")).await.problem_type(),
+        "missing-scope"
+    );
 }
 
 /// The number of series of an account is limited. Existing series continue, and other accounts have
@@ -203,7 +207,7 @@ async fn series_of_an_account_are_limited() {
     let refused = report(&tenant, &of_route(9999, "c")).await;
     insta::assert_json_snapshot!("too_many_series", refused.body, {".request_id" => "[id]"});
     assert_eq!(report(&tenant, &of_route(7, "c")).await.status, 202, "an existing series");
-    let stranger = stack.client(&stack.another_key(&[Scope::UsageWrite]).await);
+    let stranger = stack.client(&stack.create_account_key(&[Scope::UsageWrite]).await);
     assert_eq!(report(&stranger, &of_route(9999, "c")).await.status, 202);
 }
 
@@ -216,10 +220,10 @@ async fn overflowing_totals_saturate() {
     });
     let put = stack.operator().send(Method::PUT, "/v1/quotas/other", Some(quota)).await;
     assert_eq!(put.status, 201, "{put:?}");
-    const MOST: u64 = (1 << 53) - 1;
+    const MAX_BYTES: u64 = (1 << 53) - 1;
     for batch in 0..22 {
         let events: Vec<_> =
-            (0..100).map(|n| event(&format!("{batch} {n}"), MOST, json!({}))).collect();
+            (0..100).map(|n| event(&format!("{batch} {n}"), MAX_BYTES, json!({}))).collect();
         assert_eq!(report(&stack.tenant(), &json!(events)).await.status, 202);
     }
     report(&stack.tenant(), &event("in", 7, json!({"type": "ingress"}))).await;

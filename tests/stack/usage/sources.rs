@@ -36,12 +36,15 @@ async fn creates_reads_lists_and_deletes_sources() {
     assert_eq!(first, ["api"]);
     assert_eq!(names(&operator, &format!("limit=1&cursor={}", cursor.unwrap())).await.0, ["node"]);
     assert_eq!(names(&stack.tenant(), "").await, (vec![json!("node")], None));
-    let stranger = stack.client(&stack.another_key(&[Scope::UsageRead]).await);
+    let stranger = stack.client(&stack.create_account_key(&[Scope::UsageRead]).await);
     assert_eq!(names(&stranger, "").await.0, Vec::<Value>::new());
-    assert_eq!(stack.tenant().get("/v1/sources/api").await.slug(), "not-found");
+    assert_eq!(stack.tenant().get("/v1/sources/api").await.problem_type(), "not-found");
 
     assert_eq!(operator.send(Method::DELETE, "/v1/sources/node", None).await.status, 204);
-    assert_eq!(operator.send(Method::DELETE, "/v1/sources/node", None).await.slug(), "not-found");
+    assert_eq!(
+        operator.send(Method::DELETE, "/v1/sources/node", None).await.problem_type(),
+        "not-found"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,8 +147,11 @@ async fn failing_source_reports_its_error_and_affects_no_other() {
     let found =
         points(&stack.operator(), "service=s&route=r&type=egress&lookback_duration=2m").await;
     assert_eq!(found.iter().filter_map(|(_, bytes)| *bytes).collect::<Vec<_>>(), [7]);
-    let failed =
-        stack.metrics_lines().iter().filter_map(|line| line["SourcesFailed"].as_f64()).next_back();
+    let failed = stack
+        .emitted_metrics()
+        .iter()
+        .filter_map(|line| line["SourcesFailed"].as_f64())
+        .next_back();
     assert_eq!(failed, Some(6.0));
 }
 
@@ -163,7 +169,7 @@ async fn private_addresses_are_refused_unless_allowed() {
         let said = source(&stack, name).await["last_error"].clone();
         assert_eq!(said, "the address is private, which this gateway does not allow", "{name}");
     }
-    assert_eq!(gateway.asked(), 0);
+    assert_eq!(gateway.request_count(), 0);
 }
 
 /// A changed definition starts from a new baseline: earlier values do not count.
@@ -174,7 +180,7 @@ async fn changed_definition_resets_counters() {
     let page = |bytes: u64| {
         format!("kong_bandwidth{{type=\"egress\",service=\"s\",route=\"r\"}} {bytes}\n")
     };
-    let account: ApiKey = stack.another_key(&[Scope::UsageRead]).await.parse().unwrap();
+    let account: ApiKey = stack.create_account_key(&[Scope::UsageRead]).await.parse().unwrap();
     one.show(page(1000));
     other.show(page(50_000));
     put_source(&stack, "kong", kong2(one.url())).await;
@@ -257,22 +263,22 @@ async fn hanging_sources_do_not_starve_others() {
     }
     put_source(&stack, "unlucky", kong2(good.url())).await;
     let reached = async |so_many: usize| {
-        while hanging.got().len() < so_many {
-            hanging.reached().await;
+        while hanging.requests().len() < so_many {
+            hanging.wait_for_request().await;
         }
     };
-    let missed = || stack.metrics_lines().pop().unwrap()["SourcesMissed"].clone();
+    let missed = || stack.emitted_metrics().pop().unwrap()["SourcesMissed"].clone();
 
     next_minute(&stack).await;
     let time_passes = async {
         for so_many in [32, 64] {
             reached(so_many).await;
-            pass(Duration::from_secs(16)).await;
+            advance(Duration::from_secs(16)).await;
         }
     };
     let (checked, ()) = tokio::join!(stack.check(), time_passes);
     checked.unwrap();
-    assert_eq!((hanging.got().len(), good.asked(), missed()), (64, 0, json!(7.0)));
+    assert_eq!((hanging.requests().len(), good.request_count(), missed()), (64, 0, json!(7.0)));
     let said = source(&stack, "unlucky").await;
     assert_eq!((&said["last_success_at"], &said["last_error"]), (&Value::Null, &Value::Null));
     assert_eq!(source(&stack, "hanging-0").await["last_error"], "no complete response within 15 s");
@@ -281,12 +287,12 @@ async fn hanging_sources_do_not_starve_others() {
     let time_passes = async {
         for so_many in [64 + 31, 64 + 63] {
             reached(so_many).await;
-            pass(Duration::from_secs(16)).await;
+            advance(Duration::from_secs(16)).await;
         }
     };
     let (checked, ()) = tokio::join!(stack.check(), time_passes);
     checked.unwrap();
-    assert_eq!(good.asked(), 1);
+    assert_eq!(good.request_count(), 1);
     assert_ne!(source(&stack, "unlucky").await["last_success_at"], Value::Null);
 }
 
@@ -310,7 +316,8 @@ async fn headers_are_sent_and_never_shown() {
         next_minute(&stack).await;
         stack.check().await.unwrap();
     }
-    let sent: Vec<_> = gateway.target.got().iter().map(|(headers, _)| headers.clone()).collect();
+    let sent: Vec<_> =
+        gateway.target.requests().iter().map(|(headers, _)| headers.clone()).collect();
     let sent: Vec<_> = sent
         .iter()
         .map(|headers| headers["kong-admin-token"].to_str().unwrap().to_owned())

@@ -22,7 +22,7 @@ impl Rows {
 
     async fn apply_as(&self, job: JobId, activities: Value) -> Applied {
         let changes =
-            Changes::read(&super::json(&json!({"activities": activities}).to_string()), "");
+            Changes::parse(&super::json(&json!({"activities": activities}).to_string()), "");
         self.store
             .apply(self.account, job, &changes.unwrap().effects, now() + MINUTE)
             .await
@@ -30,7 +30,7 @@ impl Rows {
     }
 
     async fn apply(&self, activities: Value) -> Applied {
-        self.apply_as(id::mint(now(), rand::random()), activities).await
+        self.apply_as(id::generate(now(), rand::random()), activities).await
     }
 
     async fn page(
@@ -78,7 +78,7 @@ fn delete(table: &str, id: i64, name: Option<&str>) -> Value {
 
 pub async fn changes_are_applied_once_and_read_back(table: Table) {
     let rows = Rows::new(table.clone());
-    let job = id::mint(now(), rand::random());
+    let job = id::generate(now(), rand::random());
     let changes = json!([insert("a", 7, "x"), insert("b", 7, "y")]);
     for _ in 0..2 {
         assert_eq!(rows.apply_as(job, changes.clone()).await, Applied::Done);
@@ -95,7 +95,7 @@ pub async fn changes_are_applied_once_and_read_back(table: Table) {
 pub async fn changes_are_applied_together_or_not_at_all(table: Table) {
     let rows = Rows::new(table);
     rows.apply(json!([insert("a", 2, "x")])).await;
-    let job = id::mint(now(), rand::random());
+    let job = id::generate(now(), rand::random());
     let changes = json!([
         insert("a", 1, "y"),
         delete("b", 1, None),
@@ -110,7 +110,7 @@ pub async fn changes_are_applied_together_or_not_at_all(table: Table) {
     assert_eq!(rows.page("a", None, 100).await.0.len(), 3);
 }
 
-pub async fn a_row_is_deleted_only_as_it_was_named(table: Table) {
+pub async fn a_row_is_deleted_only_if_its_values_match(table: Table) {
     let rows = Rows::new(table);
     rows.apply(json!([insert("a", 1, "x")])).await;
     let text = json!({

@@ -1,13 +1,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use shared::{
-    aws::{Counted, Pushed, SourceStore, Table, UsageStore},
+    aws::{CountResult, PushResult, SourceStore, Table, UsageStore},
     id::AccountId,
     name::Name,
     time::Time,
     usage::{
-        Counter, Day, Direction, Filter, Head, Hour, Origin, Report, ReportId, Series, SourceSpec,
-        Step, Windows,
+        Counter, Day, Direction, Filter, Hour, OpenHour, Origin, Report, ReportId, Series,
+        SourceSpec, Step, Windows,
     },
 };
 
@@ -39,20 +39,22 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
     let (usage, (_, name)) = (UsageStore::new(table.clone()), source(&table).await);
     let (start, origin, series) = (start(), Origin::Source(name), series(account(), "r"));
     let mut truth: BTreeMap<u32, u64> = BTreeMap::new();
-    let mut head: Option<Head> = None;
+    let mut head: Option<OpenHour> = None;
     for minute in (0..119).filter(|minute| minute % 7 != 3 && !(50..65).contains(minute)) {
         let due = start + MINUTE * (minute + 1);
-        let counter = Counter { value: 0, samples: 1, due, lineage: "x".to_owned() };
-        let base = head
-            .clone()
-            .unwrap_or_else(|| Head::new(series.clone(), origin.clone(), Hour::of(due - MINUTE)));
+        let counter = Counter { value: 0, samples: 1, due, generation: "x".to_owned() };
+        let base = head.clone().unwrap_or_else(|| {
+            OpenHour::new(series.clone(), origin.clone(), Hour::of(due - MINUTE))
+        });
         let bytes = u64::from(minute) * 1000 + 1;
         let advance = base.advance(&[(due - MINUTE, bytes)], Some(counter));
         assert!(
-            matches!(usage.count(head.as_ref(), &advance).await.unwrap(), Counted::Yes),
+            matches!(usage.count(head.as_ref(), &advance).await.unwrap(), CountResult::Written),
             "{minute}"
         );
-        let Counted::Not(Some(found)) = usage.count(head.as_ref(), &advance).await.unwrap() else {
+        let CountResult::Conflict(Some(found)) =
+            usage.count(head.as_ref(), &advance).await.unwrap()
+        else {
             panic!("{minute} was counted twice");
         };
         assert_eq!(*found, advance.head);
@@ -60,8 +62,8 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
         head = Some(advance.head);
     }
     let head = head.unwrap();
-    assert_eq!(usage.heads_of(&origin).await.unwrap(), std::slice::from_ref(&head));
-    let all = usage.heads().await.unwrap();
+    assert_eq!(usage.open_hours_at(&origin).await.unwrap(), std::slice::from_ref(&head));
+    let all = usage.open_hours().await.unwrap();
     assert_eq!(all.iter().filter(|other| other.origin == origin).count(), 1);
     for minute in (0..=120).step_by(3) {
         let before: u64 = truth.range(..minute).map(|(_, bytes)| bytes).sum();
@@ -76,17 +78,21 @@ pub async fn totals_are_known_for_every_minute(table: Table) {
 
 /// Minutes of four hours across midnight, counted in one call: each hour and each day has its own
 /// sum.
-pub async fn hours_that_are_over_at_once_are_kept(table: Table) {
+pub async fn hours_closed_in_one_call_are_kept(table: Table) {
     let (usage, (_, name)) = (UsageStore::new(table.clone()), source(&table).await);
     let (mine, origin) = (account(), Origin::Source(name));
     let start = Day::of(now()).start() - 120 * MINUTE;
-    let first = Head::new(series(mine, "r"), origin, Hour::of(start)).advance(&[(start, 1)], None);
-    assert!(matches!(usage.count(None, &first).await.unwrap(), Counted::Yes));
+    let first =
+        OpenHour::new(series(mine, "r"), origin, Hour::of(start)).advance(&[(start, 1)], None);
+    assert!(matches!(usage.count(None, &first).await.unwrap(), CountResult::Written));
     let minutes: Vec<_> =
         (1..200).map(|nth| (start + MINUTE * nth, u64::from(nth) * 1000)).collect();
     let advance = first.head.advance(&minutes, None);
     assert_eq!(advance.closed.len(), 3);
-    assert!(matches!(usage.count(Some(&first.head), &advance).await.unwrap(), Counted::Yes));
+    assert!(matches!(
+        usage.count(Some(&first.head), &advance).await.unwrap(),
+        CountResult::Written
+    ));
     let filter = Filter { account: Some(mine), ..Filter::default() };
     let (found, _) = usage.series(&filter, None, 10).await.unwrap();
     for step in [Step::Minute, Step::Hour, Step::Day] {
@@ -115,7 +121,10 @@ pub async fn reports_count_once(table: Table) {
         at: t - Duration::from_secs((n * 601) % 3600),
     };
     let reports: Vec<_> = (0..30).map(report).collect();
-    for (first, second) in [(Pushed::Now, Pushed::Before), (Pushed::Before, Pushed::Before)] {
+    for (first, second) in [
+        (PushResult::Counted, PushResult::Duplicate),
+        (PushResult::Duplicate, PushResult::Duplicate),
+    ] {
         for (answer, wanted) in
             [(usage.push(&reports, t).await, first), (usage.push(&reports, t).await, second)]
         {
@@ -150,16 +159,16 @@ pub async fn reports_count_once(table: Table) {
 }
 
 /// Deleting a source keeps counters for it.
-pub async fn a_deleted_source_keeps_its_heads(table: Table) {
+pub async fn a_deleted_source_keeps_its_open_hours(table: Table) {
     let (usage, (sources, name)) = (UsageStore::new(table.clone()), source(&table).await);
     let (start, origin) = (start(), Origin::Source(name.clone()));
-    let head = Head::new(series(account(), "r"), origin.clone(), Hour::of(start));
+    let head = OpenHour::new(series(account(), "r"), origin.clone(), Hour::of(start));
     let advance = head.advance(&[(start, 7)], None);
-    assert!(matches!(usage.count(None, &advance).await.unwrap(), Counted::Yes));
+    assert!(matches!(usage.count(None, &advance).await.unwrap(), CountResult::Written));
     assert!(sources.delete(&name, now()).await.unwrap());
     assert!(!sources.delete(&name, now()).await.unwrap());
     assert!(sources.find(&name).await.unwrap().is_none());
-    let heads = usage.heads().await.unwrap();
+    let heads = usage.open_hours().await.unwrap();
     assert_eq!(
         heads.iter().filter(|head| head.origin == origin).map(|head| head.total).sum::<u64>(),
         7

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use shared::{account::ApiKey, api::MAX_LIMIT, api::Page};
 
 use crate::{
-    client::{Call, Client},
+    client::{Client, Request},
     failure::Failure,
     output,
 };
@@ -14,13 +14,13 @@ pub struct Accounts {
     all: Vec<Account>,
     /// Ids, in order of selection.
     chosen: Vec<String>,
-    sight: Sight,
+    visibility: Visibility,
     own: Option<String>,
 }
 
 /// The accounts that the key can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sight {
+enum Visibility {
     /// Not loaded yet.
     Unknown,
     /// Only its own account.
@@ -33,11 +33,11 @@ enum Sight {
 struct Account {
     id: String,
     name: String,
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     is_active: bool,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
@@ -45,23 +45,23 @@ impl Accounts {
     pub fn new(client: &Client) -> Self {
         let own = client.key().and_then(|key| key.reveal().parse::<ApiKey>().ok());
         let own = own.map(|key| key.account.to_string());
-        Self { all: Vec::new(), chosen: Vec::new(), sight: Sight::Unknown, own }
+        Self { all: Vec::new(), chosen: Vec::new(), visibility: Visibility::Unknown, own }
     }
 
     /// Loads the accounts. A key that may not list accounts sees its own only, which is then
     /// selected.
     pub async fn load(&mut self, client: &Client) -> Result<(), Failure> {
-        let client = client.impatient();
+        let client = client.without_retries();
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let call = Call::get(&["v1", "accounts"])
+            let call = Request::get(&["v1", "accounts"])
                 .query("limit", Some(MAX_LIMIT))
                 .query("cursor", cursor);
             let page: Page<Account> = match client.send(&call).await {
                 Ok(answer) => answer.json()?,
                 Err(failure) if failure.status() == Some(403) => {
-                    self.see_own();
+                    self.select_own();
                     return Ok(());
                 }
                 Err(failure) => return Err(failure),
@@ -73,35 +73,35 @@ impl Accounts {
             }
         }
         self.all = all;
-        self.sight = Sight::All;
+        self.visibility = Visibility::All;
         Ok(())
     }
 
-    fn see_own(&mut self) {
+    fn select_own(&mut self) {
         let id = self.own.clone().unwrap_or_else(|| "own".into());
         self.all = vec![Account { id: id.clone(), name: id.clone(), is_active: true }];
         self.chosen = vec![id];
-        self.sight = Sight::Own;
+        self.visibility = Visibility::Own;
     }
 
     /// Whether the accounts are loaded.
     pub fn is_known(&self) -> bool {
-        self.sight != Sight::Unknown
+        self.visibility != Visibility::Unknown
     }
 
     /// Selects the account named `names`, or else each account whose name or id is one of its
     /// words. Returns the words that match no account.
     pub fn choose(&mut self, names: &str) -> Vec<String> {
-        let found = self.called(names);
+        let found = self.matching_ids(names);
         let (words, mut unknown) = if found.is_empty() {
             (names.split_whitespace().collect(), vec![])
         } else {
             (vec![names], vec![])
         };
         for word in words {
-            let ids = self.called(word);
+            let ids = self.matching_ids(word);
             if ids.is_empty() {
-                unknown.push(output::printable(word));
+                unknown.push(output::escape_controls(word));
             }
             for id in ids {
                 if !self.chosen.contains(&id) {
@@ -113,7 +113,7 @@ impl Accounts {
     }
 
     /// Ids of the accounts with this name or id; names are not unique.
-    fn called(&self, name: &str) -> Vec<String> {
+    fn matching_ids(&self, name: &str) -> Vec<String> {
         let called = self.all.iter().filter(|account| account.id == name || account.name == name);
         called.map(|account| account.id.clone()).collect()
     }
@@ -124,15 +124,15 @@ impl Accounts {
 
     /// Accounts to query; empty for the key's own, `None` if none is selected.
     pub fn chosen_ids(&self) -> Option<Vec<String>> {
-        match self.sight {
-            Sight::Own => Some(Vec::new()),
+        match self.visibility {
+            Visibility::Own => Some(Vec::new()),
             _ if self.chosen.is_empty() => None,
             _ => Some(self.chosen.clone()),
         }
     }
 
     pub fn chosen_names(&self) -> Vec<String> {
-        self.chosen.iter().map(|id| output::printable(self.name_of(id))).collect()
+        self.chosen.iter().map(|id| output::escape_controls(self.name_of(id))).collect()
     }
 
     /// An account's name, or its id if it is unknown.
@@ -157,8 +157,8 @@ impl Accounts {
         }
         let line = |account: &Account| {
             let mark = if self.chosen.contains(&account.id) { '*' } else { ' ' };
-            let asleep = if account.is_active { "" } else { " (inactive)" };
-            format!("{mark} {}{asleep}", output::printable(&account.name))
+            let inactive_mark = if account.is_active { "" } else { " (inactive)" };
+            format!("{mark} {}{inactive_mark}", output::escape_controls(&account.name))
         };
         self.all.iter().map(line).collect::<Vec<_>>().join("\n")
     }

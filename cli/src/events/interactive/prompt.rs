@@ -23,14 +23,14 @@ pub enum Line {
 }
 
 /// Reads edited lines from a terminal, or plain lines if standard input is something else.
-pub struct Prompt(Editor<Names, MemHistory>);
+pub struct Prompt(Editor<NameCompleter, MemHistory>);
 
 impl Prompt {
     pub fn new() -> Result<Self, Failure> {
         let config =
             Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
-        let mut editor = Editor::with_history(config, MemHistory::new()).map_err(failed)?;
-        editor.set_helper(Some(Names::default()));
+        let mut editor = Editor::with_history(config, MemHistory::new()).map_err(terminal_error)?;
+        editor.set_helper(Some(NameCompleter::default()));
         Ok(Self(editor))
     }
 
@@ -46,20 +46,20 @@ impl Prompt {
             Ok(line) => Ok(Line::Text(line)),
             Err(ReadlineError::Interrupted) => Ok(Line::Interrupted),
             Err(ReadlineError::Eof) => Ok(Line::End),
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(terminal_error(error)),
         }
     }
 }
 
-fn failed(error: ReadlineError) -> Failure {
+fn terminal_error(error: ReadlineError) -> Failure {
     Failure::Local(format!("terminal error: {error}"))
 }
 
 /// Completion candidates.
 #[derive(Default)]
-struct Names(Vec<String>);
+struct NameCompleter(Vec<String>);
 
-impl Completer for Names {
+impl Completer for NameCompleter {
     type Candidate = Pair;
 
     /// Completes the whole line if a candidate starts with it, else the last word.
@@ -82,9 +82,9 @@ impl Completer for Names {
     }
 }
 
-impl Hinter for Names {
+impl Hinter for NameCompleter {
     type Hint = String;
 }
-impl Highlighter for Names {}
-impl Validator for Names {}
-impl Helper for Names {}
+impl Highlighter for NameCompleter {}
+impl Validator for NameCompleter {}
+impl Helper for NameCompleter {}

@@ -20,7 +20,9 @@ pub enum Ended {
 }
 
 /// Runs a task until it completes or the user ends it. Input typed during the task is discarded.
-pub async fn until_ended<T>(task: impl Future<Output = T>) -> Result<Result<T, Ended>, Failure> {
+pub async fn until_interrupted<T>(
+    task: impl Future<Output = T>,
+) -> Result<Result<T, Ended>, Failure> {
     tokio::select! {
         done = task => Ok(Ok(done)),
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted.map(|()| Err(Ended::Interrupted))?),
@@ -30,7 +32,7 @@ pub async fn until_ended<T>(task: impl Future<Output = T>) -> Result<Result<T, E
 
 /// Interval of the checks for end of input. A blocking read would need a thread, and after the
 /// task has ended it would consume the line meant for the next prompt.
-const PAUSE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Waits for end of input if it is a terminal. Lines from other input belong to the next prompts.
 async fn end_of_input() -> io::Result<()> {
@@ -41,7 +43,7 @@ async fn end_of_input() -> io::Result<()> {
     loop {
         let ready = poll(&mut [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO)?;
         if ready == 0 {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         } else if stdin.read(&mut [0; 4096])? == 0 {
             return Ok(());
         }

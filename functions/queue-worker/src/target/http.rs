@@ -8,13 +8,13 @@ use shared::{
     endpoint::Headers,
     id::JobId,
     job::{ErrorCode, Outcome, Payload},
-    outbound::{NoWay, Outbound, is_refused},
+    outbound::{Outbound, OutboundError, is_address_refused},
     telemetry::Traceparent,
     time::Time,
 };
 use standardwebhooks::Webhook;
 
-use super::answer;
+use super::response;
 use crate::attempt::{fail, not_allowed, retry};
 
 /// The HTTP client for targets.
@@ -42,17 +42,17 @@ pub struct HttpAttempt<'a> {
 impl Targets {
     /// `allow_private` permits targets at private, loopback and link-local addresses.
     pub fn new(allow_private: bool) -> Self {
-        Self::by_way_of(Outbound::new(allow_private))
+        Self::with_client(Outbound::new(allow_private))
     }
 
-    pub const fn by_way_of(way: Outbound) -> Self {
+    pub const fn with_client(way: Outbound) -> Self {
         Self(way)
     }
 
     /// Posts a job to its target and interprets the response.
     pub async fn post(&self, attempt: HttpAttempt<'_>, now: Time) -> Outcome {
         let timeout = attempt.timeout;
-        match tokio::time::timeout(timeout, self.exchange(attempt, now)).await {
+        match tokio::time::timeout(timeout, self.send(attempt, now)).await {
             Ok(outcome) => outcome,
             Err(_) => retry(
                 ErrorCode::TargetTimeout,
@@ -61,14 +61,14 @@ impl Targets {
         }
     }
 
-    async fn exchange(&self, attempt: HttpAttempt<'_>, now: Time) -> Outcome {
-        let (client, url) = match self.0.to(attempt.url) {
+    async fn send(&self, attempt: HttpAttempt<'_>, now: Time) -> Outcome {
+        let (client, url) = match self.0.prepare(attempt.url) {
             Ok(way) => way,
-            Err(NoWay::NotAllowed(_)) => return not_allowed(),
-            Err(NoWay::NotAnAddress) => {
+            Err(OutboundError::NotPublic(_)) => return not_allowed(),
+            Err(OutboundError::InvalidAddress) => {
                 return fail(ErrorCode::TargetUnreachable, "invalid target address");
             }
-            Err(NoWay::NoClient(cause)) => {
+            Err(OutboundError::ClientBuild(cause)) => {
                 tracing::error!(cause, "HTTP client setup failed");
                 return retry(
                     ErrorCode::GatewayUnavailable,
@@ -81,10 +81,10 @@ impl Targets {
         };
         let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.millis()).unwrap_or(0));
         let answered = match self.0.send(request).await {
-            Ok(response) => answer::read(response, now).await,
+            Ok(response) => response::read(response, now).await,
             Err(error) => Err(error),
         };
-        answered.unwrap_or_else(|error| fault(&error))
+        answered.unwrap_or_else(|error| error_outcome(&error))
     }
 }
 
@@ -117,8 +117,8 @@ fn signed(
         .body(body.to_owned()))
 }
 
-fn fault(error: &reqwest::Error) -> Outcome {
-    if is_refused(error) {
+fn error_outcome(error: &reqwest::Error) -> Outcome {
+    if is_address_refused(error) {
         return not_allowed();
     }
     let what = if error.is_connect() { "could not be reached" } else { "closed the connection" };

@@ -4,7 +4,7 @@ use serde_json::{json, value::to_raw_value};
 use shared::{
     aws::{Applied, RowStore},
     job::{ErrorCode, Job, Outcome, Payload},
-    records::{Before, Changes, Effect},
+    records::{Changes, Effect, Precondition},
     time::Time,
 };
 
@@ -26,13 +26,12 @@ pub async fn apply(
     marker_until: Time,
     invocation: Invocation<'_>,
 ) -> Outcome {
-    let Changes { effects, inserted, deleted } = match Changes::read(&payload.0, "") {
+    let Changes { effects, inserted, deleted } = match Changes::parse(&payload.0, "") {
         Ok(changes) => changes,
         Err(violations) => {
             let first =
                 violations.first().map(|first| format!("{} {}", first.pointer, first.detail));
-            let why =
-                format!("invalid payload for tables: {}", first.unwrap_or_default());
+            let why = format!("invalid payload for tables: {}", first.unwrap_or_default());
             return fail(ErrorCode::PayloadInvalid, &why);
         }
     };
@@ -47,7 +46,7 @@ pub async fn apply(
         }
         Err(error) => {
             tracing::error!(
-                request.id = invocation.request, account = %job.account, job = %job.id,
+                request.id = invocation.request_id, account = %job.account, job = %job.id,
                 attempt = job.attempts, cause = %error,
                 "applying changes failed"
             );
@@ -60,13 +59,13 @@ pub async fn apply(
 fn conflict(effect: &Effect) -> String {
     let Effect { table, activity, before, .. } = effect;
     match before {
-        Before::Absent => {
+        Precondition::Absent => {
             format!(
                 "nothing was applied: the row that activity {activity} inserts into {table} \
                  is there already"
             )
         }
-        Before::AbsentOrHas(_) => {
+        Precondition::AbsentOrHas(_) => {
             format!(
                 "nothing was applied: the row that activity {activity} deletes from {table} \
                  has other values"

@@ -1,27 +1,27 @@
 //! Counts the increase of one series.
 
 use shared::{
-    aws::{Counted, Error},
+    aws::{CountResult, Error},
     telemetry::Record,
     time::Time,
-    usage::{Counter, Head, Hour, MINUTE, Origin, Series},
+    usage::{Counter, Hour, MINUTE, OpenHour, Origin, Series},
 };
 
 use crate::{Checker, source::prometheus::Sum};
 
 /// Number of concurrent writes of a run.
-pub const AT_ONCE: usize = 32;
+pub const MAX_CONCURRENT_WRITES: usize = 32;
 /// Attempts at the conditional write, which concurrent runs can fail.
-const TRIES: usize = 4;
+const MAX_TRIES: usize = 4;
 
 /// One collection of a source's page.
 #[derive(Clone, Debug)]
-pub struct Tick {
+pub struct Collection {
     pub origin: Origin,
     /// End of the minute to collect.
     pub due: Time,
     /// Generation of the source's definition.
-    pub lineage: String,
+    pub generation: String,
 }
 
 impl Checker {
@@ -33,23 +33,23 @@ impl Checker {
     /// reset. In that case nothing is counted; the next minute's run counts the increase.
     pub(super) async fn count(
         &self,
-        tick: &Tick,
-        head: Option<Head>,
+        tick: &Collection,
+        head: Option<OpenHour>,
         series: Series,
         Sum { value, samples }: Sum,
         watched: bool,
-    ) -> Result<Head, Error> {
-        let counter = Counter { value, samples, due: tick.due, lineage: tick.lineage.clone() };
+    ) -> Result<OpenHour, Error> {
+        let counter =
+            Counter { value, samples, due: tick.due, generation: tick.generation.clone() };
         let last = head.as_ref().and_then(|head| head.counter.as_ref());
-        if let Some(done) = head.as_ref().filter(|_| !counter.follows(last)) {
+        if let Some(done) = head.as_ref().filter(|_| !counter.is_newer_than(last)) {
             return Ok(done.clone());
         }
         let grown = counter.increase(last, watched).map(|bytes| (tick.due - MINUTE, bytes));
         match self.advance(&tick.origin, &series, head, grown.as_slice(), counter).await? {
             Ok(head) => Ok(head),
-            Err(found) => {
-                found.ok_or_else(|| Error::Unavailable("the series was deleted concurrently".into()))
-            }
+            Err(found) => found
+                .ok_or_else(|| Error::Unavailable("the series was deleted concurrently".into())),
         }
     }
 
@@ -62,15 +62,15 @@ impl Checker {
         &self,
         origin: &Origin,
         series: &Series,
-        mut head: Option<Head>,
+        mut head: Option<OpenHour>,
         minutes: &[(Time, u64)],
         until: &Counter,
-    ) -> Result<Option<Head>, Error> {
-        for _ in 0..TRIES {
+    ) -> Result<Option<OpenHour>, Error> {
+        for _ in 0..MAX_TRIES {
             let last = head.as_ref().and_then(|head| head.counter.as_ref());
             let first =
                 minutes.partition_point(|(time, _)| last.is_some_and(|last| *time < last.due));
-            if first == minutes.len() || !until.follows(last) {
+            if first == minutes.len() || !until.is_newer_than(last) {
                 return Ok(head);
             }
             match self.advance(origin, series, head, &minutes[first..], until.clone()).await? {
@@ -82,7 +82,7 @@ impl Checker {
     }
 
     /// Records the series' increase since the total `before`.
-    pub(super) fn tell_usage(&self, series: &Series, before: u64, after: &Head) {
+    pub(super) fn record_usage(&self, series: &Series, before: u64, after: &OpenHour) {
         let bytes = after.total.saturating_sub(before);
         self.metrics.emit(&Record::of_usage(series, bytes), self.clock.now());
     }
@@ -93,20 +93,20 @@ impl Checker {
         &self,
         origin: &Origin,
         series: &Series,
-        before: Option<Head>,
+        before: Option<OpenHour>,
         minutes: &[(Time, u64)],
         counter: Counter,
-    ) -> Result<Result<Head, Option<Head>>, Error> {
+    ) -> Result<Result<OpenHour, Option<OpenHour>>, Error> {
         let first = minutes.first().map_or(counter.due - MINUTE, |(time, _)| *time);
-        let new = || Head::new(series.clone(), origin.clone(), Hour::of(first));
+        let new = || OpenHour::new(series.clone(), origin.clone(), Hour::of(first));
         let advance = before.clone().unwrap_or_else(new).advance(minutes, Some(counter));
         let _permit = self.writes.acquire().await;
         Ok(match self.usage.count(before.as_ref(), &advance).await? {
-            Counted::Yes => {
-                self.tell_usage(series, before.map_or(0, |before| before.total), &advance.head);
+            CountResult::Written => {
+                self.record_usage(series, before.map_or(0, |before| before.total), &advance.head);
                 Ok(advance.head)
             }
-            Counted::Not(found) => Err(found.map(|found| *found)),
+            CountResult::Conflict(found) => Err(found.map(|found| *found)),
         })
     }
 }

@@ -4,13 +4,13 @@ use futures::{StreamExt, future::join_all, stream};
 use shared::{
     aws::{Error, Metric, Sums},
     time::Time,
-    usage::{Counter, Head, Origin, Series, Source, SourceState, Upstream},
+    usage::{Counter, OpenHour, Origin, Series, Source, SourceState, Upstream},
 };
 
-use super::{AT_ONCE, Outcome, Turn, page::unread};
+use super::{MAX_CONCURRENT, Outcome, SourceResult, page::unread};
 use crate::{
     Checker,
-    source::cloudwatch::{self, Question},
+    source::cloudwatch::{self, Query},
 };
 
 impl Checker {
@@ -19,16 +19,16 @@ impl Checker {
         &self,
         sources: Vec<(Source, SourceState)>,
         due: Time,
-    ) -> Vec<Turn> {
+    ) -> Vec<SourceResult> {
         let read = sources.into_iter().map(async |(source, state)| {
-            let heads = self.usage.heads_of(&Origin::Source(source.name.clone())).await;
+            let heads = self.usage.open_hours_at(&Origin::Source(source.name.clone())).await;
             (source, state, heads)
         });
         let read: Vec<_> = read.collect();
-        let read: Vec<_> = stream::iter(read).buffered(AT_ONCE).collect().await;
-        let questions: Vec<Option<Question>> = read
+        let read: Vec<_> = stream::iter(read).buffered(MAX_CONCURRENT).collect().await;
+        let questions: Vec<Option<Query>> = read
             .iter()
-            .map(|(source, _, heads)| question(source, heads.as_ref().ok()?, due))
+            .map(|(source, _, heads)| query(source, heads.as_ref().ok()?, due))
             .collect();
         let due_ones: Vec<_> = questions.iter().flatten().collect();
         let metrics: Vec<Metric> =
@@ -56,14 +56,14 @@ impl Checker {
         &self,
         source: Source,
         state: SourceState,
-        heads: Result<Vec<Head>, Error>,
-        answer: Option<(Question, Result<Sums, Error>)>,
+        heads: Result<Vec<OpenHour>, Error>,
+        answer: Option<(Query, Result<Sums, Error>)>,
         due: Time,
     ) -> Outcome {
-        let lineage = source.lineage.clone();
+        let lineage = source.generation.clone();
         let (heads, state) = match (heads, answer) {
             (Err(error), _) => {
-                let state = state.stumbled(&lineage, due, unread(&source, &error));
+                let state = state.failed_internally(&lineage, due, unread(&source, &error));
                 (Vec::new(), state)
             }
             (Ok(heads), None) => (heads, state.succeeded(&lineage, due, 1, None)),
@@ -79,28 +79,32 @@ impl Checker {
                             source = %source.name, cause = %error,
                             "counting usage failed"
                         );
-                        (Vec::new(), state.stumbled(&lineage, due, "the usage could not be stored"))
+                        (
+                            Vec::new(),
+                            state.failed_internally(&lineage, due, "the usage could not be stored"),
+                        )
                     }
                 }
             }
         };
         let origin = Origin::Source(source.name.clone());
-        self.keep(&source, state, origin, heads).await
+        self.store_state(&source, state, origin, heads).await
     }
 
     /// Counts the values of a metric. Returns all open hours afterwards.
     async fn count_metric(
         &self,
         source: &Source,
-        mut heads: Vec<Head>,
-        Question { span, .. }: Question,
+        mut heads: Vec<OpenHour>,
+        Query { span, .. }: Query,
         sums: &Sums,
-    ) -> Result<Vec<Head>, Error> {
+    ) -> Result<Vec<OpenHour>, Error> {
         let Some(series) = series(source) else { return Ok(heads) };
         let head =
             heads.iter().position(|head| head.series == series).map(|nth| heads.swap_remove(nth));
-        let minutes = cloudwatch::counted(sums, span);
-        let until = Counter { value: 0, samples: 1, due: span.to, lineage: source.lineage.clone() };
+        let minutes = cloudwatch::minutes_within(sums, span);
+        let until =
+            Counter { value: 0, samples: 1, due: span.to, generation: source.generation.clone() };
         let origin = Origin::Source(source.name.clone());
         heads.extend(self.count_minutes(&origin, &series, head, &minutes, &until).await?);
         Ok(heads)
@@ -113,17 +117,17 @@ fn series(source: &Source) -> Option<Series> {
 }
 
 /// The query for a source, or `None` if no minute is due.
-fn question(source: &Source, heads: &[Head], due: Time) -> Option<Question> {
+fn query(source: &Source, heads: &[OpenHour], due: Time) -> Option<Query> {
     let Upstream::Cloudwatch { namespace, metric_name, dimensions, .. } = &source.spec.0 else {
         return None;
     };
     let own = series(source)?;
     let head = heads.iter().find(|head| head.series == own);
-    let span = cloudwatch::span(head, &source.lineage, due)?;
+    let span = cloudwatch::span(head, &source.generation, due)?;
     let metric = Metric {
         namespace: namespace.clone(),
         name: metric_name.clone(),
         dimensions: dimensions.clone(),
     };
-    Some(Question { metric, span })
+    Some(Query { metric, span })
 }

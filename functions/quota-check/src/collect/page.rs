@@ -6,12 +6,12 @@ use futures::{StreamExt, stream};
 use shared::{
     aws::Error,
     time::Time,
-    usage::{Head, Origin, Selection, Series, Source, SourceState, Upstream},
+    usage::{OpenHour, Origin, Selection, Series, Source, SourceState, Upstream},
 };
 
 use super::{
     Outcome,
-    count::{self, Tick},
+    count::{self, Collection},
 };
 use crate::{
     Checker,
@@ -28,32 +28,33 @@ impl Checker {
         due: Time,
     ) -> Outcome {
         let origin = Origin::Source(source.name.clone());
-        let (heads, state) = match self.usage.heads_of(&origin).await {
+        let (heads, state) = match self.usage.open_hours_at(&origin).await {
             Ok(heads) => self.count_page(&source, heads, state, due).await,
             Err(error) => {
-                let state = state.stumbled(&source.lineage, due, unread(&source, &error));
+                let state =
+                    state.failed_internally(&source.generation, due, unread(&source, &error));
                 (Vec::new(), state)
             }
         };
-        self.keep(&source, state, origin, heads).await
+        self.store_state(&source, state, origin, heads).await
     }
 
     async fn count_page(
         &self,
         source: &Source,
-        heads: Vec<Head>,
+        heads: Vec<OpenHour>,
         state: SourceState,
         due: Time,
-    ) -> (Vec<Head>, SourceState) {
+    ) -> (Vec<OpenHour>, SourceState) {
         let Upstream::Prometheus { url, headers, preset, metric, labels, fixed, account } =
             &source.spec.0
         else {
             return (heads, state);
         };
-        let lineage = source.lineage.clone();
+        let lineage = source.generation.clone();
         let selection = Selection::new(*preset, metric.as_deref(), labels, fixed);
         let page = prometheus::collect(&self.outbound, (url, headers), &selection, *account).await;
-        let Counters { mut each, warning, in_part, has_gaps } = match page {
+        let Counters { by_series: mut each, warning, in_part, has_gaps } = match page {
             Ok(counters) => counters,
             Err(why) => return (heads, state.failed(&lineage, due, why.to_string())),
         };
@@ -68,27 +69,30 @@ impl Checker {
                 }
             }
         }
-        let tick =
-            Tick { origin: Origin::Source(source.name.clone()), due, lineage: lineage.clone() };
-        let (watched, series) = (state.watched(&lineage, due), each.len());
+        let tick = Collection {
+            origin: Origin::Source(source.name.clone()),
+            due,
+            generation: lineage.clone(),
+        };
+        let (watched, series) = (state.is_continuous(&lineage, due), each.len());
         let (heads, failed) = self.count_all(&tick, heads, each, watched).await;
         if failed > 0 {
             let why = format!("{failed} of {series} series could not be stored");
-            return (heads, state.stumbled(&lineage, due, &why));
+            return (heads, state.failed_internally(&lineage, due, &why));
         }
-        (heads, state.succeeded(&lineage, due, series, warning).in_part(in_part))
+        (heads, state.succeeded(&lineage, due, series, warning).with_incomplete(in_part))
     }
 
     /// Counts the series concurrently. Returns the open hours afterwards and the number of failed
     /// series.
     async fn count_all(
         &self,
-        tick: &Tick,
-        heads: Vec<Head>,
+        tick: &Collection,
+        heads: Vec<OpenHour>,
         counters: BTreeMap<Series, Sum>,
         watched: bool,
-    ) -> (Vec<Head>, usize) {
-        let mut heads: BTreeMap<Series, Head> =
+    ) -> (Vec<OpenHour>, usize) {
+        let mut heads: BTreeMap<Series, OpenHour> =
             heads.into_iter().map(|head| (head.series.clone(), head)).collect();
         let known: Vec<_> = counters
             .into_iter()
@@ -98,9 +102,10 @@ impl Checker {
             .into_iter()
             .map(|(head, series, sum)| self.count(tick, head, series, sum, watched));
         let counts: Vec<_> = counts.collect();
-        let counted: Vec<_> = stream::iter(counts).buffer_unordered(count::AT_ONCE).collect().await;
+        let counted: Vec<_> =
+            stream::iter(counts).buffer_unordered(count::MAX_CONCURRENT_WRITES).collect().await;
         let mut failed = 0;
-        let mut after: Vec<Head> = heads.into_values().collect();
+        let mut after: Vec<OpenHour> = heads.into_values().collect();
         for head in counted {
             match head {
                 Ok(head) => after.push(head),

@@ -1,6 +1,6 @@
 use jiff::Zoned;
 use shared::{
-    quota::{Period, PeriodLength, Quota, Tally},
+    quota::{Period, PeriodLength, PeriodUsage, Quota},
     time::Time,
     zone::Zone,
 };
@@ -32,11 +32,11 @@ pub struct Bar {
 
 impl Chart {
     /// The chart of a period at `now`. It has no bars if no usage was recorded.
-    pub fn of(quota: &Quota, tally: &Tally, zone: &Zone, now: Time) -> Self {
+    pub fn of(quota: &Quota, tally: &PeriodUsage, zone: &Zone, now: Time) -> Self {
         let (length, period) = (quota.spec.period, tally.period);
         let last = Time::from_millis(period.end.millis() - 1);
-        let slots = length.bars(zone, period, last);
-        let begun = length.bars(zone, period, now.min(last)).len();
+        let slots = length.chart_intervals(zone, period, last);
+        let begun = length.chart_intervals(zone, period, now.min(last)).len();
         let most = tally.bars.iter().copied().max().unwrap_or(0);
         let amount = |n: usize| tally.bars.get(n).copied().unwrap_or(0);
         let bars = slots.iter().take(begun).enumerate().filter(|_| most > 0);
@@ -84,5 +84,7 @@ fn label(length: PeriodLength, slot: &Period, zone: &Zone) -> String {
         PeriodLength::Month => "%b %-d",
         PeriodLength::Day | PeriodLength::Hour => "%H:%M",
     };
-    zone.at(slot.start).map(|local: Zoned| local.strftime(format).to_string()).unwrap_or_default()
+    zone.local(slot.start)
+        .map(|local: Zoned| local.strftime(format).to_string())
+        .unwrap_or_default()
 }

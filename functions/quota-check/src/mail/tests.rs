@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use shared::{
-    id::mint,
-    quota::{Look, Standing},
+    id::generate,
+    quota::{QuotaState, ReadTimes},
     usage::Origin,
 };
 
@@ -36,12 +36,15 @@ fn mail_after(quota: &Quota, uses: &[(Time, u64)]) -> Mail {
         .unwrap()
 }
 
-fn standing_after(quota: &Quota, uses: &[(Time, u64)]) -> Standing {
-    let mut standing = Standing::begin(quota, None, uses[0].0);
-    standing.tell_start([(Origin::Pushed, 0)].into(), uses[0].0);
+fn standing_after(quota: &Quota, uses: &[(Time, u64)]) -> QuotaState {
+    let mut standing = QuotaState::start(quota, None, uses[0].0);
+    standing.set_start_totals([(Origin::Pushed, 0)].into(), uses[0].0);
     for (now, total) in uses.iter().copied() {
-        standing =
-            standing.look(quota, &[(Origin::Pushed, total)].into(), Look { began: now, now });
+        standing = standing.evaluate(
+            quota,
+            &[(Origin::Pushed, total)].into(),
+            ReadTimes { started: now, now },
+        );
     }
     standing
 }
@@ -62,7 +65,7 @@ fn keep(name: &str, mail: &Mail) {
 fn month_by_days() {
     let quota = quota(json!({
         "service": "shop <b>",
-        "account": mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]),
+        "account": generate::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]),
     }));
     let start = at("2026-10-31T23:00:00Z");
     let days = (0..20u32).map(|day| {
@@ -81,7 +84,7 @@ fn month_by_days() {
 
 #[test]
 fn exhausted_enforced_day() {
-    let account = mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
+    let account = generate::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
     let quota = quota(json!({
         "period": "day", "timezone": "UTC", "enforce": true, "account": account,
         "limit_bytes": 1500, "route": "list",
@@ -109,17 +112,18 @@ fn quota_defined_late() {
 /// SES accepts mails again at two in the morning, after the end of the period.
 #[test]
 fn ended_period() {
-    let account = mint::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
+    let account = generate::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
     let quota = quota(json!({
         "period": "day", "timezone": "UTC", "enforce": true, "account": account,
         "limit_bytes": 1500, "route": "list",
     }));
     let uses = [(at("2026-11-20T00:00:30Z"), 100), (at("2026-11-20T23:58:00Z"), 1400)];
-    let ended = standing_after(&quota, &uses).turn(&quota, at("2026-11-21T00:00:05Z"));
+    let ended = standing_after(&quota, &uses).roll_over(&quota, at("2026-11-21T00:00:05Z"));
     let now = at("2026-11-21T02:00:00Z");
-    let errand = ended.errand(now).unwrap();
+    let errand = ended.due_mail(now).unwrap();
     let mail =
-        mail(&quota, ended.tally(errand.period).unwrap(), errand.threshold, None, now).unwrap();
+        mail(&quota, ended.period_usage(errand.period).unwrap(), errand.threshold, None, now)
+            .unwrap();
     keep("late", &mail);
     insta::assert_snapshot!(whole(&Mail { html: String::new(), ..mail }));
 }

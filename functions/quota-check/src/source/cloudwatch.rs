@@ -5,14 +5,14 @@ use std::time::Duration;
 use shared::{
     aws::{Metric, Sums},
     time::Time,
-    usage::{Counter, Head, MINUTE},
+    usage::{Counter, MINUTE, OpenHour},
 };
 
 /// Delay after which a minute's data is complete.
-const LATE: Duration = Duration::from_secs(180);
+const COMPLETE_AFTER: Duration = Duration::from_secs(180);
 /// How far back data is collected after an outage: three hours plus the longest backoff of a
 /// source. For 500 metrics this is below the 100,800 values of one response.
-const BACK: Duration = Duration::from_secs(195 * 60);
+const MAX_BACKFILL: Duration = Duration::from_secs(195 * 60);
 
 /// The minutes to request, excluding `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,26 +23,26 @@ pub struct Span {
 
 /// The minutes of a source due at `due`: those after the last one counted for this generation of
 /// its definition. `None` if there are none yet.
-pub fn span(head: Option<&Head>, lineage: &str, due: Time) -> Option<Span> {
-    let to = due - LATE;
+pub fn span(head: Option<&OpenHour>, lineage: &str, due: Time) -> Option<Span> {
+    let to = due - COMPLETE_AFTER;
     let last =
-        head.and_then(|head| head.counter.as_ref()).filter(|counter| counter.lineage == lineage);
-    let from = last.map_or(to - MINUTE, |counter| counter.due.max(to - BACK));
+        head.and_then(|head| head.counter.as_ref()).filter(|counter| counter.generation == lineage);
+    let from = last.map_or(to - MINUTE, |counter| counter.due.max(to - MAX_BACKFILL));
     (from < to).then_some(Span { from, to })
 }
 
 /// A query with the time span that its response counts for.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct Query {
     pub metric: Metric,
     pub span: Span,
 }
 
 /// The minutes of a response within the span with their bytes, in ascending order.
-pub fn counted(sums: &Sums, span: Span) -> Vec<(Time, u64)> {
+pub fn minutes_within(sums: &Sums, span: Span) -> Vec<(Time, u64)> {
     let inside = sums.iter().filter(|(time, _)| *time >= span.from && *time < span.to);
     let mut counted: Vec<_> =
-        inside.filter_map(|(time, sum)| Some((*time, Counter::amount(*sum)?))).collect();
+        inside.filter_map(|(time, sum)| Some((*time, Counter::bytes_from(*sum)?))).collect();
     counted.sort_unstable();
     counted.dedup_by_key(|(time, _)| *time);
     counted

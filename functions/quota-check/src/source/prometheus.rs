@@ -9,15 +9,15 @@ use std::{
 use shared::{
     endpoint::Headers,
     id::AccountId,
-    outbound::{NoWay, NotAllowed, Outbound, is_refused},
+    outbound::{AddressNotPublic, Outbound, OutboundError, is_address_refused},
     usage::{
         Counter, MAX_SERIES, Selection, Series,
-        exposition::{Page, Sample, Unreadable},
+        prometheus_text::{PageParser, Sample, Unreadable},
     },
 };
 
 /// Time limit for a page; a run has about half a minute.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Maximum size of a page after decompression.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -25,7 +25,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct Counters {
     /// The usable series.
-    pub each: BTreeMap<Series, Sum>,
+    pub by_series: BTreeMap<Series, Sum>,
     /// The first unusable sample, and the number of others.
     pub warning: Option<String>,
     /// Whether some samples have, or may have, unknown values. A series that is new on the next
@@ -44,7 +44,7 @@ pub struct Sum {
 
 /// Why collecting a source failed. The text is stored for its operator.
 #[derive(Debug, thiserror::Error)]
-pub enum Failed {
+pub enum FetchError {
     /// The address is private.
     #[error("the address is private, which this gateway does not allow")]
     NotAllowed,
@@ -53,7 +53,7 @@ pub enum Failed {
     /// The connection broke off during the response.
     #[error("it closed the connection")]
     BrokenOff,
-    #[error("no complete response within {} s", PATIENCE.as_secs())]
+    #[error("no complete response within {} s", TIME_LIMIT.as_secs())]
     TooSlow,
     /// The status isn't 200.
     #[error("status {0}")]
@@ -62,7 +62,7 @@ pub enum Failed {
     TooLarge,
     /// The response isn't a Prometheus page.
     #[error(transparent)]
-    NotAPage(#[from] shared::usage::exposition::NotAPage),
+    InvalidPage(#[from] shared::usage::prometheus_text::InvalidPage),
     #[error("the page has more than {MAX_SERIES} series")]
     TooManySeries,
     /// An internal error, which is logged.
@@ -76,9 +76,9 @@ pub async fn collect(
     (address, headers): (&str, &Headers),
     selection: &Selection,
     account: Option<AccountId>,
-) -> Result<Counters, Failed> {
+) -> Result<Counters, FetchError> {
     let read = read(way, (address, headers), selection, account);
-    tokio::time::timeout(PATIENCE, read).await.unwrap_or(Err(Failed::TooSlow))
+    tokio::time::timeout(TIME_LIMIT, read).await.unwrap_or(Err(FetchError::TooSlow))
 }
 
 async fn read(
@@ -86,26 +86,27 @@ async fn read(
     (address, headers): (&str, &Headers),
     selection: &Selection,
     account: Option<AccountId>,
-) -> Result<Counters, Failed> {
-    let (client, url) = way.to(address)?;
+) -> Result<Counters, FetchError> {
+    let (client, url) = way.prepare(address)?;
     let mut request = client.get(url).header("accept", "text/plain;version=0.0.4, */*;q=0.1");
     for (name, value) in &headers.0 {
         request = request.header(name, value);
     }
-    let mut response = way.send(request).await.map_err(|error| fault(&error))?;
+    let mut response = way.send(request).await.map_err(|error| fetch_error(&error))?;
     if response.status().as_u16() != 200 {
-        return Err(Failed::Status(response.status().as_u16()));
+        return Err(FetchError::Status(response.status().as_u16()));
     }
-    let (mut page, mut tally) = (Page::new(&selection.metric), Tally::new(selection, account));
+    let (mut page, mut tally) =
+        (PageParser::new(&selection.metric), SampleSums::new(selection, account));
     let mut bytes = 0;
-    while let Some(piece) = response.chunk().await.map_err(|error| fault(&error))? {
+    while let Some(piece) = response.chunk().await.map_err(|error| fetch_error(&error))? {
         bytes += piece.len();
         if bytes > MAX_BYTES {
-            return Err(Failed::TooLarge);
+            return Err(FetchError::TooLarge);
         }
         page.read(&piece, &mut |sample| tally.add(sample));
         if tally.sums.len() > MAX_SERIES {
-            return Err(Failed::TooManySeries);
+            return Err(FetchError::TooManySeries);
         }
     }
     let is_known = page.end(&mut |sample| tally.add(sample))?;
@@ -113,7 +114,7 @@ async fn read(
     Ok(Counters { in_part: counters.in_part || !is_known, ..counters })
 }
 
-struct Tally<'a> {
+struct SampleSums<'a> {
     selection: &'a Selection,
     account: Option<AccountId>,
     /// The sum and number of samples by series.
@@ -127,7 +128,7 @@ struct Tally<'a> {
     has_gaps: bool,
 }
 
-impl<'a> Tally<'a> {
+impl<'a> SampleSums<'a> {
     fn new(selection: &'a Selection, account: Option<AccountId>) -> Self {
         Self {
             selection,
@@ -150,11 +151,11 @@ impl<'a> Tally<'a> {
             }
         };
         if let Err(why) = added {
-            self.pass_over(why);
+            self.skip(why);
         }
     }
 
-    fn pass_over(&mut self, why: String) {
+    fn skip(&mut self, why: String) {
         self.unusable += 1;
         self.first.get_or_insert(why);
     }
@@ -164,11 +165,9 @@ impl<'a> Tally<'a> {
             .selection
             .series(&sample, self.account)
             .map_err(|why| format!("of a sample, {why}"))?;
-        if Counter::amount(sample.value).is_none() {
-            let why = format!(
-                "a sample has the invalid value {}; its series is skipped",
-                sample.value
-            );
+        if Counter::bytes_from(sample.value).is_none() {
+            let why =
+                format!("a sample has the invalid value {}; its series is skipped", sample.value);
             self.sums.entry(series.clone()).or_default();
             self.broken.insert(series);
             return Err(why);
@@ -188,11 +187,11 @@ impl<'a> Tally<'a> {
     fn counters(mut self) -> Counters {
         let mut each = BTreeMap::new();
         for (series, (sum, samples)) in std::mem::take(&mut self.sums) {
-            match Counter::amount(sum) {
+            match Counter::bytes_from(sum) {
                 _ if self.broken.contains(&series) => {}
                 Some(value) => drop(each.insert(series, Sum { value, samples })),
                 None => {
-                    self.pass_over(format!(
+                    self.skip(format!(
                         "the samples of a series add up to {sum}; the series is skipped"
                     ));
                     self.broken.insert(series);
@@ -202,34 +201,32 @@ impl<'a> Tally<'a> {
         let in_part = self.has_gaps || !self.broken.is_empty();
         let warning = match (self.first, self.unusable) {
             (Some(first), 1) => Some(first),
-            (Some(first), more) => {
-                Some(format!("{first}; {} more unusable samples", more - 1))
-            }
+            (Some(first), more) => Some(format!("{first}; {} more unusable samples", more - 1)),
             (None, _) if each.is_empty() => {
                 Some(format!("the page has no samples of {}", self.selection.metric))
             }
             (None, _) => None,
         };
-        Counters { each, warning, in_part, has_gaps: self.has_gaps }
+        Counters { by_series: each, warning, in_part, has_gaps: self.has_gaps }
     }
 }
 
-fn fault(error: &reqwest::Error) -> Failed {
-    if is_refused(error) {
-        Failed::NotAllowed
+fn fetch_error(error: &reqwest::Error) -> FetchError {
+    if is_address_refused(error) {
+        FetchError::NotAllowed
     } else if error.is_connect() {
-        Failed::Unreachable
+        FetchError::Unreachable
     } else {
-        Failed::BrokenOff
+        FetchError::BrokenOff
     }
 }
 
-impl From<NoWay> for Failed {
-    fn from(why: NoWay) -> Self {
+impl From<OutboundError> for FetchError {
+    fn from(why: OutboundError) -> Self {
         match why {
-            NoWay::NotAllowed(NotAllowed) => Self::NotAllowed,
-            NoWay::NotAnAddress => Self::Unreachable,
-            NoWay::NoClient(cause) => {
+            OutboundError::NotPublic(AddressNotPublic) => Self::NotAllowed,
+            OutboundError::InvalidAddress => Self::Unreachable,
+            OutboundError::ClientBuild(cause) => {
                 tracing::error!(cause, "HTTP client setup failed");
                 Self::Internal
             }

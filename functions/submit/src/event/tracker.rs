@@ -6,14 +6,12 @@ use axum::{Extension, extract::State, response::Response};
 use http::HeaderMap;
 use serde_json::value::to_raw_value;
 use shared::{
-    api::{
-        AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, SpendingProblem, parameter,
-    },
-    gate::{Failure, Named, Query, Repeater, RequestId, fingerprint},
+    api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, QuotaProblem, parameter},
+    gate::{ApiError, MaybeReplay, PathParam, Query, RequestId, fingerprint},
     id::AccountId,
 };
 
-use crate::{App, idempotency, job::Repeat};
+use crate::{App, idempotency, job::IdempotencyToken};
 
 /// Publish a text as an event (account tracker API).
 ///
@@ -51,27 +49,27 @@ use crate::{App, idempotency, job::Repeat};
                 used for another request",
             body = ProblemBody, content_type = "application/problem+json"
         ),
-        AnyProblem, SpendingProblem,
+        AnyProblem, QuotaProblem,
     ),
 )]
 pub async fn publish(
     State(app): State<Arc<App>>,
-    repeater: Repeater,
+    repeater: MaybeReplay,
     Extension(RequestId(request)): Extension<RequestId>,
-    Named(account): Named<AccountId>,
+    PathParam(account): PathParam<AccountId>,
     headers: HeaderMap,
     mut query: Query,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     // Checked first, so that parameter errors don't reveal whether an account exists.
     app.check_publisher(&repeater.0, account).await?;
     let missing = || Problem::InvalidParameter { name: "data", detail: "required".to_owned() };
     let text = query.take::<String>("data")?.ok_or_else(missing)?;
-    query.end()?;
+    query.reject_unknown()?;
     let key = idempotency::key(&headers)?;
     let data = to_raw_value(&text)
-        .map_err(|error| Failure::because(Problem::Internal, error.to_string()))?;
+        .map_err(|error| ApiError::with_cause(Problem::Internal, error.to_string()))?;
     let route = format!("PUT /v1/accounts/{account}/events");
-    let repeat = key.map(|key| Repeat { key, fingerprint: fingerprint(&route, &data) });
+    let repeat = key.map(|key| IdempotencyToken { key, fingerprint: fingerprint(&route, &data) });
     app.publish(&repeater, account, EventRequest { data, source: None }, repeat.as_ref(), &request)
         .await
 }

@@ -9,7 +9,7 @@ use crate::{
     aws::{
         Error,
         key::Key,
-        table::{Update, value},
+        table::{Update, to_attribute},
     },
     id::AccountId,
     name::Name,
@@ -55,7 +55,7 @@ impl AccountStore {
                 names: names(),
                 ..Update::default()
             };
-            return self.table.update_blindly(&key, lift).await.map(drop);
+            return self.table.update_without_read(&key, lift).await.map(drop);
         };
         let Period { start, end } = block.period;
         let item = BlockItem {
@@ -63,28 +63,28 @@ impl AccountStore {
             since: start.millis(),
             until: end.millis(),
         };
-        let beside_others = async || {
+        let add_to_existing = async || {
             let place = Update {
                 expression: "SET blocks.#quota = :block".into(),
                 condition: Some("attribute_exists(blocks)"),
                 names: names(),
-                values: vec![(":block", value(&item)?)],
+                values: vec![(":block", to_attribute(&item)?)],
                 ..Update::default()
             };
-            self.table.update_blindly(&key, place).await
+            self.table.update_without_read(&key, place).await
         };
-        let first = async || {
+        let add_first = async || {
             let place = Update {
                 expression: "SET blocks = :blocks".into(),
                 condition: Some("attribute_exists(pk) AND attribute_not_exists(blocks)"),
-                values: vec![(":blocks", value(&BTreeMap::from([(quota, &item)]))?)],
+                values: vec![(":blocks", to_attribute(&BTreeMap::from([(quota, &item)]))?)],
                 ..Update::default()
             };
-            self.table.update_blindly(&key, place).await
+            self.table.update_without_read(&key, place).await
         };
         // If another quota adds the first block at the same time, this block is added next to it.
-        if !beside_others().await? && !first().await? {
-            beside_others().await?;
+        if !add_to_existing().await? && !add_first().await? {
+            add_to_existing().await?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::{
     aws::{
         Error,
         key::Key,
-        table::{Conditional, Item, Update, content, millis, seconds},
+        table::{Conditional, Item, Update, millis, parse_item, seconds},
     },
     id::{self, AccountId, KeyId},
     push::{Credential, Subscriber},
@@ -23,7 +23,7 @@ use crate::{
 const KEEP_LISTED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Maximum expected replication lag of reads. Younger keys and accounts use a consistent read, so
 /// that they work immediately.
-pub(super) const YOUNG: Duration = Duration::from_secs(5);
+pub(super) const MAX_REPLICATION_LAG: Duration = Duration::from_secs(5);
 /// Resolution of `last_used_at`.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
@@ -63,14 +63,18 @@ impl AccountStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn admits(&self, subscriber: &Subscriber, now: Time) -> Result<bool, Error> {
+    pub async fn may_receive_events(
+        &self,
+        subscriber: &Subscriber,
+        now: Time,
+    ) -> Result<bool, Error> {
         Ok(match subscriber.by {
             Credential::Key(key) => {
                 let known = self.known(subscriber.account, key, now).await?;
-                known.is_some_and(|known| known.0.is_good(now) && known.1.is_active)
+                known.is_some_and(|known| known.0.is_valid(now) && known.1.is_active)
             }
             Credential::TokenUntil(until) => {
-                let account = self.account(subscriber.account, now).await?;
+                let account = self.get_cached(subscriber.account, now).await?;
                 now < until && account.is_some_and(|account| account.is_active)
             }
         })
@@ -88,7 +92,7 @@ impl AccountStore {
         let keys = [Key::account(account), Key::api_key(account, key)];
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys.iter().map(Key::attributes).collect()))
-            .consistent_read(now.since(id::time_of(&key)) < YOUNG)
+            .consistent_read(now.since(id::time_of(&key)) < MAX_REPLICATION_LAG)
             .build();
         let wanted = wanted.map_err(|e| Error::Refused(e.to_string()))?;
         let mut items = self.table.batch_get(wanted).await?;
@@ -126,10 +130,9 @@ impl AccountStore {
         more &= own == items.len();
         items.truncate(own);
         let last = items.last().and_then(key_id).filter(|_| more);
-        items.retain(|item| !is_over(item, now));
+        items.retain(|item| !is_past_listing(item, now));
         let read = items.into_iter().map(|item| {
-            let id = key_id(&item)
-                .ok_or_else(|| Error::Corrupt("a key", "invalid key".into()))?;
+            let id = key_id(&item).ok_or_else(|| Error::Corrupt("a key", "invalid key".into()))?;
             read_key(account, id, item)
         });
         Ok((read.collect::<Result<_, _>>()?, last))
@@ -144,7 +147,7 @@ impl AccountStore {
             revoked_at: key.revoked_at.map(Time::millis),
             last_used_at: key.last_used_at.map(Time::millis),
             created_at: key.created_at.millis(),
-            expires_at: key.over_at().map(|over| (over + KEEP_LISTED).seconds_up()),
+            expires_at: key.ends_at().map(|over| (over + KEEP_LISTED).seconds_ceil()),
         };
         self.table.put(&Key::api_key(key.account, key.id), &item).await
     }
@@ -162,14 +165,14 @@ impl AccountStore {
             ..Update::default()
         };
         let done = self.table.update(&Key::api_key(account, key), update).await?;
-        self.callers.forget(&(account, key));
+        self.callers.evict(&(account, key));
         Ok(!matches!(done, Conditional::Refused(None)))
     }
 
     /// Whether a use of the key should be recorded: neither the table nor this process knows of a
     /// use within the last hour.
     #[must_use]
-    pub fn is_news(&self, key: &KeyRecord, now: Time) -> bool {
+    pub fn should_record_use(&self, key: &KeyRecord, now: Time) -> bool {
         let known = key.last_used_at.is_some_and(|last| now.since(last) < HOUR);
         let own = (key.account, key.id);
         if known || self.used.get(&own, now).is_some() {
@@ -181,7 +184,7 @@ impl AccountStore {
 
     /// Marks a failed record of a use for retry after one minute, so that an outage doesn't cause a
     /// write per request.
-    pub fn missed_use(&self, account: AccountId, key: KeyId, now: Time) {
+    pub fn retry_recording_use(&self, account: AccountId, key: KeyId, now: Time) {
         self.used.put((account, key), (), now - HOUR + Duration::from_secs(60));
     }
 
@@ -210,13 +213,13 @@ fn key_id(item: &Item) -> Option<KeyId> {
 }
 
 /// Whether the key's listing period is over. TTL may take days to delete it.
-fn is_over(item: &Item, now: Time) -> bool {
+fn is_past_listing(item: &Item, now: Time) -> bool {
     let until = item.get("expires_at").and_then(|until| until.as_n().ok()?.parse::<i64>().ok());
     until.is_some_and(|until| Time::from_seconds(until) <= now)
 }
 
 fn read_key(account: AccountId, id: KeyId, item: Item) -> Result<KeyRecord, Error> {
-    let item: KeyItem = content("a key", item)?;
+    let item: KeyItem = parse_item("a key", item)?;
     let Bytes::B(digest) = item.digest else {
         return Err(Error::Corrupt("a key", "the digest is not binary".into()));
     };

@@ -48,7 +48,7 @@ impl AccountStore {
                 there.is_some_and(|item| item.get("webhook_secrets") == Some(&new))
             }
         };
-        self.accounts.forget(&account);
+        self.accounts.evict(&account);
         Ok(done)
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn read(items: Vec<SecretItem>) -> WebhookSecrets {
         created_at: Time::from_millis(item.created_at),
         expires_at: item.expires_at.map(Time::from_millis),
     };
-    WebhookSecrets::from_table(items.into_iter().map(issued).collect())
+    WebhookSecrets::from_stored(items.into_iter().map(issued).collect())
 }
 
 fn attribute(secrets: &WebhookSecrets) -> Result<AttributeValue, Error> {

@@ -15,16 +15,16 @@ use crate::{
         key::Key,
         table::{Item as TableItem, number, text},
     },
-    metrics::{Item, OTHER, Totals, pair},
+    metrics::{Item, OTHER, Totals, item_pair},
 };
 
 /// Number of process tokens per item. A token takes about ten bytes of the 1 KB that a write unit
 /// covers.
 const TOKENS: u8 = 32;
 /// Number of items per shard for names from outside. About 40 names get an item of their own.
-const PLACES: u16 = 128;
+const ITEMS_PER_SHARD: u16 = 128;
 /// Attribute that stores the external name of an item.
-const OF: &str = "of";
+const NAME_ATTRIBUTE: &str = "of";
 
 /// Write access of one process to the totals.
 #[derive(Clone, Debug)]
@@ -54,12 +54,12 @@ impl CounterStore {
         item: &Item,
         fields: &BTreeMap<String, u64>,
     ) -> Result<(), Error> {
-        let Item { prefix, name, is_open } = item;
+        let Item { prefix, name, has_external_labels: is_open } = item;
         if !is_open {
             let key = self.key(prefix, name);
             return self.add_to(&key, None, nth, fields).await.map(drop);
         }
-        for place in places(name) {
+        for place in candidate_items(name) {
             if self.add_to(&self.key(prefix, &place), Some(name), nth, fields).await? {
                 return Ok(());
             }
@@ -93,7 +93,7 @@ impl CounterStore {
             "(attribute_not_exists(#token) OR #token <> :token)".to_owned(),
         );
         if let Some(of) = of {
-            names.insert("#of".to_owned(), OF.to_owned());
+            names.insert("#of".to_owned(), NAME_ATTRIBUTE.to_owned());
             values.insert(":of".to_owned(), text(of));
             set.push_str(", #of = :of");
             condition.push_str(" AND (attribute_not_exists(#of) OR #of = :of)");
@@ -115,7 +115,8 @@ impl CounterStore {
             Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                 // The condition failed because of this write's own token, unless the item belongs
                 // to another name.
-                let found = refused.item.as_ref().and_then(|item| item.get(OF)?.as_s().ok());
+                let found =
+                    refused.item.as_ref().and_then(|item| item.get(NAME_ATTRIBUTE)?.as_s().ok());
                 Ok(of.is_none() || found.map(String::as_str) == of)
             }
             _ => Err(Error::of("UpdateItem", &error)),
@@ -150,21 +151,22 @@ impl CounterStore {
 }
 
 /// The two candidate items of an external name.
-fn places(name: &str) -> [String; 2] {
+fn candidate_items(name: &str) -> [String; 2] {
     let digest = Sha256::digest(name);
-    let place =
-        |at: usize| format!("{:02x}", u16::from_be_bytes([digest[at], digest[at + 1]]) % PLACES);
+    let place = |at: usize| {
+        format!("{:02x}", u16::from_be_bytes([digest[at], digest[at + 1]]) % ITEMS_PER_SHARD)
+    };
     [place(0), place(2)]
 }
 
 fn add_item(totals: &mut Totals, item: &TableItem) {
     let string = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let Some((prefix, name)) = string("sk").and_then(|sk| sk.split_once('#')) else { return };
-    let name = string(OF).map_or(name, String::as_str);
+    let name = string(NAME_ATTRIBUTE).map_or(name, String::as_str);
     let count = |value: &AttributeValue| value.as_n().ok()?.parse().ok();
     let fields = item.iter().filter_map(|(field, value)| Some((field.as_str(), count(value)?)));
     let fields: Vec<_> = fields.collect();
-    for (prefix, name, first) in pair::parts(prefix, name) {
+    for (prefix, name, first) in item_pair::split(prefix, name) {
         let own =
             fields.iter().filter_map(|(field, number)| Some((field.strip_prefix(first)?, *number)));
         totals.add(prefix, name, own);

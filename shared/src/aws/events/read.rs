@@ -13,25 +13,25 @@ use crate::{
         key::Key,
         table::{Item, text},
     },
-    event::{Event, HORIZON, Position, SETTLING},
+    event::{ALLOWED_LATENESS, Event, REORDER_WINDOW, ReadCursor},
     id::{AccountId, EventId},
     time::Time,
 };
 
 /// Accounts queried in parallel.
-const ABREAST: usize = 10;
+const PARALLEL_READS: usize = 10;
 /// Pages (1 MB) of recent events to read per account. If there are more, only events before the low
 /// watermark are delivered.
-const MOST_PAGES: usize = 32;
+const MAX_PAGES: usize = 32;
 /// Delay before the next read when there are too many recent events.
-const CROWDED: Duration = Duration::from_secs(1);
+const CROWDED_DELAY: Duration = Duration::from_secs(1);
 
 /// Estimated bytes of an event's JSON apart from its data and source.
-const AROUND: usize = 200;
+const ENVELOPE_BYTES: usize = 200;
 
 /// Limits of one read.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
+pub struct ReadLimits {
     /// Maximum number of events.
     pub events: usize,
     /// Maximum bytes of JSON, since responses and messages are limited in size. A single larger
@@ -41,22 +41,22 @@ pub struct Extent {
 
 /// Result of one read.
 #[derive(Debug)]
-pub struct Portion {
+pub struct Batch {
     /// Oldest first.
     pub events: Vec<Event>,
     /// When to read next.
-    pub rest: Rest,
+    pub next_read: NextRead,
 }
 
 /// When the next read returns more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
+pub enum NextRead {
     /// Immediately.
-    Now,
+    Immediately,
     /// At this time; events are held back until then.
-    From(Time),
+    At(Time),
     /// After the next event.
-    Nothing,
+    OnNewEvent,
 }
 
 impl EventStore {
@@ -71,21 +71,22 @@ impl EventStore {
     pub async fn read(
         &self,
         accounts: &[AccountId],
-        position: &mut Position,
-        extent: Extent,
-    ) -> Result<Portion, Error> {
+        position: &mut ReadCursor,
+        extent: ReadLimits,
+    ) -> Result<Batch, Error> {
         let now = self.clock.now();
-        let (from, edge) = (position.settled(), Position::edge(now));
-        if from >= Position::edge(now - HORIZON)
-            && let Some(found) = self.young(accounts, position, from, extent, now).await?
+        let (from, edge) = (position.watermark(), ReadCursor::low_watermark(now));
+        if from >= ReadCursor::low_watermark(now - ALLOWED_LATENESS)
+            && let Some(found) = self.read_recent(accounts, position, from, extent, now).await?
         {
             return Ok(deliver(position, found, None, extent, now));
         }
         let (mut found, complete_to) =
-            self.settled(accounts, position, edge, extent.events, now).await?;
+            self.read_before_watermark(accounts, position, edge, extent.events, now).await?;
         if complete_to.is_none()
             && found.len() < extent.events
-            && let Some(young) = self.young(accounts, position, edge.max(from), extent, now).await?
+            && let Some(young) =
+                self.read_recent(accounts, position, edge.max(from), extent, now).await?
         {
             found.extend(young);
             return Ok(deliver(position, found, None, extent, now));
@@ -101,13 +102,14 @@ impl EventStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn now(&self, accounts: &[AccountId]) -> Result<Position, Error> {
+    pub async fn end_cursor(&self, accounts: &[AccountId]) -> Result<ReadCursor, Error> {
         let now = self.clock.now();
         let portions = stream::iter(accounts.iter().copied().map(async |account| {
             let (mut there, mut start) = (Vec::new(), None);
-            for _ in 0..MOST_PAGES {
-                let (items, last) =
-                    self.query(account, (Position::edge(now), None), false, None, start).await?;
+            for _ in 0..MAX_PAGES {
+                let (items, last) = self
+                    .query(account, (ReadCursor::low_watermark(now), None), false, None, start)
+                    .await?;
                 for item in items {
                     there.push((account, read_event(account, item)?.0.id));
                 }
@@ -118,55 +120,55 @@ impl EventStore {
             }
             Ok::<_, Error>(there)
         }));
-        let there: Vec<Vec<_>> = portions.buffered(ABREAST).try_collect().await?;
-        Ok(Position::after(there.into_iter().flatten(), now))
+        let there: Vec<Vec<_>> = portions.buffered(PARALLEL_READS).try_collect().await?;
+        Ok(ReadCursor::after(there.into_iter().flatten(), now))
     }
 
     /// Returns new events between the cursor and `edge`, oldest first. If they are incomplete, also
     /// returns the id up to which they are complete.
-    async fn settled(
+    async fn read_before_watermark(
         &self,
         accounts: &[AccountId],
-        position: &Position,
+        position: &ReadCursor,
         edge: EventId,
         limit: usize,
         now: Time,
     ) -> Result<(Vec<Event>, Option<EventId>), Error> {
         let portions = stream::iter(accounts.iter().copied().map(async |account| {
-            let range = (position.settled(), Some(edge));
+            let range = (position.watermark(), Some(edge));
             let (items, last) = self.query(account, range, true, Some(limit + 1), None).await?;
             let last = last.and_then(|key| key.get("sk")?.as_s().ok()?.parse().ok());
             Ok::<_, Error>((self.new_ones(account, items, position, now)?, last))
         }));
         let portions: Vec<(Vec<Event>, Option<EventId>)> =
-            portions.buffered(ABREAST).try_collect().await?;
+            portions.buffered(PARALLEL_READS).try_collect().await?;
         let complete_to = portions.iter().filter_map(|(_, last)| *last).min();
         Ok((portions.into_iter().flat_map(|(events, _)| events).collect(), complete_to))
     }
 
     /// Returns the oldest new events after `from`, per account one more than a read delivers.
     /// Returns `None` if there are too many to read.
-    async fn young(
+    async fn read_recent(
         &self,
         accounts: &[AccountId],
-        position: &Position,
+        position: &ReadCursor,
         from: EventId,
-        extent: Extent,
+        extent: ReadLimits,
         now: Time,
     ) -> Result<Option<Vec<Event>>, Error> {
         let portions = stream::iter(accounts.iter().copied().map(async |account| {
             let (mut oldest, mut bytes, mut start) = (VecDeque::new(), 0, None);
-            for _ in 0..MOST_PAGES {
+            for _ in 0..MAX_PAGES {
                 let (items, last) = self.query(account, (from, None), false, None, start).await?;
                 for event in self.new_ones(account, items, position, now)? {
-                    bytes += size(&event);
+                    bytes += json_size(&event);
                     oldest.push_front(event);
                     // Keep only as many events as a response holds, plus one to show that there are
                     // more.
                     while oldest.back().is_some_and(|newest| {
-                        oldest.len() > extent.events + 1 || bytes - size(newest) > extent.bytes
+                        oldest.len() > extent.events + 1 || bytes - json_size(newest) > extent.bytes
                     }) {
-                        bytes -= oldest.pop_back().as_ref().map_or(0, size);
+                        bytes -= oldest.pop_back().as_ref().map_or(0, json_size);
                     }
                 }
                 if last.is_none() {
@@ -177,7 +179,7 @@ impl EventStore {
             Ok::<_, Error>(None)
         }));
         let portions: Vec<Option<VecDeque<Event>>> =
-            portions.buffered(ABREAST).try_collect().await?;
+            portions.buffered(PARALLEL_READS).try_collect().await?;
         let portions: Option<Vec<_>> = portions.into_iter().collect();
         Ok(portions.map(|portions| portions.into_iter().flatten().collect()))
     }
@@ -186,7 +188,7 @@ impl EventStore {
         &self,
         account: AccountId,
         items: Vec<Item>,
-        position: &Position,
+        position: &ReadCursor,
         now: Time,
     ) -> Result<Vec<Event>, Error> {
         let mut events = Vec::new();
@@ -231,39 +233,39 @@ impl EventStore {
 }
 
 /// Estimated JSON size of an event: its data, its escaped source and the surrounding members.
-fn size(event: &Event) -> usize {
+fn json_size(event: &Event) -> usize {
     let source = serde_json::to_string(&event.content.source).map_or(0, |source| source.len());
-    event.content.data.get().len() + source + AROUND
+    event.content.data.get().len() + source + ENVELOPE_BYTES
 }
 
 /// Delivers as many of the found events as fit into `extent`.
 fn deliver(
-    position: &mut Position,
+    position: &mut ReadCursor,
     mut found: Vec<Event>,
     complete_to: Option<EventId>,
-    extent: Extent,
+    extent: ReadLimits,
     now: Time,
-) -> Portion {
+) -> Batch {
     found.sort_by_key(|event| (event.id, event.account));
     let mut bytes = 0;
     let fit = found.iter().take_while(|event| {
-        bytes += size(event);
+        bytes += json_size(event);
         bytes <= extent.bytes
     });
     let limit = extent.events.min(fit.count().max(1));
-    let held = found.iter().map(|event| event.time() + SETTLING).find(|until| *until > now);
-    let ready = found.iter().filter(|event| event.time() + SETTLING <= now).count();
+    let held = found.iter().map(|event| event.time() + REORDER_WINDOW).find(|until| *until > now);
+    let ready = found.iter().filter(|event| event.time() + REORDER_WINDOW <= now).count();
     let events = position.deliver(found, complete_to, limit, now);
     let rest = match complete_to {
         // The range before the low watermark was not read to its end.
-        Some(end) if end < Position::edge(now) => Rest::Now,
+        Some(end) if end < ReadCursor::low_watermark(now) => NextRead::Immediately,
         _ if !events.is_empty() && (events.len() < ready || events.len() >= extent.events) => {
-            Rest::Now
+            NextRead::Immediately
         }
         // Recent events exceed what a cursor or a read can hold.
-        Some(_) => Rest::From(now + CROWDED),
-        None if ready > 0 && events.is_empty() => Rest::From(now + CROWDED),
-        None => held.map_or(Rest::Nothing, Rest::From),
+        Some(_) => NextRead::At(now + CROWDED_DELAY),
+        None if ready > 0 && events.is_empty() => NextRead::At(now + CROWDED_DELAY),
+        None => held.map_or(NextRead::OnNewEvent, NextRead::At),
     };
-    Portion { events, rest }
+    Batch { events, next_read: rest }
 }

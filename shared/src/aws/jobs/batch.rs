@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures::future::{join_all, try_join_all};
 
-use super::{JobItem, JobStore, Stored};
+use super::{JobItem, JobStore, NewJobItems};
 use crate::{
     aws::{
         Error,
@@ -28,21 +28,21 @@ const WRITES: usize = 25;
 const READS: usize = 100;
 
 /// Why a call wrote nothing, or possibly nothing.
-enum Unwritten {
+enum BatchWriteError {
     /// Rejected: the call has no effect, now or later.
     Refused(Error),
     /// No conclusive response: the call may have taken effect, or may still do so.
-    Maybe(Error),
+    OutcomeUnknown(Error),
 }
 
-impl Unwritten {
+impl BatchWriteError {
     fn of(error: &SdkError<BatchWriteItemError, HttpResponse>) -> Self {
         let cause = Error::of("BatchWriteItem", error);
         match error {
             SdkError::ServiceError(answer) if answer.raw().status().as_u16() < 500 => {
                 Self::Refused(cause)
             }
-            _ => Self::Maybe(cause),
+            _ => Self::OutcomeUnknown(cause),
         }
     }
 }
@@ -58,7 +58,7 @@ impl JobStore {
         let (mut payloads, mut items) = (Vec::new(), Vec::new());
         let mut failed = BTreeSet::new();
         for (n, (job, payload, rank)) in jobs.iter().enumerate() {
-            let Stored { item: job_item, bulk } = Stored::of(job, payload, rank.as_ref());
+            let NewJobItems { item: job_item, bulk } = NewJobItems::of(job, payload, rank.as_ref());
             let key = Key::job(job.account, job.id);
             match item(&key, &job_item) {
                 Ok(item) => items.push((n, item)),
@@ -78,7 +78,7 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn inspect_all(&self, jobs: &[(AccountId, JobId)]) -> Result<Vec<Job>, Error> {
+    pub async fn get_all_consistent(&self, jobs: &[(AccountId, JobId)]) -> Result<Vec<Job>, Error> {
         let portions = jobs.chunks(READS).map(async |portion| {
             let keys =
                 portion.iter().map(|(account, id)| Key::job(*account, *id).attributes()).collect();
@@ -109,13 +109,13 @@ impl JobStore {
                         break;
                     }
                 }
-                Err(Unwritten::Refused(error)) => {
+                Err(BatchWriteError::Refused(error)) => {
                     tracing::warn!(cause = %error, "batch write rejected, writing jobs one by one");
                     return self.put_each(&left).await;
                 }
                 // The call may still arrive. It is unconditional and could overwrite later changes,
                 // so these jobs must not run until the outcome is known.
-                Err(Unwritten::Maybe(error)) => {
+                Err(BatchWriteError::OutcomeUnknown(error)) => {
                     tracing::warn!(
                         cause = %error,
                         "batch write outcome unknown"
@@ -132,17 +132,18 @@ impl JobStore {
     async fn write_once(
         &self,
         items: &[&Numbered],
-    ) -> Result<BTreeSet<(String, String)>, Unwritten> {
+    ) -> Result<BTreeSet<(String, String)>, BatchWriteError> {
         let puts = items.iter().map(|(_, item)| {
             let put = PutRequest::builder().set_item(Some(item.clone())).build();
             put.map(|put| WriteRequest::builder().put_request(put).build())
         });
         let puts = puts.collect::<Result<Vec<_>, _>>();
-        let puts = puts.map_err(|e| Unwritten::Refused(Error::Refused(e.to_string())))?;
+        let puts = puts.map_err(|e| BatchWriteError::Refused(Error::Refused(e.to_string())))?;
         let call = self.table.client.batch_write_item().request_items(&self.table.name, puts);
         let once = Builder::new().retry_config(RetryConfig::disabled());
         let answer = call.customize().config_override(once).send().await;
-        let left = answer.map_err(|e| Unwritten::of(&e))?.unprocessed_items.unwrap_or_default();
+        let left =
+            answer.map_err(|e| BatchWriteError::of(&e))?.unprocessed_items.unwrap_or_default();
         Ok(left
             .values()
             .flatten()

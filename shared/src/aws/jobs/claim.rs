@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde_json::value::RawValue;
 
-use super::{Bulk, JobItem, JobStore, Listing};
+use super::{Bulk, JobItem, JobStore, ReadyQueueKey};
 use crate::{
     aws::{
         Error,
@@ -9,7 +9,7 @@ use crate::{
         table::{Conditional, Update, millis, number, text},
     },
     id::{AccountId, JobId},
-    job::{self, Job, Lease, Payload, Refusal, Status},
+    job::{self, ClaimDenied, Job, Lease, Payload, Status},
     time::Time,
 };
 
@@ -19,18 +19,18 @@ pub(super) const EARLY_MS: i64 = 500;
 
 /// Result of a claim.
 #[derive(Debug)]
-pub enum Claim {
+pub enum ClaimResult {
     /// The caller holds the job until the lease ends.
-    Claimed(Box<Claimed>),
+    Claimed(Box<ClaimedJob>),
     /// The claim was denied.
-    Refused(Refusal, Box<Job>, Lease),
+    Denied(ClaimDenied, Box<Job>, Lease),
     /// No such job, or not yet visible.
-    Unknown,
+    NotFound,
 }
 
 /// A claimed job.
 #[derive(Debug)]
-pub struct Claimed {
+pub struct ClaimedJob {
     /// The job in state running.
     pub job: Job,
     /// The payload, or the error that prevented reading it. The attempt counts in either case, so
@@ -55,8 +55,8 @@ impl JobStore {
         me: &str,
         now: Time,
         lease_until: Time,
-        listing: Option<&Listing>,
-    ) -> Result<Claim, Error> {
+        listing: Option<&ReadyQueueKey>,
+    ) -> Result<ClaimResult, Error> {
         let mut update = Update {
             expression: "SET #status = :running, #owner = :me, lease_until = :lease, \
                  attempt_started_at = :now, \
@@ -81,7 +81,7 @@ impl JobStore {
         };
         update.names.push(("#rank", "rank"));
         match listing {
-            Some(Listing { agenda, rank }) => {
+            Some(ReadyQueueKey { agenda, rank }) => {
                 update.expression += ", agenda = :agenda, #rank = :rank, due_at = :lease";
                 update.values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
             }
@@ -99,13 +99,13 @@ impl JobStore {
             Conditional::Done(None) => {
                 return Err(Error::Corrupt("a job", "response has no claimed item".into()));
             }
-            Conditional::Refused(None) => return Ok(Claim::Unknown),
+            Conditional::Refused(None) => return Ok(ClaimResult::NotFound),
             Conditional::Refused(Some(item)) => {
                 let item = JobItem::read(item)?;
                 let lease = item.lease();
                 if !lease.is_held_by(me) {
-                    return Ok(Claim::Refused(
-                        job::refusal(&lease, now),
+                    return Ok(ClaimResult::Denied(
+                        job::claim_denied(&lease, now),
                         Box::new(item.job()?),
                         lease,
                     ));
@@ -114,7 +114,7 @@ impl JobStore {
             }
         };
         let payload = self.payload(account, id, item.payload.as_deref()).await;
-        Ok(Claim::Claimed(Box::new(Claimed { job: item.job()?, payload })))
+        Ok(ClaimResult::Claimed(Box::new(ClaimedJob { job: item.job()?, payload })))
     }
 
     async fn payload(

@@ -1,6 +1,6 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{JobItem, JobStore, Listing, finish::Change};
+use super::{JobItem, JobStore, ReadyQueueKey, finish::Change};
 use crate::{
     aws::{
         Error,
@@ -8,17 +8,17 @@ use crate::{
         table::{Conditional, Item, Update, millis, number, seconds, text},
     },
     id::{AccountId, JobId},
-    job::{By, Job, Lease, Status},
+    job::{EndedBy, Job, Lease, Status},
     time::Time,
 };
 
 /// Result of a retry.
 #[derive(Debug)]
-pub enum Reopened {
+pub enum RetryResult {
     /// The job is queued again.
-    Yes(Box<Job>),
+    Queued(Box<Job>),
     /// The job changed since it was read.
-    Moved,
+    Changed,
     /// The payload no longer exists.
     NoPayload,
 }
@@ -32,15 +32,15 @@ impl JobStore {
         &self,
         job: &Job,
         seen: &Lease,
-        by: By<'_>,
+        by: EndedBy<'_>,
         expires_at: Time,
         now: Time,
     ) -> Result<Option<Job>, Error> {
         let mut change = Change::new(now);
         change.finish(Status::Cancelled, job, by, expires_at);
-        change.announced(by);
+        change.set_end_event(by);
         change.set("#owner = :me", ":me", text(by.token));
-        let (condition, values) = unmoved(seen);
+        let (condition, values) = unchanged_since(seen);
         change.values.extend(values);
         self.change(job, by.token, change.update(condition)).await
     }
@@ -51,7 +51,7 @@ impl JobStore {
     /// # Errors
     /// Fails when the table can't be written.
     pub async fn request_cancel(&self, job: &Job, seen: &Lease) -> Result<Option<Job>, Error> {
-        let (condition, mut values) = unmoved(seen);
+        let (condition, mut values) = unchanged_since(seen);
         values.push((":true", AttributeValue::Bool(true)));
         let update = Update {
             expression: "SET cancel_requested = :true".into(),
@@ -80,23 +80,23 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn reopen(
+    pub async fn retry(
         &self,
         job: &Job,
         seen: &Lease,
         max_attempts: u32,
-        listing: Option<&Listing>,
+        listing: Option<&ReadyQueueKey>,
         me: &str,
         now: Time,
-    ) -> Result<Reopened, Error> {
+    ) -> Result<RetryResult, Error> {
         if !self.keep_payload(job, now).await? {
-            return Ok(Reopened::NoPayload);
+            return Ok(RetryResult::NoPayload);
         }
         let mut expression =
             "SET #status = :queued, #owner = :me, reopened_by = :me, attempts = :none, \
              max_attempts = :most, run_at = :now, due_at = :now"
                 .to_owned();
-        let (condition, mut values) = unmoved(seen);
+        let (condition, mut values) = unchanged_since(seen);
         values.extend([
             (":queued", text(Status::Queued.as_str())),
             (":me", text(me)),
@@ -110,7 +110,7 @@ impl JobStore {
             ("#result", "result"),
             ("#error", "error"),
         ];
-        if let Some(Listing { agenda, rank }) = listing {
+        if let Some(ReadyQueueKey { agenda, rank }) = listing {
             expression += ", agenda = :agenda, #rank = :rank";
             names.push(("#rank", "rank"));
             values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
@@ -121,7 +121,7 @@ impl JobStore {
         let update =
             Update { expression, condition: Some(condition), names, values, returns: None };
         let changed = self.change(job, me, update).await?;
-        Ok(changed.map_or(Reopened::Moved, |job| Reopened::Yes(Box::new(job))))
+        Ok(changed.map_or(RetryResult::Changed, |job| RetryResult::Queued(Box::new(job))))
     }
 
     /// Extends a separate payload's TTL to match a job due at `due`. Returns `false` if the payload
@@ -153,7 +153,7 @@ impl JobStore {
             values: vec![(":ttl", seconds(super::payload_expiry(due)))],
             ..Update::default()
         };
-        self.table.update_blindly(&Key::payload(account, id), update).await
+        self.table.update_without_read(&Key::payload(account, id), update).await
     }
 
     async fn change(
@@ -185,7 +185,7 @@ impl JobStore {
 /// Condition, with its values: the job is unchanged since `seen`. Each claim and command sets a new
 /// owner. A job that returned to an earlier state is therefore detected, and a late duplicate of a
 /// command changes nothing.
-pub(super) fn unmoved(seen: &Lease) -> (&'static str, Vec<(&'static str, AttributeValue)>) {
+pub(super) fn unchanged_since(seen: &Lease) -> (&'static str, Vec<(&'static str, AttributeValue)>) {
     let mut values =
         vec![(":seen", text(seen.status.as_str())), (":attempts", number(seen.attempts))];
     let Some(owner) = &seen.owner else {

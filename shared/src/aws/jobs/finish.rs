@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::value::RawValue;
 
-use super::{Bulk, INLINE_RESULT, JobItem, JobStore, control::unmoved};
+use super::{Bulk, INLINE_RESULT, JobItem, JobStore, control::unchanged_since};
 use crate::{
     aws::{
         Error,
@@ -9,13 +9,13 @@ use crate::{
         key::Key,
         table::{Conditional, Update, millis, number, seconds, text},
     },
-    job::{Attempt, By, Job, JobError, Lease, Status, Timing},
+    job::{Attempt, EndedBy, Job, JobError, Lease, Status, Timing},
     time::Time,
 };
 
 /// How an attempt ends.
 #[derive(Debug)]
-pub enum Ending {
+pub enum AttemptEnd {
     Completed {
         /// The target's response.
         result: Box<RawValue>,
@@ -46,7 +46,7 @@ pub enum Ending {
     },
 }
 
-impl Ending {
+impl AttemptEnd {
     /// The job's status after the attempt.
     #[must_use]
     pub const fn status(&self) -> Status {
@@ -71,10 +71,10 @@ impl Ending {
 
 /// Result of ending an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Yes,
+pub enum EndResult {
+    Written,
     /// A later claim took over the job; nothing changed.
-    Lost,
+    LeaseLost,
     /// Cancellation was requested, so the job can't be queued again; nothing changed.
     CancelRequested,
 }
@@ -82,9 +82,9 @@ pub enum Ended {
 /// Only the holder of the latest claim may end an attempt.
 const HELD_BY_ME: &str = "#status = :running AND #owner = :me";
 /// Attributes that place a job in its kind's ready queue.
-const LISTING: &[&str] = &["agenda", "#rank"];
+const READY_QUEUE_ATTRIBUTES: &[&str] = &["agenda", "#rank"];
 /// A job whose cancellation was requested must not be queued for another attempt.
-const TO_GO_ON: &str =
+const HELD_AND_NOT_CANCELLED: &str =
     "#status = :running AND #owner = :me AND attribute_not_exists(cancel_requested)";
 const NAMES: &[(&str, &str)] = &[
     ("#status", "status"),
@@ -99,55 +99,59 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn end(
+    pub async fn end_attempt(
         &self,
         job: &Job,
-        by: By<'_>,
-        ending: Ending,
+        by: EndedBy<'_>,
+        ending: AttemptEnd,
         now: Time,
-    ) -> Result<Ended, Error> {
+    ) -> Result<EndResult, Error> {
         let me = by.token;
         let mut change = Change::new(now);
-        let condition = if matches!(ending, Ending::Queued { .. }) { TO_GO_ON } else { HELD_BY_ME };
+        let condition = if matches!(ending, AttemptEnd::Queued { .. }) {
+            HELD_AND_NOT_CANCELLED
+        } else {
+            HELD_BY_ME
+        };
         match ending {
-            Ending::Completed { result, expires_at } => {
+            AttemptEnd::Completed { result, expires_at } => {
                 change.finish(Status::Completed, job, by, expires_at);
                 self.set_result(&mut change, job, by, result, expires_at).await?;
                 change.remove.push("#error");
             }
-            Ending::Failed { attempt, expires_at } => {
+            AttemptEnd::Failed { attempt, expires_at } => {
                 change.finish(Status::Failed, job, by, expires_at);
-                change.announced(by);
-                change.attempt(&attempt, job)?;
+                change.set_end_event(by);
+                change.record_attempt(&attempt, job)?;
             }
-            Ending::Cancelled { attempt, expires_at } => {
+            AttemptEnd::Cancelled { attempt, expires_at } => {
                 change.finish(Status::Cancelled, job, by, expires_at);
-                change.announced(by);
-                change.attempt(&attempt, job)?;
+                change.set_end_event(by);
+                change.record_attempt(&attempt, job)?;
             }
-            Ending::Queued { attempt, due_at, listed } => {
+            AttemptEnd::Queued { attempt, due_at, listed } => {
                 if listed {
-                    change.remove.retain(|name| !LISTING.contains(name));
+                    change.remove.retain(|name| !READY_QUEUE_ATTRIBUTES.contains(name));
                 }
                 change.set("#status = :status", ":status", text(Status::Queued.as_str()));
                 change.set("due_at = :due", ":due", millis(due_at));
-                change.attempt(&attempt, job)?;
+                change.record_attempt(&attempt, job)?;
             }
         }
         change.values.push((":running", text(Status::Running.as_str())));
         change.values.push((":me", text(me)));
         let update = change.update(condition);
         match self.table.update(&Key::job(job.account, job.id), update).await? {
-            Conditional::Done(_) => Ok(Ended::Yes),
-            Conditional::Refused(None) => Ok(Ended::Lost),
+            Conditional::Done(_) => Ok(EndResult::Written),
+            Conditional::Refused(None) => Ok(EndResult::LeaseLost),
             Conditional::Refused(Some(item)) => {
                 let item = JobItem::read(item)?;
                 Ok(match item.status {
-                    _ if item.owner.as_deref() != Some(me) => Ended::Lost,
-                    Status::Running => Ended::CancelRequested,
+                    _ if item.owner.as_deref() != Some(me) => EndResult::LeaseLost,
+                    Status::Running => EndResult::CancelRequested,
                     // The token is unique and the job no longer runs: this call ended the attempt
                     // and its response was lost.
-                    _ => Ended::Yes,
+                    _ => EndResult::Written,
                 })
             }
         }
@@ -158,26 +162,26 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn give_up(
+    pub async fn fail_abandoned(
         &self,
         job: &Job,
         seen: &Lease,
-        by: By<'_>,
+        by: EndedBy<'_>,
         error: JobError,
         expires_at: Time,
         now: Time,
     ) -> Result<bool, Error> {
         let mut change = Change::new(now);
         change.finish(Status::Failed, job, by, expires_at);
-        change.announced(by);
+        change.set_end_event(by);
         // Replaces the owner, so that a late holder detects that the job ended without it.
         change.set("#owner = :me", ":me", text(by.token));
         if seen.status == Status::Running {
-            change.attempt(&Attempt::crashed(job, error, now), job)?;
+            change.record_attempt(&Attempt::crashed(job, error, now), job)?;
         } else {
             change.set_error(&error)?;
         }
-        let (condition, values) = unmoved(seen);
+        let (condition, values) = unchanged_since(seen);
         change.values.extend(values);
         let update = change.update(condition);
         match self.table.update(&Key::job(job.account, job.id), update).await? {
@@ -194,7 +198,7 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn hand_back(&self, job: &Job, me: &str, now: Time) -> Result<(), Error> {
+    pub async fn release(&self, job: &Job, me: &str, now: Time) -> Result<(), Error> {
         let first = if job.attempts == 1 { ", started_at, attempt_started_at" } else { "" };
         let update = Update {
             expression: format!(
@@ -221,7 +225,7 @@ impl JobStore {
         &self,
         change: &mut Change,
         job: &Job,
-        by: By<'_>,
+        by: EndedBy<'_>,
         result: Box<RawValue>,
         expires_at: Time,
     ) -> Result<(), Error> {
@@ -230,7 +234,7 @@ impl JobStore {
             return Ok(());
         }
         let kept = kept_until(job, by, change.now).map_or(expires_at, |kept| kept.max(expires_at));
-        let bulk = Bulk { json: result.get().to_owned(), expires_at: kept.seconds_up() };
+        let bulk = Bulk { json: result.get().to_owned(), expires_at: kept.seconds_ceil() };
         self.table.put(&Key::result(job.account, job.id, by.token), &bulk).await?;
         change.set("result_apart = :apart", ":apart", AttributeValue::Bool(true));
         Ok(())
@@ -240,9 +244,9 @@ impl JobStore {
 /// How long the items of a job that ends at `now` must be kept, if that may exceed its visibility.
 /// They are needed while a message can arrive that announces the end, or a repeat of the request
 /// that created the job.
-fn kept_until(job: &Job, by: By<'_>, now: Time) -> Option<Time> {
+fn kept_until(job: &Job, by: EndedBy<'_>, now: Time) -> Option<Time> {
     let is_announced = by.event.is_some() || job.callback_url.is_some();
-    job.kept_until.max(is_announced.then(|| Timing::messages_gone(now)))
+    job.kept_until.max(is_announced.then(|| Timing::messages_expired_at(now)))
 }
 
 /// Builder of an update.
@@ -260,7 +264,7 @@ impl Change {
         Self {
             now,
             set: Vec::new(),
-            remove: [&["lease_until"], LISTING].concat(),
+            remove: [&["lease_until"], READY_QUEUE_ATTRIBUTES].concat(),
             values: Vec::new(),
         }
     }
@@ -270,23 +274,23 @@ impl Change {
         self.values.push((name, value));
     }
 
-    pub fn finish(&mut self, status: Status, job: &Job, by: By<'_>, expires_at: Time) {
+    pub fn finish(&mut self, status: Status, job: &Job, by: EndedBy<'_>, expires_at: Time) {
         self.set("#status = :status", ":status", text(status.as_str()));
         self.set("finished_at = :now", ":now", millis(self.now));
-        self.keep(kept_until(job, by, self.now), expires_at);
+        self.set_expiry(kept_until(job, by, self.now), expires_at);
         self.remove.push("due_at");
     }
 
     /// A retry reads from this which end event may still be unpublished. Completed jobs can't be
     /// retried.
-    pub fn announced(&mut self, by: By<'_>) {
+    pub fn set_end_event(&mut self, by: EndedBy<'_>) {
         if let Some(event) = by.event {
             self.set("event = :event", ":event", text(event.to_string()));
         }
     }
 
     /// Sets visibility until `expires_at`, and the TTL to that time or later.
-    fn keep(&mut self, kept_until: Option<Time>, expires_at: Time) {
+    fn set_expiry(&mut self, kept_until: Option<Time>, expires_at: Time) {
         let kept = kept_until.filter(|kept| *kept > expires_at);
         self.set("expires_at = :ttl", ":ttl", seconds(kept.unwrap_or(expires_at)));
         if kept.is_some() {
@@ -296,13 +300,13 @@ impl Change {
         }
     }
 
-    fn attempt(&mut self, attempt: &Attempt, job: &Job) -> Result<(), Error> {
+    fn record_attempt(&mut self, attempt: &Attempt, job: &Job) -> Result<(), Error> {
         if let Some(error) = &attempt.error {
             self.set_error(error)?;
         }
         // Replaces the whole list instead of appending: only the holder may write and it knows the
         // contents.
-        let forgotten = (job.history.len() + 1).saturating_sub(Attempt::KEPT);
+        let forgotten = (job.history.len() + 1).saturating_sub(Attempt::MAX_HISTORY);
         let kept = job.history.iter().skip(forgotten).chain([attempt]);
         let history: Vec<_> = kept.filter_map(AttemptItem::of).collect();
         self.set("history = :history", ":history", serialized(&history)?);

@@ -5,7 +5,7 @@ use crate::{
     aws::{
         Error,
         key::Key,
-        table::{Item, content},
+        table::{Item, parse_item},
     },
     id::{AccountId, EventId, JobId},
     job::{Attempt, AttemptOutcome, ErrorCode, Job, JobError, Lease, Status},
@@ -167,15 +167,15 @@ impl JobItem {
     }
 
     /// Adds the job to its kind's ready queue, due at its `run_at`.
-    pub fn listed(mut self, job: &Job, rank: &Rank) -> Self {
-        self.agenda = Some(Key::agenda(job.account, &job.kind));
+    pub fn with_ready_queue(mut self, job: &Job, rank: &Rank) -> Self {
+        self.agenda = Some(Key::ready_queue(job.account, &job.kind));
         self.rank = Some(rank.to_string());
         self.due_at = Some(job.run_at.millis());
         self
     }
 
     pub fn read(item: Item) -> Result<Self, Error> {
-        content("a job", item)
+        parse_item("a job", item)
     }
 
     pub fn lease(&self) -> Lease {
@@ -186,7 +186,7 @@ impl JobItem {
             due_at: self.due_at.map(Time::from_millis),
             lease_until: self.lease_until.map(Time::from_millis),
             owner: self.owner.clone(),
-            event: self.event,
+            end_event: self.event,
         }
     }
 
@@ -223,9 +223,7 @@ impl JobItem {
             kept_until: time(self.kept_until),
             cancel_requested: self.cancel_requested.unwrap_or(false),
             callback_url: self.callback_url,
-            metadata: metadata
-                .map_err(|_| corrupt("metadata is not JSON"))?
-                .unwrap_or_default(),
+            metadata: metadata.map_err(|_| corrupt("metadata is not JSON"))?.unwrap_or_default(),
             result: result.map_err(|_| corrupt("result is not JSON"))?,
             error: self.error,
             history: self.history.into_iter().map(AttemptItem::attempt).collect(),
@@ -242,7 +240,7 @@ pub(super) struct Bulk {
 
 impl Bulk {
     pub fn read(item: Item) -> Result<Box<RawValue>, Error> {
-        let Self { json, .. } = content("a payload or result", item)?;
+        let Self { json, .. } = parse_item("a payload or result", item)?;
         RawValue::from_string(json)
             .map_err(|e| Error::Corrupt("a payload or result", e.to_string()))
     }

@@ -40,9 +40,9 @@ pub struct JobPage {
 
 /// Number of jobs examined after which a page ends even if it isn't full. A filter that matches
 /// almost nothing must not read a whole account.
-const MOST_LOOKED_AT: usize = 1000;
+const MAX_EXAMINED: usize = 1000;
 
-const LARGEST_PORTION: usize = 64;
+const MAX_READ_SIZE: usize = 64;
 
 /// Read-ahead of one partition, newest first.
 struct Shard {
@@ -77,7 +77,7 @@ impl JobStore {
         let mut shards: Vec<_> = (0..SHARDS).map(shard).collect();
         let (mut jobs, mut looked_at, mut ended_at) = (Vec::new(), 0, None);
         loop {
-            if jobs.len() == limit || looked_at == MOST_LOOKED_AT {
+            if jobs.len() == limit || looked_at == MAX_EXAMINED {
                 let more = shards.iter().any(|shard| shard.more || !shard.read.is_empty());
                 return Ok(JobPage { jobs, ended_at: ended_at.filter(|_| more) });
             }
@@ -91,7 +91,7 @@ impl JobStore {
             let Some(job) = newest.read.pop_front() else { continue };
             looked_at += 1;
             ended_at = Some(job.id);
-            if filter.admits(&job) && job.is_shown(now) {
+            if filter.admits(&job) && job.is_visible(now) {
                 jobs.push(job);
             }
         }
@@ -110,7 +110,7 @@ impl JobStore {
             .send()
             .await
             .map_err(|e| Error::of("Query", &e))?;
-        shard.portion = (2 * shard.portion).min(LARGEST_PORTION);
+        shard.portion = (2 * shard.portion).min(MAX_READ_SIZE);
         shard.more = answer.last_evaluated_key.is_some();
         for item in answer.items.unwrap_or_default() {
             shard.read.push_back(JobItem::read(item)?.job()?);

@@ -3,7 +3,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures::future::try_join_all;
 
-use super::{JobStore, agenda::int};
+use super::{JobStore, ready_queue::int};
 use crate::{
     aws::{
         Error,
@@ -11,12 +11,12 @@ use crate::{
         table::{Item, text},
     },
     id::{self, AccountId, JobId},
-    job::{Status, rescue::Unfinished},
+    job::{Status, rescue::UnfinishedJob},
     time::Time,
 };
 
 /// Rows read per partition and call. Most are finished jobs, which the filter drops.
-const EACH: i32 = 250;
+const ROWS_PER_PARTITION: i32 = 250;
 
 /// Attributes to read. The function's IAM policy names the same ones, so that it can't read
 /// payloads or results.
@@ -26,7 +26,7 @@ const ATTRIBUTES: &str = "pk, sk, kind, #status, attempts, run_at, due_at, lease
 #[derive(Debug)]
 pub struct UnfinishedPart {
     /// Unordered.
-    pub jobs: Vec<Unfinished>,
+    pub jobs: Vec<UnfinishedJob>,
     /// Exclusive end of the part that was read; `None` if it is the whole span.
     pub until: Option<Time>,
 }
@@ -62,8 +62,8 @@ impl JobStore {
         from: Time,
         to: Time,
     ) -> Result<UnfinishedPart, Error> {
-        let first: JobId = id::mint(from, [0; 10]);
-        let last: JobId = id::mint(Time::from_millis(to.millis() - 1), [u8::MAX; 10]);
+        let first: JobId = id::generate(from, [0; 10]);
+        let last: JobId = id::generate(Time::from_millis(to.millis() - 1), [u8::MAX; 10]);
         let call = self.table.client.query().table_name(&self.table.name);
         let answer = call
             .key_condition_expression("pk = :jobs AND sk BETWEEN :first AND :last")
@@ -75,7 +75,7 @@ impl JobStore {
             .expression_attribute_values(":last", text(last.to_string()))
             .expression_attribute_values(":queued", text(Status::Queued.as_str()))
             .expression_attribute_values(":running", text(Status::Running.as_str()))
-            .limit(EACH)
+            .limit(ROWS_PER_PARTITION)
             .send()
             .await
             .map_err(|e| Error::of("Query", &e))?;
@@ -94,7 +94,7 @@ impl JobStore {
     pub async fn unfinished_among(
         &self,
         jobs: &[(AccountId, JobId)],
-    ) -> Result<Vec<Unfinished>, Error> {
+    ) -> Result<Vec<UnfinishedJob>, Error> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -114,14 +114,14 @@ fn id_of(item: &Item) -> Option<JobId> {
     item.get("sk")?.as_s().ok()?.parse().ok()
 }
 
-fn read(item: &Item) -> Option<Unfinished> {
+fn read(item: &Item) -> Option<UnfinishedJob> {
     let word = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let time = |name| int(item, name).map(Time::from_millis);
     let id = id_of(item)?;
     let status: Status = word("status")?.parse().ok()?;
     let run_at = time("run_at").unwrap_or_else(|| id::time_of(&id));
     let claimable_at = if status == Status::Running { time("lease_until") } else { time("due_at") };
-    Some(Unfinished {
+    Some(UnfinishedJob {
         account: word("pk")?.split('#').nth(1)?.parse().ok()?,
         id,
         kind: word("kind")?.parse().ok()?,

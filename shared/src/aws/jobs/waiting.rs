@@ -17,12 +17,13 @@ impl JobStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn any_waiting(&self, account: AccountId, kind: &Name) -> Result<bool, Error> {
-        let shards = (0..SHARDS).map(|shard| self.any_waiting_in(Key::jobs(account, shard), kind));
+    pub async fn has_unfinished(&self, account: AccountId, kind: &Name) -> Result<bool, Error> {
+        let shards =
+            (0..SHARDS).map(|shard| self.has_unfinished_in(Key::jobs(account, shard), kind));
         Ok(try_join_all(shards).await?.contains(&true))
     }
 
-    async fn any_waiting_in(&self, shard: String, kind: &Name) -> Result<bool, Error> {
+    async fn has_unfinished_in(&self, shard: String, kind: &Name) -> Result<bool, Error> {
         let mut start = None;
         loop {
             let call = self.table.client.query().table_name(&self.table.name);

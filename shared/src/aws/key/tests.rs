@@ -1,11 +1,12 @@
 use super::*;
-use crate::id::mint;
+use crate::id::generate;
 use proptest::prelude::*;
 
 #[test]
 fn keys_are_unique_across_item_types() {
     let now = Time::from_millis(1_763_654_400_000);
-    let (account, job, key) = (mint(now, [1; 10]), mint(now, [2; 10]), mint(now, [3; 10]));
+    let (account, job, key) =
+        (generate(now, [1; 10]), generate(now, [2; 10]), generate(now, [3; 10]));
     let series = Series {
         account: Some(account),
         direction: Direction::Egress,
@@ -16,12 +17,12 @@ fn keys_are_unique_across_item_types() {
         Key::account(account),
         Key::account_in_directory(account),
         Key::api_key(account, key),
-        Key::named(KINDS, &"echo".parse().unwrap()),
-        Key::named(SCHEDULES, &"echo".parse().unwrap()),
-        Key::in_directory(SCHEDULES, account, &"echo".parse().unwrap()),
-        Key::named(QUOTAS, &"echo".parse().unwrap()),
-        Key::in_directory(QUOTAS, account, &"echo".parse().unwrap()),
-        Key::named(QUOTA_STATES, &"echo".parse().unwrap()),
+        Key::definition(KINDS, &"echo".parse().unwrap()),
+        Key::definition(SCHEDULES, &"echo".parse().unwrap()),
+        Key::account_index_entry(SCHEDULES, account, &"echo".parse().unwrap()),
+        Key::definition(QUOTAS, &"echo".parse().unwrap()),
+        Key::account_index_entry(QUOTAS, account, &"echo".parse().unwrap()),
+        Key::definition(QUOTA_STATES, &"echo".parse().unwrap()),
         Key::job(account, job),
         Key::payload(account, job),
         Key::due(now, account, job),
@@ -29,24 +30,24 @@ fn keys_are_unique_across_item_types() {
         Key::walk(),
         Key::result(account, job, "owner"),
         Key::idempotency(account, "abc"),
-        Key::pace(account, &"echo".parse().unwrap(), now),
+        Key::completion_times(account, &"echo".parse().unwrap(), now),
         Key::row(account, &"users".parse().unwrap(), "a#b"),
         Key::applied(account, job),
         Key::slot(account, 7),
         Key::wait_slot(7),
-        Key::event(account, &mint(now, [4; 10])),
+        Key::event(account, &generate(now, [4; 10])),
         Key::ticket("abc"),
         Key::connection(&"L0SM9cOFvHcCIhw=".parse().unwrap()),
         Key::subscription(account, &"L0SM9cOFvHcCIhw=".parse().unwrap()),
         Key::rate(29_394_240, Uuid::from_u128(7)),
-        Key::named(SOURCES, &"echo".parse().unwrap()),
-        Key::named(SOURCE_STATES, &"echo".parse().unwrap()),
-        Key::head(&series, &Origin::Pushed),
+        Key::definition(SOURCES, &"echo".parse().unwrap()),
+        Key::definition(SOURCE_STATES, &"echo".parse().unwrap()),
+        Key::open_hour(&series, &Origin::Pushed),
         Key::series_in_directory(&series, &Origin::Source("kong".parse().unwrap())),
         Key::closed_hour(&series, &Origin::Pushed, Hour::of(now)),
         Key::day(&series, &Origin::Pushed, Day::of(now)),
         Key::report(&ReportId { account, digest: "abc".to_owned() }),
-        Key::reported(account),
+        Key::series_count(account),
     ];
     let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
     insta::assert_snapshot!(shown.join("\n"), @"
@@ -95,7 +96,7 @@ proptest! {
         service in "[#%23a/5 ]{0,12}|\\PC{0,30}",
         route in "[#%23a/5 ]{0,12}",
     ) {
-        let account = account.map(|entropy| mint(Time::from_millis(7), entropy));
+        let account = account.map(|entropy| generate(Time::from_millis(7), entropy));
         let direction = if out { Direction::Egress } else { Direction::Ingress };
         let series = Series {
             account,
@@ -103,13 +104,13 @@ proptest! {
             service: service.parse().unwrap(),
             route: route.parse().unwrap(),
         };
-        for origin in [Origin::Pushed, Origin::Own, Origin::Source("kong-2.eu".parse().unwrap())] {
+        for origin in [Origin::Pushed, Origin::TollgateApi, Origin::Source("kong-2.eu".parse().unwrap())] {
             let entry = Key::series_in_directory(&series, &origin).sk;
-            prop_assert_eq!(Key::of_series(&entry), Some((series.clone(), origin.clone())));
-            let head = Key::head(&series, &origin);
-            prop_assert_eq!(Key::of_head(&head.sk), Some(series.clone()));
-            prop_assert_eq!(Key::of_heads(&head.pk), Some(origin.clone()));
-            prop_assert!(Key::heads(&origin).contains(&head.pk));
+            prop_assert_eq!(Key::parse_directory_entry(&entry), Some((series.clone(), origin.clone())));
+            let head = Key::open_hour(&series, &origin);
+            prop_assert_eq!(Key::parse_series(&head.sk), Some(series.clone()));
+            prop_assert_eq!(Key::parse_origin(&head.pk), Some(origin.clone()));
+            prop_assert!(Key::open_hours(&origin).contains(&head.pk));
             let prefix = Key::series_prefix(
                 account,
                 Some(direction),
@@ -124,7 +125,7 @@ proptest! {
 #[test]
 fn longest_series_fits_into_a_key() {
     let label: Label = "#".repeat(Label::MAX_BYTES).parse().unwrap();
-    let account = Some(mint(Time::from_millis(7), [7; 10]));
+    let account = Some(generate(Time::from_millis(7), [7; 10]));
     let series =
         Series { account, direction: Direction::Ingress, service: label.clone(), route: label };
     let origin = Origin::Source("s".repeat(64).parse().unwrap());
@@ -133,8 +134,8 @@ fn longest_series_fits_into_a_key() {
 
 #[test]
 fn ready_queue_key_round_trips() {
-    let (account, kind) = (mint(Time::from_millis(1), [1; 10]), "a.b-c_d".parse().unwrap());
-    assert_eq!(Key::of_agenda(&Key::agenda(account, &kind)), Some((account, kind)));
+    let (account, kind) = (generate(Time::from_millis(1), [1; 10]), "a.b-c_d".parse().unwrap());
+    assert_eq!(Key::parse_ready_queue(&Key::ready_queue(account, &kind)), Some((account, kind)));
     for none in [
         "",
         "#",
@@ -143,6 +144,6 @@ fn ready_queue_key_round_trips() {
         "x#echo",
         "#echo",
     ] {
-        assert_eq!(Key::of_agenda(none), None, "{none}");
+        assert_eq!(Key::parse_ready_queue(none), None, "{none}");
     }
 }

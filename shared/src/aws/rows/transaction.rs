@@ -12,7 +12,7 @@ use crate::{
         table::{Item, item, text},
     },
     id::AccountId,
-    records::{After, Before, Column, Effect},
+    records::{Column, Effect, Precondition, RowResult},
 };
 
 const NO_ITEM: &str = "attribute_not_exists(pk)";
@@ -21,13 +21,13 @@ const NO_ITEM: &str = "attribute_not_exists(pk)";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cancelled {
     /// The job was applied before.
-    MarkerThere,
+    AlreadyApplied,
     /// Transient; a retry may succeed.
-    Passing,
+    Transient,
     /// Index of the first row that violates its precondition.
-    RowUnfit(usize),
+    PreconditionFailed(usize),
     /// DynamoDB rejects the transaction permanently.
-    Otherwise,
+    Permanent,
 }
 
 impl Cancelled {
@@ -35,18 +35,18 @@ impl Cancelled {
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
     /// If another transaction holds one of the items, the other reasons may reflect its partial
     /// state.
-    pub fn because(reasons: &[&str]) -> Self {
+    pub fn from_reasons(reasons: &[&str]) -> Self {
         const REFUSED: &str = "ConditionalCheckFailed";
-        const PASSING: [&str; 3] =
+        const TRANSIENT: [&str; 3] =
             ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
         match reasons.split_first() {
-            Some((&REFUSED, _)) => Self::MarkerThere,
-            _ if reasons.iter().any(|reason| PASSING.contains(reason)) => Self::Passing,
+            Some((&REFUSED, _)) => Self::AlreadyApplied,
+            _ if reasons.iter().any(|reason| TRANSIENT.contains(reason)) => Self::Transient,
             Some((_, rows)) => rows
                 .iter()
                 .position(|reason| *reason == REFUSED)
-                .map_or(Self::Otherwise, Self::RowUnfit),
-            None => Self::Otherwise,
+                .map_or(Self::Permanent, Self::PreconditionFailed),
+            None => Self::Permanent,
         }
     }
 }
@@ -59,12 +59,12 @@ pub(super) fn action(
 ) -> Result<TransactWriteItem, Error> {
     let key = Key::row(account, &effect.table, &effect.key);
     let checks = match &effect.before {
-        Before::Absent => Checks::no_item(),
-        Before::AbsentOrHas(columns) => Checks::absent_or_has(columns),
+        Precondition::Absent => Checks::no_item(),
+        Precondition::AbsentOrHas(columns) => Checks::absent_or_has(columns),
     };
     match &effect.after {
-        After::Row(columns) => put(name, item(&key, &RowItem::of(columns)?)?, checks),
-        After::Gone => {
+        RowResult::Row(columns) => put(name, item(&key, &RowItem::of(columns)?)?, checks),
+        RowResult::Gone => {
             let delete = Delete::builder().table_name(name).set_key(Some(key.attributes()));
             let delete = delete
                 .condition_expression(checks.expression)
@@ -72,7 +72,7 @@ pub(super) fn action(
                 .set_expression_attribute_values(checks.values);
             Ok(TransactWriteItem::builder().delete(delete.build().map_err(incomplete)?).build())
         }
-        After::Untouched => {
+        RowResult::Untouched => {
             let check = ConditionCheck::builder().table_name(name).set_key(Some(key.attributes()));
             let check = check
                 .condition_expression(checks.expression)
@@ -132,16 +132,16 @@ mod tests {
     fn classifies_cancellation_reasons() {
         let (none, refused, conflict) = ("None", "ConditionalCheckFailed", "TransactionConflict");
         for (reasons, meaning) in [
-            (&[refused, none][..], Cancelled::MarkerThere),
-            (&[refused, refused, conflict], Cancelled::MarkerThere),
-            (&[none, conflict, refused], Cancelled::Passing),
-            (&[conflict, none], Cancelled::Passing),
-            (&[none, "ThrottlingError"], Cancelled::Passing),
-            (&[none, none, refused, refused], Cancelled::RowUnfit(1)),
-            (&[none, "ValidationError"], Cancelled::Otherwise),
-            (&[], Cancelled::Otherwise),
+            (&[refused, none][..], Cancelled::AlreadyApplied),
+            (&[refused, refused, conflict], Cancelled::AlreadyApplied),
+            (&[none, conflict, refused], Cancelled::Transient),
+            (&[conflict, none], Cancelled::Transient),
+            (&[none, "ThrottlingError"], Cancelled::Transient),
+            (&[none, none, refused, refused], Cancelled::PreconditionFailed(1)),
+            (&[none, "ValidationError"], Cancelled::Permanent),
+            (&[], Cancelled::Permanent),
         ] {
-            assert_eq!(Cancelled::because(reasons), meaning, "{reasons:?}");
+            assert_eq!(Cancelled::from_reasons(reasons), meaning, "{reasons:?}");
         }
     }
 }

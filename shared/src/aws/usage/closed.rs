@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    UsageStore, head,
+    UsageStore, open_hour,
     transaction::{Expression, Transaction},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         table::{number, seconds},
     },
     time::Time,
-    usage::{Advance, Day, Hour, minute_of},
+    usage::{Day, Hour, HourUpdate, minute_of},
 };
 
 /// Retention of closed hours: longer than the longest look-back and than any quota period.
@@ -26,14 +26,14 @@ impl UsageStore {
     pub(super) fn add_closed(
         &self,
         transaction: &mut Transaction<'_>,
-        advance: &Advance,
+        advance: &HourUpdate,
         late: &[(Time, u64)],
         before: u64,
     ) -> Result<(), Error> {
         let (series, origin) = (&advance.head.series, &advance.head.origin);
         let mut days: BTreeMap<Day, Vec<(Hour, u64)>> = BTreeMap::new();
         for closed in &advance.closed {
-            let item = head::write_closed(closed, gone(closed.hour));
+            let item = open_hour::write_closed(closed, closed_hour_ttl(closed.hour));
             transaction.put(&Key::closed_hour(series, origin, closed.hour), item, None)?;
             let sum = closed.minutes.sum().unwrap_or_default();
             days.entry(closed.hour.day()).or_default().push((closed.hour, sum));
@@ -49,17 +49,18 @@ impl UsageStore {
                 "SET counted_before = if_not_exists(counted_before, :before), expires_at = :gone",
             )
             .with(":before", number(before))
-            .with(":gone", gone(hour));
-            change.add(minutes.iter().map(|(nth, bytes)| (head::minute(*nth), *bytes)));
+            .with(":gone", closed_hour_ttl(hour));
+            change.add(minutes.iter().map(|(nth, bytes)| (open_hour::minute(*nth), *bytes)));
             transaction.update(&Key::closed_hour(series, origin, hour), change, None)?;
             let sum = minutes.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
             days.entry(hour.day()).or_default().push((hour, sum));
         }
         for (day, hours) in days {
             let mut change = Expression::new("SET expires_at = :gone")
-                .with(":gone", head::day_gone(day.first()));
+                .with(":gone", open_hour::day_ttl(day.first()));
             // A newly closed hour has no value in its day yet, so adding is the same as setting.
-            change.add(hours.into_iter().map(|(hour, bytes)| (head::hour_of_day(hour), bytes)));
+            change
+                .add(hours.into_iter().map(|(hour, bytes)| (open_hour::hour_of_day(hour), bytes)));
             transaction.update(&Key::day(series, origin, day), change, None)?;
         }
         Ok(())
@@ -67,6 +68,6 @@ impl UsageStore {
 }
 
 /// TTL of a closed hour.
-fn gone(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
+fn closed_hour_ttl(hour: Hour) -> aws_sdk_dynamodb::types::AttributeValue {
     seconds(hour.start() + HOURS_KEPT)
 }

@@ -1,8 +1,8 @@
 //! Counting of samples from sources.
 
 use super::{
-    UsageStore, head,
-    transaction::{Expression, Refused, Transaction},
+    UsageStore, open_hour,
+    transaction::{Expression, FailedConditions, Transaction},
 };
 use crate::{
     aws::{
@@ -10,15 +10,15 @@ use crate::{
         key::Key,
         table::{Condition, Conditional, number},
     },
-    usage::{Advance, Head},
+    usage::{HourUpdate, OpenHour},
 };
 
 /// Result of counting.
 #[derive(Debug)]
-pub enum Counted {
-    Yes,
+pub enum CountResult {
+    Written,
     /// Another process wrote the open hour since it was read; holds the current one.
-    Not(Option<Box<Head>>),
+    Conflict(Option<Box<OpenHour>>),
 }
 
 impl UsageStore {
@@ -33,56 +33,60 @@ impl UsageStore {
     ///
     /// # Errors
     /// Fails when the table can't be written.
-    pub async fn count(&self, before: Option<&Head>, advance: &Advance) -> Result<Counted, Error> {
-        let Advance { head, closed, .. } = advance;
-        let key = Key::head(&head.series, &head.origin);
+    pub async fn count(
+        &self,
+        before: Option<&OpenHour>,
+        advance: &HourUpdate,
+    ) -> Result<CountResult, Error> {
+        let HourUpdate { head, closed, .. } = advance;
+        let key = Key::open_hour(&head.series, &head.origin);
         let Some(before) = before.filter(|_| closed.is_empty()) else {
-            return self.turn(before, advance, &key).await;
+            return self.start_hour(before, advance, &key).await;
         };
         let unchanged = Condition {
             expression: UNCHANGED,
             names: Vec::new(),
             values: vec![(":read", number(before.version))],
         };
-        let mut item = head::write(head);
+        let mut item = open_hour::write(head);
         item.extend(key.attributes());
         match self.table.put_item_if(item, unchanged).await? {
-            Conditional::Done(()) => Ok(Counted::Yes),
+            Conditional::Done(()) => Ok(CountResult::Written),
             Conditional::Refused(found) => {
-                Ok(Counted::Not(found.map(head::read).transpose()?.map(Box::new)))
+                Ok(CountResult::Conflict(found.map(open_hour::read).transpose()?.map(Box::new)))
             }
         }
     }
 
     /// Starts another hour, or a new series.
-    async fn turn(
+    async fn start_hour(
         &self,
-        before: Option<&Head>,
-        advance: &Advance,
+        before: Option<&OpenHour>,
+        advance: &HourUpdate,
         key: &Key,
-    ) -> Result<Counted, Error> {
+    ) -> Result<CountResult, Error> {
         let head = &advance.head;
         let condition = match before {
             None => Expression::new("attribute_not_exists(pk)"),
             Some(before) => Expression::new(UNCHANGED).with(":read", number(before.version)),
         };
         let mut transaction = Transaction::new(&self.table.name);
-        transaction.put(key, head::write(head), Some(condition))?;
+        transaction.put(key, open_hour::write(head), Some(condition))?;
         if before.is_none_or(|before| before.hour.day() != head.hour.day()) {
             let entry = Key::series_in_directory(&head.series, &head.origin);
-            transaction.put(&entry, head::write_entry(head), None)?;
+            transaction.put(&entry, open_hour::write_entry(head), None)?;
         }
-        self.add_closed(&mut transaction, advance, &[], head.before())?;
+        self.add_closed(&mut transaction, advance, &[], head.total_at_start())?;
         match transaction.send(&self.table.client).await? {
-            Ok(()) => Ok(Counted::Yes),
-            Err(Refused(_)) => Ok(Counted::Not(self.found(key).await?)),
+            Ok(()) => Ok(CountResult::Written),
+            Err(FailedConditions(_)) => Ok(CountResult::Conflict(self.read_open_hour(key).await?)),
         }
     }
 
     /// Reads the open hour that another process wrote.
-    pub(super) async fn found(&self, key: &Key) -> Result<Option<Box<Head>>, Error> {
+    pub(super) async fn read_open_hour(&self, key: &Key) -> Result<Option<Box<OpenHour>>, Error> {
         let found = self.table.get(key, true).await?;
-        Ok(found.map(head::read).transpose()?.map(Box::new))
+        Ok(found.map(open_hour::read).transpose()?.map(Box::new))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{UsageStore, head};
+use super::{UsageStore, open_hour};
 use crate::{
     aws::{
         Error,
@@ -14,11 +14,13 @@ use crate::{
     },
     id::AccountId,
     time::Time,
-    usage::{Direction, Filter, Head, Hour, Label, MINUTE, Origin, Points, Series, Step, Windows},
+    usage::{
+        Direction, Filter, Hour, Label, MINUTE, OpenHour, Origin, Points, Series, Step, Windows,
+    },
 };
 
 /// Series read in parallel.
-const AT_ONCE: usize = 16;
+const PARALLEL_READS: usize = 16;
 /// Directory entries per query.
 const ENTRIES: i32 = 500;
 /// Items per BatchGetItem call.
@@ -29,7 +31,7 @@ const LAST: &str = "\u{10ffff}";
 
 /// A series and the origins that count it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counting {
+pub struct SeriesOrigins {
     pub series: Series,
     pub origins: Vec<Origin>,
 }
@@ -48,8 +50,8 @@ impl UsageStore {
         filter: &Filter,
         after: Option<&str>,
         most: usize,
-    ) -> Result<(Vec<Counting>, Option<String>), Error> {
-        let mut found: Vec<Counting> = Vec::new();
+    ) -> Result<(Vec<SeriesOrigins>, Option<String>), Error> {
+        let mut found: Vec<SeriesOrigins> = Vec::new();
         for prefix in prefixes(filter) {
             let begin = if prefix.is_empty() { FIRST } else { &prefix };
             let mut from = after.filter(|after| *after > begin).unwrap_or(begin).to_owned();
@@ -64,7 +66,7 @@ impl UsageStore {
                         let shown = found.last().map(|last| after_all(&last.series));
                         return Ok((found, shown));
                     } else if is_another {
-                        found.push(Counting { series, origins: vec![origin] });
+                        found.push(SeriesOrigins { series, origins: vec![origin] });
                     } else if let Some(last) = found.last_mut() {
                         last.origins.push(origin);
                     }
@@ -81,16 +83,23 @@ impl UsageStore {
     ///
     /// # Errors
     /// Fails when the table can't be read.
-    pub async fn chart(&self, wanted: &[Counting], windows: Windows) -> Result<Vec<Points>, Error> {
+    pub async fn chart(
+        &self,
+        wanted: &[SeriesOrigins],
+        windows: Windows,
+    ) -> Result<Vec<Points>, Error> {
         let pairs = wanted
             .iter()
             .flat_map(|wanted| wanted.origins.iter().map(|origin| (&wanted.series, origin)));
         let pairs: Vec<_> = pairs.collect();
         // Open hours are read first. An hour closed between the two reads appears in both, and its
         // closed item takes precedence.
-        let keys: Vec<_> = pairs.iter().map(|(series, origin)| Key::head(series, origin)).collect();
-        let calls: Vec<_> = keys.chunks(ITEMS).map(|some| self.some_heads(some, false)).collect();
-        let heads: Vec<Vec<Head>> = stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
+        let keys: Vec<_> =
+            pairs.iter().map(|(series, origin)| Key::open_hour(series, origin)).collect();
+        let calls: Vec<_> =
+            keys.chunks(ITEMS).map(|some| self.batch_get_open_hours(some, false)).collect();
+        let heads: Vec<Vec<OpenHour>> =
+            stream::iter(calls).buffered(PARALLEL_READS).try_collect().await?;
         let mut heads: HashMap<_, _> = heads
             .into_iter()
             .flatten()
@@ -106,7 +115,7 @@ impl UsageStore {
         for (series, origin, head) in &heads {
             each.push(self.points(series, origin, head.as_ref(), windows));
         }
-        let read: Vec<Points> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+        let read: Vec<Points> = stream::iter(each).buffered(PARALLEL_READS).try_collect().await?;
         let mut read = read.into_iter();
         Ok(wanted
             .iter()
@@ -123,7 +132,7 @@ impl UsageStore {
         &self,
         series: &Series,
         origin: &Origin,
-        head: Option<&Head>,
+        head: Option<&OpenHour>,
         windows: Windows,
     ) -> Result<Points, Error> {
         let mut points = Points::new(windows);
@@ -161,10 +170,10 @@ impl UsageStore {
         let mut closed = Vec::new();
         for item in items {
             if by_day {
-                let hours = head::read_day(item)?.into_iter();
+                let hours = open_hour::read_day(item)?.into_iter();
                 closed.extend(hours.map(|(hour, bytes)| (hour, vec![(hour.start(), bytes)])));
             } else {
-                let read = head::read_closed(item)?;
+                let read = open_hour::read_closed(item)?;
                 closed.push((read.hour, minutes(read.hour, &read.minutes.0).collect()));
             }
         }
@@ -189,16 +198,16 @@ impl UsageStore {
     }
 
     /// Reads up to 100 open hours and skips missing ones.
-    pub(super) async fn some_heads(
+    pub(super) async fn batch_get_open_hours(
         &self,
         wanted: &[Key],
         consistent: bool,
-    ) -> Result<Vec<Head>, Error> {
+    ) -> Result<Vec<OpenHour>, Error> {
         let keys = wanted.iter().map(Key::attributes).collect();
         let wanted =
             KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent).build();
         let wanted = wanted.map_err(|e| Error::Refused(e.to_string()))?;
-        self.table.batch_get(wanted).await?.into_iter().map(head::read).collect()
+        self.table.batch_get(wanted).await?.into_iter().map(open_hour::read).collect()
     }
 
     /// Returns the directory entries in a range, and the key to continue after.
@@ -222,7 +231,7 @@ impl UsageStore {
         let last = last.map(|last| format!("{last}\u{1}"));
         let keys = answer.items.iter().flatten().filter_map(|item| item.get("sk")?.as_s().ok());
         let read = keys.map(|key| {
-            Key::of_series(key)
+            Key::parse_directory_entry(key)
                 .ok_or_else(|| Error::Corrupt("usage", "invalid series key".into()))
         });
         Ok((read.collect::<Result<_, _>>()?, last))

@@ -22,7 +22,7 @@ pub(super) struct Transaction<'a> {
 
 /// The transaction was not applied. Holds the indices of the writes whose conditions failed.
 #[derive(Debug)]
-pub(super) struct Refused(pub Vec<usize>);
+pub(super) struct FailedConditions(pub Vec<usize>);
 
 /// A condition or update expression with its values.
 #[derive(Debug, Default)]
@@ -94,8 +94,8 @@ impl<'a> Transaction<'a> {
 
     /// Sends the transaction. The SDK adds a client request token, so that a retry after a lost
     /// response is not applied twice.
-    pub async fn send(self, client: &Client) -> Result<Result<(), Refused>, Error> {
-        const PASSING: [&str; 3] =
+    pub async fn send(self, client: &Client) -> Result<Result<(), FailedConditions>, Error> {
+        const TRANSIENT: [&str; 3] =
             ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
         let answer =
             client.transact_write_items().set_transact_items(Some(self.writes)).send().await;
@@ -112,7 +112,7 @@ impl<'a> Transaction<'a> {
             .collect();
         // If another transaction holds one of the items, the other reasons may reflect its partial
         // state.
-        if codes.iter().any(|code| PASSING.contains(code)) {
+        if codes.iter().any(|code| TRANSIENT.contains(code)) {
             return Err(Error::Unavailable(format!("TransactWriteItems: {}", codes.join(", "))));
         }
         let refused: Vec<_> =
@@ -120,7 +120,7 @@ impl<'a> Transaction<'a> {
         if refused.is_empty() {
             return Err(Error::Refused(format!("TransactWriteItems: {}", codes.join(", "))));
         }
-        Ok(Err(Refused(refused)))
+        Ok(Err(FailedConditions(refused)))
     }
 }
 

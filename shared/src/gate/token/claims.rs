@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Bearer;
+use super::VerifiedToken;
 use crate::{account::Scope, config::TokenConfig, id::AccountId, time::Time};
 
 /// Allowed clock skew of the issuer.
@@ -38,27 +38,27 @@ enum Audience {
 
 /// Validates the payload of a token; `None` if it is for another issuer or audience, expired, not
 /// yet valid, or names no account. Doesn't verify the signature.
-pub fn read(payload: &[u8], rules: &TokenConfig, now: Time) -> Option<Bearer> {
+pub fn validate(payload: &[u8], rules: &TokenConfig, now: Time) -> Option<VerifiedToken> {
     let claims: Claims = serde_json::from_slice(payload).ok()?;
-    let meant = match &claims.aud {
+    let is_audience = match &claims.aud {
         Audience::One(one) => *one == rules.audience,
         Audience::Many(many) => many.contains(&rules.audience),
     };
     // RFC 7519, sections 4.1.4 and 4.1.5: invalid from `exp` on and before `nbf`.
-    let over = claims.exp <= seconds(now - LEEWAY);
-    let early = claims.nbf.is_some_and(|from| from > seconds(now + LEEWAY));
-    if claims.iss != rules.issuer || !meant || over || early {
+    let is_expired = claims.exp <= seconds(now - LEEWAY);
+    let is_early = claims.nbf.is_some_and(|from| from > seconds(now + LEEWAY));
+    if claims.iss != rules.issuer || !is_audience || is_expired || is_early {
         return None;
     }
     let subject = claims.sub.unwrap_or_default();
     let account: AccountId = claims.tollgate_account.as_ref().unwrap_or(&subject).parse().ok()?;
     let scopes = claims.scope.unwrap_or_default();
     let known = scopes.split(' ').filter_map(|scope| scope.parse().ok());
-    Some(Bearer {
+    Some(VerifiedToken {
         subject: subject.chars().take(MAX_SUBJECT).collect::<String>().into(),
         account,
         scopes: known.filter(|scope| rules.admin || *scope != Scope::Admin).collect(),
-        until: time(claims.exp) + LEEWAY,
+        expires_at: time(claims.exp) + LEEWAY,
     })
 }
 
@@ -79,7 +79,7 @@ mod tests {
 
     const ACCOUNT: &str = "acc_01kagzwy00e40r2081040g2081";
 
-    fn said(more: Value, admin: bool) -> Option<Bearer> {
+    fn validated(more: Value, admin: bool) -> Option<VerifiedToken> {
         let mut claims = json!({
             "iss": "https://id",
             "aud": "tollgate",
@@ -90,18 +90,18 @@ mod tests {
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let rules = TokenConfig { issuer: "https://id".into(), audience: "tollgate".into(), admin };
-        read(claims.to_string().as_bytes(), &rules, Time::from_seconds(900))
+        validate(claims.to_string().as_bytes(), &rules, Time::from_seconds(900))
     }
 
     #[test]
     fn valid_claims_give_account_and_scopes() {
-        let bearer = said(json!({}), false).unwrap();
+        let bearer = validated(json!({}), false).unwrap();
         assert_eq!(
             (bearer.account.to_string().as_str(), bearer.scopes.to_string().as_str()),
             (ACCOUNT, "jobs:read")
         );
-        assert!(said(json!({}), true).unwrap().scopes.allow(Scope::Admin));
-        let named = said(
+        assert!(validated(json!({}), true).unwrap().scopes.allow(Scope::Admin));
+        let named = validated(
             json!({"sub": "ada@example.com", "tollgate_account": ACCOUNT, "scope": null}),
             true,
         )
@@ -119,7 +119,7 @@ mod tests {
             json!({"exp": 871}),
             json!({"exp": 900.5, "nbf": 930}),
         ] {
-            assert!(said(good.clone(), false).is_some(), "{good}");
+            assert!(validated(good.clone(), false).is_some(), "{good}");
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
             json!({"tollgate_account": 7}),
             json!({"scope": ["jobs:read"]}),
         ] {
-            assert_eq!(said(bad.clone(), false), None, "{bad}");
+            assert_eq!(validated(bad.clone(), false), None, "{bad}");
         }
     }
 }

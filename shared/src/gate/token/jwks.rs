@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Number of keys read from a set; further ones are ignored.
-const MOST: usize = 100;
+const MAX_KEYS: usize = 100;
 /// Length of a P-256 coordinate, in bytes.
-const COORDINATE: usize = 32;
+const COORDINATE_BYTES: usize = 32;
 
 /// Accepted signature algorithms (RFC 7518, section 3.1). No HMAC: the key that verifies such a
 /// token can also sign one.
@@ -69,11 +69,11 @@ impl KeySet {
     ///
     /// # Errors
     /// When the document isn't a JWK Set.
-    pub fn read(document: &[u8]) -> Result<Self, serde_json::Error> {
+    pub fn parse(document: &[u8]) -> Result<Self, serde_json::Error> {
         let Document { keys } = serde_json::from_slice(document)?;
         let keys = keys
             .into_iter()
-            .take(MOST)
+            .take(MAX_KEYS)
             .filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.key());
         Ok(Self(keys.collect()))
     }
@@ -102,7 +102,7 @@ impl Jwk {
             ("EC", Some("P-256")) => {
                 let (x, y) = (bytes(&self.x)?, bytes(&self.y)?);
                 let point = [&[4], &*x, &*y].concat();
-                (x.len() == COORDINATE && y.len() == COORDINATE)
+                (x.len() == COORDINATE_BYTES && y.len() == COORDINATE_BYTES)
                     .then_some((Algorithm::Es256, PublicKey::P256(point)))?
             }
             _ => return None,
@@ -113,7 +113,7 @@ impl Jwk {
 
 impl PublicKey {
     /// Verifies a signature. RSA keys below 2048 bits always fail.
-    pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let checked = match self {
             Self::Rsa(key) => key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature),
             Self::P256(point) => {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn skips_unusable_keys() {
-        let set = KeySet::read(
+        let set = KeySet::parse(
             br#"{"keys": [
                 {"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "use": "sig", "alg": "RS256"},
                 {"kty": "RSA", "kid": "b", "n": "AQAB", "e": "AQAB", "use": "enc"},
@@ -145,6 +145,6 @@ mod tests {
         );
         let ids: Vec<_> = set.unwrap().0.into_keys().collect();
         assert_eq!(ids, [("a".to_owned(), Algorithm::Rs256)]);
-        assert!(KeySet::read(b"{}").is_err() && KeySet::read(b"<html>").is_err());
+        assert!(KeySet::parse(b"{}").is_err() && KeySet::parse(b"<html>").is_err());
     }
 }

@@ -14,7 +14,7 @@ pub struct Token<'a> {
     /// Id of the key that signed it (`kid`).
     pub key_id: String,
     pub algorithm: Algorithm,
-    signed: &'a str,
+    signing_input: &'a str,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -41,13 +41,13 @@ impl<'a> Token<'a> {
         let (header, payload) = signed.split_once('.')?;
         let bytes = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
         let header: Header = serde_json::from_slice(&bytes(header)?).ok()?;
-        if header.crit.is_some() || !header.typ.as_deref().is_none_or(is_for_access) {
+        if header.crit.is_some() || !header.typ.as_deref().is_none_or(is_access_token_type) {
             return None;
         }
         Some(Self {
             key_id: header.kid,
             algorithm: header.alg,
-            signed,
+            signing_input: signed,
             payload: bytes(payload)?,
             signature: bytes(signature)?,
         })
@@ -59,13 +59,13 @@ impl<'a> Token<'a> {
     }
 
     pub fn is_signed_with(&self, key: &PublicKey) -> bool {
-        key.has_signed(self.signed.as_bytes(), &self.signature)
+        key.verifies(self.signing_input.as_bytes(), &self.signature)
     }
 }
 
 /// Whether the type is that of an access token. The issuer signs others, such as logout tokens,
 /// with the same keys (RFC 8725, section 3.11).
-fn is_for_access(typ: &str) -> bool {
+fn is_access_token_type(typ: &str) -> bool {
     let typ = typ.to_ascii_lowercase();
     matches!(typ.trim_start_matches("application/"), "jwt" | "at+jwt")
 }

@@ -4,7 +4,7 @@ use utoipa::PartialSchema;
 use crate::{
     id::AccountId,
     schema::Violation,
-    usage::{Direction, Label, Series, exposition::Sample},
+    usage::{Direction, Label, Series, prometheus_text::Sample},
 };
 
 /// A gateway with a known metric.
@@ -63,7 +63,7 @@ pub struct Selection {
 
 /// Why a sample maps to no series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WhyNot {
+pub enum UnmappableSample {
     #[error("type is not egress or ingress")]
     Direction,
     #[error("its service or route must be at most 128 bytes or has control characters")]
@@ -117,7 +117,11 @@ impl Selection {
     ///
     /// # Errors
     /// If the direction or a label is invalid.
-    pub fn series(&self, sample: &Sample, account: Option<AccountId>) -> Result<Series, WhyNot> {
+    pub fn series(
+        &self,
+        sample: &Sample,
+        account: Option<AccountId>,
+    ) -> Result<Series, UnmappableSample> {
         let value = |name: &Option<String>| {
             let name = name.as_ref()?;
             Some(
@@ -129,7 +133,7 @@ impl Selection {
             )
         };
         let label = |name: &Option<String>, fixed: &Option<Label>| match value(name) {
-            Some(text) => text.parse().map_err(|_| WhyNot::Label),
+            Some(text) => text.parse().map_err(|_| UnmappableSample::Label),
             None => Ok(fixed.clone().unwrap_or_default()),
         };
         let direction: Option<Direction> = match value(&self.labels.direction) {
@@ -138,7 +142,7 @@ impl Selection {
         };
         Ok(Series {
             account,
-            direction: direction.ok_or(WhyNot::Direction)?,
+            direction: direction.ok_or(UnmappableSample::Direction)?,
             service: label(&self.labels.service, &self.fixed.service)?,
             route: label(&self.labels.route, &self.fixed.route)?,
         })
@@ -169,10 +173,7 @@ pub(super) fn violations(
         return found;
     }
     if metric.is_some_and(|name| !is_name(name, true)) {
-        wrong(
-            "/metric",
-            "must be letters, digits, '_' and ':', not starting with a digit",
-        );
+        wrong("/metric", "must be letters, digits, '_' and ':', not starting with a digit");
     }
     let each = [
         ("type", labels.direction.as_deref(), fixed.direction.is_some()),
@@ -233,10 +234,10 @@ mod tests {
             shown(&kong3, &[("service", "s"), ("direction", "ingress"), ("consumer", "c")]),
             "ingress Label(\"s\") Label(\"\")"
         );
-        assert_eq!(shown(&kong3, &[("type", "egress")]), WhyNot::Direction.to_string());
+        assert_eq!(shown(&kong3, &[("type", "egress")]), UnmappableSample::Direction.to_string());
         assert_eq!(
             shown(&kong2, &[("type", "egress"), ("service", &"s".repeat(129))]),
-            WhyNot::Label.to_string()
+            UnmappableSample::Label.to_string()
         );
     }
 

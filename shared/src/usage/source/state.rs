@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{time::Time, usage::WATCHED};
+use crate::{time::Time, usage::CONTINUITY_WINDOW};
 
 /// Collection state of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,21 +27,22 @@ pub struct SourceState {
 }
 
 /// Longest interval between two attempts at a failing source, in minutes.
-const LONGEST_PAUSE: u32 = 10;
+const MAX_INTERVAL_MINUTES: u32 = 10;
 
 impl SourceState {
     /// Whether a series first seen at `due` is new: the previous collection was recent and
     /// complete.
     #[must_use]
-    pub fn watched(&self, lineage: &str, due: Time) -> bool {
+    pub fn is_continuous(&self, lineage: &str, due: Time) -> bool {
         let is_whole = self.lineage == lineage && !self.in_part;
-        is_whole && self.last_success_at.is_some_and(|at| at < due && due.since(at) <= WATCHED)
+        is_whole
+            && self.last_success_at.is_some_and(|at| at < due && due.since(at) <= CONTINUITY_WINDOW)
     }
 
     /// Whether the source is collected in the minute `due`. A failing source is collected less and
     /// less often, but at least every ten minutes.
     #[must_use]
-    pub fn is_asked(&self, lineage: &str, due: Time) -> bool {
+    pub fn is_due(&self, lineage: &str, due: Time) -> bool {
         let Some(failed_at) =
             self.last_error_at.filter(|_| self.failures > 0 && self.lineage == lineage)
         else {
@@ -50,7 +51,7 @@ impl SourceState {
         // Three more attempts, then intervals of 2, 4, 8 and finally 10 minutes.
         let minutes = match self.failures {
             0..=3 => 1,
-            more => 2u32.saturating_pow((more - 3).min(8)).min(LONGEST_PAUSE),
+            more => 2u32.saturating_pow((more - 3).min(8)).min(MAX_INTERVAL_MINUTES),
         };
         due.since(failed_at) + Duration::from_secs(1) >= Duration::from_secs(60) * minutes
     }
@@ -58,7 +59,7 @@ impl SourceState {
     /// Minute of the last attempt with this definition. Sources are collected in ascending order of
     /// it.
     #[must_use]
-    pub fn last_tried(&self, lineage: &str) -> Option<Time> {
+    pub fn last_attempt(&self, lineage: &str) -> Option<Time> {
         self.last_success_at.max(self.last_error_at).filter(|_| self.lineage == lineage)
     }
 
@@ -85,7 +86,7 @@ impl SourceState {
 
     /// Marks whether the page had series whose counters could not be read.
     #[must_use]
-    pub fn in_part(self, in_part: bool) -> Self {
+    pub fn with_incomplete(self, in_part: bool) -> Self {
         Self { in_part, ..self }
     }
 
@@ -107,7 +108,7 @@ impl SourceState {
 
     /// Records a failure on Tollgate's side, which does not count towards the backoff.
     #[must_use]
-    pub fn stumbled(self, lineage: &str, due: Time, why: &str) -> Self {
+    pub fn failed_internally(self, lineage: &str, due: Time, why: &str) -> Self {
         Self { failures: 1, ..self.failed(lineage, due, why.to_owned()) }
     }
 }
@@ -125,7 +126,7 @@ mod tests {
         let mut state = SourceState::default();
         let asked: Vec<_> = (1..60)
             .filter(|nth| {
-                let asked = state.is_asked("a", minute(*nth));
+                let asked = state.is_due("a", minute(*nth));
                 if asked {
                     state = state.clone().failed("a", minute(*nth), "down".into());
                 }
@@ -133,22 +134,24 @@ mod tests {
             })
             .collect();
         assert_eq!(asked, [1, 2, 3, 4, 6, 10, 18, 28, 38, 48, 58]);
-        assert!(state.is_asked("b", minute(59)), "another definition has its own backoff");
+        assert!(state.is_due("b", minute(59)), "another definition has its own backoff");
         let well = state.succeeded("a", minute(68), 3, None);
-        assert!(well.is_asked("a", minute(69)) && well.last_error.is_none());
+        assert!(well.is_due("a", minute(69)) && well.last_error.is_none());
     }
 
     #[test]
     fn new_series_is_watched_after_a_recent_complete_collection() {
         let state = SourceState::default().succeeded("a", minute(10), 0, None);
-        assert!(state.watched("a", minute(11)) && state.watched("a", minute(15)));
+        assert!(state.is_continuous("a", minute(11)) && state.is_continuous("a", minute(15)));
         assert!(
-            !state.watched("a", minute(16))
-                && !state.watched("b", minute(11))
-                && !state.watched("a", minute(10))
+            !state.is_continuous("a", minute(16))
+                && !state.is_continuous("b", minute(11))
+                && !state.is_continuous("a", minute(10))
         );
-        assert!(state.clone().failed("a", minute(11), String::new()).watched("a", minute(12)));
-        assert!(!state.clone().in_part(true).watched("a", minute(11)));
-        assert!(!state.failed("b", minute(11), String::new()).watched("b", minute(12)));
+        assert!(
+            state.clone().failed("a", minute(11), String::new()).is_continuous("a", minute(12))
+        );
+        assert!(!state.clone().with_incomplete(true).is_continuous("a", minute(11)));
+        assert!(!state.failed("b", minute(11), String::new()).is_continuous("b", minute(12)));
     }
 }

@@ -1,0 +1,114 @@
+use aws_lambda_events::sqs::SqsMessage;
+use serde_json::Value;
+use shared::{
+    aws::JobQueue,
+    job::{InvalidMessage, Message},
+    schedule::SCHEDULED_TIME,
+    telemetry::Traceparent,
+    time::Time,
+};
+
+/// One delivery of an SQS message.
+#[derive(Debug)]
+pub struct ReceivedMessage {
+    pub message_id: String,
+    /// The receipt handle, which sets the visibility.
+    pub receipt: String,
+    /// Approximate receive count, including this delivery.
+    pub receive_count: u32,
+    pub sent_at: Option<Time>,
+    /// Whether the message comes from the dead-letter queue.
+    pub is_dead_letter: bool,
+    pub message: Result<Message, InvalidMessage>,
+    /// The trace of the client that submitted the job.
+    pub trace: Option<Traceparent>,
+}
+
+impl ReceivedMessage {
+    pub fn from_record(record: SqsMessage, dead_letters: &JobQueue) -> Self {
+        let source = record.event_source_arn.unwrap_or_default();
+        let count =
+            record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        let sent_at = record.attributes.get("SentTimestamp").and_then(|millis| millis.parse().ok());
+        let trace = record.message_attributes.get("traceparent");
+        let dead = source.rsplit(':').next() == Some(dead_letters.name());
+        let mut message = decode(&record.body.unwrap_or_default(), dead);
+        let due = record
+            .message_attributes
+            .get("SCHEDULED_TIME")
+            .and_then(|due| due.string_value.as_ref());
+        if let (true, Ok(Message::Schedule(run)), Some(due)) = (dead, &mut message, due)
+            && run.at == SCHEDULED_TIME
+        {
+            run.at.clone_from(due);
+        }
+        Self {
+            message_id: record.message_id.unwrap_or_default(),
+            receipt: record.receipt_handle.unwrap_or_default(),
+            receive_count: count.unwrap_or(1),
+            sent_at: sent_at.map(Time::from_millis),
+            is_dead_letter: dead,
+            message,
+            trace: trace.and_then(|value| value.string_value.as_deref()?.parse().ok()),
+        }
+    }
+}
+
+/// Decodes a message body. A dead letter of EventBridge Scheduler may be the `SendMessage` request
+/// that failed, with the message in it. AWS documents this by an example only
+/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
+fn decode(body: &str, dead: bool) -> Result<Message, InvalidMessage> {
+    match Message::decode(body) {
+        Err(InvalidMessage::Malformed) if dead => {
+            let call: Value = serde_json::from_str(body).unwrap_or_default();
+            Message::decode(call["MessageBody"].as_str().unwrap_or_default())
+        }
+        message => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::sqs::SqsEvent;
+    use shared::aws::{Clients, connect};
+
+    use super::*;
+
+    #[test]
+    fn parses_sqs_events() {
+        let event: SqsEvent = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
+        let Clients { sqs, .. } =
+            connect(&|name| (name != "AWS_ENDPOINT_URL").then(|| "x".to_owned())).unwrap();
+        let dead_letters = JobQueue::new(
+            sqs,
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/tollgate-DeadLetterQueue-2BCDEFGHIJKLM",
+        );
+        let of = |record: SqsMessage| ReceivedMessage::from_record(record, &dead_letters);
+        let [job, broken] =
+            event.records.into_iter().map(of).collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!((job.receive_count, job.is_dead_letter, job.trace.is_some()), (2, false, true));
+        assert_eq!(job.sent_at, Some(Time::from_millis(1_795_190_400_000)));
+        assert!(matches!(
+            job.message,
+            Ok(Message::Job(message)) if message.kind == "echo".parse().unwrap()
+        ));
+        assert_eq!((broken.receive_count, broken.is_dead_letter, broken.trace), (1, true, None));
+        assert!(matches!(broken.message, Err(InvalidMessage::Malformed)));
+    }
+
+    #[test]
+    fn decodes_scheduler_dead_letters() {
+        let text = r#"{"v":1,"schedule":{"name":"nightly","at":"2026-11-20T16:00:00Z"}}"#;
+        let call =
+            serde_json::json!({"MessageBody": text, "QueueUrl": "https://sqs/jobs"}).to_string();
+        for body in [text, &call] {
+            assert!(
+                matches!(decode(body, true), Ok(Message::Schedule(run)) if run.at.ends_with("Z"))
+            );
+        }
+        assert!(matches!(decode(&call, false), Err(InvalidMessage::Malformed)), "anybody's");
+        for rubbish in ["", "{}", r#"{"MessageBody":7}"#, r#"{"MessageBody":"x"}"#] {
+            assert!(matches!(decode(rubbish, true), Err(InvalidMessage::Malformed)), "{rubbish}");
+        }
+    }
+}
