@@ -8,13 +8,13 @@ use std::process::ExitCode;
 
 use aws_config::BehaviorVersion;
 use clap::Parser;
-use serde_json::json;
-use shared::{
+use model::{
     account::{Account, ApiKey, KeyRecord, Scope},
-    aws::{AccountStore, Clients, Table, TrustedRoots, http_client},
-    clock::Clock,
     id,
 };
+use runtime::clock::Clock;
+use serde_json::json;
+use store::{AccountStore, Clients, Table, TrustedRoots, http_client};
 
 /// Create an account and its first key directly in a stack's table. Requires AWS credentials
 #[derive(Debug, Parser)]

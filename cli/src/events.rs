@@ -6,12 +6,12 @@ mod interactive;
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
+use model::{account::ApiKey, time::Time};
 use serde::Deserialize;
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
 };
-use shared::{account::ApiKey, time::Time};
 use uuid::Uuid;
 
 use crate::{

@@ -2,8 +2,9 @@
 
 use std::{fmt, io, time::Duration};
 
+use api::ProblemBody;
+use model::job::Status;
 use reqwest::StatusCode;
-use shared::{api::ProblemBody, job::Status};
 
 /// Shown at the end of `--help` and the man page.
 pub const EXIT_CODES: &str = "\

@@ -5,7 +5,7 @@ pub mod submit;
 mod wait;
 
 use clap::{Args, Subcommand};
-use shared::job::Status;
+use model::job::Status;
 
 use crate::{
     client::{Client, Request},

@@ -1,8 +1,8 @@
 //! `tollgate keys`.
 
 use clap::{Args, Subcommand};
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::account::Scope;
 
 use crate::{
     client::{Client, Request},

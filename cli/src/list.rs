@@ -1,8 +1,8 @@
 //! Paged lists.
 
+use api::{MAX_LIMIT, Page};
 use clap::Args;
 use serde_json::value::RawValue;
-use shared::api::{MAX_LIMIT, Page};
 
 use crate::{
     client::{Client, Request},

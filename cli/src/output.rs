@@ -5,10 +5,10 @@ use std::{
     io::{self, IsTerminal, Read, Write},
 };
 
+use api::Page;
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, value::RawValue};
-use shared::api::Page;
 
 use crate::failure::Failure;
 

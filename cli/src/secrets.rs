@@ -1,7 +1,7 @@
 //! `tollgate secrets`: the secrets with which targets and callbacks verify signatures.
 
 use clap::{Args, Subcommand};
-use shared::account::ApiKey;
+use model::account::ApiKey;
 
 use crate::{
     client::{Client, Request},

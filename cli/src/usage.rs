@@ -2,9 +2,9 @@
 
 mod chart;
 
+use api::{Page, UsageAccepted, UsagePoint, UsageReported};
 use clap::{Args, Subcommand};
 use serde_json::{json, value::RawValue};
-use shared::api::{Page, UsageAccepted, UsagePoint, UsageReported};
 
 use crate::{
     bulk,

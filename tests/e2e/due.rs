@@ -8,14 +8,12 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
-use shared::{
-    aws::{Clients, DueStore, Table},
-    clock::Clock,
-    config::QuotaCheckConfig,
+use model::{
     id::{self, JobId},
     job::due::{DueEntry, Purpose},
-    telemetry::Metrics,
 };
+use runtime::{clock::Clock, config::QuotaCheckConfig, telemetry::Metrics};
+use store::{Clients, DueStore, Table};
 
 use crate::stack::stack;
 

@@ -11,15 +11,11 @@ use std::{
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use axum::{Router, routing::get};
 use futures::{StreamExt, TryStreamExt, stream};
+use model::{name::Name, quota::QuotaSpec};
 use reqwest::Method;
+use runtime::{clock::Clock, telemetry::Metrics};
 use serde_json::{Value, json};
-use shared::{
-    aws::{QuotaStore, Table},
-    clock::Clock,
-    name::Name,
-    quota::QuotaSpec,
-    telemetry::Metrics,
-};
+use store::{QuotaStore, Table};
 use tokio::net::TcpListener;
 
 use crate::stack::{Stack, stack};

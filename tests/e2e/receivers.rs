@@ -3,9 +3,9 @@
 
 use std::{path::Path, process::Stdio};
 
+use model::time::Time;
 use reqwest::{Client, Method};
 use serde_json::json;
-use shared::time::Time;
 use standardwebhooks::Webhook;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -81,7 +81,7 @@ fn signed(id: &str, forged: &SignedMessage<'_>) -> (i64, String) {
 }
 
 fn now() -> Time {
-    shared::clock::Clock::system().now()
+    runtime::clock::Clock::system().now()
 }
 
 async fn test_receiver(command: &[&str]) {

@@ -4,13 +4,9 @@ use std::{fs, sync::OnceLock, time::Duration};
 
 use quota_check::Checker;
 use reqwest::{Client, Method, header::HeaderMap};
+use runtime::{clock::Clock, config::QuotaCheckConfig, telemetry::Metrics};
 use serde_json::{Value, json};
-use shared::{
-    aws::{Clients, connect},
-    clock::Clock,
-    config::QuotaCheckConfig,
-    telemetry::Metrics,
-};
+use store::{Clients, connect};
 
 /// Maximum duration of an undisturbed job.
 pub const JOB_TIMEOUT: Duration = Duration::from_secs(60);

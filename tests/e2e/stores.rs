@@ -1,6 +1,6 @@
 //! The store suite on the emulator's table and queues.
 
-use shared::aws::Table;
+use store::Table;
 
 use crate::{new_queue::new_queue, stack::stack, suite};
 

@@ -71,7 +71,7 @@ async fn hanging_target_times_out() {
         (&json!("failed"), &json!("target-timeout"))
     );
     let time =
-        |field: &str| attempts[0][field].as_str().unwrap().parse::<shared::time::Time>().unwrap();
+        |field: &str| attempts[0][field].as_str().unwrap().parse::<model::time::Time>().unwrap();
     let took = time("ended_at").since(time("started_at"));
     assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(3), "{took:?}");
 }

@@ -6,9 +6,10 @@ use std::{
 };
 
 use axum::{Router, routing::get};
+use model::usage::Origin;
 use reqwest::Method;
+use runtime::{clock::Clock, telemetry::Metrics};
 use serde_json::{Value, json};
-use shared::{clock::Clock, telemetry::Metrics, usage::Origin};
 use tokio::net::TcpListener;
 
 use crate::stack::{Stack, stack};

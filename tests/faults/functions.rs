@@ -3,7 +3,7 @@
 use crate::{actor_rng::ActorRng, world::World};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
-use shared::time::Time;
+use model::time::Time;
 use sim::{DEAD_LETTERS, EventSource, JOBS, Killed, Seed, Worker, run_until_killed};
 use std::{cell::RefCell, rc::Rc, time::Duration};
 

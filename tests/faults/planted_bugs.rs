@@ -1,8 +1,8 @@
 //! Planted bugs: services modify requests as if the code had these bugs. The checks must detect
 //! each one.
 
+use model::id::{self, JobId};
 use serde_json::{Value, json};
-use shared::id::{self, JobId};
 use sim::Aws;
 use std::{
     sync::{

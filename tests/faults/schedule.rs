@@ -2,8 +2,8 @@
 
 use crate::{actor_rng::ActorRng, world::World};
 use http::Method;
+use model::time::Time;
 use serde_json::{Value, json};
-use shared::time::Time;
 use sim::{Fate, promises::OccurrenceHistory};
 use std::time::Duration;
 

@@ -7,8 +7,8 @@ use crate::{
     target::{self, Targets},
 };
 use http::Method;
+use model::{account::ApiKey, job::Timing, time::Time};
 use serde_json::Value;
-use shared::{account::ApiKey, job::Timing, time::Time};
 use sim::{
     Client, KillSwitch, Options, Seed, Service, Stack, TENANT_SCOPES, network,
     promises::{History, RequestOutcome, Span},

@@ -12,9 +12,10 @@ use crate::{
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 use axum::body::Body;
+use model::time::Time;
 use reqwest::Method;
+use runtime::clock::Clock;
 use serde_json::{Value, json};
-use shared::{clock::Clock, time::Time};
 use sim::{
     ConnectionAborted, Seed, TENANT_SCOPES,
     promises::{History, RequestOutcome, Span},

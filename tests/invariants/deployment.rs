@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-use shared::config::{
+use runtime::config::{
     ConfigError, ConsoleConfig, PollConfig, PushConfig, QuotaCheckConfig, SubmitConfig, Vars,
     WorkerConfig,
 };
+use serde_json::{Value, json};
 
 use crate::{
     parameters::Parameters,
@@ -165,7 +165,7 @@ fn longest_stack_name_fits_all_resource_names() {
         }
     }
     assert!(named >= 8);
-    let namespace = shared::config::metrics_namespace(&|_| Some(stack.clone()));
+    let namespace = runtime::config::metrics_namespace(&|_| Some(stack.clone()));
     assert!(namespace.len() <= 255);
 }
 
@@ -233,12 +233,12 @@ fn rejects_invalid_parameters() {
         (&[("WorkerConcurrency", "02")], "WorkerConcurrency must be"),
         (&[("MaxRunning", "0.5")], "MaxRunning must be a whole number from 0 to 1000"),
         (&[("MaxRunning", "1001")], "MaxRunning must be"),
-        (&[issuer], "An issuer needs an audience"),
+        (&[issuer], "An issuer requires an audience"),
         (&[issuer, ("JwtAudience", " ")], "JwtAudience must not begin with a space"),
         (&[("JwtIssuer", "http://id.example"), AUDIENCE], "JwtIssuer must be an https address"),
         (&[("JwtIssuer", "https://"), AUDIENCE], "JwtIssuer must be an https address"),
         (&[("EmulatorJwtIssuer", "http://id.example"), AUDIENCE], "On AWS an issuer needs https"),
-        (&[("EmulatorJwtIssuer", "http://id.example"), ENDPOINT], "An issuer needs an audience"),
+        (&[("EmulatorJwtIssuer", "http://id.example"), ENDPOINT], "An issuer requires an audience"),
         (
             &[issuer, ("EmulatorJwtIssuer", "http://a.b"), AUDIENCE, ENDPOINT],
             "There can be one issuer",

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use serde_json::{Value, json};
-use shared::{
-    api::UserToDelete,
-    gate::Contract,
+use api::UserToDelete;
+use model::{
     job::Timing,
     kind::{Discipline, KindSpec},
     name::Name,
 };
+use serde_json::{Value, json};
+use tollgate_http::Contract;
 
 /// Every default kind by name.
 fn files() -> Vec<(String, Value)> {

@@ -1,9 +1,9 @@
 //! Invariants of the repository: module layers, template, default kinds, `OpenAPI` description.
 
+mod crates;
 mod deployment;
 mod docs;
 mod kinds;
-mod layers;
 mod metrics;
 mod monitoring;
 mod openapi;

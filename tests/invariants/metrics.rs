@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, fs};
 
-use serde_json::Value;
-use shared::metrics::{
+use runtime::metrics::{
     Family, Shape,
     registry::{FAMILIES, METRICS},
 };
+use serde_json::Value;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use runtime::metrics::registry::METRICS;
 use serde_json::{Value, json};
-use shared::metrics::registry::METRICS;
 
 use crate::template::{own_namespace, resources, template};
 
@@ -114,7 +114,7 @@ fn metrics_are_in_the_stacks_namespace() {
     let told = &template["Globals"]["Function"]["Environment"]["Variables"]["STACK_NAME"];
     assert_eq!(told, &json!({"!Ref": "AWS::StackName"}));
     let vars = |name: &str| (name == "STACK_NAME").then(|| "${AWS::StackName}".to_owned());
-    assert_eq!(own_namespace(), json!({"!Sub": shared::config::metrics_namespace(&vars)}));
+    assert_eq!(own_namespace(), json!({"!Sub": runtime::config::metrics_namespace(&vars)}));
     let watched = watched(&template);
     let own: Vec<_> =
         watched.iter().filter(|metric| !metric.namespace.starts_with("AWS/")).collect();

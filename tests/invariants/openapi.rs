@@ -3,19 +3,15 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use api::Problem;
+use model::{account::Scope, quota::Exhausted, time::Time};
 use serde_json::Value;
-use shared::{
-    account::Scope,
-    api::Problem,
-    gate::{Access, ErrorFormat, ROUTES, Route},
-    quota::Exhausted,
-    time::Time,
-};
+use tollgate_http::{Access, ErrorFormat, ROUTES, Route};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
 
 fn openapi_document() -> Value {
-    let mut document = shared::api::openapi();
+    let mut document = api::openapi();
     document.merge(submit::routes().into_openapi());
     document.merge(poll::routes().into_openapi());
     document.merge(console::routes().into_openapi());

@@ -2,11 +2,9 @@
 
 use std::{fs, time::Duration};
 
+use model::job::{QUEUE_RETENTION, RECEIVES_DIVISOR, Timing};
 use serde_json::{Value, json};
-use shared::{
-    gate::ROUTES,
-    job::{QUEUE_RETENTION, RECEIVES_DIVISOR, Timing},
-};
+use tollgate_http::ROUTES;
 
 pub fn template() -> Value {
     let text =
@@ -447,7 +445,7 @@ fn tick_lease_outlasts_the_tick_but_not_the_minute() {
     let timeout = Duration::from_secs(check["Timeout"].as_u64().unwrap());
     assert!(timeout < quota_check::LEASE && quota_check::LEASE < Duration::from_secs(60));
     // The last mail: a read of the suppression list, SES, and the write of the result.
-    let last = Duration::from_secs(2) + shared::aws::Mailer::SEND_TIMEOUT + Duration::from_secs(4);
+    let last = Duration::from_secs(2) + store::Mailer::SEND_TIMEOUT + Duration::from_secs(4);
     assert!(quota_check::MAIL_START_LIMIT + last < timeout);
 }
 

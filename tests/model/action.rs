@@ -1,6 +1,6 @@
 //! The actions that can happen next.
 
-use shared::job::ready_queue::IDLE_RETRIES;
+use model::job::ready_queue::IDLE_RETRIES;
 
 use crate::{
     bounds::{Bounds, Delay},

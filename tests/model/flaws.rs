@@ -1,6 +1,6 @@
 //! The model detects planted flaws.
 
-use shared::{job::ready_queue::IDLE_RETRIES, kind::Discipline::Lifo};
+use model::{job::ready_queue::IDLE_RETRIES, kind::Discipline::Lifo};
 
 use crate::{
     LATE, NO_DELAY, NO_FAULTS, SMALL,

@@ -1,6 +1,6 @@
 //! Every job ends, whatever faults occur within the bounds.
 
-use shared::kind::Discipline::Lifo;
+use model::kind::Discipline::Lifo;
 
 use crate::{
     ANY, NO_DELAY, NO_FAULTS, SMALL, SOON, assert_holds,

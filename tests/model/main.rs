@@ -40,8 +40,8 @@ mod world;
 use std::{collections::BTreeMap, time::Instant};
 
 use bounds::{Bounds, Delay, Faults, Flaw};
+use model::{job::ready_queue::IDLE_RETRIES, kind::Discipline};
 use protocol::Protocol;
-use shared::{job::ready_queue::IDLE_RETRIES, kind::Discipline};
 use stateright::{Checker, HasDiscoveries, Model};
 
 const NO_DELAY: &[Delay] = &[Delay::None];

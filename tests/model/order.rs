@@ -1,7 +1,7 @@
 //! The best due job runs first if the index is current. With more permits in flight, their number
 //! bounds the inversions.
 
-use shared::kind::Discipline::{Lifo, Priority};
+use model::kind::Discipline::{Lifo, Priority};
 
 use crate::{ANY, NO_DELAY, SMALL, assert_holds, bounds::Bounds};
 

@@ -1,6 +1,6 @@
 //! The protocol as a model: initial state, actions, transitions and properties.
 
-use shared::{
+use model::{
     id::{JobId, generate},
     kind::{Discipline, Rank},
     time::Time,

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use shared::{
+use model::{
     job::{
         ClaimDenied, Lease, Status, claim_denied,
         ready_queue::{IDLE_RETRIES, PermitState, PermitUse, ReadyJob, idle_backoff, plan},

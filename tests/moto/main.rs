@@ -11,7 +11,7 @@ mod suite;
 use new_queue::new_queue;
 use reqwest::Client;
 use serde_json::json;
-use shared::aws::{Clients, Table, connect};
+use store::{Clients, Table, connect};
 
 macro_rules! on_moto {
     ($($name:ident),* $(,)?) => { $(

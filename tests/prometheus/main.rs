@@ -17,8 +17,8 @@ use std::{
 };
 
 use reqwest::Method;
+use runtime::metrics::{Shape, registry::FAMILIES};
 use serde_json::{Value, json};
-use shared::metrics::{Shape, registry::FAMILIES};
 
 use measured::Measured;
 use server::{Prometheus, is_installed};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::{Router, body::Bytes};
+use model::time::Time;
 use serde_json::Value;
-use shared::time::Time;
 use tokio::net::TcpListener;
 
 /// Times in seconds.

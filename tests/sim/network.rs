@@ -2,7 +2,7 @@
 
 use axum::{Router, body::Body};
 use http::Response;
-use shared::outbound::{Outbound, PendingResponse};
+use outbound::{Outbound, PendingResponse};
 use tower::ServiceExt;
 
 /// Response extension that aborts the body: the client gets a connection error.

@@ -11,8 +11,8 @@ use error::QueueError;
 use fairness::FairOrder;
 pub use message::Message;
 use message::Receipt;
+use model::job::QUEUE_RETENTION;
 use serde_json::Value;
-use shared::job::QUEUE_RETENTION;
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard},

@@ -7,21 +7,23 @@ use std::{
 
 use axum::Router;
 use http::Method;
-use serde_json::{Value, json};
-use shared::{
+use model::{
     account::{Account, ApiKey, KeyRecord, Scope},
-    aws::{AccountStore, Clients, Error, Table, Tallies},
+    id::{self, AccountId},
+    job::Timing,
+    time::Time,
+};
+use outbound::Outbound;
+use runtime::{
     clock::Clock,
     config::{
         PollConfig, PushAddress, QuotaCheckConfig, SchedulerConfig, SubmitConfig, TokenConfig,
         WorkerConfig,
     },
-    id::{self, AccountId},
-    job::Timing,
-    outbound::Outbound,
     telemetry::Metrics,
-    time::Time,
 };
+use serde_json::{Value, json};
+use store::{AccountStore, Clients, Error, Table, Tallies};
 
 use crate::{
     Aws, DEAD_LETTERS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client,

@@ -6,9 +6,10 @@ use std::{
 };
 
 use http::Method;
+use model::time::Time;
 use push::{Pusher, Reply};
 use serde_json::{Value, json};
-use shared::{aws::Error, time::Time};
+use store::Error;
 
 use crate::{Aws, Stack, client::Client};
 
@@ -47,7 +48,7 @@ pub struct ConnectionRefused(pub u16);
 impl Stack {
     /// The function `push` in a new process.
     pub fn pusher(&self) -> Pusher {
-        let config = shared::config::PushConfig {
+        let config = runtime::config::PushConfig {
             table: crate::TABLE.into(),
             address: Self::push_address(),
         };

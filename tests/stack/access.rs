@@ -6,12 +6,10 @@
 use std::{collections::BTreeSet, fs, time::Duration};
 
 use http::Method;
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::{
-    account::Scope,
-    gate::{Access, ROUTES},
-};
 use sim::{ApiResponse, Client, Service, Stack};
+use tollgate_http::{Access, ROUTES};
 
 /// Who may use an operation, from the `security` of its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::account::Scope;
 use sim::{Client, Stack};
 
 const UNKNOWN_ACCOUNT: &str = "/v1/accounts/acc_01kagzwy00e40r2081040g2081";
@@ -126,7 +126,7 @@ async fn keys_of_a_deactivated_account_are_refused_within_30_s() {
 async fn operator_cannot_deactivate_own_account() {
     let stack = Stack::new().await;
     let key = stack.create_account_key(&[Scope::Admin]).await;
-    let account = key.parse::<shared::account::ApiKey>().unwrap().account;
+    let account = key.parse::<model::account::ApiKey>().unwrap().account;
     let path = format!("/v1/accounts/{account}");
     let off = Some(json!({"is_active": false}));
     let refused = stack.client(&key).send(Method::PATCH, &path, off.clone()).await;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use shared::aws::{AccountStore, Table};
 use sim::{Client, EventSource, JOBS, KillSwitch, Killed, Stack, TABLE, run_until_killed};
 use standardwebhooks::Webhook;
+use store::{AccountStore, Table};
 
 use crate::target::{Target, empty_response};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use model::{account::Scope, time::Time};
 use serde_json::json;
-use shared::{account::Scope, time::Time};
 use sim::{Client, EventSource, JOBS, KillSwitch, Killed, Options, Stack, run_until_killed};
 
 use crate::target::Target;
@@ -125,7 +125,7 @@ async fn slot_costs_one_write() {
             .await
             .unwrap()
             .unwrap();
-        let capped = shared::account::Account { max_running: cap, ..(*account).clone() };
+        let capped = model::account::Account { max_running: cap, ..(*account).clone() };
         accounts.put_account(&capped).await.unwrap();
         submit(&stack.tenant(), "echo", 10).await;
         tokio::time::sleep(Duration::from_secs(12)).await;

@@ -55,7 +55,7 @@ async fn refused_cancel_and_retry_state_the_reason() {
         (404, 404)
     );
     assert_eq!((cancel(&tenant, "x").await.status, retry(&tenant, "x").await.status), (400, 400));
-    let key = stack.create_account_key(&[shared::account::Scope::JobsWrite]).await;
+    let key = stack.create_account_key(&[model::account::Scope::JobsWrite]).await;
     assert_eq!(
         (
             cancel(&stack.client(&key), &id).await.status,
@@ -63,7 +63,7 @@ async fn refused_cancel_and_retry_state_the_reason() {
         ),
         (404, 404)
     );
-    let reader = stack.client(&stack.create_account_key(&[shared::account::Scope::JobsRead]).await);
+    let reader = stack.client(&stack.create_account_key(&[model::account::Scope::JobsRead]).await);
     assert_eq!((cancel(&reader, &id).await.status, retry(&reader, &id).await.status), (403, 403));
 }
 

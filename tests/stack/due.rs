@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
-use serde_json::json;
-use shared::{
-    aws::{DueStore, Table},
+use model::{
     id::{self, JobId},
     job::due::{DueEntry, Purpose},
     time::Time,
 };
+use serde_json::json;
 use sim::{Client, Fault, JOBS, KillSwitch, Plan, Stack, TABLE, run_until_killed};
+use store::{DueStore, Table};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -10,8 +10,8 @@ mod rate;
 use std::time::Duration;
 
 use http::Method;
+use model::{account::Scope, id::AccountId};
 use serde_json::{Value, json};
-use shared::{account::Scope, id::AccountId};
 use sim::{ApiResponse, Client, Stack};
 
 pub async fn publish(client: &Client, account: AccountId, data: Value) -> ApiResponse {
@@ -171,8 +171,8 @@ async fn accounts_read_own_events_and_the_operator_any() {
     let (tenant, operator) = (stack.tenant(), stack.operator());
     let key = stack.create_account_key(&[Scope::EventsRead]).await;
     let (stranger, mine) = (stack.client(&key), stack.tenant_account());
-    let theirs: AccountId = key.parse::<shared::account::ApiKey>().unwrap().account;
-    let nobody: AccountId = shared::id::generate(stack.now(), rand::random());
+    let theirs: AccountId = key.parse::<model::account::ApiKey>().unwrap().account;
+    let nobody: AccountId = model::id::generate(stack.now(), rand::random());
 
     assert_eq!(publish(&stranger, theirs, json!(1)).await.problem_type(), "missing-scope");
     for account in [theirs, nobody] {
@@ -211,7 +211,7 @@ async fn deactivated_account_accepts_no_events() {
     let accounts = stack.accounts();
     let known = accounts.get_cached(stack.tenant_account(), stack.now()).await.unwrap().unwrap();
     accounts
-        .put_account(&shared::account::Account { is_active: false, ..(*known).clone() })
+        .put_account(&model::account::Account { is_active: false, ..(*known).clone() })
         .await
         .unwrap();
     let answer = publish(&stack.operator(), stack.tenant_account(), json!(1)).await;

@@ -11,13 +11,11 @@ use std::{
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use axum::{Router, serve::ListenerExt};
+use model::account::Scope;
+use outbound::Outbound;
 use serde_json::json;
-use shared::{
-    account::Scope,
-    aws::{HttpGet, Posted, TrustedRoots, connect, http_client},
-    outbound::Outbound,
-};
 use sim::{Client, Stack};
+use store::{HttpGet, Posted, TrustedRoots, connect, http_client};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     runtime::{Builder, Runtime},

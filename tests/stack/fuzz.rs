@@ -13,9 +13,9 @@ use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
-use shared::gate::{ErrorFormat, ROUTES, Route};
 use sim::{Service, Stack};
 use tokio::runtime::{Builder, Runtime};
+use tollgate_http::{ErrorFormat, ROUTES, Route};
 use tower::ServiceExt;
 
 /// The stack under test, in a runtime of its own. Cases run one after another on the same state.

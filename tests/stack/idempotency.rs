@@ -29,7 +29,7 @@ async fn repeated_request_gets_the_same_response() {
     let other = submit(&tenant, "a", json!({"x": 1, "y": 3})).await;
     assert_eq!((other.status, other.problem_type()), (422, "idempotency-key-reused"));
     let stranger =
-        stack.client(&stack.create_account_key(&[shared::account::Scope::JobsWrite]).await);
+        stack.client(&stack.create_account_key(&[model::account::Scope::JobsWrite]).await);
     assert_ne!(submit(&stranger, "a", json!(1)).await.id(), first.id());
     assert_ne!(submit(&tenant, "b", json!({"x": 1, "y": 2})).await.id(), first.id());
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
+use model::account::{ApiKey, Scope};
 use serde_json::{Value, json};
-use shared::account::{ApiKey, Scope};
 use sim::{Client, Fault, Plan, Stack};
 
 const HOUR: Duration = Duration::from_secs(3600);

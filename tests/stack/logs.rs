@@ -7,8 +7,8 @@ use std::{
 };
 
 use http::Method;
+use runtime::telemetry;
 use serde_json::{Value, json};
-use shared::telemetry;
 use sim::{Fault, Plan, Stack};
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter, layer::SubscriberExt};
 
@@ -43,7 +43,7 @@ async fn job_lines_have_ids_and_no_payload_or_secret() {
     let _listening = tracing::subscriber::set_default(lines);
 
     let key = stack
-        .create_account_key(&[shared::account::Scope::JobsRead, shared::account::Scope::JobsWrite])
+        .create_account_key(&[model::account::Scope::JobsRead, model::account::Scope::JobsWrite])
         .await;
     let client = stack.client(&key).with("idempotency-key", "s3cret-key");
     let id = client.submit("echo", json!({"password": "s3cret-payload"})).await.id().to_owned();
@@ -120,8 +120,8 @@ async fn account_and_key_changes_are_logged_without_secrets() {
     let of =
         |message: &str| lines.iter().filter(|line| line["message"] == message).collect::<Vec<_>>();
     for (message, of_key, by_key) in [
-        ("account made", false, false),
-        ("key made", true, false),
+        ("account created", false, false),
+        ("key created", true, false),
         ("webhook secret created", false, true),
         ("account changed", false, false),
         ("key revoked", true, false),

@@ -6,8 +6,8 @@ mod losses;
 use std::{collections::BTreeMap, time::Duration};
 
 use http::Method;
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::account::Scope;
 use sim::{ApiResponse, Client, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -75,7 +75,7 @@ async fn lists_every_violation_with_its_pointer() {
 #[tokio::test(start_paused = true)]
 async fn accepts_keys_with_and_without_bearer() {
     let stack = Stack::new().await;
-    let key = stack.create_account_key(&[shared::account::Scope::JobsRead]).await;
+    let key = stack.create_account_key(&[model::account::Scope::JobsRead]).await;
     let plain = stack.client("");
     for authorization in [format!("Bearer {key}"), format!("bearer  {key}"), key.clone()] {
         let answer = plain.with("authorization", &authorization).get("/v1/jobs").await;

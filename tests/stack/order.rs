@@ -202,7 +202,7 @@ async fn cancelled_job_does_not_take_a_permit() {
 async fn accounts_have_separate_ready_queues() {
     let stack = with_kind("priority").await;
     let (one, other) = (stack.tenant(), {
-        use shared::account::Scope::{JobsRead, JobsWrite};
+        use model::account::Scope::{JobsRead, JobsWrite};
         let key = stack.create_account_key(&[JobsRead, JobsWrite]).await;
         stack.client(&key)
     });

@@ -5,8 +5,8 @@ mod faults;
 use std::time::Duration;
 
 use http::Method;
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::account::Scope;
 use sim::{ConnectionRefused, Stack};
 
 use crate::events::{Subscriber as Reader, publish};

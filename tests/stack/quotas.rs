@@ -12,8 +12,8 @@ mod unreadable_state;
 use std::time::Duration;
 
 use http::Method;
+use model::account::{ApiKey, Scope};
 use serde_json::{Value, json};
-use shared::account::{ApiKey, Scope};
 use sim::{ApiResponse, Fault, Plan, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -113,7 +113,7 @@ async fn tenant_sees_no_mail_addresses() {
     assert_eq!((&own["used"], &own["alerts"][1]["threshold"]), (&json!(900), &json!(90)));
     assert_eq!(whole["recipients"], json!(["ops@example.com"]));
     let why = whole["alerts"][1]["mail_error"].as_str().unwrap();
-    assert!(why.starts_with("ops@example.com: SES refused it"), "{why}");
+    assert!(why.starts_with("ops@example.com: SES rejected the mail"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use shared::{
-    aws::{JobStore, Table},
+use model::{
     id::{self, AccountId},
     job::{Job, Payload},
     kind::Discipline,
 };
+use serde_json::{Value, json};
 use sim::{
     Client, EventSource, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE, run_until_killed,
 };
+use store::{JobStore, Table};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const OVERDUE: Duration = Duration::from_secs(15 * 60 + 1);

@@ -5,8 +5,8 @@ mod faults;
 use std::time::Duration;
 
 use http::Method;
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::account::Scope;
 use sim::{ApiResponse, Client, Stack};
 
 const HOUR: Duration = Duration::from_secs(3600);

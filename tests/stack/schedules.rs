@@ -5,12 +5,10 @@ mod runs;
 
 use std::time::Duration;
 
+use api::Cursor;
 use http::Method;
+use model::account::{ApiKey, Scope};
 use serde_json::{Value, json};
-use shared::{
-    account::{ApiKey, Scope},
-    api::Cursor,
-};
 use sim::{ApiResponse, Fault, Plan, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
 //! Isolation of tenants.
 
 use http::Method;
+use model::account::Scope;
 use serde_json::json;
-use shared::account::Scope;
 use sim::Stack;
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +78,7 @@ async fn key_of_a_deactivated_account_is_refused_within_30_s() {
     let accounts = stack.accounts();
     let known = accounts.caller(&key.parse().unwrap(), stack.now()).await.unwrap().unwrap();
     accounts
-        .put_account(&shared::account::Account { is_active: false, ..known.1.clone() })
+        .put_account(&model::account::Account { is_active: false, ..known.1.clone() })
         .await
         .unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(30)).await;

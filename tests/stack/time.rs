@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
+use model::time::Time;
 use serde_json::{Value, json};
-use shared::time::Time;
 use sim::{ApiResponse, Client, Fault, JOBS, Plan, Stack};
 
 const MINUTE: Duration = Duration::from_secs(60);

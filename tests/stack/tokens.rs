@@ -6,8 +6,9 @@ mod issuer;
 use std::time::Duration;
 
 use http::Method;
+use model::{account::Scope, id::AccountId};
+use runtime::config::TokenConfig;
 use serde_json::{Value, json};
-use shared::{account::Scope, config::TokenConfig, id::AccountId};
 use sim::{ApiResponse, Options, Service, Stack};
 
 use issuer::{Behavior, Issuer, Signer};
@@ -271,7 +272,7 @@ async fn token_reaches_no_other_account() {
         .stack
         .create_account_key(&[Scope::JobsRead])
         .await
-        .parse::<shared::account::ApiKey>()
+        .parse::<model::account::ApiKey>()
         .unwrap()
         .account;
     let id = world.stack.tenant().submit("echo", json!(1)).await.id().to_owned();

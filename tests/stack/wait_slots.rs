@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use http::Method;
+use model::account::Scope;
 use serde_json::json;
-use shared::account::Scope;
 use sim::{ApiResponse, Client, Fault, Options, Plan, Stack};
 
 const SECOND: Duration = Duration::from_secs(1);

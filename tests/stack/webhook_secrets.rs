@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::account::Scope;
 use sim::{Client, Stack};
 use standardwebhooks::Webhook;
 

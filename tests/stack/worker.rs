@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use model::job::EndedBy;
 use serde_json::json;
-use shared::{aws::EndResult, job::EndedBy};
 use sim::{
     DEAD_LETTERS, Delivery, EventSource, JOBS, KillSwitch, Killed, Options, Stack, run_until_killed,
 };
+use store::EndResult;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -102,12 +103,11 @@ async fn dead_letter_of_a_running_job_waits_for_its_lease() {
     let stack = Stack::with(Options { max_receives: 2, ..Options::default() }).await;
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!(1)).await.id().to_owned();
-    let jobs =
-        shared::aws::JobStore::new(shared::aws::Table::new(stack.aws.dynamodb(), sim::TABLE));
+    let jobs = store::JobStore::new(store::Table::new(stack.aws.dynamodb(), sim::TABLE));
     let until = stack.now() + HOUR;
     let claim =
         jobs.claim(stack.tenant_account(), id.parse().unwrap(), "alive", stack.now(), until, None);
-    assert!(matches!(claim.await.unwrap(), shared::aws::ClaimResult::Claimed(_)));
+    assert!(matches!(claim.await.unwrap(), store::ClaimResult::Claimed(_)));
     EventSource::new(&stack.aws, JOBS, 10)
         .run_until_idle(HOUR / 2, async |_| Err("out of order"))
         .await;
@@ -131,17 +131,16 @@ async fn slow_attempt_cannot_overwrite_a_later_one() {
     let tenant = stack.tenant();
     let id = tenant.submit("echo", json!("x")).await.id().to_owned();
     let account = stack.tenant_account();
-    let jobs =
-        shared::aws::JobStore::new(shared::aws::Table::new(stack.aws.dynamodb(), sim::TABLE));
+    let jobs = store::JobStore::new(store::Table::new(stack.aws.dynamodb(), sim::TABLE));
     let claim = |owner: &'static str| {
         let (now, lease) = (stack.now(), stack.now() + MINUTE);
         let (jobs, id) = (jobs.clone(), id.parse().unwrap());
         async move { jobs.claim(account, id, owner, now, lease, None).await.unwrap() }
     };
-    let shared::aws::ClaimResult::Claimed(slow) = claim("slow").await else { panic!() };
+    let store::ClaimResult::Claimed(slow) = claim("slow").await else { panic!() };
     tokio::time::sleep(2 * MINUTE).await;
-    let shared::aws::ClaimResult::Claimed(later) = claim("later").await else { panic!() };
-    let end = |result: &str| shared::aws::AttemptEnd::Completed {
+    let store::ClaimResult::Claimed(later) = claim("later").await else { panic!() };
+    let end = |result: &str| store::AttemptEnd::Completed {
         result: serde_json::value::to_raw_value(result).unwrap(),
         expires_at: stack.now() + HOUR,
     };

@@ -3,8 +3,8 @@
 
 mod suite;
 
-use shared::aws::{Clients, Table};
 use sim::{Aws, JOBS, TABLE};
+use store::{Clients, Table};
 
 macro_rules! on_dynoxide {
     ($($name:ident),* $(,)?) => { $(

@@ -17,13 +17,7 @@ mod usage;
 
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-use shared::{
-    aws::{
-        AttemptEnd, BeginResult, ClaimResult, ClaimedJob, CompletionTimeStore, EndResult, Filter,
-        IdempotencyKey, IdempotencyStore, JobStore, KindStore, ReadyQueueKey, RetryResult,
-        ScheduleStore, SlotStore, Table,
-    },
+use model::{
     id::{self, AccountId, JobId},
     job::{
         Attempt, AttemptOutcome, ClaimDenied, CompletionTimes, EndedBy, ErrorCode, Job, JobError,
@@ -33,6 +27,12 @@ use shared::{
     name::Name,
     schedule::ScheduleSpec,
     time::Time,
+};
+use serde_json::value::RawValue;
+use store::{
+    AttemptEnd, BeginResult, ClaimResult, ClaimedJob, CompletionTimeStore, EndResult, Filter,
+    IdempotencyKey, IdempotencyStore, JobStore, KindStore, ReadyQueueKey, RetryResult,
+    ScheduleStore, SlotStore, Table,
 };
 
 pub use accounts::*;
@@ -104,7 +104,7 @@ pub(crate) use for_each_of_queues;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn now() -> Time {
-    shared::clock::Clock::system().now()
+    runtime::clock::Clock::system().now()
 }
 
 fn job(account: AccountId, at: Time) -> Job {

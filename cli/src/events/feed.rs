@@ -6,8 +6,8 @@ mod dedup;
 
 use std::time::{Duration, Instant};
 
+use api::{MAX_LIMIT, Page};
 use serde_json::value::RawValue;
-use shared::api::{MAX_LIMIT, Page};
 
 use channel::{Channel, ChannelError};
 use dedup::Deduplicator;

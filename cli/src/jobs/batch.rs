@@ -1,9 +1,9 @@
 //! `tollgate jobs batch`.
 
+use api::ProblemBody;
 use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::api::ProblemBody;
 use uuid::Uuid;
 
 use super::{submit::print_retry_hint, wait::JobState};

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
+use model::job::Status;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::job::Status;
 
 use super::Job;
 use crate::{

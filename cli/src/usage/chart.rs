@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::api::UsagePoint;
+use api::UsagePoint;
 
 use crate::output::escape_controls;
 
@@ -83,7 +83,7 @@ fn format_bytes(bytes: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::usage::Direction;
+    use model::usage::Direction;
 
     use super::*;
 

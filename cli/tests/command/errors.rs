@@ -53,7 +53,7 @@ fn reports_an_unreachable_server() {
     let run = Home::with(&format!("http://127.0.0.1:{port}"), "tg_secret").run(&["jobs", "list"]);
     assert_eq!(run.code, 9, "{run:?}");
     assert!(
-        run.err.contains(&format!("http://127.0.0.1:{port} can't be reached: Connection refused")),
+        run.err.contains(&format!("cannot reach http://127.0.0.1:{port}: Connection refused")),
         "{run:?}"
     );
     assert!(!run.err.contains("tg_secret"), "{run:?}");

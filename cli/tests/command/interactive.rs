@@ -86,7 +86,7 @@ fn chooses_accounts_and_follows_their_events() {
     operator.publish("acme", "long ago");
     let mut person = User::at(&server);
     person.type_line("events");
-    person.expect("Whose events?");
+    person.expect("No account is chosen;");
     person.type_line("accounts");
     person.expect("gamma");
     person.expect("accounts> ");
@@ -181,7 +181,7 @@ fn recovers_if_the_server_is_down_at_the_start() {
     server.stop_api();
     let mut person = User::at(&server);
     person.type_line("accounts");
-    person.expect("can't be reached");
+    person.expect("cannot reach");
     person.expect("tollgate> ");
     server.start_api();
     person.type_line("accounts acme");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::Request, response::Response};
-use shared::account::Scope;
+use model::account::Scope;
 use sim::{Aws, Service, Stack};
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::LocalSet};
 use tower::ServiceExt;

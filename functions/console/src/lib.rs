@@ -13,7 +13,8 @@ use std::time::Duration;
 use axum::{Router, middleware};
 use http::header::InvalidHeaderValue;
 use policy::Policy;
-use shared::{clock::Clock, config::PushAddress, gate::PublicMiddleware, telemetry::Metrics};
+use runtime::{clock::Clock, config::PushAddress, telemetry::Metrics};
+use tollgate_http::PublicMiddleware;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Time limit of a request, which then fails as unavailable. The function's timeout in

@@ -1,12 +1,12 @@
 //! The Lambda function `console`.
 
 use console::App;
-use shared::{
+use runtime::{
     clock::Clock,
     config::{ConsoleConfig, environment, metrics_namespace},
-    gate::serve,
     telemetry::{self, Metrics},
 };
+use tollgate_http::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

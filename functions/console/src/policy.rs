@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderName, HeaderValue, header, header::InvalidHeaderValue};
-use shared::config::PushAddress;
+use runtime::config::PushAddress;
 
 /// Further security headers of all responses.
 const BESIDES: [(HeaderName, &str); 3] = [

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use api::{AccountBody, AnyProblem, Cursor, Page, Problem, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AccountBody, AnyProblem, Cursor, Page, Problem, parameter},
-    gate::{ApiError, PathParam, Query},
-    id::AccountId,
-};
+use model::id::AccountId;
+use tollgate_http::{ApiError, PathParam, Query};
 
 use crate::App;
 

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Attempts, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Attempts, parameter},
-    gate::{ApiError, Caller, PathParam, Query},
-    id::JobId,
-};
+use model::id::JobId;
+use tollgate_http::{ApiError, Caller, PathParam, Query};
 
 use crate::App;
 

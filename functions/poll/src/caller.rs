@@ -1,11 +1,9 @@
 //! `GET /v1/token`.
 
+use api::{AnyProblem, CallerBody};
 use axum::Json;
 use http::{HeaderName, header};
-use shared::{
-    api::{AnyProblem, CallerBody},
-    gate::{ApiError, Caller, Query},
-};
+use tollgate_http::{ApiError, Caller, Query};
 
 /// Get the account and scopes of the key or token you send.
 #[utoipa::path(

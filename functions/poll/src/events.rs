@@ -2,19 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::{AnyProblem, EventBody, EventPage, Problem, encode_position, parameter};
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, header};
-use shared::{
-    api::{AnyProblem, EventBody, EventPage, Problem, encode_position, parameter},
-    aws::{Batch, NextRead, ReadLimits},
+use model::{
     event::{Event, MAX_ACCOUNTS, ReadCursor, ReadFrom},
-    gate::{ApiError, Caller, Query},
     id::AccountId,
 };
+use store::{Batch, NextRead, ReadLimits};
+use tollgate_http::{ApiError, Caller, Query};
 
 use crate::{App, wait::preferred_wait, waiter::Waiter};
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, JobBody, Problem, parameter};
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use shared::{
-    api::{AnyProblem, JobBody, Problem, parameter},
-    gate::{ApiError, Caller, PathParam, Query},
+use model::{
     id::{AccountId, JobId},
     job::{CompletionTimes, Job, retry_after},
     time::Time,
 };
+use tollgate_http::{ApiError, Caller, PathParam, Query};
 
 use crate::{
     App,
@@ -115,7 +115,7 @@ impl App {
     pub(crate) async fn read(&self, account: AccountId, id: JobId) -> Result<Job, ApiError> {
         let now = self.clock.now();
         let mut job = self.jobs.get(account, id, false, now).await?;
-        if job.is_none() && now.since(shared::id::time_of(&id)).as_secs() < YOUNG_SECONDS {
+        if job.is_none() && now.since(model::id::time_of(&id)).as_secs() < YOUNG_SECONDS {
             job = self.jobs.get(account, id, true, now).await?;
         }
         job.ok_or_else(|| Problem::NotFound.into())

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Cursor, JobBody, Page, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Cursor, JobBody, Page, parameter},
-    aws::Filter,
-    gate::{ApiError, Caller, Query},
-    id::{AccountId, JobId},
-};
+use model::id::{AccountId, JobId};
+use store::Filter;
+use tollgate_http::{ApiError, Caller, Query};
 
 use crate::App;
 
@@ -20,10 +18,10 @@ use crate::App;
     security(("key" = ["jobs:read"])),
     params(
         (
-            "status" = Option<shared::job::Status>, Query,
+            "status" = Option<model::job::Status>, Query,
             description = "Only jobs with this status"
         ),
-        ("kind" = Option<shared::name::Name>, Query, description = "Only jobs of this kind"),
+        ("kind" = Option<model::name::Name>, Query, description = "Only jobs of this kind"),
         (
             "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
             description = "Maximum number of items; defaults to 20"

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Cursor, KeyBody, Page, Problem, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Cursor, KeyBody, Page, Problem, parameter},
-    gate::{ApiError, PathParam, Query},
-    id::{AccountId, KeyId},
-};
+use model::id::{AccountId, KeyId};
+use tollgate_http::{ApiError, PathParam, Query};
 
 use crate::App;
 

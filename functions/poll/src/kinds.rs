@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Cursor, KindBody, Page, Problem, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Cursor, KindBody, Page, Problem, parameter},
-    gate::{ApiError, PathParam, Query},
-    name::Name,
-};
+use model::name::Name;
+use tollgate_http::{ApiError, PathParam, Query};
 
 use crate::App;
 

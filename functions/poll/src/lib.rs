@@ -25,16 +25,12 @@ mod webhook_secrets;
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use shared::{
-    aws::{
-        AccountStore, Clients, CompletionTimeStore, EventStore, JobStore, KindStore, QuotaStore,
-        RowStore, ScheduleStore, SourceStore, Table, Tallies, UsageStore, WaitSlots, warm_up,
-    },
-    clock::Clock,
-    config::PollConfig,
-    gate::{ApiMiddleware, Issuer, KeyUsage},
-    telemetry::Metrics,
+use runtime::{clock::Clock, config::PollConfig, telemetry::Metrics};
+use store::{
+    AccountStore, Clients, CompletionTimeStore, EventStore, JobStore, KindStore, QuotaStore,
+    RowStore, ScheduleStore, SourceStore, Table, Tallies, UsageStore, WaitSlots, warm_up,
 };
+use tollgate_http::{ApiMiddleware, Issuer, KeyUsage};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Requests that take longer are answered as unavailable. The function's timeout in the template is

@@ -1,13 +1,13 @@
 //! The Lambda function `poll`.
 
 use poll::App;
-use shared::{
-    aws::connect,
+use runtime::{
     clock::Clock,
     config::{PollConfig, environment, metrics_namespace},
-    gate::{FlushMode, serve_with_flush},
     telemetry::{self, Metrics},
 };
+use store::connect;
+use tollgate_http::{FlushMode, serve_with_flush};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

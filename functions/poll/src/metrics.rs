@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
+use api::AnyProblem;
 use axum::{extract::State, response::IntoResponse};
 use http::{HeaderMap, header};
-use shared::{
-    api::AnyProblem,
-    aws::Error,
-    gate::{ApiError, Caller, Query},
-    id::AccountId,
-    metrics::{Format, Page, registry},
-    quota::QuotaState,
-    usage::SourceState,
-};
+use model::{id::AccountId, quota::QuotaState, usage::SourceState};
+use runtime::metrics::{Format, Page, registry};
+use store::Error;
+use tollgate_http::{ApiError, Caller, Query};
 
 use crate::App;
 

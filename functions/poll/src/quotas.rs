@@ -2,13 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use api::{AnyProblem, Cursor, Page, Problem, QuotaBody, Viewer, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Cursor, Page, Problem, QuotaBody, Viewer, parameter},
-    gate::{ApiError, Caller, PathParam, Query},
-    name::Name,
-    quota::Quota,
-};
+use model::{name::Name, quota::Quota};
+use tollgate_http::{ApiError, Caller, PathParam, Query};
 
 use crate::App;
 

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, RateBody};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, RateBody},
-    gate::{ApiError, Query},
-};
+use tollgate_http::{ApiError, Query};
 
 use crate::App;
 

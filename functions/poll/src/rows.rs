@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Cursor, Page, Problem, RowBody, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Cursor, Page, Problem, RowBody, parameter},
-    gate::{ApiError, Caller, PathParam, Query},
-    records::Identifier,
-};
+use model::records::Identifier;
+use tollgate_http::{ApiError, Caller, PathParam, Query};
 
 use crate::App;
 

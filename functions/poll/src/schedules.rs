@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Cursor, Page, Problem, ScheduleBody, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Cursor, Page, Problem, ScheduleBody, parameter},
-    gate::{ApiError, Caller, PathParam, Query},
-    id::AccountId,
-    name::Name,
-    schedule::Schedule,
-};
+use model::{id::AccountId, name::Name, schedule::Schedule};
+use tollgate_http::{ApiError, Caller, PathParam, Query};
 
 use crate::App;
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Cursor, Page, Problem, SourceBody, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Cursor, Page, Problem, SourceBody, parameter},
-    gate::{ApiError, Caller, PathParam, Query},
+use model::{
     name::Name,
     usage::{Source, SourceState},
 };
+use tollgate_http::{ApiError, Caller, PathParam, Query};
 
 use crate::App;
 

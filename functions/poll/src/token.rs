@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
+use api::{Problem, TextProblem, TokenStatus, parameter};
 use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
 use http::header;
-use shared::{
-    api::{Problem, TextProblem, TokenStatus, parameter},
-    gate::{ApiError, Caller, Query},
-    id::JobId,
-};
+use model::id::JobId;
+use tollgate_http::{ApiError, Caller, Query};
 
 use crate::App;
 

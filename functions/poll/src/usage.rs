@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use api::{AnyProblem, Cursor, Problem, UsagePage, UsagePoint, parameter};
 use axum::{Json, extract::State};
-use shared::{
-    api::{AnyProblem, Cursor, Problem, UsagePage, UsagePoint, parameter},
-    aws::SeriesOrigins,
-    gate::{ApiError, Caller, Query},
+use model::{
     time::Time,
     usage::{Direction, Filter, InvalidRange, Label, Lookback, Points, Series, Step, Windows},
 };
+use store::SeriesOrigins;
+use tollgate_http::{ApiError, Caller, Query};
 
 use crate::App;
 

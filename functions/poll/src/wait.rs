@@ -3,11 +3,11 @@
 use std::{fmt, time::Duration};
 
 use http::HeaderMap;
-use shared::{
-    gate::ApiError,
+use model::{
     id::{AccountId, JobId},
     job::Job,
 };
+use tollgate_http::ApiError;
 
 use crate::{App, waiter::Waiter};
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared::{aws::WaitSlot, id::AccountId, time::Time};
+use model::{id::AccountId, time::Time};
+use store::WaitSlot;
 
 use crate::App;
 

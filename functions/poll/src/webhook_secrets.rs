@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Problem, WebhookSecretsBody, parameter};
 use axum::{Json, extract::State};
 use http::{HeaderName, header};
-use shared::{
-    api::{AnyProblem, Problem, WebhookSecretsBody, parameter},
-    gate::{ApiError, Caller, PathParam, Query},
-    id::AccountId,
-};
+use model::id::AccountId;
+use tollgate_http::{ApiError, Caller, PathParam, Query};
 
 use crate::App;
 

@@ -1,9 +1,7 @@
 //! Opening a connection.
 
-use shared::{
-    aws::Error,
-    push::{ConnectionId, Ticket},
-};
+use model::push::{ConnectionId, Ticket};
+use store::Error;
 
 use crate::{Pusher, Reply};
 

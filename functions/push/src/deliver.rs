@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
+use api::{PushMessage, encode_position};
 use futures::{StreamExt, TryStreamExt, stream};
-use shared::{
-    api::{PushMessage, encode_position},
-    aws::{Batch, Error, NextRead, Posted, ReadLimits, SendLease, SendLeaseResult},
+use model::{
     event::REORDER_WINDOW,
     id::AccountId,
     push::{ConnectionId, MAX_SUBSCRIBERS},
 };
+use store::{Batch, Error, NextRead, Posted, ReadLimits, SendLease, SendLeaseResult};
 
 use crate::{Invocation, Pusher};
 

@@ -14,18 +14,12 @@ mod trigger;
 
 use std::time::Duration;
 
+use api::{Problem, PushMessage};
+use model::{push::ConnectionId, time::Time};
+use runtime::{clock::Clock, config::PushConfig, telemetry::Metrics};
 use serde::Serialize;
-use shared::{
-    api::{Problem, PushMessage},
-    aws::{
-        AccountStore, Clients, ConnectionStore, Error, EventStore, Posted, Sockets, Table,
-        Throughput,
-    },
-    clock::Clock,
-    config::PushConfig,
-    push::ConnectionId,
-    telemetry::Metrics,
-    time::Time,
+use store::{
+    AccountStore, Clients, ConnectionStore, Error, EventStore, Posted, Sockets, Table, Throughput,
 };
 
 pub use trigger::{SocketEvent, Trigger};

@@ -1,14 +1,14 @@
 //! The Lambda function `push`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use model::time::Time;
 use push::{Pusher, Trigger};
-use shared::{
-    aws::connect,
+use runtime::{
     clock::Clock,
     config::{PushConfig, environment},
     telemetry,
-    time::Time,
 };
+use store::connect;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use shared::{
-    api::{Problem, PushMessage, PushRequest, decode_start},
-    aws::{Error, SendLeaseResult},
+use api::{Problem, PushMessage, PushRequest, decode_start};
+use model::{
     event::{MAX_ACCOUNTS, ReadCursor, ReadFrom},
     id::AccountId,
     push::{ConnectionId, MAX_SUBSCRIBERS, Subscriber},
-    schema::Violation,
+    violation::Violation,
 };
+use store::{Error, SendLeaseResult};
 
 use crate::{Invocation, Pusher};
 

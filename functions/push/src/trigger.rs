@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use model::{id::AccountId, push::ConnectionId};
 use serde::Deserialize;
-use shared::{aws::account_of_event, id::AccountId, push::ConnectionId};
+use store::account_of_event;
 
 /// What invoked the function.
 #[derive(Debug, Deserialize)]

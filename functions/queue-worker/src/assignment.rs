@@ -4,14 +4,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::{join_all, try_join_all};
-use shared::{
-    aws::{self, CachedKind, OutgoingMessage, Slot},
+use model::{
     id::{AccountId, JobId},
     job::{JobMessage, Message, ready_queue},
     kind::Discipline,
     name::Name,
     time::Time,
 };
+use store::{CachedKind, OutgoingMessage, Slot};
 
 use crate::{
     Worker, concurrency::SlotPool, disposition::Handled, message::ReceivedMessage,
@@ -136,7 +136,7 @@ impl Worker {
         account: AccountId,
         wanted: usize,
         now: Time,
-    ) -> Result<Option<Vec<Slot>>, aws::Error> {
+    ) -> Result<Option<Vec<Slot>>, store::Error> {
         let own =
             self.accounts.get_cached(account, now).await?.and_then(|account| account.max_running);
         let Some(cap) = own.or(self.max_running) else { return Ok(None) };
@@ -187,7 +187,7 @@ impl Worker {
         kind: &CachedKind,
         jobs: &JobMessages<'_>,
         now: Time,
-    ) -> Result<Vec<Work>, aws::Error> {
+    ) -> Result<Vec<Work>, store::Error> {
         let (name, discipline) = (&kind.kind.name, kind.kind.spec.discipline);
         let ids: Vec<_> =
             jobs.iter().map(|(_, message, _)| (message.id, message.attempts)).collect();

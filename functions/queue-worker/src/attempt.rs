@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rand::distr::{Alphanumeric, SampleString};
-use shared::{
-    aws::{self, CachedKind, ClaimResult, ClaimedJob},
+use model::{
     id::JobId,
     job::{ClaimDenied, ErrorCode, Job, JobError, JobMessage, Outcome, Payload, Timing},
     kind::{Callback, Kind, Target},
-    telemetry::Traceparent,
     time::Time,
 };
+use rand::distr::{Alphanumeric, SampleString};
+use runtime::telemetry::Traceparent;
+use store::{CachedKind, ClaimResult, ClaimedJob};
 
 use crate::{
     Invocation, Worker,
@@ -134,7 +134,7 @@ impl Worker {
         task: JobContext<'_>,
         own: Option<JobId>,
         agenda: &ReadyQueue,
-    ) -> Result<AttemptClaim, aws::Error> {
+    ) -> Result<AttemptClaim, store::Error> {
         let mut candidate = own.or_else(|| agenda.next());
         let (mut missed, mut renewals) = (0, agenda.refreshes());
         while let Some(id) = candidate {
@@ -161,7 +161,7 @@ impl Worker {
         Ok(AttemptClaim::Unavailable { held: true })
     }
 
-    async fn refresh_queue(&self, agenda: &ReadyQueue) -> Result<(), aws::Error> {
+    async fn refresh_queue(&self, agenda: &ReadyQueue) -> Result<(), store::Error> {
         let (account, kind) = agenda.of();
         let now = self.clock.now();
         agenda
@@ -175,7 +175,7 @@ impl Worker {
         task: JobContext<'_>,
         id: JobId,
         agenda: Option<&ReadyQueue>,
-    ) -> Result<AttemptClaim, aws::Error> {
+    ) -> Result<AttemptClaim, store::Error> {
         let JobContext { message, delivery, invocation } = task;
         let kind = self.kinds.cached(&message.kind, self.clock.now()).await?;
         let now = self.clock.now();
@@ -317,7 +317,7 @@ impl Worker {
         &self,
         held: &RunningAttempt,
         kind: &Kind,
-        (url, headers, payload): (&str, &shared::endpoint::Headers, &Payload),
+        (url, headers, payload): (&str, &model::endpoint::Headers, &Payload),
         task: JobContext<'_>,
     ) -> Outcome {
         let job = &held.claimed.job;
@@ -371,7 +371,7 @@ impl Worker {
     }
 
     /// The outcome when data needed to call the target could not be read.
-    fn setup_failed(&self, job: &Job, error: &aws::Error, invocation: Invocation<'_>) -> Outcome {
+    fn setup_failed(&self, job: &Job, error: &store::Error, invocation: Invocation<'_>) -> Outcome {
         tracing::error!(
             request.id = invocation.request_id, account = %job.account, job = %job.id,
             attempt = job.attempts, cause = %error,

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use shared::{
-    api::callback_job,
-    aws::{self, OutgoingMessage},
+use api::callback_job;
+use model::{
     job::{Ended, Job, Message, Status},
     time::Time,
 };
+use store::OutgoingMessage;
 
 use crate::{Invocation, Worker, disposition::Handled, message::ReceivedMessage};
 
@@ -53,7 +53,7 @@ impl Worker {
         ended: &Ended,
         delivery: &ReceivedMessage,
         now: Time,
-    ) -> Result<Result<Job, Handled>, aws::Error> {
+    ) -> Result<Result<Job, Handled>, store::Error> {
         let Some((job, lease)) = self.jobs.get_consistent(ended.account, ended.id).await? else {
             return Ok(Err(Handled::ack()));
         };
@@ -79,7 +79,7 @@ impl Worker {
         &self,
         ended: &Ended,
         delivery: &ReceivedMessage,
-    ) -> Result<Handled, aws::Error> {
+    ) -> Result<Handled, store::Error> {
         let now = self.clock.now();
         if let Err(report) = self.ended_as_announced(ended, delivery, now).await? {
             return Ok(report);
@@ -89,7 +89,7 @@ impl Worker {
             return Ok(Handled::ack());
         };
         let made = callback_job(job, &ended.owner);
-        let made = made.map_err(|error| aws::Error::Corrupt("a callback", error.to_string()))?;
+        let made = made.map_err(|error| store::Error::Corrupt("a callback", error.to_string()))?;
         let Some((made, payload)) = made else { return Ok(Handled::ack()) };
         self.due.verify_late(&made, now).await?;
         self.jobs.put(&made, &payload, None).await?;

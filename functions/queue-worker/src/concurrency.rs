@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use shared::aws::Slot;
+use store::Slot;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The slots found free by this invocation. Another worker may still take one.

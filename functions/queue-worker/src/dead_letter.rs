@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use shared::{
-    aws::{self, CachedKind, OutgoingMessage, Reservation},
+use model::{
     event::Content,
     job::{EndedBy, ErrorCode, Job, JobError, JobMessage, Lease, Message, Status},
     kind::{Discipline, KindSpec},
     time::Time,
 };
+use store::{CachedKind, OutgoingMessage, Reservation};
 
 use crate::{Invocation, Worker, attempt::token, disposition::Handled};
 
@@ -40,7 +40,7 @@ impl Worker {
         }
     }
 
-    async fn try_dead_letter(&self, message: &JobMessage) -> Result<Handled, aws::Error> {
+    async fn try_dead_letter(&self, message: &JobMessage) -> Result<Handled, store::Error> {
         let now = self.clock.now();
         let kind = self.kinds.cached(&message.kind, now).await?;
         let Some((job, lease)) = self.jobs.get_consistent(message.account, message.id).await?
@@ -68,7 +68,7 @@ impl Worker {
         lease: &Lease,
         kind: Option<&CachedKind>,
         now: Time,
-    ) -> Result<Handled, aws::Error> {
+    ) -> Result<Handled, store::Error> {
         let error = JobError::new(
             ErrorCode::WorkerCrashed,
             format!(
@@ -87,7 +87,7 @@ impl Worker {
         lease: &Lease,
         kind: Option<&CachedKind>,
         now: Time,
-    ) -> Result<Handled, aws::Error> {
+    ) -> Result<Handled, store::Error> {
         let retention = kind.map_or(KindSpec::DEFAULT_RETENTION, |kind| kind.kind.spec.retention());
         tracing::warn!(
             account = %job.account, job = %job.id, kind = %job.kind, attempt = lease.attempts,

@@ -3,15 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join;
-use shared::{
-    aws::OutgoingMessage,
+use model::{
     id::AccountId,
     job::{AttemptOutcome, CompletionTimes, Job},
-    metrics::registry,
     name::Name,
-    telemetry::Record,
     time::Time,
 };
+use runtime::{metrics::registry, telemetry::Record};
+use store::OutgoingMessage;
 
 use crate::{Worker, message::ReceivedMessage};
 

@@ -1,13 +1,13 @@
 //! Events: publishes the payload of jobs with the target `event`, and the ends of jobs whose kind
 //! publishes them.
 
-use serde_json::{json, value::to_raw_value};
-use shared::{
-    aws::{self, CachedKind, IdempotencyKey, PublishResult, Reservation},
+use model::{
     event::Content,
     id::EventId,
     job::{Ended, ErrorCode, JobError, Outcome, Payload},
 };
+use serde_json::{json, value::to_raw_value};
+use store::{CachedKind, IdempotencyKey, PublishResult, Reservation};
 
 use crate::{
     Invocation, Worker,
@@ -32,7 +32,7 @@ impl Worker {
         ended: &Ended,
         first: EventId,
         delivery: &ReceivedMessage,
-    ) -> Result<Handled, aws::Error> {
+    ) -> Result<Handled, store::Error> {
         // The usual case.
         if self.events.exists(ended.account, &first).await? {
             return Ok(Handled::ack());

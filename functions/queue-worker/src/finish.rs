@@ -1,8 +1,6 @@
 //! The only place that turns an attempt's outcome into writes and a message disposition.
 
-use serde_json::value::RawValue;
-use shared::{
-    aws::{self, AttemptEnd, EndResult, OutgoingMessage, Reservation},
+use model::{
     event::Content,
     job::{
         Attempt, AttemptOutcome, EndedBy, ErrorCode, JobError, MAX_RESULT_BYTES, Outcome,
@@ -11,6 +9,8 @@ use shared::{
     kind::KindSpec,
     time::Time,
 };
+use serde_json::value::RawValue;
+use store::{AttemptEnd, EndResult, OutgoingMessage, Reservation};
 
 use crate::{
     Worker,
@@ -47,7 +47,7 @@ impl Worker {
         held: &RunningAttempt,
         decided: Decision,
         task: JobContext<'_>,
-    ) -> Result<(EndResult, Handled), aws::Error> {
+    ) -> Result<(EndResult, Handled), store::Error> {
         let job = &held.claimed.job;
         let now = self.clock.now();
         let run = AttemptMetrics {
@@ -110,7 +110,7 @@ impl Worker {
     fn write_failed(
         &self,
         held: &RunningAttempt,
-        error: &aws::Error,
+        error: &store::Error,
         task: JobContext<'_>,
     ) -> Handled {
         let job = &held.claimed.job;

@@ -23,17 +23,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
-use shared::{
-    aws::{
-        AccountStore, Clients, CompletionTimeRecorder, DueStore, EventStore, JobQueue, JobStore,
-        KindStore, RowStore, ScheduleStore, SlotStore, Table, Tallies, VisibilityChange, warm_up,
-    },
-    clock::Clock,
-    config::WorkerConfig,
+use model::{
     job::{InvalidMessage, Message, Timing},
-    outbound::Outbound,
-    telemetry::Metrics,
     time::Time,
+};
+use outbound::Outbound;
+use runtime::{clock::Clock, config::WorkerConfig, telemetry::Metrics};
+use store::{
+    AccountStore, Clients, CompletionTimeRecorder, DueStore, EventStore, JobQueue, JobStore,
+    KindStore, RowStore, ScheduleStore, SlotStore, Table, Tallies, VisibilityChange, warm_up,
 };
 
 use assignment::{Assignment, Work};

@@ -2,14 +2,14 @@
 
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use model::time::Time;
 use queue_worker::Worker;
-use shared::{
-    aws::connect,
+use runtime::{
     clock::Clock,
     config::{WorkerConfig, environment, metrics_namespace},
     telemetry::{self, Metrics},
-    time::Time,
 };
+use store::connect;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -1,12 +1,12 @@
 use aws_lambda_events::sqs::SqsMessage;
-use serde_json::Value;
-use shared::{
-    aws::JobQueue,
+use model::{
     job::{InvalidMessage, Message},
     schedule::SCHEDULED_TIME,
-    telemetry::Traceparent,
     time::Time,
 };
+use runtime::telemetry::Traceparent;
+use serde_json::Value;
+use store::JobQueue;
 
 /// One delivery of an SQS message.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ fn decode(body: &str, dead: bool) -> Result<Message, InvalidMessage> {
 #[cfg(test)]
 mod tests {
     use aws_lambda_events::sqs::SqsEvent;
-    use shared::aws::{Clients, connect};
+    use store::{Clients, connect};
 
     use super::*;
 

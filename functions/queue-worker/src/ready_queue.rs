@@ -12,14 +12,14 @@ use std::{
     time::Duration,
 };
 
-use shared::{
-    aws::ReadyQueueKey,
+use model::{
     id::{AccountId, JobId},
     job::ready_queue::ReadyJob,
     kind::Rank,
     name::Name,
     time::Time,
 };
+use store::ReadyQueueKey;
 
 /// How long a worker expects contention after it met another worker, and for how long running jobs
 /// count as in flight.
@@ -273,7 +273,7 @@ impl ReadyQueues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::{id::generate, kind::Discipline};
+    use model::{id::generate, kind::Discipline};
 
     const NOW: Time = Time::from_millis(1_000_000);
 

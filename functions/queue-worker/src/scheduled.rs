@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use shared::{
-    aws::{self, CachedKind, KindRejection, OutgoingMessage},
+use model::{
     job::{ErrorCode, Job, JobError, Lease, Message, RetryPolicy, ScheduledRun, Status, Timing},
-    metrics::registry,
     schedule::{Schedule, due_at, job_id},
-    telemetry::Record,
     time::Time,
 };
+use runtime::{metrics::registry, telemetry::Record};
+use serde_json::Value;
+use store::{CachedKind, KindRejection, OutgoingMessage};
 
 use crate::{Invocation, Worker, disposition::Handled, message::ReceivedMessage};
 
@@ -46,7 +45,7 @@ impl Worker {
         delivery: &ReceivedMessage,
         invocation: Invocation<'_>,
         now: Time,
-    ) -> Result<Handled, aws::Error> {
+    ) -> Result<Handled, store::Error> {
         let schedule =
             self.schedules.find(&run.name).await?.filter(|schedule| schedule.spec.enabled);
         let Some(schedule) = schedule else { return Ok(Handled::ack()) };
@@ -79,7 +78,7 @@ impl Worker {
         kind: Option<&CachedKind>,
         invocation: Invocation<'_>,
         now: Time,
-    ) -> Result<(Job, Lease), aws::Error> {
+    ) -> Result<(Job, Lease), store::Error> {
         let job = new_job(schedule, at, kind, now);
         if let Some(found) = self.jobs.get_consistent(job.account, job.id).await? {
             return Ok(found);

@@ -13,12 +13,12 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use shared::{
-    aws::{Error, Mail, PublishResult, Revision, StoredQuotaState},
+use model::{
     name::Name,
     quota::{MailFailure, PendingMail, Quota, QuotaState},
     time::Time,
 };
+use store::{Error, Mail, PublishResult, Revision, StoredQuotaState};
 
 use crate::{Checker, mail::mail};
 

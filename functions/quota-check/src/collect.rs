@@ -11,14 +11,13 @@ mod page;
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt, stream};
-use shared::{
-    aws::Error,
-    metrics::registry,
+use model::{
     name::Name,
-    telemetry::Record,
     time::Time,
     usage::{OpenHour, Origin, Source, SourceState, Upstream},
 };
+use runtime::{metrics::registry, telemetry::Record};
+use store::Error;
 use tokio::time::Instant;
 
 use crate::Checker;

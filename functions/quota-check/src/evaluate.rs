@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use shared::{
-    aws::{Error, StoredQuotaState},
+use model::{
     name::Name,
     quota::{Quota, QuotaState, ReadTimes},
     time::Time,
     usage::{OpenHour, Origin},
 };
+use store::{Error, StoredQuotaState};
 
 use crate::{
     Checker,

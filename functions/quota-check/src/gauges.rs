@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use shared::{aws::Gauge, metrics::registry, name::Name};
+use model::name::Name;
+use runtime::metrics::registry;
+use store::Gauge;
 
 use crate::{Checker, evaluate::Evaluated};
 

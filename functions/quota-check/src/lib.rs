@@ -19,17 +19,13 @@ mod walk;
 
 use std::time::Duration;
 
+use model::time::Time;
+use outbound::Outbound;
+use runtime::{clock::Clock, config::QuotaCheckConfig, telemetry::Metrics};
 use serde::Deserialize;
-use shared::{
-    aws::{
-        AccountStore, Clients, DueStore, Error, EventStore, Gauges, JobQueue, JobStore, Mailer,
-        MetricStore, QuotaStore, SourceStore, Table, Tallies, UsageStore, WalkStore,
-    },
-    clock::Clock,
-    config::QuotaCheckConfig,
-    outbound::Outbound,
-    telemetry::Metrics,
-    time::Time,
+use store::{
+    AccountStore, Clients, DueStore, Error, EventStore, Gauges, JobQueue, JobStore, Mailer,
+    MetricStore, QuotaStore, SourceStore, Table, Tallies, UsageStore, WalkStore,
 };
 use tokio::sync::Semaphore;
 

@@ -5,7 +5,7 @@ mod chart;
 
 use askama::Template;
 use jiff::Zoned;
-use shared::{
+use model::{
     id::AccountId,
     quota::{Block, Period, PeriodLength, PeriodUsage, Quota, QuotaSpec, Threshold, percent},
     time::Time,

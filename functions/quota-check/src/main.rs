@@ -2,12 +2,12 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use quota_check::{Checker, Tick};
-use shared::{
-    aws::connect,
+use runtime::{
     clock::Clock,
     config::{QuotaCheckConfig, environment, metrics_namespace},
     telemetry::{self, Metrics},
 };
+use store::connect;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

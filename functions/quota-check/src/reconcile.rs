@@ -1,9 +1,9 @@
 use futures::future::try_join_all;
-use shared::{
-    aws::Error,
+use model::{
     job::reconcile::{self, OverdueJob},
     time::Time,
 };
+use store::Error;
 
 use crate::Checker;
 

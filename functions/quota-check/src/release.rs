@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use shared::{
-    aws::{DueCursor, DuePage, Error, OutgoingMessage},
+use model::{
     job::due::{Pass, Purpose},
     time::Time,
 };
+use store::{DueCursor, DuePage, Error, OutgoingMessage};
 
 use crate::{Checker, resend::SendCount};
 

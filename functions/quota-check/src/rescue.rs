@@ -1,8 +1,7 @@
 //! Resends the messages of jobs that should have started or ended, since these may be lost.
 
 use futures::future::{join_all, try_join_all};
-use shared::{
-    aws::{DueCursor, Error},
+use model::{
     job::{
         due::{Pass, Purpose},
         reconcile::OverdueJob,
@@ -10,6 +9,7 @@ use shared::{
     },
     time::Time,
 };
+use store::{DueCursor, Error};
 
 use crate::Checker;
 

@@ -1,12 +1,11 @@
 //! Resends messages of overdue jobs.
 
-use shared::{
-    aws::{Error, OutgoingMessage},
+use model::{
     job::{JobMessage, Message},
-    metrics::registry,
-    telemetry::Record,
     time::Time,
 };
+use runtime::{metrics::registry, telemetry::Record};
+use store::{Error, OutgoingMessage};
 
 use crate::Checker;
 

@@ -4,12 +4,12 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
-use shared::{
-    aws::{Error, UsageStore},
+use model::{
     quota::{QuotaSpec, Totals},
     time::Time,
     usage::{OpenHour, Origin},
 };
+use store::{Error, UsageStore};
 use tokio::sync::OnceCell;
 
 /// Number of past totals read concurrently.

@@ -1,7 +1,6 @@
 //! The walk over all jobs, a part per minute.
 
-use shared::{
-    aws::Error,
+use model::{
     id::AccountId,
     job::{
         due::Purpose,
@@ -11,6 +10,7 @@ use shared::{
     },
     time::Time,
 };
+use store::Error;
 
 use crate::Checker;
 

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use api::{AccountBody, AnyProblem, BodyProblem, Problem, parameter};
 use axum::{
     Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
-use shared::{
+use model::{
     account::{AccountChange, NewAccount},
-    api::{AccountBody, AnyProblem, BodyProblem, Problem, parameter},
-    gate::{ApiError, Caller, JsonBody, PathParam, Query, RequestId},
     id::{self, AccountId},
 };
+use tollgate_http::{ApiError, Caller, JsonBody, PathParam, Query, RequestId};
 
 use crate::App;
 
@@ -88,7 +88,7 @@ pub async fn create(
         (
             status = 409,
             description = "A key can't deactivate its own account",
-            body = shared::api::ProblemBody, content_type = "application/problem+json"
+            body = api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem, BodyProblem,
     ),

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
+use api::{
+    Activities, ActivitiesToken, AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
+    parameter,
+};
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
-use shared::{
-    api::{
-        Activities, ActivitiesToken, AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
-        parameter,
-    },
-    gate::ApiError,
-};
+use tollgate_http::ApiError;
 
 use crate::{
     App,

@@ -7,6 +7,10 @@ use std::{
     sync::Arc,
 };
 
+use api::{
+    AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, IdempotencyProblem, JobBody,
+    JobRequest, Problem, QuotaProblem, parameter,
+};
 use axum::{
     Extension, Json,
     extract::State,
@@ -14,20 +18,18 @@ use axum::{
 };
 use futures::future::{join_all, try_join_all};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde_json::Value;
-use shared::{
-    api::{
-        AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, IdempotencyProblem, JobBody,
-        JobRequest, Problem, QuotaProblem, parameter,
-    },
-    aws::{BeginResult, IdempotencyKey},
-    gate::{ApiError, Caller, Contract, JsonBody, MaybeReplay, Query, RequestId, fingerprint},
+use model::{
     id::{self, AccountId, JobId},
     job::Job,
     name::Name,
-    schema::Violation,
-    telemetry::Traceparent,
     time::Time,
+    violation::Violation,
+};
+use runtime::telemetry::Traceparent;
+use serde_json::Value;
+use store::{BeginResult, IdempotencyKey};
+use tollgate_http::{
+    ApiError, Caller, Contract, JsonBody, MaybeReplay, Query, RequestId, fingerprint,
 };
 
 use crate::{

@@ -1,19 +1,14 @@
 //! Shared by the compatibility routes, whose request body is the payload of a job. Their clients
 //! were written for earlier systems and know no jobs.
 
+use api::{JobRequest, Problem};
 use axum::{
     Extension,
     extract::{FromRequest, FromRequestParts, Request},
 };
 use http::{HeaderMap, HeaderName};
-use shared::{
-    api::{JobRequest, Problem},
-    gate::{ApiError, MaybeReplay, PayloadBody, Query, RequestId, fingerprint},
-    id,
-    job::Job,
-    name::Name,
-    schema::Violation,
-};
+use model::{id, job::Job, name::Name, violation::Violation};
+use tollgate_http::{ApiError, MaybeReplay, PayloadBody, Query, RequestId, fingerprint};
 
 use crate::{
     App,

@@ -2,24 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::{AnyProblem, JobBody, Problem, QuotaProblem, callback_job, parameter};
 use axum::{
     Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
-use shared::{
-    api::{AnyProblem, JobBody, Problem, QuotaProblem, callback_job, parameter},
-    aws::{CachedKind, OutgoingMessage, ReadyQueueKey, Reservation, RetryResult},
+use model::{
     event::{Content, RETENTION},
-    gate::{ApiError, Caller, PathParam, Query, RequestId},
     id::{self, AccountId, JobId},
     job::{Ended, EndedBy, Job, JobMessage, Lease, Message, Status},
     kind::KindSpec,
-    metrics::{Metric, registry},
-    telemetry::{Record, Traceparent},
     time::Time,
 };
+use runtime::{
+    metrics::{Metric, registry},
+    telemetry::{Record, Traceparent},
+};
+use store::{CachedKind, OutgoingMessage, ReadyQueueKey, Reservation, RetryResult};
+use tollgate_http::{ApiError, Caller, PathParam, Query, RequestId};
 
 use crate::{App, job::trace};
 
@@ -56,7 +58,7 @@ const CALLBACK_SENT_AFTER: Duration =
         (status = 202, description = "The job is running; cancellation is requested", body = JobBody),
         (
             status = 409, description = "The job is finished",
-            body = shared::api::ProblemBody, content_type = "application/problem+json"
+            body = api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem,
     ),
@@ -112,7 +114,7 @@ pub async fn cancel(
             status = 409,
             description = "The job is not failed or cancelled, or its kind or payload is \
                 gone",
-            body = shared::api::ProblemBody, content_type = "application/problem+json"
+            body = api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem, QuotaProblem,
     ),

@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-use shared::{
-    api::{JobRequest, RequestedStart},
-    aws::{self, CachedKind, KindRejection, OutgoingMessage},
-    gate::{ApiError, Caller},
+use api::{JobRequest, RequestedStart};
+use model::{
     id::{self, AccountId, JobId},
     job::{
         Job, Payload,
         due::{DueEntry, Purpose},
     },
     kind::Rank,
-    metrics::registry,
     name::Name,
-    schema::Violation,
-    telemetry::{Record, Traceparent},
     time::Time,
+    violation::Violation,
 };
+use runtime::{
+    metrics::registry,
+    telemetry::{Record, Traceparent},
+};
+use serde_json::Value;
+use store::{CachedKind, KindRejection, OutgoingMessage};
+use tollgate_http::{ApiError, Caller};
 
 use crate::{App, job::MAX_REQUEST_TIME};
 
@@ -170,7 +172,7 @@ impl App {
         job: &Job,
         trace: Option<Traceparent>,
         now: Time,
-    ) -> Result<(), aws::Error> {
+    ) -> Result<(), store::Error> {
         if !exceeds_queue_delay(job, now) {
             self.due.verify_late(job, now).await?;
             return self

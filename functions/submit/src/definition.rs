@@ -2,7 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use shared::{gate::ApiError, id::AccountId, name::Name, schema::Violation, time::Time};
+use model::{id::AccountId, name::Name, time::Time, violation::Violation};
+use tollgate_http::ApiError;
 use uuid::Uuid;
 
 use crate::App;

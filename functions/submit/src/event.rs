@@ -4,22 +4,24 @@ pub mod tracker;
 
 use std::sync::Arc;
 
+use api::{
+    AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, QuotaProblem,
+    parameter,
+};
 use axum::{
     Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, StatusCode};
-use shared::{
-    api::{
-        AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, QuotaProblem,
-        parameter,
-    },
-    aws::{BeginResult, PublishResult},
+use model::{
     event::Content,
-    gate::{ApiError, Caller, JsonBody, MaybeReplay, PathParam, Query, RequestId, fingerprint},
     id::{AccountId, EventId},
     time::Time,
+};
+use store::{BeginResult, PublishResult};
+use tollgate_http::{
+    ApiError, Caller, JsonBody, MaybeReplay, PathParam, Query, RequestId, fingerprint,
 };
 
 use crate::{App, idempotency, job::IdempotencyToken};

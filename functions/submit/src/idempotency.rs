@@ -1,11 +1,8 @@
+use api::Problem;
 use http::HeaderMap;
-use shared::{
-    api::Problem,
-    aws::IdempotencyKey,
-    gate::{ApiError, IDEMPOTENCY_KEY, MaybeReplay},
-    id::AccountId,
-    time::Time,
-};
+use model::{id::AccountId, time::Time};
+use store::IdempotencyKey;
+use tollgate_http::{ApiError, IDEMPOTENCY_KEY, MaybeReplay};
 
 use crate::{App, job::IdempotencyToken};
 

@@ -2,25 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::{
+    AnyProblem, BodyProblem, IdempotencyProblem, JobBody, JobRequest, Problem, QuotaProblem,
+    parameter,
+};
 use axum::{
     Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use shared::{
-    api::{
-        AnyProblem, BodyProblem, IdempotencyProblem, JobBody, JobRequest, Problem, QuotaProblem,
-        parameter,
-    },
-    aws::{BeginResult, IdempotencyKey},
-    gate::{ApiError, Contract, JsonBody, MaybeReplay, Query, RequestId, fingerprint},
+use model::{
     id::{self, AccountId, JobId},
     job::{CompletionTimes, Job, Status, retry_after},
-    schema::Violation,
-    telemetry::Traceparent,
     time::Time,
+    violation::Violation,
 };
+use runtime::telemetry::Traceparent;
+use store::{BeginResult, IdempotencyKey};
+use tollgate_http::{ApiError, Contract, JsonBody, MaybeReplay, Query, RequestId, fingerprint};
 
 use crate::{App, create::NewJob, idempotency};
 

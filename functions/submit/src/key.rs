@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, BodyProblem, IssuedKeyBody, KeyBody, Problem, parameter};
 use axum::{Extension, Json, extract::State};
 use http::{HeaderName, StatusCode, header};
-use shared::{
+use model::{
     account::{ApiKey, KeyRecord, NewKey},
-    api::{AnyProblem, BodyProblem, IssuedKeyBody, KeyBody, Problem, parameter},
-    gate::{ApiError, Caller, JsonBody, PathParam, Query, RequestId},
     id::{self, AccountId, KeyId},
 };
+use tollgate_http::{ApiError, Caller, JsonBody, PathParam, Query, RequestId};
 
 use crate::App;
 
@@ -85,7 +85,7 @@ pub async fn create(
         (status = 204, description = "The key is revoked"),
         (
             status = 409, description = "A key can't revoke itself",
-            body = shared::api::ProblemBody, content_type = "application/problem+json"
+            body = api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem,
     ),

@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::{AnyProblem, BodyProblem, KindBody, Problem};
 use axum::{Json, extract::State, response::Response};
 use http::StatusCode;
-use shared::{
-    api::{AnyProblem, BodyProblem, KindBody, Problem},
-    gate::{ApiError, JsonBody, PathParam, Query},
-    kind::KindSpec,
-    name::Name,
-};
+use model::{job::Timing, kind::KindSpec, name::Name, violation::Violation};
+use schema::Schema;
+use tollgate_http::{ApiError, JsonBody, PathParam, Query};
 
 use crate::{
     App,
@@ -69,12 +67,18 @@ pub async fn put(
         let detail = "must not start with tollgate.".to_owned();
         return Err(Problem::InvalidParameter { name: "name", detail }.into());
     }
-    let violations = spec.violations(app.timing);
+    let violations = violations(&spec, app.timing);
     if !violations.is_empty() {
         return Err(Problem::InvalidBody(violations).into());
     }
     let (kind, new) = app.kinds.put(&name, &spec, &version(), app.clock.now()).await?;
     Ok(defined("kinds", &name, new, Json(KindBody::from(kind))))
+}
+
+fn violations(spec: &KindSpec, timing: Timing) -> Vec<Violation> {
+    let payload_schema = Schema::compile(&spec.schema)
+        .map_err(|inner| Violation::new(format!("/schema{}", inner.pointer), inner.detail));
+    payload_schema.err().into_iter().chain(spec.violations(timing)).collect()
 }
 
 /// Delete a kind.
@@ -89,7 +93,7 @@ pub async fn put(
         (status = 204, description = "The kind is deleted"),
         (
             status = 409, description = "The kind has unfinished jobs",
-            body = shared::api::ProblemBody, content_type = "application/problem+json"
+            body = api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem,
     ),

@@ -24,18 +24,14 @@ mod webhook_secret;
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use shared::{
-    aws::{
-        AccountStore, Clients, ConnectionStore, DueStore, EventStore, IdempotencyStore, JobQueue,
-        JobStore, KindStore, QuotaStore, ScheduleStore, Scheduler, SourceStore, Table, Tallies,
-        UsageStore, warm_up,
-    },
-    clock::Clock,
-    config::SubmitConfig,
-    gate::{ApiMiddleware, Issuer, KeyUsage},
-    job::Timing,
-    telemetry::Metrics,
+use model::job::Timing;
+use runtime::{clock::Clock, config::SubmitConfig, telemetry::Metrics};
+use store::{
+    AccountStore, Clients, ConnectionStore, DueStore, EventStore, IdempotencyStore, JobQueue,
+    JobStore, KindStore, QuotaStore, ScheduleStore, Scheduler, SourceStore, Table, Tallies,
+    UsageStore, warm_up,
 };
+use tollgate_http::{ApiMiddleware, Issuer, KeyUsage};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Requests that take longer are answered as unavailable. The function's timeout in the template is

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, BodyProblem, Problem, QuotaBody, Viewer};
 use axum::{Json, extract::State, response::Response};
 use http::StatusCode;
-use shared::{
-    api::{AnyProblem, BodyProblem, Problem, QuotaBody, Viewer},
-    gate::{ApiError, JsonBody, PathParam, Query},
-    name::Name,
-    quota::QuotaSpec,
-};
+use model::{name::Name, quota::QuotaSpec};
+use tollgate_http::{ApiError, JsonBody, PathParam, Query};
 
 use crate::{
     App,

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, BodyProblem, Problem, ScheduleBody};
 use axum::{Json, extract::State, response::Response};
 use http::StatusCode;
-use serde_json::Value;
-use shared::{
-    api::{AnyProblem, BodyProblem, Problem, ScheduleBody},
-    aws::{self, InvalidTiming, Recurring},
-    gate::{ApiError, JsonBody, PathParam, Query},
+use model::{
     name::Name,
     schedule::{self, Schedule, ScheduleSpec},
-    schema::Violation,
+    violation::Violation,
 };
+use serde_json::Value;
+use store::{InvalidTiming, Recurring};
+use tollgate_http::{ApiError, JsonBody, PathParam, Query};
 
 use crate::{
     App,
@@ -174,7 +174,7 @@ impl App {
             read = found;
         }
         let busy = "too many concurrent changes of the schedule";
-        Err(aws::Error::Unavailable(busy.into()).into())
+        Err(store::Error::Unavailable(busy.into()).into())
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, BodyProblem, Problem, SourceBody};
 use axum::{Json, extract::State, response::Response};
 use http::StatusCode;
-use shared::{
-    api::{AnyProblem, BodyProblem, Problem, SourceBody},
-    gate::{ApiError, JsonBody, PathParam, Query},
+use model::{
     name::Name,
     usage::{SourceSpec, SourceState},
 };
+use tollgate_http::{ApiError, JsonBody, PathParam, Query};
 
 use crate::{
     App,

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, TicketBody};
 use axum::{Json, extract::State};
 use http::{HeaderName, StatusCode, header};
-use shared::{
-    api::{AnyProblem, TicketBody},
-    gate::{ApiError, Caller, Query},
-    push::{TICKET_TTL, Ticket},
-};
+use model::push::{TICKET_TTL, Ticket};
+use tollgate_http::{ApiError, Caller, Query};
 
 use crate::App;
 

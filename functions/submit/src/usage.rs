@@ -2,26 +2,26 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use api::{
+    AnyProblem, BodyProblem, MAX_USAGE_EVENTS, Problem, UsageAccepted, UsageBatch, UsageEvent,
+    UsageReported,
+};
 use axum::{
     Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
-use serde_json::Value;
-use shared::{
-    api::{
-        AnyProblem, BodyProblem, MAX_USAGE_EVENTS, Problem, UsageAccepted, UsageBatch, UsageEvent,
-        UsageReported,
-    },
-    aws::PushResult,
-    gate::{ApiError, Caller, Contract, PayloadBody, Query, RequestId},
+use model::{
     id::AccountId,
-    schema::Violation,
-    telemetry::Record,
     time::Time,
     usage::{Report, ReportId, Series},
+    violation::Violation,
 };
+use runtime::telemetry::Record;
+use serde_json::Value;
+use store::PushResult;
+use tollgate_http::{ApiError, Caller, Contract, PayloadBody, Query, RequestId};
 
 use crate::App;
 

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
+use api::{QuotaTextProblem, TextProblem, Token, UserToDelete, parameter};
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
-use shared::{
-    api::{QuotaTextProblem, TextProblem, Token, UserToDelete, parameter},
-    gate::ApiError,
-};
+use tollgate_http::ApiError;
 
 use crate::{
     App,

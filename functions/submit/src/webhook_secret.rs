@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, Problem, WebhookSecretBody, parameter};
 use axum::{Extension, Json, extract::State};
 use http::{HeaderName, StatusCode, header};
-use shared::{
-    api::{AnyProblem, Problem, WebhookSecretBody, parameter},
-    gate::{ApiError, Caller, PathParam, Query, RequestId},
-    id::AccountId,
-};
+use model::id::AccountId;
+use tollgate_http::{ApiError, Caller, PathParam, Query, RequestId};
 
 use crate::App;
 
@@ -31,7 +29,7 @@ const TRIES: usize = 5;
         (status = 201, description = "The new secret", body = WebhookSecretBody),
         (
             status = 409, description = "Three secrets are active",
-            body = shared::api::ProblemBody, content_type = "application/problem+json"
+            body = api::ProblemBody, content_type = "application/problem+json"
         ),
         AnyProblem,
     ),

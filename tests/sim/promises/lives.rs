@@ -1,8 +1,8 @@
 //! A 202 is durable, every accepted job ends, and no job vanishes before its retention ends.
 
 use super::{BrokenPromise, History, JobHistory, RequestOutcome};
+use model::time::Time;
 use serde_json::Value;
-use shared::time::Time;
 
 const DURABLE: &str = "a 202 is durable";
 const ENDS: &str = "every accepted job ends";

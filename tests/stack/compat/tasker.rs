@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 use http::{Method, StatusCode};
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::account::Scope;
 use sim::{ApiResponse, Client, Fault, Plan, Stack};
 
 use super::{stack, token};
@@ -166,9 +166,7 @@ async fn repeat_with_idempotency_key_deletes_once() {
     );
     let other = delete(&tenant, json!({"id": 8})).await;
     assert_eq!(other.status, 400);
-    insta::assert_snapshot!(other.body.as_str().unwrap(), @"\
-        This Idempotency-Key came with another request, another body or route, within 24 hours; \
-        use a new key for a new request.");
+    insta::assert_snapshot!(other.body.as_str().unwrap(), @"This key was used with another body or route within 24 hours.");
     // The same job by another route is a different request.
     assert_eq!(
         tenant.submit("user.delete", json!({"id": 7})).await.problem_type(),

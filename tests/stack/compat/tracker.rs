@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
+use model::{account::Scope, id::AccountId};
 use serde_json::{Value, json};
-use shared::{account::Scope, id::AccountId};
 use sim::{ApiResponse, Client, Stack};
 
 use crate::events::Subscriber;
@@ -62,8 +62,8 @@ async fn invalid_requests_publish_nothing() {
     assert_eq!(put(&tenant, mine, &too_long).await.problem_type(), "invalid-body");
 
     let key = stack.create_account_key(&[Scope::EventsRead]).await;
-    let theirs: AccountId = key.parse::<shared::account::ApiKey>().unwrap().account;
-    let nobody: AccountId = shared::id::generate(stack.now(), rand::random());
+    let theirs: AccountId = key.parse::<model::account::ApiKey>().unwrap().account;
+    let nobody: AccountId = model::id::generate(stack.now(), rand::random());
     for (client, account, status, slug) in [
         (stack.client(""), mine, 401, "unauthenticated"),
         (stack.client(&key), theirs, 403, "missing-scope"),

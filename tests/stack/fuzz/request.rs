@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::{HeaderName, HeaderValue, Method, Request};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Value, json};
-use shared::gate::ROUTES;
+use tollgate_http::ROUTES;
 
 use super::bearer;
 
@@ -369,7 +369,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         any_json().prop_map(|json| json.to_string().into_bytes()),
         vec(any::<u8>(), 0..200),
         (1..2000usize).prop_map(|depth| "[".repeat(depth).into_bytes()),
-        Just(vec![b' '; shared::api::MAX_BODY_BYTES + 1])
+        Just(vec![b' '; api::MAX_BODY_BYTES + 1])
     ]
 }
 

@@ -3,8 +3,8 @@
 use std::{collections::HashSet, time::Duration};
 
 use http::Method;
+use model::id::AccountId;
 use serde_json::{Value, json};
-use shared::id::AccountId;
 use sim::{Client, Fault, KillSwitch, Plan, Seed, Stack, run_until_killed};
 
 use super::SECOND;

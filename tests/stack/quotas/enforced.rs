@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
+use model::account::Scope;
 use serde_json::{Value, json};
-use shared::account::Scope;
 use sim::{ApiResponse, Client, Stack};
 
 use super::{
@@ -26,7 +26,7 @@ async fn exhausted_account_gets_429_with_retry_after() {
     let service = stack.service();
     let key =
         stack.create_account_key(&[Scope::JobsWrite, Scope::EventsWrite, Scope::JobsRead]).await;
-    let account = key.parse::<shared::account::ApiKey>().unwrap().account;
+    let account = key.parse::<model::account::ApiKey>().unwrap().account;
     let tenant = stack.client_with_service(&service, &key);
     let job = submit(&tenant).await;
     define(&stack, json!({"account": account, "enforce": true})).await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
 use serde_json::{Value, json};
-use shared::aws::{Table, UsageStore};
 use sim::{ApiResponse, Stack, TABLE};
+use store::{Table, UsageStore};
 
 use super::{DAILY, spec};
 

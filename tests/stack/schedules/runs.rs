@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use http::Method;
-use serde_json::{Value, json};
-use shared::{
+use model::{
     account::{Account, ApiKey, Scope},
-    aws::{KindStore, Table},
     time::Time,
 };
+use serde_json::{Value, json};
 use sim::{
     DEAD_LETTERS, Delivery, EventSource, Fate, Fault, JOBS, KillSwitch, Killed, Plan, Stack, TABLE,
     run_until_killed,
 };
+use store::{KindStore, Table};
 
 use super::{NIGHTLY, SECOND, put, spec};
 

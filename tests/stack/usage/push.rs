@@ -1,6 +1,6 @@
 //! Reported usage.
 
-use shared::account::Scope;
+use model::account::Scope;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! Sources: created, read, deleted, and their errors.
 
-use shared::account::{ApiKey, Scope};
+use model::account::{ApiKey, Scope};
 
 use super::*;
 

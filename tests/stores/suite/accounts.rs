@@ -1,11 +1,11 @@
 //! The contract of accounts and their keys.
 
-use shared::{
+use model::{
     account::{Account, AccountChange, ApiKey, KeyRecord, Scope, WebhookSecrets},
-    aws::{AccountStore, Table},
     id::{self, AccountId},
     time::Time,
 };
+use store::{AccountStore, Table};
 
 use super::{MINUTE, account, now};
 

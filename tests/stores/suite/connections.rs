@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use shared::{
-    aws::{ConnectionStore, SendLease, SendLeaseResult, Table},
+use model::{
     event::ReadCursor,
     push::{ConnectionId, Credential, Subscriber, Ticket},
     time::Time,
 };
+use store::{ConnectionStore, SendLease, SendLeaseResult, Table};
 
 use super::{MINUTE, account, now};
 

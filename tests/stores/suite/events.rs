@@ -1,14 +1,13 @@
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-use shared::{
-    aws::{EventStore, IdempotencyKey, PublishResult, ReadLimits, Table, Throughput},
-    clock::Clock,
+use model::{
     event::{Content, ReadCursor},
     id::{self, EventId},
-    telemetry::Metrics,
     time::Time,
 };
+use runtime::{clock::Clock, telemetry::Metrics};
+use serde_json::value::RawValue;
+use store::{EventStore, IdempotencyKey, PublishResult, ReadLimits, Table, Throughput};
 
 use super::{account, now};
 

@@ -7,12 +7,12 @@ use aws_sdk_sqs::{
     Client,
     types::{Message as Received, MessageSystemAttributeName},
 };
-use shared::{
-    aws::{JobQueue, OutgoingMessage, VisibilityChange},
+use model::{
     id::{self, JobId},
     job::{JobMessage, Message},
-    telemetry::Traceparent,
 };
+use runtime::telemetry::Traceparent;
+use store::{JobQueue, OutgoingMessage, VisibilityChange};
 use tokio::time::Instant;
 
 use super::{account, now};

@@ -1,11 +1,11 @@
 //! Rows: changed in one transaction, read in pages.
 
-use serde_json::{Value, json};
-use shared::{
-    aws::{Applied, RowStore, Table},
+use model::{
     id::{self, AccountId, JobId},
     records::{Changes, Identifier, MAX_ACTIVITIES, MAX_COLUMNS, Row},
 };
+use serde_json::{Value, json};
+use store::{Applied, RowStore, Table};
 
 use super::{MINUTE, account, now};
 

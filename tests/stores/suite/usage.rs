@@ -1,7 +1,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use shared::{
-    aws::{CountResult, PushResult, SourceStore, Table, UsageStore},
+use model::{
     id::AccountId,
     name::Name,
     time::Time,
@@ -10,6 +9,7 @@ use shared::{
         SourceSpec, Step, Windows,
     },
 };
+use store::{CountResult, PushResult, SourceStore, Table, UsageStore};
 
 use super::{MINUTE, account, now};
 

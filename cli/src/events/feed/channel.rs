@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use api::{ProblemBody, PushRequest, TicketBody};
 use futures::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use shared::api::{ProblemBody, PushRequest, TicketBody};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout, timeout_at},

@@ -1,7 +1,8 @@
 //! The known accounts and the selection.
 
+use api::{MAX_LIMIT, Page};
+use model::account::ApiKey;
 use serde::Deserialize;
-use shared::{account::ApiKey, api::MAX_LIMIT, api::Page};
 
 use crate::{
     client::{Client, Request},

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use reqwest::RequestBuilder;
-use shared::{
+use model::{
     account::WebhookSecret,
     endpoint::Headers,
     id::JobId,
     job::{ErrorCode, Outcome, Payload},
-    outbound::{Outbound, OutboundError, is_address_refused},
-    telemetry::Traceparent,
     time::Time,
 };
+use outbound::{Outbound, OutboundError, is_address_refused};
+use reqwest::RequestBuilder;
+use runtime::telemetry::Traceparent;
 use standardwebhooks::Webhook;
 
 use super::response;

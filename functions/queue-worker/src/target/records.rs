@@ -1,12 +1,12 @@
 //! The `records` target: one transaction on Tollgate's own tables.
 
-use serde_json::{json, value::to_raw_value};
-use shared::{
-    aws::{Applied, RowStore},
+use model::{
     job::{ErrorCode, Job, Outcome, Payload},
     records::{Changes, Effect, Precondition},
     time::Time,
 };
+use serde_json::{json, value::to_raw_value};
+use store::{Applied, RowStore};
 
 use crate::{
     Invocation,

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use model::job::{ErrorCode, JobError, MAX_RESULT_BYTES, Outcome};
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::value::{RawValue, to_raw_value};
-use shared::job::{ErrorCode, JobError, MAX_RESULT_BYTES, Outcome};
 
 /// The outcome that a response's status stands for. The body is read for 2xx only.
 pub async fn read(response: Response, now: SystemTime) -> Result<Outcome, reqwest::Error> {

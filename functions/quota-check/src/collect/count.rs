@@ -1,11 +1,11 @@
 //! Counts the increase of one series.
 
-use shared::{
-    aws::{CountResult, Error},
-    telemetry::Record,
+use model::{
     time::Time,
     usage::{Counter, Hour, MINUTE, OpenHour, Origin, Series},
 };
+use runtime::telemetry::Record;
+use store::{CountResult, Error};
 
 use crate::{Checker, source::prometheus::Sum};
 

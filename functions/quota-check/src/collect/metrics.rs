@@ -1,11 +1,11 @@
 //! Collects `CloudWatch` metrics.
 
 use futures::{StreamExt, future::join_all, stream};
-use shared::{
-    aws::{Error, Metric, Sums},
+use model::{
     time::Time,
     usage::{Counter, OpenHour, Origin, Series, Source, SourceState, Upstream},
 };
+use store::{Error, Metric, Sums};
 
 use super::{MAX_CONCURRENT, Outcome, SourceResult, page::unread};
 use crate::{

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use shared::{
-    aws::Error,
+use model::{
     time::Time,
     usage::{OpenHour, Origin, Selection, Series, Source, SourceState, Upstream},
 };
+use store::Error;
 
 use super::{
     Outcome,

@@ -1,5 +1,5 @@
 use jiff::Zoned;
-use shared::{
+use model::{
     quota::{Period, PeriodLength, PeriodUsage, Quota},
     time::Time,
     zone::Zone,

@@ -1,9 +1,9 @@
-use serde_json::{Value, json};
-use shared::{
+use model::{
     id::generate,
     quota::{QuotaState, ReadTimes},
     usage::Origin,
 };
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -65,7 +65,7 @@ fn keep(name: &str, mail: &Mail) {
 fn month_by_days() {
     let quota = quota(json!({
         "service": "shop <b>",
-        "account": generate::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]),
+        "account": generate::<model::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]),
     }));
     let start = at("2026-10-31T23:00:00Z");
     let days = (0..20u32).map(|day| {
@@ -84,7 +84,7 @@ fn month_by_days() {
 
 #[test]
 fn exhausted_enforced_day() {
-    let account = generate::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
+    let account = generate::<model::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
     let quota = quota(json!({
         "period": "day", "timezone": "UTC", "enforce": true, "account": account,
         "limit_bytes": 1500, "route": "list",
@@ -112,7 +112,7 @@ fn quota_defined_late() {
 /// SES accepts mails again at two in the morning, after the end of the period.
 #[test]
 fn ended_period() {
-    let account = generate::<shared::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
+    let account = generate::<model::id::AccountPrefix>(at("2026-01-01T00:00:00Z"), [1; 10]);
     let quota = quota(json!({
         "period": "day", "timezone": "UTC", "enforce": true, "account": account,
         "limit_bytes": 1500, "route": "list",

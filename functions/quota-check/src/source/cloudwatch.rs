@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use shared::{
-    aws::{Metric, Sums},
+use model::{
     time::Time,
     usage::{Counter, MINUTE, OpenHour},
 };
+use store::{Metric, Sums};
 
 /// Delay after which a minute's data is complete.
 const COMPLETE_AFTER: Duration = Duration::from_secs(180);

@@ -6,15 +6,15 @@ use std::{
     time::Duration,
 };
 
-use shared::{
+use model::{
     endpoint::Headers,
     id::AccountId,
-    outbound::{AddressNotPublic, Outbound, OutboundError, is_address_refused},
     usage::{
         Counter, MAX_SERIES, Selection, Series,
         prometheus_text::{PageParser, Sample, Unreadable},
     },
 };
+use outbound::{AddressNotPublic, Outbound, OutboundError, is_address_refused};
 
 /// Time limit for a page; a run has about half a minute.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -62,7 +62,7 @@ pub enum FetchError {
     TooLarge,
     /// The response isn't a Prometheus page.
     #[error(transparent)]
-    InvalidPage(#[from] shared::usage::prometheus_text::InvalidPage),
+    InvalidPage(#[from] model::usage::prometheus_text::InvalidPage),
     #[error("the page has more than {MAX_SERIES} series")]
     TooManySeries,
     /// An internal error, which is logged.

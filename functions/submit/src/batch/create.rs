@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use shared::{
-    aws::OutgoingMessage,
+use model::{
     job::{Job, Payload},
     kind::Rank,
     time::Time,
 };
+use store::OutgoingMessage;
 
 use super::BatchJob;
 use crate::{

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
+use api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, QuotaProblem, parameter};
 use axum::{Extension, extract::State, response::Response};
 use http::HeaderMap;
+use model::id::AccountId;
 use serde_json::value::to_raw_value;
-use shared::{
-    api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, QuotaProblem, parameter},
-    gate::{ApiError, MaybeReplay, PathParam, Query, RequestId, fingerprint},
-    id::AccountId,
-};
+use tollgate_http::{ApiError, MaybeReplay, PathParam, Query, RequestId, fingerprint};
 
 use crate::{App, idempotency, job::IdempotencyToken};
 
