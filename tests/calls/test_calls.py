@@ -188,7 +188,7 @@ _FAULTS: list[tuple[str, str, str, Any, str]] = [
     ),
     ("sqs", "SendMessage", "DelaySeconds", 901, "0 to 900"),
     ("sqs", "SendMessage", "MessageBody", "", "MessageBody is empty"),
-    ("sqs", "SendMessage", "MessageBody", "\0", "a character that SQS refuses"),
+    ("sqs", "SendMessage", "MessageBody", "\0", "a character that SQS rejects"),
     ("sqs", "SendMessage", "MessageBody", "x" * 1_048_570, "at most 1048576"),
     ("sqs", "SendMessage", "MessageGroupId", "é", "MessageGroupId is"),
     ("sqs", "SendMessage", "MessageGroupId", "x" * 129, "MessageGroupId is"),
@@ -283,7 +283,7 @@ class Checked(unittest.TestCase):
                 found = list(calls_main.check(service, operation, request))
                 self.assertTrue(any(expected in fault for fault in found), found)
 
-    def test_an_operation_that_is_none_is_found(self) -> None:
+    def test_unknown_operation_is_found(self) -> None:
         self.assertEqual(list(calls_main.check("sqs", "PutMessage", {})), ["unknown operation"])
 
     def test_keys_are_those_of_the_template(self) -> None:
@@ -328,7 +328,7 @@ class Record(unittest.TestCase):
     def test_no_record_is_a_failure(self) -> None:
         status, printed = self._run([])
         self.assertEqual(status, 1)
-        self.assertIn("No call is recorded", printed)
+        self.assertIn("no recorded calls in", printed)
 
 
 if __name__ == "__main__":
