@@ -32,8 +32,8 @@ def for_containers(endpoint: str) -> Iterator[str]:
         loop.run_until_complete(_listen(gateway, port))
     except OSError as error:
         loop.close()
-        # In use: another `sam local` forwards there already. Otherwise the gateway is not an address
-        # of this machine, as with Docker Desktop.
+        # In use: another `sam local` forwards there already. Otherwise the gateway is not on
+        # this machine, as with Docker Desktop.
         yield f"http://{gateway if error.errno == errno.EADDRINUSE else _DESKTOP}:{port}"
         return
     thread = threading.Thread(target=loop.run_forever, daemon=True)

@@ -19,7 +19,7 @@ export class Problem extends Error {
   }
 
   // Whether a retry of the same request may succeed.
-  get passes() {
+  get isRetryable() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
@@ -48,12 +48,12 @@ const OF_GATEWAY = {
 };
 
 // The problem of an error response. Without a problem document it is one of API Gateway.
-export function refusal(response, body) {
+export function problemOfResponse(response, body) {
   const seconds = Number(response.headers.get("retry-after") ?? NaN);
   const isProblem = body && typeof body === "object" && body.title;
-  const told = isProblem ? body : ofGateway(response, body);
+  const document = isProblem ? body : ofGateway(response, body);
   return new Problem(
-    { ...told, status: response.status },
+    { ...document, status: response.status },
     Number.isFinite(seconds) ? seconds : null,
   );
 }

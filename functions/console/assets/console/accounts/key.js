@@ -1,9 +1,9 @@
 import { html, useState } from "../view.js";
 import { request } from "../api.js";
 import { useAction } from "../resource.js";
-import { Copy } from "../parts/copy.js";
-import { Dialog } from "../parts/dialog.js";
-import { ProblemNote } from "../parts/problem.js";
+import { Copy } from "../components/copy.js";
+import { Dialog } from "../components/dialog.js";
+import { ProblemNote } from "../components/problem.js";
 
 const SCOPES = [
   ["jobs:read", "read jobs and results"],

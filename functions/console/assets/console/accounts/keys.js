@@ -3,12 +3,12 @@ import { announce } from "../announce.js";
 import { request, segment } from "../api.js";
 import { useAction } from "../resource.js";
 import { useSession } from "../session.js";
-import { Id } from "../parts/copy.js";
-import { Confirm } from "../parts/dialog.js";
-import { Loaded, Pager, usePages } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Empty, Table } from "../parts/table.js";
-import { Ago, Time } from "../parts/time.js";
+import { Id } from "../components/copy.js";
+import { Confirm } from "../components/dialog.js";
+import { Loaded, Pager, usePages } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Empty, Table } from "../components/table.js";
+import { Ago, Time } from "../components/time.js";
 import { NewKey } from "./key.js";
 
 export function Keys({ account }) {
@@ -23,7 +23,7 @@ export function Keys({ account }) {
     if (!(await action.run(() => request("DELETE", `${path}/${segment(revoked.id)}`)))) return;
     announce(`The key ${revoked.name} is revoked`);
     setRevoked(null);
-    pages.again();
+    pages.reload();
   };
   const columns = [
     { title: "Key", cell: ({ name }) => html`<strong>${name}</strong>` },
@@ -71,7 +71,7 @@ export function Keys({ account }) {
     }
     ${
       isMaking &&
-      html`<${NewKey} path=${path} onMade=${() => pages.again()}
+      html`<${NewKey} path=${path} onMade=${() => pages.reload()}
       onClose=${() => setMaking(false)} />`
     }
   </section>`;

@@ -1,15 +1,15 @@
 import { html, useState } from "../view.js";
 import { request } from "../api.js";
-import { go, href } from "../router.js";
+import { navigate, href } from "../router.js";
 import { useAction } from "../resource.js";
-import { Id } from "../parts/copy.js";
-import { Dialog } from "../parts/dialog.js";
-import { Page } from "../parts/page.js";
-import { Loaded, Pager, usePages } from "../parts/pages.js";
-import { ProblemNote } from "../parts/problem.js";
-import { Status } from "../parts/status.js";
-import { Empty, Table } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { Id } from "../components/copy.js";
+import { Dialog } from "../components/dialog.js";
+import { Page } from "../components/page.js";
+import { Loaded, Pager, usePages } from "../components/pages.js";
+import { ProblemNote } from "../components/problem.js";
+import { Status } from "../components/status.js";
+import { Empty, Table } from "../components/table.js";
+import { Time } from "../components/time.js";
 
 const COLUMNS = [
   { title: "Account", cell: ({ id, name }) => html`<a href=${href(["accounts", id])}>${name}</a>` },
@@ -45,7 +45,7 @@ function Make({ onClose }) {
     const made = await making.run(() =>
       request("POST", "accounts", { body: { name, max_running: cap === "" ? null : Number(cap) } }),
     );
-    if (made) go(["accounts", made.body.id]);
+    if (made) navigate(["accounts", made.body.id]);
   };
   return html`<${Dialog} title="Create an account" onClose=${onClose}><form onSubmit=${make}>
     <${ProblemNote} problem=${making.problem} />

@@ -1,19 +1,19 @@
 import { html, useEffect, useMemo, useRef, useState } from "../view.js";
 import { announce } from "../announce.js";
 import { all, get, segment } from "../api.js";
-import { go, href } from "../router.js";
+import { navigate, href } from "../router.js";
 import { useResource } from "../resource.js";
 import { ownAccount } from "../session.js";
-import { AccountSelect, useAccounts } from "../parts/account.js";
-import { Page } from "../parts/page.js";
-import { ProblemNote } from "../parts/problem.js";
-import { Loaded } from "../parts/pages.js";
-import { Empty } from "../parts/table.js";
+import { AccountSelect, useAccounts } from "../components/account.js";
+import { Page } from "../components/page.js";
+import { ProblemNote } from "../components/problem.js";
+import { Loaded } from "../components/pages.js";
+import { Empty } from "../components/table.js";
 import { Field, idOf, parsedJson } from "../schema/fields.js";
-import { fieldOf, fits, initial } from "../schema/form.js";
-import { changed, names } from "../schema/pointer.js";
-import { broken, reach, Violations } from "../schema/violations.js";
-import { More } from "./more.js";
+import { fieldOf, canRepresent, initialValue } from "../schema/form.js";
+import { withChange, segments } from "../schema/pointer.js";
+import { invalidInputs, focusField, Violations } from "../schema/violations.js";
+import { JobOptions } from "./job-options.js";
 import { useSubmission } from "./submission.js";
 
 export function SubmitView({ parts: [, name], query: { account } }) {
@@ -25,7 +25,7 @@ export function SubmitView({ parts: [, name], query: { account } }) {
       them.</p><//>`}>
       ${({ items }) => html`<label class="field" for="kind"><span>Kind</span>
         <select id="kind" value=${name ?? ""}
-          onChange=${(event) => go(["submit", event.target.value], { account })}>
+          onChange=${(event) => navigate(["submit", event.target.value], { account })}>
           <option value="" disabled>Choose…</option>
           ${items.map(
             (kind) => html`<option value=${kind.name} disabled=${kind.disabled}>
@@ -45,7 +45,7 @@ function KindForm({ name, account }) {
 
 function Form({ kind, account: given }) {
   const field = useMemo(() => fieldOf(kind.schema), [kind]);
-  const [payload, setPayload] = useState(() => initial(field));
+  const [payload, setPayload] = useState(() => initialValue(field));
   const [isText, setIsText] = useState(field.type === "json");
   const [text, setText] = useState(() => (field.type === "json" ? "{}" : ""));
   const [more, setMore] = useState({ account: given });
@@ -61,13 +61,13 @@ function Form({ kind, account: given }) {
   }, [faults, submission.problem]);
 
   // An error is shown until the value at its pointer changes.
-  const mend = (pointer) => {
+  const resolve = (pointer) => {
     setFaults((old) => old.filter((error) => !error.pointer.startsWith(pointer)));
-    submission.mend(pointer);
+    submission.resolve(pointer);
   };
   const change = (pointer, value) => {
-    mend(pointer);
-    setPayload((old) => changed(old, names(pointer).slice(1), value));
+    resolve(pointer);
+    setPayload((old) => withChange(old, segments(pointer).slice(1), value));
   };
   const toText = () => {
     setText(payload === undefined ? "" : JSON.stringify(payload, null, 2));
@@ -79,7 +79,7 @@ function Form({ kind, account: given }) {
       setFaults([{ pointer: "/payload", detail: fault }]);
       return;
     }
-    if (!fits(field, value)) {
+    if (!canRepresent(field, value)) {
       setFaults([
         {
           pointer: "/payload",
@@ -94,7 +94,7 @@ function Form({ kind, account: given }) {
   };
   const submit = async (event) => {
     event.preventDefault();
-    const found = broken(form.current);
+    const found = invalidInputs(form.current);
     if (isText) {
       const { fault } = text.trim() ? parsedJson(text) : { fault: "Payload is missing." };
       if (fault) found.push({ pointer: "/payload", detail: fault });
@@ -111,7 +111,9 @@ function Form({ kind, account: given }) {
     );
     if (!job) return;
     announce("Job accepted");
-    go(["jobs", job.id], { account: more.account === ownAccount() ? undefined : more.account });
+    navigate(["jobs", job.id], {
+      account: more.account === ownAccount() ? undefined : more.account,
+    });
   };
 
   return html`<form ref=${form} class="card" novalidate onSubmit=${submit}>
@@ -145,13 +147,13 @@ function Form({ kind, account: given }) {
             aria-invalid=${isPayloadWrong ? "true" : undefined}
             onInput=${(event) => {
               setText(event.target.value);
-              mend("/payload");
+              resolve("/payload");
             }}></textarea></div>`
         : html`<${Field} field=${field} value=${payload} pointer="/payload" errors=${errors}
           change=${change} />`
     }
-    <${More} value=${more} errors=${errors} onChange=${(changes, pointer) => {
-      mend(pointer);
+    <${JobOptions} value=${more} errors=${errors} onChange=${(changes, pointer) => {
+      resolve(pointer);
       setMore((old) => ({ ...old, ...changes }));
     }}
       accounts=${html`<${AccountSelect} id=${idOf("/account")} value=${more.account}
@@ -162,7 +164,7 @@ function Form({ kind, account: given }) {
       ${
         errors.length > 0 &&
         html`<button type="button" class="button"
-        onClick=${() => reach(errors[0].pointer)}>Go to the first error</button>`
+        onClick=${() => focusField(errors[0].pointer)}>Go to the first error</button>`
       }</div>
   </form>`;
 }

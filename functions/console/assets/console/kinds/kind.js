@@ -2,14 +2,14 @@ import { html } from "../view.js";
 import { get, segment } from "../api.js";
 import { href } from "../router.js";
 import { useResource } from "../resource.js";
-import { may } from "../session.js";
-import { Control } from "../definitions/control.js";
-import { Json } from "../parts/json.js";
-import { Page } from "../parts/page.js";
-import { Loaded } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Facts } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { hasScope } from "../session.js";
+import { DefinitionActions } from "../definitions/actions.js";
+import { Json } from "../components/json.js";
+import { Page } from "../components/page.js";
+import { Loaded } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Facts } from "../components/table.js";
+import { Time } from "../components/time.js";
 import { seconds } from "../format.js";
 
 const DISCIPLINES = {
@@ -23,13 +23,13 @@ export function KindView({ parts: [, name] }) {
   const actions =
     kind.data &&
     html`${
-      may("jobs:write") &&
+      hasScope("jobs:write") &&
       !kind.data.disabled &&
       html`<a class="button main"
       href=${href(["submit", name])}>Submit a job</a>`
     }
-    ${may("jobs:read") && html`<a class="button" href=${href("jobs", { kind: name })}>Its jobs</a>`}
-    <${Control} sort="kinds" name=${name}><p>Jobs of it can't be submitted any more. It isn't
+    ${hasScope("jobs:read") && html`<a class="button" href=${href("jobs", { kind: name })}>Its jobs</a>`}
+    <${DefinitionActions} resource="kinds" name=${name}><p>Jobs of it can't be submitted any more. It isn't
       deleted while some wait or run.</p><//>`;
   return html`<${Page} title=${name} back=${{ href: href("kinds"), title: "Kinds" }}
     actions=${actions}>

@@ -1,8 +1,8 @@
 import { html } from "../view.js";
 import { isAdmin } from "../session.js";
-import { Status } from "../parts/status.js";
-import { Table } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { Status } from "../components/status.js";
+import { Table } from "../components/table.js";
+import { Time } from "../components/time.js";
 
 const COLUMNS = [
   { title: "Threshold", cell: ({ threshold }) => html`<strong>${threshold} %</strong>` },
@@ -17,8 +17,7 @@ export const Alerts = ({ alerts }) =>
     : html`<p class="quiet">No threshold is reached.</p>`;
 
 function Mails({ alert: { passed_over, mails, mailed_at } }) {
-  if (passed_over)
-    return html`<span class="quiet">none: superseded by a higher threshold</span>`;
+  if (passed_over) return html`<span class="quiet">none: superseded by a higher threshold</span>`;
   if (!isAdmin() || !mails)
     return mailed_at
       ? html`sent <${Time} at=${mailed_at} />`

@@ -3,17 +3,17 @@ import { get, segment } from "../api.js";
 import { href } from "../router.js";
 import { useResource } from "../resource.js";
 import { isAdmin } from "../session.js";
-import { Control } from "../definitions/control.js";
-import { nameOf, useAccounts } from "../parts/account.js";
-import { Page } from "../parts/page.js";
-import { Loaded } from "../parts/pages.js";
-import { Facts } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { DefinitionActions } from "../definitions/actions.js";
+import { nameOf, useAccounts } from "../components/account.js";
+import { Page } from "../components/page.js";
+import { Loaded } from "../components/pages.js";
+import { Facts } from "../components/table.js";
+import { Time } from "../components/time.js";
 import { bytes, percent } from "../format.js";
 import { Alerts } from "./alerts.js";
 import { Bar } from "./bar.js";
 import { QuotaChart } from "./chart.js";
-import { measured } from "./measured.js";
+import { describeSeries } from "./series-description.js";
 
 export function QuotaView({ parts: [, name] }) {
   const quota = useResource((signal) => get(`quotas/${segment(name)}`, {}, { signal }), [name], {
@@ -23,7 +23,7 @@ export function QuotaView({ parts: [, name] }) {
       actions=${
         quota.data &&
         html`<a class="button" href=${href("usage", usageOf(quota.data))}>Its usage</a>
-        <${Control} sort="quotas" name=${name}><p>Blocked requests are allowed again, and no further
+        <${DefinitionActions} resource="quotas" name=${name}><p>Blocked requests are allowed again, and no further
           mails are sent any more.</p><//>`
       }>
     <${Loaded} of=${quota}>${(quota) => html`<${Body} quota=${quota} />`}<//><//>`;
@@ -48,7 +48,7 @@ function Body({ quota }) {
     <section class="card"><h2>This ${quota.period}</h2><${Bar} quota=${quota} />
       <${QuotaChart} quota=${quota} /></section>
     <section class="card"><h2>Quota</h2><${Facts} of=${[
-      ["Counts", measured(quota)],
+      ["Counts", describeSeries(quota)],
       [
         "Account",
         quota.account

@@ -1,12 +1,12 @@
 import { html } from "../view.js";
 import { href } from "../router.js";
 import { isAdmin } from "../session.js";
-import { Define } from "../definitions/control.js";
-import { Page } from "../parts/page.js";
-import { Loaded, Pager, usePages } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Empty, Table } from "../parts/table.js";
-import { Ago } from "../parts/time.js";
+import { DefineLink } from "../definitions/actions.js";
+import { Page } from "../components/page.js";
+import { Loaded, Pager, usePages } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Empty, Table } from "../components/table.js";
+import { Ago } from "../components/time.js";
 import { integer } from "../format.js";
 import { healthOf } from "./health.js";
 
@@ -27,7 +27,7 @@ const COLUMNS = [
 
 export function SourceList() {
   const pages = usePages("sources", {}, { every: 15_000, limit: 50 });
-  return html`<${Page} title="Sources" actions=${html`<${Define} sort="sources" />`}>
+  return html`<${Page} title="Sources" actions=${html`<${DefineLink} resource="sources" />`}>
     <${Loaded} of=${pages} empty=${html`<${Empty} title="No sources yet"><p>A source is where usage
       is collected from each minute: a gateway's page of metrics, or CloudWatch.
       Applications report by <code>POST /v1/usage</code> without

@@ -1,17 +1,17 @@
 import { html, useEffect, useMemo, useState } from "../view.js";
-import { choose, href } from "../router.js";
+import { setQuery, href } from "../router.js";
 import { useResource } from "../resource.js";
 import { all } from "../api.js";
 import { isAdmin } from "../session.js";
-import { AccountSelect, nameOf, useAccounts } from "../parts/account.js";
-import { Page } from "../parts/page.js";
-import { Loaded } from "../parts/pages.js";
-import { Empty, Table } from "../parts/table.js";
+import { AccountSelect, nameOf, useAccounts } from "../components/account.js";
+import { Page } from "../components/page.js";
+import { Loaded } from "../components/pages.js";
+import { Empty, Table } from "../components/table.js";
 import { bytes, integer, local, percent, zone } from "../format.js";
 import { Chart } from "./chart.js";
 import { points } from "./load.js";
 import { QuotaChart } from "../quotas/chart.js";
-import { busiest, columns, total } from "./series.js";
+import { largest, columns, total } from "./series.js";
 
 const RANGES = [
   ["1h", "Hour"],
@@ -44,25 +44,25 @@ export function UsageView({ query }) {
   );
   const chosen = matching.find(({ name }) => name === quota);
   const zoom = (from, to) =>
-    choose({ from: new Date(from * 1000).toISOString(), to: new Date(to * 1000).toISOString() });
+    setQuery({ from: new Date(from * 1000).toISOString(), to: new Date(to * 1000).toISOString() });
 
   return html`<${Page} title="Usage">
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
       <div role="group" aria-label="Range" class="segments">${RANGES.map(
         ([value, title]) => html`<button type="button" class="button"
           aria-pressed=${String(!from && range === value)}
-        onClick=${() => choose({ range: value, from: "", to: "" })}>${title}</button>`,
+        onClick=${() => setQuery({ range: value, from: "", to: "" })}>${title}</button>`,
       )}</div>
       <label class="field" for="direction"><span>Direction</span><select id="direction"
-        value=${type} onChange=${(event) => choose({ type: event.target.value, quota: "" })}>
+        value=${type} onChange=${(event) => setQuery({ type: event.target.value, quota: "" })}>
         <option value="egress">egress</option><option value="ingress">
           ingress</option></select></label>
       <${Label} name="service" value=${service} /><${Label} name="route" value=${route} />
-      <${AccountSelect} value=${account} everybody="All accounts" accounts=${accounts}
-        onChange=${(account) => choose({ account })} />
+      <${AccountSelect} value=${account} allLabel="All accounts" accounts=${accounts}
+        onChange=${(account) => setQuery({ account })} />
       <label class="field" for="quota"><span>Against quota</span>
         <select id="quota" value=${chosen?.name ?? ""}
-        onChange=${(event) => choose({ quota: event.target.value })}>
+        onChange=${(event) => setQuery({ quota: event.target.value })}>
         <option value="">none</option>${matching.map(
           ({ name }) => html`<option value=${name}>
           ${name}</option>`,
@@ -71,7 +71,7 @@ export function UsageView({ query }) {
     ${
       from &&
       html`<p class="zoomed">From ${local(from)} to ${local(to)} <button type="button"
-      class="button" onClick=${() => choose({ from: "", to: "" })}>Whole range</button></p>`
+      class="button" onClick=${() => setQuery({ from: "", to: "" })}>Whole range</button></p>`
     }
     ${
       chosen &&
@@ -94,13 +94,13 @@ const Label = ({
   value,
 }) => html`<label class="field" for=${name}><span>${name === "service" ? "Service" : "Route"}</span>
   <input id=${name} type="search" size="12" placeholder="all" autocomplete="off"
-    value=${value ?? ""} onChange=${(event) => choose({ [name]: event.target.value })} /></label>`;
+    value=${value ?? ""} onChange=${(event) => setQuery({ [name]: event.target.value })} /></label>`;
 
 function Charted({ data, isBusy, onZoom, accounts }) {
   const [hidden, setHidden] = useState(null);
   const { times, series, lines } = useMemo(() => {
     const { times, series } = columns(data.items, (point) => seriesName(point, accounts));
-    const lines = busiest(series, LINES).map((one, index) => ({
+    const lines = largest(series, LINES).map((one, index) => ({
       ...one,
       colour: `--series-${index + 1}`,
       fill: series.length === 1,

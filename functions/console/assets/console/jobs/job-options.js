@@ -2,10 +2,10 @@ import { html, useState } from "../view.js";
 import { idOf } from "../schema/fields.js";
 
 // A job's optional properties: due time, priority, callback and metadata.
-export function More({ value, errors, onChange, accounts }) {
+export function JobOptions({ value, errors, onChange, accounts }) {
   const [when, setWhen] = useState("now");
   const [notes, setNotes] = useState([]);
-  const tell = (rows) => {
+  const setMetadata = (rows) => {
     setNotes(rows);
     const filled = rows.filter(({ name }) => name);
     onChange(
@@ -18,8 +18,8 @@ export function More({ value, errors, onChange, accounts }) {
     );
   };
   const edit = (index, changes) =>
-    tell(notes.map((row, at) => (at === index ? { ...row, ...changes } : row)));
-  const choose = (event) => {
+    setMetadata(notes.map((row, at) => (at === index ? { ...row, ...changes } : row)));
+  const changeWhen = (event) => {
     setWhen(event.target.value);
     onChange(
       { delay_seconds: event.target.value === "delay" ? 60 : undefined, run_at: undefined },
@@ -55,7 +55,7 @@ export function More({ value, errors, onChange, accounts }) {
     callback, metadata</summary><div class="columns">
     ${accounts}
     <label class="field" for="when"><span>When</span><select id="when" value=${when}
-      onChange=${choose}>
+      onChange=${changeWhen}>
       <option value="now">now</option><option value="delay">after a delay</option>
         <option value="at">at a time</option></select></label>
     ${
@@ -106,14 +106,14 @@ export function More({ value, errors, onChange, accounts }) {
         <input aria-label=${`Value ${index + 1}`} maxlength="256" placeholder="value" value=${text}
           onInput=${({ target }) => edit(index, { text: target.value })} />
         <button type="button" class="button"
-          onClick=${() => tell(notes.filter((_, at) => at !== index))}>Remove
+          onClick=${() => setMetadata(notes.filter((_, at) => at !== index))}>Remove
           <span class="unseen"> note ${index + 1}</span></button></div>`,
       )}
       ${errors
         .filter(({ pointer }) => pointer.startsWith("/metadata"))
         .map(({ pointer, detail }) => html`<p class="wrong"><code>${pointer}</code> ${detail}</p>`)}
       <button type="button" class="button" disabled=${notes.length >= 16}
-        onClick=${() => tell([...notes, { name: "", text: "" }])}>Add
+        onClick=${() => setMetadata([...notes, { name: "", text: "" }])}>Add
         <span class="unseen"> a note</span></button>
     </fieldset></div></details>`;
 }

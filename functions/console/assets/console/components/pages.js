@@ -43,8 +43,8 @@ export const Pager = ({ pages }) =>
 export function Loaded({ of, empty = null, children }) {
   if (of.data === undefined)
     return of.problem
-      ? html`<${ProblemNote} problem=${of.problem} again=${of.again} />`
+      ? html`<${ProblemNote} problem=${of.problem} onRetry=${of.reload} />`
       : html`<${Loading} />`;
-  return html`${of.problem && html`<${ProblemNote} problem=${of.problem} again=${of.again} />`}
+  return html`${of.problem && html`<${ProblemNote} problem=${of.problem} onRetry=${of.reload} />`}
     ${of.data.items?.length === 0 && empty && !of.onward && !of.back ? empty : children(of.data)}`;
 }
