@@ -98,7 +98,7 @@ def test_errors_are_shown_at_their_fields(page: Page, url: str, stack, axe) -> N
     page.get_by_role("button", name="Submit", exact=True).click()
     note = page.get_by_role("alert")
     expect(note).to_be_focused()
-    expect(note).to_contain_text("2 things to fix")
+    expect(note).to_contain_text("2 errors to fix")
     page.get_by_role("button", name="/payload/customer").click()
     expect(page.get_by_label("customer")).to_be_focused()
 

@@ -71,7 +71,7 @@ fn function_timeouts_exceed_handler_timeouts() {
     for (function, patience) in [
         ("SubmitFunction", submit::PATIENCE),
         ("PollFunction", poll::PATIENCE),
-        ("ConsoleFunction", console::PATIENCE),
+        ("ConsoleFunction", console::TIMEOUT),
     ] {
         let timeout = Duration::from_secs(
             template["Resources"][function]["Properties"]["Timeout"].as_u64().unwrap(),

@@ -87,7 +87,9 @@ function NotFound({ exists }) {
   return html`<h1 tabindex="-1">${exists ? "Your key has no access" : "Page not found"}
     </h1>
     <p>${
-      exists ? "Ask the operator for a key with the required scopes." : "Choose one from the menu."
+      exists
+        ? "Ask the operator for a key with the required scopes."
+        : "Choose a page from the menu."
     }</p>`;
 }
 

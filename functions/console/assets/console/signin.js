@@ -38,6 +38,6 @@ export function SignIn({ reason }) {
       <button class="button main" disabled=${trying.isBusy}>
         ${trying.isBusy ? "Signing in…" : "Sign in"}</button>
     </form>
-    <p class="small"><a href="docs">Reference of the API</a></p>
+    <p class="small"><a href="docs">API reference</a></p>
   </main>`;
 }

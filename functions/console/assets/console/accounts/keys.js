@@ -15,13 +15,13 @@ export function Keys({ account }) {
   const path = `accounts/${segment(account.id)}/keys`;
   const pages = usePages(path, {});
   const [revoked, setRevoked] = useState(null);
-  const [isMaking, setMaking] = useState(false);
+  const [isCreating, setCreating] = useState(false);
   const action = useAction();
   const own = useSession().caller?.key_id;
 
   const revoke = async () => {
     if (!(await action.run(() => request("DELETE", `${path}/${segment(revoked.id)}`)))) return;
-    announce(`The key ${revoked.name} is revoked`);
+    announce(`Key ${revoked.name} revoked`);
     setRevoked(null);
     pages.reload();
   };
@@ -53,9 +53,9 @@ export function Keys({ account }) {
     },
   ];
   return html`<section class="card"><div class="switch"><h2>Keys</h2><button type="button"
-    class="button main" onClick=${() => setMaking(true)}>Make a key</button></div>
+    class="button main" onClick=${() => setCreating(true)}>Create a key</button></div>
     <${Loaded} of=${pages} empty=${html`<${Empty} title="No keys yet"><p>Create one for each client
-      whoever is to hand in jobs for this account.</p><//>`}>
+      of this account.</p><//>`}>
       ${({ items }) => html`<${Table} caption="Keys, oldest first" columns=${columns} rows=${items}
         isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
@@ -66,13 +66,13 @@ export function Keys({ account }) {
       onClose=${() => {
         setRevoked(null);
         action.clear();
-      }}><p>Requests with it fail within 30 seconds. This can't be undone.
-        back.</p><//>`
+      }}><p>Requests with it fail within 30 seconds. This can't
+      be undone.</p><//>`
     }
     ${
-      isMaking &&
-      html`<${NewKey} path=${path} onMade=${() => pages.reload()}
-      onClose=${() => setMaking(false)} />`
+      isCreating &&
+      html`<${NewKey} path=${path} onCreated=${() => pages.reload()}
+      onClose=${() => setCreating(false)} />`
     }
   </section>`;
 }

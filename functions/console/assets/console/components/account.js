@@ -18,7 +18,7 @@ export function AccountSelect({ value, onChange, allLabel = null, id = "account"
   return html`<label class="field" for=${id}><span>Account</span>
     <select id=${id} value=${value ?? ""}
       onChange=${(event) => onChange(event.target.value || undefined)}>
-      <option value="">${allLabel ?? "The key's own"}</option>
+      <option value="">${allLabel ?? "The key's account"}</option>
       ${(accounts ?? [])
         .filter(({ id }) => allLabel || id !== ownAccount())
         .map(

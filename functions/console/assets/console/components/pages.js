@@ -33,10 +33,10 @@ export const Pager = ({ pages }) =>
   (pages.onward || pages.back) &&
   html`<nav class="pager" aria-label="Pages">
   <button type="button" class="button" disabled=${!pages.back} onClick=${pages.back}>
-    ‹ Back</button>
+    ‹ Previous</button>
   <span>Page ${pages.number}</span>
   <button type="button" class="button" disabled=${!pages.onward} onClick=${pages.onward}>
-    More ›</button>
+    Next ›</button>
 </nav>`;
 
 // Shows a resource: loading, failed or loaded. `empty` is shown for a list without items.

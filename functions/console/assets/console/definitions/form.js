@@ -97,6 +97,6 @@ function Editor({ resource, name: given, body }) {
         </div></div>
     <div class="actions"><button class="button main" disabled=${saving.isBusy}>
       ${saving.isBusy ? "Saving…" : "Save"}</button>
-      <a class="button" href=${given ? href([resource, given]) : href(resource)}>Leave it</a></div>
+      <a class="button" href=${given ? href([resource, given]) : href(resource)}>Cancel</a></div>
   </form>`;
 }

@@ -15,7 +15,7 @@ export const RESOURCES = {
       "retention_seconds",
     ],
     draft: {
-      description: "Makes the report of a customer",
+      description: "Creates a customer's report",
       schema: {
         type: "object",
         required: ["customer"],

@@ -56,12 +56,10 @@ export function EventsView({ query: { account, type, from } }) {
           )}</ol>`
         : html`<${Empty}
           title=${
-            state === "live" || state === "polling"
-              ? "Listening; nothing has happened yet"
-              : "Connecting"
-          }><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
-          what becomes of jobs whose kind has <code>"events": true</code>, and its quotas'
-          thresholds.</p><//>`
+            state === "live" || state === "polling" ? "No events yet" : "Connecting"
+          }><p>Events are published with
+          <code>POST /v1/accounts/…/events</code>, when jobs end whose kind has
+          <code>"events": true</code>, and when a quota reaches a threshold.</p><//>`
     }
   <//>`;
 }

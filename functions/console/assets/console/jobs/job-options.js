@@ -107,14 +107,14 @@ export function JobOptions({ value, errors, onChange, accounts }) {
           onInput=${({ target }) => edit(index, { text: target.value })} />
         <button type="button" class="button"
           onClick=${() => setMetadata(notes.filter((_, at) => at !== index))}>Remove
-          <span class="unseen"> note ${index + 1}</span></button></div>`,
+          <span class="unseen"> entry ${index + 1}</span></button></div>`,
       )}
       ${errors
         .filter(({ pointer }) => pointer.startsWith("/metadata"))
         .map(({ pointer, detail }) => html`<p class="wrong"><code>${pointer}</code> ${detail}</p>`)}
       <button type="button" class="button" disabled=${notes.length >= 16}
         onClick=${() => setMetadata([...notes, { name: "", text: "" }])}>Add
-        <span class="unseen"> a note</span></button>
+        <span class="unseen"> an entry</span></button>
     </fieldset></div></details>`;
 }
 

@@ -41,7 +41,7 @@ function Body({ job, attempts }) {
         ${!hasEnded(job) && html`<span class="quiet">${waiting(job, isLate)}</span>`}</p>
       <${Facts} of=${[
         ["Kind", html`<a href=${href(["kinds", job.kind])}>${job.kind}</a>`],
-        ["Attempts", `${job.attempts} of at most ${job.max_attempts}`],
+        ["Attempts", `${job.attempts} of ${job.max_attempts}`],
         ["Priority", job.priority],
         ["Accepted", html`<${Time} at=${job.created_at} />`],
         isLate && ["Due", html`<${Time} at=${job.run_at} />`],

@@ -88,19 +88,17 @@ function Outcome({ job }) {
     return html`<span class="clip" title=${job.error.message}><code>
       ${job.error.code}</code> ${job.error.message}</span>`;
   if (job.next_attempt_at)
-    return html`<span class="quiet">tried again at <${Time} at=${job.next_attempt_at} /></span>`;
+    return html`<span class="quiet">next attempt <${Time} at=${job.next_attempt_at} /></span>`;
   if (job.status === "queued" && new Date(job.run_at) > new Date(job.created_at))
     return html`<span class="quiet">due <${Time} at=${job.run_at} /></span>`;
   return html`<span class="quiet">–</span>`;
 }
 
 const NoJobs = () => html`<${Empty} title="No jobs yet">
-  <p>A job is a request of some kind that Tollgate takes to its target, with retries, and keeps the
-    outcome of.</p>
+  <p>A job is a request that Tollgate delivers to a target, with retries. Its result is stored.</p>
   ${
     hasScope("jobs:write") &&
-    html`<p><a class="button main" href=${href("submit")}>Submit the first
-    one</a></p>`
+    html`<p><a class="button main" href=${href("submit")}>Submit a job</a></p>`
   }<//>`;
 
 // Includes the chosen kind even if it has been deleted.

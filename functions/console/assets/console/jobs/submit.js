@@ -21,8 +21,7 @@ export function SubmitView({ parts: [, name], query: { account } }) {
   return html`<${Page} title="Submit a job"
     back=${{ href: href("jobs", { account }), title: "Jobs" }}>
     <${Loaded} of=${kinds} empty=${html`<${Empty} title="No kinds yet">
-      <p>A kind says what a job's payload is like and where it goes. An operator defines
-      them.</p><//>`}>
+      <p>A kind defines the payload and the target of jobs. Operators define kinds.</p><//>`}>
       ${({ items }) => html`<label class="field" for="kind"><span>Kind</span>
         <select id="kind" value=${name ?? ""}
           onChange=${(event) => navigate(["submit", event.target.value], { account })}>
@@ -83,7 +82,8 @@ function Form({ kind, account: given }) {
       setFaults([
         {
           pointer: "/payload",
-          detail: "The form can't show this: it has members or types that the schema doesn't.",
+          detail:
+            "The form can't show this: it has members or types that the schema does not define.",
         },
       ]);
       return;
@@ -121,7 +121,7 @@ function Form({ kind, account: given }) {
     ${
       faults.length > 0 &&
       html`<div class="note bad" role="alert" tabindex="-1">
-      <strong>Not sent yet: ${count(faults.length)} to fix</strong>
+      <strong>Not sent: ${count(faults.length)} to fix</strong>
       <${Violations} errors=${faults} /></div>`
     }
     ${
@@ -132,7 +132,7 @@ function Form({ kind, account: given }) {
     <div class="switch"><h2>Payload</h2>
       ${
         field.type !== "json" &&
-        html`<div role="group" aria-label="How to write it">
+        html`<div role="group" aria-label="Payload input">
         <button type="button" class="button" aria-pressed=${String(!isText)}
           onClick=${isText ? toForm : undefined}>Form</button>
         <button type="button" class="button" aria-pressed=${String(isText)}
@@ -169,4 +169,4 @@ function Form({ kind, account: given }) {
   </form>`;
 }
 
-const count = (n) => (n === 1 ? "one thing" : `${n} things`);
+const count = (n) => (n === 1 ? "1 error" : `${n} errors`);

@@ -39,8 +39,7 @@ export function useJob(id, account) {
             signal,
           });
           setState({ job, attempts: attempts.items, problem: null });
-          if (announced.current && announced.current !== job.status)
-            announce(`The job is ${job.status}`);
+          if (announced.current && announced.current !== job.status) announce(`Job ${job.status}`);
           announced.current = job.status;
           if (hasEnded(job)) return;
           if (isUnheld || !tag) await sleep(2000, signal);

@@ -18,9 +18,9 @@ const COLUMNS = [
     cell: ({ target }) =>
       html`<span class="clip" title=${target.url}>${target.url ?? target.type}</span>`,
   },
-  { title: "Order", cell: ({ discipline }) => discipline },
+  { title: "Discipline", cell: ({ discipline }) => discipline },
   {
-    title: "For",
+    title: "Description",
     class: "wide",
     cell: ({ description }) =>
       html`<span class="clip" title=${description}>${description || "–"}</span>`,
@@ -38,9 +38,8 @@ const COLUMNS = [
 export function KindList() {
   const pages = usePages("kinds", {}, { limit: 50 });
   return html`<${Page} title="Kinds" actions=${html`<${DefineLink} resource="kinds" />`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No kinds yet"><p>A kind says what a job's
-      payload is like, where jobs go, and how often they are tried.
-      Nothing can be submitted before there is one.</p><//>`}>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No kinds yet"><p>A kind defines the payload,
+      target and retries of jobs. Each job has a kind.</p><//>`}>
       ${({ items }) => html`<${Table} caption="Kinds" columns=${COLUMNS} rows=${items}
         id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;

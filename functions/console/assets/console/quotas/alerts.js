@@ -14,14 +14,14 @@ export const Alerts = ({ alerts }) =>
   alerts.length
     ? html`<${Table} caption="Alerts" columns=${COLUMNS} rows=${alerts}
       id=${({ threshold }) => threshold} />`
-    : html`<p class="quiet">No threshold is reached.</p>`;
+    : html`<p class="quiet">No threshold reached.</p>`;
 
 function Mails({ alert: { passed_over, mails, mailed_at } }) {
   if (passed_over) return html`<span class="quiet">none: superseded by a higher threshold</span>`;
   if (!isAdmin() || !mails)
     return mailed_at
       ? html`sent <${Time} at=${mailed_at} />`
-      : html`<span class="quiet">being sent</span>`;
+      : html`<span class="quiet">sending</span>`;
   return html`<ul class="plain">${mails.map(
     ({ to, sent_at, error, next_try_at, tries }) =>
       html`<li>${
@@ -31,7 +31,7 @@ function Mails({ alert: { passed_over, mails, mailed_at } }) {
             ${error ? "failing" : "waiting"}<//> to ${to}${error && html`: ${error}`}
       ${
         next_try_at &&
-        html` <span class="quiet">(tried ${tries} times, again <${Time}
+        html` <span class="quiet">(${tries} attempts, next <${Time}
         at=${next_try_at} />)</span>`
       }`
       }</li>`,

@@ -15,9 +15,9 @@ export function QuotaList() {
   const pages = usePages("quotas", {}, { every: 15_000, limit: 50 });
   const accounts = useAccounts().data;
   return html`<${Page} title="Quotas" actions=${html`<${DefineLink} resource="quotas" />`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No quotas yet"><p>A quota is how many bytes
-      a month, day or hour may have. People get a mail at 80, 90 and 100 %, and requests are
-      turned away if you like. ${isAdmin() ? "" : "An operator defines them."}</p><//>`}>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No quotas yet"><p>A quota limits the bytes
+      per month, day or hour. Recipients get a mail at each threshold. Requests over the limit can
+      be rejected. ${isAdmin() ? "" : "Operators define quotas."}</p><//>`}>
       ${({ items }) => html`<${Table} caption="Quotas" columns=${columns(accounts)} rows=${items}
         id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;
@@ -32,7 +32,7 @@ const columns = (accounts) =>
     { title: "Counts", cell: (quota) => describeSeries(quota) },
     isAdmin() && {
       title: "Account",
-      cell: ({ account }) => (account ? nameOf(accounts, account) : "everybody"),
+      cell: ({ account }) => (account ? nameOf(accounts, account) : "all accounts"),
     },
     {
       title: "Alerts",

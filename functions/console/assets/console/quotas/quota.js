@@ -24,7 +24,7 @@ export function QuotaView({ parts: [, name] }) {
         quota.data &&
         html`<a class="button" href=${href("usage", usageOf(quota.data))}>Its usage</a>
         <${DefinitionActions} resource="quotas" name=${name}><p>Blocked requests are allowed again, and no further
-          mails are sent any more.</p><//>`
+          mails are sent.</p><//>`
       }>
     <${Loaded} of=${quota}>${(quota) => html`<${Body} quota=${quota} />`}<//><//>`;
 }
@@ -42,8 +42,8 @@ function Body({ quota }) {
   const accounts = useAccounts().data;
   return html`${
     quota.blocked &&
-    html`<p class="note bad"><strong>Used up.</strong> Jobs and events
-    of its account are turned away until <${Time} at=${quota.period_end} />.</p>`
+    html`<p class="note bad"><strong>Quota exhausted.</strong> Jobs and events
+    of its account are rejected until <${Time} at=${quota.period_end} />.</p>`
   }
     <section class="card"><h2>This ${quota.period}</h2><${Bar} quota=${quota} />
       <${QuotaChart} quota=${quota} /></section>
@@ -78,7 +78,7 @@ function Body({ quota }) {
     <section class="card"><h2>Alerts of this ${quota.period}</h2>
       <${Alerts} alerts=${quota.alerts} /></section>
     ${quota.past.map(
-      (past) => html`<section class="card"><h2>Mails still wait for the period until <${Time}
+      (past) => html`<section class="card"><h2>Pending mails of the period until <${Time}
         at=${past.period_end} /></h2>
       <p>${bytes(past.used)} of ${bytes(past.limit_bytes)}, ${percent(past.percent)}</p>
         <${Alerts} alerts=${past.alerts} /></section>`,

@@ -188,7 +188,7 @@ function Members({ field, value, pointer, errors, change }) {
       !field.isRequired &&
       field.name &&
       html`<button type="button" class="button"
-      onClick=${() => change(pointer, undefined)}>Leave out ${field.title ?? field.name}
+      onClick=${() => change(pointer, undefined)}>Remove ${field.title ?? field.name}
       </button>`
     }`;
 }

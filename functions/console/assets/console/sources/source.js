@@ -20,8 +20,8 @@ export function SourceView({ parts: [, name] }) {
   return html`<${Page} title=${name} back=${{ href: href("sources"), title: "Sources" }}
       actions=${
         source.data &&
-        html`<${DefinitionActions} resource="sources" name=${name}><p>All that it ever counted is forgotten: its
-          series are gone from the charts.
+        html`<${DefinitionActions} resource="sources" name=${name}><p>Deletes its usage data:
+          its series disappear from the charts.
         Usage already counted by quotas remains.</p><//>`
       }>
     <${Loaded} of=${source}>${(

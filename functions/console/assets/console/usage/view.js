@@ -76,12 +76,12 @@ export function UsageView({ query }) {
     ${
       chosen &&
       html`<section class="card"><div class="switch"><h2>${chosen.name}: used this ${chosen.period}
-        </h2><a href=${href(["quotas", chosen.name])}>The quota</a></div>
+        </h2><a href=${href(["quotas", chosen.name])}>View quota</a></div>
       <${QuotaChart} quota=${chosen} /></section>`
     }
     <${Loaded} of=${usage} empty=${html`<${Empty} title="No usage">
-      <p>Usage comes from <a href=${href("sources")}>sources</a>, and from applications by
-      <code>POST /v1/usage</code>. Choose a longer range, or less of a filter.</p><//>`}>
+      <p><a href=${href("sources")}>Sources</a> and <code>POST /v1/usage</code> report usage. Choose a
+      longer range or a wider filter.</p><//>`}>
       ${(data) => html`<${Charted} data=${data} isBusy=${usage.isStale} onZoom=${zoom}
         accounts=${account ? null : accounts} />`}
     <//>
@@ -118,20 +118,18 @@ function Charted({ data, isBusy, onZoom, accounts }) {
   ).length;
 
   return html`<section class=${`card ${isBusy ? "stale" : ""}`} aria-busy=${isBusy ? "true" : null}>
-      <div class="switch"><h2>${bytes(sum)} in all</h2><p class="quiet small">Bytes in each window
+      <div class="switch"><h2>${bytes(sum)} total</h2><p class="quiet small">Bytes in each window
         of ${STEPS[data.step]}, at its end. Times: ${zone()}. Drag to zoom.</p></div>
       <${Chart} times=${times} lines=${drawn} onZoom=${onZoom}
-        label=${`Bytes by series, ${bytes(sum)} in all; the table below has the sums`} />
+        label=${`Bytes by series, ${bytes(sum)} total; the table below has the sums`} />
       ${
         gaps > 0 &&
         html`<p class="small quiet">
-        In ${integer(gaps)} of ${integer(times.length)} windows nothing was reported; they are left
-        empty.</p>`
+        No data in ${integer(gaps)} of ${integer(times.length)} windows.</p>`
       }
       ${
-        data.isCut &&
-        html`<p class="note warn">There are more series than are shown. Narrow it by
-        service, route or account.</p>`
+        data.isTruncated &&
+        html`<p class="note warn">Not all series are shown. Filter by service, route or account.</p>`
       }
     </section>
     <section class="card"><h2>By series</h2><${Table} caption="Sums by series"
@@ -157,7 +155,7 @@ function Charted({ data, isBusy, onZoom, accounts }) {
           cell: ({ total }) => percent(sum ? (100 * total) / sum : 0),
         },
         {
-          title: "Most in a window",
+          title: "Maximum per window",
           class: "number",
           cell: ({ values }) => bytes(Math.max(0, ...values.map((value) => value ?? 0))),
         },
