@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from infra.local import (
     arm64,
@@ -34,6 +34,9 @@ from infra.local.processes import run
 from infra.local.steps import print_message
 from infra.local.up import up
 from infra.local.venvs import venv
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _DEFAULT_PORT = 4566
 _API_PORT = 3000
@@ -64,34 +67,48 @@ def _parser() -> argparse.ArgumentParser:
         prog="python3 -m infra.local", description="Local stack and tools of Tollgate."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
+    _add_up(commands)
+    _add_sam_local(commands)
+    _add_invoke(commands)
+    _add_wrappers(commands)
+    _add_kinds(commands)
+    _add_key(commands)
+    _add_builds(commands)
+    _add_static_checks(commands)
+    _add_browser(commands)
+    _add_schemathesis(commands)
+    _add_smoke(commands)
+    return parser
 
-    start = commands.add_parser(
+
+def _add_up(commands: _Commands) -> None:
+    parser = commands.add_parser(
         "up", help="build, start and deploy the stack; stops on Ctrl-C or after the command"
     )
-    start.add_argument(
+    parser.add_argument(
         "--port",
         type=int,
         default=_DEFAULT_PORT,
         help="port of the emulator; 0: any (default: %(default)s)",
     )
-    start.add_argument(
+    parser.add_argument(
         "--state", type=Path, default=LOCAL, help="folder for data, keys and logs (default: .local)"
     )
-    start.add_argument(
+    parser.add_argument(
         "--temporary",
         dest="state",
         action="store_const",
         const=None,
         help="use a temporary folder, deleted at the end",
     )
-    start.add_argument("--reset", action="store_true", help="delete the data of earlier runs")
-    start.add_argument(
+    parser.add_argument("--reset", action="store_true", help="delete the data of earlier runs")
+    parser.add_argument(
         "command",
         nargs="*",
         help="after --: command to run with TOLLGATE_STACK set to the "
         "path of stack.json; without it, follow the logs",
     )
-    start.set_defaults(
+    parser.set_defaults(
         run=lambda given: up(
             given.port,
             _ENDPOINT,
@@ -102,37 +119,47 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
-    local = commands.add_parser(
+
+def _add_sam_local(commands: _Commands) -> None:
+    parser = commands.add_parser(
         "sam-local",
         help="serve the HTTP API from containers, with a new or a running stack",
     )
-    local.add_argument(
-        "--port", type=int, default=_DEFAULT_PORT, help="of the emulator (default: %(default)s)"
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=_DEFAULT_PORT,
+        help="port of the emulator (default: %(default)s)",
     )
-    local.add_argument(
+    parser.add_argument(
         "--api-port",
         type=int,
         default=_API_PORT,
         help="port of the API (default: %(default)s; 0: any)",
     )
-    _add_stack(local)
-    local.add_argument(
+    _add_stack(parser)
+    parser.add_argument(
         "command", nargs="*", help="after --: command to run with the API, as in `up`"
     )
-    local.set_defaults(run=_sam_local)
+    parser.set_defaults(run=_sam_local)
 
-    invoke = commands.add_parser("invoke", help="invoke a function in a container with an event")
-    invoke.add_argument("function", choices=build.FUNCTIONS)
-    invoke.add_argument(
+
+def _add_invoke(commands: _Commands) -> None:
+    parser = commands.add_parser("invoke", help="invoke a function in a container with an event")
+    parser.add_argument("function", choices=build.FUNCTIONS)
+    parser.add_argument(
         "--event", type=Path, help="a file (default: the first of the function's fixtures)"
     )
-    _add_stack(invoke)
-    invoke.set_defaults(
+    _add_stack(parser)
+    parser.set_defaults(
         run=lambda given: sam_local.invoke(
             given.stack or stack.path(LOCAL), given.function, given.event
         )
     )
 
+
+def _add_wrappers(commands: _Commands) -> None:
+    """Commands that run another command."""
     moto = commands.add_parser("moto", help="run a command with moto's server, at $TOLLGATE_MOTO")
     moto.add_argument("command", nargs="+", help="after --")
     moto.set_defaults(run=lambda given: moto_server.run_with(given.command))
@@ -143,43 +170,64 @@ def _parser() -> argparse.ArgumentParser:
     docker.add_argument("command", nargs="+", help="after --")
     docker.set_defaults(run=lambda given: engine.run_with(given.command))
 
-    define = commands.add_parser("kinds", help="define missing default kinds of a stack")
-    define.add_argument(
-        "--url", default=os.environ.get("TOLLGATE_URL"), help="of its API (default: $TOLLGATE_URL)"
+    sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
+    sam.add_argument("rest", nargs=argparse.REMAINDER)
+    sam.set_defaults(
+        run=lambda given: run(
+            [venv("sam") / "sam", *given.rest], env={**os.environ, "SAM_CLI_TELEMETRY": "0"}
+        )
     )
-    define.add_argument(
+
+
+def _add_kinds(commands: _Commands) -> None:
+    parser = commands.add_parser("kinds", help="define missing default kinds of a stack")
+    parser.add_argument(
+        "--url",
+        default=os.environ.get("TOLLGATE_URL"),
+        help="URL of the API (default: $TOLLGATE_URL)",
+    )
+    parser.add_argument(
         "--key",
         default=os.environ.get("TOLLGATE_KEY"),
-        help="an operator's (default: $TOLLGATE_KEY)",
+        help="an operator's key (default: $TOLLGATE_KEY)",
     )
-    define.add_argument(
+    parser.add_argument(
         "--tasker-url",
         default=os.environ.get("TASKER_URL", ""),
         help="target of the kind user.delete; without it, echo (default: $TASKER_URL)",
     )
-    define.set_defaults(run=_define)
+    parser.set_defaults(run=_define)
 
-    key = commands.add_parser(
+
+def _add_key(commands: _Commands) -> None:
+    parser = commands.add_parser(
         "key", help="create a stack's first key, with the credentials of `sam`"
     )
-    key.add_argument("--stack", default="", help="default: what `make deploy` saved, else tollgate")
-    key.add_argument("--profile", default="", help="default: as saved, else $AWS_PROFILE")
-    key.add_argument("--region", default="", help="default: as saved, else the profile's")
-    key.add_argument("--bootstrap", type=Path, help="path of the program, if already built")
-    key.add_argument("rest", nargs="*", help="after --: for tollgate-bootstrap")
-    key.set_defaults(
+    parser.add_argument(
+        "--stack", default="", help="default: as saved by `make deploy`, else tollgate"
+    )
+    parser.add_argument("--profile", default="", help="default: as saved, else $AWS_PROFILE")
+    parser.add_argument("--region", default="", help="default: as saved, else the profile's")
+    parser.add_argument("--bootstrap", type=Path, help="path of the program, if already built")
+    parser.add_argument("rest", nargs="*", help="after --: for tollgate-bootstrap")
+    parser.set_defaults(
         run=lambda given: first_key.create(
             given.stack, given.profile, given.region, given.bootstrap, given.rest
         )
     )
 
+
+def _add_builds(commands: _Commands) -> None:
     commands.add_parser("build", help="build the functions for AWS").set_defaults(
         run=lambda _: build.for_aws()
     )
-    arm64_parser = commands.add_parser(
+    commands.add_parser(
         "arm64", help="build one function for AWS and check its libraries"
-    )
-    arm64_parser.set_defaults(run=lambda _: arm64.check())
+    ).set_defaults(run=lambda _: arm64.check())
+
+
+def _add_static_checks(commands: _Commands) -> None:
+    """Commands that need no stack."""
     commands.add_parser(
         "lint",
         help="check the template, the crates, the dashboards, these scripts and the console",
@@ -190,71 +238,59 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "deny", help="check dependencies, including RustSec's advisories from GitHub"
     ).set_defaults(run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
-
     commands.add_parser(
         "console", help="test the console's pure modules with Node.js"
     ).set_defaults(run=lambda _: console.check())
-
-    browser_parser = commands.add_parser(
-        "browser", help="run the browser tests against a running stack"
+    recorded = commands.add_parser(
+        "calls", help="check recorded calls against AWS's service models"
     )
-    browser_parser.add_argument(
-        "--stack",
-        type=Path,
-        default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
-        help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
-    )
-    browser_parser.add_argument("arguments", nargs="*", help="after --: of pytest, such as -k docs")
-    browser_parser.set_defaults(run=lambda given: browser.check(given.stack, given.arguments))
+    recorded.add_argument("folder", type=Path, help="folder of the recorded calls: $TOLLGATE_CALLS")
+    recorded.set_defaults(run=lambda given: calls.check(given.folder))
 
-    schemathesis_parser = commands.add_parser(
+
+def _add_browser(commands: _Commands) -> None:
+    parser = commands.add_parser("browser", help="run the browser tests against a running stack")
+    _add_running_stack(parser)
+    parser.add_argument("arguments", nargs="*", help="after --: of pytest, such as -k docs")
+    parser.set_defaults(run=lambda given: browser.check(given.stack, given.arguments))
+
+
+def _add_schemathesis(commands: _Commands) -> None:
+    parser = commands.add_parser(
         "schemathesis", help="test a running stack's API against its description"
     )
-    schemathesis_parser.add_argument(
-        "--stack",
-        type=Path,
-        default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
-        help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
-    )
-    schemathesis_parser.add_argument(
+    _add_running_stack(parser)
+    parser.add_argument(
         "--minutes", type=float, default=0, help="duration of random requests (default: 0)"
     )
-    schemathesis_parser.add_argument("--seed", type=int, help="random seed (default: 1)")
-    schemathesis_parser.set_defaults(
+    parser.add_argument("--seed", type=int, help="random seed (default: 1)")
+    parser.set_defaults(
         run=lambda given: schemathesis.check(_running(given.stack), given.minutes, given.seed)
     )
 
-    calls_parser = commands.add_parser(
-        "calls", help="check recorded calls against AWS's service models"
-    )
-    calls_parser.add_argument(
-        "folder", type=Path, help="where the tests recorded them: $TOLLGATE_CALLS"
-    )
-    calls_parser.set_defaults(run=lambda given: calls.check(given.folder))
 
-    smoke_parser = commands.add_parser("smoke", help="run the smoke test against a deployed stack")
-    smoke_parser.add_argument(
-        "--url", default="", help="of its API (default: that of the stack in $TOLLGATE_STACK)"
+def _add_smoke(commands: _Commands) -> None:
+    parser = commands.add_parser("smoke", help="run the smoke test against a deployed stack")
+    parser.add_argument(
+        "--url", default="", help="URL of the API (default: that of the stack in $TOLLGATE_STACK)"
     )
-    smoke_parser.add_argument(
+    parser.add_argument(
         "--key",
         default=os.environ.get("TOLLGATE_KEY", ""),
-        help="an operator's (default: $TOLLGATE_KEY)",
+        help="an operator's key (default: $TOLLGATE_KEY)",
     )
-    smoke_parser.add_argument("--callback", default="", help="public URL that responds 2xx to POST")
-    smoke_parser.add_argument(
-        "--slow", action="store_true", help="also wait for a job due in 15 minutes"
-    )
-    smoke_parser.set_defaults(run=_smoke)
+    parser.add_argument("--callback", default="", help="public URL that responds 2xx to POST")
+    parser.add_argument("--slow", action="store_true", help="also wait for a job due in 15 minutes")
+    parser.set_defaults(run=_smoke)
 
-    sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
-    sam.add_argument("rest", nargs=argparse.REMAINDER)
-    sam.set_defaults(
-        run=lambda given: run(
-            [venv("sam") / "sam", *given.rest], env={**os.environ, "SAM_CLI_TELEMETRY": "0"}
-        )
+
+def _add_running_stack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--stack",
+        type=Path,
+        default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
+        help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
     )
-    return parser
 
 
 def _add_stack(parser: argparse.ArgumentParser) -> None:

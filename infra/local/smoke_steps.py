@@ -266,30 +266,8 @@ def quota(smoke: Smoke) -> None:
         return any(event["type"] == kind for event in _events(smoke.limited, cursor))
 
     with smoke.defined("quotas", NAME, spec) as path:
-        event = {
-            "specversion": "1.0",
-            "type": "tollgate.bandwidth",
-            "source": NAME,
-            "id": smoke.mark,
-            "data": {"service": NAME, "route": smoke.mark, "type": "egress", "bytes": 1_000},
-        }
-        smoke.limited.send(
-            "POST", "/v1/usage", event, headers={"Content-Type": "application/cloudevents+json"}
-        )
-
-        def alert() -> Any:
-            found = smoke.operator.send("GET", path)
-            alerts = [one for one in found["alerts"] if one["threshold"] == 100]
-            return (
-                found["blocked"]
-                and alerts
-                and (alerts[0]["mailed_at"] or alerts[0]["mail_error"])
-                and alerts
-            )
-
-        (found, *_) = until(
-            "the alert of the quota", 2 * _CHECK_SECONDS, lambda: _after_tick(smoke, alert)
-        )
+        _report_usage(smoke)
+        alert = _wait_for_alert(smoke, path)
         until("the event quota.crossed", 30, lambda: is_published("quota.crossed"))
         request = {"kind": "none", "payload": {}}
         until(
@@ -307,10 +285,43 @@ def quota(smoke: Smoke) -> None:
         30,
         lambda: smoke.limited.send_once("POST", "/v1/jobs", request)[0] == 422,
     )
-    if found["mailed_at"] is None and "mails are off" in found["mail_error"]:
+    if alert["mailed_at"] is None and "mails are off" in alert["mail_error"]:
         raise Skipped("mail not tested: the stack has no SenderAddress")
-    if found["mailed_at"] is None:
-        raise CheckFailed(f"the mail could not be sent: {found['mail_error']}")
+    if alert["mailed_at"] is None:
+        raise CheckFailed(f"the mail could not be sent: {alert['mail_error']}")
+
+
+def _report_usage(smoke: Smoke) -> None:
+    """Reports as many bytes as the quota allows."""
+    event = {
+        "specversion": "1.0",
+        "type": "tollgate.bandwidth",
+        "source": NAME,
+        "id": smoke.mark,
+        "data": {"service": NAME, "route": smoke.mark, "type": "egress", "bytes": 1_000},
+    }
+    smoke.limited.send(
+        "POST", "/v1/usage", event, headers={"Content-Type": "application/cloudevents+json"}
+    )
+
+
+def _wait_for_alert(smoke: Smoke, path: str) -> Any:
+    """Waits until the quota blocks and its mail at 100 % was sent or failed; returns the alert."""
+
+    def handled() -> Any:
+        found = smoke.operator.send("GET", path)
+        alerts = [one for one in found["alerts"] if one["threshold"] == 100]
+        return (
+            found["blocked"]
+            and alerts
+            and (alerts[0]["mailed_at"] or alerts[0]["mail_error"])
+            and alerts
+        )
+
+    (alert, *_) = until(
+        "the alert of the quota", 2 * _CHECK_SECONDS, lambda: _after_tick(smoke, handled)
+    )
+    return alert
 
 
 def _after_tick(smoke: Smoke, found: Callable[[], Any]) -> Any:

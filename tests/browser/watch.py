@@ -85,7 +85,7 @@ class Watch:
             self._seen.add(answer)
         else:
             self._record(
-                f"unexpected error response: {response.request.method} {response.url}: {response.status}"
+                f"unexpected status {response.status}: {response.request.method} {response.url}"
             )
 
     def _on_socket(self, socket: WebSocket) -> None:
