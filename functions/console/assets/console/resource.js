@@ -53,22 +53,27 @@ export function useResource(load, deps, { every = null } = {}) {
       pause = every;
       if (!isLoading) run();
     };
-    const refreshIfVisible = () => {
-      if (!document.hidden && every && !isLoading) {
-        pause = every;
-        run();
-      }
-    };
-    document.addEventListener("visibilitychange", refreshIfVisible);
+    const stopRefreshing = onVisible(() => {
+      if (every) reload.current();
+    });
     run();
     return () => {
       controller.abort();
       clearTimeout(timer);
-      document.removeEventListener("visibilitychange", refreshIfVisible);
+      stopRefreshing();
     };
   }, deps);
 
   return { ...state, reload: () => reload.current() };
+}
+
+// Calls `action` when the tab becomes visible, until the returned function is called.
+function onVisible(action) {
+  const listener = () => {
+    if (!document.hidden) action();
+  };
+  document.addEventListener("visibilitychange", listener);
+  return () => document.removeEventListener("visibilitychange", listener);
 }
 
 // An action of the user: `run(work)` awaits it and tracks `isBusy` and `problem`.

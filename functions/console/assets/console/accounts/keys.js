@@ -25,38 +25,14 @@ export function Keys({ account }) {
     setRevoked(null);
     pages.reload();
   };
-  const columns = [
-    { title: "Key", cell: ({ name }) => html`<strong>${name}</strong>` },
-    { title: "State", cell: (key) => html`<${Status} is=${stateOf(key)} />` },
-    { title: "Id", cell: ({ id }) => html`<${Id} id=${id} name="key's id" />` },
-    {
-      title: "Scopes",
-      class: "wide",
-      cell: ({ scopes }) =>
-        html`<span class="tags">${scopes.map((scope) => html`<code>${scope}</code>`)}</span>`,
-    },
-    { title: "Last used", cell: ({ last_used_at }) => html`<${Ago} at=${last_used_at} />` },
-    {
-      title: "Expires",
-      cell: ({ expires_at }) => (expires_at ? html`<${Time} at=${expires_at} />` : "never"),
-    },
-    {
-      title: "",
-      class: "number",
-      cell: (key) =>
-        stateOf(key) !== "good"
-          ? null
-          : key.id === own
-            ? html`<span class="quiet">in use here</span>`
-            : html`<button type="button" class="button danger" onClick=${() => setRevoked(key)}>
-              Revoke<span class="unseen"> ${key.name}</span></button>`,
-    },
-  ];
   return html`<section class="card"><div class="switch"><h2>Keys</h2><button type="button"
     class="button main" onClick=${() => setCreating(true)}>Create a key</button></div>
     <${Loaded} of=${pages} empty=${html`<${Empty} title="No keys yet"><p>Create one for each client
       of this account.</p><//>`}>
-      ${({ items }) => html`<${Table} caption="Keys, oldest first" columns=${columns} rows=${items}
+      ${({
+        items,
+      }) => html`<${Table} caption="Keys, oldest first" columns=${columns(own, setRevoked)}
+        rows=${items}
         isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
     ${
@@ -76,6 +52,35 @@ export function Keys({ account }) {
     }
   </section>`;
 }
+
+// `own` is the id of the key in use, which has no button.
+const columns = (own, onRevoke) => [
+  { title: "Key", cell: ({ name }) => html`<strong>${name}</strong>` },
+  { title: "State", cell: (key) => html`<${Status} is=${stateOf(key)} />` },
+  { title: "Id", cell: ({ id }) => html`<${Id} id=${id} name="key's id" />` },
+  {
+    title: "Scopes",
+    class: "wide",
+    cell: ({ scopes }) =>
+      html`<span class="tags">${scopes.map((scope) => html`<code>${scope}</code>`)}</span>`,
+  },
+  { title: "Last used", cell: ({ last_used_at }) => html`<${Ago} at=${last_used_at} />` },
+  {
+    title: "Expires",
+    cell: ({ expires_at }) => (expires_at ? html`<${Time} at=${expires_at} />` : "never"),
+  },
+  {
+    title: "",
+    class: "number",
+    cell: (key) =>
+      stateOf(key) !== "good"
+        ? null
+        : key.id === own
+          ? html`<span class="quiet">in use here</span>`
+          : html`<button type="button" class="button danger" onClick=${() => onRevoke(key)}>
+            Revoke<span class="unseen"> ${key.name}</span></button>`,
+  },
+];
 
 function stateOf({ revoked_at, expires_at }) {
   if (revoked_at) return "revoked";

@@ -54,14 +54,6 @@ function Editor({ resource, name: given, body }) {
     announce(`${name} is ${saved.status === 201 ? "defined" : "changed"}`);
     navigate([resource, name]);
   };
-  const selectLine = (pointer) => {
-    const [from, to] = lineOf(text, pointer);
-    area.current.focus();
-    area.current.setSelectionRange(from, to);
-    area.current.scrollTop =
-      Math.max(0, text.slice(0, from).split("\n").length - 4) *
-      parseFloat(getComputedStyle(area.current).lineHeight);
-  };
 
   return html`<form class="card" onSubmit=${save}>
     ${
@@ -71,7 +63,7 @@ function Editor({ resource, name: given, body }) {
         ({
           pointer,
           detail,
-        }) => html`<li><button type="button" class="link" onClick=${() => selectLine(pointer)}>
+        }) => html`<li><button type="button" class="link" onClick=${() => selectLine(area.current, text, pointer)}>
         <code>${pointer || "/"}</code></button> ${detail}</li>`,
       )}</ul><//>`
     }
@@ -99,4 +91,13 @@ function Editor({ resource, name: given, body }) {
       ${saving.isBusy ? "Saving…" : "Save"}</button>
       <a class="button" href=${given ? href([resource, given]) : href(resource)}>Cancel</a></div>
   </form>`;
+}
+
+function selectLine(area, text, pointer) {
+  const [from, to] = lineOf(text, pointer);
+  area.focus();
+  area.setSelectionRange(from, to);
+  area.scrollTop =
+    Math.max(0, text.slice(0, from).split("\n").length - 4) *
+    parseFloat(getComputedStyle(area).lineHeight);
 }

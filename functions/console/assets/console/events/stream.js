@@ -78,27 +78,9 @@ async function pushed({ accounts, cursor, signal, take, onLive }) {
     };
     socket.onmessage = ({ data }) => {
       const message = parsed(data);
-      switch (message?.type) {
-        case "subscribed":
-          isLive = true;
-          onLive();
-          break;
-        case "events":
-          take(message.events, message.cursor);
-          break;
-        case "more":
-          ping();
-          break;
-        case "error":
-          problem = new Problem(message.problem);
-          socket.close();
-          break;
-        case "pong":
-          break;
-        // A message of API Gateway, sent when the function failed.
-        default:
-          socket.close();
-      }
+      if (message?.type === "subscribed") isLive = true;
+      if (message?.type === "error") problem = new Problem(message.problem);
+      if (!handle(message, { onLive, take, ping })) socket.close();
     };
     socket.onclose = () => {
       clearInterval(timer);
@@ -109,6 +91,26 @@ async function pushed({ accounts, cursor, signal, take, onLive }) {
       else resolve(isLive);
     };
   });
+}
+
+// Returns false if the connection has to be closed.
+function handle(message, { onLive, take, ping }) {
+  switch (message?.type) {
+    case "subscribed":
+      onLive();
+      return true;
+    case "events":
+      take(message.events, message.cursor);
+      return true;
+    case "more":
+      ping();
+      return true;
+    case "pong":
+      return true;
+    // An error, or a message of API Gateway, sent when the function failed.
+    default:
+      return false;
+  }
 }
 
 async function polled({ accounts, signal, take, cursorOf, onState }) {
