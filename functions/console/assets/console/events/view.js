@@ -57,8 +57,8 @@ export function EventsView({ query: { account, type, from } }) {
         : html`<${Empty}
           title=${
             state === "live" || state === "polling" ? "No events yet" : "Connecting"
-          }><p>Events are published with
-          <code>POST /v1/accounts/…/events</code>, when jobs end whose kind has
+          }><p>Events are published with${" "}
+          <code>POST /v1/accounts/…/events</code>, when jobs end whose kind has${" "}
           <code>"events": true</code>, and when a quota reaches a threshold.</p><//>`
     }
   <//>`;
