@@ -241,11 +241,9 @@ def _add_static_checks(commands: _Commands) -> None:
     commands.add_parser(
         "console", help="test the console's pure modules with Node.js"
     ).set_defaults(run=lambda _: console.check())
-    recorded = commands.add_parser(
-        "calls", help="check recorded calls against AWS's service models"
-    )
-    recorded.add_argument("folder", type=Path, help="folder of the recorded calls: $TOLLGATE_CALLS")
-    recorded.set_defaults(run=lambda given: calls.check(given.folder))
+    parser = commands.add_parser("calls", help="check recorded calls against AWS's service models")
+    parser.add_argument("folder", type=Path, help="folder of the recorded calls: $TOLLGATE_CALLS")
+    parser.set_defaults(run=lambda given: calls.check(given.folder))
 
 
 def _add_browser(commands: _Commands) -> None:

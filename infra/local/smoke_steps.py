@@ -184,8 +184,8 @@ def callback(smoke: Smoke) -> None:
 def push(smoke: Smoke) -> None:
     """An event is pushed over a WebSocket."""
     ticket = smoke.tenant.send("POST", "/v1/push/tickets", wanted=(201,))
-    is_here = "127.0.0.1" in ticket["url"] or "localhost" in ticket["url"]
-    through: dict[str, Any] = {"proxy": None} if is_here else {}
+    is_local = "127.0.0.1" in ticket["url"] or "localhost" in ticket["url"]
+    through: dict[str, Any] = {"proxy": None} if is_local else {}
     with connect(
         f"{ticket['url']}?ticket={ticket['ticket']}", open_timeout=30, **through
     ) as socket:

@@ -51,7 +51,8 @@ function Change({ account, reload }) {
   return html`<form onSubmit=${save}><${ProblemNote} problem=${saving.problem} /><div class="row">
     <label class="field" for="name"><span>Name</span><input id="name" required maxlength="100"
       value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <label class="field" for="cap"><span>Concurrency limit</span><input id="cap" type="number" min="1"
+    <label class="field" for="cap"><span>Concurrency limit</span>
+      <input id="cap" type="number" min="1"
       max="1000" placeholder="the stack's" value=${cap}
       onInput=${(event) => setCap(event.target.value)} /></label>
     <button class="button" disabled=${saving.isBusy || !isChanged}>Save</button></div></form>`;

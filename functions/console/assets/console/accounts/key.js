@@ -42,7 +42,8 @@ export function NewKey({ path, onCreated, onClose }) {
     <p class="secret"><code>${created.secret}</code></p>
     <div class="actions"><${Copy} text=${created.secret} name="key" label="Copy the key" />
       <button type="button" class="button main" onClick=${onClose}>Done</button></div><//>`;
-  return html`<${Dialog} key="create" title="Create a key" onClose=${onClose}><form onSubmit=${create}>
+  return html`<${Dialog} key="create" title="Create a key" onClose=${onClose}>
+    <form onSubmit=${create}>
     <${ProblemNote} problem=${creation.problem} />
     <label class="field" for="key-name"><span>Name</span><input id="key-name" required
       maxlength="100" autocomplete="off" placeholder="where it is used" value=${name}

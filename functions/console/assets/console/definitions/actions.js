@@ -33,4 +33,5 @@ export function DefinitionActions({ resource, name, children }) {
 
 export const DefineLink = ({ resource }) =>
   isAdmin() &&
-  html`<a class="button main" href=${href(["define", resource])}>Define a ${RESOURCES[resource].one}</a>`;
+  html`<a class="button main" href=${href(["define", resource])}>
+    Define a ${RESOURCES[resource].one}</a>`;

@@ -60,10 +60,8 @@ function Editor({ resource, name: given, body }) {
       saving.problem &&
       html`<${ProblemNote} problem=${saving.problem} errors=${false} focus>
       <ul class="errors">${errors.map(
-        ({
-          pointer,
-          detail,
-        }) => html`<li><button type="button" class="link" onClick=${() => selectLine(area.current, text, pointer)}>
+        ({ pointer, detail }) => html`<li><button type="button" class="link"
+          onClick=${() => selectLine(area.current, text, pointer)}>
         <code>${pointer || "/"}</code></button> ${detail}</li>`,
       )}</ul><//>`
     }

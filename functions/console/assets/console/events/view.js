@@ -46,7 +46,11 @@ export function EventsView({ query: { account, type, from } }) {
         onChange=${(account) => setQuery({ account })} />
       <p class="connection" role="status"><${Status} is=${isPaused ? "paused" : state} /></p>
     </form>
-    ${problem && html`<${ProblemNote} problem=${problem} onRetry=${problem.isRetryable ? null : reload} />`}
+    ${
+      problem &&
+      html`<${ProblemNote} problem=${problem}
+        onRetry=${problem.isRetryable ? null : reload} />`
+    }
     ${
       shown.length
         ? html`<ol class="events" aria-label="Events, newest first">

@@ -18,8 +18,8 @@ import { hasEnded, useJob } from "./watch.js";
 
 export function JobView({ parts: [, id], query: { account } }) {
   const { job, attempts, problem, reload } = useJob(id, account);
-  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`} titleExtra=${html`
-    <${Copy} text=${id} name="job's id" />`}
+  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`}
+      titleExtra=${html`<${Copy} text=${id} name="job's id" />`}
       back=${{ href: href("jobs", { account }), title: "Jobs" }}
       actions=${
         job &&

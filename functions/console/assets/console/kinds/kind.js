@@ -28,9 +28,12 @@ export function KindView({ parts: [, name] }) {
       html`<a class="button main"
       href=${href(["submit", name])}>Submit a job</a>`
     }
-    ${hasScope("jobs:read") && html`<a class="button" href=${href("jobs", { kind: name })}>Its jobs</a>`}
-    <${DefinitionActions} resource="kinds" name=${name}><p>Jobs of this kind can't be submitted any more. Deleting fails while
-      some are queued or running.</p><//>`;
+    ${
+      hasScope("jobs:read") &&
+      html`<a class="button" href=${href("jobs", { kind: name })}>Its jobs</a>`
+    }
+    <${DefinitionActions} resource="kinds" name=${name}><p>Jobs of this kind can't be
+      submitted any more. Deleting fails while some are queued or running.</p><//>`;
   return html`<${Page} title=${name} back=${{ href: href("kinds"), title: "Kinds" }}
     actions=${actions}>
     <${Loaded} of=${kind}>${(kind) => html`<${Body} kind=${kind} />`}<//><//>`;

@@ -38,8 +38,8 @@ const COLUMNS = [
 export function KindList() {
   const pages = usePages("kinds", {}, { limit: 50 });
   return html`<${Page} title="Kinds" actions=${html`<${DefineLink} resource="kinds" />`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No kinds yet"><p>A kind defines the payload,
-      target and retries of jobs. Each job has a kind.</p><//>`}>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No kinds yet"><p>A kind defines the
+      payload, target and retries of jobs. Each job has a kind.</p><//>`}>
       ${({ items }) => html`<${Table} caption="Kinds" columns=${COLUMNS} rows=${items}
         id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;

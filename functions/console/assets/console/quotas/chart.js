@@ -60,8 +60,8 @@ function Drawn({ quota, data }) {
   const projected = quota.projected ? `, projected ${bytes(quota.projected)}` : "";
   const label = `Used ${bytes(quota.used)} of ${bytes(quota.limit_bytes)}${projected}`;
   return html`<${Chart} ...${drawn} label=${label} />
-    <p class="small quiet">Sums of counters since the start of the ${quota.period}. The quota is evaluated
-      every minute. Times: ${zone()}.
+    <p class="small quiet">Sums of counters since the start of the ${quota.period}. The quota is
+      evaluated every minute. Times: ${zone()}.
       ${quota.projected === null ? " The projection starts after 1/24 of the period." : ""}
         </p>`;
 }

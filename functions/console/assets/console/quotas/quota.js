@@ -23,8 +23,8 @@ export function QuotaView({ parts: [, name] }) {
       actions=${
         quota.data &&
         html`<a class="button" href=${href("usage", usageOf(quota.data))}>Its usage</a>
-        <${DefinitionActions} resource="quotas" name=${name}><p>Blocked requests are allowed again, and no further
-          mails are sent.</p><//>`
+        <${DefinitionActions} resource="quotas" name=${name}><p>Blocked requests are allowed
+          again, and no further mails are sent.</p><//>`
       }>
     <${Loaded} of=${quota}>${(quota) => html`<${Body} quota=${quota} />`}<//><//>`;
 }

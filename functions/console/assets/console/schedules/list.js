@@ -13,7 +13,8 @@ export function ScheduleList() {
   const accounts = useAccounts().data;
   return html`<${Page} title="Schedules" actions=${html`<${DefineLink} resource="schedules" />`}>
     <${Loaded} of=${pages} empty=${html`<${Empty} title="No schedules yet">
-      <p>A schedule submits jobs at the times of an expression, such as every working day at six.${" "}
+      <p>A schedule submits jobs at the times of an expression, such as every working day at
+      six.${" "}
       ${isAdmin() ? "" : "Operators define schedules."}</p><//>`}>
       ${({ items }) => html`<${Table} caption="Schedules" columns=${columns(accounts)} rows=${items}
         id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}

@@ -30,7 +30,8 @@ export function SourceList() {
   return html`<${Page} title="Sources" actions=${html`<${DefineLink} resource="sources" />`}>
     <${Loaded} of=${pages} empty=${html`<${Empty} title="No sources yet"><p>Usage is collected
       from sources every minute: a gateway's metrics page, or CloudWatch. Applications report usage
-      with <code>POST /v1/usage</code> instead. ${isAdmin() ? "" : "Operators define sources."}</p><//>`}>
+      with <code>POST /v1/usage</code> instead.${" "}
+      ${isAdmin() ? "" : "Operators define sources."}</p><//>`}>
       ${({ items }) => html`<${Table} caption="Sources" columns=${COLUMNS} rows=${items}
         id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;

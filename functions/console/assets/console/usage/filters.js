@@ -13,7 +13,8 @@ const RANGES = [
 // `quotas` count the selected usage; `chosen` is the one in the chart.
 export function UsageFilters({ query, quotas, chosen, accounts }) {
   const { type = "egress", service, route, account, range = "6h", from } = query;
-  return html`<form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
+  return html`<form class="filters" aria-label="Filter"
+      onSubmit=${(event) => event.preventDefault()}>
     <div role="group" aria-label="Range" class="segments">${RANGES.map(
       ([value, title]) => html`<button type="button" class="button"
         aria-pressed=${String(!from && range === value)}
@@ -42,4 +43,5 @@ const Label = ({
   value,
 }) => html`<label class="field" for=${name}><span>${name === "service" ? "Service" : "Route"}</span>
   <input id=${name} type="search" size="12" placeholder="all" autocomplete="off"
-    value=${value ?? ""} onChange=${(event) => setQuery({ [name]: event.target.value })} /></label>`;
+    value=${value ?? ""}
+    onChange=${(event) => setQuery({ [name]: event.target.value })} /></label>`;

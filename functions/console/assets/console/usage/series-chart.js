@@ -43,7 +43,8 @@ export function SeriesChart({ data, isBusy, onZoom, accounts }) {
       }
       ${
         data.isTruncated &&
-        html`<p class="note warn">Not all series are shown. Filter by service, route or account.</p>`
+        html`<p class="note warn">Not all series are shown. Filter by service, route or
+        account.</p>`
       }
     </section>
     <${SeriesTable} series=${series} lines=${lines} sum=${sum} selected=${selected}

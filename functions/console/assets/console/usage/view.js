@@ -49,8 +49,8 @@ export function UsageView({ query }) {
       <${QuotaChart} quota=${chosen} /></section>`
     }
     <${Loaded} of=${usage} empty=${html`<${Empty} title="No usage">
-      <p><a href=${href("sources")}>Sources</a> and <code>POST /v1/usage</code> report usage. Choose a
-      longer range or a wider filter.</p><//>`}>
+      <p><a href=${href("sources")}>Sources</a> and <code>POST /v1/usage</code> report usage. Choose
+      a longer range or a wider filter.</p><//>`}>
       ${(data) => html`<${SeriesChart} data=${data} isBusy=${usage.isStale} onZoom=${zoom}
         accounts=${account ? null : accounts} />`}
     <//>
