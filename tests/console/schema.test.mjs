@@ -67,11 +67,11 @@ const UNSUPPORTED = [
   { $ref: "#/nowhere" },
 ];
 for (const schema of UNSUPPORTED) {
-  test(`no form can express ${JSON.stringify(schema)}`, () =>
+  test(`unsupported schema ${JSON.stringify(schema)}`, () =>
     assert.equal(fieldOf(schema).type, "json"));
 }
 
-test("a form starts with defaults and the least its schema allows", () => {
+test("initial values are defaults or the minimum that the schema allows", () => {
   const schema = {
     type: "object",
     required: ["inner", "yes", "many"],
@@ -103,7 +103,7 @@ const VALUES = [
   [{ free: { any: "thing" } }, true],
 ];
 for (const [value, isShown] of VALUES) {
-  test(`a form ${isShown ? "shows" : "would lose a part of"} ${JSON.stringify(value)}`, () => {
+  test(`a form ${isShown ? "represents" : "does not represent"} ${JSON.stringify(value)}`, () => {
     assert.equal(canRepresent(fieldOf(SCHEMA), value), isShown);
   });
 }
@@ -112,7 +112,7 @@ test("a pointer is joined and split", () => {
   assert.deepEqual(segments(join(join("", "a/b"), "~")), ["a/b", "~"]);
 });
 
-test("a value is changed where a pointer leads", () => {
+test("a value is changed at a pointer", () => {
   const before = { a: [{ b: 1 }, { b: 2 }], c: 3 };
   assert.deepEqual(withChange(before, ["a", "1", "b"], 9), { a: [{ b: 1 }, { b: 9 }], c: 3 });
   assert.deepEqual(withChange(before, ["c"], undefined), { a: [{ b: 1 }, { b: 2 }] });

@@ -26,7 +26,7 @@ test("a gap stays a gap, and the smaller series are summed", () => {
   ]);
 });
 
-test("a quota's usage adds up from its period's begin, and is projected to its end", () => {
+test("a quota's usage is cumulative over its period and projected to its end", () => {
   const quota = {
     period_start: "2026-11-20T16:00:00Z",
     period_end: "2026-11-20T17:00:00Z",
