@@ -1,4 +1,5 @@
-// Receives what Tollgate sends to targets and callbacks, and believes only what it signed. Go's own library is all it needs.
+// Receives requests that Tollgate sends to targets and callbacks, and verifies their signatures.
+// Needs only Go's standard library.
 //
 //	WEBHOOK_SECRET=whsec_… go run receiver.go 8000
 package main
@@ -21,18 +22,18 @@ import (
 )
 
 const (
-	largest   = 1 << 20
+	maxBytes  = 1 << 20
 	tolerance = 5 * time.Minute
 )
 
 type receiver struct {
 	secret []byte
 	mutex  sync.Mutex
-	// In earnest a table with a unique key, written in the transaction that does the work.
+	// In production: a table with a unique key, written in the transaction that does the work.
 	done map[string]bool
 }
 
-// isGenuine says whether the bytes are those that were signed, a moment ago, for this id.
+// isGenuine reports whether Tollgate signed these bytes with this id, within the tolerance.
 func (r *receiver) isGenuine(header http.Header, body []byte) bool {
 	sent, err := strconv.ParseInt(header.Get("webhook-timestamp"), 10, 64)
 	if err != nil || time.Since(time.Unix(sent, 0)).Abs() > tolerance {
@@ -41,17 +42,17 @@ func (r *receiver) isGenuine(header http.Header, body []byte) bool {
 	mac := hmac.New(sha256.New, r.secret)
 	fmt.Fprintf(mac, "%s.%d.", header.Get("webhook-id"), sent)
 	mac.Write(body)
-	good := []byte("v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	// One for each secret that is good: while a secret changes, there are two.
-	for _, told := range strings.Fields(header.Get("webhook-signature")) {
-		if hmac.Equal([]byte(told), good) {
+	expected := []byte("v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	// One signature per valid secret: two while a secret is rotated.
+	for _, signature := range strings.Fields(header.Get("webhook-signature")) {
+		if hmac.Equal([]byte(signature), expected) {
 			return true
 		}
 	}
 	return false
 }
 
-// work is what is to be done with it. If it fails, Tollgate sends the message again.
+// work is your work. If it fails, Tollgate sends the message again.
 func work(message map[string]any) error {
 	_, err := fmt.Println(message["id"], message["status"])
 	return err
@@ -63,7 +64,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, largest))
+	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxBytes))
 	if err != nil {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
@@ -92,9 +93,10 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 }
 
 func main() {
-	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(os.Getenv("WEBHOOK_SECRET"), "whsec_"))
+	text := strings.TrimPrefix(os.Getenv("WEBHOOK_SECRET"), "whsec_")
+	secret, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(secret) == 0 {
-		log.Fatal("WEBHOOK_SECRET is not a secret of Tollgate's: whsec_…")
+		log.Fatal("WEBHOOK_SECRET is not a webhook secret: whsec_…")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
 	if err != nil {

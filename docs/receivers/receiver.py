@@ -1,4 +1,6 @@
-"""Receives what Tollgate sends to targets and callbacks, and believes only what it signed. Python's own library is all it needs.
+"""Receives requests that Tollgate sends to targets and callbacks, and verifies their signatures.
+
+Needs only Python's standard library.
 
     WEBHOOK_SECRET=whsec_… python3 receiver.py 8000
 """
@@ -14,16 +16,16 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SECRET = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
-LARGEST = 1 << 20
+MAX_BYTES = 1 << 20
 TOLERANCE = 5 * 60
 
-# In earnest a table with a unique key, written in the transaction that does the work.
+# In production: a table with a unique key, written in the transaction that does the work.
 done = set()
-one_at_a_time = threading.Lock()
+lock = threading.Lock()
 
 
 def is_genuine(headers, body):
-    """Whether the bytes are those that were signed, a moment ago, for this id."""
+    """Whether Tollgate signed these bytes with this id, within the tolerance."""
     try:
         sent = int(headers.get("webhook-timestamp", ""))
     except ValueError:
@@ -31,14 +33,17 @@ def is_genuine(headers, body):
     if abs(time.time() - sent) > TOLERANCE:
         return False
     signed = f"{headers.get('webhook-id', '')}.{sent}.".encode() + body
-    good = base64.b64encode(hmac.new(SECRET, signed, hashlib.sha256).digest())
-    # One for each secret that is good: while a secret changes, there are two.
-    told = (s.partition(",") for s in headers.get("webhook-signature", "").split())
-    return any(version == "v1" and hmac.compare_digest(good, text.encode()) for version, _, text in told)
+    expected = base64.b64encode(hmac.new(SECRET, signed, hashlib.sha256).digest())
+    # One signature per valid secret: two while a secret is rotated.
+    signatures = (s.partition(",") for s in headers.get("webhook-signature", "").split())
+    return any(
+        version == "v1" and hmac.compare_digest(expected, text.encode())
+        for version, _, text in signatures
+    )
 
 
 def work(message):
-    """What is to be done with it. If it raises, Tollgate sends the message again."""
+    """Your work. If it raises, Tollgate sends the message again."""
     print(message.get("id"), message.get("status"), flush=True)
 
 
@@ -54,17 +59,17 @@ class Receiver(BaseHTTPRequestHandler):
 
     def receive(self):
         length = int(self.headers.get("content-length", "0"))
-        if not 0 <= length <= LARGEST:
+        if not 0 <= length <= MAX_BYTES:
             self.close_connection = True
             return 413
         body = self.rfile.read(length)
         if not is_genuine(self.headers, body):
             return 401
-        name = self.headers["webhook-id"]
-        with one_at_a_time:
-            if name not in done:
+        message_id = self.headers["webhook-id"]
+        with lock:
+            if message_id not in done:
                 work(json.loads(body))
-                done.add(name)
+                done.add(message_id)
         return 200
 
 

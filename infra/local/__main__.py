@@ -5,7 +5,7 @@ import sys
 if sys.version_info < (3, 10):
     sys.exit(
         "Tollgate's local stack needs Python 3.10 or newer; this is %d.%d.\n"
-        "Name a newer one: make PYTHON=python3.12 …" % sys.version_info[:2]
+        "Choose a newer one: make PYTHON=python3.12 …" % sys.version_info[:2]
     )
 
 from infra.local.cli import main

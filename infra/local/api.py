@@ -10,8 +10,8 @@ from infra.local.failure import Failure
 
 _TIMEOUT_SECONDS = 30
 # Requests to this machine bypass any proxy that the environment configures.
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_ELSEWHERE = urllib.request.build_opener()
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_VIA_PROXY = urllib.request.build_opener()
 
 
 def call(
@@ -20,8 +20,8 @@ def call(
     """Sends a request with the extra headers `more`; returns status and body, also of errors."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **(more or {})}
     request = urllib.request.Request(url, body, headers, method=method)
-    is_here = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost")
-    opener = _DIRECTLY if is_here else _ELSEWHERE
+    is_local = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost")
+    opener = _DIRECT if is_local else _VIA_PROXY
     try:
         with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
             return answer.status, answer.read().decode(errors="replace")

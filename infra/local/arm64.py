@@ -12,9 +12,9 @@ from pathlib import Path
 
 from infra.local import build
 from infra.local.failure import Failure
-from infra.local.places import LOCAL, ROOT
+from infra.local.paths import LOCAL, ROOT
 from infra.local.processes import run_quietly
-from infra.local.steps import say, step
+from infra.local.steps import print_message, step
 
 _TARGET = "aarch64-unknown-linux-gnu"
 # The function with the fewest crates of its own; most of the build is shared by all functions.
@@ -49,7 +49,7 @@ def _rustup() -> bool:
 
 def _build_std() -> dict[str, str]:
     """Environment variables that make cargo build the standard library as well."""
-    say(f"! rustup has no {_TARGET}: building its standard library from Debian's source.")
+    print_message(f"! rustup has no {_TARGET}: building its standard library from Debian's source.")
     return {
         # `-Z build-std` needs a nightly or this variable. `__CARGO_TESTS_ONLY_SRC_ROOT` points
         # cargo to a library source outside the toolchain. Both work with the pinned Rust version.

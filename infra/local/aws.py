@@ -69,7 +69,7 @@ def has_stack(endpoint: str, name: str) -> bool:
 
 
 def delete_stack(endpoint: str, name: str) -> None:
-    """Starts the deletion of a CloudFormation stack; a missing stack is no error."""
+    """Starts the deletion of a CloudFormation stack; a missing stack is not an error."""
     query = {"Action": "DeleteStack", "Version": "2010-05-15", "StackName": name}
     _call(
         endpoint,

@@ -49,7 +49,7 @@ def check(stack: Path, arguments: Sequence[str]) -> int:
 
 
 def _browser() -> str | None:
-    told = os.environ.get("CHROMIUM")
-    if told and not shutil.which(told):
-        raise Failure(f"CHROMIUM={told} is not an executable")
-    return told or next((found for found in map(shutil.which, _NAMES) if found), None)
+    configured = os.environ.get("CHROMIUM")
+    if configured and not shutil.which(configured):
+        raise Failure(f"CHROMIUM={configured} is not an executable")
+    return configured or next((found for found in map(shutil.which, _NAMES) if found), None)

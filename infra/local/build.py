@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infra.local import processes
 from infra.local.failure import Failure
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.venvs import venv
 
 FUNCTIONS = ("submit", "poll", "queue-worker", "quota-check", "push", "console")
@@ -18,11 +18,13 @@ COMMAND = "tollgate"
 BOOTSTRAP = "tollgate-bootstrap"
 
 # Packages whose name differs from the function's.
-_RENAMED = {"console": "tollgate-console"}
+_PACKAGE_NAMES = {"console": "tollgate-console"}
 
 
 def _packages(functions: Sequence[str]) -> list[str]:
-    return [argument for name in functions for argument in ("--package", _RENAMED.get(name, name))]
+    return [
+        argument for name in functions for argument in ("--package", _PACKAGE_NAMES.get(name, name))
+    ]
 
 
 def for_this_machine(*, tests: bool) -> dict[str, Path]:
@@ -59,7 +61,7 @@ def _build(what: Sequence[str], wanted: Set[str]) -> dict[str, Path]:
         }
         status = process.wait()
     finally:
-        processes.end(process)
+        processes.stop(process)
     if status != 0:
         raise Failure("build failed, see above")
     missing = wanted - programs.keys()

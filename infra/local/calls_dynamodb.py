@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 
 _TYPES = {"S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"}
 _ITEM_BYTES = 400 * 1024

@@ -46,7 +46,8 @@ def check(service: str, operation: str, request: Any) -> Iterator[str]:
             yield from _cloudwatch(operation, request)
         case "scheduler" if operation != "DeleteSchedule":
             if not _SCHEDULE.fullmatch(request["ScheduleExpression"]):
-                yield f"ScheduleExpression is {request['ScheduleExpression']!r}, not a schedule expression"
+                expression = request["ScheduleExpression"]
+                yield f"ScheduleExpression is {expression!r}, not a schedule expression"
         case "ses" if operation == "SendEmail":
             yield from _mail(request)
 
@@ -71,7 +72,7 @@ def _message(entry: Any) -> Iterator[str]:
         if name in entry and not least <= entry[name] <= most:
             yield f"{name} is {entry[name]}, and must be {least} to {most}"
     if "MessageBody" in entry and not _SQS_BODY.fullmatch(entry["MessageBody"]):
-        yield "MessageBody is empty, or has a character that SQS refuses"
+        yield "MessageBody is empty, or has a character that SQS rejects"
     if "MessageGroupId" in entry and not _SQS_GROUP.fullmatch(entry["MessageGroupId"]):
         yield f"MessageGroupId is {entry['MessageGroupId']!r}"
     attributes = entry.get("MessageAttributes", {})

@@ -41,7 +41,7 @@ _SCALARS: dict[str, tuple[type, ...]] = {
     "double": (int, float),
     "timestamp": (int, float, str),
 }
-_SHOWN = 60
+_MAX_SHOWN = 60
 
 
 def main(folder: str) -> int:
@@ -75,7 +75,7 @@ def check(service: str, operation: str, request: object) -> Iterator[str]:
     except OperationNotFoundError:
         yield "unknown operation"
         return
-    found = list(misfits(request, shape, ""))
+    found = list(violations(request, shape, ""))
     yield from found
     # The checks of limits assume a request of the right shape.
     if not found:
@@ -87,7 +87,7 @@ def _model(service: str) -> Any:
     return botocore.session.get_session().get_service_model(_SERVICES[service])
 
 
-def misfits(value: object, shape: Shape, at: str) -> Iterator[str]:
+def violations(value: object, shape: Shape, at: str) -> Iterator[str]:
     """Yields where a value violates a shape's type, members, enum, size, range or pattern."""
     kind = shape.type_name
     if kind == "structure":
@@ -100,7 +100,7 @@ def misfits(value: object, shape: Shape, at: str) -> Iterator[str]:
             return
         yield from _bounds(len(value), shape, at, "entries")
         for nth, item in enumerate(value):
-            yield from misfits(item, shape.member, f"{at}[{nth}]")
+            yield from violations(item, shape.member, f"{at}[{nth}]")
     elif kind == "blob":
         yield from _blob(value, shape, at)
     else:
@@ -124,7 +124,7 @@ def _structure(value: object, shape: Any, at: str) -> Iterator[str]:
                 len(str(member).encode()), shape.members[name], _member(at, name), "bytes"
             )
         else:
-            yield from misfits(member, shape.members[name], _member(at, name))
+            yield from violations(member, shape.members[name], _member(at, name))
 
 
 def _map(value: object, shape: Any, at: str) -> Iterator[str]:
@@ -133,8 +133,8 @@ def _map(value: object, shape: Any, at: str) -> Iterator[str]:
         return
     yield from _bounds(len(value), shape, at, "entries")
     for name, member in value.items():
-        yield from misfits(name, shape.key, f"{at} (key)")
-        yield from misfits(member, shape.value, _member(at, name))
+        yield from violations(name, shape.key, f"{at} (key)")
+        yield from violations(member, shape.value, _member(at, name))
 
 
 def _blob(value: object, shape: Shape, at: str) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _member(at: str, name: str) -> str:
 
 def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from infra.local import (
     arm64,
@@ -29,11 +29,14 @@ from infra.local import (
     stack,
 )
 from infra.local.failure import Failure
-from infra.local.places import LOCAL
+from infra.local.paths import LOCAL
 from infra.local.processes import run
-from infra.local.steps import say
+from infra.local.steps import print_message
 from infra.local.up import up
 from infra.local.venvs import venv
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _DEFAULT_PORT = 4566
 _API_PORT = 3000
@@ -53,7 +56,7 @@ def main() -> int:
         status: int = arguments.run(arguments)
         return status
     except Failure as failure:
-        say(f"\n✗ {failure}")
+        print_message(f"\n✗ {failure}")
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -64,32 +67,48 @@ def _parser() -> argparse.ArgumentParser:
         prog="python3 -m infra.local", description="Local stack and tools of Tollgate."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
+    _add_up(commands)
+    _add_sam_local(commands)
+    _add_invoke(commands)
+    _add_wrappers(commands)
+    _add_kinds(commands)
+    _add_key(commands)
+    _add_builds(commands)
+    _add_static_checks(commands)
+    _add_browser(commands)
+    _add_schemathesis(commands)
+    _add_smoke(commands)
+    return parser
 
-    start = commands.add_parser(
+
+def _add_up(commands: _Commands) -> None:
+    parser = commands.add_parser(
         "up", help="build, start and deploy the stack; stops on Ctrl-C or after the command"
     )
-    start.add_argument(
+    parser.add_argument(
         "--port",
         type=int,
         default=_DEFAULT_PORT,
         help="port of the emulator; 0: any (default: %(default)s)",
     )
-    start.add_argument(
+    parser.add_argument(
         "--state", type=Path, default=LOCAL, help="folder for data, keys and logs (default: .local)"
     )
-    start.add_argument(
-        "--temporary", dest="state", action="store_const", const=None, help="use a temporary folder, deleted at the end"
+    parser.add_argument(
+        "--temporary",
+        dest="state",
+        action="store_const",
+        const=None,
+        help="use a temporary folder, deleted at the end",
     )
-    start.add_argument(
-        "--reset", action="store_true", help="delete the data of earlier runs"
-    )
-    start.add_argument(
+    parser.add_argument("--reset", action="store_true", help="delete the data of earlier runs")
+    parser.add_argument(
         "command",
         nargs="*",
         help="after --: command to run with TOLLGATE_STACK set to the "
         "path of stack.json; without it, follow the logs",
     )
-    start.set_defaults(
+    parser.set_defaults(
         run=lambda given: up(
             given.port,
             _ENDPOINT,
@@ -100,35 +119,50 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
-    local = commands.add_parser(
+
+def _add_sam_local(commands: _Commands) -> None:
+    parser = commands.add_parser(
         "sam-local",
         help="serve the HTTP API from containers, with a new or a running stack",
     )
-    local.add_argument(
-        "--port", type=int, default=_DEFAULT_PORT, help="of the emulator (default: %(default)s)"
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=_DEFAULT_PORT,
+        help="port of the emulator (default: %(default)s)",
     )
-    local.add_argument(
-        "--api-port", type=int, default=_API_PORT, help="port of the API (default: %(default)s; 0: any)"
+    parser.add_argument(
+        "--api-port",
+        type=int,
+        default=_API_PORT,
+        help="port of the API (default: %(default)s; 0: any)",
     )
-    _add_stack(local)
-    local.add_argument("command", nargs="*", help="after --: command to run with the API, as in `up`")
-    local.set_defaults(run=_sam_local)
+    _add_stack(parser)
+    parser.add_argument(
+        "command", nargs="*", help="after --: command to run with the API, as in `up`"
+    )
+    parser.set_defaults(run=_sam_local)
 
-    once = commands.add_parser("invoke", help="invoke a function in a container with an event")
-    once.add_argument("function", choices=build.FUNCTIONS)
-    once.add_argument(
+
+def _add_invoke(commands: _Commands) -> None:
+    parser = commands.add_parser("invoke", help="invoke a function in a container with an event")
+    parser.add_argument("function", choices=build.FUNCTIONS)
+    parser.add_argument(
         "--event", type=Path, help="a file (default: the first of the function's fixtures)"
     )
-    _add_stack(once)
-    once.set_defaults(
+    _add_stack(parser)
+    parser.set_defaults(
         run=lambda given: sam_local.invoke(
             given.stack or stack.path(LOCAL), given.function, given.event
         )
     )
 
-    third = commands.add_parser("moto", help="run a command with moto's server, at $TOLLGATE_MOTO")
-    third.add_argument("command", nargs="+", help="after --")
-    third.set_defaults(run=lambda given: moto_server.run_with(given.command))
+
+def _add_wrappers(commands: _Commands) -> None:
+    """Commands that run another command."""
+    moto = commands.add_parser("moto", help="run a command with moto's server, at $TOLLGATE_MOTO")
+    moto.add_argument("command", nargs="+", help="after --")
+    moto.set_defaults(run=lambda given: moto_server.run_with(given.command))
 
     docker = commands.add_parser(
         "engine", help="run a command with a Docker engine, starting Debian's if none is running"
@@ -136,41 +170,64 @@ def _parser() -> argparse.ArgumentParser:
     docker.add_argument("command", nargs="+", help="after --")
     docker.set_defaults(run=lambda given: engine.run_with(given.command))
 
-    define = commands.add_parser(
-        "kinds", help="define missing default kinds of a stack"
+    sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
+    sam.add_argument("rest", nargs=argparse.REMAINDER)
+    sam.set_defaults(
+        run=lambda given: run(
+            [venv("sam") / "sam", *given.rest], env={**os.environ, "SAM_CLI_TELEMETRY": "0"}
+        )
     )
-    define.add_argument(
-        "--url", default=os.environ.get("TOLLGATE_URL"), help="of its API (default: $TOLLGATE_URL)"
+
+
+def _add_kinds(commands: _Commands) -> None:
+    parser = commands.add_parser("kinds", help="define missing default kinds of a stack")
+    parser.add_argument(
+        "--url",
+        default=os.environ.get("TOLLGATE_URL"),
+        help="URL of the API (default: $TOLLGATE_URL)",
     )
-    define.add_argument(
+    parser.add_argument(
         "--key",
         default=os.environ.get("TOLLGATE_KEY"),
-        help="an operator's (default: $TOLLGATE_KEY)",
+        help="an operator's key (default: $TOLLGATE_KEY)",
     )
-    define.add_argument(
+    parser.add_argument(
         "--tasker-url",
         default=os.environ.get("TASKER_URL", ""),
         help="target of the kind user.delete; without it, echo (default: $TASKER_URL)",
     )
-    define.set_defaults(run=_define)
+    parser.set_defaults(run=_define)
 
-    key = commands.add_parser("key", help="create a stack's first key, with the credentials of `sam`")
-    key.add_argument("--stack", default="", help="default: what `make deploy` saved, else tollgate")
-    key.add_argument("--profile", default="", help="default: as saved, else $AWS_PROFILE")
-    key.add_argument("--region", default="", help="default: as saved, else the profile's")
-    key.add_argument("--bootstrap", type=Path, help="path of the program, if already built")
-    key.add_argument("rest", nargs="*", help="after --: for tollgate-bootstrap")
-    key.set_defaults(
-        run=lambda given: first_key.make(
+
+def _add_key(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "key", help="create a stack's first key, with the credentials of `sam`"
+    )
+    parser.add_argument(
+        "--stack", default="", help="default: as saved by `make deploy`, else tollgate"
+    )
+    parser.add_argument("--profile", default="", help="default: as saved, else $AWS_PROFILE")
+    parser.add_argument("--region", default="", help="default: as saved, else the profile's")
+    parser.add_argument("--bootstrap", type=Path, help="path of the program, if already built")
+    parser.add_argument("rest", nargs="*", help="after --: for tollgate-bootstrap")
+    parser.set_defaults(
+        run=lambda given: first_key.create(
             given.stack, given.profile, given.region, given.bootstrap, given.rest
         )
     )
 
+
+def _add_builds(commands: _Commands) -> None:
     commands.add_parser("build", help="build the functions for AWS").set_defaults(
         run=lambda _: build.for_aws()
     )
-    one = commands.add_parser("arm64", help="build one function for AWS and check its libraries")
-    one.set_defaults(run=lambda _: arm64.check())
+    commands.add_parser(
+        "arm64", help="build one function for AWS and check its libraries"
+    ).set_defaults(run=lambda _: arm64.check())
+
+
+def _add_static_checks(commands: _Commands) -> None:
+    """Commands that need no stack."""
     commands.add_parser(
         "lint",
         help="check the template, the crates, the dashboards, these scripts and the console",
@@ -181,75 +238,65 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "deny", help="check dependencies, including RustSec's advisories from GitHub"
     ).set_defaults(run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))
-
     commands.add_parser(
         "console", help="test the console's pure modules with Node.js"
     ).set_defaults(run=lambda _: console.check())
+    parser = commands.add_parser("calls", help="check recorded calls against AWS's service models")
+    parser.add_argument("folder", type=Path, help="folder of the recorded calls: $TOLLGATE_CALLS")
+    parser.set_defaults(run=lambda given: calls.check(given.folder))
 
-    seen = commands.add_parser("browser", help="run the browser tests against a running stack")
-    seen.add_argument(
-        "--stack",
-        type=Path,
-        default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
-        help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
-    )
-    seen.add_argument("arguments", nargs="*", help="after --: of pytest, such as -k docs")
-    seen.set_defaults(run=lambda given: browser.check(given.stack, given.arguments))
 
-    tried = commands.add_parser("schemathesis", help="test a running stack's API against its description")
-    tried.add_argument(
-        "--stack",
-        type=Path,
-        default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
-        help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
+def _add_browser(commands: _Commands) -> None:
+    parser = commands.add_parser("browser", help="run the browser tests against a running stack")
+    _add_running_stack(parser)
+    parser.add_argument("arguments", nargs="*", help="after --: of pytest, such as -k docs")
+    parser.set_defaults(run=lambda given: browser.check(given.stack, given.arguments))
+
+
+def _add_schemathesis(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "schemathesis", help="test a running stack's API against its description"
     )
-    tried.add_argument(
+    _add_running_stack(parser)
+    parser.add_argument(
         "--minutes", type=float, default=0, help="duration of random requests (default: 0)"
     )
-    tried.add_argument("--seed", type=int, help="random seed (default: 1)")
-    tried.set_defaults(
+    parser.add_argument("--seed", type=int, help="random seed (default: 1)")
+    parser.set_defaults(
         run=lambda given: schemathesis.check(_running(given.stack), given.minutes, given.seed)
     )
 
-    recorded = commands.add_parser(
-        "calls", help="check recorded calls against AWS's service models"
-    )
-    recorded.add_argument(
-        "folder", type=Path, help="where the tests recorded them: $TOLLGATE_CALLS"
-    )
-    recorded.set_defaults(run=lambda given: calls.check(given.folder))
 
-    smoked = commands.add_parser("smoke", help="run the smoke test against a deployed stack")
-    smoked.add_argument(
-        "--url", default="", help="of its API (default: that of the stack in $TOLLGATE_STACK)"
+def _add_smoke(commands: _Commands) -> None:
+    parser = commands.add_parser("smoke", help="run the smoke test against a deployed stack")
+    parser.add_argument(
+        "--url", default="", help="URL of the API (default: that of the stack in $TOLLGATE_STACK)"
     )
-    smoked.add_argument(
+    parser.add_argument(
         "--key",
         default=os.environ.get("TOLLGATE_KEY", ""),
-        help="an operator's (default: $TOLLGATE_KEY)",
+        help="an operator's key (default: $TOLLGATE_KEY)",
     )
-    smoked.add_argument("--callback", default="", help="a public URL that answers POST with 2xx")
-    smoked.add_argument(
-        "--slow", action="store_true", help="also wait for a job due in 15 minutes"
-    )
-    smoked.set_defaults(run=_smoke)
-
-    sam = commands.add_parser("sam", help="run the pinned SAM command line", add_help=False)
-    sam.add_argument("rest", nargs=argparse.REMAINDER)
-    sam.set_defaults(
-        run=lambda given: run(
-            [venv("sam") / "sam", *given.rest], env={**os.environ, "SAM_CLI_TELEMETRY": "0"}
-        )
-    )
-    return parser
+    parser.add_argument("--callback", default="", help="public URL that responds 2xx to POST")
+    parser.add_argument("--slow", action="store_true", help="also wait for a job due in 15 minutes")
+    parser.set_defaults(run=_smoke)
 
 
-def _add_stack(parser: argparse.ArgumentParser) -> None:
-    told = os.environ.get("TOLLGATE_STACK")
+def _add_running_stack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stack",
         type=Path,
-        default=Path(told) if told else None,
+        default=os.environ.get("TOLLGATE_STACK", LOCAL / "stack.json"),
+        help="its stack.json (default: $TOLLGATE_STACK, or that of `make run`)",
+    )
+
+
+def _add_stack(parser: argparse.ArgumentParser) -> None:
+    configured = os.environ.get("TOLLGATE_STACK")
+    parser.add_argument(
+        "--stack",
+        type=Path,
+        default=Path(configured) if configured else None,
         help="the stack.json of a running stack (default: $TOLLGATE_STACK)",
     )
 
@@ -259,7 +306,7 @@ def _sam_local(given: argparse.Namespace) -> int:
     if given.stack:
         return sam_local.start_api(given.stack, port, given.command)
     emulator.check_port(port)
-    again = [
+    nested = [
         sys.executable,
         "-m",
         "infra.local",
@@ -269,15 +316,12 @@ def _sam_local(given: argparse.Namespace) -> int:
         "--",
         *given.command,
     ]
-    return up(given.port, _ENDPOINT, LOCAL, False, again, tests=False)
+    return up(given.port, _ENDPOINT, LOCAL, False, nested, tests=False)
 
 
 def _define(given: argparse.Namespace) -> int:
     if not given.url or not given.key:
-        raise Failure(
-            "missing URL or key: set --url and --key, "
-            "or TOLLGATE_URL and TOLLGATE_KEY."
-        )
+        raise Failure("missing URL or key: set --url and --key, or TOLLGATE_URL and TOLLGATE_KEY.")
     return kinds.define(given.url, given.key, given.tasker_url)
 
 

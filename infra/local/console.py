@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from infra.local.optional import skip
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.processes import run
 
 

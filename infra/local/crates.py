@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.processes import run
 from infra.local.venvs import venv
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from infra.local.aws import CREDENTIALS, create_bucket, create_sender, stack_outputs
 from infra.local.build import FUNCTIONS
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.processes import run_quietly
 
 STACK = "tollgate"

@@ -34,18 +34,18 @@ def problems(file: Path, machine: str, glibc: tuple[int, ...]) -> Iterator[str]:
         try:
             elf = ELFFile(stream)
         except ELFError as error:
-            yield f"is no ELF file ({error})"
+            yield f"is not an ELF file ({error})"
             return
         if elf["e_machine"] != machine:
             yield f"is for {elf['e_machine']}, not {machine}"
         for section in elf.iter_sections():
             if isinstance(section, GNUVerNeedSection):
-                yield from _too_new(section, glibc)
+                yield from _newer_symbols(section, glibc)
             if isinstance(section, DynamicSection):
-                yield from _missing(section)
+                yield from _missing_libraries(section)
 
 
-def _too_new(section: GNUVerNeedSection, glibc: tuple[int, ...]) -> Iterator[str]:
+def _newer_symbols(section: GNUVerNeedSection, glibc: tuple[int, ...]) -> Iterator[str]:
     for library, versions in section.iter_versions():
         for version in versions:
             kind, _, number = version.name.partition("_")
@@ -53,7 +53,7 @@ def _too_new(section: GNUVerNeedSection, glibc: tuple[int, ...]) -> Iterator[str
                 yield f"needs {version.name} of {library.name}"
 
 
-def _missing(section: DynamicSection) -> Iterator[str]:
+def _missing_libraries(section: DynamicSection) -> Iterator[str]:
     for tag in section.iter_tags("DT_NEEDED"):
         if tag.needed not in _LIBRARIES and not tag.needed.startswith("ld-linux-"):
             yield f"needs {tag.needed}, which the runtime does not have"

@@ -16,12 +16,12 @@ from pathlib import Path
 from infra.local import processes
 from infra.local.aws import REGION
 from infra.local.failure import Failure
-from infra.local.steps import say
+from infra.local.steps import print_message
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 60.0
-_END_SECONDS = 60.0
-_ANSWER_SECONDS = 10.0
+_STOP_SECONDS = 60.0
+_RESPONSE_SECONDS = 10.0
 
 
 def free_port() -> int:
@@ -72,26 +72,26 @@ class Emulator:
             )
         _wait(self._process, self.endpoint, log)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Stops MiniStack after it has saved its state, and kills it if it does not stop."""
         if self._process is not None:
-            _end(self._process)
+            _stop(self._process)
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def restart(self) -> None:
         """Restarts MiniStack. Function processes start fresh, data persists."""
-        self.end()
+        self.stop()
         self.start()
 
 
-class Elsewhere:
+class ExternalEmulator:
     """An external LocalStack-compatible emulator, which must be running already."""
 
     def __init__(self, endpoint: str) -> None:
         """Fails if the endpoint does not respond. Any HTTP status counts as a response."""
         self.endpoint = endpoint.rstrip("/")
         try:
-            with urllib.request.urlopen(self.endpoint, timeout=_ANSWER_SECONDS):
+            with urllib.request.urlopen(self.endpoint, timeout=_RESPONSE_SECONDS):
                 pass
         except urllib.error.HTTPError:
             pass
@@ -107,17 +107,17 @@ def running(bin_folder: Path, port: int, folder: Path) -> Iterator[Emulator]:
         emulator.start()
         yield emulator
     finally:
-        emulator.end()
+        emulator.stop()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     process.stdin.close()
     try:
-        process.wait(_END_SECONDS)
+        process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        say("MiniStack did not stop in time: data of this run is lost.")
-    processes.end(process)
+        print_message("MiniStack did not stop in time: data of this run is lost.")
+    processes.stop(process)
 
 
 def _environment(port: int, folder: Path, scratch: Path) -> dict[str, str]:
@@ -152,7 +152,9 @@ def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure(f"MiniStack exited during startup; last lines of {log}:\n{processes.tail(log)}")
+            raise Failure(
+                f"MiniStack exited during startup; last lines of {log}:\n{processes.tail(log)}"
+            )
         try:
             with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2):
                 return

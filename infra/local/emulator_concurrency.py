@@ -21,9 +21,9 @@ CONFIG_KEY = "lambda_svc._ACCOUNT_CONCURRENCY_CAP"
 
 # Backoff of AWS's own callers, in seconds, and how long they retry. A batch is invisible for at
 # least 120 s.
-_FIRST_PAUSE = 0.2
-_LONGEST_PAUSE = 2.0
-_PATIENCE = 60.0
+_FIRST_BACKOFF = 0.2
+_MAX_BACKOFF = 2.0
+_RETRY_SECONDS = 60.0
 # Thread names: MiniStack runs each SQS batch and each EventBridge event in a thread of its own.
 _RETRYING_THREADS = ("ministack-esm", "(_execute_function_with_config_scope)")
 
@@ -36,31 +36,31 @@ _SERVICE_UNAVAILABLE = {
 
 def install() -> None:
     """Patches MiniStack's functions."""
-    _retry_for_aws()
-    _answer_as_http_api()
+    _retry_when_throttled()
+    _respond_as_http_api()
     _accept_limit()
 
 
-def _retry_for_aws() -> None:
+def _retry_when_throttled() -> None:
     acquire = lambda_svc._acquire_execution_slot
 
     def acquire_with_backoff(
         func: dict[str, Any], config: dict[str, Any]
     ) -> tuple[str | None, str | None]:
         is_retried = any(name in threading.current_thread().name for name in _RETRYING_THREADS)
-        deadline = time.monotonic() + (_PATIENCE if is_retried else 0)
-        pause = _FIRST_PAUSE
+        deadline = time.monotonic() + (_RETRY_SECONDS if is_retried else 0)
+        pause = _FIRST_BACKOFF
         while True:
             slot, limit = acquire(func, config)
             if slot is not None or time.monotonic() >= deadline:
                 return slot, limit
             time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, _MAX_BACKOFF)
 
     lambda_svc._acquire_execution_slot = acquire_with_backoff
 
 
-def _answer_as_http_api() -> None:
+def _respond_as_http_api() -> None:
     convert = lambda_svc.lambda_execute_result_to_api_proxy_response
 
     def convert_as_http_api(result: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:

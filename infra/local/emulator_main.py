@@ -24,7 +24,7 @@ from ministack.core import lambda_runtime
 _FUNCTIONS_SECONDS = 1.0
 
 
-def _follow_parent() -> None:
+def _exit_with_parent() -> None:
     """Shuts MiniStack down when stdin closes, because the parent closed it or exited."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -35,7 +35,7 @@ def _follow_parent() -> None:
         time.sleep(0.1)
 
 
-def _end_group() -> None:
+def _kill_group() -> None:
     """Terminates the remaining functions, reaps them, and kills the group with this process."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
@@ -53,8 +53,8 @@ if __name__ == "__main__":
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
     freezer.install()
     emulator_concurrency.install()
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
         main()
     finally:
-        _end_group()
+        _kill_group()

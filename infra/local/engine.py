@@ -1,4 +1,4 @@
-"""Uses the Docker engine of this machine, or starts Debian's where none is running."""
+"""Uses the Docker engine of this machine, or starts Debian's if none is running."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from infra.local import processes
 from infra.local.failure import Failure
-from infra.local.places import LOCAL
+from infra.local.paths import LOCAL
 from infra.local.steps import step
 
 _START_SECONDS = 60.0
 _PACKAGES = "docker.io iptables mmdebstrap"
 
 
-def answers() -> bool:
+def is_running() -> bool:
     """Whether an engine responds at `DOCKER_HOST` or in the current Docker context."""
     return (
         shutil.which("docker") is not None
@@ -47,14 +47,14 @@ def gateway() -> str:
 
 def run_with(command: Sequence[str]) -> int:
     """Runs a command with the running engine, or with one started for its duration."""
-    if answers():
+    if is_running():
         return processes.run(command)
-    with _debians() as host:
+    with _start_engine() as host:
         return processes.run(command, env={**os.environ, "DOCKER_HOST": host})
 
 
 @contextmanager
-def _debians() -> Iterator[str]:
+def _start_engine() -> Iterator[str]:
     """Starts Debian's `dockerd`, with images in `.local` and without firewall rules."""
     if not shutil.which("dockerd"):
         raise Failure(
@@ -94,14 +94,16 @@ def _debians() -> Iterator[str]:
             _wait(process, host, log)
             yield host
         finally:
-            processes.end(process)
+            processes.stop(process)
 
 
 def _wait(process: subprocess.Popen[bytes], host: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure(f"dockerd exited during startup; last lines of {log}:\n{processes.tail(log)}")
+            raise Failure(
+                f"dockerd exited during startup; last lines of {log}:\n{processes.tail(log)}"
+            )
         if _docker("--host", host, "version", "--format", "{{.Server.Version}}") is not None:
             return
         time.sleep(0.1)

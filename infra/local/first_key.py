@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local import build
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.venvs import venv
 
 
-def make(stack: str, profile: str, region: str, bootstrap: Path | None, rest: Sequence[str]) -> int:
+def create(
+    stack: str, profile: str, region: str, bootstrap: Path | None, rest: Sequence[str]
+) -> int:
     """Builds `tollgate-bootstrap` and runs it for a stack. botocore resolves empty arguments.
 
     Stays in this process group: a credential provider may read a code from the terminal.

@@ -21,13 +21,13 @@ from botocore.session import Session
 
 # Other AWS_* variables are removed: `tollgate-bootstrap` must use the resolved credentials, not a
 # profile.
-_PASSED_ON = (
+_INHERITED = (
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_USE_FIPS_ENDPOINT",
 )
-_REFUSED = (
+_INVALID_CREDENTIALS = (
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidClientTokenId",
@@ -37,7 +37,7 @@ _REFUSED = (
 )
 
 
-class Refusal(Exception):
+class FirstKeyError(Exception):
     """The reason why no key can be created, with a remedy for the user."""
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     """Creates the key, prints it as JSON, and prints the next steps to stderr."""
     given = _arguments()
     try:
-        saved = _saved(given.samconfig)
+        saved = _saved_parameters(given.samconfig)
         stack = given.stack or saved.get("stack_name", "tollgate")
         profile = given.profile or saved.get("profile")
         # botocore only reads AWS_DEFAULT_REGION; other SDKs and AWS CLI version 2 read AWS_REGION.
@@ -54,14 +54,14 @@ def main() -> int:
         if region:
             session.set_config_variable("region", region)
         variables, outputs = _resolve(session, stack, profile)
-    except Refusal as refusal:
-        print(f"✗ {refusal}", file=sys.stderr)
+    except FirstKeyError as error:
+        print(f"✗ {error}", file=sys.stderr)
         return 1
     made = subprocess.run(
         [given.bootstrap, "--table", outputs["TableName"], *given.rest], env=variables, check=False
     )
     if made.returncode == 0:
-        _say_what_is_next(outputs)
+        _print_next_steps(outputs)
     return made.returncode
 
 
@@ -75,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _saved(samconfig: Path) -> Mapping[str, str]:
+def _saved_parameters(samconfig: Path) -> Mapping[str, str]:
     """Parameters that `sam deploy --guided` saved; `deploy` overrides `global`."""
     try:
         default = tomlkit.parse(samconfig.read_text()).unwrap().get("default", {})
@@ -93,8 +93,8 @@ def _resolve(
     try:
         credentials = session.get_credentials()
         if credentials is None:
-            raise Refusal(
-                "No AWS credentials. Sign in as for `sam deploy`, or name a profile: "
+            raise FirstKeyError(
+                "No AWS credentials. Sign in as for `sam deploy`, or choose a profile: "
                 "make key PROFILE=…"
             )
         frozen: Any = credentials.get_frozen_credentials()
@@ -102,24 +102,24 @@ def _resolve(
         session.set_credentials(frozen.access_key, frozen.secret_key, frozen.token)
         described = _describe(session, stack)
     except exceptions.ProfileNotFound as error:
-        raise Refusal(
-            f"{error}. `aws configure list-profiles` lists those that there are."
-        ) from error
+        raise FirstKeyError(f"{error}. List the profiles: aws configure list-profiles") from error
     except (exceptions.SSOError, exceptions.TokenRetrievalError) as error:
-        raise Refusal(f"{error}\n  Run: aws sso login{named}") from error
+        raise FirstKeyError(f"{error}\n  Run: aws sso login{named}") from error
     except exceptions.LoginError as error:
-        raise Refusal(f"{error}\n  Run: aws login{named}") from error
+        raise FirstKeyError(f"{error}\n  Run: aws login{named}") from error
     except exceptions.NoRegionError as error:
-        raise Refusal("No region. Name the stack's: make key REGION=…") from error
+        raise FirstKeyError("No AWS region. Set that of the stack: make key REGION=…") from error
     except exceptions.ClientError as error:
-        raise Refusal(_reason(error, stack, session.get_config_variable("region"))) from error
+        raise FirstKeyError(
+            _client_error_text(error, stack, session.get_config_variable("region"))
+        ) from error
     except exceptions.BotoCoreError as error:
-        raise Refusal(str(error)) from error
+        raise FirstKeyError(str(error)) from error
     outputs = {
         output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
     }
     if "TableName" not in outputs:
-        raise Refusal(
+        raise FirstKeyError(
             f"The stack {stack} has no output TableName; its status is "
             f"{described['StackStatus']}. Was Tollgate deployed to it?"
         )
@@ -140,7 +140,7 @@ def _environment(credentials: Any, region: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("AWS_") or name in _PASSED_ON
+        if not name.startswith("AWS_") or name in _INHERITED
     }
     token = {"AWS_SESSION_TOKEN": credentials.token} if credentials.token else {}
     return {
@@ -154,14 +154,14 @@ def _environment(credentials: Any, region: str) -> dict[str, str]:
     }
 
 
-def _reason(error: exceptions.ClientError, stack: str, region: str) -> str:
+def _client_error_text(error: exceptions.ClientError, stack: str, region: str) -> str:
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     if code == "ValidationError" and "does not exist" in message:
         return (
             f"stack {stack} not found in {region}. Deploy it, or choose another: "
             "make key STACK=… REGION=…"
         )
-    if code in _REFUSED:
+    if code in _INVALID_CREDENTIALS:
         return f"AWS rejected the credentials ({code}): {message}\n  Sign in again, as for `sam`."
     if code.startswith("AccessDenied"):
         return (
@@ -171,7 +171,7 @@ def _reason(error: exceptions.ClientError, stack: str, region: str) -> str:
     return f"{code}: {message}"
 
 
-def _say_what_is_next(outputs: Mapping[str, str]) -> None:
+def _print_next_steps(outputs: Mapping[str, str]) -> None:
     tasker = f" TASKER_URL={outputs['TaskerUrl']}" if "TaskerUrl" in outputs else ""
     print(
         f"\nStore the key, it is not shown again. Next, define the default kinds:\n"

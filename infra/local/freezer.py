@@ -29,7 +29,7 @@ MODE = os.environ.get("TOLLGATE_FREEZE", "")
 _REGISTER = "/2020-01-01/extension/register"
 _NEXT = "/2020-01-01/extension/event/next"
 _IDLE_SECONDS = 1.0
-_END_SECONDS = 0.5
+_SIGTERM_SECONDS = 0.5
 # A process whose extension takes longer is frozen anyway, as by Lambda's timeout.
 _EXTENSION_SECONDS = 10.0
 
@@ -76,18 +76,18 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
         try:
             if self._frozen_at is not None and time.monotonic() - self._frozen_at > _IDLE_SECONDS:
                 self._frozen_at = None
-                self._end()
+                self._kill()
         finally:
             self._running.release()
 
-    def _end(self) -> None:
+    def _kill(self) -> None:
         if self._proc is None:
             return
         if MODE == "extensions" and self._extension.is_registered:
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._proc.wait(_END_SECONDS)
+                self._proc.wait(_SIGTERM_SECONDS)
         self._signal(signal.SIGKILL)
         self._proc.wait()
 
@@ -98,7 +98,7 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
     def _build_handler_class(self, generation: int, pending: queue.Queue[Any]) -> Any:
         worker, extension = self, _Extension()
         self._extension = extension
-        hand_over = pending.put
+        put_event = pending.put
 
         def put(event: tuple[str, Any, int, Any, str], *args: Any, **named: Any) -> None:
             if extension.is_registered:
@@ -115,7 +115,7 @@ class FrozenWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc]
                         }
                     ).encode()
                 )
-            hand_over(event, *args, **named)
+            put_event(event, *args, **named)
 
         pending.put = put  # type: ignore[method-assign,assignment]
 

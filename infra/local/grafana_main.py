@@ -30,34 +30,34 @@ def main(files: list[str]) -> int:
 def faults(written: dict[str, typing.Any]) -> Iterator[str]:
     """Yields what Grafana's models don't know or would reject."""
     read = Dashboard.from_json(written)
-    yield from misfits(read, Dashboard, "")
+    yield from type_errors(read, Dashboard, "")
     # Unknown members are lost in a round trip through the models.
-    yield from lost(written, json.loads(JSONEncoder(sort_keys=True).encode(read)), "")
+    yield from lost_members(written, json.loads(JSONEncoder(sort_keys=True).encode(read)), "")
 
 
-def lost(before: object, after: object, at: str) -> Iterator[str]:
+def lost_members(before: object, after: object, at: str) -> Iterator[str]:
     """Yields the paths that are missing or different in `after`."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name, value in before.items():
             if name in after:
-                yield from lost(value, after[name], f"{at}/{name}")
+                yield from lost_members(value, after[name], f"{at}/{name}")
             else:
                 yield f"{at}/{name} is not known"
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for nth, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from lost(one, other, f"{at}/{nth}")
+            yield from lost_members(one, other, f"{at}/{nth}")
     elif before != after:
         yield f"{at} is {before!r}, which reads {after!r}"
 
 
-def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
+def type_errors(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
     """Yields the paths at or below `at` whose value does not have the model's type."""
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if wanted is typing.Any or wanted is object:
         # The members of a plugin's options are described by the plugin's own model.
-        yield from _misfits_in(value, at)
+        yield from _member_errors(value, at)
     elif origin is typing.Union:
-        found = [list(misfits(value, option, at)) for option in arguments]
+        found = [list(type_errors(value, option, at)) for option in arguments]
         if all(found):
             # Report the option of the union that matched to the greatest depth.
             yield from max(
@@ -76,7 +76,7 @@ def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
             else enumerate(typing.cast("list[object]", value))
         )
         for name, member in members:
-            yield from misfits(member, arguments[-1], f"{at}/{name}")
+            yield from type_errors(member, arguments[-1], f"{at}/{name}")
     elif not isinstance(wanted, type):
         return
     elif issubclass(wanted, enum.Enum):
@@ -89,17 +89,17 @@ def misfits(value: object, wanted: typing.Any, at: str) -> Iterator[str]:
     elif not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         yield f"{at} is {value!r}, and no {wanted.__name__}"
     else:
-        yield from _misfits_in(value, at)
+        yield from _member_errors(value, at)
 
 
-def _misfits_in(value: object, at: str) -> Iterator[str]:
+def _member_errors(value: object, at: str) -> Iterator[str]:
     """Checks the members of a value that is a model."""
     model = type(value)
     if model.__module__.startswith("grafana_foundation_sdk.models") and not isinstance(
         value, enum.Enum
     ):
         for name, hint in typing.get_type_hints(model).items():
-            yield from misfits(getattr(value, name), hint, f"{at}/{name}")
+            yield from type_errors(getattr(value, name), hint, f"{at}/{name}")
 
 
 if __name__ == "__main__":

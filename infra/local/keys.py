@@ -15,7 +15,9 @@ OPERATOR_SCOPES = "admin"
 TENANT_SCOPES = "jobs:read,jobs:write,events:read,events:write,usage:read,usage:write,metrics:read"
 
 
-def make(bootstrap: Path, endpoint: str, table: str, account: str, scopes: str) -> tuple[str, str]:
+def create(
+    bootstrap: Path, endpoint: str, table: str, account: str, scopes: str
+) -> tuple[str, str]:
     """Creates an account with one key in the table; returns the account's id and the key."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.run(
@@ -30,12 +32,13 @@ def make(bootstrap: Path, endpoint: str, table: str, account: str, scopes: str) 
         return answer["account"], answer["key"]
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(
-            f"creating a key for {account} failed: `tollgate-bootstrap` ended with status {process.returncode}.\n"
+            f"creating a key for {account} failed: `tollgate-bootstrap` ended with status "
+            f"{process.returncode}.\n"
             f"{process.stdout}{process.stderr}"
         ) from error
 
 
-def works(url: str, key: str) -> bool:
+def is_valid(url: str, key: str) -> bool:
     """Whether a key is valid, as it is after a restart with persisted data."""
     status, _ = api.call("GET", f"{url}/v1/kinds", key)
     return status == 200

@@ -12,8 +12,8 @@ from typing import Any
 
 from infra.local import api
 from infra.local.failure import Failure
-from infra.local.places import ROOT
-from infra.local.steps import say
+from infra.local.paths import ROOT
+from infra.local.steps import print_message
 
 _OUTPUT = re.compile(r"\$\{(\w+)\}")
 
@@ -21,7 +21,7 @@ _OUTPUT = re.compile(r"\$\{(\w+)\}")
 def define(url: str, operator_key: str, tasker_url: str) -> int:
     """Defines the kinds of a stack at any URL, and prints their names."""
     names = apply(url.rstrip("/"), operator_key, {"TaskerUrl": tasker_url})
-    say(f"Defined: {', '.join(names)}." if names else "All kinds exist already.")
+    print_message(f"Defined: {', '.join(names)}." if names else "All kinds exist already.")
     return 0
 
 
@@ -33,28 +33,30 @@ def apply(url: str, operator_key: str, outputs: dict[str, str]) -> list[str]:
     done = []
     for file in sorted((ROOT / "infra" / "kinds").glob("*.json")):
         spec = json.loads(file.read_text())
-        address = _address(spec["target"], outputs)
+        address = _target_url(spec["target"], outputs)
         if address is not None:
             spec["target"] = {**spec["target"], "url": address} if address else {"type": "echo"}
         kind = f"{url}/v1/kinds/{file.stem}"
-        if _stands(kind, operator_key, address):
+        if _is_defined(kind, operator_key, address):
             continue
         status, body = api.call("PUT", kind, operator_key, json.dumps(spec).encode())
         if status not in (200, 201):
-            raise Failure(f"The kind in {file.relative_to(ROOT)} was rejected with {status}: {body}")
+            raise Failure(
+                f"The kind in {file.relative_to(ROOT)} was rejected with {status}: {body}"
+            )
         done.append(file.stem)
     return done
 
 
-def _stands(kind: str, key: str, address: str | None) -> bool:
+def _is_defined(kind: str, key: str, address: str | None) -> bool:
     """Whether the kind exists and, if an address is given, has it as its target."""
     status, body = api.call("GET", kind, key)
     if status not in (200, 404):
-        raise Failure(f"{kind} answered {status}: {body}")
+        raise Failure(f"{kind} responded {status}: {body}")
     return status == 200 and (not address or json.loads(body)["target"].get("url") == address)
 
 
-def _address(target: dict[str, Any], outputs: dict[str, str]) -> str | None:
+def _target_url(target: dict[str, Any], outputs: dict[str, str]) -> str | None:
     """The output that a target's URL refers to, empty if missing; `None` without a reference."""
     named = _OUTPUT.fullmatch(target.get("url", ""))
     return outputs.get(named[1], "") if named else None

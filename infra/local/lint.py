@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.local import crates, node_tools, optional, template_lint
 from infra.local.aws import CREDENTIALS
 from infra.local.failure import Failure
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.processes import run
 from infra.local.venvs import venv
 

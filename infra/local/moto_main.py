@@ -12,15 +12,15 @@ from typing import Any
 from moto.dynamodb.responses import DynamoHandler
 from moto.server import main
 
-_ALONE = threading.Lock()
+_LOCK = threading.Lock()
 _call = DynamoHandler.call_action
 
 
-def _call_alone(handler: DynamoHandler) -> Any:
-    with _ALONE:
+def _call_locked(handler: DynamoHandler) -> Any:
+    with _LOCK:
         return _call(handler)
 
 
 if __name__ == "__main__":
-    DynamoHandler.call_action = _call_alone
+    DynamoHandler.call_action = _call_locked
     main(sys.argv[1:])

@@ -50,14 +50,16 @@ def run_with(command: Sequence[str]) -> int:
             _wait(process, endpoint, log)
             return processes.run(command, env={**os.environ, "TOLLGATE_MOTO": endpoint})
         finally:
-            processes.end(process)
+            processes.stop(process)
 
 
 def _wait(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Failure(f"moto exited during startup; last lines of its log:\n{processes.tail(log)}")
+            raise Failure(
+                f"moto exited during startup; last lines of its log:\n{processes.tail(log)}"
+            )
         try:
             with urllib.request.urlopen(f"{endpoint}/moto-api/data.json", timeout=5):
                 return

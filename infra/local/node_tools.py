@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from infra.local.places import LOCAL
+from infra.local.paths import LOCAL
 from infra.local.processes import run_quietly
 
 _LOCK = Path(__file__).parent / "requirements" / "node"

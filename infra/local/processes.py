@@ -44,7 +44,7 @@ def start(
         raise Failure(f"{command[0]}: not found") from error
 
 
-def end(process: subprocess.Popen[bytes], grace_seconds: float = _GRACE_SECONDS) -> None:
+def stop(process: subprocess.Popen[bytes], grace_seconds: float = _GRACE_SECONDS) -> None:
     """Terminates a program, waits for its cleanup, and kills the rest of its process group."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -63,7 +63,7 @@ def run(
     try:
         return process.wait()
     finally:
-        end(process)
+        stop(process)
 
 
 def run_quietly(
@@ -87,10 +87,11 @@ def run_quietly(
         try:
             status = process.wait()
         finally:
-            end(process)
+            stop(process)
     if status != 0:
         raise Failure(
-            f"{Path(command[0]).name} failed with status {status}; last lines of {log}:\n{tail(log)}"
+            f"{Path(command[0]).name} failed with status {status}; "
+            f"last lines of {log}:\n{tail(log)}"
         )
 
 

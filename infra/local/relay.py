@@ -19,7 +19,7 @@ _LOOPBACK = ("127.0.0.1", "localhost")
 
 
 @contextmanager
-def reachable(endpoint: str) -> Iterator[str]:
+def for_containers(endpoint: str) -> Iterator[str]:
     """Yields the URL at which containers reach the endpoint, within the context."""
     address = urllib.parse.urlsplit(endpoint)
     if address.hostname not in _LOOPBACK:
@@ -32,7 +32,7 @@ def reachable(endpoint: str) -> Iterator[str]:
         loop.run_until_complete(_listen(gateway, port))
     except OSError as error:
         loop.close()
-        # In use: another `sam local` forwards there already. Otherwise the gateway is no address of
+        # In use: another `sam local` forwards there already. Otherwise the gateway is not on
         # this machine, as with Docker Desktop.
         yield f"http://{gateway if error.errno == errno.EADDRINUSE else _DESKTOP}:{port}"
         return
@@ -54,12 +54,12 @@ async def _listen(host: str, port: int) -> asyncio.Server:
         except OSError:
             writer.close()
             return
-        await asyncio.gather(_pass_on(reader, onward_writer), _pass_on(onward_reader, writer))
+        await asyncio.gather(_copy(reader, onward_writer), _copy(onward_reader, writer))
 
     return await asyncio.start_server(relay, host, port)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while data := await reader.read(_CHUNK):
             writer.write(data)

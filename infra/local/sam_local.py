@@ -1,7 +1,7 @@
 """Runs the functions of a running stack in containers, with `sam local`.
 
 They are the same programs, with the same table and queues. `sam local` serves the HTTP functions
-behind an API of its own, or invokes one function. The emulator does everything else, and also keeps
+behind a separate API, or invokes one function. The emulator does everything else, and also keeps
 running its own copies of the functions.
 """
 
@@ -26,9 +26,9 @@ from infra.local.aws import CREDENTIALS, function_variables
 from infra.local.build import FUNCTIONS
 from infra.local.deploy import ARCHITECTURE, logical_id, overrides
 from infra.local.failure import Failure
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.stack import Stack
-from infra.local.steps import say, step
+from infra.local.steps import print_message, step
 from infra.local.venvs import venv
 
 _HOST = "127.0.0.1"
@@ -55,14 +55,14 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
     The command finds the API's URL in its `TOLLGATE_STACK`. Without a Docker engine the command is
     skipped with a message; in CI that is a failure.
     """
-    if not engine.answers() and command and not os.environ.get("CI"):
-        say("! No Docker engine: `sam local` skipped.")
+    if not engine.is_running() and command and not os.environ.get("CI"):
+        print_message("! No Docker engine: `sam local` skipped.")
         return 0
     _check_engine()
-    described = _described(file)
+    described = _read_stack(file)
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="tollgate-")))
-        sam = ending.enter_context(_sam(described, folder))
+        sam = ending.enter_context(_prepared_sam(described, folder))
         log = folder / "start-api.log"
         output = ending.enter_context(log.open("wb")) if command else None
         url = f"http://{_HOST}:{port}"
@@ -85,10 +85,10 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
                 output=output,
                 errors=subprocess.STDOUT if command else None,
             )
-            ending.callback(processes.end, process)
+            ending.callback(processes.stop, process)
             _wait(process, url, log if command else None)
         if not command:
-            _greet(url, described)
+            _print_banner(url, described)
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
             return 0
@@ -97,7 +97,7 @@ def start_api(file: Path, port: int, command: Sequence[str]) -> int:
             command, env={**os.environ, "TOLLGATE_STACK": str(stack.path(folder))}
         )
         if status != 0:
-            say(
+            print_message(
                 f"\n✗ The command ended with status {status}. "
                 f"Last output of `sam local`:\n{processes.tail(log)}"
             )
@@ -109,30 +109,30 @@ def invoke(file: Path, function: str, event: Path | None) -> int:
     if event is None:
         event = min((ROOT / "functions" / function / "fixtures").glob("*.json"), default=None)
         if event is None:
-            raise Failure(f"functions/{function}/fixtures has no event: name a file with --event.")
+            raise Failure(f"functions/{function}/fixtures has no event: set a file with --event.")
     _check_engine()
     with (
         tempfile.TemporaryDirectory(prefix="tollgate-") as temporary,
-        _sam(_described(file), Path(temporary)) as sam,
+        _prepared_sam(_read_stack(file), Path(temporary)) as sam,
     ):
         arguments = sam.local("invoke", logical_id(function), "--event", event.resolve())
         return processes.run(arguments, env=sam.env, cwd=Path(temporary))
 
 
 def _check_engine() -> None:
-    if not engine.answers():
+    if not engine.is_running():
         raise Failure(
-            "`sam local` runs functions in containers, and no Docker engine answers.\n"
+            "`sam local` runs functions in containers, and no Docker engine is running.\n"
             "As root on Debian: python3 -m infra.local engine -- make sam-local"
         )
 
 
 @contextmanager
-def _sam(described: Stack, folder: Path) -> Iterator[_Sam]:
+def _prepared_sam(described: Stack, folder: Path) -> Iterator[_Sam]:
     """Yields `sam local` with an image, and a relay from containers to the emulator."""
     tools = venv("sam")
     image.ensure(ARCHITECTURE)
-    with relay.reachable(described.endpoint) as endpoint:
+    with relay.for_containers(described.endpoint) as endpoint:
         variables = folder / "variables.json"
         variables.write_text(
             json.dumps(
@@ -183,10 +183,10 @@ def _template(tools: Path, deployed: Path) -> Path:
     return template
 
 
-def _described(file: Path) -> Stack:
+def _read_stack(file: Path) -> Stack:
     described = stack.read(file.parent)
     if described is None:
-        raise Failure(f"{file} describes no stack. `make sam-local` starts one.")
+        raise Failure(f"{file} is not a valid stack.json. Start a stack: make sam-local")
     return described
 
 
@@ -197,24 +197,24 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
         if process.poll() is not None:
             raise Failure(
                 "sam local exited during startup"
-                + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")
+                + (f"; last lines of {log}:\n{processes.tail(log)}" if log else ", see above")
             )
         try:
             with urllib.request.urlopen(f"{url}/heartbeat", timeout=_START_SECONDS):
                 return
         except urllib.error.HTTPError as error:
             raise Failure(
-                f"{url}/heartbeat answered {error.code}"
-                + (f"; the end of {log}:\n{processes.tail(log)}" if log else ", see above")
+                f"{url}/heartbeat responded {error.code}"
+                + (f"; last lines of {log}:\n{processes.tail(log)}" if log else ", see above")
             ) from error
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise Failure(f"sam local did not respond within {_START_SECONDS:.0f} s.")
 
 
-def _greet(url: str, described: Stack) -> None:
+def _print_banner(url: str, described: Stack) -> None:
     python = Path(sys.executable).name
-    say(f"""
+    print_message(f"""
 `sam local` serves the HTTP functions from containers. The emulator runs the jobs.
   console    {url}/
   reference  {url}/docs

@@ -13,15 +13,15 @@ from pathlib import Path
 from infra.local import api
 from infra.local.failure import Failure
 from infra.local.keys import TENANT_SCOPES
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.processes import run
 from infra.local.stack import Stack
-from infra.local.steps import say
+from infra.local.steps import print_message
 from infra.local.venvs import venv
 
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
 # Phases of Schemathesis. `fuzzing` and `stateful` generate random requests until the time is over.
-_SHORT, _LONG = "examples,coverage", "examples,coverage,fuzzing,stateful"
+_DETERMINISTIC_PHASES, _ALL_PHASES = "examples,coverage", "examples,coverage,fuzzing,stateful"
 
 
 def check(stack: Stack, minutes: float, seed: int | None) -> int:
@@ -29,7 +29,7 @@ def check(stack: Stack, minutes: float, seed: int | None) -> int:
 
     With 0 minutes, only sends deterministic requests: examples and boundary values of the schemas.
     """
-    tenant, other = stack.tenant_key, _another_tenant(stack)
+    tenant, other = stack.tenant_key, _second_tenant_key(stack)
     statuses = []
     with tempfile.TemporaryDirectory(prefix="tollgate-") as folder:
         # With two tenants, Schemathesis checks that neither reads the other's resources.
@@ -37,7 +37,7 @@ def check(stack: Stack, minutes: float, seed: int | None) -> int:
             ("tenants", {"tenant": tenant, "other": other}),
             ("the operator", {"operator": stack.operator_key}),
         ):
-            say(f"\nAPI as {name}:")
+            print_message(f"\nAPI as {name}:")
             keys, config = Path(folder) / "keys.json", Path(folder) / "schemathesis.toml"
             _write(keys, json.dumps({"auth": [_user(user, key) for user, key in users.items()]}))
             _write(config, _CONFIG.read_text() + _auth(keys, users))
@@ -47,9 +47,9 @@ def check(stack: Stack, minutes: float, seed: int | None) -> int:
 
 def _run(url: str, config: Path, minutes: float, seed: int | None, folder: Path) -> int:
     chosen = (
-        ["--phases", _LONG, "--max-time", str(round(minutes * 60))]
+        ["--phases", _ALL_PHASES, "--max-time", str(round(minutes * 60))]
         if minutes
-        else ["--phases", _SHORT]
+        else ["--phases", _DETERMINISTIC_PHASES]
     )
     if seed is not None:
         chosen += ["--seed", str(seed)]
@@ -80,7 +80,7 @@ def _auth(keys: Path, users: dict[str, str]) -> str:
     return f"\n[auth.wfc]\npath = {json.dumps(str(keys))}\n{peers}"
 
 
-def _another_tenant(stack: Stack) -> str:
+def _second_tenant_key(stack: Stack) -> str:
     account = _create(f"{stack.url}/v1/accounts", stack.operator_key, {"name": "another tenant"})[
         "id"
     ]

@@ -9,13 +9,13 @@ from typing import Any
 
 from infra.local import api
 
-# A healthy stack may refuse requests for some seconds: cold starts, throttling, cached accounts.
-_PATIENCE_SECONDS = 45.0
-_PAUSE_SECONDS = 1.0
-_SENT_AGAIN = {429, 502, 503, 504}
+# A healthy stack may reject requests for some seconds: cold starts, throttling, cached accounts.
+_RETRY_SECONDS = 45.0
+_POLL_SECONDS = 1.0
+_RETRIED_STATUSES = {429, 502, 503, 504}
 
 
-class Broken(Exception):
+class CheckFailed(Exception):
     """The stack does not do what it should."""
 
 
@@ -44,19 +44,19 @@ class Client:
         Retries for 45 s while the request is throttled, the stack is unavailable, or the account is
         not yet active everywhere. A POST needs an idempotency key to be retried safely.
         """
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _RETRY_SECONDS
         while True:
-            status, answer = self.ask(method, path, body, headers=headers)
+            status, answer = self.send_once(method, path, body, headers=headers)
             if status in wanted:
                 return answer
-            may_pass = status in _SENT_AGAIN or (
+            is_retryable = status in _RETRIED_STATUSES or (
                 status == 403 and "account-inactive" in str(answer)
             )
-            if not may_pass or time.monotonic() > deadline:
-                raise Broken(f"{method} {path} answered {status}: {_short(answer)}")
-            time.sleep(_PAUSE_SECONDS)
+            if not is_retryable or time.monotonic() > deadline:
+                raise CheckFailed(f"{method} {path} responded {status}: {_short(answer)}")
+            time.sleep(_POLL_SECONDS)
 
-    def ask(
+    def send_once(
         self, method: str, path: str, body: object = None, *, headers: dict[str, str] | None = None
     ) -> tuple[int, Any]:
         """Sends one request; returns status and body, parsed if it is JSON."""
@@ -77,7 +77,7 @@ class Client:
                 return
             cursor = f"&cursor={page['next_cursor']}"
 
-    def outcome(self, job: str, seconds: float = 60) -> Any:
+    def ended(self, job: str, seconds: float = 60) -> Any:
         """Returns a job once it has ended."""
         deadline = time.monotonic() + seconds
         while True:
@@ -85,13 +85,13 @@ class Client:
             if found["status"] in ("completed", "failed", "cancelled"):
                 return found
             if time.monotonic() > deadline:
-                raise Broken(f"job {job} is {found['status']} after {seconds:.0f} s")
+                raise CheckFailed(f"job {job} is {found['status']} after {seconds:.0f} s")
 
     def completed(self, job: str, seconds: float = 60) -> Any:
         """Returns a job once it is completed."""
-        found = self.outcome(job, seconds)
+        found = self.ended(job, seconds)
         if found["status"] != "completed":
-            raise Broken(f"job {job} {found['status']}: {_short(found.get('error'))}")
+            raise CheckFailed(f"job {job} {found['status']}: {_short(found.get('error'))}")
         return found
 
 
@@ -103,8 +103,8 @@ def until(what: str, seconds: float, found: Callable[[], Any]) -> Any:
         if value:
             return value
         if time.monotonic() > deadline:
-            raise Broken(f"{what}: not within {seconds:.0f} s")
-        time.sleep(_PAUSE_SECONDS)
+            raise CheckFailed(f"{what}: not within {seconds:.0f} s")
+        time.sleep(_POLL_SECONDS)
 
 
 def _short(value: object) -> str:

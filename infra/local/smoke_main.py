@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.failure import Failure
-from infra.local.smoke_client import Broken, Client, Skipped
+from infra.local.smoke_client import CheckFailed, Client, Skipped
 from infra.local.smoke_stack import NAME, Smoke
 from infra.local.smoke_steps import LINES
 
@@ -42,20 +42,20 @@ def main() -> int:
         smoke = _prepare(operator, accounts, given)
         _clean(operator, accounts)
         with ThreadPoolExecutor(len(LINES)) as lines:
-            for names in lines.map(partial(_line, smoke), LINES):
+            for names in lines.map(partial(_run_line, smoke), LINES):
                 failed += names
-    except (Broken, Failure) as error:
+    except (CheckFailed, Failure) as error:
         print(f"✗ access: {error}")
         failed.append("access")
     finally:
-        failed += _leave(operator, accounts)
+        failed += _clean_up(operator, accounts)
     print(f"\n{'✗ failed: ' + ', '.join(failed) if failed else '✓ all steps passed'}")
     return 1 if failed else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="smoke")
-    parser.add_argument("--callback", help="a public URL that answers POST with 2xx")
+    parser.add_argument("--callback", help="public URL that responds 2xx to POST")
     parser.add_argument("--slow", action="store_true", help="wait for a job due in 15 minutes")
     parser.add_argument("--emulator", help="endpoint of the emulator, to invoke quota-check")
     parser.add_argument("--check", help="name of the function quota-check")
@@ -66,10 +66,10 @@ def _prepare(operator: Client, accounts: list[str], given: argparse.Namespace) -
     """Creates the accounts and their keys, and adds the accounts' ids to `accounts`."""
     caller = operator.send("GET", "/v1/token")
     if "admin" not in caller["scopes"]:
-        raise Broken("the key lacks the scope admin")
+        raise CheckFailed("the key lacks the scope admin")
     known = {account["name"]: account["id"] for account in operator.items("/v1/accounts")}
-    tenant = _access(operator, accounts, known, NAME, None)
-    limited = _access(operator, accounts, known, f"{NAME}-limited", 1)
+    tenant = _account_client(operator, accounts, known, NAME, None)
+    limited = _account_client(operator, accounts, known, f"{NAME}-limited", 1)
     tick = (
         partial(_invoke, given.emulator + _TICK.format(given.check))
         if given.emulator
@@ -88,7 +88,7 @@ def _prepare(operator: Client, accounts: list[str], given: argparse.Namespace) -
     )
 
 
-def _access(
+def _account_client(
     operator: Client, accounts: list[str], known: dict[str, str], name: str, cap: int | None
 ) -> Client:
     """A client with a new key of the account `name`, which is created if missing."""
@@ -105,12 +105,12 @@ def _access(
     return client
 
 
-def _line(smoke: Smoke, steps: list[Step]) -> list[str]:
+def _run_line(smoke: Smoke, steps: list[Step]) -> list[str]:
     """Runs steps sequentially; returns the names of those that failed."""
-    return [step.__name__ for step in steps if not _passes(smoke, step)]
+    return [step.__name__ for step in steps if not _run_step(smoke, step)]
 
 
-def _passes(smoke: Smoke, step: Step) -> bool:
+def _run_step(smoke: Smoke, step: Step) -> bool:
     started = time.monotonic()
     try:
         step(smoke)
@@ -134,19 +134,19 @@ def _statements(step: str) -> list[str]:
 
 
 def _text(error: Exception) -> str:
-    return str(error) if isinstance(error, (Broken, Failure)) else repr(error)
+    return str(error) if isinstance(error, (CheckFailed, Failure)) else repr(error)
 
 
 def _clean(operator: Client, accounts: list[str]) -> None:
     """Deletes the remains of a run: schedules first, as they create jobs; kinds last."""
     for noun in _NOUNS:
-        operator.ask("DELETE", f"/v1/{noun}/{NAME}")
+        operator.send_once("DELETE", f"/v1/{noun}/{NAME}")
     for account in accounts:
         for status in ("queued", "running"):
             for job in list(operator.items(f"/v1/jobs?status={status}&account={account}")):
-                operator.ask("DELETE", f"/v1/jobs/{job['id']}?account={account}")
+                operator.send_once("DELETE", f"/v1/jobs/{job['id']}?account={account}")
     for kind in _kinds(operator):
-        operator.ask("DELETE", f"/v1/kinds/{kind}")
+        operator.send_once("DELETE", f"/v1/kinds/{kind}")
 
 
 def _kinds(operator: Client) -> list[str]:
@@ -154,7 +154,7 @@ def _kinds(operator: Client) -> list[str]:
     return [name for name in names if name.startswith(f"{NAME}-")]
 
 
-def _leave(operator: Client, accounts: list[str]) -> list[str]:
+def _clean_up(operator: Client, accounts: list[str]) -> list[str]:
     """Deletes everything and deactivates the accounts; returns `cleanup` if anything remains."""
     if not accounts:
         return []
@@ -162,12 +162,14 @@ def _leave(operator: Client, accounts: list[str]) -> list[str]:
         _clean(operator, accounts)
         for account in accounts:
             for key in list(operator.items(f"/v1/accounts/{account}/keys")):
-                operator.ask("DELETE", f"/v1/accounts/{account}/keys/{key['id']}")
+                operator.send_once("DELETE", f"/v1/accounts/{account}/keys/{key['id']}")
             change = {"is_active": False, "max_running": None}
             operator.send("PATCH", f"/v1/accounts/{account}", change)
         left = _kinds(operator)
-        left += [noun for noun in _NOUNS if operator.ask("GET", f"/v1/{noun}/{NAME}")[0] != 404]
-    except (Broken, Failure) as error:
+        left += [
+            noun for noun in _NOUNS if operator.send_once("GET", f"/v1/{noun}/{NAME}")[0] != 404
+        ]
+    except (CheckFailed, Failure) as error:
         left = [str(error)]
     print(f"✗ cleanup: {', '.join(left)}" if left else "✓ cleanup")
     return ["cleanup"] if left else []
@@ -179,7 +181,7 @@ def _invoke(url: str) -> None:
     with direct.open(urllib.request.Request(url, b"{}", method="POST"), timeout=60) as answer:
         found: Any = json.loads(answer.read() or b"null")
     if isinstance(found, dict) and "errorMessage" in found:
-        raise Broken(f"quota-check failed: {found['errorMessage']}")
+        raise CheckFailed(f"quota-check failed: {found['errorMessage']}")
 
 
 if __name__ == "__main__":

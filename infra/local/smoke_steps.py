@@ -10,7 +10,7 @@ from typing import Any
 
 from websockets.sync.client import connect
 
-from infra.local.smoke_client import Broken, Client, Skipped, until
+from infra.local.smoke_client import CheckFailed, Client, Skipped, until
 from infra.local.smoke_stack import NAME, Smoke
 
 # Lambda stops a loop through a queue after about 16 hops, and each retry is a hop.
@@ -26,9 +26,9 @@ _CHECK_SECONDS = 130
 def console(smoke: Smoke) -> None:
     """The console and the OpenAPI description are served."""
     if "<html" not in str(smoke.tenant.send("GET", "/")):
-        raise Broken("GET / is not an HTML page")
+        raise CheckFailed("GET / is not an HTML page")
     if "openapi" not in smoke.tenant.send("GET", "/openapi.json"):
-        raise Broken("GET /openapi.json is not an OpenAPI document")
+        raise CheckFailed("GET /openapi.json is not an OpenAPI document")
 
 
 def jobs(smoke: Smoke) -> None:
@@ -40,14 +40,14 @@ def jobs(smoke: Smoke) -> None:
             smoke.tenant.send("POST", "/v1/jobs", request, headers=again) for _ in range(2)
         )
         if first["id"] != second["id"]:
-            raise Broken("a repeat with the same Idempotency-Key made another job")
+            raise CheckFailed("a repeat with the same Idempotency-Key created another job")
         job = smoke.tenant.completed(first["id"])
         if job["result"] != request["payload"]:
-            raise Broken(f"job {job['id']} has the result {job['result']}")
+            raise CheckFailed(f"job {job['id']} has the result {job['result']}")
         if len(smoke.tenant.send("GET", f"/v1/jobs/{job['id']}/attempts")["items"]) != 1:
-            raise Broken(f"job {job['id']} has more than one attempt")
+            raise CheckFailed(f"job {job['id']} has more than one attempt")
         if job["id"] not in (one["id"] for one in smoke.tenant.items(f"/v1/jobs?kind={kind}")):
-            raise Broken(f"job {job['id']} is not listed")
+            raise CheckFailed(f"job {job['id']} is not listed")
 
 
 def batch(smoke: Smoke) -> None:
@@ -80,9 +80,9 @@ def chain(smoke: Smoke) -> None:
     # RFC 6761: names in `invalid` never resolve.
     target = {"type": "http", "url": "https://tollgate-smoke.invalid/"}
     with smoke.kind("chain", target=target, retry=retry, timeout_seconds=5) as kind:
-        job = smoke.tenant.outcome(smoke.submit(smoke.tenant, kind, {}), 240)
+        job = smoke.tenant.ended(smoke.submit(smoke.tenant, kind, {}), 240)
         if job["status"] != "failed" or job["attempts"] != _HOPS + 1:
-            raise Broken(
+            raise CheckFailed(
                 f"job {job['id']} {job['status']} after {job['attempts']} attempts, "
                 f"and not failed after {_HOPS + 1}"
             )
@@ -97,14 +97,16 @@ def far(smoke: Smoke) -> None:
             smoke.submit(smoke.tenant, kind, {}, delay_seconds=15 * 60 + 20) if smoke.slow else None
         )
         if smoke.tenant.send("GET", f"/v1/jobs/{job}")["status"] != "queued":
-            raise Broken(f"job {job} is due in 20 minutes but not queued")
+            raise CheckFailed(f"job {job} is due in 20 minutes but not queued")
         if smoke.tenant.send("DELETE", f"/v1/jobs/{job}")["status"] != "cancelled":
-            raise Broken(f"job {job} was not cancelled")
+            raise CheckFailed(f"job {job} was not cancelled")
         if soon is not None:
             done = smoke.tenant.completed(soon, 18 * 60)
             late = _time(done["started_at"]) - _time(done["run_at"])
             if not timedelta(0) <= late < timedelta(seconds=10):
-                raise Broken(f"job {soon} started {late.total_seconds():.1f} s after it was due")
+                raise CheckFailed(
+                    f"job {soon} started {late.total_seconds():.1f} s after it was due"
+                )
 
 
 def schedule(smoke: Smoke) -> None:
@@ -118,7 +120,7 @@ def schedule(smoke: Smoke) -> None:
         with smoke.defined("schedules", NAME, spec) as path:
             smoke.operator.send("PUT", path, {**spec, "expression": "cron(* * * * ? *)"})
             if smoke.tenant.send("GET", path)["expression"] != "cron(* * * * ? *)":
-                raise Broken("the schedule was not changed")
+                raise CheckFailed("the schedule was not changed")
             if smoke.quick:
                 return
             made = until(
@@ -157,7 +159,7 @@ def target(smoke: Smoke) -> None:
 
 
 def callback(smoke: Smoke) -> None:
-    """The end of a job is sent to --callback, or to the stack's own API, which refuses it."""
+    """The end of a job is sent to --callback, or to the stack's own API, which rejects it."""
     # The API's 401 for a request without a key shows that the callback arrived.
     url = smoke.callback_url or f"{smoke.tenant.url}/v1/usage"
     wanted = "completed" if smoke.callback_url else "failed"
@@ -173,37 +175,37 @@ def callback(smoke: Smoke) -> None:
                 if job["id"] not in known
             ],
         )
-        job = smoke.tenant.outcome(made[0])
+        job = smoke.tenant.ended(made[0])
         (attempt, *_) = smoke.tenant.send("GET", f"/v1/jobs/{job['id']}/attempts")["items"]
         if job["status"] != wanted or (wanted == "failed" and attempt["http_status"] != 401):
-            raise Broken(f"the callback {job['status']}, and its first attempt: {attempt}")
+            raise CheckFailed(f"the callback {job['status']}, and its first attempt: {attempt}")
 
 
 def push(smoke: Smoke) -> None:
     """An event is pushed over a WebSocket."""
     ticket = smoke.tenant.send("POST", "/v1/push/tickets", wanted=(201,))
-    is_here = "127.0.0.1" in ticket["url"] or "localhost" in ticket["url"]
-    through: dict[str, Any] = {"proxy": None} if is_here else {}
+    is_local = "127.0.0.1" in ticket["url"] or "localhost" in ticket["url"]
+    through: dict[str, Any] = {"proxy": None} if is_local else {}
     with connect(
         f"{ticket['url']}?ticket={ticket['ticket']}", open_timeout=30, **through
     ) as socket:
         socket.send(json.dumps({"action": "subscribe", "after": "now"}))
-        if (said := json.loads(socket.recv(30)))["type"] != "subscribed":
-            raise Broken(f"the subscription was answered with {said}")
+        if (message := json.loads(socket.recv(30)))["type"] != "subscribed":
+            raise CheckFailed(f"the response to the subscription is {message}")
         smoke.tenant.send(
             "POST", f"/v1/accounts/{smoke.account}/events", {"data": {"push": smoke.mark}}
         )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                said = json.loads(socket.recv(max(0.0, deadline - time.monotonic())))
+                message = json.loads(socket.recv(max(0.0, deadline - time.monotonic())))
             except TimeoutError:
                 break
-            if any(event["data"] == {"push": smoke.mark} for event in said.get("events", [])):
+            if any(event["data"] == {"push": smoke.mark} for event in message.get("events", [])):
                 return
-            if said["type"] == "more":
+            if message["type"] == "more":
                 socket.send(json.dumps({"action": "ping"}))
-    raise Broken("the event was not pushed within 60 s")
+    raise CheckFailed("the event was not pushed within 60 s")
 
 
 def records(smoke: Smoke) -> None:
@@ -223,7 +225,7 @@ def records(smoke: Smoke) -> None:
             rows = smoke.tenant.items(f"/v1/tables/{table}/rows")
             if any(found["key"] == smoke.mark for found in rows) != is_there:
                 is_not = "not " if is_there else ""
-                raise Broken(f"the row is {is_not}there after the {activity['operation']}")
+                raise CheckFailed(f"the row is {is_not}there after the {activity['operation']}")
 
 
 def source(smoke: Smoke) -> None:
@@ -260,53 +262,66 @@ def quota(smoke: Smoke) -> None:
     }
     cursor = _now(smoke.limited)
 
-    def is_told(kind: str) -> bool:
+    def is_published(kind: str) -> bool:
         return any(event["type"] == kind for event in _events(smoke.limited, cursor))
 
     with smoke.defined("quotas", NAME, spec) as path:
-        event = {
-            "specversion": "1.0",
-            "type": "tollgate.bandwidth",
-            "source": NAME,
-            "id": smoke.mark,
-            "data": {"service": NAME, "route": smoke.mark, "type": "egress", "bytes": 1_000},
-        }
-        smoke.limited.send(
-            "POST", "/v1/usage", event, headers={"Content-Type": "application/cloudevents+json"}
-        )
-
-        def alert() -> Any:
-            found = smoke.operator.send("GET", path)
-            alerts = [one for one in found["alerts"] if one["threshold"] == 100]
-            return (
-                found["blocked"]
-                and alerts
-                and (alerts[0]["mailed_at"] or alerts[0]["mail_error"])
-                and alerts
-            )
-
-        (found, *_) = until(
-            "the alert of the quota", 2 * _CHECK_SECONDS, lambda: _after_tick(smoke, alert)
-        )
-        until("the event quota.crossed", 30, lambda: is_told("quota.crossed"))
+        _report_usage(smoke)
+        alert = _wait_for_alert(smoke, path)
+        until("the event quota.crossed", 30, lambda: is_published("quota.crossed"))
         request = {"kind": "none", "payload": {}}
         until(
             "the block of the account",
             30,
-            lambda: smoke.limited.ask("POST", "/v1/jobs", request)[0] == 429,
+            lambda: smoke.limited.send_once("POST", "/v1/jobs", request)[0] == 429,
         )
     until(
         "the event quota.resolved",
         _CHECK_SECONDS,
-        lambda: _after_tick(smoke, lambda: is_told("quota.resolved")),
+        lambda: _after_tick(smoke, lambda: is_published("quota.resolved")),
     )
     until(
-        "the end of the block", 30, lambda: smoke.limited.ask("POST", "/v1/jobs", request)[0] == 422
+        "the end of the block",
+        30,
+        lambda: smoke.limited.send_once("POST", "/v1/jobs", request)[0] == 422,
     )
-    if found["mailed_at"] is None and "mails are off" in found["mail_error"]:
+    if alert["mailed_at"] is None and "mails are off" in alert["mail_error"]:
         raise Skipped("mail not tested: the stack has no SenderAddress")
-    if found["mailed_at"] is None:
-        raise Broken(f"the mail could not be sent: {found['mail_error']}")
+    if alert["mailed_at"] is None:
+        raise CheckFailed(f"the mail could not be sent: {alert['mail_error']}")
+
+
+def _report_usage(smoke: Smoke) -> None:
+    """Reports as many bytes as the quota allows."""
+    event = {
+        "specversion": "1.0",
+        "type": "tollgate.bandwidth",
+        "source": NAME,
+        "id": smoke.mark,
+        "data": {"service": NAME, "route": smoke.mark, "type": "egress", "bytes": 1_000},
+    }
+    smoke.limited.send(
+        "POST", "/v1/usage", event, headers={"Content-Type": "application/cloudevents+json"}
+    )
+
+
+def _wait_for_alert(smoke: Smoke, path: str) -> Any:
+    """Waits until the quota blocks and its mail at 100 % was sent or failed; returns the alert."""
+
+    def handled() -> Any:
+        found = smoke.operator.send("GET", path)
+        alerts = [one for one in found["alerts"] if one["threshold"] == 100]
+        return (
+            found["blocked"]
+            and alerts
+            and (alerts[0]["mailed_at"] or alerts[0]["mail_error"])
+            and alerts
+        )
+
+    (alert, *_) = until(
+        "the alert of the quota", 2 * _CHECK_SECONDS, lambda: _after_tick(smoke, handled)
+    )
+    return alert
 
 
 def _after_tick(smoke: Smoke, found: Callable[[], Any]) -> Any:

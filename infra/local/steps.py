@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def say(text: str = "") -> None:
+def print_message(text: str = "") -> None:
     """Prints to stderr, since stdout belongs to the command that runs in the stack."""
     print(text, file=sys.stderr, flush=True)
 
@@ -17,6 +17,6 @@ def say(text: str = "") -> None:
 def step(label: str) -> Iterator[None]:
     """Prints the start of a step and, if it succeeds, its duration."""
     started = time.monotonic()
-    say(f"… {label}")
+    print_message(f"… {label}")
     yield
-    say(f"✓ {label} ({time.monotonic() - started:.1f} s)")
+    print_message(f"✓ {label} ({time.monotonic() - started:.1f} s)")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infra.local import exceptions
 from infra.local.failure import Failure
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.venvs import run_python, venv
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from infra.local import build, emulator, keys, kinds, logs, processes, stack
 from infra.local.aws import delete_stack, has_stack
 from infra.local.deploy import STACK, deploy, logical_id, template
-from infra.local.emulator import Elsewhere, Emulator
+from infra.local.emulator import Emulator, ExternalEmulator
 from infra.local.failure import Failure
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.stack import Stack
-from infra.local.steps import say, step
+from infra.local.steps import print_message, step
 from infra.local.venvs import venv
 
 
@@ -46,10 +46,12 @@ def up(
         programs = build.for_this_machine(tests=tests)
 
     with ExitStack() as ending:
-        folder = ending.enter_context(_folder(state))
-        own = folder / (_name(endpoint) if endpoint else f"port-{port}")
-        starting: AbstractContextManager[Emulator | Elsewhere] = (
-            _given(endpoint, reset) if endpoint else _own(ministack, port, own, reset)
+        folder = ending.enter_context(_state_folder(state))
+        own = folder / (_folder_name(endpoint) if endpoint else f"port-{port}")
+        starting: AbstractContextManager[Emulator | ExternalEmulator] = (
+            _external_emulator(endpoint, reset)
+            if endpoint
+            else _own_emulator(ministack, port, own, reset)
         )
         aws = ending.enter_context(starting)
         # A second Ctrl-C must not interrupt the shutdown.
@@ -59,17 +61,17 @@ def up(
         with step("Deployment of template.yaml"):
             outputs = deploy(sam, aws.endpoint, programs, own)
         with step("Keys and kinds"):
-            described = _furnish(
+            described = _provision(
                 aws.endpoint, outputs, programs[build.BOOTSTRAP], folder, template(own)
             )
         if command:
             return _run(command, folder, aws)
-        _greet(described, programs[build.COMMAND], folder)
+        _print_banner(described, programs[build.COMMAND], folder)
         return _follow(aws.endpoint)
 
 
 @contextmanager
-def _own(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emulator]:
+def _own_emulator(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emulator]:
     # Queue URLs contain the port, so a stack can't change it: each port has its own data.
     if reset:
         shutil.rmtree(folder, ignore_errors=True)
@@ -80,23 +82,21 @@ def _own(ministack: Path, port: int, folder: Path, reset: bool) -> Iterator[Emul
 
 
 @contextmanager
-def _given(endpoint: str, reset: bool) -> Iterator[Elsewhere]:
+def _external_emulator(endpoint: str, reset: bool) -> Iterator[ExternalEmulator]:
     if reset:
-        raise Failure(
-            f"RESET=1 deletes MiniStack's data; {endpoint} is an external emulator"
-        )
+        raise Failure(f"RESET=1 deletes MiniStack's data; {endpoint} is an external emulator")
     with step(f"Emulator at {endpoint}"):
-        aws = Elsewhere(endpoint)
+        aws = ExternalEmulator(endpoint)
     yield aws
 
 
-def _name(endpoint: str) -> str:
+def _folder_name(endpoint: str) -> str:
     """The name of the folder with the state of a deployment to an endpoint."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", endpoint)
 
 
 @contextmanager
-def _folder(state: Path | None) -> Iterator[Path]:
+def _state_folder(state: Path | None) -> Iterator[Path]:
     if state is None:
         with tempfile.TemporaryDirectory(prefix="tollgate-") as temporary:
             yield Path(temporary)
@@ -106,22 +106,22 @@ def _folder(state: Path | None) -> Iterator[Path]:
     yield folder
 
 
-def _furnish(
+def _provision(
     endpoint: str, outputs: dict[str, str], bootstrap: Path, folder: Path, deployed: Path
 ) -> Stack:
     """Creates keys and kinds; keeps the keys of an earlier run if they are still valid."""
     url = f"{endpoint}/_aws/execute-api/{outputs['ApiId']}"
     table = outputs["TableName"]
     old = stack.read(folder)
-    if old and keys.works(url, old.operator_key) and keys.works(url, old.tenant_key):
+    if old and keys.is_valid(url, old.operator_key) and keys.is_valid(url, old.tenant_key):
         operator_key, tenant_account, tenant_key = (
             old.operator_key,
             old.tenant_account,
             old.tenant_key,
         )
     else:
-        _, operator_key = keys.make(bootstrap, endpoint, table, "operator", keys.OPERATOR_SCOPES)
-        tenant_account, tenant_key = keys.make(
+        _, operator_key = keys.create(bootstrap, endpoint, table, "operator", keys.OPERATOR_SCOPES)
+        tenant_account, tenant_key = keys.create(
             bootstrap, endpoint, table, "tenant", keys.TENANT_SCOPES
         )
     described = Stack(
@@ -142,7 +142,7 @@ def _furnish(
     return described
 
 
-def _run(command: Sequence[str], folder: Path, aws: Emulator | Elsewhere) -> int:
+def _run(command: Sequence[str], folder: Path, aws: Emulator | ExternalEmulator) -> int:
     """Runs a command, which may restart MiniStack by SIGUSR1 to the process `TOLLGATE_UP`."""
     env = {**os.environ, "TOLLGATE_STACK": str(stack.path(folder))}
     if isinstance(aws, Emulator):
@@ -150,7 +150,9 @@ def _run(command: Sequence[str], folder: Path, aws: Emulator | Elsewhere) -> int
         env["TOLLGATE_UP"] = str(os.getpid())
     status = processes.run(command, env=env)
     if status != 0:
-        say(f"\n✗ The command ended with status {status}. Last log lines of the functions:")
+        print_message(
+            f"\n✗ The command ended with status {status}. Last log lines of the functions:"
+        )
         logs.show_last(aws.endpoint)
     # A negative status is a signal number, which shells report as 128 + n.
     return status if status >= 0 else 128 - status
@@ -160,14 +162,14 @@ def _follow(endpoint: str) -> int:
     try:
         logs.follow(endpoint)
     except KeyboardInterrupt:
-        say("\nStopping …")
+        print_message("\nStopping …")
     except OSError as error:
         raise Failure(f"emulator stopped responding ({error}).") from error
     return 0
 
 
-def _greet(described: Stack, tollgate: Path, folder: Path) -> None:
-    say(f"""
+def _print_banner(described: Stack, tollgate: Path, folder: Path) -> None:
+    print_message(f"""
 Tollgate is up.
   console       {described.url}/
   reference     {described.url}/docs

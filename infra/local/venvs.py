@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.failure import Failure
-from infra.local.places import LOCAL, ROOT
+from infra.local.paths import LOCAL, ROOT
 from infra.local.processes import run, run_quietly
 
 _REQUIREMENTS = Path(__file__).parent / "requirements"
@@ -30,7 +30,7 @@ def venv(name: str) -> Path:
     stamp = folder / "made-from.txt"
     wanted = f"{sys.version}\n{sys.executable}\n{folder}\n{requirements.read_text()}"
     if not stamp.exists() or stamp.read_text() != wanted:
-        _make(folder, requirements, LOCAL / "venvs" / f"{name}.log")
+        _create(folder, requirements, LOCAL / "venvs" / f"{name}.log")
         stamp.write_text(wanted)
     return folder / "bin"
 
@@ -44,10 +44,10 @@ def run_python(name: str, *arguments: str | Path, env: Mapping[str, str] | None 
     return run([venv(name) / "python", *arguments], env=variables, cwd=ROOT)
 
 
-def _make(folder: Path, requirements: Path, log: Path) -> None:
+def _create(folder: Path, requirements: Path, log: Path) -> None:
     if importlib.util.find_spec("ensurepip") is None:
         raise Failure(
-            "This Python can't make virtual environments: its module `ensurepip` is missing.\n"
+            "This Python can't create virtual environments: the module `ensurepip` is missing.\n"
             "On Debian and Ubuntu: apt install python3-venv"
         )
     shutil.rmtree(folder, ignore_errors=True)

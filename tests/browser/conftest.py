@@ -18,13 +18,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from infra.local import api as tollgate
 from infra.local import stack as stacks
-from infra.local.places import ROOT
+from infra.local.paths import ROOT
 from infra.local.stack import Stack
 from watch import Watch
 
 # Timeout of expectations. A job takes one or two seconds here, and longer on a busy machine.
-_PATIENCE_MS = 20_000
-expect.set_options(timeout=_PATIENCE_MS)
+_TIMEOUT_MS = 20_000
+expect.set_options(timeout=_TIMEOUT_MS)
 
 _SCREENSHOTS = ROOT / "target" / "browser"
 
@@ -44,10 +44,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     """URLs of the stack, and keys of an operator and a tenant."""
-    told = os.environ.get("TOLLGATE_STACK", "")
-    found = stacks.read(Path(told).parent) if told else None
+    configured = os.environ.get("TOLLGATE_STACK", "")
+    found = stacks.read(Path(configured).parent) if configured else None
     if found is None:
-        pytest.exit(f"TOLLGATE_STACK names no running stack ({told or 'it is not set'}).", 2)
+        pytest.exit(f"TOLLGATE_STACK is not a running stack ({configured or 'it is not set'}).", 2)
     return found
 
 
@@ -106,7 +106,7 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
 
     def open_page(**options: Any) -> Page:
         context = browser.new_context(**{**_DESKTOP, **options})
-        context.set_default_timeout(_PATIENCE_MS)
+        context.set_default_timeout(_TIMEOUT_MS)
         page = context.new_page()
         page.watch = Watch(page, stack.url)
         contexts.append(context)
@@ -118,8 +118,8 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
         watch.stop()
     for context in contexts:
         context.close()
-    wrong = [line for watch in watches for line in watch.wrong()]
-    assert not wrong, "on the page went wrong:\n" + "\n".join(wrong)
+    errors = [line for watch in watches for line in watch.errors()]
+    assert not errors, "errors on the page:\n" + "\n".join(errors)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def axe() -> Callable[..., None]:
             if rule["impact"] in ("serious", "critical")
             for node in rule["nodes"]
         ]
-        assert not grave, f"on {page.url} for axe-core:\n" + "\n".join(grave)
+        assert not grave, f"axe-core found on {page.url}:\n" + "\n".join(grave)
 
     return check
 

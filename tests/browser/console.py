@@ -14,7 +14,7 @@ def sign_in(page: Page, url: str, key: str, place: str = "") -> None:
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
-def visit(page: Page, place: str) -> None:
+def navigate(page: Page, place: str) -> None:
     """Navigates to another view and waits for its heading."""
     page.evaluate(
         "place => { document.querySelector('main h1').dataset.left = '';"
@@ -24,13 +24,13 @@ def visit(page: Page, place: str) -> None:
     expect(page.locator("main h1:not([data-left])")).to_be_visible()
 
 
-def settled(page: Page) -> None:
+def wait_until_loaded(page: Page) -> None:
     """Waits until a view has loaded its data."""
     expect(page.locator("main h1")).to_be_visible()
     expect(page.get_by_text("Loading…")).to_have_count(0)
 
 
-def fits(page: Page) -> None:
+def assert_fits(page: Page) -> None:
     """Asserts that the page is not wider than its window."""
     wide = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -11,12 +11,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import demo
-from console import settled, sign_in
-from infra.local.places import ROOT
+from console import sign_in, wait_until_loaded
+from infra.local.paths import ROOT
 
 IMAGES = ROOT / "docs" / "images"
 # Limit, so that Markdown pages with these images load quickly.
-MOST_BYTES = 150_000
+MAX_BYTES = 150_000
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def shop(api, stack) -> list[str]:
     return demo.jobs(api)
 
 
-def keep(page: Page, name: str) -> None:
+def save_screenshot(page: Page, name: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     path = IMAGES / f"console-{name}.png"
     # Pictures show neither the pointer's hover effects nor the focus.
@@ -36,16 +36,16 @@ def keep(page: Page, name: str) -> None:
     page.mouse.move(0, 0)
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=path, animations="disabled")
-    assert path.stat().st_size <= MOST_BYTES, f"{path.name} has {path.stat().st_size} bytes"
+    assert path.stat().st_size <= MAX_BYTES, f"{path.name} has {path.stat().st_size} bytes"
 
 
 def test_jobs(visit, url: str, stack, shop) -> None:
     page = visit(color_scheme="light", viewport={"width": 1280, "height": 720})
     sign_in(page, url, stack.tenant_key, "jobs")
-    settled(page)
+    wait_until_loaded(page)
     for job, end in zip(shop[-3:], ("completed", "failed", "queued"), strict=True):
         expect(page.get_by_role("row").filter(has_text=job)).to_contain_text(end)
-    keep(page, "jobs")
+    save_screenshot(page, "jobs")
 
 
 def test_submit(visit, url: str, stack, shop) -> None:
@@ -59,7 +59,7 @@ def test_submit(visit, url: str, stack, shop) -> None:
         page.get_by_label(f"copy_to {number}", exact=True).fill("books@example.com")
     page.get_by_role("button", name="Submit", exact=True).click()
     expect(page.locator(".note.bad")).to_be_visible()
-    keep(page, "submit")
+    save_screenshot(page, "submit")
 
 
 def test_usage(visit, url: str, stack, shop) -> None:
@@ -70,8 +70,8 @@ def test_usage(visit, url: str, stack, shop) -> None:
     )
     page.goto(f"{url}#/usage?range=1h&quota=shop-egress")
     expect(page.locator(".chart canvas")).to_have_count(2)
-    settled(page)
-    keep(page, "usage")
+    wait_until_loaded(page)
+    save_screenshot(page, "usage")
 
 
 def test_phone(visit, url: str, stack, shop) -> None:
@@ -84,4 +84,4 @@ def test_phone(visit, url: str, stack, shop) -> None:
     )
     sign_in(page, url, stack.tenant_key, f"jobs/{shop[0]}")
     expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
-    keep(page, "phone")
+    save_screenshot(page, "phone")

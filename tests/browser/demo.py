@@ -32,7 +32,7 @@ KINDS = {
                 "number": {
                     "type": "integer",
                     "minimum": 1,
-                    "description": "As it stands on the invoice.",
+                    "description": "As printed on the invoice.",
                 },
                 "format": {"enum": ["pdf", "xml", "both"], "default": "pdf"},
                 "copy_to": {
@@ -117,7 +117,7 @@ def jobs(api: Api, count: int = 8) -> list[str]:
             "payload": {"customer": names[0], "number": 1040, "format": "xml"},
         },
     ]
-    return [made(api("POST", "/v1/jobs", body))["id"] for body in bodies]
+    return [body_of(api("POST", "/v1/jobs", body))["id"] for body in bodies]
 
 
 def usage(
@@ -165,7 +165,7 @@ def usage(
     for first in range(0, len(events), 100):
         refused = [
             item
-            for item in made(api("POST", "/v1/usage", events[first : first + 100]))["items"]
+            for item in body_of(api("POST", "/v1/usage", events[first : first + 100]))["items"]
             if item["status"] != 202
         ]
         assert not refused, refused[0]
@@ -207,7 +207,7 @@ def operators(api: Api, stack: Stack) -> None:
         assert status in (200, 201), answer
 
 
-def made(answer: tuple[int, Any]) -> Any:
+def body_of(answer: tuple[int, Any]) -> Any:
     """Asserts a 2xx status and returns the body."""
     status, body = answer
     assert 200 <= status < 300, body

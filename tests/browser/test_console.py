@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import demo
-from console import fits, settled, sign_in, visit
+from console import assert_fits, navigate, sign_in, wait_until_loaded
 
 JOB = re.compile(r"#/jobs/job_")
 
@@ -24,12 +24,12 @@ def submit_invoice(page: Page, number: str) -> None:
     page.get_by_label("number").fill(number)
 
 
-def test_from_the_key_to_an_outcome(page: Page, url: str, stack) -> None:
+def test_sign_in_submit_and_outcome(page: Page, url: str, stack) -> None:
     page.watch.expect(401, "/v1/token")
     page.goto(url)
     # Without a key the page sends no API request; a wrong key shows a problem.
     assert not [request.url for request in page.watch.requests if "/v1/" in request.url]
-    page.get_by_label("API key or token").fill("tg_nobody")
+    page.get_by_label("API key or token").fill("tg_unknown")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("Request")
     page.get_by_label("API key or token").fill(stack.tenant_key)
@@ -66,7 +66,7 @@ def test_from_the_key_to_an_outcome(page: Page, url: str, stack) -> None:
     assert page.evaluate("sessionStorage.length") == 0
 
 
-def test_one_that_waits_is_cancelled_and_tried_again(page: Page, url: str, stack) -> None:
+def test_cancel_and_retry_a_delayed_job(page: Page, url: str, stack) -> None:
     sign_in(page, url, stack.tenant_key, "submit/invoice.send")
     submit_invoice(page, "7")
     page.get_by_text("More: when").click()
@@ -78,7 +78,7 @@ def test_one_that_waits_is_cancelled_and_tried_again(page: Page, url: str, stack
 
     page.get_by_role("button", name="Cancel", exact=True).click()
     question = page.get_by_role("dialog")
-    expect(question.get_by_role("button", name="Leave it")).to_be_focused()
+    expect(question.get_by_role("button", name="Close")).to_be_focused()
     page.keyboard.press("Escape")
     expect(question).to_have_count(0)
     expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
@@ -90,7 +90,7 @@ def test_one_that_waits_is_cancelled_and_tried_again(page: Page, url: str, stack
     expect(state.get_by_text("completed")).to_be_visible()
 
 
-def test_what_is_refused_is_told_at_its_field(page: Page, url: str, stack, axe) -> None:
+def test_errors_are_shown_at_their_fields(page: Page, url: str, stack, axe) -> None:
     page.watch.expect(422, "/v1/jobs")
     sign_in(page, url, stack.tenant_key, "submit/invoice.send")
     # The browser reports all violations that it can check before the page sends a request.
@@ -98,7 +98,7 @@ def test_what_is_refused_is_told_at_its_field(page: Page, url: str, stack, axe) 
     page.get_by_role("button", name="Submit", exact=True).click()
     note = page.get_by_role("alert")
     expect(note).to_be_focused()
-    expect(note).to_contain_text("2 things to mend")
+    expect(note).to_contain_text("2 errors to fix")
     page.get_by_role("button", name="/payload/customer").click()
     expect(page.get_by_label("customer")).to_be_focused()
 
@@ -127,7 +127,7 @@ def test_what_is_refused_is_told_at_its_field(page: Page, url: str, stack, axe) 
     expect(page).to_have_url(JOB)
 
 
-def test_as_json_it_goes_as_it_was_typed(page: Page, url: str, stack) -> None:
+def test_json_payload_is_sent_unchanged(page: Page, url: str, stack) -> None:
     page.watch.expect(422, "/v1/jobs")
     sign_in(page, url, stack.tenant_key, "submit/thumbnail.make")
     page.get_by_role("button", name="JSON").click()
@@ -138,7 +138,7 @@ def test_as_json_it_goes_as_it_was_typed(page: Page, url: str, stack) -> None:
     expect(page.get_by_role("button", name="/payload/product")).to_be_visible()
     text.fill('{"product": 7.50e1,')
     page.get_by_role("button", name="Submit", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("isn't JSON")
+    expect(page.get_by_role("alert")).to_contain_text("Invalid JSON")
     # A number with more digits than a double holds is sent unchanged.
     text.fill('{"product": 12345678901234567890}')
     with page.expect_request(lambda request: request.method == "POST") as sent:
@@ -147,20 +147,20 @@ def test_as_json_it_goes_as_it_was_typed(page: Page, url: str, stack) -> None:
     expect(page).to_have_url(JOB)
 
 
-def test_failures_are_shown_attempt_by_attempt(page: Page, url: str, api, stack) -> None:
-    job = demo.made(api("POST", "/v1/jobs", {"kind": "thumbnail.make", "payload": {"product": 1}}))[
-        "id"
-    ]
+def test_failed_attempts_are_listed(page: Page, url: str, api, stack) -> None:
+    job = demo.body_of(
+        api("POST", "/v1/jobs", {"kind": "thumbnail.make", "payload": {"product": 1}})
+    )["id"]
     sign_in(page, url, stack.tenant_key, f"jobs/{job}")
     expect(page.get_by_label("State").get_by_text("failed")).to_be_visible()
     expect(page.get_by_role("table", name="Attempts").get_by_role("row")).to_have_count(3)
     expect(page.get_by_text("target-unreachable").first).to_be_visible()
 
 
-def test_the_list_follows_what_happens(page: Page, url: str, api, stack) -> None:
+def test_job_list_refreshes(page: Page, url: str, api, stack) -> None:
     sign_in(page, url, stack.tenant_key, "jobs?kind=invoice.send")
-    settled(page)
-    job = demo.made(
+    wait_until_loaded(page)
+    job = demo.body_of(
         api(
             "POST",
             "/v1/jobs",
@@ -176,7 +176,7 @@ def test_the_list_follows_what_happens(page: Page, url: str, api, stack) -> None
     expect(page.get_by_role("heading", level=1)).to_be_focused()
 
 
-def test_by_keyboard_alone(page: Page, url: str, stack) -> None:
+def test_keyboard_only(page: Page, url: str, stack) -> None:
     page.goto(url)
     expect(page.get_by_label("API key or token")).to_be_focused()
     page.keyboard.type(stack.tenant_key)
@@ -184,24 +184,24 @@ def test_by_keyboard_alone(page: Page, url: str, stack) -> None:
     expect(page.get_by_role("navigation", name="Main")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_be_focused()
 
-    def reach(role: str, name: str, presses: int = 40) -> None:
+    def tab_to(role: str, name: str, presses: int = 40) -> None:
         target = page.locator("main").get_by_role(role, name=name, exact=True)
         for _ in range(presses):
             page.keyboard.press("Tab")
             if target.evaluate("element => element === document.activeElement"):
                 outline = target.evaluate("element => getComputedStyle(element).outlineStyle")
-                assert outline != "none", f"{name} doesn't show that it is focused"
+                assert outline != "none", f"{name} has no focus outline"
                 return
-        raise AssertionError(f"{name} can't be reached by {presses} tabs")
+        raise AssertionError(f"{name} is not reachable with {presses} tabs")
 
-    reach("link", "Submit a job")
+    tab_to("link", "Submit a job")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Submit a job")).to_be_focused()
-    reach("combobox", "Kind")
+    tab_to("combobox", "Kind")
     page.keyboard.type("invoice")
     expect(page).to_have_url(re.compile("#/submit/invoice.send"))
     expect(page.get_by_label("customer")).to_be_visible()
-    reach("textbox", "customer (required)")
+    tab_to("textbox", "customer (required)")
     page.keyboard.type("Grace Hopper")
     page.keyboard.press("Tab")
     expect(page.get_by_label("number")).to_be_focused()
@@ -217,9 +217,9 @@ def test_by_keyboard_alone(page: Page, url: str, stack) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_focused()
 
 
-def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api, stack) -> None:
+def test_revoked_key_returns_to_sign_in(page: Page, url: str, api, stack) -> None:
     keys = f"/v1/accounts/{stack.tenant_account}/keys"
-    key = demo.made(
+    key = demo.body_of(
         api("POST", keys, {"name": "short", "scopes": ["jobs:read"]}, key=stack.operator_key)
     )
     sign_in(page, url, key["secret"])
@@ -227,7 +227,7 @@ def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api,
     menu = page.get_by_role("navigation", name="Main").get_by_role("listitem")
     expect(menu).to_have_text(["Jobs", "Kinds", "Schedules"])
     expect(page.get_by_role("link", name="Submit a job")).to_have_count(0)
-    visit(page, "accounts")
+    navigate(page, "accounts")
     expect(page.get_by_role("heading", name="Your key has no access")).to_be_visible()
 
     # A revoked key is accepted for up to 30 seconds, so the test fakes the response after that.
@@ -238,21 +238,21 @@ def test_a_key_that_is_revoked_leads_back_to_the_form(page: Page, url: str, api,
             status=401,
             content_type="application/problem+json",
             body=(
-                '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is over",'
+                '{"type":"urn:tollgate:problem:unauthenticated","title":"The key is invalid",'
                 '"status":401,"detail":"It was revoked.","request_id":"r-1"}'
             ),
         ),
     )
     page.watch.expect(401, "/v1/schedules")
-    visit(page, "schedules")
+    navigate(page, "schedules")
     expect(page.get_by_label("API key or token")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("It was revoked.")
     assert page.evaluate("sessionStorage.length") == 0
 
 
-def test_an_outage_is_told_and_waited_out(page: Page, url: str, stack) -> None:
+def test_outage_is_shown_and_retried(page: Page, url: str, stack) -> None:
     sign_in(page, url, stack.tenant_key, "kinds")
-    settled(page)
+    wait_until_loaded(page)
     page.watch.expect(503, "/v1/jobs")
     asked = []
 
@@ -266,20 +266,20 @@ def test_an_outage_is_told_and_waited_out(page: Page, url: str, stack) -> None:
             content_type="application/problem+json",
             headers={"retry-after": "3"},
             body=(
-                '{"type":"urn:tollgate:problem:unavailable","title":"Something is away",'
+                '{"type":"urn:tollgate:problem:unavailable","title":"Service unavailable",'
                 '"status":503,"detail":"Try again.","request_id":"r-2"}'
             ),
         )
 
     page.route("**/v1/jobs?*", answer)
-    visit(page, "jobs")
-    expect(page.get_by_role("alert")).to_contain_text("Something is away")
+    navigate(page, "jobs")
+    expect(page.get_by_role("alert")).to_contain_text("Service unavailable")
     expect(page.get_by_role("alert")).to_contain_text("r-2")
     expect(page.get_by_role("alert")).to_have_count(0)
     assert asked[1] - asked[0] >= 3000
 
 
-def test_everything_is_small(page: Page, url: str, stack) -> None:
+def test_transfer_size(page: Page, url: str, stack) -> None:
     sizes = {}
     page.on(
         "response",
@@ -288,14 +288,14 @@ def test_everything_is_small(page: Page, url: str, stack) -> None:
         ),
     )
     sign_in(page, url, stack.tenant_key)
-    settled(page)
+    wait_until_loaded(page)
     raw = sum(len(response.body()) for response in sizes.values())
     sent = sum(response.request.sizes()["responseBodySize"] for response in sizes.values())
     print(f"{len(sizes)} files, {raw} bytes, {sent} as they were sent")
     assert sent < 200_000
 
 
-def test_the_theme_is_chosen_and_kept(page: Page, url: str, stack) -> None:
+def test_theme_is_stored(page: Page, url: str, stack) -> None:
     sign_in(page, url, stack.tenant_key)
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(background)
@@ -308,10 +308,10 @@ def test_the_theme_is_chosen_and_kept(page: Page, url: str, stack) -> None:
     expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
 
 
-def test_every_view_is_for_everybody(any_page: Page, url: str, stack, axe) -> None:
+def test_tenant_views_are_accessible(any_page: Page, url: str, stack, axe) -> None:
     any_page.goto(url)
     axe(any_page)
-    fits(any_page)
+    assert_fits(any_page)
     sign_in(any_page, url, stack.tenant_key)
     for place in (
         "submit/invoice.send",
@@ -325,7 +325,7 @@ def test_every_view_is_for_everybody(any_page: Page, url: str, stack, axe) -> No
         "sources",
         "schedules",
     ):
-        visit(any_page, place)
-        settled(any_page)
+        navigate(any_page, place)
+        wait_until_loaded(any_page)
         axe(any_page)
-        fits(any_page)
+        assert_fits(any_page)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import demo
-from console import fits, settled, sign_in, visit
+from console import assert_fits, navigate, sign_in, wait_until_loaded
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,18 +50,14 @@ def pixels(page: Page, colour: str) -> int:
     )
 
 
-def test_usage_is_charted_zoomed_and_held_against_a_quota(
-    page: Page, url: str, api, stack, usage, axe
-) -> None:
+def test_usage_chart_zoom_and_quota(page: Page, url: str, api, stack, usage, axe) -> None:
     name = f"shop-{uuid.uuid4().hex[:8]}"
     demo.quota(api, stack, 6_000_000_000, name)
     sign_in(page, url, stack.tenant_key, "usage?range=1h&service=shop")
     table = page.get_by_role("table", name="Sums by series")
     expect(table.get_by_role("row").filter(has_text="shop · /products")).to_be_visible()
     expect(table).not_to_contain_text("images")
-    expect(
-        page.get_by_text(re.compile(r"In \d+ of \d+ windows nothing was reported"))
-    ).to_be_visible()
+    expect(page.get_by_text(re.compile(r"No data in \d+ of \d+ windows"))).to_be_visible()
     expect(page.get_by_text(re.compile(r"Times: .*UTC"))).to_be_visible()
     assert pixels(page, "--series-1") > 50
 
@@ -92,24 +88,24 @@ def test_usage_is_charted_zoomed_and_held_against_a_quota(
     assert api("DELETE", f"/v1/quotas/{name}", key=stack.operator_key)[0] == 204
 
 
-def test_an_event_appears_while_one_watches(page: Page, url: str, api, stack) -> None:
+def test_events_appear_live(page: Page, url: str, api, stack) -> None:
     events = f"/v1/accounts/{stack.tenant_account}/events"
     sign_in(page, url, stack.tenant_key, "events")
     expect(page.get_by_role("status")).to_contain_text("live")
-    demo.made(api("POST", events, {"data": {"temperature": 21.5}, "source": "sensor-7"}))
+    demo.body_of(api("POST", events, {"data": {"temperature": 21.5}, "source": "sensor-7"}))
     shown = page.get_by_role("list", name="Events, newest first")
     expect(shown.get_by_role("listitem").first).to_contain_text("sensor-7")
     expect(shown).to_contain_text('{"temperature":21.5}')
 
     page.get_by_role("button", name="Pause").click()
-    demo.made(api("POST", events, {"data": "while paused", "source": "sensor-8"}))
-    go_on = page.get_by_role("button", name="Go on (1 new)")
-    expect(go_on).to_be_visible()
+    demo.body_of(api("POST", events, {"data": "while paused", "source": "sensor-8"}))
+    resume = page.get_by_role("button", name="Resume (1 new)")
+    expect(resume).to_be_visible()
     expect(shown).not_to_contain_text("while paused")
-    go_on.click()
+    resume.click()
     expect(shown.get_by_role("listitem").first).to_contain_text("while paused")
 
-    job = demo.made(
+    job = demo.body_of(
         api(
             "POST",
             "/v1/jobs",
@@ -123,14 +119,14 @@ def test_an_event_appears_while_one_watches(page: Page, url: str, api, stack) ->
     expect(page.get_by_role("heading", level=1)).to_contain_text(job)
 
 
-def test_events_go_on_where_no_socket_can_be_opened(page: Page, url: str, api, stack) -> None:
+def test_events_fall_back_to_polling(page: Page, url: str, api, stack) -> None:
     page.add_init_script(
         "window.WebSocket = class {"
         " constructor() { setTimeout(() => this.onclose?.({}), 0); } close() {} };"
     )
     sign_in(page, url, stack.tenant_key, "events")
     expect(page.get_by_role("status")).to_contain_text("polling")
-    demo.made(
+    demo.body_of(
         api(
             "POST",
             f"/v1/accounts/{stack.tenant_account}/events",
@@ -140,7 +136,7 @@ def test_events_go_on_where_no_socket_can_be_opened(page: Page, url: str, api, s
     expect(page.get_by_role("list", name="Events, newest first")).to_contain_text("by polling")
 
 
-def test_a_connection_that_ends_misses_nothing(page: Page, url: str, api, stack) -> None:
+def test_reconnect_misses_no_events(page: Page, url: str, api, stack) -> None:
     page.add_init_script(
         "window.sockets = []; const Socket = WebSocket; window.WebSocket = class extends Socket {"
         " constructor(url) { super(url); sockets.push(this); } };"
@@ -150,7 +146,7 @@ def test_a_connection_that_ends_misses_nothing(page: Page, url: str, api, stack)
     page.evaluate("sockets[0].close()")
     mark = uuid.uuid4().hex
     for number in range(3):
-        demo.made(
+        demo.body_of(
             api(
                 "POST",
                 f"/v1/accounts/{stack.tenant_account}/events",
@@ -163,23 +159,21 @@ def test_a_connection_that_ends_misses_nothing(page: Page, url: str, api, stack)
     assert page.evaluate("sockets.length") >= 2
 
 
-def test_an_operator_makes_an_account_and_a_key_that_works(
-    page: Page, url: str, api, stack, axe
-) -> None:
+def test_operator_creates_account_and_key(page: Page, url: str, api, stack, axe) -> None:
     name = f"Shop {uuid.uuid4().hex[:8]}"
     sign_in(page, url, stack.operator_key, "accounts")
     page.get_by_role("button", name="Create an account").click()
     page.get_by_role("dialog").get_by_label("Name").fill(name)
-    page.get_by_role("dialog").get_by_role("button", name="Make it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     expect(page.get_by_text("No keys yet")).to_be_visible()
 
-    page.get_by_role("button", name="Make a key").click()
+    page.get_by_role("button", name="Create a key").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("ci")
     dialog.get_by_label("usage:read").check()
     axe(page)
-    dialog.get_by_role("button", name="Make it").click()
+    dialog.get_by_role("button", name="Create").click()
     secret = dialog.locator(".secret").inner_text()
     assert api("GET", "/v1/token", key=secret)[1]["scopes"] == [
         "jobs:read",
@@ -191,22 +185,20 @@ def test_an_operator_makes_an_account_and_a_key_that_works(
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Copy the key").click()
     expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
-    dialog.get_by_role("button", name="I have it").click()
+    dialog.get_by_role("button", name="Done").click()
     expect(page.locator("main")).not_to_contain_text(secret)
 
     row = page.get_by_role("row").filter(has_text="ci")
     row.get_by_role("button", name="Revoke ci").click()
-    dialog.get_by_role("button", name="Revoke it").click()
+    dialog.get_by_role("button", name="Revoke").click()
     expect(row.get_by_text("revoked")).to_be_visible()
 
     page.get_by_role("button", name="Deactivate").click()
-    dialog.get_by_role("button", name="Deactivate it").click()
+    dialog.get_by_role("button", name="Deactivate").click()
     expect(page.get_by_text("inactive")).to_be_visible()
 
 
-def test_a_definition_is_written_as_json_and_its_mistakes_are_found(
-    page: Page, url: str, api, stack
-) -> None:
+def test_definition_errors_are_located(page: Page, url: str, api, stack) -> None:
     name = f"report.{uuid.uuid4().hex[:8]}"
     page.watch.expect(422, f"/v1/kinds/{name}")
     sign_in(page, url, stack.operator_key, "define/kinds")
@@ -227,24 +219,24 @@ def test_a_definition_is_written_as_json_and_its_mistakes_are_found(
     text.fill(json.dumps(draft, indent=2))
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
-    expect(page.get_by_text("3 at most")).to_be_visible()
+    expect(page.get_by_text("at most 3")).to_be_visible()
 
     page.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page).to_have_url(re.compile("#/kinds$"))
     assert api("GET", f"/v1/kinds/{name}")[0] == 404
 
 
-def test_what_is_secret_stays_masked(page: Page, url: str, stack) -> None:
+def test_secrets_stay_masked(page: Page, url: str, stack) -> None:
     sign_in(page, url, stack.operator_key, "kinds/thumbnail.make")
     expect(page.get_by_text("Header authorization")).to_be_visible()
     expect(page.locator("main")).not_to_contain_text("not-shown")
     page.get_by_role("link", name="Change").click()
-    expect(page.get_by_text("write them anew")).to_be_visible()
+    expect(page.get_by_text("Enter them again")).to_be_visible()
 
 
-def test_a_quota_and_a_source_tell_how_they_stand(page: Page, url: str, api, stack, usage) -> None:
-    name = f"standing-{uuid.uuid4().hex[:8]}"
+def test_quota_and_source_state(page: Page, url: str, api, stack, usage) -> None:
+    name = f"state-{uuid.uuid4().hex[:8]}"
     demo.quota(api, stack, 1_000_000, name)
     sign_in(page, url, stack.operator_key, f"quotas/{name}")
     # `quota-check` evaluates the quota within a minute.
@@ -254,13 +246,13 @@ def test_a_quota_and_a_source_tell_how_they_stand(page: Page, url: str, api, sta
     meter = page.get_by_role("meter")
     assert "of 1 MB" in meter.get_attribute("aria-valuetext")
     expect(page.get_by_role("table", name="Alerts").get_by_text("ops@example.com")).to_be_visible()
-    visit(page, "sources/kong-eu")
+    navigate(page, "sources/kong-eu")
     expect(page.get_by_text("failing")).to_be_visible(timeout=90_000)
     assert api("DELETE", f"/v1/quotas/{name}", key=stack.operator_key)[0] == 204
 
 
-def test_an_operator_looks_into_an_account(page: Page, url: str, api, stack) -> None:
-    job = demo.made(
+def test_operator_views_account(page: Page, url: str, api, stack) -> None:
+    job = demo.body_of(
         api(
             "POST",
             "/v1/jobs",
@@ -268,16 +260,14 @@ def test_an_operator_looks_into_an_account(page: Page, url: str, api, stack) -> 
         )
     )["id"]
     sign_in(page, url, stack.operator_key, "jobs")
-    settled(page)
+    wait_until_loaded(page)
     expect(page.get_by_role("row").filter(has_text=job)).to_have_count(0)
     page.get_by_label("Account").select_option(stack.tenant_account)
     page.get_by_role("row").filter(has_text=job).get_by_role("link", name=job).click()
     expect(page.get_by_label("State").get_by_text("completed")).to_be_visible()
 
 
-def test_every_view_of_an_operator_is_for_everybody(
-    any_page: Page, url: str, api, stack, axe, usage
-) -> None:
+def test_operator_views_are_accessible(any_page: Page, url: str, api, stack, axe, usage) -> None:
     demo.quota(api, stack, 6_000_000_000, "day")
     job = demo.jobs(api, count=1)[0]
     account = stack.tenant_account
@@ -301,7 +291,7 @@ def test_every_view_of_an_operator_is_for_everybody(
         "schedules/daily-report",
         "nowhere",
     ):
-        visit(any_page, place)
-        settled(any_page)
+        navigate(any_page, place)
+        wait_until_loaded(any_page)
         axe(any_page)
-        fits(any_page)
+        assert_fits(any_page)

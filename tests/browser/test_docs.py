@@ -14,7 +14,7 @@ def open_reference(page: Page, url: str) -> None:
     expect(page.locator(".opblock").first).to_be_visible()
 
 
-def test_the_reference_shows_every_operation_and_asks_nobody_else(
+def test_reference_lists_all_operations_without_third_parties(
     any_page: Page, url: str, screenshot, request
 ) -> None:
     open_reference(any_page, url)
@@ -29,7 +29,7 @@ def test_the_reference_shows_every_operation_and_asks_nobody_else(
     assert "openapi.json" in loaded and "docs/page.js" in loaded, loaded
 
 
-def test_everybody_can_use_it(any_page: Page, url: str, axe) -> None:
+def test_reference_is_accessible(any_page: Page, url: str, axe) -> None:
     open_reference(any_page, url)
     operation(any_page, "jobs", "submitJob").click()
     expect(any_page.get_by_role("button", name="Try it out")).to_be_visible()
@@ -47,7 +47,7 @@ def test_everybody_can_use_it(any_page: Page, url: str, axe) -> None:
     )
 
 
-def test_a_job_can_be_tried_and_asked_for(page: Page, url: str, stack: Stack) -> None:
+def test_try_out_submit_and_get_job(page: Page, url: str, stack: Stack) -> None:
     open_reference(page, url)
     authorize(page, stack.tenant_key)
 
@@ -73,7 +73,7 @@ def test_a_job_can_be_tried_and_asked_for(page: Page, url: str, stack: Stack) ->
     expect(shown).to_contain_text('"hello": "world"')
 
 
-def test_a_key_is_forgotten_with_the_page(page: Page, url: str, stack: Stack) -> None:
+def test_key_is_not_stored(page: Page, url: str, stack: Stack) -> None:
     open_reference(page, url)
     authorize(page, stack.tenant_key)
     kept = page.evaluate(

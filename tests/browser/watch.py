@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import ConsoleMessage, Page, Request, Response, WebSocket
 
 # The browser's message for a 4xx or 5xx response, which `_on_response` handles.
-_REFUSED = "Failed to load resource: the server responded with a status of"
+_LOAD_FAILED = "Failed to load resource: the server responded with a status of"
 # A request that the page or its end aborted, such as a long poll.
 _ABORTED = "net::ERR_ABORTED"
 
@@ -19,13 +19,13 @@ class Watch:
 
     def __init__(self, page: Page, url: str) -> None:
         self._page, self._url = page, url
-        self._wrong: list[str] = []
+        self._errors: list[str] = []
         self._expected: list[tuple[int, str]] = []
         self._seen: set[tuple[int, str]] = set()
-        self._watches = True
+        self._is_active = True
         self.requests: list[Request] = []
         page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self._note(f"uncaught: {error.stack or error}"))
+        page.on("pageerror", lambda error: self._record(f"uncaught: {error.stack or error}"))
         page.on("request", self._on_request)
         page.on("requestfailed", self._on_failure)
         page.on("response", self._on_response)
@@ -35,47 +35,47 @@ class Watch:
         """Expects at least one response with this error status at a path."""
         self._expected.append((status, path))
 
-    def take(self) -> list[str]:
+    def take_errors(self) -> list[str]:
         """Returns and forgets the errors so far, which the test expected."""
         self._page.evaluate("0")
-        taken, self._wrong = self._wrong, []
+        taken, self._errors = self._errors, []
         return taken
 
     def stop(self) -> None:
-        """Stops recording. Events so far have arrived once the page answers an evaluation."""
+        """Stops recording. Events so far have arrived once the page evaluates an expression."""
         if not self._page.is_closed():
             self._page.evaluate("0")
-        self._watches = False
+        self._is_active = False
 
-    def wrong(self) -> list[str]:
+    def errors(self) -> list[str]:
         """All errors so far, and the expected responses that are missing."""
         missing = [
-            f"no {status} came from {path}"
+            f"missing {status} response from {path}"
             for status, path in self._expected
             if (status, path) not in self._seen
         ]
-        return self._wrong + missing
+        return self._errors + missing
 
-    def _note(self, line: str) -> None:
-        if self._watches:
-            self._wrong.append(line)
+    def _record(self, line: str) -> None:
+        if self._is_active:
+            self._errors.append(line)
 
     def _path(self, url: str) -> str:
         return url.removeprefix(self._url).split("?")[0]
 
     def _on_console(self, message: ConsoleMessage) -> None:
         # The browser logs violations of the content security policy as errors too.
-        if message.type in ("error", "warning") and not message.text.startswith(_REFUSED):
-            self._note(f"{message.type}: {message.text} ({message.location.get('url')})")
+        if message.type in ("error", "warning") and not message.text.startswith(_LOAD_FAILED):
+            self._record(f"{message.type}: {message.text} ({message.location.get('url')})")
 
     def _on_request(self, request: Request) -> None:
         self.requests.append(request)
         if not request.url.startswith((self._url, "data:", "blob:")):
-            self._note(f"asked elsewhere: {request.method} {request.url}")
+            self._record(f"request to another host: {request.method} {request.url}")
 
     def _on_failure(self, request: Request) -> None:
         if request.failure != _ABORTED:
-            self._note(f"failed: {request.method} {request.url}: {request.failure}")
+            self._record(f"failed: {request.method} {request.url}: {request.failure}")
 
     def _on_response(self, response: Response) -> None:
         if response.status < 400:
@@ -84,9 +84,11 @@ class Watch:
         if answer in self._expected:
             self._seen.add(answer)
         else:
-            self._note(f"refused: {response.request.method} {response.url}: {response.status}")
+            self._record(
+                f"unexpected status {response.status}: {response.request.method} {response.url}"
+            )
 
     def _on_socket(self, socket: WebSocket) -> None:
         host = self._url.split("//")[1].split("/")[0]
         if socket.url.split("//")[1].split("/")[0] != host:
-            self._note(f"connected elsewhere: {socket.url}")
+            self._record(f"WebSocket to another host: {socket.url}")

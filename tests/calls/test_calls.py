@@ -136,11 +136,23 @@ _FAULTS: list[tuple[str, str, str, Any, str]] = [
     ("execute-api", "PostToConnection", "Data", "x" * 131_073, "at most 131072"),
     ("execute-api", "PostToConnection", "Data", None, "Data is missing"),
     # Constraints of their documentation.
-    ("scheduler", "CreateSchedule", "ScheduleExpression", "at(2026-11-30)", "no expression"),
-    ("scheduler", "CreateSchedule", "ScheduleExpression", "rate(1 minutes)", "no expression"),
+    (
+        "scheduler",
+        "CreateSchedule",
+        "ScheduleExpression",
+        "at(2026-11-30)",
+        "not a schedule expression",
+    ),
+    (
+        "scheduler",
+        "CreateSchedule",
+        "ScheduleExpression",
+        "rate(1 minutes)",
+        "not a schedule expression",
+    ),
     ("dynamodb", "UpdateItem", "Key.sk", {"S": ""}, "1 to 1024"),
     ("dynamodb", "UpdateItem", "Key.pk", {"S": "é" * 1_025}, "1 to 2048"),
-    ("dynamodb", "UpdateItem", "Key.id", {"S": "1"}, "no key of the table"),
+    ("dynamodb", "UpdateItem", "Key.id", {"S": "1"}, "not a key of the table"),
     ("dynamodb", "UpdateItem", "UpdateExpression", "SET #s = :s" + " " * 4_096, "1 to 4096"),
     ("dynamodb", "UpdateItem", "UpdateExpression", "SET #s = :t", "lacks :t"),
     (
@@ -188,7 +200,7 @@ _FAULTS: list[tuple[str, str, str, Any, str]] = [
     ),
     ("sqs", "SendMessage", "DelaySeconds", 901, "0 to 900"),
     ("sqs", "SendMessage", "MessageBody", "", "MessageBody is empty"),
-    ("sqs", "SendMessage", "MessageBody", "\0", "a character that SQS refuses"),
+    ("sqs", "SendMessage", "MessageBody", "\0", "a character that SQS rejects"),
     ("sqs", "SendMessage", "MessageBody", "x" * 1_048_570, "at most 1048576"),
     ("sqs", "SendMessage", "MessageGroupId", "é", "MessageGroupId is"),
     ("sqs", "SendMessage", "MessageGroupId", "x" * 129, "MessageGroupId is"),
@@ -224,7 +236,13 @@ _FAULTS: list[tuple[str, str, str, Any, str]] = [
     ("sqs", "SendMessageBatch", "Entries", [{"Id": "0", "MessageBody": "{}"}] * 2, "an Id twice"),
     ("sqs", "SendMessageBatch", "Entries", [{"Id": "a b", "MessageBody": "{}"}], "Id is 'a b'"),
     ("sqs", "ReceiveMessage", "MaxNumberOfMessages", 11, "1 to 10"),
-    ("ses", "SendEmail", "FromEmailAddress", "Zähler <t@example.com>", "no address that SES takes"),
+    (
+        "ses",
+        "SendEmail",
+        "FromEmailAddress",
+        "Zähler <t@example.com>",
+        "not an address that SES accepts",
+    ),
     ("ses", "SendEmail", "Destination.ToAddresses", ["a@example.com"] * 51, "1 to 50"),
     ("ses", "SendEmail", "Content", {}, "must have one of"),
     ("cloudwatch", "GetMetricData", "EndTime", 1_795_190_400, "before EndTime"),
@@ -283,7 +301,7 @@ class Checked(unittest.TestCase):
                 found = list(calls_main.check(service, operation, request))
                 self.assertTrue(any(expected in fault for fault in found), found)
 
-    def test_an_operation_that_is_none_is_found(self) -> None:
+    def test_unknown_operation_is_found(self) -> None:
         self.assertEqual(list(calls_main.check("sqs", "PutMessage", {})), ["unknown operation"])
 
     def test_keys_are_those_of_the_template(self) -> None:
@@ -328,7 +346,7 @@ class Record(unittest.TestCase):
     def test_no_record_is_a_failure(self) -> None:
         status, printed = self._run([])
         self.assertEqual(status, 1)
-        self.assertIn("No call is recorded", printed)
+        self.assertIn("no recorded calls in", printed)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { load } from "./console.mjs";
 
-const { refusal } = await load("problem.js");
+const { problemOfResponse } = await load("problem.js");
 
 // Errors of API Gateway itself:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting.html
@@ -12,15 +12,15 @@ const GATEWAY = [
   [429, "Too Many Requests", true, "Too many requests at once"],
   [500, "Internal Server Error", true, "No response from Tollgate"],
   [503, "Service Unavailable", true, "Too many requests at once"],
-  [418, "I'm a teapot", false, "The answer is 418"],
+  [418, "I'm a teapot", false, "Response 418"],
 ];
-for (const [status, message, passes, title] of GATEWAY) {
+for (const [status, message, shouldRetry, title] of GATEWAY) {
   test(`the gateway's own ${status} is a problem`, () => {
     const answer = new Response(null, { headers: { "apigw-requestid": "r1" }, status });
-    const problem = refusal(answer, { message });
+    const problem = problemOfResponse(answer, { message });
     assert.ok(problem.detail.startsWith(`${message}.`), problem.detail);
-    const { title: shown, status: code, passes: mayPass, requestId } = problem;
-    assert.deepEqual([shown, code, mayPass, requestId], [title, status, passes, "r1"]);
+    const { title: shown, status: code, isRetryable, requestId } = problem;
+    assert.deepEqual([shown, code, isRetryable, requestId], [title, status, shouldRetry, "r1"]);
   });
 }
 
@@ -32,6 +32,6 @@ test("a problem of Tollgate is shown as it is", () => {
     request_id: "r2",
   };
   const answer = new Response(null, { headers: { "retry-after": "3" }, status: 503 });
-  const { title, detail, retryAfter, requestId } = refusal(answer, body);
+  const { title, detail, retryAfter, requestId } = problemOfResponse(answer, body);
   assert.deepEqual([title, detail, retryAfter, requestId], ["T", "D", 3, "r2"]);
 });

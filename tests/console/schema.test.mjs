@@ -3,8 +3,8 @@ import test from "node:test";
 
 import { load } from "./console.mjs";
 
-const { fieldOf, initial, fits } = await load("schema/form.js");
-const { names, join, changed } = await load("schema/pointer.js");
+const { canRepresent, fieldOf, initialValue } = await load("schema/form.js");
+const { join, segments, withChange } = await load("schema/pointer.js");
 const { lineOf } = await load("definitions/lines.js");
 
 const SCHEMA = {
@@ -56,7 +56,7 @@ test("a schema becomes fields", () => {
   );
 });
 
-const BEYOND_FORMS = [
+const UNSUPPORTED = [
   true,
   false,
   {},
@@ -66,12 +66,12 @@ const BEYOND_FORMS = [
   { allOf: [{ type: "object" }] },
   { $ref: "#/nowhere" },
 ];
-for (const schema of BEYOND_FORMS) {
-  test(`no form can express ${JSON.stringify(schema)}`, () =>
+for (const schema of UNSUPPORTED) {
+  test(`unsupported schema ${JSON.stringify(schema)}`, () =>
     assert.equal(fieldOf(schema).type, "json"));
 }
 
-test("a form starts with defaults and the least its schema allows", () => {
+test("initial values are defaults or the minimum that the schema allows", () => {
   const schema = {
     type: "object",
     required: ["inner", "yes", "many"],
@@ -86,7 +86,11 @@ test("a form starts with defaults and the least its schema allows", () => {
       many: { type: "array", items: { type: "string" }, minItems: 2 },
     },
   };
-  assert.deepEqual(initial(fieldOf(schema)), { inner: { level: 3 }, yes: false, many: ["", ""] });
+  assert.deepEqual(initialValue(fieldOf(schema)), {
+    inner: { level: 3 },
+    yes: false,
+    many: ["", ""],
+  });
 });
 
 const VALUES = [
@@ -99,19 +103,19 @@ const VALUES = [
   [{ free: { any: "thing" } }, true],
 ];
 for (const [value, isShown] of VALUES) {
-  test(`a form ${isShown ? "shows" : "would lose a part of"} ${JSON.stringify(value)}`, () => {
-    assert.equal(fits(fieldOf(SCHEMA), value), isShown);
+  test(`a form ${isShown ? "represents" : "does not represent"} ${JSON.stringify(value)}`, () => {
+    assert.equal(canRepresent(fieldOf(SCHEMA), value), isShown);
   });
 }
 
 test("a pointer is joined and split", () => {
-  assert.deepEqual(names(join(join("", "a/b"), "~")), ["a/b", "~"]);
+  assert.deepEqual(segments(join(join("", "a/b"), "~")), ["a/b", "~"]);
 });
 
-test("a value is changed where a pointer leads", () => {
+test("a value is changed at a pointer", () => {
   const before = { a: [{ b: 1 }, { b: 2 }], c: 3 };
-  assert.deepEqual(changed(before, ["a", "1", "b"], 9), { a: [{ b: 1 }, { b: 9 }], c: 3 });
-  assert.deepEqual(changed(before, ["c"], undefined), { a: [{ b: 1 }, { b: 2 }] });
+  assert.deepEqual(withChange(before, ["a", "1", "b"], 9), { a: [{ b: 1 }, { b: 9 }], c: 3 });
+  assert.deepEqual(withChange(before, ["c"], undefined), { a: [{ b: 1 }, { b: 2 }] });
 });
 
 const TEXT = JSON.stringify(

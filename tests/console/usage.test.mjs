@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { load } from "./console.mjs";
 
-const { busiest, columns, standing } = await load("usage/series.js");
+const { columns, largest, quotaChart } = await load("usage/series.js");
 const { healthOf } = await load("sources/health.js");
 
 const points = (service, values) =>
@@ -20,13 +20,13 @@ test("a gap stays a gap, and the smaller series are summed", () => {
     ...points("b", [null, null, 30]),
     ...points("c", [100, null, null]),
   ];
-  assert.deepEqual(busiest(columns(given, ({ service }) => service).series, 2), [
+  assert.deepEqual(largest(columns(given, ({ service }) => service).series, 2), [
     { name: "c", values: [100, null, null], total: 100 },
     { name: "2 others", values: [1, null, 33], total: 34 },
   ]);
 });
 
-test("a quota's usage adds up from its period's begin, and is projected to its end", () => {
+test("a quota's usage is cumulative over its period and projected to its end", () => {
   const quota = {
     period_start: "2026-11-20T16:00:00Z",
     period_end: "2026-11-20T17:00:00Z",
@@ -36,13 +36,13 @@ test("a quota's usage adds up from its period's begin, and is projected to its e
   };
   const given = [...points("a", [null, 10, 20]), ...points("b", [null, 1, null])];
   // 30 seconds before the end of the last window.
-  const drawn = standing(quota, given, Date.parse("2026-11-20T16:02:30Z") / 1000);
+  const drawn = quotaChart(quota, given, Date.parse("2026-11-20T16:02:30Z") / 1000);
   assert.deepEqual(
     drawn.times.map((time) => time - drawn.times[0]),
     [0, 60, 120, 150, 3600],
   );
   assert.deepEqual(drawn.used, [0, 0, 11, 31, null]);
-  assert.deepEqual(drawn.leads, [null, null, null, 31, 480]);
+  assert.deepEqual(drawn.projection, [null, null, null, 31, 480]);
   assert.deepEqual(drawn.thresholds, [
     { threshold: 80, bytes: 160 },
     { threshold: 100, bytes: 200 },

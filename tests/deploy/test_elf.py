@@ -26,7 +26,7 @@ def check(file: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@unittest.skipUnless(sys.platform == "linux", "elsewhere programs are not of this form")
+@unittest.skipUnless(sys.platform == "linux", "ELF programs are only on Linux")
 class Elf(unittest.TestCase):
     """`python3 -m unittest tests/deploy/test_elf.py`"""
 
@@ -37,28 +37,28 @@ class Elf(unittest.TestCase):
             number
         ]
 
-    def test_another_machine(self) -> None:
-        status, told = check(PROGRAM, "--machine", self.other, "--glibc", "9.9")
+    def test_wrong_machine_type(self) -> None:
+        status, errors = check(PROGRAM, "--machine", self.other, "--glibc", "9.9")
         self.assertEqual(status, 1)
-        self.assertIn(f"is for {self.own}, not {self.other}", told)
+        self.assertIn(f"is for {self.own}, not {self.other}", errors)
 
     def test_a_newer_glibc(self) -> None:
-        status, told = check(PROGRAM, "--machine", self.own, "--glibc", "2.1")
+        status, errors = check(PROGRAM, "--machine", self.own, "--glibc", "2.1")
         self.assertEqual(status, 1)
-        self.assertRegex(told, r"needs GLIBC_2\.\d+ of libc\.so\.6")
+        self.assertRegex(errors, r"needs GLIBC_2\.\d+ of libc\.so\.6")
 
     def test_a_library_that_the_runtime_lacks(self) -> None:
         # Debian's `ls` reads security labels.
-        _, told = check(PROGRAM, "--machine", self.own, "--glibc", "9.9")
-        self.assertIn("needs libselinux.so.1", told)
+        _, errors = check(PROGRAM, "--machine", self.own, "--glibc", "9.9")
+        self.assertIn("needs libselinux.so.1", errors)
 
-    def test_one_that_runs(self) -> None:
+    def test_valid_program(self) -> None:
         self.assertEqual(check(Path("/bin/cat"), "--machine", self.own, "--glibc", "9.9"), (0, ""))
 
-    def test_no_program(self) -> None:
-        status, told = check(Path(__file__))
+    def test_not_an_elf_file(self) -> None:
+        status, errors = check(Path(__file__))
         self.assertEqual(status, 1)
-        self.assertIn("is no ELF file", told)
+        self.assertIn("is not an ELF file", errors)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,9 @@ class FirstKey(unittest.TestCase):
             check=False,
         )
 
-    def works(self, made: subprocess.CompletedProcess[str], signer: str, has_token: bool) -> None:
+    def assert_created(
+        self, made: subprocess.CompletedProcess[str], signer: str, has_token: bool
+    ) -> None:
         """Asserts that the key is valid and that only these credentials signed calls."""
         self.assertEqual(made.returncode, 0, made.stderr)
         key = json.loads(made.stdout)["key"]
@@ -176,7 +178,7 @@ class FirstKey(unittest.TestCase):
         self.assertEqual(self.relay.seen, {(signer, has_token)})
         self.assertIn("make kinds", made.stderr)
 
-    def fails(self, made: subprocess.CompletedProcess[str], *texts: str) -> None:
+    def assert_fails(self, made: subprocess.CompletedProcess[str], *texts: str) -> None:
         """Asserts an error message with these texts, without a traceback or a key."""
         self.assertEqual((made.returncode, made.stdout), (1, ""), made.stderr)
         self.assertNotIn("Traceback", made.stderr)
@@ -190,7 +192,7 @@ class FirstKey(unittest.TestCase):
             AWS_SESSION_TOKEN="t",
             AWS_REGION="us-east-1",
         )
-        self.works(made, "ASIAENV", True)
+        self.assert_created(made, "ASIAENV", True)
 
     def test_profile(self) -> None:
         self.write(
@@ -199,15 +201,17 @@ class FirstKey(unittest.TestCase):
             "[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = s\n",
         )
         self.write("config", "[profile work]\nregion = us-east-1\n")
-        self.works(self.key("--profile", "work"), "AKIAWORK", False)
+        self.assert_created(self.key("--profile", "work"), "AKIAWORK", False)
 
     def test_profile_of_the_environment(self) -> None:
         self.write(
             "credentials", "[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = s\n"
         )
-        self.works(self.key("--region", "us-east-1", AWS_PROFILE="work"), "AKIAWORK", False)
+        self.assert_created(
+            self.key("--region", "us-east-1", AWS_PROFILE="work"), "AKIAWORK", False
+        )
 
-    def test_what_a_guided_deployment_saved(self) -> None:
+    def test_saved_parameters_of_guided_deployment(self) -> None:
         keys = "aws_access_key_id = AKIASAVED\naws_secret_access_key = s\n"
         self.write("credentials", f"[saved]\n{keys}")
         self.write(
@@ -218,7 +222,9 @@ class FirstKey(unittest.TestCase):
         )
         script = ROOT / "infra" / "local" / "first_key_main.py"
         command = [venv("sam") / "python", script, "--samconfig", self.home / ".aws/samconfig.toml"]
-        self.works(self.run_program([str(part) for part in command], {}), "AKIASAVED", False)
+        self.assert_created(
+            self.run_program([str(part) for part in command], {}), "AKIASAVED", False
+        )
 
     def test_credential_process(self) -> None:
         made = {
@@ -233,13 +239,13 @@ class FirstKey(unittest.TestCase):
             "config",
             f"[default]\nregion = us-east-1\ncredential_process = cat {self.home}/.aws/made.json\n",
         )
-        self.works(self.key(), "ASIAPROCESS", True)
+        self.assert_created(self.key(), "ASIAPROCESS", True)
 
     def test_credential_process_that_fails(self) -> None:
         self.write(
             "config", "[default]\nregion = us-east-1\ncredential_process = ls /no/such/vault\n"
         )
-        self.fails(self.key(), "/no/such/vault")
+        self.assert_fails(self.key(), "/no/such/vault")
 
     def sign_in(self, token: str, until: str) -> None:
         self.write(
@@ -262,17 +268,17 @@ class FirstKey(unittest.TestCase):
 
     def test_sso(self) -> None:
         self.sign_in("signed-in", _in(hours=1))
-        self.works(
+        self.assert_created(
             self.key("--profile", "sso", AWS_ENDPOINT_URL_SSO=self.relay.url), "ASIASSO", True
         )
 
     def test_sso_session_that_has_expired(self) -> None:
         self.sign_in("signed-in", _in(hours=-1))
-        self.fails(self.key("--profile", "sso"), "Run: aws sso login --profile sso")
+        self.assert_fails(self.key("--profile", "sso"), "Run: aws sso login --profile sso")
 
     def test_sso_session_that_was_ended(self) -> None:
         self.sign_in("signed-out", _in(hours=1))
-        self.fails(
+        self.assert_fails(
             self.key("--profile", "sso", AWS_ENDPOINT_URL_SSO=self.relay.url),
             "Run: aws sso login --profile sso",
         )
@@ -283,7 +289,7 @@ class FirstKey(unittest.TestCase):
             "[default]\nregion = us-east-1\nsso_account_id = 000000000000\nsso_role_name = Admin\n"
             f"sso_region = us-east-1\nsso_start_url = {START_URL}\n",
         )
-        self.fails(self.key(), "Run: aws sso login\n")
+        self.assert_fails(self.key(), "Run: aws sso login\n")
 
     def test_login(self) -> None:
         self.write("config", f"[default]\nregion = us-east-1\nlogin_session = {SESSION_ARN}\n")
@@ -305,21 +311,23 @@ class FirstKey(unittest.TestCase):
                 }
             ),
         )
-        self.works(self.key(), "ASIALOGIN", True)
+        self.assert_created(self.key(), "ASIALOGIN", True)
 
     def test_login_without_a_session(self) -> None:
         self.write("config", f"[profile dev]\nregion = us-east-1\nlogin_session = {SESSION_ARN}\n")
-        self.fails(self.key("--profile", "dev"), "Run: aws login --profile dev")
+        self.assert_fails(self.key("--profile", "dev"), "Run: aws login --profile dev")
 
-    def test_nothing_at_all(self) -> None:
-        self.fails(self.key("--region", "us-east-1"), "No AWS credentials")
+    def test_no_credentials(self) -> None:
+        self.assert_fails(self.key("--region", "us-east-1"), "No AWS credentials")
         self.assertEqual(self.relay.seen, set())
 
     def test_no_such_profile(self) -> None:
-        self.fails(self.key("--profile", "nobody"), "nobody")
+        self.assert_fails(self.key("--profile", "unknown"), "unknown")
 
     def test_no_region(self) -> None:
-        self.fails(self.key(AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s"), "REGION=")
+        self.assert_fails(
+            self.key(AWS_ACCESS_KEY_ID="AKIAENV", AWS_SECRET_ACCESS_KEY="s"), "REGION="
+        )
 
     def test_no_such_stack(self) -> None:
         made = self.key(
@@ -329,9 +337,9 @@ class FirstKey(unittest.TestCase):
             AWS_SECRET_ACCESS_KEY="s",
             AWS_REGION="us-east-1",
         )
-        self.fails(made, "There is no stack elsewhere in us-east-1")
+        self.assert_fails(made, "stack elsewhere not found in us-east-1")
 
-    def test_credentials_that_aws_refuses(self) -> None:
+    def test_credentials_that_aws_rejects(self) -> None:
         for code, text in (
             ("ExpiredToken", "Sign in again"),
             ("AccessDenied", "cloudformation:DescribeStacks"),
@@ -341,7 +349,7 @@ class FirstKey(unittest.TestCase):
                 made = self.key(
                     AWS_ACCESS_KEY_ID="ASIAENV", AWS_SECRET_ACCESS_KEY="s", AWS_REGION="us-east-1"
                 )
-                self.fails(made, text)
+                self.assert_fails(made, text)
 
 
 if __name__ == "__main__":

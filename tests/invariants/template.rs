@@ -69,7 +69,7 @@ fn function_timeouts_exceed_handler_timeouts() {
     for (function, patience) in [
         ("SubmitFunction", submit::REQUEST_TIMEOUT),
         ("PollFunction", poll::REQUEST_TIMEOUT),
-        ("ConsoleFunction", console::PATIENCE),
+        ("ConsoleFunction", console::TIMEOUT),
     ] {
         let timeout = Duration::from_secs(
             template["Resources"][function]["Properties"]["Timeout"].as_u64().unwrap(),

@@ -19,14 +19,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Time limit of a request, which then fails as unavailable. The function's timeout in
 /// template.yaml is 5 s.
-pub const PATIENCE: Duration = Duration::from_secs(4);
+pub const TIMEOUT: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
 pub struct App {
     /// WebSocket address for events, allowed by the content security policy.
     pub push: PushAddress,
     pub clock: Clock,
-    /// Counts refused requests.
+    /// Counts rejected requests.
     pub metrics: Metrics,
 }
 
@@ -47,6 +47,6 @@ pub fn router(app: App) -> Result<Router, InvalidHeaderValue> {
     let policy = Policy::new(&push)?;
     let (router, _) = routes().split_for_parts();
     let router = router.nest("/console", console::files()).nest("/docs", docs::files());
-    let gate = PublicMiddleware { clock, metrics, timeout: PATIENCE };
-    Ok(gate.wrap(router).layer(middleware::from_fn_with_state(policy, policy::apply)))
+    let middlewares = PublicMiddleware { clock, metrics, timeout: TIMEOUT };
+    Ok(middlewares.wrap(router).layer(middleware::from_fn_with_state(policy, policy::apply)))
 }

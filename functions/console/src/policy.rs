@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, header, header::InvalidHeaderValue};
 use runtime::config::PushAddress;
 
 /// Further security headers of all responses.
-const BESIDES: [(HeaderName, &str); 3] = [
+const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -23,7 +23,7 @@ pub struct Policy(Arc<Pages>);
 #[derive(Debug)]
 struct Pages {
     reference: HeaderValue,
-    others: HeaderValue,
+    strict: HeaderValue,
 }
 
 impl Policy {
@@ -40,9 +40,9 @@ impl Policy {
         );
         // The console never turns text into markup. Swagger UI does so with descriptions, which it
         // sanitizes with DOMPurify.
-        let others =
+        let strict =
             format!("{reference}; require-trusted-types-for 'script'; trusted-types 'none'");
-        Ok(Self(Arc::new(Pages { reference: reference.try_into()?, others: others.try_into()? })))
+        Ok(Self(Arc::new(Pages { reference: reference.try_into()?, strict: strict.try_into()? })))
     }
 }
 
@@ -52,11 +52,11 @@ impl Policy {
 /// no longer because file names don't change between versions.
 pub async fn apply(State(Policy(pages)): State<Policy>, request: Request, next: Next) -> Response {
     let policy =
-        if request.uri().path() == "/docs" { &pages.reference } else { &pages.others }.clone();
+        if request.uri().path() == "/docs" { &pages.reference } else { &pages.strict }.clone();
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    headers.extend(BESIDES.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    headers.extend(SECURITY_HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
     if headers.contains_key(header::ETAG) {
         let kind = headers.get(header::CONTENT_TYPE);
         let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));

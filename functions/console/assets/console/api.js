@@ -1,6 +1,6 @@
 // API client. URLs are relative to the page, which the API's own host serves.
 import * as session from "./session.js";
-import { refusal, unreachable } from "./problem.js";
+import { problemOfResponse, unreachable } from "./problem.js";
 
 function address(path, query) {
   const params = new URLSearchParams();
@@ -47,9 +47,9 @@ export async function request(
   const parsed = parse(answer);
   if (response.ok || response.status === 304)
     return { status: response.status, body: parsed, headers: response.headers };
-  const problem = refusal(response, parsed);
+  const problem = problemOfResponse(response, parsed);
   // A 401 ends the session only if the key is still in use, not for a key that is being tried.
-  if (response.status === 401 && session.key() === key) session.end(problem);
+  if (response.status === 401 && session.key() === key) session.signOut(problem);
   throw problem;
 }
 

@@ -2,14 +2,14 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 import { get } from "./api.js";
 import { setRegion } from "./announce.js";
-import { Arrival } from "./arrival.js";
+import { LazyView } from "./lazy-view.js";
 import { useResource } from "./resource.js";
 import { href, useRoute } from "./router.js";
-import { begin, end, key, may, useSession } from "./session.js";
+import { signIn, signOut, key, hasScope, useSession } from "./session.js";
 import { loaderOf, viewOf, VIEWS } from "./views.js";
 import { SignIn } from "./signin.js";
-import { Loading } from "./parts/table.js";
-import { ProblemNote } from "./parts/problem.js";
+import { Loading } from "./components/table.js";
+import { ProblemNote } from "./components/problem.js";
 
 export function App() {
   const session = useSession();
@@ -22,13 +22,13 @@ export function App() {
 function Resume() {
   const caller = useResource(async (signal) => {
     const caller = await get("token", {}, { signal });
-    begin(key(), caller);
+    signIn(key(), caller);
     return caller;
   }, []);
   return html`<main class="signin" id="main"><h1>Tollgate</h1>${
     caller.problem
-      ? html`<${ProblemNote} problem=${caller.problem} again=${caller.again} />
-        <button class="button" onClick=${() => end()}>Sign out</button>`
+      ? html`<${ProblemNote} problem=${caller.problem} onRetry=${caller.reload} />
+        <button class="button" onClick=${() => signOut()}>Sign out</button>`
       : html`<${Loading} />`
   }</main>`;
 }
@@ -59,10 +59,10 @@ function Frame({ caller, wasKept }) {
       <a class="brand" href=${href("jobs")}><img src="console/icon.svg" alt="" width="22"
         height="22" />Tollgate</a>
       <div class="who"><span title=${caller.account_id}>${caller.account_name}</span>
-        <span class="quiet"> · ${caller.name}${may("admin") ? " (operator)" : ""}</span></div>
+        <span class="quiet"> · ${caller.name}${hasScope("admin") ? " (operator)" : ""}</span></div>
       <${Theme} />
       <button type="button" class="button" onClick=${() => {
-        end();
+        signOut();
       }}>Sign out</button>
     </header>
     <nav class="side" aria-label="Main"><ul>
@@ -73,14 +73,14 @@ function Frame({ caller, wasKept }) {
     </ul><p class="small"><a href="docs">API reference</a></p></nav>
     <main id="main" ref=${main}>${
       view?.isOpen()
-        ? html`<${Arrival} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)}
+        ? html`<${LazyView} key=${view.isOne ? view.path : place} load=${loaderOf(view, parts)}
           parts=${parts} query=${query} isFocused=${first.current !== place} />`
-        : html`<${Nowhere} exists=${Boolean(view)} />`
+        : html`<${NotFound} exists=${Boolean(view)} />`
     }</main>
     <div class="unseen" aria-live="polite" ref=${setRegion}></div>`;
 }
 
-function Nowhere({ exists }) {
+function NotFound({ exists }) {
   useEffect(() => {
     document.title = "Not found · Tollgate";
   }, []);
@@ -89,7 +89,7 @@ function Nowhere({ exists }) {
     <p>${
       exists
         ? "Ask the operator for a key with the required scopes."
-        : "Choose one from the menu."
+        : "Choose a page from the menu."
     }</p>`;
 }
 

@@ -19,7 +19,7 @@ export class Problem extends Error {
   }
 
   // Whether a retry of the same request may succeed.
-  get passes() {
+  get isRetryable() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
@@ -35,25 +35,22 @@ export const problemOf = (error) => (error instanceof Problem ? error : unreacha
 
 // Errors of API Gateway itself. They have a `message` and no `type`, see docs/problems.md.
 const OF_GATEWAY = {
-  413: ["The request is too large", "The gateway in front of Tollgate refused it."],
-  429: ["Too many requests at once", "Nothing was done. Try again in a moment."],
+  413: ["The request is too large", "API Gateway rejected it."],
+  429: ["Too many requests at once", "The request was not processed. Try again in a moment."],
   500: [
     "No response from Tollgate",
     "The request may have been processed. Check before you repeat it.",
   ],
-  503: [
-    "Too many requests at once",
-    "Tollgate had no capacity for this one. Try again in a moment.",
-  ],
+  503: ["Too many requests at once", "Tollgate has no free capacity. Try again in a moment."],
 };
 
 // The problem of an error response. Without a problem document it is one of API Gateway.
-export function refusal(response, body) {
+export function problemOfResponse(response, body) {
   const seconds = Number(response.headers.get("retry-after") ?? NaN);
   const isProblem = body && typeof body === "object" && body.title;
-  const told = isProblem ? body : ofGateway(response, body);
+  const document = isProblem ? body : ofGateway(response, body);
   return new Problem(
-    { ...told, status: response.status },
+    { ...document, status: response.status },
     Number.isFinite(seconds) ? seconds : null,
   );
 }

@@ -9,7 +9,7 @@ const SLOWEST_MS = 30_000;
 // previous data while loading, with `isStale` set if it belongs to other `deps`.
 export function useResource(load, deps, { every = null } = {}) {
   const [state, setState] = useState({ data: undefined, problem: null, isStale: true });
-  const again = useRef(() => {});
+  const reload = useRef(() => {});
 
   useEffect(() => {
     const controller = new AbortController();
@@ -44,31 +44,36 @@ export function useResource(load, deps, { every = null } = {}) {
         const problem = problemOf(error);
         setState((old) => ({ data: old.isStale ? undefined : old.data, problem, isStale: false }));
         pause = Math.min(Math.max(pause ?? 0, 2000) * 2, SLOWEST_MS);
-        if (problem.passes) later(Math.max(pause, (problem.retryAfter ?? 0) * 1000));
+        if (problem.isRetryable) later(Math.max(pause, (problem.retryAfter ?? 0) * 1000));
       } finally {
         isLoading = false;
       }
     }
-    again.current = () => {
+    reload.current = () => {
       pause = every;
       if (!isLoading) run();
     };
-    const seen = () => {
-      if (!document.hidden && every && !isLoading) {
-        pause = every;
-        run();
-      }
-    };
-    document.addEventListener("visibilitychange", seen);
+    const stopRefreshing = onVisible(() => {
+      if (every) reload.current();
+    });
     run();
     return () => {
       controller.abort();
       clearTimeout(timer);
-      document.removeEventListener("visibilitychange", seen);
+      stopRefreshing();
     };
   }, deps);
 
-  return { ...state, again: () => again.current() };
+  return { ...state, reload: () => reload.current() };
+}
+
+// Calls `action` when the tab becomes visible, until the returned function is called.
+function onVisible(action) {
+  const listener = () => {
+    if (!document.hidden) action();
+  };
+  document.addEventListener("visibilitychange", listener);
+  return () => document.removeEventListener("visibilitychange", listener);
 }
 
 // An action of the user: `run(work)` awaits it and tracks `isBusy` and `problem`.

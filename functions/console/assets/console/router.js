@@ -11,7 +11,7 @@ export const href = (parts, query = {}) => {
   return `#/${path}${params.size ? `?${params}` : ""}`;
 };
 
-export function here() {
+export function currentRoute() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   return {
     parts: path.split("/").filter(Boolean).map(decoded),
@@ -19,21 +19,21 @@ export function here() {
   };
 }
 
-export const go = (parts, query) => {
+export const navigate = (parts, query) => {
   location.hash = href(parts, query);
 };
 
 // Changes the query without a new history entry.
-export function choose(changes) {
-  const { parts, query } = here();
+export function setQuery(changes) {
+  const { parts, query } = currentRoute();
   history.replaceState(null, "", href(parts, { ...query, ...changes }));
   dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
 export function useRoute() {
-  const [route, setRoute] = useState(here);
+  const [route, setRoute] = useState(currentRoute);
   useEffect(() => {
-    const follow = () => setRoute(here());
+    const follow = () => setRoute(currentRoute());
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);

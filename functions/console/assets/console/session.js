@@ -2,36 +2,36 @@
 // tab, and is deleted when the tab closes.
 import { useEffect, useState } from "./view.js";
 
-const PLACE = "tollgate.key";
+const STORAGE_KEY = "tollgate.key";
 const listeners = new Set();
 
-const kept = sessionStorage.getItem(PLACE);
+const kept = sessionStorage.getItem(STORAGE_KEY);
 // `wasKept`: the tab had the key when the page was loaded.
 const session = { key: kept, caller: null, reason: null, wasKept: kept !== null };
 
-const tell = () => {
+const notify = () => {
   for (const listener of listeners) listener();
 };
 
 export const key = () => session.key;
 
-export function begin(key, caller) {
-  sessionStorage.setItem(PLACE, key);
+export function signIn(key, caller) {
+  sessionStorage.setItem(STORAGE_KEY, key);
   Object.assign(session, { key, caller, reason: null });
-  tell();
+  notify();
 }
 
 // `reason` is a problem, shown above the sign-in form.
-export function end(reason = null) {
+export function signOut(reason = null) {
   if (session.key === null && session.caller === null && !reason) return;
-  sessionStorage.removeItem(PLACE);
+  sessionStorage.removeItem(STORAGE_KEY);
   Object.assign(session, { key: null, caller: null, reason, wasKept: false });
-  tell();
+  notify();
 }
 
-export const isAdmin = () => may("admin");
+export const isAdmin = () => hasScope("admin");
 
-export const may = (scope) => {
+export const hasScope = (scope) => {
   const scopes = session.caller?.scopes ?? [];
   return scopes.includes(scope) || scopes.includes("admin");
 };

@@ -1,8 +1,8 @@
 import { html, useEffect, useRef, useState } from "./view.js";
 import { get } from "./api.js";
 import { useAction } from "./resource.js";
-import { begin } from "./session.js";
-import { ProblemNote } from "./parts/problem.js";
+import { signIn } from "./session.js";
+import { ProblemNote } from "./components/problem.js";
 
 // The sign-in form. The console sends no API request before it has a key.
 export function SignIn({ reason }) {
@@ -17,7 +17,7 @@ export function SignIn({ reason }) {
     event.preventDefault();
     const tried = key.trim();
     const caller = await trying.run(() => get("token", {}, { key: tried }));
-    if (caller) begin(tried, caller);
+    if (caller) signIn(tried, caller);
     else input.current?.focus();
   };
   const problem = trying.problem ?? reason;
@@ -38,6 +38,6 @@ export function SignIn({ reason }) {
       <button class="button main" disabled=${trying.isBusy}>
         ${trying.isBusy ? "Signing in…" : "Sign in"}</button>
     </form>
-    <p class="small"><a href="docs">Reference of the API</a></p>
+    <p class="small"><a href="docs">API reference</a></p>
   </main>`;
 }

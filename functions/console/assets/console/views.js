@@ -1,19 +1,19 @@
 // All views: path, title in the menu, required scope, and the module, which is loaded on demand. A
 // view with `isOne` is not created again when the rest of its path changes.
-import { isAdmin, may } from "./session.js";
+import { isAdmin, hasScope } from "./session.js";
 
 export const VIEWS = [
   {
     path: "jobs",
     title: "Jobs",
-    isOpen: () => may("jobs:read"),
+    isOpen: () => hasScope("jobs:read"),
     list: async () => (await import("./jobs/list.js")).JobList,
     one: async () => (await import("./jobs/job.js")).JobView,
   },
   {
     path: "submit",
     title: "Submit a job",
-    isOpen: () => may("jobs:write"),
+    isOpen: () => hasScope("jobs:write"),
     list: async () => (await import("./jobs/submit.js")).SubmitView,
     isOne: true,
   },
@@ -27,33 +27,33 @@ export const VIEWS = [
   {
     path: "schedules",
     title: "Schedules",
-    isOpen: () => may("jobs:read"),
+    isOpen: () => hasScope("jobs:read"),
     list: async () => (await import("./schedules/list.js")).ScheduleList,
     one: async () => (await import("./schedules/schedule.js")).ScheduleView,
   },
   {
     path: "events",
     title: "Events",
-    isOpen: () => may("events:read"),
+    isOpen: () => hasScope("events:read"),
     list: async () => (await import("./events/view.js")).EventsView,
   },
   {
     path: "usage",
     title: "Usage",
-    isOpen: () => may("usage:read"),
+    isOpen: () => hasScope("usage:read"),
     list: async () => (await import("./usage/view.js")).UsageView,
   },
   {
     path: "quotas",
     title: "Quotas",
-    isOpen: () => may("usage:read"),
+    isOpen: () => hasScope("usage:read"),
     list: async () => (await import("./quotas/list.js")).QuotaList,
     one: async () => (await import("./quotas/quota.js")).QuotaView,
   },
   {
     path: "sources",
     title: "Sources",
-    isOpen: () => may("usage:read"),
+    isOpen: () => hasScope("usage:read"),
     list: async () => (await import("./sources/list.js")).SourceList,
     one: async () => (await import("./sources/source.js")).SourceView,
   },

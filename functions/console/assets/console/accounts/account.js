@@ -4,14 +4,14 @@ import { get, request, segment } from "../api.js";
 import { href } from "../router.js";
 import { useAction, useResource } from "../resource.js";
 import { ownAccount } from "../session.js";
-import { Id } from "../parts/copy.js";
-import { Confirm } from "../parts/dialog.js";
-import { Page } from "../parts/page.js";
-import { Loaded } from "../parts/pages.js";
-import { ProblemNote } from "../parts/problem.js";
-import { Status } from "../parts/status.js";
-import { Facts } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { Id } from "../components/copy.js";
+import { Confirm } from "../components/dialog.js";
+import { Page } from "../components/page.js";
+import { Loaded } from "../components/pages.js";
+import { ProblemNote } from "../components/problem.js";
+import { Status } from "../components/status.js";
+import { Facts } from "../components/table.js";
+import { Time } from "../components/time.js";
 import { Keys } from "./keys.js";
 
 export function AccountView({ parts: [, id] }) {
@@ -22,7 +22,7 @@ export function AccountView({ parts: [, id] }) {
         account.data &&
         html`
         <a class="button" href=${href("jobs", { account: id === ownAccount() ? "" : id })}>
-        Its jobs</a><${Activity} account=${account.data} again=${account.again} />`
+        Its jobs</a><${Activity} account=${account.data} reload=${account.reload} />`
       }>
     <${Loaded} of=${account}>${(
       account_,
@@ -30,12 +30,12 @@ export function AccountView({ parts: [, id] }) {
       ["State", html`<${Status} is=${account_.is_active ? "active" : "inactive"} />`],
       ["Id", html`<${Id} id=${account_.id} name="account's id" />`],
       ["Created", html`<${Time} at=${account_.created_at} />`],
-    ]} /><${Change} account=${account_} again=${account.again} /></section>
+    ]} /><${Change} account=${account_} reload=${account.reload} /></section>
       <${Keys} account=${account_} />`}<//>
   <//>`;
 }
 
-function Change({ account, again }) {
+function Change({ account, reload }) {
   const [name, setName] = useState(account.name);
   const [cap, setCap] = useState(account.max_running ?? "");
   const saving = useAction();
@@ -45,19 +45,20 @@ function Change({ account, again }) {
     const body = { name, max_running: cap === "" ? null : Number(cap) };
     if (await saving.run(() => request("PATCH", `accounts/${segment(account.id)}`, { body }))) {
       announce("Account saved");
-      again();
+      reload();
     }
   };
   return html`<form onSubmit=${save}><${ProblemNote} problem=${saving.problem} /><div class="row">
     <label class="field" for="name"><span>Name</span><input id="name" required maxlength="100"
       value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <label class="field" for="cap"><span>Concurrency limit</span><input id="cap" type="number" min="1"
+    <label class="field" for="cap"><span>Concurrency limit</span>
+      <input id="cap" type="number" min="1"
       max="1000" placeholder="the stack's" value=${cap}
       onInput=${(event) => setCap(event.target.value)} /></label>
     <button class="button" disabled=${saving.isBusy || !isChanged}>Save</button></div></form>`;
 }
 
-function Activity({ account, again }) {
+function Activity({ account, reload }) {
   const [isAsked, setAsked] = useState(false);
   const action = useAction();
   const set = async (is_active) => {
@@ -69,7 +70,7 @@ function Activity({ account, again }) {
       return;
     setAsked(false);
     announce(is_active ? "Account activated" : "Account deactivated");
-    again();
+    reload();
   };
   if (!account.is_active)
     return html`<button type="button" class="button main" disabled=${action.isBusy}

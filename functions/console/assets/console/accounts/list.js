@@ -1,15 +1,15 @@
 import { html, useState } from "../view.js";
 import { request } from "../api.js";
-import { go, href } from "../router.js";
+import { navigate, href } from "../router.js";
 import { useAction } from "../resource.js";
-import { Id } from "../parts/copy.js";
-import { Dialog } from "../parts/dialog.js";
-import { Page } from "../parts/page.js";
-import { Loaded, Pager, usePages } from "../parts/pages.js";
-import { ProblemNote } from "../parts/problem.js";
-import { Status } from "../parts/status.js";
-import { Empty, Table } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { Id } from "../components/copy.js";
+import { Dialog } from "../components/dialog.js";
+import { Page } from "../components/page.js";
+import { Loaded, Pager, usePages } from "../components/pages.js";
+import { ProblemNote } from "../components/problem.js";
+import { Status } from "../components/status.js";
+import { Empty, Table } from "../components/table.js";
+import { Time } from "../components/time.js";
 
 const COLUMNS = [
   { title: "Account", cell: ({ id, name }) => html`<a href=${href(["accounts", id])}>${name}</a>` },
@@ -18,44 +18,44 @@ const COLUMNS = [
     cell: ({ is_active }) => html`<${Status} is=${is_active ? "active" : "inactive"} />`,
   },
   { title: "Id", cell: ({ id }) => html`<${Id} id=${id} name="account's id" />` },
-  { title: "Jobs at once", class: "number", cell: ({ max_running }) => max_running ?? "–" },
-  { title: "Made", cell: ({ created_at }) => html`<${Time} at=${created_at} />` },
+  { title: "Concurrency limit", class: "number", cell: ({ max_running }) => max_running ?? "–" },
+  { title: "Created", cell: ({ created_at }) => html`<${Time} at=${created_at} />` },
 ];
 
 export function AccountList() {
   const pages = usePages("accounts", {});
-  const [isMaking, setMaking] = useState(false);
+  const [isCreating, setCreating] = useState(false);
   return html`<${Page} title="Accounts" actions=${html`<button type="button" class="button main"
-    onClick=${() => setMaking(true)}>Create an account</button>`}>
+    onClick=${() => setCreating(true)}>Create an account</button>`}>
     <${Loaded} of=${pages} empty=${html`<${Empty} title="No accounts yet">
       <p>Each tenant has an account with its own keys.</p><//>`}>
       ${({ items }) => html`<${Table} caption="Accounts" columns=${COLUMNS} rows=${items}
         isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//>
-    ${isMaking && html`<${Make} onClose=${() => setMaking(false)} />`}
+    ${isCreating && html`<${CreateAccount} onClose=${() => setCreating(false)} />`}
   <//>`;
 }
 
-function Make({ onClose }) {
+function CreateAccount({ onClose }) {
   const [name, setName] = useState("");
   const [cap, setCap] = useState("");
-  const making = useAction();
-  const make = async (event) => {
+  const creation = useAction();
+  const create = async (event) => {
     event.preventDefault();
-    const made = await making.run(() =>
+    const created = await creation.run(() =>
       request("POST", "accounts", { body: { name, max_running: cap === "" ? null : Number(cap) } }),
     );
-    if (made) go(["accounts", made.body.id]);
+    if (created) navigate(["accounts", created.body.id]);
   };
-  return html`<${Dialog} title="Create an account" onClose=${onClose}><form onSubmit=${make}>
-    <${ProblemNote} problem=${making.problem} />
+  return html`<${Dialog} title="Create an account" onClose=${onClose}><form onSubmit=${create}>
+    <${ProblemNote} problem=${creation.problem} />
     <label class="field" for="account-name"><span>Name</span><input id="account-name" required
       maxlength="100" autocomplete="off" value=${name}
       onInput=${(event) => setName(event.target.value)} /></label>
-    <label class="field" for="account-cap"><span>Jobs at once</span><input id="account-cap"
+    <label class="field" for="account-cap"><span>Concurrency limit</span><input id="account-cap"
       type="number" min="1" max="1000" value=${cap} placeholder="the stack's default"
       onInput=${(event) => setCap(event.target.value)} /></label>
-    <div class="actions"><button class="button main" disabled=${making.isBusy}>Make it</button>
-      <button type="button" class="button" onClick=${onClose}>Leave it</button></div>
+    <div class="actions"><button class="button main" disabled=${creation.isBusy}>Create</button>
+      <button type="button" class="button" onClick=${onClose}>Close</button></div>
   </form><//>`;
 }

@@ -1,39 +1,39 @@
 import { html, useEffect, useRef, useState } from "../view.js";
 import { announce } from "../announce.js";
 import { get, request, segment } from "../api.js";
-import { go, href } from "../router.js";
+import { navigate, href } from "../router.js";
 import { useAction, useResource } from "../resource.js";
 import { ownAccount } from "../session.js";
-import { Page } from "../parts/page.js";
-import { ProblemNote } from "../parts/problem.js";
-import { Loaded } from "../parts/pages.js";
+import { Page } from "../components/page.js";
+import { ProblemNote } from "../components/problem.js";
+import { Loaded } from "../components/pages.js";
 import { parsedJson } from "../schema/fields.js";
 import { lineOf } from "./lines.js";
-import { editable, hasMasked, SORTS } from "./sorts.js";
+import { editable, hasMasked, RESOURCES } from "./resources.js";
 
 // `#/define/kinds` creates a kind, `#/define/kinds/echo` edits one, as the API's JSON.
-export function DefinitionForm({ parts: [, sort, name] }) {
-  const what = SORTS[sort];
+export function DefinitionForm({ parts: [, resource, name] }) {
+  const what = RESOURCES[resource];
   if (!what) return html`<h1 tabindex="-1">Page not found</h1>`;
   const title = name ? `Change ${what.one} ${name}` : `Define a ${what.one}`;
   const back = name
-    ? { href: href([sort, name]), title: name }
-    : { href: href(sort), title: `All ${sort}` };
+    ? { href: href([resource, name]), title: name }
+    : { href: href(resource), title: `All ${resource}` };
   return html`<${Page} title=${title} back=${back}><p>${what.help}</p>${
     name
-      ? html`<${Existing} sort=${sort} name=${name} />`
-      : html`<${Editor} sort=${sort}
+      ? html`<${Existing} resource=${resource} name=${name} />`
+      : html`<${Editor} resource=${resource}
         body=${what.draft.account ? { ...what.draft, account: ownAccount() } : what.draft} />`
   }<//>`;
 }
 
-function Existing({ sort, name }) {
-  const current = useResource((signal) => get(`${sort}/${segment(name)}`, {}, { signal }), []);
-  return html`<${Loaded} of=${current}>${(body) => html`<${Editor} sort=${sort} name=${name}
-    body=${editable(SORTS[sort], body)} />`}<//>`;
+function Existing({ resource, name }) {
+  const current = useResource((signal) => get(`${resource}/${segment(name)}`, {}, { signal }), []);
+  return html`<${Loaded} of=${current}>${(body) => html`<${Editor} resource=${resource} name=${name}
+    body=${editable(RESOURCES[resource], body)} />`}<//>`;
 }
 
-function Editor({ sort, name: given, body }) {
+function Editor({ resource, name: given, body }) {
   const [name, setName] = useState(given ?? "");
   const [text, setText] = useState(() => JSON.stringify(body, null, 2));
   const [fault, setFault] = useState(null);
@@ -49,18 +49,10 @@ function Editor({ sort, name: given, body }) {
     const { fault } = parsedJson(text);
     setFault(fault);
     if (fault) return;
-    const saved = await saving.run(() => request("PUT", `${sort}/${segment(name)}`, { text }));
+    const saved = await saving.run(() => request("PUT", `${resource}/${segment(name)}`, { text }));
     if (!saved) return;
     announce(`${name} is ${saved.status === 201 ? "defined" : "changed"}`);
-    go([sort, name]);
-  };
-  const reach = (pointer) => {
-    const [from, to] = lineOf(text, pointer);
-    area.current.focus();
-    area.current.setSelectionRange(from, to);
-    area.current.scrollTop =
-      Math.max(0, text.slice(0, from).split("\n").length - 4) *
-      parseFloat(getComputedStyle(area.current).lineHeight);
+    navigate([resource, name]);
   };
 
   return html`<form class="card" onSubmit=${save}>
@@ -68,10 +60,8 @@ function Editor({ sort, name: given, body }) {
       saving.problem &&
       html`<${ProblemNote} problem=${saving.problem} errors=${false} focus>
       <ul class="errors">${errors.map(
-        ({
-          pointer,
-          detail,
-        }) => html`<li><button type="button" class="link" onClick=${() => reach(pointer)}>
+        ({ pointer, detail }) => html`<li><button type="button" class="link"
+          onClick=${() => selectLine(area.current, text, pointer)}>
         <code>${pointer || "/"}</code></button> ${detail}</li>`,
       )}</ul><//>`
     }
@@ -97,6 +87,15 @@ function Editor({ sort, name: given, body }) {
         </div></div>
     <div class="actions"><button class="button main" disabled=${saving.isBusy}>
       ${saving.isBusy ? "Saving…" : "Save"}</button>
-      <a class="button" href=${given ? href([sort, given]) : href(sort)}>Leave it</a></div>
+      <a class="button" href=${given ? href([resource, given]) : href(resource)}>Cancel</a></div>
   </form>`;
+}
+
+function selectLine(area, text, pointer) {
+  const [from, to] = lineOf(text, pointer);
+  area.focus();
+  area.setSelectionRange(from, to);
+  area.scrollTop =
+    Math.max(0, text.slice(0, from).split("\n").length - 4) *
+    parseFloat(getComputedStyle(area).lineHeight);
 }

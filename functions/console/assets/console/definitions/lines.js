@@ -1,4 +1,4 @@
-import { names } from "../schema/pointer.js";
+import { segments } from "../schema/pointer.js";
 
 // The range of a pointer's member in a JSON text, from its name to the end of its line. If the
 // member is missing, the range of its nearest ancestor. Searches the text for each name in turn,
@@ -6,7 +6,7 @@ import { names } from "../schema/pointer.js";
 export function lineOf(text, pointer) {
   let from = 0,
     to = 0;
-  for (const name of names(pointer)) {
+  for (const name of segments(pointer)) {
     const at = /^\d+$/.test(name)
       ? item(text, from, Number(name))
       : text.indexOf(`${JSON.stringify(name)}:`, from);
@@ -32,7 +32,7 @@ function item(text, from, index) {
     if (letter === '"') isText = true;
     if ("[{".includes(letter)) {
       depth += 1;
-      if (depth === 1 && left === 0) return begin(text, at + 1);
+      if (depth === 1 && left === 0) return skipSpace(text, at + 1);
     }
     if ("]}".includes(letter)) {
       depth -= 1;
@@ -40,10 +40,10 @@ function item(text, from, index) {
     }
     if (letter === "," && depth === 1) {
       left -= 1;
-      if (left === 0) return begin(text, at + 1);
+      if (left === 0) return skipSpace(text, at + 1);
     }
   }
   return -1;
 }
 
-const begin = (text, at) => at + text.slice(at).search(/\S/);
+const skipSpace = (text, at) => at + text.slice(at).search(/\S/);

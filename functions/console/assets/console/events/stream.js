@@ -1,7 +1,7 @@
 // Follows events over a WebSocket, or by long polling where that fails. Both share a cursor.
 import { get, request } from "../api.js";
 import { Problem, problemOf } from "../problem.js";
-import { pause, pauseAfter, seen } from "../waiting.js";
+import { sleep, backOff, whenVisible } from "../backoff.js";
 
 const PING_MS = 60_000;
 // Long polls until the next attempt to open a WebSocket.
@@ -37,9 +37,9 @@ export async function follow({ accounts, after, signal, onEvents, onState }) {
       if (signal.aborted) return;
       const problem = problemOf(error);
       onState("reconnecting", problem);
-      if (!problem.passes) return;
+      if (!problem.isRetryable) return;
       failures += 1;
-      await pauseAfter(problem, failures, 500, signal);
+      await backOff(problem, failures, 500, signal);
     }
   }
 }
@@ -78,43 +78,45 @@ async function pushed({ accounts, cursor, signal, take, onLive }) {
     };
     socket.onmessage = ({ data }) => {
       const message = parsed(data);
-      switch (message?.type) {
-        case "subscribed":
-          isLive = true;
-          onLive();
-          break;
-        case "events":
-          take(message.events, message.cursor);
-          break;
-        case "more":
-          ping();
-          break;
-        case "error":
-          problem = new Problem(message.problem);
-          socket.close();
-          break;
-        case "pong":
-          break;
-        // A message of API Gateway, sent when the function failed.
-        default:
-          socket.close();
-      }
+      if (message?.type === "subscribed") isLive = true;
+      if (message?.type === "error") problem = new Problem(message.problem);
+      if (!handle(message, { onLive, take, ping })) socket.close();
     };
     socket.onclose = () => {
       clearInterval(timer);
       signal.removeEventListener("abort", stop);
       if (problem) reject(problem);
       // The connection was lost: reconnect after a short delay.
-      else if (isLive && !signal.aborted) pause(500, signal).then(() => resolve(true));
+      else if (isLive && !signal.aborted) sleep(500, signal).then(() => resolve(true));
       else resolve(isLive);
     };
   });
 }
 
+// Returns false if the connection has to be closed.
+function handle(message, { onLive, take, ping }) {
+  switch (message?.type) {
+    case "subscribed":
+      onLive();
+      return true;
+    case "events":
+      take(message.events, message.cursor);
+      return true;
+    case "more":
+      ping();
+      return true;
+    case "pong":
+      return true;
+    // An error, or a message of API Gateway, sent when the function failed.
+    default:
+      return false;
+  }
+}
+
 async function polled({ accounts, signal, take, cursorOf, onState }) {
   onState("polling");
   for (let poll = 0; poll < POLLS && !signal.aborted; poll += 1) {
-    await seen(signal);
+    await whenVisible(signal);
     const query = { account: accounts, after: cursorOf(), limit: 100 };
     const { body, headers } = await request("GET", "events", {
       query,
@@ -124,7 +126,7 @@ async function polled({ accounts, signal, take, cursorOf, onState }) {
     take(body.items, body.next_cursor);
     // Too many long polls: the server responds without waiting, with the delay until the next.
     const later = Number(headers.get("retry-after") ?? 0);
-    if (later > 0) await pause(later * 1000, signal);
+    if (later > 0) await sleep(later * 1000, signal);
   }
 }
 

@@ -1,13 +1,13 @@
 import { html, useEffect, useRef, useState } from "../view.js";
 import { announce } from "../announce.js";
-import { choose, href } from "../router.js";
-import { may } from "../session.js";
-import { AccountSelect, nameOf, useAccounts } from "../parts/account.js";
-import { Page } from "../parts/page.js";
-import { ProblemNote } from "../parts/problem.js";
-import { Status } from "../parts/status.js";
-import { Empty } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { setQuery, href } from "../router.js";
+import { hasScope } from "../session.js";
+import { AccountSelect, nameOf, useAccounts } from "../components/account.js";
+import { Page } from "../components/page.js";
+import { ProblemNote } from "../components/problem.js";
+import { Status } from "../components/status.js";
+import { Empty } from "../components/table.js";
+import { Time } from "../components/time.js";
 import { follow } from "./stream.js";
 
 const KEPT = 500;
@@ -23,7 +23,7 @@ const TYPES = [
 export function EventsView({ query: { account, type, from } }) {
   const accounts = useAccounts().data;
   const [isPaused, setPaused] = useState(false);
-  const { events, waiting, state, problem, clear, again } = useEvents({ account, from, isPaused });
+  const { events, waiting, state, problem, clear, reload } = useEvents({ account, from, isPaused });
   const shown = events.filter((event) => !type || event.type === type);
 
   return html`<${Page} title="Events" actions=${html`
@@ -33,20 +33,24 @@ export function EventsView({ query: { account, type, from } }) {
       <button type="button" class="button" onClick=${clear}>Clear</button>`}>
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
       <label class="field" for="type"><span>Type</span><select id="type" value=${type ?? ""}
-        onChange=${(event) => choose({ type: event.target.value })}>
+        onChange=${(event) => setQuery({ type: event.target.value })}>
         <option value="">All</option>${TYPES.map(
           (one) => html`<option value=${one}>
           ${one}</option>`,
         )}</select></label>
       <label class="field" for="from"><span>From</span><select id="from" value=${from ?? "now"}
-        onChange=${({ target }) => choose({ from: target.value === "now" ? "" : target.value })}>
+        onChange=${({ target }) => setQuery({ from: target.value === "now" ? "" : target.value })}>
         <option value="now">now</option><option value="oldest">7 days ago</option></select>
           </label>
       <${AccountSelect} value=${account} accounts=${accounts}
-        onChange=${(account) => choose({ account })} />
+        onChange=${(account) => setQuery({ account })} />
       <p class="connection" role="status"><${Status} is=${isPaused ? "paused" : state} /></p>
     </form>
-    ${problem && html`<${ProblemNote} problem=${problem} again=${problem.passes ? null : again} />`}
+    ${
+      problem &&
+      html`<${ProblemNote} problem=${problem}
+        onRetry=${problem.isRetryable ? null : reload} />`
+    }
     ${
       shown.length
         ? html`<ol class="events" aria-label="Events, newest first">
@@ -56,12 +60,10 @@ export function EventsView({ query: { account, type, from } }) {
           )}</ol>`
         : html`<${Empty}
           title=${
-            state === "live" || state === "polling"
-              ? "Listening; nothing has happened yet"
-              : "Connecting"
-          }><p>An account's events are what it publishes by <code>POST /v1/accounts/…/events</code>,
-          what becomes of jobs whose kind has <code>"events": true</code>, and its quotas'
-          thresholds.</p><//>`
+            state === "live" || state === "polling" ? "No events yet" : "Connecting"
+          }><p>Events are published with${" "}
+          <code>POST /v1/accounts/…/events</code>, when jobs end whose kind has${" "}
+          <code>"events": true</code>, and when a quota reaches a threshold.</p><//>`
     }
   <//>`;
 }
@@ -74,7 +76,7 @@ const Event = ({
       ${accounts && html` <span class="quiet">of ${nameOf(accounts, event.account_id)}</span>`}
     ${
       event.data?.job_id &&
-      may("jobs:read") &&
+      hasScope("jobs:read") &&
       html` <a
       href=${href(["jobs", event.data.job_id], { account: accounts ? event.account_id : "" })}>
       its job</a>`
@@ -130,6 +132,6 @@ function useEvents({ account, from, isPaused }) {
     state,
     problem,
     clear: () => setHeld({ events: [], waiting: [] }),
-    again: () => setRound((n) => n + 1),
+    reload: () => setRound((n) => n + 1),
   };
 }

@@ -1,7 +1,7 @@
 import { html } from "../view.js";
-import { Status } from "../parts/status.js";
-import { Table } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { Status } from "../components/status.js";
+import { Table } from "../components/table.js";
+import { Time } from "../components/time.js";
 import { duration } from "../format.js";
 
 const COLUMNS = [

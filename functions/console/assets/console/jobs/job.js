@@ -3,31 +3,31 @@ import { announce } from "../announce.js";
 import { request, segment } from "../api.js";
 import { href } from "../router.js";
 import { useAction } from "../resource.js";
-import { may } from "../session.js";
-import { Copy } from "../parts/copy.js";
-import { Confirm } from "../parts/dialog.js";
-import { Json } from "../parts/json.js";
-import { Page } from "../parts/page.js";
-import { ProblemNote } from "../parts/problem.js";
-import { Status } from "../parts/status.js";
-import { Facts, Loading } from "../parts/table.js";
-import { Ago, Time } from "../parts/time.js";
+import { hasScope } from "../session.js";
+import { Copy } from "../components/copy.js";
+import { Confirm } from "../components/dialog.js";
+import { Json } from "../components/json.js";
+import { Page } from "../components/page.js";
+import { ProblemNote } from "../components/problem.js";
+import { Status } from "../components/status.js";
+import { Facts, Loading } from "../components/table.js";
+import { Ago, Time } from "../components/time.js";
 import { duration } from "../format.js";
 import { AttemptList } from "./attempts.js";
-import { isOver, useJob } from "./watch.js";
+import { hasEnded, useJob } from "./watch.js";
 
 export function JobView({ parts: [, id], query: { account } }) {
-  const { job, attempts, problem, again } = useJob(id, account);
-  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`} beside=${html`
-    <${Copy} text=${id} name="job's id" />`}
+  const { job, attempts, problem, reload } = useJob(id, account);
+  return html`<${Page} title=${`Job ${id}`} heading=${html`Job <code>${id}</code>`}
+      titleExtra=${html`<${Copy} text=${id} name="job's id" />`}
       back=${{ href: href("jobs", { account }), title: "Jobs" }}
       actions=${
         job &&
-        may("jobs:write") &&
-        html`<${Control} job=${job} account=${account}
-        again=${again} />`
+        hasScope("jobs:write") &&
+        html`<${JobActions} job=${job} account=${account}
+        reload=${reload} />`
       }>
-    ${problem && html`<${ProblemNote} problem=${problem} again=${again} />`}
+    ${problem && html`<${ProblemNote} problem=${problem} onRetry=${reload} />`}
     ${job ? html`<${Body} job=${job} attempts=${attempts} />` : !problem && html`<${Loading} />`}
   <//>`;
 }
@@ -38,10 +38,10 @@ function Body({ job, attempts }) {
   return html`<section aria-label="State" class="card">
       <p class="state" aria-live="polite"><${Status} is=${job.status}>
         ${job.cancel_requested && job.status === "running" ? "being cancelled" : job.status}<//>
-        ${!isOver(job) && html`<span class="quiet">${waiting(job, isLate)}</span>`}</p>
+        ${!hasEnded(job) && html`<span class="quiet">${waiting(job, isLate)}</span>`}</p>
       <${Facts} of=${[
         ["Kind", html`<a href=${href(["kinds", job.kind])}>${job.kind}</a>`],
-        ["Attempts", `${job.attempts} of at most ${job.max_attempts}`],
+        ["Attempts", `${job.attempts} of ${job.max_attempts}`],
         ["Priority", job.priority],
         ["Accepted", html`<${Time} at=${job.created_at} />`],
         isLate && ["Due", html`<${Time} at=${job.run_at} />`],
@@ -58,7 +58,7 @@ function Body({ job, attempts }) {
     </section>
     ${
       job.error &&
-      html`<section class="card"><h2>${isOver(job) ? "Error" : "Latest error"}</h2>
+      html`<section class="card"><h2>${hasEnded(job) ? "Error" : "Latest error"}</h2>
       <p><code>${job.error.code}</code></p><pre class="message" tabindex="0">
         ${job.error.message}</pre></section>`
     }
@@ -90,7 +90,7 @@ function waiting(job, isLate) {
   return isLate ? html`due <${Ago} at=${job.run_at} />` : "waiting";
 }
 
-function Control({ job, account, again }) {
+function JobActions({ job, account, reload }) {
   const action = useAction();
   const [isAsked, setAsked] = useState(false);
   const path = `jobs/${segment(job.id)}`;
@@ -99,7 +99,7 @@ function Control({ job, account, again }) {
     if (!sent) return;
     setAsked(false);
     announce(done);
-    again();
+    reload();
   };
   const retry = () => send("POST", `${path}/retry`, "Job queued again");
   const cancel = () => send("DELETE", path, "Job cancelled");
@@ -118,7 +118,7 @@ function Control({ job, account, again }) {
       onClick=${retry}>Retry</button>`
     }
     ${
-      !isOver(job) &&
+      !hasEnded(job) &&
       !job.cancel_requested &&
       html`<button type="button" class="button danger"
       onClick=${() => setAsked(true)}>Cancel</button>`

@@ -1,15 +1,15 @@
 import { html } from "../view.js";
 import { all } from "../api.js";
-import { choose, href } from "../router.js";
+import { setQuery, href } from "../router.js";
 import { useResource } from "../resource.js";
-import { may } from "../session.js";
-import { AccountSelect, useAccounts } from "../parts/account.js";
-import { Id } from "../parts/copy.js";
-import { Page } from "../parts/page.js";
-import { Loaded, Pager, usePages } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Empty, Table } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { hasScope } from "../session.js";
+import { AccountSelect, useAccounts } from "../components/account.js";
+import { Id } from "../components/copy.js";
+import { Page } from "../components/page.js";
+import { Loaded, Pager, usePages } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Empty, Table } from "../components/table.js";
+import { Time } from "../components/time.js";
 import { duration } from "../format.js";
 
 export const STATUSES = ["queued", "running", "completed", "failed", "cancelled"];
@@ -22,31 +22,31 @@ export function JobList({ query }) {
   const isFiltered = Boolean(status || kind);
 
   return html`<${Page} title="Jobs" actions=${
-    may("jobs:write") &&
+    hasScope("jobs:write") &&
     html`<a class="button main"
     href=${href("submit")}>Submit a job</a>`
   }>
     <form class="filters" aria-label="Filter" onSubmit=${(event) => event.preventDefault()}>
       <label class="field" for="status"><span>Status</span><select id="status" value=${status ?? ""}
-        onChange=${(event) => choose({ status: event.target.value })}>
+        onChange=${(event) => setQuery({ status: event.target.value })}>
         <option value="">All</option>${STATUSES.map(
           (one) => html`<option value=${one}>
           ${one}</option>`,
         )}</select></label>
       <label class="field" for="kind"><span>Kind</span><select id="kind" value=${kind ?? ""}
-        onChange=${(event) => choose({ kind: event.target.value })}>
+        onChange=${(event) => setQuery({ kind: event.target.value })}>
         <option value="">All</option>${kindNames(kinds.data?.items, kind).map(
           (name) => html`
           <option value=${name}>${name}</option>`,
         )}</select></label>
       <${AccountSelect} value=${account} accounts=${accounts}
-        onChange=${(account) => choose({ account })} />
+        onChange=${(account) => setQuery({ account })} />
     </form>
     <${Loaded} of=${pages} empty=${
       isFiltered
         ? html`<${Empty} title="No job matches the filter"><p><button type="button" class="button"
-      onClick=${() => choose({ status: "", kind: "" })}>Show all</button></p><//>`
-        : html`<${First} />`
+      onClick=${() => setQuery({ status: "", kind: "" })}>Show all</button></p><//>`
+        : html`<${NoJobs} />`
     }>
       ${({
         items,
@@ -88,19 +88,17 @@ function Outcome({ job }) {
     return html`<span class="clip" title=${job.error.message}><code>
       ${job.error.code}</code> ${job.error.message}</span>`;
   if (job.next_attempt_at)
-    return html`<span class="quiet">tried again at <${Time} at=${job.next_attempt_at} /></span>`;
+    return html`<span class="quiet">next attempt <${Time} at=${job.next_attempt_at} /></span>`;
   if (job.status === "queued" && new Date(job.run_at) > new Date(job.created_at))
     return html`<span class="quiet">due <${Time} at=${job.run_at} /></span>`;
   return html`<span class="quiet">–</span>`;
 }
 
-const First = () => html`<${Empty} title="No jobs yet">
-  <p>A job is a request of some kind that Tollgate takes to its target, with retries, and keeps the
-    outcome of.</p>
+const NoJobs = () => html`<${Empty} title="No jobs yet">
+  <p>A job is a request that Tollgate delivers to a target, with retries. Its result is stored.</p>
   ${
-    may("jobs:write") &&
-    html`<p><a class="button main" href=${href("submit")}>Submit the first
-    one</a></p>`
+    hasScope("jobs:write") &&
+    html`<p><a class="button main" href=${href("submit")}>Submit a job</a></p>`
   }<//>`;
 
 // Includes the chosen kind even if it has been deleted.

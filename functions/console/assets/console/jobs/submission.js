@@ -10,7 +10,7 @@ const fresh = () =>
 // Submits a job. A retry of the same job after a failure reuses its `Idempotency-Key`.
 export function useSubmission() {
   const action = useAction();
-  const [mended, setMended] = useState([]);
+  const [resolved, setResolved] = useState([]);
   const last = useRef({});
 
   const send = ({ metadata, ...request_ }, payload) => {
@@ -23,7 +23,7 @@ export function useSubmission() {
     ];
     const text = `{${members.join(",")}}`;
     if (last.current.text !== text) last.current = { text, key: fresh() };
-    setMended([]);
+    setResolved([]);
     return action.run(async () => {
       const { body } = await request("POST", "jobs", {
         text,
@@ -38,7 +38,7 @@ export function useSubmission() {
     action.problem &&
     Object.assign(Object.create(Object.getPrototypeOf(action.problem)), action.problem, {
       errors: action.problem.errors.filter(
-        ({ pointer }) => !mended.some((one) => pointer.startsWith(one)),
+        ({ pointer }) => !resolved.some((one) => pointer.startsWith(one)),
       ),
     });
   return {
@@ -46,6 +46,6 @@ export function useSubmission() {
     problem,
     send,
     clear: action.clear,
-    mend: (pointer) => setMended((old) => [...old, pointer]),
+    resolve: (pointer) => setResolved((old) => [...old, pointer]),
   };
 }

@@ -2,16 +2,16 @@ import { useEffect, useRef, useState } from "../view.js";
 import { announce } from "../announce.js";
 import { request, segment } from "../api.js";
 import { problemOf } from "../problem.js";
-import { pause, pauseAfter, seen } from "../waiting.js";
+import { sleep, backOff, whenVisible } from "../backoff.js";
 
-export const isOver = ({ status }) => ["completed", "failed", "cancelled"].includes(status);
+export const hasEnded = ({ status }) => ["completed", "failed", "cancelled"].includes(status);
 
 // Follows a job and its attempts until it has ended, by long polling (`Prefer: wait`): three
 // requests a minute without changes.
 export function useJob(id, account) {
   const [state, setState] = useState({ job: undefined, attempts: [], problem: null });
   const [round, setRound] = useState(0);
-  const told = useRef(null);
+  const announced = useRef(null);
 
   useEffect(() => {
     const controller = new AbortController();
@@ -22,7 +22,7 @@ export function useJob(id, account) {
       let tag = null,
         failures = 0;
       while (!signal.aborted) {
-        await seen(signal);
+        await whenVisible(signal);
         try {
           const headers = tag ? { "If-None-Match": tag, Prefer: "wait=20" } : {};
           const {
@@ -39,17 +39,17 @@ export function useJob(id, account) {
             signal,
           });
           setState({ job, attempts: attempts.items, problem: null });
-          if (told.current && told.current !== job.status) announce(`The job is ${job.status}`);
-          told.current = job.status;
-          if (isOver(job)) return;
-          if (isUnheld || !tag) await pause(2000, signal);
+          if (announced.current && announced.current !== job.status) announce(`Job ${job.status}`);
+          announced.current = job.status;
+          if (hasEnded(job)) return;
+          if (isUnheld || !tag) await sleep(2000, signal);
         } catch (error) {
           if (signal.aborted) return;
           const problem = problemOf(error);
           setState((old) => ({ ...old, problem }));
-          if (!problem.passes) return;
+          if (!problem.isRetryable) return;
           failures += 1;
-          await pauseAfter(problem, failures, 1000, signal);
+          await backOff(problem, failures, 1000, signal);
         }
       }
     }
@@ -59,5 +59,5 @@ export function useJob(id, account) {
     return () => controller.abort();
   }, [id, account, round]);
 
-  return { ...state, again: () => setRound((n) => n + 1) };
+  return { ...state, reload: () => setRound((n) => n + 1) };
 }

@@ -2,14 +2,14 @@ import { html } from "../view.js";
 import { get, segment } from "../api.js";
 import { href } from "../router.js";
 import { useResource } from "../resource.js";
-import { may } from "../session.js";
-import { Control } from "../definitions/control.js";
-import { Json } from "../parts/json.js";
-import { Page } from "../parts/page.js";
-import { Loaded } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Facts } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { hasScope } from "../session.js";
+import { DefinitionActions } from "../definitions/actions.js";
+import { Json } from "../components/json.js";
+import { Page } from "../components/page.js";
+import { Loaded } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Facts } from "../components/table.js";
+import { Time } from "../components/time.js";
 import { seconds } from "../format.js";
 
 const DISCIPLINES = {
@@ -23,14 +23,17 @@ export function KindView({ parts: [, name] }) {
   const actions =
     kind.data &&
     html`${
-      may("jobs:write") &&
+      hasScope("jobs:write") &&
       !kind.data.disabled &&
       html`<a class="button main"
       href=${href(["submit", name])}>Submit a job</a>`
     }
-    ${may("jobs:read") && html`<a class="button" href=${href("jobs", { kind: name })}>Its jobs</a>`}
-    <${Control} sort="kinds" name=${name}><p>Jobs of it can't be submitted any more. It isn't
-      deleted while some wait or run.</p><//>`;
+    ${
+      hasScope("jobs:read") &&
+      html`<a class="button" href=${href("jobs", { kind: name })}>Its jobs</a>`
+    }
+    <${DefinitionActions} resource="kinds" name=${name}><p>Jobs of this kind can't be
+      submitted any more. Deleting fails while some are queued or running.</p><//>`;
   return html`<${Page} title=${name} back=${{ href: href("kinds"), title: "Kinds" }}
     actions=${actions}>
     <${Loaded} of=${kind}>${(kind) => html`<${Body} kind=${kind} />`}<//><//>`;
@@ -41,8 +44,8 @@ function Body({ kind }) {
   return html`${kind.description && html`<p>${kind.description}</p>`}
     ${
       kind.disabled &&
-      html`<p class="note warn">It is disabled, since its target said that it is
-      gone (410). Save the kind to enable it.</p>`
+      html`<p class="note warn">Disabled, because its target responded
+      410 Gone. Save the kind to enable it.</p>`
     }
     <section class="card"><h2>Target and order</h2><${Facts} of=${[
       ["State", html`<${Status} is=${kind.disabled ? "disabled" : "enabled"} />`],
@@ -54,22 +57,22 @@ function Body({ kind }) {
         `Header ${header}`,
         html`<span title="Secret">•••</span>`,
       ]),
-      ["Time-out", kind.timeout_seconds ? seconds(kind.timeout_seconds) : "the stack's"],
-      ["Attempts", `${retry.max_attempts} at most`],
+      ["Timeout", kind.timeout_seconds ? seconds(kind.timeout_seconds) : "the stack's"],
+      ["Attempts", `at most ${retry.max_attempts}`],
       [
         "Backoff",
-        `from ${seconds(retry.initial_seconds)}, ${retry.factor} times as long each, ` +
+        `from ${seconds(retry.initial_seconds)}, factor ${retry.factor}, ` +
           `up to ${seconds(retry.max_seconds)}`,
       ],
       [
         "Discipline",
         html`${kind.discipline} <span class="quiet">(${DISCIPLINES[kind.discipline]})</span>`,
       ],
-      ["Events", kind.events ? "each job's end is an event" : "none"],
-      ["Jobs are kept", `${seconds(kind.retention_seconds)} after their end`],
+      ["Events", kind.events ? "one for each ended job" : "none"],
+      ["Retention", `${seconds(kind.retention_seconds)} after the end of a job`],
       ["Defined", html`<${Time} at=${kind.created_at} />`],
       ["Changed", html`<${Time} at=${kind.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>Schema of a payload</h2><${Json} value=${kind.schema}
+    <section class="card"><h2>Payload schema</h2><${Json} value=${kind.schema}
       name="schema" /></section>`;
 }

@@ -1,11 +1,11 @@
 import { html } from "../view.js";
 import { href } from "../router.js";
-import { may } from "../session.js";
-import { Define } from "../definitions/control.js";
-import { Page } from "../parts/page.js";
-import { Loaded, Pager, usePages } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Empty, Table } from "../parts/table.js";
+import { hasScope } from "../session.js";
+import { DefineLink } from "../definitions/actions.js";
+import { Page } from "../components/page.js";
+import { Loaded, Pager, usePages } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Empty, Table } from "../components/table.js";
 
 const COLUMNS = [
   { title: "Kind", cell: ({ name }) => html`<a href=${href(["kinds", name])}>${name}</a>` },
@@ -18,9 +18,9 @@ const COLUMNS = [
     cell: ({ target }) =>
       html`<span class="clip" title=${target.url}>${target.url ?? target.type}</span>`,
   },
-  { title: "Order", cell: ({ discipline }) => discipline },
+  { title: "Discipline", cell: ({ discipline }) => discipline },
   {
-    title: "For",
+    title: "Description",
     class: "wide",
     cell: ({ description }) =>
       html`<span class="clip" title=${description}>${description || "–"}</span>`,
@@ -29,7 +29,7 @@ const COLUMNS = [
     title: "",
     class: "number",
     cell: ({ name, disabled }) =>
-      may("jobs:write") &&
+      hasScope("jobs:write") &&
       !disabled &&
       html`<a href=${href(["submit", name])}>Submit<span class="unseen"> a ${name} job</span></a>`,
   },
@@ -37,10 +37,9 @@ const COLUMNS = [
 
 export function KindList() {
   const pages = usePages("kinds", {}, { limit: 50 });
-  return html`<${Page} title="Kinds" actions=${html`<${Define} sort="kinds" />`}>
-    <${Loaded} of=${pages} empty=${html`<${Empty} title="No kinds yet"><p>A kind says what a job's
-      payload is like, where jobs go, and how often they are tried.
-      Nothing can be submitted before there is one.</p><//>`}>
+  return html`<${Page} title="Kinds" actions=${html`<${DefineLink} resource="kinds" />`}>
+    <${Loaded} of=${pages} empty=${html`<${Empty} title="No kinds yet"><p>A kind defines the
+      payload, target and retries of jobs. Each job has a kind.</p><//>`}>
       ${({ items }) => html`<${Table} caption="Kinds" columns=${COLUMNS} rows=${items}
         id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;

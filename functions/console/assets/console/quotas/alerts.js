@@ -1,8 +1,8 @@
 import { html } from "../view.js";
 import { isAdmin } from "../session.js";
-import { Status } from "../parts/status.js";
-import { Table } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { Status } from "../components/status.js";
+import { Table } from "../components/table.js";
+import { Time } from "../components/time.js";
 
 const COLUMNS = [
   { title: "Threshold", cell: ({ threshold }) => html`<strong>${threshold} %</strong>` },
@@ -14,15 +14,14 @@ export const Alerts = ({ alerts }) =>
   alerts.length
     ? html`<${Table} caption="Alerts" columns=${COLUMNS} rows=${alerts}
       id=${({ threshold }) => threshold} />`
-    : html`<p class="quiet">No threshold is reached.</p>`;
+    : html`<p class="quiet">No threshold reached.</p>`;
 
 function Mails({ alert: { passed_over, mails, mailed_at } }) {
-  if (passed_over)
-    return html`<span class="quiet">none: superseded by a higher threshold</span>`;
+  if (passed_over) return html`<span class="quiet">none: superseded by a higher threshold</span>`;
   if (!isAdmin() || !mails)
     return mailed_at
       ? html`sent <${Time} at=${mailed_at} />`
-      : html`<span class="quiet">being sent</span>`;
+      : html`<span class="quiet">sending</span>`;
   return html`<ul class="plain">${mails.map(
     ({ to, sent_at, error, next_try_at, tries }) =>
       html`<li>${
@@ -32,7 +31,7 @@ function Mails({ alert: { passed_over, mails, mailed_at } }) {
             ${error ? "failing" : "waiting"}<//> to ${to}${error && html`: ${error}`}
       ${
         next_try_at &&
-        html` <span class="quiet">(tried ${tries} times, again <${Time}
+        html` <span class="quiet">(${tries} attempts, next <${Time}
         at=${next_try_at} />)</span>`
       }`
       }</li>`,

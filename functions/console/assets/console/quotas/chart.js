@@ -1,10 +1,10 @@
 import { html, useMemo } from "../view.js";
 import { useResource } from "../resource.js";
-import { Loaded } from "../parts/pages.js";
+import { Loaded } from "../components/pages.js";
 import { bytes, zone } from "../format.js";
 import { Chart } from "../usage/chart.js";
 import { points } from "../usage/load.js";
-import { standing } from "../usage/series.js";
+import { quotaChart } from "../usage/series.js";
 
 // Chart of a quota's usage in the current period, with thresholds and projection.
 export function QuotaChart({ quota }) {
@@ -22,14 +22,18 @@ const across = (times, at) => times.map((_, n) => (n === 0 || n === times.length
 
 function Drawn({ quota, data }) {
   const drawn = useMemo(() => {
-    const { times, used, leads, thresholds } = standing(quota, data.items, Date.now() / 1000);
+    const { times, used, projection, thresholds } = quotaChart(
+      quota,
+      data.items,
+      Date.now() / 1000,
+    );
     const lines = [
       { name: "Used", values: used, colour: "--series-1", width: 2, fill: true, spanGaps: true },
-      ...(leads
+      ...(projection
         ? [
             {
               name: "Projected",
-              values: leads,
+              values: projection,
               colour: "--series-1",
               dash: [4, 5],
               spanGaps: true,
@@ -56,8 +60,8 @@ function Drawn({ quota, data }) {
   const projected = quota.projected ? `, projected ${bytes(quota.projected)}` : "";
   const label = `Used ${bytes(quota.used)} of ${bytes(quota.limit_bytes)}${projected}`;
   return html`<${Chart} ...${drawn} label=${label} />
-    <p class="small quiet">Since the ${quota.period} began, as sums of counters; the quota
-      itself is looked at once a minute. Times: ${zone()}.
-      ${quota.projected === null ? " A projection is made when a 24th of the period is over." : ""}
+    <p class="small quiet">Sums of counters since the start of the ${quota.period}. The quota is
+      evaluated every minute. Times: ${zone()}.
+      ${quota.projected === null ? " The projection starts after 1/24 of the period." : ""}
         </p>`;
 }

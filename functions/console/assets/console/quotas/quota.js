@@ -3,17 +3,17 @@ import { get, segment } from "../api.js";
 import { href } from "../router.js";
 import { useResource } from "../resource.js";
 import { isAdmin } from "../session.js";
-import { Control } from "../definitions/control.js";
-import { nameOf, useAccounts } from "../parts/account.js";
-import { Page } from "../parts/page.js";
-import { Loaded } from "../parts/pages.js";
-import { Facts } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { DefinitionActions } from "../definitions/actions.js";
+import { nameOf, useAccounts } from "../components/account.js";
+import { Page } from "../components/page.js";
+import { Loaded } from "../components/pages.js";
+import { Facts } from "../components/table.js";
+import { Time } from "../components/time.js";
 import { bytes, percent } from "../format.js";
 import { Alerts } from "./alerts.js";
 import { Bar } from "./bar.js";
 import { QuotaChart } from "./chart.js";
-import { measured } from "./measured.js";
+import { describeSeries } from "./series-description.js";
 
 export function QuotaView({ parts: [, name] }) {
   const quota = useResource((signal) => get(`quotas/${segment(name)}`, {}, { signal }), [name], {
@@ -23,8 +23,8 @@ export function QuotaView({ parts: [, name] }) {
       actions=${
         quota.data &&
         html`<a class="button" href=${href("usage", usageOf(quota.data))}>Its usage</a>
-        <${Control} sort="quotas" name=${name}><p>Blocked requests are allowed again, and no further
-          mails are sent any more.</p><//>`
+        <${DefinitionActions} resource="quotas" name=${name}><p>Blocked requests are allowed
+          again, and no further mails are sent.</p><//>`
       }>
     <${Loaded} of=${quota}>${(quota) => html`<${Body} quota=${quota} />`}<//><//>`;
 }
@@ -42,13 +42,13 @@ function Body({ quota }) {
   const accounts = useAccounts().data;
   return html`${
     quota.blocked &&
-    html`<p class="note bad"><strong>Used up.</strong> Jobs and events
-    of its account are turned away until <${Time} at=${quota.period_end} />.</p>`
+    html`<p class="note bad"><strong>Quota exhausted.</strong> Jobs and events
+    of its account are rejected until <${Time} at=${quota.period_end} />.</p>`
   }
     <section class="card"><h2>This ${quota.period}</h2><${Bar} quota=${quota} />
       <${QuotaChart} quota=${quota} /></section>
     <section class="card"><h2>Quota</h2><${Facts} of=${[
-      ["Counts", measured(quota)],
+      ["Counts", describeSeries(quota)],
       [
         "Account",
         quota.account
@@ -78,7 +78,7 @@ function Body({ quota }) {
     <section class="card"><h2>Alerts of this ${quota.period}</h2>
       <${Alerts} alerts=${quota.alerts} /></section>
     ${quota.past.map(
-      (past) => html`<section class="card"><h2>Mails still wait for the period until <${Time}
+      (past) => html`<section class="card"><h2>Pending mails of the period until <${Time}
         at=${past.period_end} /></h2>
       <p>${bytes(past.used)} of ${bytes(past.limit_bytes)}, ${percent(past.percent)}</p>
         <${Alerts} alerts=${past.alerts} /></section>`,

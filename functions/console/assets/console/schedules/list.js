@@ -1,21 +1,21 @@
 import { html } from "../view.js";
 import { href } from "../router.js";
 import { isAdmin } from "../session.js";
-import { Define } from "../definitions/control.js";
-import { nameOf, useAccounts } from "../parts/account.js";
-import { Page } from "../parts/page.js";
-import { Loaded, Pager, usePages } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Empty, Table } from "../parts/table.js";
+import { DefineLink } from "../definitions/actions.js";
+import { nameOf, useAccounts } from "../components/account.js";
+import { Page } from "../components/page.js";
+import { Loaded, Pager, usePages } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Empty, Table } from "../components/table.js";
 
 export function ScheduleList() {
   const pages = usePages("schedules", {}, { limit: 50 });
   const accounts = useAccounts().data;
-  return html`<${Page} title="Schedules" actions=${html`<${Define} sort="schedules" />`}>
+  return html`<${Page} title="Schedules" actions=${html`<${DefineLink} resource="schedules" />`}>
     <${Loaded} of=${pages} empty=${html`<${Empty} title="No schedules yet">
-      <p>A schedule makes a job each time that its expression says, such as every working day at
+      <p>A schedule submits jobs at the times of an expression, such as every working day at
       six.${" "}
-      ${isAdmin() ? "" : "An operator defines them."}</p><//>`}>
+      ${isAdmin() ? "" : "Operators define schedules."}</p><//>`}>
       ${({ items }) => html`<${Table} caption="Schedules" columns=${columns(accounts)} rows=${items}
         id=${({ name }) => name} isBusy=${pages.isStale} /><${Pager} pages=${pages} />`}
     <//><//>`;

@@ -2,14 +2,14 @@ import { html } from "../view.js";
 import { get, segment } from "../api.js";
 import { href } from "../router.js";
 import { useResource } from "../resource.js";
-import { Control } from "../definitions/control.js";
-import { Id } from "../parts/copy.js";
-import { Json } from "../parts/json.js";
-import { Page } from "../parts/page.js";
-import { Loaded } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Facts } from "../parts/table.js";
-import { Time } from "../parts/time.js";
+import { DefinitionActions } from "../definitions/actions.js";
+import { Id } from "../components/copy.js";
+import { Json } from "../components/json.js";
+import { Page } from "../components/page.js";
+import { Loaded } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Facts } from "../components/table.js";
+import { Time } from "../components/time.js";
 
 export function ScheduleView({ parts: [, name] }) {
   const schedule = useResource(
@@ -19,7 +19,7 @@ export function ScheduleView({ parts: [, name] }) {
   return html`<${Page} title=${name} back=${{ href: href("schedules"), title: "Schedules" }}
       actions=${
         schedule.data &&
-        html`<${Control} sort="schedules" name=${name}>
+        html`<${DefinitionActions} resource="schedules" name=${name}>
         <p>It submits no more jobs. Existing jobs continue.</p><//>`
       }>
     <${Loaded} of=${schedule}>${(

@@ -1,6 +1,6 @@
 // The inputs of a form generated from a JSON Schema, identified by JSON Pointers.
 import { html, useEffect, useState } from "../view.js";
-import { first, initial } from "./form.js";
+import { initialValue, newItem } from "./form.js";
 import { join } from "./pointer.js";
 
 export const idOf = (pointer) => `field:${pointer}`;
@@ -77,7 +77,7 @@ const common = ({ field, pointer, described, isWrong }) => ({
   "aria-invalid": isWrong ? "true" : undefined,
 });
 
-function Text(props) {
+function TextInput(props) {
   const { field, value, pointer, change } = props;
   const attributes = {
     ...common(props),
@@ -126,7 +126,7 @@ function optionText({ type }, option) {
   return JSON.stringify(option);
 }
 
-function Bool(props) {
+function BooleanInput(props) {
   const { field, value, pointer, change } = props;
   if (!field.isRequired && field.default === undefined) return html`<${Choice} ...${props} />`;
   return html`<input type="checkbox" ...${common(props)} required=${false} checked=${value === true}
@@ -134,7 +134,7 @@ function Bool(props) {
 }
 
 // A JSON text for a part that the form can't express.
-function Part(props) {
+function JsonInput(props) {
   const { value, pointer, change } = props;
   const [text, setText] = useState(() =>
     value === undefined ? "" : JSON.stringify(value, null, 2),
@@ -165,11 +165,11 @@ function Members({ field, value, pointer, errors, change }) {
   const isSet = value !== undefined;
   if (!field.isRequired && field.name && !isSet)
     return html`<button type="button" class="button"
-      onClick=${() => change(pointer, initial({ ...field, isRequired: true }))}>
+      onClick=${() => change(pointer, initialValue({ ...field, isRequired: true }))}>
       Fill in ${field.title ?? field.name}</button>`;
   const known = field.fields.map(({ name }) => join(pointer, name));
   // Errors of members that the form doesn't have.
-  const strangers = errors.filter(
+  const unknown = errors.filter(
     (error) =>
       error.pointer.startsWith(`${pointer}/`) &&
       !known.some((one) => error.pointer === one || error.pointer.startsWith(`${one}/`)),
@@ -180,7 +180,7 @@ function Members({ field, value, pointer, errors, change }) {
       value=${value?.[inner.name]} pointer=${join(pointer, inner.name)} errors=${errors}
       change=${change} />`,
     )}
-    ${strangers.map(
+    ${unknown.map(
       ({ pointer, detail }) => html`<p class="wrong"><code>
       ${pointer}</code> ${detail}</p>`,
     )}
@@ -188,7 +188,7 @@ function Members({ field, value, pointer, errors, change }) {
       !field.isRequired &&
       field.name &&
       html`<button type="button" class="button"
-      onClick=${() => change(pointer, undefined)}>Leave out ${field.title ?? field.name}
+      onClick=${() => change(pointer, undefined)}>Remove ${field.title ?? field.name}
       </button>`
     }`;
 }
@@ -215,18 +215,18 @@ function Items({ field, value, pointer, errors, change, name }) {
   )}
     <button type="button" class="button" disabled=${items.length >= (field.maxItems ?? Infinity)}
       onClick=${() => {
-        change(pointer, [...items, first(field.item)]);
+        change(pointer, [...items, newItem(field.item)]);
         setFocused(items.length);
       }}>Add<span class="unseen"> to ${name}</span></button>`;
 }
 
 const INPUTS = {
-  text: Text,
+  text: TextInput,
   number: NumberInput,
   integer: NumberInput,
-  boolean: Bool,
+  boolean: BooleanInput,
   enum: Choice,
-  json: Part,
+  json: JsonInput,
   object: Members,
   array: Items,
 };

@@ -3,7 +3,7 @@
 const MAX_DEPTH = 6;
 const FORMATS = { email: "email", uri: "url", date: "date", time: null, "date-time": null };
 // Keywords that the form does not support. Only the server validates them.
-const BEYOND = [
+const UNSUPPORTED = [
   "anyOf",
   "oneOf",
   "allOf",
@@ -33,7 +33,8 @@ export function fieldOf(
     default: schema.default,
     examples: schema.examples,
   };
-  if (depth > MAX_DEPTH || BEYOND.some((word) => word in schema)) return { ...field, type: "json" };
+  if (depth > MAX_DEPTH || UNSUPPORTED.some((word) => word in schema))
+    return { ...field, type: "json" };
   if ("const" in schema) return { ...field, type: "enum", options: [schema.const] };
   if (Array.isArray(schema.enum)) return { ...field, type: "enum", options: schema.enum };
 
@@ -65,7 +66,7 @@ function texts({ minLength, maxLength, pattern, format }) {
     format,
     minLength,
     maxLength,
-    pattern: whole(pattern),
+    pattern: htmlPattern(pattern),
     isLong: maxLength === undefined ? false : maxLength > 200,
   };
 }
@@ -111,12 +112,12 @@ function objects(schema, field, inner) {
 }
 
 function referred(schema, { root, name, isRequired, depth, seen }) {
-  const { $ref, ...beside } = schema;
+  const { $ref, ...siblings } = schema;
   const target = seen.includes($ref) ? undefined : resolved(root, $ref);
   if (target === undefined)
     return { name, isRequired, isNullable: false, type: "json", description: schema.description };
-  const whole = typeof target === "object" ? { ...target, ...beside } : target;
-  return fieldOf(whole, { root, name, isRequired, depth, seen: [...seen, $ref] });
+  const merged = typeof target === "object" ? { ...target, ...siblings } : target;
+  return fieldOf(merged, { root, name, isRequired, depth, seen: [...seen, $ref] });
 }
 
 function resolved(root, reference) {
@@ -131,7 +132,7 @@ function resolved(root, reference) {
 
 // JSON Schema's patterns match anywhere, HTML's match the whole text and use the `v` flag. A
 // pattern that is invalid with that flag is left to the server.
-function whole(pattern) {
+function htmlPattern(pattern) {
   if (pattern === undefined) return undefined;
   const anchored = `[\\s\\S]*(?:${pattern})[\\s\\S]*`;
   try {
@@ -143,18 +144,18 @@ function whole(pattern) {
 }
 
 // The initial value of a field: its default, or the minimum that the schema allows.
-export function initial(field) {
+export function initialValue(field) {
   if (field.default !== undefined) return field.default;
   if (!field.isRequired) return undefined;
   switch (field.type) {
     case "object":
       return Object.fromEntries(
         field.fields
-          .map((one) => [one.name, initial(one)])
+          .map((one) => [one.name, initialValue(one)])
           .filter(([, value]) => value !== undefined),
       );
     case "array":
-      return Array.from({ length: field.minItems }, () => first(field.item));
+      return Array.from({ length: field.minItems }, () => newItem(field.item));
     case "boolean":
       return false;
     case "enum":
@@ -165,7 +166,7 @@ export function initial(field) {
 }
 
 // Whether the form can represent a value that was entered as JSON.
-export function fits(field, value) {
+export function canRepresent(field, value) {
   if (value === undefined || field.type === "json") return true;
   if (value === null) return field.isNullable || field.type === "array" || field.type === "text";
   switch (field.type) {
@@ -174,11 +175,11 @@ export function fits(field, value) {
         typeof value === "object" &&
         !Array.isArray(value) &&
         Object.entries(value).every(([name, one]) =>
-          field.fields.some((inner) => inner.name === name && fits(inner, one)),
+          field.fields.some((inner) => inner.name === name && canRepresent(inner, one)),
         )
       );
     case "array":
-      return Array.isArray(value) && value.every((item) => fits(field.item, item));
+      return Array.isArray(value) && value.every((item) => canRepresent(field.item, item));
     case "boolean":
       return typeof value === "boolean";
     case "number":
@@ -192,5 +193,5 @@ export function fits(field, value) {
 }
 
 // The value of a new item of a list.
-export const first = (item) =>
-  initial({ ...item, isRequired: true }) ?? (item.type === "text" ? "" : null);
+export const newItem = (item) =>
+  initialValue({ ...item, isRequired: true }) ?? (item.type === "text" ? "" : null);

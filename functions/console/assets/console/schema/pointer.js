@@ -3,7 +3,7 @@
 export const join = (pointer, name) =>
   `${pointer}/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 
-export const names = (pointer) =>
+export const segments = (pointer) =>
   pointer
     .split("/")
     .slice(1)
@@ -15,14 +15,14 @@ export const names = (pointer) =>
  * @param {string[]} path
  * @param {*} to
  */
-export function changed(value, [name, ...rest], to) {
+export function withChange(value, [name, ...rest], to) {
   if (name === undefined) return to;
   if (Array.isArray(value))
     return value.map((item, index) =>
-      String(index) === String(name) ? changed(item, rest, to) : item,
+      String(index) === String(name) ? withChange(item, rest, to) : item,
     );
   const old = value && typeof value === "object" ? value : {};
-  const inner = changed(old[name], rest, to);
+  const inner = withChange(old[name], rest, to);
   if (inner !== undefined) return { ...old, [name]: inner };
   const { [name]: _, ...others } = old;
   return others;

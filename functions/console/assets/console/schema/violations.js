@@ -1,17 +1,17 @@
 import { html } from "../view.js";
 import { idOf } from "./fields.js";
-import { names } from "./pointer.js";
+import { segments } from "./pointer.js";
 
 // List of a form's errors. Each focuses its field, or the nearest ancestor that has one.
 export const Violations = ({ errors }) =>
   html`<ul class="errors">${errors.map(
     ({ pointer, detail }) => html`<li>
-  <button type="button" class="link" onClick=${() => reach(pointer)}><code>
+  <button type="button" class="link" onClick=${() => focusField(pointer)}><code>
     ${pointer || "/"}</code></button> ${detail}</li>`,
   )}</ul>`;
 
-export function reach(pointer) {
-  const parts = names(pointer);
+export function focusField(pointer) {
+  const parts = segments(pointer);
   for (let length = parts.length; length > 0; length -= 1) {
     const field = document.getElementById(
       idOf(
@@ -29,7 +29,7 @@ export function reach(pointer) {
 }
 
 // All inputs that are invalid by the browser's validation, with its messages.
-export const broken = (form) =>
+export const invalidInputs = (form) =>
   [...form.elements]
     .filter(
       (element) => element.name?.startsWith("/") && element.willValidate && !element.validity.valid,

@@ -2,14 +2,14 @@ import { html } from "../view.js";
 import { get, segment } from "../api.js";
 import { href } from "../router.js";
 import { useResource } from "../resource.js";
-import { Control } from "../definitions/control.js";
-import { editable, SORTS } from "../definitions/sorts.js";
-import { Json } from "../parts/json.js";
-import { Page } from "../parts/page.js";
-import { Loaded } from "../parts/pages.js";
-import { Status } from "../parts/status.js";
-import { Facts } from "../parts/table.js";
-import { Ago, Time } from "../parts/time.js";
+import { DefinitionActions } from "../definitions/actions.js";
+import { editable, RESOURCES } from "../definitions/resources.js";
+import { Json } from "../components/json.js";
+import { Page } from "../components/page.js";
+import { Loaded } from "../components/pages.js";
+import { Status } from "../components/status.js";
+import { Facts } from "../components/table.js";
+import { Ago, Time } from "../components/time.js";
 import { integer } from "../format.js";
 import { healthOf } from "./health.js";
 
@@ -20,8 +20,8 @@ export function SourceView({ parts: [, name] }) {
   return html`<${Page} title=${name} back=${{ href: href("sources"), title: "Sources" }}
       actions=${
         source.data &&
-        html`<${Control} sort="sources" name=${name}><p>All that it ever counted is forgotten: its
-          series are gone from the charts.
+        html`<${DefinitionActions} resource="sources" name=${name}><p>Deletes its usage data:
+          its series disappear from the charts.
         Usage already counted by quotas remains.</p><//>`
       }>
     <${Loaded} of=${source}>${(
@@ -41,6 +41,6 @@ export function SourceView({ parts: [, name] }) {
       ["Defined", html`<${Time} at=${source.created_at} />`],
       ["Changed", html`<${Time} at=${source.updated_at} />`],
     ]} /></section>
-    <section class="card"><h2>Definition</h2><${Json} value=${editable(SORTS.sources, source)}
+    <section class="card"><h2>Definition</h2><${Json} value=${editable(RESOURCES.sources, source)}
       name="definition" /></section>`}<//><//>`;
 }

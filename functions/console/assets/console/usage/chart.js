@@ -7,7 +7,7 @@ const { uPlot } = globalThis;
 // is the legend's value for a horizontal line. Dragging calls `onZoom(from, to)`.
 export function Chart({ times, lines, label, range = null, top = null, onZoom = null }) {
   const place = useRef();
-  const look = useLook();
+  const themeVersion = useThemeVersion();
 
   useEffect(() => {
     const element = place.current;
@@ -24,7 +24,7 @@ export function Chart({ times, lines, label, range = null, top = null, onZoom = 
       watcher.disconnect();
       plot.destroy();
     };
-  }, [times, lines, look]);
+  }, [times, lines, themeVersion]);
 
   return html`<figure class="chart"><div ref=${place} role="group" aria-label=${label}></div>
     </figure>`;
@@ -109,10 +109,10 @@ function palette(element) {
 }
 
 // Changes with the theme, so that the canvas is drawn again.
-function useLook() {
-  const [look, setLook] = useState(0);
+function useThemeVersion() {
+  const [themeVersion, setThemeVersion] = useState(0);
   useEffect(() => {
-    const change = () => setLook((n) => n + 1);
+    const change = () => setThemeVersion((n) => n + 1);
     const preferred = matchMedia("(prefers-color-scheme: dark)");
     preferred.addEventListener("change", change);
     addEventListener("themechange", change);
@@ -121,5 +121,5 @@ function useLook() {
       removeEventListener("themechange", change);
     };
   }, []);
-  return look;
+  return themeVersion;
 }

@@ -13,5 +13,5 @@ export async function points(query, signal) {
     cursor = answer.next_cursor;
     if (!cursor) break;
   }
-  return { items, step, isCut: Boolean(cursor) };
+  return { items, step, isTruncated: Boolean(cursor) };
 }

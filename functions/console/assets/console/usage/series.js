@@ -31,7 +31,7 @@ export function columns(points, nameOf) {
 export const total = (values) => values.reduce((sum, value) => sum + (value ?? 0), 0);
 
 // The largest series; if there are more than `most`, the last one is the sum of the rest.
-export function busiest(series, most) {
+export function largest(series, most) {
   const sorted = [...series].sort((a, b) => b.total - a.total);
   if (sorted.length <= most) return sorted;
   const rest = sorted.slice(most - 1);
@@ -45,7 +45,7 @@ export function busiest(series, most) {
 }
 
 // Cumulative usage by window. A window without data counts as zero, as for quotas.
-export function cumulated({ times, series }) {
+export function cumulative({ times, series }) {
   let sum = 0;
   return times.map((_, index) => {
     sum += total(series.map(({ values }) => values[index]));
@@ -55,13 +55,13 @@ export function cumulated({ times, series }) {
 
 // The chart of a quota's period: cumulative usage, thresholds and projection, at a time `now` in
 // Unix seconds. Sums of windows may differ from the quota's own `used` for up to a minute.
-export function standing(quota, points, now) {
+export function quotaChart(quota, points, now) {
   const [begin, end] = [quota.period_start, quota.period_end].map(
     (time) => Date.parse(time) / 1000,
   );
   const counted = columns(points, () => "used");
   // The last window may end in the future.
-  const curve = cumulated(counted).map((value, index) => [
+  const curve = cumulative(counted).map((value, index) => [
     Math.min(counted.times[index], now),
     value,
   ]);
@@ -71,14 +71,14 @@ export function standing(quota, points, now) {
   const last = Math.max(...at.keys());
   const times = [...new Set([...at.keys(), end])].sort((a, b) => a - b);
   const used = times.map((time) => at.get(time) ?? null);
-  const leads =
+  const projection =
     quota.projected === null || quota.projected === undefined
       ? null
       : times.map((time) => (time === last ? at.get(last) : time === end ? quota.projected : null));
   return {
     times,
     used,
-    leads,
+    projection,
     thresholds: quota.thresholds.map((threshold) => ({
       threshold,
       bytes: (quota.limit_bytes * threshold) / 100,

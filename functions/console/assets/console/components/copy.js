@@ -19,14 +19,14 @@ export function Copy({ text, name = "id", label = null }) {
         ? isDone
           ? "Copied"
           : label
-        : html`<${Sheets} isDone=${isDone} /><span class="unseen">
+        : html`<${CopyIcon} isDone=${isDone} /><span class="unseen">
       Copy the ${name}</span>`
     }
   </button>`;
 }
 
 // An SVG, since not every font has a symbol for copying.
-const Sheets = ({
+const CopyIcon = ({
   isDone,
 }) => html`<svg aria-hidden="true" width="13" height="13" viewBox="0 0 16 16" fill="none"
   stroke="currentColor" stroke-width="1.6">

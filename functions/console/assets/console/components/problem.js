@@ -2,7 +2,7 @@ import { html, useEffect, useRef } from "../view.js";
 import { Copy } from "./copy.js";
 
 // Shows a problem. `errors=${false}` hides errors that are shown at their fields.
-export function ProblemNote({ problem, errors = true, again = null, focus = false, children }) {
+export function ProblemNote({ problem, errors = true, onRetry = null, focus = false, children }) {
   const note = useRef();
   useEffect(() => {
     if (problem && focus) note.current?.focus();
@@ -28,6 +28,6 @@ export function ProblemNote({ problem, errors = true, again = null, focus = fals
         <${Copy} text=${problem.requestId} name="request's id" /></span>`
       }
     </p>
-    ${again && html`<button type="button" class="button" onClick=${again}>Try again</button>`}
+    ${onRetry && html`<button type="button" class="button" onClick=${onRetry}>Try again</button>`}
   </div>`;
 }

@@ -4,7 +4,7 @@ import { html, useEffect } from "../view.js";
 export function Page({
   title,
   heading = null,
-  beside = null,
+  titleExtra = null,
   back = null,
   actions = null,
   children,
@@ -18,7 +18,7 @@ export function Page({
         html`<a class="back" href=${back.href}><span aria-hidden="true">‹ </span>
         ${back.title}</a>`
       }
-      <div class="title"><h1 tabindex="-1">${heading ?? title}</h1>${beside}</div></div>
+      <div class="title"><h1 tabindex="-1">${heading ?? title}</h1>${titleExtra}</div></div>
       ${actions && html`<div class="actions">${actions}</div>`}
     </header>${children}`;
 }

@@ -12,15 +12,15 @@ export const useAccounts = () =>
 
 export const nameOf = (accounts, id) => accounts?.find((account) => account.id === id)?.name ?? id;
 
-// Selects an account. `everybody` labels the empty option where it means all accounts.
-export function AccountSelect({ value, onChange, everybody = null, id = "account", accounts }) {
+// Selects an account. `allLabel` labels the empty option where it means all accounts.
+export function AccountSelect({ value, onChange, allLabel = null, id = "account", accounts }) {
   if (!isAdmin()) return null;
   return html`<label class="field" for=${id}><span>Account</span>
     <select id=${id} value=${value ?? ""}
       onChange=${(event) => onChange(event.target.value || undefined)}>
-      <option value="">${everybody ?? "The key's own"}</option>
+      <option value="">${allLabel ?? "The key's account"}</option>
       ${(accounts ?? [])
-        .filter(({ id }) => everybody || id !== ownAccount())
+        .filter(({ id }) => allLabel || id !== ownAccount())
         .map(
           (account) => html`
         <option value=${account.id}>${account.name}</option>`,

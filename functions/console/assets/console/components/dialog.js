@@ -38,7 +38,7 @@ export function Confirm({ title, verb, onConfirm, onClose, action, children }) {
     <div class="actions">
       <button type="button" class="button danger" disabled=${action.isBusy} onClick=${onConfirm}>
         ${verb}</button>
-      <button type="button" class="button" autofocus onClick=${onClose}>Leave it</button>
+      <button type="button" class="button" autofocus onClick=${onClose}>Close</button>
     </div>
   <//>`;
 }

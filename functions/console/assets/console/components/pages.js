@@ -33,18 +33,18 @@ export const Pager = ({ pages }) =>
   (pages.onward || pages.back) &&
   html`<nav class="pager" aria-label="Pages">
   <button type="button" class="button" disabled=${!pages.back} onClick=${pages.back}>
-    ‹ Back</button>
+    ‹ Previous</button>
   <span>Page ${pages.number}</span>
   <button type="button" class="button" disabled=${!pages.onward} onClick=${pages.onward}>
-    More ›</button>
+    Next ›</button>
 </nav>`;
 
 // Shows a resource: loading, failed or loaded. `empty` is shown for a list without items.
 export function Loaded({ of, empty = null, children }) {
   if (of.data === undefined)
     return of.problem
-      ? html`<${ProblemNote} problem=${of.problem} again=${of.again} />`
+      ? html`<${ProblemNote} problem=${of.problem} onRetry=${of.reload} />`
       : html`<${Loading} />`;
-  return html`${of.problem && html`<${ProblemNote} problem=${of.problem} again=${of.again} />`}
+  return html`${of.problem && html`<${ProblemNote} problem=${of.problem} onRetry=${of.reload} />`}
     ${of.data.items?.length === 0 && empty && !of.onward && !of.back ? empty : children(of.data)}`;
 }

@@ -4,7 +4,7 @@
  * @param {AbortSignal} [signal]
  * @returns {Promise<void>}
  */
-export const pause = (ms, signal) =>
+export const sleep = (ms, signal) =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener(
@@ -18,8 +18,8 @@ export const pause = (ms, signal) =>
   });
 
 // Exponential backoff before a retry, at most 30 s, and at least the server's `Retry-After`.
-export const pauseAfter = (problem, failures, first, signal) =>
-  pause(
+export const backOff = (problem, failures, first, signal) =>
+  sleep(
     Math.max(Math.min(first * 2 ** failures, 30_000), (problem.retryAfter ?? 0) * 1000),
     signal,
   );
@@ -29,15 +29,15 @@ export const pauseAfter = (problem, failures, first, signal) =>
  * @param {AbortSignal} signal
  * @returns {Promise<void>}
  */
-export const seen = (signal) =>
+export const whenVisible = (signal) =>
   document.hidden
     ? new Promise((resolve) => {
-        const look = () => {
+        const check = () => {
           if (document.hidden && !signal.aborted) return;
-          document.removeEventListener("visibilitychange", look);
+          document.removeEventListener("visibilitychange", check);
           resolve();
         };
-        document.addEventListener("visibilitychange", look);
-        signal.addEventListener("abort", look, { once: true });
+        document.addEventListener("visibilitychange", check);
+        signal.addEventListener("abort", check, { once: true });
       })
     : Promise.resolve();

@@ -1,6 +1,6 @@
 // The resources that operators define as JSON: help, draft of a new one, and writable members.
 
-export const SORTS = {
+export const RESOURCES = {
   kinds: {
     one: "kind",
     help: "The schema of payloads (JSON Schema 2020-12) and the target of jobs.",
@@ -15,7 +15,7 @@ export const SORTS = {
       "retention_seconds",
     ],
     draft: {
-      description: "Makes the report of a customer",
+      description: "Creates a customer's report",
       schema: {
         type: "object",
         required: ["customer"],

@@ -1,15 +1,15 @@
 // Opens a view: loads its module, then moves the focus to its heading.
 import { html, useEffect, useLayoutEffect, useState } from "./view.js";
 import { unreachable } from "./problem.js";
-import { ProblemNote } from "./parts/problem.js";
-import { Loading } from "./parts/table.js";
+import { ProblemNote } from "./components/problem.js";
+import { Loading } from "./components/table.js";
 
 const loaded = new Map();
 
-export function Arrival({ load, parts, query, isFocused }) {
+export function LazyView({ load, parts, query, isFocused }) {
   const [component, setComponent] = useState(() => loaded.get(load));
   const [problem, setProblem] = useState(null);
-  const fetch = () =>
+  const loadModule = () =>
     load().then(
       (found) => {
         loaded.set(load, found);
@@ -19,14 +19,14 @@ export function Arrival({ load, parts, query, isFocused }) {
       () => setProblem(unreachable()),
     );
   useEffect(() => {
-    if (!component) fetch();
+    if (!component) loadModule();
   }, []);
 
   if (component)
     return html`<${Shown} component=${component} parts=${parts} query=${query}
       isFocused=${isFocused} />`;
   return problem
-    ? html`<${ProblemNote} problem=${problem} again=${fetch} />`
+    ? html`<${ProblemNote} problem=${problem} onRetry=${loadModule} />`
     : html`<${Loading} />`;
 }
 
