@@ -47,6 +47,6 @@ pub fn router(app: App) -> Result<Router, InvalidHeaderValue> {
     let policy = Policy::new(&push)?;
     let (router, _) = routes().split_for_parts();
     let router = router.nest("/console", console::files()).nest("/docs", docs::files());
-    let middlewares = PublicMiddleware { clock, metrics, timeout: TIMEOUT };
-    Ok(middlewares.wrap(router).layer(middleware::from_fn_with_state(policy, policy::apply)))
+    let public = PublicMiddleware { clock, metrics, timeout: TIMEOUT };
+    Ok(public.wrap(router).layer(middleware::from_fn_with_state(policy, policy::apply)))
 }
