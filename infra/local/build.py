@@ -13,7 +13,7 @@ from infra.local.failure import Failure
 from infra.local.paths import ROOT
 from infra.local.venvs import venv
 
-FUNCTIONS = ("submit", "poll", "queue-worker", "quota-check", "push", "console")
+FUNCTIONS = ("submit", "poll", "manage", "queue-worker", "quota-check", "push", "console")
 COMMAND = "tollgate"
 BOOTSTRAP = "tollgate-bootstrap"
 

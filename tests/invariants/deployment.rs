@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use runtime::config::{
-    ConfigError, ConsoleConfig, PollConfig, PushConfig, QuotaCheckConfig, SubmitConfig, Vars,
-    WorkerConfig,
+    ConfigError, ConsoleConfig, ManageConfig, PollConfig, PushConfig, QuotaCheckConfig,
+    SubmitConfig, Vars, WorkerConfig,
 };
 use serde_json::{Value, json};
 
 use crate::{
     parameters::Parameters,
-    template::{list, resources, statements, template},
+    roles::statements,
+    template::{list, resources, template},
 };
 
 const FUNCTION: &str = "AWS::Serverless::Function";
@@ -174,6 +175,7 @@ fn read_config(function: &str, vars: Vars) -> Result<(), ConfigError> {
     match function {
         "SubmitFunction" => SubmitConfig::read(vars).map(drop),
         "PollFunction" => PollConfig::read(vars).map(drop),
+        "ManageFunction" => ManageConfig::read(vars).map(drop),
         "QueueWorkerFunction" => WorkerConfig::read(vars).map(drop),
         "PushFunction" => PushConfig::read(vars).map(drop),
         "ConsoleFunction" => ConsoleConfig::read(vars).map(drop),

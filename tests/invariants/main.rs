@@ -1,4 +1,4 @@
-//! Invariants of the repository: module layers, template, default kinds, `OpenAPI` description.
+//! Invariants of the repository: crates, template, default kinds, `OpenAPI` description.
 
 mod crates;
 mod deployment;
@@ -9,6 +9,8 @@ mod monitoring;
 mod openapi;
 mod parameters;
 mod permissions;
+mod roles;
+mod routes;
 mod smoke;
 mod template;
 mod vendored;

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use runtime::metrics::registry::METRICS;
 use serde_json::{Value, json};
 
-use crate::template::{own_namespace, resources, template};
+use crate::{
+    roles::own_namespace,
+    template::{resources, template},
+};
 
 /// A metric in the dashboard or in an alarm.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,16 +6,20 @@ use std::{collections::BTreeSet, fs, path::Path};
 use api::Problem;
 use model::{account::Scope, quota::Exhausted, time::Time};
 use serde_json::Value;
-use tollgate_http::{Access, ErrorFormat, ROUTES, Route};
+use tollgate_http::{Access, ErrorFormat, ROUTES, Route, complete_openapi};
+use utoipa::OpenApi;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.json");
 
 fn openapi_document() -> Value {
     let mut document = api::openapi();
-    document.merge(submit::routes().into_openapi());
-    document.merge(poll::routes().into_openapi());
-    document.merge(console::routes().into_openapi());
-    serde_json::to_value(document).unwrap()
+    document.merge(submit::Description::openapi());
+    document.merge(poll::Description::openapi());
+    document.merge(manage::Description::openapi());
+    document.merge(console::Description::openapi());
+    let mut document = serde_json::to_value(document).unwrap();
+    complete_openapi(&mut document);
+    document
 }
 
 fn operations() -> impl Iterator<Item = &'static Route> {

@@ -27,12 +27,14 @@
 //! | [`Trace`] | a digest of all calls, to compare two runs |
 //! | [`SimClock`] | wall clock on top of tokio's paused clock |
 //! | [`Seed`] | random numbers that are the same in every release |
+//! | [`HttpApi`] | the routes of the HTTP API |
 //! | [`Stack`], [`Client`], [`Subscriber`] | Tollgate on the simulator, and its API clients |
 //! | [`promises`] | invariants over clients' records, for simulated and for real stacks |
 //!
 //! Only the last two rows depend on Tollgate. Tests need `#[tokio::test(start_paused = true)]`,
 //! except where a target is reached over a real socket.
 
+mod api_gateway;
 mod aws;
 mod calls;
 mod client;
@@ -58,6 +60,7 @@ mod stream;
 mod subscriber;
 mod trace;
 
+pub use api_gateway::HttpApi;
 pub use aws::{Aws, AwsRequest, COUNTER_UPDATE, DEAD_LETTERS, JOBS, SCHEDULES, Settings, TABLE};
 pub use client::{ApiResponse, Client};
 pub use clock::{START_MS, SimClock};

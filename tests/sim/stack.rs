@@ -17,8 +17,8 @@ use outbound::Outbound;
 use runtime::{
     clock::Clock,
     config::{
-        PollConfig, PushAddress, QuotaCheckConfig, SchedulerConfig, SubmitConfig, TokenConfig,
-        WorkerConfig,
+        ManageConfig, PollConfig, PushAddress, QuotaCheckConfig, SchedulerConfig, SubmitConfig,
+        TokenConfig, WorkerConfig,
     },
     telemetry::Metrics,
 };
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use store::{AccountStore, Clients, Error, Table, Tallies};
 
 use crate::{
-    Aws, DEAD_LETTERS, EventSource, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client,
+    Aws, DEAD_LETTERS, EventSource, HttpApi, JOBS, Run, SCHEDULES, Settings, TABLE, client::Client,
 };
 
 /// All scopes except the operator's.
@@ -177,10 +177,13 @@ impl Stack {
     pub fn service_with_clock_skew(&self, ahead_ms: i64) -> Service {
         let clock = self.skewed_clock(ahead_ms);
         let (submit, poll) = (self.submit(clock.clone()), self.poll(clock.clone()));
+        let manage = self.manage(clock.clone());
         Service {
-            tallies: [submit.tallies(), poll.tallies()],
+            submit_tallies: submit.tallies(),
+            other_tallies: [poll.tallies(), manage.tallies()],
             submit: submit::router(submit),
             poll: poll::router(poll),
+            manage: manage::router(manage),
             console: console::router(self.console(clock)).unwrap(),
         }
     }
@@ -189,8 +192,6 @@ impl Stack {
         let config = SubmitConfig {
             table: TABLE.into(),
             queue_url: self.aws.queue_url(JOBS),
-            scheduler: self.scheduler_config(),
-            timing: self.timing,
             push: Self::push_address(),
             tokens: self.options.tokens.clone(),
         };
@@ -206,6 +207,16 @@ impl Stack {
         poll::App::new(self.clients("poll"), config, clock, self.metrics())
     }
 
+    fn manage(&self, clock: Clock) -> manage::App {
+        let config = ManageConfig {
+            table: TABLE.into(),
+            scheduler: self.scheduler_config(),
+            timing: self.timing,
+            tokens: self.options.tokens.clone(),
+        };
+        manage::App::new(self.clients("manage"), config, clock, self.metrics())
+    }
+
     fn console(&self, clock: Clock) -> console::App {
         console::App { push: Self::push_address(), clock, metrics: self.metrics() }
     }
@@ -214,6 +225,7 @@ impl Stack {
     pub async fn prime(&self) {
         self.submit(self.clock()).prime().await;
         self.poll(self.clock()).prime().await;
+        self.manage(self.clock()).prime().await;
         self.worker().prime().await;
     }
 
@@ -351,9 +363,12 @@ impl Stack {
 pub struct Service {
     submit: Router,
     poll: Router,
+    manage: Router,
     console: Router,
-    /// Counters of `submit` and `poll`.
-    tallies: [Tallies; 2],
+    /// Written after each response.
+    submit_tallies: Tallies,
+    /// Of `poll` and `manage`, written from time to time.
+    other_tallies: [Tallies; 2],
 }
 
 /// Idle time after which Lambda ends a process in this simulator.
@@ -363,26 +378,27 @@ impl Service {
     /// Runs the extensions' work between a response and the freeze, and at the end of an idle
     /// process.
     pub async fn flush(&self) {
-        let [submit, poll] = &self.tallies;
-        submit.flush().await;
-        poll.flush_if_due().await;
-        let ended = poll.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(IDLE_TIMEOUT).await;
-            ended.flush().await;
-        });
+        self.submit_tallies.flush().await;
+        for tallies in &self.other_tallies {
+            tallies.flush_if_due().await;
+            let ended = tallies.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(IDLE_TIMEOUT).await;
+                ended.flush().await;
+            });
+        }
     }
 
     /// The function that the template's routes send a request to.
     pub fn function(&self, method: &Method, path: &str) -> Router {
-        let is_page = matches!(path, "/" | "/docs" | "/openapi.json")
-            || path.starts_with("/docs/")
-            || path.starts_with("/console/");
-        match *method {
-            Method::GET | Method::HEAD if is_page => self.console.clone(),
-            Method::POST | Method::PUT | Method::PATCH | Method::DELETE => self.submit.clone(),
-            _ => self.poll.clone(),
-        }
+        let router = match HttpApi::of_template().function(method, path) {
+            "SubmitFunction" => &self.submit,
+            "PollFunction" => &self.poll,
+            "ManageFunction" => &self.manage,
+            "ConsoleFunction" => &self.console,
+            other => panic!("no function {other}"),
+        };
+        router.clone()
     }
 }
 

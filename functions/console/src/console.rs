@@ -20,7 +20,6 @@ embed_assets!(
 /// The key entered there determines what it shows.
 #[utoipa::path(
     get, path = "/", tag = "service", operation_id = "console",
-    security(()),
     responses((status = 200, description = "HTML page", body = String, content_type = "text/html")),
 )]
 pub async fn get(request: Request) -> Result<Response, Infallible> {

@@ -9,7 +9,6 @@ use tower::ServiceExt;
 /// This OpenAPI 3.1 description of the API. Needs no key.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "service", operation_id = "openapi",
-    security(()),
     responses((status = 200, description = "The description", body = serde_json::Value)),
 )]
 pub async fn get(request: Request) -> Result<Response, Infallible> {

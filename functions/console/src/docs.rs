@@ -20,7 +20,6 @@ embed_assets!(
 /// The API reference, a web page that can call each operation. Loads without a key.
 #[utoipa::path(
     get, path = "/docs", tag = "service", operation_id = "docs",
-    security(()),
     responses((status = 200, description = "HTML page", body = String, content_type = "text/html")),
 )]
 pub async fn get(request: Request) -> Result<Response, Infallible> {

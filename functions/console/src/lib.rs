@@ -15,7 +15,6 @@ use http::header::InvalidHeaderValue;
 use policy::Policy;
 use runtime::{clock::Clock, config::PushAddress, telemetry::Metrics};
 use tollgate_http::PublicMiddleware;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Time limit of a request, which then fails as unavailable. The function's timeout in
 /// template.yaml is 5 s.
@@ -30,12 +29,11 @@ pub struct App {
     pub metrics: Metrics,
 }
 
-/// The routes of the OpenAPI description, which does not include the files of the pages.
-pub fn routes() -> OpenApiRouter {
-    OpenApiRouter::new()
-        .routes(routes!(console::get))
-        .routes(routes!(docs::get))
-        .routes(routes!(description::get))
+// The OpenAPI description does not include the files of the pages.
+tollgate_http::routes! { ():
+    console::get,
+    docs::get,
+    description::get,
 }
 
 /// The whole service: pages, their files, and the middleware.
@@ -45,8 +43,7 @@ pub fn routes() -> OpenApiRouter {
 pub fn router(app: App) -> Result<Router, InvalidHeaderValue> {
     let App { push, clock, metrics } = app;
     let policy = Policy::new(&push)?;
-    let (router, _) = routes().split_for_parts();
-    let router = router.nest("/console", console::files()).nest("/docs", docs::files());
+    let router = routes().nest("/console", console::files()).nest("/docs", docs::files());
     let public = PublicMiddleware { clock, metrics, timeout: TIMEOUT };
     Ok(public.wrap(router).layer(middleware::from_fn_with_state(policy, policy::apply)))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{AnyProblem, Attempts, parameter};
+use api::{Attempts, parameter};
 use axum::{Json, extract::State};
 use model::id::JobId;
 use tollgate_http::{ApiError, Caller, PathParam, Query};
@@ -12,7 +12,6 @@ use crate::App;
 /// List a job's attempts, oldest first.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/attempts", tag = "jobs", operation_id = "listAttempts",
-    security(("key" = ["jobs:read"])),
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
         (
@@ -20,7 +19,7 @@ use crate::App;
             description = "The job's account; defaults to the key's account. Others require `admin`."
         ),
     ),
-    responses((status = 200, description = "The attempts", body = Attempts), AnyProblem),
+    responses((status = 200, description = "The attempts", body = Attempts)),
 )]
 pub async fn list(
     State(app): State<Arc<App>>,

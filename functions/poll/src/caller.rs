@@ -1,6 +1,6 @@
 //! `GET /v1/token`.
 
-use api::{AnyProblem, CallerBody};
+use api::CallerBody;
 use axum::Json;
 use http::{HeaderName, header};
 use tollgate_http::{ApiError, Caller, Query};
@@ -8,10 +8,8 @@ use tollgate_http::{ApiError, Caller, Query};
 /// Get the account and scopes of the key or token you send.
 #[utoipa::path(
     get, path = "/v1/token", tag = "accounts", operation_id = "getToken",
-    security(("key" = [])),
     responses(
-        (status = 200, description = "The account and scopes", body = CallerBody),
-        AnyProblem
+        (status = 200, description = "The account and scopes", body = CallerBody)
     ),
 )]
 pub async fn get(

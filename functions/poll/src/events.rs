@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::{AnyProblem, EventBody, EventPage, Problem, encode_position, parameter};
+use api::{EventBody, EventPage, Problem, encode_position, parameter};
 use axum::{
     Json,
     extract::State,
@@ -44,7 +44,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// account that is left out and added again continues there as well.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "listEvents",
-    security(("key" = ["events:read"])),
     params(
         (
             "account" = Option<Vec<parameter::AccountId>>, Query,
@@ -69,7 +68,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
             ),
             ("Retry-After" = u64, description = "Seconds to wait before polling again, if too many requests wait"),
         )),
-        AnyProblem,
     ),
 )]
 pub async fn list(

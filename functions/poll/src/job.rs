@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{AnyProblem, JobBody, Problem, parameter};
+use api::{JobBody, Problem, parameter};
 use axum::{
     Json,
     extract::State,
@@ -36,7 +36,6 @@ const YOUNG_SECONDS: u64 = 5;
 /// is missing.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
-    security(("key" = ["jobs:read"])),
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
         (
@@ -59,7 +58,6 @@ const YOUNG_SECONDS: u64 = 5;
             ),
         )),
         (status = 304, description = "The job has not changed"),
-        AnyProblem,
     ),
 )]
 pub async fn get(

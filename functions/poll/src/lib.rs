@@ -1,26 +1,17 @@
-//! Read API: jobs, events, kinds, rows, schedules, sources, quotas, usage, accounts and metrics.
-//! The function may only read, add to totals, and acquire slots for long polls.
+//! Data plane, reads: jobs, attempts, events, rows and usage, with long polls.
 
-mod accounts;
 mod attempts;
 mod caller;
 mod events;
 mod heartbeat;
 mod job;
 mod jobs;
-mod keys;
-mod kinds;
-mod metrics;
-mod quotas;
 mod rate;
 mod rows;
-mod schedules;
-mod sources;
 mod token;
 mod usage;
 mod wait;
 mod waiter;
-mod webhook_secrets;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +22,6 @@ use store::{
     RowStore, ScheduleStore, SourceStore, Table, Tallies, UsageStore, WaitSlots, warm_up,
 };
 use tollgate_http::{ApiMiddleware, Issuer, KeyUsage};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Requests that take longer are answered as unavailable. The function's timeout in the template is
 /// 28 seconds, so a long poll of twenty seconds fits.
@@ -98,33 +88,18 @@ impl App {
     }
 }
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(heartbeat::heartbeat))
-        .routes(routes!(metrics::get))
-        .routes(routes!(jobs::list))
-        .routes(routes!(job::get))
-        .routes(routes!(attempts::list))
-        .routes(routes!(events::list))
-        .routes(routes!(rate::get))
-        .routes(routes!(rows::list))
-        .routes(routes!(kinds::list))
-        .routes(routes!(kinds::get))
-        .routes(routes!(schedules::list))
-        .routes(routes!(schedules::get))
-        .routes(routes!(quotas::list))
-        .routes(routes!(quotas::get))
-        .routes(routes!(sources::list))
-        .routes(routes!(sources::get))
-        .routes(routes!(usage::chart))
-        .routes(routes!(usage::bandwidth_used))
-        .routes(routes!(token::get))
-        .routes(routes!(caller::get))
-        .routes(routes!(accounts::list))
-        .routes(routes!(accounts::get))
-        .routes(routes!(keys::list))
-        .routes(routes!(webhook_secrets::list))
+tollgate_http::routes! { Arc<App>:
+    heartbeat::heartbeat,
+    jobs::list,
+    job::get,
+    attempts::list,
+    events::list,
+    rate::get,
+    rows::list,
+    usage::chart,
+    usage::bandwidth_used,
+    token::get,
+    caller::get,
 }
 
 /// The routes with middleware and state.
@@ -137,6 +112,5 @@ pub fn router(app: App) -> Router {
         key_usage: KeyUsage::Logged,
         timeout: REQUEST_TIMEOUT,
     };
-    let (router, _) = routes().split_for_parts();
-    gate.wrap(router.with_state(Arc::new(app)))
+    gate.wrap(routes().with_state(Arc::new(app)))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{AnyProblem, RateBody};
+use api::RateBody;
 use axum::{Json, extract::State};
 use tollgate_http::{ApiError, Query};
 
@@ -14,8 +14,7 @@ use crate::App;
 /// written its counts.
 #[utoipa::path(
     get, path = "/v1/rate", tag = "events", operation_id = "getRate",
-    security(("key" = ["events:read"])),
-    responses((status = 200, description = "The rates", body = RateBody), AnyProblem),
+    responses((status = 200, description = "The rates", body = RateBody)),
 )]
 pub async fn get(State(app): State<Arc<App>>, query: Query) -> Result<Json<RateBody>, ApiError> {
     query.reject_unknown()?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{AnyProblem, Cursor, Page, Problem, RowBody, parameter};
+use api::{Cursor, Page, Problem, RowBody, parameter};
 use axum::{Json, extract::State};
 use model::records::Identifier;
 use tollgate_http::{ApiError, Caller, PathParam, Query};
@@ -15,7 +15,6 @@ use crate::App;
 /// so 10 precedes 9. Tables need no definition; an unknown table is an empty list.
 #[utoipa::path(
     get, path = "/v1/tables/{table}/rows", tag = "tables", operation_id = "listRows",
-    security(("key" = ["jobs:read"])),
     params(
         ("table" = Identifier, Path, description = "The table's name, case-sensitive"),
         (
@@ -31,7 +30,7 @@ use crate::App;
             description = "The table's account; defaults to the key's account. Others require `admin`."
         ),
     ),
-    responses((status = 200, description = "A page", body = Page<RowBody>), AnyProblem),
+    responses((status = 200, description = "A page", body = Page<RowBody>)),
 )]
 pub async fn list(
     State(app): State<Arc<App>>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Problem, TextProblem, TokenStatus, parameter};
+use api::{Problem, TokenStatus, parameter};
 use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
@@ -19,9 +19,8 @@ use crate::App;
 /// New clients should use `GET /v1/jobs/{id}`, which includes the result.
 #[utoipa::path(
     get, path = "/api/poll/{token}", tag = "drop-in", operation_id = "pollToken",
-    security(("key" = ["jobs:read"])),
     params(("token" = parameter::JobId, Path, description = "The token")),
-    responses((status = 200, description = "The job's status", body = TokenStatus), TextProblem),
+    responses((status = 200, description = "The job's status", body = TokenStatus)),
 )]
 pub async fn get(
     State(app): State<Arc<App>>,

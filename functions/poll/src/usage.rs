@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use api::{AnyProblem, Cursor, Problem, UsagePage, UsagePoint, parameter};
+use api::{Cursor, Problem, UsagePage, UsagePoint, parameter};
 use axum::{Json, extract::State};
 use model::{
     time::Time,
@@ -36,7 +36,6 @@ const MAX_SERIES: usize = 500;
 /// have long names. Continue with `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "usage", operation_id = "getUsage",
-    security(("key" = ["usage:read"])),
     params(
         ("type" = Option<Direction>, Query, description = "Only this direction"),
         ("service" = Option<Label>, Query, description = "Only this service"),
@@ -66,7 +65,7 @@ const MAX_SERIES: usize = 500;
             description = "The `next_cursor` of the previous page"
         ),
     ),
-    responses((status = 200, description = "A page", body = UsagePage), AnyProblem),
+    responses((status = 200, description = "A page", body = UsagePage)),
 )]
 pub async fn chart(
     State(app): State<Arc<App>>,
@@ -104,7 +103,6 @@ pub async fn chart(
 /// added up.
 #[utoipa::path(
     get, path = "/metrics/bandwidth_used", tag = "drop-in", operation_id = "getBandwidthUsed",
-    security(("key" = ["usage:read"])),
     params(
         ("type" = Option<Direction>, Query, description = "Only this direction"),
         ("service" = Option<Label>, Query, description = "Only this service"),
@@ -124,7 +122,7 @@ pub async fn chart(
         ("to" = Option<Time>, Query, description = "End of the range; defaults to now"),
         ("step" = Option<Step>, Query, description = "Length of a window"),
     ),
-    responses((status = 200, description = "The points", body = Vec<UsagePoint>), AnyProblem),
+    responses((status = 200, description = "The points", body = Vec<UsagePoint>)),
 )]
 pub async fn bandwidth_used(
     State(app): State<Arc<App>>,

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{
-    Activities, ActivitiesToken, AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
-    parameter,
-};
+use api::{Activities, ActivitiesToken, parameter};
 use axum::{
     Json,
     extract::State,
@@ -25,7 +22,6 @@ use crate::{
 /// then. The token is the job's id. New clients should use `POST /v1/jobs`.
 #[utoipa::path(
     post, path = "/api/activities", tag = "drop-in", operation_id = "submitActivities",
-    security(("key" = ["jobs:write"])),
     params(
         parameter::IdempotencyKey,
         parameter::Traceparent,
@@ -49,7 +45,6 @@ use crate::{
                 )
             )
         ),
-        AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
     ),
 )]
 pub async fn submit(

@@ -7,10 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use api::{
-    AnyProblem, BatchBody, BatchItem, BatchRequest, BodyProblem, IdempotencyProblem, JobBody,
-    JobRequest, Problem, QuotaProblem, parameter,
-};
+use api::{BatchBody, BatchItem, BatchRequest, JobBody, JobRequest, Problem, parameter};
 use axum::{
     Extension, Json,
     extract::State,
@@ -35,6 +32,7 @@ use tollgate_http::{
 use crate::{
     App,
     create::NewJob,
+    error::SubmitError,
     idempotency,
     job::{IdempotencyToken, MAX_REQUEST_TIME, trace},
 };
@@ -47,7 +45,6 @@ use crate::{
 /// batch.
 #[utoipa::path(
     post, path = "/v1/jobs/batch", tag = "jobs", operation_id = "submitJobs",
-    security(("key" = ["jobs:write"])),
     params(
         parameter::IdempotencyKey,
         parameter::Traceparent,
@@ -60,7 +57,6 @@ use crate::{
                 description = "`true` if an earlier request created the jobs"
             ),
         )),
-        AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
     ),
 )]
 pub async fn submit(
@@ -162,12 +158,18 @@ impl App {
         if let Err(problem) = caller.target_account(wanted.account) {
             return refused(problem);
         }
-        let account = match self.resolve_account(caller, wanted.account, &prefix, now).await? {
+        let account = match self.resolve_account(caller, wanted.account, &prefix, now).await {
             Ok(account) => account,
-            Err(violation) => return invalid(vec![violation]),
+            Err(SubmitError::Invalid(violations)) => return invalid(violations),
+            Err(SubmitError::Other(error)) => return Err(error),
         };
-        let order = self.validate(account, wanted, &json["payload"], &prefix, trace, now).await?;
-        Ok(Parsed { account, order: order.map_err(Problem::InvalidBody) })
+        match self.validate(account, wanted, &json["payload"], &prefix, trace, now).await {
+            Ok(new) => Ok(Parsed { account, order: Ok(new) }),
+            Err(SubmitError::Invalid(violations)) => {
+                Ok(Parsed { account, order: Err(Problem::InvalidBody(violations)) })
+            }
+            Err(SubmitError::Other(error)) => Err(error),
+        }
     }
 
     /// Decides for each job whether to create it. IDs are consecutive, starting at the first ID of

@@ -13,6 +13,7 @@ use tollgate_http::{ApiError, MaybeReplay, PayloadBody, Query, RequestId, finger
 use crate::{
     App,
     create::NewJob,
+    error::SubmitError,
     idempotency,
     job::{IdempotencyToken, trace},
 };
@@ -76,12 +77,16 @@ impl App {
             key.map(|key| IdempotencyToken { key, fingerprint: fingerprint(route, &payload.0) });
         self.refuse_new(&repeater, account, repeat.as_ref(), now).await?;
 
-        let order = self.validate_kind(&kind, &payload, &json, "", now).await?.map(|cached| {
+        let valid = self.kinds.validate_job(&kind, &payload, &json, "", now).await;
+        let new = valid.map_err(SubmitError::from).map(|cached| {
             let wanted = JobRequest::immediate(kind.clone(), payload);
             NewJob::new(account, id::generate(now, rand::random()), wanted, cached, trace.clone())
         });
-        let made = self.create_once(account, order, repeat.as_ref(), trace, now).await?;
-        let (job, replayed) = made.map_err(|violations| compat_error(&kind, violations))?;
+        let created = self.create_once(account, new, repeat.as_ref(), trace, now).await;
+        let (job, replayed) = created.map_err(|error| match error {
+            SubmitError::Invalid(violations) => compat_error(&kind, violations),
+            SubmitError::Other(error) => error,
+        })?;
         tracing::info!(
             request.id = request, %account, job = %job.id, kind = %job.kind, replayed,
             "job accepted"

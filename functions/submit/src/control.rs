@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::{AnyProblem, JobBody, Problem, QuotaProblem, callback_job, parameter};
+use api::{JobBody, Problem, callback_job, parameter};
 use axum::{
     Extension, Json,
     extract::State,
@@ -44,7 +44,6 @@ const CALLBACK_SENT_AFTER: Duration =
 /// response counts.
 #[utoipa::path(
     delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "cancelJob",
-    security(("key" = ["jobs:write"])),
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
         (
@@ -60,7 +59,6 @@ const CALLBACK_SENT_AFTER: Duration =
             status = 409, description = "The job is finished",
             body = api::ProblemBody, content_type = "application/problem+json"
         ),
-        AnyProblem,
     ),
 )]
 pub async fn cancel(
@@ -99,7 +97,6 @@ pub async fn cancel(
 /// The job is queued as if newly submitted, with all its attempts and without its earlier history.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
-    security(("key" = ["jobs:write"])),
     params(
         ("id" = parameter::JobId, Path, description = "The token"),
         (
@@ -116,7 +113,6 @@ pub async fn cancel(
                 gone",
             body = api::ProblemBody, content_type = "application/problem+json"
         ),
-        AnyProblem, QuotaProblem,
     ),
 )]
 pub async fn retry(

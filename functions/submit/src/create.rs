@@ -10,7 +10,6 @@ use model::{
         due::{DueEntry, Purpose},
     },
     kind::Rank,
-    name::Name,
     time::Time,
     violation::Violation,
 };
@@ -18,11 +17,10 @@ use runtime::{
     metrics::registry,
     telemetry::{Record, Traceparent},
 };
-use serde_json::Value;
-use store::{CachedKind, KindRejection, OutgoingMessage};
+use store::{CachedKind, OutgoingMessage};
 use tollgate_http::{ApiError, Caller};
 
-use crate::{App, job::MAX_REQUEST_TIME};
+use crate::{App, error::SubmitError, job::MAX_REQUEST_TIME};
 
 /// A job to create.
 #[derive(Debug)]
@@ -87,33 +85,13 @@ impl App {
         named: Option<AccountId>,
         prefix: &str,
         now: Time,
-    ) -> Result<Result<AccountId, Violation>, ApiError> {
+    ) -> Result<AccountId, SubmitError> {
         let account = caller.target_account(named)?;
         if account != caller.account() && self.accounts.get_cached(account, now).await?.is_none() {
-            return Ok(Err(Violation::new(format!("{prefix}/account"), "unknown account")));
+            let unknown = Violation::new(format!("{prefix}/account"), "unknown account");
+            return Err(SubmitError::Invalid(vec![unknown]));
         }
-        Ok(Ok(account))
-    }
-
-    /// The kind, if it exists, accepts jobs and its schema accepts the payload. Otherwise the
-    /// violations, with pointers below `prefix`.
-    pub(crate) async fn validate_kind(
-        &self,
-        name: &Name,
-        payload: &Payload,
-        json: &Value,
-        prefix: &str,
-        now: Time,
-    ) -> Result<Result<Arc<CachedKind>, Vec<Violation>>, ApiError> {
-        let unfit = |why: &str| Ok(Err(vec![Violation::new(format!("{prefix}/kind"), why)]));
-        let known = if name.is_reserved() { None } else { self.kinds.cached(name, now).await? };
-        let Some(kind) = known else { return unfit("unknown kind") };
-        match kind.check_job(payload, json, &format!("{prefix}/payload")) {
-            Ok(()) => Ok(Ok(kind)),
-            Err(KindRejection::Payload(violations)) => Ok(Err(violations)),
-            Err(KindRejection::Disabled) => unfit("is disabled because its target returned 410"),
-            Err(KindRejection::Schema(why)) => unfit(&format!("has an unsupported schema: {why}")),
-        }
+        Ok(account)
     }
 
     /// Stores and queues a job.

@@ -4,10 +4,7 @@ pub mod tracker;
 
 use std::sync::Arc;
 
-use api::{
-    AnyProblem, BodyProblem, EventAccepted, EventRequest, Problem, ProblemBody, QuotaProblem,
-    parameter,
-};
+use api::{EventAccepted, EventRequest, Problem, ProblemBody, parameter};
 use axum::{
     Extension, Json,
     extract::State,
@@ -36,7 +33,6 @@ const MAX_SOURCE_LENGTH: usize = 255;
 /// not be published. With an `Idempotency-Key`, repeating the request publishes it exactly once.
 #[utoipa::path(
     post, path = "/v1/accounts/{id}/events", tag = "events", operation_id = "publishEvent",
-    security(("key" = ["events:write"])),
     params(
         ("id" = parameter::AccountId, Path, description = "The key's account; any account for `admin`"),
         parameter::IdempotencyKey,
@@ -55,7 +51,6 @@ const MAX_SOURCE_LENGTH: usize = 255;
                 `Idempotency-Key` is still in progress",
             body = ProblemBody, content_type = "application/problem+json"
         ),
-        AnyProblem, BodyProblem, QuotaProblem,
     ),
 )]
 pub async fn publish(

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::{
-    AnyProblem, BodyProblem, IdempotencyProblem, JobBody, JobRequest, Problem, QuotaProblem,
-    parameter,
-};
+use api::{JobBody, JobRequest, Problem, parameter};
 use axum::{
     Extension, Json,
     extract::State,
@@ -16,13 +13,12 @@ use model::{
     id::{self, AccountId, JobId},
     job::{CompletionTimes, Job, Status, retry_after},
     time::Time,
-    violation::Violation,
 };
 use runtime::telemetry::Traceparent;
-use store::{BeginResult, IdempotencyKey};
+use store::{BeginResult, IdempotencyKey, InvalidJob};
 use tollgate_http::{ApiError, Contract, JsonBody, MaybeReplay, Query, RequestId, fingerprint};
 
-use crate::{App, create::NewJob, idempotency};
+use crate::{App, create::NewJob, error::SubmitError, idempotency};
 
 /// How long a first request can be under way: the function's timeout.
 pub const MAX_REQUEST_TIME: Duration = Duration::from_secs(10);
@@ -38,7 +34,6 @@ pub fn compile_contract() {
 /// `Idempotency-Key`, you can repeat the request safely after any failure.
 #[utoipa::path(
     post, path = "/v1/jobs", tag = "jobs", operation_id = "submitJob",
-    security(("key" = ["jobs:write"])),
     params(
         parameter::IdempotencyKey,
         parameter::Traceparent,
@@ -50,21 +45,6 @@ pub fn compile_contract() {
     responses(
         (
             status = 202, description = "The job is stored and queued", body = JobBody,
-            links(
-                ("getJob" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))),
-                ("cancelJob" = (
-                    operation_id = "cancelJob",
-                    parameters(("id" = "$response.body#/id"))
-                )),
-                ("retryJob" = (
-                    operation_id = "retryJob",
-                    parameters(("id" = "$response.body#/id"))
-                )),
-                ("listAttempts" = (
-                    operation_id = "listAttempts",
-                    parameters(("id" = "$response.body#/id"))
-                ))
-            ),
             headers(
                 ("Location" = String, description = "URL to poll"),
                 ("Retry-After" = u64, description = "Seconds to wait before the first poll"),
@@ -74,7 +54,6 @@ pub fn compile_contract() {
                 )
             )
         ),
-        AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem,
     ),
 )]
 pub async fn submit(
@@ -90,14 +69,12 @@ pub async fn submit(
     let trace = trace(&headers);
     let (caller, now) = (&repeater.0, app.clock.now());
     let account = app.resolve_account(caller, wanted.account, "", now).await?;
-    let account = account.map_err(|violation| Problem::InvalidBody(vec![violation]))?;
     let repeat =
         key.map(|key| IdempotencyToken { key, fingerprint: fingerprint("POST /v1/jobs", &text) });
     app.refuse_new(&repeater, account, repeat.as_ref(), now).await?;
 
-    let asked = app.validate(account, wanted, &json["payload"], "", trace.clone(), now).await?;
-    let made = app.create_once(account, asked, repeat.as_ref(), trace, now).await?;
-    let (job, replayed) = made.map_err(Problem::InvalidBody)?;
+    let new = app.validate(account, wanted, &json["payload"], "", trace.clone(), now).await;
+    let (job, replayed) = app.create_once(account, new, repeat.as_ref(), trace, now).await?;
     tracing::info!(
         request.id = request, %account, job = %job.id, kind = %job.kind, replayed,
         "job accepted"
@@ -131,7 +108,7 @@ fn accepted(caller: AccountId, job: Job, replayed: bool, now: Time) -> Response 
 }
 
 impl App {
-    /// The requested job, or all violations in the request.
+    /// Builds the requested job. Fails with all violations of the request at once.
     pub(crate) async fn validate(
         &self,
         account: AccountId,
@@ -140,41 +117,45 @@ impl App {
         prefix: &str,
         trace: Option<Traceparent>,
         now: Time,
-    ) -> Result<Result<NewJob, Vec<Violation>>, ApiError> {
+    ) -> Result<NewJob, SubmitError> {
         let mut violations = wanted.violations(prefix, now);
-        match self.validate_kind(&wanted.kind, &wanted.payload, payload, prefix, now).await? {
+        let kind = &wanted.kind;
+        match self.kinds.validate_job(kind, &wanted.payload, payload, prefix, now).await {
             Ok(kind) if violations.is_empty() => {
-                Ok(Ok(NewJob::new(account, id::generate(now, rand::random()), wanted, kind, trace)))
+                Ok(NewJob::new(account, id::generate(now, rand::random()), wanted, kind, trace))
             }
-            Ok(_) => Ok(Err(violations)),
-            Err(more) => {
+            Ok(_) => Err(SubmitError::Invalid(violations)),
+            Err(InvalidJob::Violations(more)) => {
                 violations.extend(more);
-                Ok(Err(violations))
+                Err(SubmitError::Invalid(violations))
             }
+            Err(InvalidJob::Store(error)) => Err(error.into()),
         }
     }
 
-    /// The job and whether an earlier request created it, or the violations in the request.
+    /// Creates the validated job, unless an earlier request with the same key created it. Returns
+    /// `true` if one did.
     pub(crate) async fn create_once(
         &self,
         account: AccountId,
-        asked: Result<NewJob, Vec<Violation>>,
+        new: Result<NewJob, SubmitError>,
         repeat: Option<&IdempotencyToken>,
         trace: Option<Traceparent>,
         now: Time,
-    ) -> Result<Result<(Job, bool), Vec<Violation>>, ApiError> {
-        let (job, replayed) = match asked {
-            Ok(order) => self.submit(order, repeat, now).await?,
+    ) -> Result<(Job, bool), SubmitError> {
+        let (job, replayed) = match new {
+            Ok(new) => self.submit(new, repeat, now).await?,
             // An accepted job stays accepted, even if its kind has changed since.
-            Err(violations) => match self.find_earlier(account, repeat, now).await? {
-                Some(job) => (job, true),
-                None => return Ok(Err(violations)),
-            },
+            Err(SubmitError::Invalid(violations)) => {
+                let earlier = self.find_earlier(account, repeat, now).await?;
+                (earlier.ok_or(SubmitError::Invalid(violations))?, true)
+            }
+            Err(other) => return Err(other),
         };
         if replayed {
             self.resend(&job, trace, now).await?;
         }
-        Ok(Ok((job, replayed)))
+        Ok((job, replayed))
     }
 
     /// Creates the job, unless an earlier request with the same key did.

@@ -1,38 +1,29 @@
-//! Write API: jobs, events, usage reports, and the definitions of kinds, schedules, sources, quotas
-//! and accounts. The function may write the table, send to the queue and manage schedules.
+//! Data plane, writes: jobs, events, usage reports and tickets for WebSocket connections.
 
-mod account;
 mod activities;
 mod batch;
 mod compat;
 mod control;
 mod create;
-mod definition;
+mod error;
 mod event;
 mod idempotency;
 mod job;
-mod key;
-mod kind;
-mod quota;
-mod schedule;
-mod source;
 mod ticket;
 mod usage;
 mod user;
-mod webhook_secret;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use model::job::Timing;
 use runtime::{clock::Clock, config::SubmitConfig, telemetry::Metrics};
 use store::{
     AccountStore, Clients, ConnectionStore, DueStore, EventStore, IdempotencyStore, JobQueue,
-    JobStore, KindStore, QuotaStore, ScheduleStore, Scheduler, SourceStore, Table, Tallies,
-    UsageStore, warm_up,
+    JobStore, KindStore, Table, Tallies, UsageStore, warm_up,
 };
 use tollgate_http::{ApiMiddleware, Issuer, KeyUsage};
-use utoipa_axum::{router::OpenApiRouter, routes};
+
+use event::tracker;
 
 /// Requests that take longer are answered as unavailable. The function's timeout in the template is
 /// ten seconds.
@@ -49,14 +40,9 @@ pub struct App {
     idempotency: IdempotencyStore,
     connections: ConnectionStore,
     push_url: String,
-    quotas: QuotaStore,
-    schedules: ScheduleStore,
     due: DueStore,
-    scheduler: Scheduler,
-    sources: SourceStore,
     usage: UsageStore,
     queue: JobQueue,
-    timing: Timing,
     clock: Clock,
     metrics: Metrics,
 }
@@ -82,14 +68,9 @@ impl App {
             idempotency: IdempotencyStore::new(table.clone()),
             connections: ConnectionStore::new(table.clone()),
             push_url: config.push.url,
-            quotas: QuotaStore::new(table.clone()),
-            schedules: ScheduleStore::new(table.clone()),
-            sources: SourceStore::new(table.clone()),
             due: DueStore::new(table.clone()),
             usage: UsageStore::new(table),
-            scheduler: Scheduler::new(clients.scheduler, config.scheduler),
             queue: JobQueue::new(clients.sqs, config.queue_url),
-            timing: config.timing,
             clock,
             metrics,
         }
@@ -109,27 +90,17 @@ impl App {
     }
 }
 
-/// The routes with their OpenAPI descriptions.
-pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(job::submit))
-        .routes(routes!(batch::submit))
-        .routes(routes!(control::cancel))
-        .routes(routes!(control::retry))
-        .routes(routes!(kind::put, kind::delete))
-        .routes(routes!(schedule::put, schedule::delete))
-        .routes(routes!(event::publish, event::tracker::publish))
-        .routes(routes!(ticket::create))
-        .routes(routes!(quota::put, quota::delete))
-        .routes(routes!(source::put, source::delete))
-        .routes(routes!(usage::report))
-        .routes(routes!(user::delete))
-        .routes(routes!(activities::submit))
-        .routes(routes!(account::create))
-        .routes(routes!(account::change))
-        .routes(routes!(key::create))
-        .routes(routes!(key::revoke))
-        .routes(routes!(webhook_secret::create))
+tollgate_http::routes! { Arc<App>:
+    job::submit,
+    batch::submit,
+    control::cancel,
+    control::retry,
+    event::publish,
+    tracker::publish,
+    ticket::create,
+    usage::report,
+    user::delete,
+    activities::submit,
 }
 
 /// The routes with middleware and state.
@@ -142,6 +113,5 @@ pub fn router(app: App) -> Router {
         key_usage: KeyUsage::Stored,
         timeout: REQUEST_TIMEOUT,
     };
-    let (router, _) = routes().split_for_parts();
-    gate.wrap(router.with_state(Arc::new(app)))
+    gate.wrap(routes().with_state(Arc::new(app)))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{AnyProblem, TicketBody};
+use api::TicketBody;
 use axum::{Json, extract::State};
 use http::{HeaderName, StatusCode, header};
 use model::push::{TICKET_TTL, Ticket};
@@ -33,13 +33,11 @@ use crate::App;
 /// wait=20`; both use the same cursors.
 #[utoipa::path(
     post, path = "/v1/push/tickets", tag = "events", operation_id = "createPushTicket",
-    security(("key" = ["events:read"])),
     responses(
         (
             status = 201, description = "The ticket, valid for 60 seconds and one connection",
             body = TicketBody
         ),
-        AnyProblem,
     ),
 )]
 pub async fn create(

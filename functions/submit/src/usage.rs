@@ -2,10 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use api::{
-    AnyProblem, BodyProblem, MAX_USAGE_EVENTS, Problem, UsageAccepted, UsageBatch, UsageEvent,
-    UsageReported,
-};
+use api::{MAX_USAGE_EVENTS, Problem, UsageAccepted, UsageBatch, UsageEvent, UsageReported};
 use axum::{
     Extension, Json,
     extract::State,
@@ -33,7 +30,6 @@ use crate::App;
 /// the request unchanged.
 #[utoipa::path(
     post, path = "/v1/usage", tag = "usage", operation_id = "reportUsage",
-    security(("key" = ["usage:write"])),
     request_body(content(
         (UsageEvent = "application/cloudevents+json"),
         (UsageBatch = "application/cloudevents-batch+json"),
@@ -44,7 +40,6 @@ use crate::App;
             description = "Result of each event of a batch",
             body = UsageReported
         ),
-        AnyProblem, BodyProblem,
     ),
 )]
 pub async fn report(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{QuotaTextProblem, TextProblem, Token, UserToDelete, parameter};
+use api::{Token, UserToDelete, parameter};
 use axum::{
     Json,
     extract::State,
@@ -23,7 +23,6 @@ use crate::{
 /// should use `POST /v1/jobs`.
 #[utoipa::path(
     delete, path = "/api/user", tag = "drop-in", operation_id = "deleteUser",
-    security(("key" = ["jobs:write"])),
     params(
         parameter::IdempotencyKey,
         parameter::Traceparent,
@@ -60,7 +59,6 @@ use crate::{
             status = 415, description = "The content type is not JSON", body = String,
             content_type = "text/plain"
         ),
-        TextProblem, QuotaTextProblem,
     ),
 )]
 pub async fn delete(

@@ -15,7 +15,6 @@ pub mod parameter;
 mod problem;
 mod push;
 mod quota;
-mod responses;
 mod row;
 mod schedule;
 mod source;
@@ -36,9 +35,6 @@ pub use kind::KindBody;
 pub use problem::{Problem, ProblemBody};
 pub use push::{PushMessage, PushRequest, TicketBody};
 pub use quota::{AlertBody, MailBody, PastBody, QuotaBody, StandingBody, Viewer};
-pub use responses::{
-    AnyProblem, BodyProblem, IdempotencyProblem, QuotaProblem, QuotaTextProblem, TextProblem,
-};
 pub use row::RowBody;
 pub use schedule::ScheduleBody;
 pub use source::SourceBody;

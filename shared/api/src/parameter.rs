@@ -68,6 +68,27 @@ pub(super) fn shared_schemas() -> Vec<(String, RefOr<Schema>)> {
     ]
 }
 
+/// `limit` and `cursor` of lists.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// Maximum number of items; defaults to 20
+    #[param(minimum = 1, maximum = 100)]
+    pub limit: Option<u8>,
+    /// The `next_cursor` of the previous page
+    #[param(value_type = Option<Cursor>)]
+    pub cursor: Option<String>,
+}
+
+/// `account` of lists of all accounts.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OfAccount {
+    /// Only this account's; requires `admin`.
+    #[param(value_type = Option<AccountId>)]
+    pub account: Option<String>,
+}
+
 /// The `Idempotency-Key` header.
 #[derive(Debug)]
 pub struct IdempotencyKey;

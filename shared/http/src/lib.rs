@@ -10,9 +10,11 @@ mod contract;
 mod fingerprint;
 mod flush;
 mod key_usage;
+mod openapi;
 mod query;
 mod response;
 mod route;
+mod routes;
 mod serve;
 mod strict_json;
 mod token;
@@ -28,9 +30,12 @@ pub use contract::Contract;
 pub use fingerprint::fingerprint;
 pub use flush::FlushMode;
 pub use key_usage::KeyUsage;
+pub use openapi::complete_openapi;
 pub use query::{PathParam, Query};
 pub use response::{ApiError, RequestId};
 pub use route::{Access, ErrorFormat, ROUTES, Route};
+#[doc(hidden)]
+pub use routes::__private;
 pub use serve::{serve, serve_with_flush};
 pub use token::Issuer;
 

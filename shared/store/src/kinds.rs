@@ -1,3 +1,5 @@
+mod validation;
+
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -19,6 +21,8 @@ use model::{
     violation::{MAX_VIOLATIONS, Violation},
 };
 use schema::Schema;
+
+pub use validation::InvalidJob;
 
 /// Cache lifetime of a kind. Reads become cheap, and a change takes effect soon.
 const CACHE_TTL: Duration = Duration::from_secs(5);

@@ -60,7 +60,7 @@ pub use jobs::{
     ReadyQueueKey, RetryResult, UnfinishedPart,
 };
 pub use key::account_of_event;
-pub use kinds::{CachedKind, KindRejection, KindStore};
+pub use kinds::{CachedKind, InvalidJob, KindRejection, KindStore};
 pub use mailer::{Mail, Mailer, SendError};
 pub use queue::{JobQueue, OutgoingMessage, VisibilityChange};
 pub use quotas::{QuotaStore, Revision, StoredQuotaState};

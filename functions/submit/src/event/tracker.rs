@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{AnyProblem, EventAccepted, EventRequest, Problem, ProblemBody, QuotaProblem, parameter};
+use api::{EventAccepted, EventRequest, Problem, ProblemBody, parameter};
 use axum::{Extension, extract::State, response::Response};
 use http::HeaderMap;
 use model::id::AccountId;
@@ -18,7 +18,6 @@ use crate::{App, idempotency, job::IdempotencyToken};
 /// data may be any JSON and up to the schema's limit, while a URL ends at about 8 KB.
 #[utoipa::path(
     put, path = "/v1/accounts/{id}/events", tag = "drop-in", operation_id = "putEvent",
-    security(("key" = ["events:write"])),
     params(
         ("id" = parameter::AccountId, Path, description = "The key's account; any account for `admin`"),
         (
@@ -47,7 +46,6 @@ use crate::{App, idempotency, job::IdempotencyToken};
                 used for another request",
             body = ProblemBody, content_type = "application/problem+json"
         ),
-        AnyProblem, QuotaProblem,
     ),
 )]
 pub async fn publish(

@@ -6,7 +6,7 @@ use tracing_subscriber::{
 
 /// Crates whose log level is `LOG_LEVEL`. Libraries log warnings only, because some log complete
 /// requests at lower levels, with payloads and keys.
-pub const OWN_CRATES: [&str; 13] = [
+pub const OWN_CRATES: [&str; 14] = [
     "model",
     "schema",
     "runtime",
@@ -16,6 +16,7 @@ pub const OWN_CRATES: [&str; 13] = [
     "tollgate_http",
     "submit",
     "poll",
+    "manage",
     "queue_worker",
     "quota_check",
     "push",

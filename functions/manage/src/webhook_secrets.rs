@@ -1,14 +1,14 @@
-//! `POST /v1/accounts/{id}/webhook-secrets`.
+//! Secrets with which an account's targets verify requests.
 
 use std::sync::Arc;
 
-use api::{AnyProblem, Problem, WebhookSecretBody, parameter};
+use api::{Problem, WebhookSecretBody, WebhookSecretsBody, parameter};
 use axum::{Extension, Json, extract::State};
 use http::{HeaderName, StatusCode, header};
 use model::id::AccountId;
 use tollgate_http::{ApiError, Caller, PathParam, Query, RequestId};
 
-use crate::App;
+use crate::accounts::Accounts;
 
 /// Attempts at the conditional write, which concurrent requests can fail.
 const TRIES: usize = 5;
@@ -23,7 +23,6 @@ const TRIES: usize = 5;
     path = "/v1/accounts/{id}/webhook-secrets",
     tag = "accounts",
     operation_id = "createWebhookSecret",
-    security(("key" = ["jobs:write"])),
     params(("id" = parameter::AccountId, Path, description = "The account's id")),
     responses(
         (status = 201, description = "The new secret", body = WebhookSecretBody),
@@ -31,11 +30,10 @@ const TRIES: usize = 5;
             status = 409, description = "Three secrets are active",
             body = api::ProblemBody, content_type = "application/problem+json"
         ),
-        AnyProblem,
     ),
 )]
 pub async fn create(
-    State(app): State<Arc<App>>,
+    State(accounts): State<Arc<Accounts>>,
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
     PathParam(id): PathParam<AccountId>,
@@ -44,10 +42,10 @@ pub async fn create(
     query.reject_unknown()?;
     let id = caller.authorize_account(id)?;
     for _ in 0..TRIES {
-        let account = app.accounts.get_consistent(id).await?.ok_or(Problem::NotFound)?;
+        let account = accounts.store.get_consistent(id).await?.ok_or(Problem::NotFound)?;
         let before = account.webhook_secrets;
-        let after = before.rotated(rand::random(), app.clock.now()).map_err(Problem::from)?;
-        if app.accounts.replace_secrets(id, &before, &after).await? {
+        let after = before.rotated(rand::random(), accounts.clock.now()).map_err(Problem::from)?;
+        if accounts.store.replace_secrets(id, &before, &after).await? {
             tracing::info!(
                 request.id = request, account = %id, by = %caller,
                 "webhook secret created"
@@ -58,4 +56,31 @@ pub async fn create(
         }
     }
     Err(Problem::Unavailable.into())
+}
+
+/// List the webhook secrets of the key's account. Keys with `admin` can list any account's.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{id}/webhook-secrets",
+    tag = "accounts",
+    operation_id = "listWebhookSecrets",
+    params(("id" = parameter::AccountId, Path, description = "The account's id")),
+    responses(
+        (
+            status = 200, description = "The active secrets, newest first",
+            body = WebhookSecretsBody
+        ),
+    ),
+)]
+pub async fn list(
+    State(accounts): State<Arc<Accounts>>,
+    caller: Caller,
+    PathParam(id): PathParam<AccountId>,
+    query: Query,
+) -> Result<([(HeaderName, &'static str); 1], Json<WebhookSecretsBody>), ApiError> {
+    query.reject_unknown()?;
+    let id = caller.authorize_account(id)?;
+    let account = accounts.store.get_consistent(id).await?.ok_or(Problem::NotFound)?;
+    let secrets = WebhookSecretsBody::valid_at(&account.webhook_secrets, accounts.clock.now());
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(secrets)))
 }

@@ -1,8 +1,8 @@
-//! `POST /v1/accounts` and `PATCH /v1/accounts/{id}`.
+//! Accounts.
 
 use std::sync::Arc;
 
-use api::{AccountBody, AnyProblem, BodyProblem, Problem, parameter};
+use api::{AccountBody, Cursor, Page, Problem, parameter};
 use axum::{
     Extension, Json,
     extract::State,
@@ -13,58 +13,44 @@ use model::{
     account::{AccountChange, NewAccount},
     id::{self, AccountId},
 };
+use runtime::clock::Clock;
+use store::AccountStore;
 use tollgate_http::{ApiError, Caller, JsonBody, PathParam, Query, RequestId};
 
-use crate::App;
+/// Tag of this list's cursors.
+const LIST: &str = "accounts";
+
+/// Context of accounts, their keys and their webhook secrets.
+#[derive(Debug)]
+pub struct Accounts {
+    pub store: Arc<AccountStore>,
+    pub clock: Clock,
+}
 
 /// Create an account.
 ///
 /// The account has one webhook secret and no keys.
 #[utoipa::path(
     post, path = "/v1/accounts", tag = "accounts", operation_id = "createAccount",
-    security(("key" = ["admin"])),
     request_body = NewAccount,
     responses(
         (
             status = 201, description = "The account", body = AccountBody,
-            links(
-                ("getAccount" = (
-                    operation_id = "getAccount",
-                    parameters(("id" = "$response.body#/id"))
-                )),
-                ("changeAccount" = (
-                    operation_id = "changeAccount",
-                    parameters(("id" = "$response.body#/id"))
-                )),
-                ("createKey" = (
-                    operation_id = "createKey",
-                    parameters(("id" = "$response.body#/id"))
-                )),
-                ("listKeys" = (
-                    operation_id = "listKeys",
-                    parameters(("id" = "$response.body#/id"))
-                )),
-                ("publishEvent" = (
-                    operation_id = "publishEvent",
-                    parameters(("id" = "$response.body#/id"))
-                ))
-            ),
             headers(("Location" = String, description = "The account"))
         ),
-        AnyProblem, BodyProblem,
     ),
 )]
 pub async fn create(
-    State(app): State<Arc<App>>,
+    State(accounts): State<Arc<Accounts>>,
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
     query: Query,
     JsonBody { value: new, .. }: JsonBody<NewAccount>,
 ) -> Result<Response, ApiError> {
     query.reject_unknown()?;
-    let now = app.clock.now();
+    let now = accounts.clock.now();
     let account = new.open(id::generate(now, rand::random()), rand::random(), now);
-    app.accounts.put_account(&account).await?;
+    accounts.store.put_account(&account).await?;
     tracing::info!(
         request.id = request, account = %account.id, is_active = account.is_active, by = %caller,
         "account created"
@@ -80,7 +66,6 @@ pub async fn create(
 /// seconds. The keys of a deactivated account stop working within 30 seconds.
 #[utoipa::path(
     patch, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "changeAccount",
-    security(("key" = ["admin"])),
     params(("id" = parameter::AccountId, Path, description = "The account's id")),
     request_body = AccountChange,
     responses(
@@ -90,11 +75,10 @@ pub async fn create(
             description = "A key can't deactivate its own account",
             body = api::ProblemBody, content_type = "application/problem+json"
         ),
-        AnyProblem, BodyProblem,
     ),
 )]
 pub async fn change(
-    State(app): State<Arc<App>>,
+    State(accounts): State<Arc<Accounts>>,
     caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
     PathParam(id): PathParam<AccountId>,
@@ -105,11 +89,47 @@ pub async fn change(
     if change.is_active == Some(false) && id == caller.account() {
         return Err(Problem::OwnAccess.into());
     }
-    let account = app.accounts.change(id, &change).await?.ok_or(Problem::NotFound)?;
+    let account = accounts.store.change(id, &change).await?.ok_or(Problem::NotFound)?;
     tracing::info!(
         request.id = request, account = %id, is_active = account.is_active,
         max_running = account.max_running, by = %caller,
         "account changed"
     );
+    Ok(Json(AccountBody::from(&account)))
+}
+
+/// List the accounts, oldest first.
+#[utoipa::path(
+    get, path = "/v1/accounts", tag = "accounts", operation_id = "listAccounts",
+    params(parameter::Paging),
+    responses((status = 200, description = "A page", body = Page<AccountBody>)),
+)]
+pub async fn list(
+    State(accounts): State<Arc<Accounts>>,
+    mut query: Query,
+) -> Result<Json<Page<AccountBody>>, ApiError> {
+    let limit = query.limit()?;
+    let after = query.cursor::<AccountId>(LIST)?;
+    query.reject_unknown()?;
+    let (page, last) = accounts.store.page(after, limit).await?;
+    Ok(Json(Page {
+        items: page.iter().map(AccountBody::from).collect(),
+        next_cursor: last.map(|id| Cursor { after: id.to_string() }.encode(LIST)),
+    }))
+}
+
+/// Get an account.
+#[utoipa::path(
+    get, path = "/v1/accounts/{id}", tag = "accounts", operation_id = "getAccount",
+    params(("id" = parameter::AccountId, Path, description = "The account's id")),
+    responses((status = 200, description = "The account", body = AccountBody)),
+)]
+pub async fn get(
+    State(accounts): State<Arc<Accounts>>,
+    PathParam(id): PathParam<AccountId>,
+    query: Query,
+) -> Result<Json<AccountBody>, ApiError> {
+    query.reject_unknown()?;
+    let account = accounts.store.get_consistent(id).await?.ok_or(Problem::NotFound)?;
     Ok(Json(AccountBody::from(&account)))
 }
