@@ -26,7 +26,7 @@ pub struct IdempotencyProblem;
 #[derive(Debug)]
 pub struct QuotaProblem;
 
-/// [`SpendingProblem`] as plain text.
+/// [`QuotaProblem`] as plain text.
 #[derive(Debug)]
 pub struct QuotaTextProblem;
 

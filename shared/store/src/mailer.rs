@@ -78,8 +78,8 @@ impl Mailer {
     /// each one.
     ///
     /// # Errors
-    /// Returns why the mail was not sent. After [`NotSent::Unanswered`], or
-    /// [`NotSent::Unavailable`] with a broken connection, it may have been sent nevertheless.
+    /// Returns why the mail was not sent. After [`SendError::NoResponse`], or
+    /// [`SendError::Unavailable`] with a broken connection, it may have been sent nevertheless.
     pub async fn send(&self, letter: Mail<'_>) -> Result<(), SendError> {
         let Some(sender) = &self.sender else { return Err(SendError::NotConfigured) };
         self.check_suppression(letter.to).await?;
