@@ -49,7 +49,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
         (
             "account" = Option<Vec<parameter::AccountId>>, Query,
             description = "Up to 50 accounts; defaults to the key's account. \
-                Others are for `admin` alone."
+                Others require `admin`."
         ),
         (
             "after" = Option<parameter::After>, Query,

@@ -106,7 +106,7 @@ mod tests {
                 matches!(decode(body, true), Ok(Message::Schedule(run)) if run.at.ends_with("Z"))
             );
         }
-        assert!(matches!(decode(&call, false), Err(InvalidMessage::Malformed)), "anybody's");
+        assert!(matches!(decode(&call, false), Err(InvalidMessage::Malformed)), "not a dead letter");
         for rubbish in ["", "{}", r#"{"MessageBody":7}"#, r#"{"MessageBody":"x"}"#] {
             assert!(matches!(decode(rubbish, true), Err(InvalidMessage::Malformed)), "{rubbish}");
         }

@@ -45,7 +45,7 @@ impl Checker {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 messages")]
+#[expect(clippy::cast_precision_loss, reason = "queues hold fewer than 2^53 messages")]
 const fn count(number: usize) -> f64 {
     number as f64
 }

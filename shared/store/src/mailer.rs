@@ -32,7 +32,7 @@ pub struct Mail<'a> {
     pub html: &'a str,
 }
 
-/// Why a mail was not sent. The text tells the operator what to do.
+/// Why a mail was not sent. The text says what the operator must do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The stack has no sender address.
