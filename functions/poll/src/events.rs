@@ -67,7 +67,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
                 "Preference-Applied" = String,
                 description = "`wait=N` if the response was held for up to `N` seconds"
             ),
-            ("Retry-After" = u64, description = "Seconds to wait before polling again, if too many requests wait"),
+            (
+                "Retry-After" = u64,
+                description = "Seconds to wait before polling again, if too many requests wait"
+            ),
         )),
         AnyProblem,
     ),

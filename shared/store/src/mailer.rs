@@ -48,7 +48,10 @@ pub enum SendError {
     #[error("SES unavailable: {0}")]
     Unavailable(String),
     /// SES received the request but did not respond.
-    #[error("no response from SES within {} s; the mail may have been sent", Mailer::SEND_TIMEOUT.as_secs())]
+    #[error(
+        "no response from SES within {} s; the mail may have been sent",
+        Mailer::SEND_TIMEOUT.as_secs()
+    )]
     NoResponse,
 }
 

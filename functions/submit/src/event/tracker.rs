@@ -20,7 +20,10 @@ use crate::{App, idempotency, job::IdempotencyToken};
     put, path = "/v1/accounts/{id}/events", tag = "drop-in", operation_id = "putEvent",
     security(("key" = ["events:write"])),
     params(
-        ("id" = parameter::AccountId, Path, description = "The key's account; any account for `admin`"),
+        (
+            "id" = parameter::AccountId, Path,
+            description = "The key's account; any account for `admin`"
+        ),
         (
             "data" = String, Query,
             description = "Text to publish, percent-encoded UTF-8; not empty",
