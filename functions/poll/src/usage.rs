@@ -103,7 +103,7 @@ pub async fn chart(
 /// series or 6 MB are refused. For `admin`, series of several accounts with the same names are
 /// added up.
 #[utoipa::path(
-    get, path = "/metrics/bandwidth_used", tag = "drop-in", operation_id = "getBandwidthUsed",
+    get, path = "/metrics/bandwidth_used", tag = "compat", operation_id = "getBandwidthUsed",
     security(("key" = ["usage:read"])),
     params(
         ("type" = Option<Direction>, Query, description = "Only this direction"),

@@ -17,7 +17,7 @@ use crate::{App, idempotency, job::IdempotencyToken};
 /// body is ignored. Checks and guarantees are those of `POST`. New clients should use `POST`: its
 /// data may be any JSON and up to the schema's limit, while a URL ends at about 8 KB.
 #[utoipa::path(
-    put, path = "/v1/accounts/{id}/events", tag = "drop-in", operation_id = "putEvent",
+    put, path = "/v1/accounts/{id}/events", tag = "compat", operation_id = "putEvent",
     security(("key" = ["events:write"])),
     params(
         (
