@@ -86,7 +86,7 @@ endif
 
 .PHONY: smoke
 smoke: export TOLLGATE_KEY := $(or $(KEY),$(TOLLGATE_KEY))
-smoke: ## run the smoke test against a deployed stack (URL=https://…, KEY=…, CALLBACK=https://…, SLOW=1)
+smoke: ## run the smoke test against a deployed stack (URL=…, KEY=…, CALLBACK=…, SLOW=1)
 	@$(LOCAL) smoke --url '$(URL)' --callback '$(CALLBACK)' $(if $(filter-out 0,$(SLOW)),--slow)
 
 faults: ## inject faults into the simulator and check all invariants (SEED=1, SEEDS=5, JOBS=100)

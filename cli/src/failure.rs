@@ -227,7 +227,8 @@ mod tests {
 
     fn refusal(status: u16, slug: &str, is_collection: bool) -> ErrorResponse {
         let body = format!(
-            r#"{{"type": "urn:tollgate:problem:{slug}", "title": "T", "status": {status}, "detail": "D.", "request_id": "r"}}"#
+            r#"{{"type": "urn:tollgate:problem:{slug}", "title": "T", "status": {status},
+                "detail": "D.", "request_id": "r"}}"#
         );
         ErrorResponse::read(
             StatusCode::from_u16(status).unwrap(),

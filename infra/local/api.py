@@ -17,7 +17,7 @@ _VIA_PROXY = urllib.request.build_opener()
 def call(
     method: str, url: str, key: str, body: bytes | None = None, more: dict[str, str] | None = None
 ) -> tuple[int, str]:
-    """Sends a request with the extra headers `more`; returns status and body, also of errors."""
+    """Sends a request with the extra headers `more`; returns status and body, even of errors."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **(more or {})}
     request = urllib.request.Request(url, body, headers, method=method)
     is_local = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost")

@@ -87,7 +87,12 @@ async fn mails_each_threshold_once_and_enforces_the_quota() {
     let (account, key) = account(stack).await;
     let name = format!("e2e-{:x}", rand::random::<u64>());
     let path = format!("/v1/quotas/{name}");
-    let spec = |limit: u64| json!({"limit_bytes": limit, "type": "egress", "service": "shop", "account": account, "period": "month", "recipients": ["ops@example.com"], "enforce": true});
+    let spec = |limit: u64| {
+        json!({
+            "limit_bytes": limit, "type": "egress", "service": "shop", "account": account,
+            "period": "month", "recipients": ["ops@example.com"], "enforce": true,
+        })
+    };
     assert_eq!(stack.operate(Method::PUT, &path, Some(spec(1000))).await.status, 201);
     for total in [700, 799, 800, 950, 1010] {
         report(stack, vec![series_item(format!("{account}#egress#shop#list"), total)]).await;
@@ -195,7 +200,10 @@ async fn tick_with_many_series_and_quotas_takes_seconds() {
             "recipients": ["ops@example.com"],
         });
         let (store, spec) = (&store, serde_json::from_value::<QuotaSpec>(spec).unwrap());
-        async move { store.put(name, &spec, "1", Clock::system().now()).await.map(|(quota, _)| quota) }
+        async move {
+            let put = store.put(name, &spec, "1", Clock::system().now()).await;
+            put.map(|(quota, _)| quota)
+        }
     };
     let quotas = stream::iter(names.iter().enumerate()).map(put).buffer_unordered(8);
     let quotas: Vec<_> = quotas.try_collect().await.unwrap();

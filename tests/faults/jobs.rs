@@ -109,7 +109,12 @@ fn rows(dice: &ActorRng, mark: &str, tenant: &Tenant) -> (TargetAction, Value) {
     if dice.chance(20) {
         all.push(existing_row(tenant));
     }
-    let insert = |key: &String| json!({"operation": "insert", "table": "kept", "col_names": ["id"], "col_types": ["TEXT"], "col_values": [key]});
+    let insert = |key: &String| {
+        json!({
+            "operation": "insert", "table": "kept",
+            "col_names": ["id"], "col_types": ["TEXT"], "col_values": [key],
+        })
+    };
     (TargetAction::Rows(keys), json!({"activities": all.iter().map(insert).collect::<Vec<_>>()}))
 }
 

@@ -71,7 +71,9 @@ impl World {
 
 /// The kinds by name; some have an HTTP target at this address.
 fn kinds(address: &str) -> Vec<(&'static str, Value)> {
-    let retry = |most: u64| json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 2});
+    let retry = |most: u64| -> Value {
+        json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 2})
+    };
     let http = json!({"type": "http", "url": address});
     let kinds = [
         ("plain", json!({"type": "echo"}), "standard", 4, json!({"events": true})),

@@ -53,7 +53,7 @@ struct Call {
 }
 
 impl Proxy {
-    /// A proxy without faults until [`Proxy::suffer`].
+    /// A proxy without faults until [`Proxy::start_faults`].
     pub fn new(seed: Seed, emulator: &str, functions: Functions, quota: &str) -> Self {
         // An idle connection would prevent the emulator from exiting.
         let http = reqwest::Client::builder().no_proxy().no_gzip().pool_max_idle_per_host(0);

@@ -78,7 +78,7 @@ fn event_sources_are_queues_the_stream_and_schedules() {
 fn push_does_not_write_items_that_trigger_it() {
     let template = template();
     let push = &template["Resources"]["PushFunction"]["Properties"];
-    let filters = &push["Events"]["News"]["Properties"]["FilterCriteria"]["Filters"];
+    let filters = &push["Events"]["NewEvents"]["Properties"]["FilterCriteria"]["Filters"];
     let [filter] = &filters.as_array().unwrap()[..] else { panic!("{filters}") };
     let pattern: Value = serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap();
     let told = pattern["dynamodb"]["Keys"]["pk"]["S"][0]["prefix"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! Invariants of the repository: crates, template, default kinds, `OpenAPI` description.
+//! Invariants of the repository: crate boundaries, template, default kinds, `OpenAPI` description.
 
 mod crates;
 mod deployment;

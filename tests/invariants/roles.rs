@@ -221,7 +221,10 @@ fn only_quota_check_may_send_mails_as_the_sender() {
     // The resources that SES requires, of this account and region
     // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html):
     // identities of sender and recipients, and the sender's default configuration set.
-    let own = |resource: &str| json!({"!Sub": format!("arn:${{AWS::Partition}}:ses:${{AWS::Region}}:${{AWS::AccountId}}:{resource}/*")});
+    let own = |resource: &str| {
+        let prefix = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}";
+        json!({"!Sub": format!("{prefix}:{resource}/*")})
+    };
     assert_eq!(send["Resource"], json!([own("identity"), own("configuration-set")]));
     let check = &template["Resources"]["QuotaCheckFunction"]["Properties"];
     assert_eq!(

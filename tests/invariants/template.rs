@@ -150,7 +150,8 @@ fn event_sources_neither_batch_nor_block() {
             assert!(window.is_null() || window == 0, "{event} of {name}: {window}");
         }
     }
-    let news = &template["Resources"]["PushFunction"]["Properties"]["Events"]["News"]["Properties"];
+    let news =
+        &template["Resources"]["PushFunction"]["Properties"]["Events"]["NewEvents"]["Properties"];
     let number = |name: &str| news[name].as_u64().unwrap_or(u64::MAX);
     assert!(
         number("MaximumRecordAgeInSeconds") <= 60 && number("MaximumRetryAttempts") <= 3,

@@ -14,29 +14,29 @@ pub enum Action {
     Submit(u8, Delay),
     /// `accept`: writes its row.
     WriteRow(u8),
-    /// `put_back`: sends the message of a failed or cancelled job.
+    /// `requeue`: sends the message of a failed or cancelled job.
     Retry(u8),
-    /// `put_back`: writes its row.
+    /// `requeue`: writes its row.
     WriteRetried(u8),
     /// A client's request ends before its write.
     AbortRequest(u8),
-    /// `call_off`.
+    /// `cancel_queued`.
     Cancel(u8),
     /// Lambda delivers messages to a worker, identified by their queue indexes.
     Receive(usize, Vec<usize>),
     /// `Worker::plan`: reads and decides; the number of jobs that it skips.
     Plan(usize, usize),
-    /// `JobStore::list`.
+    /// `JobStore::add_to_ready_queue`.
     List(usize),
     /// `JobStore::claim`; whether the response arrives.
     Claim(usize, usize, bool),
-    /// `JobStore::end` with an outcome; whether the response arrives.
+    /// `JobStore::end_attempt` with an outcome; whether the response arrives.
     Finish(usize, usize, Row, bool),
-    /// `conclude`: sends the message of a job to retry.
+    /// `persist_outcome`: sends the message of a job to retry.
     SendRetry(usize, usize, Delay),
-    /// `JobStore::end` with `queued`; whether the response arrives.
+    /// `JobStore::end_attempt` with `queued`; whether the response arrives.
     Requeue(usize, usize, bool),
-    /// `JobStore::give_up`.
+    /// `JobStore::fail_abandoned`.
     FailAbandoned(usize, usize),
     /// The batch is done: replacement messages are sent and the originals deleted.
     FinishBatch(usize),

@@ -1,4 +1,4 @@
-//! The steps of clients: `accept`, `call_off` and `put_back` of the function `submit`.
+//! The steps of clients: `accept`, `cancel_queued` and `requeue` of the function `submit`.
 
 use crate::{
     bounds::{Bounds, Delay, Flaw},
@@ -24,14 +24,14 @@ pub fn write_row(world: &mut World, job: u8, flaw: Option<Flaw>) {
     world.write(job, row, delay == Delay::None || soon);
 }
 
-/// `put_back` also sends first.
+/// `requeue` also sends first.
 pub fn retry(world: &mut World, job: u8, bounds: &Bounds) {
     world.budgets.job_retries -= 1;
     world.job_mut(job).client = Client::Sent(Delay::None, false);
     world.send(job, bounds.used_polls, false);
 }
 
-/// `put_back` then writes, if the job is unchanged.
+/// `requeue` then writes, if the job is unchanged.
 pub fn write_retried(world: &mut World, job: u8, bounds: &Bounds, flaw: Option<Flaw>) {
     world.job_mut(job).client = Client::Quiet;
     if flaw == Some(Flaw::WrittenBeforeSent) {
@@ -43,14 +43,14 @@ pub fn write_retried(world: &mut World, job: u8, bounds: &Bounds, flaw: Option<F
         world.job_mut(job).attempts = 0;
     }
 }
-/// A request that ends early: the client received no acknowledgement.
+
 /// A request that ends early: nothing was promised.
 pub fn abort_request(world: &mut World, job: u8) {
     world.budgets.aborted_requests -= 1;
     world.job_mut(job).client = Client::Quiet;
 }
 
-/// `call_off`: the message remains as a permit for other jobs.
+/// `cancel_queued`: the message remains as a permit for other jobs.
 pub fn cancel(world: &mut World, job: u8) {
     world.budgets.cancels -= 1;
     world.write(job, Row::Cancelled, false);

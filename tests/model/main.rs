@@ -1,10 +1,11 @@
 //! An exhaustively checked model of the protocol of `lifo` and `priority` kinds: every job ends,
 //! and the order holds.
 //!
-//! The decisions are production code: `agenda::plan`, `agenda::look_again`, `Discipline::rank`,
-//! `job::refusal`. The model mirrors the table, its index, the queue, workers and clients step by
-//! step, and each step names the code that it stands for. The scheduled reconciliation of the
-//! ready queue, which recovers jobs from faults beyond these bounds, is not modelled.
+//! The decisions are production code: `ready_queue::plan`, `ready_queue::idle_backoff`,
+//! `Discipline::rank` and `claim_denied`. The model mirrors the table, its index, the queue,
+//! workers and clients step by step, and each step names the code that it stands for. The scheduled
+//! reconciliation of the ready queue, which recovers jobs from faults beyond these bounds, is not
+//! modelled.
 //!
 //! Time is abstract: only whether a moment has passed matters. It may pass at any point unless
 //! one of these rules forbids that:
@@ -15,9 +16,9 @@
 //!   send.
 //! - A long delay ends after the request, or the lease, in which it began.
 //! - A permit's last poll, ten minutes after the previous one, does not coincide with a half-done
-//!   write or a lagging index (`Bounds::apart`). If it does, a job can lose its permit;
-//!   `liveness::a_job_without_a_permit_is_listed` shows that it is then in the ready queue, where
-//!   the reconciliation finds it.
+//!   write or a lagging index (`Bounds::last_poll_isolated`). If it does, a job can lose its
+//!   permit; `liveness::a_job_without_a_permit_is_listed` shows that it is then in the ready queue,
+//!   where the reconciliation finds it.
 //!
 //! New messages have used all polls but one: polls are alike, and a permit with fewer polls left
 //! is dropped earlier. Each test states its bounds: two or three jobs, one or two workers, at

@@ -1,5 +1,5 @@
-//! The steps of workers: `errands`, `attempt` and `conclude` of the function `queue-worker`, and
-//! their writes.
+//! The steps of workers: `assign`, `attempt` and `finish` of the function `queue-worker`, and their
+//! writes.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -33,8 +33,8 @@ impl Protocol {
         world.workers[w].permits.sort_unstable();
     }
 
-    /// `Worker::plan`, with the real `agenda::plan`. Skips the first `passed` jobs, which others
-    /// are claiming.
+    /// `Worker::plan`, with the real `ready_queue::plan`. Skips the first `passed` jobs, which
+    /// others are claiming.
     pub fn plan(&self, world: &mut World, w: usize, passed: usize) {
         let permits: Vec<_> = world.workers[w].permits.iter().map(|permit| permit.job).collect();
         let own: Vec<_> = permits
@@ -71,7 +71,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::own`: the state of a permit's own job in the table.
+    /// `JobStore::own_jobs`: the state of a permit's own job in the table.
     fn own_state(&self, world: &World, job: u8) -> PermitState {
         let it = world.job(job);
         match it.row {
@@ -83,7 +83,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::agenda`: the index entry of a job.
+    /// `JobStore::ready_queue`: the index entry of a job.
     fn entry(&self, job: u8, view: View) -> Option<ReadyJob> {
         let due_at = match view {
             View::Absent => return None,
@@ -94,7 +94,7 @@ impl Protocol {
         Some(ReadyJob { id: self.ids[job], rank: self.ranks[job].clone(), due_at })
     }
 
-    /// `JobStore::list`, with its condition.
+    /// `JobStore::add_to_ready_queue`, with its condition.
     pub fn list(&self, world: &mut World, w: usize) {
         let job = world.workers[w].unlisted.remove(0);
         let it = world.job_mut(job);
@@ -111,8 +111,8 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::claim`, with its condition, and how `hold` and `hold_best` handle a denied
-    /// claim.
+    /// `JobStore::claim`, with its condition, and how `Worker::claim` and `claim_next` handle
+    /// a denied claim.
     pub fn claim(&self, world: &mut World, w: usize, p: usize, heard: bool) {
         let Step::Claim { job, token } = world.workers[w].permits[p].step else { return };
         let it = *world.job(job);
@@ -183,7 +183,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::end` with an outcome, with its condition.
+    /// `JobStore::end_attempt` with an outcome, with its condition.
     pub fn finish(&self, world: &mut World, w: usize, p: usize, to: Row, heard: bool) {
         let Some((job, token)) = world.workers[w].permits[p].step.claim() else { return };
         let step = end(world, job, token, to, false);
@@ -192,7 +192,7 @@ impl Protocol {
             if heard { step } else { Step::Finish { job, token, to } };
     }
 
-    /// `conclude`: the message of a job to retry is sent first.
+    /// `persist_outcome`: the message of a job to retry is sent first.
     pub fn send_retry(&self, world: &mut World, w: usize, p: usize, delay: Delay) {
         let Step::Deliver { job, token } = world.workers[w].permits[p].step else { return };
         let mut step = Step::Requeue { job, token, delay, passed: false };
@@ -206,8 +206,8 @@ impl Protocol {
         world.workers[w].permits[p].step = step;
     }
 
-    /// `JobStore::end` with `queued`, with its condition. Lists the job if its message may have
-    /// arrived by now.
+    /// `JobStore::end_attempt` with `queued`, with its condition. Lists the job if its message may
+    /// have arrived by now.
     pub fn requeue(&self, world: &mut World, w: usize, p: usize, heard: bool) {
         let Step::Requeue { job, token, delay, passed } = world.workers[w].permits[p].step else {
             return;
@@ -225,7 +225,7 @@ impl Protocol {
         }
     }
 
-    /// `JobStore::give_up`, with its condition.
+    /// `JobStore::fail_abandoned`, with its condition.
     pub fn fail_abandoned(&self, world: &mut World, w: usize, p: usize) {
         let Step::FailAbandoned { job, attempts } = world.workers[w].permits[p].step else {
             return;
@@ -299,8 +299,8 @@ impl Protocol {
     }
 }
 
-/// `JobStore::end`: only the holder of the latest claim may write, and it recognizes its own
-/// write.
+/// `JobStore::end_attempt`: only the holder of the latest claim may write, and it recognizes its
+/// own write.
 fn end(world: &mut World, job: u8, token: u8, to: Row, listed: bool) -> Step {
     let it = world.job(job);
     if it.owner != token {

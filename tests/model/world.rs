@@ -59,7 +59,7 @@ pub enum View {
     Due,
 }
 
-/// Progress of a client's command, `accept` or `put_back`.
+/// Progress of a client's command, `accept` or `requeue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Client {
     Quiet,

@@ -27,8 +27,8 @@ Resources:
               - Sid: Schedule
                 Effect: Allow
                 Action: [scheduler:CreateSchedule]
-                Resource: !Sub >-
-                  arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${Group}/*
+                Resource: !Sub "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:\\
+                  schedule/${Group}/*"
 """
 
 

@@ -1,8 +1,8 @@
 //! Promises to the users of a stack, and checks of whether they were kept.
 //!
-//! Clients record their requests and responses in [`Notes`], which are plain data. [`broken`]
-//! checks every promise against them. The checks work for a simulated stack and for one of real
-//! processes.
+//! Clients record their requests and responses in a [`History`], which is plain data.
+//! [`broken_promises`] checks every promise against it. The checks work for a simulated stack and
+//! for one of real processes.
 //!
 //! | promise | module |
 //! | --- | --- |
@@ -16,7 +16,7 @@
 //! | subscribers get all events, once and in order | `events` |
 //! | usage is counted once | `usage` |
 //! | one mail per threshold, quota and period | `mails` |
-//! | tenants can't see each other's data data | `tenants` |
+//! | tenants can't see each other's data | `tenants` |
 
 mod dead_letters;
 mod events;

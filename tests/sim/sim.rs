@@ -20,7 +20,7 @@
 //! | [`Aws`] | one AWS account per test: table, queues, schedules, and their inspection |
 //! | [`EventSource`] | event source mapping from a queue to a function |
 //! | [`Plan`] of [`Fault`]s | selects the calls that fail, before or after they take effect |
-//! | [`Asked`] | a decoded AWS request, and the IAM check of the function that makes it |
+//! | [`AwsRequest`] | a decoded AWS request, and the IAM check of the function that makes it |
 //! | [`KillSwitch`] | kills a function at its n-th call |
 //! | [`Ledger`] | every call that reached a service, with its billed units |
 //! | [`network`] | the targets' network: an in-process router |

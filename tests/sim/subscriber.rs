@@ -99,7 +99,8 @@ impl Stack {
     /// Delivers the table's stream to the function in batches until it is empty, and returns the
     /// number of batches.
     ///
-    /// # Errors The function's last error. Failed batches are not delivered again.
+    /// # Errors
+    /// The function's last error. Failed batches are not delivered again.
     pub async fn deliver_stream(&self) -> Result<usize, Error> {
         let (pusher, mut batches, mut done) = (self.pusher(), 0, Ok(()));
         while let Some(batch) = self.aws.next_stream_batch(BATCH) {
@@ -125,7 +126,7 @@ impl<'a> Subscriber<'a> {
         self.send_text(&message.to_string()).await
     }
 
-    /// Like [`Subscriber::say`], with arbitrary text.
+    /// Like [`Subscriber::send`], with arbitrary text.
     pub async fn send_text(&mut self, text: &str) -> Vec<Value> {
         let _ = self.call("MESSAGE", json!({"body": text})).await;
         self.receive()

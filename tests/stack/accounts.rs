@@ -166,10 +166,10 @@ async fn cost_of_account_requests() {
     operator.send(Method::DELETE, "/v1/kinds/none", None).await;
     stack.aws.reset_ledger();
     let account = create(&operator, "x").await;
-    insta::assert_snapshot!("account_made", stack.aws.reset_ledger());
+    insta::assert_snapshot!("account_created", stack.aws.reset_ledger());
     let change = Some(json!({"name": "y", "max_running": 3}));
     operator.send(Method::PATCH, &format!("/v1/accounts/{account}"), change).await;
-    insta::assert_snapshot!("account_changed", stack.aws.reset_ledger());
+    insta::assert_snapshot!("account_updated", stack.aws.reset_ledger());
     operator.get("/v1/accounts").await;
     insta::assert_snapshot!("accounts_listed", stack.aws.reset_ledger());
 }

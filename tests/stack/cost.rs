@@ -55,7 +55,7 @@ async fn cost_of_a_batch_with_events() {
     }
     flush_counters(&stack).await;
     stack.run_worker(MINUTE).await;
-    insta::assert_snapshot!("batch_of_ten_told", stack.aws.reset_ledger());
+    insta::assert_snapshot!("batch_of_ten_with_events", stack.aws.reset_ledger());
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ async fn secret_is_shown_once_and_works_immediately() {
     let made = stack.operator().send(Method::POST, &path(&stack), Some(body)).await;
     assert_eq!((made.status, made.header("cache-control")), (201, "no-store"));
     assert_eq!(made.header("location"), format!("{}/{}", path(&stack), made.id()));
-    insta::assert_json_snapshot!("key_made", made.body, {".id" => "key_…", ".secret" => "tg_…"});
+    insta::assert_json_snapshot!("key_created", made.body, {".id" => "key_…", ".secret" => "tg_…"});
     let secret = made.body["secret"].as_str().unwrap();
     assert_eq!(stack.client(secret).submit("echo", json!(1)).await.status, 202);
 
@@ -233,7 +233,7 @@ async fn cost_of_key_requests() {
     stack.aws.reset_ledger();
     let body = json!({"name": "x", "scopes": ["jobs:read"]});
     let made = operator.send(Method::POST, &path(&stack), Some(body)).await;
-    insta::assert_snapshot!("key_made_cost", stack.aws.reset_ledger());
+    insta::assert_snapshot!("key_created_cost", stack.aws.reset_ledger());
     assert_eq!(revoke(&operator, &stack, made.id()).await, 204);
     insta::assert_snapshot!("key_revoked_cost", stack.aws.reset_ledger());
 }

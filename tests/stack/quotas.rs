@@ -139,7 +139,7 @@ async fn reports_all_violations() {
         assert_eq!(answer.status, 422, "{bad}");
         shown.push(answer.body["errors"].clone());
     }
-    insta::assert_json_snapshot!("mistakes", shown);
+    insta::assert_json_snapshot!("reports_all_violations", shown);
     assert_eq!(stack.operator().get(DAILY).await.status, 404);
 }
 

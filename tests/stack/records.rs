@@ -108,8 +108,11 @@ async fn activities_are_validated_queued_applied_and_read() {
 #[tokio::test(start_paused = true)]
 async fn decimals_are_exact_as_number_or_text() {
     let stack = stack().await;
-    let body = r#"{"kind": "activities", "payload": {"activities": [{"operation": "insert", "table": "prices", "col_names": ["id", "price"],
-        "col_types": ["DECIMAL", "DECIMAL"], "col_values": [12345678901234567890.10, "0.1234567890123456789012345678901234567"]}]}}"#;
+    let body = r#"{"kind": "activities", "payload": {"activities": [{
+        "operation": "insert", "table": "prices",
+        "col_names": ["id", "price"], "col_types": ["DECIMAL", "DECIMAL"],
+        "col_values": [12345678901234567890.10, "0.1234567890123456789012345678901234567"]
+    }]}}"#;
     let tenant = stack.tenant();
     let answer =
         tenant.send_raw(Method::POST, "/v1/jobs", Some("application/json"), body.into()).await;
@@ -179,7 +182,8 @@ async fn reports_all_violations_and_stores_nothing() {
         ]}),
         json!({"activities": [
             insert_user(1, "Ada"), insert_user(2, "Ada"), insert_user(1, "Ada"),
-            delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])), delete_user(2),
+            delete("users", &["id", "name"], &["INTEGER", "TEXT"], json!([2, "Grace"])),
+            delete_user(2),
             insert_user(2, "Grace"),
         ]}),
     ] {

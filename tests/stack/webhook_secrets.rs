@@ -125,5 +125,5 @@ async fn cost_of_a_rotation() {
     tenant.submit("echo", json!(1)).await;
     stack.aws.reset_ledger();
     assert_eq!(rotate(&tenant, &stack).await.0, 201);
-    insta::assert_snapshot!("webhook_secret_made", stack.aws.reset_ledger());
+    insta::assert_snapshot!("webhook_secret_created", stack.aws.reset_ledger());
 }

@@ -21,8 +21,8 @@ use crate::{
 
 /// How long the server holds a long poll without events; the API's maximum.
 const LONG_POLL: Duration = Duration::from_secs(20);
-/// Backoff while the server is down, initial and maximum. `PAUSE` also separates empty polls of a
-/// server that does not hold requests.
+/// Backoff while the server is down, initial and maximum. The initial one also separates empty
+/// polls of a server that does not hold requests.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// Backoff after a failed attempt to open a channel, initial and maximum.
@@ -107,7 +107,8 @@ impl Feed {
         self.channel = None;
     }
 
-    /// The current cursor, to resume with [`Start::After`]; `None` before the first response.
+    /// The current cursor, to resume with [`StartPosition::After`]; `None` before the first
+    /// response.
     pub fn cursor(&self) -> Option<&str> {
         self.cursor.as_deref().filter(|cursor| *cursor != NOW)
     }

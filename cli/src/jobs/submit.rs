@@ -25,7 +25,12 @@ pub struct Submit {
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: Option<u8>,
     /// Delay until the job is due, such as 90s, 15m or 2d; at most one year
-    #[arg(long, value_name = "DURATION", value_parser = wait::parse_duration, conflicts_with = "run_at")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = wait::parse_duration,
+        conflicts_with = "run_at"
+    )]
     delay: Option<std::time::Duration>,
     /// Time at which the job is due, such as 2026-11-20T16:00:00Z; at most one year ahead
     #[arg(long, value_name = "TIME")]

@@ -48,7 +48,8 @@ fn schedules_are_applied_and_listed() {
     // An API key contains its account's id.
     let account = format!("acc_{}", server.tenant.split('_').nth(1).unwrap());
     let nightly = format!(
-        r#"{{"expression": "cron(0 3 * * ? *)", "account": "{account}", "job": {{"kind": "echo", "payload": 1}}}}"#
+        r#"{{"expression": "cron(0 3 * * ? *)", "account": "{account}",
+            "job": {{"kind": "echo", "payload": 1}}}}"#
     );
     let file = home.write("nightly.json", &nightly);
     assert_eq!(home.run(&["schedules", "apply", &file]).ok(), "nightly\tcreated");

@@ -13,14 +13,16 @@ fn quotas_are_applied_listed_shown_enforced_and_deleted() {
     let file = home.write(
         "daily.json",
         &format!(
-            r#"{{"limit_bytes": 1000, "type": "egress", "account": "{account}", "period": "day", "recipients": ["ops@example.com"], "enforce": true}}"#
+            r#"{{"limit_bytes": 1000, "type": "egress", "account": "{account}",
+                "period": "day", "recipients": ["ops@example.com"], "enforce": true}}"#
         ),
     );
     assert_eq!(home.run(&["quotas", "apply", &file]).ok(), "daily\tcreated");
     assert_eq!(home.run(&["quotas", "apply", &file]).ok(), "daily\tupdated");
 
     let tenant = Home::with(&server.url, &server.tenant);
-    let event = r#"{"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop", "id": "1", "data": {"service": "shop", "type": "egress", "bytes": 1010}}"#;
+    let event = r#"{"specversion": "1.0", "type": "tollgate.bandwidth", "source": "/shop",
+        "id": "1", "data": {"service": "shop", "type": "egress", "bytes": 1010}}"#;
     let reported = tenant.run_with(&["usage", "report", "-"], event);
     assert_eq!(reported.code, 0, "{reported:?}");
     // Wait until the quota check has run and the cached account is read again.

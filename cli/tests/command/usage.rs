@@ -8,9 +8,9 @@ const KONG: &str =
     r#"{"type": "prometheus", "url": "https://kong.example:8100/metrics", "preset": "kong3"}"#;
 
 fn event(id: &str, bytes: u64) -> String {
-    format!(
-        r#"{{"specversion":"1.0","type":"tollgate.bandwidth","source":"/shop","id":"{id}","data":{{"service":"shop","route":"/cart","type":"egress","bytes":{bytes}}}}}"#
-    )
+    let source = r#""specversion":"1.0","type":"tollgate.bandwidth","source":"/shop""#;
+    let data = format!(r#"{{"service":"shop","route":"/cart","type":"egress","bytes":{bytes}}}"#);
+    format!(r#"{{{source},"id":"{id}","data":{data}}}"#)
 }
 
 #[test]

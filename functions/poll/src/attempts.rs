@@ -16,7 +16,8 @@ use crate::App;
         ("id" = parameter::JobId, Path, description = "The token"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "The job's account; defaults to the key's account. Others require `admin`."
+            description = "The job's account; defaults to the key's account. Others require \
+                `admin`."
         ),
     ),
     responses((status = 200, description = "The attempts", body = Attempts)),

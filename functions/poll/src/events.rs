@@ -48,7 +48,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
         (
             "account" = Option<Vec<parameter::AccountId>>, Query,
             description = "Up to 50 accounts; defaults to the key's account. \
-                Others are for `admin` alone."
+                Others require `admin`."
         ),
         (
             "after" = Option<parameter::After>, Query,
@@ -66,7 +66,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
                 "Preference-Applied" = String,
                 description = "`wait=N` if the response was held for up to `N` seconds"
             ),
-            ("Retry-After" = u64, description = "Seconds to wait before polling again, if too many requests wait"),
+            (
+                "Retry-After" = u64,
+                description = "Seconds to wait before polling again, if too many requests wait"
+            ),
         )),
     ),
 )]

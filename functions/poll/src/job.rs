@@ -40,7 +40,8 @@ const YOUNG_SECONDS: u64 = 5;
         ("id" = parameter::JobId, Path, description = "The token"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "The job's account; defaults to the key's account. Others require `admin`."
+            description = "The job's account; defaults to the key's account. Others require \
+                `admin`."
         ),
         parameter::IfNoneMatch,
         parameter::PreferWait,

@@ -31,7 +31,8 @@ use crate::App;
         ),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "The jobs' account; defaults to the key's account. Others require `admin`."
+            description = "The jobs' account; defaults to the key's account. Others require \
+                `admin`."
         ),
     ),
     responses((status = 200, description = "A page", body = Page<JobBody>)),

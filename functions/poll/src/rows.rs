@@ -27,7 +27,8 @@ use crate::App;
         ),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "The table's account; defaults to the key's account. Others require `admin`."
+            description = "The table's account; defaults to the key's account. Others require \
+                `admin`."
         ),
     ),
     responses((status = 200, description = "A page", body = Page<RowBody>)),

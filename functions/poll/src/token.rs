@@ -18,7 +18,7 @@ use crate::App;
 ///
 /// New clients should use `GET /v1/jobs/{id}`, which includes the result.
 #[utoipa::path(
-    get, path = "/api/poll/{token}", tag = "drop-in", operation_id = "pollToken",
+    get, path = "/api/poll/{token}", tag = "compat", operation_id = "pollToken",
     params(("token" = parameter::JobId, Path, description = "The token")),
     responses((status = 200, description = "The job's status", body = TokenStatus)),
 )]

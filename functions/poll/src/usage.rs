@@ -46,19 +46,19 @@ const MAX_SERIES: usize = 500;
         ),
         (
             "lookback_duration" = Option<parameter::Lookback>, Query,
-            description = "Length of the range up to now: an integer with `s`, `m`, `h` or `d`, from \
-                `1m` to `31d`; `1h` if nothing is said. Not with `from` and `to`."
+            description = "Length of the range up to now: an integer with `s`, `m`, `h` or `d`, \
+                from `1m` to `31d`; defaults to `1h`. Not with `from` and `to`."
         ),
         ("from" = Option<Time>, Query, description = "Start of the range"),
         (
             "to" = Option<Time>, Query,
-            description = "End of the range; defaults to now, the latest possible. The window with the end \
-                is shown whole."
+            description = "End of the range; defaults to now, the latest possible. The window with \
+                the end is shown whole."
         ),
         (
             "step" = Option<Step>, Query,
             description = "Length of a window; defaults to the shortest with which a series has \
-                at most 1500 points, if nothing is said"
+                at most 1500 points"
         ),
         (
             "cursor" = Option<parameter::Cursor>, Query,
@@ -102,7 +102,7 @@ pub async fn chart(
 /// series or 6 MB are refused. For `admin`, series of several accounts with the same names are
 /// added up.
 #[utoipa::path(
-    get, path = "/metrics/bandwidth_used", tag = "drop-in", operation_id = "getBandwidthUsed",
+    get, path = "/metrics/bandwidth_used", tag = "compat", operation_id = "getBandwidthUsed",
     params(
         ("type" = Option<Direction>, Query, description = "Only this direction"),
         ("service" = Option<Label>, Query, description = "Only this service"),

@@ -14,7 +14,7 @@ use crate::{App, waiter::Waiter};
 /// Longest wait. API Gateway's HTTP APIs time out after thirty seconds.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 /// Delay of the first read after the request; each further delay is longer by half, up to
-/// [`SLOWEST`].
+/// [`MAX_DELAY`].
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(1);
 
@@ -47,7 +47,7 @@ impl fmt::Display for ETag {
     }
 }
 
-/// The `wait` preference (RFC 7240, section 4.3), capped at [`LONGEST`]. Invalid values are
+/// The `wait` preference (RFC 7240, section 4.3), capped at [`MAX_WAIT`]. Invalid values are
 /// ignored, as the RFC allows.
 pub fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
     let given = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());

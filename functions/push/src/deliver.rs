@@ -28,7 +28,7 @@ const MESSAGE_LIMITS: ReadLimits = ReadLimits { events: 100, bytes: 110 * 1024 }
 const PING_TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// Time limit for sending new events from the stream, since those of other accounts wait behind
-/// them. If events remain, the client is told to ask for them.
+/// them. If events remain, the client gets `more` and asks for them.
 const STREAM_TIME_LIMIT: Duration = Duration::from_millis(1500);
 
 /// Poll interval while another invocation holds the send lease.
@@ -165,8 +165,8 @@ impl Pusher {
         Ok(())
     }
 
-    /// Tells the client to ask for the remaining events. This follows the release, since the
-    /// client's request would otherwise find the lease taken.
+    /// Sends `more`, after which the client asks for the remaining events. This follows the
+    /// release, since the client's request would otherwise find the lease taken.
     async fn announce_remaining(
         &self,
         id: &ConnectionId,

@@ -30,7 +30,7 @@ pub struct SlotGuard {
 }
 
 impl SlotPool {
-    /// Without slots, every `enter` returns `None`.
+    /// Without slots, every `acquire` returns `None`.
     pub fn new(slots: Vec<Slot>) -> Arc<Self> {
         let waiting = Arc::new(Semaphore::new(slots.len()));
         if slots.is_empty() {

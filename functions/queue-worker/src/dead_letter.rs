@@ -31,8 +31,8 @@ impl Worker {
             Ok(report) => report,
             Err(error) => {
                 tracing::error!(
-                    request.id = invocation.request_id, account = %message.account, job = %message.id,
-                    cause = %error,
+                    request.id = invocation.request_id, account = %message.account,
+                    job = %message.id, cause = %error,
                     "dead letter handling failed"
                 );
                 Handled::nack_until(self.clock.now() + OUTAGE_DELAY)

@@ -81,7 +81,8 @@ mod tests {
             connect(&|name| (name != "AWS_ENDPOINT_URL").then(|| "x".to_owned())).unwrap();
         let dead_letters = JobQueue::new(
             sqs,
-            "https://sqs.eu-west-1.amazonaws.com/123456789012/tollgate-DeadLetterQueue-2BCDEFGHIJKLM",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/\
+             tollgate-DeadLetterQueue-2BCDEFGHIJKLM",
         );
         let of = |record: SqsMessage| ReceivedMessage::from_record(record, &dead_letters);
         let [job, broken] =
@@ -106,7 +107,10 @@ mod tests {
                 matches!(decode(body, true), Ok(Message::Schedule(run)) if run.at.ends_with("Z"))
             );
         }
-        assert!(matches!(decode(&call, false), Err(InvalidMessage::Malformed)), "anybody's");
+        assert!(
+            matches!(decode(&call, false), Err(InvalidMessage::Malformed)),
+            "not a dead letter"
+        );
         for rubbish in ["", "{}", r#"{"MessageBody":7}"#, r#"{"MessageBody":"x"}"#] {
             assert!(matches!(decode(rubbish, true), Err(InvalidMessage::Malformed)), "{rubbish}");
         }

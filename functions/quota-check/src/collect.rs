@@ -27,8 +27,8 @@ pub use count::MAX_CONCURRENT_WRITES as WRITES;
 /// steps follow.
 const COLLECT_TIME_LIMIT: Duration = Duration::from_secs(35);
 /// How long a run starts requests to sources; started requests may take until the time limit. If no
-/// source responds, a run tries up to twice [`AT_ONCE`] sources and leaves the rest to the next
-/// run.
+/// source responds, a run tries up to twice [`MAX_CONCURRENT`] sources and leaves the rest to the
+/// next run.
 const START_WINDOW: Duration = Duration::from_secs(17);
 /// Number of sources collected concurrently. Each holds at most a few megabytes of its page in
 /// memory.

@@ -36,7 +36,10 @@ impl Checker {
         match self.queue.depth().await {
             Ok(depth) => gauges.push(Gauge::count(&registry::QUEUE_DEPTH, count(depth))),
             Err(error) => {
-                tracing::warn!(request.id = request, cause = %error, "reading the queue depth failed")
+                tracing::warn!(
+                    request.id = request, cause = %error,
+                    "reading the queue depth failed"
+                )
             }
         }
         if let Err(error) = self.gauges.put(&gauges, self.clock.now()).await {
@@ -45,7 +48,7 @@ impl Checker {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 messages")]
+#[expect(clippy::cast_precision_loss, reason = "queues hold fewer than 2^53 messages")]
 const fn count(number: usize) -> f64 {
     number as f64
 }

@@ -112,8 +112,8 @@ impl Content {
             advice: advice(quota, tally, block, &zone, now),
             footer: format!(
                 "You get this because you are a recipient of the quota {name}. \
-                 Each threshold is told once in a period. \
-                 Whoever operates Tollgate can change both: PUT /v1/quotas/{name}."
+                 Each threshold sends one mail per period. \
+                 Operators can change recipients and thresholds: PUT /v1/quotas/{name}."
             ),
         }
     }
@@ -188,12 +188,13 @@ fn advice(
             advice.push(format!("The period ended on {end}; this is how it ended."));
         }
         (_, Some(block)) => advice.push(format!(
-            "Jobs and events that the keys of {} hand in are refused (429) until {end}, \
+            "New jobs and events from the keys of {} are rejected (429) until {end}, \
              or until the limit is raised.",
             block.account
         )),
         (true, None) => advice.push(
-            "When all of it is used, jobs and events of the account are refused (429).".to_owned(),
+            "When all of it is used, new jobs and events of the account are rejected (429)."
+                .to_owned(),
         ),
         (false, None) => {}
     }

@@ -21,7 +21,7 @@ use crate::{
 /// request is answered with 200, which existing clients expect, though the job is only queued by
 /// then. The token is the job's id. New clients should use `POST /v1/jobs`.
 #[utoipa::path(
-    post, path = "/api/activities", tag = "drop-in", operation_id = "submitActivities",
+    post, path = "/api/activities", tag = "compat", operation_id = "submitActivities",
     params(
         parameter::IdempotencyKey,
         parameter::Traceparent,

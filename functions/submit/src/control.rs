@@ -48,13 +48,17 @@ const CALLBACK_SENT_AFTER: Duration =
         ("id" = parameter::JobId, Path, description = "The token"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "The job's account; defaults to the key's account. Others require `admin`."
+            description = "The job's account; defaults to the key's account. Others require \
+                `admin`."
         ),
         parameter::Traceparent,
     ),
     responses(
         (status = 200, description = "Job cancelled", body = JobBody),
-        (status = 202, description = "The job is running; cancellation is requested", body = JobBody),
+        (
+            status = 202, description = "The job is running; cancellation is requested",
+            body = JobBody
+        ),
         (
             status = 409, description = "The job is finished",
             body = api::ProblemBody, content_type = "application/problem+json"
@@ -101,7 +105,8 @@ pub async fn cancel(
         ("id" = parameter::JobId, Path, description = "The token"),
         (
             "account" = Option<parameter::AccountId>, Query,
-            description = "The job's account; defaults to the key's account. Others require `admin`."
+            description = "The job's account; defaults to the key's account. Others require \
+                `admin`."
         ),
         parameter::Traceparent,
     ),

@@ -34,7 +34,10 @@ const MAX_SOURCE_LENGTH: usize = 255;
 #[utoipa::path(
     post, path = "/v1/accounts/{id}/events", tag = "events", operation_id = "publishEvent",
     params(
-        ("id" = parameter::AccountId, Path, description = "The key's account; any account for `admin`"),
+        (
+            "id" = parameter::AccountId, Path,
+            description = "The key's account; any account for `admin`"
+        ),
         parameter::IdempotencyKey,
     ),
     request_body = EventRequest,

@@ -22,7 +22,7 @@ use crate::{
 /// token is the job's id; it works with `GET /api/poll/{token}` and all job requests. New clients
 /// should use `POST /v1/jobs`.
 #[utoipa::path(
-    delete, path = "/api/user", tag = "drop-in", operation_id = "deleteUser",
+    delete, path = "/api/user", tag = "compat", operation_id = "deleteUser",
     params(
         parameter::IdempotencyKey,
         parameter::Traceparent,

@@ -1,5 +1,5 @@
-//! `OpenAPI` descriptions of request parameters. [`Query`](tollgate_http::Query) and
-//! [`Named`](tollgate_http::Named) parse them.
+//! `OpenAPI` descriptions of request parameters. `Query` and `PathParam` of `tollgate-http` parse
+//! them.
 
 use utoipa::{
     IntoParams, ToSchema,

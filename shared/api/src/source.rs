@@ -34,7 +34,7 @@ pub struct SourceBody {
     pub last_error: Option<String>,
     /// Minute of the last error.
     pub last_error_at: Option<Time>,
-    /// What was unusable in the last collection; null: nothing. A tenant sees only that there was
+    /// Data that the last collection could not use; null: none. A tenant sees only that there was
     /// some.
     pub last_warning: Option<String>,
 }

@@ -75,7 +75,7 @@ impl ApiMiddleware {
 pub struct PublicMiddleware {
     pub clock: Clock,
     pub metrics: Metrics,
-    /// As in [`Gate`].
+    /// As in [`ApiMiddleware`].
     pub timeout: Duration,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Events are ordered by id, and an id starts with its writer's timestamp. Writers' clocks differ
 //! and writes take time, so an event may become visible behind others that were already read. A
-//! reader therefore records, for the last [`HORIZON`], how far it has read each writer's [`Lane`];
-//! see [`Position`].
+//! reader therefore records, for the last [`ALLOWED_LATENESS`], how far it has read each
+//! [`WriterStream`]; see [`ReadCursor`].
 
 mod read_cursor;
 mod writer_stream;
@@ -43,13 +43,14 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const REORDER_WINDOW: Duration = Duration::from_millis(250);
 
 /// Allowed lateness: how far behind the reader's clock an event can still become visible. The sum
-/// of 2 s clock skew, the id's age at the start of the write ([`FRESH`]), twice [`WRITING`], and 1
-/// s reserve. [`WRITING`] counts twice because an abandoned write may take effect that much later.
+/// of 2 s clock skew, the id's age at the start of the write ([`MAX_ID_AGE`]), twice
+/// [`WRITE_TIMEOUT`], and 1 s reserve. [`WRITE_TIMEOUT`] counts twice because an abandoned write
+/// may take effect that much later.
 pub const ALLOWED_LATENESS: Duration =
     Duration::from_secs(2 + MAX_ID_AGE.as_secs() + 2 * WRITE_TIMEOUT.as_secs() + 1);
 
-/// Time after which the result of an event's first write is final: everything that [`HORIZON`]
-/// allows for, with clock skew in either direction.
+/// Time after which the result of an event's first write is final: everything that
+/// [`ALLOWED_LATENESS`] includes, with clock skew in either direction.
 pub const WRITE_FINAL_AFTER: Duration = Duration::from_secs(15);
 
 /// Something that happened to an account.

@@ -101,7 +101,7 @@ pub struct Job {
     pub result: Option<Box<RawValue>>,
     /// Error of the latest failed attempt. For a failed job, the reason of the failure.
     pub error: Option<JobError>,
-    /// Attempts that did not complete the job, oldest first: the last [`Attempt::KEPT`] of them.
+    /// The last [`Attempt::MAX_HISTORY`] attempts that did not complete the job, oldest first.
     pub history: Vec<Attempt>,
 }
 

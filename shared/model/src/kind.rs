@@ -73,7 +73,8 @@ impl KindSpec {
         86400
     }
 
-    /// Violations that the API's JSON schema cannot express, other than those of the payload schema.
+    /// Violations that the API's JSON schema cannot express, other than those of the payload
+    /// schema.
     #[must_use]
     pub fn violations(&self, timing: Timing) -> Vec<Violation> {
         let mut found = self.target.violations("/target");

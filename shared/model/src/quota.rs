@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  Quota ───┐
-//!  totals ──┼─▶ Standing ─▶ Standing' : chart bars, alerts, block; pending mails, events and
-//!  now ─────┘                           the update of the account's block
+//!  totals ──┼─▶ QuotaState ─▶ QuotaState' : chart bars, alerts, block; pending mails, events
+//!  now ─────┘                               and the update of the account's block
 //! ```
 
 mod alert;

@@ -121,7 +121,8 @@ mod tests {
     fn spec(expression: &str, timezone: &str) -> ScheduleSpec {
         let account = "acc_01kagzwy00e40r2081040g2081";
         let text = format!(
-            r#"{{"expression":"{expression}","timezone":"{timezone}","account":"{account}","job":{{"kind":"echo","payload":{{"n": 1.50}}}}}}"#
+            r#"{{"expression":"{expression}","timezone":"{timezone}","account":"{account}",
+                "job":{{"kind":"echo","payload":{{"n": 1.50}}}}}}"#
         );
         serde_json::from_str(&text).unwrap()
     }

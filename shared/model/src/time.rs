@@ -1,7 +1,7 @@
 //! Points in time, in milliseconds.
 //!
-//! Domain code takes a [`Time`] as a parameter; only `clock::Clock`, outside the domain, reads the
-//! system clock.
+//! Domain code takes a [`Time`] as a parameter; only `runtime::clock::Clock`, outside the domain,
+//! reads the system clock.
 
 use std::{fmt, str::FromStr, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Usage metering: bytes per series and minute.
 //!
-//! A [`Series`] is counted separately at each of its [`Origin`]s. Its [`Head`] there holds the
-//! minutes of the open hour and the total. Closed hours are stored separately.
+//! A [`Series`] is counted separately at each of its [`Origin`]s. Its [`OpenHour`] there holds
+//! the minutes of the open hour and the total. Closed hours are stored separately.
 
 mod counter;
 mod hour;

@@ -78,8 +78,8 @@ impl Outbound {
     /// Client and parsed URL with which to build a request for [`send`](Self::send).
     ///
     /// # Errors
-    /// When the address is invalid or refused. A host name is checked later, when it is resolved:
-    /// see [`is_refused`].
+    /// When the address is invalid or refused. A host name is checked later, when it is
+    /// resolved.
     pub fn prepare(&self, address: &str) -> Result<(&Client, Url), OutboundError> {
         let client = self.client.get_or_init(|| self.build_client()).as_ref();
         let client = client.map_err(|cause| OutboundError::ClientBuild(cause.clone()))?;

@@ -21,7 +21,7 @@ impl Clock {
         })
     }
 
-    /// A clock that calls `tell` for the current time.
+    /// A clock that calls `now` for the current time.
     pub fn new(now: impl Fn() -> Time + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }

@@ -97,7 +97,7 @@ impl Schema {
 }
 
 /// Whether every reference starts with `#`, and is relative to the root schema. Only then does
-/// [`referred`] resolve references like the validator.
+/// [`resolve`] find the subschemas that the validator finds.
 fn has_only_root_references(schema: &Value) -> bool {
     let mut parts = vec![schema];
     while let Some(part) = parts.pop() {

@@ -14,8 +14,8 @@ const PARALLEL_READS: usize = 10;
 /// Page size limit in bytes; equals that of a DynamoDB query.
 const PAGE_BYTES: usize = 1024 * 1024;
 
-/// Definitions that belong to accounts, such as schedules: [`Named`] items plus an index of names
-/// per account.
+/// Definitions that belong to accounts, such as schedules: [`DefinitionStore`] items plus an
+/// index of names per account.
 ///
 /// An index entry is written after its definition and deleted before it. It is therefore missing
 /// only until a `PUT` completes, or is repeated after a failure. A stale entry, whose definition is

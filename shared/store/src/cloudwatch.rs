@@ -44,7 +44,7 @@ impl MetricStore {
     /// metrics.
     ///
     /// If CloudWatch rejects a call, each half is requested separately, and so on, so that one
-    /// rejected metric does not affect others. After [`MOST_CALLS`] calls the remaining metrics are
+    /// rejected metric does not affect others. After [`MAX_CALLS`] calls the remaining metrics are
     /// `None`. The caller should put them first in the next run.
     pub async fn sums(
         &self,

@@ -168,7 +168,7 @@ impl ConnectionStore {
     /// Deletes a closed connection and its subscriptions.
     ///
     /// # Errors
-    /// Fails when the table can't be written. Remaining items expire after [`CONNECTION_LIFE`].
+    /// Fails when the table can't be written. Remaining items expire by TTL.
     pub async fn close(&self, id: &ConnectionId) -> Result<(), Error> {
         let (Conditional::Done(item) | Conditional::Refused(item)) =
             self.table.delete(&Key::connection(id), None).await?;

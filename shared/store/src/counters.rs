@@ -18,7 +18,7 @@ use store::CounterStore;
 
 /// Totals since deployment over all processes.
 ///
-/// A request is one write: its route and the other topics it counted ([`pair`]).
+/// A request is one write: its route and the other topics it counted ([`item_pair`]).
 ///
 /// Totals are items in a few shards, to which every process adds. Each write carries a token of its
 /// process, and an item stores the last tokens of a few processes. A write repeated after a lost

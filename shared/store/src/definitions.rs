@@ -92,7 +92,7 @@ impl<S: Serialize + DeserializeOwned> DefinitionStore<S> {
         let definition = self.read(
             written.ok_or_else(|| Error::Corrupt(self.noun, "response has no item".into()))?,
         )?;
-        // Created by this call, also if the SDK wrote twice because a response was lost.
+        // Created by this call, even if the SDK wrote twice because a response was lost.
         let new = definition.created_at == now;
         Ok((definition, new))
     }

@@ -76,7 +76,8 @@ impl EventStore {
         Self { table, records, rates, metrics, clock, lanes: WriterStreams::default() }
     }
 
-    /// Reserves an id for the next event, valid for [`FRESH`]. An unused reservation has no effect.
+    /// Reserves an id for the next event, valid for [`MAX_ID_AGE`]. An unused reservation has no
+    /// effect.
     pub async fn reserve(&self) -> Reservation {
         self.lanes.reserve(&self.clock).await
     }

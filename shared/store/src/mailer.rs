@@ -32,7 +32,7 @@ pub struct Mail<'a> {
     pub html: &'a str,
 }
 
-/// Why a mail was not sent. The text tells the operator what to do.
+/// Why a mail was not sent. The text says what the operator must do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The stack has no sender address.
@@ -48,7 +48,10 @@ pub enum SendError {
     #[error("SES unavailable: {0}")]
     Unavailable(String),
     /// SES received the request but did not respond.
-    #[error("no response from SES within {} s; the mail may have been sent", Mailer::SEND_TIMEOUT.as_secs())]
+    #[error(
+        "no response from SES within {} s; the mail may have been sent",
+        Mailer::SEND_TIMEOUT.as_secs()
+    )]
     NoResponse,
 }
 
@@ -78,8 +81,8 @@ impl Mailer {
     /// each one.
     ///
     /// # Errors
-    /// Returns why the mail was not sent. After [`NotSent::Unanswered`], or
-    /// [`NotSent::Unavailable`] with a broken connection, it may have been sent nevertheless.
+    /// Returns why the mail was not sent. After [`SendError::NoResponse`], or
+    /// [`SendError::Unavailable`] with a broken connection, it may have been sent nevertheless.
     pub async fn send(&self, letter: Mail<'_>) -> Result<(), SendError> {
         let Some(sender) = &self.sender else { return Err(SendError::NotConfigured) };
         self.check_suppression(letter.to).await?;

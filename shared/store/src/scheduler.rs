@@ -20,7 +20,8 @@ const MAX_ALTERNATIONS: usize = 3;
 /// outlasts most SQS outages. After that the message goes to the dead-letter queue, and the worker
 /// creates the job from there. A longer limit would only delay this.
 const MAX_EVENT_AGE_SECONDS: i32 = 3600;
-/// Maximum retries (0 to 185): as many as the backoff allows within [`LONGEST_TRY`].
+/// Maximum retries (0 to 185): as many as the backoff allows within
+/// [`MAX_EVENT_AGE_SECONDS`].
 const MAX_RETRIES: i32 = 185;
 
 /// EventBridge Scheduler: sends messages of recurring schedules to the job queue.

@@ -58,7 +58,7 @@ struct SlotItem {
     expires_at: i64,
 }
 
-/// Number of holders checked per call of [`SlotStore::free`].
+/// Number of holders checked per call of [`SlotStore::find_free`].
 const HOLDERS_PER_CHECK: usize = 25;
 /// Items per BatchGetItem call.
 const READS: usize = 100;

@@ -28,8 +28,8 @@ const PARALLEL_READS: usize = 8;
 
 /// Usage in bytes per series, origin and time.
 ///
-/// Each series has an open hour ([`Head`]) per origin. The open hours of an origin share one or a
-/// few partitions. A run therefore reads them with one query each, and writes one unit per reported
+/// Each series has an [`OpenHour`] per origin. The open hours of an origin share one or a few
+/// partitions. A run therefore reads them with one query each, and writes one unit per reported
 /// series.
 ///
 /// Closed hours and days are items in the series' own partition, kept for 35 and 400 days. An open
@@ -55,7 +55,8 @@ impl UsageStore {
         self.open_hours_except(&BTreeSet::new()).await
     }
 
-    /// Like [`heads`](Self::heads), without the origins that the caller has already collected.
+    /// Like [`open_hours`](Self::open_hours), without the origins that the caller has already
+    /// collected.
     ///
     /// # Errors
     /// Fails when the table can't be read.

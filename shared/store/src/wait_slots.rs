@@ -24,9 +24,9 @@ const FULL: Duration = Duration::from_secs(5);
 /// Slots for long-polling requests, shared by all processes of a stack.
 ///
 /// Each slot is an item in its own partition, with a lease. Acquiring and releasing take one write
-/// each; a request that finds no slot makes [`PROBES`] writes. The limit is strict, but a free slot
-/// may be missed. If a fraction `f` of the slots is taken, `f` to the power of [`PROBES`] of the
-/// requests are refused.
+/// each; a request that finds no slot makes [`MAX_PROBES`] writes. The limit is strict, but a free
+/// slot may be missed. If a fraction `f` of the slots is taken, `f` to the power of [`MAX_PROBES`]
+/// of the requests are refused.
 #[derive(Debug)]
 pub struct WaitSlots {
     table: Table,

@@ -103,8 +103,8 @@ impl Call {
             "execute-api" => {
                 let method = if operation == "PostToConnection" { "POST" } else { "DELETE" };
                 let connection = format!(
-                    "arn:${{AWS::Partition}}:execute-api:{REGION_AND_ACCOUNT}:${{PushApi}}/live/{method}\
-                     /@connections/id"
+                    "arn:${{AWS::Partition}}:execute-api:{REGION_AND_ACCOUNT}:${{PushApi}}/live/\
+                     {method}/@connections/id"
                 );
                 vec![Self::new("execute-api:ManageConnections", connection)]
             }

@@ -139,7 +139,7 @@ async fn each_threshold_is_reported_once() {
         quota_events(&stack).await,
         ["quota.crossed 80", "quota.crossed 90", "quota.crossed 100"]
     );
-    insta::assert_json_snapshot!("standing", get_daily(&stack).await, {
+    insta::assert_json_snapshot!("evaluated_quota", get_daily(&stack).await, {
         ".account" => "[account]", ".alerts[].crossed_at" => "[time]",
         ".alerts[].mailed_at" => "[time]", ".alerts[].mails[].sent_at" => "[time]",
         ".projected" => "[bytes]",

@@ -53,7 +53,7 @@ async fn compat_route_returns_a_bare_array() {
         .tenant()
         .get("/metrics/bandwidth_used?lookback_duration=2m&type=egress&service=shop&route=/cart")
         .await;
-    insta::assert_json_snapshot!("drop_in", answer.body);
+    insta::assert_json_snapshot!("compat", answer.body);
     // The default window is an hour: 60 whole minutes, and the current one.
     let all = stack.tenant().get("/metrics/bandwidth_used").await;
     assert_eq!(all.body.as_array().unwrap().len(), 4 * 61);

@@ -58,7 +58,7 @@ async fn cost_of_a_minute() {
     }
     stack.aws.reset_ledger();
     minute(&stack).await;
-    insta::assert_snapshot!("turn_of_the_hour", stack.aws.reset_ledger().without(COUNTER_UPDATE));
+    insta::assert_snapshot!("hour_change", stack.aws.reset_ledger().without(COUNTER_UPDATE));
 }
 
 /// A month of one series by the hour costs at most four read units.

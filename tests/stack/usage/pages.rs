@@ -83,7 +83,7 @@ async fn pages_of_kong_and_others_are_parsed() {
     for (spec, page, metric) in all {
         found.push((metric, counted(spec, page, metric).await));
     }
-    insta::assert_debug_snapshot!("understood", found);
+    insta::assert_debug_snapshot!("parsed_pages", found);
 }
 
 fn gzipped(text: &str) -> Vec<u8> {

@@ -210,7 +210,7 @@ async fn changed_definition_resets_counters() {
         let found = points(&stack.operator(), "lookback_duration=1h&step=1h").await;
         counted.push((what, found.iter().filter_map(|(_, bytes)| *bytes).sum::<u64>()));
     }
-    insta::assert_debug_snapshot!("begins_anew", counted);
+    insta::assert_debug_snapshot!("counted_after_redefinition", counted);
 }
 
 /// Traffic while a source had another definition, or none, does not count, even if the old

@@ -111,7 +111,7 @@ impl Channel {
         }
     }
 
-    /// Receives the next message. Sends a ping after `QUIET` without one.
+    /// Receives the next message. Sends a ping after `PING_AFTER` without one.
     async fn receive(&mut self) -> Option<PushMessage> {
         loop {
             match timeout_at(self.deadline, self.socket.next()).await {

@@ -68,7 +68,10 @@ impl Checker {
             }
             (Ok(heads), None) => (heads, state.succeeded(&lineage, due, 1, None)),
             (Ok(heads), Some((_, Err(error)))) => {
-                tracing::warn!(source = %source.name, cause = %error, "CloudWatch returned no data");
+                tracing::warn!(
+                    source = %source.name, cause = %error,
+                    "CloudWatch returned no data"
+                );
                 (heads, state.failed(&lineage, due, "CloudWatch returned no data".to_owned()))
             }
             (Ok(heads), Some((question, Ok(sums)))) => {

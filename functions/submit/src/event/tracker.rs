@@ -17,9 +17,12 @@ use crate::{App, idempotency, job::IdempotencyToken};
 /// body is ignored. Checks and guarantees are those of `POST`. New clients should use `POST`: its
 /// data may be any JSON and up to the schema's limit, while a URL ends at about 8 KB.
 #[utoipa::path(
-    put, path = "/v1/accounts/{id}/events", tag = "drop-in", operation_id = "putEvent",
+    put, path = "/v1/accounts/{id}/events", tag = "compat", operation_id = "putEvent",
     params(
-        ("id" = parameter::AccountId, Path, description = "The key's account; any account for `admin`"),
+        (
+            "id" = parameter::AccountId, Path,
+            description = "The key's account; any account for `admin`"
+        ),
         (
             "data" = String, Query,
             description = "Text to publish, percent-encoded UTF-8; not empty",

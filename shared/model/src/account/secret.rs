@@ -93,7 +93,7 @@ impl WebhookSecrets {
     /// expired ones are dropped.
     ///
     /// # Errors
-    /// If [`WebhookSecrets::MOST`] secrets are valid already.
+    /// If [`WebhookSecrets::MAX`] secrets are valid already.
     pub fn rotated(&self, random: [u8; 32], now: Time) -> Result<Self, TooManySecrets> {
         let last = now + Self::OVERLAP;
         let old: Vec<_> = self

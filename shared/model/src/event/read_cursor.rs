@@ -14,7 +14,7 @@ use crate::{
 
 /// A read cursor over the events of some accounts.
 ///
-/// All events up to the watermark `settled` were delivered, and no other event can appear before
+/// All events up to the watermark were delivered, and no other event can appear before
 /// it. Beyond it, the cursor stores the last delivered event per account and writer stream: within
 /// a stream, no event appears behind a visible one. So a writer with a slow clock is read late, but
 /// it is read, and no event is delivered twice. If there are more streams than a cursor can hold,
@@ -58,7 +58,7 @@ impl ReadCursor {
     }
 
     /// A cursor after all events visible at `now`. `there` are the events of some accounts from the
-    /// low watermark ([`edge`](Self::edge)) on. Events written later are new, even with an older
+    /// [low watermark](Self::low_watermark) on. Events written later are new, even with an older
     /// id. If there are more streams than a cursor can hold, some visible events count as new too.
     #[must_use]
     pub fn after(there: impl IntoIterator<Item = (AccountId, EventId)>, now: Time) -> Self {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::Job;
 use crate::time::Time;
 
-/// Result of an attempt. Only the worker's `settle` acts on it.
+/// Result of an attempt. Only the worker's `finish` module acts on it.
 #[derive(Debug)]
 pub enum Outcome {
     /// The target accepted the job with this response.

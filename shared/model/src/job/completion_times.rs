@@ -95,8 +95,8 @@ mod tests {
             due in proptest::option::of(-100i64..10_000_000),
         ) {
             for status in [Status::Queued, Status::Running] {
-                let wait =
-                    retry_after(&job(status, due.map(at)), CompletionTimes { jobs, total_ms }, at(seconds));
+                let times = CompletionTimes { jobs, total_ms };
+                let wait = retry_after(&job(status, due.map(at)), times, at(seconds));
                 prop_assert!(wait.is_some_and(|wait| (1..=MAX_SECONDS).contains(&wait)));
             }
         }

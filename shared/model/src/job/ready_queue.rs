@@ -3,7 +3,8 @@
 //! SQS standard queues do not preserve order. For a kind with an order, a message is therefore not
 //! a job but a *permit*: it allows a worker to run the first ready job of that account and kind.
 //! The ready queue, a table index, lists these jobs by rank. Each job sends one message, so there
-//! are as many permits as jobs. [`audit`](super::audit) replaces lost permits.
+//! are as many permits as jobs. [`reconcile`](super::reconcile) replaces lost
+//! permits.
 //!
 //! The ready queue does *not* list jobs that wait for their time, be it the first attempt or a
 //! retry. The job's own message arrives when the job is due. The job is then either run, or listed
@@ -67,8 +68,8 @@ pub enum PermitUse {
 pub struct Plan {
     /// One per permit, in the order of the permits.
     pub uses: Vec<PermitUse>,
-    /// Candidates for [`Errand::Other`], by rank. The first ones suffice unless another worker
-    /// claims them first.
+    /// Candidates for [`PermitUse::OtherJob`], by rank. The first ones suffice unless another
+    /// worker claims them first.
     pub candidates: Vec<JobId>,
     /// Jobs that must be added to the index before their permits are used for other jobs.
     pub unlisted: Vec<JobId>,

@@ -1,13 +1,13 @@
 //! Replaces lost permits.
 //!
 //! A message of a kind with an order is a permit to run one of its jobs (see
-//! [`agenda`](super::agenda)). There are as many permits as jobs. If a permit is lost, the last job
-//! of the ready queue waits forever. The audit compares the number of long overdue jobs with the
-//! number of messages in the queue, and sends the missing permits.
+//! [`ready_queue`](super::ready_queue)). There are as many permits as jobs. If a permit is lost,
+//! the last job of the ready queue waits forever. The reconciliation compares the number of long
+//! overdue jobs with the number of messages in the queue, and sends the missing permits.
 //!
 //! Jobs of a backlog are overdue too although their permits exist; they must not be sent twice in
-//! bulk. But messages of other kinds mask missing permits, so the audit always sends a trickle. A
-//! surplus permit is harmless: it finds no job and is dropped.
+//! bulk. But messages of other kinds mask missing permits, so the reconciliation always sends a
+//! trickle. A surplus permit is harmless: it finds no job and is dropped.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,7 +42,7 @@ pub struct OverdueJob {
     pub due_at: Time,
 }
 
-/// Result of an audit.
+/// Result of a reconciliation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reconciliation {
     /// Number of overdue jobs.

@@ -46,7 +46,7 @@ pub struct UnfinishedJob {
     pub run_at: Time,
     /// Earliest next claim: the due time of a queued job, the lease end of a running one.
     pub claimable_at: Time,
-    /// Whether the index of ordered kinds lists it. [`audit`](super::audit) handles those.
+    /// Whether the index of ordered kinds lists it. [`reconcile`](super::reconcile) handles those.
     pub is_listed: bool,
 }
 
@@ -97,7 +97,7 @@ impl UnfinishedJob {
 ///
 /// If the queue holds fewer messages than jobs are overdue, some are lost, and every job gets one.
 /// Otherwise the result is a trickle, distributed round-robin over accounts and kinds like in
-/// [`audit`](super::audit), plus one message per job that is overdue for long.
+/// [`reconcile`](super::reconcile), plus one message per job that is overdue for long.
 #[must_use]
 pub fn messages(
     overdue: &[OverdueJob],

@@ -18,8 +18,8 @@ pub struct PeriodUsage {
     /// Bytes used since the period started. It never decreases.
     pub used: u64,
     /// Bytes used in each chart interval of the period
-    /// ([`PeriodLength::bars`](super::PeriodLength::bars)), attributed to the time of evaluation.
-    /// Usage before the first evaluation is in none.
+    /// ([`chart_intervals`](super::PeriodLength::chart_intervals)), attributed to the time of
+    /// evaluation. Usage before the first evaluation is in none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bars: Vec<u64>,
     /// Alerts of the reached thresholds, lowest first.

@@ -121,7 +121,7 @@ impl QuotaState {
     }
 
     /// Origins new to the state. The caller reads their totals at the start of the period and
-    /// passes them to [`tell_start`](Self::tell_start).
+    /// passes them to [`set_start_totals`](Self::set_start_totals).
     #[must_use]
     pub fn new_origins(&self, totals: &Totals) -> Vec<Origin> {
         totals.keys().filter(|origin| !self.shares.contains_key(*origin)).cloned().collect()

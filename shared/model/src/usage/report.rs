@@ -35,7 +35,7 @@ impl Report {
     /// Checks the time of usage reported at `now`.
     ///
     /// # Errors
-    /// If it is more than [`LATEST`] back or more than [`AHEAD`] ahead.
+    /// If it is more than [`MAX_AGE`] back or more than [`MAX_CLOCK_LEAD`] ahead.
     pub fn check_time(at: Time, now: Time) -> Result<Time, ReportTimeError> {
         if at >= now - MAX_AGE && at <= now + MAX_CLOCK_LEAD {
             Ok(at)

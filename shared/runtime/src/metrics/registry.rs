@@ -265,7 +265,8 @@ families! {
             "Time of the last successful collection of a source, since the epoch."
         )
     };
-    BUILD = family("tollgate_build", Shape::Info, &["version"], "Version of the function that serves this page.");
+    BUILD = family("tollgate_build", Shape::Info, &["version"],
+        "Version of the function that serves this page.");
 }
 
 macro_rules! metrics {

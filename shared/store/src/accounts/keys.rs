@@ -46,7 +46,7 @@ struct KeyItem {
 
 impl AccountStore {
     /// Returns a key and its account in one read; the data is at most 8 s old. `None` if there is
-    /// no such key. The caller verifies the secret with [`KeyRecord::opens_for`].
+    /// no such key. The caller verifies the secret with [`KeyRecord::accepts`].
     ///
     /// # Errors
     /// Fails when the table can't be read.

@@ -97,8 +97,8 @@ impl EventStore {
     /// Returns a cursor after all stored events of these accounts. It skips every event accepted
     /// before the call and includes every event accepted after it returns.
     ///
-    /// Exception: with over 300 writer streams, or [`MOST_PAGES`] of one account, younger than
-    /// [`HORIZON`], some earlier events are read as well.
+    /// Exception: with over 300 writer streams, or [`MAX_PAGES`] of one account, younger than
+    /// [`ALLOWED_LATENESS`], some earlier events are read as well.
     ///
     /// # Errors
     /// Fails when the table can't be read.

@@ -33,7 +33,8 @@ pub struct UnfinishedPart {
 
 impl JobStore {
     /// Returns an account's unfinished jobs that were accepted from `from` until before `to`. One
-    /// eventually consistent query per partition, each limited to [`EACH`] rows.
+    /// eventually consistent query per partition, each limited to
+    /// [`ROWS_PER_PARTITION`] rows.
     ///
     /// # Errors
     /// Fails when the table can't be read.

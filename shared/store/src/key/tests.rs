@@ -104,9 +104,11 @@ proptest! {
             service: service.parse().unwrap(),
             route: route.parse().unwrap(),
         };
-        for origin in [Origin::Pushed, Origin::TollgateApi, Origin::Source("kong-2.eu".parse().unwrap())] {
+        let source = Origin::Source("kong-2.eu".parse().unwrap());
+        for origin in [Origin::Pushed, Origin::TollgateApi, source] {
             let entry = Key::series_in_directory(&series, &origin).sk;
-            prop_assert_eq!(Key::parse_directory_entry(&entry), Some((series.clone(), origin.clone())));
+            let expected = Some((series.clone(), origin.clone()));
+            prop_assert_eq!(Key::parse_directory_entry(&entry), expected);
             let head = Key::open_hour(&series, &origin);
             prop_assert_eq!(Key::parse_series(&head.sk), Some(series.clone()));
             prop_assert_eq!(Key::parse_origin(&head.pk), Some(origin.clone()));

@@ -450,7 +450,8 @@ proptest! {
             }
             if !standing.is_open(now) {
                 let ended = standing.current.period.end;
-                standing = standing.evaluate_ended(&quota, &counted(total), at(now)).roll_over(&quota, now);
+                standing = standing.evaluate_ended(&quota, &counted(total), at(now));
+                standing = standing.roll_over(&quota, now);
                 standing.set_start_totals(counted(total), now);
                 prop_assert!(standing.current.period.start >= ended && standing.current.used == 0);
                 base = total;
