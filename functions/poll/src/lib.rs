@@ -18,8 +18,8 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use runtime::{clock::Clock, config::PollConfig, telemetry::Metrics};
 use store::{
-    AccountStore, Clients, CompletionTimeStore, EventStore, JobStore, KindStore, QuotaStore,
-    RowStore, ScheduleStore, SourceStore, Table, Tallies, UsageStore, WaitSlots, warm_up,
+    AccountStore, Clients, CompletionTimeStore, EventStore, JobStore, KindStore, RowStore, Table,
+    Tallies, UsageStore, WaitSlots, warm_up,
 };
 use tollgate_http::{ApiMiddleware, Issuer, KeyUsage};
 
@@ -37,9 +37,6 @@ pub struct App {
     tallies: Tallies,
     paces: CompletionTimeStore,
     rows: RowStore,
-    quotas: QuotaStore,
-    schedules: ScheduleStore,
-    sources: SourceStore,
     usage: UsageStore,
     wait_slots: WaitSlots,
     clock: Clock,
@@ -66,9 +63,6 @@ impl App {
             tallies,
             paces: CompletionTimeStore::new(table.clone()),
             rows: RowStore::new(table.clone()),
-            quotas: QuotaStore::new(table.clone()),
-            schedules: ScheduleStore::new(table.clone()),
-            sources: SourceStore::new(table.clone()),
             usage: UsageStore::new(table.clone()),
             wait_slots: WaitSlots::new(table, config.wait_slots),
             clock,

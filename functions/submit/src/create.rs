@@ -10,6 +10,7 @@ use model::{
         due::{DueEntry, Purpose},
     },
     kind::Rank,
+    name::Name,
     time::Time,
     violation::Violation,
 };

@@ -1,4 +1,4 @@
-use super::{ConfigError, Vars, flag, required};
+use super::{ConfigError, Vars, flag, metrics_namespace, required};
 
 /// Configuration of `quota-check`.
 #[derive(Debug)]
