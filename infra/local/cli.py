@@ -228,10 +228,12 @@ def _add_builds(commands: _Commands) -> None:
 
 def _add_static_checks(commands: _Commands) -> None:
     """Commands that need no stack."""
-    commands.add_parser(
+    parser = commands.add_parser(
         "lint",
-        help="check the template, the crates, the dashboards, these scripts and the console",
-    ).set_defaults(run=lambda _: lint.check())
+        help="check spelling, scripts, console, crates, dashboards and template",
+    )
+    parser.add_argument("checks", nargs="*", help="names of the checks to run (default: all)")
+    parser.set_defaults(run=lambda given: lint.check(given.checks))
     commands.add_parser("fmt", help="format Python and the console's JavaScript").set_defaults(
         run=lambda _: lint.fix_format()
     )
