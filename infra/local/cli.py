@@ -230,7 +230,7 @@ def _add_static_checks(commands: _Commands) -> None:
     """Commands that need no stack."""
     parser = commands.add_parser(
         "lint",
-        help="check spelling, scripts, console, crates, dashboards and template",
+        help="check spelling, line lengths, scripts, console, crates, dashboards and template",
     )
     parser.add_argument("checks", nargs="*", help="names of the checks to run (default: all)")
     parser.set_defaults(run=lambda given: lint.check(given.checks))

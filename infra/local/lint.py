@@ -1,4 +1,4 @@
-"""Checks of spelling, Python, JavaScript, the template, crates and dashboards.
+"""Checks of spelling, line lengths, Python, JavaScript, the template, crates and dashboards.
 
 None of them changes files or leaves caches behind.
 """
@@ -6,10 +6,11 @@ None of them changes files or leaves caches behind.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.local import crates, node_tools, optional, template_lint
+from infra.local import columns, crates, node_tools, optional, template_lint
 from infra.local.aws import CREDENTIALS
 from infra.local.failure import Failure
 from infra.local.paths import ROOT
@@ -23,8 +24,10 @@ _PYTHON = ("infra/local", "tests")
 def check(names: list[str]) -> int:
     """Runs the named checks, or all, until one fails; returns its status."""
     checks: dict[str, Callable[[], int]] = {
+        "tests": _tests,
         "syntax": _syntax,
         "spelling": _spelling,
+        "columns": columns.check,
         "python": _python,
         "javascript": _javascript,
         "crates": lambda: crates.check("licenses", "bans", "sources"),
@@ -48,6 +51,12 @@ def fix_format() -> int:
     if tools is None:
         return status
     return max(status, run([tools / "biome", "format", "--write", "--log-level=error"], cwd=ROOT))
+
+
+def _tests() -> int:
+    """Runs the tests of the checks that are written here."""
+    discover = ("-m", "unittest", "discover", "--quiet", "--start-directory", "tests/lint")
+    return run([sys.executable, "-B", *discover], cwd=ROOT)
 
 
 def _spelling() -> int:
