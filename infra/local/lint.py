@@ -1,4 +1,4 @@
-"""Checks of spelling, line lengths, Python, JavaScript, the template, crates and dashboards.
+"""Checks of code, documents, the template, the crates, the dashboards and the API description.
 
 None of them changes files or leaves caches behind.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.local import columns, crates, node_tools, optional, template_lint
+from infra.local import columns, crates, node_tools, openapi_compat, optional, template_lint
 from infra.local.aws import CREDENTIALS
 from infra.local.failure import Failure
 from infra.local.paths import ROOT
@@ -28,6 +28,7 @@ def check(names: list[str]) -> int:
         "syntax": _syntax,
         "spelling": _spelling,
         "columns": columns.check,
+        "openapi": openapi_compat.check,
         "python": _python,
         "javascript": _javascript,
         "crates": lambda: crates.check("licenses", "bans", "sources"),
