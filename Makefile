@@ -38,7 +38,7 @@ LIVE = cargo test --workspace --features tests/e2e
 
 .DEFAULT_GOAL := help
 .PHONY: help images run sam-local test test-all test-stack faults faults-real faults-planted fuzz \
-	schemathesis build arm64 deploy key kinds openapi fmt lint clean
+	schemathesis build arm64 deploy key kinds openapi openapi-compat fmt lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -129,11 +129,14 @@ images: ## take the screenshots of the console in docs/images/, on a temporary s
 openapi: ## regenerate infra/openapi.json from the routers
 	UPDATE_OPENAPI=1 cargo test --workspace --test invariants openapi
 
+openapi-compat: ## check infra/openapi.json for breaking changes since the last tag
+	@$(LOCAL) openapi-compat
+
 fmt: ## format the code
 	cargo fmt --all
 	$(LOCAL) fmt
 
-lint: ## check formatting, clippy, Python, JavaScript, the template, crates and dashboards
+lint: ## check formatting, clippy, spelling, scripts, the template, crates and the API description
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(LOCAL) lint

@@ -23,6 +23,7 @@ from infra.local import (
     kinds,
     lint,
     moto_server,
+    openapi_compat,
     sam_local,
     schemathesis,
     smoke,
@@ -228,13 +229,18 @@ def _add_builds(commands: _Commands) -> None:
 
 def _add_static_checks(commands: _Commands) -> None:
     """Commands that need no stack."""
-    commands.add_parser(
+    parser = commands.add_parser(
         "lint",
-        help="check the template, the crates, the dashboards, these scripts and the console",
-    ).set_defaults(run=lambda _: lint.check())
+        help="check code, documents, template, crates, dashboards and API description",
+    )
+    parser.add_argument("checks", nargs="*", help="names of the checks to run (default: all)")
+    parser.set_defaults(run=lambda given: lint.check(given.checks))
     commands.add_parser("fmt", help="format Python and the console's JavaScript").set_defaults(
         run=lambda _: lint.fix_format()
     )
+    commands.add_parser(
+        "openapi-compat", help="check the API for breaking changes since the last tag"
+    ).set_defaults(run=lambda _: openapi_compat.check())
     commands.add_parser(
         "deny", help="check dependencies, including RustSec's advisories from GitHub"
     ).set_defaults(run=lambda _: crates.check("advisories", "licenses", "bans", "sources"))

@@ -1,4 +1,4 @@
-"""Checks of Python, JavaScript, the template, the crates and the dashboards.
+"""Checks of code, documents, the template, the crates, the dashboards and the API description.
 
 None of them changes files or leaves caches behind.
 """
@@ -6,10 +6,11 @@ None of them changes files or leaves caches behind.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.local import crates, node_tools, optional, template_lint
+from infra.local import columns, crates, node_tools, openapi_compat, optional, template_lint
 from infra.local.aws import CREDENTIALS
 from infra.local.failure import Failure
 from infra.local.paths import ROOT
@@ -20,19 +21,25 @@ from infra.local.venvs import venv
 _PYTHON = ("infra/local", "tests")
 
 
-def check() -> int:
-    """Runs all checks until one fails; returns its status."""
-    checks: tuple[Callable[[], int], ...] = (
-        _syntax,
-        _python,
-        _javascript,
-        lambda: crates.check("licenses", "bans", "sources"),
-        _dashboards,
-        template_lint.check,
-        _template,
-    )
-    for one in checks:
-        status = one()
+def check(names: list[str]) -> int:
+    """Runs the named checks, or all, until one fails; returns its status."""
+    checks: dict[str, Callable[[], int]] = {
+        "tests": _tests,
+        "syntax": _syntax,
+        "spelling": _spelling,
+        "columns": columns.check,
+        "openapi": openapi_compat.check,
+        "python": _python,
+        "javascript": _javascript,
+        "crates": lambda: crates.check("licenses", "bans", "sources"),
+        "dashboards": _dashboards,
+        "policies": template_lint.check,
+        "template": _template,
+    }
+    for unknown in sorted(set(names) - checks.keys()):
+        raise Failure(f"unknown check {unknown}; the checks are {', '.join(checks)}")
+    for name in names or checks:
+        status = checks[name]()
         if status != 0:
             return status
     return 0
@@ -45,6 +52,17 @@ def fix_format() -> int:
     if tools is None:
         return status
     return max(status, run([tools / "biome", "format", "--write", "--log-level=error"], cwd=ROOT))
+
+
+def _tests() -> int:
+    """Runs the tests of the checks that are written here."""
+    discover = ("-m", "unittest", "discover", "--quiet", "--start-directory", "tests/lint")
+    return run([sys.executable, "-B", *discover], cwd=ROOT)
+
+
+def _spelling() -> int:
+    """Checks the spelling of all files; `_typos.toml` has the settings."""
+    return run([venv("lint") / "typos", "--format", "brief"], cwd=ROOT)
 
 
 def _syntax() -> int:

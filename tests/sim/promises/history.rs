@@ -232,9 +232,9 @@ impl JobHistory {
     pub(super) fn lives(&self) -> Vec<Vec<&RequestOutcome>> {
         let mut bounds: Vec<_> = self.possible_retries().map(RequestOutcome::effective).collect();
         bounds.push(Span { begun: i64::MAX, ended: i64::MAX });
-        let mut froms = vec![i64::MIN];
-        froms.extend(bounds.iter().map(|bound| bound.ended));
-        let lives = froms.into_iter().zip(bounds).map(|(from, bound)| {
+        let mut starts = vec![i64::MIN];
+        starts.extend(bounds.iter().map(|bound| bound.ended));
+        let lives = starts.into_iter().zip(bounds).map(|(from, bound)| {
             let is_of_it =
                 |look: &&RequestOutcome| look.span.begun >= from && look.span.ended <= bound.begun;
             let found =
