@@ -33,6 +33,9 @@ SEEDS ?= 5
 JOBS ?=
 
 LOCAL = $(PYTHON) -m infra.local
+# cargo-nextest runs the tests of all binaries at the same time; its settings are in .config/.
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+IN_PROCESS = $(if $(NEXTEST),cargo nextest run,cargo test) --workspace
 # Tests that need a running stack or other tools.
 LIVE = cargo test --workspace --features tests/e2e
 
@@ -54,7 +57,7 @@ test test-all: export TOLLGATE_CALLS = $(CURDIR)/target/calls
 
 test: ## run the default tests: in process, and a smoke test of a temporary stack
 	rm -rf $(TOLLGATE_CALLS)
-	cargo test --workspace
+	$(IN_PROCESS)
 	$(LOCAL) console
 	$(LOCAL) up --port 0 --temporary -- $(LOCAL) smoke
 	$(LOCAL) calls $(TOLLGATE_CALLS)

@@ -47,14 +47,9 @@ async fn violations_beyond_the_schema_have_a_pointer() {
 
     let alone = stack.tenant().send(Method::POST, "/v1/jobs", Some(late)).await;
     assert_eq!(alone.status, 422);
-    insta::assert_json_snapshot!(alone.body["errors"], @r#"
-    [
-      {
-        "detail": "must be an RFC 3339 time such as 2026-11-20T16:00:00Z, and before 9999-12-30T22:00:01Z",
-        "pointer": "/run_at"
-      }
-    ]
-    "#);
+    let detail = "must be an RFC 3339 time such as 2026-11-20T16:00:00Z, \
+                  and before 9999-12-30T22:00:01Z";
+    assert_eq!(alone.body["errors"], json!([{"detail": detail, "pointer": "/run_at"}]));
 }
 
 /// No job is called `batch`: `submit` and `poll` both answer 405 with `Allow: POST`.
