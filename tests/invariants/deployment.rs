@@ -239,7 +239,7 @@ fn rejects_invalid_parameters() {
         (&[issuer, ("JwtAudience", " ")], "JwtAudience must not begin with a space"),
         (&[("JwtIssuer", "http://id.example"), AUDIENCE], "JwtIssuer must be an https address"),
         (&[("JwtIssuer", "https://"), AUDIENCE], "JwtIssuer must be an https address"),
-        (&[("EmulatorJwtIssuer", "http://id.example"), AUDIENCE], "On AWS an issuer needs https"),
+        (&[("EmulatorJwtIssuer", "http://id.example"), AUDIENCE], "On AWS an issuer requires https"),
         (&[("EmulatorJwtIssuer", "http://id.example"), ENDPOINT], "An issuer requires an audience"),
         (
             &[issuer, ("EmulatorJwtIssuer", "http://a.b"), AUDIENCE, ENDPOINT],
