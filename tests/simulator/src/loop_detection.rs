@@ -54,7 +54,7 @@ pub(crate) fn hops(header: Option<&str>) -> u32 {
 /// Whether the consumer of a queue has `RecursiveLoop: Allow` in `template.yaml`.
 fn is_allowed(queue: &str) -> bool {
     static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
         iam::template(&fs::read_to_string(file).unwrap())
     });
     let names = [(JOBS, "JobQueue.Arn"), (DEAD_LETTERS, "DeadLetterQueue.Arn")];

@@ -25,7 +25,7 @@ impl HttpApi {
     /// The routes of `template.yaml`.
     pub fn of_template() -> &'static Self {
         static API: LazyLock<HttpApi> = LazyLock::new(|| {
-            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
             HttpApi::new(&template(&fs::read_to_string(file).unwrap()))
         });
         &API

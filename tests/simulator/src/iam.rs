@@ -19,7 +19,7 @@ pub use record::{RECORD_DIR_VARIABLE, Record};
 /// The policies of `template.yaml`.
 pub fn policies() -> &'static Policies {
     static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
         Policies::of(&template(&fs::read_to_string(file).unwrap()))
     });
     &POLICIES
