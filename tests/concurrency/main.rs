@@ -5,10 +5,6 @@
 //! to run it alone: `python3 -m infra.local up --port 0 --temporary -- cargo test --workspace
 //! --features tests/e2e --test concurrency`.
 
-#[expect(dead_code, reason = "used by the e2e tests")]
-#[path = "../e2e/stack.rs"]
-mod stack;
-
 use std::{
     collections::BTreeMap,
     panic::AssertUnwindSafe,
@@ -16,10 +12,9 @@ use std::{
 };
 
 use futures::{FutureExt, future::join_all};
+use live_stack::{ApiResponse, Stack, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
-
-use stack::{ApiResponse, Stack, stack};
 
 /// A new AWS account's concurrency limit.
 const LIMIT: u64 = 10;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use live_stack::{JOB_TIMEOUT, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-
-use crate::stack::{JOB_TIMEOUT, stack};
 
 /// Maximum time until a revoked key stops working, as the API documents.
 const REVOKED: Duration = Duration::from_secs(30);

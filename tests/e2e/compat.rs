@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
+use live_stack::{JOB_TIMEOUT, stack};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::{
-    crash::without_kills,
-    stack::{JOB_TIMEOUT, stack},
-};
+use crate::crash::without_kills;
 
 #[tokio::test]
 async fn a_user_is_deleted_and_polled_for() {

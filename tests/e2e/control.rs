@@ -1,11 +1,11 @@
 //! Delays, cancellation, retries and callbacks over HTTP.
 
+use live_stack::{JOB_TIMEOUT, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     crash::without_kills,
-    stack::{JOB_TIMEOUT, stack},
     target::{Behavior, Target},
 };
 

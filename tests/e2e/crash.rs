@@ -2,13 +2,11 @@
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
+use live_stack::{JOB_TIMEOUT, stack};
 use serde_json::json;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
-use crate::{
-    stack::{JOB_TIMEOUT, stack},
-    target::{Behavior, Target},
-};
+use crate::target::{Behavior, Target};
 
 /// Read lock for tests whose jobs must not be interrupted; write lock around kills.
 pub static KILL_LOCK: RwLock<()> = RwLock::const_new(());

@@ -8,14 +8,13 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
+use live_stack::stack;
 use model::{
     id::{self, JobId},
     job::due::{DueEntry, Purpose},
 };
 use runtime::{clock::Clock, config::QuotaCheckConfig, telemetry::Metrics};
 use store::{Clients, DueStore, Table};
-
-use crate::stack::stack;
 
 const JOBS: usize = 5000;
 const MINUTE: Duration = Duration::from_secs(60);

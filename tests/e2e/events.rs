@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use live_stack::{JOB_TIMEOUT, Stack, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
-use crate::{
-    crash::without_kills,
-    stack::{JOB_TIMEOUT, Stack, stack},
-};
+use crate::crash::without_kills;
 
 /// Reads from a cursor until `enough` returns true. Returns the events and advances the cursor.
 async fn read(stack: &Stack, cursor: &mut String, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {

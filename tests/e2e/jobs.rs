@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use live_stack::{JOB_TIMEOUT, Stack, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::{
-    crash::without_kills,
-    stack::{JOB_TIMEOUT, Stack, stack},
-};
+use crate::crash::without_kills;
 
 #[tokio::test]
 async fn two_hundred_jobs_of_twenty_clients_all_complete() {

@@ -10,18 +10,13 @@ mod crash;
 mod due;
 mod events;
 mod jobs;
-#[path = "../stores/new_queue.rs"]
-mod new_queue;
 mod order;
 mod push;
 mod quotas;
 mod receivers;
 mod records;
 mod schedules;
-mod stack;
 mod stores;
-#[path = "../stores/suite.rs"]
-mod suite;
 mod target;
 mod targets;
 mod usage;

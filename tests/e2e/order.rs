@@ -3,13 +3,11 @@
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt;
+use live_stack::{Stack, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{
-    crash::{KILL_LOCK, kill_workers},
-    stack::{Stack, stack},
-};
+use crate::crash::{KILL_LOCK, kill_workers};
 
 /// Number of jobs; `LIFO_JOBS=1000` for the long version.
 fn number() -> usize {

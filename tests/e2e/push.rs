@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
+use live_stack::{JOB_TIMEOUT, Stack, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
-
-use crate::stack::{JOB_TIMEOUT, Stack, stack};
 
 /// A WebSocket subscriber.
 struct Subscriber(WebSocketStream<MaybeTlsStream<TcpStream>>);

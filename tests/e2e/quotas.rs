@@ -11,14 +11,13 @@ use std::{
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use axum::{Router, routing::get};
 use futures::{StreamExt, TryStreamExt, stream};
+use live_stack::{Stack, stack};
 use model::{name::Name, quota::QuotaSpec};
 use reqwest::Method;
 use runtime::{clock::Clock, telemetry::Metrics};
 use serde_json::{Value, json};
 use store::{QuotaStore, Table};
 use tokio::net::TcpListener;
-
-use crate::stack::{Stack, stack};
 
 /// A separate account, because it gets blocked. Returns its id and a key.
 async fn account(stack: &Stack) -> (String, String) {
@@ -135,10 +134,10 @@ async fn mails_each_threshold_once_and_enforces_the_quota() {
 }
 
 /// Repeats a request until it has this status: functions cache accounts for some seconds.
-async fn until<F: Future<Output = crate::stack::ApiResponse>>(
+async fn until<F: Future<Output = live_stack::ApiResponse>>(
     status: u16,
     ask: impl Fn() -> F,
-) -> crate::stack::ApiResponse {
+) -> live_stack::ApiResponse {
     let begun = Instant::now();
     loop {
         let answer = ask().await;

@@ -3,6 +3,7 @@
 
 use std::{path::Path, process::Stdio};
 
+use live_stack::{JOB_TIMEOUT, stack};
 use model::time::Time;
 use reqwest::{Client, Method};
 use serde_json::json;
@@ -13,10 +14,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{
-    crash::without_kills,
-    stack::{JOB_TIMEOUT, stack},
-};
+use crate::crash::without_kills;
 
 /// A message and how it is signed.
 struct SignedMessage<'a> {

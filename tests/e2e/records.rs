@@ -1,12 +1,10 @@
 //! Records from submission to the rows.
 
+use live_stack::{JOB_TIMEOUT, stack};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::{
-    crash::without_kills,
-    stack::{JOB_TIMEOUT, stack},
-};
+use crate::crash::without_kills;
 
 #[tokio::test]
 async fn activities_become_rows() {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use live_stack::stack;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{crash::without_kills, stack::stack};
+use crate::crash::without_kills;
 
 /// One minute until it is due, the emulator's check of its schedules every ten seconds, and the job
 /// itself.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use live_stack::{JOB_TIMEOUT, stack};
 use serde_json::{Value, json};
 
 use crate::{
     crash::without_kills,
-    stack::{JOB_TIMEOUT, stack},
     target::{Behavior, Target},
 };
 

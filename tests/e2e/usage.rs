@@ -6,13 +6,12 @@ use std::{
 };
 
 use axum::{Router, routing::get};
+use live_stack::{Stack, stack};
 use model::usage::Origin;
 use reqwest::Method;
 use runtime::{clock::Clock, telemetry::Metrics};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-
-use crate::stack::{Stack, stack};
 
 /// A little more than three ticks.
 const COLLECTION_TIMEOUT: Duration = Duration::from_secs(240);

@@ -1,11 +1,12 @@
 //! Runs the functions: pollers that invoke workers, and the minute tick.
 
-use crate::{actor_rng::ActorRng, world::World};
+use crate::world::SimulatedWorld;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::future::join_all;
 use model::time::Time;
 use sim::{DEAD_LETTERS, EventSource, JOBS, Killed, Seed, Worker, run_until_killed};
 use std::{cell::RefCell, rc::Rc, time::Duration};
+use workload::{ActorRng, World};
 
 /// One worker per entry; the last one receives dead letters.
 const QUEUES: [&str; 4] = [JOBS, JOBS, JOBS, DEAD_LETTERS];
@@ -18,7 +19,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_LOSS_INTERVAL_SECONDS: u64 = 60;
 
 /// Runs workers and ticks forever.
-pub async fn run(world: &World) {
+pub async fn run(world: &SimulatedWorld) {
     let pollers = join_all(QUEUES.iter().enumerate().map(|(n, queue)| poll(world, queue, n)));
     let sweeps = async {
         loop {
@@ -31,7 +32,7 @@ pub async fn run(world: &World) {
 
 /// Loses jobs' messages while there are faults, as a purge or the end of the retention does.
 /// Messages that announce a job's end stay, because nothing replaces them.
-async fn lose_messages(world: &World) {
+async fn lose_messages(world: &SimulatedWorld) {
     let dice = ActorRng::new(world.seed, "losses");
     let is_jobs = |message: &sim::Message| message.body.starts_with(r#"{"job":"#);
     loop {
@@ -45,13 +46,13 @@ async fn lose_messages(world: &World) {
 
 /// A poller and its worker process, which is replaced when it dies.
 struct Process<'a> {
-    world: &'a World,
+    world: &'a SimulatedWorld,
     dice: ActorRng,
     skew: i64,
     worker: RefCell<Rc<Worker>>,
 }
 
-async fn poll(world: &World, queue: &'static str, n: usize) {
+async fn poll(world: &SimulatedWorld, queue: &'static str, n: usize) {
     let dice = ActorRng::new(world.seed, format!("worker {n}"));
     let skew = dice.skew();
     let worker = RefCell::new(Rc::new(world.stack.worker_with_clock_skew(skew)));
@@ -95,7 +96,7 @@ impl Process<'_> {
 }
 
 /// Starts a tick every minute, and sometimes a second one.
-async fn run_ticks(world: &World) {
+async fn run_ticks(world: &SimulatedWorld) {
     let dice = ActorRng::new(world.seed, "checks");
     let mut minutes = futures::stream::FuturesUnordered::new();
     loop {
@@ -130,7 +131,7 @@ async fn run_ticks(world: &World) {
 }
 
 /// One invocation, which Lambda retries twice.
-async fn invoke(world: &World, dice: ActorRng, due: Time, late: Duration) {
+async fn invoke(world: &SimulatedWorld, dice: ActorRng, due: Time, late: Duration) {
     tokio::time::sleep(late).await;
     for _ in 0..3 {
         if run_tick(world, &dice, due).await {
@@ -141,7 +142,7 @@ async fn invoke(world: &World, dice: ActorRng, due: Time, late: Duration) {
 }
 
 /// A tick in a new process; returns whether it succeeded.
-async fn run_tick(world: &World, dice: &ActorRng, due: Time) -> bool {
+async fn run_tick(world: &SimulatedWorld, dice: &ActorRng, due: Time) -> bool {
     let switch = world.kill_switch(dice, 30, 30);
     let checker = world.stack.checker_with_clock_skew(dice.skew());
     let work = run_until_killed(checker.check("check", due), &switch);
@@ -159,7 +160,7 @@ async fn run_tick(world: &World, dice: &ActorRng, due: Time) -> bool {
 
 /// Whether a tick took a quota's lease and did not release it. It may have sent a mail that the
 /// table doesn't show as sent.
-fn holds_lease(world: &World) -> bool {
+fn holds_lease(world: &SimulatedWorld) -> bool {
     let items = world.stack.aws.items();
     items.iter().any(|item| item["pk"]["S"] == "QUOTA_STATES" && item["leased_until"].is_object())
 }

@@ -1,20 +1,21 @@
 //! Jobs of a tenant with a concurrency limit of one. Their messages return to the queue until it is
 //! their turn, more often than recursive loop detection would allow.
 
-use crate::{
-    scenario::{Request, Tenant},
-    world::World,
-};
+use crate::world::SimulatedWorld;
 use http::Method;
 use serde_json::json;
 use std::time::Duration;
+use workload::{
+    World,
+    scenario::{Request, Tenant},
+};
 
 /// Each job takes 9 s and messages return every 15 s on average, so the last jobs are received
 /// about twenty times.
 const JOBS: usize = 30;
 
 /// Sets a tenant's concurrency limit to one and defines the kind.
-pub async fn prepare(world: &World, tenant: &Tenant) {
+pub async fn prepare(world: &SimulatedWorld, tenant: &Tenant) {
     let path = format!("/v1/accounts/{}", tenant.account);
     let capped = world.operate(Method::PATCH, &path, Some(json!({"max_running": 1}))).await;
     assert_eq!(capped.status, Some(200));
@@ -26,7 +27,7 @@ pub async fn prepare(world: &World, tenant: &Tenant) {
 }
 
 /// Submits all jobs in one batch. The tenant's list shows whether they end.
-pub async fn submit(world: &World, tenant: &Tenant) {
+pub async fn submit(world: &SimulatedWorld, tenant: &Tenant) {
     let jobs = vec![json!({"kind": "line", "payload": 1}); JOBS];
     let batch = Request::post("/v1/jobs/batch", Some(json!({"jobs": jobs})));
     let batch = batch.with_key(Some("line".to_owned()));

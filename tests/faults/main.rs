@@ -11,21 +11,12 @@
 //!
 //! `SEED`, `SEEDS` and `JOBS` set the first seed, the number of seeds, and the jobs per seed.
 
-mod actor_rng;
-mod events;
-#[expect(dead_code, reason = "only real runs poll for the end of all jobs")]
-mod final_reads;
 mod functions;
-mod jobs;
 mod limited_jobs;
-mod plan;
 mod planted_bugs;
 mod run;
-mod scenario;
 mod schedule;
 mod seeded_random;
-mod target;
-mod usage;
 mod world;
 
 use planted_bugs::PlantedBug;

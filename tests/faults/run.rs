@@ -1,8 +1,8 @@
 //! One run: all actors at once, then the final reads.
 
 use crate::{
-    events, final_reads, functions, jobs, limited_jobs, planted_bugs::PlantedBug,
-    scenario::FAULT_PERIOD, schedule, seeded_random, usage, world::World,
+    functions, limited_jobs, planted_bugs::PlantedBug, schedule, seeded_random,
+    world::SimulatedWorld,
 };
 use futures::future::join_all;
 use sim::{
@@ -15,6 +15,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use workload::{World, events, final_reads, jobs, scenario::FAULT_PERIOD, usage};
 
 /// Time after which an event is certainly visible.
 const EVENT_VISIBILITY_DELAY: Duration = Duration::from_secs(30);
@@ -37,7 +38,8 @@ pub fn run(seed: Seed, jobs: u64, planted: Option<PlantedBug>) -> Report {
     // Libraries draw some random numbers once per process. They do so here, not in the first run.
     static DRAWN: Once = Once::new();
     DRAWN.call_once(|| {
-        in_own_thread(Seed(0), async || World::new(Seed(0)).await.define_kinds().await).unwrap()
+        in_own_thread(Seed(0), async || SimulatedWorld::new(Seed(0)).await.define_kinds().await)
+            .unwrap()
     });
     in_own_thread(seed, async move || run_with_faults(seed, jobs, planted).await).unwrap_or_else(
         |panic| {
@@ -63,7 +65,7 @@ fn in_own_thread<T: Send + 'static>(
 
 async fn run_with_faults(seed: Seed, jobs: u64, planted: Option<PlantedBug>) -> Report {
     let (began, started) = (Instant::now(), tokio::time::Instant::now());
-    let world = World::new(seed).await;
+    let world = SimulatedWorld::new(seed).await;
     if let Some(planted) = planted {
         planted.plant(&world.stack.aws);
     }
@@ -127,7 +129,7 @@ async fn run_with_faults(seed: Seed, jobs: u64, planted: Option<PlantedBug>) -> 
 
 /// Waits until the queues are empty and no job is unfinished. Superfluous messages look for work
 /// for a while, and a job with a lost message is found within hours.
-async fn wait_until_idle(world: &World) {
+async fn wait_until_idle(world: &SimulatedWorld) {
     let is_idle =
         || [JOBS, DEAD_LETTERS].iter().all(|queue| world.stack.aws.messages(queue).is_empty());
     for _ in 0..120 {

@@ -1,11 +1,5 @@
 //! Everything in a run: the stack, its tenants, and their records.
 
-use crate::{
-    actor_rng::ActorRng,
-    plan,
-    scenario::{Request, TENANTS, Tenant},
-    target::{self, Targets},
-};
 use http::Method;
 use model::{account::ApiKey, job::Timing, time::Time};
 use serde_json::Value;
@@ -18,13 +12,18 @@ use std::{
     cell::{Cell, RefCell},
     time::Duration,
 };
+use workload::{
+    ActorRng, World, plan,
+    scenario::{Request, TENANTS, Tenant},
+    target::{self, Targets},
+};
 
 /// Processes that handle requests.
 const MACHINES: usize = 4;
 /// API Gateway's timeout for a function.
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(29);
 
-pub struct World {
+pub struct SimulatedWorld {
     pub stack: Stack,
     pub seed: Seed,
     pub tenants: Vec<Tenant>,
@@ -45,7 +44,7 @@ struct Process {
     skew: i64,
 }
 
-impl World {
+impl SimulatedWorld {
     pub async fn new(seed: Seed) -> Self {
         let dice = ActorRng::new(seed, "world");
         let targets = Targets::new(seed);
@@ -114,10 +113,6 @@ impl World {
         self.stack.aws.items().iter().any(is_unfinished)
     }
 
-    pub fn now_ms(&self) -> i64 {
-        self.stack.aws.clock().now_ms()
-    }
-
     pub fn timing(&self) -> Timing {
         self.stack.timing
     }
@@ -137,8 +132,65 @@ impl World {
         self.kills.set(self.kills.get() + 1);
     }
 
+    fn client(&self, service: &Service, tenant: &Tenant, request: &Request) -> Client {
+        let client = self.stack.client_with_service(service, &tenant.key);
+        request.key.iter().fold(client, |client, key| client.with("idempotency-key", key))
+    }
+}
+
+impl World for SimulatedWorld {
+    fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    fn tenants(&self) -> &[Tenant] {
+        &self.tenants
+    }
+
+    fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    fn notes(&self) -> &RefCell<History> {
+        &self.notes
+    }
+
+    fn rng(&self) -> &ActorRng {
+        &self.dice
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.stack.aws.clock().now_ms()
+    }
+
+    fn deadline_after(&self, time: Duration) -> i64 {
+        self.now_ms() + i64::try_from(time.as_millis()).unwrap()
+    }
+
+    /// A job's `delay_seconds`, unscaled in the simulator.
+    fn delay_seconds(&self, seconds: u64) -> u64 {
+        seconds
+    }
+
+    fn start_hour(&self) -> Time {
+        "2026-11-20T15:00:00Z".parse().unwrap()
+    }
+
+    fn unique_name(&self, what: &str) -> String {
+        what.to_owned()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://target.example{path}")
+    }
+
+    /// Waits; the simulator takes the duration as it is.
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
     /// Sends a request. If the function dies there is no response.
-    pub async fn send_request(&self, tenant: &Tenant, request: Request) -> RequestOutcome {
+    async fn send_request(&self, tenant: &Tenant, request: Request) -> RequestOutcome {
         let begun = self.now_ms();
         tokio::time::sleep(self.dice.millis(1..40)).await;
         let any = usize::try_from(self.dice.in_range(0..MACHINES as u64)).unwrap();
@@ -163,43 +215,7 @@ impl World {
         RequestOutcome { span, status, body }
     }
 
-    fn client(&self, service: &Service, tenant: &Tenant, request: &Request) -> Client {
-        let client = self.stack.client_with_service(service, &tenant.key);
-        request.key.iter().fold(client, |client, key| client.with("idempotency-key", key))
-    }
-
-    /// URL of a target, a receiver of callbacks or a Prometheus page of this run.
-    pub fn url(&self, path: &str) -> String {
-        format!("http://target.example{path}")
-    }
-
-    /// Name of an object that must be unique in the stack.
-    pub fn unique_name(&self, what: &str) -> String {
-        what.to_owned()
-    }
-
-    /// Waits; the simulator takes the duration as it is.
-    pub async fn sleep(&self, time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-
-    /// A job's `delay_seconds`, unscaled in the simulator.
-    pub fn delay_seconds(&self, seconds: u64) -> u64 {
-        seconds
-    }
-
-    /// The time after a duration, in milliseconds.
-    pub fn deadline_after(&self, time: Duration) -> i64 {
-        self.now_ms() + i64::try_from(time.as_millis()).unwrap()
-    }
-
-    /// The hour in which this world began, as the start of charts.
-    pub fn start_hour(&self) -> Time {
-        "2026-11-20T15:00:00Z".parse().unwrap()
-    }
-
-    /// Sends a request with the operator's key.
-    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> RequestOutcome {
+    async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> RequestOutcome {
         let begun = self.now_ms();
         let answer = self.stack.operator().send(method, path, body).await;
         RequestOutcome {
@@ -209,13 +225,15 @@ impl World {
         }
     }
 
-    /// An additional minute tick.
-    pub async fn check(&self) {
+    async fn define(&self, name: &str, spec: Value) {
+        self.stack.define(name, spec).await;
+    }
+
+    async fn check(&self) {
         self.stack.check().await.unwrap();
     }
 
-    /// Subjects of the sent mails in order.
-    pub async fn mails(&self) -> Vec<String> {
+    async fn mails(&self) -> Vec<String> {
         let outbox = self.stack.aws.outbox();
         outbox.iter().map(|mail| mail["Subject"].as_str().unwrap().to_owned()).collect()
     }

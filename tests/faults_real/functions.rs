@@ -1,6 +1,6 @@
 //! The deployed functions: their environment, and the endpoint they call.
 
-use crate::stack::stack;
+use live_stack::stack;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use sim::iam::ResourceNames;

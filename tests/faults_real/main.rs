@@ -1,4 +1,4 @@
-//! Fault injection with real processes: the clients of `tests/faults` call the deployed functions
+//! Fault injection with real processes: the clients of `tests/workload` call the deployed functions
 //! over HTTP, and the same checks verify the same promises.
 //!
 //! ```text
@@ -13,37 +13,13 @@
 //! determines the fault of the n-th call of an operation, `JOBS` the number of jobs; runs with
 //! fewer than fifty are shorter. The log is in `target/faults-real/`.
 
-#[expect(dead_code, reason = "only the simulator has skewed clocks")]
-#[path = "../faults/actor_rng.rs"]
-mod actor_rng;
-#[path = "../restart/emulator.rs"]
-mod emulator;
-#[path = "../faults/events.rs"]
-mod events;
-#[path = "../faults/final_reads.rs"]
-mod final_reads;
 mod functions;
-#[path = "../faults/jobs.rs"]
-mod jobs;
 mod kills;
 mod log;
-#[expect(dead_code, reason = "only the simulator delays calls without faults")]
-#[path = "../faults/plan.rs"]
-mod plan;
 mod processes;
 mod proxy;
 mod run;
-#[expect(dead_code, reason = "real runs can't select a process")]
-#[path = "../faults/scenario.rs"]
-mod scenario;
 mod server;
-#[expect(dead_code, reason = "used by the e2e tests")]
-#[path = "../e2e/stack.rs"]
-mod stack;
-#[path = "../faults/target.rs"]
-mod target;
-#[path = "../faults/usage.rs"]
-mod usage;
 mod world;
 
 use sim::Seed;

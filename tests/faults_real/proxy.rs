@@ -5,7 +5,7 @@ use crate::{
     functions::{FUNCTIONS, Functions},
     kills::{Kills, Moment},
     log::{Log, MailStep},
-    plan, processes, server,
+    processes, server,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -24,6 +24,7 @@ use std::{
     },
 };
 use tokio::net::TcpListener;
+use workload::plan;
 
 /// Clones are handles to the same proxy.
 #[derive(Clone)]

@@ -1,9 +1,6 @@
 //! One run: all actors at once, then the final reads.
 
-use crate::{
-    actor_rng::ActorRng, emulator, events, final_reads, jobs, log::MailStep,
-    scenario::FAULT_PERIOD, usage, world::World,
-};
+use crate::{log::MailStep, world::RealWorld};
 use futures::future::join_all;
 use reqwest::Method;
 use sim::{
@@ -15,6 +12,7 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+use workload::{ActorRng, World, events, final_reads, jobs, scenario::FAULT_PERIOD, usage};
 
 /// Time after the last fault when waiting messages no longer matter. By then messages of killed
 /// workers have returned, after the two minutes of `WorkerTiming` quick. Superfluous messages may
@@ -41,7 +39,7 @@ pub struct Report {
 /// processes is not reproducible.
 pub async fn run(seed: Seed, jobs: u64) -> Report {
     let begun = Instant::now();
-    let world = World::new(seed, pace(jobs)).await;
+    let world = RealWorld::new(seed, pace(jobs)).await;
     world.define_kinds().await;
     usage::prepare(&world).await;
     jobs::insert_existing_rows(&world).await;
@@ -109,7 +107,11 @@ fn steps(jobs: u64) -> &'static [(u64, Option<u64>)] {
 }
 
 /// Reads all events, with the subscribers of the run and with new ones.
-async fn read_events(world: &World, subscribers: &[events::Subscriber<'_>], notes: &mut History) {
+async fn read_events(
+    world: &RealWorld,
+    subscribers: &[events::Subscriber<'_, RealWorld>],
+    notes: &mut History,
+) {
     for subscriber in subscribers {
         notes.subscribers.push(subscriber.read_remaining("who was there").await);
     }
@@ -120,14 +122,14 @@ async fn read_events(world: &World, subscribers: &[events::Subscriber<'_>], note
 }
 
 /// Waits until the queues are empty, or until `until`.
-async fn wait_until_idle(world: &World, until: Instant) {
+async fn wait_until_idle(world: &RealWorld, until: Instant) {
     while world.queued_messages().await > 0 && Instant::now() < until {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
 /// Invokes ticks forever, sometimes two at once, in addition to the stack's own.
-async fn checks(world: &World) {
+async fn checks(world: &RealWorld) {
     let dice = ActorRng::new(world.seed, "checks");
     loop {
         world.sleep(MINUTE).await;
@@ -140,13 +142,13 @@ async fn checks(world: &World) {
 }
 
 /// Restarts the emulator during the faults. Returns the number of restarts.
-async fn restart(world: &World) -> u64 {
+async fn restart(world: &RealWorld) -> u64 {
     let dice = ActorRng::new(world.seed, "restarts");
     let most = u64::try_from(FAULT_PERIOD.as_millis()).unwrap();
     world.sleep(dice.millis(most / 4..most * 3 / 4)).await;
     world.proxy.log().write("restarting emulator");
     world.proxy.log().record_mail_step(MailStep::Interrupted);
-    emulator::restart().await;
+    live_stack::restart().await;
     world.proxy.log().record_mail_step(MailStep::Interrupted);
     world.proxy.log().write("emulator restarted");
     1

@@ -1,17 +1,10 @@
 //! Everything in a run: the stack of real processes, the proxy before the emulator, and the
 //! clients' records.
 
-use crate::{
-    actor_rng::ActorRng,
-    functions::Functions,
-    proxy::Proxy,
-    scenario::{Request, TENANTS, Tenant},
-    server,
-    stack::{Stack, stack},
-    target::{self, Targets},
-};
+use crate::{functions::Functions, proxy::Proxy, server};
 use aws_sdk_sqs::types::QueueAttributeName;
 use axum::body::Body;
+use live_stack::{Stack, stack};
 use model::time::Time;
 use reqwest::Method;
 use runtime::clock::Clock;
@@ -23,11 +16,16 @@ use sim::{
 use std::{cell::RefCell, time::Duration};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
+use workload::{
+    ActorRng, World,
+    scenario::{Request, TENANTS, Tenant},
+    target::{self, Targets},
+};
 
 /// Divisor of the clients' timeouts relative to the simulator.
 const TIMEOUT_DIVISOR: u32 = 10;
 
-pub struct World {
+pub struct RealWorld {
     pub seed: Seed,
     pub tenants: Vec<Tenant>,
     pub targets: Targets,
@@ -44,7 +42,7 @@ pub struct World {
     pub dice: ActorRng,
 }
 
-impl World {
+impl RealWorld {
     /// A world `pace` times as fast as the simulator.
     pub async fn new(seed: Seed, pace: u32) -> Self {
         let (stack, run) = (stack(), format!("{:08x}", rand::random::<u32>()));
@@ -84,54 +82,6 @@ impl World {
         self.proxy.stop_faults();
     }
 
-    pub fn now_ms(&self) -> i64 {
-        Clock::system().now().millis()
-    }
-
-    /// Waits for the duration divided by the pace.
-    pub async fn sleep(&self, time: Duration) {
-        tokio::time::sleep(time / self.pace).await;
-    }
-
-    /// A job's `delay_seconds` at this pace, at least 1.
-    pub fn delay_seconds(&self, seconds: u64) -> u64 {
-        (seconds / u64::from(self.pace)).max(1)
-    }
-
-    /// The end of a timeout, in milliseconds. Doesn't scale with the pace, because messages of a
-    /// killed process return only after minutes.
-    pub fn deadline_after(&self, time: Duration) -> i64 {
-        self.now_ms() + i64::try_from((time / TIMEOUT_DIVISOR).as_millis()).unwrap()
-    }
-
-    /// The hour in which this world began, as the start of charts.
-    pub fn start_hour(&self) -> Time {
-        const HOUR: i64 = 3_600_000;
-        Time::from_millis(self.began.millis() / HOUR * HOUR)
-    }
-
-    /// Name of an object that must be unique in the stack.
-    pub fn unique_name(&self, what: &str) -> String {
-        format!("{what}-{}", self.run)
-    }
-
-    /// URL of a target, a receiver of callbacks or a Prometheus page of this run.
-    pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.target_url)
-    }
-
-    /// Sends a request with a tenant's key.
-    pub async fn send_request(&self, tenant: &Tenant, request: Request) -> RequestOutcome {
-        let headers: Vec<_> =
-            request.key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
-        self.send(&tenant.key, request.method, &request.path, &headers, request.body).await
-    }
-
-    /// Sends a request with the operator's key.
-    pub async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> RequestOutcome {
-        self.send(&self.stack.operator_key, method, path, &[], body).await
-    }
-
     async fn send(
         &self,
         key: &str,
@@ -151,19 +101,6 @@ impl World {
         RequestOutcome { span, status, body }
     }
 
-    /// An additional minute tick; returns whether it succeeded.
-    pub async fn check(&self) -> bool {
-        let path =
-            format!("/2015-03-31/functions/{}/invocations", self.stack.function("quota-check"));
-        let answer = self.stack.try_emulator(Method::POST, &path, Some(json!({}))).await;
-        answer.is_ok_and(|answer| answer.get("errorMessage").is_none())
-    }
-
-    /// Subjects of the mails about this run's quota, in order.
-    pub async fn mails(&self) -> Vec<String> {
-        self.proxy.log().subjects()
-    }
-
     /// Number of messages in both queues.
     pub async fn queued_messages(&self) -> usize {
         let sqs = self.stack.aws().sqs;
@@ -178,6 +115,86 @@ impl World {
             counted.map(|(_, number)| number.parse::<usize>().unwrap()).sum::<usize>()
         });
         futures::future::join_all(queues).await.into_iter().sum()
+    }
+}
+
+impl World for RealWorld {
+    fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    fn tenants(&self) -> &[Tenant] {
+        &self.tenants
+    }
+
+    fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    fn notes(&self) -> &RefCell<History> {
+        &self.notes
+    }
+
+    fn rng(&self) -> &ActorRng {
+        &self.dice
+    }
+
+    fn now_ms(&self) -> i64 {
+        Clock::system().now().millis()
+    }
+
+    /// The end of a timeout, in milliseconds. Doesn't scale with the pace, because messages of a
+    /// killed process return only after minutes.
+    fn deadline_after(&self, time: Duration) -> i64 {
+        self.now_ms() + i64::try_from((time / TIMEOUT_DIVISOR).as_millis()).unwrap()
+    }
+
+    /// A job's `delay_seconds` at this pace, at least 1.
+    fn delay_seconds(&self, seconds: u64) -> u64 {
+        (seconds / u64::from(self.pace)).max(1)
+    }
+
+    fn start_hour(&self) -> Time {
+        const HOUR: i64 = 3_600_000;
+        Time::from_millis(self.began.millis() / HOUR * HOUR)
+    }
+
+    fn unique_name(&self, what: &str) -> String {
+        format!("{what}-{}", self.run)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.target_url)
+    }
+
+    /// Waits for the duration divided by the pace.
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time / self.pace).await;
+    }
+
+    async fn send_request(&self, tenant: &Tenant, request: Request) -> RequestOutcome {
+        let headers: Vec<_> =
+            request.key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
+        self.send(&tenant.key, request.method, &request.path, &headers, request.body).await
+    }
+
+    async fn operate(&self, method: Method, path: &str, body: Option<Value>) -> RequestOutcome {
+        self.send(&self.stack.operator_key, method, path, &[], body).await
+    }
+
+    async fn define(&self, name: &str, spec: Value) {
+        self.stack.define(name, spec).await;
+    }
+
+    async fn check(&self) {
+        let path =
+            format!("/2015-03-31/functions/{}/invocations", self.stack.function("quota-check"));
+        // The tick may fail, because its calls do.
+        let _ = self.stack.try_emulator(Method::POST, &path, Some(json!({}))).await;
+    }
+
+    async fn mails(&self) -> Vec<String> {
+        self.proxy.log().subjects()
     }
 }
 

@@ -5,19 +5,14 @@
 //! `TOLLGATE_FREEZE=response python3 -m infra.local up --port 0 --temporary --` and `cargo test
 //! --workspace --features tests/e2e --test freeze`.
 
-#[expect(dead_code, reason = "used by the e2e tests")]
-#[path = "../e2e/stack.rs"]
-mod stack;
-
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
+use live_stack::{JOB_TIMEOUT, Stack, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
-
-use stack::{JOB_TIMEOUT, Stack, stack};
 
 const CLIENTS: usize = 20;
 const REQUESTS: usize = 1000;

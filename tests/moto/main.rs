@@ -3,37 +3,32 @@
 //!
 //! `python3 -m infra.local moto -- cargo test --workspace --features tests/e2e --test moto`.
 
-#[path = "../stores/new_queue.rs"]
-mod new_queue;
-#[path = "../stores/suite.rs"]
-mod suite;
-
-use new_queue::new_queue;
 use reqwest::Client;
 use serde_json::json;
 use store::{Clients, Table, connect};
+use store_suite::new_queue;
 
 macro_rules! on_moto {
     ($($name:ident),* $(,)?) => { $(
         #[tokio::test]
         async fn $name() {
-            suite::$name(table().await).await;
+            store_suite::$name(table().await).await;
         }
     )* };
 }
 
-suite::for_each!(on_moto);
+store_suite::for_each_table_test!(on_moto);
 
 macro_rules! queues_on_moto {
     ($($name:ident),* $(,)?) => { $(
         #[tokio::test]
         async fn $name() {
-            suite::$name(new_queue(moto().sqs).await).await;
+            store_suite::$name(new_queue(moto().sqs).await).await;
         }
     )* };
 }
 
-suite::for_each_of_queues!(queues_on_moto);
+store_suite::for_each_queue_test!(queues_on_moto);
 
 fn endpoint() -> String {
     std::env::var("TOLLGATE_MOTO")

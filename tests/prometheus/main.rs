@@ -6,9 +6,6 @@
 
 mod measured;
 mod server;
-#[expect(dead_code, reason = "used by the e2e tests")]
-#[path = "../e2e/stack.rs"]
-mod stack;
 
 use std::{
     io::Write,
@@ -16,13 +13,13 @@ use std::{
     time::Duration,
 };
 
+use live_stack::{JOB_TIMEOUT, stack};
 use reqwest::Method;
 use runtime::metrics::{Shape, registry::FAMILIES};
 use serde_json::{Value, json};
 
 use measured::Measured;
 use server::{Prometheus, is_installed};
-use stack::{JOB_TIMEOUT, stack};
 
 const KIND: &str = "prometheus-load";
 const JOBS: usize = 120;

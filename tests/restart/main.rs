@@ -5,11 +5,7 @@
 //! it after those. The long version is `EVENTS=10000 python3 -m infra.local up --port 0
 //! --temporary -- cargo test --workspace --features tests/e2e --test restart -- --nocapture`.
 
-mod emulator;
 mod publisher;
-#[expect(dead_code, reason = "used by the e2e tests")]
-#[path = "../e2e/stack.rs"]
-mod stack;
 mod subscriber;
 
 use std::{collections::BTreeMap, time::Instant};
@@ -86,7 +82,7 @@ async fn restart(mut accepted: watch::Receiver<usize>) -> usize {
     for n in 1..=restarts {
         let enough = number() * n / (restarts + 1);
         accepted.wait_for(|accepted| *accepted >= enough).await.unwrap();
-        emulator::restart().await;
+        live_stack::restart().await;
     }
     restarts
 }

@@ -5,14 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use live_stack::{JOB_TIMEOUT, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::{
-    stack::{JOB_TIMEOUT, stack},
-    subscriber::EventTag,
-};
+use crate::subscriber::EventTag;
 
 /// When the publication of each event began, and when it was accepted.
 pub type Accepted = BTreeMap<EventTag, (Instant, Instant)>;

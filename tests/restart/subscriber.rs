@@ -2,14 +2,13 @@
 
 use std::{path::PathBuf, process::Stdio};
 
+use live_stack::{JOB_TIMEOUT, stack};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
     time::timeout,
 };
-
-use crate::stack::{JOB_TIMEOUT, stack};
 
 /// Identifies an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,16 +5,11 @@
 //! sam_local` starts what the tests need, and so does `make test-all` if a Docker engine is
 //! available.
 
-#[expect(dead_code, reason = "used by the e2e tests")]
-#[path = "../e2e/stack.rs"]
-mod stack;
-
 use std::{path::Path, process::Command};
 
+use live_stack::{JOB_TIMEOUT, stack};
 use reqwest::Method;
 use serde_json::{Value, json};
-
-use stack::{JOB_TIMEOUT, stack};
 
 #[tokio::test]
 async fn completes_a_job_submitted_through_sam_local() {

@@ -1,10 +1,9 @@
 //! The store suite against dynoxide and the simulated queue. `e2e` runs it against the emulator,
 //! `moto` against moto.
 
-mod suite;
-
 use sim::{Aws, JOBS, TABLE};
 use store::{Clients, Table};
+use store_suite::ConsumedQueue;
 
 macro_rules! on_dynoxide {
     ($($name:ident),* $(,)?) => { $(
@@ -12,21 +11,21 @@ macro_rules! on_dynoxide {
         async fn $name() {
             let aws = Aws::new();
             let clients = Clients::of(&aws.sdk_config());
-            suite::$name(Table::new(clients.dynamodb, TABLE)).await;
+            store_suite::$name(Table::new(clients.dynamodb, TABLE)).await;
         }
     )* };
 }
 
-suite::for_each!(on_dynoxide);
+store_suite::for_each_table_test!(on_dynoxide);
 
 macro_rules! queues_on_the_sim {
     ($($name:ident),* $(,)?) => { $(
         #[tokio::test(start_paused = true)]
         async fn $name() {
             let aws = Aws::new();
-            suite::$name(suite::ConsumedQueue::new(aws.sqs(), aws.queue_url(JOBS))).await;
+            store_suite::$name(ConsumedQueue::new(aws.sqs(), aws.queue_url(JOBS))).await;
         }
     )* };
 }
 
-suite::for_each_of_queues!(queues_on_the_sim);
+store_suite::for_each_queue_test!(queues_on_the_sim);

@@ -1,10 +1,9 @@
 //! Clients that submit jobs, watch them until they end, and cancel or retry some.
 
 use crate::{
-    actor_rng::ActorRng,
+    ActorRng, World,
     scenario::{END_TIMEOUT, FAULT_PERIOD, Request, SUBMIT_PERIOD_MS, Tenant},
     target::payload,
-    world::World,
 };
 use futures::future::join_all;
 use http::Method;
@@ -16,11 +15,11 @@ use std::time::Duration;
 const BATCH: u64 = 4;
 
 /// Submits so many jobs and waits until all have ended.
-pub async fn clients(world: &World, jobs: u64) {
+pub async fn clients(world: &impl World, jobs: u64) {
     let mut clients = Vec::new();
     let mut n = 0;
     while n < jobs {
-        let dice = ActorRng::new(world.seed, format!("client {n}"));
+        let dice = ActorRng::new(world.seed(), format!("client {n}"));
         let size = if dice.chance(10) { BATCH.min(jobs - n) } else { 1 };
         clients.push(client(world, dice, n..n + size));
         n += size;
@@ -29,10 +28,10 @@ pub async fn clients(world: &World, jobs: u64) {
 }
 
 /// One client with a single job or a batch.
-async fn client(world: &World, dice: ActorRng, numbers: std::ops::Range<u64>) {
+async fn client(world: &impl World, dice: ActorRng, numbers: std::ops::Range<u64>) {
     world.sleep(dice.millis(0..SUBMIT_PERIOD_MS)).await;
     let tenant =
-        &world.tenants[usize::try_from(dice.in_range(0..world.tenants.len() as u64)).unwrap()];
+        &world.tenants()[usize::try_from(dice.in_range(0..world.tenants().len() as u64)).unwrap()];
     let is_batch = numbers.end - numbers.start > 1;
     let keyed = is_batch || dice.chance(80);
     let jobs: Vec<_> = numbers.map(|n| new_job(world, &dice, tenant, n, keyed)).collect();
@@ -40,7 +39,7 @@ async fn client(world: &World, dice: ActorRng, numbers: std::ops::Range<u64>) {
     let key = keyed.then(|| notes[0].mark.clone());
     submit(world, tenant, &dice, &mut notes, bodies, key).await;
     let stories = notes.into_iter().enumerate().map(|(n, note)| {
-        let dice = ActorRng::new(world.seed, format!("story {} {n}", note.mark));
+        let dice = ActorRng::new(world.seed(), format!("story {} {n}", note.mark));
         async move { follow(world, tenant, &dice, note).await }
     });
     join_all(stories).await;
@@ -48,7 +47,7 @@ async fn client(world: &World, dice: ActorRng, numbers: std::ops::Range<u64>) {
 
 /// A job to submit: its note and the request body.
 fn new_job(
-    world: &World,
+    world: &impl World,
     dice: &ActorRng,
     tenant: &Tenant,
     n: u64,
@@ -124,8 +123,8 @@ fn existing_row(tenant: &Tenant) -> String {
 }
 
 /// Inserts one row per tenant that some jobs later try to insert again.
-pub async fn insert_existing_rows(world: &World) {
-    for tenant in &world.tenants {
+pub async fn insert_existing_rows(world: &impl World) {
+    for tenant in world.tenants() {
         let insert = json!({
             "operation": "insert",
             "table": "kept",
@@ -144,7 +143,7 @@ pub async fn insert_existing_rows(world: &World) {
 /// Submits jobs. With an idempotency key it repeats until they are accepted, and sometimes once
 /// more; without one it submits once.
 async fn submit(
-    world: &World,
+    world: &impl World,
     tenant: &Tenant,
     dice: &ActorRng,
     notes: &mut [JobHistory],
@@ -186,12 +185,12 @@ fn batch_item_outcome(told: &RequestOutcome, n: usize) -> RequestOutcome {
 }
 
 /// Watches a job until it ends and records what it sees.
-async fn follow(world: &World, tenant: &Tenant, dice: &ActorRng, mut note: JobHistory) {
+async fn follow(world: &impl World, tenant: &Tenant, dice: &ActorRng, mut note: JobHistory) {
     if let Some(path) = note.id().map(|id| format!("/v1/jobs/{id}")) {
         if dice.chance(20) {
             let other = world.other_tenant(tenant);
             let shown = world.send_request(other, Request::get(&path)).await;
-            world.notes.borrow_mut().foreign_reads.push((other.account.clone(), shown));
+            world.notes().borrow_mut().foreign_reads.push((other.account.clone(), shown));
         }
         if dice.chance(12) {
             world.sleep(dice.millis(0..20_000)).await;
@@ -208,10 +207,10 @@ async fn follow(world: &World, tenant: &Tenant, dice: &ActorRng, mut note: JobHi
             watch(world, tenant, dice, &path, &mut note).await;
         }
     }
-    world.notes.borrow_mut().jobs.push(note);
+    world.notes().borrow_mut().jobs.push(note);
 }
 
-async fn cancel(world: &World, tenant: &Tenant, path: &str, note: &mut JobHistory) {
+async fn cancel(world: &impl World, tenant: &Tenant, path: &str, note: &mut JobHistory) {
     let told =
         world.send_request(tenant, Request { method: Method::DELETE, ..Request::get(path) }).await;
     if matches!(told.status, Some(200 | 202)) {
@@ -221,7 +220,13 @@ async fn cancel(world: &World, tenant: &Tenant, path: &str, note: &mut JobHistor
 }
 
 /// Reads a job at growing intervals until it ends, and twice more.
-async fn watch(world: &World, tenant: &Tenant, dice: &ActorRng, path: &str, note: &mut JobHistory) {
+async fn watch(
+    world: &impl World,
+    tenant: &Tenant,
+    dice: &ActorRng,
+    path: &str,
+    note: &mut JobHistory,
+) {
     let give_up = world.deadline_after(FAULT_PERIOD + END_TIMEOUT);
     let (mut pause, mut more) = (Duration::from_secs(1), 2);
     while more > 0 && world.now_ms() < give_up {
@@ -238,7 +243,7 @@ async fn watch(world: &World, tenant: &Tenant, dice: &ActorRng, path: &str, note
 }
 
 /// Reads a job and its attempts at the end of the run.
-pub async fn read_final_state(world: &World, tenant: &Tenant, note: &mut JobHistory) {
+pub async fn read_final_state(world: &impl World, tenant: &Tenant, note: &mut JobHistory) {
     let Some(path) = note.id().map(|id| format!("/v1/jobs/{id}")) else { return };
     let look = world.retry_until_answered(tenant, Request::get(&path)).await;
     let is_there = look.status == Some(200);

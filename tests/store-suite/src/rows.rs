@@ -7,7 +7,7 @@ use model::{
 use serde_json::{Value, json};
 use store::{Applied, RowStore, Table};
 
-use super::{MINUTE, account, now};
+use crate::{MINUTE, account, now};
 
 /// One account's rows. Each change is made by its own job.
 struct Rows {
@@ -22,7 +22,7 @@ impl Rows {
 
     async fn apply_as(&self, job: JobId, activities: Value) -> Applied {
         let changes =
-            Changes::parse(&super::json(&json!({"activities": activities}).to_string()), "");
+            Changes::parse(&crate::json(&json!({"activities": activities}).to_string()), "");
         self.store
             .apply(self.account, job, &changes.unwrap().effects, now() + MINUTE)
             .await

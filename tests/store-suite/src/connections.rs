@@ -9,7 +9,7 @@ use model::{
 };
 use store::{ConnectionStore, SendLease, SendLeaseResult, Table};
 
-use super::{MINUTE, account, now};
+use crate::{MINUTE, account, now};
 
 fn subscriber() -> Subscriber {
     Subscriber { account: account(), is_admin: false, by: Credential::TokenUntil(now() + MINUTE) }

@@ -1,3 +1,5 @@
+//! The contract of events.
+
 use std::time::Duration;
 
 use model::{
@@ -9,7 +11,7 @@ use runtime::{clock::Clock, telemetry::Metrics};
 use serde_json::value::RawValue;
 use store::{EventStore, IdempotencyKey, PublishResult, ReadLimits, Table, Throughput};
 
-use super::{account, now};
+use crate::{account, now};
 
 fn content(text: &str) -> Content {
     Content::data(RawValue::from_string(text.to_owned()).unwrap(), "suite".to_owned())

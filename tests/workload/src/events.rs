@@ -1,9 +1,8 @@
 //! Publishers and subscribers of events.
 
 use crate::{
-    actor_rng::ActorRng,
+    ActorRng, World,
     scenario::{Request, SUBMIT_PERIOD_MS, Tenant},
-    world::World,
 };
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -17,16 +16,16 @@ const MAX_EMPTY_PAGES: usize = 10;
 const SUBSCRIBERS_PER_TENANT: usize = 2;
 
 /// Every tenant publishes so many events, one at a time.
-pub async fn publishers(world: &World, events: u64) {
+pub async fn publishers(world: &impl World, events: u64) {
     join_all(
-        world.tenants.iter().enumerate().map(|(n, tenant)| publisher(world, tenant, n, events)),
+        world.tenants().iter().enumerate().map(|(n, tenant)| publisher(world, tenant, n, events)),
     )
     .await;
 }
 
-async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) {
+async fn publisher(world: &impl World, tenant: &Tenant, machine: usize, events: u64) {
     let writer = format!("writer-{machine}");
-    let dice = ActorRng::new(world.seed, &*writer);
+    let dice = ActorRng::new(world.seed(), &*writer);
     let path = format!("/v1/accounts/{}/events", tenant.account);
     for n in 0..events {
         world.sleep(dice.millis(0..2 * SUBMIT_PERIOD_MS / events)).await;
@@ -52,13 +51,13 @@ async fn publisher(world: &World, tenant: &Tenant, machine: usize, events: u64) 
                 world.sleep(dice.seconds(1..6)).await;
             }
         }
-        world.notes.borrow_mut().published.push(note);
+        world.notes().borrow_mut().published.push(note);
     }
 }
 
 /// A subscriber that stores its cursor together with the events.
-pub struct Subscriber<'a> {
-    world: &'a World,
+pub struct Subscriber<'a, W> {
+    world: &'a W,
     tenant: &'a Tenant,
     dice: ActorRng,
     state: RefCell<State>,
@@ -71,18 +70,18 @@ struct State {
 }
 
 /// The subscribers that read during the whole run.
-pub fn permanent_subscribers(world: &World) -> Vec<Subscriber<'_>> {
+pub fn permanent_subscribers<W: World>(world: &W) -> Vec<Subscriber<'_, W>> {
     let all = world
-        .tenants
+        .tenants()
         .iter()
         .flat_map(|tenant| (0..SUBSCRIBERS_PER_TENANT).map(move |n| (tenant, n)));
     all.map(|(tenant, n)| Subscriber::new(world, tenant, &format!("{} {n}", tenant.account)))
         .collect()
 }
 
-impl<'a> Subscriber<'a> {
-    pub fn new(world: &'a World, tenant: &'a Tenant, name: &str) -> Self {
-        let dice = ActorRng::new(world.seed, format!("subscriber {name}"));
+impl<'a, W: World> Subscriber<'a, W> {
+    pub fn new(world: &'a W, tenant: &'a Tenant, name: &str) -> Self {
+        let dice = ActorRng::new(world.seed(), format!("subscriber {name}"));
         Self { world, tenant, dice, state: RefCell::default() }
     }
 

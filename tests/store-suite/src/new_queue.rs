@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::{Client, types::QueueAttributeName};
 
-use crate::suite::ConsumedQueue;
+use crate::ConsumedQueue;
 
 pub async fn new_queue(client: Client) -> ConsumedQueue {
     let name = format!("suite-{:016x}", rand::random::<u64>());

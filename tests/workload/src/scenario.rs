@@ -1,10 +1,8 @@
 //! What simulated and real runs share: tenants, kinds of jobs and durations. Times are the
-//! simulator's; runs with real processes scale them by [`World::sleep`].
+//! simulator's; runs with real processes scale them by [`World::sleep`](crate::World::sleep).
 
-use crate::world::World;
 use http::Method;
 use serde_json::{Value, json};
-use sim::promises::RequestOutcome;
 use std::time::Duration;
 
 /// Duration of faults and kills.
@@ -45,32 +43,8 @@ impl Request {
     }
 }
 
-impl World {
-    /// Repeats a request until the response shows its result. For idempotent requests.
-    pub async fn retry_until_answered(&self, tenant: &Tenant, request: Request) -> RequestOutcome {
-        loop {
-            let answer = self.send_request(tenant, request.clone()).await;
-            if answer.status.is_some_and(|status| status < 500) {
-                return answer;
-            }
-            self.sleep(self.dice.seconds(1..4)).await;
-        }
-    }
-
-    pub fn other_tenant(&self, tenant: &Tenant) -> &Tenant {
-        self.tenants.iter().find(|other| other.account != tenant.account).unwrap()
-    }
-
-    /// Defines the kinds of the run's jobs.
-    pub async fn define_kinds(&self) {
-        for (name, spec) in kinds(&self.url("/work")) {
-            self.stack.define(name, spec).await;
-        }
-    }
-}
-
 /// The kinds by name; some have an HTTP target at this address.
-fn kinds(address: &str) -> Vec<(&'static str, Value)> {
+pub fn kinds(address: &str) -> Vec<(&'static str, Value)> {
     let retry = |most: u64| -> Value {
         json!({"max_attempts": most, "initial_seconds": 1, "factor": 2, "max_seconds": 2})
     };

@@ -1,7 +1,7 @@
 //! Jobs' targets, the receiver of callbacks, and a gateway's Prometheus page: one in-process
 //! router.
 
-use crate::actor_rng::ActorRng;
+use crate::ActorRng;
 use axum::{
     Router,
     body::{Body, Bytes},

@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::Method;
 
-use crate::stack::{JOB_TIMEOUT, stack};
+use crate::{JOB_TIMEOUT, stack};
 
 /// Stops and starts the stack. Functions are killed while they run. Service state is kept:
 /// MiniStack saves it only when it exits, so killing its own process would lose what AWS keeps.

@@ -1,20 +1,19 @@
 //! Reads everything at the end of a run.
 
 use crate::{
-    jobs,
+    World, jobs,
     scenario::{Request, Tenant},
-    world::World,
 };
 use serde_json::Value;
 use sim::promises::History;
 
 /// Reads every job, list and row once more.
-pub async fn read_all(world: &World, notes: &mut History) {
+pub async fn read_all(world: &impl World, notes: &mut History) {
     for note in &mut notes.jobs {
-        let tenant = world.tenants.iter().find(|tenant| tenant.account == note.account).unwrap();
+        let tenant = world.tenants().iter().find(|tenant| tenant.account == note.account).unwrap();
         jobs::read_final_state(world, tenant, note).await;
     }
-    for tenant in &world.tenants {
+    for tenant in world.tenants() {
         notes
             .lists
             .insert(tenant.account.clone(), all_pages(world, tenant, "/v1/jobs?limit=100").await);
@@ -26,8 +25,8 @@ pub async fn read_all(world: &World, notes: &mut History) {
 }
 
 /// Whether no job is queued or running.
-pub async fn all_jobs_ended(world: &World) -> bool {
-    for tenant in &world.tenants {
+pub async fn all_jobs_ended(world: &impl World) -> bool {
+    for tenant in world.tenants() {
         let jobs = all_pages(world, tenant, "/v1/jobs?limit=100").await;
         if jobs.iter().any(|job| job["status"] == "queued" || job["status"] == "running") {
             return false;
@@ -37,7 +36,7 @@ pub async fn all_jobs_ended(world: &World) -> bool {
 }
 
 /// All pages of a list.
-async fn all_pages(world: &World, tenant: &Tenant, path: &str) -> Vec<Value> {
+async fn all_pages(world: &impl World, tenant: &Tenant, path: &str) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     loop {
         let page =

@@ -1,9 +1,8 @@
 //! Reported and collected usage, and a quota that it exhausts.
 
 use crate::{
-    actor_rng::ActorRng,
+    ActorRng, World,
     scenario::{END_TIMEOUT, Request, SUBMIT_PERIOD_MS, Tenant},
-    world::World,
 };
 use futures::future::join_all;
 use http::Method;
@@ -19,8 +18,8 @@ pub const STEPS: [(u64, Option<u64>); 5] =
     [(700, None), (799, None), (800, Some(80)), (950, Some(90)), (1010, Some(100))];
 
 /// Defines the source and the quota, and waits for the first scrape.
-pub async fn prepare(world: &World) {
-    let account = &world.tenants[0].account;
+pub async fn prepare(world: &impl World) {
+    let account = &world.tenants()[0].account;
     let source = json!({
         "type": "prometheus",
         "url": world.url("/metrics"),
@@ -39,24 +38,24 @@ pub async fn prepare(world: &World) {
     for (path, spec) in [(&at, source), (&quota_at, quota)] {
         assert_eq!(world.operate(Method::PUT, path, Some(spec)).await.status, Some(201));
     }
-    world.targets.set_counter(INITIAL_COUNTER);
+    world.targets().set_counter(INITIAL_COUNTER);
     while world.operate(Method::GET, &at, None).await.body["last_success_at"].is_null() {
         world.sleep(Duration::from_secs(60)).await;
         world.check().await;
     }
 }
 
-pub fn source_path(world: &World) -> String {
+pub fn source_path(world: &impl World) -> String {
     format!("/v1/sources/{}", world.unique_name("kong"))
 }
 
-pub fn quota_path(world: &World) -> String {
+pub fn quota_path(world: &impl World) -> String {
     format!("/v1/quotas/{}", world.unique_name("monthly"))
 }
 
 /// Uses the quota step by step and waits until it shows each step.
-pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaHistory {
-    let tenant = &world.tenants[0];
+pub async fn gateway(world: &impl World, steps: &[(u64, Option<u64>)]) -> QuotaHistory {
+    let tenant = &world.tenants()[0];
     let mut note = QuotaHistory {
         name: world.unique_name("monthly"),
         account: tenant.account.clone(),
@@ -65,7 +64,7 @@ pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaHistor
     for (thousandths, threshold) in steps {
         note.used = LIMIT / 1000 * thousandths;
         note.reached.extend(*threshold);
-        world.targets.set_counter(INITIAL_COUNTER + note.used);
+        world.targets().set_counter(INITIAL_COUNTER + note.used);
         let give_up = world.deadline_after(END_TIMEOUT);
         while note.shown != note.used && world.now_ms() < give_up {
             world.sleep(Duration::from_secs(20)).await;
@@ -78,7 +77,7 @@ pub async fn gateway(world: &World, steps: &[(u64, Option<u64>)]) -> QuotaHistor
 }
 
 /// Adds the sent mails to the quota's note at the end of the run.
-pub async fn record_mails(world: &World, note: &mut QuotaHistory) {
+pub async fn record_mails(world: &impl World, note: &mut QuotaHistory) {
     let percent = |subject: &String| {
         subject.rsplit(": ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
     };
@@ -86,15 +85,15 @@ pub async fn record_mails(world: &World, note: &mut QuotaHistory) {
 }
 
 /// Every tenant reports usage so many times. Returns the sum of each tenant's bytes.
-pub async fn reporters(world: &World, reports: u64) -> Vec<u64> {
+pub async fn reporters(world: &impl World, reports: u64) -> Vec<u64> {
     join_all(
-        world.tenants.iter().enumerate().map(|(n, tenant)| reporter(world, tenant, n, reports)),
+        world.tenants().iter().enumerate().map(|(n, tenant)| reporter(world, tenant, n, reports)),
     )
     .await
 }
 
-async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64 {
-    let dice = ActorRng::new(world.seed, format!("reporter {n}"));
+async fn reporter(world: &impl World, tenant: &Tenant, n: usize, reports: u64) -> u64 {
+    let dice = ActorRng::new(world.seed(), format!("reporter {n}"));
     let mut accepted = 0;
     for nth in 0..reports {
         world.sleep(dice.millis(0..2 * SUBMIT_PERIOD_MS / reports)).await;
@@ -120,16 +119,16 @@ async fn reporter(world: &World, tenant: &Tenant, n: usize, reports: u64) -> u64
 }
 
 /// Charts at the end, each with the bytes `reported` by a tenant or measured `through` the gateway.
-pub async fn charts(world: &World, reported: &[u64], through: u64) -> Vec<UsageTotals> {
+pub async fn charts(world: &impl World, reported: &[u64], through: u64) -> Vec<UsageTotals> {
     let mut notes = Vec::new();
-    for (tenant, accepted) in world.tenants.iter().zip(reported) {
+    for (tenant, accepted) in world.tenants().iter().zip(reported) {
         notes.push(chart(world, tenant, "service=app", *accepted).await);
     }
-    notes.push(chart(world, &world.tenants[0], "service=shop", through).await);
+    notes.push(chart(world, &world.tenants()[0], "service=shop", through).await);
     notes
 }
 
-async fn chart(world: &World, tenant: &Tenant, query: &str, accepted: u64) -> UsageTotals {
+async fn chart(world: &impl World, tenant: &Tenant, query: &str, accepted: u64) -> UsageTotals {
     let path = format!("/v1/usage?type=egress&{query}&from={}&step=1h", world.start_hour());
     let answer = world.retry_until_answered(tenant, Request::get(path)).await;
     let points = answer.body["items"].as_array().unwrap().iter();

@@ -7,7 +7,7 @@ use model::{
 };
 use store::{AccountStore, Table};
 
-use super::{MINUTE, account, now};
+use crate::{MINUTE, account, now};
 
 pub async fn a_key_is_found_with_its_account(table: Table) {
     let accounts = AccountStore::new(table.clone());

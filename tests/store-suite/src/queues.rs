@@ -15,7 +15,7 @@ use runtime::telemetry::Traceparent;
 use store::{JobQueue, OutgoingMessage, VisibilityChange};
 use tokio::time::Instant;
 
-use super::{account, now};
+use crate::{account, now};
 
 /// A queue, with a consumer that receives its messages as Lambda does.
 pub struct ConsumedQueue {

@@ -1,3 +1,5 @@
+//! The contract of usage: totals, charts and reports.
+
 use std::{collections::BTreeMap, time::Duration};
 
 use model::{
@@ -11,7 +13,7 @@ use model::{
 };
 use store::{CountResult, PushResult, SourceStore, Table, UsageStore};
 
-use super::{MINUTE, account, now};
+use crate::{MINUTE, account, now};
 
 fn series(account: AccountId, route: &str) -> Series {
     let (service, route) = ("a#b%".parse().unwrap(), route.parse().unwrap());
