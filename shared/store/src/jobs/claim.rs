@@ -57,42 +57,7 @@ impl JobStore {
         lease_until: Time,
         listing: Option<&ReadyQueueKey>,
     ) -> Result<ClaimResult, Error> {
-        let mut update = Update {
-            expression: "SET #status = :running, #owner = :me, lease_until = :lease, \
-                 attempt_started_at = :now, \
-                 started_at = if_not_exists(started_at, :now), attempts = attempts + :one"
-                .into(),
-            condition: Some(
-                "attempts < max_attempts AND \
-                 ((#status = :queued AND (attribute_not_exists(due_at) OR due_at <= :early)) \
-                 OR (#status = :running AND lease_until <= :now))",
-            ),
-            names: vec![("#status", "status"), ("#owner", "owner")],
-            values: vec![
-                (":running", text(Status::Running.as_str())),
-                (":queued", text(Status::Queued.as_str())),
-                (":me", text(me)),
-                (":lease", millis(lease_until)),
-                (":now", millis(now)),
-                (":early", number(now.millis() + EARLY_MS)),
-                (":one", AttributeValue::N("1".into())),
-            ],
-            returns: Some(ReturnValue::AllNew),
-        };
-        update.names.push(("#rank", "rank"));
-        match listing {
-            Some(ReadyQueueKey { agenda, rank }) => {
-                update.expression += ", agenda = :agenda, #rank = :rank, due_at = :lease";
-                update.values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
-            }
-            None => update.expression += " REMOVE due_at, agenda, #rank",
-        }
-        // Earlier releases set a TTL on unfinished jobs.
-        update.expression += if listing.is_some() {
-            " REMOVE expires_at, shown_until"
-        } else {
-            ", expires_at, shown_until"
-        };
+        let update = claim_update(me, now, lease_until, listing);
         let answer = self.table.update(&Key::job(account, id), update).await?;
         let item = match answer {
             Conditional::Done(Some(item)) => JobItem::read(item)?,
@@ -104,11 +69,8 @@ impl JobStore {
                 let item = JobItem::read(item)?;
                 let lease = item.lease();
                 if !lease.is_held_by(me) {
-                    return Ok(ClaimResult::Denied(
-                        job::claim_denied(&lease, now),
-                        Box::new(item.job()?),
-                        lease,
-                    ));
+                    let denied = job::claim_denied(&lease, now);
+                    return Ok(ClaimResult::Denied(denied, Box::new(item.job()?), lease));
                 }
                 item
             }
@@ -131,4 +93,49 @@ impl JobStore {
         let item = item.ok_or_else(|| Error::Corrupt("a job", "payload item missing".into()))?;
         Bulk::read(item).map(Payload)
     }
+}
+
+/// The update that claims a job, and adds it to the ready queue or removes it.
+fn claim_update(
+    me: &str,
+    now: Time,
+    lease_until: Time,
+    listing: Option<&ReadyQueueKey>,
+) -> Update<'static> {
+    let mut update = Update {
+        expression: "SET #status = :running, #owner = :me, lease_until = :lease, \
+             attempt_started_at = :now, \
+             started_at = if_not_exists(started_at, :now), attempts = attempts + :one"
+            .into(),
+        condition: Some(
+            "attempts < max_attempts AND \
+             ((#status = :queued AND (attribute_not_exists(due_at) OR due_at <= :early)) \
+             OR (#status = :running AND lease_until <= :now))",
+        ),
+        names: vec![("#status", "status"), ("#owner", "owner"), ("#rank", "rank")],
+        values: vec![
+            (":running", text(Status::Running.as_str())),
+            (":queued", text(Status::Queued.as_str())),
+            (":me", text(me)),
+            (":lease", millis(lease_until)),
+            (":now", millis(now)),
+            (":early", number(now.millis() + EARLY_MS)),
+            (":one", AttributeValue::N("1".into())),
+        ],
+        returns: Some(ReturnValue::AllNew),
+    };
+    match listing {
+        Some(ReadyQueueKey { agenda, rank }) => {
+            update.expression += ", agenda = :agenda, #rank = :rank, due_at = :lease";
+            update.values.extend([(":agenda", text(agenda)), (":rank", text(rank.as_str()))]);
+        }
+        None => update.expression += " REMOVE due_at, agenda, #rank",
+    }
+    // Earlier releases set a TTL on unfinished jobs.
+    update.expression += if listing.is_some() {
+        " REMOVE expires_at, shown_until"
+    } else {
+        ", expires_at, shown_until"
+    };
+    update
 }

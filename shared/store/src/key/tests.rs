@@ -2,8 +2,7 @@ use super::*;
 use model::id::generate;
 use proptest::prelude::*;
 
-#[test]
-fn keys_are_unique_across_item_types() {
+fn one_key_of_each_item_type() -> Vec<Key> {
     let now = Time::from_millis(1_763_654_400_000);
     let (account, job, key) =
         (generate(now, [1; 10]), generate(now, [2; 10]), generate(now, [3; 10]));
@@ -13,7 +12,7 @@ fn keys_are_unique_across_item_types() {
         service: "a#b".parse().unwrap(),
         route: "c%23".parse().unwrap(),
     };
-    let keys = [
+    vec![
         Key::account(account),
         Key::account_in_directory(account),
         Key::api_key(account, key),
@@ -48,7 +47,12 @@ fn keys_are_unique_across_item_types() {
         Key::day(&series, &Origin::Pushed, Day::of(now)),
         Key::report(&ReportId { account, digest: "abc".to_owned() }),
         Key::series_count(account),
-    ];
+    ]
+}
+
+#[test]
+fn keys_are_unique_across_item_types() {
+    let keys = one_key_of_each_item_type();
     let shown: Vec<_> = keys.iter().map(|key| format!("{} | {}", key.pk, key.sk)).collect();
     insta::assert_snapshot!(shown.join("\n"), @"
     ACCOUNT#acc_01kagzwy00e40r2081040g2081 | PROFILE
