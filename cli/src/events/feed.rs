@@ -131,66 +131,80 @@ impl Feed {
     pub async fn next(&mut self) -> Result<FeedItem, Failure> {
         self.fix_position().await?;
         loop {
-            if let Some(pause) = self.outage_backoff {
-                tokio::time::sleep(pause).await;
-                match self.poll(Duration::ZERO).await {
-                    // The cursor stays as it is, so the next poll reads these items again.
-                    Ok(page) => {
-                        self.outage_backoff = None;
-                        if page.items.is_empty() {
-                            self.cursor = page.next_cursor;
-                        }
-                        return Ok(FeedItem::Recovered);
-                    }
-                    Err(failure) if failure.is_outage() => {
-                        self.outage_backoff = Some((pause * 2).min(MAX_BACKOFF))
-                    }
-                    Err(failure) => return Err(failure),
-                }
-                continue;
-            }
-            if let Some(channel) = &mut self.channel {
-                let Some((events, cursor)) = channel.next().await else {
-                    // Polls fill the gap. The pause prevents reopening a channel that fails
-                    // immediately in a tight loop.
-                    (self.channel, self.channel_retry_at) =
-                        (None, Some(Instant::now() + INITIAL_BACKOFF));
-                    continue;
-                };
-                let events = self.dedup.remove_seen(events)?;
-                self.cursor = Some(cursor);
-                if !events.is_empty() {
-                    return Ok(FeedItem::Events(events));
-                }
-                continue;
-            }
             let may_open = self.channel_retry_at.is_some_and(|from| from <= Instant::now());
-            if may_open && self.is_caught_up {
+            let item = if let Some(pause) = self.outage_backoff {
+                self.retry_after_outage(pause).await?
+            } else if self.channel.is_some() {
+                self.next_from_channel().await?
+            } else if may_open && self.is_caught_up {
                 self.open_channel().await;
-                continue;
+                None
+            } else {
+                self.next_from_poll(if may_open { Duration::ZERO } else { LONG_POLL }).await?
+            };
+            if let Some(item) = item {
+                return Ok(item);
             }
-            match self.poll(if may_open { Duration::ZERO } else { LONG_POLL }).await {
-                Ok(page) => {
-                    self.is_caught_up = page.items.len() < MAX_LIMIT;
-                    let events = self.dedup.remove_seen(page.items)?;
+        }
+    }
+
+    /// Polls again after a pause.
+    async fn retry_after_outage(&mut self, pause: Duration) -> Result<Option<FeedItem>, Failure> {
+        tokio::time::sleep(pause).await;
+        match self.poll(Duration::ZERO).await {
+            // The cursor stays as it is, so the next poll reads these items again.
+            Ok(page) => {
+                self.outage_backoff = None;
+                if page.items.is_empty() {
                     self.cursor = page.next_cursor;
-                    if !events.is_empty() {
-                        return Ok(FeedItem::Events(events));
-                    }
                 }
-                // A single connection may break while the server is up: it is down if a second
-                // request fails as well.
-                Err(failure) if failure.is_outage() => {
-                    if self.poll(Duration::ZERO).await.is_err_and(|failure| failure.is_outage()) {
-                        self.outage_backoff = Some(INITIAL_BACKOFF);
-                        let said = failure.to_string();
-                        return Ok(FeedItem::Outage(
-                            said.lines().next().unwrap_or_default().to_owned(),
-                        ));
-                    }
-                }
-                Err(failure) => return Err(failure),
+                Ok(Some(FeedItem::Recovered))
             }
+            Err(failure) if failure.is_outage() => {
+                self.outage_backoff = Some((pause * 2).min(MAX_BACKOFF));
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The next events pushed over the channel, if it is still open.
+    async fn next_from_channel(&mut self) -> Result<Option<FeedItem>, Failure> {
+        let next = match &mut self.channel {
+            Some(channel) => channel.next().await,
+            None => None,
+        };
+        let Some((events, cursor)) = next else {
+            // Polls fill the gap. The pause prevents reopening a channel that fails immediately
+            // in a tight loop.
+            (self.channel, self.channel_retry_at) = (None, Some(Instant::now() + INITIAL_BACKOFF));
+            return Ok(None);
+        };
+        let events = self.dedup.remove_seen(events)?;
+        self.cursor = Some(cursor);
+        Ok((!events.is_empty()).then_some(FeedItem::Events(events)))
+    }
+
+    /// The next page, if it has new events, or the beginning of an outage.
+    async fn next_from_poll(&mut self, wait: Duration) -> Result<Option<FeedItem>, Failure> {
+        match self.poll(wait).await {
+            Ok(page) => {
+                self.is_caught_up = page.items.len() < MAX_LIMIT;
+                let events = self.dedup.remove_seen(page.items)?;
+                self.cursor = page.next_cursor;
+                Ok((!events.is_empty()).then_some(FeedItem::Events(events)))
+            }
+            // A single connection may break while the server is up: it is down if a second
+            // request fails as well.
+            Err(failure) if failure.is_outage() => {
+                if !self.poll(Duration::ZERO).await.is_err_and(|failure| failure.is_outage()) {
+                    return Ok(None);
+                }
+                self.outage_backoff = Some(INITIAL_BACKOFF);
+                let said = failure.to_string();
+                Ok(Some(FeedItem::Outage(said.lines().next().unwrap_or_default().to_owned())))
+            }
+            Err(failure) => Err(failure),
         }
     }
 
