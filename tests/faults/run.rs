@@ -69,12 +69,7 @@ async fn run_with_faults(seed: Seed, jobs: u64, planted: Option<PlantedBug>) -> 
     if let Some(planted) = planted {
         planted.plant(&world.stack.aws);
     }
-    world.define_kinds().await;
-    usage::prepare(&world).await;
-    jobs::insert_existing_rows(&world).await;
-    limited_jobs::prepare(&world, &world.tenants[2]).await;
-    assert!(world.stack.run_worker(Duration::from_secs(60)).await.emptied);
-    schedule::prepare(&world).await;
+    prepare(&world).await;
     let subscribers = events::permanent_subscribers(&world);
     world.start_faults();
     let clients = async {
@@ -114,17 +109,21 @@ async fn run_with_faults(seed: Seed, jobs: u64, planted: Option<PlantedBug>) -> 
     notes.dropped_invocations = world.stack.aws.dropped_invocations();
     notes.dead_letters = world.stack.aws.messages(DEAD_LETTERS).len();
     tokio::time::sleep(EVENT_VISIBILITY_DELAY).await;
-    for subscriber in &subscribers {
-        notes.subscribers.push(subscriber.read_remaining("subscriber during the run").await);
-    }
-    for tenant in &world.tenants {
-        let late = events::Subscriber::new(&world, tenant, "late");
-        notes.subscribers.push(late.read_remaining("subscriber after the run").await);
-    }
+    events::read_all(&world, &subscribers, &mut notes).await;
     let trace = world.stack.aws.trace().with(&format!("{notes:?}"));
     let (kills, losses, took, lasted) =
         (world.kills.get(), world.losses.get(), began.elapsed(), started.elapsed());
     Report { seed, jobs, broken: broken_promises(&notes), trace, kills, losses, took, lasted }
+}
+
+/// Defines what the run uses, and waits until its first jobs have ended.
+async fn prepare(world: &SimulatedWorld) {
+    world.define_kinds().await;
+    usage::prepare(world).await;
+    jobs::insert_existing_rows(world).await;
+    limited_jobs::prepare(world, &world.tenants[2]).await;
+    assert!(world.stack.run_worker(Duration::from_secs(60)).await.emptied);
+    schedule::prepare(world).await;
 }
 
 /// Waits until the queues are empty and no job is unfinished. Superfluous messages look for work

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use sim::{
     Seed,
-    promises::{BrokenPromise, History, broken_promises},
+    promises::{BrokenPromise, broken_promises},
 };
 use std::{
     fmt,
@@ -80,7 +80,7 @@ pub async fn run(seed: Seed, jobs: u64) -> Report {
         (usage, vec![quota], world.targets.deliveries());
     notes.mails_interrupted = world.proxy.log().mails_interrupted();
     final_reads::read_all(&world, &mut notes).await;
-    read_events(&world, &subscribers, &mut notes).await;
+    events::read_all(&world, &subscribers, &mut notes).await;
     world.proxy.close().await;
     for path in [usage::source_path(&world), usage::quota_path(&world)] {
         world.operate(Method::DELETE, &path, None).await;
@@ -104,21 +104,6 @@ fn pace(jobs: u64) -> u32 {
 /// Steps of the quota's usage; each waits for a collection of the minute tick.
 fn steps(jobs: u64) -> &'static [(u64, Option<u64>)] {
     if jobs < SHORT_RUN_JOBS { &usage::STEPS[3..] } else { &usage::STEPS }
-}
-
-/// Reads all events, with the subscribers of the run and with new ones.
-async fn read_events(
-    world: &RealWorld,
-    subscribers: &[events::Subscriber<'_, RealWorld>],
-    notes: &mut History,
-) {
-    for subscriber in subscribers {
-        notes.subscribers.push(subscriber.read_remaining("who was there").await);
-    }
-    for tenant in &world.tenants {
-        let late = events::Subscriber::new(world, tenant, "late");
-        notes.subscribers.push(late.read_remaining("who came late").await);
-    }
 }
 
 /// Waits until the queues are empty, or until `until`.

@@ -6,7 +6,7 @@ use crate::{
 };
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sim::promises::{EventHistory, SubscriberHistory};
+use sim::promises::{EventHistory, History, SubscriberHistory};
 use std::cell::RefCell;
 
 /// Empty pages after which a subscriber stops. Cursors advance with a real clock even without
@@ -80,7 +80,7 @@ pub fn permanent_subscribers<W: World>(world: &W) -> Vec<Subscriber<'_, W>> {
 }
 
 impl<'a, W: World> Subscriber<'a, W> {
-    pub fn new(world: &'a W, tenant: &'a Tenant, name: &str) -> Self {
+    fn new(world: &'a W, tenant: &'a Tenant, name: &str) -> Self {
         let dice = ActorRng::new(world.seed(), format!("subscriber {name}"));
         Self { world, tenant, dice, state: RefCell::default() }
     }
@@ -116,7 +116,7 @@ impl<'a, W: World> Subscriber<'a, W> {
     }
 
     /// Reads the remaining events after everything has ended.
-    pub async fn read_remaining(&self, name: &str) -> SubscriberHistory {
+    async fn read_remaining(&self, name: &str) -> SubscriberHistory {
         let mut empty = 0;
         while empty < MAX_EMPTY_PAGES {
             let before = self.state.borrow().events.len();
@@ -130,5 +130,16 @@ impl<'a, W: World> Subscriber<'a, W> {
         }
         let events = std::mem::take(&mut self.state.borrow_mut().events);
         SubscriberHistory { name: name.to_owned(), account: self.tenant.account.clone(), events }
+    }
+}
+
+/// Reads the remaining events, with the subscribers of the run and with new ones.
+pub async fn read_all<W: World>(world: &W, subscribers: &[Subscriber<'_, W>], notes: &mut History) {
+    for subscriber in subscribers {
+        notes.subscribers.push(subscriber.read_remaining("subscriber during the run").await);
+    }
+    for tenant in world.tenants() {
+        let late = Subscriber::new(world, tenant, "late");
+        notes.subscribers.push(late.read_remaining("subscriber after the run").await);
     }
 }
